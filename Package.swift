@@ -1,0 +1,77 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// Kernels are compiled optimised in debug builds too: tests run them on real models.
+let optimised: [CSetting] = [
+    .treatAllWarnings(as: .error),
+    .unsafeFlags(["-O2"], .when(configuration: .debug)),
+]
+
+/// A library target of the pipeline, written in Swift.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// The tests of one target, with golden data in `Fixtures` where it has any.
+func tests(
+    of name: String, using others: [Target.Dependency] = [], fixtures: Bool = false
+) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: [.byName(name: name), "TestSupport"] + others,
+        resources: fixtures ? [.copy("Fixtures")] : [],
+        swiftSettings: strict)
+}
+
+let package = Package(
+    name: "espalier",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "espalier", targets: ["espalier"]),
+        .library(
+            name: "Espalier",
+            targets: ["Transformers", "Profiling", "Pruning", "Evaluation", "Reporting"]),
+    ],
+    targets: [
+        .target(
+            name: "CKernels", cSettings: optimised, linkerSettings: [.linkedLibrary("m")]),
+        .target(name: "CHost", cSettings: [.treatAllWarnings(as: .error)]),
+        module("Tensors", ["CKernels", "CHost"]),
+        module("ModelFiles", ["Tensors"]),
+        module("Tokenizers"),
+        module("Transformers", ["Tensors", "ModelFiles", "Tokenizers"]),
+        module("Profiling", ["Transformers", "Tensors", "CHost"]),
+        module("Pruning", ["Profiling", "Transformers", "Tensors", "ModelFiles"]),
+        module("Evaluation", ["Transformers", "Tensors"]),
+        module("Reporting", []),
+        module("CommandLine", []),
+        .executableTarget(
+            name: "espalier",
+            dependencies: [
+                "CommandLine", "Tensors", "ModelFiles", "Tokenizers", "Transformers", "Profiling",
+                "Pruning", "Evaluation", "Reporting", "CHost",
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport",
+            swiftSettings: strict),
+        tests(of: "Tensors", using: ["CKernels"]),
+        tests(of: "ModelFiles", fixtures: true),
+        tests(of: "Tokenizers", fixtures: true),
+        tests(of: "Transformers", using: ["ModelFiles", "Tensors"], fixtures: true),
+        tests(of: "Profiling", using: ["CHost", "Transformers"]),
+        tests(of: "Pruning", using: ["Profiling", "Transformers", "Tensors"]),
+        tests(of: "Evaluation", using: ["Transformers"]),
+        tests(of: "Reporting"),
+        tests(of: "CommandLine"),
+        tests(of: "espalier", using: ["ModelFiles", "Pruning", "Profiling"]),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .gnu17
+)

@@ -1,0 +1,76 @@
+/// A dense row-major matrix, a value.
+///
+/// Rows are tokens for activations and outputs for weights, so that every linear layer of the
+/// project is `y = x · Wᵀ + b` with `x [tokens, inputs]` and `W [outputs, inputs]`.
+@frozen
+public struct Matrix<Element: BinaryFloatingPoint & Sendable>: Sendable, Equatable {
+    /// The number of rows.
+    public let rows: Int
+
+    /// The number of columns.
+    public let columns: Int
+
+    /// The elements, row after row; always `rows * columns` of them.
+    public var elements: [Element]
+
+    /// Creates a matrix of one repeated value.
+    @inlinable
+    public init(rows: Int, columns: Int, repeating value: Element = 0) {
+        self.init(
+            rows: rows, columns: columns,
+            elements: [Element](repeating: value, count: rows * columns))
+    }
+
+    /// Creates a matrix from its elements, row after row.
+    ///
+    /// - Precondition: `elements.count == rows * columns`.
+    @inlinable
+    public init(rows: Int, columns: Int, elements: [Element]) {
+        precondition(elements.count == rows * columns, "matrix elements do not fill its shape")
+        self.rows = rows
+        self.columns = columns
+        self.elements = elements
+    }
+
+    /// The element at a row and column.
+    @inlinable
+    public subscript(row: Int, column: Int) -> Element {
+        get { elements[row * columns + column] }
+        set { elements[row * columns + column] = newValue }
+    }
+
+    /// The elements of one row.
+    @inlinable
+    public func row(_ index: Int) -> ArraySlice<Element> {
+        elements[index * columns..<(index + 1) * columns]
+    }
+
+    /// The rows at the given indices, in that order.
+    public func selecting(rows indices: [Int]) -> Matrix {
+        var selected: [Element] = []
+        selected.reserveCapacity(indices.count * columns)
+        for index in indices { selected += row(index) }
+        return Matrix(rows: indices.count, columns: columns, elements: selected)
+    }
+
+    /// The columns at the given indices, in that order.
+    public func selecting(columns indices: [Int]) -> Matrix {
+        var selected: [Element] = []
+        selected.reserveCapacity(rows * indices.count)
+        for row in 0..<rows {
+            for column in indices { selected.append(elements[row * columns + column]) }
+        }
+        return Matrix(rows: rows, columns: indices.count, elements: selected)
+    }
+
+    /// The transpose.
+    public var transposed: Matrix {
+        var result = Matrix(rows: columns, columns: rows)
+        for row in 0..<rows {
+            for column in 0..<columns {
+                result.elements[column * rows + row] = elements[row * columns + column]
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,90 @@
+/// The two kinds of residual branch.
+public enum ComponentKind: String, Codable, Hashable, Sendable, CaseIterable {
+    /// The attention block; its unit is a head, or a key-value group with its query heads.
+    case attention
+    /// The feed-forward block; its unit is one neuron.
+    case feedForward
+}
+
+/// One residual branch of one layer.
+public struct Component: Codable, Hashable, Sendable, Comparable {
+    /// The layer's index from the input.
+    public let layer: Int
+    /// Which of the layer's two branches.
+    public let kind: ComponentKind
+
+    /// Creates a component.
+    public init(layer: Int, kind: ComponentKind) {
+        self.layer = layer
+        self.kind = kind
+    }
+
+    /// Orders components as the forward pass meets them.
+    public static func < (left: Component, right: Component) -> Bool {
+        (left.layer, left.kind == .feedForward ? 1 : 0)
+            < (right.layer, right.kind == .feedForward ? 1 : 0)
+    }
+}
+
+/// How many units each component keeps; 0 removes the whole branch.
+public struct Plan: Codable, Hashable, Sendable {
+    /// Kept heads (or key-value groups) of each layer.
+    public var attention: [Int]
+    /// Kept feed-forward neurons of each layer.
+    public var feedForward: [Int]
+
+    /// Creates a plan from the kept units of each layer.
+    public init(attention: [Int], feedForward: [Int]) {
+        self.attention = attention
+        self.feedForward = feedForward
+    }
+
+    /// The plan that keeps everything of a model.
+    public init(keepingAllOf shape: ModelShape) {
+        attention = shape.layers.map(\.keyValueHeads)
+        feedForward = shape.layers.map(\.feedForward)
+    }
+
+    /// The kept units of one component.
+    public subscript(component: Component) -> Int {
+        get {
+            switch component.kind {
+            case .attention: attention[component.layer]
+            case .feedForward: feedForward[component.layer]
+            }
+        }
+        set {
+            switch component.kind {
+            case .attention: attention[component.layer] = newValue
+            case .feedForward: feedForward[component.layer] = newValue
+            }
+        }
+    }
+
+    /// All components, in the order of the forward pass.
+    public var components: [Component] {
+        attention.indices.flatMap {
+            [Component(layer: $0, kind: .attention), Component(layer: $0, kind: .feedForward)]
+        }
+    }
+}
+
+extension ModelShape {
+    /// The units of a component that this model has.
+    public func units(of component: Component) -> Int {
+        Plan(keepingAllOf: self)[component]
+    }
+
+    /// The shape that remains when this model keeps only a plan's units.
+    public func applying(_ plan: Plan) -> ModelShape {
+        var result = self
+        for (index, layer) in layers.enumerated() {
+            let groupSize = layer.keyValueHeads == 0 ? 0 : layer.queryHeads / layer.keyValueHeads
+            result.layers[index] = LayerShape(
+                queryHeads: plan.attention[index] * groupSize,
+                keyValueHeads: plan.attention[index],
+                feedForward: plan.feedForward[index])
+        }
+        return result
+    }
+}
