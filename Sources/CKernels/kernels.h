@@ -1,0 +1,29 @@
+/* Every operation for one instruction set, and its table. */
+#include "vector.h"
+#include "gemm_f32.h"
+#include "attention_f32.h"
+#include "norms_f32.h"
+#include "logits_f32.h"
+#include "limits_f32.h"
+
+#define CK_STRING_(text) #text
+#define CK_STRING(text) CK_STRING_(text)
+
+const ck_kernels CK_NAME(ck_kernels) = {
+    .name = CK_STRING(CK_SUFFIX),
+    .gemm_f32 = CK_NAME(gemm_f32),
+    .gram_f32 = CK_NAME(gram_f32),
+    .pack_rows_f32 = CK_NAME(pack_rows_f32),
+    .pack_columns_f32 = CK_NAME(pack_columns_f32),
+    .attend_f32 = CK_NAME(attend_f32),
+    .attend_one_f32 = CK_NAME(attend_one_f32),
+    .rms_norm_f32 = CK_NAME(rms_norm_f32),
+    .layer_norm_f32 = CK_NAME(layer_norm_f32),
+    .softmax_f32 = CK_NAME(softmax_f32),
+    .log_sum_exp_f32 = CK_NAME(log_sum_exp_f32),
+    .divergence_f32 = CK_NAME(divergence_f32),
+    .rotate_f32 = CK_NAME(rotate_f32),
+    .add_f32 = CK_NAME(add_f32),
+    .peak_f32 = CK_NAME(peak_f32),
+    .read_f32 = CK_NAME(read_f32),
+};

@@ -1,0 +1,11 @@
+#include "CKernels.h"
+
+#if defined(__x86_64__)
+#define CK_SUFFIX avx512
+#define CK_LANES 16
+#define CK_ROWS 12
+#define CK_VECTORS 2
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma"))), apply_to = function)
+#include "kernels.h"
+#pragma clang attribute pop
+#endif

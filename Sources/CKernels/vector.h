@@ -1,0 +1,89 @@
+/* The vector type that an instruction set's file compiles the operation headers for.
+ *
+ * Each of kernels_{avx512,avx2,neon,scalar}.c defines CK_SUFFIX, CK_LANES (floats per vector) and
+ * the tile CK_ROWS × CK_VECTORS vectors, then includes kernels.h. The headers hold the only source
+ * of each operation; processors differ in the vector's width and the number of registers. */
+#define CK_JOIN_(a, b) a##__##b
+#define CK_JOIN(a, b) CK_JOIN_(a, b)
+#define CK_NAME(operation) CK_JOIN(operation, CK_SUFFIX)
+#define CK_INLINE static inline __attribute__((always_inline))
+
+typedef float ck_vector __attribute__((vector_size(CK_LANES * 4), aligned(4)));
+typedef int32_t ck_integers __attribute__((vector_size(CK_LANES * 4), aligned(4)));
+
+#pragma clang fp contract(fast)
+
+CK_INLINE ck_vector ck_load(const float *p) { return *(const ck_vector *)p; }
+CK_INLINE void ck_store(float *p, ck_vector v) { *(ck_vector *)p = v; }
+CK_INLINE ck_vector ck_splat(float x) { return x - (ck_vector){0}; }
+
+/* The first n floats at p, then `rest`; n < CK_LANES. Nothing past p + n is read. */
+CK_INLINE ck_vector ck_load_part(const float *p, size_t n, float rest) {
+    ck_vector v = ck_splat(rest);
+    for (size_t i = 0; i < n; i++) v[i] = p[i];
+    return v;
+}
+CK_INLINE void ck_store_part(float *p, ck_vector v, size_t n) {
+    for (size_t i = 0; i < n; i++) p[i] = v[i];
+}
+CK_INLINE ck_vector ck_max(ck_vector a, ck_vector b) { return __builtin_elementwise_max(a, b); }
+CK_INLINE ck_vector ck_min(ck_vector a, ck_vector b) { return __builtin_elementwise_min(a, b); }
+/* a where the mask's lane is -1, b where it is 0. */
+CK_INLINE ck_vector ck_select(ck_integers mask, ck_vector a, ck_vector b) {
+    return (ck_vector)(((ck_integers)a & mask) | ((ck_integers)b & ~mask));
+}
+CK_INLINE float ck_sum(ck_vector v) {
+#pragma clang fp reassociate(on)
+    float sum = 0;
+    for (size_t i = 0; i < CK_LANES; i++) sum += v[i];
+    return sum;
+}
+CK_INLINE float ck_largest(ck_vector v) {
+    float largest = v[0];
+    for (size_t i = 1; i < CK_LANES; i++) largest = v[i] > largest ? v[i] : largest;
+    return largest;
+}
+
+/* eˣ within 2 units in the last place; 0 below -87.3, inf above 88.7.
+ * x = n ln 2 + r with |r| <= ln 2 / 2, e^r by its Taylor polynomial of degree 7. */
+CK_INLINE ck_vector ck_exp(ck_vector x) {
+    const ck_vector low = ck_splat(-87.33654f), high = ck_splat(88.72283f);
+    ck_vector bounded = ck_min(ck_max(x, low), high);
+    const float round = 12582912.0f; /* 1.5 · 2²³: adding it rounds to the nearest integer */
+    ck_vector n = (bounded * 1.44269504f + round) - round;
+    ck_vector r = bounded - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    ck_vector p = ck_splat(1.0f / 5040);
+    p = p * r + 1.0f / 720;
+    p = p * r + 1.0f / 120;
+    p = p * r + 1.0f / 24;
+    p = p * r + 1.0f / 6;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    /* 2ⁿ in two halves, so that n = 128 and n = -126 stay representable. */
+    ck_integers whole = __builtin_convertvector(n, ck_integers);
+    ck_integers half = whole >> 1;
+    ck_vector scaled = p * (ck_vector)((half + 127) << 23);
+    scaled = scaled * (ck_vector)((whole - half + 127) << 23);
+    return ck_select(x >= low, scaled, ck_splat(0));
+}
+
+CK_INLINE ck_vector ck_silu(ck_vector x) { return x / (1.0f + ck_exp(-x)); }
+
+/* erf within 2e-7: Abramowitz and Stegun, 7.1.26. */
+CK_INLINE ck_vector ck_erf(ck_vector x) {
+    ck_vector size = __builtin_elementwise_abs(x);
+    ck_vector t = 1.0f / (1.0f + 0.3275911f * size);
+    ck_vector p = ck_splat(1.061405429f);
+    p = p * t - 1.453152027f;
+    p = p * t + 1.421413741f;
+    p = p * t - 0.284496736f;
+    p = p * t + 0.254829592f;
+    ck_vector value = 1.0f - p * t * ck_exp(-size * size);
+    return __builtin_elementwise_copysign(value, x);
+}
+
+CK_INLINE ck_vector ck_gelu(ck_vector x) {
+    return 0.5f * x * (1.0f + ck_erf(x * 0.70710678f));
+}

@@ -1,0 +1,179 @@
+import CKernels
+import Foundation
+
+/// Cosines and sines of rotary position embeddings.
+///
+/// Position `p` turns the pair `(x[i], x[i + d/2])` of a head by `p · theta^(-2i/d)`.
+/// Source: Su et al., "RoFormer", arXiv 2104.09864, in the half-split order of Hugging Face.
+public struct RotaryTable: Sendable {
+    /// Positions covered.
+    public let positions: Int
+    let half: Int
+    let cosines: [Float]
+    let sines: [Float]
+
+    /// Computes the table for heads of a dimension and positions `0..<positions`.
+    public init(dimension: Int, theta: Float, positions: Int) {
+        self.positions = positions
+        half = dimension / 2
+        let frequencies = (0..<half).map {
+            exp(-Double(2 * $0) / Double(dimension) * log(Double(theta)))
+        }
+        let angles = (0..<positions).flatMap { position in
+            frequencies.map { Double(position) * $0 }
+        }
+        cosines = angles.map { Float(cos($0)) }
+        sines = angles.map { Float(sin($0)) }
+    }
+}
+
+extension Engine {
+    /// Normalises rows by their root mean square: `y = x · w / sqrt(mean(x²) + epsilon)`.
+    public func rmsNorm(
+        _ x: Matrix<Float>, weight: [Float], epsilon: Float, into y: inout Matrix<Float>
+    ) {
+        precondition(x.rows == y.rows && x.columns == y.columns && weight.count == x.columns)
+        let columns = x.columns
+        x.elements.withUnsafeBufferPointer { source in
+            y.elements.withUnsafeMutableBufferPointer { target in
+                let (a, c) = (source.baseAddress, target.baseAddress)
+                weight.withUnsafeBufferPointer { weight in
+                    splitRows(x.rows) { rows in
+                        for row in rows {
+                            kernels.rms_norm_f32(
+                                c! + row * columns, a! + row * columns, weight.baseAddress!,
+                                columns, epsilon)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Normalises rows in place to mean 0 and variance 1, then scales and shifts them.
+    public func layerNorm(
+        _ x: inout Matrix<Float>, weight: [Float], bias: [Float], epsilon: Float
+    ) {
+        precondition(weight.count == x.columns && bias.count == x.columns)
+        let (rows, columns) = (x.rows, x.columns)
+        x.elements.withUnsafeMutableBufferPointer { target in
+            let c = target.baseAddress
+            weight.withUnsafeBufferPointer { weight in
+                bias.withUnsafeBufferPointer { bias in
+                    splitRows(rows) { rows in
+                        for row in rows {
+                            kernels.layer_norm_f32(
+                                c! + row * columns, c! + row * columns, weight.baseAddress!,
+                                bias.baseAddress!, columns, epsilon)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Turns the first `heads` heads of every row by its position.
+    public func rotate(
+        _ x: inout Matrix<Float>, heads: Int, dimension: Int, positions: [Int], table: RotaryTable
+    ) {
+        precondition(positions.count == x.rows && table.half * 2 == dimension)
+        let (rows, columns, half) = (x.rows, x.columns, table.half)
+        x.elements.withUnsafeMutableBufferPointer { target in
+            let c = target.baseAddress
+            table.cosines.withUnsafeBufferPointer { cosines in
+                table.sines.withUnsafeBufferPointer { sines in
+                    splitRows(rows) { rows in
+                        for row in rows {
+                            precondition(positions[row] < table.positions, "position past table")
+                            let place = positions[row] * half
+                            for head in 0..<heads {
+                                kernels.rotate_f32(
+                                    c! + row * columns + head * dimension, dimension,
+                                    cosines.baseAddress! + place, sines.baseAddress! + place)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies rows of a table, such as token embeddings, into `y`, or adds them to it.
+    public func gather(
+        _ table: Matrix<Float>, rows indices: [Int32], into y: inout Matrix<Float>,
+        adding: Bool = false
+    ) {
+        precondition(indices.count == y.rows && table.columns == y.columns)
+        let columns = y.columns
+        table.elements.withUnsafeBufferPointer { source in
+            y.elements.withUnsafeMutableBufferPointer { target in
+                for (row, index) in indices.enumerated() {
+                    precondition(index >= 0 && Int(index) < table.rows, "row past table")
+                    let from = source.baseAddress! + Int(index) * columns
+                    let to = target.baseAddress! + row * columns
+                    if adding {
+                        kernels.add_f32(to, from, columns)
+                    } else {
+                        to.update(from: from, count: columns)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies a block of columns of `x` into consecutive rows of `y`.
+    public func copy(
+        _ x: Matrix<Float>, columns: Range<Int>, into y: inout Matrix<Float>, firstRow: Int
+    ) {
+        precondition(columns.count == y.columns && firstRow + x.rows <= y.rows)
+        x.elements.withUnsafeBufferPointer { source in
+            y.elements.withUnsafeMutableBufferPointer { target in
+                for row in 0..<x.rows {
+                    (target.baseAddress! + (firstRow + row) * columns.count).update(
+                        from: source.baseAddress! + row * x.columns + columns.lowerBound,
+                        count: columns.count)
+                }
+            }
+        }
+    }
+
+    /// The logarithm of the sum of exponentials of every row, in f64.
+    public func logSumExp(_ x: Matrix<Float>) -> [Double] {
+        var result = [Double](repeating: 0, count: x.rows)
+        let columns = x.columns
+        x.elements.withUnsafeBufferPointer { source in
+            result.withUnsafeMutableBufferPointer { result in
+                let (source, result) = (source, result)
+                splitRows(x.rows) { rows in
+                    for row in rows {
+                        result[row] = kernels.log_sum_exp_f32(
+                            source.baseAddress! + row * columns, columns)
+                    }
+                }
+            }
+        }
+        return result
+    }
+
+    /// The Kullback–Leibler divergence of the softmax of each row of `y` from that of `x`, in nats.
+    public func divergence(of y: Matrix<Float>, from x: Matrix<Float>) -> [Double] {
+        precondition(x.rows == y.rows && x.columns == y.columns)
+        let (a, b, columns) = (logSumExp(x), logSumExp(y), x.columns)
+        var result = [Double](repeating: 0, count: x.rows)
+        x.elements.withUnsafeBufferPointer { x in
+            y.elements.withUnsafeBufferPointer { y in
+                result.withUnsafeMutableBufferPointer { result in
+                    let (x, y, result) = (x, y, result)
+                    splitRows(a.count) { rows in
+                        for row in rows {
+                            result[row] = kernels.divergence_f32(
+                                x.baseAddress! + row * columns, y.baseAddress! + row * columns,
+                                columns, a[row], b[row])
+                        }
+                    }
+                }
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,33 @@
+import CKernels
+
+/// The processor's kernels and the threads that run them: every operation of a forward pass.
+///
+/// Operations write into matrices that the caller provides, so that a decode loop allocates
+/// nothing. Shapes that do not fit are programming errors and stop the program.
+public final class Engine: Sendable {
+    /// The threads that share every operation.
+    public let pool: ThreadPool
+
+    let kernels: ck_kernels
+
+    /// Creates an engine of a number of threads, with the fastest kernels of this processor.
+    public init(threads: Int) {
+        pool = ThreadPool(threads: threads)
+        kernels = ck_best().pointee
+    }
+
+    /// The name of the instruction set that the kernels use: `avx512`, `avx2`, `neon` or `scalar`.
+    public var instructionSet: String { String(cString: kernels.name) }
+
+    /// Calls `body` with contiguous shares of rows, on every thread where there is work for all.
+    func splitRows(_ rows: Int, _ body: (Range<Int>) -> Void) {
+        if rows < 2 * pool.threads {
+            body(0..<rows)
+        } else {
+            pool.split(rows) { range, _ in body(range) }
+        }
+    }
+}
+
+/// Says that an operation only reads its table of functions, which are plain C.
+extension ck_kernels: @retroactive @unchecked Sendable {}

@@ -1,0 +1,51 @@
+import CHost
+import Foundation
+
+/// A run of floats at a fixed, page-friendly address, for weights that kernels stream.
+///
+/// `@unchecked`: it is written only while its owner fills it, and only read afterwards.
+final class Memory: @unchecked Sendable {
+    let floats: UnsafeMutableBufferPointer<Float>
+
+    /// Allocates zeroed floats; regions of megabytes ask for huge pages.
+    init(count: Int) {
+        let bytes = max(count, 1) * MemoryLayout<Float>.stride
+        let hugePage = 2 << 20
+        let alignment = bytes >= 2 * hugePage ? hugePage : 64
+        let address = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: alignment)
+        if alignment == hugePage { host_advise_huge_pages(address, bytes) }
+        floats = UnsafeMutableBufferPointer(
+            start: address.bindMemory(to: Float.self, capacity: count), count: count)
+        floats.initialize(repeating: 0)
+    }
+
+    deinit {
+        floats.baseAddress?.deallocate()
+    }
+}
+
+/// Hands out pieces of large regions, so that the weights of a model lie together in the order in
+/// which they were packed.
+public final class Arena {
+    private static let regionFloats = 16 << 20
+    private var region: Memory?
+    private var used = 0
+
+    /// Creates an empty arena.
+    public init() {}
+
+    /// A zeroed piece aligned to a cache line: the region that owns it and its place there.
+    func allocate(_ count: Int) -> (memory: Memory, offset: Int) {
+        let rounded = (count + 15) / 16 * 16
+        if let region, used + rounded <= region.floats.count {
+            defer { used += rounded }
+            return (region, used)
+        }
+        let fresh = Memory(count: max(rounded, Self.regionFloats))
+        if rounded < Self.regionFloats {
+            region = fresh
+            used = rounded
+        }
+        return (fresh, 0)
+    }
+}

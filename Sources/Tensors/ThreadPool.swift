@@ -1,0 +1,133 @@
+import CHost
+import Foundation
+import Synchronization
+
+/// Threads that wait, spinning for a moment and then asleep, for short pieces of parallel work.
+///
+/// A decode step has hundreds of small products, so starting work on another thread must cost
+/// about a microsecond: the caller publishes a job by raising a counter that the workers spin on,
+/// takes part itself as thread 0, and returns when every worker has finished.
+public final class ThreadPool: Sendable {
+    /// The number of threads that take part, the caller included.
+    public let threads: Int
+
+    private let state: PoolState
+
+    /// Creates a pool; `threads` is at least 1 and counts the caller.
+    public init(threads: Int) {
+        precondition(threads >= 1, "a pool has at least the calling thread")
+        self.threads = threads
+        let state = PoolState()
+        self.state = state
+        for index in 1..<max(threads, 1) {
+            let thread = Thread { state.work(as: index) }
+            thread.name = "espalier-\(index)"
+            thread.start()
+        }
+    }
+
+    deinit {
+        state.publish(nil)
+    }
+
+    /// Calls `body` once on every thread, with the thread's index, and returns when all are done.
+    ///
+    /// The calls run at the same time: what they write must not overlap. They do not nest, and only
+    /// one thread may own a pool.
+    public func run(_ body: (_ thread: Int) -> Void) {
+        guard threads > 1 else { return body(0) }
+        withoutActuallyEscaping(body) { body in
+            state.remaining.store(threads - 1, ordering: .relaxed)
+            state.publish(body)
+            body(0)
+            while state.remaining.load(ordering: .acquiring) > 0 { host_pause() }
+        }
+    }
+
+    /// Calls `body` for every index below `count`, each thread taking the next one left.
+    public func forEach(_ count: Int, _ body: (_ index: Int, _ thread: Int) -> Void) {
+        guard threads > 1, count > 1 else {
+            for index in 0..<count { body(index, 0) }
+            return
+        }
+        let next = state.next
+        next.value.store(0, ordering: .relaxed)
+        run { thread in
+            while true {
+                let index = next.value.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard index < count else { return }
+                body(index, thread)
+            }
+        }
+    }
+
+    /// Calls `body` with a contiguous share of `0..<count` on every thread, none of them empty.
+    public func split(
+        _ count: Int, _ body: (_ range: Range<Int>, _ thread: Int) -> Void
+    ) {
+        let threads = threads
+        run { thread in
+            let range = count * thread / threads..<count * (thread + 1) / threads
+            if !range.isEmpty { body(range, thread) }
+        }
+    }
+}
+
+/// A counter that threads share.
+private final class Counter: Sendable {
+    let value = Atomic(0)
+}
+
+/// What the workers of a pool share with its owner.
+///
+/// `@unchecked`: `job` is written only by the owner before it raises `generation` (release) and
+/// while no worker runs, and read by workers only after they have seen the new generation
+/// (acquire).
+private final class PoolState: @unchecked Sendable {
+    typealias Job = (Int) -> Void
+
+    /// How often a worker looks for work before it sleeps: some tens of microseconds.
+    private static let patience = 20_000
+
+    let generation = Atomic(0)
+    let remaining = Atomic(0)
+    let sleeping = Atomic(0)
+    let next = Counter()
+    private let condition = NSCondition()
+    private var job: Job?
+
+    /// Hands a job to the workers; nil ends them.
+    func publish(_ job: Job?) {
+        self.job = job
+        generation.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        if sleeping.load(ordering: .sequentiallyConsistent) > 0 {
+            condition.lock()
+            condition.broadcast()
+            condition.unlock()
+        }
+    }
+
+    func work(as index: Int) {
+        var seen = 0
+        while true {
+            seen = waitForChange(of: seen)
+            guard let job else { return }
+            job(index)
+            remaining.wrappingSubtract(1, ordering: .releasing)
+        }
+    }
+
+    private func waitForChange(of seen: Int) -> Int {
+        for _ in 0..<Self.patience {
+            let now = generation.load(ordering: .acquiring)
+            if now != seen { return now }
+            host_pause()
+        }
+        sleeping.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        condition.lock()
+        while generation.load(ordering: .sequentiallyConsistent) == seen { condition.wait() }
+        condition.unlock()
+        sleeping.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+        return generation.load(ordering: .acquiring)
+    }
+}

@@ -1,0 +1,195 @@
+import CKernels
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+/// Every table of kernels that this processor runs.
+let tables: [Table] = {
+    var tables: [Table] = []
+    var next = ck_tables()
+    while let table = next.pointee {
+        tables.append(Table(kernels: table.pointee))
+        next += 1
+    }
+    return tables
+}()
+
+/// A table of kernels under its name.
+struct Table: CustomTestStringConvertible, @unchecked Sendable {
+    let kernels: ck_kernels
+    var testDescription: String { String(cString: kernels.name) }
+}
+
+func randomFloats(_ count: Int, seed: UInt64, in range: ClosedRange<Float> = -1...1) -> [Float] {
+    var random = SplitMix64(seed: seed)
+    return (0..<count).map { _ in Float.random(in: range, using: &random) }
+}
+
+@Suite("Kernels of every instruction set")
+struct KernelTests {
+    @Test(
+        "products agree with f64 sums at every row count and tail", arguments: tables,
+        [
+            (1, 1, 1), (1, 576, 100), (2, 7, 31), (5, 64, 32), (11, 33, 33), (12, 16, 64),
+            (13, 50, 96), (29, 129, 65), (3, 0, 40),
+        ])
+    func product(table: Table, sizes: (m: Int, k: Int, n: Int)) {
+        let (m, k, n) = sizes
+        let a = randomFloats(m * k, seed: 1)
+        let w = randomFloats(n * k, seed: 2)
+        let panels = (n + 31) / 32
+        var bias = randomFloats(n, seed: 3)
+        bias += [Float](repeating: 0, count: panels * 32 - n)
+        var packed = [Float](repeating: 0, count: max(panels * 32 * k, 1))
+        table.kernels.pack_rows_f32(w, k, n, k, &packed)
+        let before = randomFloats(m * n, seed: 4)
+        for epilogue in [ck_epilogue_store, ck_epilogue_add, ck_epilogue_gelu] {
+            var c = before + [42]
+            table.kernels.gemm_f32(a, k, m, k, packed, bias, &c, n, n, epilogue)
+            #expect(c.removeLast() == 42, "wrote past the product")
+            let want = (0..<m * n).map { index -> Float in
+                let (row, column) = (index / n, index % n)
+                var sum = Double(bias[column])
+                for i in 0..<k { sum += Double(a[row * k + i]) * Double(w[column * k + i]) }
+                switch epilogue {
+                case ck_epilogue_add: return Float(sum + Double(before[index]))
+                case ck_epilogue_gelu: return Float(0.5 * sum * (1 + erf(sum / 2.0.squareRoot())))
+                default: return Float(sum)
+                }
+            }
+            expectClose(c, want, absolute: 2e-5, relative: 1e-5)
+        }
+    }
+
+    @Test(
+        "gated products agree with f64", arguments: tables, [(1, 40, 48), (7, 24, 20), (14, 9, 16)])
+    func gatedProduct(table: Table, sizes: (m: Int, k: Int, n: Int)) {
+        let (m, k, n) = sizes
+        let a = randomFloats(m * k, seed: 1)
+        let (gate, up) = (randomFloats(n * k, seed: 2), randomFloats(n * k, seed: 3))
+        let panels = (n + 15) / 16
+        var packed = [Float](repeating: 0, count: panels * 32 * k)
+        for panel in 0..<panels {
+            packed.withUnsafeMutableBufferPointer { packed in
+                for (weights, lane) in [(gate, 0), (up, 16)] {
+                    table.kernels.pack_rows_f32(
+                        Array(weights[(panel * 16 * k)...]), k, min(16, n - panel * 16), k,
+                        packed.baseAddress! + panel * 32 * k + lane)
+                }
+            }
+        }
+        var c = [Float](repeating: 0, count: m * n) + [42]
+        table.kernels.gemm_f32(a, k, m, k, packed, nil, &c, n, n, ck_epilogue_swiglu)
+        #expect(c.removeLast() == 42, "wrote past the product")
+        let want = (0..<m * n).map { index -> Float in
+            var (g, u) = (0.0, 0.0)
+            for i in 0..<k {
+                g += Double(a[index / n * k + i]) * Double(gate[index % n * k + i])
+                u += Double(a[index / n * k + i]) * Double(up[index % n * k + i])
+            }
+            return Float(g / (1 + exp(-g)) * u)
+        }
+        expectClose(c, want, absolute: 2e-5, relative: 1e-5)
+    }
+
+    @Test("sums of outer products fill the upper triangle", arguments: tables, [5, 32, 70])
+    func gram(table: Table, columns: Int) {
+        let rows = 19
+        let x = randomFloats(rows * columns, seed: 5)
+        var sums = [Double](repeating: 1, count: columns * columns)
+        var scratch = [Float](repeating: 0, count: rows * 32)
+        table.kernels.gram_f32(x, rows, columns, 0, columns, &sums, &scratch)
+        for i in 0..<columns {
+            for j in i..<columns {
+                let want = (0..<rows).reduce(1.0) {
+                    $0 + Double(x[$1 * columns + i]) * Double(x[$1 * columns + j])
+                }
+                #expect(abs(sums[i * columns + j] - want) < 1e-5)
+            }
+        }
+    }
+
+    @Test("exponentials are accurate over the whole range", arguments: tables)
+    func exponential(table: Table) {
+        var x = (0..<1000).map { Float($0) * -0.1 }
+        let sum = x.reduce(0.0) { $0 + exp(Double($1)) }
+        let want = x.map { Float(exp(Double($0)) / sum) }
+        table.kernels.softmax_f32(&x, x.count, 1)
+        expectClose(x, want, absolute: 1e-37, relative: 1e-5)
+        let wide: [Float] = [-1e30, -88, 0, 88, 1e4]
+        #expect(abs(table.kernels.log_sum_exp_f32(wide, wide.count) - 1e4) < 1e-9)
+    }
+
+    @Test(
+        "row operations agree with f64 at every tail", arguments: tables,
+        [1, 3, 4, 15, 16, 17, 100])
+    func rows(table: Table, n: Int) {
+        let (x, w, b) = (
+            randomFloats(n, seed: 1), randomFloats(n, seed: 2), randomFloats(n, seed: 3)
+        )
+        let square = x.reduce(0.0) { $0 + Double($1) * Double($1) } / Double(n)
+        let mean = x.reduce(0.0) { $0 + Double($1) } / Double(n)
+        var y = [Float](repeating: 42, count: n + 1)
+        table.kernels.rms_norm_f32(&y, x, w, n, 1e-5)
+        #expect(y.removeLast() == 42, "wrote past n")
+        expectClose(
+            y, (0..<n).map { Float(Double(x[$0]) * Double(w[$0]) / (square + 1e-5).squareRoot()) },
+            absolute: 1e-6, relative: 1e-5)
+        y.append(42)
+        table.kernels.layer_norm_f32(&y, x, w, b, n, 1e-5)
+        #expect(y.removeLast() == 42, "wrote past n")
+        let deviation = (square - mean * mean + 1e-5).squareRoot()
+        expectClose(
+            y,
+            (0..<n).map {
+                Float((Double(x[$0]) - mean) / deviation * Double(w[$0]) + Double(b[$0]))
+            },
+            absolute: 2e-4, relative: 1e-4)
+    }
+
+    @Test(
+        "attention agrees with its definition", arguments: tables,
+        [(5, 5, 16), (60, 60, 24), (3, 40, 64)])
+    func attention(table: Table, sizes: (queries: Int, keys: Int, width: Int)) {
+        let (queries, keys, width) = sizes
+        let q = randomFloats(queries * width, seed: 1)
+        let (k, v) = (randomFloats(keys * width, seed: 2), randomFloats(keys * width, seed: 3))
+        let padded = (keys + 31) / 32 * 32
+        let columns = (width + 31) / 32 * 32
+        var packedKeys = [Float](repeating: 0, count: padded * width)
+        var packedValues = [Float](repeating: 0, count: keys * columns)
+        table.kernels.pack_rows_f32(k, width, keys, width, &packedKeys)
+        table.kernels.pack_columns_f32(v, width, keys, width, &packedValues)
+        for causal in [true, false] {
+            let offset = keys - queries
+            var scores = [Float](repeating: 0, count: 12 * padded)
+            var out = [Float](repeating: 0, count: queries * width)
+            table.kernels.attend_f32(
+                q, width, queries, width, packedKeys, packedValues, keys,
+                causal ? offset : Int.max, 0.25, &scores, &out, width)
+            let want = (0..<queries).flatMap { query -> [Float] in
+                let seen = causal ? offset + query + 1 : keys
+                let weights = (0..<seen).map { key in
+                    exp(
+                        0.25
+                            * (0..<width).reduce(0.0) {
+                                $0 + Double(q[query * width + $1]) * Double(k[key * width + $1])
+                            })
+                }
+                let total = weights.reduce(0, +)
+                return (0..<width).map { column in
+                    Float(
+                        (0..<seen).reduce(0.0) {
+                            $0 + weights[$1] / total * Double(v[$1 * width + column])
+                        })
+                }
+            }
+            expectClose(out, want, absolute: 1e-5)
+            var one = [Float](repeating: 0, count: width)
+            table.kernels.attend_one_f32(
+                Array(q[((queries - 1) * width)...]), width, k, v, width, keys, 0.25, &scores, &one)
+            expectClose(one, Array(want[((queries - 1) * width)...]), absolute: 1e-5)
+        }
+    }
+}
