@@ -35,7 +35,7 @@ static void CK_NAME(attend_f32)(
         size_t seen = key_count;
         if (offset < key_count && offset + top + rows < key_count) seen = offset + top + rows;
         for (size_t j = 0; j < seen; j += ck_panel) {
-            CK_NAME(multiply_rows)(q + top * ldq, ldq, 1, keys + j * width, width, rows, tile);
+            CK_NAME(multiply_rows)(q + top * ldq, ldq, keys + j * width, width, rows, tile);
             for (size_t r = 0; r < rows; r++)
                 for (size_t c = 0; c < ck_panel; c += CK_LANES)
                     ck_store(scores + r * stride + j + c, ck_load(tile + r * ck_panel + c));
@@ -49,7 +49,7 @@ static void CK_NAME(attend_f32)(
         }
         for (size_t j = 0; j < width; j += ck_panel) {
             size_t left = width - j < ck_panel ? width - j : ck_panel;
-            CK_NAME(multiply_rows)(scores, stride, 1, values + j * key_count, seen, rows, tile);
+            CK_NAME(multiply_rows)(scores, stride, values + j * key_count, seen, rows, tile);
             for (size_t r = 0; r < rows; r++)
                 for (size_t c = 0; c < left; c++)
                     out[(top + r) * ldo + j + c] = tile[r * ck_panel + c];

@@ -62,21 +62,37 @@ CK_INLINE void CK_NAME(multiply_row)(const float *a, const float *panel, size_t 
     }
 }
 
-/* The product of `rows` <= CK_ROWS rows with one panel into tile[rows][32]. The switch gives the
- * compiler a constant row count, which keeps the sums in registers. */
-CK_INLINE void CK_NAME(multiply_rows)(
-    const float *a, size_t row_stride, size_t input_stride, const float *panel, size_t k,
-    size_t rows, float *tile
-) {
-#define CK_CASE(n) \
-    case n: CK_NAME(multiply_tile)(a, row_stride, input_stride, panel, k, n, tile); break;
-    switch (rows) {
-        CK_CASE(1) CK_CASE(2) CK_CASE(3) CK_CASE(4) CK_CASE(5) CK_CASE(6)
+/* One function for each row count, which keeps the sums in registers: `rows` takes rows of inputs
+ * (stride lda), `columns` takes them from a transposed operand, whose rows are the inputs. */
+#define CK_TILE(n) \
+    static __attribute__((noinline)) void CK_NAME(rows_##n)( \
+        const float *a, size_t lda, const float *panel, size_t k, float *tile \
+    ) { CK_NAME(multiply_tile)(a, lda, 1, panel, k, n, tile); } \
+    static __attribute__((noinline)) void CK_NAME(columns_##n)( \
+        const float *a, size_t lda, const float *panel, size_t k, float *tile \
+    ) { CK_NAME(multiply_tile)(a, 1, lda, panel, k, n, tile); }
+CK_TILE(1) CK_TILE(2) CK_TILE(3) CK_TILE(4) CK_TILE(5) CK_TILE(6)
 #if CK_ROWS == 12
-        CK_CASE(7) CK_CASE(8) CK_CASE(9) CK_CASE(10) CK_CASE(11) CK_CASE(12)
+CK_TILE(7) CK_TILE(8) CK_TILE(9) CK_TILE(10) CK_TILE(11) CK_TILE(12)
+#define CK_TILES(name) {CK_NAME(name##_1), CK_NAME(name##_2), CK_NAME(name##_3), \
+    CK_NAME(name##_4), CK_NAME(name##_5), CK_NAME(name##_6), CK_NAME(name##_7), \
+    CK_NAME(name##_8), CK_NAME(name##_9), CK_NAME(name##_10), CK_NAME(name##_11), \
+    CK_NAME(name##_12)}
+#else
+#define CK_TILES(name) {CK_NAME(name##_1), CK_NAME(name##_2), CK_NAME(name##_3), \
+    CK_NAME(name##_4), CK_NAME(name##_5), CK_NAME(name##_6)}
 #endif
-    }
-#undef CK_CASE
+
+typedef void (*CK_NAME(tile))(
+    const float *a, size_t lda, const float *panel, size_t k, float *tile);
+static const CK_NAME(tile) CK_NAME(tiles_of_rows)[CK_ROWS] = CK_TILES(rows);
+static const CK_NAME(tile) CK_NAME(tiles_of_columns)[CK_ROWS] = CK_TILES(columns);
+
+/* The product of `rows` <= CK_ROWS rows with one panel into tile[rows][32]. */
+CK_INLINE void CK_NAME(multiply_rows)(
+    const float *a, size_t lda, const float *panel, size_t k, size_t rows, float *tile
+) {
+    CK_NAME(tiles_of_rows)[rows - 1](a, lda, panel, k, tile);
 }
 
 CK_INLINE void CK_NAME(finish_row)(
@@ -127,8 +143,7 @@ static void CK_NAME(gemm_f32)(
                 if (m == 1)
                     CK_NAME(multiply_row)(a, panel, k, tile);
                 else
-                    CK_NAME(multiply_rows)(
-                        a + top * lda, lda, 1, panel, k, bottom - top, tile);
+                    CK_NAME(multiply_rows)(a + top * lda, lda, panel, k, bottom - top, tile);
                 for (size_t r = top; r < bottom; r++)
                     CK_NAME(finish_row)(
                         tile + (r - top) * ck_panel, panel_bias, c + r * ldc + j, n - j, epilogue);
@@ -168,7 +183,7 @@ static void CK_NAME(gram_f32)(
         CK_NAME(pack_columns_f32)(x + j, columns, rows, width, scratch);
         for (size_t i = 0; i < j + width; i += CK_ROWS) {
             size_t count = j + width - i < CK_ROWS ? j + width - i : CK_ROWS;
-            CK_NAME(multiply_rows)(x + i, 1, columns, scratch, rows, count, tile);
+            CK_NAME(tiles_of_columns)[count - 1](x + i, columns, scratch, rows, tile);
             for (size_t r = 0; r < count; r++)
                 for (size_t c = 0; c < width; c++)
                     sums[(i + r) * columns + j + c] += tile[r * ck_panel + c];

@@ -121,6 +121,18 @@ extension Engine {
         }
     }
 
+    /// Copies rows of packed weights, such as a tied embedding, into `y`.
+    public func gather(
+        _ table: PackedWeights, rows indices: [Int32], into y: inout Matrix<Float>
+    ) {
+        precondition(indices.count == y.rows && table.inputs == y.columns)
+        y.elements.withUnsafeMutableBufferPointer { target in
+            for (row, index) in indices.enumerated() {
+                table.copyRow(Int(index), into: target.baseAddress! + row * table.inputs)
+            }
+        }
+    }
+
     /// Copies a block of columns of `x` into consecutive rows of `y`.
     public func copy(
         _ x: Matrix<Float>, columns: Range<Int>, into y: inout Matrix<Float>, firstRow: Int

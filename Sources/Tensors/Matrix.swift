@@ -32,6 +32,27 @@ public struct Matrix<Element: BinaryFloatingPoint & Sendable>: Sendable, Equatab
         self.elements = elements
     }
 
+    /// Stacks matrices of equal width, the rows of the first on top.
+    public init(stacking parts: [Matrix]) {
+        precondition(parts.allSatisfy { $0.columns == parts[0].columns }, "stacked widths differ")
+        self.init(
+            rows: parts.reduce(0) { $0 + $1.rows }, columns: parts.first?.columns ?? 0,
+            elements: parts.flatMap(\.elements))
+    }
+
+    /// Changes the shape in place, keeping the memory; the elements are then unspecified.
+    public mutating func reshape(rows: Int, columns: Int) {
+        var elements = self.elements
+        self.elements = []
+        let surplus = elements.count - rows * columns
+        if surplus > 0 {
+            elements.removeLast(surplus)
+        } else if surplus < 0 {
+            elements.append(contentsOf: repeatElement(0, count: -surplus))
+        }
+        self = Matrix(rows: rows, columns: columns, elements: elements)
+    }
+
     /// The element at a row and column.
     @inlinable
     public subscript(row: Int, column: Int) -> Element {

@@ -69,12 +69,41 @@ public struct PackedWeights: Sendable {
     }
 
     private init(inputs: Int, outputs: Int, step: Int, hasBias: Bool, in arena: Arena) {
+        let panels = (outputs + step - 1) / step
+        let (memory, offset) = arena.allocate((inputs + (hasBias ? 1 : 0)) * panels * Self.panel)
+        self.init(
+            inputs: inputs, outputs: outputs, step: step, hasBias: hasBias, memory: memory,
+            offset: offset)
+    }
+
+    /// Weights of other sizes in the same memory, for timing a smaller layer: as many bytes are read
+    /// as that layer would read, but the values mean nothing.
+    ///
+    /// - Precondition: Neither size grows.
+    public func resized(inputs: Int, outputs: Int) -> PackedWeights {
+        precondition(inputs <= self.inputs && outputs <= self.outputs, "resizing only shrinks")
+        return PackedWeights(
+            inputs: inputs, outputs: outputs, step: step, hasBias: hasBias, memory: memory,
+            offset: offset)
+    }
+
+    /// Copies one output's weights, so that a tied embedding needs no second copy.
+    func copyRow(_ output: Int, into target: UnsafeMutablePointer<Float>) {
+        precondition(output >= 0 && output < outputs && step == Self.panel, "row past weights")
+        let first =
+            panelsAddress + output / Self.panel * inputs * Self.panel + output % Self.panel
+        for input in 0..<inputs { target[input] = first[input * Self.panel] }
+    }
+
+    private init(
+        inputs: Int, outputs: Int, step: Int, hasBias: Bool, memory: Memory, offset: Int
+    ) {
         self.inputs = inputs
         self.outputs = outputs
         self.step = step
         self.hasBias = hasBias
-        let panels = (outputs + step - 1) / step
-        (memory, offset) = arena.allocate((inputs + (hasBias ? 1 : 0)) * panels * Self.panel)
+        self.memory = memory
+        self.offset = offset
     }
 
     private func pack(_ weight: Matrix<Float>, bias: [Float]?, panelColumns: Range<Int>) {

@@ -18,3 +18,20 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
         return bits ^ (bits >> 31)
     }
 }
+
+extension Matrix<Float> {
+    /// A matrix of uniform random values of standard deviation `1 / sqrt(columns)`, so that a
+    /// product with it neither grows nor fades.
+    public init(randomRows rows: Int, columns: Int, seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        let scale = (3 / Float(max(columns, 1))).squareRoot() / Float(1 << 23)
+        self.init(
+            rows: rows, columns: columns,
+            elements: [Float](unsafeUninitializedCapacity: rows * columns) { buffer, count in
+                count = rows * columns
+                for index in 0..<count {
+                    buffer[index] = (Float(random.next() >> 40) - Float(1 << 23)) * scale
+                }
+            })
+    }
+}

@@ -37,10 +37,12 @@ public final class ThreadPool: Sendable {
     public func run(_ body: (_ thread: Int) -> Void) {
         guard threads > 1 else { return body(0) }
         withoutActuallyEscaping(body) { body in
-            state.remaining.store(threads - 1, ordering: .relaxed)
-            state.publish(body)
-            body(0)
-            while state.remaining.load(ordering: .acquiring) > 0 { host_pause() }
+            withUnsafePointer(to: body) { job in
+                state.remaining.store(threads - 1, ordering: .relaxed)
+                state.publish(job)
+                body(0)
+                while state.remaining.load(ordering: .acquiring) > 0 { host_pause() }
+            }
         }
     }
 
@@ -94,10 +96,10 @@ private final class PoolState: @unchecked Sendable {
     let sleeping = Atomic(0)
     let next = Counter()
     private let condition = NSCondition()
-    private var job: Job?
+    private var job: UnsafePointer<Job>?
 
     /// Hands a job to the workers; nil ends them.
-    func publish(_ job: Job?) {
+    func publish(_ job: UnsafePointer<Job>?) {
         self.job = job
         generation.wrappingAdd(1, ordering: .sequentiallyConsistent)
         if sleeping.load(ordering: .sequentiallyConsistent) > 0 {
@@ -112,9 +114,16 @@ private final class PoolState: @unchecked Sendable {
         while true {
             seen = waitForChange(of: seen)
             guard let job else { return }
-            job(index)
+            perform(job, as: index)
             remaining.wrappingSubtract(1, ordering: .releasing)
         }
+    }
+
+    /// Kept apart so that no reference to the job outlives the call: once `remaining` falls, the
+    /// owner returns and the job is gone.
+    @inline(never)
+    private func perform(_ job: UnsafePointer<Job>, as index: Int) {
+        job.pointee(index)
     }
 
     private func waitForChange(of seen: Int) -> Int {

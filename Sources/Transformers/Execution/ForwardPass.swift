@@ -1,0 +1,147 @@
+public import Tensors
+
+/// Sees what flows through a forward pass, for calibration.
+public protocol ForwardObserver: AnyObject {
+    /// Called before a component's output projection with its inputs, `[tokens, units' columns]`.
+    func willProject(_ component: Component, inputs: Matrix<Float>)
+    /// Called with the residual stream before each layer, and once more after the last.
+    func willEnterLayer(_ layer: Int, hidden: Matrix<Float>)
+}
+
+extension ForwardObserver {
+    /// Ignores the inputs of output projections.
+    public func willProject(_ component: Component, inputs: Matrix<Float>) {}
+    /// Ignores the residual stream.
+    public func willEnterLayer(_ layer: Int, hidden: Matrix<Float>) {}
+}
+
+/// Runs one model on one engine, keeping its working memory between calls.
+public struct ForwardPass {
+    /// The model that runs.
+    public let model: Model
+    /// What it runs on.
+    public let engine: Engine
+    /// Told of every component's inputs while it is set.
+    public weak var observer: (any ForwardObserver)?
+
+    /// The residual stream, `[tokens, hidden]`.
+    var hidden = Matrix<Float>(rows: 0, columns: 0)
+    var normed = Matrix<Float>(rows: 0, columns: 0)
+    var fused = Matrix<Float>(rows: 0, columns: 0)
+    var context = Matrix<Float>(rows: 0, columns: 0)
+    var activation = Matrix<Float>(rows: 0, columns: 0)
+    var selected = Matrix<Float>(rows: 0, columns: 0)
+    var scratch = AttentionScratch()
+
+    /// Creates a forward pass of a model on an engine.
+    public init(_ model: Model, on engine: Engine) {
+        self.model = model
+        self.engine = engine
+    }
+
+    /// Runs whole sequences and returns their last hidden states, `[tokens, hidden]`, after the
+    /// final norm where the architecture has one.
+    public mutating func hiddenStates(of batch: TokenBatch) -> Matrix<Float> {
+        run(batch)
+        finish(rows: 0..<hidden.rows)
+        return selected
+    }
+
+    /// Runs whole sequences and hands over their logits a few rows at a time, because all of them
+    /// together would be far larger than the model.
+    ///
+    /// - Parameters:
+    ///   - batch: The sequences.
+    ///   - rowsAtOnce: How many rows `body` gets at most.
+    ///   - body: Called with the rows' place in the batch and their logits `[rows, vocabulary]`.
+    /// - Throws: What `body` throws.
+    public mutating func logits(
+        of batch: TokenBatch, rowsAtOnce: Int = 128,
+        _ body: (_ rows: Range<Int>, _ logits: Matrix<Float>) throws -> Void
+    ) rethrows {
+        run(batch)
+        var logits = Matrix<Float>(rows: 0, columns: 0)
+        for first in stride(from: 0, to: hidden.rows, by: rowsAtOnce) {
+            let rows = first..<min(first + rowsAtOnce, hidden.rows)
+            finish(rows: rows)
+            project(into: &logits)
+            try body(rows, logits)
+        }
+    }
+
+    /// Runs the next tokens of a sequence, adds them to its cache, and leaves the logits of the
+    /// last one in `logits`, `[1, vocabulary]`.
+    ///
+    /// - Precondition: The model is a decoder and the tokens fit the cache.
+    public mutating func advance(
+        _ tokens: [Int32], cache: inout KeyValueCache, logits: inout Matrix<Float>
+    ) {
+        precondition(cache.count + tokens.count <= cache.capacity, "key-value cache is full")
+        let positions = Array(cache.count..<cache.count + tokens.count)
+        embed(tokens, positions: positions, types: [])
+        for layer in model.layers.indices {
+            llamaLayer(layer, positions: positions, cache: &cache)
+        }
+        cache.count += tokens.count
+        finish(rows: hidden.rows - 1..<hidden.rows)
+        project(into: &logits)
+    }
+
+    private mutating func run(_ batch: TokenBatch) {
+        let positions = batch.positions
+        embed(batch.ids, positions: positions, types: batch.types)
+        for layer in model.layers.indices {
+            observer?.willEnterLayer(layer, hidden: hidden)
+            switch model.shape.architecture {
+            case .llama:
+                llamaLayer(layer, positions: positions, sequences: batch.sequences)
+            case .bert:
+                bertLayer(layer, sequences: batch.sequences)
+            }
+        }
+        observer?.willEnterLayer(model.layers.count, hidden: hidden)
+    }
+
+    private mutating func embed(_ ids: [Int32], positions: [Int], types: [Int32]) {
+        hidden.reshape(rows: ids.count, columns: model.shape.hiddenSize)
+        if let table = model.embeddings.tokens {
+            engine.gather(table, rows: ids, into: &hidden)
+        } else if let table = model.head {
+            engine.gather(table, rows: ids, into: &hidden)
+        }
+        if let table = model.embeddings.positions {
+            engine.gather(table, rows: positions.map(Int32.init), into: &hidden, adding: true)
+        }
+        if let table = model.embeddings.types {
+            let types = types.isEmpty ? [Int32](repeating: 0, count: ids.count) : types
+            engine.gather(table, rows: types, into: &hidden, adding: true)
+        }
+        if let norm = model.embeddings.norm { layerNorm(norm) }
+    }
+
+    /// Takes rows of the residual stream through the final norm into `selected`.
+    private mutating func finish(rows: Range<Int>) {
+        let width = hidden.columns
+        selected.reshape(rows: rows.count, columns: width)
+        selected.elements.replaceSubrange(
+            0..<rows.count * width,
+            with: hidden.elements[rows.lowerBound * width..<rows.upperBound * width])
+        guard let norm = model.finalNorm else { return }
+        normed.reshape(rows: rows.count, columns: width)
+        engine.rmsNorm(
+            selected, weight: norm.weight, epsilon: model.shape.normEpsilon, into: &normed)
+        swap(&selected, &normed)
+    }
+
+    private mutating func project(into logits: inout Matrix<Float>) {
+        guard let head = model.head else { preconditionFailure("an encoder has no logits") }
+        logits.reshape(rows: selected.rows, columns: head.outputs)
+        engine.linear(selected, head, into: &logits)
+    }
+
+    mutating func layerNorm(_ norm: NormWeights) {
+        engine.layerNorm(
+            &hidden, weight: norm.weight, bias: norm.bias ?? [],
+            epsilon: model.shape.normEpsilon)
+    }
+}

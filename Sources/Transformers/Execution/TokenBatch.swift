@@ -1,0 +1,33 @@
+/// Sequences of tokens that go through a model together.
+///
+/// The sequences lie one after another without padding: attention knows where each begins, and
+/// everything else works row by row.
+public struct TokenBatch: Sendable, Equatable {
+    /// The token ids of all sequences.
+    public private(set) var ids: [Int32] = []
+    /// The segment type of each token; empty when all are 0.
+    public private(set) var types: [Int32] = []
+    /// The rows of each sequence.
+    public private(set) var sequences: [Range<Int>] = []
+
+    /// Creates a batch of sequences.
+    public init(_ sequences: [[Int32]]) {
+        for sequence in sequences {
+            self.sequences.append(ids.count..<ids.count + sequence.count)
+            ids += sequence
+        }
+    }
+
+    /// The position of each token in its sequence.
+    public var positions: [Int] {
+        sequences.flatMap { Array(0..<$0.count) }
+    }
+
+    /// The same batch with a segment type for every token.
+    public func withTypes(_ types: [Int32]) -> TokenBatch {
+        precondition(types.count == ids.count, "one type per token")
+        var result = self
+        result.types = types
+        return result
+    }
+}

@@ -1,0 +1,66 @@
+import Tensors
+
+/// One pre-norm decoder layer: `h += O·attention(norm(h))`, then `h += D·(SiLU(G·n) ⊙ U·n)` with
+/// `n = norm(h)`. Source: Touvron et al., arXiv 2302.13971; grouped queries: arXiv 2305.13245.
+extension ForwardPass {
+    mutating func llamaLayer(_ index: Int, positions: [Int], sequences: [Range<Int>]) {
+        llamaAttention(index, positions: positions) { pass, heads in
+            pass.engine.attend(
+                pass.fused, heads: heads, sequences: sequences, causal: true, into: &pass.context,
+                scratch: &pass.scratch)
+        }
+        llamaFeedForward(index)
+    }
+
+    mutating func llamaLayer(_ index: Int, positions: [Int], cache: inout KeyValueCache) {
+        llamaAttention(index, positions: positions) { pass, heads in
+            let (queries, width) = (heads.contextWidth, heads.keyValue * heads.dimension)
+            pass.engine.copy(
+                pass.fused, columns: queries..<queries + width, into: &cache.keys[index],
+                firstRow: cache.count)
+            pass.engine.copy(
+                pass.fused, columns: queries + width..<queries + 2 * width,
+                into: &cache.values[index], firstRow: cache.count)
+            pass.engine.attend(
+                pass.fused, heads: heads, keys: cache.keys[index], values: cache.values[index],
+                count: cache.count + positions.count, into: &pass.context,
+                scratch: &pass.scratch)
+        }
+        llamaFeedForward(index)
+    }
+
+    private mutating func llamaAttention(
+        _ index: Int, positions: [Int],
+        attend: (inout ForwardPass, AttentionHeads) -> Void
+    ) {
+        let layer = model.layers[index]
+        guard let block = layer.attention, let rotary = model.rotary else { return }
+        rmsNorm(layer.attentionNorm)
+        fused.reshape(rows: hidden.rows, columns: block.heads.fusedWidth)
+        engine.linear(normed, block.fused, into: &fused)
+        engine.rotate(
+            &fused, heads: block.heads.query + block.heads.keyValue,
+            dimension: block.heads.dimension, positions: positions, table: rotary)
+        context.reshape(rows: hidden.rows, columns: block.heads.contextWidth)
+        attend(&self, block.heads)
+        observer?.willProject(Component(layer: index, kind: .attention), inputs: context)
+        engine.linear(context, block.output, into: &hidden, .add)
+    }
+
+    private mutating func llamaFeedForward(_ index: Int) {
+        let layer = model.layers[index]
+        guard let block = layer.feedForward else { return }
+        rmsNorm(layer.feedForwardNorm)
+        activation.reshape(rows: hidden.rows, columns: block.up.outputs)
+        engine.linear(normed, block.up, into: &activation, .swiglu)
+        observer?.willProject(Component(layer: index, kind: .feedForward), inputs: activation)
+        engine.linear(activation, block.down, into: &hidden, .add)
+    }
+
+    private mutating func rmsNorm(_ norm: NormWeights?) {
+        guard let norm else { return }
+        normed.reshape(rows: hidden.rows, columns: hidden.columns)
+        engine.rmsNorm(
+            hidden, weight: norm.weight, epsilon: model.shape.normEpsilon, into: &normed)
+    }
+}

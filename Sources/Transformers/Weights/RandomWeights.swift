@@ -1,0 +1,71 @@
+import Tensors
+
+/// Random weights of a shape, for timing a model on a machine that does not have its weights.
+public struct RandomWeights: WeightSource {
+    /// The sizes of the weights.
+    public let shape: ModelShape
+    private let seed: UInt64
+
+    /// Creates a source; equal seeds give equal weights.
+    public init(shape: ModelShape, seed: UInt64 = 0) {
+        self.shape = shape
+        self.seed = seed
+    }
+
+    /// Random embeddings.
+    public func embeddings() -> EmbeddingWeights {
+        let tokens = matrix(shape.vocabularySize, shape.hiddenSize, seed)
+        guard shape.architecture == .bert else { return EmbeddingWeights(tokens: tokens) }
+        return EmbeddingWeights(
+            tokens: tokens, positions: matrix(shape.maximumPositions, shape.hiddenSize, seed + 1),
+            types: matrix(2, shape.hiddenSize, seed + 2), norm: norm())
+    }
+
+    /// Random weights of the layer at an index.
+    public func layer(_ index: Int) -> LayerWeights {
+        let layer = shape.layers[index]
+        let (hidden, first) = (shape.hiddenSize, seed + 16 * UInt64(index + 1))
+        let (queries, keys) = (
+            layer.queryHeads * shape.headDimension, layer.keyValueHeads * shape.headDimension
+        )
+        let attention = AttentionWeights(
+            query: projection(queries, hidden, first),
+            key: projection(keys, hidden, first + 1),
+            value: projection(keys, hidden, first + 2),
+            output: projection(hidden, queries, first + 3))
+        let feedForward = FeedForwardWeights(
+            gate: shape.architecture == .llama
+                ? projection(layer.feedForward, hidden, first + 4) : nil,
+            up: projection(layer.feedForward, hidden, first + 5),
+            down: projection(hidden, layer.feedForward, first + 6))
+        return LayerWeights(
+            attention: layer.queryHeads > 0 ? attention : nil, attentionNorm: norm(),
+            feedForward: layer.feedForward > 0 ? feedForward : nil, feedForwardNorm: norm())
+    }
+
+    /// A random head.
+    public func head() -> HeadWeights {
+        guard shape.architecture == .llama else { return HeadWeights(norm: nil, output: nil) }
+        return HeadWeights(
+            norm: norm(),
+            output: shape.tiedHead
+                ? nil : matrix(shape.vocabularySize, shape.hiddenSize, seed + 3))
+    }
+
+    private func norm() -> NormWeights {
+        NormWeights(
+            weight: [Float](repeating: 1, count: shape.hiddenSize),
+            bias: shape.architecture == .bert
+                ? [Float](repeating: 0, count: shape.hiddenSize) : nil)
+    }
+
+    private func projection(_ outputs: Int, _ inputs: Int, _ seed: UInt64) -> Projection {
+        Projection(
+            weight: matrix(outputs, inputs, seed),
+            bias: shape.architecture == .bert ? [Float](repeating: 0.01, count: outputs) : nil)
+    }
+
+    private func matrix(_ rows: Int, _ columns: Int, _ seed: UInt64) -> Matrix<Float> {
+        Matrix(randomRows: rows, columns: columns, seed: seed)
+    }
+}
