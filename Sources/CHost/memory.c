@@ -1,0 +1,147 @@
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE
+#endif
+#include "CHost.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#if defined(__APPLE__)
+#include <mach/mach.h>
+#include <sys/sysctl.h>
+
+static uint64_t sysctl_number(const char *name) {
+    uint64_t value = 0;
+    size_t size = sizeof value;
+    return sysctlbyname(name, &value, &size, NULL, 0) == 0 ? value : 0;
+}
+
+uint64_t host_cache_bytes(int level) {
+    static const char *const fast[] = {"hw.perflevel0.l1dcachesize", "hw.perflevel0.l2cachesize",
+                                       "hw.perflevel0.l3cachesize"};
+    static const char *const any[] = {"hw.l1dcachesize", "hw.l2cachesize", "hw.l3cachesize"};
+    if (level < 1 || level > 3) return 0;
+    uint64_t bytes = sysctl_number(fast[level - 1]);
+    return bytes > 0 ? bytes : sysctl_number(any[level - 1]);
+}
+
+uint64_t host_memory_bytes(void) { return sysctl_number("hw.memsize"); }
+
+uint64_t host_available_memory_bytes(void) {
+    vm_statistics64_data_t memory;
+    mach_msg_type_number_t count = HOST_VM_INFO64_COUNT;
+    if (host_statistics64(mach_host_self(), HOST_VM_INFO64, (host_info64_t)&memory, &count) != 0)
+        return 0;
+    uint64_t pages = (uint64_t)memory.free_count + memory.inactive_count;
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t host_resident_bytes(void) {
+    mach_task_basic_info_data_t info;
+    mach_msg_type_number_t count = MACH_TASK_BASIC_INFO_COUNT;
+    if (task_info(mach_task_self(), MACH_TASK_BASIC_INFO, (task_info_t)&info, &count) != 0)
+        return 0;
+    return info.resident_size;
+}
+
+#else
+
+/* Reads the first line of a small file; 0 when it cannot be read. */
+static int read_line(const char *path, char *line, size_t capacity) {
+    FILE *file = fopen(path, "r");
+    if (!file) return 0;
+    int found = fgets(line, (int)capacity, file) != NULL;
+    fclose(file);
+    return found;
+}
+
+uint64_t host_cache_bytes(int level) {
+    char path[96], text[64];
+    for (int index = 0; index < 8; index++) {
+        const char *const directory = "/sys/devices/system/cpu/cpu0/cache/index";
+        snprintf(path, sizeof path, "%s%d/level", directory, index);
+        if (!read_line(path, text, sizeof text)) break;
+        if (atoi(text) != level) continue;
+        snprintf(path, sizeof path, "%s%d/type", directory, index);
+        if (!read_line(path, text, sizeof text) || text[0] == 'I') continue;
+        snprintf(path, sizeof path, "%s%d/size", directory, index);
+        if (!read_line(path, text, sizeof text)) continue;
+        char *unit = text;
+        uint64_t size = strtoull(text, &unit, 10);
+        return *unit == 'K' ? size << 10 : *unit == 'M' ? size << 20 : size;
+    }
+#if defined(_SC_LEVEL1_DCACHE_SIZE)
+    static const int names[] = {
+        _SC_LEVEL1_DCACHE_SIZE, _SC_LEVEL2_CACHE_SIZE, _SC_LEVEL3_CACHE_SIZE};
+    if (level >= 1 && level <= 3) {
+        long size = sysconf(names[level - 1]);
+        if (size > 0) return (uint64_t)size;
+    }
+#endif
+    return 0;
+}
+
+uint64_t host_memory_bytes(void) {
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
+}
+
+uint64_t host_available_memory_bytes(void) {
+    FILE *file = fopen("/proc/meminfo", "r");
+    if (!file) return 0;
+    char line[128];
+    unsigned long long kibibytes = 0;
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "MemAvailable: %llu kB", &kibibytes) == 1) break;
+    fclose(file);
+    return (uint64_t)kibibytes << 10;
+}
+
+uint64_t host_resident_bytes(void) {
+    char line[128];
+    unsigned long long total = 0, resident = 0;
+    if (!read_line("/proc/self/statm", line, sizeof line)) return 0;
+    if (sscanf(line, "%llu %llu", &total, &resident) != 2) return 0;
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+#endif
+
+uint64_t host_peak_resident_bytes(void) {
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0 || usage.ru_maxrss < 0) return 0;
+#if defined(__APPLE__)
+    return (uint64_t)usage.ru_maxrss;
+#else
+    return (uint64_t)usage.ru_maxrss << 10;
+#endif
+}
+
+/* Advises on the whole pages inside a range; nothing to do when there is none. */
+static int advise(void *start, size_t bytes, int advice) {
+    long size = sysconf(_SC_PAGESIZE);
+    uintptr_t page = size > 0 ? (uintptr_t)size : 4096;
+    uintptr_t first = (uintptr_t)start;
+    uintptr_t skipped = (page - first % page) % page;
+    if (bytes < skipped || bytes - skipped < page) return 0;
+    size_t whole = (bytes - skipped) / page * page;
+    return madvise((void *)(first + skipped), whole, advice) == 0 ? 0 : errno;
+}
+
+int host_advise_huge_pages(void *start, size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+    return advise(start, bytes, MADV_HUGEPAGE);
+#else
+    (void)start, (void)bytes;
+    return ENOTSUP;
+#endif
+}
+
+int host_advise_sequential(void *start, size_t bytes) {
+    return advise(start, bytes, MADV_SEQUENTIAL);
+}

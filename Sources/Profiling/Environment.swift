@@ -1,0 +1,54 @@
+/// What a transformer does while it is timed.
+public enum Phase: String, Codable, Hashable, Sendable, CaseIterable {
+    /// One pass over whole sequences, every token seeing every other.
+    case encode
+    /// One causal pass over whole prompts.
+    case prefill
+    /// One new token for each sequence, behind a context that is cached.
+    case decode
+}
+
+/// How weights are stored and products computed.
+public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
+    /// Weights, activations and sums in 32-bit floats.
+    case f32
+    /// Weights in bfloat16, sums in 32-bit floats.
+    case bf16
+    /// Weights in 8-bit integers per output, activations in 8 bits per token.
+    case int8
+}
+
+/// The conditions of a timing; seconds are comparable only within one environment.
+public struct Environment: Codable, Hashable, Sendable {
+    /// The name of the built-in runtime.
+    public static let builtInRuntime = "espalier"
+
+    /// What the model does.
+    public var phase: Phase
+    /// Sequences at once.
+    public var batch: Int
+    /// Tokens of each sequence; for `decode`, tokens of the context before the new one.
+    public var sequence: Int
+    /// Threads that compute.
+    public var threads: Int
+    /// How weights are stored and products computed.
+    public var precision: Precision
+    /// The program that runs the model.
+    public var runtime: String
+    /// The machine's short name.
+    public var machine: String
+
+    /// Creates an environment.
+    public init(
+        phase: Phase, batch: Int, sequence: Int, threads: Int, precision: Precision,
+        runtime: String = Environment.builtInRuntime, machine: String = Machine.current.slug
+    ) {
+        self.phase = phase
+        self.batch = batch
+        self.sequence = sequence
+        self.threads = threads
+        self.precision = precision
+        self.runtime = runtime
+        self.machine = machine
+    }
+}

@@ -1,0 +1,134 @@
+public import Transformers
+
+extension LatencyTable {
+    /// Refuses a table whose parts are impossible or do not fit together.
+    ///
+    /// - Throws: ``ProfileError`` that names the first field at fault.
+    public func check() throws(ProfileError) {
+        try check(shape)
+        try check(environment)
+        try check(machine)
+        try check(dense, field: "dense")
+        try check(base, field: "base")
+        guard base.seconds < dense.seconds else {
+            throw ProfileError(
+                field: "base.seconds",
+                problem: "is \(base.seconds), not less than the \(dense.seconds) of the dense model"
+            )
+        }
+        for kind in ComponentKind.allCases { try checkCurve(of: kind) }
+    }
+
+    /// Refuses a table that was measured for another model.
+    ///
+    /// - Parameter model: The sizes of the model to be pruned.
+    /// - Throws: ``ProfileError`` with both digests.
+    public func check(against model: ModelShape) throws(ProfileError) {
+        let wanted = ShapeDigest(model)
+        guard shapeDigest == wanted else {
+            throw ProfileError(
+                field: "shapeDigest",
+                problem: "is \(shapeDigest), but the model's is \(wanted)",
+                remedy: "profile this model with `espalier profile`")
+        }
+    }
+
+    private func check(_ shape: ModelShape) throws(ProfileError) {
+        let sizes = 1...Int(Int32.max)
+        let globals = [
+            ("vocabularySize", shape.vocabularySize), ("hiddenSize", shape.hiddenSize),
+            ("headDimension", shape.headDimension), ("maximumPositions", shape.maximumPositions),
+        ]
+        for (name, value) in globals { try require(value, in: sizes, field: "shape.\(name)") }
+        for (index, layer) in shape.layers.enumerated() {
+            let field = "shape.layers[\(index)]"
+            let sizes = 0...Int(Int32.max)
+            try require(layer.queryHeads, in: sizes, field: "\(field).queryHeads")
+            try require(layer.keyValueHeads, in: sizes, field: "\(field).keyValueHeads")
+            try require(layer.feedForward, in: sizes, field: "\(field).feedForward")
+            let divides =
+                layer.keyValueHeads == 0
+                ? layer.queryHeads == 0
+                : layer.queryHeads > 0 && layer.queryHeads % layer.keyValueHeads == 0
+            guard divides else {
+                throw ProfileError(
+                    field: "\(field).queryHeads",
+                    problem: "is \(layer.queryHeads), no multiple of \(layer.keyValueHeads) groups")
+            }
+        }
+    }
+
+    private func check(_ environment: Environment) throws(ProfileError) {
+        let sizes = 1...Int(Int32.max)
+        try require(environment.batch, in: sizes, field: "environment.batch")
+        try require(environment.threads, in: sizes, field: "environment.threads")
+        let least = environment.phase == .decode ? 0 : 1
+        try require(
+            environment.sequence, in: least...Int(Int32.max), field: "environment.sequence")
+    }
+
+    private func check(_ machine: Machine) throws(ProfileError) {
+        try require(machine.cores, in: 1...Int(Int32.max), field: "machine.cores")
+        let bytes = [
+            ("level1CacheBytes", machine.level1CacheBytes),
+            ("level2CacheBytes", machine.level2CacheBytes),
+            ("level3CacheBytes", machine.level3CacheBytes), ("memoryBytes", machine.memoryBytes),
+        ]
+        for (name, value) in bytes { try require(value, in: 0...Int.max, field: "machine.\(name)") }
+        if let bandwidth = machine.memoryReadBandwidth {
+            try require(bandwidth, field: "machine.memoryReadBandwidth")
+        }
+    }
+
+    private func checkCurve(of kind: ComponentKind) throws(ProfileError) {
+        let field = "curves.\(kind.rawValue)"
+        let greatest = shape.greatestLevel(of: kind)
+        let entries = curves[kind]?.entries ?? []
+        guard entries.first?.level ?? 0 == greatest else {
+            let found = entries.first.map { "starts at level \($0.level)" } ?? "is missing"
+            throw ProfileError(field: field, problem: "\(found), but the model has \(greatest)")
+        }
+        var above = Int.max
+        for (index, entry) in entries.enumerated() {
+            let field = "\(field)[\(index)]"
+            guard entry.level > 0, entry.level < above else {
+                throw ProfileError(
+                    field: "\(field).level",
+                    problem: "is \(entry.level), not between 0 and \(above)")
+            }
+            above = entry.level
+            try check(
+                Timing(
+                    seconds: entry.seconds, low: entry.low, high: entry.high,
+                    samples: entry.samples), field: field)
+        }
+    }
+
+    private func check(_ timing: Timing, field: String) throws(ProfileError) {
+        try require(timing.seconds, field: "\(field).seconds")
+        try require(timing.low, field: "\(field).low")
+        try require(timing.high, field: "\(field).high")
+        guard timing.low <= timing.seconds, timing.seconds <= timing.high else {
+            throw ProfileError(
+                field: "\(field).seconds",
+                problem: "is \(timing.seconds), not between \(timing.low) and \(timing.high)")
+        }
+        try require(timing.samples, in: 1...Int.max, field: "\(field).samples")
+    }
+
+    private func require(_ value: Double, field: String) throws(ProfileError) {
+        guard value > 0, value.isFinite else {
+            throw ProfileError(field: field, problem: "is \(value), not above 0 and finite")
+        }
+    }
+
+    private func require(
+        _ value: Int, in range: ClosedRange<Int>, field: String
+    ) throws(ProfileError) {
+        guard range.contains(value) else {
+            throw ProfileError(
+                field: field,
+                problem: "is \(value), not within \(range.lowerBound) to \(range.upperBound)")
+        }
+    }
+}

@@ -1,0 +1,123 @@
+internal import Transformers
+
+#if canImport(FoundationEssentials)
+    internal import FoundationEssentials
+#else
+    internal import Foundation
+#endif
+
+extension LatencyTable: Codable {
+    private enum Key: String, CodingKey {
+        case formatVersion
+        case espalierVersion
+        case created
+        case machine
+        case environment
+        case shape
+        case shapeDigest
+        case dense
+        case base
+        case curves
+    }
+
+    private struct Curves: Codable {
+        var attention: LatencyCurve?
+        var feedForward: LatencyCurve?
+    }
+
+    /// Reads a table and checks all of it, as ``check()`` does.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        let version = try container.decode(Int.self, forKey: .formatVersion)
+        guard version == Self.formatVersion else {
+            throw ProfileError(
+                field: "formatVersion",
+                problem: "is \(version), but this Espalier reads version \(Self.formatVersion)")
+        }
+        let curves = try container.decode(Curves.self, forKey: .curves)
+        self.init(
+            shape: try container.decode(ModelShape.self, forKey: .shape),
+            machine: try container.decode(Machine.self, forKey: .machine),
+            environment: try container.decode(Environment.self, forKey: .environment),
+            dense: try container.decode(Timing.self, forKey: .dense),
+            base: try container.decode(Timing.self, forKey: .base),
+            curves: [.attention: curves.attention, .feedForward: curves.feedForward]
+                .compactMapValues { $0 },
+            created: try container.decode(String.self, forKey: .created),
+            espalierVersion: try container.decode(String.self, forKey: .espalierVersion))
+        try check()
+        let digest = try container.decode(ShapeDigest.self, forKey: .shapeDigest)
+        guard digest == shapeDigest else {
+            throw ProfileError(
+                field: "shapeDigest", problem: "is \(digest), but that of `shape` is \(shapeDigest)"
+            )
+        }
+    }
+
+    /// Writes the table with its format version and its shape's digest.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(Self.formatVersion, forKey: .formatVersion)
+        try container.encode(espalierVersion, forKey: .espalierVersion)
+        try container.encode(created, forKey: .created)
+        try container.encode(machine, forKey: .machine)
+        try container.encode(environment, forKey: .environment)
+        try container.encode(shape, forKey: .shape)
+        try container.encode(shapeDigest, forKey: .shapeDigest)
+        try container.encode(dense, forKey: .dense)
+        try container.encode(base, forKey: .base)
+        try container.encode(
+            Curves(attention: curves[.attention], feedForward: curves[.feedForward]),
+            forKey: .curves)
+    }
+
+    /// The table as a file's bytes: indented JSON with sorted keys, equal for equal tables.
+    ///
+    /// - Returns: UTF-8 with a final newline.
+    /// - Throws: ``ProfileError`` where ``check()`` does.
+    public func json() throws(ProfileError) -> [UInt8] {
+        try check()
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do {
+            return [UInt8](try encoder.encode(self)) + [UInt8(ascii: "\n")]
+        } catch {
+            throw ProfileError(problem: "cannot be written as JSON: \(error)")
+        }
+    }
+
+    /// Reads a table from a file's bytes.
+    ///
+    /// - Parameters:
+    ///   - json: The bytes of the file.
+    ///   - file: The file's name, for errors.
+    /// - Throws: ``ProfileError`` where the bytes are no JSON, of another version, incomplete, or
+    ///   refused by ``check()``.
+    public init(json: [UInt8], file: String) throws(ProfileError) {
+        do {
+            self = try JSONDecoder().decode(LatencyTable.self, from: Data(json))
+        } catch {
+            var fault: ProfileError
+            switch error {
+            case let error as ProfileError: fault = error
+            case let error as DecodingError: fault = ProfileError(error)
+            default: fault = ProfileError(problem: "cannot be read: \(error)")
+            }
+            fault.file = file
+            throw fault
+        }
+    }
+
+    /// Reads a table from a file.
+    ///
+    /// - Parameter path: Where the file is.
+    /// - Throws: ``ProfileError`` as above, or where the file cannot be read.
+    public init(contentsOf path: String) throws(ProfileError) {
+        guard let data = try? Data(contentsOf: URL(filePath: path)) else {
+            throw ProfileError(
+                file: path, problem: "cannot be read",
+                remedy: "check the path, or make one with `espalier profile -o \(path)`")
+        }
+        try self.init(json: [UInt8](data), file: path)
+    }
+}

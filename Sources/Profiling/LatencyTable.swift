@@ -1,0 +1,76 @@
+public import Transformers
+
+/// The profile of one model shape on one machine in one environment: a pure value.
+///
+/// A plan's predicted seconds are the base, which no plan changes, plus those of every component
+/// at its level. Predictions use the curves cleaned by ``LatencyCurve/monotone``.
+public struct LatencyTable: Hashable, Sendable {
+    /// The version of the file format that this code reads and writes.
+    public static let formatVersion = 1
+
+    /// The version of Espalier that measured.
+    public let espalierVersion: String
+    /// When it was measured, as ISO 8601.
+    public let created: String
+    /// The machine that was measured.
+    public let machine: Machine
+    /// What was measured.
+    public let environment: Environment
+    /// The sizes of the dense model.
+    public let shape: ModelShape
+    /// The whole dense model.
+    public let dense: Timing
+    /// What no plan changes: embeddings, norms, output head, pooler.
+    public let base: Timing
+    /// The measured curve of each kind of component that the model has.
+    public let curves: [ComponentKind: LatencyCurve]
+    private let cleaned: [ComponentKind: LatencyCurve]
+
+    /// Creates a table; ``check()`` says whether its parts fit together.
+    public init(
+        shape: ModelShape, machine: Machine, environment: Environment, dense: Timing, base: Timing,
+        curves: [ComponentKind: LatencyCurve], created: String, espalierVersion: String
+    ) {
+        self.shape = shape
+        self.machine = machine
+        self.environment = environment
+        self.dense = dense
+        self.base = base
+        self.curves = curves
+        self.created = created
+        self.espalierVersion = espalierVersion
+        cleaned = curves.mapValues(\.monotone)
+    }
+
+    /// The fingerprint of the dense model's sizes.
+    public var shapeDigest: ShapeDigest { ShapeDigest(shape) }
+
+    /// The predicted seconds of one component that keeps some units.
+    ///
+    /// Never more for fewer units, and none for a branch that is gone.
+    public func seconds(of kind: ComponentKind, keeping level: Int) -> Double {
+        cleaned[kind]?.seconds(keeping: level) ?? 0
+    }
+
+    /// The levels of a kind of component worth choosing, descending, 0 last.
+    public func usefulLevels(of kind: ComponentKind) -> [Int] {
+        curves[kind]?.usefulLevels ?? [0]
+    }
+
+    /// The predicted seconds of the whole model under a plan.
+    public func predict(_ plan: Plan) -> Double {
+        plan.attention.reduce(base.seconds) { $0 + seconds(of: .attention, keeping: $1) }
+            + plan.feedForward.reduce(0) { $0 + seconds(of: .feedForward, keeping: $1) }
+    }
+
+    /// How many times faster than the dense model a plan is predicted to be.
+    public func predictedSpeedup(_ plan: Plan) -> Double {
+        dense.seconds / predict(plan)
+    }
+
+    /// The speedup of the plan that keeps nothing; no target can lie beyond it.
+    public var greatestSpeedup: Double { dense.seconds / base.seconds }
+
+    /// The seconds that a model may take to be some times faster than the dense one.
+    public func budget(forSpeedup speedup: Double) -> Double { dense.seconds / speedup }
+}

@@ -1,0 +1,74 @@
+#if canImport(Glibc)
+    internal import Glibc
+#else
+    internal import Darwin
+#endif
+
+/// Order statistics of a sample: no assumption about the shape of its distribution.
+public struct Statistics: Sendable, Equatable {
+    /// The finite values, ascending.
+    public let sorted: [Double]
+
+    /// Creates the statistics of a sample; values that are not finite are left out.
+    public init(_ values: some Sequence<Double>) {
+        sorted = values.filter(\.isFinite).sorted()
+    }
+
+    /// The number of values.
+    public var count: Int { sorted.count }
+
+    /// The middle value, or the mean of the two in the middle; not a number without values.
+    public var median: Double { quantile(0.5) }
+
+    /// The value below which a fraction of the sample lies, interpolated between neighbours.
+    ///
+    /// - Parameter fraction: From 0, the least value, to 1, the greatest; clamped.
+    /// - Returns: The quantile, or not a number without values.
+    public func quantile(_ fraction: Double) -> Double {
+        guard let first = sorted.first else { return .nan }
+        guard fraction > 0 else { return first }
+        let position = min(fraction, 1) * Double(count - 1)
+        let below = Int(position)
+        guard below + 1 < count else { return sorted[count - 1] }
+        let weight = position - Double(below)
+        return sorted[below] * (1 - weight) + sorted[below + 1] * weight
+    }
+
+    /// The median distance from the median.
+    public var medianAbsoluteDeviation: Double {
+        let middle = median
+        return Statistics(sorted.map { abs($0 - middle) }).median
+    }
+
+    /// An interval that holds the distribution's median with at least the given confidence.
+    ///
+    /// Its ends are the k-th values from either end, with the greatest k for which
+    /// `2 · P(Binomial(n, ½) < k) ≤ 1 − confidence`: exact for any continuous distribution.
+    ///
+    /// - Parameter confidence: Between 0 and 1.
+    /// - Returns: The interval, or nil when the sample is too small: under 6 values for 95 %.
+    public func medianInterval(confidence: Double = 0.95) -> ClosedRange<Double>? {
+        let allowed = (1 - confidence) / 2
+        var logarithm = -Double(count) * log(2.0)
+        var tail = 0.0
+        var rank = 0
+        while 2 * rank < count {
+            tail += exp(logarithm)
+            if tail > allowed { break }
+            logarithm += log(Double(count - rank) / Double(rank + 1))
+            rank += 1
+        }
+        return rank == 0 ? nil : sorted[rank - 1]...sorted[count - rank]
+    }
+
+    /// Whether the median is known well enough to stop sampling.
+    ///
+    /// - Parameters:
+    ///   - relativeWidth: The widest acceptable confidence interval, as a fraction of the median.
+    ///   - confidence: The confidence of that interval.
+    /// - Returns: False also while the sample is too small for an interval.
+    public func isSettled(relativeWidth: Double, confidence: Double = 0.95) -> Bool {
+        guard let interval = medianInterval(confidence: confidence) else { return false }
+        return interval.upperBound - interval.lowerBound <= relativeWidth * abs(median)
+    }
+}

@@ -1,0 +1,33 @@
+/// Measured seconds, with how well they are known.
+public struct Timing: Codable, Hashable, Sendable {
+    /// The median.
+    public var seconds: Double
+    /// The lower end of the median's 95 % confidence interval; the least sample if there are few.
+    public var low: Double
+    /// The upper end of that interval; the greatest sample if there are few.
+    public var high: Double
+    /// The number of samples behind it.
+    public var samples: Int
+
+    /// Creates a timing.
+    public init(seconds: Double, low: Double, high: Double, samples: Int) {
+        self.seconds = seconds
+        self.low = low
+        self.high = high
+        self.samples = samples
+    }
+
+    /// Creates a timing from a sample, each value times a scale; nil without values.
+    public init?(_ statistics: Statistics, scale: Double = 1) {
+        guard let least = statistics.sorted.first, let greatest = statistics.sorted.last else {
+            return nil
+        }
+        let interval = statistics.medianInterval() ?? least...greatest
+        self.init(
+            seconds: statistics.median * scale, low: interval.lowerBound * scale,
+            high: interval.upperBound * scale, samples: statistics.count)
+    }
+
+    /// The interval's width as a fraction of the median.
+    public var spread: Double { (high - low) / seconds }
+}

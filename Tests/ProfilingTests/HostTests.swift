@@ -1,0 +1,152 @@
+import CHost
+import Foundation
+import Synchronization
+import Testing
+
+/// Runs work on a thread of its own, so that nothing it changes outlives it.
+private func onThread<Value: Sendable>(_ work: @escaping @Sendable () -> Value) -> Value? {
+    let result = Mutex<Value?>(nil)
+    let done = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+        let value = work()
+        result.withLock { $0 = value }
+        done.signal()
+    }
+    done.wait()
+    return result.withLock { $0 }
+}
+
+private func usableCPUs() -> [Int32] {
+    var ids = [Int32](repeating: -1, count: 8192)
+    let count = host_usable_cpus(&ids, ids.count)
+    return Array(ids.prefix(count))
+}
+
+@Suite("Host")
+struct HostTests {
+    @Test("lists the usable CPUs, ascending, and no more than asked")
+    func cpus() {
+        let ids = usableCPUs()
+        #expect(!ids.isEmpty && ids.allSatisfy { $0 >= 0 } && Set(ids).count == ids.count)
+        #expect(ids == ids.sorted())
+        #expect(host_usable_cpus(nil, 0) == ids.count)
+        var few: [Int32] = [-1, -1]
+        _ = host_usable_cpus(&few, 1)
+        #expect(few == [ids[0], -1])
+    }
+
+    #if os(Linux)
+        @Test("pins one thread alone")
+        func pinning() throws {
+            let before = usableCPUs()
+            let last = try #require(before.last)
+            let pinned = onThread { (host_pin_thread(last), usableCPUs()) }
+            #expect(pinned?.0 == 0)
+            #expect(pinned?.1 == [last])
+            #expect(usableCPUs() == before)
+        }
+
+        @Test("agrees with what the kernel prints")
+        func kernel() throws {
+            let text = try String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)
+            let flags = Set(text.split { $0 == " " || $0 == "\n" || $0 == "\t" }.map(String.init))
+            var buffer = [CChar](repeating: 0, count: 512)
+            let length = host_processor_features(&buffer, buffer.count)
+            let features = String(decoding: buffer.prefix(length).map(UInt8.init), as: UTF8.self)
+            #if arch(x86_64)
+                let kernelNames = [
+                    "avx-vnni": "avx_vnni", "avx512-vnni": "avx512_vnni",
+                    "avx512-bf16": "avx512_bf16", "avx512-fp16": "avx512_fp16",
+                    "amx-tile": "amx_tile", "amx-int8": "amx_int8", "amx-bf16": "amx_bf16",
+                ]
+                let found = Set(features.split(separator: " ").map(String.init))
+                for name in [
+                    "avx", "f16c", "fma", "avx2", "avx512f", "avx512bw", "avx512dq",
+                    "avx512vl",
+                ] + kernelNames.keys {
+                    #expect(found.contains(name) == flags.contains(kernelNames[name] ?? name))
+                }
+            #else
+                #expect(!features.isEmpty)
+            #endif
+        }
+    #endif
+
+    @Test("refuses a CPU that cannot be")
+    func badCPU() {
+        #expect(host_pin_thread(-1) != 0)
+        #expect(host_pin_thread(1 << 20) != 0)
+    }
+
+    @Test("cuts texts to the capacity")
+    func texts() {
+        for write in [host_processor_brand, host_processor_features] {
+            var buffer = [CChar](repeating: 77, count: 8)
+            let length = write(&buffer, 5)
+            #expect(length < 5 && buffer[length] == 0 && buffer[5...] == [77, 77, 77])
+            #expect(write(&buffer, 0) == 0)
+        }
+    }
+
+    @Test("has clocks that advance, the thread's with its work")
+    func clocks() {
+        let (wall, cpu) = (host_monotonic_nanoseconds(), host_thread_cpu_nanoseconds())
+        var steps = 0
+        while host_thread_cpu_nanoseconds() < cpu + 1_000_000 { steps += 1 }
+        #expect(steps > 0)
+        #expect(host_monotonic_nanoseconds() > wall)
+        let idle = onThread {
+            let cpu = host_thread_cpu_nanoseconds()
+            Thread.sleep(forTimeInterval: 0.02)
+            return host_thread_cpu_nanoseconds() - cpu
+        }
+        #expect(idle.map { $0 < 10_000_000 } == true)
+        #expect(host_involuntary_switches() < 1 << 40)
+    }
+
+    @Test("counts memory that is touched")
+    func memory() {
+        let before = host_resident_bytes()
+        let bytes = [UInt8](repeating: 1, count: 64 << 20)
+        #expect(host_resident_bytes() >= before + 32 << 20)
+        #expect(host_peak_resident_bytes() >= 64 << 20)
+        #expect(bytes[bytes.count - 1] == 1)
+        #expect(host_available_memory_bytes() <= host_memory_bytes())
+        #expect(host_available_memory_bytes() > 0)
+        #expect(host_cache_bytes(0) == 0 && host_cache_bytes(9) == 0)
+    }
+
+    @Test("advises on any range without harm", arguments: [0, 1, 4095, 4096, 8192, 1 << 22])
+    func advice(count: Int) {
+        var bytes = [UInt8](repeating: 7, count: count + 1)
+        bytes.withUnsafeMutableBytes { buffer in
+            guard let base = buffer.baseAddress else { return }
+            _ = host_advise_huge_pages(base + 1, count)
+            _ = host_advise_sequential(base + 1, count)
+        }
+        #expect(bytes.allSatisfy { $0 == 7 })
+    }
+
+    @Test("wakes a thread that waits on a word")
+    func futex() {
+        /// A word that outlives both threads; every access goes through the atomic functions.
+        struct Word: @unchecked Sendable {
+            let address = UnsafeMutablePointer<UInt32>.allocate(capacity: 2)
+        }
+        let word = Word()
+        word.address.initialize(repeating: 0, count: 2)
+        defer { word.address.deallocate() }
+        let done = DispatchSemaphore(value: 0)
+        Thread.detachNewThread {
+            while host_load(word.address) == 0 { host_futex_wait(word.address, 0) }
+            _ = host_add(word.address + 1, 5)
+            done.signal()
+        }
+        host_pause()
+        host_futex_wait(word.address, 1)
+        host_store(word.address, 1)
+        host_futex_wake(word.address, 1)
+        done.wait()
+        #expect(host_load(word.address + 1) == 5)
+    }
+}

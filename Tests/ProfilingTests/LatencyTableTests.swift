@@ -1,0 +1,111 @@
+import Profiling
+import Tensors
+import Testing
+import Transformers
+
+@Suite("LatencyTable")
+struct LatencyTableTests {
+    @Test("predicts base plus components")
+    func prediction() {
+        let table = smallTable()
+        #expect(table.predict(Plan(keepingAllOf: smallShape)) == 17)
+        #expect(table.predict(Plan(attention: [2, 1, 0], feedForward: [96, 48, 0])) == 10.25)
+        #expect(table.predict(Plan(attention: [0, 0, 0], feedForward: [0, 0, 0])) == 2)
+        #expect(table.predictedSpeedup(Plan(attention: [0, 0, 0], feedForward: [0, 0, 0])) == 8.5)
+        #expect(table.greatestSpeedup == 8.5)
+        #expect(table.budget(forSpeedup: 2) == 8.5)
+    }
+
+    @Test("never predicts more for fewer units, however noisy the curves")
+    func monotonePrediction() {
+        let table = smallTable(curves: [
+            .attention: curve([2: 2, 1: 2.4]), .feedForward: curve([96: 3, 64: 3.5, 32: 1]),
+        ])
+        #expect(
+            table.seconds(of: .attention, keeping: 1) == table.seconds(of: .attention, keeping: 2))
+        #expect(table.usefulLevels(of: .attention) == [2, 0])
+        for level in 0..<96 {
+            let (fewer, more) = (
+                table.seconds(of: .feedForward, keeping: level),
+                table.seconds(of: .feedForward, keeping: level + 1)
+            )
+            #expect(fewer <= more)
+        }
+        #expect(table.curves[.feedForward]?.seconds(keeping: 64) == 3.5)
+    }
+
+    @Test("survives a round trip byte for byte")
+    func roundTrip() throws {
+        let table = smallTable()
+        let json = try table.json()
+        let copy = try LatencyTable(json: json, file: "p.json")
+        #expect(copy == table)
+        #expect(try copy.json() == json)
+        try copy.check(against: smallShape)
+    }
+
+    @Test("needs no curve of a kind that no layer has")
+    func withoutAttention() throws {
+        var shape = smallShape
+        for index in shape.layers.indices {
+            shape.layers[index].queryHeads = 0
+            shape.layers[index].keyValueHeads = 0
+        }
+        let table = smallTable(shape: shape, curves: [.feedForward: curve([96: 3])])
+        let copy = try LatencyTable(json: table.json(), file: "p.json")
+        #expect(copy.curves[.attention] == nil)
+        #expect(copy.usefulLevels(of: .attention) == [0])
+    }
+
+    @Test("is refused for another model")
+    func anotherModel() {
+        var other = smallShape
+        other.hiddenSize = 128
+        let error = #expect(throws: ProfileError.self) { try smallTable().check(against: other) }
+        #expect(error?.field == "shapeDigest")
+    }
+
+    @Test("is refused where its parts are impossible")
+    func impossible() {
+        func field(_ table: LatencyTable) -> String? {
+            #expect(throws: ProfileError.self) { try table.json() }?.field
+        }
+        let feedForward = curve([96: 3])
+        #expect(field(smallTable(dense: timing(.nan))) == "dense.seconds")
+        #expect(field(smallTable(base: timing(-1))) == "base.seconds")
+        #expect(field(smallTable(base: timing(18))) == "base.seconds")
+        #expect(field(smallTable(curves: [.feedForward: feedForward])) == "curves.attention")
+        #expect(
+            field(smallTable(curves: [.attention: curve([1: 1]), .feedForward: feedForward]))
+                == "curves.attention")
+        #expect(
+            field(smallTable(curves: [.attention: curve([2: 1, 1: .infinity])]))
+                == "curves.attention[1].seconds")
+        #expect(
+            field(smallTable(curves: [.attention: curve([2: 1, 2: 1])]))
+                == "curves.attention[1].level")
+        var shape = smallShape
+        shape.layers[1].queryHeads = 3
+        #expect(field(smallTable(shape: shape)) == "shape.layers[1].queryHeads")
+    }
+
+    @Test("names a file that is not there")
+    func missingFile() {
+        let error = #expect(throws: ProfileError.self) {
+            try LatencyTable(contentsOf: "/nowhere/profile.json")
+        }
+        #expect(error?.description.contains("/nowhere/profile.json: cannot be read") == true)
+    }
+
+    @Test("has a digest that follows every size and nothing else")
+    func digest() {
+        var shape = smallShape
+        #expect(ShapeDigest(shape) == ShapeDigest(smallShape))
+        #expect(ShapeDigest(shape).description.count == 64)
+        shape.layers[2].feedForward = 95
+        #expect(ShapeDigest(shape) != ShapeDigest(smallShape))
+        shape = smallShape
+        shape.normEpsilon = 1e-6
+        #expect(ShapeDigest(shape) != ShapeDigest(smallShape))
+    }
+}

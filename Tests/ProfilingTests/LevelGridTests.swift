@@ -1,0 +1,45 @@
+import Profiling
+import Testing
+import Transformers
+
+@Suite("LevelGrid")
+struct LevelGridTests {
+    private func shape(groups: Int, widths: [Int]) -> ModelShape {
+        var shape = smallShape
+        shape.layers = widths.map {
+            LayerShape(queryHeads: 3 * groups, keyValueHeads: groups, feedForward: $0)
+        }
+        return shape
+    }
+
+    @Test("times every attention level")
+    func attention() {
+        let levels = LevelGrid.levels(of: .attention, in: shape(groups: 4, widths: [64, 64]))
+        #expect(levels == [4, 3, 2, 1])
+    }
+
+    /// 1536 · 0.9^i to the nearest multiple of 32, at least 32, in exact fractions.
+    @Test("times the widths of SmolLM2")
+    func widths() {
+        let levels = LevelGrid.levels(of: .feedForward, in: shape(groups: 3, widths: [1536]))
+        #expect(
+            levels == [
+                1536, 1376, 1248, 1120, 992, 896, 832, 736, 672, 608, 544, 480, 448, 384, 352, 320,
+                288, 256, 224, 192, 160, 128, 96, 64, 32,
+            ])
+    }
+
+    @Test("is sound at every width", arguments: [0, 1, 31, 32, 33, 48, 64, 96, 100, 4864, 18944])
+    func sound(width: Int) {
+        let levels = LevelGrid.levels(of: .feedForward, in: shape(groups: 1, widths: [0, width]))
+        #expect(levels.first == (width == 0 ? nil : width))
+        for (above, level) in zip(levels, levels.dropFirst()) {
+            #expect(level < above && level >= 32 && level % 32 == 0)
+            #expect(above - level <= max(32, width / 8))
+        }
+        if let least = levels.last, width > 32 {
+            #expect(Double(least) <= max(32, 0.0112 * Double(width) + 16))
+            #expect(Double(least) >= 0.01 * Double(width) - 16)
+        }
+    }
+}
