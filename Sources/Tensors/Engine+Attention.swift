@@ -74,33 +74,39 @@ extension Engine {
         }
     }
 
-    /// Attends from the last tokens of one sequence to everything in its cache.
+    /// Attends from the last tokens of some sequences to everything in their caches.
     ///
     /// - Parameters:
-    ///   - fused: Shape `[tokens, heads.fusedWidth]`; only the queries are read.
+    ///   - fused: Shape `[sequences · tokens, heads.fusedWidth]`; only the queries are read.
     ///   - heads: The heads in it.
-    ///   - keys: Shape `[capacity, keyValue · dimension]`.
+    ///   - keys: Shape `[sequences · capacity, keyValue · dimension]`.
     ///   - values: The same shape.
-    ///   - count: Rows of the cache in use, the new tokens included.
-    ///   - context: Shape `[tokens, heads.contextWidth]`, the result.
+    ///   - sequences: How many sequences there are, all equally long.
+    ///   - count: Rows of each sequence's cache in use, the new tokens included.
+    ///   - context: Shape `[sequences · tokens, heads.contextWidth]`, the result.
     ///   - scratch: Working memory.
     public func attend(
         _ fused: Matrix<Float>, heads: AttentionHeads, keys: Matrix<Float>, values: Matrix<Float>,
-        count: Int, into context: inout Matrix<Float>, scratch: inout AttentionScratch
+        sequences: Int, count: Int, into context: inout Matrix<Float>,
+        scratch: inout AttentionScratch
     ) {
+        let (capacity, tokens) = (keys.rows / sequences, fused.rows / sequences)
         precondition(fused.columns == heads.fusedWidth, "attention input width")
-        precondition(count <= keys.rows && fused.rows <= count, "attention cache rows")
-        let width = heads.fusedWidth
+        precondition(count <= capacity && tokens <= count, "attention cache rows")
+        let width = heads.keyValue * heads.dimension
         fused.elements.withUnsafeBufferPointer { source in
             keys.elements.withUnsafeBufferPointer { keys in
                 values.elements.withUnsafeBufferPointer { values in
-                    let segment = Segment(
-                        firstRow: 0, queries: fused.rows, keys: keys.baseAddress!,
-                        values: values.baseAddress!, stride: heads.keyValue * heads.dimension,
-                        keyCount: count, offset: count - fused.rows)
+                    let segments = (0..<sequences).map { sequence in
+                        Segment(
+                            firstRow: sequence * tokens, queries: tokens,
+                            keys: keys.baseAddress! + sequence * capacity * width,
+                            values: values.baseAddress! + sequence * capacity * width,
+                            stride: width, keyCount: count, offset: count - tokens)
+                    }
                     attend(
-                        queries: source.baseAddress!, width: width, [segment], heads: heads,
-                        into: &context, scratch: &scratch)
+                        queries: source.baseAddress!, width: heads.fusedWidth, segments,
+                        heads: heads, into: &context, scratch: &scratch)
                 }
             }
         }

@@ -133,15 +133,16 @@ extension Engine {
         }
     }
 
-    /// Copies a block of columns of `x` into consecutive rows of `y`.
+    /// Copies a block of columns of some rows of `x` into consecutive rows of `y`.
     public func copy(
-        _ x: Matrix<Float>, columns: Range<Int>, into y: inout Matrix<Float>, firstRow: Int
+        _ x: Matrix<Float>, rows: Range<Int>, columns: Range<Int>, into y: inout Matrix<Float>,
+        firstRow: Int
     ) {
-        precondition(columns.count == y.columns && firstRow + x.rows <= y.rows)
+        precondition(columns.count == y.columns && firstRow + rows.count <= y.rows)
         x.elements.withUnsafeBufferPointer { source in
             y.elements.withUnsafeMutableBufferPointer { target in
-                for row in 0..<x.rows {
-                    (target.baseAddress! + (firstRow + row) * columns.count).update(
+                for (index, row) in rows.enumerated() {
+                    (target.baseAddress! + (firstRow + index) * columns.count).update(
                         from: source.baseAddress! + row * x.columns + columns.lowerBound,
                         count: columns.count)
                 }

@@ -15,15 +15,20 @@ extension ForwardPass {
     mutating func llamaLayer(_ index: Int, positions: [Int], cache: inout KeyValueCache) {
         llamaAttention(index, positions: positions) { pass, heads in
             let (queries, width) = (heads.contextWidth, heads.keyValue * heads.dimension)
-            pass.engine.copy(
-                pass.fused, columns: queries..<queries + width, into: &cache.keys[index],
-                firstRow: cache.count)
-            pass.engine.copy(
-                pass.fused, columns: queries + width..<queries + 2 * width,
-                into: &cache.values[index], firstRow: cache.count)
+            let tokens = positions.count / cache.sequences
+            for sequence in 0..<cache.sequences {
+                let rows = sequence * tokens..<(sequence + 1) * tokens
+                let place = sequence * cache.capacity + cache.count
+                pass.engine.copy(
+                    pass.fused, rows: rows, columns: queries..<queries + width,
+                    into: &cache.keys[index], firstRow: place)
+                pass.engine.copy(
+                    pass.fused, rows: rows, columns: queries + width..<queries + 2 * width,
+                    into: &cache.values[index], firstRow: place)
+            }
             pass.engine.attend(
                 pass.fused, heads: heads, keys: cache.keys[index], values: cache.values[index],
-                count: cache.count + positions.count, into: &pass.context,
+                sequences: cache.sequences, count: cache.count + tokens, into: &pass.context,
                 scratch: &pass.scratch)
         }
         llamaFeedForward(index)

@@ -17,8 +17,8 @@ extension ForwardObserver {
 
 /// Runs one model on one engine, keeping its working memory between calls.
 public struct ForwardPass {
-    /// The model that runs.
-    public let model: Model
+    /// The model that runs; another may take its place and use the same working memory.
+    public var model: Model
     /// What it runs on.
     public let engine: Engine
     /// Told of every component's inputs while it is set.
@@ -69,21 +69,23 @@ public struct ForwardPass {
         }
     }
 
-    /// Runs the next tokens of a sequence, adds them to its cache, and leaves the logits of the
-    /// last one in `logits`, `[1, vocabulary]`.
+    /// Runs the next tokens of the cached sequences, adds them to the cache, and leaves the logits
+    /// of each sequence's last one in `logits`, `[sequences, vocabulary]`.
     ///
-    /// - Precondition: The model is a decoder and the tokens fit the cache.
+    /// - Precondition: The model is a decoder, every sequence gets equally many tokens, one
+    ///   sequence after another in `tokens`, and they fit the cache.
     public mutating func advance(
         _ tokens: [Int32], cache: inout KeyValueCache, logits: inout Matrix<Float>
     ) {
-        precondition(cache.count + tokens.count <= cache.capacity, "key-value cache is full")
-        let positions = Array(cache.count..<cache.count + tokens.count)
+        let count = tokens.count / cache.sequences
+        precondition(cache.count + count <= cache.capacity, "key-value cache is full")
+        let positions = (0..<cache.sequences).flatMap { _ in cache.count..<cache.count + count }
         embed(tokens, positions: positions, types: [])
         for layer in model.layers.indices {
             llamaLayer(layer, positions: positions, cache: &cache)
         }
-        cache.count += tokens.count
-        finish(rows: hidden.rows - 1..<hidden.rows)
+        cache.count += count
+        finish(rows: (1...cache.sequences).map { $0 * count - 1 })
         project(into: &logits)
     }
 
@@ -120,12 +122,13 @@ public struct ForwardPass {
     }
 
     /// Takes rows of the residual stream through the final norm into `selected`.
-    private mutating func finish(rows: Range<Int>) {
+    private mutating func finish(rows: some Collection<Int>) {
         let width = hidden.columns
         selected.reshape(rows: rows.count, columns: width)
-        selected.elements.replaceSubrange(
-            0..<rows.count * width,
-            with: hidden.elements[rows.lowerBound * width..<rows.upperBound * width])
+        for (place, row) in rows.enumerated() {
+            engine.copy(
+                hidden, rows: row..<row + 1, columns: 0..<width, into: &selected, firstRow: place)
+        }
         guard let norm = model.finalNorm else { return }
         normed.reshape(rows: rows.count, columns: width)
         engine.rmsNorm(

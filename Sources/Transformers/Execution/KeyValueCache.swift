@@ -1,34 +1,37 @@
 import Tensors
 
-/// The keys and values of one sequence's earlier tokens, for every layer.
+/// The keys and values of earlier tokens, for every layer of some equally long sequences.
 public struct KeyValueCache: Sendable {
-    /// Tokens held; set it lower to forget the latest ones.
+    /// Tokens of each sequence held; set it lower to forget the latest ones.
     public var count = 0
-    /// Tokens that fit.
+    /// Tokens of each sequence that fit.
     public let capacity: Int
+    /// Sequences that advance together.
+    public let sequences: Int
 
-    /// Shape `[capacity, keyValueHeads · headDimension]` for each layer.
+    /// Shape `[sequences · capacity, keyValueHeads · headDimension]` for each layer.
     var keys: [Matrix<Float>]
     var values: [Matrix<Float>]
 
-    /// Creates an empty cache for a number of tokens.
-    public init(shape: ModelShape, capacity: Int) {
+    /// Creates an empty cache.
+    public init(shape: ModelShape, capacity: Int, sequences: Int = 1) {
         self.capacity = capacity
+        self.sequences = sequences
         keys = shape.layers.map {
-            Matrix(rows: capacity, columns: $0.keyValueHeads * shape.headDimension)
+            Matrix(
+                rows: sequences * capacity, columns: $0.keyValueHeads * shape.headDimension)
         }
         values = keys
     }
 
-    /// Fills the first `count` places with random keys and values, for timing.
-    public mutating func fill(count: Int, seed: UInt64) {
+    /// Fills every place with random keys and values, for timing.
+    public mutating func fillRandomly(seed: UInt64) {
         for layer in keys.indices {
-            let width = keys[layer].columns
-            keys[layer] = Matrix(
-                randomRows: capacity, columns: width, seed: seed &+ UInt64(2 * layer))
-            values[layer] = Matrix(
-                randomRows: capacity, columns: width, seed: seed &+ UInt64(2 * layer + 1))
+            let (rows, columns) = (keys[layer].rows, keys[layer].columns)
+            let place = seed &+ UInt64(2 * layer)
+            keys[layer] = Matrix(randomRows: rows, columns: columns, seed: place)
+            values[layer] = Matrix(randomRows: rows, columns: columns, seed: place &+ 1)
         }
-        self.count = count
+        count = capacity
     }
 }

@@ -1,0 +1,69 @@
+internal import CHost
+public import Tensors
+public import Transformers
+
+/// Two models timed in turn, so that whatever slows the machine slows both.
+public struct Comparison: Sendable {
+    /// The seconds of the model.
+    public let model: Timing
+    /// The seconds of the model it is compared with.
+    public let dense: Timing
+    /// How many times faster the model is: the median of the pairs' ratios.
+    public let speedup: Double
+    /// The 95 % confidence interval of that median.
+    public let interval: ClosedRange<Double>
+
+    /// Times two models in alternating order until the speedup is known well enough.
+    ///
+    /// - Parameters:
+    ///   - model: The model in question.
+    ///   - dense: What it is compared with.
+    ///   - environment: The conditions.
+    ///   - engine: What to run on, of the environment's threads.
+    ///   - relativeWidth: The width of the interval to stop at, as a fraction of the speedup.
+    ///   - timeLimit: The most seconds to measure for.
+    ///   - tick: Called after each pair with the seconds passed; may throw to stop.
+    /// - Throws: ``ProfileError`` where a model cannot do such work, or what `tick` throws.
+    public init(
+        _ model: Model, against dense: Model, in environment: Environment, on engine: Engine,
+        relativeWidth: Double = 0.005, timeLimit: Double = 20,
+        tick: (Double) throws -> Void = { _ in }
+    ) throws {
+        var workload = try Workload(environment, model: dense, engine: engine)
+        for _ in 0..<3 { _ = workload.sample(model) }
+        var pairs = PairedRatios()
+        var (fast, slow): ([Double], [Double]) = ([], [])
+        let start = host_monotonic_nanoseconds()
+        var elapsed = 0.0
+        var round = 0
+        while elapsed < timeLimit {
+            let first = round % 2 == 0
+            let before = workload.sample(first ? model : dense)
+            let after = workload.sample(first ? dense : model)
+            let (candidate, reference) = first ? (before, after) : (after, before)
+            pairs.add(reference: candidate, candidate: reference)
+            fast.append(candidate.seconds)
+            slow.append(reference.seconds)
+            round += 1
+            elapsed = Double(host_monotonic_nanoseconds() - start) * 1e-9
+            try tick(elapsed)
+            if round >= 30, round % 10 == 0,
+                pairs.statistics.isSettled(relativeWidth: relativeWidth)
+            {
+                break
+            }
+        }
+        let ratios = pairs.statistics
+        guard let fast = Timing(Statistics(fast)), let slow = Timing(Statistics(slow)),
+            let least = ratios.sorted.first, let greatest = ratios.sorted.last
+        else {
+            throw ProfileError(
+                file: "measurement", field: "samples", problem: "every sample was disturbed",
+                remedy: "stop other programs and measure again")
+        }
+        self.model = fast
+        self.dense = slow
+        speedup = ratios.median
+        interval = ratios.medianInterval() ?? least...greatest
+    }
+}

@@ -1,0 +1,101 @@
+internal import CHost
+public import Tensors
+public import Transformers
+
+/// One environment's work, ready to be timed on any model of one family of shapes.
+public struct Workload {
+    /// The conditions.
+    public let environment: Environment
+
+    private let batch: TokenBatch
+    private let capacity: Int
+    private var pass: ForwardPass
+    private var caches: [[Int]: KeyValueCache] = [:]
+    private var logits = Matrix<Float>(rows: 0, columns: 0)
+    private var repeats = 1
+
+    /// The shortest time that one sample should take, so that the clock's own cost vanishes.
+    private static let leastSeconds = 1e-3
+
+    /// Prepares the work of an environment.
+    ///
+    /// - Parameters:
+    ///   - environment: The conditions.
+    ///   - model: The dense model, which also warms the machine up.
+    ///   - engine: What the work runs on; its threads are the environment's.
+    /// - Throws: ``ProfileError`` where the model cannot do such work.
+    public init(_ environment: Environment, model: Model, engine: Engine) throws(ProfileError) {
+        try environment.check(against: model.shape)
+        self.environment = environment
+        pass = ForwardPass(model, on: engine)
+        let vocabulary = Int32(model.shape.vocabularySize)
+        var random = SplitMix64(seed: 1)
+        let length = environment.phase == .decode ? 1 : environment.sequence
+        batch = TokenBatch(
+            (0..<environment.batch).map { _ in
+                (0..<length).map { _ in Int32.random(in: 0..<vocabulary, using: &random) }
+            })
+        capacity = environment.sequence + (environment.phase == .decode ? 1 : 0)
+        for _ in 0..<3 { _ = sample(model) }
+        let once = sample(model).seconds
+        repeats = max(1, Int((Self.leastSeconds / max(once, 1e-9)).rounded(.up)))
+    }
+
+    /// Does the work once, or often enough for the clock, and says how long once takes.
+    public mutating func sample(_ model: Model) -> Sample {
+        pass.model = model
+        let attention = model.shape.layers.map(\.keyValueHeads)
+        var cache = caches.removeValue(forKey: attention)
+        if environment.phase != .encode, cache == nil {
+            cache = KeyValueCache(
+                shape: model.shape, capacity: capacity, sequences: environment.batch)
+            cache?.fillRandomly(seed: 2)
+        }
+        let switches = host_involuntary_switches()
+        let start = host_monotonic_nanoseconds()
+        for _ in 0..<repeats { runOnce(&cache) }
+        let seconds = Double(host_monotonic_nanoseconds() - start) * 1e-9 / Double(repeats)
+        caches[attention] = cache
+        return Sample(seconds: seconds, isTainted: host_involuntary_switches() > switches)
+    }
+
+    private mutating func runOnce(_ cache: inout KeyValueCache?) {
+        if cache == nil {
+            _ = pass.hiddenStates(of: batch)
+        } else {
+            cache?.count = environment.phase == .decode ? environment.sequence : 0
+            pass.advance(batch.ids, cache: &cache!, logits: &logits)
+        }
+    }
+}
+
+extension Environment {
+    /// Checks that a model can do the environment's work.
+    ///
+    /// - Parameter shape: The sizes of the model.
+    /// - Throws: ``ProfileError`` naming the option to change.
+    public func check(against shape: ModelShape) throws(ProfileError) {
+        func fail(_ field: String, _ problem: String, _ remedy: String) -> ProfileError {
+            ProfileError(file: "environment", field: field, problem: problem, remedy: remedy)
+        }
+        guard (shape.architecture == .bert) == (phase == .encode) else {
+            throw fail(
+                "phase", "\(phase.rawValue) does not fit a model of type \(shape.architecture)",
+                shape.architecture == .bert ? "use --phase encode" : "use decode or prefill")
+        }
+        guard precision == .f32 else {
+            throw fail(
+                "precision", "\(precision.rawValue) is not among the precisions that run",
+                "use --precision f32")
+        }
+        guard runtime == Self.builtInRuntime else {
+            throw fail("runtime", "\(runtime) is unknown", "use --runtime espalier")
+        }
+        let needed = sequence + (phase == .decode ? 1 : 0)
+        guard needed <= shape.maximumPositions else {
+            throw fail(
+                "sequence", "\(needed) positions exceed the model's \(shape.maximumPositions)",
+                "use a shorter --sequence")
+        }
+    }
+}
