@@ -7,6 +7,7 @@
 #define CKERNELS_H
 #include <stddef.h>
 #include <stdint.h>
+#include "ck_dequantize.h"
 #pragma clang assume_nonnull begin
 
 /* Outputs per panel of packed weights; see gemm_f32.h for the layout. */

@@ -1,0 +1,41 @@
+/* Conversions between stored and computed floats, exact to the bit on every machine.
+ *
+ * ck_dequantize_X(out, blocks, block_count) expands whole blocks of the stored type X to floats:
+ * block_count times the block's length are written to `out`. Blocks need no alignment, are
+ * little-endian, and never overlap `out`. Products and sums are rounded one by one (no fused
+ * multiply-add), as the Python package `gguf` rounds them.
+ *
+ *   type                          floats per block   bytes per block
+ *   f64, f32, f16, bf16                          1   8, 4, 2, 2
+ *   q4_0, q4_1, q5_0, q5_1, q8_0                32   18, 20, 22, 24, 34
+ *   q2_k, q3_k, q4_k, q5_k, q6_k               256   84, 110, 144, 176, 210
+ *
+ * Layouts: ggml's quantised types, as documented in gguf-py's `quants.py`. */
+#ifndef CK_DEQUANTIZE_H
+#define CK_DEQUANTIZE_H
+#include <stddef.h>
+#pragma clang assume_nonnull begin
+
+void ck_dequantize_f64(float *out, const void *blocks, size_t block_count);
+void ck_dequantize_f32(float *out, const void *blocks, size_t block_count);
+void ck_dequantize_f16(float *out, const void *blocks, size_t block_count);
+void ck_dequantize_bf16(float *out, const void *blocks, size_t block_count);
+void ck_dequantize_q4_0(float *out, const void *blocks, size_t block_count);
+void ck_dequantize_q4_1(float *out, const void *blocks, size_t block_count);
+void ck_dequantize_q5_0(float *out, const void *blocks, size_t block_count);
+void ck_dequantize_q5_1(float *out, const void *blocks, size_t block_count);
+void ck_dequantize_q8_0(float *out, const void *blocks, size_t block_count);
+void ck_dequantize_q2_k(float *out, const void *blocks, size_t block_count);
+void ck_dequantize_q3_k(float *out, const void *blocks, size_t block_count);
+void ck_dequantize_q4_k(float *out, const void *blocks, size_t block_count);
+void ck_dequantize_q5_k(float *out, const void *blocks, size_t block_count);
+void ck_dequantize_q6_k(float *out, const void *blocks, size_t block_count);
+
+/* ck_narrow_X(out, in, count) rounds floats to the stored type X, to nearest with ties to even;
+ * what is too large becomes infinity, and NaN stays NaN. `out` needs no alignment. */
+void ck_narrow_f32(void *out, const float *in, size_t count);
+void ck_narrow_f16(void *out, const float *in, size_t count);
+void ck_narrow_bf16(void *out, const float *in, size_t count);
+
+#pragma clang assume_nonnull end
+#endif

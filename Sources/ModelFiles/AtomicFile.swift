@@ -1,0 +1,77 @@
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
+/// A file that appears under its name complete and on disk, or not at all.
+///
+/// Bytes go to a temporary file beside the final one, which `commit()` flushes to disk and
+/// renames; a value that goes away uncommitted removes it.
+public struct AtomicFile: ~Copyable {
+    private let path: String
+    private let temporary: String
+    private let descriptor: Int32
+    private var committed = false
+
+    /// Creates the temporary file.
+    public init(_ path: String) throws(ModelFileError) {
+        let name = "\(path).\(getpid())-\(UInt32.random(in: .min ... .max)).tmp"
+        descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw Self.failure(path, "cannot be created") }
+        self.path = path
+        temporary = name
+    }
+
+    deinit {
+        close(descriptor)
+        if !committed { unlink(temporary) }
+    }
+
+    /// Adds bytes at the end.
+    public func append(_ bytes: [UInt8]) throws(ModelFileError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let written = systemWrite(descriptor, rest)
+            if written < 0 && errno == EINTR { continue }
+            guard written > 0 else { throw Self.failure(path, "cannot be written") }
+            if written == rest.count { return }
+            rest.removeFirst(written)
+        }
+    }
+
+    /// Flushes the bytes to disk and gives the file its name, replacing what had it.
+    public consuming func commit() throws(ModelFileError) {
+        guard fsync(descriptor) == 0 else { throw Self.failure(path, "cannot be flushed") }
+        guard rename(temporary, path) == 0 else { throw Self.failure(path, "cannot be renamed") }
+        committed = true
+        let directory = open(Self.directory(of: path), O_RDONLY | O_CLOEXEC)
+        guard directory >= 0 else { return }
+        fsync(directory)
+        close(directory)
+    }
+
+    /// Writes a whole file.
+    public static func write(
+        _ bytes: some Sequence<UInt8>, to path: String
+    ) throws(ModelFileError) {
+        let file = try AtomicFile(path)
+        try file.append(Array(bytes))
+        try file.commit()
+    }
+
+    /// The directory that a path's last component lies in.
+    private static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// The error of a system call that has just failed.
+    private static func failure(_ path: String, _ what: String) -> ModelFileError {
+        ModelFileError(
+            file: path, problem: "\(what): \(lastSystemError())",
+            remedy: "check that the directory exists, is writable and has room")
+    }
+}

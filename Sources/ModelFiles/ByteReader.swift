@@ -1,0 +1,64 @@
+/// Reads little-endian numbers and strings from front to back, and never past the file's end.
+struct ByteReader {
+    let file: MappedFile
+    /// The byte to be read next.
+    private(set) var offset = 0
+    /// What is being read, for errors.
+    var subject = "header"
+
+    init(_ file: MappedFile) {
+        self.file = file
+    }
+
+    /// The next bytes, as many as given.
+    mutating func take(_ count: Int) throws(ModelFileError) -> Range<Int> {
+        guard let range = file.range(from: offset, count: count) else {
+            throw fault("\(count) bytes at \(offset) are not in the file of \(file.count) bytes")
+        }
+        offset = range.upperBound
+        return range
+    }
+
+    /// The next integer.
+    mutating func integer<Value: FixedWidthInteger & BitwiseCopyable>(
+        _ type: Value.Type = Value.self
+    ) throws(ModelFileError) -> Value {
+        file.integer(at: try take(MemoryLayout<Value>.size).lowerBound)
+    }
+
+    /// The next 64-bit number of items, which are so many bytes long at least: no more than the
+    /// rest of the file has room for.
+    mutating func count(ofAtLeast bytes: Int) throws(ModelFileError) -> Int {
+        let count = try integer(UInt64.self)
+        guard count <= UInt64((file.count - offset) / bytes) else {
+            throw fault("its count \(count) exceeds what the rest of the file can hold")
+        }
+        return Int(count)
+    }
+
+    /// The next string, with its 64-bit length before it.
+    mutating func string() throws(ModelFileError) -> String {
+        let bytes = try take(count(ofAtLeast: 1))
+        guard let text = file.text(in: bytes) else { throw fault("a string is not UTF-8") }
+        return text
+    }
+
+    /// The next string, which must do as a name.
+    mutating func name() throws(ModelFileError) -> String {
+        let name = try string()
+        guard !name.isEmpty, name.utf8.count < 1 << 16,
+            name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
+        else { throw fault("its name is empty, too long or has control characters") }
+        return name
+    }
+
+    /// An error about what is being read.
+    func fault(_ problem: String) -> ModelFileError {
+        ModelFileError(file: file.path, subject: subject, problem: problem)
+    }
+
+    /// An error about what is being read that a fresh copy would not cure.
+    func fault(_ problem: String, remedy: String) -> ModelFileError {
+        ModelFileError(file: file.path, subject: subject, problem: problem, remedy: remedy)
+    }
+}

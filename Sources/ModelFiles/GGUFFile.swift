@@ -1,0 +1,97 @@
+public import Tensors
+
+/// The metadata and tensors of a GGUF file of version 2 or 3, little-endian.
+///
+/// Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md. Everything in the header is checked
+/// at opening; the tensors' bytes stay on disk until read.
+public struct GGUFFile: TensorFile {
+    /// The file that was opened.
+    public let path: String
+    /// All metadata by key, such as `general.architecture`.
+    public let metadata: [String: GGUFValue]
+    private let tensors: [String: StoredTensor]
+
+    /// Opens a file.
+    public init(path: String) throws(ModelFileError) {
+        try self.init(MappedFile(path: path))
+    }
+
+    /// Reads the header of a mapped file.
+    init(_ file: MappedFile) throws(ModelFileError) {
+        path = file.path
+        let header = try GGUFHeader(of: file)
+        metadata = header.metadata
+        tensors = header.tensors
+    }
+
+    /// The names of all tensors, sorted.
+    public var names: [String] { tensors.keys.sorted() }
+
+    /// The sizes of a tensor, the slowest-varying first (GGML's `ne` reversed).
+    public func shape(of name: String) -> [Int]? { tensors[name]?.shape }
+
+    /// The type that a tensor is stored in; nil where there is none of that name.
+    public func type(of name: String) -> DType? { tensors[name]?.type }
+
+    /// The elements of a tensor, dequantised.
+    public func floats(_ name: String) throws(ModelFileError) -> [Float] {
+        try tensors.floats(name, of: self)
+    }
+}
+
+extension GGUFFile {
+    /// The integer under a key.
+    public func integer(_ key: String) throws(ModelFileError) -> Int {
+        guard case .integer(let value) = try value(key) else { throw mismatch(key, "an integer") }
+        return value
+    }
+
+    /// The number under a key, of any width, integer or not.
+    public func number(_ key: String) throws(ModelFileError) -> Double {
+        switch try value(key) {
+        case .number(let value): return value
+        case .integer(let value): return Double(value)
+        default: throw mismatch(key, "a number")
+        }
+    }
+
+    /// The string under a key.
+    public func string(_ key: String) throws(ModelFileError) -> String {
+        guard case .string(let value) = try value(key) else { throw mismatch(key, "a string") }
+        return value
+    }
+
+    /// The boolean under a key.
+    public func bool(_ key: String) throws(ModelFileError) -> Bool {
+        guard case .bool(let value) = try value(key) else { throw mismatch(key, "a boolean") }
+        return value
+    }
+
+    /// The strings under a key.
+    public func strings(_ key: String) throws(ModelFileError) -> [String] {
+        guard case .strings(let value) = try value(key) else { throw mismatch(key, "strings") }
+        return value
+    }
+
+    /// The integers under a key.
+    public func integers(_ key: String) throws(ModelFileError) -> [Int] {
+        guard case .integers(let value) = try value(key) else { throw mismatch(key, "integers") }
+        return value
+    }
+
+    /// The value under a key.
+    private func value(_ key: String) throws(ModelFileError) -> GGUFValue {
+        guard let value = metadata[key] else {
+            throw ModelFileError(
+                file: path, subject: "metadata \(quoted(key))", problem: "it is missing",
+                remedy: "convert the model to GGUF again")
+        }
+        return value
+    }
+
+    private func mismatch(_ key: String, _ wanted: String) -> ModelFileError {
+        ModelFileError(
+            file: path, subject: "metadata \(quoted(key))", problem: "it is not \(wanted)",
+            remedy: "convert the model to GGUF again")
+    }
+}

@@ -1,0 +1,166 @@
+import Tensors
+
+/// The checked header of a GGUF file.
+struct GGUFHeader {
+    let metadata: [String: GGUFValue]
+    let tensors: [String: StoredTensor]
+
+    init(of file: MappedFile) throws(ModelFileError) {
+        var reader = ByteReader(file)
+        guard file.count >= 4, file.bytes(in: try reader.take(4)) == Array("GGUF".utf8) else {
+            throw reader.fault("it does not begin with \"GGUF\"", remedy: "name a GGUF file")
+        }
+        let version = try reader.integer(UInt32.self)
+        guard version == 2 || version == 3 else {
+            let what = version & 0xFFFF == 0 ? "big-endian" : "version \(version)"
+            throw reader.fault(
+                "the file is \(what), but little-endian versions 2 and 3 are read",
+                remedy: "convert the model to GGUF again with current tools")
+        }
+        // The least a tensor takes is 24 bytes: name's length, dimensions, type, offset; the
+        // least a value takes is 13: key's length, type, one byte.
+        let tensorCount = try reader.count(ofAtLeast: 24)
+        let valueCount = try reader.count(ofAtLeast: 13)
+        metadata = try Self.metadata(valueCount, from: &reader)
+        let alignment = try Self.alignment(metadata, reader)
+        var descriptions: [Description] = []
+        for index in 0..<tensorCount {
+            reader.subject = "tensor \(index)"
+            descriptions.append(try Description(from: &reader, alignment: alignment))
+        }
+        tensors = try Self.place(descriptions, alignment: alignment, reader)
+    }
+
+    private static func metadata(
+        _ count: Int, from reader: inout ByteReader
+    ) throws(ModelFileError) -> [String: GGUFValue] {
+        var metadata: [String: GGUFValue] = [:]
+        for index in 0..<count {
+            reader.subject = "metadata \(index)"
+            let key = try reader.name()
+            reader.subject = "metadata \(quoted(key))"
+            let value = try GGUFValue(from: &reader, type: reader.integer(), depth: 0)
+            guard metadata.updateValue(value, forKey: key) == nil else {
+                throw reader.fault("it occurs twice")
+            }
+        }
+        return metadata
+    }
+
+    /// The multiple that the data and each tensor start at.
+    private static func alignment(
+        _ metadata: [String: GGUFValue], _ reader: ByteReader
+    ) throws(ModelFileError) -> Int {
+        guard let value = metadata["general.alignment"] else { return 32 }
+        guard case .integer(let alignment) = value, 1...(1 << 30) ~= alignment,
+            alignment.nonzeroBitCount == 1
+        else { throw reader.fault("general.alignment is no power of two") }
+        return alignment
+    }
+
+    /// Finds the tensors' bytes behind the descriptions, where the reader stands.
+    private static func place(
+        _ descriptions: [Description], alignment: Int, _ reader: ByteReader
+    ) throws(ModelFileError) -> [String: StoredTensor] {
+        var reader = reader
+        let file = reader.file
+        let start = (reader.offset + alignment - 1) / alignment * alignment
+        var tensors: [String: StoredTensor] = [:]
+        var end = 0
+        for tensor in descriptions.sorted(by: { $0.order < $1.order }) {
+            reader.subject = "tensor \(quoted(tensor.name))"
+            guard tensor.offset >= end else {
+                throw reader.fault("it overlaps the tensor before it")
+            }
+            guard tensor.offset <= file.count,
+                let bytes = file.range(from: start + tensor.offset, count: tensor.byteCount)
+            else {
+                throw reader.fault(
+                    "its \(tensor.byteCount) bytes at \(tensor.offset) of the data are not in the "
+                        + "file of \(file.count) bytes")
+            }
+            end = tensor.offset + tensor.byteCount
+            let stored = StoredTensor(
+                file: file, type: tensor.type, shape: tensor.shape, bytes: bytes)
+            guard tensors.updateValue(stored, forKey: tensor.name) == nil else {
+                throw reader.fault("its name occurs twice")
+            }
+        }
+        return tensors
+    }
+}
+
+/// What a GGUF file says of a tensor.
+private struct Description {
+    let name: String
+    let type: DType
+    let shape: [Int]
+    /// From the start of the data.
+    let offset: Int
+    let byteCount: Int
+
+    /// Sorts tensors as they lie in the file, empty ones first.
+    var order: (Int, Int, String) { (offset, byteCount, name) }
+
+    init(from reader: inout ByteReader, alignment: Int) throws(ModelFileError) {
+        name = try reader.name()
+        reader.subject = "tensor \(quoted(name))"
+        let dimensions = try reader.integer(UInt32.self)
+        guard dimensions <= 4 else {
+            throw reader.fault("it has \(dimensions) dimensions, not up to 4")
+        }
+        var sizes: [Int] = []
+        for _ in 0..<dimensions {
+            guard let size = Int(exactly: try reader.integer(UInt64.self)) else {
+                throw reader.fault("one of its sizes is too large")
+            }
+            sizes.append(size)
+        }
+        shape = sizes.reversed()
+        let code = try reader.integer(UInt32.self)
+        guard let type = DType(ggml: code) else {
+            throw reader.fault(
+                "its GGML type \(code) is not supported",
+                remedy: "convert the model to F32, F16, BF16, Q8_0, Q4_0 to Q5_1 or Q2_K to Q6_K")
+        }
+        guard (sizes.first ?? 1) % type.blockSize == 0,
+            let size = StoredTensor.size(of: shape, as: type)
+        else {
+            throw reader.fault(
+                "its shape \(shape) is too large or its rows do not fill blocks of "
+                    + "\(type.blockSize)")
+        }
+        guard let offset = Int(exactly: try reader.integer(UInt64.self)), offset % alignment == 0
+        else { throw reader.fault("its offset is too large or no multiple of \(alignment)") }
+        self.type = type
+        self.offset = offset
+        byteCount = size.bytes
+    }
+}
+
+extension DType {
+    /// The type that GGML numbers so; nil where it is not supported.
+    init?(ggml code: UInt32) {
+        switch code {
+        case 0: self = .f32
+        case 1: self = .f16
+        case 2: self = .q40
+        case 3: self = .q41
+        case 6: self = .q50
+        case 7: self = .q51
+        case 8: self = .q80
+        case 10: self = .q2K
+        case 11: self = .q3K
+        case 12: self = .q4K
+        case 13: self = .q5K
+        case 14: self = .q6K
+        case 24: self = .i8
+        case 25: self = .i16
+        case 26: self = .i32
+        case 27: self = .i64
+        case 28: self = .f64
+        case 30: self = .bf16
+        default: return nil
+        }
+    }
+}

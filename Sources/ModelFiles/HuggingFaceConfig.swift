@@ -1,0 +1,166 @@
+/// A Hugging Face `config.json` of the BERT or Llama family, with the sizes of each layer.
+///
+/// Sizes of single layers come from `per_layer_config`, as `transformers` writes it:
+/// `{"5": {"intermediate_size": 960}, "23": {"skip": ["mlp"]}}`.
+public struct HuggingFaceConfig: Sendable, Equatable {
+    /// The `model_type` values that are read.
+    public enum Family: String, Sendable, CaseIterable {
+        /// Post-norm encoder with biases.
+        case bert
+        /// Pre-norm decoder with rotary positions.
+        case llama
+    }
+
+    /// The file that was read, for errors.
+    public let path: String
+    /// Every member of the file, known or not.
+    public let members: [String: JSONValue]
+    /// `model_type`.
+    public let family: Family
+    /// `hidden_size`, the width of the residual stream.
+    public let hiddenSize: Int
+    /// `head_dim`, else `hidden_size` over `num_attention_heads`.
+    public let headDimension: Int
+    /// `vocab_size`.
+    public let vocabularySize: Int
+    /// `max_position_embeddings`.
+    public let maximumPositions: Int
+    /// `type_vocab_size`; 0 for `llama`.
+    public let typeVocabularySize: Int
+    /// `layer_norm_eps` or `rms_norm_eps`.
+    public let normEpsilon: Double
+    /// `rope_theta`, at the top or in `rope_parameters`; 10000 where absent.
+    public let ropeTheta: Double
+    /// `hidden_act`, such as `gelu` or `silu`.
+    public let activation: String
+    /// `tie_word_embeddings`: whether the output head is the token embedding.
+    public let tiesWordEmbeddings: Bool
+    /// `attention_bias`; true for `bert`.
+    public let attentionBias: Bool
+    /// `mlp_bias`; true for `bert`.
+    public let feedForwardBias: Bool
+    /// `bos_token_id`, none or more.
+    public let beginningTokens: [Int]
+    /// `eos_token_id`, none or more.
+    public let endTokens: [Int]
+    /// `pad_token_id`.
+    public let paddingToken: Int?
+    /// The sizes that hold for every layer without its own.
+    public let defaultLayer: LayerSizes
+    /// The sizes of each layer, `num_hidden_layers` of them.
+    public let layers: [LayerSizes]
+
+    /// Reads a `config.json`, or the one in a directory.
+    public init(path: String) throws(ModelFileError) {
+        let file = FileKind(of: path) == .directory ? path + "/config.json" : path
+        let mapped = try MappedFile(path: file)
+        try self.init(parsing: mapped.bytes(in: 0..<mapped.count), path: file)
+    }
+
+    /// Reads the text of a `config.json` that is, or would be, at a path.
+    public init(parsing bytes: [UInt8], path: String) throws(ModelFileError) {
+        guard let members = try JSONValue(parsing: bytes, file: path).object else {
+            throw ModelFileError(file: path, problem: "it is no JSON object")
+        }
+        let fields = ConfigFields(file: path, members: members)
+        guard let family = try fields.string("model_type").flatMap(Family.init) else {
+            throw fields.fault(
+                "model_type", "only \"bert\" and \"llama\" are supported",
+                remedy: "name a model of the BERT or Llama family")
+        }
+        let isBERT = family == .bert
+        try Self.refuseUnsupported(fields, family)
+
+        self.path = path
+        self.members = members
+        self.family = family
+        hiddenSize = try fields.size("hidden_size", upTo: Limit.width)
+        vocabularySize = try fields.size("vocab_size", upTo: Limit.table)
+        maximumPositions =
+            try fields.optionalSize("max_position_embeddings", upTo: Limit.table)
+            ?? (isBERT ? 512 : 2048)
+        typeVocabularySize =
+            isBERT ? try fields.optionalSize("type_vocab_size", upTo: Limit.width) ?? 2 : 0
+        normEpsilon =
+            try fields.positive(isBERT ? "layer_norm_eps" : "rms_norm_eps")
+            ?? (isBERT ? 1e-12 : 1e-6)
+        ropeTheta = try Self.ropeTheta(fields)
+        activation = try fields.string("hidden_act") ?? (isBERT ? "gelu" : "silu")
+        tiesWordEmbeddings = try fields.bool("tie_word_embeddings") ?? isBERT
+        attentionBias = try fields.bool("attention_bias") ?? isBERT
+        feedForwardBias = try fields.bool("mlp_bias") ?? isBERT
+        beginningTokens = try fields.tokens("bos_token_id", default: isBERT ? [] : [1])
+        endTokens = try fields.tokens("eos_token_id", default: isBERT ? [] : [2])
+        paddingToken = try fields.tokens("pad_token_id", default: isBERT ? [0] : []).first
+
+        let heads = try fields.size("num_attention_heads", upTo: Limit.heads)
+        guard
+            let headDimension = try fields.optionalSize("head_dim", upTo: Limit.width)
+                ?? (hiddenSize % heads == 0 ? hiddenSize / heads : nil)
+        else {
+            throw fields.fault(
+                "num_attention_heads", "it does not divide hidden_size \(hiddenSize)",
+                remedy: "correct either, or give head_dim")
+        }
+        self.headDimension = headDimension
+        let layerFields = LayerFields(family: family)
+        defaultLayer = try layerFields.defaults(fields)
+        layers = try layerFields.layers(fields, defaults: defaultLayer)
+    }
+
+    /// The largest sizes believed: with them, counts of parameters fit an `Int` by far.
+    enum Limit {
+        /// Widths of vectors.
+        static let width = 1 << 18
+        /// Rows of embedding tables.
+        static let table = 1 << 24
+        /// Heads of a layer.
+        static let heads = 1 << 10
+        /// Layers.
+        static let layers = 1 << 10
+    }
+
+    /// Refuses what would change the forward pass and is not computed here.
+    private static func refuseUnsupported(
+        _ fields: ConfigFields, _ family: Family
+    ) throws(ModelFileError) {
+        let remedy = "name a model without it"
+        switch family {
+        case .bert:
+            guard try fields.string("position_embedding_type") ?? "absolute" == "absolute" else {
+                throw fields.fault(
+                    "position_embedding_type", "only \"absolute\" is supported", remedy: remedy)
+            }
+            for name in ["is_decoder", "add_cross_attention"] {
+                guard try fields.bool(name) ?? false == false else {
+                    throw fields.fault(name, "only encoders are supported", remedy: remedy)
+                }
+            }
+        case .llama:
+            for scope in [fields, try fields.object("rope_parameters") ?? fields] {
+                guard try scope.positive("partial_rotary_factor") ?? 1 == 1 else {
+                    throw scope.fault(
+                        "partial_rotary_factor", "only whole heads are rotated", remedy: remedy)
+                }
+            }
+        }
+    }
+
+    /// The base of the rotary frequencies, once scaled positions are ruled out.
+    private static func ropeTheta(_ fields: ConfigFields) throws(ModelFileError) -> Double {
+        var theta = try fields.positive("rope_theta")
+        for name in ["rope_parameters", "rope_scaling"] {
+            guard let rope = try fields.object(name) else { continue }
+            let types = [try rope.string("rope_type"), try rope.string("type")]
+            guard types.allSatisfy({ $0 ?? "default" == "default" }),
+                rope.members.values.allSatisfy({ $0.object == nil })
+            else {
+                throw fields.fault(
+                    name, "only unscaled rotary positions (rope_type \"default\") are supported",
+                    remedy: "name a model without rope scaling")
+            }
+            theta = try rope.positive("rope_theta") ?? theta
+        }
+        return theta ?? 10_000
+    }
+}

@@ -1,0 +1,114 @@
+/// A JSON value that keeps integers apart from other numbers.
+public enum JSONValue: Sendable, Hashable {
+    /// `null`.
+    case null
+    /// `true` or `false`.
+    case bool(Bool)
+    /// A number without fraction or exponent that fits.
+    case integer(Int)
+    /// Any other number; finite.
+    case number(Double)
+    /// A string.
+    case string(String)
+    /// An array.
+    case array([JSONValue])
+    /// An object.
+    case object([String: JSONValue])
+
+    /// Parses one complete JSON text (RFC 8259), which must not repeat a key.
+    ///
+    /// - Parameters:
+    ///   - bytes: UTF-8, nested no deeper than 64.
+    ///   - file: Where the text is from, for errors.
+    /// - Throws: ``ModelFileError`` with the position of the first fault.
+    public init(parsing bytes: [UInt8], file: String) throws(ModelFileError) {
+        var parser = JSONParser(bytes: bytes, file: file)
+        self = try parser.document()
+    }
+
+    /// The JSON text: keys sorted, the same bytes for the same value.
+    ///
+    /// - Parameter indented: Two spaces per level and one member per line, or no space at all.
+    /// - Returns: JSON in UTF-8.
+    public func encoded(indented: Bool = false) -> [UInt8] {
+        var text = ""
+        write(to: &text, newline: indented ? "\n" : nil)
+        return Array(text.utf8)
+    }
+
+    /// The members of an object, else nil.
+    var object: [String: JSONValue]? {
+        if case .object(let members) = self { members } else { nil }
+    }
+
+    /// The elements of an array, else nil.
+    var array: [JSONValue]? {
+        if case .array(let elements) = self { elements } else { nil }
+    }
+
+    /// The string, else nil.
+    var string: String? {
+        if case .string(let string) = self { string } else { nil }
+    }
+
+    /// The integer, else nil.
+    var integer: Int? {
+        if case .integer(let integer) = self { integer } else { nil }
+    }
+}
+
+extension JSONValue {
+    /// Appends the text; `newline` is a line break with the indentation, or nil.
+    private func write(to text: inout String, newline: String?) {
+        switch self {
+        case .null: text += "null"
+        case .bool(let value): text += value ? "true" : "false"
+        case .integer(let value): text += String(value)
+        case .number(let value): text += String(value)
+        case .string(let value): Self.write(value, to: &text)
+        case .array(let elements):
+            Self.write(elements, to: &text, "[", "]", newline) { element, text, inner in
+                element.write(to: &text, newline: inner)
+            }
+        case .object(let members):
+            let sorted = members.sorted { $0.key < $1.key }
+            Self.write(sorted, to: &text, "{", "}", newline) { member, text, inner in
+                Self.write(member.key, to: &text)
+                text += inner == nil ? ":" : ": "
+                member.value.write(to: &text, newline: inner)
+            }
+        }
+    }
+
+    /// Appends a bracketed list.
+    private static func write<Item>(
+        _ items: [Item], to text: inout String, _ open: String, _ close: String,
+        _ newline: String?, item: (Item, inout String, String?) -> Void
+    ) {
+        let inner = newline.map { $0 + "  " }
+        text += open
+        for (index, value) in items.enumerated() {
+            text += (index == 0 ? "" : ",") + (inner ?? "")
+            item(value, &text, inner)
+        }
+        text += (items.isEmpty ? "" : newline ?? "") + close
+    }
+
+    /// Appends a quoted string.
+    private static func write(_ string: String, to text: inout String) {
+        text += "\""
+        for scalar in string.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\t": text += "\\t"
+            case "\u{0}"..<"\u{20}":
+                let digits = String(scalar.value, radix: 16)
+                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        text += "\""
+    }
+}

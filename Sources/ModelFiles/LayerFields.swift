@@ -1,0 +1,129 @@
+/// Reads and writes the sizes of layers in a configuration.
+struct LayerFields {
+    private typealias Limit = HuggingFaceConfig.Limit
+
+    let family: HuggingFaceConfig.Family
+
+    /// The sizes at the configuration's top.
+    func defaults(_ fields: ConfigFields) throws(ModelFileError) -> LayerSizes {
+        let heads = try fields.size("num_attention_heads", upTo: Limit.heads)
+        let sizes = LayerSizes(
+            queryHeads: heads, keyValueHeads: try keyValueHeads(fields) ?? heads,
+            feedForward: try fields.size("intermediate_size", upTo: Limit.width))
+        try check(sizes, fields)
+        return sizes
+    }
+
+    /// The sizes of each layer: the defaults, but for what `per_layer_config` says.
+    func layers(
+        _ fields: ConfigFields, defaults: LayerSizes
+    ) throws(ModelFileError) -> [LayerSizes] {
+        let count = try fields.size("num_hidden_layers", upTo: Limit.layers)
+        var layers = [LayerSizes](repeating: defaults, count: count)
+        guard let overrides = try fields.object("per_layer_config") else { return layers }
+        let groupsQueries = try keyValueHeads(fields) != nil
+        for name in overrides.members.keys.sorted() {
+            guard let index = Int(name), layers.indices ~= index, String(index) == name else {
+                throw overrides.fault(
+                    name, "it is no layer index below \(count)",
+                    remedy: "correct the index or num_hidden_layers")
+            }
+            guard let layer = try overrides.object(name) else { continue }
+            layers[index] = try sizes(layer, defaults: defaults, groupsQueries: groupsQueries)
+        }
+        return layers
+    }
+
+    /// What `per_layer_config` must say of layers; nil where all have the defaults.
+    func overrides(of layers: [LayerSizes], defaults: LayerSizes) -> JSONValue? {
+        var overrides: [String: JSONValue] = [:]
+        for (index, layer) in layers.enumerated() where layer != defaults {
+            var members: [String: JSONValue] = [:]
+            var skipped: [JSONValue] = []
+            if layer.queryHeads == 0 {
+                skipped.append(.string("attention"))
+            } else if (layer.queryHeads, layer.keyValueHeads)
+                != (defaults.queryHeads, defaults.keyValueHeads)
+            {
+                members["num_attention_heads"] = .integer(layer.queryHeads)
+                if family != .bert {
+                    members["num_key_value_heads"] = .integer(layer.keyValueHeads)
+                }
+            }
+            if layer.feedForward == 0 {
+                skipped.append(.string("mlp"))
+            } else if layer.feedForward != defaults.feedForward {
+                members["intermediate_size"] = .integer(layer.feedForward)
+            }
+            if !skipped.isEmpty { members["skip"] = .array(skipped) }
+            overrides[String(index)] = .object(members)
+        }
+        return overrides.isEmpty ? nil : .object(overrides)
+    }
+
+    /// The sizes of one layer; `groupsQueries` where the top counts key-value heads apart.
+    private func sizes(
+        _ fields: ConfigFields, defaults: LayerSizes, groupsQueries: Bool
+    ) throws(ModelFileError) -> LayerSizes {
+        let known = ["num_attention_heads", "num_key_value_heads", "intermediate_size", "skip"]
+        if let other = fields.members.keys.sorted().first(where: { !known.contains($0) }) {
+            throw fields.fault(
+                other, "only \(known.joined(separator: ", ")) may differ between layers",
+                remedy: "name a model whose layers differ only there")
+        }
+        var sizes = defaults
+        if let heads = try fields.optionalSize("num_attention_heads", upTo: Limit.heads) {
+            sizes.queryHeads = heads
+            if !groupsQueries { sizes.keyValueHeads = heads }
+        }
+        sizes.keyValueHeads = try keyValueHeads(fields) ?? sizes.keyValueHeads
+        sizes.feedForward =
+            try fields.optionalSize("intermediate_size", upTo: Limit.width) ?? sizes.feedForward
+        try check(sizes, fields)
+        guard let skip = fields.value("skip") else { return sizes }
+        guard let skipped = skip.array else { throw fields.fault("skip", "it is no list") }
+        for branch in skipped {
+            switch branch {
+            case .string("attention"): (sizes.queryHeads, sizes.keyValueHeads) = (0, 0)
+            case .string("mlp"): sizes.feedForward = 0
+            default: throw fields.fault("skip", "only \"attention\" and \"mlp\" can be skipped")
+            }
+        }
+        return sizes
+    }
+
+    /// `num_key_value_heads`, which BERT does not have.
+    private func keyValueHeads(_ fields: ConfigFields) throws(ModelFileError) -> Int? {
+        family == .bert
+            ? nil : try fields.optionalSize("num_key_value_heads", upTo: Limit.heads)
+    }
+
+    /// Checks that key-value heads are shared evenly.
+    private func check(_ sizes: LayerSizes, _ fields: ConfigFields) throws(ModelFileError) {
+        guard sizes.queryHeads % sizes.keyValueHeads == 0 else {
+            throw fields.fault(
+                "num_key_value_heads",
+                "\(sizes.keyValueHeads) does not divide num_attention_heads \(sizes.queryHeads)")
+        }
+    }
+}
+
+extension HuggingFaceConfig {
+    /// The text of this configuration for a model whose layers have other sizes.
+    ///
+    /// Every member is kept but `num_hidden_layers`, which counts the layers, and
+    /// `per_layer_config`, which tells where they differ from the sizes at the top.
+    ///
+    /// - Parameters:
+    ///   - layers: The sizes of each layer.
+    ///   - extra: Members to add or replace, such as `auto_map`.
+    /// - Returns: Indented JSON with sorted keys, the same bytes for the same values.
+    public func encoded(layers: [LayerSizes], extra: [String: JSONValue] = [:]) -> [UInt8] {
+        var members = members
+        members["num_hidden_layers"] = .integer(layers.count)
+        members["per_layer_config"] = LayerFields(family: family)
+            .overrides(of: layers, defaults: defaultLayer)
+        members.merge(extra) { _, new in new }
+        return JSONValue.object(members).encoded(indented: true) + [UInt8(ascii: "\n")]
+    }
+}

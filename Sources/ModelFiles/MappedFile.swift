@@ -1,0 +1,84 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// A file in memory as the operating system maps it: read-only, read from disk where touched.
+///
+/// No read goes past the end of the file as it was when opened; who shortens a mapped file
+/// meanwhile stops the process, as with every mapping.
+public struct MappedFile: Sendable {
+    /// Where the file is.
+    public let path: String
+    private let data: Data
+
+    /// Maps a regular file.
+    public init(path: String) throws(ModelFileError) {
+        switch FileKind(of: path) {
+        case .regular: break
+        case .directory:
+            throw ModelFileError(
+                file: path, problem: "is a directory", remedy: "name a file inside it")
+        case .other:
+            throw ModelFileError(
+                file: path, problem: "is no regular file", remedy: "name a file on disk")
+        case .unreachable(let reason):
+            throw ModelFileError(file: path, problem: reason, remedy: "check the path")
+        }
+        do {
+            data = try Data(contentsOf: URL(filePath: path), options: .alwaysMapped)
+        } catch {
+            throw ModelFileError(
+                file: path, problem: "cannot be mapped", remedy: "check its permissions")
+        }
+        self.path = path
+    }
+
+    /// Treats bytes in memory as a file.
+    init(_ bytes: [UInt8], path: String) {
+        data = Data(bytes)
+        self.path = path
+    }
+
+    /// The size in bytes.
+    public var count: Int { data.count }
+
+    /// The range of so many bytes from an offset, or nil where it leaves the file.
+    public func range(from offset: Int, count: Int) -> Range<Int>? {
+        guard offset >= 0, count >= 0, offset <= data.count, count <= data.count - offset else {
+            return nil
+        }
+        return offset..<offset + count
+    }
+
+    /// A copy of a range of the file.
+    ///
+    /// - Precondition: The range lies in the file.
+    public func bytes(in range: Range<Int>) -> [UInt8] {
+        [UInt8](data[range])
+    }
+
+    /// A range of the file as text, or nil where it is not UTF-8.
+    ///
+    /// - Precondition: The range lies in the file.
+    public func text(in range: Range<Int>) -> String? {
+        String(validating: data[range], as: UTF8.self)
+    }
+
+    /// The little-endian number at an offset.
+    ///
+    /// - Precondition: The number lies in the file.
+    public func integer<Value: FixedWidthInteger & BitwiseCopyable>(
+        at offset: Int, as type: Value.Type = Value.self
+    ) -> Value {
+        Value(littleEndian: data.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: type))
+    }
+
+    /// Calls a function with a range of the file, without copying it.
+    ///
+    /// - Precondition: The range lies in the file.
+    public func withBytes<Result>(in range: Range<Int>, _ body: (RawSpan) -> Result) -> Result {
+        body(data.bytes.extracting(range))
+    }
+}

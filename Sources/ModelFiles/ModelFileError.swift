@@ -1,0 +1,33 @@
+/// What is wrong with a model's file, where in it, and what to do about it.
+public struct ModelFileError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The path of the file.
+    public let file: String
+    /// The part of the file at fault, such as `tensor "a.weight"`; nil where it is the whole file.
+    public let subject: String?
+    /// What is wrong, with the values seen.
+    public let problem: String
+    /// What to do.
+    public let remedy: String
+
+    /// Creates an error; without a remedy the file counts as damaged.
+    public init(
+        file: String, subject: String? = nil, problem: String,
+        remedy: String = "the file is damaged or cut short; fetch or make it again"
+    ) {
+        self.file = file
+        self.subject = subject
+        self.problem = problem
+        self.remedy = remedy
+    }
+
+    /// File, part, problem and remedy on one line.
+    public var description: String {
+        [file, subject, problem].compactMap(\.self).joined(separator: ": ") + "; " + remedy
+    }
+}
+
+/// A name found in a file, made safe to print: quoted, escaped, shortened.
+func quoted(_ name: String) -> String {
+    let printable = name.unicodeScalars.prefix(100).map { $0.escaped(asASCII: false) }.joined()
+    return "\"" + printable + (name.unicodeScalars.count > 100 ? "…" : "") + "\""
+}

@@ -1,0 +1,87 @@
+public import Tensors
+
+/// The tensors of a safetensors file, or of the shards that an index names.
+///
+/// Format: github.com/huggingface/safetensors. Everything in the header is checked at opening;
+/// the tensors' bytes stay on disk until read.
+public struct SafetensorsFile: TensorFile {
+    /// The file, index or directory that was opened.
+    public let path: String
+    private let tensors: [String: StoredTensor]
+
+    /// Opens a safetensors file, an index of shards (`*.json`), or a directory with
+    /// `model.safetensors` or `model.safetensors.index.json` in it.
+    public init(path: String) throws(ModelFileError) {
+        var file = path
+        if FileKind(of: path) == .directory {
+            file = path + "/model.safetensors"
+            if FileKind(of: file) != .regular { file += ".index.json" }
+            guard FileKind(of: file) == .regular else {
+                throw ModelFileError(
+                    file: path, problem: "holds no model.safetensors and no index of shards",
+                    remedy: "name a directory with a Hugging Face model's weights")
+            }
+        }
+        try self.init(MappedFile(path: file))
+    }
+
+    /// Reads the header of a mapped file, or of each shard of a mapped index.
+    init(_ file: MappedFile) throws(ModelFileError) {
+        path = file.path
+        tensors =
+            path.hasSuffix(".json")
+            ? try Self.shards(of: file) : try SafetensorsHeader(of: file).tensors
+    }
+
+    /// The names of all tensors, sorted.
+    public var names: [String] { tensors.keys.sorted() }
+
+    /// The sizes of a tensor, the slowest-varying first; nil where there is none of that name.
+    public func shape(of name: String) -> [Int]? { tensors[name]?.shape }
+
+    /// The type that a tensor is stored in; nil where there is none of that name.
+    public func type(of name: String) -> DType? { tensors[name]?.type }
+
+    /// The elements of a tensor of F64, F32, F16 or BF16.
+    public func floats(_ name: String) throws(ModelFileError) -> [Float] {
+        try tensors.floats(name, of: self)
+    }
+
+    /// The tensors that an index spreads over files beside it.
+    private static func shards(of index: MappedFile) throws(ModelFileError)
+        -> [String: StoredTensor]
+    {
+        let json = try JSONValue(parsing: index.bytes(in: 0..<index.count), file: index.path)
+        guard let map = json.object?["weight_map"]?.object else {
+            throw ModelFileError(
+                file: index.path, subject: "weight_map", problem: "it is missing or no object")
+        }
+        let directory = index.path.lastIndex(of: "/").map { String(index.path[...$0]) } ?? ""
+        var headers: [String: SafetensorsHeader] = [:]
+        var tensors: [String: StoredTensor] = [:]
+        for (name, value) in map.sorted(by: { $0.key < $1.key }) {
+            let subject = "weight_map, tensor \(quoted(name))"
+            guard let shard = value.string, isPlainFileName(shard) else {
+                throw ModelFileError(
+                    file: index.path, subject: subject, problem: "its shard is no file name")
+            }
+            if headers[shard] == nil {
+                headers[shard] = try SafetensorsHeader(of: MappedFile(path: directory + shard))
+            }
+            guard let tensor = headers[shard]?.tensors[name] else {
+                throw ModelFileError(
+                    file: index.path, subject: subject,
+                    problem: "the shard \(quoted(shard)) does not hold it",
+                    remedy: "fetch the index and all its shards again")
+            }
+            tensors[name] = tensor
+        }
+        return tensors
+    }
+
+    /// Whether a shard's name stays in the directory of its index.
+    private static func isPlainFileName(_ name: String) -> Bool {
+        !name.isEmpty && name != "." && name != ".."
+            && name.unicodeScalars.allSatisfy { $0 != "/" && $0.value >= 0x20 }
+    }
+}

@@ -1,0 +1,92 @@
+public import Tensors
+
+/// Writes safetensors files, one tensor in memory at a time.
+public enum SafetensorsWriter {
+    /// A tensor to be written.
+    public struct Entry: Sendable, Hashable {
+        /// A name unique in the file.
+        public let name: String
+        /// The sizes, the slowest-varying first.
+        public let shape: [Int]
+        /// What it is stored as: `f32`, `f16` or `bf16`.
+        public let type: DType
+
+        /// Describes a tensor.
+        public init(name: String, shape: [Int], type: DType = .f32) {
+            self.name = name
+            self.shape = shape
+            self.type = type
+        }
+    }
+
+    /// Writes a file that appears complete or not at all.
+    ///
+    /// - Parameters:
+    ///   - entries: What the file holds, in any order; wider types are laid out first, then by
+    ///     name, so that equal content gives equal bytes.
+    ///   - path: The file, replaced where it exists.
+    ///   - metadata: What the header's `__metadata__` says.
+    ///   - floats: Called once for each entry, in the order of the file, for its elements.
+    /// - Throws: ``ModelFileError``, or what `floats` throws; no file is left behind then.
+    public static func write(
+        _ entries: [Entry], to path: String, metadata: [String: String] = ["format": "pt"],
+        floats: (Entry) throws -> [Float]
+    ) throws {
+        let sorted = entries.sorted {
+            ($1.type.bytesPerBlock, $0.name) < ($0.type.bytesPerBlock, $1.name)
+        }
+        let file = try AtomicFile(path)
+        try file.append(header(of: sorted, metadata: metadata, path: path))
+        for entry in sorted {
+            let elements = try floats(entry)
+            let count = entry.shape.reduce(1, *)
+            guard elements.count == count else {
+                throw fault(
+                    path, entry, "it has \(elements.count) elements, not the \(count) of its shape")
+            }
+            for start in stride(from: 0, to: count, by: piece) {
+                let part = elements.span.extracting(start..<min(start + piece, count))
+                try file.append(entry.type.bytes(from: part))
+            }
+        }
+        try file.commit()
+    }
+
+    /// Floats converted and written at a time.
+    private static let piece = 1 << 20
+
+    /// The length and the JSON of the header, padded so that the tensors start at a multiple of 8.
+    private static func header(
+        of entries: [Entry], metadata: [String: String], path: String
+    ) throws(ModelFileError) -> [UInt8] {
+        var members: [String: JSONValue] = [
+            "__metadata__": .object(metadata.mapValues(JSONValue.string))
+        ]
+        var end = 0
+        for entry in entries {
+            guard [.f32, .f16, .bf16].contains(entry.type), let code = entry.type.safetensorsName
+            else { throw fault(path, entry, "tensors are not written as \(entry.type.rawValue)") }
+            guard let size = StoredTensor.size(of: entry.shape, as: entry.type),
+                size.bytes <= Int.max - end
+            else { throw fault(path, entry, "its shape \(entry.shape) is negative or too large") }
+            let tensor: JSONValue = .object([
+                "dtype": .string(code),
+                "shape": .array(entry.shape.map(JSONValue.integer)),
+                "data_offsets": .array([.integer(end), .integer(end + size.bytes)]),
+            ])
+            guard members.updateValue(tensor, forKey: entry.name) == nil else {
+                throw fault(path, entry, "its name is taken")
+            }
+            end += size.bytes
+        }
+        var text = JSONValue.object(members).encoded()
+        text += [UInt8](repeating: UInt8(ascii: " "), count: (8 - text.count % 8) % 8)
+        return (0..<8).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) } + text
+    }
+
+    private static func fault(_ path: String, _ entry: Entry, _ problem: String) -> ModelFileError {
+        ModelFileError(
+            file: path, subject: "tensor \(quoted(entry.name))", problem: problem,
+            remedy: "give every tensor its own name, shape and type")
+    }
+}

@@ -1,0 +1,68 @@
+public import Tensors
+
+/// Named tensors that are read one at a time, whatever format they are stored in.
+public protocol TensorFile: Sendable {
+    /// Where the tensors come from, for errors.
+    var path: String { get }
+
+    /// The names of all tensors, sorted.
+    var names: [String] { get }
+
+    /// The sizes of a tensor, the slowest-varying first; nil where there is none of that name.
+    func shape(of name: String) -> [Int]?
+
+    /// The elements of a tensor in row-major order, converted.
+    func floats(_ name: String) throws(ModelFileError) -> [Float]
+}
+
+extension TensorFile {
+    /// The elements of a tensor that must have a known shape.
+    public func floats(_ name: String, shape: [Int]) throws(ModelFileError) -> [Float] {
+        guard let found = self.shape(of: name) else { throw missing(name) }
+        guard found == shape else {
+            throw ModelFileError(
+                file: path, subject: "tensor \(quoted(name))",
+                problem: "its shape is \(found), but the configuration asks for \(shape)",
+                remedy: "use the configuration that belongs to these weights")
+        }
+        return try floats(name)
+    }
+
+    /// A tensor of two dimensions, the first of them as rows.
+    public func matrix(_ name: String) throws(ModelFileError) -> Matrix<Float> {
+        guard let shape = shape(of: name) else { throw missing(name) }
+        guard shape.count == 2 else {
+            throw ModelFileError(
+                file: path, subject: "tensor \(quoted(name))",
+                problem: "its shape is \(shape), which is no matrix",
+                remedy: "use the weights of a supported architecture")
+        }
+        return Matrix(rows: shape[0], columns: shape[1], elements: try floats(name))
+    }
+
+    /// A matrix that must have a known shape.
+    public func matrix(
+        _ name: String, rows: Int, columns: Int
+    ) throws(ModelFileError) -> Matrix<Float> {
+        Matrix(
+            rows: rows, columns: columns, elements: try floats(name, shape: [rows, columns]))
+    }
+
+    /// The error of asking for a tensor that is not there.
+    func missing(_ name: String) -> ModelFileError {
+        ModelFileError(
+            file: path, subject: "tensor \(quoted(name))", problem: "there is none of this name",
+            remedy: "use the weights that belong to the configuration")
+    }
+}
+
+/// Opens a GGUF file, a safetensors file, its index, or a Hugging Face directory.
+public func openTensorFile(_ path: String) throws(ModelFileError) -> any TensorFile {
+    if FileKind(of: path) == .regular {
+        let file = try MappedFile(path: path)
+        if file.count >= 4, file.bytes(in: 0..<4) == Array("GGUF".utf8) {
+            return try GGUFFile(file)
+        }
+    }
+    return try SafetensorsFile(path: path)
+}

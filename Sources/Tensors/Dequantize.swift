@@ -1,0 +1,64 @@
+import CKernels
+
+extension DType {
+    /// The numbers stored in whole blocks of this type, as floats.
+    ///
+    /// Exact to the bit; quantised types agree with the Python package `gguf`.
+    ///
+    /// - Precondition: `isFloat`, and `bytes` holds whole blocks.
+    public func floats(from bytes: RawSpan) -> [Float] {
+        let blocks = bytes.byteCount / bytesPerBlock
+        precondition(blocks * bytesPerBlock == bytes.byteCount, "bytes do not fill blocks")
+        let expand = expansion
+        let count = blocks * blockSize
+        return bytes.withUnsafeBytes { source in
+            [Float](unsafeUninitializedCapacity: count) { target, initialized in
+                if let out = target.baseAddress, let from = source.baseAddress {
+                    expand(out, from, blocks)
+                    initialized = count
+                }
+            }
+        }
+    }
+
+    /// Floats as bytes of this type, rounded to nearest with ties to even.
+    ///
+    /// - Precondition: The type is `f32`, `f16` or `bf16`.
+    public func bytes(from floats: Span<Float>) -> [UInt8] {
+        let count = floats.count * bytesPerBlock
+        return floats.withUnsafeBufferPointer { source in
+            [UInt8](unsafeUninitializedCapacity: count) { target, initialized in
+                guard let out = target.baseAddress, let from = source.baseAddress else { return }
+                switch self {
+                case .f32: ck_narrow_f32(out, from, source.count)
+                case .f16: ck_narrow_f16(out, from, source.count)
+                case .bf16: ck_narrow_bf16(out, from, source.count)
+                default: preconditionFailure("floats are not written as \(rawValue)")
+                }
+                initialized = count
+            }
+        }
+    }
+
+    /// The kernel that expands blocks of this type.
+    private var expansion: (UnsafeMutablePointer<Float>, UnsafeRawPointer, Int) -> Void {
+        switch self {
+        case .f64: ck_dequantize_f64
+        case .f32: ck_dequantize_f32
+        case .f16: ck_dequantize_f16
+        case .bf16: ck_dequantize_bf16
+        case .q40: ck_dequantize_q4_0
+        case .q41: ck_dequantize_q4_1
+        case .q50: ck_dequantize_q5_0
+        case .q51: ck_dequantize_q5_1
+        case .q80: ck_dequantize_q8_0
+        case .q2K: ck_dequantize_q2_k
+        case .q3K: ck_dequantize_q3_k
+        case .q4K: ck_dequantize_q4_k
+        case .q5K: ck_dequantize_q5_k
+        case .q6K: ck_dequantize_q6_k
+        case .i8, .i16, .i32, .i64, .u8, .u16, .u32, .u64, .bool:
+            preconditionFailure("\(rawValue) does not convert to floats")
+        }
+    }
+}

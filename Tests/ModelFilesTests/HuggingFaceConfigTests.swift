@@ -1,0 +1,157 @@
+import Testing
+
+@testable import ModelFiles
+
+@Suite("HuggingFaceConfig") struct HuggingFaceConfigTests {
+    private let llama: [String: JSONValue] = [
+        "model_type": .string("llama"), "hidden_size": .integer(576),
+        "num_hidden_layers": .integer(30), "num_attention_heads": .integer(9),
+        "num_key_value_heads": .integer(3), "intermediate_size": .integer(1536),
+        "vocab_size": .integer(49152), "rms_norm_eps": .number(1e-5),
+        "rope_theta": .integer(100_000), "tie_word_embeddings": .bool(true),
+        "eos_token_id": .array([.integer(2), .integer(3)]),
+        "unknown": .array([.null, .number(0.1)]),
+    ]
+
+    private func read(
+        _ base: [String: JSONValue], _ changes: [String: JSONValue] = [:]
+    ) throws(ModelFileError) -> HuggingFaceConfig {
+        let members = base.merging(changes) { $1 }
+        return try HuggingFaceConfig(
+            parsing: JSONValue.object(members).encoded(), path: "m/config.json")
+    }
+
+    @Test("reads a Llama configuration")
+    func readsLlama() throws {
+        let config = try read(llama)
+        #expect(config.family == .llama)
+        #expect(config.headDimension == 64)
+        #expect(config.maximumPositions == 2048)
+        #expect(config.normEpsilon == 1e-5)
+        #expect(config.ropeTheta == 100_000)
+        #expect(config.activation == "silu")
+        #expect(config.tiesWordEmbeddings)
+        #expect(!config.attentionBias && !config.feedForwardBias)
+        #expect(config.beginningTokens == [1])
+        #expect(config.endTokens == [2, 3])
+        #expect(config.paddingToken == nil)
+        #expect(config.layers.count == 30)
+        let layer = LayerSizes(queryHeads: 9, keyValueHeads: 3, feedForward: 1536)
+        #expect(config.layers.allSatisfy { $0 == layer })
+    }
+
+    @Test("reads a BERT configuration with the defaults of its family")
+    func readsBERT() throws {
+        let text = """
+            {"model_type": "bert", "hidden_size": 384, "num_hidden_layers": 6, "pad_token_id": 0,
+             "num_attention_heads": 12, "intermediate_size": 1536, "vocab_size": 30522,
+             "layer_norm_eps": 1e-12, "hidden_act": "gelu", "bos_token_id": null,
+             "per_layer_config": {"2": {"num_attention_heads": 7}}}
+            """
+        let config = try HuggingFaceConfig(parsing: Array(text.utf8), path: "config.json")
+        #expect(config.family == .bert)
+        #expect(config.headDimension == 32)
+        #expect(config.typeVocabularySize == 2)
+        #expect(config.maximumPositions == 512)
+        #expect(config.normEpsilon == 1e-12)
+        #expect(config.attentionBias && config.feedForwardBias)
+        #expect(config.paddingToken == 0 && config.beginningTokens.isEmpty)
+        #expect(config.layers[2] == LayerSizes(queryHeads: 7, keyValueHeads: 7, feedForward: 1536))
+        let again = try HuggingFaceConfig(
+            parsing: config.encoded(layers: config.layers), path: "config.json")
+        #expect(again == config)
+    }
+
+    @Test("resolves per-layer sizes")
+    func perLayer() throws {
+        let config = try read(
+            llama,
+            [
+                "per_layer_config": .object([
+                    "5": .object(["intermediate_size": .integer(960)]),
+                    "11": .object([
+                        "num_attention_heads": .integer(6), "num_key_value_heads": .integer(2),
+                    ]),
+                    "23": .object(["skip": .array([.string("mlp")])]),
+                    "7": .object(["skip": .array([.string("attention")])]),
+                ])
+            ])
+        #expect(config.layers[5] == .init(queryHeads: 9, keyValueHeads: 3, feedForward: 960))
+        #expect(config.layers[11] == .init(queryHeads: 6, keyValueHeads: 2, feedForward: 1536))
+        #expect(config.layers[23] == .init(queryHeads: 9, keyValueHeads: 3, feedForward: 0))
+        #expect(config.layers[7] == .init(queryHeads: 0, keyValueHeads: 0, feedForward: 1536))
+        #expect(config.layers[0] == config.defaultLayer)
+    }
+
+    @Test("writes what differs, keeps what it does not know, and reads it back")
+    func writes() throws {
+        let config = try read(llama)
+        var layers = config.layers
+        layers[5].feedForward = 960
+        layers[7] = .init(queryHeads: 0, keyValueHeads: 0, feedForward: 0)
+        layers[11] = .init(queryHeads: 6, keyValueHeads: 2, feedForward: 1536)
+        let bytes = config.encoded(layers: layers, extra: ["auto_map": .object([:])])
+        let again = try HuggingFaceConfig(parsing: bytes, path: "m/config.json")
+        #expect(again.layers == layers)
+        #expect(again.members["unknown"] == llama["unknown"])
+        #expect(again.members["auto_map"] == .object([:]))
+        let perLayer = String(
+            decoding: (again.members["per_layer_config"] ?? .null).encoded(), as: UTF8.self)
+        #expect(
+            perLayer == #"{"11":{"num_attention_heads":6,"num_key_value_heads":2},"#
+                + #""5":{"intermediate_size":960},"7":{"skip":["attention","mlp"]}}"#)
+        #expect(again.encoded(layers: layers) == bytes)
+        let dense = try HuggingFaceConfig(
+            parsing: again.encoded(layers: config.layers), path: "m/config.json")
+        #expect(dense.members["per_layer_config"] == nil)
+        #expect(dense.layers == config.layers)
+    }
+
+    @Test("takes unscaled rotary positions in every notation")
+    func rope() throws {
+        let parameters: JSONValue = .object([
+            "rope_type": .string("default"), "rope_theta": .number(5000),
+        ])
+        #expect(try read(llama, ["rope_parameters": parameters]).ropeTheta == 5000)
+        #expect(try read(llama, ["rope_scaling": .null]).ropeTheta == 100_000)
+        let old: JSONValue = .object(["type": .string("default")])
+        #expect(try read(llama, ["rope_scaling": old]).ropeTheta == 100_000)
+        #expect(try read(llama, ["rope_theta": .null]).ropeTheta == 10_000)
+    }
+
+    @Test(
+        "refuses what it cannot compute or believe, and names the field",
+        arguments: [
+            ("model_type", .string("gpt2")), ("model_type", .null), ("hidden_size", .integer(0)),
+            ("hidden_size", .integer(-576)), ("hidden_size", .integer(.max)),
+            ("hidden_size", .number(576.5)), ("hidden_size", .string("576")),
+            ("hidden_size", .null), ("num_attention_heads", .integer(7)),
+            ("num_key_value_heads", .integer(2)), ("num_key_value_heads", .integer(0)),
+            ("num_hidden_layers", .integer(1 << 60)), ("vocab_size", .integer(1 << 40)),
+            ("head_dim", .integer(-1)), ("intermediate_size", .integer(1 << 62)),
+            ("rms_norm_eps", .integer(0)), ("rms_norm_eps", .string("1e-5")),
+            ("rope_theta", .number(-1)), ("tie_word_embeddings", .integer(1)),
+            ("eos_token_id", .string("2")), ("eos_token_id", .array([.number(0.5)])),
+            ("rope_scaling", .object(["rope_type": .string("llama3")])),
+            ("rope_scaling", .object(["type": .string("linear")])),
+            ("rope_parameters", .object(["full_attention": .object([:])])),
+            ("partial_rotary_factor", .number(0.5)), ("per_layer_config", .array([])),
+            ("per_layer_config", .object(["30": .object([:])])),
+            ("per_layer_config", .object(["-1": .object([:])])),
+            ("per_layer_config", .object(["05": .object([:])])),
+            ("per_layer_config", .object(["x": .object([:])])),
+            ("per_layer_config", .object(["1": .integer(3)])),
+            ("per_layer_config", .object(["1": .object(["skip": .string("mlp")])])),
+            ("per_layer_config", .object(["1": .object(["skip": .array([.string("x")])])])),
+            ("per_layer_config", .object(["1": .object(["num_attention_heads": .integer(4)])])),
+            ("per_layer_config", .object(["1": .object(["intermediate_size": .integer(0)])])),
+            ("per_layer_config", .object(["1": .object(["head_dim": .integer(32)])])),
+        ] as [(String, JSONValue)])
+    func refuses(field: String, value: JSONValue) {
+        let error = #expect(throws: ModelFileError.self) { try read(llama, [field: value]) }
+        let text = error?.description ?? ""
+        #expect(text.hasPrefix("m/config.json: field "))
+        let blamed = field == "num_attention_heads" ? "num_" : field
+        #expect(text.contains(blamed))
+    }
+}

@@ -1,0 +1,114 @@
+import Tensors
+import Testing
+
+@testable import ModelFiles
+
+@Suite("SafetensorsFile") struct SafetensorsFileTests {
+    @Test("reads what the Python package wrote")
+    func golden() throws {
+        let file = try SafetensorsFile(path: fixture("floats.safetensors"))
+        #expect(file.names.count == 10)
+        #expect(file.shape(of: "f32") == [20, 16])
+        #expect(file.type(of: "bf16") == .bf16)
+        #expect(file.shape(of: "scalar") == [])
+        #expect(try file.floats("scalar") == [7])
+        #expect(file.shape(of: "empty") == [0, 5])
+        #expect(try file.floats("empty").isEmpty)
+        #expect(file.shape(of: "none") == nil)
+        #expect(try file.matrix("f32").row(0).prefix(2) == [1 + 0x1p-11, 1 + 0x3p-11])
+    }
+
+    @Test("reads shards through an index, from the index or its directory")
+    func sharded() throws {
+        for path in ["sharded", "sharded/model.safetensors.index.json"] {
+            let file = try openTensorFile(fixture(path))
+            #expect(file.names == ["a", "b", "c"])
+            #expect(try file.matrix("a").elements == [0, 1, 2, 3, 4, 5])
+            #expect(try file.floats("c", shape: [4, 1]) == [0, 1, 2, 3])
+        }
+    }
+
+    @Test("names file, tensor and remedy of a request that cannot be met")
+    func requests() throws {
+        let file = try SafetensorsFile(path: fixture("floats.safetensors"))
+        let absent = #expect(throws: ModelFileError.self) { try file.floats("none") }
+        #expect(
+            absent?.description.contains("floats.safetensors: tensor \"none\": there is") == true)
+        #expect(throws: ModelFileError.self) { try file.floats("i64") }
+        #expect(throws: ModelFileError.self) { try file.matrix("f64") }
+        #expect(throws: ModelFileError.self) { try file.floats("f64", shape: [3, 3]) }
+        #expect(throws: ModelFileError.self) { try file.matrix("f32", rows: 16, columns: 20) }
+    }
+
+    @Test(
+        "refuses headers that do not hold",
+        arguments: [
+            #"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#,
+            #"{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}"#,
+            #"{"a":{"dtype":"F99","shape":[2],"data_offsets":[0,8]}}"#,
+            #"{"a":{"dtype":"F32","shape":[2.5],"data_offsets":[0,8]}}"#,
+            #"{"a":{"dtype":"F32","data_offsets":[0,8]}}"#,
+            #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#,
+            #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8,9]}}"#,
+            #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}"#,
+            #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[-8,0]}}"#,
+            #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+            #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+            #"{"a":{"dtype":"F32","shape":[4611686018427387904,4,0],"data_offsets":[0,0]}}"#,
+            #"{"a":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,8]}}"#,
+            #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"#
+                + #""b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+            #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"#
+                + #""a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
+            #"[]"#, #"{"a":7}"#, #"{}"#, "",
+        ])
+    func refuses(header: String) {
+        let file = safetensors(header, data: [UInt8](repeating: 0, count: 8))
+        #expect(throws: ModelFileError.self) { try SafetensorsFile(file) }
+    }
+
+    @Test("takes tensors in any order of names, spaces behind the header, and metadata")
+    func accepts() throws {
+        let file = safetensors(
+            #"{"__metadata__":{"x":"y"},"b":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"#
+                + #""a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}   "#,
+            data: littleEndian(UInt32(1)) + littleEndian(Float(2.5).bitPattern))
+        #expect(try SafetensorsFile(file).floats("a") == [2.5])
+    }
+
+    @Test("refuses header lengths beyond the file", arguments: [UInt64.max, 1 << 63, 1 << 40, 3])
+    func headerLength(length: UInt64) {
+        let file = MappedFile(littleEndian(length) + Array("{}".utf8), path: "test")
+        #expect(throws: ModelFileError.self) { try SafetensorsFile(file) }
+    }
+
+    @Test(
+        "refuses an index that leads elsewhere",
+        arguments: [
+            #"{"weight_map":{"a":"../floats.safetensors"}}"#,
+            #"{"weight_map":{"a":"/etc/passwd"}}"#,
+            #"{"weight_map":{"a":".."}}"#, #"{"weight_map":{"a":""}}"#, #"{"weight_map":{"a":1}}"#,
+            #"{"weight_map":{"a":"absent.safetensors"}}"#, #"{"weight_map":[]}"#, #"{}"#,
+            #"{"weight_map":{"z":"model-00001-of-00002.safetensors"}}"#,
+        ])
+    func index(text: String) {
+        let path = fixture("sharded/model.safetensors.index.json")
+        let file = MappedFile(Array(text.utf8), path: path)
+        #expect(throws: ModelFileError.self) { try SafetensorsFile(file) }
+    }
+
+    @Test("says what is wrong with a path")
+    func paths() throws {
+        try withTemporaryDirectory { directory in
+            let empty = #expect(throws: ModelFileError.self) { try openTensorFile(directory) }
+            #expect(empty?.description.contains("model.safetensors") == true)
+            let absent = #expect(throws: ModelFileError.self) {
+                try openTensorFile(directory + "/absent")
+            }
+            #expect(absent?.description.contains("No such file") == true)
+            #expect(throws: ModelFileError.self) { try openTensorFile("/dev/null") }
+            try AtomicFile.write([], to: directory + "/empty")
+            #expect(throws: ModelFileError.self) { try openTensorFile(directory + "/empty") }
+        }
+    }
+}
