@@ -1,0 +1,109 @@
+import Foundation
+
+/// A program of several commands: finds the one named, runs it, and answers help and version.
+public struct CommandSet {
+    /// The program's name, as the user types it.
+    let program: String
+    let version: String
+    /// What the program is for, in one sentence.
+    let summary: String
+    let commands: [any Command.Type]
+
+    /// The names of the commands, in order.
+    var commandNames: [String] { commands.map { $0.name } }
+
+    /// Creates a program from its commands, in the order in which help lists them.
+    public init(
+        program: String, version: String, summary: String, commands: [any Command.Type]
+    ) {
+        self.program = program
+        self.version = version
+        self.summary = summary
+        self.commands = commands
+    }
+
+    /// Runs what the process was asked for and ends the process.
+    public func main() -> Never {
+        let status = run(
+            Array(ProcessInfo.processInfo.arguments.dropFirst()),
+            output: { FileHandle.standardOutput.write(Data($0.utf8)) },
+            errors: { FileHandle.standardError.write(Data($0.utf8)) })
+        exit(status.rawValue)
+    }
+
+    /// Runs one command line.
+    ///
+    /// - Parameters:
+    ///   - words: The words after the program's name.
+    ///   - output: Takes help and versions.
+    ///   - errors: Takes what went wrong.
+    /// - Returns: The status that the process should exit with.
+    public func run(
+        _ words: [String], output: (String) -> Void, errors: (String) -> Void
+    ) -> ExitStatus {
+        var name = program
+        do {
+            guard let first = words.first else {
+                errors(Help.overview(of: self))
+                return .usage
+            }
+            let rest = Array(words.dropFirst())
+            switch first {
+            case "-h", "--help": output(Help.overview(of: self))
+            case "help": output(try help(for: rest))
+            case "--version", "version": output("\(program) \(version)\n")
+            case "completion": output(try completion(for: rest))
+            default:
+                let command = try command(named: first)
+                name = "\(program) \(command.name)"
+                if rest.prefix(while: { $0 != "--" }).contains(where: Declaration.helpFlag.isNamed)
+                {
+                    output(Help.page(of: command, program: program))
+                } else {
+                    try command.parse(rest).run()
+                }
+            }
+            return .done
+        } catch let error as UsageError {
+            errors("\(name): \(error)\nTry '\(name) --help'.\n")
+            return .usage
+        } catch is Interrupted {
+            errors("\(name): interrupted\n")
+            return .interrupted
+        } catch {
+            errors("\(name): \(Self.describe(error))\n")
+            return .failed
+        }
+    }
+
+    private func help(for words: [String]) throws(UsageError) -> String {
+        guard let word = words.first else { return Help.overview(of: self) }
+        return Help.page(of: try command(named: word), program: program)
+    }
+
+    private func completion(for words: [String]) throws(UsageError) -> String {
+        guard let word = words.first, let shell = Shell(rawValue: word) else {
+            let names = Shell.allCases.map(\.rawValue).joined(separator: ", ")
+            throw UsageError("completion needs one of \(names)")
+        }
+        return shell.script(for: self)
+    }
+
+    private func command(named word: String) throws(UsageError) -> any Command.Type {
+        if let command = commands.first(where: { $0.name == word }) { return command }
+        let names = commandNames
+        if let near = Spelling.nearest(to: word, among: names + ["help", "completion"]) {
+            throw UsageError("there is no command '\(word)'; did you mean '\(near)'?")
+        }
+        throw UsageError("there is no command '\(word)', only \(names.joined(separator: ", "))")
+    }
+
+    /// Errors of the system know their text only as a localised one.
+    private static func describe(_ error: any Error) -> String {
+        switch error {
+        case let error as any LocalizedError: error.errorDescription ?? "\(error)"
+        case is CocoaError, is POSIXError, is URLError: error.localizedDescription
+        default: "\(error)"
+        }
+    }
+}

@@ -1,0 +1,98 @@
+/// Writes help from declarations, at most 80 columns wide.
+enum Help {
+    /// The page of one command.
+    static func page(of command: any Command.Type, program: String) -> String {
+        let declarations = command.declarations
+        let positionals = declarations.filter { $0.form == .positional }
+        let options = declarations.filter { $0.form != .positional } + [.helpFlag]
+        var sections = [paragraph(command.summary), usage(of: command, program: program)]
+        let paragraphs = command.discussion.split(separator: "\n\n")
+        sections += paragraphs.map { paragraph(String($0)) }
+        let width = columnWidth(declarations + [.helpFlag])
+        if !positionals.isEmpty { sections.append(list("Arguments", positionals, width)) }
+        let required = options.filter(\.isRequired)
+        if !required.isEmpty { sections.append(list("Required", required, width)) }
+        sections.append(list("Options", options.filter { !$0.isRequired }, width))
+        return sections.joined(separator: "\n\n") + "\n"
+    }
+
+    /// The page of the whole program.
+    static func overview(of set: CommandSet) -> String {
+        let width = (set.commandNames.map(\.count).max() ?? 0) + 2
+        let rows = set.commands.map { entry($0.name, $0.summary, width) }
+        return """
+            \(paragraph(set.summary))
+
+            Usage: \(set.program) COMMAND [arguments]
+
+            Commands:
+            \(rows.joined(separator: "\n"))
+
+            '\(set.program) help COMMAND' tells about one command;
+            '\(set.program) completion bash|zsh|fish' prints a completion script for a shell;
+            '\(set.program) --version' prints the version.
+
+            """
+    }
+
+    /// `Usage: espalier prune MODEL --speedup X… [options]`, wrapped under its first word.
+    private static func usage(of command: any Command.Type, program: String) -> String {
+        let start = "Usage: \(program) \(command.name) "
+        let words = command.declarations.compactMap { declaration -> String? in
+            let title = declaration.title + (declaration.isRepeated ? "…" : "")
+            switch declaration.form {
+            case .positional: return declaration.isRequired ? title : "[\(title)]"
+            case .option where declaration.isRequired: return title
+            default: return nil
+            }
+        }
+        let text = (words + ["[options]"]).joined(separator: " ")
+        return start
+            + TextLayout.wrapped(text, to: TextLayout.pageWidth - start.count)
+            .joined(separator: "\n" + String(repeating: " ", count: start.count))
+    }
+
+    private static func paragraph(_ text: String) -> String {
+        TextLayout.wrapped(text, to: TextLayout.pageWidth).joined(separator: "\n")
+    }
+
+    /// `-o, --output FILE`; names without a short form stand under the long ones.
+    private static func heading(_ declaration: Declaration) -> String {
+        guard declaration.form != .positional else { return declaration.title }
+        return (declaration.short.map { "-\($0), " } ?? "    ") + declaration.title
+    }
+
+    private static func columnWidth(_ declarations: [Declaration]) -> Int {
+        min(28, (declarations.map { heading($0).count }.max() ?? 0) + 2)
+    }
+
+    private static func list(
+        _ title: String, _ declarations: [Declaration], _ width: Int
+    ) -> String {
+        let rows = declarations.map { entry(heading($0), explanation($0), width) }
+        return (["\(title):"] + rows).joined(separator: "\n")
+    }
+
+    /// The help text with the limits, the default and whether it repeats.
+    private static func explanation(_ declaration: Declaration) -> String {
+        var remarks: [String] = []
+        if !declaration.constraint.isEmpty { remarks.append(declaration.constraint) }
+        if let text = declaration.defaultText { remarks.append("default: \(text)") }
+        if declaration.isRepeated { remarks.append("may be repeated") }
+        guard !remarks.isEmpty else { return declaration.help }
+        let help =
+            declaration.help.hasSuffix(".") ? declaration.help.dropLast() : declaration.help[...]
+        return "\(help) (\(remarks.joined(separator: "; ")))."
+    }
+
+    /// One indented row; a heading too wide for its column has a line of its own.
+    private static func entry(_ heading: String, _ text: String, _ width: Int) -> String {
+        let lines = TextLayout.wrapped(text, to: TextLayout.pageWidth - 2 - width)
+        let indent = String(repeating: " ", count: 2 + width)
+        let first = "  " + TextLayout.padded(heading, to: width)
+        guard heading.count <= width - 2 else {
+            return ([("  " + heading)] + lines.map { indent + $0 }).joined(separator: "\n")
+        }
+        return first + lines.joined(separator: "\n" + indent)
+    }
+}

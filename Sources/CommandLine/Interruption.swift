@@ -1,0 +1,49 @@
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// The user asked the work to stop.
+public struct Interrupted: Error, CustomStringConvertible {
+    /// What happened.
+    public let description = "interrupted"
+
+    /// Creates the error.
+    public init() {}
+}
+
+/// Stops long work cleanly: the first SIGINT or SIGTERM asks, the second ends the process.
+public enum Interruption {
+    private static let requested = Atomic<Bool>(false)
+
+    /// Whether the user has asked for a stop; cheap enough for every step of a loop.
+    public static var isRequested: Bool { requested.load(ordering: .relaxed) }
+
+    /// Catches SIGINT and SIGTERM from here on.
+    ///
+    /// A second signal exits at once with 128 plus its number, which is 130 for Ctrl-C.
+    public static func install() {
+        // The first access creates the flag, which a signal handler must not do.
+        requested.store(false, ordering: .relaxed)
+        for number in [SIGINT, SIGTERM] {
+            // The handler does nothing but what is safe in one: an atomic exchange and _exit.
+            _ = signal(number) { number in
+                if Interruption.requested.exchange(true, ordering: .relaxed) {
+                    _exit(128 + number)
+                }
+            }
+        }
+    }
+
+    /// Throws once the user has asked for a stop.
+    ///
+    /// - Throws: ``Interrupted``.
+    public static func check() throws(Interrupted) {
+        if isRequested { throw Interrupted() }
+    }
+}

@@ -1,0 +1,131 @@
+import Foundation
+import Synchronization
+
+/// Shows how far long work has come, at what rate, and how long it will take.
+///
+/// A terminal shows one line, redrawn at most ten times a second; a plain stream a line every five
+/// seconds. All methods may be called from any thread.
+public final class ProgressBar: Sendable {
+    private struct State {
+        var count = 0
+        var lastShown: Double
+        var isFinished = false
+    }
+
+    private let title: String
+    private let total: Int
+    private let unit: String
+    private let terminal: Terminal
+    private let start: Double
+    private let state: Mutex<State>
+
+    /// Starts showing progress.
+    ///
+    /// - Parameters:
+    ///   - title: What is done, such as `Calibrating`.
+    ///   - total: How many steps there are.
+    ///   - unit: What a step is, in the plural, such as `tokens`.
+    ///   - terminal: Where it shows.
+    public init(
+        _ title: String, total: Int, unit: String, on terminal: Terminal = .standardError
+    ) {
+        self.title = title
+        self.total = max(0, total)
+        self.unit = unit
+        self.terminal = terminal
+        start = terminal.now()
+        state = Mutex(State(lastShown: start))
+        terminal.write(terminal.isInteractive ? line(count: 0, at: start) : "\(title) …\n")
+    }
+
+    deinit {
+        state.withLock { end(&$0, "stopped at \(fraction(of: $0.count))") }
+    }
+
+    /// Tells how many steps are done; a smaller count than before goes back.
+    public func advance(to count: Int) {
+        state.withLock { move(&$0, to: count) }
+    }
+
+    /// Tells that more steps are done.
+    public func advance(by steps: Int = 1) {
+        state.withLock { move(&$0, to: $0.count + steps) }
+    }
+
+    /// Replaces the bar by what was done in which time; later calls do nothing.
+    public func finish() {
+        state.withLock {
+            let seconds = terminal.now() - start
+            let rate =
+                seconds > 0 ? " (\(Human.count($0.count)) \(unit), \(rate($0, seconds)))" : ""
+            end(&$0, "done in \(Human.duration(seconds))\(rate)")
+        }
+    }
+
+    private func move(_ state: inout State, to count: Int) {
+        state.count = min(max(0, count), total)
+        let now = terminal.now()
+        guard !state.isFinished, now - state.lastShown >= (terminal.isInteractive ? 0.1 : 5) else {
+            return
+        }
+        state.lastShown = now
+        terminal.write(line(count: state.count, at: now))
+    }
+
+    private func end(_ state: inout State, _ outcome: String) {
+        guard !state.isFinished else { return }
+        state.isFinished = true
+        terminal.write("\(terminal.isInteractive ? "\r\u{1B}[K" : "")\(title) … \(outcome)\n")
+    }
+
+    private func fraction(of count: Int) -> String {
+        total == 0 ? "100%" : "\(count * 100 / total)%"
+    }
+
+    private func rate(_ state: State, _ seconds: Double) -> String {
+        rate(Double(state.count) / seconds)
+    }
+
+    private func rate(_ perSecond: Double) -> String {
+        let number =
+            perSecond < 10
+            ? Human.significant(perSecond, digits: 2)
+            : Human.count(Int(min(perSecond, 1e15).rounded()))
+        return "\(number) \(unit)/s"
+    }
+
+    /// One whole line: title, bar, percent, rate, time left, as many of them as fit.
+    private func line(count: Int, at now: Double) -> String {
+        let seconds = now - start
+        var facts = [TextLayout.rightAligned(fraction(of: count), to: 4)]
+        if count > 0, seconds > 0 {
+            let perSecond = Double(count) / seconds
+            facts.append(rate(perSecond))
+            facts.append("\(Human.duration(Double(total - count) / perSecond)) left")
+        }
+        if Interruption.isRequested { facts = [facts[0], "stopping after this step"] }
+        guard terminal.isInteractive else {
+            return "\(title) … \(fraction(of: count))"
+                + facts.dropFirst().map { ", \($0)" }.joined() + "\n"
+        }
+        // The last column stays free: some terminals wrap when it is written.
+        let width = terminal.width() - 1
+        while facts.count > 1, width < title.count + 8 + facts.joined(separator: "  ").count + 4 {
+            facts.removeLast()
+        }
+        let text = facts.joined(separator: "  ")
+        let room = min(30, width - TextLayout.width(of: title) - text.count - 4)
+        let bar = room >= 4 ? "  " + Self.bar(count, of: total, width: room) : ""
+        return "\r\u{1B}[K" + TextLayout.truncated("\(title)\(bar)  \(text)", to: width)
+    }
+
+    /// A bar with eighths of a column.
+    static func bar(_ count: Int, of total: Int, width: Int) -> String {
+        let eighths =
+            total == 0 ? width * 8 : Int(Double(count) / Double(total) * Double(width * 8))
+        let full = eighths / 8
+        let part = eighths % 8 == 0 ? "" : String(Array("▏▎▍▌▋▊▉")[eighths % 8 - 1])
+        return String(repeating: "█", count: full) + part
+            + String(repeating: "░", count: width - full - (part.isEmpty ? 0 : 1))
+    }
+}

@@ -1,0 +1,36 @@
+/// Finds what a mistyped word may have meant.
+enum Spelling {
+    /// The least number of insertions, deletions, replacements and swaps of neighbours between
+    /// two words: the Damerau–Levenshtein distance in its optimal string alignment form.
+    ///
+    /// - Complexity: O(n · m)
+    static func distance(_ left: String, _ right: String) -> Int {
+        let (a, b) = (Array(left), Array(right))
+        var rows = [Array(0...b.count)]
+        for i in a.indices {
+            var row = [i + 1]
+            for j in b.indices {
+                var best = min(rows[i][j + 1] + 1, row[j] + 1, rows[i][j] + (a[i] == b[j] ? 0 : 1))
+                if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] {
+                    best = min(best, rows[i - 1][j - 1] + 1)
+                }
+                row.append(best)
+            }
+            rows.append(row)
+        }
+        return rows[a.count][b.count]
+    }
+
+    /// The candidate close enough to be meant, or nothing: one edit for every three letters, or
+    /// the only candidate that begins with the word.
+    static func nearest(to word: String, among candidates: [String]) -> String? {
+        let ranked = candidates.map { (word: $0, distance: distance(word, $0)) }
+        let best = ranked.min { $0.distance < $1.distance }
+        let letters = word.count { $0 != "-" }
+        if let best, best.distance <= max(1, letters / 3), best.distance < letters {
+            return best.word
+        }
+        let longer = candidates.filter { letters > 1 && $0.hasPrefix(word) }
+        return longer.count == 1 ? longer[0] : nil
+    }
+}

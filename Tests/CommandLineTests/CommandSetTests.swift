@@ -1,0 +1,68 @@
+import Testing
+
+@testable import CommandLine
+
+@Suite struct CommandSetTests {
+    @Test("the exit status tells done, failed, usage and interrupted apart")
+    func statuses() {
+        #expect(run("prune", "m", "--speedup", "2", "-o", "o").status == .done)
+        let failed = run("prune", "missing", "--speedup", "2", "-o", "o")
+        #expect(failed.status == .failed)
+        #expect(failed.errors == "espalier prune: missing/config.json does not exist\n")
+        let usage = run("prune", "--bacth")
+        #expect(usage.status == .usage)
+        #expect(
+            usage.errors == """
+                espalier prune: there is no --bacth; did you mean --batch?
+                Try 'espalier prune --help'.
+
+                """)
+        #expect(run("prune", "stopped", "--speedup", "2", "-o", "o").status == .interrupted)
+        #expect(ExitStatus.done.rawValue == 0)
+        #expect(ExitStatus.failed.rawValue == 1)
+        #expect(ExitStatus.usage.rawValue == 2)
+    }
+
+    @Test("answers help and version on standard output")
+    func answers() {
+        #expect(run("--version").output == "espalier 1.2.3\n")
+        for words in [["--help"], ["-h"], ["help"]] {
+            var output = ""
+            let status = sampleSet.run(
+                words, output: { output += $0 }, errors: { _ in Issue.record("wrote an error") })
+            #expect(status == .done)
+            #expect(output.contains("  prune    Prune a model to a speedup"))
+        }
+        let page = run("help", "prune").output
+        #expect(page == run("prune", "--help").output)
+        #expect(page == run("prune", "--bacth", "3", "-h").output)
+        let none = run()
+        #expect(none.status == .usage)
+        #expect(none.output.isEmpty && none.errors.contains("Commands:"))
+    }
+
+    @Test("an unknown command is answered with the nearest")
+    func unknown() {
+        #expect(
+            run("purne").errors.hasPrefix(
+                "espalier: there is no command 'purne'; did you mean 'prune'?\n"))
+        #expect(run("help", "inspct").errors.contains("did you mean 'inspect'?"))
+        #expect(run("zzz").errors.contains("there is no command 'zzz', only prune, inspect"))
+        #expect(run("zzz").status == .usage)
+    }
+
+    @Test("help shows every argument with its limits and default within 80 columns")
+    func helpPage() {
+        let page = run("prune", "--help").output
+        for line in page.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+        let words = page.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        for text in [
+            "Usage: espalier prune MODEL [NAME] --speedup X… --output OUT [options]",
+            "--batch N", "call (1 to 1024; default: 1).",
+            "encode, prefill, decode; default: decode",
+            "-o, --output OUT", "-h, --help", "(above 1; may be repeated).",
+        ] {
+            #expect(words.contains(text), "\(text) is missing from\n\(page)")
+        }
+    }
+}

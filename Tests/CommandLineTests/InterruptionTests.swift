@@ -1,0 +1,39 @@
+import Foundation
+import Testing
+
+@testable import CommandLine
+
+@Suite struct InterruptionTests {
+    @Test("the first signal asks", arguments: [SIGINT, SIGTERM])
+    func first(signal: Int32) async {
+        await #expect(processExitsWith: .exitCode(7)) { [signal] in
+            Interruption.install()
+            guard !Interruption.isRequested else { exit(1) }
+            kill(getpid(), signal)
+            guard isRequestedSoon() else { exit(2) }
+            do throws(Interrupted) { try Interruption.check() } catch { exit(7) }
+        }
+    }
+
+    @Test("the second signal ends the process with 130")
+    func second() async {
+        await #expect(processExitsWith: .exitCode(130)) {
+            Interruption.install()
+            kill(getpid(), SIGTERM)
+            guard isRequestedSoon() else { exit(2) }
+            kill(getpid(), SIGINT)
+            sleep(10)
+        }
+    }
+
+    @Test("nothing is thrown while nobody asks")
+    func quiet() throws {
+        try Interruption.check()
+    }
+}
+
+/// Whether the flag rises within ten seconds: another thread may take the signal.
+private func isRequestedSoon() -> Bool {
+    for _ in 0..<1000 where !Interruption.isRequested { usleep(10_000) }
+    return Interruption.isRequested
+}
