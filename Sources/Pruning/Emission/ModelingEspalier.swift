@@ -1,0 +1,202 @@
+public import Transformers
+
+/// The Python module that lets `transformers` load a model whose layers differ in size.
+///
+/// It stands beside `config.json` in every emitted directory, whose `auto_map` names its classes;
+/// `from_pretrained(directory, trust_remote_code=True)` then builds each layer with the sizes that
+/// `per_layer_config` gives. It works from transformers 4.40 on; `scripts/check-remote-code` tests
+/// it against masked dense models.
+public enum ModelingEspalier {
+    /// The name under which the module is written.
+    public static let fileName = "modeling_espalier.py"
+
+    /// The entries of `auto_map` in the `config.json` of one family.
+    public static func autoMap(for architecture: Architecture) -> [String: String] {
+        let classes =
+            switch architecture {
+            case .bert: ["AutoConfig": "EspalierBertConfig", "AutoModel": "EspalierBertModel"]
+            case .llama:
+                [
+                    "AutoConfig": "EspalierLlamaConfig", "AutoModel": "EspalierLlamaModel",
+                    "AutoModelForCausalLM": "EspalierLlamaForCausalLM",
+                ]
+            }
+        return classes.mapValues { "modeling_espalier.\($0)" }
+    }
+
+    /// The module's text.
+    public static let source = #"""
+        """Loads a model pruned by Espalier, whose layers may differ in size.
+
+        `per_layer_config` in config.json names the layers that differ from the other sizes there:
+
+            {"5": {"intermediate_size": 960},
+             "11": {"num_attention_heads": 6, "num_key_value_heads": 2},
+             "23": {"skip": ["mlp"]}, "7": {"skip": ["attention"]}}
+
+        A skipped branch has no weights and adds nothing to the residual stream.
+        """
+
+        import torch
+        import transformers
+        from packaging.version import Version
+        from torch import nn
+        from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, LlamaModel
+
+        # Before 4.48 a Llama layer also expects the cache back from its attention.
+        LLAMA_ATTENTION_RESULTS = 3 if Version(transformers.__version__) < Version("4.48") else 2
+
+
+        def read_sizes(config, per_layer_config):
+            # Not stored as `config.per_layer_config`: transformers 5.14 and later would then refuse
+            # to read the sizes that the other layers share.
+            config.layer_sizes = {int(k): dict(v) for k, v in (per_layer_config or {}).items()}
+
+
+        def write_sizes(dictionary):
+            sizes = dictionary.pop("layer_sizes", {})
+            dictionary["per_layer_config"] = {str(k): v for k, v in sorted(sizes.items())}
+            return dictionary
+
+
+        class EspalierLlamaConfig(LlamaConfig):
+            def __init__(self, per_layer_config=None, **kwargs):
+                super().__init__(**kwargs)
+                read_sizes(self, per_layer_config)
+
+            def to_dict(self):
+                return write_sizes(super().to_dict())
+
+
+        class EspalierBertConfig(BertConfig):
+            def __init__(self, per_layer_config=None, **kwargs):
+                super().__init__(**kwargs)
+                read_sizes(self, per_layer_config)
+
+            def to_dict(self):
+                return write_sizes(super().to_dict())
+
+
+        class Zero(nn.Module):
+            """Stands where a branch was: gives zeros of its input's shape."""
+
+            def forward(self, x):
+                return torch.zeros_like(x)
+
+
+        class NoAttention(nn.Module):
+            """Stands where an attention was: gives zeros, and the cache untouched."""
+
+            def __init__(self, results):
+                super().__init__()
+                self.results = results
+
+            def forward(self, hidden_states, *args, past_key_value=None, **kwargs):
+                return (torch.zeros_like(hidden_states), None, past_key_value)[: self.results]
+
+
+        def resized(linear, inputs=None, outputs=None):
+            """A fresh linear layer like another, with other numbers of inputs or outputs."""
+            return nn.Linear(
+                inputs or linear.in_features,
+                outputs or linear.out_features,
+                bias=linear.bias is not None,
+                device=linear.weight.device,
+                dtype=linear.weight.dtype,
+            )
+
+
+        def shape_llama(model, config):
+            """Gives every layer of a LlamaModel its own size, before the weights are read."""
+            cached = 0
+            for index, layer in enumerate(model.layers):
+                sizes = config.layer_sizes.get(index, {})
+                skip = sizes.get("skip", ())
+                attention, mlp = layer.self_attn, layer.mlp
+                if "attention" in skip:
+                    layer.self_attn = NoAttention(LLAMA_ATTENTION_RESULTS)
+                    layer.input_layernorm = nn.Identity()
+                else:
+                    # The cache counts positions in its layer 0, so that must be an attention.
+                    attention.layer_idx = cached
+                    cached += 1
+                if "attention" not in skip and "num_attention_heads" in sizes:
+                    heads = sizes["num_attention_heads"]
+                    groups = sizes.get("num_key_value_heads", config.num_key_value_heads)
+                    width, kv_width = heads * attention.head_dim, groups * attention.head_dim
+                    attention.q_proj = resized(attention.q_proj, outputs=width)
+                    attention.k_proj = resized(attention.k_proj, outputs=kv_width)
+                    attention.v_proj = resized(attention.v_proj, outputs=kv_width)
+                    attention.o_proj = resized(attention.o_proj, inputs=width)
+                    attention.num_heads, attention.num_key_value_heads = heads, groups
+                    attention.num_key_value_groups = heads // groups
+                    attention.hidden_size = width
+                if "mlp" in skip:
+                    layer.mlp, layer.post_attention_layernorm = Zero(), nn.Identity()
+                elif "intermediate_size" in sizes:
+                    width = sizes["intermediate_size"]
+                    mlp.gate_proj = resized(mlp.gate_proj, outputs=width)
+                    mlp.up_proj = resized(mlp.up_proj, outputs=width)
+                    mlp.down_proj = resized(mlp.down_proj, inputs=width)
+                    mlp.intermediate_size = width
+
+
+        def shape_bert(model, config):
+            """Gives every layer of a BertModel its own size; the norms of skipped branches stay."""
+            for index, layer in enumerate(model.encoder.layer):
+                sizes = config.layer_sizes.get(index, {})
+                skip = sizes.get("skip", ())
+                attention, projection = layer.attention.self, layer.attention.output
+                if "attention" in skip:
+                    layer.attention.self, projection.dense = NoAttention(2), Zero()
+                elif "num_attention_heads" in sizes:
+                    attention.num_attention_heads = sizes["num_attention_heads"]
+                    width = attention.num_attention_heads * attention.attention_head_size
+                    attention.all_head_size = width
+                    attention.query = resized(attention.query, outputs=width)
+                    attention.key = resized(attention.key, outputs=width)
+                    attention.value = resized(attention.value, outputs=width)
+                    projection.dense = resized(projection.dense, inputs=width)
+                if "mlp" in skip:
+                    layer.intermediate, layer.output.dense = nn.Identity(), Zero()
+                elif "intermediate_size" in sizes:
+                    width = sizes["intermediate_size"]
+                    layer.intermediate.dense = resized(layer.intermediate.dense, outputs=width)
+                    layer.output.dense = resized(layer.output.dense, inputs=width)
+
+
+        class EspalierLlamaModel(LlamaModel):
+            config_class = EspalierLlamaConfig
+
+            def __init__(self, config):
+                super().__init__(config)
+                shape_llama(self, config)
+
+
+        class EspalierLlamaForCausalLM(LlamaForCausalLM):
+            config_class = EspalierLlamaConfig
+
+            def __init__(self, config):
+                super().__init__(config)
+                shape_llama(self.model, config)
+
+            def _get_static_cache_init_shape(self):
+                return None  # Layers differ, so a static cache is sized by what it first receives.
+
+
+        class EspalierBertModel(BertModel):
+            config_class = EspalierBertConfig
+
+            def __init__(self, config, add_pooling_layer=True):
+                super().__init__(config, add_pooling_layer)
+                shape_bert(self, config)
+
+
+        EspalierLlamaConfig.register_for_auto_class()
+        EspalierBertConfig.register_for_auto_class()
+        EspalierLlamaModel.register_for_auto_class("AutoModel")
+        EspalierLlamaForCausalLM.register_for_auto_class("AutoModelForCausalLM")
+        EspalierBertModel.register_for_auto_class("AutoModel")
+
+        """#
+}
