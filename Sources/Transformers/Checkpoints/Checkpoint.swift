@@ -1,0 +1,165 @@
+public import ModelFiles
+internal import Tensors
+
+/// A trained model on disk: a Hugging Face directory or a GGUF file, read a layer at a time.
+public struct Checkpoint: WeightSource {
+    /// The directory or file.
+    public let path: String
+    /// The sizes of the model.
+    public let shape: ModelShape
+    /// The configuration, as read or as made from GGUF metadata.
+    public let config: HuggingFaceConfig
+
+    let file: any TensorFile
+    private let names: TensorNames
+    /// GGUF stores the rows of queries and keys so that rotary pairs are neighbours.
+    private let interleavesRotaryPairs: Bool
+
+    /// Opens a model; tensors are read when asked for.
+    ///
+    /// - Parameter path: A Hugging Face directory or a `.gguf` file.
+    /// - Throws: ``ModelFileError`` where it is damaged or of an unknown kind.
+    public init(_ path: String) throws(ModelFileError) {
+        self.path = path
+        file = try openTensorFile(path)
+        if let gguf = file as? GGUFFile {
+            config = try HuggingFaceConfig(gguf)
+            names = .gguf
+            interleavesRotaryPairs = true
+        } else {
+            config = try HuggingFaceConfig(path: path + "/config.json")
+            names = config.family.tensorNames(in: file)
+            interleavesRotaryPairs = false
+        }
+        shape = ModelShape(config, hasHead: names.head.map { file.has($0 + ".weight") } ?? false)
+        try config.checkActivation()
+    }
+
+    /// The names that a Hugging Face directory of this model uses.
+    public var huggingFaceNames: TensorNames {
+        interleavesRotaryPairs ? .llama : names
+    }
+
+    /// The vocabulary's tokenizer file in a Hugging Face directory.
+    public var tokenizerPath: String { path + "/tokenizer.json" }
+
+    /// The metadata where the model is a GGUF file.
+    public var gguf: GGUFFile? { file as? GGUFFile }
+
+    /// Reads the embeddings.
+    public func embeddings() throws(ModelFileError) -> EmbeddingWeights {
+        func table(_ name: String, _ rows: Int) throws(ModelFileError) -> Matrix<Float> {
+            try file.matrix(name + ".weight", rows: rows, columns: shape.hiddenSize)
+        }
+        var embeddings = EmbeddingWeights(tokens: try table(names.tokens, shape.vocabularySize))
+        if let name = names.positions {
+            embeddings.positions = try table(name, shape.maximumPositions)
+        }
+        if let name = names.types {
+            embeddings.types = try table(name, config.typeVocabularySize)
+        }
+        if let name = names.embeddingNorm { embeddings.norm = try norm(name) }
+        return embeddings
+    }
+
+    /// Reads the layer at an index from the input.
+    public func layer(_ index: Int) throws(ModelFileError) -> LayerWeights {
+        let (prefix, sizes, hidden) = (
+            names.layerPrefix(index), shape.layers[index], shape.hiddenSize
+        )
+        let queries = sizes.queryHeads * shape.headDimension
+        let keys = sizes.keyValueHeads * shape.headDimension
+        var layer = LayerWeights(
+            attention: nil, attentionNorm: nil, feedForward: nil, feedForwardNorm: nil)
+        if sizes.queryHeads > 0 {
+            layer.attention = AttentionWeights(
+                query: try rotary(projection(prefix + names.query, queries, hidden)),
+                key: try rotary(projection(prefix + names.key, keys, hidden)),
+                value: try projection(prefix + names.value, keys, hidden),
+                output: try projection(prefix + names.output, hidden, queries))
+        }
+        if sizes.feedForward > 0 {
+            var gate: Projection?
+            if let name = names.gate {
+                gate = try projection(prefix + name, sizes.feedForward, hidden)
+            }
+            layer.feedForward = FeedForwardWeights(
+                gate: gate, up: try projection(prefix + names.up, sizes.feedForward, hidden),
+                down: try projection(prefix + names.down, hidden, sizes.feedForward))
+        }
+        let isPostNorm = shape.architecture == .bert
+        if sizes.queryHeads > 0 || isPostNorm {
+            layer.attentionNorm = try norm(prefix + names.attentionNorm)
+        }
+        if sizes.feedForward > 0 || isPostNorm {
+            layer.feedForwardNorm = try norm(prefix + names.feedForwardNorm)
+        }
+        return layer
+    }
+
+    /// Reads what follows the last layer.
+    public func head() throws(ModelFileError) -> HeadWeights {
+        var head = HeadWeights(norm: nil, output: nil)
+        if let name = names.finalNorm { head.norm = try norm(name) }
+        if let name = names.head, !shape.tiedHead {
+            head.output = try file.matrix(
+                name + ".weight", rows: shape.vocabularySize, columns: shape.hiddenSize)
+        }
+        return head
+    }
+
+    /// Tensors that no forward pass here reads, such as a pooler, to be carried over unchanged.
+    public func otherTensors() throws(ModelFileError) -> [NamedTensor] {
+        guard !interleavesRotaryPairs else { return [] }
+        let prefixes = shape.layers.indices.map(names.layerPrefix)
+        let known = [
+            names.tokens, names.positions, names.types, names.embeddingNorm, names.finalNorm,
+            names.head,
+        ].compactMap(\.self)
+        var others: [NamedTensor] = []
+        for name in file.names where !name.hasSuffix("position_ids") {
+            guard !prefixes.contains(where: name.hasPrefix),
+                !known.contains(where: { name.hasPrefix($0 + ".") }),
+                let shape = file.shape(of: name)
+            else { continue }
+            others.append(
+                NamedTensor(name: name, shape: shape, elements: try file.floats(name)))
+        }
+        return others
+    }
+
+    private func projection(
+        _ name: String, _ outputs: Int, _ inputs: Int
+    ) throws(ModelFileError) -> Projection {
+        let weight = try file.matrix(name + ".weight", rows: outputs, columns: inputs)
+        guard file.has(name + ".bias") else { return Projection(weight: weight) }
+        return Projection(
+            weight: weight, bias: try file.floats(name + ".bias", shape: [outputs]))
+    }
+
+    private func norm(_ name: String) throws(ModelFileError) -> NormWeights {
+        let width = [shape.hiddenSize]
+        return NormWeights(
+            weight: try file.floats(name + ".weight", shape: width),
+            bias: shape.architecture == .bert
+                ? try file.floats(name + ".bias", shape: width) : nil)
+    }
+
+    /// Puts the rows of each head in the half-split order of Hugging Face.
+    private func rotary(_ projection: Projection) -> Projection {
+        guard interleavesRotaryPairs else { return projection }
+        let (dimension, half) = (shape.headDimension, shape.headDimension / 2)
+        let order = (0..<projection.weight.rows).map { row in
+            let (head, place) = (row / dimension, row % dimension)
+            return head * dimension + place % half * 2 + place / half
+        }
+        return Projection(
+            weight: projection.weight.selecting(rows: order),
+            bias: projection.bias.map { bias in order.map { bias[$0] } })
+    }
+}
+
+extension TensorFile {
+    /// Whether there is a tensor of this name.
+    func has(_ name: String) -> Bool { shape(of: name) != nil }
+}

@@ -1,0 +1,86 @@
+internal import ModelFiles
+
+extension ModelShape {
+    /// The sizes that a configuration gives; a decoder without a head of its own ties it.
+    init(_ config: HuggingFaceConfig, hasHead: Bool) {
+        self.init(
+            architecture: config.family == .bert ? .bert : .llama,
+            vocabularySize: config.vocabularySize, hiddenSize: config.hiddenSize,
+            headDimension: config.headDimension, maximumPositions: config.maximumPositions,
+            normEpsilon: Float(config.normEpsilon), ropeTheta: Float(config.ropeTheta),
+            tiedHead: config.family == .llama && (config.tiesWordEmbeddings || !hasHead),
+            layers: config.layers.map {
+                LayerShape(
+                    queryHeads: $0.queryHeads, keyValueHeads: $0.keyValueHeads,
+                    feedForward: $0.feedForward)
+            })
+    }
+}
+
+extension HuggingFaceConfig.Family {
+    /// What the tensors of this family are called in a file.
+    func tensorNames(in file: any TensorFile) -> TensorNames {
+        switch self {
+        case .llama: .llama
+        case .bert:
+            .bert(prefix: file.has("bert.embeddings.word_embeddings.weight") ? "bert." : "")
+        }
+    }
+}
+
+extension HuggingFaceConfig {
+    /// Refuses activations that are not computed here.
+    func checkActivation() throws(ModelFileError) {
+        let known = family == .bert ? "gelu" : "silu"
+        guard activation == known else {
+            throw ModelFileError(
+                file: path, subject: "hidden_act", problem: "\"\(activation)\" is not supported",
+                remedy: "name a model whose hidden_act is \"\(known)\"")
+        }
+    }
+
+    /// The configuration that describes a GGUF file of architecture `llama`.
+    init(_ gguf: GGUFFile) throws(ModelFileError) {
+        let architecture = try gguf.string("general.architecture")
+        guard architecture == "llama" else {
+            throw ModelFileError(
+                file: gguf.path, subject: "general.architecture",
+                problem: "\"\(architecture)\" is not supported",
+                remedy: "name a model of architecture \"llama\"")
+        }
+        func integer(_ key: String, default value: Int? = nil) throws(ModelFileError) -> JSONValue {
+            if let value, gguf.metadata[key] == nil { return .integer(value) }
+            return .integer(try gguf.integer(key))
+        }
+        let heads = try gguf.integer("llama.attention.head_count")
+        let vocabulary = gguf.shape(of: "token_embd.weight")?.first
+        var members: [String: JSONValue] = [
+            "model_type": .string("llama"),
+            "architectures": .array([.string("LlamaForCausalLM")]),
+            "hidden_act": .string("silu"),
+            "hidden_size": try integer("llama.embedding_length"),
+            "num_hidden_layers": try integer("llama.block_count"),
+            "num_attention_heads": .integer(heads),
+            "num_key_value_heads": try integer("llama.attention.head_count_kv", default: heads),
+            "intermediate_size": try integer("llama.feed_forward_length"),
+            "vocab_size": try integer("llama.vocab_size", default: vocabulary),
+            "max_position_embeddings": try integer("llama.context_length"),
+            "rms_norm_eps": .number(try gguf.number("llama.attention.layer_norm_rms_epsilon")),
+            "tie_word_embeddings": .bool(gguf.shape(of: "output.weight") == nil),
+        ]
+        members["rope_theta"] = .number(
+            gguf.metadata["llama.rope.freq_base"] == nil
+                ? 10_000 : try gguf.number("llama.rope.freq_base"))
+        for (key, name) in [
+            ("tokenizer.ggml.bos_token_id", "bos_token_id"),
+            ("tokenizer.ggml.eos_token_id", "eos_token_id"),
+            ("tokenizer.ggml.padding_token_id", "pad_token_id"),
+        ] where gguf.metadata[key] != nil {
+            members[name] = try integer(key)
+        }
+        if gguf.metadata["llama.rope.dimension_count"] != nil {
+            members["head_dim"] = try integer("llama.rope.dimension_count")
+        }
+        try self.init(parsing: JSONValue.object(members).encoded(), path: gguf.path)
+    }
+}

@@ -1,0 +1,117 @@
+/// What the tensors of one layout of checkpoint are called.
+public struct TensorNames: Sendable {
+    var layerPrefix: @Sendable (Int) -> String
+    var query: String
+    var key: String
+    var value: String
+    var output: String
+    var attentionNorm: String
+    var gate: String?
+    var up: String
+    var down: String
+    var feedForwardNorm: String
+    var tokens: String
+    var positions: String?
+    var types: String?
+    var embeddingNorm: String?
+    var finalNorm: String?
+    var head: String?
+
+    /// Hugging Face's `LlamaForCausalLM`.
+    public static let llama = TensorNames(
+        layerPrefix: { "model.layers.\($0)." },
+        query: "self_attn.q_proj", key: "self_attn.k_proj", value: "self_attn.v_proj",
+        output: "self_attn.o_proj", attentionNorm: "input_layernorm", gate: "mlp.gate_proj",
+        up: "mlp.up_proj", down: "mlp.down_proj", feedForwardNorm: "post_attention_layernorm",
+        tokens: "model.embed_tokens", finalNorm: "model.norm", head: "lm_head")
+
+    /// GGUF's `llama`.
+    static let gguf = TensorNames(
+        layerPrefix: { "blk.\($0)." },
+        query: "attn_q", key: "attn_k", value: "attn_v", output: "attn_output",
+        attentionNorm: "attn_norm", gate: "ffn_gate", up: "ffn_up", down: "ffn_down",
+        feedForwardNorm: "ffn_norm", tokens: "token_embd", finalNorm: "output_norm",
+        head: "output")
+
+    /// Hugging Face's `BertModel`, whose names start with `bert.` inside models with a task head.
+    public static func bert(prefix: String = "") -> TensorNames {
+        TensorNames(
+            layerPrefix: { "\(prefix)encoder.layer.\($0)." },
+            query: "attention.self.query", key: "attention.self.key",
+            value: "attention.self.value", output: "attention.output.dense",
+            attentionNorm: "attention.output.LayerNorm", up: "intermediate.dense",
+            down: "output.dense", feedForwardNorm: "output.LayerNorm",
+            tokens: "\(prefix)embeddings.word_embeddings",
+            positions: "\(prefix)embeddings.position_embeddings",
+            types: "\(prefix)embeddings.token_type_embeddings",
+            embeddingNorm: "\(prefix)embeddings.LayerNorm")
+    }
+}
+
+/// A tensor with its name in a checkpoint.
+public struct NamedTensor: Sendable {
+    /// The name, such as `model.norm.weight`.
+    public let name: String
+    /// The sizes, the slowest-varying first.
+    public let shape: [Int]
+    /// The elements in row-major order.
+    public let elements: [Float]
+}
+
+extension TensorNames {
+    /// The tensors of a layer; those of removed branches are absent.
+    public func tensors(of layer: LayerWeights, at index: Int) -> [NamedTensor] {
+        let prefix = layerPrefix(index)
+        var tensors: [NamedTensor] = []
+        if let block = layer.attention {
+            tensors += named(prefix + query, block.query) + named(prefix + key, block.key)
+            tensors += named(prefix + value, block.value) + named(prefix + output, block.output)
+        }
+        tensors += named(prefix + attentionNorm, layer.attentionNorm)
+        if let block = layer.feedForward {
+            if let gate, let projection = block.gate { tensors += named(prefix + gate, projection) }
+            tensors += named(prefix + up, block.up) + named(prefix + down, block.down)
+        }
+        return tensors + named(prefix + feedForwardNorm, layer.feedForwardNorm)
+    }
+
+    /// The tensors before the first layer.
+    public func tensors(of embeddings: EmbeddingWeights) -> [NamedTensor] {
+        var tensors = named(tokens, Projection(weight: embeddings.tokens))
+        if let positions, let table = embeddings.positions {
+            tensors += named(positions, Projection(weight: table))
+        }
+        if let types, let table = embeddings.types {
+            tensors += named(types, Projection(weight: table))
+        }
+        if let embeddingNorm { tensors += named(embeddingNorm, embeddings.norm) }
+        return tensors
+    }
+
+    /// The tensors after the last layer.
+    public func tensors(of head: HeadWeights) -> [NamedTensor] {
+        var tensors: [NamedTensor] = []
+        if let finalNorm { tensors += named(finalNorm, head.norm) }
+        if let name = self.head, let output = head.output {
+            tensors += named(name, Projection(weight: output))
+        }
+        return tensors
+    }
+
+    private func named(_ name: String, _ projection: Projection) -> [NamedTensor] {
+        let weight = projection.weight
+        return [
+            NamedTensor(
+                name: name + ".weight", shape: [weight.rows, weight.columns],
+                elements: weight.elements)
+        ] + named(name + ".bias", projection.bias)
+    }
+
+    private func named(_ name: String, _ norm: NormWeights?) -> [NamedTensor] {
+        named(name + ".weight", norm?.weight) + named(name + ".bias", norm?.bias)
+    }
+
+    private func named(_ name: String, _ values: [Float]?) -> [NamedTensor] {
+        values.map { [NamedTensor(name: name, shape: [$0.count], elements: $0)] } ?? []
+    }
+}
