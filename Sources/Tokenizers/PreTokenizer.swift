@@ -65,6 +65,8 @@ struct PreTokenizer: Sendable {
 
 extension PreTokenizer {
     /// The pre-tokenizers of GGUF files, by llama.cpp's names.
+    ///
+    /// Files that say `default` are read as GPT-2's; llama.cpp splits their punctuation finer.
     private static let named: [String: [Step]] = [
         "default": [.split(.gpt2)],
         "gpt-2": [.split(.gpt2)],
