@@ -63,7 +63,7 @@ let package = Package(
             swiftSettings: strict),
         tests(of: "Tensors", using: ["CKernels"]),
         tests(of: "ModelFiles", fixtures: true),
-        tests(of: "Tokenizers", fixtures: true),
+        tests(of: "Tokenizers", using: ["Tensors"], fixtures: true),
         tests(of: "Transformers", using: ["ModelFiles", "Tensors"], fixtures: true),
         tests(of: "Profiling", using: ["CHost", "Transformers"]),
         tests(of: "Pruning", using: ["Profiling", "Transformers", "Tensors"]),

@@ -1,0 +1,28 @@
+/// The tokens that a model opens, ends and fills its texts with.
+struct SpecialTokens: Sendable {
+    var beginning: Int32?
+    var end: Int32?
+    var padding: Int32?
+}
+
+extension SpecialTokens {
+    /// Finds the tokens that `tokenizer_config.json` names, or else those of BERT.
+    ///
+    /// - Parameters:
+    ///   - configuration: The file's root, where there is one.
+    ///   - id: The id of a token by its text.
+    init(_ configuration: JSONField?, id: (String) -> Int32?) {
+        func find(_ keys: [String], _ standard: String) -> Int32? {
+            for key in keys {
+                guard let field = configuration?[key] else { break }
+                for candidate in [field, field["content"]] {
+                    if case .string(let token) = candidate.value, let id = id(token) { return id }
+                }
+            }
+            return id(standard)
+        }
+        beginning = find(["bos_token", "cls_token"], "[CLS]")
+        end = find(["eos_token", "sep_token"], "[SEP]")
+        padding = find(["pad_token"], "[PAD]")
+    }
+}

@@ -1,0 +1,35 @@
+/// Turns text into token ids and back.
+public protocol Tokenizer: Sendable {
+    /// The number of ids: one more than the greatest.
+    var vocabularySize: Int { get }
+
+    /// The token that opens a text, where the model has one.
+    var beginningOfText: Int32? { get }
+
+    /// The token that ends a text, where the model has one.
+    var endOfText: Int32? { get }
+
+    /// The token that fills the short rows of a batch, where the model has one.
+    var padding: Int32? { get }
+
+    /// Returns the ids of a text, neither truncated nor padded.
+    ///
+    /// Special tokens that stand literally in the text are always recognised;
+    /// `addingSpecialTokens` says whether those of the model's template are put around it.
+    func encode(_ text: String, addingSpecialTokens: Bool) -> [Int32]
+
+    /// Returns the ids of two texts joined by the model's template, special tokens included.
+    func encode(_ first: String, pair second: String) -> PairEncoding
+
+    /// Returns the text of ids, special tokens written out and unknown ids left out.
+    func decode(_ ids: [Int32]) -> String
+}
+
+/// The ids of two joined texts.
+public struct PairEncoding: Sendable, Equatable {
+    /// The token ids.
+    public var ids: [Int32]
+
+    /// For every id the number of the segment it belongs to: 0 or 1.
+    public var typeIDs: [Int32]
+}

@@ -1,0 +1,49 @@
+public import Foundation
+
+/// Hugging Face's `tokenizer.json`.
+public enum TokenizerFile {
+    /// Loads the tokenizer of a model from its directory or from the `tokenizer.json` itself.
+    ///
+    /// A `tokenizer_config.json` beside it tells which tokens open, end and fill a text.
+    public static func load(contentsOf url: URL) throws(TokenizerError) -> any Tokenizer {
+        var isDirectory: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory)
+        let file =
+            exists && isDirectory.boolValue ? url.appendingPathComponent("tokenizer.json") : url
+        let configuration =
+            file.deletingLastPathComponent().appendingPathComponent("tokenizer_config.json")
+        let data: Data
+        do {
+            data = try Data(contentsOf: file)
+        } catch {
+            throw .unreadable(file: file.path, reason: error.localizedDescription)
+        }
+        return try load(
+            contentsOf: data, configuration: try? Data(contentsOf: configuration), name: file.path)
+    }
+
+    /// Loads a tokenizer from the contents of `tokenizer.json`.
+    ///
+    /// - Parameters:
+    ///   - data: The contents of `tokenizer.json`.
+    ///   - configuration: The contents of `tokenizer_config.json`, where there is one.
+    ///   - name: The name of the file in errors.
+    /// - Returns: A ``WordPieceTokenizer`` or a ``BytePairTokenizer``.
+    /// - Throws: ``TokenizerError`` for a file that is damaged or of a kind not known here.
+    public static func load(
+        contentsOf data: Data, configuration: Data? = nil, name: String = "tokenizer.json"
+    ) throws(TokenizerError) -> any Tokenizer {
+        let root = try JSONParser.parse(data, file: name)
+        var settings: JSONField?
+        if let configuration {
+            settings = try JSONParser.parse(configuration, file: "tokenizer_config.json")
+        }
+        let type = root["model"]["type"]
+        switch try type.string() {
+        case "WordPiece": return try WordPieceTokenizer(root, configuration: settings)
+        case "BPE": return try BytePairTokenizer(root, configuration: settings)
+        case let other:
+            throw .unsupported(field: type.path, value: other, supported: ["WordPiece", "BPE"])
+        }
+    }
+}

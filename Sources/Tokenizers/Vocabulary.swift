@@ -1,0 +1,58 @@
+/// The tokens of a model, by id and by exact spelling.
+struct Vocabulary: Sendable {
+    /// The token of every id.
+    private(set) var tokens: [Int32: String] = [:]
+    /// The id of every token by its UTF-8: strings compare up to canonical equivalence only.
+    private var ids: [[UInt8]: Int32] = [:]
+    /// One more than the greatest id.
+    private(set) var size = 0
+    /// The length of the longest token in UTF-8.
+    private(set) var longest = 0
+
+    /// Adds a token; a later one of the same spelling or id takes the place of the earlier.
+    mutating func add(_ token: String, id: Int32) {
+        let spelling = Array(token.utf8)
+        tokens[id] = token
+        ids[spelling] = id
+        size = max(size, Int(id) + 1)
+        longest = max(longest, spelling.count)
+    }
+
+    /// The id of a token with this spelling.
+    func id(of token: String) -> Int32? { ids[Array(token.utf8)] }
+
+    /// The id of a token with this UTF-8.
+    func id(of spelling: [UInt8]) -> Int32? { ids[spelling] }
+}
+
+extension Vocabulary {
+    /// Reads `model.vocab` of a `tokenizer.json`.
+    init(_ field: JSONField) throws(TokenizerError) {
+        for (token, value) in try field.members() {
+            let entry = JSONField(path: "\(field.path): \(token)", value: value)
+            let id = try entry.integer()
+            if let other = tokens[id] { throw entry.malformed("id \(id) is also that of \(other)") }
+            add(token, id: id)
+        }
+    }
+}
+
+extension AddedToken {
+    /// Reads `added_tokens` of a `tokenizer.json`.
+    static func list(_ field: JSONField) throws(TokenizerError) -> [AddedToken] {
+        if field.isNull { return [] }
+        var tokens: [AddedToken] = []
+        for entry in try field.elements() {
+            let isSpecial = try entry["special"].boolean(default: false)
+            tokens.append(
+                AddedToken(
+                    id: try entry["id"].integer(), content: try entry["content"].string(),
+                    isSpecial: isSpecial,
+                    isSingleWord: try entry["single_word"].boolean(default: false),
+                    stripsLeft: try entry["lstrip"].boolean(default: false),
+                    stripsRight: try entry["rstrip"].boolean(default: false),
+                    isNormalized: try entry["normalized"].boolean(default: !isSpecial)))
+        }
+        return tokens
+    }
+}

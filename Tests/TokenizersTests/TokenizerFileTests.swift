@@ -1,0 +1,74 @@
+import Foundation
+import Testing
+
+@testable import Tokenizers
+
+@Suite struct TokenizerFileTests {
+    @Test("a directory is read with the tokens that its configuration names")
+    func directory() throws {
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent("espalier-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        try fixture("gpt2.json").write(to: folder.appendingPathComponent("tokenizer.json"))
+        let file = folder.appendingPathComponent("tokenizer.json")
+        #expect(try TokenizerFile.load(contentsOf: file).endOfText == nil)
+        let configuration =
+            #"{"bos_token":{"content":"<|im_start|>"},"eos_token":"<|im_end|>","pad_token":"?!"}"#
+        try Data(configuration.utf8)
+            .write(to: folder.appendingPathComponent("tokenizer_config.json"))
+        let tokenizer = try TokenizerFile.load(contentsOf: folder)
+        #expect(tokenizer.beginningOfText == 1)
+        #expect(tokenizer.endOfText == 2)
+        #expect(tokenizer.padding == nil)
+    }
+
+    @Test("BERT's tokens need no configuration")
+    func bert() throws {
+        let tokenizer = try TokenizerFile.load(contentsOf: try fixture("word-piece.json"))
+        #expect(tokenizer is WordPieceTokenizer)
+        #expect(tokenizer.beginningOfText == 2)
+        #expect(tokenizer.endOfText == 3)
+        #expect(tokenizer.padding == 0)
+        #expect(tokenizer.encode("", addingSpecialTokens: true) == [2, 3])
+    }
+
+    @Test("a missing file is named")
+    func missing() {
+        let error = #expect(throws: TokenizerError.self) {
+            try TokenizerFile.load(contentsOf: URL(fileURLWithPath: "/nowhere/tokenizer.json"))
+        }
+        #expect(error?.description.contains("/nowhere/tokenizer.json") == true)
+    }
+
+    @Test(
+        "an error names the file and the field",
+        arguments: [
+            (#""type":"BPE""#, #""type":"Unigram""#, "model: type: Unigram"),
+            (#""type":"ByteLevel""#, #""type":"Metaspace""#, "pre_tokenizer: Metaspace"),
+            (#""vocab":{"#, #""vocab":{"x":-1,"#, "model: vocab: x: expected a whole number"),
+            (#""merges":["#, #""merges":["\u0000 q","#, "model: merges[0]"),
+            (#""vocab":{"#, #""vocab":{"x":5,"#, "model: vocab: "),
+            (#""byte_fallback":false"#, #""byte_fallback":true"#, "model: byte_fallback"),
+            (#""dropout":null"#, #""dropout":0.1"#, "model: dropout"),
+        ])
+    func named(text: String, damage: String, expected: String) throws {
+        let file = String(decoding: try fixture("gpt2.json"), as: UTF8.self)
+        let range = try #require(file.range(of: text))
+        let damaged = file.replacingCharacters(in: range, with: damage)
+        let error = #expect(throws: TokenizerError.self) {
+            try TokenizerFile.load(contentsOf: Data(damaged.utf8))
+        }
+        #expect(error?.description.contains("tokenizer.json: \(expected)") == true, "\(error!)")
+    }
+
+    @Test("decoding undoes encoding where every byte has a token", arguments: ["gpt2", "llama3"])
+    func roundTrip(name: String) throws {
+        let tokenizer = try TokenizerFile.load(contentsOf: try fixture("\(name).json"))
+        let strings = try Strings.load()
+        for text in strings.random + strings.hard.map(\.whole) {
+            let again = tokenizer.decode(tokenizer.encode(text, addingSpecialTokens: false))
+            #expect(again.unicodeScalars.elementsEqual(text.unicodeScalars))
+        }
+    }
+}
