@@ -62,6 +62,11 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         guard let members = try JSONValue(parsing: bytes, file: path).object else {
             throw ModelFileError(file: path, problem: "it is no JSON object")
         }
+        try self.init(members: members, path: path)
+    }
+
+    /// Takes the members of a configuration that is, or would be, at a path.
+    public init(members: [String: JSONValue], path: String) throws(ModelFileError) {
         let fields = ConfigFields(file: path, members: members)
         guard let family = try fields.string("model_type").flatMap(Family.init) else {
             throw fields.fault(

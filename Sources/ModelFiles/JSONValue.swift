@@ -37,22 +37,22 @@ public enum JSONValue: Sendable, Hashable {
     }
 
     /// The members of an object, else nil.
-    var object: [String: JSONValue]? {
+    public var object: [String: JSONValue]? {
         if case .object(let members) = self { members } else { nil }
     }
 
     /// The elements of an array, else nil.
-    var array: [JSONValue]? {
+    public var array: [JSONValue]? {
         if case .array(let elements) = self { elements } else { nil }
     }
 
     /// The string, else nil.
-    var string: String? {
+    public var string: String? {
         if case .string(let string) = self { string } else { nil }
     }
 
     /// The integer, else nil.
-    var integer: Int? {
+    public var integer: Int? {
         if case .integer(let integer) = self { integer } else { nil }
     }
 }

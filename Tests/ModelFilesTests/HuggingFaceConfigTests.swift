@@ -16,9 +16,7 @@ import Testing
     private func read(
         _ base: [String: JSONValue], _ changes: [String: JSONValue] = [:]
     ) throws(ModelFileError) -> HuggingFaceConfig {
-        let members = base.merging(changes) { $1 }
-        return try HuggingFaceConfig(
-            parsing: JSONValue.object(members).encoded(), path: "m/config.json")
+        try HuggingFaceConfig(members: base.merging(changes) { $1 }, path: "m/config.json")
     }
 
     @Test("reads a Llama configuration")
