@@ -31,7 +31,8 @@ public struct Checkpoint: WeightSource {
             names = config.family.tensorNames(in: file)
             interleavesRotaryPairs = false
         }
-        shape = ModelShape(config, hasHead: names.head.map { file.has($0 + ".weight") } ?? false)
+        let hasHead = file.has((names.head ?? "") + ".weight")
+        shape = ModelShape(config, hasHead: hasHead)
         try config.checkActivation()
     }
 
@@ -39,9 +40,6 @@ public struct Checkpoint: WeightSource {
     public var huggingFaceNames: TensorNames {
         interleavesRotaryPairs ? .llama : names
     }
-
-    /// The vocabulary's tokenizer file in a Hugging Face directory.
-    public var tokenizerPath: String { path + "/tokenizer.json" }
 
     /// The metadata where the model is a GGUF file.
     public var gguf: GGUFFile? { file as? GGUFFile }

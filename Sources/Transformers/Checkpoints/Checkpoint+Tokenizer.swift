@@ -1,0 +1,70 @@
+public import Foundation
+internal import ModelFiles
+public import Tokenizers
+
+/// The files that carry a model's tokenizer in a Hugging Face directory.
+public typealias TokenizerFiles = [String: Data]
+
+extension Checkpoint {
+    /// Loads the model's tokenizer.
+    ///
+    /// - Returns: The tokenizer, from `tokenizer.json` or from GGUF metadata.
+    /// - Throws: `TokenizerError` or `ModelFileError` where it is missing, damaged or unknown.
+    public func tokenizer() throws -> any Tokenizer {
+        guard let gguf else {
+            return try TokenizerFile.load(contentsOf: URL(fileURLWithPath: path))
+        }
+        return try bytePairTokenizer(gguf)
+    }
+
+    /// The tokenizer's files, copied, or made from GGUF metadata.
+    ///
+    /// - Returns: Contents by file name.
+    /// - Throws: What reading or making them throws.
+    public func tokenizerFiles() throws -> TokenizerFiles {
+        guard let gguf else {
+            var files: TokenizerFiles = [:]
+            for name in Self.tokenizerFileNames {
+                let url = URL(fileURLWithPath: path).appendingPathComponent(name)
+                files[name] = try? Data(contentsOf: url)
+            }
+            return files
+        }
+        let tokenizer = try bytePairTokenizer(gguf)
+        return [
+            "tokenizer.json": tokenizer.huggingFaceJSON(),
+            "tokenizer_config.json": tokenizer.huggingFaceConfiguration(
+                maximumLength: config.maximumPositions,
+                chatTemplate: try? gguf.string("tokenizer.chat_template")),
+        ]
+    }
+
+    private static let tokenizerFileNames = [
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt",
+        "vocab.json", "merges.txt", "added_tokens.json", "generation_config.json",
+    ]
+
+    private func bytePairTokenizer(_ gguf: GGUFFile) throws -> BytePairTokenizer {
+        let model = try gguf.string("tokenizer.ggml.model")
+        guard model == "gpt2" else {
+            throw ModelFileError(
+                file: path, subject: "tokenizer.ggml.model",
+                problem: "\"\(model)\" is not supported",
+                remedy: "use a model with a byte-level BPE tokenizer (\"gpt2\")")
+        }
+        func id(_ name: String) throws -> Int32? {
+            let key = "tokenizer.ggml.\(name)_token_id"
+            guard gguf.metadata[key] != nil else { return nil }
+            return Int32(exactly: try gguf.integer(key))
+        }
+        let types = "tokenizer.ggml.token_type"
+        let adds = "tokenizer.ggml.add_bos_token"
+        return try BytePairTokenizer(
+            tokens: try gguf.strings("tokenizer.ggml.tokens"),
+            tokenTypes: gguf.metadata[types] == nil ? nil : try gguf.integers(types),
+            merges: try gguf.strings("tokenizer.ggml.merges"),
+            preTokenizer: try gguf.string("tokenizer.ggml.pre"),
+            beginningOfText: try id("bos"), endOfText: try id("eos"), padding: try id("padding"),
+            addsBeginning: gguf.metadata[adds] == nil ? false : try gguf.bool(adds))
+    }
+}

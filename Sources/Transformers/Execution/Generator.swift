@@ -1,0 +1,44 @@
+internal import Foundation
+internal import Tensors
+
+/// Continues a prompt token by token.
+public struct Generator {
+    private var pass: ForwardPass
+    private var sampler: Sampler
+    private var cache: KeyValueCache
+    private var logits = Matrix<Float>(rows: 0, columns: 0)
+
+    /// Creates a generator for prompts and continuations of up to `capacity` tokens together.
+    public init(_ pass: ForwardPass, sampler: Sampler, capacity: Int) {
+        self.pass = pass
+        self.sampler = sampler
+        cache = KeyValueCache(shape: pass.model.shape, capacity: capacity)
+    }
+
+    /// Continues a prompt.
+    ///
+    /// - Parameters:
+    ///   - prompt: At least one token.
+    ///   - count: The most tokens to add.
+    ///   - end: The token to stop at, which is not handed over.
+    ///   - body: Called with each new token; may throw to stop.
+    /// - Throws: What `body` throws.
+    public mutating func generate(
+        after prompt: [Int32], count: Int, end: Int32? = nil, _ body: (Int32) throws -> Void
+    ) rethrows {
+        cache.count = 0
+        var tokens = prompt
+        for _ in 0..<min(count, cache.capacity - prompt.count) {
+            pass.advance(tokens, cache: &cache, logits: &logits)
+            let token = sampler.next(logits.row(0))
+            if token == end { return }
+            try body(token)
+            tokens = [token]
+        }
+    }
+}
+
+extension Double {
+    /// `e` to the power of this value.
+    var exponential: Double { exp(self) }
+}
