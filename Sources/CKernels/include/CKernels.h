@@ -7,6 +7,7 @@
 #define CKERNELS_H
 #include <stddef.h>
 #include <stdint.h>
+#include "ck_f64.h"
 #pragma clang assume_nonnull begin
 
 #pragma clang assume_nonnull end
