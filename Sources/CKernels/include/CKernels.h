@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "ck_dequantize.h"
+#include "ck_f64.h"
 #pragma clang assume_nonnull begin
 
 /* Outputs per panel of packed weights; see gemm_f32.h for the layout. */

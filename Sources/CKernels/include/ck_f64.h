@@ -1,0 +1,56 @@
+/* f64 linear algebra for calibration and Optimal Brain Surgeon.
+ *
+ * Matrices are row-major with a stride in elements between rows. Results do not depend on how a
+ * caller splits the rows or columns of a product between threads: every element is summed over k
+ * in the same order and in blocks of the same length. */
+#ifndef CK_F64_H
+#define CK_F64_H
+#include <stddef.h>
+#pragma clang assume_nonnull begin
+
+/* A matrix read through strides; swapping the strides transposes it. */
+typedef struct ck_f64_operand {
+    const double *data;
+    size_t row_stride;
+    size_t column_stride;
+} ck_f64_operand;
+
+/* The kernels of one instruction set. */
+typedef struct ck_f64_kernels {
+    const char *name;
+    /* Rows and columns of the product tile held in registers. */
+    size_t tile_rows, tile_columns;
+    /* c[i*stride + j] += alpha * sum over p of a[p*tile_rows + i] * b[p*tile_columns + j]. */
+    void (*tile)(
+        size_t k, double alpha, const double *a, const double *b, double *c, size_t stride);
+    /* out[x] += sum over i < count of coefficients[i] * rows[i*stride + x], for x in [0, n). */
+    void (*combine)(
+        double *out, size_t n, const double *coefficients, const double *rows, size_t stride,
+        size_t count);
+    /* Replaces the lower triangle of a by its Cholesky factor and clears the upper triangle.
+     * Returns n, or the first row whose pivot is not positive. O(n^3): for blocks of ~100. */
+    size_t (*cholesky)(double *a, size_t n, size_t stride);
+    /* x = inverse of the lower triangular l; both n by n, x contiguous, its upper triangle 0. */
+    void (*invert_lower)(const double *l, size_t n, size_t stride, double *x);
+} ck_f64_kernels;
+
+extern const ck_f64_kernels ck_f64_portable;
+
+/* The table of number `index` that this processor runs, best first; NULL past the last one. */
+const ck_f64_kernels *_Nullable ck_f64_table(size_t index);
+
+/* The doubles of scratch memory that ck_gemm_f64 needs for n columns and depth k. */
+size_t ck_gemm_f64_scratch(size_t n, size_t k);
+
+/* c += alpha * a * b, with a [m, k], b [k, n] and c [m, n].
+ *
+ * diagonal  only elements with column <= row + diagonal are promised; tiles wholly beyond are
+ *           skipped, others of them may be written. Pass n for the whole product.
+ * scratch   ck_gemm_f64_scratch(n, k) doubles, not shared with another call in progress.
+ * c         overlaps neither operand. */
+void ck_gemm_f64(
+    const ck_f64_kernels *kernels, size_t m, size_t n, size_t k, double alpha, ck_f64_operand a,
+    ck_f64_operand b, double *c, size_t c_stride, ptrdiff_t diagonal, double *scratch);
+
+#pragma clang assume_nonnull end
+#endif

@@ -1,0 +1,48 @@
+import Tensors
+
+/// Orders that do not look at `H`, with the errors of masking units and correcting nothing.
+extension OptimalBrainSurgeon {
+    /// Removes the units of least weight norm first.
+    ///
+    /// - Complexity: O(outputs · columns²) for the errors.
+    public func magnitudeOrder() -> RemovalOrder {
+        var squares = [Double](repeating: 0, count: units)
+        for row in 0..<dense.rows {
+            for column in 0..<units * unitSize {
+                let value = Double(dense[row, column])
+                squares[column / unitSize] += value * value
+            }
+        }
+        return masking((0..<units).sorted { (squares[$0], $0) < (squares[$1], $1) })
+    }
+
+    /// Removes units in a random order that depends on the seed alone.
+    ///
+    /// - Complexity: O(outputs · columns²) for the errors.
+    public func randomOrder(seed: UInt64) -> RemovalOrder {
+        var generator = SplitMix64(seed: seed)
+        return masking((0..<units).shuffled(using: &generator))
+    }
+
+    /// The errors `tr(W[:,S] · H[S,S] · W[:,S]ᵀ)` of removing the columns `S` in a given order.
+    private func masking(_ order: [Int]) -> RemovalOrder {
+        let gram = SymmetricMatrix(gramOf: weight, pool: pool)
+        var line = Matrix<Double>(rows: 1, columns: weight.columns)
+        var removed = [Double](repeating: 0, count: weight.columns)
+        var increases: [Double] = []
+        for unit in order {
+            var increase = 0.0
+            for column in unit * unitSize..<(unit + 1) * unitSize {
+                gram.copyRow(column, to: &line, row: 0)
+                var sum = 0.0
+                for (index, mask) in removed.enumerated() {
+                    sum += hessian[column, index] * line[0, index] * mask
+                }
+                increase += 2 * sum + hessian[column, column] * line[0, column]
+                removed[column] = 1
+            }
+            increases.append(increase)
+        }
+        return RemovalOrder(order: order, increases: increases)
+    }
+}

@@ -1,0 +1,89 @@
+public import Tensors
+
+extension OptimalBrainSurgeon {
+    /// Removes one unit at a time, that of least score first, down to none.
+    ///
+    /// After each removal the remaining weights are the best for what remains, so the errors are
+    /// those of the least-squares fit at every level.
+    ///
+    /// - Returns: The order and the error of every level.
+    /// - Throws: ``SurgeonError`` where the damped `H` is not positive definite.
+    /// - Complexity: O(columns³ + outputs · columns²)
+    public func removalOrder() throws(SurgeonError) -> RemovalOrder {
+        try removalOrder(block: 64, restartBelow: 64)
+    }
+
+    /// The order, with the sizes that trade speed alone.
+    ///
+    /// - Parameters:
+    ///   - block: Single columns to gather before the matrices are updated.
+    ///   - restartBelow: As long as more units than this remain, the matrices are made afresh
+    ///     from `H` whenever a quarter of the units is gone: they shrink, and rounding errors end.
+    /// - Returns: The order and the error of every level.
+    /// - Throws: ``SurgeonError`` where the damped `H` is not positive definite.
+    func removalOrder(block: Int, restartBelow: Int) throws(SurgeonError) -> RemovalOrder {
+        var order: [Int] = []
+        var scores: [Double] = []
+        var remaining = Array(0..<units)
+        while !remaining.isEmpty {
+            var elimination = try Elimination(self, units: remaining, block: block)
+            let removals =
+                remaining.count <= restartBelow ? remaining.count : (remaining.count + 3) / 4
+            for _ in 0..<removals {
+                let (unit, score) = try elimination.cheapest()
+                try elimination.remove(unit)
+                order.append(remaining[unit])
+                scores.append(score)
+            }
+            remaining = elimination.remaining.map { remaining[$0] }
+        }
+        return RemovalOrder(order: order, increases: scores)
+    }
+
+    /// The weights that serve best when only some units are kept: `M[:,K] · (H[K,K])⁻¹`.
+    ///
+    /// - Parameters:
+    ///   - units: The kept units, ascending.
+    ///   - moment: The mean of `target · xᵀ`, shape `[outputs, columns]`, to fit the layer's
+    ///     outputs to something else than the dense layer's; `W · H` when nil.
+    /// - Returns: The kept columns, and the bias column if there is one.
+    /// - Throws: ``SurgeonError`` for unknown units or a singular `H`.
+    /// - Complexity: O(kept³ + outputs · kept²)
+    public func refit(
+        keeping units: [Int], towards moment: Matrix<Double>? = nil
+    ) throws(SurgeonError) -> Matrix<Float> {
+        if let unit = units.first(where: { !(0..<self.units).contains($0) }) {
+            throw .unknownUnit(unit, units: self.units)
+        }
+        let columns = columns(of: units)
+        let factor: Cholesky
+        do {
+            factor = try Cholesky(SymmetricMatrix(hessian, selecting: columns), pool: pool)
+        } catch {
+            throw .notPositiveDefinite(row: columns[error.row])
+        }
+        let fit = factor.solve(
+            (moment.map(damped) ?? self.moment).gathering(columns: columns), pool: pool)
+        var result = Matrix(
+            rows: fit.rows, columns: fit.columns, elements: fit.elements.map { Float($0) })
+        let dead = Set(deadColumns)
+        for (place, column) in columns.enumerated() where dead.contains(column) {
+            for row in 0..<result.rows { result[row, place] = dense[row, column] }
+        }
+        return result
+    }
+
+    /// Another target's moment, with the damping that draws the fit to the dense weights.
+    private func damped(_ moment: Matrix<Double>) -> Matrix<Double> {
+        precondition(
+            moment.rows == weight.rows && moment.columns == weight.columns,
+            "the moment's shape is not the weight's")
+        var result = moment
+        for row in 0..<result.rows {
+            for column in 0..<units * unitSize {
+                result[row, column] += damping * weight[row, column]
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,33 @@
+/// A layer that cannot be pruned as asked.
+public enum SurgeonError: Error, Equatable, CustomStringConvertible {
+    /// The Hessian is not square with one row for every column of the weight.
+    case hessianShape(rows: Int, columns: Int, weightColumns: Int)
+    /// The weight's columns are not a whole number of units.
+    case unitSize(Int, columns: Int)
+    /// The weight holds a value that is not finite.
+    case weightNotFinite(row: Int, column: Int)
+    /// The Hessian has a negative or infinite value on its diagonal.
+    case hessianDiagonal(column: Int, value: Double)
+    /// The damped Hessian, or a block of its inverse, has no Cholesky factor.
+    case notPositiveDefinite(row: Int)
+    /// A unit was named that the layer does not have.
+    case unknownUnit(Int, units: Int)
+
+    /// What is wrong, with the values seen, and what to try.
+    public var description: String {
+        switch self {
+        case .hessianShape(let rows, let columns, let weightColumns):
+            "Hessian is \(rows)×\(columns), but the weight has \(weightColumns) columns"
+        case .unitSize(let size, let columns):
+            "\(columns) weight columns are not a whole number of units of \(size)"
+        case .weightNotFinite(let row, let column):
+            "weight [\(row), \(column)] is not finite; the checkpoint is damaged"
+        case .hessianDiagonal(let column, let value):
+            "Hessian diagonal \(column) is \(value); the calibration activations overflow"
+        case .notPositiveDefinite(let row):
+            "damped Hessian is not positive definite at row \(row); raise the damping"
+        case .unknownUnit(let unit, let units):
+            "there is no unit \(unit) in a layer of \(units)"
+        }
+    }
+}

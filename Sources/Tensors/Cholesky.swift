@@ -1,0 +1,96 @@
+import CKernels
+
+/// A symmetric matrix without a Cholesky factor.
+public struct NotPositiveDefinite: Error, Equatable, CustomStringConvertible {
+    /// The first row whose pivot is not positive.
+    public let row: Int
+
+    /// Creates the error for a row.
+    public init(row: Int) {
+        self.row = row
+    }
+
+    /// What is wrong and what to try.
+    public var description: String {
+        "the matrix is not positive definite at row \(row); use more data or raise the damping"
+    }
+}
+
+/// The factor `L` of a symmetric positive definite matrix `A = L · Lᵀ`.
+///
+/// Blocked: only blocks on the diagonal are factored element by element, all else is products.
+/// - Complexity: O(n³/3) to factor, O(n²) for each right-hand side.
+public struct Cholesky: Sendable {
+    /// The number of rows and of columns of the factored matrix.
+    public let size: Int
+
+    /// The rows of a block.
+    static let block = 96
+
+    /// `L` in the lower triangle, row after row; zero above in the blocks on the diagonal.
+    private let lower: [Double]
+
+    /// The inverses of the blocks on the diagonal, one after the other, `block * block` each.
+    private let inverses: [Double]
+
+    /// Factors a symmetric matrix.
+    ///
+    /// - Parameters:
+    ///   - matrix: Positive definite; its memory becomes the factor's.
+    ///   - pool: The threads to use.
+    /// - Throws: ``NotPositiveDefinite`` where a pivot is not positive.
+    public init(
+        _ matrix: consuming SymmetricMatrix, pool: ThreadPool
+    ) throws(NotPositiveDefinite) {
+        let size = matrix.size
+        var lower: [Double] = []
+        swap(&lower, &matrix.elements)
+        inverses = try Cholesky.factor(&lower, size: size, pool: pool)
+        self.lower = lower
+        self.size = size
+    }
+
+    /// The element of `L` at a row and a column that is not beyond it.
+    public subscript(row: Int, column: Int) -> Double {
+        lower[row * size + column]
+    }
+
+    /// The rows `x` with `x · A = b`, for each row of `b`.
+    ///
+    /// - Precondition: `b.columns == size`.
+    public func solve(_ b: Matrix<Double>, pool: ThreadPool) -> Matrix<Double> {
+        precondition(b.columns == size, "right-hand sides have another length")
+        var x = b
+        x.elements.withUnsafeMutableBufferPointer { x in
+            lower.withUnsafeBufferPointer { lower in
+                inverses.withUnsafeBufferPointer { inverses in
+                    guard let x = x.baseAddress, let lower = lower.baseAddress,
+                        let inverses = inverses.baseAddress
+                    else { return }
+                    Cholesky.solve(
+                        x, rows: b.rows, lower: lower, inverses: inverses, size: size, pool: pool)
+                }
+            }
+        }
+        return x
+    }
+
+    /// The inverse of the factored matrix.
+    public func inverse(pool: ThreadPool) -> SymmetricMatrix {
+        var result = SymmetricMatrix(Matrix(rows: size, columns: size, elements: lower))
+        Cholesky.invert(&result.elements, inverses: inverses, size: size, pool: pool)
+        return result
+    }
+}
+
+extension SymmetricMatrix {
+    /// Replaces the matrix by its inverse, in place.
+    ///
+    /// - Parameter pool: The threads to use.
+    /// - Throws: ``NotPositiveDefinite`` where a pivot is not positive.
+    /// - Complexity: O(n³)
+    public mutating func invert(pool: ThreadPool) throws(NotPositiveDefinite) {
+        let inverses = try Cholesky.factor(&elements, size: size, pool: pool)
+        Cholesky.invert(&elements, inverses: inverses, size: size, pool: pool)
+    }
+}

@@ -1,0 +1,134 @@
+import CKernels
+import Synchronization
+
+/// Products of f64 operands in memory, split between the threads of a pool.
+///
+/// Results are the same to the last bit for every number of threads.
+enum DoubleProducts {
+    /// The kernels of the best instruction set that this processor runs.
+    static var kernels: UnsafePointer<ck_f64_kernels> {
+        ck_f64_table(0)!
+    }
+
+    /// Adds `alpha · a · b` to `c`, or to its lower triangle only.
+    ///
+    /// - Parameters:
+    ///   - rows: The rows of `a` and `c`.
+    ///   - columns: The columns of `b` and `c`.
+    ///   - depth: The columns of `a` and rows of `b`.
+    ///   - alpha: The factor of the product.
+    ///   - a: Shape `[rows, depth]`.
+    ///   - b: Shape `[depth, columns]`.
+    ///   - c: Shape `[rows, columns]`, apart from both operands.
+    ///   - stride: The elements from one row of `c` to the next.
+    ///   - lower: Whether only elements with column ≤ row are wanted; others may be written.
+    ///   - pool: The threads to split the rows or columns of `c` between.
+    static func accumulate(
+        rows: Int, columns: Int, depth: Int, alpha: Double, a: ck_f64_operand, b: ck_f64_operand,
+        into c: UnsafeMutablePointer<Double>, stride: Int, lower: Bool = false, pool: ThreadPool
+    ) {
+        guard rows > 0, columns > 0, depth > 0 else { return }
+        let byRows = lower || rows >= columns
+        let pieces = boundaries(
+            of: byRows ? rows : columns, pieces: pool.threads == 1 ? 1 : 3 * pool.threads,
+            triangular: lower)
+        share(pieces.count - 1, columns: columns, depth: depth, pool: pool) { piece, scratch in
+            let (start, end) = (pieces[piece], pieces[piece + 1])
+            if byRows {
+                ck_gemm_f64(
+                    kernels, end - start, lower ? min(end, columns) : columns, depth, alpha,
+                    a.skipping(rows: start), b, c + start * stride, stride,
+                    lower ? start : columns, scratch)
+            } else {
+                ck_gemm_f64(
+                    kernels, rows, end - start, depth, alpha, a, b.skipping(columns: start),
+                    c + start, stride, columns, scratch)
+            }
+        }
+    }
+
+    /// Runs pieces of work on all threads, each thread taking the next one when it is free.
+    ///
+    /// - Parameters:
+    ///   - pieces: How many there are; the largest had better come first.
+    ///   - columns: The most columns of a product in the work.
+    ///   - depth: The greatest depth of a product in the work.
+    ///   - pool: The threads.
+    ///   - work: Does one piece, given its index and scratch memory for `ck_gemm_f64`.
+    static func share(
+        _ pieces: Int, columns: Int, depth: Int, pool: ThreadPool,
+        _ work: (_ piece: Int, _ scratch: UnsafeMutablePointer<Double>) -> Void
+    ) {
+        let next = Atomic(0)
+        pool.run { _ in
+            let scratch = UnsafeMutablePointer<Double>.allocate(
+                capacity: ck_gemm_f64_scratch(columns, depth))
+            defer { scratch.deallocate() }
+            while true {
+                let piece = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard piece < pieces else { return }
+                work(piece, scratch)
+            }
+        }
+    }
+
+    /// Boundaries that cut rows into at most `pieces` runs of like work and at least 48 rows.
+    private static func boundaries(of count: Int, pieces: Int, triangular: Bool) -> [Int] {
+        let pieces = max(1, min(pieces, count / 48))
+        var result = [0]
+        for piece in 1...pieces {
+            let share = Double(piece) / Double(pieces)
+            let position = Double(count) * (triangular ? share.squareRoot() : share)
+            let boundary = piece == pieces ? count : Int(position) / 24 * 24
+            if boundary > result[result.count - 1] { result.append(boundary) }
+        }
+        return result
+    }
+}
+
+extension ck_f64_operand {
+    /// A row-major operand.
+    init(_ data: UnsafePointer<Double>, stride: Int) {
+        self.init(data: data, row_stride: stride, column_stride: 1)
+    }
+
+    /// The same elements with rows and columns exchanged.
+    var transposed: ck_f64_operand {
+        ck_f64_operand(data: data, row_stride: column_stride, column_stride: row_stride)
+    }
+
+    /// The operand without its first rows.
+    func skipping(rows: Int) -> ck_f64_operand {
+        ck_f64_operand(
+            data: data + rows * row_stride, row_stride: row_stride, column_stride: column_stride)
+    }
+
+    /// The operand without its first columns.
+    func skipping(columns: Int) -> ck_f64_operand {
+        transposed.skipping(rows: columns).transposed
+    }
+}
+
+extension Matrix where Element == Double {
+    /// The product `self · other`.
+    ///
+    /// - Precondition: `columns == other.rows`.
+    public func multiplied(by other: Matrix, pool: ThreadPool) -> Matrix {
+        precondition(columns == other.rows, "matrix shapes do not chain")
+        var result = Matrix(rows: rows, columns: other.columns)
+        elements.withUnsafeBufferPointer { a in
+            other.elements.withUnsafeBufferPointer { b in
+                result.elements.withUnsafeMutableBufferPointer { c in
+                    guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress
+                    else { return }
+                    DoubleProducts.accumulate(
+                        rows: rows, columns: other.columns, depth: columns, alpha: 1,
+                        a: ck_f64_operand(a, stride: columns),
+                        b: ck_f64_operand(b, stride: other.columns),
+                        into: c, stride: other.columns, pool: pool)
+                }
+            }
+        }
+        return result
+    }
+}

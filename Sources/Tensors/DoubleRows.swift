@@ -1,0 +1,66 @@
+import CKernels
+
+/// Linear combinations of rows.
+extension Matrix where Element == Double {
+    /// Adds a linear combination of another matrix's rows to one row.
+    ///
+    /// `self[row, :] += Σᵢ coefficients[i] · other[first + i, :]`.
+    ///
+    /// - Precondition: Both matrices have as many columns, and `other` as many rows as needed.
+    public mutating func add(
+        _ coefficients: [Double], timesRowsOf other: Matrix, from first: Int, toRow row: Int
+    ) {
+        precondition(other.columns == columns && row < rows, "rows differ in length")
+        precondition(first + coefficients.count <= other.rows, "more coefficients than rows")
+        let columns = columns
+        elements.withUnsafeMutableBufferPointer { target in
+            other.elements.withUnsafeBufferPointer { source in
+                guard let target = target.baseAddress, let source = source.baseAddress
+                else { return }
+                DoubleProducts.kernels.pointee.combine(
+                    target + row * columns, columns, coefficients, source + first * columns,
+                    columns, coefficients.count)
+            }
+        }
+    }
+
+    /// Adds a linear combination of the matrix's own rows to a row that comes after them.
+    ///
+    /// `self[row, :] += Σᵢ coefficients[i] · self[first + i, :]`.
+    ///
+    /// - Precondition: `first + coefficients.count <= row < rows`.
+    public mutating func add(_ coefficients: [Double], timesRowsFrom first: Int, toRow row: Int) {
+        precondition(first + coefficients.count <= row && row < rows, "rows overlap")
+        let columns = columns
+        elements.withUnsafeMutableBufferPointer { elements in
+            guard let elements = elements.baseAddress else { return }
+            DoubleProducts.kernels.pointee.combine(
+                elements + row * columns, columns, coefficients, elements + first * columns,
+                columns, coefficients.count)
+        }
+    }
+
+    /// Multiplies one row by a number.
+    public mutating func scale(row: Int, by factor: Double) {
+        for index in row * columns..<(row + 1) * columns { elements[index] *= factor }
+    }
+
+    /// The columns at the given indices, in that order.
+    ///
+    /// What `selecting(columns:)` gives, specialised for the large matrices of f64.
+    public func gathering(columns indices: [Int]) -> Matrix {
+        let (rows, columns) = (rows, columns)
+        let gathered = [Double](unsafeUninitializedCapacity: rows * indices.count) { out, count in
+            elements.withUnsafeBufferPointer { source in
+                for row in 0..<rows {
+                    for (place, column) in indices.enumerated() {
+                        out.initializeElement(
+                            at: row * indices.count + place, to: source[row * columns + column])
+                    }
+                }
+            }
+            count = rows * indices.count
+        }
+        return Matrix(rows: rows, columns: indices.count, elements: gathered)
+    }
+}

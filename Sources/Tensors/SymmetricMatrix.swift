@@ -1,0 +1,154 @@
+import CKernels
+
+/// A symmetric f64 matrix, of which the lower triangle is kept up to date.
+///
+/// Stored as a full square so that rows keep one stride; what lies above the diagonal is scratch.
+public struct SymmetricMatrix: Sendable {
+    /// The number of rows and of columns.
+    public let size: Int
+
+    /// Row after row, `size * size` elements.
+    var elements: [Double]
+
+    /// Creates a matrix from the lower triangle of some rows and the same columns of a matrix.
+    ///
+    /// - Precondition: `indices` ascend, and lie in both the rows and the columns of `matrix`.
+    public init(_ matrix: Matrix<Double>, selecting indices: [Int]) {
+        let size = indices.count
+        self.size = size
+        elements = [Double](unsafeUninitializedCapacity: size * size) { target, count in
+            target.initialize(repeating: 0)
+            matrix.elements.withUnsafeBufferPointer { source in
+                for (row, index) in indices.enumerated() {
+                    let line = index * matrix.columns
+                    for column in 0...row {
+                        target[row * size + column] = source[line + indices[column]]
+                    }
+                }
+            }
+            count = size * size
+        }
+    }
+
+    /// Creates a matrix from the lower triangle of a square matrix.
+    public init(_ matrix: Matrix<Double>) {
+        precondition(matrix.rows == matrix.columns, "a symmetric matrix is square")
+        size = matrix.rows
+        elements = matrix.elements
+    }
+
+    /// Creates the products of a matrix's columns, `aᵀ · a`.
+    public init(gramOf a: Matrix<Double>, pool: ThreadPool) {
+        size = a.columns
+        elements = [Double](repeating: 0, count: a.columns * a.columns)
+        add(1, a, a, rows: a.rows, pool: pool)
+    }
+
+    /// The element at a row and column.
+    public subscript(row: Int, column: Int) -> Double {
+        elements[max(row, column) * size + min(row, column)]
+    }
+
+    /// The whole matrix, both triangles filled.
+    public var full: Matrix<Double> {
+        var copy = self
+        copy.fillUpperTriangle()
+        return Matrix(rows: size, columns: size, elements: copy.elements)
+    }
+
+    /// The elements on the diagonal.
+    public var diagonal: [Double] {
+        (0..<size).map { elements[$0 * size + $0] }
+    }
+
+    /// The square block of some rows and the same columns.
+    public func block(_ range: Range<Int>) -> SymmetricMatrix {
+        var block = Matrix<Double>(rows: range.count, columns: range.count)
+        for row in range {
+            for column in range.lowerBound...row {
+                block[row - range.lowerBound, column - range.lowerBound] =
+                    elements[row * size + column]
+            }
+        }
+        return SymmetricMatrix(block)
+    }
+
+    /// Copies one row over a row of a matrix that has as many columns.
+    public func copyRow(_ row: Int, to target: inout Matrix<Double>, row targetRow: Int) {
+        precondition(target.columns == size && targetRow < target.rows, "row does not fit")
+        let size = size
+        elements.withUnsafeBufferPointer { source in
+            target.elements.withUnsafeMutableBufferPointer { target in
+                let (line, out) = (row * size, targetRow * size)
+                for column in 0..<row { target[out + column] = source[line + column] }
+                for column in row..<size { target[out + column] = source[column * size + row] }
+            }
+        }
+    }
+
+    /// Subtracts `yᵀ · y`, of the first rows of `y`.
+    public mutating func subtractGram(
+        of y: Matrix<Double>, rows: Int, pool: ThreadPool
+    ) {
+        add(-1, y, y, rows: rows, pool: pool)
+    }
+
+    /// Subtracts `yᵀ · z + zᵀ · y`, of the first rows of `y` and `z`.
+    public mutating func subtractProducts(
+        of y: Matrix<Double>, and z: Matrix<Double>, rows: Int, pool: ThreadPool
+    ) {
+        add(-1, y, z, rows: rows, pool: pool)
+        add(-1, z, y, rows: rows, pool: pool)
+    }
+
+    /// The product `matrix · self`.
+    ///
+    /// Mutating because it fills the upper triangle first.
+    ///
+    /// - Precondition: `matrix.columns == size`.
+    public mutating func multipliedFromLeft(
+        by matrix: Matrix<Double>, pool: ThreadPool
+    ) -> Matrix<Double> {
+        fillUpperTriangle()
+        let right = Matrix(rows: size, columns: size, elements: elements)
+        return matrix.multiplied(by: right, pool: pool)
+    }
+
+    /// Adds `alpha · xᵀ · y`, of the first rows of both, to the lower triangle.
+    private mutating func add(
+        _ alpha: Double, _ x: Matrix<Double>, _ y: Matrix<Double>, rows: Int, pool: ThreadPool
+    ) {
+        precondition(x.columns == size && y.columns == size, "columns differ from the size")
+        precondition(rows <= x.rows && rows <= y.rows, "more rows than there are")
+        let size = size
+        x.elements.withUnsafeBufferPointer { x in
+            y.elements.withUnsafeBufferPointer { y in
+                elements.withUnsafeMutableBufferPointer { c in
+                    guard let x = x.baseAddress, let y = y.baseAddress, let c = c.baseAddress
+                    else { return }
+                    DoubleProducts.accumulate(
+                        rows: size, columns: size, depth: rows, alpha: alpha,
+                        a: ck_f64_operand(x, stride: size).transposed,
+                        b: ck_f64_operand(y, stride: size),
+                        into: c, stride: size, lower: true, pool: pool)
+                }
+            }
+        }
+    }
+
+    /// Copies the lower triangle over the upper one, in square tiles for the cache's sake.
+    private mutating func fillUpperTriangle() {
+        let (size, tile) = (size, 32)
+        elements.withUnsafeMutableBufferPointer { elements in
+            for top in stride(from: 0, to: size, by: tile) {
+                for left in stride(from: 0, through: top, by: tile) {
+                    for row in top..<min(top + tile, size) {
+                        for column in left..<min(left + tile, row) {
+                            elements[column * size + row] = elements[row * size + column]
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+import Tensors
+import Testing
+import Transformers
+
+@testable import Pruning
+
+/// Seconds by component and level.
+private struct TableCosts: CostModel {
+    var base = 0.5
+    var table: [Component: [Int: Double]]
+
+    func seconds(of component: Component, keeping level: Int) -> Double {
+        table[component]?[level] ?? 0
+    }
+
+    func levels(of component: Component) -> [Int] {
+        (table[component] ?? [:]).keys.sorted(by: >)
+    }
+}
+
+/// A seeded small problem: losses fall and times rise with the level.
+private struct Problem {
+    var costs: TableCosts
+    var losses: [Component: [Int: Double]] = [:]
+    var dense: Plan
+
+    init(layers: Int, units: Int, seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        dense = Plan(
+            attention: Array(repeating: units, count: layers),
+            feedForward: Array(repeating: units, count: layers))
+        costs = TableCosts(table: [:])
+        for component in dense.components {
+            var (time, loss) = (0.0, 0.0)
+            var (times, losses) = ([0: 0.0], [units: 0.0])
+            for level in 1...units {
+                time += Double.random(in: 0.05...1, using: &random)
+                times[level] = time
+            }
+            for level in (0..<units).reversed() {
+                loss += Double.random(in: 0.01...1, using: &random)
+                losses[level] = loss
+            }
+            costs.table[component] = times
+            self.losses[component] = losses
+        }
+    }
+
+    var space: SearchSpace { SearchSpace(dense: dense, costs: costs) }
+
+    var greedy: GreedySearch {
+        GreedySearch(space) { losses[$0]?[$1] ?? .nan }
+    }
+
+    /// The least loss of any plan within a budget, by trying all.
+    func leastLoss(within budget: Double) -> Double {
+        var best = Double.infinity
+        func visit(_ index: Int, _ seconds: Double, _ loss: Double) {
+            guard seconds <= budget, loss < best else { return }
+            guard index < space.components.count else {
+                best = loss
+                return
+            }
+            let component = components[index]
+            for (level, time) in costs.table[component] ?? [:] {
+                visit(index + 1, seconds + time, loss + (losses[component]?[level] ?? 0))
+            }
+        }
+        let space = space
+        let components = space.components
+        visit(0, costs.base, 0)
+        return best
+    }
+}
+
+@Suite("Search")
+struct SearchTests {
+    @Test("greedy keeps the budget and is near the best of all plans")
+    func nearOptimal() throws {
+        var gaps: [Double] = []
+        for seed in 0..<30 as Range<UInt64> {
+            let problem = Problem(layers: 2, units: 4, seed: seed)
+            for speedup in [1.2, 1.5, 2, 3] {
+                let budget = problem.space.denseSeconds / speedup
+                guard budget >= problem.space.leastSeconds else { continue }
+                let plan = try problem.greedy.plan(within: budget)
+                #expect(problem.space.seconds(of: plan) <= budget)
+                gaps.append(problem.greedy.loss(of: plan) / problem.leastLoss(within: budget))
+            }
+        }
+        #expect(gaps.count > 80)
+        #expect(gaps.allSatisfy { $0 >= 1 - 1e-9 })
+        #expect(gaps.reduce(0, +) / Double(gaps.count) < 1.02)
+        #expect((gaps.max() ?? 9) < 1.2)
+    }
+
+    @Test("greedy is optimal where components are alike and convex", arguments: 1...20)
+    func optimalWhenConvex(steps: Int) throws {
+        let dense = Plan(attention: [6, 6], feedForward: [6, 6])
+        let times = Dictionary(uniqueKeysWithValues: (0...6).map { ($0, Double($0)) })
+        let losses = (0...6).map { Double((6 - $0) * (6 - $0)) }
+        var problem = Problem(layers: 2, units: 6, seed: 0)
+        for component in dense.components {
+            problem.costs.table[component] = times
+            problem.losses[component] = Dictionary(
+                uniqueKeysWithValues: losses.enumerated().map { ($0, $1) })
+        }
+        problem.costs.base = 0
+        let budget = Double(24 - steps)
+        let plan = try problem.greedy.plan(within: budget)
+        let (share, extra) = (steps / 4, steps % 4)
+        let best = Double((4 - extra) * share * share + extra * (share + 1) * (share + 1))
+        #expect(problem.greedy.loss(of: plan) == best)
+        #expect(problem.space.seconds(of: plan) == budget)
+    }
+
+    @Test("a target beyond reach is refused with the greatest speedup")
+    func unreachable() throws {
+        var problem = Problem(layers: 1, units: 2, seed: 1)
+        for component in problem.dense.components {
+            problem.costs.table[component] = [0: 0, 1: 1, 2: 2]
+        }
+        problem.costs.base = 1
+        let space = problem.space
+        #expect(space.denseSeconds == 5 && space.leastSeconds == 1 && space.greatestSpeedup == 5)
+        let error = SearchError.unreachable(target: 10, greatest: 5)
+        #expect(throws: error) { try problem.greedy.plan(within: 0.5) }
+        #expect(throws: error) { try space.uniformPlan(within: 0.5) }
+        #expect(throws: error) { try space.depthPlan(within: 0.5, importance: [1]) }
+        #expect(throws: error) { try space.randomPlan(within: 0.5, seed: 0) }
+        #expect(try problem.greedy.plan(within: 1) == Plan(attention: [0], feedForward: [0]))
+        #expect(try problem.greedy.plan(within: 5) == problem.dense)
+    }
+
+    @Test("what the last step saved too much is given back")
+    func givesBack() throws {
+        var problem = Problem(layers: 1, units: 4, seed: 2)
+        let (attention, feedForward) = (problem.space.components[0], problem.space.components[1])
+        problem.costs.base = 0
+        problem.costs.table = [attention: [0: 0, 4: 4], feedForward: [0: 0, 3: 3, 4: 4]]
+        problem.losses = [attention: [0: 3, 4: 0], feedForward: [0: 100, 3: 0.5, 4: 0]]
+        let plan = try problem.greedy.plan(within: 4)
+        #expect(plan == Plan(attention: [0], feedForward: [4]))
+    }
+
+    @Test("levels no faster than a larger one are never chosen")
+    func dominated() throws {
+        var problem = Problem(layers: 1, units: 3, seed: 3)
+        let component = problem.space.components[0]
+        problem.costs.table[component] = [3: 3, 2: 1, 1: 1.5, 0: 1]
+        #expect(problem.space.levels[0] == [3, 2])
+        #expect(try problem.space.uniformPlan(within: problem.space.leastSeconds)[component] == 2)
+    }
+
+    @Test("sensitivities and rescoring move the plan")
+    func sensitivities() throws {
+        let problem = Problem(layers: 3, units: 4, seed: 4)
+        let space = problem.space
+        let budget = space.denseSeconds / 1.5
+        let protected = space.components[1]
+        let plain = try problem.greedy.plan(within: budget)
+        let weighted = GreedySearch(space, sensitivities: [protected: 1e6]) {
+            problem.losses[$0]?[$1] ?? .nan
+        }
+        #expect(plain[protected] < 4)
+        #expect(try weighted.plan(within: budget)[protected] == 4)
+        var calls = 0
+        let rescored = try problem.greedy.plan(within: budget, rescoringEvery: 1) { plan in
+            calls += 1
+            return [protected: 1e6]
+        }
+        #expect(rescored[protected] == 4 && calls > 0)
+        struct Stop: Error {}
+        #expect(throws: Stop.self) {
+            try problem.greedy.plan(within: budget, rescoringEvery: 1) { _ in throw Stop() }
+        }
+    }
+
+    @Test("searching again gives the same plan, also where all choices are equal")
+    func deterministic() throws {
+        let problem = Problem(layers: 4, units: 5, seed: 5)
+        let budget = problem.space.denseSeconds / 1.7
+        #expect(
+            try problem.greedy.plan(within: budget) == problem.greedy.plan(within: budget))
+        var equal = problem
+        for component in problem.dense.components {
+            equal.costs.table[component] = [0: 0, 5: 1]
+            equal.losses[component] = [0: 1, 5: 0]
+        }
+        let plan = try equal.greedy.plan(within: equal.costs.base + 6)
+        #expect(plan == Plan(attention: [0, 5, 5, 5], feedForward: [0, 5, 5, 5]))
+    }
+
+    @Test(
+        "baselines keep the budget, and uniform is as large as can be", arguments: [1.1, 1.5, 2.5])
+    func baselines(speedup: Double) throws {
+        let problem = Problem(layers: 5, units: 6, seed: 6)
+        let space = problem.space
+        let budget = space.denseSeconds / speedup
+        let uniform = try space.uniformPlan(within: budget)
+        let depth = try space.depthPlan(within: budget, importance: [5, 1, 3, 0, 4])
+        let random = try space.randomPlan(within: budget, seed: 7)
+        for plan in [uniform, depth, random] { #expect(space.seconds(of: plan) <= budget) }
+        #expect(Set(uniform.attention + uniform.feedForward).count == 1)
+        var larger = uniform
+        for component in space.components { larger[component] += 1 }
+        #expect(space.seconds(of: larger) > budget)
+        #expect(try space.randomPlan(within: budget, seed: 7) == random)
+        #expect(try space.randomPlan(within: budget, seed: 8) != random)
+    }
+
+    @Test("depth drops the least important layers and keeps one branch of the last if it fits")
+    func depth() throws {
+        var problem = Problem(layers: 3, units: 2, seed: 8)
+        problem.costs.base = 0
+        for component in problem.dense.components {
+            problem.costs.table[component] =
+                component.kind == .attention ? [0: 0, 2: 1] : [0: 0, 2: 3]
+        }
+        let importance = [2.0, 0, 1]
+        let expected: [(Double, Plan)] = [
+            (12, Plan(attention: [2, 2, 2], feedForward: [2, 2, 2])),
+            (11, Plan(attention: [2, 0, 2], feedForward: [2, 2, 2])),
+            (9, Plan(attention: [2, 2, 2], feedForward: [2, 0, 2])),
+            (8, Plan(attention: [2, 0, 2], feedForward: [2, 0, 2])),
+            (6, Plan(attention: [2, 0, 2], feedForward: [2, 0, 0])),
+            (0, Plan(attention: [0, 0, 0], feedForward: [0, 0, 0])),
+        ]
+        for (budget, plan) in expected {
+            #expect(try problem.space.depthPlan(within: budget, importance: importance) == plan)
+        }
+    }
+}
