@@ -1,0 +1,62 @@
+import Foundation
+
+/// One axis of a plot: maps values to coordinates and chooses round ticks.
+struct Axis {
+    let low: Double
+    let high: Double
+    let isLogarithmic: Bool
+    /// Coordinates of the low and the high end.
+    let start: Double
+    let end: Double
+
+    /// Creates an axis; an empty range is widened, and a logarithmic one needs positive values.
+    init(
+        _ low: Double, _ high: Double, isLogarithmic: Bool = false, from start: Double,
+        to end: Double
+    ) {
+        self.low = low
+        self.high = high > low ? high : low + max(abs(low), 1)
+        self.isLogarithmic = isLogarithmic && low > 0
+        self.start = start
+        self.end = end
+    }
+
+    /// The coordinate of a value.
+    func position(_ value: Double) -> Double {
+        let fraction =
+            isLogarithmic
+            ? log(max(value, low * 1e-3) / low) / log(high / low) : (value - low) / (high - low)
+        return start + (end - start) * fraction
+    }
+
+    /// Round values within the range: about four, or 1, 2, 5 and their tenfolds.
+    var ticks: [Double] {
+        if isLogarithmic {
+            let decades = Int(log10(low).rounded(.down))...Int(log10(high).rounded(.up))
+            let all = decades.flatMap { decade -> [Double] in
+                let power = pow(10, Double(decade))
+                return [power, 2 * power, 5 * power]
+            }.filter { $0 >= low * 0.999 && $0 <= high * 1.001 }
+            if all.count > 7 { return all.filter { log10($0).rounded() == log10($0) } }
+            if all.count > 2 { return all }
+        }
+        let first = (low / step).rounded(.up)
+        return (0..<20).map { (first + Double($0)) * step }.prefix { $0 <= high + step * 1e-6 }
+    }
+
+    /// A tick's text, with as many decimals as tell ticks apart.
+    func text(_ tick: Double) -> String {
+        let finest = isLogarithmic && ticks.count > 2 ? abs(tick) : step
+        let places = max(0, -Int((log10(max(finest, 1e-12)) + 1e-9).rounded(.down)))
+        return abs(tick) >= 10_000 && abs(tick) < 1e15 && places == 0
+            ? Figures.count(Int(tick.rounded())) : Figures.decimal(tick, min(9, places))
+    }
+
+    /// 1, 2 or 5 times a power of ten, a quarter of the range or a bit more.
+    private var step: Double {
+        let rough = (high - low) / 4
+        let power = pow(10, log10(rough).rounded(.down))
+        let factor = [1.0, 2, 5, 10].first { $0 * power >= rough * 0.999 } ?? 10
+        return factor * power
+    }
+}

@@ -1,0 +1,63 @@
+/// What one kind of component costs, in seconds, at each number of units kept.
+public struct LatencyCurve: Codable, Sendable, Equatable {
+    /// The cost of one level.
+    public struct Point: Codable, Sendable, Equatable {
+        /// The units kept.
+        public var level: Int
+        /// The median time.
+        public var seconds: Double
+        /// The lower end of the spread.
+        public var low: Double
+        /// The upper end of the spread.
+        public var high: Double
+        /// Whether a larger level is no slower, so that this one is never chosen.
+        public var dominated: Bool
+
+        /// Creates a point.
+        public init(level: Int, seconds: Double, low: Double, high: Double, dominated: Bool) {
+            self.level = level
+            self.seconds = seconds
+            self.low = low
+            self.high = high
+            self.dominated = dominated
+        }
+    }
+
+    /// The kind of component, such as `attention` or `feedForward`.
+    public var kind: String
+    /// The levels in ascending order.
+    public var points: [Point]
+
+    /// Creates a curve; points are put in ascending order of their level.
+    public init(kind: String, points: [Point]) {
+        self.kind = kind
+        self.points = points.sorted { $0.level < $1.level }
+    }
+
+    /// The time per unit if time were proportional to arithmetic: from nothing at level 0 to the
+    /// time of the largest level.
+    public var secondsPerUnitOfArithmetic: Double {
+        guard let full = points.last, full.level > 0 else { return 0 }
+        return full.seconds / Double(full.level)
+    }
+
+    /// What people call the component.
+    var title: String {
+        switch kind {
+        case "attention": "Attention"
+        case "feedForward": "Feed-forward"
+        default: kind
+        }
+    }
+
+    /// What people call its units in a model: where no heads share keys, each is a group.
+    func units(in model: ModelDescription) -> String {
+        switch kind {
+        case "attention":
+            model.layers.allSatisfy { $0.queryHeads == $0.keyValueHeads }
+                ? "heads" : "key-value groups"
+        case "feedForward": "neurons"
+        default: "units"
+        }
+    }
+}

@@ -1,0 +1,100 @@
+/// The sentences of a report that HTML and Markdown share.
+struct Narrative {
+    let report: PruneReport
+
+    /// `Espalier 1.0 · decode · batch 1 · …`: what a speedup of this report means.
+    var environment: String {
+        let environment = report.environment
+        let length =
+            environment.phase == "decode"
+            ? "context \(environment.sequence)" : "sequence \(environment.sequence)"
+        return [
+            environment.phase, "batch \(environment.batch)", length,
+            "\(environment.threads) \(environment.threads == 1 ? "thread" : "threads")",
+            environment.precision, environment.runtime, environment.machine,
+        ].joined(separator: " · ")
+    }
+
+    /// Whether a target is held, missed, or within the noise.
+    func verdict(of result: TargetResult) -> String {
+        let low = result.interval.first ?? result.measured
+        if result.measured < result.target { return "below the target" }
+        return low < result.target ? "target held, within the noise" : "target held"
+    }
+
+    /// What the time outside all components allows at most, or nothing where it was not measured.
+    var greatestSpeedup: String? {
+        guard report.baseSeconds > 0, report.denseSeconds > 0 else { return nil }
+        return "Of \(Figures.time(report.denseSeconds)) for the dense model as profiled, "
+            + "\(Figures.time(report.baseSeconds)) are spent outside the layers and never shrink, "
+            + "so no plan can be more than "
+            + "\(Figures.ratio(report.denseSeconds / report.baseSeconds)) faster."
+    }
+
+    /// Heads and neurons left in a model, in one sentence.
+    func remainder(of result: TargetResult) -> String {
+        func sum(_ layers: [LayerSizes], _ size: KeyPath<LayerSizes, Int>) -> Int {
+            layers.reduce(0) { $0 + $1[keyPath: size] }
+        }
+        let dense = report.model.layers
+        let gone = result.layers.count { $0.queryHeads == 0 && $0.feedForward == 0 }
+        return "Keeps \(Figures.count(sum(result.layers, \.queryHeads))) of "
+            + "\(Figures.count(sum(dense, \.queryHeads))) heads and "
+            + "\(Figures.count(sum(result.layers, \.feedForward))) of "
+            + "\(Figures.count(sum(dense, \.feedForward))) neurons"
+            + (gone == 0 ? "." : gone == 1 ? "; one layer is gone." : "; \(gone) layers are gone.")
+    }
+
+    /// What the calibration text was.
+    var calibration: String {
+        let text = report.calibration
+        return "\(text.source), \(Figures.count(text.tokens)) tokens"
+            + (text.sampledByModel ? ", sampled from the model itself" : "")
+    }
+
+    /// Reasons for caution that follow from the numbers, then those of the run itself.
+    var caveats: [String] {
+        var caveats: [String] = []
+        for result in report.targets {
+            let name = Figures.target(result.target)
+            if result.measured < result.target {
+                caveats.append(
+                    "The \(name) model measured only \(Figures.ratio(result.measured)).")
+            } else if let low = result.interval.first, low < result.target {
+                caveats.append(
+                    "The interval of the \(name) model begins at \(Figures.ratio(low)), below its "
+                        + "target: measured again it may fall short.")
+            }
+            if result.measured > 0, abs(result.predicted / result.measured - 1) > 0.05 {
+                caveats.append(
+                    "The \(name) model was predicted at \(Figures.ratio(result.predicted)) and "
+                        + "measured at \(Figures.ratio(result.measured)): the profile does not "
+                        + "describe this machine’s present state well.")
+            }
+        }
+        caveats.append(
+            "The speedup holds in the environment above. Another batch, length, number of threads "
+                + "or processor has other latencies: profile there.")
+        if report.calibration.sampledByModel {
+            caveats.append(
+                "The model was calibrated on text it wrote itself; text like that of its use "
+                    + "usually prunes better.")
+        }
+        if report.dense.perplexity != nil {
+            caveats.append(
+                "Perplexity is an average over one text. Knowledge and reasoning tasks often fall "
+                    + "more than it does: measure the task that matters.")
+        } else if QualityMeasure.present(in: report).contains(.meanCosineDistance) {
+            caveats.append(
+                "Distance from the dense model’s vectors is not the quality of a search or a "
+                    + "classifier: measure the task that matters.")
+        }
+        return caveats + report.notes
+    }
+
+    /// The stages that took longest first.
+    var stages: [(name: String, cost: StageCost)] {
+        report.stages.map { (name: $0.key, cost: $0.value) }
+            .sorted { ($1.cost.seconds, $0.name) < ($0.cost.seconds, $1.name) }
+    }
+}

@@ -1,0 +1,210 @@
+extension PruneReport {
+    /// The report as one self-contained page: no script, no other file, valid XML as well.
+    public var html: String { HTMLReport(report: self).page.text }
+}
+
+/// Puts the HTML page together, in the order in which a reader asks.
+struct HTMLReport {
+    let report: PruneReport
+
+    private var narrative: Narrative { Narrative(report: report) }
+
+    var page: Markup {
+        """
+        <!DOCTYPE html>
+        <html lang="en" xmlns="http://www.w3.org/1999/xhtml">
+        <head>
+        <meta charset="utf-8"/>
+        <meta name="viewport" content="width=device-width, initial-scale=1"/>
+        <meta name="generator" content="Espalier \(report.version)"/>
+        <title>\(report.model.name), pruned: Espalier report</title>
+        <style>
+        \(Stylesheet.text)
+        </style>
+        </head>
+        <body>
+        <main>
+        <header>
+        <p class="eyebrow">Espalier · prune report</p>
+        <h1>\(report.model.name)</h1>
+        <p class="soft">\(narrative.environment)</p>
+        </header>
+        \(section("speed", "How much faster", [speed]))
+        \(section("quality", "How much quality", [quality]))
+        \(section("structure", "What was removed", report.targets.isEmpty ? [] : [structure]))
+        \(section("latency", "What each size costs here", [latency]))
+        \(section("tradeoff", "Speed against quality", [tradeoff].compactMap(\.self)))
+        \(section("load", "How to load it", loading))
+        \(section("reproduce", "How to reproduce it", [reproduction]))
+        \(section("distrust", "What to distrust", [distrust]))
+        <footer>Made by Espalier \(report.version), \(report.createdAt).</footer>
+        </main>
+        </body>
+        </html>
+
+        """
+    }
+
+    /// A section with its heading, or nothing where there is no content.
+    private func section(_ id: String, _ title: String, _ content: [Markup]) -> Markup {
+        guard !content.isEmpty else { return "" }
+        return """
+            <section aria-labelledby="\(id)">
+            <h2 id="\(id)">\(title)</h2>
+            \(content)
+            </section>
+            """
+    }
+
+    private var speed: Markup {
+        guard !report.targets.isEmpty else {
+            return "<p>This run made no model. \(narrative.greatestSpeedup ?? "")</p>"
+        }
+        let cards = report.targets.map { result -> Markup in
+            let missed: Markup = result.measured < result.target ? " missed" : ""
+            return """
+                <div class="card">
+                <h3>Target \(Figures.target(result.target))</h3>
+                <div class="figure">\(Figures.ratio(result.measured)) <small>faster</small></div>
+                <p class="verdict\(missed)">\(narrative.verdict(of: result))</p>
+                \(SpeedFigure(result: result).markup)
+                <dl>
+                <dt>Predicted</dt><dd>\(Figures.ratio(result.predicted))</dd>
+                <dt>95% interval</dt><dd>\(Figures.interval(result.interval))</dd>
+                <dt>Time</dt>
+                <dd>\(Figures.time(result.denseSeconds)) → \(Figures.time(result.seconds))</dd>
+                <dt>Weights</dt><dd>\(Figures.count(result.parameters))</dd>
+                <dt>Plans tried</dt><dd>\(result.attempts)</dd>
+                </dl>
+                </div>
+                """
+        }
+        return """
+            <p>Measured on the finished model, in alternation with the dense one. The dense \
+            model has \(Figures.count(report.model.parameters)) weights.</p>
+            <div class="cards">
+            \(cards)
+            </div>
+            <p class="soft">Filled dot: measured; bar behind it: 95% confidence; ring: predicted \
+            from the profile. \(narrative.greatestSpeedup ?? "")</p>
+            """
+    }
+
+    private var quality: Markup {
+        let measures = QualityMeasure.present(in: report)
+        guard !measures.isEmpty else { return "<p>Quality was not measured.</p>" }
+        let models = QualityTable(report: report, measures: measures)
+        let table = HTMLTable(
+            caption: "Measured on \(report.evaluatedOn)", columns: models.columns,
+            rows: models.rows, strong: models.ownRows)
+        let explanations = measures.map { "<li>\($0.explanation)</li>" as Markup }
+        return """
+            \(table.markup)
+            <ul class="soft">
+            \(explanations)
+            </ul>
+            """
+    }
+
+    private var structure: Markup {
+        let pictures = report.targets.map { result -> Markup in
+            let remainder = narrative.remainder(of: result)
+            let picture = StructureFigure(
+                dense: report.model.layers, result: result, description: remainder)
+            return """
+                <figure>
+                <h3>\(Figures.target(result.target)) model</h3>
+                \(picture.markup)
+                <figcaption>\(remainder)</figcaption>
+                </figure>
+                """
+        }
+        let layers = LayerTable(report: report)
+        let table = HTMLTable(
+            caption: "Sizes of every layer: query heads / key-value heads / neurons",
+            columns: layers.columns, rows: layers.rows)
+        return """
+            <p>Each row is a layer, from input to output. Filled is kept; an outline is what the \
+            dense model had.</p>
+            <div class="pictures">
+            \(pictures)
+            </div>
+            \(table.folded("All layers as numbers"))
+            """
+    }
+
+    private var latency: Markup {
+        guard !report.latencyCurves.isEmpty else { return "<p>No profile was recorded.</p>" }
+        let pictures = report.latencyCurves.map { curve -> Markup in
+            let units = curve.units(in: report.model)
+            let table = HTMLTable(
+                caption: "\(curve.title), one branch", columns: LevelTable.columns(units),
+                rows: LevelTable.rows(of: curve))
+            return """
+                <figure>
+                <h3>\(curve.title)</h3>
+                \(LatencyFigure(curve: curve, units: units).markup)
+                \(table.folded("\(curve.points.count) levels as numbers"))
+                </figure>
+                """
+        }
+        return """
+            <p>The time of one branch of one layer by the number of units it keeps. The band is \
+            the spread of the measurements, rings are levels that a larger one matches, so they \
+            are never chosen, and the dashed line is what arithmetic alone would promise.</p>
+            <div class="pictures">
+            \(pictures)
+            </div>
+            """
+    }
+
+    private var tradeoff: Markup? {
+        guard let measure = QualityMeasure.present(in: report).first,
+            let plot = TradeoffFigure(report: report, measure: measure).markup
+        else { return nil }
+        return "<figure>\n\(plot)\n</figure>"
+    }
+
+    /// The first model's commands, and the others' behind a line that opens them.
+    private var loading: [Markup] {
+        report.targets.enumerated().map { index, result in
+            let commands = LoadingCommands(report: report, result: result)
+            let heading: Markup =
+                "\(Figures.target(result.target)) model in <code>\(result.path)</code>"
+            let content: Markup = """
+                <pre tabindex="0"><code>\(commands.shell)</code></pre>
+                <p class="soft">With the Python package <code>transformers</code>:</p>
+                <pre tabindex="0"><code>\(commands.python)</code></pre>
+                """
+            return index == 0
+                ? "<h3>\(heading)</h3>\n\(content)"
+                : "<details><summary>\(heading)</summary>\n\(content)\n</details>"
+        }
+    }
+
+    private var reproduction: Markup {
+        let inputs = report.inputs.map { input -> Markup in
+            "<dt>\(input.name)</dt><dd><code>\(input.digest)</code></dd>"
+        }
+        let stages = HTMLTable(
+            caption: "What the run took", columns: ["Stage", "Time", "Peak memory"],
+            rows: narrative.stages.map {
+                ($0.name, [Figures.elapsed($0.cost.seconds), Figures.bytes($0.cost.peakBytes)])
+            })
+        return """
+            <pre tabindex="0"><code>\(report.command)</code></pre>
+            <dl class="wide">
+            <dt>Version</dt><dd>Espalier \(report.version)</dd>
+            <dt>Machine</dt><dd>\(report.environment.machine)</dd>
+            <dt>Method, seed</dt><dd>\(report.method), \("\(report.seed)")</dd>
+            <dt>Calibration</dt><dd>\(narrative.calibration)</dd>
+            \(inputs)
+            </dl>
+            \(report.stages.isEmpty ? "" : stages.markup)
+            """
+    }
+
+    private var distrust: Markup {
+        "<ul>\n\(narrative.caveats.map { "<li>\($0)</li>" as Markup })\n</ul>"
+    }
+}

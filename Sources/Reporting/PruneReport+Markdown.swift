@@ -1,0 +1,145 @@
+extension PruneReport {
+    /// The report as Markdown with tables, in the same order as the page.
+    public var markdown: String { MarkdownReport(report: self).text }
+}
+
+/// Puts the Markdown report together.
+struct MarkdownReport {
+    let report: PruneReport
+
+    private var narrative: Narrative { Narrative(report: report) }
+
+    var text: String {
+        let sections: [(title: String, paragraphs: [String])] = [
+            ("How much faster", speed), ("How much quality", quality),
+            ("What was removed", structure), ("What each size costs here", latency),
+            ("How to load it", loading), ("How to reproduce it", reproduction),
+            ("What to distrust", [Self.list(narrative.caveats)]),
+        ]
+        let start = [
+            "# \(Self.escaped(report.model.name)), pruned", Self.escaped(narrative.environment),
+        ]
+        let all =
+            start + sections.flatMap { ["## \($0.title)"] + $0.paragraphs }
+            + [
+                "Made by Espalier \(Self.escaped(report.version)), \(Self.escaped(report.createdAt))."
+            ]
+        return all.joined(separator: "\n\n") + "\n"
+    }
+
+    private var speed: [String] {
+        let table = Self.table(
+            [
+                "Target", "Measured", "95% interval", "Predicted", "Dense time", "Time", "Weights",
+                "Plans tried",
+            ],
+            report.targets.map {
+                (
+                    Figures.target($0.target),
+                    [
+                        Figures.ratio($0.measured), Figures.interval($0.interval),
+                        Figures.ratio($0.predicted), Figures.time($0.denseSeconds),
+                        Figures.time($0.seconds), Figures.count($0.parameters), "\($0.attempts)",
+                    ]
+                )
+            })
+        return [
+            "The dense model has \(Figures.count(report.model.parameters)) weights.", table,
+            narrative.greatestSpeedup,
+        ].compactMap(\.self)
+    }
+
+    private var quality: [String] {
+        let measures = QualityMeasure.present(in: report)
+        guard !measures.isEmpty else { return ["Quality was not measured."] }
+        let table = QualityTable(report: report, measures: measures)
+        return [
+            "Measured on \(Self.escaped(report.evaluatedOn)).",
+            Self.table(table.columns, table.rows), Self.list(measures.map(\.explanation)),
+        ]
+    }
+
+    private var structure: [String] {
+        let table = LayerTable(report: report)
+        return report.targets.map {
+            "**\(Figures.target($0.target)):** \(narrative.remainder(of: $0))"
+        } + [
+            "Query heads / key-value heads / neurons of every layer:",
+            Self.table(table.columns, table.rows),
+        ]
+    }
+
+    private var latency: [String] {
+        report.latencyCurves.flatMap { curve in
+            [
+                "### \(Self.escaped(curve.title))",
+                Self.table(
+                    LevelTable.columns(curve.units(in: report.model)), LevelTable.rows(of: curve)),
+            ]
+        }
+    }
+
+    private var loading: [String] {
+        report.targets.flatMap { result in
+            let commands = LoadingCommands(report: report, result: result)
+            return [
+                "### \(Figures.target(result.target)) model", Self.code(commands.shell, "sh"),
+                Self.code(commands.python, "python"),
+            ]
+        }
+    }
+
+    private var reproduction: [String] {
+        let facts =
+            [
+                ("Version", "Espalier \(report.version)"), ("Machine", report.environment.machine),
+                ("Method, seed", "\(report.method), \(report.seed)"),
+                ("Calibration", narrative.calibration),
+            ] + report.inputs.map { ($0.name, $0.digest) }
+        return [
+            Self.code(report.command, "sh"),
+            Self.table(["", ""], facts.map { ($0, [$1]) }),
+            Self.table(
+                ["Stage", "Time", "Peak memory"],
+                narrative.stages.map {
+                    ($0.name, [Figures.elapsed($0.cost.seconds), Figures.bytes($0.cost.peakBytes)])
+                }),
+        ]
+    }
+
+    /// A text that Markdown shows as it is, on one line.
+    static func escaped(_ text: String) -> String {
+        text.unicodeScalars.reduce(into: "") { result, scalar in
+            switch scalar {
+            case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}": result += " "
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case "\\", "`", "*", "_", "[", "]", "|", "#", "~", "$":
+                result += "\\\(scalar)"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+    }
+
+    /// A table whose first column is aligned left, the others right.
+    static func table(
+        _ columns: [String], _ rows: [(heading: String, cells: [String])]
+    ) -> String {
+        func line(_ cells: [String]) -> String { "| \(cells.joined(separator: " | ")) |" }
+        let rule = columns.indices.map { $0 == 0 ? ":---" : "---:" }
+        return
+            ([line(columns.map(escaped)), line(rule)]
+            + rows.map { line(([$0.heading] + $0.cells).map(escaped)) }).joined(separator: "\n")
+    }
+
+    private static func list(_ items: [String]) -> String {
+        items.map { "- \(escaped($0))" }.joined(separator: "\n")
+    }
+
+    /// A block of code, fenced by more backticks than it contains in a row.
+    static func code(_ text: String, _ language: String) -> String {
+        let runs = text.split { $0 != "`" }.map(\.count)
+        let fence = String(repeating: "`", count: max(3, (runs.max() ?? 0) + 1))
+        return "\(fence)\(language)\n\(text)\n\(fence)"
+    }
+}

@@ -1,0 +1,69 @@
+/// One way to say how good a model is, as a column of a table or the axis of a plot.
+enum QualityMeasure: CaseIterable {
+    case perplexity
+    case kl
+    case top1
+    case meanCosineDistance
+
+    /// The measures that any of the figures has, the most telling first.
+    static func present(in report: PruneReport) -> [QualityMeasure] {
+        let all = [report.dense] + report.targets.map(\.quality) + report.baselines.map(\.quality)
+        return allCases.filter { measure in all.contains { measure.value(of: $0) != nil } }
+    }
+
+    /// The heading of its column.
+    var title: String {
+        switch self {
+        case .perplexity: "Perplexity"
+        case .kl: "KL divergence"
+        case .top1: "Same top token"
+        case .meanCosineDistance: "Cosine distance"
+        }
+    }
+
+    /// What it says, for readers who meet it first here.
+    var explanation: String {
+        switch self {
+        case .perplexity:
+            "Perplexity: how many tokens the model hesitates between on average; lower is better."
+        case .kl:
+            "KL divergence: how far the predictions moved from the dense model’s, in nats per "
+                + "token; 0 is no change."
+        case .top1:
+            "Same top token: how often the most likely next token is still the dense model’s."
+        case .meanCosineDistance:
+            "Cosine distance: how far sentence vectors turned away from the dense model’s; "
+                + "0 is no change."
+        }
+    }
+
+    /// Its value among a model's figures.
+    func value(of figures: QualityFigures) -> Double? {
+        switch self {
+        case .perplexity: figures.perplexity
+        case .kl: figures.kl
+        case .top1: figures.top1
+        case .meanCosineDistance: figures.meanCosineDistance
+        }
+    }
+
+    /// The dense model's value, which is known even where it was not measured.
+    func denseValue(in report: PruneReport) -> Double? {
+        switch self {
+        case .perplexity: report.dense.perplexity
+        case .kl, .meanCosineDistance: value(of: report.dense) ?? 0
+        case .top1: report.dense.top1 ?? 1
+        }
+    }
+
+    /// Its value as text.
+    func text(_ value: Double?) -> String {
+        guard let value else { return "–" }
+        return switch self {
+        case .perplexity: Figures.perplexity(value)
+        case .kl: Figures.decimal(value, 3)
+        case .meanCosineDistance: Figures.decimal(value, 4)
+        case .top1: Figures.percent(value)
+        }
+    }
+}

@@ -1,0 +1,86 @@
+/// The models of a report by speed and quality: the dense one, the family, the baselines.
+struct QualityTable {
+    let report: PruneReport
+    let measures: [QualityMeasure]
+
+    var columns: [String] {
+        ["Model", "Measured"] + measures.flatMap { [$0.title] + ($0.hasChange ? ["Change"] : []) }
+    }
+
+    var rows: [(heading: String, cells: [String])] {
+        let dense = row("dense", 1, nil, isDense: true)
+        let own = report.targets.map {
+            row("\(report.method), \(Figures.target($0.target))", $0.measured, $0.quality)
+        }
+        let others = report.baselines.map {
+            row("\($0.method), \(Figures.target($0.target))", $0.measured, $0.quality)
+        }
+        return [dense] + own + others
+    }
+
+    /// The rows of the family itself.
+    var ownRows: Set<Int> { Set(report.targets.indices.map { $0 + 1 }) }
+
+    private func row(
+        _ name: String, _ speedup: Double, _ figures: QualityFigures?, isDense: Bool = false
+    ) -> (heading: String, cells: [String]) {
+        let cells = measures.flatMap { measure -> [String] in
+            let dense = measure.denseValue(in: report)
+            let value = isDense ? dense : figures.flatMap(measure.value)
+            guard measure.hasChange else { return [measure.text(value)] }
+            guard !isDense, let dense, let value else { return [measure.text(value), "–"] }
+            return [measure.text(value), Figures.change(from: dense, to: value)]
+        }
+        return (name, [Figures.ratio(speedup)] + cells)
+    }
+}
+
+extension QualityMeasure {
+    /// Whether a relative change from the dense value says something.
+    var hasChange: Bool { self == .perplexity }
+}
+
+/// The sizes of every layer, dense and of each target.
+struct LayerTable {
+    let report: PruneReport
+
+    var columns: [String] {
+        ["Layer", "Dense"] + report.targets.map { Figures.target($0.target) }
+    }
+
+    var rows: [(heading: String, cells: [String])] {
+        report.model.layers.indices.map { index in
+            let layers =
+                [report.model.layers[index]]
+                + report.targets.map {
+                    index < $0.layers.count
+                        ? $0.layers[index]
+                        : LayerSizes(queryHeads: 0, keyValueHeads: 0, feedForward: 0)
+                }
+            return (
+                "\(index + 1)",
+                layers.map { "\($0.queryHeads) / \($0.keyValueHeads) / \($0.feedForward)" }
+            )
+        }
+    }
+}
+
+/// The levels of a latency curve.
+enum LevelTable {
+    static func columns(_ units: String) -> [String] {
+        [units.prefix(1).uppercased() + units.dropFirst(), "Median", "Spread", ""]
+    }
+
+    static func rows(of curve: LatencyCurve) -> [(heading: String, cells: [String])] {
+        curve.points.map { point in
+            (
+                Figures.count(point.level),
+                [
+                    Figures.time(point.seconds),
+                    "\(Figures.time(point.low)) – \(Figures.time(point.high))",
+                    point.dominated ? "dominated" : "",
+                ]
+            )
+        }
+    }
+}

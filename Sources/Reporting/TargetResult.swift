@@ -1,0 +1,124 @@
+/// The model made for one speedup asked for.
+public struct TargetResult: Codable, Sendable, Equatable {
+    /// The speedup asked for.
+    public var target: Double
+    /// The speedup that the latency table foretold for the plan.
+    public var predicted: Double
+    /// The speedup of the finished model against the dense one.
+    public var measured: Double
+    /// The lower and upper end of the 95% confidence interval of the measured speedup.
+    public var interval: [Double]
+    /// The directory of the model.
+    public var path: String
+    /// Its number of weights.
+    public var parameters: Int
+    /// The mean divergence of its predictions from the dense model's, in nats.
+    public var kl: Double?
+    /// The share of predictions whose most likely token is the dense model's.
+    public var top1: Double?
+    /// Its perplexity.
+    public var perplexity: Double?
+    /// For encoders: the mean cosine distance of its sentence vectors from the dense model's.
+    public var meanCosineDistance: Double?
+    /// Its layers from input to output.
+    public var layers: [LayerSizes]
+    /// The dense model's time, measured in alternation with this model's.
+    public var denseSeconds: Double
+    /// Its time.
+    public var seconds: Double
+    /// How many plans were built and measured until the target held.
+    public var attempts: Int
+
+    /// Its quality apart from its speed.
+    public var quality: QualityFigures {
+        QualityFigures(
+            perplexity: perplexity, kl: kl, top1: top1, meanCosineDistance: meanCosineDistance)
+    }
+
+    /// Creates a result.
+    public init(
+        target: Double, predicted: Double, measured: Double, interval: [Double], path: String,
+        parameters: Int, quality: QualityFigures, layers: [LayerSizes], denseSeconds: Double,
+        seconds: Double, attempts: Int
+    ) {
+        self.target = target
+        self.predicted = predicted
+        self.measured = measured
+        self.interval = interval
+        self.path = path
+        self.parameters = parameters
+        kl = quality.kl
+        top1 = quality.top1
+        perplexity = quality.perplexity
+        meanCosineDistance = quality.meanCosineDistance
+        self.layers = layers
+        self.denseSeconds = denseSeconds
+        self.seconds = seconds
+        self.attempts = attempts
+    }
+}
+
+/// The sizes of one layer; 0 where a branch is gone.
+public struct LayerSizes: Codable, Sendable, Equatable {
+    /// Query heads.
+    public var queryHeads: Int
+    /// Key and value heads.
+    public var keyValueHeads: Int
+    /// Feed-forward neurons.
+    public var feedForward: Int
+    /// Which key-value groups of the dense layer are kept, where that is known.
+    public var keptGroups: [Int]?
+
+    /// Creates sizes.
+    public init(
+        queryHeads: Int, keyValueHeads: Int, feedForward: Int, keptGroups: [Int]? = nil
+    ) {
+        self.queryHeads = queryHeads
+        self.keyValueHeads = keyValueHeads
+        self.feedForward = feedForward
+        self.keptGroups = keptGroups
+    }
+}
+
+/// How good a model is; figures that were not measured are absent.
+public struct QualityFigures: Codable, Sendable, Equatable {
+    /// The perplexity.
+    public var perplexity: Double?
+    /// The mean divergence from the dense model's predictions, in nats.
+    public var kl: Double?
+    /// The share of predictions whose most likely token is the dense model's.
+    public var top1: Double?
+    /// For encoders: the mean cosine distance of sentence vectors from the dense model's.
+    public var meanCosineDistance: Double?
+
+    /// Creates figures.
+    public init(
+        perplexity: Double? = nil, kl: Double? = nil, top1: Double? = nil,
+        meanCosineDistance: Double? = nil
+    ) {
+        self.perplexity = perplexity
+        self.kl = kl
+        self.top1 = top1
+        self.meanCosineDistance = meanCosineDistance
+    }
+}
+
+/// A target reached by a simpler method.
+public struct BaselineResult: Codable, Sendable, Equatable {
+    /// The method, such as `magnitude`.
+    public var method: String
+    /// The speedup asked for.
+    public var target: Double
+    /// The speedup of the finished model against the dense one.
+    public var measured: Double
+    /// Its quality.
+    public var quality: QualityFigures
+
+    /// Creates a result.
+    public init(method: String, target: Double, measured: Double, quality: QualityFigures) {
+        self.method = method
+        self.target = target
+        self.measured = measured
+        self.quality = quality
+    }
+}

@@ -1,0 +1,30 @@
+import Testing
+
+@testable import Reporting
+
+private let linearRanges: [(Double, Double)] = [
+    (0, 1), (0, 1536), (0, 0.00037), (1, 2.02), (21, 44), (-3, 5), (0, 0), (1e9, 1e9 + 1),
+]
+
+private let logarithmicRanges: [(Double, Double)] = [
+    (18, 400), (20, 1e5), (3, 4), (1e-4, 1e300),
+]
+
+@Suite struct AxisTests {
+    @Test("ticks are few, ascending, distinct and in range", arguments: linearRanges)
+    func linear(low: Double, high: Double) {
+        let axis = Axis(low, high, from: 0, to: 100)
+        #expect((2...11).contains(axis.ticks.count))
+        #expect(axis.ticks == axis.ticks.sorted())
+        #expect(Set(axis.ticks.map(axis.text)).count == axis.ticks.count)
+        for tick in axis.ticks { #expect((-0.01...100.01).contains(axis.position(tick))) }
+    }
+
+    @Test("logarithmic ticks stand in range", arguments: logarithmicRanges)
+    func logarithmic(low: Double, high: Double) {
+        let axis = Axis(low, high, isLogarithmic: true, from: 0, to: 100)
+        #expect(!axis.ticks.isEmpty)
+        for tick in axis.ticks { #expect((-0.1...100.1).contains(axis.position(tick))) }
+        #expect(abs(axis.position((low * high).squareRoot()) - 50) < 1e-6)
+    }
+}

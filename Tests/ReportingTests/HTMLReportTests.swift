@@ -1,0 +1,141 @@
+import Foundation
+import Testing
+
+@testable import Reporting
+
+#if canImport(FoundationXML)
+    import FoundationXML
+#endif
+
+/// Collects what a parser of XML sees of a page.
+private final class PageReader: NSObject, XMLParserDelegate {
+    var elements: [String: Int] = [:]
+    var text = ""
+    var identifiers: [String] = []
+    var references: [String] = []
+    var unlabelledPictures = 0
+
+    func parser(
+        _ parser: XMLParser, didStartElement name: String, namespaceURI: String?,
+        qualifiedName: String?, attributes: [String: String]
+    ) {
+        elements[name, default: 0] += 1
+        if let id = attributes["id"] { identifiers.append(id) }
+        if let reference = attributes["aria-labelledby"] { references.append(reference) }
+        if name == "svg", attributes["aria-label"] == nil, attributes["aria-hidden"] == nil {
+            unlabelledPictures += 1
+        }
+        for (key, value) in attributes where key == "src" || key == "href" || key.hasPrefix("on") {
+            text += "FORBIDDEN \(key)=\(value)"
+        }
+    }
+
+    func parser(_ parser: XMLParser, foundCharacters characters: String) { text += characters }
+}
+
+@Suite struct HTMLReportTests {
+    private func read(_ report: PruneReport) throws -> PageReader {
+        let parser = XMLParser(data: Data(report.html.utf8))
+        let reader = PageReader()
+        parser.delegate = reader
+        let isWellFormed = parser.parse()
+        #expect(
+            isWellFormed,
+            "line \(parser.lineNumber): \(parser.parserError.map { "\($0)" } ?? "no reason")")
+        return reader
+    }
+
+    @Test("ordinary pages are well-formed, labelled and self-contained")
+    func wellFormed() throws {
+        for report in [Samples.decoder, Samples.encoder] {
+            let reader = try read(report)
+            #expect(reader.elements["script"] == nil && reader.elements["link"] == nil)
+            #expect(!reader.text.contains("FORBIDDEN"))
+            #expect(!report.html.contains("url("))
+            #expect(reader.elements["h1"] == 1)
+            #expect(reader.unlabelledPictures == 0)
+            #expect(Set(reader.identifiers).count == reader.identifiers.count)
+            #expect(Set(reader.references).isSubset(of: reader.identifiers))
+        }
+    }
+
+    @Test("hostile texts stay texts")
+    func hostile() throws {
+        let reader = try read(Samples.hostile)
+        #expect(reader.elements["script"] == nil)
+        let known = try read(Samples.decoder).elements.keys
+        #expect(Set(reader.elements.keys).isSubset(of: known))
+        #expect(reader.text.contains("<script>alert('x')</script> \"q\" & `a` ``` | \\ "))
+    }
+
+    @Test("extreme data make a well-formed page", arguments: [0, 1, 2])
+    func extremes(index: Int) throws {
+        let (name, report) = Samples.extremes[index]
+        let reader = try read(report)
+        #expect(reader.text.contains("What to distrust"), "\(name)")
+        for word in ["nan", "inf"] {
+            #expect(!report.html.contains("=\"\(word)"), "\(name) has a coordinate \(word)")
+        }
+    }
+
+    @Test("every number of the report is on the page and in the Markdown")
+    func everyNumber() throws {
+        for report in [Samples.decoder, Samples.encoder] {
+            let page = try read(report).text
+            let markdown = report.markdown
+            for text in numbers(of: report) {
+                #expect(page.contains(text), "\(text) is not on the page")
+                #expect(markdown.contains(text), "\(text) is not in the Markdown")
+            }
+        }
+    }
+
+    /// The numbers as a reader should find them, formatted independently of the report.
+    private func numbers(of report: PruneReport) -> [String] {
+        func fixed(_ value: Double, _ places: Int) -> String {
+            value.formatted(
+                .number.precision(.fractionLength(places)).grouping(.never)
+                    .locale(Locale(identifier: "en_US_POSIX")))
+        }
+        var texts = [
+            "batch \(report.environment.batch)", " \(report.environment.sequence)",
+            "\(report.environment.threads) threads", "\(report.seed)",
+            report.model.parameters.formatted(.number.locale(Locale(identifier: "en_US"))),
+            report.calibration.tokens.formatted(.number.locale(Locale(identifier: "en_US"))),
+            fixed(report.denseSeconds / report.baseSeconds, 2) + "×",
+        ]
+        for result in report.targets {
+            texts += [
+                fixed(result.predicted, 2) + "×", fixed(result.measured, 2) + "×",
+                fixed(result.interval[0], 2) + "–" + fixed(result.interval[1], 2) + "×",
+                result.parameters.formatted(.number.locale(Locale(identifier: "en_US"))),
+                fixed(result.denseSeconds * 1e3, result.denseSeconds < 0.01 ? 3 : 2) + " ms",
+                fixed(result.seconds * 1e3, result.seconds < 0.01 ? 3 : 2) + " ms",
+            ]
+            if let value = result.perplexity { texts.append(fixed(value, 2)) }
+            if let value = result.kl { texts.append(fixed(value, 3)) }
+            if let value = result.top1 { texts.append(fixed(value * 100, 1) + "%") }
+            if let value = result.meanCosineDistance { texts.append(fixed(value, 4)) }
+            texts += result.layers.map {
+                "\($0.queryHeads) / \($0.keyValueHeads) / \($0.feedForward)"
+            }
+        }
+        for baseline in report.baselines {
+            texts.append(fixed(baseline.measured, 2) + "×")
+            if let value = baseline.quality.perplexity, value < 1000 {
+                texts.append(fixed(value, 2))
+            }
+        }
+        for curve in report.latencyCurves {
+            for point in curve.points where point.seconds > 0 {
+                let micro = point.seconds * 1e6
+                texts.append(fixed(micro, micro < 100 ? 2 : 1) + " µs")
+            }
+        }
+        for (name, cost) in report.stages {
+            texts.append(name)
+            if cost.seconds < 59 { texts.append(fixed(cost.seconds, 1) + " s") }
+        }
+        return texts + report.inputs.map(\.digest)
+    }
+}

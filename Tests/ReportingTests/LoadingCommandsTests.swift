@@ -1,0 +1,47 @@
+import Foundation
+import Testing
+
+@testable import Reporting
+
+@Suite struct LoadingCommandsTests {
+    @Test(
+        "a shell reads back the quoted word",
+        arguments: ["out/1.5x", "a b", "it's", "$(x) `y` \"z\" \\", "", "*?", "é", "a\nb", "~x"])
+    func shell(word: String) throws {
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/sh")
+        process.arguments = ["-c", "printf %s \(LoadingCommands.shellQuoted(word))"]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
+        process.waitUntilExit()
+        #expect(String(decoding: data, as: UTF8.self) == word)
+    }
+
+    @Test("a path that looks like an option becomes a path")
+    func dash() {
+        #expect(LoadingCommands.shellQuoted("-rf") == "'./-rf'")
+    }
+
+    @Test("Python literals cannot be left")
+    func python() {
+        #expect(LoadingCommands.pythonQuoted("a\"b\\c\nd") == #""a\"b\\c\nd""#)
+    }
+
+    @Test("decoders generate, encoders embed, both are timed where they were pruned")
+    func commands() {
+        let decoder = LoadingCommands(
+            report: Samples.decoder, result: Samples.decoder.targets[1])
+        #expect(decoder.shell.contains("espalier generate out/1.5x --prompt"))
+        #expect(
+            decoder.shell.contains(
+                "espalier bench out/1.5x --against models/SmolLM2-135M-Instruct.Q4_1.gguf "
+                    + "--phase decode --batch 1 --sequence 512 --threads 2"))
+        #expect(decoder.python.contains("AutoModelForCausalLM"))
+        let encoder = LoadingCommands(
+            report: Samples.encoder, result: Samples.encoder.targets[0])
+        #expect(!encoder.shell.contains("generate"))
+        #expect(encoder.python.contains("AutoModel.from_pretrained(path, trust_remote_code=True)"))
+    }
+}
