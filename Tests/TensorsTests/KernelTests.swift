@@ -5,18 +5,18 @@ import TestSupport
 import Testing
 
 /// Every table of kernels that this processor runs.
-let tables: [Table] = {
-    var tables: [Table] = []
+let floatTables: [FloatTable] = {
+    var floatTables: [FloatTable] = []
     var next = ck_tables()
     while let table = next.pointee {
-        tables.append(Table(kernels: table.pointee))
+        floatTables.append(FloatTable(kernels: table.pointee))
         next += 1
     }
-    return tables
+    return floatTables
 }()
 
 /// A table of kernels under its name.
-struct Table: CustomTestStringConvertible, @unchecked Sendable {
+struct FloatTable: CustomTestStringConvertible, @unchecked Sendable {
     let kernels: ck_kernels
     var testDescription: String { String(cString: kernels.name) }
 }
@@ -29,12 +29,12 @@ func randomFloats(_ count: Int, seed: UInt64, in range: ClosedRange<Float> = -1.
 @Suite("Kernels of every instruction set")
 struct KernelTests {
     @Test(
-        "products agree with f64 sums at every row count and tail", arguments: tables,
+        "products agree with f64 sums at every row count and tail", arguments: floatTables,
         [
             (1, 1, 1), (1, 576, 100), (2, 7, 31), (5, 64, 32), (11, 33, 33), (12, 16, 64),
             (13, 50, 96), (29, 129, 65), (3, 0, 40),
         ])
-    func product(table: Table, sizes: (m: Int, k: Int, n: Int)) {
+    func product(table: FloatTable, sizes: (m: Int, k: Int, n: Int)) {
         let (m, k, n) = sizes
         let a = randomFloats(m * k, seed: 1)
         let w = randomFloats(n * k, seed: 2)
@@ -63,8 +63,9 @@ struct KernelTests {
     }
 
     @Test(
-        "gated products agree with f64", arguments: tables, [(1, 40, 48), (7, 24, 20), (14, 9, 16)])
-    func gatedProduct(table: Table, sizes: (m: Int, k: Int, n: Int)) {
+        "gated products agree with f64", arguments: floatTables,
+        [(1, 40, 48), (7, 24, 20), (14, 9, 16)])
+    func gatedProduct(table: FloatTable, sizes: (m: Int, k: Int, n: Int)) {
         let (m, k, n) = sizes
         let a = randomFloats(m * k, seed: 1)
         let (gate, up) = (randomFloats(n * k, seed: 2), randomFloats(n * k, seed: 3))
@@ -93,8 +94,8 @@ struct KernelTests {
         expectClose(c, want, absolute: 2e-5, relative: 1e-5)
     }
 
-    @Test("sums of outer products fill the upper triangle", arguments: tables, [5, 32, 70])
-    func gram(table: Table, columns: Int) {
+    @Test("sums of outer products fill the upper triangle", arguments: floatTables, [5, 32, 70])
+    func gram(table: FloatTable, columns: Int) {
         let rows = 19
         let x = randomFloats(rows * columns, seed: 5)
         var sums = [Double](repeating: 1, count: columns * columns)
@@ -110,8 +111,8 @@ struct KernelTests {
         }
     }
 
-    @Test("exponentials are accurate over the whole range", arguments: tables)
-    func exponential(table: Table) {
+    @Test("exponentials are accurate over the whole range", arguments: floatTables)
+    func exponential(table: FloatTable) {
         var x = (0..<1000).map { Float($0) * -0.1 }
         let sum = x.reduce(0.0) { $0 + exp(Double($1)) }
         let want = x.map { Float(exp(Double($0)) / sum) }
@@ -122,9 +123,9 @@ struct KernelTests {
     }
 
     @Test(
-        "row operations agree with f64 at every tail", arguments: tables,
+        "row operations agree with f64 at every tail", arguments: floatTables,
         [1, 3, 4, 15, 16, 17, 100])
-    func rows(table: Table, n: Int) {
+    func rows(table: FloatTable, n: Int) {
         let (x, w, b) = (
             randomFloats(n, seed: 1), randomFloats(n, seed: 2), randomFloats(n, seed: 3)
         )
@@ -149,9 +150,9 @@ struct KernelTests {
     }
 
     @Test(
-        "attention agrees with its definition", arguments: tables,
+        "attention agrees with its definition", arguments: floatTables,
         [(5, 5, 16), (60, 60, 24), (3, 40, 64)])
-    func attention(table: Table, sizes: (queries: Int, keys: Int, width: Int)) {
+    func attention(table: FloatTable, sizes: (queries: Int, keys: Int, width: Int)) {
         let (queries, keys, width) = sizes
         let q = randomFloats(queries * width, seed: 1)
         let (k, v) = (randomFloats(keys * width, seed: 2), randomFloats(keys * width, seed: 3))
