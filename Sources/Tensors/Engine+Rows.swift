@@ -168,6 +168,20 @@ extension Engine {
         return result
     }
 
+    /// The column of the largest value of every row, the first of several.
+    public func largestColumn(_ x: Matrix<Float>) -> [Int] {
+        let columns = x.columns
+        return x.elements.withUnsafeBufferPointer { values in
+            (0..<x.rows).map { row in
+                var best = row * columns
+                for index in best..<best + columns where values[index] > values[best] {
+                    best = index
+                }
+                return best - row * columns
+            }
+        }
+    }
+
     /// The Kullback–Leibler divergence of the softmax of each row of `y` from that of `x`, in nats.
     public func divergence(of y: Matrix<Float>, from x: Matrix<Float>) -> [Double] {
         precondition(x.rows == y.rows && x.columns == y.columns)

@@ -27,12 +27,16 @@ final class Memory: @unchecked Sendable {
 /// Hands out pieces of large regions, so that the weights of a model lie together in the order in
 /// which they were packed.
 public final class Arena {
-    private static let regionFloats = 16 << 20
+    private let regionFloats: Int
     private var region: Memory?
     private var used = 0
 
     /// Creates an empty arena.
-    public init() {}
+    ///
+    /// - Parameter regionFloats: The size of the regions that small pieces share.
+    public init(regionFloats: Int = 16 << 20) {
+        self.regionFloats = regionFloats
+    }
 
     /// A zeroed piece aligned to a cache line: the region that owns it and its place there.
     func allocate(_ count: Int) -> (memory: Memory, offset: Int) {
@@ -41,8 +45,8 @@ public final class Arena {
             defer { used += rounded }
             return (region, used)
         }
-        let fresh = Memory(count: max(rounded, Self.regionFloats))
-        if rounded < Self.regionFloats {
+        let fresh = Memory(count: max(rounded, regionFloats))
+        if rounded < regionFloats {
             region = fresh
             used = rounded
         }

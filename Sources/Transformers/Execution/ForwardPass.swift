@@ -47,6 +47,22 @@ public struct ForwardPass {
         return selected
     }
 
+    /// Takes up a pass at a layer and returns the last hidden states, as ``hiddenStates(of:)``.
+    ///
+    /// - Parameters:
+    ///   - batch: The sequences.
+    ///   - first: The first layer to run.
+    ///   - entering: The residual stream before that layer.
+    /// - Returns: Shape `[tokens, hidden]`.
+    public mutating func hiddenStates(
+        of batch: TokenBatch, from first: Int, entering: Matrix<Float>
+    ) -> Matrix<Float> {
+        hidden = entering
+        runLayers(first..., of: batch)
+        finish(rows: 0..<hidden.rows)
+        return selected
+    }
+
     /// Runs whole sequences and hands over their logits a few rows at a time, because all of them
     /// together would be far larger than the model.
     ///
@@ -90,9 +106,13 @@ public struct ForwardPass {
     }
 
     private mutating func run(_ batch: TokenBatch) {
+        embed(batch.ids, positions: batch.positions, types: batch.types)
+        runLayers(0..., of: batch)
+    }
+
+    private mutating func runLayers(_ range: PartialRangeFrom<Int>, of batch: TokenBatch) {
         let positions = batch.positions
-        embed(batch.ids, positions: positions, types: batch.types)
-        for layer in model.layers.indices {
+        for layer in model.layers.indices[range] {
             observer?.willEnterLayer(layer, hidden: hidden)
             switch model.shape.architecture {
             case .llama:

@@ -86,6 +86,25 @@ public struct Model: Sendable {
             finalNorm: finalNorm, head: head, rotary: rotary)
     }
 
+    /// The same model with one layer's weights changed; the other layers are shared.
+    ///
+    /// - Parameters:
+    ///   - index: The layer.
+    ///   - weights: Its new weights.
+    ///   - sizes: Their sizes.
+    /// - Returns: The changed model.
+    public func replacing(
+        layer index: Int, with weights: LayerWeights, sizes: LayerShape
+    ) -> Model {
+        var (shape, layers) = (shape, layers)
+        shape.layers[index] = sizes
+        let arena = Arena(regionFloats: 1 << 16)
+        layers[index] = Layer(weights, shape: shape, index: index, in: arena)
+        return Model(
+            shape: shape, embeddings: embeddings, layers: layers, finalNorm: finalNorm,
+            head: head, rotary: rotary)
+    }
+
     private init(
         shape: ModelShape, embeddings: Embeddings, layers: [Layer], finalNorm: NormWeights?,
         head: PackedWeights?, rotary: RotaryTable?

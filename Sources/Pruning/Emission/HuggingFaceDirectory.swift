@@ -1,0 +1,105 @@
+internal import Foundation
+internal import ModelFiles
+public import Transformers
+
+/// Writes a model as a Hugging Face directory that appears complete or not at all.
+///
+/// `config.json` has `per_layer_config` where layers differ, and then `auto_map` with the Python
+/// module that makes `from_pretrained(…, trust_remote_code=True)` load it.
+public enum HuggingFaceDirectory {
+    /// Writes a model.
+    ///
+    /// - Parameters:
+    ///   - weights: The weights, read twice, a layer at a time.
+    ///   - checkpoint: What they were made from: configuration, tokenizer, other tensors.
+    ///   - path: The directory, replaced where it exists.
+    ///   - extraFiles: Further files by name.
+    ///   - progress: Called after each tensor written; may throw to stop.
+    /// - Throws: What reading the weights or writing files throws; nothing is left behind then.
+    public static func write(
+        _ weights: some WeightSource, like checkpoint: Checkpoint, to path: String,
+        extraFiles: [String: [UInt8]] = [:], progress: () throws -> Void = {}
+    ) throws {
+        let files = FileManager.default
+        let temporary = path + ".tmp"
+        try? files.removeItem(atPath: temporary)
+        do {
+            try files.createDirectory(
+                atPath: temporary, withIntermediateDirectories: true)
+        } catch {
+            throw ModelFileError(
+                file: temporary, problem: "it cannot be created: \(error.localizedDescription)",
+                remedy: "check that the directory above it is writable and has room")
+        }
+        do {
+            for (name, data) in try checkpoint.tokenizerFiles() {
+                try AtomicFile.write(data, to: "\(temporary)/\(name)")
+            }
+            for (name, bytes) in extraFiles {
+                try AtomicFile.write(bytes, to: "\(temporary)/\(name)")
+            }
+            try writeConfig(weights.shape, like: checkpoint, to: temporary)
+            try writeTensors(weights, like: checkpoint, to: temporary, progress: progress)
+            try? files.removeItem(atPath: path)
+            try files.moveItem(atPath: temporary, toPath: path)
+        } catch {
+            try? files.removeItem(atPath: temporary)
+            throw error
+        }
+    }
+
+    private static func writeConfig(
+        _ shape: ModelShape, like checkpoint: Checkpoint, to directory: String
+    ) throws {
+        let layers = shape.layers.map {
+            LayerSizes(
+                queryHeads: $0.queryHeads, keyValueHeads: $0.keyValueHeads,
+                feedForward: $0.feedForward)
+        }
+        var extra: [String: JSONValue] = [
+            "head_dim": .integer(shape.headDimension), "torch_dtype": .string("float32"),
+        ]
+        if shape.architecture == .llama {
+            extra["rope_theta"] = .number(Double(shape.ropeTheta))
+        }
+        if layers.contains(where: { $0 != checkpoint.config.defaultLayer }) {
+            extra["auto_map"] = .object(
+                ModelingEspalier.autoMap(for: shape.architecture).mapValues(JSONValue.string))
+            try AtomicFile.write(
+                Array(ModelingEspalier.source.utf8),
+                to: "\(directory)/\(ModelingEspalier.fileName)")
+        }
+        try AtomicFile.write(
+            checkpoint.config.encoded(layers: layers, extra: extra),
+            to: "\(directory)/config.json")
+    }
+
+    private static func writeTensors(
+        _ weights: some WeightSource, like checkpoint: Checkpoint, to directory: String,
+        progress: () throws -> Void
+    ) throws {
+        let names = checkpoint.huggingFaceNames
+        let outer =
+            names.tensors(of: try weights.embeddings()) + names.tensors(of: try weights.head())
+            + (try checkpoint.otherTensors())
+        var entries = outer.map { SafetensorsWriter.Entry(name: $0.name, shape: $0.shape) }
+        var layerOf: [String: Int] = [:]
+        for index in weights.shape.layers.indices {
+            for tensor in names.tensors(of: try weights.layer(index), at: index) {
+                entries.append(SafetensorsWriter.Entry(name: tensor.name, shape: tensor.shape))
+                layerOf[tensor.name] = index
+            }
+        }
+        var loaded: (index: Int, tensors: [NamedTensor])?
+        try SafetensorsWriter.write(entries, to: "\(directory)/model.safetensors") { entry in
+            try progress()
+            guard let index = layerOf[entry.name] else {
+                return outer.first { $0.name == entry.name }?.elements ?? []
+            }
+            if loaded?.index != index {
+                loaded = (index, names.tensors(of: try weights.layer(index), at: index))
+            }
+            return loaded?.tensors.first { $0.name == entry.name }?.elements ?? []
+        }
+    }
+}

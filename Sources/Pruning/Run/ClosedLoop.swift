@@ -1,0 +1,86 @@
+public import Profiling
+public import Tensors
+public import Transformers
+
+/// Searches, measures the finished model, and corrects the budget until the target holds.
+public struct ClosedLoop {
+    /// What one attempt chose and what it was worth.
+    public struct Attempt: Sendable {
+        /// The plan.
+        public let plan: Plan
+        /// The speedup that the profile predicts for it.
+        public let predicted: Double
+        /// The speedup that was measured.
+        public let comparison: Comparison
+    }
+
+    /// The speedup to reach.
+    public let target: Double
+    /// The most attempts.
+    public var attempts = 6
+    /// Measured speedups up to this fraction above the target are near enough.
+    public var tolerance = 0.02
+    /// The fraction above the target to aim at, so that measuring again finds the target held.
+    public var margin = 0.008
+
+    /// Prepares to reach a target.
+    public init(target: Double) {
+        self.target = target
+    }
+
+    /// Runs the loop.
+    ///
+    /// - Parameters:
+    ///   - table: The profile.
+    ///   - search: Finds the best plan within a budget of seconds.
+    ///   - measure: Makes the model of a plan and times it against the dense one.
+    ///   - report: Told of every attempt.
+    /// - Returns: The attempt of least speedup that surely holds the target, else the fastest; and
+    ///   the number of attempts.
+    /// - Throws: What `search` and `measure` throw.
+    public func run(
+        _ table: LatencyTable, search: (_ budget: Double) throws -> Plan,
+        measure: (Plan) throws -> Comparison, report: (Attempt) -> Void
+    ) throws -> (best: Attempt, attempts: Int) {
+        let dense = table.predict(Plan(keepingAllOf: table.shape))
+        let aim = target * (1 + margin)
+        var best: Attempt?
+        var correction = 1.0
+        var tried: Set<Plan> = []
+        var made = 0
+        while made < attempts {
+            var plan = try search(dense / (aim * correction))
+            while tried.contains(plan) {
+                correction *= 1.005
+                plan = try search(dense / (aim * correction))
+            }
+            tried.insert(plan)
+            let attempt = Attempt(
+                plan: plan, predicted: dense / table.predict(plan), comparison: try measure(plan))
+            made += 1
+            report(attempt)
+            best = better(best, attempt)
+            let measured = attempt.comparison.speedup
+            if holds(attempt), measured <= target * (1 + tolerance) { break }
+            correction *= aim / measured
+        }
+        guard let best else { preconditionFailure("a loop makes at least one attempt") }
+        return (best, made)
+    }
+
+    /// Whether an attempt is surely as fast as asked for.
+    private func holds(_ attempt: Attempt) -> Bool {
+        attempt.comparison.interval.lowerBound >= target * (1 + margin / 4)
+    }
+
+    private func better(_ known: Attempt?, _ attempt: Attempt) -> Attempt {
+        guard let known else { return attempt }
+        let (old, new) = (known.comparison.speedup, attempt.comparison.speedup)
+        switch (holds(known), holds(attempt)) {
+        case (true, true): return new < old ? attempt : known
+        case (false, true): return attempt
+        case (true, false): return known
+        case (false, false): return new > old ? attempt : known
+        }
+    }
+}

@@ -1,0 +1,96 @@
+internal import Tensors
+public import Transformers
+
+/// The weights of a plan: the kept units of every component, what stays corrected for what goes.
+///
+/// `@unchecked`: the surgery's cache is its only mutable part, and a source is read by one thread.
+public struct ShrunkWeights: WeightSource, @unchecked Sendable {
+    /// The plan.
+    public let plan: Plan
+    /// The sizes that the plan leaves.
+    public let shape: ModelShape
+    /// The units that each component keeps, ascending.
+    public let kept: [Component: [Int]]
+
+    private let surgery: Surgery
+    private let corrects: Bool
+
+    /// Prepares the weights of a plan; they are made when read.
+    ///
+    /// - Parameters:
+    ///   - plan: How many units each component keeps.
+    ///   - losses: Which ones go first.
+    ///   - surgery: The dense model and its calibration.
+    ///   - order: How units were ranked, which says whether kept weights are corrected.
+    public init(_ plan: Plan, losses: LossTable, surgery: Surgery, order: Surgery.Order) {
+        self.plan = plan
+        self.surgery = surgery
+        corrects = order.corrects
+        shape = surgery.dense.shape.applying(plan)
+        kept = losses.components.reduce(into: [:]) { $0[$1.key] = $1.value.kept(plan[$1.key]) }
+    }
+
+    /// The dense embeddings.
+    public func embeddings() throws -> EmbeddingWeights { try surgery.dense.embeddings() }
+
+    /// The dense head.
+    public func head() throws -> HeadWeights { try surgery.dense.head() }
+
+    /// The layer at an index, with the kept units alone.
+    public func layer(_ index: Int) throws -> LayerWeights {
+        var layer = try surgery.dense.layer(index)
+        try shrink(&layer, Component(layer: index, kind: .attention))
+        try shrink(&layer, Component(layer: index, kind: .feedForward))
+        return layer
+    }
+
+    private func shrink(_ layer: inout LayerWeights, _ component: Component) throws {
+        let dense = surgery.dense.shape
+        guard let units = kept[component], units.count < dense.units(of: component) else { return }
+        guard !units.isEmpty else { return layer.remove(component.kind, from: dense.architecture) }
+        let output = try surgery.projection(of: component, keeping: units, correcting: corrects)
+        switch component.kind {
+        case .attention:
+            let width = dense.headDimension
+            let queries = units.rows(of: dense.unitSize(of: component))
+            let keys = units.rows(of: width)
+            layer.attention?.query.select(rows: queries)
+            layer.attention?.key.select(rows: keys)
+            layer.attention?.value.select(rows: keys)
+            layer.attention?.output = output
+        case .feedForward:
+            layer.feedForward?.gate?.select(rows: units)
+            layer.feedForward?.up.select(rows: units)
+            layer.feedForward?.down = output
+        }
+    }
+}
+
+extension LayerWeights {
+    /// Removes a branch; its norm stays in post-norm models, where it normalises the stream.
+    fileprivate mutating func remove(_ kind: ComponentKind, from architecture: Architecture) {
+        let keepsNorm = architecture == .bert
+        switch kind {
+        case .attention:
+            attention = nil
+            if !keepsNorm { attentionNorm = nil }
+        case .feedForward:
+            feedForward = nil
+            if !keepsNorm { feedForwardNorm = nil }
+        }
+    }
+}
+
+extension Projection {
+    fileprivate mutating func select(rows: [Int]) {
+        weight = weight.selecting(rows: rows)
+        bias = bias.map { bias in rows.map { bias[$0] } }
+    }
+}
+
+extension [Int] {
+    /// The rows of units of a number of rows each.
+    fileprivate func rows(of size: Int) -> [Int] {
+        flatMap { $0 * size..<($0 + 1) * size }
+    }
+}

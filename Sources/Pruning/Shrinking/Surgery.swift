@@ -1,0 +1,147 @@
+public import Tensors
+public import Transformers
+
+/// Prunes components of one model with one calibration.
+///
+/// Corrected projections are kept, one for each component, because a closed loop asks again and
+/// again for models that differ in few places.
+public final class Surgery {
+    /// The dense weights.
+    public let dense: any WeightSource
+
+    private let calibration: CalibrationFile
+    private let engine: Engine
+    private var corrected: [Component: (units: [Int], projection: Projection)] = [:]
+
+    /// Prepares to prune a model.
+    ///
+    /// - Parameters:
+    ///   - dense: The dense weights.
+    ///   - calibration: The second moments of its inputs.
+    ///   - engine: What to compute on.
+    public init(_ dense: any WeightSource, calibration: CalibrationFile, engine: Engine) {
+        self.dense = dense
+        self.calibration = calibration
+        self.engine = engine
+    }
+
+    /// Which units to remove first, and how the kept weights change.
+    public enum Order: Sendable, Equatable {
+        /// By Optimal Brain Surgeon, which corrects what stays.
+        case optimalBrainSurgeon
+        /// By the norm of the units' weights; what stays is left as it is.
+        case magnitude
+        /// At random; what stays is left as it is.
+        case random(seed: UInt64)
+
+        var corrects: Bool { self == .optimalBrainSurgeon }
+    }
+
+    /// The removal order and the error of every level of every component.
+    ///
+    /// - Parameters:
+    ///   - order: How units are ranked.
+    ///   - progress: Called with the components done; may throw to stop.
+    /// - Returns: The losses.
+    /// - Throws: `SurgeonError`, a read error, or what `progress` throws.
+    public func losses(
+        order: Order, progress: (Int) throws -> Void = { _ in }
+    ) throws -> LossTable {
+        var table = LossTable()
+        let components = Plan(keepingAllOf: dense.shape).components
+        for component in components where dense.shape.units(of: component) > 0 {
+            let surgeon = try surgeon(for: component)
+            let removal =
+                switch order {
+                case .optimalBrainSurgeon: try surgeon.removalOrder()
+                case .magnitude: surgeon.magnitudeOrder()
+                case .random(let seed):
+                    surgeon.randomOrder(
+                        seed: seed &+ UInt64(2 * component.layer)
+                            &+ (component.kind == .attention ? 0 : 1))
+                }
+            table.components[component] = ComponentLosses(removal: removal, norm: surgeon.norm)
+            try progress(table.components.count)
+        }
+        return table
+    }
+
+    /// The output projection of a component that keeps some of its units.
+    ///
+    /// - Parameters:
+    ///   - component: The component.
+    ///   - units: The kept units, ascending.
+    ///   - correcting: Whether the kept weights are refitted.
+    /// - Returns: The projection of the kept columns, with its bias.
+    /// - Throws: `SurgeonError` or a read error.
+    func projection(
+        of component: Component, keeping units: [Int], correcting: Bool
+    ) throws -> Projection {
+        if let known = corrected[component], known.units == units { return known.projection }
+        let layer = try dense.layer(component.layer)
+        guard let output = layer.outputProjection(of: component.kind) else {
+            preconditionFailure("a component without units has no projection")
+        }
+        var projection: Projection
+        if correcting {
+            let fit = try surgeon(for: component, output: output).refit(keeping: units)
+            projection = output.bias == nil ? Projection(weight: fit) : Projection(splitting: fit)
+        } else {
+            let size = unitSize(of: component)
+            let columns = units.flatMap { $0 * size..<($0 + 1) * size }
+            projection = Projection(
+                weight: output.weight.selecting(columns: columns), bias: output.bias)
+        }
+        corrected[component] = (units, projection)
+        return projection
+    }
+
+    private func surgeon(
+        for component: Component, output: Projection? = nil
+    ) throws -> OptimalBrainSurgeon {
+        guard
+            let output = try output
+                ?? dense.layer(component.layer).outputProjection(of: component.kind)
+        else { preconditionFailure("a component without units has no projection") }
+        return try OptimalBrainSurgeon(
+            weight: output.joined, hessian: calibration.hessian(of: component),
+            unitSize: unitSize(of: component), hasBias: output.bias != nil, pool: engine.pool)
+    }
+
+    private func unitSize(of component: Component) -> Int {
+        dense.shape.unitSize(of: component)
+    }
+}
+
+extension ModelShape {
+    /// The input columns of a component's output projection that belong to one unit.
+    func unitSize(of component: Component) -> Int {
+        let layer = layers[component.layer]
+        switch component.kind {
+        case .attention: return layer.queryHeads / layer.keyValueHeads * headDimension
+        case .feedForward: return 1
+        }
+    }
+}
+
+extension Projection {
+    /// Weight and bias as one matrix, the bias as its last column.
+    fileprivate var joined: Matrix<Float> {
+        guard let bias else { return weight }
+        var elements: [Float] = []
+        elements.reserveCapacity(weight.rows * (weight.columns + 1))
+        for row in 0..<weight.rows {
+            elements += weight.row(row)
+            elements.append(bias[row])
+        }
+        return Matrix(rows: weight.rows, columns: weight.columns + 1, elements: elements)
+    }
+
+    /// Takes the last column of a matrix as the bias.
+    fileprivate init(splitting joined: Matrix<Float>) {
+        let last = joined.columns - 1
+        self.init(
+            weight: joined.selecting(columns: Array(0..<last)),
+            bias: (0..<joined.rows).map { joined[$0, last] })
+    }
+}
