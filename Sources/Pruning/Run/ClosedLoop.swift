@@ -1,5 +1,4 @@
 public import Profiling
-public import Tensors
 public import Transformers
 
 /// Searches, measures the finished model, and corrects the budget until the target holds.
