@@ -1,1 +1,11 @@
-print("espalier")
+import CommandLine
+
+Interruption.install()
+
+CommandSet(
+    program: "espalier", version: Espalier.version,
+    summary: "Prunes a transformer to the CPU that it must run on.",
+    commands: [
+        ProfileCommand.self, BenchCommand.self, GenerateCommand.self, InspectCommand.self,
+    ]
+).main()

@@ -1,0 +1,65 @@
+import CommandLine
+import Profiling
+import Transformers
+
+/// The options that say under which conditions a model is timed.
+struct EnvironmentOptions {
+    private let phase: Phase?
+    private let batch: Int
+    private let sequence: Int?
+    private let threads: Int
+    private let precision: Precision
+    private let runtime: String
+
+    /// Reads the options; what depends on the model is settled once its shape is known.
+    init(_ arguments: inout Arguments) throws(UsageError) {
+        phase = try arguments.option(
+            "--phase", .choice(), help: "What is timed: encode for BERT, else decode by default.")
+        batch = try arguments.option(
+            "--batch", .integer(in: 1...1024), default: 1, help: "Sequences at once.")
+        sequence = try arguments.option(
+            "--sequence", .integer(in: 1...(1 << 20)),
+            help: "Tokens, or cached context of a decode step; by default 128 to encode, "
+                + "512 to prefill, 256 to decode.")
+        threads = try Self.threads(&arguments)
+        precision = try arguments.option(
+            "--precision", .choice(), default: .f32, help: "How weights are stored.")
+        runtime = try arguments.option(
+            "--runtime", .text.named("NAME"), default: Environment.builtInRuntime,
+            help: "What runs the model.")
+    }
+
+    /// Reads `--threads`, by default as many as this process may use CPUs.
+    static func threads(_ arguments: inout Arguments) throws(UsageError) -> Int {
+        let threads = try arguments.option(
+            "--threads", .integer(in: 1...1024), help: "Threads that compute; all CPUs by default.")
+        return threads ?? min(1024, Machine.current.cores)
+    }
+
+    /// The conditions for a model of a shape, checked against it.
+    ///
+    /// A length that the user left open is cut to the model's positions.
+    func environment(for shape: ModelShape) throws(ProfileError) -> Environment {
+        let phase = phase ?? (shape.architecture == .bert ? .encode : .decode)
+        let usual: (length: Int, longest: Int) =
+            switch phase {
+            case .encode: (128, shape.maximumPositions)
+            case .prefill: (512, shape.maximumPositions)
+            case .decode: (256, shape.maximumPositions - 1)
+            }
+        let environment = Environment(
+            phase: phase, batch: batch, sequence: sequence ?? min(usual.length, usual.longest),
+            threads: threads, precision: precision, runtime: runtime)
+        try environment.check(against: shape)
+        return environment
+    }
+}
+
+extension Environment {
+    /// The conditions in a few words, such as `decode, batch 1, context 256, 2 threads, f32`.
+    var summary: String {
+        let length = phase == .decode ? "context" : "sequence"
+        return "\(phase.rawValue), batch \(batch), \(length) \(sequence), "
+            + "\(threads) thread\(threads == 1 ? "" : "s"), \(precision.rawValue)"
+    }
+}

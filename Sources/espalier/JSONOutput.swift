@@ -1,0 +1,18 @@
+import Foundation
+
+/// The answer of a command to a program: indented JSON with sorted keys on standard output.
+func printJSON(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try writeOutput(encoder.encode(value) + Data("\n".utf8))
+}
+
+/// Writes bytes to standard output at once, past any buffer.
+func writeOutput(_ data: Data) throws {
+    try FileHandle.standardOutput.write(contentsOf: data)
+}
+
+/// Writes a remark to standard error.
+func remark(_ text: String) {
+    try? FileHandle.standardError.write(contentsOf: Data((text + "\n").utf8))
+}
