@@ -6,6 +6,7 @@ CommandSet(
     program: "espalier", version: Espalier.version,
     summary: "Prunes a transformer to the CPU that it must run on.",
     commands: [
-        ProfileCommand.self, BenchCommand.self, GenerateCommand.self, InspectCommand.self,
+        ProfileCommand.self, PruneCommand.self, BenchCommand.self, GenerateCommand.self,
+        InspectCommand.self,
     ]
 ).main()

@@ -10,6 +10,7 @@ public final class Surgery {
     public let dense: any WeightSource
 
     private let calibration: CalibrationFile
+    private let damping: Double
     private let engine: Engine
     private var corrected: [Component: (units: [Int], projection: Projection)] = [:]
 
@@ -18,10 +19,15 @@ public final class Surgery {
     /// - Parameters:
     ///   - dense: The dense weights.
     ///   - calibration: The second moments of its inputs.
+    ///   - damping: The fraction of the mean diagonal added to every Hessian's diagonal.
     ///   - engine: What to compute on.
-    public init(_ dense: any WeightSource, calibration: CalibrationFile, engine: Engine) {
+    public init(
+        _ dense: any WeightSource, calibration: CalibrationFile, damping: Double = 0.01,
+        engine: Engine
+    ) {
         self.dense = dense
         self.calibration = calibration
+        self.damping = damping
         self.engine = engine
     }
 
@@ -105,7 +111,8 @@ public final class Surgery {
         else { preconditionFailure("a component without units has no projection") }
         return try OptimalBrainSurgeon(
             weight: output.joined, hessian: calibration.hessian(of: component),
-            unitSize: unitSize(of: component), hasBias: output.bias != nil, pool: engine.pool)
+            unitSize: unitSize(of: component), hasBias: output.bias != nil, damping: damping,
+            pool: engine.pool)
     }
 
     private func unitSize(of component: Component) -> Int {

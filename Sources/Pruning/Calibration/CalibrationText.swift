@@ -1,0 +1,94 @@
+internal import Tensors
+public import Tokenizers
+public import Transformers
+
+/// Token sequences cut from text: some to calibrate on, others, from its end, held out.
+public struct CalibrationText: Sendable {
+    /// Sequences to calibrate on.
+    public let calibration: [[Int32]]
+    /// Sequences that calibration does not see.
+    public let heldOut: [[Int32]]
+
+    /// The fraction of a text that is held out.
+    static let heldOutFraction = 0.1
+
+    /// Cuts text for a decoder: one stream without special tokens, in windows.
+    ///
+    /// - Parameters:
+    ///   - text: The text.
+    ///   - tokenizer: The model's.
+    ///   - tokens: How many to calibrate on, and a quarter as many to hold out, if there are.
+    ///   - length: Tokens of a window.
+    ///   - seed: Chooses the windows.
+    public init(
+        stream text: String, tokenizer: some Tokenizer, tokens: Int, length: Int, seed: UInt64
+    ) {
+        let ids = tokenizer.encode(text, addingSpecialTokens: false)
+        var pieces = stride(from: 0, to: ids.count, by: length).map {
+            Array(ids[$0..<min($0 + length, ids.count)])
+        }
+        if pieces.count > 2, let last = pieces.last, last.count < length { pieces.removeLast() }
+        self.init(pieces: pieces.filter { $0.count > 1 }, tokens: tokens, seed: seed)
+    }
+
+    /// Cuts text for an encoder: pieces of paragraphs, each between the model's special tokens.
+    public init(
+        paragraphs text: String, tokenizer: some Tokenizer, tokens: Int, length: Int, seed: UInt64
+    ) {
+        let frame = tokenizer.encode("", addingSpecialTokens: true)
+        let room = max(1, length - frame.count)
+        var pieces: [[Int32]] = []
+        for paragraph in text.split(whereSeparator: \.isNewline) {
+            let ids = tokenizer.encode(String(paragraph), addingSpecialTokens: false)
+            for first in stride(from: 0, to: ids.count, by: room) {
+                let piece = ids[first..<min(first + room, ids.count)]
+                if piece.count >= min(8, room) {
+                    pieces.append(Array(frame.prefix(1)) + piece + frame.dropFirst())
+                }
+            }
+        }
+        self.init(pieces: pieces, tokens: tokens, seed: seed)
+    }
+
+    /// Wraps sequences that need no cutting.
+    public init(calibration: [[Int32]], heldOut: [[Int32]]) {
+        self.calibration = calibration
+        self.heldOut = heldOut
+    }
+
+    private init(pieces: [[Int32]], tokens: Int, seed: UInt64) {
+        let heldOutCount = max(Int(Double(pieces.count) * Self.heldOutFraction), 1)
+        var random = SplitMix64(seed: seed)
+        func take(_ pieces: ArraySlice<[Int32]>, _ tokens: Int) -> [[Int32]] {
+            var (taken, count) = ([Int](), 0)
+            for index in pieces.indices.shuffled(using: &random) {
+                if count >= tokens { break }
+                taken.append(index)
+                count += pieces[index].count
+            }
+            return taken.sorted().map { pieces[$0] }
+        }
+        calibration = take(pieces.dropLast(heldOutCount), tokens)
+        heldOut = take(pieces.suffix(heldOutCount), tokens / 4)
+    }
+}
+
+/// Sequences gathered into batches of at least a number of tokens.
+///
+/// - Parameters:
+///   - sequences: The sequences.
+///   - tokens: The least tokens of a batch but the last.
+/// - Returns: The batches, in order.
+public func batches(of sequences: [[Int32]], tokens: Int) -> [TokenBatch] {
+    var batches: [TokenBatch] = []
+    var (waiting, count) = ([[Int32]](), 0)
+    for sequence in sequences {
+        waiting.append(sequence)
+        count += sequence.count
+        if count >= tokens {
+            batches.append(TokenBatch(waiting))
+            (waiting, count) = ([], 0)
+        }
+    }
+    return waiting.isEmpty ? batches : batches + [TokenBatch(waiting)]
+}

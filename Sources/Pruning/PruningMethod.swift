@@ -1,0 +1,71 @@
+public import Transformers
+
+/// How a plan is chosen, and what happens to the weights that stay.
+public enum PruningMethod: String, Codable, Sendable, CaseIterable {
+    /// Optimal Brain Surgeon; the search weighs measured damage against measured latency.
+    case greedy
+    /// Units of small weights go first, nothing is corrected; the same search.
+    case magnitude
+    /// Optimal Brain Surgeon; every component keeps the same fraction.
+    case uniform
+    /// Whole layers go, those of least block influence first.
+    case depth
+    /// Random units of random components go; nothing is corrected.
+    case random
+
+    /// How units are ranked.
+    public func order(seed: UInt64) -> Surgery.Order {
+        switch self {
+        case .greedy, .uniform, .depth: .optimalBrainSurgeon
+        case .magnitude: .magnitude
+        case .random: .random(seed: seed)
+        }
+    }
+
+    /// Finds a plan within a budget of seconds.
+    ///
+    /// - Parameters:
+    ///   - budget: Seconds that the whole model may take.
+    ///   - space: The plans to choose from.
+    ///   - knowledge: What calibration found out.
+    ///   - seed: Decides what is random.
+    /// - Returns: The plan.
+    /// - Throws: ``SearchError`` where no plan is as fast.
+    public func plan(
+        within budget: Double, in space: SearchSpace, knowing knowledge: Knowledge, seed: UInt64
+    ) throws -> Plan {
+        let losses = knowledge.losses
+        switch self {
+        case .greedy:
+            return try GreedySearch(space) { component, level in
+                let prior = losses.prior(of: component, keeping: level)
+                return knowledge.sensitivity?.loss(component, prior: prior) ?? prior
+            }.plan(within: budget)
+        case .magnitude:
+            return try GreedySearch(space) { component, level in
+                losses.prior(of: component, keeping: level)
+            }.plan(within: budget)
+        case .uniform: return try space.uniformPlan(within: budget)
+        case .depth:
+            return try space.depthPlan(within: budget, importance: knowledge.blockInfluence)
+        case .random: return try space.randomPlan(within: budget, seed: seed)
+        }
+    }
+
+    /// What calibration found out about a model.
+    public struct Knowledge: Sendable {
+        /// The removal order and the errors of every component.
+        public var losses: LossTable
+        /// The block influence of every layer.
+        public var blockInfluence: [Double]
+        /// The measured damage of removals; nil for methods that do not use it.
+        public var sensitivity: Sensitivity?
+
+        /// Creates it from its parts.
+        public init(losses: LossTable, blockInfluence: [Double], sensitivity: Sensitivity?) {
+            self.losses = losses
+            self.blockInfluence = blockInfluence
+            self.sensitivity = sensitivity
+        }
+    }
+}

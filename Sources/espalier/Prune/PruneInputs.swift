@@ -1,0 +1,145 @@
+import CommandLine
+import Foundation
+import ModelFiles
+import Profiling
+import Pruning
+import Tensors
+import Transformers
+
+/// What a prune's products depend on, read and fingerprinted before anything is made.
+struct PruneInputs {
+    /// Everything by name, as digests or values; a run directory belongs to one such set.
+    let digests: [String: String]
+    /// The digests of files alone.
+    let files: [(name: String, digest: String)]
+    /// The calibration text, or nil where the model is to write it.
+    let text: CalibrationText?
+
+    /// Reads the inputs.
+    ///
+    /// - Throws: `UsageError` for an encoder without text, `ModelFileError` for unreadable files.
+    init(
+        _ options: PruneOptions, dense: LoadedModel, environment: Profiling.Environment
+    ) throws {
+        let isEncoder = dense.model.shape.architecture == .bert
+        guard !isEncoder || !options.calibration.isEmpty else {
+            throw UsageError(
+                "an encoder needs text to calibrate on: give --calibration FILE with text like "
+                    + "what it will see")
+        }
+        var files = try Self.weightFiles(dense.location.path).map {
+            (name: URL(fileURLWithPath: $0).lastPathComponent, digest: try Self.digest(of: $0))
+        }
+        var contents = ""
+        for path in options.calibration {
+            let bytes = try Self.bytes(of: path)
+            files.append(
+                (
+                    URL(fileURLWithPath: path).lastPathComponent,
+                    SHA256.hexDigest(of: bytes)
+                ))
+            contents += String(decoding: bytes, as: UTF8.self) + "\n"
+        }
+        if let profile = options.profile {
+            files.append(("profile", try Self.digest(of: profile)))
+        }
+        self.files = files
+        digests = Dictionary(
+            files.map { ($0.name, $0.digest) } + [
+                ("--method", options.method.rawValue), ("--seed", String(options.seed)),
+                ("--damping", String(options.damping)),
+                ("--calibration-tokens", String(options.calibrationTokens)),
+                ("environment", environment.summary), ("machine", environment.machine),
+                ("version", Espalier.version),
+            ], uniquingKeysWith: { $0 + " " + $1 })
+        text =
+            options.calibration.isEmpty
+            ? nil
+            : try Self.cut(contents, options, dense: dense, environment: environment)
+    }
+
+    private static func cut(
+        _ contents: String, _ options: PruneOptions, dense: LoadedModel,
+        environment: Profiling.Environment
+    ) throws -> CalibrationText {
+        let tokenizer = try Terminal.standardError.stage("Reading the tokenizer") {
+            try dense.checkpoint.tokenizer()
+        }
+        let longest = dense.model.shape.maximumPositions
+        let text =
+            switch dense.model.shape.architecture {
+            case .llama:
+                CalibrationText(
+                    stream: contents, tokenizer: tokenizer, tokens: options.calibrationTokens,
+                    length: min(512, longest), seed: options.seed)
+            case .bert:
+                CalibrationText(
+                    paragraphs: contents, tokenizer: tokenizer,
+                    tokens: options.calibrationTokens,
+                    length: min(environment.sequence, longest), seed: options.seed)
+            }
+        guard !text.calibration.isEmpty, !text.heldOut.isEmpty else {
+            throw ModelFileError(
+                file: options.calibration.joined(separator: ", "),
+                problem: "it is too short to calibrate on",
+                remedy: "give at least a few thousand words of plain text")
+        }
+        return text
+    }
+
+    /// The files that hold a model's weights and sizes.
+    private static func weightFiles(_ path: String) throws -> [String] {
+        var isDirectory: ObjCBool = false
+        _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+        guard isDirectory.boolValue else { return [path] }
+        return try FileManager.default.contentsOfDirectory(atPath: path)
+            .filter {
+                $0.hasSuffix(".safetensors") || $0 == "config.json" || $0 == "tokenizer.json"
+            }
+            .sorted().map { path + "/" + $0 }
+    }
+
+    private static func digest(of path: String) throws -> String {
+        let file = try MappedFile(path: path)
+        return file.withBytes(in: 0..<file.count) { bytes in
+            var digest = SHA256()
+            digest.update(bytes)
+            return digest.hexDigest
+        }
+    }
+
+    private static func bytes(of path: String) throws -> [UInt8] {
+        let file = try MappedFile(path: path)
+        return file.bytes(in: 0..<file.count)
+    }
+}
+
+extension CalibrationText {
+    /// A few sequences to measure damage on.
+    var probe: TokenBatch {
+        var (sequences, count) = ([[Int32]](), 0)
+        let step = max(1, calibration.count / 16)
+        for index in stride(from: 0, to: calibration.count, by: step) where count < 2048 {
+            sequences.append(Array(calibration[index].prefix(256)))
+            count += sequences[sequences.count - 1].count
+        }
+        return TokenBatch(sequences)
+    }
+
+    /// Sampled sequences, an eighth of them held out.
+    init(sampled: [[Int32]]) {
+        let heldOut = max(1, sampled.count / 8)
+        self.init(
+            calibration: Array(sampled.dropLast(heldOut)), heldOut: Array(sampled.suffix(heldOut)))
+    }
+}
+
+extension Checkpoint {
+    /// Whether output projections have biases.
+    var hasOutputBias: Bool {
+        get throws {
+            let layer = try layer(0)
+            return layer.attention?.output.bias != nil || layer.feedForward?.down.bias != nil
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import CommandLine
+import Pruning
+
+/// What the user asked of a prune.
+struct PruneOptions {
+    let model: String
+    let speedups: [Double]
+    let environment: EnvironmentOptions
+    let profile: String?
+    let calibration: [String]
+    let calibrationTokens: Int
+    let method: PruningMethod
+    let damping: Double
+    let seed: UInt64
+    let output: String
+    let restarts: Bool
+    let printsJSON: Bool
+
+    init(_ arguments: inout Arguments) throws(UsageError) {
+        model = try arguments.positional("MODEL", .text, help: ModelLocation.help)
+        speedups = try arguments.options(
+            "--speedup", .number(above: 1), required: true,
+            help: "How many times faster to become; again for a family.")
+        output = try arguments.requiredOption(
+            "--output", short: "o", .directory, help: "Where models and report go.")
+        calibration = try arguments.options(
+            "--calibration", .file,
+            help: "Plain text like what the model will see; a tenth is held out to evaluate.")
+        profile = try arguments.option(
+            "--profile", .file, help: "A profile made before; else this CPU is profiled first.")
+        method = try arguments.option(
+            "--method", .choice(), default: .greedy, help: "How the plan is chosen.")
+        calibrationTokens = try arguments.option(
+            "--calibration-tokens", .integer(in: 256...(1 << 24)).named("TOKENS"),
+            default: 32_768, help: "How many tokens to calibrate on.")
+        damping = try arguments.option(
+            "--damping", .number(in: 1e-6...10), default: 0.01,
+            help: "Fraction of the Hessian's mean diagonal added to it.")
+        seed = try arguments.option(
+            "--seed", .seed, default: 1, help: "Decides what is random.")
+        environment = try EnvironmentOptions(&arguments)
+        restarts = arguments.flag(
+            "--restart", help: "Discard what the output directory holds of another prune.")
+        printsJSON = arguments.flag("--json", help: "Print the report as JSON.")
+    }
+
+    /// The targets in ascending order, each once.
+    var targets: [Double] { Set(speedups).sorted() }
+}
+
+/// The name of a target's directory, such as `1.25x`.
+func directoryName(of target: Double) -> String {
+    (target == target.rounded() ? String(Int(target)) : String(target)) + "x"
+}

@@ -1,0 +1,112 @@
+import CommandLine
+import Foundation
+import Profiling
+import Pruning
+import Reporting
+import Transformers
+
+extension PruneReport {
+    /// Gathers what a run found out.
+    init(
+        options: PruneOptions, dense: LoadedModel, environment: Profiling.Environment,
+        table: LatencyTable, targets: [TargetResult], denseQuality: QualityFigures,
+        text: CalibrationText, facts: CalibrationFacts, stages: [String: StageCost],
+        inputs: PruneInputs
+    ) {
+        let shape = dense.model.shape
+        let heldOut = text.heldOut.reduce(0) { $0 + $1.count }
+        let sampled = options.calibration.isEmpty
+        let source =
+            sampled
+            ? "text sampled from the model itself"
+            : options.calibration.map { URL(fileURLWithPath: $0).lastPathComponent }
+                .joined(separator: ", ")
+        self.init(
+            version: Espalier.version, createdAt: Date().ISO8601Format(),
+            command: CommandLine.arguments.map(\.shellQuoted).joined(separator: " "),
+            model: ModelDescription(
+                name: dense.location.name, path: dense.location.path,
+                architecture: shape.architecture.rawValue, parameters: shape.parameters,
+                generatesText: shape.architecture == .llama,
+                layers: shape.layers.map { LayerSizes($0) }),
+            environment: EnvironmentDescription(environment), method: options.method.rawValue,
+            seed: options.seed, targets: targets, dense: denseQuality,
+            evaluatedOn: "held-out part of \(source), \(heldOut) tokens",
+            latencyCurves: ComponentKind.allCases.compactMap { kind in
+                table.curves[kind].map { Reporting.LatencyCurve(kind, $0) }
+            },
+            baseSeconds: table.base.seconds, denseSeconds: table.dense.seconds, stages: stages,
+            inputs: inputs.files.map { InputDigest(name: $0.name, digest: $0.digest) },
+            calibration: CalibrationDescription(
+                source: source, tokens: facts.tokens, sampledByModel: sampled))
+    }
+}
+
+extension TargetResult {
+    /// Gathers what one target came to.
+    init(
+        target: Double, attempt: ClosedLoop.Attempt, attempts: Int, path: String,
+        weights: ShrunkWeights, quality: QualityFigures
+    ) {
+        let comparison = attempt.comparison
+        self.init(
+            target: target, predicted: attempt.predicted, measured: comparison.speedup,
+            interval: [comparison.interval.lowerBound, comparison.interval.upperBound],
+            path: path, parameters: weights.shape.parameters, quality: quality,
+            layers: weights.shape.layers.enumerated().map { index, layer in
+                LayerSizes(
+                    layer, keptGroups: weights.kept[Component(layer: index, kind: .attention)])
+            },
+            denseSeconds: comparison.dense.seconds, seconds: comparison.model.seconds,
+            attempts: attempts)
+    }
+}
+
+extension LayerSizes {
+    init(_ layer: LayerShape, keptGroups: [Int]? = nil) {
+        self.init(
+            queryHeads: layer.queryHeads, keyValueHeads: layer.keyValueHeads,
+            feedForward: layer.feedForward, keptGroups: keptGroups)
+    }
+}
+
+extension EnvironmentDescription {
+    init(_ environment: Profiling.Environment) {
+        self.init(
+            phase: environment.phase.rawValue, batch: environment.batch,
+            sequence: environment.sequence, threads: environment.threads,
+            precision: environment.precision.rawValue, runtime: environment.runtime,
+            machine: environment.machine)
+    }
+}
+
+extension Reporting.LatencyCurve {
+    init(_ kind: ComponentKind, _ curve: Profiling.LatencyCurve) {
+        let dominated = Set(curve.dominatedLevels)
+        self.init(
+            kind: kind.rawValue,
+            points: curve.entries.map {
+                Point(
+                    level: $0.level, seconds: $0.seconds, low: $0.low, high: $0.high,
+                    dominated: dominated.contains($0.level))
+            })
+    }
+}
+
+extension Plan {
+    /// The plan that a result's layers amount to.
+    init(_ result: TargetResult) {
+        self.init(
+            attention: result.layers.map(\.keyValueHeads),
+            feedForward: result.layers.map(\.feedForward))
+    }
+}
+
+extension String {
+    /// The string as a shell reads it back.
+    fileprivate var shellQuoted: String {
+        let plain = allSatisfy { $0.isLetter || $0.isNumber || "-_./=,:+@".contains($0) }
+        return plain && !isEmpty
+            ? self : "'" + replacingOccurrences(of: "'", with: "'\\''") + "'"
+    }
+}

@@ -1,0 +1,52 @@
+import CommandLine
+import Reporting
+
+/// What a prune prints when it is done.
+struct PruneSummary {
+    let text: String
+
+    init(_ report: PruneReport, output: String) {
+        let isDecoder = report.model.generatesText
+        var table =
+            isDecoder
+            ? Table("target", "measured", "95% interval", "ms", "perplexity", "KL", "parameters")
+            : Table("target", "measured", "95% interval", "ms", "cosine distance", "parameters")
+        func add(
+            _ name: String, _ speedup: String, _ interval: String, _ seconds: Double,
+            _ quality: QualityFigures, _ parameters: Int
+        ) {
+            let milliseconds = Human.significant(seconds * 1e3, digits: 4)
+            let count = Human.count(parameters)
+            func figure(_ value: Double?) -> String {
+                value.map { Human.significant($0, digits: 4) } ?? "–"
+            }
+            if isDecoder {
+                table.add(
+                    name, speedup, interval, milliseconds, figure(quality.perplexity),
+                    figure(quality.kl), count)
+            } else {
+                table.add(
+                    name, speedup, interval, milliseconds, figure(quality.meanCosineDistance),
+                    count)
+            }
+        }
+        add(
+            "dense", "1×", "", report.targets.first?.denseSeconds ?? report.denseSeconds,
+            report.dense, report.model.parameters)
+        for target in report.targets {
+            add(
+                Human.ratio(target.target), Human.ratio(target.measured),
+                target.interval.map { Human.significant($0, digits: 4) }.joined(separator: "–"),
+                target.seconds, target.quality, target.parameters)
+        }
+        let missed = report.targets.filter { $0.interval.first ?? 0 < $0.target }
+            .map {
+                "The target \(Human.ratio($0.target)) is not surely held: the machine is noisy."
+            }
+        text =
+            ([
+                table.rendered(),
+                "Evaluated on \(report.evaluatedOn).",
+            ] + missed + ["Report: \(output)/report.html"]).joined(separator: "\n")
+    }
+}
