@@ -14,7 +14,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     /// The file that was read, for errors.
     public let path: String
     /// Every member of the file, known or not.
-    public let members: [String: JSONValue]
+    public let members: [JSONKey: JSONValue]
     /// `model_type`.
     public let family: Family
     /// `hidden_size`, the width of the residual stream.
@@ -66,7 +66,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     }
 
     /// Takes the members of a configuration that is, or would be, at a path.
-    public init(members: [String: JSONValue], path: String) throws(ModelFileError) {
+    public init(members: [JSONKey: JSONValue], path: String) throws(ModelFileError) {
         let fields = ConfigFields(file: path, members: members)
         guard let family = try fields.string("model_type").flatMap(Family.init) else {
             throw fields.fault(

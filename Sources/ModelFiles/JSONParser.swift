@@ -32,7 +32,7 @@ struct JSONParser {
     }
 
     private mutating func object() throws(ModelFileError) -> JSONValue {
-        var members: [String: JSONValue] = [:]
+        var members: [JSONKey: JSONValue] = [:]
         try enter()
         skipSpace()
         if skip("}") { return leave(.object([:])) }
@@ -41,7 +41,7 @@ struct JSONParser {
             let key = try string()
             skipSpace()
             guard skip(":") else { throw fault("a colon is missing after \(quoted(key))") }
-            guard members.updateValue(try value(), forKey: key) == nil else {
+            guard members.updateValue(try value(), forKey: JSONKey(key)) == nil else {
                 throw fault("\(quoted(key)) occurs twice")
             }
             skipSpace()

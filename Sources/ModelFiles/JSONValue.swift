@@ -13,7 +13,7 @@ public enum JSONValue: Sendable, Hashable {
     /// An array.
     case array([JSONValue])
     /// An object.
-    case object([String: JSONValue])
+    case object([JSONKey: JSONValue])
 
     /// Parses one complete JSON text (RFC 8259), which must not repeat a key.
     ///
@@ -24,6 +24,11 @@ public enum JSONValue: Sendable, Hashable {
     public init(parsing bytes: [UInt8], file: String) throws(ModelFileError) {
         var parser = JSONParser(bytes: bytes, file: file)
         self = try parser.document()
+    }
+
+    /// An object whose members are all strings.
+    public static func object(ofStrings members: [String: String]) -> JSONValue {
+        .object(Dictionary(uniqueKeysWithValues: members.map { (JSONKey($0), .string($1)) }))
     }
 
     /// The JSON text: keys sorted, the same bytes for the same value.
@@ -37,7 +42,7 @@ public enum JSONValue: Sendable, Hashable {
     }
 
     /// The members of an object, else nil.
-    public var object: [String: JSONValue]? {
+    public var object: [JSONKey: JSONValue]? {
         if case .object(let members) = self { members } else { nil }
     }
 
@@ -73,7 +78,7 @@ extension JSONValue {
         case .object(let members):
             let sorted = members.sorted { $0.key < $1.key }
             Self.write(sorted, to: &text, "{", "}", newline) { member, text, inner in
-                Self.write(member.key, to: &text)
+                Self.write(member.key.text, to: &text)
                 text += inner == nil ? ":" : ": "
                 member.value.write(to: &text, newline: inner)
             }

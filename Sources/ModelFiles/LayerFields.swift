@@ -22,7 +22,7 @@ struct LayerFields {
         var layers = [LayerSizes](repeating: defaults, count: count)
         guard let overrides = try fields.object("per_layer_config") else { return layers }
         let groupsQueries = try keyValueHeads(fields) != nil
-        for name in overrides.members.keys.sorted() {
+        for name in overrides.members.keys.map(\.text).sorted() {
             guard let index = Int(name), layers.indices ~= index, String(index) == name else {
                 throw overrides.fault(
                     name, "it is no layer index below \(count)",
@@ -36,9 +36,9 @@ struct LayerFields {
 
     /// What `per_layer_config` must say of layers; nil where all have the defaults.
     func overrides(of layers: [LayerSizes], defaults: LayerSizes) -> JSONValue? {
-        var overrides: [String: JSONValue] = [:]
+        var overrides: [JSONKey: JSONValue] = [:]
         for (index, layer) in layers.enumerated() where layer != defaults {
-            var members: [String: JSONValue] = [:]
+            var members: [JSONKey: JSONValue] = [:]
             var skipped: [JSONValue] = []
             if layer.queryHeads == 0 {
                 skipped.append(.string("attention"))
@@ -56,7 +56,7 @@ struct LayerFields {
                 members["intermediate_size"] = .integer(layer.feedForward)
             }
             if !skipped.isEmpty { members["skip"] = .array(skipped) }
-            overrides[String(index)] = .object(members)
+            overrides[JSONKey(String(index))] = .object(members)
         }
         return overrides.isEmpty ? nil : .object(overrides)
     }
@@ -66,7 +66,8 @@ struct LayerFields {
         _ fields: ConfigFields, defaults: LayerSizes, groupsQueries: Bool
     ) throws(ModelFileError) -> LayerSizes {
         let known = ["num_attention_heads", "num_key_value_heads", "intermediate_size", "skip"]
-        if let other = fields.members.keys.sorted().first(where: { !known.contains($0) }) {
+        if let other = fields.members.keys.map(\.text).sorted().first(where: { !known.contains($0) }
+        ) {
             throw fields.fault(
                 other, "only \(known.joined(separator: ", ")) may differ between layers",
                 remedy: "name a model whose layers differ only there")
@@ -118,7 +119,7 @@ extension HuggingFaceConfig {
     ///   - layers: The sizes of each layer.
     ///   - extra: Members to add or replace, such as `auto_map`.
     /// - Returns: Indented JSON with sorted keys, the same bytes for the same values.
-    public func encoded(layers: [LayerSizes], extra: [String: JSONValue] = [:]) -> [UInt8] {
+    public func encoded(layers: [LayerSizes], extra: [JSONKey: JSONValue] = [:]) -> [UInt8] {
         var members = members
         members["num_hidden_layers"] = .integer(layers.count)
         members["per_layer_config"] = LayerFields(family: family)

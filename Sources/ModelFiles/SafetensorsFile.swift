@@ -60,7 +60,7 @@ public struct SafetensorsFile: TensorFile {
         var headers: [String: SafetensorsHeader] = [:]
         var tensors: [String: StoredTensor] = [:]
         for (name, value) in map.sorted(by: { $0.key < $1.key }) {
-            let subject = "weight_map, tensor \(quoted(name))"
+            let subject = "weight_map, tensor \(quoted(name.text))"
             guard let shard = value.string, isPlainFileName(shard) else {
                 throw ModelFileError(
                     file: index.path, subject: subject, problem: "its shard is no file name")
@@ -68,13 +68,13 @@ public struct SafetensorsFile: TensorFile {
             if headers[shard] == nil {
                 headers[shard] = try SafetensorsHeader(of: MappedFile(path: directory + shard))
             }
-            guard let tensor = headers[shard]?.tensors[name] else {
+            guard let tensor = headers[shard]?.tensors[name.text] else {
                 throw ModelFileError(
                     file: index.path, subject: subject,
                     problem: "the shard \(quoted(shard)) does not hold it",
                     remedy: "fetch the index and all its shards again")
             }
-            tensors[name] = tensor
+            tensors[name.text] = tensor
         }
         return tensors
     }

@@ -31,10 +31,10 @@ struct SafetensorsHeader {
         var tensors: [String: StoredTensor] = [:]
         for (name, value) in members.sorted(by: { $0.key < $1.key }) where name != "__metadata__" {
             do {
-                tensors[name] = try Self.tensor(value, in: file, from: start)
+                tensors[name.text] = try Self.tensor(value, in: file, from: start)
             } catch {
                 throw ModelFileError(
-                    file: file.path, subject: "tensor \(quoted(name))", problem: error.problem)
+                    file: file.path, subject: "tensor \(quoted(name.text))", problem: error.problem)
             }
         }
         try Self.checkCoverage(of: tensors, from: start, in: file)

@@ -59,8 +59,8 @@ public enum SafetensorsWriter {
     private static func header(
         of entries: [Entry], metadata: [String: String], path: String
     ) throws(ModelFileError) -> [UInt8] {
-        var members: [String: JSONValue] = [
-            "__metadata__": .object(metadata.mapValues(JSONValue.string))
+        var members: [JSONKey: JSONValue] = [
+            "__metadata__": .object(ofStrings: metadata)
         ]
         var end = 0
         for entry in entries {
@@ -74,7 +74,7 @@ public enum SafetensorsWriter {
                 "shape": .array(entry.shape.map(JSONValue.integer)),
                 "data_offsets": .array([.integer(end), .integer(end + size.bytes)]),
             ])
-            guard members.updateValue(tensor, forKey: entry.name) == nil else {
+            guard members.updateValue(tensor, forKey: JSONKey(entry.name)) == nil else {
                 throw fault(path, entry, "its name is taken")
             }
             end += size.bytes

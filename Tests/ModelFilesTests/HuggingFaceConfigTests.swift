@@ -3,7 +3,7 @@ import Testing
 @testable import ModelFiles
 
 @Suite("HuggingFaceConfig") struct HuggingFaceConfigTests {
-    private let llama: [String: JSONValue] = [
+    private let llama: [JSONKey: JSONValue] = [
         "model_type": .string("llama"), "hidden_size": .integer(576),
         "num_hidden_layers": .integer(30), "num_attention_heads": .integer(9),
         "num_key_value_heads": .integer(3), "intermediate_size": .integer(1536),
@@ -14,7 +14,7 @@ import Testing
     ]
 
     private func read(
-        _ base: [String: JSONValue], _ changes: [String: JSONValue] = [:]
+        _ base: [JSONKey: JSONValue], _ changes: [JSONKey: JSONValue] = [:]
     ) throws(ModelFileError) -> HuggingFaceConfig {
         try HuggingFaceConfig(members: base.merging(changes) { $1 }, path: "m/config.json")
     }
@@ -146,7 +146,9 @@ import Testing
             ("per_layer_config", .object(["1": .object(["head_dim": .integer(32)])])),
         ] as [(String, JSONValue)])
     func refuses(field: String, value: JSONValue) {
-        let error = #expect(throws: ModelFileError.self) { try read(llama, [field: value]) }
+        let error = #expect(throws: ModelFileError.self) {
+            try read(llama, [JSONKey(field): value])
+        }
         let text = error?.description ?? ""
         #expect(text.hasPrefix("m/config.json: field "))
         let blamed = field == "num_attention_heads" ? "num_" : field

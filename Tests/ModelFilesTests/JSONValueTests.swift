@@ -23,6 +23,13 @@ import Testing
         #expect(try parse("-9223372036854775808") == .integer(.min))
     }
 
+    @Test("keys that are canonically equivalent stay apart")
+    func exactKeys() throws {
+        let value = try parse("{\"\u{E9}\":1,\"e\u{301}\":2}")
+        #expect(value == .object(["\u{E9}": .integer(1), "e\u{301}": .integer(2)]))
+        #expect(String(decoding: value.encoded(), as: UTF8.self) == "{\"e\u{301}\":2,\"\u{E9}\":1}")
+    }
+
     @Test(
         "refuses what is not JSON",
         arguments: [

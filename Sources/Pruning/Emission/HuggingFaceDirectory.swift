@@ -56,7 +56,7 @@ public enum HuggingFaceDirectory {
                 queryHeads: $0.queryHeads, keyValueHeads: $0.keyValueHeads,
                 feedForward: $0.feedForward)
         }
-        var extra: [String: JSONValue] = [
+        var extra: [JSONKey: JSONValue] = [
             "head_dim": .integer(shape.headDimension), "torch_dtype": .string("float32"),
         ]
         if shape.architecture == .llama {
@@ -64,7 +64,7 @@ public enum HuggingFaceDirectory {
         }
         if layers.contains(where: { $0 != checkpoint.config.defaultLayer }) {
             extra["auto_map"] = .object(
-                ModelingEspalier.autoMap(for: shape.architecture).mapValues(JSONValue.string))
+                ofStrings: ModelingEspalier.autoMap(for: shape.architecture))
             try AtomicFile.write(
                 Array(ModelingEspalier.source.utf8),
                 to: "\(directory)/\(ModelingEspalier.fileName)")

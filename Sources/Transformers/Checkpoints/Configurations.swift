@@ -54,7 +54,7 @@ extension HuggingFaceConfig {
         }
         let heads = try gguf.integer("llama.attention.head_count")
         let vocabulary = gguf.shape(of: "token_embd.weight")?.first
-        var members: [String: JSONValue] = [
+        var members: [JSONKey: JSONValue] = [
             "model_type": .string("llama"),
             "architectures": .array([.string("LlamaForCausalLM")]),
             "hidden_act": .string("silu"),
@@ -76,7 +76,7 @@ extension HuggingFaceConfig {
             ("tokenizer.ggml.eos_token_id", "eos_token_id"),
             ("tokenizer.ggml.padding_token_id", "pad_token_id"),
         ] where gguf.metadata[key] != nil {
-            members[name] = try integer(key)
+            members[JSONKey(name)] = try integer(key)
         }
         if gguf.metadata["llama.rope.dimension_count"] != nil {
             members["head_dim"] = try integer("llama.rope.dimension_count")
