@@ -1,34 +1,35 @@
 public import Foundation
+import ModelFiles
 
 extension BytePairTokenizer {
     /// Returns a `tokenizer.json` that makes the same ids of every text.
     public func huggingFaceJSON() -> Data {
-        let tokens = vocabulary.tokens.sorted { $0.key < $1.key }
-        let model: [(key: String, value: JSON)] = [
-            ("type", .string("BPE")), ("dropout", .null),
-            ("unk_token", unknown.flatMap { vocabulary.tokens[$0] }.map { .string($0) } ?? .null),
-            ("continuing_subword_prefix", .null), ("end_of_word_suffix", .null),
-            ("fuse_unk", .boolean(fusesUnknown)), ("byte_fallback", .boolean(false)),
-            ("ignore_merges", .boolean(keepsWholeWords)),
-            ("vocab", .object(tokens.map { ($0.value, .number(Double($0.key))) })),
-            ("merges", .array(table.merges.map(merge))),
+        var ids: [JSONKey: JSONValue] = [:]
+        for (id, token) in vocabulary.tokens where vocabulary.id(of: token) == id {
+            ids[JSONKey(token)] = .integer(Int(id))
+        }
+        let model: [JSONKey: JSONValue] = [
+            "type": .string("BPE"), "dropout": .null,
+            "unk_token": unknown.flatMap { vocabulary.tokens[$0] }.map { .string($0) } ?? .null,
+            "continuing_subword_prefix": .null, "end_of_word_suffix": .null,
+            "fuse_unk": .bool(fusesUnknown), "byte_fallback": .bool(false),
+            "ignore_merges": .bool(keepsWholeWords),
+            "vocab": .object(ids),
+            "merges": .array(table.merges.map(merge)),
         ]
-        let root = JSON.object([
-            ("version", .string("1.0")), ("truncation", .null), ("padding", .null),
-            ("added_tokens", .array(added.tokens.map(\.huggingFaceJSON))),
-            ("normalizer", composes ? .object([("type", .string("NFC"))]) : .null),
-            ("pre_tokenizer", preTokenizer.huggingFaceJSON),
-            ("post_processor", postProcessor.huggingFaceJSON(naming: token)),
-            (
-                "decoder",
-                .object([
-                    ("type", .string("ByteLevel")), ("add_prefix_space", .boolean(true)),
-                    ("trim_offsets", .boolean(true)), ("use_regex", .boolean(true)),
-                ])
-            ),
-            ("model", .object(model)),
+        let root = JSONValue.object([
+            "version": .string("1.0"), "truncation": .null, "padding": .null,
+            "added_tokens": .array(added.tokens.map(\.huggingFaceJSON)),
+            "normalizer": composes ? .object(["type": .string("NFC")]) : .null,
+            "pre_tokenizer": preTokenizer.huggingFaceJSON,
+            "post_processor": postProcessor.huggingFaceJSON(naming: token),
+            "decoder": .object([
+                "type": .string("ByteLevel"), "add_prefix_space": .bool(true),
+                "trim_offsets": .bool(true), "use_regex": .bool(true),
+            ]),
+            "model": .object(model),
         ])
-        return Data(root.encoded)
+        return Data(root.encoded())
     }
 
     /// Returns the `tokenizer_config.json` that goes with ``huggingFaceJSON()``.
@@ -40,20 +41,16 @@ extension BytePairTokenizer {
     public func huggingFaceConfiguration(
         maximumLength: Int? = nil, chatTemplate: String? = nil
     ) -> Data {
-        var members: [(key: String, value: JSON)] = [
-            ("tokenizer_class", .string("PreTrainedTokenizerFast")),
-            ("clean_up_tokenization_spaces", .boolean(false)),
+        var members: [JSONKey: JSONValue] = [
+            "tokenizer_class": .string("PreTrainedTokenizerFast"),
+            "clean_up_tokenization_spaces": .bool(false),
         ]
-        for (key, id) in [
-            ("bos_token", beginningOfText), ("eos_token", endOfText), ("pad_token", padding),
-        ] {
-            if let id { members.append((key, .string(token(id)))) }
-        }
-        if let maximumLength {
-            members.append(("model_max_length", .number(Double(maximumLength))))
-        }
-        if let chatTemplate { members.append(("chat_template", .string(chatTemplate))) }
-        return Data(JSON.object(members).encoded)
+        members["bos_token"] = beginningOfText.map { .string(token($0)) }
+        members["eos_token"] = endOfText.map { .string(token($0)) }
+        members["pad_token"] = padding.map { .string(token($0)) }
+        members["model_max_length"] = maximumLength.map { .integer($0) }
+        members["chat_template"] = chatTemplate.map { .string($0) }
+        return Data(JSONValue.object(members).encoded())
     }
 
     private func token(_ id: Int32) -> String {
@@ -61,7 +58,7 @@ extension BytePairTokenizer {
     }
 
     /// A merge as one string; as a pair where a blank in a token would make that ambiguous.
-    private func merge(_ merge: MergeTable.Merge) -> JSON {
+    private func merge(_ merge: MergeTable.Merge) -> JSONValue {
         let left = vocabulary.tokens[merge.left] ?? ""
         let right = vocabulary.tokens[merge.right] ?? ""
         if left.contains(" ") || right.contains(" ") {
@@ -72,52 +69,45 @@ extension BytePairTokenizer {
 }
 
 extension AddedToken {
-    fileprivate var huggingFaceJSON: JSON {
+    fileprivate var huggingFaceJSON: JSONValue {
         .object([
-            ("id", .number(Double(id))), ("content", .string(content)),
-            ("single_word", .boolean(isSingleWord)), ("lstrip", .boolean(stripsLeft)),
-            ("rstrip", .boolean(stripsRight)), ("normalized", .boolean(isNormalized)),
-            ("special", .boolean(isSpecial)),
+            "id": .integer(Int(id)), "content": .string(content),
+            "single_word": .bool(isSingleWord), "lstrip": .bool(stripsLeft),
+            "rstrip": .bool(stripsRight), "normalized": .bool(isNormalized),
+            "special": .bool(isSpecial),
         ])
     }
 }
 
 extension PostProcessor {
     /// The value of `post_processor` with this effect; `null` where nothing is added.
-    fileprivate func huggingFaceJSON(naming name: (Int32) -> String) -> JSON {
+    fileprivate func huggingFaceJSON(naming name: (Int32) -> String) -> JSONValue {
         if single.count == 1, pair.count == 2 { return .null }
-        var special: [String: JSON] = [:]
-        func parts(_ parts: [Part]) -> JSON {
+        var special: [JSONKey: JSONValue] = [:]
+        func parts(_ parts: [Part]) -> JSONValue {
             .array(
                 parts.map { part in
-                    let (kind, id, typeID): (String, String, Int32)
+                    let (kind, id, typeID): (JSONKey, String, Int32)
                     switch part {
                     case .first(let type): (kind, id, typeID) = ("Sequence", "A", type)
                     case .second(let type): (kind, id, typeID) = ("Sequence", "B", type)
                     case .tokens(let ids, let type):
                         let names = ids.map(name)
                         (kind, id, typeID) = ("SpecialToken", names.joined(), type)
-                        special[id] = .object([
-                            ("id", .string(id)),
-                            ("ids", .array(ids.map { .number(Double($0)) })),
-                            ("tokens", .array(names.map { .string($0) })),
+                        special[JSONKey(id)] = .object([
+                            "id": .string(id),
+                            "ids": .array(ids.map { .integer(Int($0)) }),
+                            "tokens": .array(names.map { .string($0) }),
                         ])
                     }
                     return .object([
-                        (
-                            kind,
-                            .object([("id", .string(id)), ("type_id", .number(Double(typeID)))])
-                        )
+                        kind: .object(["id": .string(id), "type_id": .integer(Int(typeID))])
                     ])
                 })
         }
         return .object([
-            ("type", .string("TemplateProcessing")), ("single", parts(single)),
-            ("pair", parts(pair)),
-            (
-                "special_tokens",
-                .object(special.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
-            ),
+            "type": .string("TemplateProcessing"), "single": parts(single),
+            "pair": parts(pair), "special_tokens": .object(special),
         ])
     }
 }

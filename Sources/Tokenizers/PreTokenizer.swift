@@ -1,3 +1,5 @@
+import ModelFiles
+
 /// The splitting of text into the words that byte pairs are merged in.
 struct PreTokenizer: Sendable {
     /// One stage; each splits the pieces of the one before and sees nothing beyond a piece.
@@ -134,36 +136,36 @@ extension PreTokenizer {
     }
 
     /// The value of `pre_tokenizer` that has this effect.
-    var huggingFaceJSON: JSON {
+    var huggingFaceJSON: JSONValue {
         var steps = steps[...]
         let usesRegex = steps.last == .split(.gpt2)
         if usesRegex { steps.removeLast() }
         let addsSpace = steps.last == .prefixSpace
         if addsSpace { steps.removeLast() }
-        var parts: [JSON] = []
+        var parts: [JSONValue] = []
         for step in steps {
             switch step {
             case .digits(let individually):
                 parts.append(
                     .object([
-                        ("type", .string("Digits")), ("individual_digits", .boolean(individually)),
+                        "type": .string("Digits"), "individual_digits": .bool(individually),
                     ]))
             case .split(let pattern):
                 parts.append(
                     .object([
-                        ("type", .string("Split")),
-                        ("pattern", .object([("Regex", .string(pattern.rawValue))])),
-                        ("behavior", .string("Isolated")), ("invert", .boolean(false)),
+                        "type": .string("Split"),
+                        "pattern": .object(["Regex": .string(pattern.rawValue)]),
+                        "behavior": .string("Isolated"), "invert": .bool(false),
                     ]))
             case .prefixSpace: continue
             }
         }
         parts.append(
             .object([
-                ("type", .string("ByteLevel")), ("add_prefix_space", .boolean(addsSpace)),
-                ("trim_offsets", .boolean(true)), ("use_regex", .boolean(usesRegex)),
+                "type": .string("ByteLevel"), "add_prefix_space": .bool(addsSpace),
+                "trim_offsets": .bool(true), "use_regex": .bool(usesRegex),
             ]))
         if parts.count == 1 { return parts[0] }
-        return .object([("type", .string("Sequence")), ("pretokenizers", .array(parts))])
+        return .object(["type": .string("Sequence"), "pretokenizers": .array(parts)])
     }
 }

@@ -33,10 +33,10 @@ public enum TokenizerFile {
     public static func load(
         contentsOf data: Data, configuration: Data? = nil, name: String = "tokenizer.json"
     ) throws(TokenizerError) -> any Tokenizer {
-        let root = try JSONParser.parse(data, file: name)
+        let root = try JSONField.root(of: data, file: name)
         var settings: JSONField?
         if let configuration {
-            settings = try JSONParser.parse(configuration, file: "tokenizer_config.json")
+            settings = try JSONField.root(of: configuration, file: "tokenizer_config.json")
         }
         let type = root["model"]["type"]
         switch try type.string() {

@@ -28,11 +28,11 @@ struct Vocabulary: Sendable {
 extension Vocabulary {
     /// Reads `model.vocab` of a `tokenizer.json`.
     init(_ field: JSONField) throws(TokenizerError) {
-        for (token, value) in try field.members() {
-            let entry = JSONField(path: "\(field.path): \(token)", value: value)
+        for (key, value) in try field.members() {
+            let entry = JSONField(path: "\(field.path): \(key.text)", value: value)
             let id = try entry.integer()
             if let other = tokens[id] { throw entry.malformed("id \(id) is also that of \(other)") }
-            add(token, id: id)
+            add(key.text, id: id)
         }
     }
 }

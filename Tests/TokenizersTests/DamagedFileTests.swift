@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 import Tensors
 import Testing
 
@@ -70,31 +71,35 @@ struct DamagedFileTests {
         "values replaced by others: an error or a tokenizer that works",
         arguments: [wordPiece, bytePair])
     func values(file: String) throws {
-        let root = try JSONParser.parse(Data(file.utf8), file: "file").value
-        let replacements: [JSON] = [
-            .null, .boolean(true), .number(-1), .number(2_147_483_647), .number(1e18), .number(0.5),
+        let root = try JSONField.root(of: Data(file.utf8), file: "file").value
+        let replacements: [JSONValue] = [
+            .null, .bool(true), .integer(-1), .integer(2_147_483_647), .number(1e18), .number(0.5),
             .string(""), .string("a"), .string("##"), .string("ByteLevel"), .string("Sequence"),
-            .string("\u{301}"), .array([]), .object([]), .array([.null]),
-            .object([("type", .string("ByteLevel"))]),
+            .string("\u{301}"), .array([]), .object([:]), .array([.null]),
+            .object(["type": .string("ByteLevel")]),
         ]
         for seed in 0..<800 as Range<UInt64> {
             var random = SplitMix64(seed: seed)
             let replacement = replacements.randomElement(using: &random) ?? .null
             var countdown = Int.random(in: 0..<80, using: &random)
-            exercise(Data(replaced(root, by: replacement, after: &countdown).encoded))
+            exercise(Data(replaced(root, by: replacement, after: &countdown).encoded()))
         }
     }
 
-    /// The value with its `countdown`-th part, in the order of the file, replaced.
-    private func replaced(_ value: JSON, by other: JSON, after countdown: inout Int) -> JSON {
+    /// The value with its `countdown`-th part, in the order of the keys, replaced.
+    private func replaced(
+        _ value: JSONValue, by other: JSONValue, after countdown: inout Int
+    ) -> JSONValue {
         countdown -= 1
         if countdown == -1 { return other }
         switch value {
         case .array(let values):
             return .array(values.map { replaced($0, by: other, after: &countdown) })
-        case .object(let members):
-            return .object(
-                members.map { ($0.key, replaced($0.value, by: other, after: &countdown)) })
+        case .object(var members):
+            for key in members.keys.sorted() {
+                members[key] = replaced(members[key] ?? .null, by: other, after: &countdown)
+            }
+            return .object(members)
         default: return value
         }
     }

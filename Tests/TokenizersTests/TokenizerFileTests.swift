@@ -46,9 +46,9 @@ import Testing
         arguments: [
             (#""type":"BPE""#, #""type":"Unigram""#, "model: type: Unigram"),
             (#""type":"ByteLevel""#, #""type":"Metaspace""#, "pre_tokenizer: Metaspace"),
-            (#""vocab":{"#, #""vocab":{"x":-1,"#, "model: vocab: x: expected a whole number"),
+            (#""vocab":{"#, #""vocab":{"new":-1,"#, "model: vocab: new: expected a whole number"),
             (#""merges":["#, #""merges":["\u0000 q","#, "model: merges[0]"),
-            (#""vocab":{"#, #""vocab":{"x":5,"#, "model: vocab: "),
+            (#""vocab":{"#, #""vocab":{"new":5,"#, "model: vocab: "),
             (#""byte_fallback":false"#, #""byte_fallback":true"#, "model: byte_fallback"),
             (#""dropout":null"#, #""dropout":0.1"#, "model: dropout"),
         ])

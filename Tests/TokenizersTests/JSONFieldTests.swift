@@ -3,9 +3,9 @@ import Testing
 
 @testable import Tokenizers
 
-@Suite struct JSONTests {
+@Suite struct JSONFieldTests {
     private func parse(_ text: String) throws(TokenizerError) -> JSONField {
-        try JSONParser.parse(Data(text.utf8), file: "file.json")
+        try JSONField.root(of: Data(text.utf8), file: "file.json")
     }
 
     @Test("keys that are canonically equivalent stay apart")
@@ -43,13 +43,13 @@ import Testing
     @Test("bytes that are no UTF-8 are refused")
     func invalidUTF8() {
         #expect(throws: TokenizerError.self) {
-            try JSONParser.parse(Data([0x22, 0xFF, 0x22]), file: "file.json")
+            try JSONField.root(of: Data([0x22, 0xFF, 0x22]), file: "file.json")
         }
     }
 
     @Test("what is written is read again")
     func written() throws {
         let text = #"{"a\u0001\"\\":[1,-2.5,true,false,null,"é🌳"],"b":{}}"#
-        #expect(String(decoding: try parse(text).value.encoded, as: UTF8.self) == text)
+        #expect(String(decoding: try parse(text).value.encoded(), as: UTF8.self) == text)
     }
 }
