@@ -61,11 +61,16 @@ struct ProfileText {
                 count == 1 ? 0 : row * (curve.entries.count - 1) / (count - 1)]
             table.add(
                 "\(entry.level)", Human.significant(entry.seconds * 1e3, digits: 3),
-                Human.percent((entry.high - entry.low) / 2 / entry.seconds),
-                Human.percent(entry.seconds / full.seconds),
+                percent((entry.high - entry.low) / 2 / entry.seconds),
+                percent(entry.seconds / full.seconds),
                 dominated.contains(entry.level) ? "dominated" : "")
         }
         return table.rendered()
+    }
+
+    /// A fraction that noise may have made huge.
+    private func percent(_ fraction: Double) -> String {
+        fraction < 10 ? Human.percent(fraction) : ">999%"
     }
 
     private func plot(of kind: ComponentKind) -> String {

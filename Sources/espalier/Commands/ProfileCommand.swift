@@ -51,7 +51,7 @@ struct ProfileCommand: Command {
         if asJSON {
             try writeOutput(Data(json))
         } else {
-            print(ProfileText(table).summary)
+            print(ProfileText(table).summary, terminator: "")
             if let path { print("\nWritten to \(path); see all of it with 'espalier inspect'.") }
         }
         if result.unsettled > 0 {
