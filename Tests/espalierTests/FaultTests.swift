@@ -60,6 +60,19 @@ struct FaultTests {
         expectFault(try Program.run("bench", Fixture.llama, "--runtime", "onnx"), "runtime")
     }
 
+    /// A directory with the sizes of the tiny Llama and some of them changed.
+    private func configuration(_ changes: [String: Any]) throws -> Scratch {
+        let scratch = try Scratch()
+        var config = try #require(
+            try JSONSerialization.jsonObject(
+                with: Data(contentsOf: URL(fileURLWithPath: Fixture.llama + "/config.json")))
+                as? [String: Any])
+        config.merge(changes) { $1 }
+        try JSONSerialization.data(withJSONObject: config)
+            .write(to: URL(fileURLWithPath: scratch.path("config.json")))
+        return scratch
+    }
+
     @Test("models that do not fit the command")
     func misfits() throws {
         expectFault(
@@ -67,15 +80,10 @@ struct FaultTests {
         expectFault(
             try Program.run("bench", Fixture.llama, "--against", Fixture.bert, "--threads", "1"),
             "architecture", "bert")
-        let scratch = try Scratch()
-        var config = try #require(
-            try JSONSerialization.jsonObject(
-                with: Data(contentsOf: URL(fileURLWithPath: Fixture.llama + "/config.json")))
-                as? [String: Any])
-        config["per_layer_config"] = ["1": ["intermediate_size": 32]]
-        try JSONSerialization.data(withJSONObject: config)
-            .write(to: URL(fileURLWithPath: scratch.path("config.json")))
-        expectFault(try Program.run("profile", scratch.path()), "layers", "dense model")
+        let uneven = try configuration(["per_layer_config": ["1": ["intermediate_size": 32]]])
+        expectFault(try Program.run("profile", uneven.path()), "layers", "dense model")
+        let huge = try configuration(["hidden_size": 1 << 18, "vocab_size": 1 << 24])
+        expectFault(try Program.run("profile", huge.path()), "memory", "smaller")
     }
 
     @Test("a directory that cannot be written to")

@@ -42,10 +42,11 @@ struct GenerateTests {
     @Test("equal seeds draw equal texts, others do not")
     func seeds() throws {
         func text(_ seed: String) throws -> String {
-            try Program.run(
+            let run = try Program.run(
                 "generate", Fixture.llama, "--prompt", "", "-n", "40", "--temperature", "1.5",
-                "--top-p", "0.95", "--seed", seed, "--threads", "1"
-            ).output
+                "--top-p", "0.95", "--seed", seed, "--threads", "1")
+            #expect(run.status == 0, "\(run.errors)")
+            return run.output
         }
         let first = try text("1")
         #expect(try text("1") == first)

@@ -68,8 +68,9 @@ struct GenerateCommand: Command {
         var text = TextStream(tokenizer)
         var clock = TokenClock()
         defer { if !asJSON { try? writeOutput(Data((text.finish() + "\n").utf8)) } }
-        let end = tokenizer.endOfText ?? loaded.checkpoint.config.endTokens.first.map(Int32.init)
-        try generator.generate(after: start, count: tokens, end: end) { token in
+        let ends = loaded.checkpoint.config.endTokens.compactMap(Int32.init(exactly:))
+        try generator.generate(after: start, count: tokens, end: tokenizer.endOfText ?? ends.first)
+        { token in
             clock.tick()
             answer.tokens.append(token)
             let piece = text.add(token)
@@ -90,7 +91,9 @@ struct GenerateCommand: Command {
         let shape = loaded.model.shape
         var tokens = tokenizer.encode(prompt, addingSpecialTokens: !isRaw)
         if tokens.isEmpty {
-            guard let first = tokenizer.beginningOfText ?? tokenizer.endOfText else {
+            let config = loaded.checkpoint.config
+            let ids = (config.beginningTokens + config.endTokens).compactMap(Int32.init(exactly:))
+            guard let first = tokenizer.beginningOfText ?? tokenizer.endOfText ?? ids.first else {
                 throw ModelFileError(
                     file: loaded.location.path, subject: "tokenizer",
                     problem: "no token begins a text, and the prompt is empty",
