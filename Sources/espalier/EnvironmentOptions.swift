@@ -51,11 +51,29 @@ struct EnvironmentOptions {
             phase: phase, batch: batch, sequence: sequence ?? min(usual.length, usual.longest),
             threads: threads, precision: precision, runtime: runtime)
         try environment.check(against: shape)
+        try environment.checkMemory(for: shape)
         return environment
     }
 }
 
 extension Environment {
+    /// Refuses work that cannot fit the machine's memory: weights, caches and activations in f32.
+    fileprivate func checkMemory(for shape: ModelShape) throws(ProfileError) {
+        let tokens = Double(batch) * Double(phase == .decode ? 1 : sequence)
+        let cached = phase == .encode ? 0 : Double(batch) * Double(sequence + 1)
+        let width = Double(shape.headDimension)
+        var floats = Double(shape.parameters) + tokens * 4 * Double(shape.hiddenSize)
+        for layer in shape.layers { floats += cached * 2 * Double(layer.keyValueHeads) * width }
+        floats += tokens * Double(shape.layers.map(\.feedForward).max() ?? 0)
+        let (needed, there) = (4 * floats, Machine.current.memoryBytes)
+        guard there > 0, needed > Double(there) else { return }
+        throw ProfileError(
+            file: "environment", field: "memory",
+            problem: "it takes at least \(Human.bytes(Int(min(needed, 1e18)))), "
+                + "but the machine has \(Human.bytes(there))",
+            remedy: "use a smaller --batch, --sequence or model")
+    }
+
     /// The conditions in a few words, such as `decode, batch 1, context 256, 2 threads, f32`.
     var summary: String {
         let length = phase == .decode ? "context" : "sequence"

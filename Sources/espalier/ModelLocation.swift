@@ -1,3 +1,4 @@
+import CommandLine
 import Foundation
 import ModelFiles
 
@@ -36,8 +37,9 @@ struct ModelLocation {
     /// The snapshot of a hub id: that of `refs/main`, else the only one.
     private static func cached(_ id: String, in cache: String) throws(ModelFileError) -> String {
         let parts = id.split(separator: "/", omittingEmptySubsequences: false)
+        let isFile = [".gguf", ".json", ".safetensors"].contains(where: id.hasSuffix)
         let isID =
-            parts.count <= 2
+            !isFile && parts.count <= 2
             && parts.allSatisfy { part in
                 !part.isEmpty && part != "." && part != ".."
                     && part.allSatisfy { $0.isLetter || $0.isNumber || "-_.".contains($0) }
@@ -64,4 +66,9 @@ struct ModelLocation {
         }
         return snapshots + "/" + only
     }
+}
+
+extension ValueKind where Value == String {
+    /// A model: a path or a hub id.
+    static var model: ValueKind { file.named("MODEL") }
 }

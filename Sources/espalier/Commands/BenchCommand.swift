@@ -1,12 +1,97 @@
 import CommandLine
+import ModelFiles
+import Profiling
+import Tensors
+import Transformers
 
+/// The command that measures whole models.
 struct BenchCommand: Command {
     static let name = "bench"
-    static let summary = "Measure a model's speed, alone or against another."
+    static let summary = "Measure how fast a model is, alone or against another."
+    static let discussion = """
+        Two models are timed in turn, so that whatever slows the machine slows both; the speedup is \
+        the median of the pairs' ratios with its 95% confidence interval. --limits tells how near \
+        the kernels come to what this machine can do at most.
+
+        Example: espalier bench pruned/1.5x --against HuggingFaceTB/SmolLM2-135M
+
+        Example: espalier bench my-bert --batch 8 --threads 1 --limits --json
+        """
+
+    private let model: String
+    private let dense: String?
+    private let options: EnvironmentOptions
+    private let seconds: Double
+    private let measuresLimits: Bool
+    private let asJSON: Bool
 
     init(_ arguments: inout Arguments) throws(UsageError) {
+        model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
+        dense = try arguments.option(
+            "--against", .model, help: "The model to compare with, which takes the same input.")
+        options = try EnvironmentOptions(&arguments)
+        seconds = try arguments.option(
+            "--seconds", .number(in: 0.1...86_400), default: 20, help: "The most time to measure.")
+        measuresLimits = arguments.flag(
+            "--limits", help: "Also measure the machine's limits and how near the kernels come.")
+        asJSON = arguments.flag("--json", help: "Print JSON instead of text.")
     }
 
     func run() throws {
+        let loaded = try LoadedModel(model)
+        let environment = try options.environment(for: loaded.model.shape)
+        let engine = Engine(threads: environment.threads)
+        var answer = BenchAnswer(environment)
+        var names = [loaded.location.name]
+        if let dense {
+            let reference = try LoadedModel(dense)
+            try loaded.check(against: reference)
+            try environment.check(against: reference.model.shape)
+            let comparison = try Terminal.standardError.stage("Measuring both models") {
+                try Comparison(
+                    loaded.model, against: reference.model, in: environment, on: engine,
+                    timeLimit: seconds
+                ) { _ in try Interruption.check() }
+            }
+            answer.add(comparison)
+            names.append(reference.location.name)
+        } else {
+            answer.model = BenchAnswer.Figures(
+                try Terminal.standardError.stage("Measuring") {
+                    try Timing(
+                        of: loaded.model, in: environment, on: engine, timeLimit: seconds
+                    ) { try Interruption.check() }
+                })
+        }
+        if measuresLimits {
+            answer.limits = try Terminal.standardError.stage("Measuring the machine's limits") {
+                try LimitsAnswer(of: loaded.model, in: environment, on: engine) {
+                    try Interruption.check()
+                }
+            }
+        }
+        asJSON
+            ? try printJSON(answer) : print(answer.text(names: names), terminator: "")
+    }
+}
+
+extension LoadedModel {
+    /// Checks that two models can do the same work, as a pruned model and its original can.
+    ///
+    /// - Throws: `ModelFileError` with the size that differs.
+    fileprivate func check(against other: LoadedModel) throws(ModelFileError) {
+        let (mine, its) = (model.shape, other.model.shape)
+        let sizes: [(String, String, String)] = [
+            ("architecture", mine.architecture.rawValue, its.architecture.rawValue),
+            ("hidden size", "\(mine.hiddenSize)", "\(its.hiddenSize)"),
+            ("head dimension", "\(mine.headDimension)", "\(its.headDimension)"),
+            ("vocabulary", "\(mine.vocabularySize)", "\(its.vocabularySize)"),
+        ]
+        for (name, left, right) in sizes where left != right {
+            throw ModelFileError(
+                file: location.path, subject: name,
+                problem: "\(left), but \(other.location.path) has \(right)",
+                remedy: "give --against the model that this one was pruned from")
+        }
     }
 }

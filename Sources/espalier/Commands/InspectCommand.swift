@@ -1,12 +1,92 @@
 import CommandLine
+import Foundation
+import ModelFiles
+import Profiling
+import Tensors
+import Transformers
 
+/// The command that shows files.
 struct InspectCommand: Command {
     static let name = "inspect"
     static let summary = "Show what a model, a profile or a file of tensors holds."
+    static let discussion = """
+        Of a model it shows the sizes, layer by layer; of a profile the latency of every level as \
+        tables and plots; of any other safetensors or GGUF file its tensors.
+
+        Example: espalier inspect pruned/1.5x --json
+
+        Example: espalier inspect SmolLM2-135M-decode.profile.json
+        """
+
+    private let file: String
+    private let asJSON: Bool
 
     init(_ arguments: inout Arguments) throws(UsageError) {
+        file = try arguments.positional(
+            "FILE", .file, help: "A model as for other commands, a profile, or a tensor file.")
+        asJSON = arguments.flag("--json", help: "Print JSON instead of text.")
     }
 
     func run() throws {
+        let path = try ModelLocation(file).path
+        switch try Content(of: path) {
+        case .model(let shape):
+            asJSON
+                ? try printJSON(ModelAnswer(shape)) : print(ModelText(shape).full, terminator: "")
+        case .profile(let profile):
+            asJSON
+                ? try writeOutput(Data(profile.json()))
+                : print(ProfileText(profile).full, terminator: "")
+        case .tensors(let tensors):
+            asJSON
+                ? try printJSON(["tensors": tensors])
+                : print(TensorAnswer.table(of: tensors), terminator: "")
+        }
+    }
+
+    /// What a path leads to.
+    private enum Content {
+        case model(ModelShape)
+        case profile(LatencyTable)
+        case tensors([TensorAnswer])
+
+        init(of path: String) throws {
+            var isDirectory: ObjCBool = false
+            _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+            if isDirectory.boolValue {
+                let hasConfig = FileManager.default.fileExists(atPath: path + "/config.json")
+                self =
+                    hasConfig
+                    ? .model(try ModelShape(contentsOf: path))
+                    : .tensors(TensorAnswer.all(in: try openTensorFile(path)))
+            } else if path.hasSuffix(".json") {
+                try self.init(json: path)
+            } else {
+                let file = try openTensorFile(path)
+                if let gguf = file as? GGUFFile,
+                    try gguf.string("general.architecture") == "llama"
+                {
+                    self = .model(try ModelShape(contentsOf: path))
+                } else {
+                    self = .tensors(TensorAnswer.all(in: file))
+                }
+            }
+        }
+
+        private init(json path: String) throws {
+            let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+            let members = try JSONValue(parsing: bytes, file: path).object ?? [:]
+            if members["curves"] != nil {
+                self = .profile(try LatencyTable(json: bytes, file: path))
+            } else if members["model_type"] != nil {
+                self = .model(try ModelShape(contentsOf: path))
+            } else if members["weight_map"] != nil {
+                self = .tensors(TensorAnswer.all(in: try openTensorFile(path)))
+            } else {
+                throw ModelFileError(
+                    file: path, problem: "it is no profile, config.json or index of shards",
+                    remedy: "name a model, a profile, or a safetensors or GGUF file")
+            }
+        }
     }
 }

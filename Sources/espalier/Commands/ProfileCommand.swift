@@ -1,12 +1,97 @@
 import CommandLine
+import Foundation
+import ModelFiles
+import Profiling
+import Tensors
+import Transformers
 
+/// The command that measures a machine.
 struct ProfileCommand: Command {
     static let name = "profile"
-    static let summary = "Measure the latency of every prunable structure on this CPU."
+    static let summary = "Measure what each prunable structure of a model costs on this CPU."
+    static let discussion = """
+        Only the model's sizes are needed: a directory with config.json alone will do, so profile \
+        where the model will run and prune where its weights are.
+
+        Example: espalier profile HuggingFaceTB/SmolLM2-135M --phase prefill
+
+        Example: espalier profile ./my-bert --threads 1 -o my-bert-1-thread.json
+        """
+
+    private let model: String
+    private let options: EnvironmentOptions
+    private let seconds: Double
+    private let seed: UInt64
+    private let output: String?
+    private let asJSON: Bool
 
     init(_ arguments: inout Arguments) throws(UsageError) {
+        model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
+        options = try EnvironmentOptions(&arguments)
+        seconds = try arguments.option(
+            "--seconds", .number(in: 0.1...86_400), default: 90, help: "The most time to measure.")
+        seed = try arguments.option(
+            "--seed", .seed, default: 1, help: "Seed of the order of measurements.")
+        output = try arguments.option(
+            "--output", short: "o", .file,
+            help: "Where the profile goes; NAME-PHASE.profile.json by default.")
+        asJSON = arguments.flag("--json", help: "Print the profile instead of a summary.")
     }
 
     func run() throws {
+        let location = try ModelLocation(model)
+        let shape = try ModelShape(contentsOf: location.path)
+        let environment = try options.environment(for: shape)
+        let result = try Profiler.profile(
+            shape, of: location, in: environment, seconds: seconds, seed: seed)
+        let table = result.table
+        let path = output ?? (asJSON ? nil : "\(location.name)-\(environment.phase).profile.json")
+        let json = try table.json()
+        if let path { try AtomicFile.write(json, to: path) }
+        if asJSON {
+            try writeOutput(Data(json))
+        } else {
+            print(ProfileText(table).summary, terminator: "")
+            if let path { print("\nWritten to \(path); see all of it with 'espalier inspect'.") }
+        }
+        if result.unsettled > 0 {
+            remark(
+                "espalier profile: the machine is too noisy: \(result.unsettled) levels are less "
+                    + "certain than 1%; stop other programs or raise --seconds")
+        }
+    }
+}
+
+extension Profiler {
+    /// Measures a shape while showing how many of its levels are known well enough.
+    ///
+    /// - Throws: `ModelFileError` where the layers differ, `Interrupted` when the user asks to
+    ///   stop, and what measuring throws.
+    static func profile(
+        _ shape: ModelShape, of location: ModelLocation, in environment: Environment,
+        seconds: Double, seed: UInt64
+    ) throws -> Result {
+        guard Set(shape.layers).count == 1 else {
+            throw ModelFileError(
+                file: location.path, subject: "layers", problem: "their sizes differ, or are none",
+                remedy: "profile the dense model that this one was pruned from")
+        }
+        var profiler = Profiler()
+        profiler.timeLimit = seconds
+        profiler.seed = seed
+        let levels = ComponentKind.allCases.reduce(1) {
+            $0 + max(1, LevelGrid.levels(of: $1, in: shape).count)
+        }
+        let progress = ProgressBar(
+            "Profiling, at most \(Human.duration(seconds))", total: levels, unit: "levels")
+        let result = try profiler.profile(
+            shape, in: environment, on: Engine(threads: environment.threads),
+            created: Date().ISO8601Format(), version: Espalier.version
+        ) { state in
+            progress.advance(to: state.settled)
+            try Interruption.check()
+        }
+        progress.finish()
+        return result
     }
 }

@@ -1,0 +1,67 @@
+import CommandLine
+import Profiling
+
+/// What `bench` found.
+struct BenchAnswer: Encodable {
+    /// The time of one model.
+    struct Figures: Encodable {
+        /// The median.
+        let seconds: Double
+        /// The width of the median's 95 % confidence interval, as a fraction of the median.
+        let spread: Double
+        /// The number of samples.
+        let samples: Int
+
+        init(_ timing: Timing) {
+            seconds = timing.seconds
+            spread = timing.spread
+            samples = timing.samples
+        }
+    }
+
+    let environment: Environment
+    var model: Figures?
+    private(set) var dense: Figures?
+    private(set) var speedup: Double?
+    /// The ends of the speedup's 95 % confidence interval.
+    private(set) var speedupInterval: [Double]?
+    var limits: LimitsAnswer?
+
+    init(_ environment: Environment) {
+        self.environment = environment
+    }
+
+    /// Takes over what a comparison measured.
+    mutating func add(_ comparison: Comparison) {
+        model = Figures(comparison.model)
+        dense = Figures(comparison.dense)
+        speedup = comparison.speedup
+        speedupInterval = [comparison.interval.lowerBound, comparison.interval.upperBound]
+    }
+
+    /// The answer as people read it.
+    ///
+    /// - Parameter names: The model's name, and that of the dense one where there is one.
+    /// - Returns: Lines of at most 80 columns.
+    func text(names: [String]) -> String {
+        var table = Table("model", "time", "±", "samples", "tokens/s")
+        for (name, figures) in zip(names, [model, dense]) {
+            guard let figures else { continue }
+            table.add(
+                name, Human.duration(figures.seconds, digits: 4),
+                Human.percent(figures.spread / 2), "\(figures.samples)",
+                Human.significant(Double(tokens) / figures.seconds, digits: 4))
+        }
+        var text = "\(environment.machine): \(environment.summary)\n\n\(table.rendered())"
+        if let speedup, let interval = speedupInterval {
+            text += "\nSpeedup \(Human.ratio(speedup))"
+            text += " (95% between \(Human.ratio(interval[0])) and \(Human.ratio(interval[1])))\n"
+        }
+        if let limits { text += "\n" + limits.text }
+        return text
+    }
+
+    private var tokens: Int {
+        environment.batch * (environment.phase == .decode ? 1 : environment.sequence)
+    }
+}

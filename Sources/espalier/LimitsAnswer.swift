@@ -1,0 +1,152 @@
+import CHost
+import CommandLine
+import Profiling
+import Tensors
+import Transformers
+
+/// What the machine can do at most, and how near the kernels come to it.
+///
+/// A limit is measured right beside what is held to it, and a fraction is the median of such
+/// pairs, so that changes of the machine's speed cancel out.
+struct LimitsAnswer: Encodable {
+    /// A median with the width of its 95 % confidence interval as a fraction of it.
+    struct Figure: Encodable {
+        let median: Double
+        let spread: Double
+
+        init(_ values: [Double]) {
+            let statistics = Statistics(values)
+            median = statistics.median
+            let interval = statistics.medianInterval()
+            spread = interval.map { ($0.upperBound - $0.lowerBound) / statistics.median } ?? 0
+        }
+    }
+
+    /// A matrix product `[m, k] · [k, n]` on one thread.
+    struct Product: Encodable {
+        let m: Int
+        let k: Int
+        let n: Int
+        /// Operations per second, a multiply-add being two.
+        let rate: Figure
+        let fractionOfPeak: Figure
+    }
+
+    /// One decode step.
+    struct Decode: Encodable {
+        /// Bytes of weights read per second.
+        let bytesPerSecond: Figure
+        let fractionOfBandwidth: Figure
+    }
+
+    /// Operations per second of f32 multiply-adds on one thread.
+    let arithmeticPeak: Figure
+    /// Bytes per second that the environment's threads read from memory.
+    let readBandwidth: Figure
+    let products: [Product]
+    /// Nil where no decode step was asked for.
+    let decode: Decode?
+    let instructionSet: String
+
+    /// Measures the limits, the products of some real layers, and the model's decode step.
+    ///
+    /// - Parameters:
+    ///   - model: The model that decodes.
+    ///   - environment: The conditions of decoding and reading; products use one thread.
+    ///   - engine: What to run on, of the environment's threads.
+    ///   - tick: Called often; may throw to stop.
+    /// - Throws: `ProfileError` where the model cannot do such work, or what `tick` throws.
+    init(
+        of model: Model, in environment: Environment, on engine: Engine, tick: () throws -> Void
+    ) throws {
+        instructionSet = engine.instructionSet
+        let single = Engine(threads: 1)
+        var peaks: [Double] = []
+        products = try [(128, 384, 1536), (128, 1536, 384), (384, 768, 3072), (512, 576, 1536)].map
+        {
+            try Self.product($0, $1, $2, on: single, peaks: &peaks, tick: tick)
+        }
+        arithmeticPeak = Figure(peaks)
+
+        let values = [Float](repeating: 1, count: 64 << 20)
+        var workload =
+            environment.phase == .decode
+            ? try Workload(environment, model: model, engine: engine) : nil
+        var (reads, steps): ([Double], [Double]) = ([], [])
+        for _ in 0..<31 {
+            let seconds = Self.time { _ = engine.readAll(values) }
+            reads.append(Double(values.count * MemoryLayout<Float>.stride) / seconds)
+            if let seconds = workload?.sample(model).seconds {
+                steps.append(Double(model.streamedBytes) / seconds)
+            }
+            try tick()
+        }
+        readBandwidth = Figure(reads)
+        decode =
+            steps.isEmpty
+            ? nil
+            : Decode(
+                bytesPerSecond: Figure(steps),
+                fractionOfBandwidth: Figure(zip(steps, reads).map { $0 / $1 }))
+    }
+
+    /// Times a product between two bursts of pure arithmetic of about a millisecond.
+    private static func product(
+        _ m: Int, _ k: Int, _ n: Int, on engine: Engine, peaks: inout [Double],
+        tick: () throws -> Void
+    ) throws -> Product {
+        let weights = PackedWeights(Matrix(randomRows: n, columns: k, seed: 1), in: Arena())
+        let x = Matrix<Float>(randomRows: m, columns: k, seed: 2)
+        var y = Matrix<Float>(rows: m, columns: n)
+        let operations = 2 * Double(m * k * n)
+        let repeats = 200_000
+        func burst(_ seed: Int) -> Double {
+            let seconds = time { _ = engine.spinArithmetic(repeats: repeats, seed: Float(seed)) }
+            return Double(2 * 384 * repeats) / seconds
+        }
+        for _ in 0..<10 { engine.linear(x, weights, into: &y) }
+        var before = burst(0)
+        var (rates, fractions): ([Double], [Double]) = ([], [])
+        for round in 1...61 {
+            let rate = operations / time { engine.linear(x, weights, into: &y) }
+            let after = burst(round)
+            rates.append(rate)
+            fractions.append(2 * rate / (before + after))
+            peaks.append(after)
+            before = after
+            try tick()
+        }
+        return Product(m: m, k: k, n: n, rate: Figure(rates), fractionOfPeak: Figure(fractions))
+    }
+
+    private static func time(_ body: () -> Void) -> Double {
+        let start = host_monotonic_nanoseconds()
+        body()
+        return Double(max(1, host_monotonic_nanoseconds() - start)) * 1e-9
+    }
+}
+
+extension LimitsAnswer {
+    /// The limits as people read them.
+    var text: String {
+        var table = Table("limit", "rate", "±", "of limit")
+        func add(_ name: String, _ rate: Figure, _ unit: String, of limit: Figure? = nil) {
+            table.add(
+                name, "\(Human.significant(rate.median / 1e9, digits: 4)) \(unit)",
+                Human.percent(rate.spread / 2), limit.map { Human.percent($0.median) } ?? "–")
+        }
+        add("f32 multiply-adds, 1 thread, \(instructionSet)", arithmeticPeak, "GFLOP/s")
+        for product in products {
+            add(
+                "product \(product.m) × \(product.k) × \(product.n)", product.rate, "GFLOP/s",
+                of: product.fractionOfPeak)
+        }
+        add("memory reads", readBandwidth, "GB/s")
+        if let decode {
+            add(
+                "weights read to decode", decode.bytesPerSecond, "GB/s",
+                of: decode.fractionOfBandwidth)
+        }
+        return table.rendered()
+    }
+}

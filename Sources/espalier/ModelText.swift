@@ -1,0 +1,63 @@
+import CommandLine
+import Transformers
+
+/// The sizes of a model as a program reads them.
+struct ModelAnswer: Encodable {
+    private let architecture: Architecture
+    private let parameters: Int
+    private let hiddenSize: Int
+    private let headDimension: Int
+    private let vocabularySize: Int
+    private let maximumPositions: Int
+    private let tiedHead: Bool
+    private let layers: [LayerShape]
+
+    init(_ shape: ModelShape) {
+        architecture = shape.architecture
+        parameters = shape.parameters
+        hiddenSize = shape.hiddenSize
+        headDimension = shape.headDimension
+        vocabularySize = shape.vocabularySize
+        maximumPositions = shape.maximumPositions
+        tiedHead = shape.tiedHead
+        layers = shape.layers
+    }
+}
+
+/// The sizes of a model as people read them, equal neighbours among the layers in one row.
+struct ModelText {
+    private let shape: ModelShape
+
+    init(_ shape: ModelShape) {
+        self.shape = shape
+    }
+
+    var full: String {
+        let kind = shape.architecture == .bert ? "encoder" : "decoder"
+        let head =
+            shape.architecture == .bert ? "none" : shape.tiedHead ? "the embedding" : "its own"
+        return """
+            Architecture  \(shape.architecture.rawValue), \(kind)
+            Parameters    \(Human.count(shape.parameters)) (\(shape.parameters))
+            Hidden size   \(shape.hiddenSize), heads of \(shape.headDimension)
+            Vocabulary    \(shape.vocabularySize), output head: \(head)
+            Positions     \(shape.maximumPositions)
+
+            \(layers)
+            """
+    }
+
+    private var layers: String {
+        var table = Table("layers", "query heads", "key-value heads", "feed-forward")
+        var first = 0
+        while first < shape.layers.count {
+            let layer = shape.layers[first]
+            let count = shape.layers[first...].prefix { $0 == layer }.count
+            let name = count == 1 ? "\(first)" : "\(first)–\(first + count - 1)"
+            table.add(
+                name, "\(layer.queryHeads)", "\(layer.keyValueHeads)", "\(layer.feedForward)")
+            first += count
+        }
+        return table.rendered()
+    }
+}

@@ -1,0 +1,46 @@
+import CHost
+import Profiling
+import Tensors
+import Transformers
+
+extension Timing {
+    /// Times one model until its median is known to half a percent.
+    ///
+    /// Samples during which the thread lost its CPU count only where there are hardly others.
+    ///
+    /// - Parameters:
+    ///   - model: The model.
+    ///   - environment: The conditions.
+    ///   - engine: What to run on, of the environment's threads.
+    ///   - timeLimit: The most seconds to measure for.
+    ///   - tick: Called after each sample; may throw to stop.
+    /// - Throws: `ProfileError` where the model cannot do such work, or what `tick` throws.
+    init(
+        of model: Model, in environment: Environment, on engine: Engine, timeLimit: Double,
+        tick: () throws -> Void
+    ) throws {
+        var workload = try Workload(environment, model: model, engine: engine)
+        var samples: [Sample] = []
+        let end = host_monotonic_nanoseconds() + UInt64(timeLimit * 1e9)
+        repeat {
+            samples.append(workload.sample(model))
+            try tick()
+            if samples.count >= 30, samples.count % 10 == 0,
+                Self.statistics(of: samples).isSettled(relativeWidth: 0.005)
+            {
+                break
+            }
+        } while host_monotonic_nanoseconds() < end
+        guard let timing = Timing(Self.statistics(of: samples)) else {
+            throw ProfileError(
+                file: "measurement", field: "samples", problem: "the clock gave no time",
+                remedy: "measure again")
+        }
+        self = timing
+    }
+
+    private static func statistics(of samples: [Sample]) -> Statistics {
+        let clean = samples.filter { !$0.isTainted }
+        return Statistics((clean.count < 6 ? samples : clean).map(\.seconds))
+    }
+}

@@ -1,0 +1,95 @@
+import Foundation
+import Testing
+
+@Suite("Faults of files and environments")
+struct FaultTests {
+    /// One line that names the file and the remedy, exit 1, and nothing on standard output.
+    private func expectFault(_ run: Program.Outcome, _ parts: String...) {
+        #expect(run.status == 1 && run.output.isEmpty)
+        let lines = run.errors.split(separator: "\n").filter { $0.hasPrefix("espalier") }
+        #expect(lines.count == 1 && lines.first == run.errors.split(separator: "\n").last)
+        for part in parts { #expect(run.errors.contains(part), "\(run.errors) lacks \(part)") }
+    }
+
+    @Test(
+        "a file that is not there",
+        arguments: [
+            ["profile", "/no/such.gguf"], ["bench", "/no/such.gguf"], ["inspect", "/no/such.gguf"],
+            ["generate", "/no/such.gguf", "--prompt", "a"],
+            ["bench", Fixture.llama, "--against", "/no/such.gguf", "--threads", "1"],
+        ])
+    func missing(words: [String]) throws {
+        expectFault(try Program.run(words), "/no/such.gguf", "check the path")
+    }
+
+    @Test("a GGUF file cut anywhere", arguments: [3, 100, 5_000, 100_000])
+    func truncated(length: Int) throws {
+        let scratch = try Scratch()
+        let whole = try Data(contentsOf: URL(fileURLWithPath: Fixture.gguf))
+        let path = scratch.path("cut.gguf")
+        try whole.prefix(length).write(to: URL(fileURLWithPath: path))
+        for words in [
+            ["inspect", path], ["profile", path], ["bench", path],
+            ["generate", path, "--prompt", "a"],
+        ] {
+            expectFault(try Program.run(words), path)
+        }
+    }
+
+    @Test("a profile that is damaged, and JSON of no known kind")
+    func damagedJSON() throws {
+        let scratch = try Scratch()
+        let path = scratch.path("a.json")
+        for (text, problem) in [
+            ("{\"curves\": {}}", "formatVersion"), ("{\"a\": 1}", "no profile"), ("{", "a.json"),
+            ("[]", "no profile"),
+        ] {
+            try text.write(toFile: path, atomically: true, encoding: .utf8)
+            expectFault(try Program.run("inspect", path), path, problem)
+        }
+    }
+
+    @Test("environments that a model cannot have")
+    func environments() throws {
+        expectFault(
+            try Program.run("profile", Fixture.bert, "--sequence", "65"), "sequence", "64")
+        expectFault(
+            try Program.run("profile", Fixture.llama, "--sequence", "256"), "sequence", "257")
+        expectFault(try Program.run("profile", Fixture.bert, "--phase", "decode"), "phase")
+        expectFault(try Program.run("profile", Fixture.llama, "--precision", "int8"), "precision")
+        expectFault(try Program.run("bench", Fixture.llama, "--runtime", "onnx"), "runtime")
+    }
+
+    /// A directory with the sizes of the tiny Llama and some of them changed.
+    private func configuration(_ changes: [String: Any]) throws -> Scratch {
+        let scratch = try Scratch()
+        var config = try #require(
+            try JSONSerialization.jsonObject(
+                with: Data(contentsOf: URL(fileURLWithPath: Fixture.llama + "/config.json")))
+                as? [String: Any])
+        config.merge(changes) { $1 }
+        try JSONSerialization.data(withJSONObject: config)
+            .write(to: URL(fileURLWithPath: scratch.path("config.json")))
+        return scratch
+    }
+
+    @Test("models that do not fit the command")
+    func misfits() throws {
+        expectFault(
+            try Program.run("generate", Fixture.bert, "--prompt", "a"), "encoder", "name a decoder")
+        expectFault(
+            try Program.run("bench", Fixture.llama, "--against", Fixture.bert, "--threads", "1"),
+            "architecture", "bert")
+        let uneven = try configuration(["per_layer_config": ["1": ["intermediate_size": 32]]])
+        expectFault(try Program.run("profile", uneven.path()), "layers", "dense model")
+        let huge = try configuration(["hidden_size": 1 << 18, "vocab_size": 1 << 24])
+        expectFault(try Program.run("profile", huge.path()), "memory", "smaller")
+    }
+
+    @Test("a directory that cannot be written to")
+    func unwritable() throws {
+        let run = try Program.run(
+            "profile", Fixture.bert, "--seconds", "0.1", "--threads", "1", "-o", "/no/where.json")
+        expectFault(run, "/no/where.json", "directory")
+    }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import Tensors
+import Testing
+import Tokenizers
+import Transformers
+
+@testable import espalier
+
+@Suite("Generating text")
+struct GenerateTests {
+    /// The library's own greedy continuation, which the tests of `Transformers` hold to the
+    /// reference.
+    private func continuation(of prompt: String, count: Int) throws -> (ids: [Int32], text: String)
+    {
+        let checkpoint = try Checkpoint(Fixture.llama)
+        let tokenizer = try checkpoint.tokenizer()
+        var generator = Generator(
+            ForwardPass(try Model(checkpoint), on: Engine(threads: 1)),
+            sampler: Sampler(temperature: 0), capacity: 128)
+        var ids: [Int32] = []
+        generator.generate(
+            after: tokenizer.encode(prompt, addingSpecialTokens: true), count: count,
+            end: tokenizer.endOfText
+        ) { ids.append($0) }
+        return (ids, tokenizer.decode(ids))
+    }
+
+    @Test(
+        "greedy text is the library's, from either file", arguments: [Fixture.llama, Fixture.gguf])
+    func greedy(model: String) throws {
+        let want = try continuation(of: "Once upon a time", count: 20)
+        #expect(want.ids.count > 5)
+        let words = ["generate", model, "-p", "Once upon a time", "-n", "20", "--threads", "1"]
+        let run = try Program.run(words)
+        #expect(run.status == 0 && run.output == want.text + "\n")
+        #expect(run.errors.contains("tokens/s"))
+        let answer = try Program.run(words + ["--json"]).object()
+        #expect(answer["text"] as? String == want.text)
+        #expect(answer["tokens"] as? [Int] == want.ids.map(Int.init))
+    }
+
+    @Test("equal seeds draw equal texts, others do not")
+    func seeds() throws {
+        func text(_ seed: String) throws -> String {
+            let run = try Program.run(
+                "generate", Fixture.llama, "--prompt", "", "-n", "40", "--temperature", "1.5",
+                "--top-p", "0.95", "--seed", seed, "--threads", "1")
+            #expect(run.status == 0, "\(run.errors)")
+            return run.output
+        }
+        let first = try text("1")
+        #expect(try text("1") == first)
+        #expect(try text("2") != first)
+    }
+
+    @Test("a prompt as long as the model's positions is refused")
+    func longPrompt() throws {
+        let run = try Program.run(
+            "generate", Fixture.llama, "--prompt", String(repeating: "a b ", count: 300))
+        #expect(run.status == 1 && run.errors.contains("shorter prompt"))
+    }
+
+    @Test("streamed pieces are whole characters that make up the text")
+    func stream() throws {
+        let tokenizer = try Checkpoint(Fixture.llama).tokenizer()
+        let text = "née 🌳🌳 日本, \u{10FFFF}e\u{301}!"
+        let ids = tokenizer.encode(text, addingSpecialTokens: false)
+        #expect(ids.count > text.count, "the text must need several tokens for a character")
+        var stream = TextStream(tokenizer)
+        var pieces = ids.map { stream.add($0) }
+        pieces.append(stream.finish())
+        #expect(pieces.joined() == text)
+        #expect(pieces.allSatisfy { !$0.unicodeScalars.contains("\u{FFFD}") })
+    }
+
+    @Test("broken characters come out as decoding all at once gives them")
+    func brokenStream() throws {
+        let tokenizer = try Checkpoint(Fixture.llama).tokenizer()
+        let ids = tokenizer.encode("a🌳🌳b", addingSpecialTokens: false)
+        for (first, last) in [(2, 0), (0, 2), (3, 3), (1, 4)] {
+            let cut = Array(ids.dropLast(last).prefix(first) + ids.dropLast(last).suffix(3))
+            var stream = TextStream(tokenizer)
+            let streamed = cut.map { stream.add($0) }.joined() + stream.finish()
+            #expect(streamed == tokenizer.decode(cut))
+        }
+    }
+}

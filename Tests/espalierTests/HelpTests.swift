@@ -1,0 +1,44 @@
+import Testing
+
+@Suite("Help and usage")
+struct HelpTests {
+    @Test("every command explains itself in 80 columns", arguments: HelpTests.commands)
+    func pages(command: String) throws {
+        for words in [[command, "--help"], ["help", command]] {
+            let help = try Program.run(words)
+            #expect(help.status == 0 && help.errors.isEmpty)
+            #expect(help.output.contains("Usage: espalier \(command)"))
+            #expect(help.output.contains("Example: espalier \(command)"))
+            for line in help.output.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+        }
+    }
+
+    @Test("the overview names every command")
+    func overview() throws {
+        let help = try Program.run("--help")
+        for command in Self.commands { #expect(help.output.contains("\n  \(command) ")) }
+        #expect(try Program.run("--version").output == "espalier 0.1.0\n")
+        #expect(try Program.run([]).status == 2)
+    }
+
+    @Test("mistakes in the command line exit with 2 and name the remedy")
+    func usage() throws {
+        let mistakes: [([String], String)] = [
+            (["prophile", Fixture.llama], "did you mean 'profile'?"),
+            (["bench", Fixture.llama, "--thread", "2"], "--threads"),
+            (["bench", Fixture.llama, "--threads", "0"], "1 to 1024"),
+            (["bench", Fixture.llama, "--threads", "1025"], "1 to 1024"),
+            (["bench", Fixture.llama, "--phase", "decoed"], "did you mean 'decode'?"),
+            (["profile", Fixture.llama, "--batch", "1e3"], "--batch"),
+            (["profile", Fixture.llama, "--sequence", "-1"], "--sequence"),
+            (["profile"], "MODEL"), (["generate", Fixture.llama], "--prompt"),
+        ]
+        for (words, remedy) in mistakes {
+            let run = try Program.run(words)
+            #expect(run.status == 2 && run.output.isEmpty, "\(words)")
+            #expect(run.errors.contains(remedy), "\(run.errors)")
+        }
+    }
+
+    static let commands = ["profile", "bench", "generate", "inspect"]
+}

@@ -1,0 +1,107 @@
+import Foundation
+import Profiling
+import Testing
+import Transformers
+
+@Suite("Measuring commands")
+struct MeasuringTests {
+    @Test("a profile of sizes alone is written, and inspect shows it")
+    func profile() throws {
+        let scratch = try Scratch()
+        try FileManager.default.copyItem(
+            atPath: Fixture.llama + "/config.json", toPath: scratch.path("config.json"))
+        let run = try Program.run(
+            "profile", scratch.path(), "--seconds", "1", "--threads", "1", "--sequence", "32",
+            "-o", "mine.json", in: scratch.path())
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(run.output.contains("Greatest speedup") && run.output.contains("mine.json"))
+        let path = scratch.path("mine.json")
+        let table = try LatencyTable(contentsOf: path)
+        #expect(table.shape == (try ModelShape(contentsOf: Fixture.llama)))
+        #expect(table.environment.phase == .decode && table.environment.sequence == 32)
+        #expect(table.curves[.feedForward]?.entries.map(\.level) == [96, 64, 32])
+
+        let shown = try Program.run("inspect", path)
+        #expect(shown.status == 0)
+        for kind in ["attention", "feed-forward"] { #expect(shown.output.contains(kind)) }
+        for level in ["  96  ", "  64  ", "  32  "] { #expect(shown.output.contains(level)) }
+        for line in shown.output.split(separator: "\n") { #expect(line.count <= 80) }
+        #expect(try Program.run("inspect", path, "--json").output.utf8.elementsEqual(table.json()))
+    }
+
+    @Test("without -o a profile is named after model and phase; with --json it is printed")
+    func profileNames() throws {
+        let scratch = try Scratch()
+        let words = ["profile", Fixture.bert, "--seconds", "0.5", "--threads", "1"]
+        #expect(try Program.run(words, in: scratch.path()).status == 0)
+        let names = try FileManager.default.contentsOfDirectory(atPath: scratch.path())
+        #expect(names == ["tiny-bert-encode.profile.json"])
+        let printed = try Program.run(words + ["--json"], in: scratch.path())
+        let table = try LatencyTable(json: Array(printed.output.utf8), file: "output")
+        #expect(table.environment.sequence == 64, "the usual 128 are cut to the positions")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path()) == names)
+    }
+
+    @Test("bench answers with the promised keys")
+    func benchAlone() throws {
+        let answer = try Program.run(
+            "bench", Fixture.gguf, "--seconds", "0.5", "--threads", "1", "--batch", "3", "--json"
+        ).object()
+        #expect(Set(answer.keys) == ["environment", "model"])
+        let environment = try #require(answer["environment"] as? [String: Any])
+        #expect(
+            Set(environment.keys) == [
+                "phase", "batch", "sequence", "threads", "precision", "runtime", "machine",
+            ])
+        #expect(environment["phase"] as? String == "decode")
+        #expect(environment["batch"] as? Int == 3)
+        #expect(environment["sequence"] as? Int == 255)
+        try checkFigures(answer["model"])
+    }
+
+    @Test("bench against another model gives the speedup in its interval")
+    func benchAgainst() throws {
+        let words = [
+            "bench", Fixture.llama, "--against", Fixture.gguf, "--seconds", "0.5", "--threads", "1",
+            "--phase", "prefill", "--sequence", "16",
+        ]
+        let answer = try Program.run(words + ["--json"]).object()
+        #expect(
+            Set(answer.keys) == ["environment", "model", "dense", "speedup", "speedupInterval"])
+        try checkFigures(answer["model"])
+        try checkFigures(answer["dense"])
+        let speedup = try #require(answer["speedup"] as? Double)
+        let interval = try #require(answer["speedupInterval"] as? [Double])
+        #expect(interval.count == 2 && interval[0] <= speedup && speedup <= interval[1])
+        let text = try Program.run(words).output
+        #expect(text.contains("tiny-llama") && text.contains("Speedup"))
+    }
+
+    @Test("limits hold products to the peak, and decoding to the bandwidth")
+    func limits() throws {
+        let words = ["bench", Fixture.llama, "--seconds", "0.2", "--threads", "1", "--limits"]
+        let answer = try Program.run(words + ["--json"]).object()
+        let limits = try #require(answer["limits"] as? [String: Any])
+        #expect(
+            Set(limits.keys) == [
+                "arithmeticPeak", "readBandwidth", "products", "decode", "instructionSet",
+            ])
+        let products = try #require(limits["products"] as? [[String: Any]])
+        #expect(products.map { $0["m"] as? Int } == [128, 128, 384, 512])
+        #expect(products.map { $0["k"] as? Int } == [384, 1536, 768, 576])
+        #expect(products.map { $0["n"] as? Int } == [1536, 384, 3072, 1536])
+        for product in products {
+            let fraction = try #require(product["fractionOfPeak"] as? [String: Double])
+            #expect(try #require(fraction["median"]) > 0)
+        }
+        let text = try Program.run(words).output
+        for line in text.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+    }
+
+    private func checkFigures(_ value: Any?) throws {
+        let figures = try #require(value as? [String: Any])
+        #expect(Set(figures.keys) == ["seconds", "spread", "samples"])
+        #expect(try #require(figures["seconds"] as? Double) > 0)
+        #expect(try #require(figures["samples"] as? Int) >= 6)
+    }
+}

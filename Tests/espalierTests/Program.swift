@@ -1,0 +1,89 @@
+import Foundation
+import Testing
+
+/// The built program, run as its users run it.
+enum Program {
+    struct Outcome {
+        let status: Int32
+        let output: String
+        let errors: String
+
+        /// The output as a JSON object.
+        func object() throws -> [String: Any] {
+            let value = try JSONSerialization.jsonObject(with: Data(output.utf8))
+            return try #require(value as? [String: Any])
+        }
+    }
+
+    /// Runs the program to its end, with variables besides those of this process.
+    static func run(
+        _ words: String..., environment: [String: String] = [:], in directory: String? = nil
+    ) throws -> Outcome {
+        try run(words, environment: environment, in: directory)
+    }
+
+    static func run(
+        _ words: [String], environment: [String: String] = [:], in directory: String? = nil
+    ) throws -> Outcome {
+        let scratch = try Scratch()
+        let (output, errors) = (scratch.path("output"), scratch.path("errors"))
+        for path in [output, errors] { try Data().write(to: URL(fileURLWithPath: path)) }
+        let process = Process()
+        process.executableURL = executable
+        process.arguments = words
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(environment) { $1 }
+        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
+        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
+        try process.run()
+        process.waitUntilExit()
+        return Outcome(
+            status: process.terminationStatus,
+            output: try String(contentsOfFile: output, encoding: .utf8),
+            errors: try String(contentsOfFile: errors, encoding: .utf8))
+    }
+
+    /// The program lies beside the tests' bundle.
+    private static let executable: URL = {
+        let bundles = Bundle.allBundles.filter { $0.bundlePath.hasSuffix(".xctest") }
+        let places =
+            bundles.map { $0.bundleURL.deletingLastPathComponent() } + [
+                Bundle.main.bundleURL,
+                URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent(),
+            ]
+        return places.map { $0.appendingPathComponent("espalier") }
+            .first { FileManager.default.isExecutableFile(atPath: $0.path) }
+            ?? URL(fileURLWithPath: "espalier")
+    }()
+}
+
+/// The tiny models, which belong to the tests of `Transformers`.
+enum Fixture {
+    static let folder = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("TransformersTests/Fixtures").path
+    static let llama = folder + "/tiny-llama"
+    static let gguf = folder + "/tiny-llama.gguf"
+    static let bert = folder + "/tiny-bert"
+}
+
+/// A directory that goes away with the value.
+final class Scratch {
+    private let url = FileManager.default.temporaryDirectory
+        .appendingPathComponent("espalier-\(UUID().uuidString)")
+
+    init() throws {
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(at: url)
+    }
+
+    /// The path of a name in the directory, which is the empty name's.
+    func path(_ name: String = "") -> String {
+        name.isEmpty ? url.path : url.appendingPathComponent(name).path
+    }
+}
