@@ -16,6 +16,8 @@ uint64_t host_monotonic_nanoseconds(void) { return nanoseconds(CLOCK_MONOTONIC);
 
 uint64_t host_thread_cpu_nanoseconds(void) { return nanoseconds(CLOCK_THREAD_CPUTIME_ID); }
 
+uint64_t host_process_cpu_nanoseconds(void) { return nanoseconds(CLOCK_PROCESS_CPUTIME_ID); }
+
 uint64_t host_involuntary_switches(void) {
     struct rusage usage;
 #if defined(RUSAGE_THREAD)

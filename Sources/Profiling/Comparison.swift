@@ -26,7 +26,7 @@ public struct Comparison: Sendable {
     /// - Throws: ``ProfileError`` where a model cannot do such work, or what `tick` throws.
     public init(
         _ model: Model, against dense: Model, in environment: Environment, on engine: Engine,
-        relativeWidth: Double = 0.005, timeLimit: Double = 20,
+        relativeWidth: Double = 0.005, timeLimit: Double = 30,
         tick: (Double) throws -> Void = { _ in }
     ) throws {
         var workload = try Workload(environment, model: dense, engine: engine)
@@ -36,14 +36,16 @@ public struct Comparison: Sendable {
         let start = host_monotonic_nanoseconds()
         var elapsed = 0.0
         var round = 0
-        while elapsed < timeLimit {
+        while elapsed < timeLimit || pairs.ratios.count < 10 && elapsed < 3 * timeLimit {
             let first = round % 2 == 0
             let before = workload.sample(first ? model : dense)
             let after = workload.sample(first ? dense : model)
             let (candidate, reference) = first ? (before, after) : (after, before)
             pairs.add(reference: candidate, candidate: reference)
-            fast.append(candidate.seconds)
-            slow.append(reference.seconds)
+            if !before.isTainted && !after.isTainted {
+                fast.append(candidate.seconds)
+                slow.append(reference.seconds)
+            }
             round += 1
             elapsed = Double(host_monotonic_nanoseconds() - start) * 1e-9
             try tick(elapsed)

@@ -17,6 +17,10 @@ public struct Workload {
     /// The shortest time that one sample should take, so that the clock's own cost vanishes.
     private static let leastSeconds = 1e-3
 
+    /// The least share of the threads' time that must have been theirs: they spin while they wait,
+    /// so whatever is missing was taken by other programs.
+    private static let leastShare = 0.95
+
     /// Prepares the work of an environment.
     ///
     /// - Parameters:
@@ -51,12 +55,15 @@ public struct Workload {
                 shape: model.shape, capacity: capacity, sequences: environment.batch)
             cache?.fillRandomly(seed: 2)
         }
-        let switches = host_involuntary_switches()
+        let busy = host_process_cpu_nanoseconds()
         let start = host_monotonic_nanoseconds()
         for _ in 0..<repeats { runOnce(&cache) }
-        let seconds = Double(host_monotonic_nanoseconds() - start) * 1e-9 / Double(repeats)
+        let wall = Double(host_monotonic_nanoseconds() - start)
+        let used = Double(host_process_cpu_nanoseconds() - busy)
         caches[attention] = cache
-        return Sample(seconds: seconds, isTainted: host_involuntary_switches() > switches)
+        return Sample(
+            seconds: wall * 1e-9 / Double(repeats),
+            isTainted: used < Self.leastShare * wall * Double(environment.threads))
     }
 
     private mutating func runOnce(_ cache: inout KeyValueCache?) {

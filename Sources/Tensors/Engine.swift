@@ -8,7 +8,8 @@ public final class Engine: Sendable {
     /// The threads that share every operation.
     public let pool: ThreadPool
 
-    let kernels: ck_kernels
+    /// A constant table of plain C functions, which any thread may call.
+    nonisolated(unsafe) let kernels: ck_kernels
 
     /// Creates an engine of a number of threads, with the fastest kernels of this processor.
     public init(threads: Int) {
@@ -28,6 +29,3 @@ public final class Engine: Sendable {
         }
     }
 }
-
-/// Says that an operation only reads its table of functions, which are plain C.
-extension ck_kernels: @retroactive @unchecked Sendable {}

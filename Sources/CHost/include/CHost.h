@@ -62,6 +62,9 @@ uint64_t host_monotonic_nanoseconds(void);
 /* Nanoseconds of processor time of the calling thread. */
 uint64_t host_thread_cpu_nanoseconds(void);
 
+/* Nanoseconds of processor time of all threads of this process. */
+uint64_t host_process_cpu_nanoseconds(void);
+
 /* How often the calling thread (on macOS: the process) was taken off its CPU against its will. */
 uint64_t host_involuntary_switches(void);
 

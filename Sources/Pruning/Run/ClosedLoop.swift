@@ -22,6 +22,9 @@ public struct ClosedLoop {
     /// The fraction above the target to aim at, so that measuring again finds the target held.
     public var margin = 0.008
 
+    /// The most that one measurement may change the budget, lest a disturbed one throw it off.
+    private static let greatestStep = 1.15
+
     /// Prepares to reach a target.
     public init(target: Double) {
         self.target = target
@@ -48,11 +51,10 @@ public struct ClosedLoop {
         var tried: Set<Plan> = []
         var made = 0
         while made < attempts {
-            var plan = try search(dense / (aim * correction))
-            while tried.contains(plan) {
-                correction *= 1.005
-                plan = try search(dense / (aim * correction))
+            let found = try next(best == nil, &correction, tried) {
+                try search(dense / (aim * $0))
             }
+            guard let plan = found else { break }
             tried.insert(plan)
             let attempt = Attempt(
                 plan: plan, predicted: dense / table.predict(plan), comparison: try measure(plan))
@@ -61,10 +63,29 @@ public struct ClosedLoop {
             best = better(best, attempt)
             let measured = attempt.comparison.speedup
             if holds(attempt), measured <= target * (1 + tolerance) { break }
-            correction *= aim / measured
+            correction *= min(max(aim / measured, 1 / Self.greatestStep), Self.greatestStep)
         }
         guard let best else { preconditionFailure("a loop makes at least one attempt") }
         return (best, made)
+    }
+
+    /// The first plan not yet tried as the correction rises; nil where there is none, which only
+    /// the first attempt takes for an error.
+    private func next(
+        _ isFirst: Bool, _ correction: inout Double, _ tried: Set<Plan>,
+        search: (Double) throws -> Plan
+    ) throws -> Plan? {
+        for _ in 0..<100 {
+            do {
+                let plan = try search(correction)
+                if !tried.contains(plan) { return plan }
+            } catch let error as SearchError {
+                if isFirst { throw error }
+                return nil
+            }
+            correction *= 1.005
+        }
+        return nil
     }
 
     /// Whether an attempt is surely as fast as asked for.
