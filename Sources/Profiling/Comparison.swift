@@ -12,6 +12,8 @@ public struct Comparison: Sendable {
     public let speedup: Double
     /// The 95 % confidence interval of that median.
     public let interval: ClosedRange<Double>
+    /// Whether other programs took processor time from nearly every sample.
+    public let isDisturbed: Bool
 
     /// Times two models in alternating order until the speedup is known well enough.
     ///
@@ -32,20 +34,18 @@ public struct Comparison: Sendable {
         var workload = try Workload(environment, model: dense, engine: engine)
         for _ in 0..<3 { _ = workload.sample(model) }
         var pairs = PairedRatios()
-        var (fast, slow): ([Double], [Double]) = ([], [])
+        var (fast, slow) = (CleanFirst(), CleanFirst())
         let start = host_monotonic_nanoseconds()
         var elapsed = 0.0
         var round = 0
-        while elapsed < timeLimit || pairs.ratios.count < 10 && elapsed < 3 * timeLimit {
+        while elapsed < timeLimit || round < 4 {
             let first = round % 2 == 0
             let before = workload.sample(first ? model : dense)
             let after = workload.sample(first ? dense : model)
             let (candidate, reference) = first ? (before, after) : (after, before)
             pairs.add(reference: candidate, candidate: reference)
-            if !before.isTainted && !after.isTainted {
-                fast.append(candidate.seconds)
-                slow.append(reference.seconds)
-            }
+            fast.add(candidate.seconds, isTainted: candidate.isTainted)
+            slow.add(reference.seconds, isTainted: reference.isTainted)
             round += 1
             elapsed = Double(host_monotonic_nanoseconds() - start) * 1e-9
             try tick(elapsed)
@@ -56,16 +56,18 @@ public struct Comparison: Sendable {
             }
         }
         let ratios = pairs.statistics
-        guard let fast = Timing(Statistics(fast)), let slow = Timing(Statistics(slow)),
+        guard let fast = Timing(Statistics(fast.values)),
+            let slow = Timing(Statistics(slow.values)),
             let least = ratios.sorted.first, let greatest = ratios.sorted.last
         else {
             throw ProfileError(
-                file: "measurement", field: "samples", problem: "every sample was disturbed",
-                remedy: "stop other programs and measure again")
+                file: "measurement", field: "samples", problem: "the clock stood still",
+                remedy: "measure again")
         }
         self.model = fast
         self.dense = slow
         speedup = ratios.median
+        isDisturbed = pairs.areDisturbed
         interval = ratios.medianInterval() ?? least...greatest
     }
 }

@@ -125,8 +125,8 @@ private struct Probe {
     ) throws(ProfileError) -> LatencyTable {
         guard let dense = timings.referenceTiming, let base = timings.timing(of: 0) else {
             throw ProfileError(
-                file: "profile", field: "dense", problem: "every sample was disturbed",
-                remedy: "stop other programs and measure again")
+                file: "profile", field: "dense", problem: "the clock stood still",
+                remedy: "measure again")
         }
         var removed: [ComponentKind: Double] = [:]
         for (index, probe) in probes.enumerated() where probe.level == 0 {

@@ -1,7 +1,7 @@
 /// Collects the timings of many items, each relative to the reference of its own block.
 public struct RatioAccumulator: Sendable {
     private var items: [PairedRatios]
-    private var references: [Double] = []
+    private var references = CleanFirst()
 
     /// Creates an accumulator for items `0..<count`.
     public init(count: Int) {
@@ -27,7 +27,9 @@ public struct RatioAccumulator: Sendable {
             }
         }
         guard let reference else { return }
-        if reference.isUsable { references.append(reference.seconds) }
+        if reference.isUsable {
+            references.add(reference.seconds, isTainted: reference.isTainted)
+        }
         for (item, sample) in candidates where items.indices.contains(item) {
             items[item].add(reference: reference, candidate: sample)
         }
@@ -37,7 +39,7 @@ public struct RatioAccumulator: Sendable {
     public func ratios(of item: Int) -> PairedRatios { items[item] }
 
     /// The seconds of the reference over all blocks.
-    public var reference: Statistics { Statistics(references) }
+    public var reference: Statistics { Statistics(references.values) }
 
     /// The items whose ratio is not yet known to a relative width.
     public func unsettled(relativeWidth: Double, confidence: Double = 0.95) -> [Int] {
@@ -49,11 +51,11 @@ public struct RatioAccumulator: Sendable {
     /// The seconds of one item on a machine where the reference takes its median time.
     ///
     /// - Parameter item: The item's index.
-    /// - Returns: The timing, or nil while the item has no untainted sample.
+    /// - Returns: The timing, or nil while the item has no sample.
     public func timing(of item: Int) -> Timing? {
         Timing(items[item].statistics, scale: reference.median)
     }
 
-    /// The seconds of the reference, or nil while it has no untainted sample.
+    /// The seconds of the reference, or nil while it has no sample.
     public var referenceTiming: Timing? { Timing(reference) }
 }
