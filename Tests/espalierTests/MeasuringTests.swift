@@ -3,16 +3,17 @@ import Profiling
 import Testing
 import Transformers
 
-@Suite("Measuring commands")
+@Suite("Measuring commands", .serialized)
 struct MeasuringTests {
     @Test("a profile of sizes alone is written, and inspect shows it")
     func profile() throws {
         let scratch = try Scratch()
         try FileManager.default.copyItem(
             atPath: Fixture.llama + "/config.json", toPath: scratch.path("config.json"))
-        let run = try Program.run(
-            "profile", scratch.path(), "--seconds", "1", "--threads", "1", "--sequence", "32",
-            "-o", "mine.json", in: scratch.path())
+        let run = try Program.measure(
+            [
+                "profile", scratch.path(), "--threads", "1", "--sequence", "32", "-o", "mine.json",
+            ], in: scratch.path())
         #expect(run.status == 0, "\(run.errors)")
         #expect(run.output.contains("Greatest speedup") && run.output.contains("mine.json"))
         let path = scratch.path("mine.json")
@@ -32,11 +33,11 @@ struct MeasuringTests {
     @Test("without -o a profile is named after model and phase; with --json it is printed")
     func profileNames() throws {
         let scratch = try Scratch()
-        let words = ["profile", Fixture.bert, "--seconds", "0.5", "--threads", "1"]
-        #expect(try Program.run(words, in: scratch.path()).status == 0)
+        let words = ["profile", Fixture.bert, "--threads", "1"]
+        #expect(try Program.measure(words, in: scratch.path()).status == 0)
         let names = try FileManager.default.contentsOfDirectory(atPath: scratch.path())
         #expect(names == ["tiny-bert-encode.profile.json"])
-        let printed = try Program.run(words + ["--json"], in: scratch.path())
+        let printed = try Program.measure(words + ["--json"], in: scratch.path())
         let table = try LatencyTable(json: Array(printed.output.utf8), file: "output")
         #expect(table.environment.sequence == 64, "the usual 128 are cut to the positions")
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path()) == names)
@@ -44,8 +45,8 @@ struct MeasuringTests {
 
     @Test("bench answers with the promised keys")
     func benchAlone() throws {
-        let answer = try Program.run(
-            "bench", Fixture.gguf, "--seconds", "0.5", "--threads", "1", "--batch", "3", "--json"
+        let answer = try Program.measure(
+            ["bench", Fixture.gguf, "--threads", "1", "--batch", "3", "--json"]
         ).object()
         #expect(Set(answer.keys) == ["environment", "model"])
         let environment = try #require(answer["environment"] as? [String: Any])
@@ -62,10 +63,10 @@ struct MeasuringTests {
     @Test("bench against another model gives the speedup in its interval")
     func benchAgainst() throws {
         let words = [
-            "bench", Fixture.llama, "--against", Fixture.gguf, "--seconds", "0.5", "--threads", "1",
-            "--phase", "prefill", "--sequence", "16",
+            "bench", Fixture.llama, "--against", Fixture.gguf, "--threads", "1", "--phase",
+            "prefill", "--sequence", "16",
         ]
-        let answer = try Program.run(words + ["--json"]).object()
+        let answer = try Program.measure(words + ["--json"]).object()
         #expect(
             Set(answer.keys) == ["environment", "model", "dense", "speedup", "speedupInterval"])
         try checkFigures(answer["model"])
@@ -73,14 +74,14 @@ struct MeasuringTests {
         let speedup = try #require(answer["speedup"] as? Double)
         let interval = try #require(answer["speedupInterval"] as? [Double])
         #expect(interval.count == 2 && interval[0] <= speedup && speedup <= interval[1])
-        let text = try Program.run(words).output
+        let text = try Program.measure(words).output
         #expect(text.contains("tiny-llama") && text.contains("Speedup"))
     }
 
     @Test("limits hold products to the peak, and decoding to the bandwidth")
     func limits() throws {
-        let words = ["bench", Fixture.llama, "--seconds", "0.2", "--threads", "1", "--limits"]
-        let answer = try Program.run(words + ["--json"]).object()
+        let words = ["bench", Fixture.llama, "--threads", "1", "--limits"]
+        let answer = try Program.measure(words + ["--json"]).object()
         let limits = try #require(answer["limits"] as? [String: Any])
         #expect(
             Set(limits.keys) == [
@@ -94,7 +95,7 @@ struct MeasuringTests {
             let fraction = try #require(product["fractionOfPeak"] as? [String: Double])
             #expect(try #require(fraction["median"]) > 0)
         }
-        let text = try Program.run(words).output
+        let text = try Program.measure(words).output
         for line in text.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
     }
 
@@ -102,6 +103,6 @@ struct MeasuringTests {
         let figures = try #require(value as? [String: Any])
         #expect(Set(figures.keys) == ["seconds", "spread", "samples"])
         #expect(try #require(figures["seconds"] as? Double) > 0)
-        #expect(try #require(figures["samples"] as? Int) >= 6)
+        #expect(try #require(figures["samples"] as? Int) >= 1)
     }
 }

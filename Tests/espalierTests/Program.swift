@@ -45,6 +45,15 @@ enum Program {
             errors: try String(contentsOfFile: errors, encoding: .utf8))
     }
 
+    /// Runs a measuring command, longer and longer where a busy machine spoils every sample.
+    static func measure(_ words: [String], in directory: String? = nil) throws -> Outcome {
+        var outcome = try run(words + ["--seconds", "0.5"], in: directory)
+        for seconds in ["3", "20", "60"] where outcome.status != 0 {
+            outcome = try run(words + ["--seconds", seconds], in: directory)
+        }
+        return outcome
+    }
+
     /// The program lies beside the tests' bundle.
     private static let executable: URL = {
         let bundles = Bundle.allBundles.filter { $0.bundlePath.hasSuffix(".xctest") }

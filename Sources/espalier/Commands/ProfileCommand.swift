@@ -42,23 +42,33 @@ struct ProfileCommand: Command {
         let location = try ModelLocation(model)
         let shape = try ModelShape(contentsOf: location.path)
         let environment = try options.environment(for: shape)
+        let path = output ?? (asJSON ? nil : "\(location.name)-\(environment.phase).profile.json")
+        guard let path else {
+            let table = try measure(shape, of: location, in: environment)
+            return try writeOutput(Data(table.json()))
+        }
+        // Created first, so that a place that cannot be written to costs no measurement.
+        let file = try AtomicFile(path)
+        let table = try measure(shape, of: location, in: environment)
+        let json = try table.json()
+        try file.append(json)
+        try file.commit()
+        if asJSON { return try writeOutput(Data(json)) }
+        print(ProfileText(table).summary, terminator: "")
+        print("\nWritten to \(path); see all of it with 'espalier inspect'.")
+    }
+
+    private func measure(
+        _ shape: ModelShape, of location: ModelLocation, in environment: Environment
+    ) throws -> LatencyTable {
         let result = try Profiler.profile(
             shape, of: location, in: environment, seconds: seconds, seed: seed)
-        let table = result.table
-        let path = output ?? (asJSON ? nil : "\(location.name)-\(environment.phase).profile.json")
-        let json = try table.json()
-        if let path { try AtomicFile.write(json, to: path) }
-        if asJSON {
-            try writeOutput(Data(json))
-        } else {
-            print(ProfileText(table).summary, terminator: "")
-            if let path { print("\nWritten to \(path); see all of it with 'espalier inspect'.") }
-        }
         if result.unsettled > 0 {
             remark(
                 "espalier profile: the machine is too noisy: \(result.unsettled) levels are less "
                     + "certain than 1%; stop other programs or raise --seconds")
         }
+        return result.table
     }
 }
 
