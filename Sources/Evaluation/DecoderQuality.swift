@@ -42,7 +42,7 @@ public struct DecoderQuality: Sendable, Equatable {
         var densePass = dense.map { ForwardPass($0, on: engine) }
         for (index, window) in windows.enumerated() {
             let batch = TokenBatch([window])
-            var reference: [Matrix<Float>] = []
+            var reference: [Activations] = []
             densePass?.logits(of: batch) { _, logits in reference.append(logits) }
             var part = 0
             pass.logits(of: batch) { rows, logits in
@@ -57,7 +57,7 @@ public struct DecoderQuality: Sendable, Equatable {
     }
 
     private mutating func add(
-        _ logits: Matrix<Float>, rows: Range<Int>, of window: [Int32], engine: Engine
+        _ logits: Activations, rows: Range<Int>, of window: [Int32], engine: Engine
     ) {
         let normalisers = engine.logSumExp(logits)
         for (place, row) in rows.enumerated() where row + 1 < window.count {
@@ -68,7 +68,7 @@ public struct DecoderQuality: Sendable, Equatable {
     }
 
     private mutating func compare(
-        _ logits: Matrix<Float>, with reference: Matrix<Float>, rows: Range<Int>,
+        _ logits: Activations, with reference: Activations, rows: Range<Int>,
         of window: [Int32], engine: Engine
     ) {
         let divergences = engine.divergence(of: logits, from: reference)

@@ -37,7 +37,7 @@ public struct EncoderQuality: Sendable, Equatable {
     }
 
     /// The mean of each sequence's hidden states, the embedding of sentence transformers.
-    public static func embeddings(_ hidden: Matrix<Float>, _ batch: TokenBatch) -> [[Double]] {
+    public static func embeddings(_ hidden: Activations, _ batch: TokenBatch) -> [[Double]] {
         batch.sequences.map { rows in
             var sum = [Double](repeating: 0, count: hidden.columns)
             for row in rows {

@@ -11,7 +11,7 @@ public struct Workload {
     private let capacity: Int
     private var pass: ForwardPass
     private var caches: [[Int]: KeyValueCache] = [:]
-    private var logits = Matrix<Float>(rows: 0, columns: 0)
+    private var logits = Activations()
     private var repeats = 1
 
     /// The shortest time that one sample should take, so that the clock's own cost vanishes.

@@ -54,12 +54,12 @@ extension Engine {
     ///   - context: Shape `[tokens, heads.contextWidth]`, the result.
     ///   - scratch: Working memory.
     public func attend(
-        _ fused: Matrix<Float>, heads: AttentionHeads, sequences: [Range<Int>], causal: Bool,
-        into context: inout Matrix<Float>, scratch: inout AttentionScratch
+        _ fused: Activations, heads: AttentionHeads, sequences: [Range<Int>], causal: Bool,
+        into context: inout Activations, scratch: inout AttentionScratch
     ) {
         precondition(fused.columns == heads.fusedWidth, "attention input width")
         let width = heads.fusedWidth
-        fused.elements.withUnsafeBufferPointer { source in
+        fused.storage.withUnsafeBufferPointer { source in
             let keys = source.baseAddress! + heads.contextWidth
             let segments = sequences.map { rows in
                 Segment(
@@ -86,15 +86,15 @@ extension Engine {
     ///   - context: Shape `[sequences · tokens, heads.contextWidth]`, the result.
     ///   - scratch: Working memory.
     public func attend(
-        _ fused: Matrix<Float>, heads: AttentionHeads, keys: Matrix<Float>, values: Matrix<Float>,
-        sequences: Int, count: Int, into context: inout Matrix<Float>,
+        _ fused: Activations, heads: AttentionHeads, keys: Matrix<Float>, values: Matrix<Float>,
+        sequences: Int, count: Int, into context: inout Activations,
         scratch: inout AttentionScratch
     ) {
         let (capacity, tokens) = (keys.rows / sequences, fused.rows / sequences)
         precondition(fused.columns == heads.fusedWidth, "attention input width")
         precondition(count <= capacity && tokens <= count, "attention cache rows")
         let width = heads.keyValue * heads.dimension
-        fused.elements.withUnsafeBufferPointer { source in
+        fused.storage.withUnsafeBufferPointer { source in
             keys.elements.withUnsafeBufferPointer { keys in
                 values.elements.withUnsafeBufferPointer { values in
                     let segments = (0..<sequences).map { sequence in
@@ -114,7 +114,7 @@ extension Engine {
 
     private func attend(
         queries: UnsafePointer<Float>, width: Int, _ segments: [Segment], heads: AttentionHeads,
-        into context: inout Matrix<Float>, scratch: inout AttentionScratch
+        into context: inout Activations, scratch: inout AttentionScratch
     ) {
         precondition(context.columns == heads.contextWidth, "attention output width")
         let dimension = heads.dimension
@@ -133,7 +133,7 @@ extension Engine {
 
         scratch.packed.withUnsafeMutableBufferPointer { packed in
             scratch.scores.withUnsafeMutableBufferPointer { scores in
-                context.elements.withUnsafeMutableBufferPointer { target in
+                context.storage.withUnsafeMutableBufferPointer { target in
                     let (packed, scores, out) = (packed.baseAddress, scores.baseAddress!, target)
                     let outWidth = heads.contextWidth
                     if single {

@@ -10,13 +10,13 @@ extension Engine {
     ///   - x: Shape `[tokens, columns]`; a few thousand tokens at most.
     ///   - sums: Shape `[columns, columns]`.
     /// - Complexity: O(tokens · columns² / 2)
-    public func addGram(of x: Matrix<Float>, to sums: inout Matrix<Double>) {
+    public func addGram(of x: Activations, to sums: inout Matrix<Double>) {
         precondition(sums.rows == x.columns && sums.columns == x.columns, "gram shape")
         let (rows, columns, panel) = (x.rows, x.columns, PackedWeights.panel)
         let panels = (columns + panel - 1) / panel
         guard rows > 0 else { return }
         var scratch = [Float](repeating: 0, count: pool.threads * rows * panel)
-        x.elements.withUnsafeBufferPointer { x in
+        x.storage.withUnsafeBufferPointer { x in
             sums.elements.withUnsafeMutableBufferPointer { sums in
                 scratch.withUnsafeMutableBufferPointer { scratch in
                     let (sums, scratch) = (sums, scratch)

@@ -8,20 +8,30 @@ extension Engine {
         kernels.peak_f32(repeats, seed)
     }
 
-    /// Reads an array once with all threads: the memory read bandwidth.
+    /// Reads memory once with all threads: the memory read bandwidth.
     ///
-    /// - Returns: The sum of its elements.
-    public func readAll(_ values: [Float]) -> Float {
+    /// - Returns: The sum of its values.
+    public func readAll(_ probe: MemoryProbe) -> Float {
+        let values = probe.memory.floats
         var sums = [Float](repeating: 0, count: pool.threads)
-        values.withUnsafeBufferPointer { values in
-            sums.withUnsafeMutableBufferPointer { sums in
-                let (values, sums) = (values, sums)
-                pool.split(values.count) { range, thread in
-                    sums[thread] = kernels.read_f32(
-                        values.baseAddress! + range.lowerBound, range.count)
-                }
+        sums.withUnsafeMutableBufferPointer { sums in
+            let sums = sums
+            pool.split(values.count) { range, thread in
+                sums[thread] = kernels.read_f32(
+                    values.baseAddress! + range.lowerBound, range.count)
             }
         }
         return sums.reduce(0, +)
     }
+}
+
+/// Memory far larger than the caches, allocated as weights are, to measure how fast it is read.
+public struct MemoryProbe: Sendable {
+    let memory = Memory(count: 64 << 20)
+
+    /// Allocates the memory and touches all of it.
+    public init() {}
+
+    /// The bytes that one reading reads.
+    public var byteCount: Int { memory.floats.count * MemoryLayout<Float>.stride }
 }

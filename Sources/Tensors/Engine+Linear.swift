@@ -10,7 +10,7 @@ extension Engine {
     ///   - epilogue: What becomes of each product.
     /// - Complexity: O(tokens · inputs · outputs)
     public func linear(
-        _ x: Matrix<Float>, _ weights: PackedWeights, into y: inout Matrix<Float>,
+        _ x: Activations, _ weights: PackedWeights, into y: inout Activations,
         _ epilogue: Epilogue = .store
     ) {
         precondition(x.columns == weights.inputs && y.columns == weights.outputs, "linear widths")
@@ -19,8 +19,8 @@ extension Engine {
         guard rows > 0, panels > 0 else { return }
         let (inputs, outputs, step) = (weights.inputs, weights.outputs, weights.step)
         let (rowParts, panelParts) = parts(rows: rows, panels: panels)
-        x.elements.withUnsafeBufferPointer { source in
-            y.elements.withUnsafeMutableBufferPointer { target in
+        x.storage.withUnsafeBufferPointer { source in
+            y.storage.withUnsafeMutableBufferPointer { target in
                 let (a, c) = (source.baseAddress!, target.baseAddress!)
                 pool.run { thread in
                     let (rowPart, panelPart) = (thread / panelParts, thread % panelParts)

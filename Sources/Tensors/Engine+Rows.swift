@@ -30,12 +30,12 @@ public struct RotaryTable: Sendable {
 extension Engine {
     /// Normalises rows by their root mean square: `y = x · w / sqrt(mean(x²) + epsilon)`.
     public func rmsNorm(
-        _ x: Matrix<Float>, weight: [Float], epsilon: Float, into y: inout Matrix<Float>
+        _ x: Activations, weight: [Float], epsilon: Float, into y: inout Activations
     ) {
         precondition(x.rows == y.rows && x.columns == y.columns && weight.count == x.columns)
         let columns = x.columns
-        x.elements.withUnsafeBufferPointer { source in
-            y.elements.withUnsafeMutableBufferPointer { target in
+        x.storage.withUnsafeBufferPointer { source in
+            y.storage.withUnsafeMutableBufferPointer { target in
                 let (a, c) = (source.baseAddress, target.baseAddress)
                 weight.withUnsafeBufferPointer { weight in
                     splitRows(x.rows) { rows in
@@ -52,11 +52,11 @@ extension Engine {
 
     /// Normalises rows in place to mean 0 and variance 1, then scales and shifts them.
     public func layerNorm(
-        _ x: inout Matrix<Float>, weight: [Float], bias: [Float], epsilon: Float
+        _ x: inout Activations, weight: [Float], bias: [Float], epsilon: Float
     ) {
         precondition(weight.count == x.columns && bias.count == x.columns)
         let (rows, columns) = (x.rows, x.columns)
-        x.elements.withUnsafeMutableBufferPointer { target in
+        x.storage.withUnsafeMutableBufferPointer { target in
             let c = target.baseAddress
             weight.withUnsafeBufferPointer { weight in
                 bias.withUnsafeBufferPointer { bias in
@@ -74,11 +74,11 @@ extension Engine {
 
     /// Turns the first `heads` heads of every row by its position.
     public func rotate(
-        _ x: inout Matrix<Float>, heads: Int, dimension: Int, positions: [Int], table: RotaryTable
+        _ x: inout Activations, heads: Int, dimension: Int, positions: [Int], table: RotaryTable
     ) {
         precondition(positions.count == x.rows && table.half * 2 == dimension)
         let (rows, columns, half) = (x.rows, x.columns, table.half)
-        x.elements.withUnsafeMutableBufferPointer { target in
+        x.storage.withUnsafeMutableBufferPointer { target in
             let c = target.baseAddress
             table.cosines.withUnsafeBufferPointer { cosines in
                 table.sines.withUnsafeBufferPointer { sines in
@@ -100,13 +100,13 @@ extension Engine {
 
     /// Copies rows of a table, such as token embeddings, into `y`, or adds them to it.
     public func gather(
-        _ table: Matrix<Float>, rows indices: [Int32], into y: inout Matrix<Float>,
+        _ table: Matrix<Float>, rows indices: [Int32], into y: inout Activations,
         adding: Bool = false
     ) {
         precondition(indices.count == y.rows && table.columns == y.columns)
         let columns = y.columns
         table.elements.withUnsafeBufferPointer { source in
-            y.elements.withUnsafeMutableBufferPointer { target in
+            y.storage.withUnsafeMutableBufferPointer { target in
                 for (row, index) in indices.enumerated() {
                     precondition(index >= 0 && Int(index) < table.rows, "row past table")
                     let from = source.baseAddress! + Int(index) * columns
@@ -123,23 +123,39 @@ extension Engine {
 
     /// Copies rows of packed weights, such as a tied embedding, into `y`.
     public func gather(
-        _ table: PackedWeights, rows indices: [Int32], into y: inout Matrix<Float>
+        _ table: PackedWeights, rows indices: [Int32], into y: inout Activations
     ) {
         precondition(indices.count == y.rows && table.inputs == y.columns)
-        y.elements.withUnsafeMutableBufferPointer { target in
+        y.storage.withUnsafeMutableBufferPointer { target in
             for (row, index) in indices.enumerated() {
                 table.copyRow(Int(index), into: target.baseAddress! + row * table.inputs)
             }
         }
     }
 
+    /// Copies whole rows of `x` into `y`.
+    public func select(
+        _ x: Activations, rows: some Collection<Int>, into y: inout Activations
+    ) {
+        y.reshape(rows: rows.count, columns: x.columns)
+        let columns = x.columns
+        x.storage.withUnsafeBufferPointer { source in
+            y.storage.withUnsafeMutableBufferPointer { target in
+                for (place, row) in rows.enumerated() {
+                    (target.baseAddress! + place * columns).update(
+                        from: source.baseAddress! + row * columns, count: columns)
+                }
+            }
+        }
+    }
+
     /// Copies a block of columns of some rows of `x` into consecutive rows of `y`.
     public func copy(
-        _ x: Matrix<Float>, rows: Range<Int>, columns: Range<Int>, into y: inout Matrix<Float>,
+        _ x: Activations, rows: Range<Int>, columns: Range<Int>, into y: inout Matrix<Float>,
         firstRow: Int
     ) {
         precondition(columns.count == y.columns && firstRow + rows.count <= y.rows)
-        x.elements.withUnsafeBufferPointer { source in
+        x.storage.withUnsafeBufferPointer { source in
             y.elements.withUnsafeMutableBufferPointer { target in
                 for (index, row) in rows.enumerated() {
                     (target.baseAddress! + (firstRow + index) * columns.count).update(
@@ -151,10 +167,10 @@ extension Engine {
     }
 
     /// The logarithm of the sum of exponentials of every row, in f64.
-    public func logSumExp(_ x: Matrix<Float>) -> [Double] {
+    public func logSumExp(_ x: Activations) -> [Double] {
         var result = [Double](repeating: 0, count: x.rows)
         let columns = x.columns
-        x.elements.withUnsafeBufferPointer { source in
+        x.storage.withUnsafeBufferPointer { source in
             result.withUnsafeMutableBufferPointer { result in
                 let (source, result) = (source, result)
                 splitRows(x.rows) { rows in
@@ -169,9 +185,9 @@ extension Engine {
     }
 
     /// The column of the largest value of every row, the first of several.
-    public func largestColumn(_ x: Matrix<Float>) -> [Int] {
+    public func largestColumn(_ x: Activations) -> [Int] {
         let columns = x.columns
-        return x.elements.withUnsafeBufferPointer { values in
+        return x.storage.withUnsafeBufferPointer { values in
             (0..<x.rows).map { row in
                 var best = row * columns
                 for index in best..<best + columns where values[index] > values[best] {
@@ -183,12 +199,12 @@ extension Engine {
     }
 
     /// The Kullback–Leibler divergence of the softmax of each row of `y` from that of `x`, in nats.
-    public func divergence(of y: Matrix<Float>, from x: Matrix<Float>) -> [Double] {
+    public func divergence(of y: Activations, from x: Activations) -> [Double] {
         precondition(x.rows == y.rows && x.columns == y.columns)
         let (a, b, columns) = (logSumExp(x), logSumExp(y), x.columns)
         var result = [Double](repeating: 0, count: x.rows)
-        x.elements.withUnsafeBufferPointer { x in
-            y.elements.withUnsafeBufferPointer { y in
+        x.storage.withUnsafeBufferPointer { x in
+            y.storage.withUnsafeBufferPointer { y in
                 result.withUnsafeMutableBufferPointer { result in
                     let (x, y, result) = (x, y, result)
                     splitRows(a.count) { rows in

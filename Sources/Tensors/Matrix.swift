@@ -33,24 +33,12 @@ public struct Matrix<Element: BinaryFloatingPoint & Sendable>: Sendable, Equatab
     }
 
     /// Stacks matrices of equal width, the rows of the first on top.
+    @inlinable
     public init(stacking parts: [Matrix]) {
         precondition(parts.allSatisfy { $0.columns == parts[0].columns }, "stacked widths differ")
         self.init(
             rows: parts.reduce(0) { $0 + $1.rows }, columns: parts.first?.columns ?? 0,
             elements: parts.flatMap(\.elements))
-    }
-
-    /// Changes the shape in place, keeping the memory; the elements are then unspecified.
-    public mutating func reshape(rows: Int, columns: Int) {
-        var elements = self.elements
-        self.elements = []
-        let surplus = elements.count - rows * columns
-        if surplus > 0 {
-            elements.removeLast(surplus)
-        } else if surplus < 0 {
-            elements.append(contentsOf: repeatElement(0, count: -surplus))
-        }
-        self = Matrix(rows: rows, columns: columns, elements: elements)
     }
 
     /// The element at a row and column.
@@ -67,6 +55,7 @@ public struct Matrix<Element: BinaryFloatingPoint & Sendable>: Sendable, Equatab
     }
 
     /// The rows at the given indices, in that order.
+    @inlinable
     public func selecting(rows indices: [Int]) -> Matrix {
         var selected: [Element] = []
         selected.reserveCapacity(indices.count * columns)
@@ -75,6 +64,7 @@ public struct Matrix<Element: BinaryFloatingPoint & Sendable>: Sendable, Equatab
     }
 
     /// The columns at the given indices, in that order.
+    @inlinable
     public func selecting(columns indices: [Int]) -> Matrix {
         var selected: [Element] = []
         selected.reserveCapacity(rows * indices.count)
@@ -85,6 +75,7 @@ public struct Matrix<Element: BinaryFloatingPoint & Sendable>: Sendable, Equatab
     }
 
     /// The transpose.
+    @inlinable
     public var transposed: Matrix {
         var result = Matrix(rows: columns, columns: rows)
         for row in 0..<rows {

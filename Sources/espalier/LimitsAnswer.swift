@@ -68,14 +68,14 @@ struct LimitsAnswer: Encodable {
         }
         arithmeticPeak = Figure(peaks)
 
-        let values = [Float](repeating: 1, count: 64 << 20)
+        let probe = MemoryProbe()
         var workload =
             environment.phase == .decode
             ? try Workload(environment, model: model, engine: engine) : nil
         var (reads, steps): ([Double], [Double]) = ([], [])
         for _ in 0..<31 {
-            let seconds = Self.time { _ = engine.readAll(values) }
-            reads.append(Double(values.count * MemoryLayout<Float>.stride) / seconds)
+            let seconds = Self.time { _ = engine.readAll(probe) }
+            reads.append(Double(probe.byteCount) / seconds)
             if let seconds = workload?.sample(model).seconds {
                 steps.append(Double(model.streamedBytes) / seconds)
             }
@@ -96,8 +96,9 @@ struct LimitsAnswer: Encodable {
         tick: () throws -> Void
     ) throws -> Product {
         let weights = PackedWeights(Matrix(randomRows: n, columns: k, seed: 1), in: Arena())
-        let x = Matrix<Float>(randomRows: m, columns: k, seed: 2)
-        var y = Matrix<Float>(rows: m, columns: n)
+        let x = Activations(Matrix(randomRows: m, columns: k, seed: 2))
+        var y = Activations()
+        y.reshape(rows: m, columns: n)
         let operations = 2 * Double(m * k * n)
         let repeats = 200_000
         func burst(_ seed: Int) -> Double {

@@ -19,7 +19,7 @@ struct BERTTests {
         let batch = TokenBatch(zip(expected.ids, lengths).map { Array($0.prefix($1)) })
         let hidden = pass.hiddenStates(of: batch)
         let want = zip(expected.lastHiddenState, lengths).flatMap { $0.prefix($1) }
-        expectClose(hidden.elements, want.flatMap(\.self), absolute: 1e-4)
+        expectClose(hidden.matrix.elements, want.flatMap(\.self), absolute: 1e-4)
     }
 
     @Test("hidden states of the real MiniLM", .enabled(if: RealModels.areExpected))

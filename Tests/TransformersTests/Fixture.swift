@@ -38,7 +38,7 @@ extension ForwardPass {
     /// All logits of a batch, `[tokens, vocabulary]`.
     mutating func allLogits(of batch: TokenBatch, rowsAtOnce: Int = 5) -> Matrix<Float> {
         var all: [Float] = []
-        logits(of: batch, rowsAtOnce: rowsAtOnce) { _, logits in all += logits.elements }
+        logits(of: batch, rowsAtOnce: rowsAtOnce) { _, logits in all += logits.matrix.elements }
         return Matrix(
             rows: batch.ids.count, columns: model.shape.vocabularySize, elements: all)
     }

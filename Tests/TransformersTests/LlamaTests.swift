@@ -73,7 +73,7 @@ struct LlamaTests {
         let ids = Array(expected.sequences.map(\.ids).max { $0.count < $1.count }!)
         let want = pass.allLogits(of: TokenBatch([ids, Array(ids.reversed())]))
         var cache = KeyValueCache(shape: pass.model.shape, capacity: ids.count, sequences: 2)
-        var logits = Matrix<Float>(rows: 0, columns: 0)
+        var logits = Activations()
         for first in stride(from: 0, to: ids.count, by: step) {
             let range = first..<min(first + step, ids.count)
             pass.advance(
@@ -118,7 +118,7 @@ struct LlamaTests {
             Array(logits.row(row)).enumerated().max { $0.element < $1.element }!.offset
         }
         #expect(best == reference.best)
-        let normalisers = pass.engine.logSumExp(logits)
+        let normalisers = pass.engine.logSumExp(Activations(logits))
         let nll = (0..<reference.ids.count - 1).map {
             normalisers[$0] - Double(logits[$0, Int(reference.ids[$0 + 1])])
         }

@@ -15,7 +15,7 @@ public final class Calibration: ForwardObserver {
     private let hasBias: Bool
     private var sums: [Component: Matrix<Double>] = [:]
     private var influence: [Double]
-    private var previous = Matrix<Float>(rows: 0, columns: 0)
+    private var previous = Activations()
 
     /// Creates an empty collection for a model.
     ///
@@ -67,7 +67,7 @@ public final class Calibration: ForwardObserver {
     public var blockInfluence: [Double] { influence.map { $0 / Double(max(tokens, 1)) } }
 
     /// Adds the inputs of one component.
-    public func willProject(_ component: Component, inputs: Matrix<Float>) {
+    public func willProject(_ component: Component, inputs: Activations) {
         let inputs = hasBias ? inputs.appendingOnes() : inputs
         var sum =
             sums.removeValue(forKey: component)
@@ -77,7 +77,7 @@ public final class Calibration: ForwardObserver {
     }
 
     /// Compares the residual stream with that before the last layer.
-    public func willEnterLayer(_ layer: Int, hidden: Matrix<Float>) {
+    public func willEnterLayer(_ layer: Int, hidden: Activations) {
         if layer > 0 {
             for row in 0..<hidden.rows {
                 influence[layer - 1] += 1 - cosine(hidden.row(row), previous.row(row))
@@ -103,15 +103,15 @@ func cosine(_ left: ArraySlice<Float>, _ right: ArraySlice<Float>) -> Double {
     return lengths > 0 ? Double(dot) / lengths : 1
 }
 
-extension Matrix<Float> {
-    /// The matrix with one more column, of ones.
-    func appendingOnes() -> Matrix {
+extension Activations {
+    /// The same rows with one more column, of ones.
+    func appendingOnes() -> Activations {
         var elements: [Float] = []
         elements.reserveCapacity(rows * (columns + 1))
         for row in 0..<rows {
             elements += self.row(row)
             elements.append(1)
         }
-        return Matrix(rows: rows, columns: columns + 1, elements: elements)
+        return Activations(Matrix(rows: rows, columns: columns + 1, elements: elements))
     }
 }

@@ -12,9 +12,9 @@ public final class Damage {
     private let batch: TokenBatch
     private let engine: Engine
     /// The dense model's last hidden states.
-    private var wanted = Matrix<Float>(rows: 0, columns: 0)
+    private var wanted = Activations()
     /// The dense model's residual stream before each layer.
-    fileprivate var entering: [Matrix<Float>] = []
+    fileprivate var entering: [Activations] = []
 
     /// Runs the dense model, to compare others with.
     ///
@@ -58,14 +58,14 @@ public final class Damage {
 
 /// Keeps the residual stream before each layer.
 private final class StreamRecorder: ForwardObserver {
-    var entering: [Matrix<Float>] = []
+    var entering: [Activations] = []
 
-    func willEnterLayer(_ layer: Int, hidden: Matrix<Float>) {
+    func willEnterLayer(_ layer: Int, hidden: Activations) {
         entering.append(hidden)
     }
 }
 
-extension Matrix<Float> {
+extension Activations {
     /// The mean of some rows.
     fileprivate func mean(of rows: Range<Int>) -> ArraySlice<Float> {
         var sum = [Float](repeating: 0, count: columns)

@@ -21,7 +21,7 @@ public enum SampledText {
     ) rethrows -> [[Int32]] {
         var pass = ForwardPass(model, on: engine)
         var cache = KeyValueCache(shape: model.shape, capacity: length, sequences: sequences)
-        var logits = Matrix<Float>(rows: 0, columns: 0)
+        var logits = Activations()
         var samplers = (0..<sequences).map {
             Sampler(temperature: 1, seed: seed &+ UInt64($0))
         }

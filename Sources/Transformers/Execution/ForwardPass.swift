@@ -3,16 +3,16 @@ public import Tensors
 /// Sees what flows through a forward pass, for calibration.
 public protocol ForwardObserver: AnyObject {
     /// Called before a component's output projection with its inputs, `[tokens, units' columns]`.
-    func willProject(_ component: Component, inputs: Matrix<Float>)
+    func willProject(_ component: Component, inputs: Activations)
     /// Called with the residual stream before each layer, and once more after the last.
-    func willEnterLayer(_ layer: Int, hidden: Matrix<Float>)
+    func willEnterLayer(_ layer: Int, hidden: Activations)
 }
 
 extension ForwardObserver {
     /// Ignores the inputs of output projections.
-    public func willProject(_ component: Component, inputs: Matrix<Float>) {}
+    public func willProject(_ component: Component, inputs: Activations) {}
     /// Ignores the residual stream.
-    public func willEnterLayer(_ layer: Int, hidden: Matrix<Float>) {}
+    public func willEnterLayer(_ layer: Int, hidden: Activations) {}
 }
 
 /// Runs one model on one engine, keeping its working memory between calls.
@@ -25,12 +25,12 @@ public struct ForwardPass {
     public weak var observer: (any ForwardObserver)?
 
     /// The residual stream, `[tokens, hidden]`.
-    var hidden = Matrix<Float>(rows: 0, columns: 0)
-    var normed = Matrix<Float>(rows: 0, columns: 0)
-    var fused = Matrix<Float>(rows: 0, columns: 0)
-    var context = Matrix<Float>(rows: 0, columns: 0)
-    var activation = Matrix<Float>(rows: 0, columns: 0)
-    var selected = Matrix<Float>(rows: 0, columns: 0)
+    var hidden = Activations()
+    var normed = Activations()
+    var fused = Activations()
+    var context = Activations()
+    var activation = Activations()
+    var selected = Activations()
     var scratch = AttentionScratch()
 
     /// Creates a forward pass of a model on an engine.
@@ -41,7 +41,7 @@ public struct ForwardPass {
 
     /// Runs whole sequences and returns their last hidden states, `[tokens, hidden]`, after the
     /// final norm where the architecture has one.
-    public mutating func hiddenStates(of batch: TokenBatch) -> Matrix<Float> {
+    public mutating func hiddenStates(of batch: TokenBatch) -> Activations {
         run(batch)
         finish(rows: 0..<hidden.rows)
         return selected
@@ -55,8 +55,8 @@ public struct ForwardPass {
     ///   - entering: The residual stream before that layer.
     /// - Returns: Shape `[tokens, hidden]`.
     public mutating func hiddenStates(
-        of batch: TokenBatch, from first: Int, entering: Matrix<Float>
-    ) -> Matrix<Float> {
+        of batch: TokenBatch, from first: Int, entering: Activations
+    ) -> Activations {
         hidden = entering
         runLayers(first..., of: batch)
         finish(rows: 0..<hidden.rows)
@@ -73,10 +73,10 @@ public struct ForwardPass {
     /// - Throws: What `body` throws.
     public mutating func logits(
         of batch: TokenBatch, rowsAtOnce: Int = 128,
-        _ body: (_ rows: Range<Int>, _ logits: Matrix<Float>) throws -> Void
+        _ body: (_ rows: Range<Int>, _ logits: Activations) throws -> Void
     ) rethrows {
         run(batch)
-        var logits = Matrix<Float>(rows: 0, columns: 0)
+        var logits = Activations()
         for first in stride(from: 0, to: hidden.rows, by: rowsAtOnce) {
             let rows = first..<min(first + rowsAtOnce, hidden.rows)
             finish(rows: rows)
@@ -91,7 +91,7 @@ public struct ForwardPass {
     /// - Precondition: The model is a decoder, every sequence gets equally many tokens, one
     ///   sequence after another in `tokens`, and they fit the cache.
     public mutating func advance(
-        _ tokens: [Int32], cache: inout KeyValueCache, logits: inout Matrix<Float>
+        _ tokens: [Int32], cache: inout KeyValueCache, logits: inout Activations
     ) {
         let count = tokens.count / cache.sequences
         precondition(cache.count + count <= cache.capacity, "key-value cache is full")
@@ -143,20 +143,15 @@ public struct ForwardPass {
 
     /// Takes rows of the residual stream through the final norm into `selected`.
     private mutating func finish(rows: some Collection<Int>) {
-        let width = hidden.columns
-        selected.reshape(rows: rows.count, columns: width)
-        for (place, row) in rows.enumerated() {
-            engine.copy(
-                hidden, rows: row..<row + 1, columns: 0..<width, into: &selected, firstRow: place)
-        }
+        engine.select(hidden, rows: rows, into: &selected)
         guard let norm = model.finalNorm else { return }
-        normed.reshape(rows: rows.count, columns: width)
+        normed.reshape(rows: rows.count, columns: hidden.columns)
         engine.rmsNorm(
             selected, weight: norm.weight, epsilon: model.shape.normEpsilon, into: &normed)
         swap(&selected, &normed)
     }
 
-    private mutating func project(into logits: inout Matrix<Float>) {
+    private mutating func project(into logits: inout Activations) {
         guard let head = model.head else { preconditionFailure("an encoder has no logits") }
         logits.reshape(rows: selected.rows, columns: head.outputs)
         engine.linear(selected, head, into: &logits)

@@ -6,7 +6,7 @@ public struct Generator {
     private var pass: ForwardPass
     private var sampler: Sampler
     private var cache: KeyValueCache
-    private var logits = Matrix<Float>(rows: 0, columns: 0)
+    private var logits = Activations()
 
     /// Creates a generator for prompts and continuations of up to `capacity` tokens together.
     public init(_ pass: ForwardPass, sampler: Sampler, capacity: Int) {

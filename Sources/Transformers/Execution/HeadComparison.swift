@@ -18,19 +18,17 @@ public struct HeadComparison {
     ///   - hidden: Last hidden states after the final norm, `[tokens, hidden]`.
     ///   - wanted: Those of the model it is compared with.
     /// - Returns: `Σ KL(softmax(wanted) ‖ softmax(hidden))`.
-    public func divergence(of hidden: Matrix<Float>, from wanted: Matrix<Float>) -> Double {
+    public func divergence(of hidden: Activations, from wanted: Activations) -> Double {
         precondition(hidden.rows == wanted.rows, "rows to compare")
         var (logits, reference) = (
-            Matrix<Float>(rows: 0, columns: 0), Matrix<Float>(rows: 0, columns: 0)
+            Activations(), Activations()
         )
-        var part = Matrix<Float>(rows: 0, columns: 0)
+        var part = Activations()
         var total = 0.0
         for first in stride(from: 0, to: hidden.rows, by: 128) {
             let rows = first..<min(first + 128, hidden.rows)
             for (source, isWanted) in [(hidden, false), (wanted, true)] {
-                part.reshape(rows: rows.count, columns: hidden.columns)
-                engine.copy(
-                    source, rows: rows, columns: 0..<hidden.columns, into: &part, firstRow: 0)
+                engine.select(source, rows: rows, into: &part)
                 if isWanted {
                     reference.reshape(rows: rows.count, columns: head.outputs)
                     engine.linear(part, head, into: &reference)
