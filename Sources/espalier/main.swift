@@ -6,7 +6,8 @@ CommandSet(
     program: "espalier", version: Espalier.version,
     summary: "Prunes a transformer to the CPU that it must run on.",
     commands: [
-        ProfileCommand.self, PruneCommand.self, BenchCommand.self, GenerateCommand.self,
+        ProfileCommand.self, PruneCommand.self, EvaluateCommand.self, BenchCommand.self,
+        GenerateCommand.self,
         InspectCommand.self,
     ]
 ).main()

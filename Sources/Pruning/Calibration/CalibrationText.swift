@@ -35,18 +35,7 @@ public struct CalibrationText: Sendable {
     public init(
         paragraphs text: String, tokenizer: some Tokenizer, tokens: Int, length: Int, seed: UInt64
     ) {
-        let frame = tokenizer.encode("", addingSpecialTokens: true)
-        let room = max(1, length - frame.count)
-        var pieces: [[Int32]] = []
-        for paragraph in text.split(whereSeparator: \.isNewline) {
-            let ids = tokenizer.encode(String(paragraph), addingSpecialTokens: false)
-            for first in stride(from: 0, to: ids.count, by: room) {
-                let piece = ids[first..<min(first + room, ids.count)]
-                if piece.count >= min(8, room) {
-                    pieces.append(Array(frame.prefix(1)) + piece + frame.dropFirst())
-                }
-            }
-        }
+        let pieces = framedPieces(of: text, tokenizer: tokenizer, length: length)
         self.init(pieces: pieces, tokens: tokens, seed: seed)
     }
 
@@ -71,6 +60,31 @@ public struct CalibrationText: Sendable {
         calibration = take(pieces.dropLast(heldOutCount), tokens)
         heldOut = take(pieces.suffix(heldOutCount), tokens / 4)
     }
+}
+
+/// Cuts text for an encoder: paragraphs in pieces, each between the model's special tokens.
+///
+/// - Parameters:
+///   - text: The text, a paragraph a line.
+///   - tokenizer: The model's.
+///   - length: Tokens of a piece at most, special tokens included.
+/// - Returns: The pieces; scraps of fewer than 8 tokens are left out.
+public func framedPieces(
+    of text: String, tokenizer: some Tokenizer, length: Int
+) -> [[Int32]] {
+    let frame = tokenizer.encode("", addingSpecialTokens: true)
+    let room = max(1, length - frame.count)
+    var pieces: [[Int32]] = []
+    for paragraph in text.split(whereSeparator: \.isNewline) {
+        let ids = tokenizer.encode(String(paragraph), addingSpecialTokens: false)
+        for first in stride(from: 0, to: ids.count, by: room) {
+            let piece = ids[first..<min(first + room, ids.count)]
+            if piece.count >= min(8, room) {
+                pieces.append(Array(frame.prefix(1)) + piece + frame.dropFirst())
+            }
+        }
+    }
+    return pieces
 }
 
 /// Sequences gathered into batches of at least a number of tokens.

@@ -18,9 +18,9 @@ public struct ClosedLoop {
     /// The most attempts.
     public var attempts = 6
     /// Measured speedups up to this fraction above the target are near enough.
-    public var tolerance = 0.02
+    public var tolerance = 0.03
     /// The fraction above the target to aim at, so that measuring again finds the target held.
-    public var margin = 0.008
+    public var margin = 0.018
 
     /// The most that one measurement may change the budget, lest a disturbed one throw it off.
     private static let greatestStep = 1.15
@@ -90,7 +90,7 @@ public struct ClosedLoop {
 
     /// Whether an attempt is surely as fast as asked for.
     private func holds(_ attempt: Attempt) -> Bool {
-        attempt.comparison.interval.lowerBound >= target * (1 + margin / 4)
+        attempt.comparison.interval.lowerBound >= target * (1 + margin / 2)
     }
 
     private func better(_ known: Attempt?, _ attempt: Attempt) -> Attempt {

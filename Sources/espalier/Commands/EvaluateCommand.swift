@@ -1,0 +1,167 @@
+import CommandLine
+import Evaluation
+import Foundation
+import ModelFiles
+import Pruning
+import Tensors
+import Transformers
+
+struct EvaluateCommand: Command {
+    static let name = "evaluate"
+    static let summary = "Measure how well a model predicts text, and how near it is to another."
+    static let discussion = """
+        A decoder's perplexity: the text as one token stream without special tokens, in windows \
+        that do not overlap, positions from 0 in each, every token of a window predicted but the \
+        first. With --against also the divergence from the other model (KL, in nats) and how often \
+        both would choose the same token. An encoder is compared by the cosine distance of its \
+        sentence vectors, paragraph by paragraph.
+
+        Examples:
+          espalier evaluate out/1.25x --against SmolLM2.gguf --text wiki.test.raw
+          espalier evaluate out/2x --against all-MiniLM-L6-v2 --text sentences.txt
+        """
+
+    private let model: String
+    private let against: String?
+    private let text: String
+    private let window: Int
+    private let limit: Int?
+    private let threads: Int
+    private let dump: String?
+    private let printsJSON: Bool
+
+    init(_ arguments: inout Arguments) throws(UsageError) {
+        model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
+        against = try arguments.option(
+            "--against", .model, help: "The model to compare with, such as the dense one.")
+        text = try arguments.requiredOption("--text", .file, help: "Plain text to predict.")
+        window = try arguments.option(
+            "--window", .integer(in: 2...(1 << 20)).named("TOKENS"), default: 1024,
+            help: "Tokens of a window, cut to the model's positions.")
+        limit = try arguments.option(
+            "--windows", .integer(atLeast: 1).named("COUNT"),
+            help: "Only the first windows; all by default.")
+        threads = try EnvironmentOptions.threads(&arguments)
+        dump = try arguments.option(
+            "--dump", .file,
+            help: "Write token ids and logits or hidden states of the first 64 tokens as JSON.")
+        printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
+    }
+
+    func run() throws {
+        let loaded = try LoadedModel(model)
+        let reference = try against.map { try LoadedModel($0) }
+        let engine = Engine(threads: threads)
+        try check(reference, against: loaded)
+        let sequences = try sequences(for: loaded)
+        if let dump { try write(loaded, sequences[0], engine, to: dump) }
+        let answer = try evaluate(loaded, reference, sequences, engine)
+        if printsJSON { try printJSON(answer) } else { print(answer.text) }
+    }
+
+    private func check(_ reference: LoadedModel?, against loaded: LoadedModel) throws {
+        let shape = loaded.model.shape
+        if shape.architecture == .bert, reference == nil {
+            throw UsageError("an encoder predicts no text: give --against to compare it with")
+        }
+        guard let other = reference?.model.shape else { return }
+        guard other.architecture == shape.architecture,
+            other.vocabularySize == shape.vocabularySize, other.hiddenSize == shape.hiddenSize
+        else {
+            throw ModelFileError(
+                file: against ?? "", problem: "its type, vocabulary or width is not the model's",
+                remedy: "compare with the model that it was pruned from")
+        }
+    }
+
+    private func sequences(for loaded: LoadedModel) throws -> [[Int32]] {
+        let file = try MappedFile(path: text)
+        let contents = String(decoding: file.bytes(in: 0..<file.count), as: UTF8.self)
+        let tokenizer = try loaded.checkpoint.tokenizer()
+        let length = min(window, loaded.model.shape.maximumPositions)
+        let all =
+            loaded.model.shape.architecture == .llama
+            ? windows(
+                of: tokenizer.encode(contents, addingSpecialTokens: false), length: length)
+            : framedPieces(of: contents, tokenizer: tokenizer, length: length)
+        guard !all.isEmpty else {
+            throw ModelFileError(
+                file: text, problem: "it holds too little text", remedy: "give a longer text")
+        }
+        return Array(all.prefix(limit ?? all.count))
+    }
+
+    private func evaluate(
+        _ loaded: LoadedModel, _ reference: LoadedModel?, _ sequences: [[Int32]], _ engine: Engine
+    ) throws -> EvaluateAnswer {
+        let progress = ProgressBar("Evaluating", total: sequences.count, unit: "windows")
+        defer { progress.finish() }
+        func tick(_ done: Int) throws {
+            progress.advance(to: done)
+            try Interruption.check()
+        }
+        let tokens = sequences.reduce(0) { $0 + $1.count }
+        guard loaded.model.shape.architecture == .llama else {
+            let quality = try EncoderQuality(
+                of: loaded.model, against: reference?.model ?? loaded.model, on: sequences,
+                engine: engine, progress: tick)
+            return EvaluateAnswer(
+                tokens: tokens, meanCosineDistance: quality.meanCosineDistance)
+        }
+        let quality = try DecoderQuality(
+            of: loaded.model, against: reference?.model, on: sequences, engine: engine,
+            progress: tick)
+        return EvaluateAnswer(
+            tokens: tokens, predictions: quality.predictions, perplexity: quality.perplexity,
+            meanNLL: quality.meanNLL, kl: quality.kl, top1: quality.top1)
+    }
+
+    private func write(
+        _ loaded: LoadedModel, _ sequence: [Int32], _ engine: Engine, to path: String
+    ) throws {
+        struct Dump: Encodable {
+            let ids: [Int32]
+            var logits: [[Float]]?
+            var hidden: [[Float]]?
+        }
+        let ids = Array(sequence.prefix(64))
+        var pass = ForwardPass(loaded.model, on: engine)
+        var dump = Dump(ids: ids)
+        if loaded.model.shape.architecture == .llama {
+            pass.logits(of: TokenBatch([ids])) { rows, logits in
+                dump.logits = (0..<rows.count).map { Array(logits.row($0)) }
+            }
+        } else {
+            let hidden = pass.hiddenStates(of: TokenBatch([ids]))
+            dump.hidden = (0..<hidden.rows).map { Array(hidden.row($0)) }
+        }
+        try AtomicFile.write(try JSONEncoder().encode(dump), to: path)
+    }
+}
+
+/// What `evaluate` found; absent figures do not apply.
+private struct EvaluateAnswer: Encodable {
+    let tokens: Int
+    var predictions: Int?
+    var perplexity: Double?
+    var meanNLL: Double?
+    var kl: Double?
+    var top1: Double?
+    var meanCosineDistance: Double?
+    /// Filled by task files.
+    let tasks: [String: String] = [:]
+
+    var text: String {
+        var table = Table("measure", "value")
+        func add(_ name: String, _ value: Double?) {
+            if let value { table.add(name, Human.significant(value, digits: 5)) }
+        }
+        table.add("tokens", String(tokens))
+        add("perplexity", perplexity)
+        add("mean negative log-likelihood", meanNLL)
+        add("divergence (KL, nats)", kl)
+        if let top1 { table.add("same first choice", Human.percent(top1)) }
+        add("mean cosine distance", meanCosineDistance)
+        return table.rendered()
+    }
+}
