@@ -47,7 +47,7 @@ public struct Profiler {
     ///   - engine: What to run on, of the environment's threads.
     ///   - created: The date to store, as ISO 8601.
     ///   - version: The version of Espalier to store.
-    ///   - progress: Called after each round; may throw to stop.
+    ///   - progress: Called every few samples; may throw to stop.
     /// - Returns: The profile.
     /// - Throws: ``ProfileError`` where the model cannot do such work, or what `progress` throws.
     public func profile(
@@ -63,8 +63,9 @@ public struct Profiler {
         var timings = RatioAccumulator(count: probes.count)
         var waiting = Array(probes.indices)
         let start = host_monotonic_nanoseconds()
+        var elapsed = 0.0
         var rounds = 0
-        while !waiting.isEmpty {
+        while !waiting.isEmpty, elapsed < timeLimit || rounds == 0 {
             for block in interleaver.nextRound(of: waiting) {
                 timings.time(block) { step in
                     switch step {
@@ -72,16 +73,17 @@ public struct Profiler {
                     case .item(let index): workload.sample(models[index])
                     }
                 }
+                elapsed = Double(host_monotonic_nanoseconds() - start) * 1e-9
+                if rounds > 0, elapsed > timeLimit { break }
+                try progress(
+                    Progress(
+                        settled: probes.count - waiting.count, total: probes.count,
+                        elapsed: elapsed))
             }
             rounds += 1
-            let elapsed = Double(host_monotonic_nanoseconds() - start) * 1e-9
             if rounds >= leastRounds {
                 waiting = timings.unsettled(relativeWidth: relativeWidth)
             }
-            try progress(
-                Progress(
-                    settled: probes.count - waiting.count, total: probes.count, elapsed: elapsed))
-            if elapsed > timeLimit { break }
         }
         var machine = Machine.current
         machine.memoryReadBandwidth = MachineLimits.readBandwidth(on: engine)

@@ -16,7 +16,7 @@ public struct ClosedLoop {
     /// The speedup to reach.
     public let target: Double
     /// The most attempts.
-    public var attempts = 6
+    public var attempts: Int
     /// Measured speedups up to this fraction above the target are near enough.
     public var tolerance = 0.03
     /// The fraction above the target to aim at, so that measuring again finds the target held.
@@ -26,8 +26,9 @@ public struct ClosedLoop {
     private static let greatestStep = 1.15
 
     /// Prepares to reach a target.
-    public init(target: Double) {
+    public init(target: Double, attempts: Int = 6) {
         self.target = target
+        self.attempts = attempts
     }
 
     /// Runs the loop.

@@ -118,9 +118,9 @@ extension CalibrationText {
     /// A few sequences to measure damage on.
     var probe: TokenBatch {
         var (sequences, count) = ([[Int32]](), 0)
-        let step = max(1, calibration.count / 16)
-        for index in stride(from: 0, to: calibration.count, by: step) where count < 2048 {
-            sequences.append(Array(calibration[index].prefix(256)))
+        let step = max(1, calibration.count / 8)
+        for index in stride(from: 0, to: calibration.count, by: step) where count < 1024 {
+            sequences.append(Array(calibration[index].prefix(128)))
             count += sequences[sequences.count - 1].count
         }
         return TokenBatch(sequences)

@@ -11,6 +11,7 @@ struct PruneOptions {
     let calibrationTokens: Int
     let method: PruningMethod
     let damping: Double
+    let attempts: Int
     let seed: UInt64
     let output: String
     let restarts: Bool
@@ -36,6 +37,9 @@ struct PruneOptions {
         damping = try arguments.option(
             "--damping", .number(in: 1e-6...10), default: 0.01,
             help: "Fraction of the Hessian's mean diagonal added to it.")
+        attempts = try arguments.option(
+            "--attempts", .integer(in: 1...100), default: 6,
+            help: "Plans measured at most for a target; 1 trusts the profile.")
         seed = try arguments.option(
             "--seed", .seed, default: 1, help: "Decides what is random.")
         environment = try EnvironmentOptions(&arguments)

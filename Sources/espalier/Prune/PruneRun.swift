@@ -256,7 +256,8 @@ extension PruneRun {
                     order: options.method.order(seed: options.seed))
             }
             var finished: Model?
-            let (best, attempts) = try ClosedLoop(target: target).run(table) { budget in
+            let loop = ClosedLoop(target: target, attempts: options.attempts)
+            let (best, attempts) = try loop.run(table) { budget in
                 try options.method.plan(
                     within: budget, in: space, knowing: knowledge, seed: options.seed)
             } measure: { plan in
