@@ -16,7 +16,7 @@ struct LoadingCommands {
             "espalier bench \(path) --against \(dense) --phase \(environment.phase)"
                 + " --batch \(environment.batch) --sequence \(environment.sequence)"
                 + " --threads \(environment.threads)")
-        lines.append("espalier evaluate \(path) --against \(dense)")
+        lines.append("espalier evaluate \(path) --against \(dense) --text your-text.txt")
         return lines.joined(separator: "\n")
     }
 

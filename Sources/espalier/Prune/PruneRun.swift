@@ -91,7 +91,8 @@ extension PruneRun {
         }
         let table = try stage("profile") {
             try options.profile.map(existingProfile)
-                ?? measureProfile(dense.model.shape, in: environment, on: engine)
+                ?? Profiler.profile(
+                    dense.model.shape, of: dense.location, in: environment, seed: options.seed)
         }
         try AtomicFile.write(try table.json(), to: directory.product(Product.profile))
         return table
