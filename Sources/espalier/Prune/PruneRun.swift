@@ -150,7 +150,7 @@ extension PruneRun {
             let total = text.calibration.reduce(0) { $0 + $1.count }
             let progress = ProgressBar("Calibrating", total: total, unit: "tokens")
             let calibration = Calibration(
-                shape: dense.model.shape, hasBias: try dense.checkpoint.hasOutputBias,
+                shape: dense.model.shape, biased: try dense.checkpoint.biasedKinds,
                 engine: engine)
             try calibration.collect(
                 from: dense.model, batches(of: text.calibration, tokens: 2048)
