@@ -87,7 +87,7 @@ extension PruneRun {
 
     private func profile() throws -> LatencyTable {
         if directory.has(Product.profile) {
-            return try LatencyTable(contentsOf: directory.product(Product.profile))
+            return try existingProfile(directory.product(Product.profile))
         }
         let table = try stage("profile") {
             try options.profile.map(existingProfile)
@@ -244,7 +244,8 @@ extension PruneRun {
     ) throws -> TargetResult {
         let name = directoryName(of: target)
         let product = "work/\(name).json"
-        if directory.has(name), let known = directory.read(TargetResult.self, product) {
+        if directory.has(name), var known = directory.read(TargetResult.self, product) {
+            known.path = directory.product(name)
             return known
         }
         let result = try stage("target \(name)") {
@@ -284,10 +285,10 @@ extension PruneRun {
                 target: target, attempt: best, attempts: attempts, path: directory.product(name),
                 weights: chosen, quality: quality)
         }
-        try directory.write(result, product)
         var plans = directory.read([String: Plan].self, Product.plans) ?? [:]
         plans[name] = Plan(result)
         try directory.write(plans, Product.plans)
+        try directory.write(result, product)
         return result
     }
 
