@@ -47,13 +47,15 @@ public struct ClosedLoop {
     ) throws -> (best: Attempt, attempts: Int) {
         let dense = table.predict(Plan(keepingAllOf: table.shape))
         let aim = target * (1 + margin)
+        // A target within reach stays so though the aim or a correction lies beyond.
+        let least = target * table.base.seconds <= dense ? table.base.seconds : 0
         var best: Attempt?
         var correction = 1.0
         var tried: Set<Plan> = []
         var made = 0
         while made < attempts {
             let found = try next(best == nil, &correction, tried) {
-                try search(dense / (aim * $0))
+                try search(max(dense / (aim * $0), least))
             }
             guard let plan = found else { break }
             tried.insert(plan)
