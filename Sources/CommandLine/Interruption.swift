@@ -24,12 +24,14 @@ public enum Interruption {
     /// Whether the user has asked for a stop; cheap enough for every step of a loop.
     public static var isRequested: Bool { requested.load(ordering: .relaxed) }
 
-    /// Catches SIGINT and SIGTERM from here on.
+    /// Catches SIGINT and SIGTERM from here on, and lets writes past the shell's limit on files fail
+    /// like those to a full disk.
     ///
     /// A second signal exits at once with 128 plus its number, which is 130 for Ctrl-C.
     public static func install() {
         // The first access creates the flag, which a signal handler must not do.
         requested.store(false, ordering: .relaxed)
+        _ = signal(SIGXFSZ, SIG_IGN)
         for number in [SIGINT, SIGTERM] {
             // The handler does nothing but what is safe in one: an atomic exchange and _exit.
             _ = signal(number) { number in

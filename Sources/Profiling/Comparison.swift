@@ -15,6 +15,18 @@ public struct Comparison: Sendable {
     /// Whether other programs took processor time from nearly every sample.
     public let isDisturbed: Bool
 
+    /// Puts a comparison together from its figures.
+    init(
+        model: Timing, dense: Timing, speedup: Double, interval: ClosedRange<Double>,
+        isDisturbed: Bool = false
+    ) {
+        self.model = model
+        self.dense = dense
+        self.speedup = speedup
+        self.interval = interval
+        self.isDisturbed = isDisturbed
+    }
+
     /// Times two models in alternating order until the speedup is known well enough.
     ///
     /// - Parameters:

@@ -12,7 +12,7 @@ public final class Calibration: ForwardObserver {
     public private(set) var tokens = 0
 
     private let engine: Engine
-    private let hasBias: Bool
+    private let biased: Set<ComponentKind>
     private var sums: [Component: Matrix<Double>] = [:]
     private var influence: [Double]
     private var previous = Activations()
@@ -21,11 +21,11 @@ public final class Calibration: ForwardObserver {
     ///
     /// - Parameters:
     ///   - shape: The sizes of the model.
-    ///   - hasBias: Whether its output projections have biases.
+    ///   - biased: The kinds of component whose output projections have biases.
     ///   - engine: What to compute on.
-    public init(shape: ModelShape, hasBias: Bool, engine: Engine) {
+    public init(shape: ModelShape, biased: Set<ComponentKind>, engine: Engine) {
         self.engine = engine
-        self.hasBias = hasBias
+        self.biased = biased
         influence = [Double](repeating: 0, count: shape.layers.count)
     }
 
@@ -68,7 +68,7 @@ public final class Calibration: ForwardObserver {
 
     /// Adds the inputs of one component.
     public func willProject(_ component: Component, inputs: Activations) {
-        let inputs = hasBias ? inputs.appendingOnes() : inputs
+        let inputs = biased.contains(component.kind) ? inputs.appendingOnes() : inputs
         var sum =
             sums.removeValue(forKey: component)
             ?? Matrix(rows: inputs.columns, columns: inputs.columns)

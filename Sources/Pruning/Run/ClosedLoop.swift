@@ -1,3 +1,4 @@
+internal import Foundation
 public import Profiling
 public import Transformers
 
@@ -47,15 +48,20 @@ public struct ClosedLoop {
     ) throws -> (best: Attempt, attempts: Int) {
         let dense = table.predict(Plan(keepingAllOf: table.shape))
         let aim = target * (1 + margin)
+        // A target within reach stays so though the aim or a correction lies beyond.
+        let least = target * table.base.seconds <= dense ? table.base.seconds : 0
         var best: Attempt?
         var correction = 1.0
         var tried: Set<Plan> = []
         var made = 0
+        var misses = 0
         while made < attempts {
             let found = try next(best == nil, &correction, tried) {
-                try search(dense / (aim * $0))
+                try search(max(dense / (aim * $0), least))
             }
             guard let plan = found else { break }
+            // Nothing is gained by a plan that should be faster still than one that holds.
+            if let best, holds(best), table.predict(plan) <= table.predict(best.plan) { break }
             tried.insert(plan)
             let attempt = Attempt(
                 plan: plan, predicted: dense / table.predict(plan), comparison: try measure(plan))
@@ -64,7 +70,10 @@ public struct ClosedLoop {
             best = better(best, attempt)
             let measured = attempt.comparison.speedup
             if holds(attempt), measured <= target * (1 + tolerance) { break }
-            correction *= min(max(aim / measured, 1 / Self.greatestStep), Self.greatestStep)
+            misses = holds(attempt) ? 0 : misses + 1
+            // Miss after miss, as on a plateau of the hardware, the steps lengthen.
+            let step = pow(aim / measured, Double(max(misses, 1)))
+            correction *= min(max(step, 1 / Self.greatestStep), Self.greatestStep)
         }
         guard let best else { preconditionFailure("a loop makes at least one attempt") }
         return (best, made)

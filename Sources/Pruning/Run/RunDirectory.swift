@@ -47,9 +47,11 @@ public final class RunDirectory: @unchecked Sendable {
         }
         lock = open(path + "/work/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
         guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            throw Failure(
-                description: "\(path): another prune is at work there; wait for it, or choose "
-                    + "another -o")
+            let problem =
+                lock >= 0 && errno == EWOULDBLOCK
+                ? "another prune is at work there; wait for it, or"
+                : "work/lock cannot be locked: \(String(cString: strerror(errno)));"
+            throw Failure(description: "\(path): \(problem) choose another -o")
         }
         try adopt(inputs, restarting: restarting)
     }
@@ -85,6 +87,7 @@ public final class RunDirectory: @unchecked Sendable {
 
     private func adopt(_ inputs: [String: String], restarting: Bool) throws {
         let name = "work/inputs.json"
+        for entry in entries where Self.isLeftover(entry) { try remove(entry) }
         if let known = read([String: String].self, name), known != inputs {
             let differing = Set(known.keys).union(inputs.keys).filter { known[$0] != inputs[$0] }
             guard restarting else {
@@ -93,23 +96,58 @@ public final class RunDirectory: @unchecked Sendable {
                         + differing.sorted().joined(separator: ", ")
                         + "); choose another -o, or discard it with --restart")
             }
-            let files = FileManager.default
-            for entry in (try? files.contentsOfDirectory(atPath: path)) ?? [] where entry != "work"
-            {
-                guard Self.isProduct(entry) else { continue }
-                try files.removeItem(atPath: product(entry))
-            }
-            for entry in (try? files.contentsOfDirectory(atPath: path + "/work")) ?? []
-            where entry != "lock" {
-                try files.removeItem(atPath: product("work/" + entry))
+            // The inputs stay until all that was made from them is gone.
+            for entry in entries where Self.isProduct(entry[...]) && entry != name {
+                try remove(entry)
             }
         }
         try write(inputs, name)
     }
 
-    /// Whether a name at the top of the directory is one that a prune makes.
-    private static func isProduct(_ name: String) -> Bool {
-        ["profile.json", "losses.json", "plan.json"].contains(name) || name.hasPrefix("report.")
-            || name.hasSuffix("x") && Double(name.dropLast()) != nil
+    /// The names in the directory, and those in its folder `work`.
+    private var entries: [String] {
+        ["", "work/"].flatMap { folder in
+            let names = try? FileManager.default.contentsOfDirectory(atPath: product(folder))
+            return (names ?? []).map { folder + $0 }
+        }
+    }
+
+    private func remove(_ name: String) throws {
+        do {
+            try FileManager.default.removeItem(atPath: product(name))
+        } catch {
+            throw Failure(
+                description: "\(product(name)): it cannot be removed: "
+                    + "\(error.localizedDescription); choose another -o")
+        }
+    }
+}
+
+/// Which names are a prune's own: all others are the user's, and stay.
+extension RunDirectory {
+    private static let products: Set<Substring> = [
+        "profile.json", "losses.json", "plan.json", "report.json", "report.md", "report.html",
+        "work/inputs.json", "work/stages.json", "work/sampled.json", "work/moments.safetensors",
+        "work/calibration.json", "work/sensitivity.json", "work/dense.json",
+    ]
+
+    /// Whether a prune makes a file, or for a target such as `1.25x` a directory, of this name.
+    private static func isProduct(_ name: Substring) -> Bool {
+        var target = name
+        if name.hasPrefix("work/"), name.hasSuffix(".json") {
+            target = name.dropFirst(5).dropLast(5)
+        }
+        return products.contains(name)
+            || target.first?.isNumber == true && target.last == "x"
+                && Double(target.dropLast()) != nil
+    }
+
+    /// Whether a run that was killed left this half written: a file's temporary name has numbers
+    /// before its end.
+    private static func isLeftover(_ name: String) -> Bool {
+        guard name.hasSuffix(".tmp") else { return false }
+        let product = name.dropLast(4)
+        return isProduct(product)
+            || product.lastIndex(of: ".").map { isProduct(product[..<$0]) } ?? false
     }
 }

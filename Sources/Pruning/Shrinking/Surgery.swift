@@ -3,7 +3,7 @@ public import Transformers
 
 /// Prunes components of one model with one calibration.
 ///
-/// Corrected projections are kept, one for each component, because a closed loop asks again and
+/// Shrunk projections are kept, one for each component, because a closed loop asks again and
 /// again for models that differ in few places.
 public final class Surgery {
     /// The dense weights.
@@ -12,7 +12,14 @@ public final class Surgery {
     private let calibration: CalibrationFile
     private let damping: Double
     private let engine: Engine
-    private var corrected: [Component: (units: [Int], projection: Projection)] = [:]
+    private var shrunk: [Component: Shrunk] = [:]
+
+    /// An output projection as last asked for.
+    private struct Shrunk {
+        let units: [Int]
+        let isCorrected: Bool
+        let projection: Projection
+    }
 
     /// Prepares to prune a model.
     ///
@@ -83,7 +90,9 @@ public final class Surgery {
     func projection(
         of component: Component, keeping units: [Int], correcting: Bool
     ) throws -> Projection {
-        if let known = corrected[component], known.units == units { return known.projection }
+        if let known = shrunk[component], known.units == units, known.isCorrected == correcting {
+            return known.projection
+        }
         let layer = try dense.layer(component.layer)
         guard let output = layer.outputProjection(of: component.kind) else {
             preconditionFailure("a component without units has no projection")
@@ -98,7 +107,7 @@ public final class Surgery {
             projection = Projection(
                 weight: output.weight.selecting(columns: columns), bias: output.bias)
         }
-        corrected[component] = (units, projection)
+        shrunk[component] = Shrunk(units: units, isCorrected: correcting, projection: projection)
         return projection
     }
 

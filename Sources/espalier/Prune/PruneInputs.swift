@@ -135,11 +135,12 @@ extension CalibrationText {
 }
 
 extension Checkpoint {
-    /// Whether output projections have biases.
-    var hasOutputBias: Bool {
+    /// The kinds of component whose output projections have biases.
+    var biasedKinds: Set<ComponentKind> {
         get throws {
             let layer = try layer(0)
-            return layer.attention?.output.bias != nil || layer.feedForward?.down.bias != nil
+            return Set(
+                ComponentKind.allCases.filter { layer.outputProjection(of: $0)?.bias != nil })
         }
     }
 }

@@ -87,7 +87,7 @@ extension PruneRun {
 
     private func profile() throws -> LatencyTable {
         if directory.has(Product.profile) {
-            return try LatencyTable(contentsOf: directory.product(Product.profile))
+            return try existingProfile(directory.product(Product.profile))
         }
         let table = try stage("profile") {
             try options.profile.map(existingProfile)
@@ -151,7 +151,7 @@ extension PruneRun {
             let total = text.calibration.reduce(0) { $0 + $1.count }
             let progress = ProgressBar("Calibrating", total: total, unit: "tokens")
             let calibration = Calibration(
-                shape: dense.model.shape, hasBias: try dense.checkpoint.hasOutputBias,
+                shape: dense.model.shape, biased: try dense.checkpoint.biasedKinds,
                 engine: engine)
             try calibration.collect(
                 from: dense.model, batches(of: text.calibration, tokens: 2048)
@@ -245,7 +245,8 @@ extension PruneRun {
     ) throws -> TargetResult {
         let name = directoryName(of: target)
         let product = "work/\(name).json"
-        if directory.has(name), let known = directory.read(TargetResult.self, product) {
+        if directory.has(name), var known = directory.read(TargetResult.self, product) {
+            known.path = directory.product(name)
             return known
         }
         let result = try stage("target \(name)") {
@@ -285,10 +286,10 @@ extension PruneRun {
                 target: target, attempt: best, attempts: attempts, path: directory.product(name),
                 weights: chosen, quality: quality)
         }
-        try directory.write(result, product)
         var plans = directory.read([String: Plan].self, Product.plans) ?? [:]
         plans[name] = Plan(result)
         try directory.write(plans, Product.plans)
+        try directory.write(result, product)
         return result
     }
 

@@ -1,0 +1,145 @@
+import Tensors
+import Testing
+import Transformers
+
+@testable import Profiling
+@testable import Pruning
+
+@Suite("ClosedLoop")
+struct ClosedLoopTests {
+    /// Eight layers whose components cost less in small steps; at most 5× in all.
+    private let table: LatencyTable = {
+        let shape = ModelShape(
+            architecture: .llama, vocabularySize: 512, hiddenSize: 64, headDimension: 16,
+            maximumPositions: 128, normEpsilon: 1e-5, ropeTheta: 10_000, tiedHead: true,
+            layers: [LayerShape](
+                repeating: LayerShape(queryHeads: 8, keyValueHeads: 8, feedForward: 320), count: 8))
+        func curve(_ levels: [Int], _ seconds: Double) -> LatencyCurve {
+            LatencyCurve(
+                entries: levels.map {
+                    LatencyCurve.Entry(
+                        level: $0,
+                        timing: timing(seconds * Double($0) / Double(levels[0])))
+                })
+        }
+        return LatencyTable(
+            shape: shape,
+            machine: Machine.current,
+            environment: Environment(
+                phase: .decode, batch: 1, sequence: 64, threads: 1, precision: .f32),
+            dense: timing(20), base: timing(4),
+            curves: [
+                .attention: curve([8, 7, 6, 5, 4, 3, 2, 1], 0.8),
+                .feedForward: curve([320, 288, 256, 224, 192, 160, 128, 96, 64, 32], 1.2),
+            ], created: "2025-01-01T00:00:00Z", espalierVersion: "0")
+    }()
+
+    /// Runs the loop on a machine where plans are as fast as `truth` makes of the prediction.
+    private func run(
+        _ loop: ClosedLoop, noise: Double = 0, seed: UInt64 = 1,
+        truth: @escaping (Double) -> Double
+    ) throws -> (best: ClosedLoop.Attempt, made: [ClosedLoop.Attempt], count: Int) {
+        let space = SearchSpace(
+            dense: Plan(keepingAllOf: table.shape), costs: TableCosts(table))
+        let search = GreedySearch(space) { component, level in
+            let kept = Double(level) / Double(space.dense[component])
+            return (1 - kept) * (1 - kept) * Double(1 + component.layer)
+        }
+        var random = SplitMix64(seed: seed)
+        var made: [ClosedLoop.Attempt] = []
+        let (best, count) = try loop.run(table) {
+            try search.plan(within: $0)
+        } measure: { plan in
+            let predicted = table.predict(Plan(keepingAllOf: table.shape)) / table.predict(plan)
+            let speedup =
+                truth(predicted) * (1 + noise * Double.random(in: -1...1, using: &random))
+            return Comparison(
+                model: timing(20 / speedup), dense: timing(20), speedup: speedup,
+                interval: speedup * 0.997...speedup * 1.003)
+        } report: {
+            made.append($0)
+        }
+        return (best, made, count)
+    }
+
+    @Test(
+        "a profile wrong by a tenth either way is corrected", arguments: [0.8, 0.9, 1, 1.1, 1.25],
+        [1.25, 1.5, 2, 3])
+    func bias(factor: Double, target: Double) throws {
+        let loop = ClosedLoop(target: target)
+        let (best, made, count) = try run(loop) { 1 + ($0 - 1) * factor }
+        #expect(count == made.count && count <= loop.attempts)
+        #expect(best.comparison.interval.lowerBound >= target)
+        #expect(best.comparison.speedup <= target * 1.06)
+        #expect(Set(made.map(\.plan)).count == made.count, "no plan is measured twice")
+    }
+
+    @Test("noise does not keep it from the target", arguments: 1...20 as ClosedRange<UInt64>)
+    func noise(seed: UInt64) throws {
+        let (best, made, _) = try run(ClosedLoop(target: 1.5), noise: 0.015, seed: seed) {
+            1 + ($0 - 1) * 0.93
+        }
+        #expect(best.comparison.interval.lowerBound >= 1.5)
+        let holding = made.filter { $0.comparison.interval.lowerBound >= 1.5 * 1.009 }
+        #expect(
+            best.comparison.speedup == holding.map(\.comparison.speedup).min(),
+            "the least that surely holds")
+    }
+
+    @Test("steps of the hardware are stepped over")
+    func plateaus() throws {
+        let (best, _, _) = try run(ClosedLoop(target: 1.5)) { ($0 * 4).rounded(.down) / 4 }
+        #expect(best.comparison.speedup == 1.75)
+        let (flat, made, count) = try run(ClosedLoop(target: 2, attempts: 9)) { _ in 1.3 }
+        #expect(flat.comparison.speedup == 1.3 && count <= 9 && made.count == count)
+    }
+
+    @Test("the fewest attempts are one, and the most are kept to", arguments: [1, 2, 3])
+    func attempts(most: Int) throws {
+        let (_, made, count) = try run(ClosedLoop(target: 2, attempts: most)) { 1 + ($0 - 1) / 2 }
+        #expect(made.count == most && count == most)
+        #expect(zip(made, made.dropFirst()).allSatisfy { $0.predicted < $1.predicted })
+    }
+
+    @Test("a machine never fast enough ends with the fastest there is")
+    func unreachableInTruth() throws {
+        let (best, made, count) = try run(ClosedLoop(target: 4, attempts: 1000)) {
+            1 + ($0 - 1) * 0.5
+        }
+        #expect(count < 1000 && best.comparison.speedup == made.map(\.comparison.speedup).max())
+        #expect(abs(best.predicted - 5) < 1e-9, "the plan that keeps nothing was tried")
+        #expect(best.comparison.speedup == 3)
+    }
+
+    @Test("just below the greatest speedup the fastest plan is tried")
+    func nearTheLimit() throws {
+        let (best, _, count) = try run(ClosedLoop(target: 4.95)) { $0 }
+        #expect(abs(best.comparison.speedup - 5) < 1e-9 && count == 1)
+    }
+
+    @Test("beyond the greatest speedup it refuses, naming it")
+    func unreachable() throws {
+        let error = #expect(throws: SearchError.self) {
+            _ = try run(ClosedLoop(target: 6)) { $0 }
+        }
+        guard case .unreachable(let target, let greatest) = try #require(error) else { return }
+        #expect(target >= 6 && abs(greatest - 5) < 1e-9)
+    }
+
+    @Test("what stops a measurement stops the loop")
+    func stops() {
+        struct Stop: Error {}
+        #expect(throws: Stop.self) {
+            _ = try ClosedLoop(target: 2).run(table) { _ in
+                Plan(keepingAllOf: table.shape)
+            } measure: { _ in
+                throw Stop()
+            } report: { _ in
+            }
+        }
+    }
+}
+
+private func timing(_ seconds: Double) -> Timing {
+    Timing(seconds: seconds, low: seconds, high: seconds, samples: 9)
+}

@@ -1,0 +1,125 @@
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+import Transformers
+
+@testable import Pruning
+
+@Suite("HuggingFaceDirectory")
+struct EmissionTests {
+    /// Expects a directory to hold exactly a source's weights.
+    private func expectSame(
+        _ path: String, _ weights: some WeightSource,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let emitted = try Checkpoint(path)
+        #expect(emitted.shape == weights.shape, sourceLocation: sourceLocation)
+        #expect(
+            try emitted.embeddings() == weights.embeddings(), sourceLocation: sourceLocation)
+        #expect(try emitted.head() == weights.head(), sourceLocation: sourceLocation)
+        for layer in weights.shape.layers.indices {
+            #expect(
+                try emitted.layer(layer) == weights.layer(layer), sourceLocation: sourceLocation)
+        }
+    }
+
+    @Test(
+        "what is written is read again to the last bit, with branches gone and without",
+        arguments: TinyModel.names)
+    func roundTrip(name: String) throws {
+        let (tiny, scratch) = (try TinyModel(name), try Scratch())
+        let surgery = try tiny.surgery(in: scratch)
+        let losses = try surgery.losses(order: .optimalBrainSurgeon)
+        var plans = (0..<4 as Range<UInt64>).map(tiny.randomPlan)
+        plans[0].attention[0] = 0
+        plans[0].feedForward[1] = 0
+        for layer in tiny.shape.layers.indices { plans[1].attention[layer] = 0 }
+        plans.append(Plan(keepingAllOf: tiny.shape))
+        for (index, plan) in plans.enumerated() {
+            let weights = ShrunkWeights(
+                plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
+            let path = scratch.path("model")
+            var calls = 0
+            try HuggingFaceDirectory.write(
+                weights, like: tiny.checkpoint, to: path, extraFiles: ["note": [UInt8(index)]]
+            ) { calls += 1 }
+            try expectSame(path, weights)
+            #expect(calls > 10)
+            let names = try scratch.names("model")
+            #expect(names.contains("modeling_espalier.py") == (index < 4))
+            #expect(Set(names).isSuperset(of: ["config.json", "tokenizer.json", "note"]))
+            #expect(names.allSatisfy { !$0.hasSuffix(".tmp") })
+            let text = "A small story, 12."
+            #expect(
+                try Checkpoint(path).tokenizer().encode(text, addingSpecialTokens: true)
+                    == tiny.checkpoint.tokenizer().encode(text, addingSpecialTokens: true))
+        }
+        #expect(try scratch.names() == ["model", "moments.safetensors"])
+    }
+
+    @Test("tensors outside of layers come along")
+    func otherTensors() throws {
+        let (tiny, scratch) = (try TinyModel("tiny-bert"), try Scratch())
+        let path = scratch.path("model")
+        try HuggingFaceDirectory.write(tiny.checkpoint, like: tiny.checkpoint, to: path)
+        let (got, want) = (
+            try Checkpoint(path).otherTensors(), try tiny.checkpoint.otherTensors()
+        )
+        #expect(got.map(\.name) == want.map(\.name))
+        #expect(got.map(\.elements) == want.map(\.elements))
+    }
+
+    @Test(
+        "stopped anywhere it leaves nothing behind, and what was there before",
+        arguments: [1, 3, 20])
+    func stopped(call: Int) throws {
+        struct Stop: Error {}
+        let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
+        func write(stoppingAt last: Int) throws {
+            var calls = 0
+            try HuggingFaceDirectory.write(
+                tiny.checkpoint, like: tiny.checkpoint, to: scratch.path("model")
+            ) {
+                calls += 1
+                if calls == last { throw Stop() }
+            }
+        }
+        #expect(throws: Stop.self) { try write(stoppingAt: call) }
+        #expect(try scratch.names().isEmpty)
+        try write(stoppingAt: 0)
+        #expect(throws: Stop.self) { try write(stoppingAt: call) }
+        #expect(try scratch.names() == ["model"])
+        try expectSame(scratch.path("model"), tiny.checkpoint)
+    }
+
+    @Test("a GGUF model becomes a directory that computes the same")
+    func fromGGUF() throws {
+        let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
+        let gguf = try Checkpoint(TinyModel.path("tiny-llama.gguf"))
+        let path = scratch.path("model")
+        try HuggingFaceDirectory.write(gguf, like: gguf, to: path)
+        try expectSame(path, gguf)
+        let want = tiny.output(of: try Model(gguf))
+        #expect(tiny.output(of: try Model(Checkpoint(path))) == want)
+        expectClose(tiny.output(of: tiny.model), want, absolute: 1e-4)
+        let story = try TinyModel.story()
+        let (got, known) = (try Checkpoint(path).tokenizer(), try gguf.tokenizer())
+        #expect(
+            got.encode(story, addingSpecialTokens: false)
+                == known.encode(story, addingSpecialTokens: false))
+        #expect(got.endOfText == known.endOfText && got.beginningOfText == known.beginningOfText)
+    }
+
+    @Test("a place that cannot be written to is named")
+    func unwritable() throws {
+        let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
+        try Data().write(to: URL(fileURLWithPath: scratch.path("file")))
+        let error = #expect(throws: (any Error).self) {
+            try HuggingFaceDirectory.write(
+                tiny.checkpoint, like: tiny.checkpoint, to: scratch.path("file/model"))
+        }
+        #expect("\(try #require(error))".contains("file/model"))
+        #expect(try scratch.names() == ["file"])
+    }
+}

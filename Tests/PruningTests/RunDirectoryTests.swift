@@ -1,0 +1,116 @@
+import Foundation
+import Testing
+
+@testable import Pruning
+
+@Suite("RunDirectory")
+struct RunDirectoryTests {
+    private let scratch: Scratch
+
+    init() throws { scratch = try Scratch() }
+
+    private func open(_ inputs: [String: String], restarting: Bool = false) throws -> RunDirectory {
+        try RunDirectory(scratch.path("run"), inputs: inputs, restarting: restarting)
+    }
+
+    private func put(_ names: String...) throws {
+        for name in names {
+            let url = URL(fileURLWithPath: scratch.path("run/\(name)"))
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data("1".utf8).write(to: url)
+        }
+    }
+
+    /// The text of the failure to open it.
+    private func failure(_ inputs: [String: String]) throws -> String {
+        try #require(#expect(throws: RunDirectory.Failure.self) { _ = try open(inputs) })
+            .description
+    }
+
+    @Test("products are read back; what is missing or damaged must be made again")
+    func products() throws {
+        do {
+            let run = try open(["model": "a"])
+            try run.write(["x": 1.5], "work/dense.json")
+            #expect(!run.has("losses.json"))
+        }
+        let run = try open(["model": "a"])
+        #expect(run.read([String: Double].self, "work/dense.json") == ["x": 1.5])
+        #expect(run.read([String].self, "work/dense.json") == nil)
+        #expect(run.read([String].self, "work/none.json") == nil)
+        try put("plan.json")
+        #expect(run.read([String].self, "plan.json") == nil && run.has("plan.json"))
+    }
+
+    @Test("other inputs are refused, and those that differ are named")
+    func otherInputs() throws {
+        _ = try open(["model": "a", "text": "b", "--seed": "1"])
+        let text = try failure(["model": "a", "text": "c", "--damping": "1"])
+        #expect(text.contains("(--damping, --seed, text)") && text.contains("--restart"))
+        #expect(throws: Never.self) { _ = try open(["model": "a", "text": "b", "--seed": "1"]) }
+    }
+
+    @Test("a restart discards a prune's own products alone")
+    func restart() throws {
+        _ = try open(["model": "a"])
+        let own = [
+            "profile.json", "losses.json", "plan.json", "report.json", "report.md", "report.html",
+            "1.25x/config.json", "2x/model.safetensors", "work/moments.safetensors",
+            "work/1.25x.json", "work/stages.json",
+        ]
+        let foreign = [
+            "report.docx", "notes.txt", "max", "nanx", "infx", "x", "work/thesis.tex",
+            "work/mine.json", "backup/losses.json", "a.tmp",
+        ]
+        for name in own + foreign { try put(name) }
+        _ = try open(["model": "a"], restarting: true)
+        func isThere(_ name: String) -> Bool {
+            FileManager.default.fileExists(atPath: scratch.path("run/\(name)"))
+        }
+        for name in own + foreign { #expect(isThere(name), "\(name)") }
+        let run = try open(["model": "b"], restarting: true)
+        for name in own { #expect(!isThere(name), "\(name)") }
+        for name in foreign { #expect(isThere(name), "\(name)") }
+        #expect(!isThere("1.25x") && !isThere("2x"))
+        #expect(run.read([String: String].self, "work/inputs.json") == ["model": "b"])
+    }
+
+    @Test("what a killed run left half written goes")
+    func leftovers() throws {
+        try put(
+            "losses.json.123-456.tmp", "1.25x.tmp/config.json", "1.5x/config.json",
+            "work/moments.safetensors.1-2.tmp", "work/2x.json.1-2.tmp", "mine.json.1-2.tmp")
+        _ = try open(["model": "a"])
+        #expect(try scratch.names("run") == ["1.5x", "mine.json.1-2.tmp", "work"])
+        #expect(try scratch.names("run/work") == ["inputs.json", "lock"])
+    }
+
+    @Test("a second run is refused while the first lasts, and after it is not")
+    func lock() throws {
+        do {
+            let first = try open(["model": "a"])
+            #expect(try failure(["model": "a"]).contains("another prune is at work"))
+            #expect(try failure(["model": "b"]).contains("another prune is at work"))
+            withExtendedLifetime(first) {}
+        }
+        #expect(throws: Never.self) { _ = try open(["model": "a"]) }
+        #expect(try failure(["model": "b"]).contains("other inputs"))
+        #expect(throws: Never.self, "a refusal frees the lock") { _ = try open(["model": "a"]) }
+    }
+
+    @Test("a place where no directory can be says so")
+    func unwritable() throws {
+        try Data().write(to: URL(fileURLWithPath: scratch.path("run")))
+        let text = try failure([:])
+        #expect(text.contains(scratch.path("run")) && text.contains("cannot be created"))
+        #expect(text.contains("choose another -o"))
+    }
+
+    @Test("a lock that cannot be opened is not taken for another run")
+    func lockless() throws {
+        try put("work/lock/file")
+        let text = try failure([:])
+        #expect(text.contains("cannot be locked") && !text.contains("another prune"))
+    }
+}

@@ -1,0 +1,163 @@
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+import Transformers
+
+@testable import Pruning
+
+@Suite("Shrinking")
+struct ShrinkingTests {
+    @Test(
+        "without correction, a shrunk model is the dense one with units silenced",
+        arguments: TinyModel.names)
+    func masking(name: String) throws {
+        let (tiny, scratch) = (try TinyModel(name), try Scratch())
+        let surgery = try tiny.surgery(in: scratch)
+        let losses = try surgery.losses(order: .magnitude)
+        for seed in 0..<6 as Range<UInt64> {
+            let plan = tiny.randomPlan(seed: seed)
+            let shrunk = ShrunkWeights(plan, losses: losses, surgery: surgery, order: .magnitude)
+            #expect(shrunk.shape == tiny.shape.applying(plan))
+            #expect(shrunk.kept.allSatisfy { $0.value.count == plan[$0.key] })
+            let model = try Model(shrunk)
+            let masked = MaskedWeights(dense: tiny.checkpoint, kept: shrunk.kept)
+            let want = tiny.output(of: try Model(masked))
+            expectClose(tiny.output(of: model), want, absolute: 1e-4)
+            #expect(want != tiny.output(of: tiny.model))
+        }
+        let full = Plan(keepingAllOf: tiny.shape)
+        let same = ShrunkWeights(
+            full, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
+        for layer in tiny.shape.layers.indices {
+            #expect(try same.layer(layer) == tiny.checkpoint.layer(layer))
+        }
+    }
+
+    @Test(
+        "the error of a component's output is the one in the loss table", arguments: TinyModel.names
+    )
+    func outputError(name: String) throws {
+        let (tiny, scratch) = (try TinyModel(name), try Scratch())
+        let damping = 0.02
+        let surgery = try tiny.surgery(in: scratch, damping: damping)
+        let losses = try surgery.losses(order: .optimalBrainSurgeon)
+        let seen = tiny.observed()
+        for component in tiny.components.prefix(4) {
+            let removal = try #require(losses.components[component])
+            let inputs = try #require(seen.inputs[component])
+            let dense = try #require(
+                try tiny.checkpoint.layer(component.layer).outputProjection(of: component.kind))
+            let unit = inputs.columns / removal.units
+            for level in Set([1, removal.units / 2, removal.units - 1]) {
+                var plan = Plan(keepingAllOf: tiny.shape)
+                plan[component] = level
+                let layer = try ShrunkWeights(
+                    plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon
+                ).layer(component.layer)
+                let output = try #require(layer.outputProjection(of: component.kind))
+                let columns = removal.kept(level).flatMap { $0 * unit..<($0 + 1) * unit }
+                #expect(output.weight.columns == columns.count)
+                var difference = dense.weight.elements.map(Double.init)
+                for row in 0..<output.weight.rows {
+                    for (place, column) in columns.enumerated() {
+                        difference[row * inputs.columns + column] -= Double(
+                            output.weight[row, place])
+                    }
+                }
+                var diagonal = 0.0
+                var error = 0.0
+                for token in 0..<inputs.rows {
+                    let x = inputs.row(token).map(Double.init)
+                    diagonal += x.reduce(0) { $0 + $1 * $1 }
+                    for row in 0..<dense.weight.rows {
+                        var sum = Double(dense.bias?[row] ?? 0) - Double(output.bias?[row] ?? 0)
+                        for column in x.indices {
+                            sum += difference[row * x.count + column] * x[column]
+                        }
+                        error += sum * sum
+                    }
+                }
+                let tokens = Double(inputs.rows)
+                let added = damping * diagonal / tokens / Double(inputs.columns)
+                let want = error / tokens + added * difference.reduce(0) { $0 + $1 * $1 }
+                let got = removal.removal.errors[level]
+                #expect(abs(got - want) <= 1e-4 * want + 1e-7 * removal.norm)
+            }
+        }
+    }
+
+    @Test("real layers obey the identities of the method", arguments: TinyModel.names)
+    func identities(name: String) throws {
+        let (tiny, scratch) = (try TinyModel(name), try Scratch())
+        let surgery = try tiny.surgery(in: scratch)
+        let file = try CalibrationFile(path: scratch.path("moments.safetensors"))
+        let losses = try surgery.losses(order: .optimalBrainSurgeon)
+        for component in tiny.components.suffix(2) {
+            let hasBias = !tiny.biased.isEmpty
+            let removal = try #require(losses.components[component])
+            let dense = try #require(
+                try tiny.checkpoint.layer(component.layer).outputProjection(of: component.kind))
+            let unitSize = dense.weight.columns / removal.units
+            var layer = ReferenceLayer(
+                outputs: 1, units: 1, unitSize: unitSize, samples: 1, bias: hasBias, seed: 0)
+            layer.hessian = try file.hessian(of: component)
+            layer.weight = dense.weight
+            if let bias = dense.bias {
+                layer.weight = Matrix(
+                    rows: dense.weight.rows, columns: dense.weight.columns + 1,
+                    elements: (0..<dense.weight.rows).flatMap { dense.weight.row($0) + [bias[$0]] })
+            }
+            for level in Set([1, removal.units / 4, removal.units / 2]) where level > 0 {
+                let kept = removal.kept(level)
+                let fit = layer.fit(kept)
+                let error = layer.error(fit)
+                #expect(abs(removal.removal.errors[level] - error) <= 1e-6 * error)
+                let refit = try surgery.projection(of: component, keeping: kept, correcting: true)
+                let columns = layer.columns(kept).filter { $0 < dense.weight.columns }
+                expectClose(
+                    refit.weight.elements.map(Double.init),
+                    fit.selecting(columns: columns).elements, absolute: 1e-5, relative: 1e-5)
+                if let bias = refit.bias {
+                    expectClose(
+                        bias.map(Double.init), (0..<fit.rows).map { fit[$0, fit.columns - 1] },
+                        absolute: 1e-5, relative: 1e-5)
+                }
+            }
+        }
+    }
+
+    @Test("correcting what stays does less damage than silencing alone", arguments: TinyModel.names)
+    func correctionHelps(name: String) throws {
+        let (tiny, scratch) = (try TinyModel(name, tokens: 2048), try Scratch())
+        let surgery = try tiny.surgery(in: scratch)
+        let losses = try surgery.losses(order: .optimalBrainSurgeon)
+        let damage = Damage(
+            from: tiny.model, on: TokenBatch(tiny.text.heldOut), engine: tiny.engine)
+        #expect(abs(damage.of(tiny.model)) < 1e-6)
+        var plan = Plan(keepingAllOf: tiny.shape)
+        for layer in plan.feedForward.indices { plan.feedForward[layer] /= 2 }
+        plan.attention[1] /= 2
+        func done(_ order: Surgery.Order) throws -> Double {
+            damage.of(
+                try Model(
+                    ShrunkWeights(plan, losses: losses, surgery: surgery, order: order)))
+        }
+        let (silenced, corrected) = (try done(.magnitude), try done(.optimalBrainSurgeon))
+        #expect(corrected > 0 && corrected < 0.8 * silenced, "\(corrected) \(silenced)")
+        #expect(try done(.magnitude) == silenced, "a surgery tells its orders apart")
+    }
+
+    @Test("orders by magnitude and at random are of all units, and random by its seed")
+    func otherOrders() throws {
+        let (tiny, scratch) = (try TinyModel("tiny-llama", tokens: 200), try Scratch())
+        let surgery = try tiny.surgery(in: scratch)
+        let losses = try surgery.losses(order: .random(seed: 3))
+        #expect(try surgery.losses(order: .random(seed: 3)) == losses)
+        #expect(try surgery.losses(order: .random(seed: 4)) != losses)
+        for component in tiny.components {
+            let order = try #require(losses.components[component]).removal.order
+            #expect(order.sorted() == Array(0..<tiny.shape.units(of: component)))
+        }
+    }
+}

@@ -1,0 +1,166 @@
+import Foundation
+import Tensors
+import Testing
+import Transformers
+
+@testable import Pruning
+
+/// A tiny model of the fixtures, calibrated on their text.
+struct TinyModel {
+    let checkpoint: Checkpoint
+    let model: Model
+    let text: CalibrationText
+    let engine = Engine(threads: 2)
+
+    static let names = ["tiny-llama", "tiny-bert"]
+
+    private static let fixtures = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("TransformersTests/Fixtures")
+
+    static func path(_ name: String) -> String { fixtures.appendingPathComponent(name).path }
+
+    static func story() throws -> String {
+        try String(contentsOfFile: path("text/calibration.txt"), encoding: .utf8)
+    }
+
+    init(_ name: String, tokens: Int = 1024) throws {
+        checkpoint = try Checkpoint(Self.path(name))
+        model = try Model(checkpoint)
+        let tokenizer = try checkpoint.tokenizer()
+        let story = try Self.story()
+        text =
+            checkpoint.shape.architecture == .llama
+            ? CalibrationText(
+                stream: story, tokenizer: tokenizer, tokens: tokens, length: 128, seed: 1)
+            : CalibrationText(
+                paragraphs: story, tokenizer: tokenizer, tokens: tokens, length: 64, seed: 1)
+    }
+
+    var shape: ModelShape { checkpoint.shape }
+
+    var biased: Set<ComponentKind> {
+        shape.architecture == .bert ? [.attention, .feedForward] : []
+    }
+
+    var components: [Component] { Plan(keepingAllOf: shape).components }
+
+    /// A calibration on the whole text.
+    func calibration(batchTokens: Int = 512) throws -> Calibration {
+        let calibration = Calibration(shape: shape, biased: biased, engine: engine)
+        try calibration.collect(from: model, batches(of: text.calibration, tokens: batchTokens))
+        return calibration
+    }
+
+    /// What prunes the model, its second moments stored in a folder.
+    func surgery(in scratch: Scratch, damping: Double = 0.01) throws -> Surgery {
+        let path = scratch.path("moments.safetensors")
+        try CalibrationFile.write(try calibration(), to: path)
+        return Surgery(
+            checkpoint, calibration: try CalibrationFile(path: path), damping: damping,
+            engine: engine)
+    }
+
+    /// Logits of a decoder, hidden states of an encoder, of the first held-out sequences.
+    func output(of model: Model) -> [Float] {
+        let batch = TokenBatch(Array(text.heldOut.prefix(2)))
+        var pass = ForwardPass(model, on: engine)
+        guard shape.architecture == .llama else {
+            return pass.hiddenStates(of: batch).matrix.elements
+        }
+        var all: [Float] = []
+        pass.logits(of: batch) { all += $1.matrix.elements }
+        return all
+    }
+
+    /// What each component's output projection and each layer saw of the calibration text.
+    func observed() -> Recorder {
+        var pass = ForwardPass(model, on: engine)
+        let recorder = Recorder()
+        pass.observer = recorder
+        _ = pass.hiddenStates(of: TokenBatch(text.calibration))
+        return recorder
+    }
+
+    /// A random plan, in which some branches are gone.
+    func randomPlan(seed: UInt64) -> Plan {
+        var random = SplitMix64(seed: seed)
+        var plan = Plan(keepingAllOf: shape)
+        for component in components {
+            let gone = Int.random(in: 0..<5, using: &random) == 0
+            plan[component] = gone ? 0 : Int.random(in: 1...plan[component], using: &random)
+        }
+        return plan
+    }
+}
+
+/// Keeps everything that an observer is told.
+final class Recorder: ForwardObserver {
+    var inputs: [Component: Matrix<Float>] = [:]
+    var streams: [Matrix<Float>] = []
+
+    func willProject(_ component: Component, inputs: Activations) {
+        self.inputs[component] = inputs.matrix
+    }
+
+    func willEnterLayer(_ layer: Int, hidden: Activations) {
+        streams.append(hidden.matrix)
+    }
+}
+
+/// The dense weights, units that are not kept silenced behind their branch.
+struct MaskedWeights: WeightSource {
+    let dense: Checkpoint
+    let kept: [Component: [Int]]
+
+    var shape: ModelShape { dense.shape }
+
+    func embeddings() throws -> EmbeddingWeights { try dense.embeddings() }
+
+    func head() throws -> HeadWeights { try dense.head() }
+
+    func layer(_ index: Int) throws -> LayerWeights {
+        var layer = try dense.layer(index)
+        for kind in ComponentKind.allCases {
+            let component = Component(layer: index, kind: kind)
+            guard let units = kept[component], var output = layer.outputProjection(of: kind) else {
+                continue
+            }
+            let size = output.weight.columns / shape.units(of: component)
+            for column in 0..<output.weight.columns where !units.contains(column / size) {
+                for row in 0..<output.weight.rows { output.weight[row, column] = 0 }
+            }
+            if units.isEmpty { output.bias = output.bias.map { $0.map { _ in 0 } } }
+            switch kind {
+            case .attention: layer.attention?.output = output
+            case .feedForward: layer.feedForward?.down = output
+            }
+        }
+        return layer
+    }
+}
+
+/// A directory that goes away with the value.
+final class Scratch {
+    private let url = FileManager.default.temporaryDirectory
+        .appendingPathComponent("espalier-\(UUID().uuidString)")
+
+    init() throws {
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(at: url)
+    }
+
+    /// The path of a name in the directory.
+    func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+
+    /// The names in one of its folders, or in itself.
+    func names(_ folder: String = "") throws -> [String] {
+        try FileManager.default.contentsOfDirectory(
+            atPath: folder.isEmpty ? url.path : path(folder)
+        )
+        .sorted()
+    }
+}
