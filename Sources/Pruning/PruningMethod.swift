@@ -2,7 +2,8 @@ public import Transformers
 
 /// How a plan is chosen, and what happens to the weights that stay.
 public enum PruningMethod: String, Codable, Sendable, CaseIterable {
-    /// Optimal Brain Surgeon; the search weighs measured damage against measured latency.
+    /// Optimal Brain Surgeon; the search weighs measured damage against measured latency, and
+    /// measures the damage again as the model shrinks.
     case greedy
     /// Units of small weights go first, nothing is corrected; the same search.
     case magnitude
@@ -22,6 +23,9 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         }
     }
 
+    /// The share of the dense model's seconds saved before the damage is measured again.
+    private static let rescoringShare = 0.15
+
     /// Finds a plan within a budget of seconds.
     ///
     /// - Parameters:
@@ -29,18 +33,22 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     ///   - space: The plans to choose from.
     ///   - knowledge: What calibration found out.
     ///   - seed: Decides what is random.
+    ///   - remeasure: Measures the sensitivity of the model of a plan.
     /// - Returns: The plan.
-    /// - Throws: ``SearchError`` where no plan is as fast.
+    /// - Throws: ``SearchError`` where no plan is as fast, or what `remeasure` throws.
     public func plan(
-        within budget: Double, in space: SearchSpace, knowing knowledge: Knowledge, seed: UInt64
+        within budget: Double, in space: SearchSpace, knowing knowledge: Knowledge, seed: UInt64,
+        remeasure: (Plan) throws -> Sensitivity
     ) throws -> Plan {
         let losses = knowledge.losses
         switch self {
         case .greedy:
-            return try GreedySearch(space) { component, level in
-                let prior = losses.prior(of: component, keeping: level)
-                return knowledge.sensitivity?.loss(component, prior: prior) ?? prior
-            }.plan(within: budget)
+            let search = GreedySearch(space, sensitivities: knowledge.sensitivity) {
+                losses.prior(of: $0, keeping: $1)
+            }
+            return try search.plan(within: budget, rescoringEvery: Self.rescoringShare) {
+                try remeasure($0).factors
+            }
         case .magnitude:
             return try GreedySearch(space) { component, level in
                 losses.prior(of: component, keeping: level)
@@ -58,11 +66,13 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         public var losses: LossTable
         /// The block influence of every layer.
         public var blockInfluence: [Double]
-        /// The measured damage of removals; nil for methods that do not use it.
-        public var sensitivity: Sensitivity?
+        /// The measured sensitivity of each component; empty for methods that do not use it.
+        public var sensitivity: [Component: Double]
 
         /// Creates it from its parts.
-        public init(losses: LossTable, blockInfluence: [Double], sensitivity: Sensitivity?) {
+        public init(
+            losses: LossTable, blockInfluence: [Double], sensitivity: [Component: Double] = [:]
+        ) {
             self.losses = losses
             self.blockInfluence = blockInfluence
             self.sensitivity = sensitivity

@@ -75,6 +75,11 @@ extension ModelShape {
         Plan(keepingAllOf: self)[component]
     }
 
+    /// The components that have units, in the order of the forward pass.
+    public var components: [Component] {
+        Plan(keepingAllOf: self).components.filter { units(of: $0) > 0 }
+    }
+
     /// The shape that remains when this model keeps only a plan's units.
     public func applying(_ plan: Plan) -> ModelShape {
         var result = self

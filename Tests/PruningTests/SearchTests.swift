@@ -165,14 +165,14 @@ struct SearchTests {
         #expect(plain[protected] < 4)
         #expect(try weighted.plan(within: budget)[protected] == 4)
         var calls = 0
-        let rescored = try problem.greedy.plan(within: budget, rescoringEvery: 1) { plan in
+        let rescored = try problem.greedy.plan(within: budget, rescoringEvery: 1e-9) { plan in
             calls += 1
             return [protected: 1e6]
         }
         #expect(rescored[protected] == 4 && calls > 0)
         struct Stop: Error {}
         #expect(throws: Stop.self) {
-            try problem.greedy.plan(within: budget, rescoringEvery: 1) { _ in throw Stop() }
+            try problem.greedy.plan(within: budget, rescoringEvery: 1e-9) { _ in throw Stop() }
         }
     }
 

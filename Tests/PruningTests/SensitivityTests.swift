@@ -8,7 +8,7 @@ import Transformers
 @Suite("Sensitivity")
 struct SensitivityTests {
     @Test(
-        "what is measured is the damage of one removal, and losses rise with the prior",
+        "a factor is the damage that removing the rest of a branch adds, for each prior it adds",
         arguments: TinyModel.names)
     func measured(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
@@ -16,40 +16,36 @@ struct SensitivityTests {
         let losses = try surgery.losses(order: .optimalBrainSurgeon)
         let damage = Damage(
             from: tiny.model, on: TokenBatch(tiny.text.heldOut), engine: tiny.engine)
-        var calls: [Int] = []
-        let sensitivity = try Sensitivity(losses, surgery: surgery, damage: damage) {
-            calls.append($0)
+        func model(_ plan: Plan) throws -> Model {
+            try Model(
+                ShrunkWeights(
+                    plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon))
         }
-        #expect(calls == Array(1...tiny.components.count))
-        #expect(Set(sensitivity.points.keys) == Set(tiny.components))
-        for component in tiny.components {
-            let points = try #require(sensitivity.points[component])
-            var plan = Plan(keepingAllOf: tiny.shape)
-            plan[component] = 0
-            let weights = ShrunkWeights(
-                plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
-            let whole = damage.of(try Model(weights))
-            #expect(abs(points.whole - whole) <= 1e-5 * max(whole, 1e-3) && whole > 0)
-            #expect(sensitivity.loss(component, prior: 1) == points.whole)
-            #expect(sensitivity.loss(component, prior: 0) == 0)
-            let values = stride(from: 0, through: 1, by: 0.05).map {
-                sensitivity.loss(component, prior: $0)
+        let dense = Plan(keepingAllOf: tiny.shape)
+        var pruned = dense
+        pruned.attention[0] = 1
+        pruned.feedForward[1] = dense.feedForward[1] / 2
+        pruned.feedForward[2] = 0
+        #expect(abs(damage.of(tiny.model)) < 1e-6)
+        for plan in [dense, pruned] {
+            var calls: [Int] = []
+            let sensitivity = try Sensitivity(
+                at: plan, losses: losses, surgery: surgery, damage: damage
+            ) { calls.append($0) }
+            let remaining = tiny.components.filter { plan[$0] > 0 }
+            #expect(calls == Array(1...remaining.count))
+            #expect(Set(sensitivity.factors.keys) == Set(remaining))
+            let before = damage.of(try model(plan))
+            for component in remaining {
+                var removed = plan
+                removed[component] = 0
+                let added = damage.of(try model(removed)) - before
+                let prior = 1 - losses.prior(of: component, keeping: plan[component])
+                let factor = try #require(sensitivity.factors[component])
+                #expect(abs(factor * prior - max(added, 1e-9)) <= 1e-5 * max(abs(added), 1e-2))
             }
-            #expect(zip(values, values.dropFirst()).allSatisfy { $0 < $1 })
-        }
-        #expect(sensitivity.loss(Component(layer: 99, kind: .attention), prior: 1) == 0)
-        let data = try JSONEncoder().encode(sensitivity)
-        #expect(try JSONDecoder().decode(Sensitivity.self, from: data) == sensitivity)
-    }
-
-    @Test("the power law goes through both points, within reason")
-    func powerLaw() {
-        let points = Sensitivity.Points(whole: 8, prior: 0.25, part: 0.5)
-        #expect(abs(points.exponent - 2) < 1e-12)
-        #expect(Sensitivity.Points(whole: 8, prior: 0.25, part: 7.9).exponent == 0.5)
-        #expect(Sensitivity.Points(whole: 8, prior: 0.25, part: 1e-9).exponent == 3)
-        for (whole, prior, part) in [(0.0, 0.5, 1.0), (1, 0.5, 0), (1, 1, 0), (1, 0, 1)] {
-            #expect(Sensitivity.Points(whole: whole, prior: prior, part: part).exponent == 1)
+            let data = try JSONEncoder().encode(sensitivity)
+            #expect(try JSONDecoder().decode(Sensitivity.self, from: data) == sensitivity)
         }
     }
 }

@@ -12,9 +12,7 @@ public final class Damage {
     private let batch: TokenBatch
     private let engine: Engine
     /// The dense model's last hidden states.
-    private var wanted = Activations()
-    /// The dense model's residual stream before each layer.
-    fileprivate var entering: [Activations] = []
+    private let wanted: Activations
 
     /// Runs the dense model, to compare others with.
     ///
@@ -27,23 +25,32 @@ public final class Damage {
         self.batch = batch
         self.engine = engine
         var pass = ForwardPass(dense, on: engine)
-        let recorder = StreamRecorder()
-        pass.observer = recorder
         wanted = pass.hiddenStates(of: batch)
-        entering = recorder.entering
     }
 
-    /// The damage done to a model that is dense before some layer; 0 for the dense model itself.
+    /// The damage done to a model; 0 for the dense model itself.
     ///
-    /// - Parameters:
-    ///   - model: The changed model.
-    ///   - first: The first layer that differs.
-    /// - Returns: The damage.
-    /// - Complexity: A forward pass from that layer on, and for decoders two output heads.
-    public func of(_ model: Model, changedFrom first: Int = 0) -> Double {
+    /// - Complexity: A forward pass, and for decoders two output heads.
+    public func of(_ model: Model) -> Double { record(model).damage }
+
+    /// A model's damage and the residual stream before each of its layers, with which models that
+    /// differ from it in one layer are judged faster.
+    func record(_ model: Model) -> (damage: Double, entering: [Activations]) {
         var pass = ForwardPass(model, on: engine)
-        let hidden = pass.hiddenStates(of: batch, from: first, entering: entering[first])
-        switch model.shape.architecture {
+        let recorder = StreamRecorder()
+        pass.observer = recorder
+        let hidden = pass.hiddenStates(of: batch)
+        return (difference(hidden), recorder.entering)
+    }
+
+    /// The damage done to a model of which the residual stream before some layer is known.
+    func of(_ model: Model, from first: Int, entering: Activations) -> Double {
+        var pass = ForwardPass(model, on: engine)
+        return difference(pass.hiddenStates(of: batch, from: first, entering: entering))
+    }
+
+    private func difference(_ hidden: Activations) -> Double {
+        switch dense.shape.architecture {
         case .llama:
             let head = HeadComparison(dense, on: engine)
             return head.divergence(of: hidden, from: wanted) / Double(hidden.rows)

@@ -51,26 +51,28 @@ public struct GreedySearch: Sendable {
     ///
     /// - Parameters:
     ///   - budget: Seconds, those that no plan changes included.
-    ///   - interval: The number of steps between calls of `rescore`.
+    ///   - share: The share of the dense seconds to be saved between calls of `rescore`; 0 for
+    ///     none. The calls depend on the steps alone, not on the budget.
     ///   - rescore: Given the plan so far, may return new sensitivities of components, for
     ///     instance from the plan's true loss on calibration data; nil leaves them.
     /// - Returns: The plan.
     /// - Throws: ``SearchError/unreachable(target:greatest:)``, or what `rescore` throws.
     /// - Complexity: O(steps · components · levels), and as much squared for each exchange.
     public func plan(
-        within budget: Double, rescoringEvery interval: Int = 0,
+        within budget: Double, rescoringEvery share: Double = 0,
         rescore: (Plan) throws -> [Component: Double]? = { _ in nil }
     ) throws -> Plan {
         try space.check(budget)
         var search = self
         var choice = [Int](repeating: 0, count: space.components.count)
-        var steps = 0
+        let interval = share * space.denseSeconds
+        var next = space.denseSeconds - interval
         while space.seconds(choice) > budget, let move = search.cheapestStep(from: choice) {
             choice[move.component] = move.level
-            steps += 1
-            if interval > 0, steps.isMultiple(of: interval),
-                let updated = try rescore(space.plan(choice))
-            {
+            let seconds = space.seconds(choice)
+            guard interval > 0, seconds <= next, seconds > budget else { continue }
+            while next >= seconds { next -= interval }
+            if let updated = try rescore(space.plan(choice)) {
                 for (index, component) in space.components.enumerated() {
                     search.sensitivities[index] = updated[component] ?? search.sensitivities[index]
                 }

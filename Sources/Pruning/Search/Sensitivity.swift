@@ -1,81 +1,49 @@
-internal import Foundation
-internal import Tensors
 public import Transformers
 
-/// What removing units of one component does to the whole model, measured.
+/// What removing units of each component does to the whole model, measured on the real network.
 ///
-/// The prior of a level, a relative error of one component's output, says nothing of how much the
-/// model minds. Two removals from each component are tried on the real network, the whole branch
-/// (prior 1) and a part of it, and the damage at other levels follows the power law through both:
-/// `damage(p) = damage(1) · p^b`.
+/// A prior, the relative error of one component's output, says nothing of how much the model minds
+/// it. From a model that may be pruned already, the rest of every branch is removed in turn, and
+/// the damage that adds is put down to the prior that it adds. A search weighs priors by it.
 public struct Sensitivity: Codable, Sendable, Equatable {
-    /// The measurements of one component.
-    public struct Points: Codable, Sendable, Equatable {
-        /// The damage of removing the whole branch.
-        public let whole: Double
-        /// The prior of the part that was removed.
-        public let prior: Double
-        /// The damage of removing it.
-        public let part: Double
+    /// The damage for each unit of prior, by component; those without units are absent.
+    public private(set) var factors: [Component: Double] = [:]
 
-        /// The exponent `b`, within reason.
-        var exponent: Double {
-            guard prior > 0, prior < 1, whole > 0, part > 0 else { return 1 }
-            return min(max(log(part / whole) / log(prior), 0.5), 3)
-        }
-    }
-
-    /// The measurements by component.
-    public private(set) var points: [Component: Points] = [:]
-
-    /// The prior that a part to be tried should have.
-    private static let wantedPrior = 0.1
-
-    /// Tries removals from every component.
+    /// Removes every branch of a plan's model in turn.
     ///
     /// - Parameters:
+    ///   - plan: The plan to start from, such as that of the dense model.
     ///   - losses: The removal orders and priors.
     ///   - surgery: The dense model and its calibration.
     ///   - damage: How to judge a changed model.
     ///   - progress: Called with the components done; may throw to stop.
     /// - Throws: What reading and correcting weights throws, or `progress`.
+    /// - Complexity: Half a forward pass, and for decoders two output heads, for each component.
     public init(
-        _ losses: LossTable, surgery: Surgery, damage: Damage,
+        at plan: Plan, losses: LossTable, surgery: Surgery, damage: Damage,
         progress: (Int) throws -> Void = { _ in }
     ) throws {
-        let full = Plan(keepingAllOf: surgery.dense.shape)
-        for (done, component) in losses.components.keys.sorted().enumerated() {
-            guard let removal = losses.components[component] else { continue }
-            func damageDone(keeping level: Int) throws -> Double {
-                var plan = full
-                plan[component] = level
-                let weights = ShrunkWeights(
-                    plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
-                let layer = component.layer
-                let model = damage.dense.replacing(
-                    layer: layer, with: try weights.layer(layer),
-                    sizes: weights.shape.layers[layer])
-                return max(damage.of(model, changedFrom: layer), 0)
-            }
-            let level = removal.level(ofPrior: Self.wantedPrior)
-            points[component] = Points(
-                whole: try damageDone(keeping: 0), prior: removal.prior(level),
-                part: level > 0 ? try damageDone(keeping: level) : 0)
+        let weights = ShrunkWeights(
+            plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
+        let isDense = plan == Plan(keepingAllOf: surgery.dense.shape)
+        let model = isDense ? damage.dense : try Model(weights)
+        let start = damage.record(model)
+        let remaining = losses.components.keys.filter { plan[$0] > 0 }.sorted()
+        for (done, component) in remaining.enumerated() {
+            let index = component.layer
+            var layer = try weights.layer(index)
+            layer.remove(component.kind, from: model.shape.architecture)
+            var removed = plan
+            removed[component] = 0
+            let changed = model.replacing(
+                layer: index, with: layer,
+                sizes: surgery.dense.shape.applying(removed).layers[index])
+            let added =
+                damage.of(changed, from: index, entering: start.entering[index]) - start.damage
+            let prior = 1 - losses.prior(of: component, keeping: plan[component])
+            // Not nothing, so that of two removals that do no harm the greater costs more.
+            factors[component] = max(added, 1e-9) / max(prior, 1e-9)
             try progress(done + 1)
         }
-    }
-
-    /// The damage that a component's level is expected to do to the model.
-    public func loss(_ component: Component, prior: Double) -> Double {
-        guard let points = points[component], prior > 0 else { return 0 }
-        return points.whole * pow(prior, points.exponent)
-    }
-}
-
-extension ComponentLosses {
-    /// The level below the full one whose prior is nearest to a value, as ratios go.
-    fileprivate func level(ofPrior wanted: Double) -> Int {
-        func distance(_ level: Int) -> Double { abs(log(max(prior(level), 1e-12) / wanted)) }
-        return (0..<units).min { distance($0) < distance($1) } ?? 0
     }
 }

@@ -68,7 +68,7 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
 
 extension LayerWeights {
     /// Removes a branch; its norm stays in post-norm models, where it normalises the stream.
-    fileprivate mutating func remove(_ kind: ComponentKind, from architecture: Architecture) {
+    mutating func remove(_ kind: ComponentKind, from architecture: Architecture) {
         let keepsNorm = architecture == .bert
         switch kind {
         case .attention:

@@ -61,8 +61,7 @@ public final class Surgery {
         order: Order, progress: (Int) throws -> Void = { _ in }
     ) throws -> LossTable {
         var table = LossTable()
-        let components = Plan(keepingAllOf: dense.shape).components
-        for component in components where dense.shape.units(of: component) > 0 {
+        for component in dense.shape.components {
             let surgeon = try surgeon(for: component)
             let removal =
                 switch order {

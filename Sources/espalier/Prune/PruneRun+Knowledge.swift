@@ -1,0 +1,155 @@
+import CommandLine
+import ModelFiles
+import Profiling
+import Pruning
+import Transformers
+
+/// The stages that find out what pruning needs to know.
+extension PruneRun {
+    func profile() throws -> LatencyTable {
+        if directory.has(Product.profile) {
+            return try existingProfile(directory.product(Product.profile))
+        }
+        let table = try stage("profile") {
+            try options.profile.map(existingProfile)
+                ?? Profiler.profile(
+                    dense.model.shape, of: dense.location, in: environment, seed: options.seed)
+        }
+        try AtomicFile.write(try table.json(), to: directory.product(Product.profile))
+        return table
+    }
+
+    private func existingProfile(_ path: String) throws -> LatencyTable {
+        let table = try LatencyTable(contentsOf: path)
+        try table.check(against: dense.model.shape)
+        let wanted = environment
+        var known = table.environment
+        known.machine = wanted.machine
+        guard known == wanted else {
+            throw ProfileError(
+                file: path, field: "environment",
+                problem: "it is of \(known.summary), not \(wanted.summary)",
+                remedy: "give the options it was made with, or leave out --profile")
+        }
+        return table
+    }
+
+    /// The text, or where none was given, text that the decoder writes itself.
+    func calibrationText() throws -> CalibrationText {
+        if let text = inputs.text { return text }
+        let count = max(8, options.calibrationTokens / 2048)
+        let length = min(512, dense.model.shape.maximumPositions)
+        if let known = directory.read([[Int32]].self, Product.sampled) {
+            return CalibrationText(sampled: known)
+        }
+        remark(
+            "No --calibration text: calibrating on \(count * length) tokens that the model "
+                + "writes itself. Text like what it will see is better.")
+        let tokenizer = try dense.checkpoint.tokenizer()
+        let sampled = try stage("sample") {
+            let progress = ProgressBar("Sampling text", total: count * length, unit: "tokens")
+            defer { progress.finish() }
+            return try SampledText.sequences(
+                from: dense.model, on: engine,
+                first: tokenizer.beginningOfText ?? tokenizer.endOfText ?? 0, sequences: count,
+                length: length, seed: options.seed
+            ) { done in
+                progress.advance(to: done)
+                try Interruption.check()
+            }
+        }
+        try directory.write(sampled, Product.sampled)
+        return CalibrationText(sampled: sampled)
+    }
+
+    func calibrate(on text: CalibrationText) throws -> CalibrationFacts {
+        if directory.has(Product.moments),
+            let facts = directory.read(CalibrationFacts.self, Product.facts)
+        {
+            return facts
+        }
+        return try stage("calibrate") {
+            let total = text.calibration.reduce(0) { $0 + $1.count }
+            let progress = ProgressBar("Calibrating", total: total, unit: "tokens")
+            let calibration = Calibration(
+                shape: dense.model.shape, biased: try dense.checkpoint.biasedKinds,
+                engine: engine)
+            try calibration.collect(
+                from: dense.model, batches(of: text.calibration, tokens: 2048)
+            ) { done in
+                progress.advance(to: done)
+                try Interruption.check()
+            }
+            progress.finish()
+            try CalibrationFile.write(calibration, to: directory.product(Product.moments))
+            let facts = CalibrationFacts(
+                tokens: calibration.tokens, blockInfluence: calibration.blockInfluence)
+            try directory.write(facts, Product.facts)
+            return facts
+        }
+    }
+
+    /// The removal order and the errors of every component.
+    func losses(_ surgery: Surgery) throws -> LossTable {
+        if let known = directory.read(LossTable.self, Product.losses) { return known }
+        let losses = try stage("surgeon") {
+            let progress = ProgressBar(
+                "Ordering removals", total: dense.model.shape.components.count,
+                unit: "components")
+            defer { progress.finish() }
+            return try surgery.losses(order: options.method.order(seed: options.seed)) {
+                progress.advance(to: $0)
+                try Interruption.check()
+            }
+        }
+        try directory.write(losses, Product.losses)
+        return losses
+    }
+}
+
+/// What calibration found besides the second moments.
+struct CalibrationFacts: Codable {
+    let tokens: Int
+    let blockInfluence: [Double]
+}
+
+/// The sensitivities measured so far, by the plan they were measured at.
+final class Sensitivities {
+    private struct Entry: Codable {
+        let plan: Plan
+        let sensitivity: Sensitivity
+    }
+
+    private let run: PruneRun
+    private let losses: LossTable
+    private let surgery: Surgery
+    private let text: CalibrationText
+    private var known: [Entry]
+    private lazy var damage = Damage(from: run.dense.model, on: text.probe, engine: run.engine)
+
+    init(_ run: PruneRun, losses: LossTable, surgery: Surgery, text: CalibrationText) {
+        self.run = run
+        self.losses = losses
+        self.surgery = surgery
+        self.text = text
+        known = run.directory.read([Entry].self, Product.sensitivity) ?? []
+    }
+
+    /// The sensitivity of a plan's model, measured where it is not known.
+    func at(_ plan: Plan) throws -> Sensitivity {
+        if let entry = known.first(where: { $0.plan == plan }) { return entry.sensitivity }
+        let sensitivity = try run.stage("sensitivity") {
+            let progress = ProgressBar(
+                "Measuring sensitivity", total: plan.components.filter { plan[$0] > 0 }.count,
+                unit: "components")
+            defer { progress.finish() }
+            return try Sensitivity(at: plan, losses: losses, surgery: surgery, damage: damage) {
+                progress.advance(to: $0)
+                try Interruption.check()
+            }
+        }
+        known.append(Entry(plan: plan, sensitivity: sensitivity))
+        try run.directory.write(known, Product.sensitivity)
+        return sensitivity
+    }
+}
