@@ -89,9 +89,12 @@ extension PruneRun {
         if directory.has(Product.profile) {
             return try existingProfile(directory.product(Product.profile))
         }
+        var profiler = Profiler()
+        if let seconds = options.seconds { profiler.timeLimit = seconds }
         let table = try stage("profile") {
             try options.profile.map(existingProfile)
-                ?? measureProfile(dense.model.shape, in: environment, on: engine)
+                ?? measureProfile(
+                    dense.model.shape, in: environment, on: engine, configured: profiler)
         }
         try AtomicFile.write(try table.json(), to: directory.product(Product.profile))
         return table
@@ -99,7 +102,13 @@ extension PruneRun {
 
     private func existingProfile(_ path: String) throws -> LatencyTable {
         let table = try LatencyTable(contentsOf: path)
-        try table.check(against: dense.model.shape)
+        do {
+            try table.check(against: dense.model.shape)
+        } catch {
+            var error = error
+            error.file = path
+            throw error
+        }
         let wanted = environment
         var known = table.environment
         known.machine = wanted.machine
@@ -265,9 +274,10 @@ extension PruneRun {
                 finished = nil
                 let model = try pack(weights(plan), name: name)
                 finished = model
-                return try Comparison(model, against: dense.model, in: environment, on: engine) {
-                    _ in try Interruption.check()
-                }
+                return try Comparison(
+                    model, against: dense.model, in: environment, on: engine,
+                    timeLimit: options.seconds ?? 30
+                ) { _ in try Interruption.check() }
             } report: { attempt in
                 remark(
                     "\(name): predicted \(Human.ratio(attempt.predicted)), measured "
