@@ -47,7 +47,8 @@ let package = Package(
         module("Tokenizers", ["ModelFiles"]),
         module("Transformers", ["Tensors", "ModelFiles", "Tokenizers"]),
         module("Profiling", ["Transformers", "Tensors", "CHost"]),
-        module("Pruning", ["Profiling", "Transformers", "Tensors", "ModelFiles"]),
+        module(
+            "Pruning", ["Profiling", "Transformers", "Tensors", "ModelFiles", "Tokenizers"]),
         module("Evaluation", ["Transformers", "Tensors"]),
         module("Reporting", []),
         module("CommandLine", []),

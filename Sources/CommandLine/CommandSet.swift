@@ -26,8 +26,13 @@ public struct CommandSet {
     public func main() -> Never {
         let status = run(
             Array(ProcessInfo.processInfo.arguments.dropFirst()),
-            output: { FileHandle.standardOutput.write(Data($0.utf8)) },
-            errors: { FileHandle.standardError.write(Data($0.utf8)) })
+            output: { print($0, terminator: "") },
+            errors: { try? FileHandle.standardError.write(contentsOf: Data($0.utf8)) })
+        guard status != .done || fflush(nil) == 0 else {
+            try? FileHandle.standardError.write(
+                contentsOf: Data("\(program): standard output cannot be written\n".utf8))
+            exit(ExitStatus.failed.rawValue)
+        }
         exit(status.rawValue)
     }
 

@@ -40,6 +40,11 @@ public enum Interruption {
                 }
             }
         }
+        // Whoever started this process may have blocked them: threads of Dispatch do.
+        var both = sigset_t()
+        sigemptyset(&both)
+        for number in [SIGINT, SIGTERM] { sigaddset(&both, number) }
+        pthread_sigmask(SIG_UNBLOCK, &both, nil)
     }
 
     /// Throws once the user has asked for a stop.

@@ -45,7 +45,9 @@ struct RunDirectoryTests {
 
     @Test("other inputs are refused, and those that differ are named")
     func otherInputs() throws {
+        _ = try open(["model": "a"])
         _ = try open(["model": "a", "text": "b", "--seed": "1"])
+        try put("work/dense.json")
         let text = try failure(["model": "a", "text": "c", "--damping": "1"])
         #expect(text.contains("(--damping, --seed, text)") && text.contains("--restart"))
         #expect(throws: Never.self) { _ = try open(["model": "a", "text": "b", "--seed": "1"]) }
@@ -95,6 +97,7 @@ struct RunDirectoryTests {
             withExtendedLifetime(first) {}
         }
         #expect(throws: Never.self) { _ = try open(["model": "a"]) }
+        try put("losses.json")
         #expect(try failure(["model": "b"]).contains("other inputs"))
         #expect(throws: Never.self, "a refusal frees the lock") { _ = try open(["model": "a"]) }
     }

@@ -25,24 +25,20 @@ enum Program {
     static func run(
         _ words: [String], environment: [String: String] = [:], in directory: String? = nil
     ) throws -> Outcome {
-        let scratch = try Scratch()
-        let (output, errors) = (scratch.path("output"), scratch.path("errors"))
-        for path in [output, errors] { try Data().write(to: URL(fileURLWithPath: path)) }
-        let process = Process()
-        process.executableURL = executable
-        process.arguments = words
-        process.environment = ProcessInfo.processInfo.environment
-            .merging(environment) { $1 }
-        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
-        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
-        try process.run()
-        process.waitUntilExit()
-        return Outcome(
-            status: process.terminationStatus,
-            output: try String(contentsOfFile: output, encoding: .utf8),
-            errors: try String(contentsOfFile: errors, encoding: .utf8))
+        try Running(executable, words, environment: environment, in: directory).finish()
+    }
+
+    /// Starts the program.
+    static func start(_ words: [String]) throws -> Running {
+        try Running(executable, words, environment: [:], in: nil)
+    }
+
+    /// Runs the program where no file may grow beyond a number of the shell's blocks.
+    static func run(_ words: [String], fileBlocks: Int) throws -> Outcome {
+        let shell = ["-c", "ulimit -f \(fileBlocks) && exec \"$@\"", "sh", executable.path]
+        return try Running(
+            URL(fileURLWithPath: "/bin/sh"), shell + words, environment: [:], in: nil
+        ).finish()
     }
 
     /// Runs a measuring command, longer and longer where a busy machine spoils every sample.
@@ -66,6 +62,53 @@ enum Program {
             .first { FileManager.default.isExecutableFile(atPath: $0.path) }
             ?? URL(fileURLWithPath: "espalier")
     }()
+}
+
+/// A program at work, its output going to files.
+final class Running {
+    private let scratch: Scratch
+    private let process = Process()
+
+    init(
+        _ executable: URL, _ words: [String], environment: [String: String], in directory: String?
+    ) throws {
+        scratch = try Scratch()
+        process.executableURL = executable
+        process.arguments = words
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(environment) { $1 }
+        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = try file("output")
+        process.standardError = try file("errors")
+        try process.run()
+    }
+
+    private func file(_ name: String) throws -> FileHandle {
+        let url = URL(fileURLWithPath: scratch.path(name))
+        try Data().write(to: url)
+        return try FileHandle(forWritingTo: url)
+    }
+
+    /// What it has said on standard error so far.
+    var errors: String {
+        get throws { try String(contentsOfFile: scratch.path("errors"), encoding: .utf8) }
+    }
+
+    var isRunning: Bool { process.isRunning }
+
+    func send(signal: Int32) {
+        kill(process.processIdentifier, signal)
+    }
+
+    /// Waits for its end; the status of a program that a signal ended is the signal's number.
+    func finish() throws -> Program.Outcome {
+        process.waitUntilExit()
+        return Program.Outcome(
+            status: process.terminationStatus,
+            output: try String(contentsOfFile: scratch.path("output"), encoding: .utf8),
+            errors: try errors)
+    }
 }
 
 /// The tiny models, which belong to the tests of `Transformers`.

@@ -22,9 +22,8 @@ public enum SampledText {
         var pass = ForwardPass(model, on: engine)
         var cache = KeyValueCache(shape: model.shape, capacity: length, sequences: sequences)
         var logits = Activations()
-        var samplers = (0..<sequences).map {
-            Sampler(temperature: 1, seed: seed &+ UInt64($0))
-        }
+        var seeds = SplitMix64(seed: seed)
+        var samplers = (0..<sequences).map { _ in Sampler(temperature: 1, seed: seeds.next()) }
         var texts = [[Int32]](repeating: [first], count: sequences)
         for written in 1..<length {
             pass.advance(texts.map { $0[written - 1] }, cache: &cache, logits: &logits)

@@ -31,7 +31,8 @@ public final class RunDirectory: @unchecked Sendable {
     /// - Parameters:
     ///   - path: The directory, created where it does not exist.
     ///   - inputs: Everything that the products depend on, by name, as digests or values.
-    ///   - restarting: Discards what was made from other inputs instead of refusing.
+    ///   - restarting: Discards what was made from other inputs instead of refusing; where
+    ///     nothing was made yet, the inputs may change freely.
     /// - Throws: ``Failure`` where another run holds it or it belongs to other inputs, or
     ///   `ModelFileError` where it cannot be written.
     public init(_ path: String, inputs: [String: String], restarting: Bool = false) throws {
@@ -88,7 +89,8 @@ public final class RunDirectory: @unchecked Sendable {
     private func adopt(_ inputs: [String: String], restarting: Bool) throws {
         let name = "work/inputs.json"
         for entry in entries where Self.isLeftover(entry) { try remove(entry) }
-        if let known = read([String: String].self, name), known != inputs {
+        let made = entries.filter { Self.isProduct($0[...]) && !Self.records.contains($0) }
+        if let known = read([String: String].self, name), known != inputs, !made.isEmpty {
             let differing = Set(known.keys).union(inputs.keys).filter { known[$0] != inputs[$0] }
             guard restarting else {
                 throw Failure(
@@ -97,9 +99,7 @@ public final class RunDirectory: @unchecked Sendable {
                         + "); choose another -o, or discard it with --restart")
             }
             // The inputs stay until all that was made from them is gone.
-            for entry in entries where Self.isProduct(entry[...]) && entry != name {
-                try remove(entry)
-            }
+            for entry in made + ["work/stages.json"] where has(entry) { try remove(entry) }
         }
         try write(inputs, name)
     }
@@ -125,6 +125,9 @@ public final class RunDirectory: @unchecked Sendable {
 
 /// Which names are a prune's own: all others are the user's, and stay.
 extension RunDirectory {
+    /// What says how products were made, and is nothing without them.
+    private static let records = ["work/inputs.json", "work/stages.json"]
+
     private static let products: Set<Substring> = [
         "profile.json", "losses.json", "plan.json", "report.json", "report.md", "report.html",
         "work/inputs.json", "work/stages.json", "work/sampled.json", "work/moments.safetensors",

@@ -22,7 +22,8 @@ public enum SearchError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .unreachable(let target, let greatest):
-            "a speedup of \(target) is beyond what pruning can reach here, \(greatest); ask for less"
+            "a speedup of \(target) is beyond what pruning can reach here, "
+                + "\((greatest * 100).rounded(.down) / 100); ask for less"
         }
     }
 }

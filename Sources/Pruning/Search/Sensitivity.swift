@@ -47,3 +47,24 @@ public struct Sensitivity: Codable, Sendable, Equatable {
         }
     }
 }
+
+/// Written as a list in the order of the forward pass, so that equal values are equal files.
+extension Sensitivity {
+    private struct Entry: Codable {
+        let component: Component
+        let factor: Double
+    }
+
+    /// Reads the factors.
+    public init(from decoder: any Decoder) throws {
+        factors = Dictionary(
+            try [Entry](from: decoder).map { ($0.component, $0.factor) },
+            uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Writes the factors.
+    public func encode(to encoder: any Encoder) throws {
+        try factors.sorted { $0.key < $1.key }
+            .map { Entry(component: $0.key, factor: $0.value) }.encode(to: encoder)
+    }
+}

@@ -12,6 +12,7 @@ struct PruneOptions {
     let method: PruningMethod
     let damping: Double
     let attempts: Int
+    let seconds: Double?
     let seed: UInt64
     let output: String
     let restarts: Bool
@@ -40,6 +41,9 @@ struct PruneOptions {
         attempts = try arguments.option(
             "--attempts", .integer(in: 1...100), default: 6,
             help: "Plans measured at most for a target; 1 trusts the profile.")
+        seconds = try arguments.option(
+            "--seconds", .number(in: 0.1...86_400),
+            help: "The most time to profile, and to measure each plan; by default 90 and 30.")
         seed = try arguments.option(
             "--seed", .seed, default: 1, help: "Decides what is random.")
         environment = try EnvironmentOptions(&arguments)

@@ -13,7 +13,8 @@ extension PruneRun {
         let table = try stage("profile") {
             try options.profile.map(existingProfile)
                 ?? Profiler.profile(
-                    dense.model.shape, of: dense.location, in: environment, seed: options.seed)
+                    dense.model.shape, of: dense.location, in: environment,
+                    seconds: options.seconds ?? Profiler().timeLimit, seed: options.seed)
         }
         try AtomicFile.write(try table.json(), to: directory.product(Product.profile))
         return table
@@ -21,7 +22,13 @@ extension PruneRun {
 
     private func existingProfile(_ path: String) throws -> LatencyTable {
         let table = try LatencyTable(contentsOf: path)
-        try table.check(against: dense.model.shape)
+        do {
+            try table.check(against: dense.model.shape)
+        } catch {
+            var error = error
+            error.file = path
+            throw error
+        }
         let wanted = environment
         var known = table.environment
         known.machine = wanted.machine

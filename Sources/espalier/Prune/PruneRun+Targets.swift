@@ -66,9 +66,10 @@ extension PruneRun {
                 finished = nil
                 let model = try pack(weights(plan), name: name)
                 finished = model
-                return try Comparison(model, against: dense.model, in: environment, on: engine) {
-                    _ in try Interruption.check()
-                }
+                return try Comparison(
+                    model, against: dense.model, in: environment, on: engine,
+                    timeLimit: options.seconds ?? 30
+                ) { _ in try Interruption.check() }
             } report: { attempt in
                 remark(
                     "\(name): predicted \(Human.ratio(attempt.predicted)), measured "

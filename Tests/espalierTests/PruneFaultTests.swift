@@ -1,0 +1,122 @@
+import Foundation
+import Tensors
+import Testing
+
+@Suite("Faults of a prune", .serialized)
+struct PruneFaultTests {
+    private func expectFault(_ run: Program.Outcome, _ parts: String...) {
+        #expect(run.status == 1 && run.output.isEmpty)
+        let lines = run.errors.split(separator: "\n").filter { $0.hasPrefix("espalier") }
+        #expect(lines.count == 1 && lines.first == run.errors.split(separator: "\n").last)
+        for part in parts { #expect(run.errors.contains(part), "\(run.errors) lacks \(part)") }
+    }
+
+    @Test("texts that are missing, empty or too short")
+    func poorText() throws {
+        for model in [Fixture.llama, Fixture.bert] {
+            let prune = try PruneFixture(model)
+            expectFault(
+                try Program.run(prune.words(calibration: "/no/such.txt")), "/no/such.txt",
+                "check the path")
+            expectFault(
+                try Program.run(prune.words(calibration: prune.scratch.path())),
+                prune.scratch.path())
+            for text in ["", "\n \n", "Hello."] {
+                let path = prune.scratch.path("short.txt")
+                try text.write(toFile: path, atomically: true, encoding: .utf8)
+                expectFault(try Program.run(prune.words(calibration: path)), path, "too short")
+            }
+            #expect(!FileManager.default.fileExists(atPath: prune.out))
+        }
+    }
+
+    @Test(
+        "a text of garbage is calibrated on like any other",
+        arguments: [Fixture.llama, Fixture.bert])
+    func garbage(model: String) throws {
+        let prune = try PruneFixture(model)
+        var random = SplitMix64(seed: 1)
+        let path = prune.scratch.path("garbage")
+        let bytes = (0..<20_000).map { _ in UInt8.random(in: 0...255, using: &random) }
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        let run = try Program.run(prune.words(calibration: path))
+        #expect(run.status == 0, "\(run.errors)")
+    }
+
+    @Test("a damaged model", arguments: ["model.safetensors", "config.json", "tokenizer.json"])
+    func damagedModel(name: String) throws {
+        let scratch = try Scratch()
+        let model = scratch.path("tiny")
+        try FileManager.default.copyItem(atPath: Fixture.llama, toPath: model)
+        let prune = try PruneFixture()
+        let url = URL(fileURLWithPath: model + "/" + name)
+        let whole = try Data(contentsOf: url)
+        for length in [0, 9, whole.count / 2, whole.count - 2] {
+            try whole.prefix(length).write(to: url)
+            var words = prune.words()
+            words[1] = model
+            expectFault(try Program.run(words), name)
+        }
+        #expect(!FileManager.default.fileExists(atPath: prune.out))
+    }
+
+    @Test("a model whose weights are not numbers")
+    func notFinite() throws {
+        let scratch = try Scratch()
+        let model = scratch.path("tiny")
+        try FileManager.default.copyItem(atPath: Fixture.llama, toPath: model)
+        let url = URL(fileURLWithPath: model + "/model.safetensors")
+        var bytes = [UInt8](try Data(contentsOf: url))
+        let header = bytes.prefix(8).enumerated().reduce(0) { $0 + Int($1.1) << (8 * $1.0) }
+        for index in (8 + header)..<bytes.count { bytes[index] = 0xFF }
+        try Data(bytes).write(to: url)
+        let prune = try PruneFixture()
+        var words = prune.words(to: scratch.path("out"))
+        words[1] = model
+        expectFault(try Program.run(words), "finite")
+    }
+
+    @Test("a profile of another model or environment, and one that is damaged")
+    func otherProfile() throws {
+        let (prune, other) = (try PruneFixture(), try PruneFixture(Fixture.bert))
+        let theirs = other.scratch.path("made.profile.json")
+        expectFault(try Program.run(prune.words("--profile", theirs)), "made.profile.json")
+        expectFault(try Program.run(prune.words("--sequence", "16")), "context 16", "--profile")
+        try "{".write(
+            toFile: prune.scratch.path("made.profile.json"), atomically: true, encoding: .utf8)
+        expectFault(try Program.run(prune.words()), "made.profile.json")
+    }
+
+    @Test("a profile that lies in the directory must fit, too")
+    func foreignProfile() throws {
+        let (prune, other) = (try PruneFixture(), try PruneFixture(Fixture.bert))
+        try FileManager.default.createDirectory(
+            atPath: prune.out, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(
+            atPath: other.scratch.path("made.profile.json"), toPath: prune.out + "/profile.json")
+        expectFault(try Program.run(prune.words()), "profile.json")
+    }
+
+    @Test("a place where nothing can be written")
+    func unwritable() throws {
+        let prune = try PruneFixture()
+        try "".write(toFile: prune.scratch.path("file"), atomically: true, encoding: .utf8)
+        let out = prune.scratch.path("file/out")
+        expectFault(try Program.run(prune.words(to: out)), out, "choose another -o")
+    }
+
+    @Test(
+        "a disk that fills up leaves nothing half written, and room makes a rerun end well",
+        arguments: [0, 1, 8, 100, 600])
+    func full(blocks: Int) throws {
+        let prune = try PruneFixture()
+        let run = try Program.run(prune.words(), fileBlocks: blocks)
+        #expect(run.status == 1, "\(run.errors)")
+        if blocks > 1 { expectFault(run, prune.out, "cannot be written", "room") }
+        if FileManager.default.fileExists(atPath: prune.out) {
+            #expect(try prune.files().allSatisfy { !$0.hasSuffix(".tmp") && $0 != "1.3x" })
+        }
+        let again = try Program.run(prune.words())
+        #expect(again.status == 0, "\(again.errors)")
+    }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import Profiling
+import Testing
+import Transformers
+
+/// Prunes of a tiny model that need not wait for a quiet machine: with a profile made up here.
+final class PruneFixture {
+    let scratch: Scratch
+    private let model: String
+    private let options: [String]
+
+    /// A decoder, or an encoder, with the fixtures' text.
+    init(_ model: String = Fixture.llama) throws {
+        self.model = model
+        scratch = try Scratch()
+        let profile = scratch.path("made.profile.json")
+        try Data(Self.table(try ModelShape(contentsOf: model)).json())
+            .write(to: URL(fileURLWithPath: profile))
+        options = [
+            "--profile", profile, "--threads", "1", "--sequence", "32", "--calibration-tokens",
+            "1024", "--attempts", "2", "--seconds", "0.1",
+        ]
+    }
+
+    var out: String { scratch.path("out") }
+
+    /// The words of a prune into `out`; options among `more` stand in for those of the fixture.
+    func words(
+        speedup: String = "1.3", calibration: String? = Fixture.folder + "/text/calibration.txt",
+        to out: String? = nil, _ more: String...
+    ) -> [String] {
+        var words = ["prune", model, "--speedup", speedup, "-o", out ?? self.out]
+        for place in stride(from: 0, to: options.count, by: 2)
+        where !more.contains(options[place]) {
+            words += options[place...place + 1]
+        }
+        return words + (calibration.map { ["--calibration", $0] } ?? []) + more
+    }
+
+    /// The report of a prune.
+    func report(in out: String? = nil) throws -> [String: Any] {
+        let data = try Data(contentsOf: URL(fileURLWithPath: (out ?? self.out) + "/report.json"))
+        return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+    }
+
+    /// Every file of a prune.
+    func files(in out: String? = nil) throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(atPath: out ?? self.out).sorted()
+    }
+
+    /// Components of equal cost in proportion to their units, a tenth of the whole for the rest.
+    private static func table(_ shape: ModelShape) throws -> LatencyTable {
+        let layers = Double(shape.layers.count)
+        let seconds = 1e-4
+        func timing(_ seconds: Double) -> Timing {
+            Timing(seconds: seconds, low: seconds * 0.99, high: seconds * 1.01, samples: 20)
+        }
+        func curve(_ kind: ComponentKind) -> LatencyCurve {
+            let levels = LevelGrid.levels(of: kind, in: shape).filter { $0 > 0 }
+            let full = 0.45 * seconds / layers
+            return LatencyCurve(
+                entries: levels.map {
+                    LatencyCurve.Entry(
+                        level: $0, timing: timing(full * Double($0) / Double(levels[0])))
+                })
+        }
+        let table = LatencyTable(
+            shape: shape, machine: .current,
+            environment: Environment(
+                phase: shape.architecture == .bert ? .encode : .decode, batch: 1, sequence: 32,
+                threads: 1, precision: .f32),
+            dense: timing(seconds), base: timing(0.1 * seconds),
+            curves: [.attention: curve(.attention), .feedForward: curve(.feedForward)],
+            created: "2025-01-01T00:00:00Z", espalierVersion: "0")
+        try table.check()
+        return table
+    }
+}

@@ -1,0 +1,216 @@
+import Foundation
+import Pruning
+import Testing
+import Transformers
+
+@Suite("Pruning end to end", .serialized)
+struct PruneTests {
+    /// The keys that programs rely on.
+    private func checkReport(_ report: [String: Any], decoder: Bool) throws {
+        #expect(report["method"] as? String == "greedy" && report["seed"] as? Int == 1)
+        let targets = try #require(report["targets"] as? [[String: Any]])
+        for target in targets {
+            for key in ["target", "predicted", "measured"] {
+                #expect(try #require(target[key] as? Double) > 0.5)
+            }
+            let interval = try #require(target["interval"] as? [Double])
+            #expect(interval.count == 2 && interval[0] <= interval[1])
+            let path = try #require(target["path"] as? String)
+            #expect(FileManager.default.fileExists(atPath: path + "/model.safetensors"))
+            for key in ["kl", "perplexity", "top1"] {
+                #expect((target[key] as? Double != nil) == decoder)
+            }
+            #expect((target["meanCosineDistance"] as? Double != nil) == !decoder)
+        }
+        let stages = try #require(report["stages"] as? [String: [String: Double]])
+        for name in ["profile", "calibrate", "surgeon", "sensitivity", "evaluate"] {
+            let stage = try #require(stages[name])
+            #expect(Set(stage.keys) == ["seconds", "peakBytes"])
+            #expect(stage.values.allSatisfy { $0 > 0 })
+        }
+    }
+
+    private func targets(_ report: [String: Any]) throws -> NSArray {
+        try #require(report["targets"] as? NSArray)
+    }
+
+    @Test("a decoder, profiled too: a report, and a model that every command takes")
+    func decoder() throws {
+        let scratch = try Scratch()
+        let words = [
+            "prune", Fixture.llama, "--speedup", "1.1", "--attempts", "2", "--threads", "1",
+            "--sequence", "32", "--calibration", Fixture.folder + "/text/calibration.txt",
+            "--calibration-tokens", "512", "-o", scratch.path("out"),
+        ]
+        let run = try Program.measure(words)
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(run.output.contains("1.10×") && run.output.contains("out/report.html"))
+        let data = try Data(contentsOf: URL(fileURLWithPath: scratch.path("out/report.json")))
+        let report = try #require(
+            try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        try checkReport(report, decoder: true)
+
+        let (model, text) = (
+            scratch.path("out/1.1x"), Fixture.folder + "/text/held-out.txt"
+        )
+        let quality = try Program.run(
+            "evaluate", model, "--against", Fixture.llama, "--text", text, "--windows", "4",
+            "--threads", "1", "--json"
+        ).object()
+        #expect(try #require(quality["perplexity"] as? Double) > 1)
+        #expect(try #require(quality["kl"] as? Double) > 0)
+        let bench = try Program.measure([
+            "bench", model, "--against", Fixture.llama, "--threads", "1",
+        ])
+        #expect(bench.status == 0, "\(bench.errors)")
+        let story = try Program.run("generate", model, "-p", "Once", "-n", "5", "--threads", "1")
+        #expect(story.status == 0, "\(story.errors)")
+        let shape = try Program.run("inspect", model, "--json").object()
+        let parameters = try #require(targets(report)[0] as? [String: Any])["parameters"] as? Int
+        #expect(shape["parameters"] as? Int == parameters)
+    }
+
+    @Test(
+        "an encoder, and a rerun that has nothing left to do",
+        arguments: [Fixture.bert, Fixture.llama])
+    func rerun(model: String) throws {
+        let prune = try PruneFixture(model)
+        let first = try Program.run(prune.words("--speedup", "2", "--json"))
+        #expect(first.status == 0, "\(first.errors)")
+        let report = try first.object()
+        try checkReport(report, decoder: model == Fixture.llama)
+        #expect(try targets(prune.report()) == targets(report) && targets(report).count == 2)
+        let plans = try JSONDecoder().decode(
+            [String: Plan].self,
+            from: Data(contentsOf: URL(fileURLWithPath: prune.out + "/plan.json")))
+        #expect(Set(plans.keys) == ["1.3x", "2x"])
+        for (name, plan) in plans {
+            let dense = try ModelShape(contentsOf: model)
+            #expect(try ModelShape(contentsOf: prune.out + "/" + name) == dense.applying(plan))
+        }
+        let files = try prune.files()
+        let again = try Program.run(prune.words("--speedup", "2", "--json"))
+        #expect(again.status == 0, "\(again.errors)")
+        #expect(try targets(again.object()) == targets(report))
+        for stage in ["Profiling", "Calibrating", "Ordering", "Measuring", "Shrinking", "Writing"] {
+            #expect(!again.errors.contains(stage))
+        }
+        #expect(try prune.files() == files)
+        let more = try Program.run(prune.words("--speedup", "1.6"))
+        #expect(more.status == 0 && !more.errors.contains("Calibrating"))
+        #expect(try targets(prune.report()).count == 2)
+        if model == Fixture.bert {
+            let text = Fixture.folder + "/text/held-out.txt"
+            let quality = try Program.run(
+                "evaluate", prune.out + "/2x", "--against", model, "--text", text, "--threads", "1",
+                "--json"
+            ).object()
+            #expect(try #require(quality["meanCosineDistance"] as? Double) > 0)
+        }
+    }
+
+    @Test("every baseline leaves a model", arguments: ["magnitude", "uniform", "depth", "random"])
+    func baselines(method: String) throws {
+        let prune = try PruneFixture()
+        let run = try Program.run(prune.words("--method", method))
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(try prune.report()["method"] as? String == method)
+        #expect(try Program.run("inspect", prune.out + "/1.3x").status == 0)
+    }
+
+    @Test("without text a decoder writes its own, and an encoder asks for it")
+    func withoutText() throws {
+        let prune = try PruneFixture()
+        let run = try Program.run(prune.words(calibration: nil))
+        #expect(run.status == 0 && run.errors.contains("the model writes itself"), "\(run.errors)")
+        let calibration = try #require(try prune.report()["calibration"] as? [String: Any])
+        #expect(calibration["sampledByModel"] as? Bool == true)
+        let encoder = try PruneFixture(Fixture.bert)
+        let refused = try Program.run(encoder.words(calibration: nil))
+        #expect(refused.status == 2 && refused.errors.contains("--calibration"))
+        #expect(!FileManager.default.fileExists(atPath: encoder.out))
+    }
+
+    @Test(
+        "a target out of reach is refused with the greatest that is not",
+        arguments: ["1e6", "1e300", "10.1"])
+    func unreachable(speedup: String) throws {
+        let prune = try PruneFixture()
+        let run = try Program.run(prune.words(speedup: speedup))
+        #expect(run.status == 1 && run.errors.contains("reach here, 10.0; ask for less"))
+        #expect(!run.errors.contains("Calibrating"))
+    }
+
+    @Test("killed at any moment it goes on, to the same losses, and leaves no scraps")
+    func killed() throws {
+        let prune = try PruneFixture()
+        let whole = prune.scratch.path("whole")
+        #expect(try Program.run(prune.words(to: whole)).status == 0)
+        var kills = 0
+        for milliseconds in [60, 90, 120, 150, 180, 240, 300, 400, 500] as [UInt32] {
+            let run = try Program.start(prune.words())
+            usleep(milliseconds * 1000)
+            kills += run.isRunning ? 1 : 0
+            run.send(signal: SIGKILL)
+            _ = try run.finish()
+        }
+        #expect(kills > 2)
+        let last = try Program.run(prune.words())
+        #expect(last.status == 0, "\(last.errors)")
+        let files = try prune.files()
+        #expect(try prune.files(in: whole) == files)
+        #expect(files.allSatisfy { !$0.hasSuffix(".tmp") })
+        #expect(
+            FileManager.default.contentsEqual(
+                atPath: prune.out + "/losses.json", andPath: whole + "/losses.json"))
+        try checkReport(try prune.report(), decoder: true)
+    }
+
+    @Test("Ctrl-C stops it cleanly, and another run goes on")
+    func interrupted() throws {
+        let prune = try PruneFixture()
+        let run = try Program.start(
+            prune.words("--calibration-tokens", "8192", "--seconds", "20"))
+        while run.isRunning, !(try run.errors.contains("Reading the tokenizer … done")) {
+            usleep(2000)
+        }
+        run.send(signal: SIGINT)
+        let outcome = try run.finish()
+        #expect(outcome.status == 130 && outcome.errors.contains("interrupted"))
+        #expect(outcome.output.isEmpty)
+        if FileManager.default.fileExists(atPath: prune.out) {
+            #expect(try prune.files().allSatisfy { !$0.hasSuffix(".tmp") })
+        }
+        let again = try Program.run(prune.words("--calibration-tokens", "8192"))
+        #expect(again.status == 0, "\(again.errors)")
+    }
+
+    @Test("a second run in the directory is refused")
+    func locked() throws {
+        let prune = try PruneFixture()
+        let holder = try RunDirectory(prune.out, inputs: [:])
+        let run = try Program.run(prune.words())
+        withExtendedLifetime(holder) {}
+        #expect(run.status == 1 && run.errors.contains("another prune is at work"))
+    }
+
+    @Test("other inputs are refused, and taken with --restart, the user's files apart")
+    func otherInputs() throws {
+        let prune = try PruneFixture()
+        #expect(try Program.run(prune.words()).status == 0)
+        try "mine".write(toFile: prune.out + "/report.txt", atomically: true, encoding: .utf8)
+        let losses = try Data(contentsOf: URL(fileURLWithPath: prune.out + "/losses.json"))
+        let refused = try Program.run(prune.words("--damping", "0.1", "--seed", "2"))
+        #expect(refused.status == 1)
+        #expect(refused.errors.contains("(--damping, --seed)"), "\(refused.errors)")
+        #expect(refused.errors.contains("--restart"))
+        let text = Fixture.folder + "/text/held-out.txt"
+        let other = try Program.run(prune.words(calibration: text))
+        #expect(other.errors.contains("(calibration.txt, held-out.txt)"), "\(other.errors)")
+        let taken = try Program.run(prune.words("--damping", "0.1", "--restart"))
+        #expect(taken.status == 0, "\(taken.errors)")
+        #expect(
+            try Data(contentsOf: URL(fileURLWithPath: prune.out + "/losses.json")) != losses)
+        #expect(try prune.files().contains("report.txt"))
+    }
+}
