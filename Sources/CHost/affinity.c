@@ -3,7 +3,6 @@
 #endif
 #include "CHost.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 #if defined(__linux__)
@@ -31,13 +30,6 @@ size_t host_usable_cpus(int32_t *ids, size_t capacity) {
     return 1;
 }
 
-int host_pin_thread(int32_t cpu) {
-    if (cpu < 0 || cpu >= MAX_CPUS) return EINVAL;
-    cpu_mask mask = {.bytes = {0}};
-    CPU_SET_S(cpu, sizeof mask, &mask.first);
-    return sched_setaffinity(0, sizeof mask, &mask.first) == 0 ? 0 : errno;
-}
-
 #else
 
 size_t host_usable_cpus(int32_t *ids, size_t capacity) {
@@ -46,7 +38,5 @@ size_t host_usable_cpus(int32_t *ids, size_t capacity) {
     for (size_t i = 0; ids && i < count && i < capacity; i++) ids[i] = (int32_t)i;
     return count;
 }
-
-int host_pin_thread(int32_t cpu) { return cpu < 0 ? EINVAL : ENOTSUP; }
 
 #endif

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #if defined(__APPLE__)
-#include <mach/mach.h>
 #include <sys/sysctl.h>
 
 static uint64_t sysctl_number(const char *name) {
@@ -31,23 +30,6 @@ uint64_t host_cache_bytes(int level) {
 }
 
 uint64_t host_memory_bytes(void) { return sysctl_number("hw.memsize"); }
-
-uint64_t host_available_memory_bytes(void) {
-    vm_statistics64_data_t memory;
-    mach_msg_type_number_t count = HOST_VM_INFO64_COUNT;
-    if (host_statistics64(mach_host_self(), HOST_VM_INFO64, (host_info64_t)&memory, &count) != 0)
-        return 0;
-    uint64_t pages = (uint64_t)memory.free_count + memory.inactive_count;
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-uint64_t host_resident_bytes(void) {
-    mach_task_basic_info_data_t info;
-    mach_msg_type_number_t count = MACH_TASK_BASIC_INFO_COUNT;
-    if (task_info(mach_task_self(), MACH_TASK_BASIC_INFO, (task_info_t)&info, &count) != 0)
-        return 0;
-    return info.resident_size;
-}
 
 #else
 
@@ -91,25 +73,6 @@ uint64_t host_memory_bytes(void) {
     return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
 }
 
-uint64_t host_available_memory_bytes(void) {
-    FILE *file = fopen("/proc/meminfo", "r");
-    if (!file) return 0;
-    char line[128];
-    unsigned long long kibibytes = 0;
-    while (fgets(line, sizeof line, file))
-        if (sscanf(line, "MemAvailable: %llu kB", &kibibytes) == 1) break;
-    fclose(file);
-    return (uint64_t)kibibytes << 10;
-}
-
-uint64_t host_resident_bytes(void) {
-    char line[128];
-    unsigned long long total = 0, resident = 0;
-    if (!read_line("/proc/self/statm", line, sizeof line)) return 0;
-    if (sscanf(line, "%llu %llu", &total, &resident) != 2) return 0;
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 #endif
 
 uint64_t host_peak_resident_bytes(void) {
@@ -122,26 +85,17 @@ uint64_t host_peak_resident_bytes(void) {
 #endif
 }
 
-/* Advises on the whole pages inside a range; nothing to do when there is none. */
-static int advise(void *start, size_t bytes, int advice) {
+int host_advise_huge_pages(void *start, size_t bytes) {
+#if defined(MADV_HUGEPAGE)
     long size = sysconf(_SC_PAGESIZE);
     uintptr_t page = size > 0 ? (uintptr_t)size : 4096;
     uintptr_t first = (uintptr_t)start;
     uintptr_t skipped = (page - first % page) % page;
     if (bytes < skipped || bytes - skipped < page) return 0;
     size_t whole = (bytes - skipped) / page * page;
-    return madvise((void *)(first + skipped), whole, advice) == 0 ? 0 : errno;
-}
-
-int host_advise_huge_pages(void *start, size_t bytes) {
-#if defined(MADV_HUGEPAGE)
-    return advise(start, bytes, MADV_HUGEPAGE);
+    return madvise((void *)(first + skipped), whole, MADV_HUGEPAGE) == 0 ? 0 : errno;
 #else
     (void)start, (void)bytes;
     return ENOTSUP;
 #endif
-}
-
-int host_advise_sequential(void *start, size_t bytes) {
-    return advise(start, bytes, MADV_SEQUENTIAL);
 }

@@ -1,20 +1,6 @@
 import CHost
 import Foundation
-import Synchronization
 import Testing
-
-/// Runs work on a thread of its own, so that nothing it changes outlives it.
-private func onThread<Value: Sendable>(_ work: @escaping @Sendable () -> Value) -> Value? {
-    let result = Mutex<Value?>(nil)
-    let done = DispatchSemaphore(value: 0)
-    Thread.detachNewThread {
-        let value = work()
-        result.withLock { $0 = value }
-        done.signal()
-    }
-    done.wait()
-    return result.withLock { $0 }
-}
 
 private func usableCPUs() -> [Int32] {
     var ids = [Int32](repeating: -1, count: 8192)
@@ -36,16 +22,6 @@ struct HostTests {
     }
 
     #if os(Linux)
-        @Test("pins one thread alone")
-        func pinning() throws {
-            let before = usableCPUs()
-            let last = try #require(before.last)
-            let pinned = onThread { (host_pin_thread(last), usableCPUs()) }
-            #expect(pinned?.0 == 0)
-            #expect(pinned?.1 == [last])
-            #expect(usableCPUs() == before)
-        }
-
         @Test("agrees with what the kernel prints")
         func kernel() throws {
             let text = try String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)
@@ -72,12 +48,6 @@ struct HostTests {
         }
     #endif
 
-    @Test("refuses a CPU that cannot be")
-    func badCPU() {
-        #expect(host_pin_thread(-1) != 0)
-        #expect(host_pin_thread(1 << 20) != 0)
-    }
-
     @Test("cuts texts to the capacity")
     func texts() {
         for write in [host_processor_brand, host_processor_features] {
@@ -88,31 +58,21 @@ struct HostTests {
         }
     }
 
-    @Test("has clocks that advance, the thread's with its work")
+    @Test("has clocks that advance, the process's with its work")
     func clocks() {
-        let (wall, cpu) = (host_monotonic_nanoseconds(), host_thread_cpu_nanoseconds())
+        let (wall, cpu) = (host_monotonic_nanoseconds(), host_process_cpu_nanoseconds())
         var steps = 0
-        while host_thread_cpu_nanoseconds() < cpu + 1_000_000 { steps += 1 }
+        while host_process_cpu_nanoseconds() < cpu + 1_000_000 { steps += 1 }
         #expect(steps > 0)
         #expect(host_monotonic_nanoseconds() > wall)
-        let idle = onThread {
-            let cpu = host_thread_cpu_nanoseconds()
-            Thread.sleep(forTimeInterval: 0.02)
-            return host_thread_cpu_nanoseconds() - cpu
-        }
-        #expect(idle.map { $0 < 10_000_000 } == true)
-        #expect(host_involuntary_switches() < 1 << 40)
     }
 
     @Test("counts memory that is touched")
     func memory() {
-        let before = host_resident_bytes()
         let bytes = [UInt8](repeating: 1, count: 64 << 20)
-        #expect(host_resident_bytes() >= before + 32 << 20)
         #expect(host_peak_resident_bytes() >= 64 << 20)
+        #expect(host_peak_resident_bytes() <= host_memory_bytes())
         #expect(bytes[bytes.count - 1] == 1)
-        #expect(host_available_memory_bytes() <= host_memory_bytes())
-        #expect(host_available_memory_bytes() > 0)
         #expect(host_cache_bytes(0) == 0 && host_cache_bytes(9) == 0)
     }
 
@@ -122,31 +82,7 @@ struct HostTests {
         bytes.withUnsafeMutableBytes { buffer in
             guard let base = buffer.baseAddress else { return }
             _ = host_advise_huge_pages(base + 1, count)
-            _ = host_advise_sequential(base + 1, count)
         }
         #expect(bytes.allSatisfy { $0 == 7 })
-    }
-
-    @Test("wakes a thread that waits on a word")
-    func futex() {
-        /// A word that outlives both threads; every access goes through the atomic functions.
-        struct Word: @unchecked Sendable {
-            let address = UnsafeMutablePointer<UInt32>.allocate(capacity: 2)
-        }
-        let word = Word()
-        word.address.initialize(repeating: 0, count: 2)
-        defer { word.address.deallocate() }
-        let done = DispatchSemaphore(value: 0)
-        Thread.detachNewThread {
-            while host_load(word.address) == 0 { host_futex_wait(word.address, 0) }
-            _ = host_add(word.address + 1, 5)
-            done.signal()
-        }
-        host_pause()
-        host_futex_wait(word.address, 1)
-        host_store(word.address, 1)
-        host_futex_wake(word.address, 1)
-        done.wait()
-        #expect(host_load(word.address + 1) == 5)
     }
 }

@@ -201,15 +201,19 @@ struct SearchTests {
         let depth = try space.depthPlan(within: budget, importance: [5, 1, 3, 0, 4])
         let random = try space.randomPlan(within: budget, seed: 7)
         for plan in [uniform, depth, random] { #expect(space.seconds(of: plan) <= budget) }
-        #expect(Set(uniform.attention + uniform.feedForward).count == 1)
-        var larger = uniform
-        for component in space.components { larger[component] += 1 }
-        #expect(space.seconds(of: larger) > budget)
+        let levels = uniform.attention + uniform.feedForward
+        let (least, most) = (levels.min() ?? 0, levels.max() ?? 0)
+        #expect(most - least <= 1, "all within one level")
+        for component in space.components where uniform[component] == least && least < 6 {
+            var larger = uniform
+            larger[component] += 1
+            #expect(space.seconds(of: larger) > budget, "\(component) could keep more")
+        }
         #expect(try space.randomPlan(within: budget, seed: 7) == random)
         #expect(try space.randomPlan(within: budget, seed: 8) != random)
     }
 
-    @Test("depth drops the least important layers and keeps one branch of the last if it fits")
+    @Test("depth drops the least important layers and keeps of the last what fits")
     func depth() throws {
         var problem = Problem(layers: 3, units: 2, seed: 8)
         problem.costs.base = 0

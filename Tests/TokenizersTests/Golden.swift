@@ -87,24 +87,6 @@ struct RealGolden: Decodable {
     }
 }
 
-/// The plain values of a GGUF file's tokenizer.
-struct Metadata: Decodable {
-    let tokens: [String]
-    let types: [Int]
-    let merges: [String]
-    let preTokenizer: String
-    let beginningOfText: Int32
-    let endOfText: Int32
-    let padding: Int32
-
-    func tokenizer() throws(TokenizerError) -> BytePairTokenizer {
-        try BytePairTokenizer(
-            tokens: tokens, tokenTypes: types, merges: merges, preTokenizer: preTokenizer,
-            beginningOfText: beginningOfText, endOfText: endOfText, padding: padding,
-            addsBeginning: false)
-    }
-}
-
 /// The contents of a fixture.
 func fixture(_ name: String) throws -> Data {
     let folder = try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil))

@@ -25,11 +25,8 @@ void host_processor_signature(uint32_t *family, uint32_t *model);
 /* ---- CPUs (affinity.c) ---- */
 
 /* Writes the ids of the CPUs that the calling thread may run on, ascending, at most `capacity`
- * of them; returns how many there are, at least 1. A pinned thread sees only its own CPU. */
+ * of them; returns how many there are, at least 1. */
 size_t host_usable_cpus(int32_t *_Nullable ids, size_t capacity);
-
-/* Ties the calling thread to one CPU. Returns 0 or an errno value (ENOTSUP on macOS). */
-int host_pin_thread(int32_t cpu);
 
 /* ---- Memory (memory.c) ---- */
 
@@ -39,36 +36,21 @@ uint64_t host_cache_bytes(int level);
 /* Bytes of memory of the machine. */
 uint64_t host_memory_bytes(void);
 
-/* Bytes that can be allocated without swapping, as the kernel estimates them. */
-uint64_t host_available_memory_bytes(void);
-
-/* Bytes of this process now in memory. */
-uint64_t host_resident_bytes(void);
-
 /* The most bytes of this process that have been in memory at once. */
 uint64_t host_peak_resident_bytes(void);
 
 /* Asks for huge pages on the whole pages inside a range. Returns 0 or an errno value. */
 int host_advise_huge_pages(void *start, size_t bytes);
 
-/* Says that the whole pages inside a range will be read once, in order. Returns 0 or errno. */
-int host_advise_sequential(void *start, size_t bytes);
-
-/* ---- Clocks and counters (clock.c) ---- */
+/* ---- Clocks (clock.c) ---- */
 
 /* Nanoseconds of a clock that never goes back. */
 uint64_t host_monotonic_nanoseconds(void);
 
-/* Nanoseconds of processor time of the calling thread. */
-uint64_t host_thread_cpu_nanoseconds(void);
-
 /* Nanoseconds of processor time of all threads of this process. */
 uint64_t host_process_cpu_nanoseconds(void);
 
-/* How often the calling thread (on macOS: the process) was taken off its CPU against its will. */
-uint64_t host_involuntary_switches(void);
-
-/* ---- Waiting (wait.c) ---- */
+/* ---- Waiting ---- */
 
 /* Tells the processor that this is a spin loop. */
 static inline void host_pause(void) {
@@ -78,28 +60,6 @@ static inline void host_pause(void) {
     __asm__ __volatile__("yield");
 #endif
 }
-
-/* Reads a word; what was written before its release store or add is visible afterwards. */
-static inline uint32_t host_load(const uint32_t *word) {
-    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
-
-/* Writes a word after everything that this thread wrote before. */
-static inline void host_store(uint32_t *word, uint32_t value) {
-    __atomic_store_n(word, value, __ATOMIC_RELEASE);
-}
-
-/* Adds to a word, modulo 2^32, and returns its old value; acquires and releases. */
-static inline uint32_t host_add(uint32_t *word, uint32_t value) {
-    return __atomic_fetch_add(word, value, __ATOMIC_ACQ_REL);
-}
-
-/* Sleeps while a word holds the expected value, until woken; may also return for no reason, so
- * the caller checks again. Off Linux it sleeps for some microseconds. */
-void host_futex_wait(uint32_t *word, uint32_t expected);
-
-/* Wakes at most `count` threads that sleep on a word. */
-void host_futex_wake(uint32_t *word, int32_t count);
 
 /* ---- Digest (sha256.c) ---- */
 

@@ -5,7 +5,8 @@ public import Transformers
 extension SearchSpace {
     /// Keeps the same fraction of every component, the largest that is fast enough.
     ///
-    /// A component takes its largest level that is not above the fraction.
+    /// A component takes its largest level that is not above the fraction; what that leaves of the
+    /// budget lets components, from the first on, keep one level more.
     ///
     /// - Parameter budget: Seconds.
     /// - Returns: The plan.
@@ -24,14 +25,17 @@ extension SearchSpace {
                 levels[component].indices.first { fraction(component, $0) <= wanted }
                     ?? levels[component].count - 1
             }
-            if seconds(choice) <= budget { return plan(choice) }
+            if seconds(choice) <= budget {
+                return plan(spendingSlack(choice, of: components.indices, within: budget))
+            }
         }
         return plan(levels.map { $0.count - 1 })
     }
 
     /// Drops whole layers, the least important first, as few as are needed.
     ///
-    /// Of the last layer dropped, one branch stays if the budget allows: the slower one that fits.
+    /// Of the last layer dropped, one branch stays if the budget allows, the slower one that fits,
+    /// and of the other what the budget allows.
     ///
     /// - Parameters:
     ///   - budget: Seconds.
@@ -48,19 +52,14 @@ extension SearchSpace {
             importance.indices.contains($0) ? importance[$0] : .infinity
         }
         let order = scores.indices.sorted { (scores[$0], $0) < (scores[$1], $1) }
+        var last: [Int] = []
         for layer in order where seconds(choice) > budget {
             let branches = components.indices.filter { components[$0].layer == layer }
+            last = branches.sorted { seconds[$0][0] > seconds[$1][0] }
             for branch in branches { choice[branch] = levels[branch].count - 1 }
-            for branch in branches.sorted(by: { seconds[$0][0] > seconds[$1][0] }) {
-                var kept = choice
-                kept[branch] = 0
-                if seconds(kept) <= budget {
-                    choice = kept
-                    break
-                }
-            }
         }
-        return plan(choice)
+        let everyLevel = last.flatMap { branch in levels[branch].map { _ in branch } }
+        return plan(spendingSlack(choice, of: everyLevel, within: budget))
     }
 
     /// Lowers random components one level at a time until the plan is fast enough.
@@ -79,6 +78,20 @@ extension SearchSpace {
             guard let component = lowerable.randomElement(using: &generator) else { break }
             choice[component] += 1
         }
-        return plan(choice)
+        let order = (choice.indices.flatMap { Array(repeating: $0, count: choice[$0]) })
+            .shuffled(using: &generator)
+        return plan(spendingSlack(choice, of: order, within: budget))
+    }
+
+    /// Raises components one level at a time, in the order given, where the budget allows.
+    private func spendingSlack(
+        _ choice: [Int], of order: some Sequence<Int>, within budget: Double
+    ) -> [Int] {
+        var choice = choice
+        for component in order where choice[component] > 0 {
+            choice[component] -= 1
+            if seconds(choice) > budget { choice[component] += 1 }
+        }
+        return choice
     }
 }

@@ -6,6 +6,7 @@ import Pruning
 import Tensors
 import Transformers
 
+/// The command that measures quality.
 struct EvaluateCommand: Command {
     static let name = "evaluate"
     static let summary = "Measure how well a model predicts text, and how near it is to another."
@@ -16,9 +17,9 @@ struct EvaluateCommand: Command {
         both would choose the same token. An encoder is compared by the cosine distance of its \
         sentence vectors, paragraph by paragraph.
 
-        Examples:
-          espalier evaluate out/1.25x --against SmolLM2.gguf --text wiki.test.raw
-          espalier evaluate out/2x --against all-MiniLM-L6-v2 --text sentences.txt
+        Example: espalier evaluate out/1.25x --against SmolLM2.gguf --text wiki.test.raw
+
+        Example: espalier evaluate out/2x --against my-bert --text sentences.txt
         """
 
     private let model: String

@@ -1,5 +1,6 @@
 import CommandLine
 
+/// The command that runs the whole pipeline.
 struct PruneCommand: Command {
     static let name = "prune"
     static let summary = "Make a model faster on this CPU by a measured factor."
@@ -9,10 +10,9 @@ struct PruneCommand: Command {
         model, and corrects the plan until the target holds. Stopped and run again, it goes on \
         after the last finished stage.
 
-        Examples:
-          espalier prune SmolLM2.gguf --speedup 1.25 --calibration wiki.txt -o out
-          espalier prune all-MiniLM-L6-v2 --speedup 2 --speedup 3 --calibration \\
-            wiki.txt -o out
+        Example: espalier prune SmolLM2.gguf --speedup 1.25 --calibration wiki.txt -o out
+
+        Example: espalier prune my-bert --speedup 2 --speedup 3 --calibration text.txt -o out
         """
 
     private let options: PruneOptions
