@@ -22,10 +22,14 @@ struct LayerFields {
         var layers = [LayerSizes](repeating: defaults, count: count)
         guard let overrides = try fields.object("per_layer_config") else { return layers }
         let groupsQueries = try keyValueHeads(fields) != nil
+        var seen: Set<Int> = []
         for name in overrides.members.keys.map(\.text).sorted() {
-            guard let index = Int(name), layers.indices ~= index, String(index) == name else {
+            // `transformers` pads indices with zeros, so that they sort.
+            guard name.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
+                let index = Int(name), index < count, seen.insert(index).inserted
+            else {
                 throw overrides.fault(
-                    name, "it is no layer index below \(count)",
+                    name, "it is no layer index below \(count), or a second one for its layer",
                     remedy: "correct the index or num_hidden_layers")
             }
             guard let layer = try overrides.object(name) else { continue }

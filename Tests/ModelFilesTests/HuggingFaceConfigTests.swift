@@ -66,12 +66,12 @@ import Testing
             llama,
             [
                 "per_layer_config": .object([
-                    "5": .object(["intermediate_size": .integer(960)]),
+                    "05": .object(["intermediate_size": .integer(960)]),
                     "11": .object([
                         "num_attention_heads": .integer(6), "num_key_value_heads": .integer(2),
                     ]),
                     "23": .object(["skip": .array([.string("mlp")])]),
-                    "7": .object(["skip": .array([.string("attention")])]),
+                    "07": .object(["skip": .array([.string("attention")])]),
                 ])
             ])
         #expect(config.layers[5] == .init(queryHeads: 9, keyValueHeads: 3, feedForward: 960))
@@ -136,7 +136,8 @@ import Testing
             ("partial_rotary_factor", .number(0.5)), ("per_layer_config", .array([])),
             ("per_layer_config", .object(["30": .object([:])])),
             ("per_layer_config", .object(["-1": .object([:])])),
-            ("per_layer_config", .object(["05": .object([:])])),
+            ("per_layer_config", .object(["+5": .object([:])])),
+            ("per_layer_config", .object(["5": .object([:]), "05": .object([:])])),
             ("per_layer_config", .object(["x": .object([:])])),
             ("per_layer_config", .object(["1": .integer(3)])),
             ("per_layer_config", .object(["1": .object(["skip": .string("mlp")])])),
