@@ -113,7 +113,8 @@ struct ShrinkingTests {
                 let fit = layer.fit(kept)
                 let error = layer.error(fit)
                 #expect(abs(removal.removal.errors[level] - error) <= 1e-6 * error)
-                let refit = try surgery.projection(of: component, keeping: kept, correcting: true)
+                let refit = try surgery.projection(
+                    of: component, from: dense, keeping: kept, correcting: true)
                 let columns = layer.columns(kept).filter { $0 < dense.weight.columns }
                 expectClose(
                     refit.weight.elements.map(Double.init),

@@ -46,9 +46,12 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
 
     private func shrink(_ layer: inout LayerWeights, _ component: Component) throws {
         let dense = surgery.dense.shape
-        guard let units = kept[component], units.count < dense.units(of: component) else { return }
+        guard let units = kept[component], units.count < dense.units(of: component),
+            let whole = layer.outputProjection(of: component.kind)
+        else { return }
         guard !units.isEmpty else { return layer.remove(component.kind, from: dense.architecture) }
-        let output = try surgery.projection(of: component, keeping: units, correcting: corrects)
+        let output = try surgery.projection(
+            of: component, from: whole, keeping: units, correcting: corrects)
         switch component.kind {
         case .attention:
             let width = dense.headDimension

@@ -62,7 +62,9 @@ public final class Surgery {
     ) throws -> LossTable {
         var table = LossTable()
         for component in dense.shape.components {
-            let surgeon = try surgeon(for: component)
+            let layer = try dense.layer(component.layer)
+            guard let output = layer.outputProjection(of: component.kind) else { continue }
+            let surgeon = try surgeon(for: component, output: output)
             let removal =
                 switch order {
                 case .optimalBrainSurgeon: try surgeon.removalOrder()
@@ -82,19 +84,16 @@ public final class Surgery {
     ///
     /// - Parameters:
     ///   - component: The component.
+    ///   - output: Its dense output projection.
     ///   - units: The kept units, ascending.
     ///   - correcting: Whether the kept weights are refitted.
     /// - Returns: The projection of the kept columns, with its bias.
     /// - Throws: `SurgeonError` or a read error.
     func projection(
-        of component: Component, keeping units: [Int], correcting: Bool
+        of component: Component, from output: Projection, keeping units: [Int], correcting: Bool
     ) throws -> Projection {
         if let known = shrunk[component], known.units == units, known.isCorrected == correcting {
             return known.projection
-        }
-        let layer = try dense.layer(component.layer)
-        guard let output = layer.outputProjection(of: component.kind) else {
-            preconditionFailure("a component without units has no projection")
         }
         var projection: Projection
         if correcting {
@@ -111,13 +110,9 @@ public final class Surgery {
     }
 
     private func surgeon(
-        for component: Component, output: Projection? = nil
+        for component: Component, output: Projection
     ) throws -> OptimalBrainSurgeon {
-        guard
-            let output = try output
-                ?? dense.layer(component.layer).outputProjection(of: component.kind)
-        else { preconditionFailure("a component without units has no projection") }
-        return try OptimalBrainSurgeon(
+        try OptimalBrainSurgeon(
             weight: output.joined, hessian: calibration.hessian(of: component),
             unitSize: unitSize(of: component), hasBias: output.bias != nil, damping: damping,
             pool: engine.pool)
