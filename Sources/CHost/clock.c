@@ -1,5 +1,6 @@
 #include "CHost.h"
 
+#include <sched.h>
 #include <time.h>
 
 static uint64_t nanoseconds(clockid_t clock) {
@@ -11,3 +12,5 @@ static uint64_t nanoseconds(clockid_t clock) {
 uint64_t host_monotonic_nanoseconds(void) { return nanoseconds(CLOCK_MONOTONIC); }
 
 uint64_t host_process_cpu_nanoseconds(void) { return nanoseconds(CLOCK_PROCESS_CPUTIME_ID); }
+
+void host_yield(void) { sched_yield(); }

@@ -41,7 +41,7 @@ public final class ThreadPool: Sendable {
                 state.remaining.store(threads - 1, ordering: .relaxed)
                 state.publish(job)
                 body(0)
-                while state.remaining.load(ordering: .acquiring) > 0 { host_pause() }
+                state.waitForWorkers()
             }
         }
     }
@@ -91,6 +91,9 @@ private final class PoolState: @unchecked Sendable {
     /// How often a worker looks for work before it sleeps: some tens of microseconds.
     private static let patience = 20_000
 
+    /// Looks at unfinished workers before the owner offers its CPU: some microseconds.
+    private static let looksBetweenYields = 512
+
     let generation = Atomic(0)
     let remaining = Atomic(0)
     let sleeping = Atomic(0)
@@ -106,6 +109,16 @@ private final class PoolState: @unchecked Sendable {
             condition.lock()
             condition.broadcast()
             condition.unlock()
+        }
+    }
+
+    /// Waits until every worker has finished. One that has not for a while may be waiting for this
+    /// very CPU, so it is offered now and then.
+    func waitForWorkers() {
+        var looks = 0
+        while remaining.load(ordering: .acquiring) > 0 {
+            looks += 1
+            if looks % Self.looksBetweenYields == 0 { host_yield() } else { host_pause() }
         }
     }
 

@@ -52,6 +52,9 @@ uint64_t host_process_cpu_nanoseconds(void);
 
 /* ---- Waiting ---- */
 
+/* Lets another thread that waits for this CPU run first. */
+void host_yield(void);
+
 /* Tells the processor that this is a spin loop. */
 static inline void host_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
