@@ -2,8 +2,7 @@ public import Transformers
 
 /// How a plan is chosen, and what happens to the weights that stay.
 public enum PruningMethod: String, Codable, Sendable, CaseIterable {
-    /// Optimal Brain Surgeon; the search weighs measured damage against measured latency, and
-    /// measures the damage again as the model shrinks.
+    /// Optimal Brain Surgeon; the search weighs measured damage against measured latency.
     case greedy
     /// Units of small weights go first, nothing is corrected; the same search.
     case magnitude
@@ -23,9 +22,6 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         }
     }
 
-    /// The share of the dense model's seconds saved before the damage is measured again.
-    private static let rescoringShare = 0.15
-
     /// Finds a plan within a budget of seconds.
     ///
     /// - Parameters:
@@ -33,22 +29,19 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     ///   - space: The plans to choose from.
     ///   - knowledge: What calibration found out.
     ///   - seed: Decides what is random.
-    ///   - remeasure: Measures the sensitivity of the model of a plan.
     /// - Returns: The plan.
-    /// - Throws: ``SearchError`` where no plan is as fast, or what `remeasure` throws.
+    /// - Throws: ``SearchError`` where no plan is as fast.
     public func plan(
-        within budget: Double, in space: SearchSpace, knowing knowledge: Knowledge, seed: UInt64,
-        remeasure: (Plan) throws -> Sensitivity
-    ) throws -> Plan {
+        within budget: Double, in space: SearchSpace, knowing knowledge: Knowledge, seed: UInt64
+    ) throws(SearchError) -> Plan {
         let losses = knowledge.losses
         switch self {
         case .greedy:
-            let search = GreedySearch(space, sensitivities: knowledge.sensitivity) {
-                losses.prior(of: $0, keeping: $1)
-            }
-            return try search.plan(within: budget, rescoringEvery: Self.rescoringShare) {
-                try remeasure($0).factors
-            }
+            let sensitivity = knowledge.sensitivity
+            return try GreedySearch(space) { component, level in
+                sensitivity.damage(
+                    of: component, prior: losses.prior(of: component, keeping: level))
+            }.plan(within: budget)
         case .magnitude:
             return try GreedySearch(space) { component, level in
                 losses.prior(of: component, keeping: level)
@@ -67,11 +60,11 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         /// The block influence of every layer.
         public var blockInfluence: [Double]
         /// The measured sensitivity of each component; empty for methods that do not use it.
-        public var sensitivity: [Component: Double]
+        public var sensitivity: Sensitivity
 
         /// Creates it from its parts.
         public init(
-            losses: LossTable, blockInfluence: [Double], sensitivity: [Component: Double] = [:]
+            losses: LossTable, blockInfluence: [Double], sensitivity: Sensitivity = Sensitivity([:])
         ) {
             self.losses = losses
             self.blockInfluence = blockInfluence

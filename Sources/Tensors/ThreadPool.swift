@@ -112,8 +112,9 @@ private final class PoolState: @unchecked Sendable {
         }
     }
 
-    /// Waits until every worker has finished. One that has not for a while may be waiting for this
-    /// very CPU, so it is offered now and then.
+    /// Waits until every worker has finished.
+    ///
+    /// One that has not for a while may be waiting for this very CPU, so it is offered.
     func waitForWorkers() {
         var looks = 0
         while remaining.load(ordering: .acquiring) > 0 {

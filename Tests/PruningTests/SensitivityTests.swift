@@ -8,7 +8,7 @@ import Transformers
 @Suite("Sensitivity")
 struct SensitivityTests {
     @Test(
-        "a factor is the damage that removing the rest of a branch adds, for each prior it adds",
+        "a point is the damage of a model with that level of one component",
         arguments: TinyModel.names)
     func measured(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
@@ -16,36 +16,61 @@ struct SensitivityTests {
         let losses = try surgery.losses(order: .optimalBrainSurgeon)
         let damage = Damage(
             from: tiny.model, on: TokenBatch(tiny.text.heldOut), engine: tiny.engine)
-        func model(_ plan: Plan) throws -> Model {
-            try Model(
-                ShrunkWeights(
-                    plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon))
-        }
-        let dense = Plan(keepingAllOf: tiny.shape)
-        var pruned = dense
-        pruned.attention[0] = 1
-        pruned.feedForward[1] = dense.feedForward[1] / 2
-        pruned.feedForward[2] = 0
         #expect(abs(damage.of(tiny.model)) < 1e-6)
-        for plan in [dense, pruned] {
-            var calls: [Int] = []
-            let sensitivity = try Sensitivity(
-                at: plan, losses: losses, surgery: surgery, damage: damage
-            ) { calls.append($0) }
-            let remaining = tiny.components.filter { plan[$0] > 0 }
-            #expect(calls == Array(1...remaining.count))
-            #expect(Set(sensitivity.factors.keys) == Set(remaining))
-            let before = damage.of(try model(plan))
-            for component in remaining {
-                var removed = plan
-                removed[component] = 0
-                let added = damage.of(try model(removed)) - before
-                let prior = 1 - losses.prior(of: component, keeping: plan[component])
-                let factor = try #require(sensitivity.factors[component])
-                #expect(abs(factor * prior - max(added, 1e-9)) <= 1e-5 * max(abs(added), 1e-2))
-            }
-            let data = try JSONEncoder().encode(sensitivity)
-            #expect(try JSONDecoder().decode(Sensitivity.self, from: data) == sensitivity)
+        var calls: [Int] = []
+        let sensitivity = try Sensitivity(losses: losses, surgery: surgery, damage: damage) {
+            calls.append($0)
         }
+        #expect(calls == Array(1...tiny.components.count))
+        #expect(Set(sensitivity.points.keys) == Set(tiny.components))
+        let dense = Plan(keepingAllOf: tiny.shape)
+        for component in tiny.components {
+            let points = try #require(sensitivity.points[component])
+            #expect(points.last?.prior == 1)
+            var worst = 1e-9
+            for point in points {
+                let level = try #require(
+                    (0..<dense[component]).first {
+                        losses.prior(of: component, keeping: $0) == point.prior
+                    })
+                var plan = dense
+                plan[component] = level
+                let model = try Model(
+                    ShrunkWeights(
+                        plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon))
+                let wanted = damage.of(model)
+                worst = max(worst, wanted)
+                #expect(abs(point.damage - worst) <= 1e-5 * max(worst, 1e-2))
+                #expect(
+                    sensitivity.damage(of: component, prior: point.prior).isNear(point.damage))
+            }
+        }
+        let data = try JSONEncoder().encode(sensitivity)
+        #expect(try JSONDecoder().decode(Sensitivity.self, from: data) == sensitivity)
+    }
+
+    @Test("between points damage is a power of the prior, outside them proportional to it")
+    func interpolation() {
+        let component = Component(layer: 0, kind: .feedForward)
+        let sensitivity = Sensitivity([
+            component: [
+                .init(prior: 0.4, damage: 0.16), .init(prior: 0.1, damage: 0.01),
+                .init(prior: 0.9, damage: 0.12),
+            ]
+        ])
+        func damage(_ prior: Double) -> Double { sensitivity.damage(of: component, prior: prior) }
+        #expect(damage(0) == 0)
+        #expect(damage(0.05).isNear(0.005))
+        #expect(damage(0.2).isNear(0.04))
+        #expect(damage(0.6).isNear(0.16))
+        #expect(damage(1).isNear(0.16 / 0.9))
+        let other = Component(layer: 1, kind: .feedForward)
+        #expect(sensitivity.damage(of: other, prior: 0.3) == 0.3)
+    }
+}
+
+extension Double {
+    fileprivate func isNear(_ other: Double) -> Bool {
+        abs(self - other) <= 1e-12 + 1e-9 * abs(other)
     }
 }

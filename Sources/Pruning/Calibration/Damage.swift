@@ -11,8 +11,13 @@ public final class Damage {
 
     private let batch: TokenBatch
     private let engine: Engine
-    /// The dense model's last hidden states.
-    private let wanted: Activations
+    private let reference: Reference
+
+    /// What the dense model makes of the batch.
+    private enum Reference {
+        case logits(HeadComparison)
+        case hidden(Activations)
+    }
 
     /// Runs the dense model, to compare others with.
     ///
@@ -25,12 +30,17 @@ public final class Damage {
         self.batch = batch
         self.engine = engine
         var pass = ForwardPass(dense, on: engine)
-        wanted = pass.hiddenStates(of: batch)
+        let hidden = pass.hiddenStates(of: batch)
+        reference =
+            switch dense.shape.architecture {
+            case .llama: .logits(HeadComparison(dense, of: hidden, on: engine))
+            case .bert: .hidden(hidden)
+            }
     }
 
     /// The damage done to a model; 0 for the dense model itself.
     ///
-    /// - Complexity: A forward pass, and for decoders two output heads.
+    /// - Complexity: A forward pass, and for decoders the output head.
     public func of(_ model: Model) -> Double { record(model).damage }
 
     /// A model's damage and the residual stream before each of its layers, with which models that
@@ -50,11 +60,10 @@ public final class Damage {
     }
 
     private func difference(_ hidden: Activations) -> Double {
-        switch dense.shape.architecture {
-        case .llama:
-            let head = HeadComparison(dense, on: engine)
-            return head.divergence(of: hidden, from: wanted) / Double(hidden.rows)
-        case .bert:
+        switch reference {
+        case .logits(let comparison):
+            return comparison.divergence(of: hidden) / Double(hidden.rows)
+        case .hidden(let wanted):
             let distances = batch.sequences.map {
                 1 - cosine(hidden.mean(of: $0), wanted.mean(of: $0))
             }

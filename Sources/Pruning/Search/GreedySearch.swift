@@ -13,20 +13,13 @@ public struct GreedySearch: Sendable {
     /// For each component the loss of each of its levels.
     private let losses: [[Double]]
 
-    /// The factor of each component's loss.
-    private var sensitivities: [Double]
-
     /// Prepares a search.
     ///
     /// - Parameters:
     ///   - space: The plans to choose from.
-    ///   - sensitivities: Factors of components' losses; 1 where none is given.
     ///   - loss: The loss of a component at a level, such as its prior; one that is not finite
     ///     counts as 1e100.
-    public init(
-        _ space: SearchSpace, sensitivities: [Component: Double] = [:],
-        loss: (_ component: Component, _ level: Int) -> Double
-    ) {
+    public init(_ space: SearchSpace, loss: (_ component: Component, _ level: Int) -> Double) {
         self.space = space
         losses = zip(space.components, space.levels).map { component, levels in
             levels.map { level in
@@ -34,54 +27,31 @@ public struct GreedySearch: Sendable {
                 return loss.isFinite ? loss : 1e100
             }
         }
-        self.sensitivities = space.components.map { sensitivities[$0] ?? 1 }
     }
 
-    /// The predicted loss of a plan, the weighted sum over its components.
+    /// The predicted loss of a plan, the sum over its components.
     ///
     /// - Precondition: The plan's levels are of the search space.
     public func loss(of plan: Plan) -> Double {
         space.components.indices.reduce(0) { sum, index in
             let level = space.levels[index].firstIndex(of: plan[space.components[index]])
-            return sum + (level.map { weighted(index, $0) } ?? .infinity)
+            return sum + (level.map { losses[index][$0] } ?? .infinity)
         }
     }
 
     /// The best plan found whose predicted seconds are within a budget.
     ///
-    /// - Parameters:
-    ///   - budget: Seconds, those that no plan changes included.
-    ///   - share: The share of the dense seconds to be saved between calls of `rescore`; 0 for
-    ///     none. The calls depend on the steps alone, not on the budget.
-    ///   - rescore: Given the plan so far, may return new sensitivities of components, for
-    ///     instance from the plan's true loss on calibration data; nil leaves them.
+    /// - Parameter budget: Seconds, those that no plan changes included.
     /// - Returns: The plan.
-    /// - Throws: ``SearchError/unreachable(target:greatest:)``, or what `rescore` throws.
+    /// - Throws: ``SearchError/unreachable(target:greatest:)``.
     /// - Complexity: O(steps · components · levels), and as much squared for each exchange.
-    public func plan(
-        within budget: Double, rescoringEvery share: Double = 0,
-        rescore: (Plan) throws -> [Component: Double]? = { _ in nil }
-    ) throws -> Plan {
+    public func plan(within budget: Double) throws(SearchError) -> Plan {
         try space.check(budget)
-        var search = self
         var choice = [Int](repeating: 0, count: space.components.count)
-        let interval = share * space.denseSeconds
-        var next = space.denseSeconds - interval
-        while space.seconds(choice) > budget, let move = search.cheapestStep(from: choice) {
+        while space.seconds(choice) > budget, let move = cheapestStep(from: choice) {
             choice[move.component] = move.level
-            let seconds = space.seconds(choice)
-            guard interval > 0, seconds <= next, seconds > budget else { continue }
-            while next >= seconds { next -= interval }
-            if let updated = try rescore(space.plan(choice)) {
-                for (index, component) in space.components.enumerated() {
-                    search.sensitivities[index] = updated[component] ?? search.sensitivities[index]
-                }
-            }
         }
-        repeat {
-            search.giveBack(&choice, within: budget)
-        } while search.exchange(
-            &choice, within: budget)
+        repeat { giveBack(&choice, within: budget) } while exchange(&choice, within: budget)
         return space.plan(choice)
     }
 
@@ -91,18 +61,13 @@ public struct GreedySearch: Sendable {
         var level: Int
     }
 
-    private func weighted(_ component: Int, _ level: Int) -> Double {
-        sensitivities[component] * losses[component][level]
-    }
-
     /// What a move adds to the loss, and the seconds it adds.
     private func change(_ choice: [Int], _ component: Int, _ level: Int) -> (
         loss: Double, seconds: Double
     ) {
-        let (now, seconds) = (choice[component], space.seconds[component])
-        return (
-            weighted(component, level) - weighted(component, now), seconds[level] - seconds[now]
-        )
+        let (losses, seconds) = (losses[component], space.seconds[component])
+        let now = choice[component]
+        return (losses[level] - losses[now], seconds[level] - seconds[now])
     }
 
     /// The move to a lower level with the least loss for each second saved.
@@ -150,7 +115,7 @@ public struct GreedySearch: Sendable {
     /// Raises one component and lowers another where that lowers the loss most; false where not.
     private func exchange(_ choice: inout [Int], within budget: Double) -> Bool {
         let slack = budget - space.seconds(choice)
-        let total = choice.indices.reduce(0) { $0 + abs(weighted($1, choice[$1])) }
+        let total = choice.indices.reduce(0) { $0 + abs(losses[$1][choice[$1]]) }
         var best = choice
         var least = -1e-9 * total
         for raised in choice.indices {

@@ -1,70 +1,138 @@
+internal import Foundation
 public import Transformers
 
 /// What removing units of each component does to the whole model, measured on the real network.
 ///
 /// A prior, the relative error of one component's output, says nothing of how much the model minds
-/// it. From a model that may be pruned already, the rest of every branch is removed in turn, and
-/// the damage that adds is put down to the prior that it adds. A search weighs priors by it.
-public struct Sensitivity: Codable, Sendable, Equatable {
-    /// The damage for each unit of prior, by component; those without units are absent.
-    public private(set) var factors: [Component: Double] = [:]
+/// it, and what it minds does not grow in proportion. So every component alone is cut down to a
+/// few levels and the damage of each is measured; in between, damage is a power of the prior.
+public struct Sensitivity: Sendable, Equatable {
+    /// A measured level of a component.
+    public struct Point: Codable, Sendable, Equatable {
+        /// The level's prior, above 0.
+        public let prior: Double
+        /// The damage that it alone does to the dense model, above 0.
+        public let damage: Double
 
-    /// Removes every branch of a plan's model in turn.
+        /// Creates a point from both.
+        public init(prior: Double, damage: Double) {
+            self.prior = prior
+            self.damage = damage
+        }
+    }
+
+    /// The measured levels of every component, priors ascending.
+    public private(set) var points: [Component: [Point]] = [:]
+
+    /// The priors near which levels are measured, if there are more levels; 1 is the whole branch.
+    static let priors = [0.03, 0.1, 0.3, 1]
+
+    /// Measures the components of a model one after another.
     ///
     /// - Parameters:
-    ///   - plan: The plan to start from, such as that of the dense model.
     ///   - losses: The removal orders and priors.
     ///   - surgery: The dense model and its calibration.
     ///   - damage: How to judge a changed model.
     ///   - progress: Called with the components done; may throw to stop.
     /// - Throws: What reading and correcting weights throws, or `progress`.
-    /// - Complexity: Half a forward pass, and for decoders two output heads, for each component.
+    /// - Complexity: For each component and prior, half a forward pass, and for decoders the output
+    ///   head.
     public init(
-        at plan: Plan, losses: LossTable, surgery: Surgery, damage: Damage,
+        losses: LossTable, surgery: Surgery, damage: Damage,
         progress: (Int) throws -> Void = { _ in }
     ) throws {
-        let weights = ShrunkWeights(
-            plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
-        let isDense = plan == Plan(keepingAllOf: surgery.dense.shape)
-        let model = isDense ? damage.dense : try Model(weights)
-        let start = damage.record(model)
-        let remaining = losses.components.keys.filter { plan[$0] > 0 }.sorted()
-        for (done, component) in remaining.enumerated() {
-            let index = component.layer
-            var layer = try weights.layer(index)
-            layer.remove(component.kind, from: model.shape.architecture)
-            var removed = plan
-            removed[component] = 0
-            let changed = model.replacing(
-                layer: index, with: layer,
-                sizes: surgery.dense.shape.applying(removed).layers[index])
-            let added =
-                damage.of(changed, from: index, entering: start.entering[index]) - start.damage
-            let prior = 1 - losses.prior(of: component, keeping: plan[component])
-            // Not nothing, so that of two removals that do no harm the greater costs more.
-            factors[component] = max(added, 1e-9) / max(prior, 1e-9)
-            try progress(done + 1)
+        let dense = Plan(keepingAllOf: surgery.dense.shape)
+        let start = damage.record(damage.dense)
+        for (component, known) in losses.components.sorted(by: { $0.key < $1.key }) {
+            var points: [Point] = []
+            for level in known.levels(nearest: Self.priors) {
+                var plan = dense
+                plan[component] = level
+                let weights = ShrunkWeights(
+                    plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
+                let index = component.layer
+                let changed = damage.dense.replacing(
+                    layer: index, with: try weights.layer(index),
+                    sizes: weights.shape.layers[index])
+                points.append(
+                    Point(
+                        prior: known.prior(level),
+                        damage: damage.of(changed, from: index, entering: start.entering[index])))
+            }
+            self.points[component] = Self.rising(points)
+            try progress(self.points.count)
         }
+    }
+
+    /// Creates it from points measured elsewhere.
+    public init(_ points: [Component: [Point]]) {
+        self.points = points.mapValues(Self.rising)
+    }
+
+    /// The damage that a component's level of some prior does to the dense model; the prior itself
+    /// for a component that was not measured.
+    ///
+    /// With `(p, d)` the measured points about it, `d = d₁ (p / p₁)^(log(d₂/d₁) / log(p₂/p₁))`;
+    /// below the first and above the last, damage is proportional to the prior.
+    public func damage(of component: Component, prior: Double) -> Double {
+        guard let points = points[component], let first = points.first, let last = points.last
+        else { return prior }
+        guard prior > first.prior else { return first.damage * prior / first.prior }
+        guard let next = points.firstIndex(where: { $0.prior >= prior }) else {
+            return last.damage * prior / last.prior
+        }
+        let (below, above) = (points[next - 1], points[next])
+        let share = log(prior / below.prior) / log(above.prior / below.prior)
+        return below.damage * pow(above.damage / below.damage, share)
+    }
+
+    /// Sorts points and lets damage never fall as the prior rises.
+    ///
+    /// It is not quite nothing, so that of two removals that do no harm the greater costs more.
+    private static func rising(_ points: [Point]) -> [Point] {
+        var kept: [Point] = []
+        for point in points.sorted(by: { $0.prior < $1.prior })
+        where point.prior > kept.last?.prior ?? 0 {
+            let least = kept.last?.damage ?? 1e-9
+            kept.append(Point(prior: point.prior, damage: max(point.damage, least)))
+        }
+        return kept
+    }
+}
+
+extension ComponentLosses {
+    /// The levels whose priors are nearest to some values, as ratios, among those that remove
+    /// something; all of them where there are no more than values.
+    fileprivate func levels(nearest priors: [Double]) -> Set<Int> {
+        guard units > priors.count else { return Set(0..<units) }
+        return Set(
+            priors.compactMap { wanted in
+                (0..<units).min { distance($0, wanted) < distance($1, wanted) }
+            })
+    }
+
+    private func distance(_ level: Int, _ wanted: Double) -> Double {
+        abs(log(max(prior(level), 1e-12) / wanted))
     }
 }
 
 /// Written as a list in the order of the forward pass, so that equal values are equal files.
-extension Sensitivity {
+extension Sensitivity: Codable {
     private struct Entry: Codable {
         let component: Component
-        let factor: Double
+        let points: [Point]
     }
 
-    /// Reads the factors.
+    /// Reads the points.
     public init(from decoder: any Decoder) throws {
-        factors = Dictionary(
-            try [Entry](from: decoder).map { ($0.component, $0.factor) },
+        points = Dictionary(
+            try [Entry](from: decoder).map { ($0.component, $0.points) },
             uniquingKeysWith: { first, _ in first })
     }
 
-    /// Writes the factors.
+    /// Writes the points.
     public func encode(to encoder: any Encoder) throws {
-        try factors.sorted { $0.key < $1.key }
-            .map { Entry(component: $0.key, factor: $0.value) }.encode(to: encoder)
+        try points.sorted { $0.key < $1.key }
+            .map { Entry(component: $0.key, points: $0.value) }.encode(to: encoder)
     }
 }

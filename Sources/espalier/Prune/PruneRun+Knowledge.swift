@@ -112,51 +112,32 @@ extension PruneRun {
         try directory.write(losses, Product.losses)
         return losses
     }
+
+    /// What the model minds; empty for methods that do not ask.
+    func sensitivity(
+        _ losses: LossTable, _ surgery: Surgery, on text: CalibrationText
+    ) throws -> Sensitivity {
+        guard options.method == .greedy else { return Sensitivity([:]) }
+        if let known = directory.read(Sensitivity.self, Product.sensitivity) { return known }
+        let sensitivity = try stage("sensitivity") {
+            let progress = ProgressBar(
+                "Measuring sensitivity", total: losses.components.count, unit: "components")
+            defer { progress.finish() }
+            return try Sensitivity(
+                losses: losses, surgery: surgery,
+                damage: Damage(from: dense.model, on: text.probe, engine: engine)
+            ) {
+                progress.advance(to: $0)
+                try Interruption.check()
+            }
+        }
+        try directory.write(sensitivity, Product.sensitivity)
+        return sensitivity
+    }
 }
 
 /// What calibration found besides the second moments.
 struct CalibrationFacts: Codable {
     let tokens: Int
     let blockInfluence: [Double]
-}
-
-/// The sensitivities measured so far, by the plan they were measured at.
-final class Sensitivities {
-    private struct Entry: Codable {
-        let plan: Plan
-        let sensitivity: Sensitivity
-    }
-
-    private let run: PruneRun
-    private let losses: LossTable
-    private let surgery: Surgery
-    private let text: CalibrationText
-    private var known: [Entry]
-    private lazy var damage = Damage(from: run.dense.model, on: text.probe, engine: run.engine)
-
-    init(_ run: PruneRun, losses: LossTable, surgery: Surgery, text: CalibrationText) {
-        self.run = run
-        self.losses = losses
-        self.surgery = surgery
-        self.text = text
-        known = run.directory.read([Entry].self, Product.sensitivity) ?? []
-    }
-
-    /// The sensitivity of a plan's model, measured where it is not known.
-    func at(_ plan: Plan) throws -> Sensitivity {
-        if let entry = known.first(where: { $0.plan == plan }) { return entry.sensitivity }
-        let sensitivity = try run.stage("sensitivity") {
-            let progress = ProgressBar(
-                "Measuring sensitivity", total: plan.components.filter { plan[$0] > 0 }.count,
-                unit: "components")
-            defer { progress.finish() }
-            return try Sensitivity(at: plan, losses: losses, surgery: surgery, damage: damage) {
-                progress.advance(to: $0)
-                try Interruption.check()
-            }
-        }
-        known.append(Entry(plan: plan, sensitivity: sensitivity))
-        try run.directory.write(known, Product.sensitivity)
-        return sensitivity
-    }
 }

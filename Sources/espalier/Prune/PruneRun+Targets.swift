@@ -39,8 +39,7 @@ extension PruneRun {
 
     func reach(
         _ target: Double, _ table: LatencyTable, _ surgery: Surgery,
-        _ knowledge: PruningMethod.Knowledge, _ sensitivities: Sensitivities,
-        text: CalibrationText
+        _ knowledge: PruningMethod.Knowledge, text: CalibrationText
     ) throws -> TargetResult {
         let name = directoryName(of: target)
         let product = "work/\(name).json"
@@ -60,8 +59,7 @@ extension PruneRun {
             let loop = ClosedLoop(target: target, attempts: options.attempts)
             let (best, attempts) = try loop.run(table) { budget in
                 try options.method.plan(
-                    within: budget, in: space, knowing: knowledge, seed: options.seed,
-                    remeasure: sensitivities.at)
+                    within: budget, in: space, knowing: knowledge, seed: options.seed)
             } measure: { plan in
                 finished = nil
                 let model = try pack(weights(plan), name: name)

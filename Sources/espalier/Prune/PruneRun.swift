@@ -43,16 +43,13 @@ final class PruneRun {
             calibration: try CalibrationFile(path: directory.product(Product.moments)),
             damping: options.damping, engine: engine)
         let losses = try losses(surgery)
-        let sensitivities = Sensitivities(self, losses: losses, surgery: surgery, text: text)
         let knowledge = PruningMethod.Knowledge(
             losses: losses, blockInfluence: facts.blockInfluence,
-            sensitivity: options.method == .greedy
-                ? try sensitivities.at(Plan(keepingAllOf: dense.model.shape)).factors : [:])
+            sensitivity: try sensitivity(losses, surgery, on: text))
         let denseQuality = try evaluateDense(on: text)
         var results: [TargetResult] = []
         for target in options.targets {
-            results.append(
-                try reach(target, table, surgery, knowledge, sensitivities, text: text))
+            results.append(try reach(target, table, surgery, knowledge, text: text))
         }
         let report = PruneReport(
             options: options, dense: dense, environment: environment, table: table,
