@@ -9,11 +9,7 @@ extension ModelShape {
             headDimension: config.headDimension, maximumPositions: config.maximumPositions,
             normEpsilon: Float(config.normEpsilon), ropeTheta: Float(config.ropeTheta),
             tiedHead: config.family == .llama && (config.tiesWordEmbeddings || !hasHead),
-            layers: config.layers.map {
-                LayerShape(
-                    queryHeads: $0.queryHeads, keyValueHeads: $0.keyValueHeads,
-                    feedForward: $0.feedForward)
-            })
+            layers: config.layers)
     }
 }
 

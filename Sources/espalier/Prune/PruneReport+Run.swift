@@ -1,5 +1,6 @@
 import CommandLine
 import Foundation
+import ModelFiles
 import Profiling
 import Pruning
 import Reporting
