@@ -65,6 +65,11 @@ struct Narrative {
                     "The interval of the \(name) model begins at \(Figures.ratio(low)), below its "
                         + "target: measured again it may fall short.")
             }
+            if result.isDisturbed {
+                caveats.append(
+                    "Other programs took processor time from nearly every sample of the \(name) "
+                        + "model: measure it again on a quiet machine.")
+            }
             if result.measured > 0, abs(result.predicted / result.measured - 1) > 0.05 {
                 caveats.append(
                     "The \(name) model was predicted at \(Figures.ratio(result.predicted)) and "

@@ -48,7 +48,7 @@ struct MeasuringTests {
         let answer = try Program.measure(
             ["bench", Fixture.gguf, "--threads", "1", "--batch", "3", "--json"]
         ).object()
-        #expect(Set(answer.keys) == ["environment", "model"])
+        #expect(Set(answer.keys) == ["environment", "isDisturbed", "model"])
         let environment = try #require(answer["environment"] as? [String: Any])
         #expect(
             Set(environment.keys) == [
@@ -68,7 +68,9 @@ struct MeasuringTests {
         ]
         let answer = try Program.measure(words + ["--json"]).object()
         #expect(
-            Set(answer.keys) == ["environment", "model", "dense", "speedup", "speedupInterval"])
+            Set(answer.keys) == [
+                "environment", "isDisturbed", "model", "dense", "speedup", "speedupInterval",
+            ])
         try checkFigures(answer["model"])
         try checkFigures(answer["dense"])
         let speedup = try #require(answer["speedup"] as? Double)

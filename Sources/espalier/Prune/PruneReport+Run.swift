@@ -59,7 +59,7 @@ extension TargetResult {
                     layer, keptGroups: weights.kept[Component(layer: index, kind: .attention)])
             },
             denseSeconds: comparison.dense.seconds, seconds: comparison.model.seconds,
-            attempts: attempts)
+            attempts: attempts, isDisturbed: comparison.isDisturbed)
     }
 }
 
