@@ -31,6 +31,15 @@ struct Narrative {
             + "\(Figures.ratio(report.denseSeconds / report.baseSeconds)) faster."
     }
 
+    /// How far the profile can be trusted, or nothing where that was not measured.
+    var verification: String? {
+        report.verification.map {
+            "The profile foretold the times of \($0.plans) random plans, each measured as a whole "
+                + "model, to \(Figures.percent($0.medianError)) in the median and "
+                + "\(Figures.percent($0.worstError)) at worst."
+        }
+    }
+
     /// Heads and neurons left in a model, in one sentence.
     func remainder(of result: TargetResult) -> String {
         func sum(_ layers: [LayerSizes], _ size: KeyPath<LayerSizes, Int>) -> Int {
