@@ -46,15 +46,14 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     /// `pad_token_id`.
     public let paddingToken: Int?
     /// The sizes that hold for every layer without its own.
-    public let defaultLayer: LayerSizes
+    public let defaultLayer: LayerShape
     /// The sizes of each layer, `num_hidden_layers` of them.
-    public let layers: [LayerSizes]
+    public let layers: [LayerShape]
 
     /// Reads a `config.json`, or the one in a directory.
     public init(path: String) throws(ModelFileError) {
         let file = FileKind(of: path) == .directory ? path + "/config.json" : path
-        let mapped = try MappedFile(path: file)
-        try self.init(parsing: mapped.bytes(in: 0..<mapped.count), path: file)
+        try self.init(parsing: MappedFile(path: file).bytes, path: file)
     }
 
     /// Reads the text of a `config.json` that is, or would be, at a path.

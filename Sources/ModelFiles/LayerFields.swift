@@ -5,9 +5,9 @@ struct LayerFields {
     let family: HuggingFaceConfig.Family
 
     /// The sizes at the configuration's top.
-    func defaults(_ fields: ConfigFields) throws(ModelFileError) -> LayerSizes {
+    func defaults(_ fields: ConfigFields) throws(ModelFileError) -> LayerShape {
         let heads = try fields.size("num_attention_heads", upTo: Limit.heads)
-        let sizes = LayerSizes(
+        let sizes = LayerShape(
             queryHeads: heads, keyValueHeads: try keyValueHeads(fields) ?? heads,
             feedForward: try fields.size("intermediate_size", upTo: Limit.width))
         try check(sizes, fields)
@@ -16,10 +16,10 @@ struct LayerFields {
 
     /// The sizes of each layer: the defaults, but for what `per_layer_config` says.
     func layers(
-        _ fields: ConfigFields, defaults: LayerSizes
-    ) throws(ModelFileError) -> [LayerSizes] {
+        _ fields: ConfigFields, defaults: LayerShape
+    ) throws(ModelFileError) -> [LayerShape] {
         let count = try fields.size("num_hidden_layers", upTo: Limit.layers)
-        var layers = [LayerSizes](repeating: defaults, count: count)
+        var layers = [LayerShape](repeating: defaults, count: count)
         guard let overrides = try fields.object("per_layer_config") else { return layers }
         let groupsQueries = try keyValueHeads(fields) != nil
         var seen: Set<Int> = []
@@ -39,7 +39,7 @@ struct LayerFields {
     }
 
     /// What `per_layer_config` must say of layers; nil where all have the defaults.
-    func overrides(of layers: [LayerSizes], defaults: LayerSizes) -> JSONValue? {
+    func overrides(of layers: [LayerShape], defaults: LayerShape) -> JSONValue? {
         var overrides: [JSONKey: JSONValue] = [:]
         for (index, layer) in layers.enumerated() where layer != defaults {
             var members: [JSONKey: JSONValue] = [:]
@@ -67,8 +67,8 @@ struct LayerFields {
 
     /// The sizes of one layer; `groupsQueries` where the top counts key-value heads apart.
     private func sizes(
-        _ fields: ConfigFields, defaults: LayerSizes, groupsQueries: Bool
-    ) throws(ModelFileError) -> LayerSizes {
+        _ fields: ConfigFields, defaults: LayerShape, groupsQueries: Bool
+    ) throws(ModelFileError) -> LayerShape {
         let known = ["num_attention_heads", "num_key_value_heads", "intermediate_size", "skip"]
         if let other = fields.members.keys.map(\.text).sorted().first(where: { !known.contains($0) }
         ) {
@@ -104,7 +104,7 @@ struct LayerFields {
     }
 
     /// Checks that key-value heads are shared evenly.
-    private func check(_ sizes: LayerSizes, _ fields: ConfigFields) throws(ModelFileError) {
+    private func check(_ sizes: LayerShape, _ fields: ConfigFields) throws(ModelFileError) {
         guard sizes.queryHeads % sizes.keyValueHeads == 0 else {
             throw fields.fault(
                 "num_key_value_heads",
@@ -123,7 +123,7 @@ extension HuggingFaceConfig {
     ///   - layers: The sizes of each layer.
     ///   - extra: Members to add or replace, such as `auto_map`.
     /// - Returns: Indented JSON with sorted keys, the same bytes for the same values.
-    public func encoded(layers: [LayerSizes], extra: [JSONKey: JSONValue] = [:]) -> [UInt8] {
+    public func encoded(layers: [LayerShape], extra: [JSONKey: JSONValue] = [:]) -> [UInt8] {
         var members = members
         members["num_hidden_layers"] = .integer(layers.count)
         members["per_layer_config"] = LayerFields(family: family)

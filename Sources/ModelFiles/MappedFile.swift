@@ -52,6 +52,9 @@ public struct MappedFile: Sendable {
         return offset..<offset + count
     }
 
+    /// A copy of the whole file.
+    public var bytes: [UInt8] { bytes(in: 0..<count) }
+
     /// A copy of a range of the file.
     ///
     /// - Precondition: The range lies in the file.
@@ -80,5 +83,10 @@ public struct MappedFile: Sendable {
     /// - Precondition: The range lies in the file.
     public func withBytes<Result>(in range: Range<Int>, _ body: (RawSpan) -> Result) -> Result {
         body(data.bytes.extracting(range))
+    }
+
+    /// Calls a function with the whole file, without copying it.
+    public func withBytes<Result>(_ body: (RawSpan) -> Result) -> Result {
+        body(data.bytes)
     }
 }

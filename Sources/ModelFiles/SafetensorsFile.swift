@@ -51,7 +51,7 @@ public struct SafetensorsFile: TensorFile {
     private static func shards(of index: MappedFile) throws(ModelFileError)
         -> [String: StoredTensor]
     {
-        let json = try JSONValue(parsing: index.bytes(in: 0..<index.count), file: index.path)
+        let json = try JSONValue(parsing: index.bytes, file: index.path)
         guard let map = json.object?["weight_map"]?.object else {
             throw ModelFileError(
                 file: index.path, subject: "weight_map", problem: "it is missing or no object")

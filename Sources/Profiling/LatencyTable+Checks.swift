@@ -17,6 +17,8 @@ extension LatencyTable {
             )
         }
         for kind in ComponentKind.allCases { try checkCurve(of: kind) }
+        try checkInterplay()
+        try checkVerification()
     }
 
     /// Refuses a table that was measured for another model.
@@ -101,6 +103,26 @@ extension LatencyTable {
                 Timing(
                     seconds: entry.seconds, low: entry.low, high: entry.high,
                     samples: entry.samples), field: field)
+        }
+    }
+
+    private func checkInterplay() throws(ProfileError) {
+        var last = Interplay.Knot(sum: 0, seconds: 0)
+        for (index, knot) in interplay.knots.enumerated() {
+            let field = "interplay[\(index)]"
+            try require(knot.sum, field: "\(field).sum")
+            try require(knot.seconds, field: "\(field).seconds")
+            guard knot.sum > last.sum, knot.seconds > last.seconds else {
+                throw ProfileError(field: field, problem: "does not rise above the one before")
+            }
+            last = knot
+        }
+    }
+
+    private func checkVerification() throws(ProfileError) {
+        for (index, entry) in (verification?.entries ?? []).enumerated() {
+            try require(entry.predicted, field: "verification.pairs[\(index)][0]")
+            try check(entry.measured, field: "verification.pairs[\(index)][1]")
         }
     }
 

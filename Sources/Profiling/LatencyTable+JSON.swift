@@ -18,6 +18,8 @@ extension LatencyTable: Codable {
         case dense
         case base
         case curves
+        case interplay
+        case verification
     }
 
     private struct Curves: Codable {
@@ -45,6 +47,9 @@ extension LatencyTable: Codable {
                 .compactMapValues { $0 },
             created: try container.decode(String.self, forKey: .created),
             espalierVersion: try container.decode(String.self, forKey: .espalierVersion))
+        interplay =
+            try container.decodeIfPresent(Interplay.self, forKey: .interplay) ?? Interplay()
+        verification = try container.decodeIfPresent(Verification.self, forKey: .verification)
         try check()
         let digest = try container.decode(ShapeDigest.self, forKey: .shapeDigest)
         guard digest == shapeDigest else {
@@ -69,6 +74,8 @@ extension LatencyTable: Codable {
         try container.encode(
             Curves(attention: curves[.attention], feedForward: curves[.feedForward]),
             forKey: .curves)
+        if !interplay.knots.isEmpty { try container.encode(interplay, forKey: .interplay) }
+        try container.encodeIfPresent(verification, forKey: .verification)
     }
 
     /// The table as a file's bytes: indented JSON with sorted keys, equal for equal tables.

@@ -2,8 +2,9 @@ public import Transformers
 
 /// The profile of one model shape on one machine in one environment: a pure value.
 ///
-/// A plan's predicted seconds are the base, which no plan changes, plus those of every component
-/// at its level. Predictions use the curves cleaned by ``LatencyCurve/monotone``.
+/// A plan's parts take the base, which no plan changes, plus the seconds of every component at its
+/// level, of the curves cleaned by ``LatencyCurve/monotone``; its prediction is what a whole model
+/// of such parts takes by their ``Interplay``.
 public struct LatencyTable: Hashable, Sendable {
     /// The version of the file format that this code reads and writes.
     public static let formatVersion = 1
@@ -24,6 +25,10 @@ public struct LatencyTable: Hashable, Sendable {
     public let base: Timing
     /// The measured curve of each kind of component that the model has.
     public let curves: [ComponentKind: LatencyCurve]
+    /// How whole models differ from the sum of their parts.
+    public internal(set) var interplay = Interplay()
+    /// How well random plans were foretold, where that was measured.
+    public var verification: Verification?
     private let cleaned: [ComponentKind: LatencyCurve]
 
     /// Creates a table; ``check()`` says whether its parts fit together.
@@ -57,10 +62,15 @@ public struct LatencyTable: Hashable, Sendable {
         curves[kind]?.usefulLevels ?? [0]
     }
 
-    /// The predicted seconds of the whole model under a plan.
-    public func predict(_ plan: Plan) -> Double {
+    /// The seconds of the parts of a plan's model together: what a search adds up.
+    public func sum(of plan: Plan) -> Double {
         plan.attention.reduce(base.seconds) { $0 + seconds(of: .attention, keeping: $1) }
             + plan.feedForward.reduce(0) { $0 + seconds(of: .feedForward, keeping: $1) }
+    }
+
+    /// The predicted seconds of the whole model under a plan.
+    public func predict(_ plan: Plan) -> Double {
+        interplay.seconds(ofSum: sum(of: plan))
     }
 
     /// How many times faster than the dense model a plan is predicted to be.

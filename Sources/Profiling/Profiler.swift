@@ -1,13 +1,14 @@
-internal import CHost
 public import Tensors
 public import Transformers
 
 /// Measures what each component costs at each level, inside the whole model.
 ///
-/// For every kind of component and level, a model with that level in all its layers is timed as
-/// a whole against the dense model: the weights come through the caches as they will in use, and
-/// a difference of whole models, divided by the layers, is the cost of one component. Weights are
-/// random and shared by all levels, so only the shape is needed and nothing is packed twice.
+/// For every kind of component and level, a model with that level in all its layers and nothing
+/// else is timed as a whole against the dense model: the weights come through the caches as they
+/// will in use, and a difference of whole models, divided by the layers, is the cost of one
+/// component. Models with less of both kinds tell how far a whole differs from the sum of its
+/// parts. Weights are random and shared by all, so only the shape is needed and nothing is packed
+/// twice.
 public struct Profiler {
     /// Narrowest confidence interval worth waiting for, as a fraction of a whole model's time.
     public var relativeWidth = 0.01
@@ -59,106 +60,49 @@ public struct Profiler {
         var workload = try Workload(environment, model: dense, engine: engine)
         let probes = Probe.all(of: shape)
         let models = probes.map { dense.resized(to: shape.applying($0.plan)) }
-        var interleaver = Interleaver(itemsPerBlock: 6, seed: seed)
-        var timings = RatioAccumulator(count: probes.count)
-        var waiting = Array(probes.indices)
-        let start = host_monotonic_nanoseconds()
-        var elapsed = 0.0
-        var rounds = 0
-        while !waiting.isEmpty, elapsed < timeLimit || rounds == 0 {
-            for block in interleaver.nextRound(of: waiting) {
-                timings.time(block) { step in
-                    switch step {
-                    case .reference: workload.sample(dense)
-                    case .item(let index): workload.sample(models[index])
-                    }
-                }
-                elapsed = Double(host_monotonic_nanoseconds() - start) * 1e-9
-                if rounds > 0, elapsed > timeLimit { break }
-                try progress(
-                    Progress(
-                        settled: probes.count - waiting.count, total: probes.count,
-                        elapsed: elapsed))
-            }
-            rounds += 1
-            if rounds >= leastRounds {
-                waiting = timings.unsettled(relativeWidth: relativeWidth)
-            }
-        }
+        let (timings, unsettled) = try workload.time(
+            models, against: dense, patience: patience, seed: seed, progress: progress)
         var machine = Machine.current
         machine.memoryReadBandwidth = MachineLimits.readBandwidth(on: engine)
-        let table = try Probe.table(
+        let table = try LatencyTable.measured(
             probes, timings, shape: shape, machine: machine, environment: environment,
             created: created, version: version)
-        return Result(table: table, unsettled: waiting.count)
-    }
-}
-
-/// A whole model to be timed: one kind of component at one level in every layer.
-private struct Probe {
-    /// Nil for the model without any component.
-    let kind: ComponentKind?
-    let level: Int
-    let plan: Plan
-
-    static func all(of shape: ModelShape) -> [Probe] {
-        let full = Plan(keepingAllOf: shape)
-        let layers = shape.layers.count
-        let empty = [Int](repeating: 0, count: layers)
-        var probes = [Probe(kind: nil, level: 0, plan: Plan(attention: empty, feedForward: empty))]
-        for kind in ComponentKind.allCases {
-            for level in LevelGrid.levels(of: kind, in: shape).dropFirst() + [0] {
-                var plan = full
-                for layer in 0..<layers { plan[Component(layer: layer, kind: kind)] = level }
-                probes.append(Probe(kind: kind, level: level, plan: plan))
-            }
-        }
-        return probes
+        return Result(table: table, unsettled: unsettled.count)
     }
 
-    /// Turns times of whole models into a base and the cost of one component at each level.
+    /// Measures random plans as whole models, to compare with what a table predicts of them.
     ///
-    /// With `T(k, s)` the time of the model whose components of kind k are at level s, one such
-    /// component costs `(T(k, s) − T(k, 0)) / layers`, scaled so that base and full components
-    /// add up to the dense model.
-    static func table(
-        _ probes: [Probe], _ timings: RatioAccumulator, shape: ModelShape, machine: Machine,
-        environment: Environment, created: String, version: String
-    ) throws(ProfileError) -> LatencyTable {
-        guard let dense = timings.referenceTiming, let base = timings.timing(of: 0) else {
-            throw ProfileError(
-                file: "profile", field: "dense", problem: "the clock stood still",
-                remedy: "measure again")
-        }
-        var removed: [ComponentKind: Double] = [:]
-        for (index, probe) in probes.enumerated() where probe.level == 0 {
-            if let kind = probe.kind { removed[kind] = timings.timing(of: index)?.seconds }
-        }
-        let gained = removed.values.reduce(0) { $0 + dense.seconds - $1 }
-        let scale = (dense.seconds - base.seconds) / gained / Double(shape.layers.count)
-        var curves: [ComponentKind: LatencyCurve] = [:]
-        for (kind, without) in removed {
-            let full = shape.greatestLevel(of: kind)
-            func entry(_ level: Int, _ timing: Timing) -> LatencyCurve.Entry {
-                func cost(_ seconds: Double) -> Double { max((seconds - without) * scale, 1e-9) }
-                return LatencyCurve.Entry(
-                    level: level,
-                    timing: Timing(
-                        seconds: cost(timing.seconds), low: cost(timing.low),
-                        high: cost(timing.high), samples: timing.samples))
+    /// - Parameters:
+    ///   - table: The profile.
+    ///   - count: How many plans, at least 1.
+    ///   - engine: What to run on, of the environment's threads.
+    ///   - progress: Called every few samples; may throw to stop.
+    /// - Returns: The table with its verification, and how many plans are less certain than asked.
+    /// - Throws: ``ProfileError`` where the model cannot do such work, or what `progress` throws.
+    public func verify(
+        _ table: LatencyTable, plans count: Int, on engine: Engine,
+        progress: (Progress) throws -> Void = { _ in }
+    ) throws -> Result {
+        let dense = try Model(RandomWeights(shape: table.shape, seed: seed))
+        var workload = try Workload(table.environment, model: dense, engine: engine)
+        let plans = table.randomPlans(count, seed: seed)
+        let models = plans.map { dense.resized(to: table.shape.applying($0)) }
+        let (timings, unsettled) = try workload.time(
+            models, against: dense, patience: patience, seed: seed, progress: progress)
+        let entries = plans.indices.compactMap { index in
+            Timing(timings.ratios(of: index).statistics, scale: table.dense.seconds).map {
+                Verification.Entry(
+                    predicted: table.predict(plans[index]), measured: $0,
+                    branchesRemoved: plans[index].components.count { plans[index][$0] == 0 })
             }
-            var entries = [entry(full, dense)]
-            for (index, probe) in probes.enumerated() where probe.kind == kind && probe.level > 0 {
-                if let timing = timings.timing(of: index) {
-                    entries.append(entry(probe.level, timing))
-                }
-            }
-            curves[kind] = LatencyCurve(entries: entries)
         }
-        let table = LatencyTable(
-            shape: shape, machine: machine, environment: environment, dense: dense, base: base,
-            curves: curves, created: created, espalierVersion: version)
-        try table.check()
-        return table
+        var verified = table
+        verified.verification = Verification(seed: seed, entries: entries)
+        return Result(table: verified, unsettled: unsettled.count)
+    }
+
+    private var patience: Workload.Patience {
+        Workload.Patience(
+            relativeWidth: relativeWidth, leastRounds: leastRounds, timeLimit: timeLimit)
     }
 }

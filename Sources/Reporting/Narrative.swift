@@ -31,6 +31,15 @@ struct Narrative {
             + "\(Figures.ratio(report.denseSeconds / report.baseSeconds)) faster."
     }
 
+    /// How far the profile can be trusted, or nothing where that was not measured.
+    var verification: String? {
+        report.verification.map {
+            "The profile foretold the times of \($0.plans) random plans, each measured as a whole "
+                + "model, to \(Figures.percent($0.medianError)) in the median and "
+                + "\(Figures.percent($0.worstError)) at worst."
+        }
+    }
+
     /// Heads and neurons left in a model, in one sentence.
     func remainder(of result: TargetResult) -> String {
         func sum(_ layers: [LayerSizes], _ size: KeyPath<LayerSizes, Int>) -> Int {
@@ -64,6 +73,11 @@ struct Narrative {
                 caveats.append(
                     "The interval of the \(name) model begins at \(Figures.ratio(low)), below its "
                         + "target: measured again it may fall short.")
+            }
+            if result.isDisturbed {
+                caveats.append(
+                    "Other programs took processor time from nearly every sample of the \(name) "
+                        + "model: measure it again on a quiet machine.")
             }
             if result.measured > 0, abs(result.predicted / result.measured - 1) > 0.05 {
                 caveats.append(

@@ -151,7 +151,7 @@ struct HTMLReport {
         return """
             <p>The time of one branch of one layer by the number of units it keeps. The band is \
             the spread of the measurements, rings are levels that a larger one matches, so they \
-            are never chosen, and the dashed line is what arithmetic alone would promise.</p>
+            are never chosen, and the dashed line is what arithmetic alone would promise. \(narrative.verification ?? "")</p>
             <div class="pictures">
             \(pictures)
             </div>

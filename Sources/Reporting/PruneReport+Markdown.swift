@@ -70,13 +70,15 @@ struct MarkdownReport {
     }
 
     private var latency: [String] {
-        report.latencyCurves.flatMap { curve in
-            [
-                "### \(Self.escaped(curve.title))",
-                Self.table(
-                    LevelTable.columns(curve.units(in: report.model)), LevelTable.rows(of: curve)),
-            ]
-        }
+        [narrative.verification].compactMap(\.self)
+            + report.latencyCurves.flatMap { curve in
+                [
+                    "### \(Self.escaped(curve.title))",
+                    Self.table(
+                        LevelTable.columns(curve.units(in: report.model)),
+                        LevelTable.rows(of: curve)),
+                ]
+            }
     }
 
     private var loading: [String] {

@@ -31,6 +31,8 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var baseSeconds: Double
     /// The time of the dense model as profiled.
     public var denseSeconds: Double
+    /// How well the profile foretold random plans, where that was measured.
+    public var verification: VerificationFigures?
     /// What each stage of the run took, by its name.
     public var stages: [String: StageCost]
     /// The files that the result depends on.
@@ -46,7 +48,8 @@ public struct PruneReport: Codable, Sendable, Equatable {
         environment: EnvironmentDescription, method: String, seed: UInt64,
         targets: [TargetResult], dense: QualityFigures, evaluatedOn: String,
         baselines: [BaselineResult] = [], latencyCurves: [LatencyCurve], baseSeconds: Double,
-        denseSeconds: Double, stages: [String: StageCost], inputs: [InputDigest],
+        denseSeconds: Double, verification: VerificationFigures? = nil,
+        stages: [String: StageCost], inputs: [InputDigest],
         calibration: CalibrationDescription, notes: [String] = []
     ) {
         self.version = version
@@ -63,10 +66,28 @@ public struct PruneReport: Codable, Sendable, Equatable {
         self.latencyCurves = latencyCurves
         self.baseSeconds = baseSeconds
         self.denseSeconds = denseSeconds
+        self.verification = verification
         self.stages = stages
         self.inputs = inputs
         self.calibration = calibration
         self.notes = notes
+    }
+}
+
+/// How well a profile foretold random plans, each measured as a whole model.
+public struct VerificationFigures: Codable, Sendable, Equatable {
+    /// How many plans.
+    public var plans: Int
+    /// The median size of the errors, as a fraction of the measured time.
+    public var medianError: Double
+    /// The greatest size of an error.
+    public var worstError: Double
+
+    /// Creates figures.
+    public init(plans: Int, medianError: Double, worstError: Double) {
+        self.plans = plans
+        self.medianError = medianError
+        self.worstError = worstError
     }
 }
 

@@ -28,6 +28,8 @@ public struct TargetResult: Codable, Sendable, Equatable {
     public var seconds: Double
     /// How many plans were built and measured until the target held.
     public var attempts: Int
+    /// Whether other programs took processor time from nearly every sample of the measurement.
+    public var isDisturbed: Bool
 
     /// Its quality apart from its speed.
     public var quality: QualityFigures {
@@ -39,7 +41,7 @@ public struct TargetResult: Codable, Sendable, Equatable {
     public init(
         target: Double, predicted: Double, measured: Double, interval: [Double], path: String,
         parameters: Int, quality: QualityFigures, layers: [LayerSizes], denseSeconds: Double,
-        seconds: Double, attempts: Int
+        seconds: Double, attempts: Int, isDisturbed: Bool = false
     ) {
         self.target = target
         self.predicted = predicted
@@ -55,6 +57,7 @@ public struct TargetResult: Codable, Sendable, Equatable {
         self.denseSeconds = denseSeconds
         self.seconds = seconds
         self.attempts = attempts
+        self.isDisturbed = isDisturbed
     }
 }
 

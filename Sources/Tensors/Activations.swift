@@ -38,6 +38,19 @@ public struct Activations: Sendable {
         storage[index * columns..<(index + 1) * columns]
     }
 
+    /// The mean of some rows: of a sequence's hidden states, the embedding that sentence
+    /// transformers use.
+    ///
+    /// - Parameter rows: At least one row.
+    /// - Returns: A value for each column.
+    public func mean(of rows: Range<Int>) -> [Double] {
+        var sum = [Double](repeating: 0, count: columns)
+        for row in rows {
+            for (column, value) in self.row(row).enumerated() { sum[column] += Double(value) }
+        }
+        return sum.map { $0 / Double(rows.count) }
+    }
+
     /// A copy as a matrix.
     public var matrix: Matrix<Float> {
         Matrix(

@@ -1,26 +1,11 @@
+public import ModelFiles
+
 /// A family of transformers whose forward pass is known.
 public enum Architecture: String, Codable, Sendable, CaseIterable {
     /// Post-norm encoder, multi-head attention, biases, GELU.
     case bert
     /// Pre-norm decoder, RMS norm, rotary positions, grouped queries, SwiGLU.
     case llama
-}
-
-/// The sizes of one layer; any of them may be 0, which removes that branch.
-public struct LayerShape: Codable, Hashable, Sendable {
-    /// Query heads; 0 when the attention block is gone.
-    public var queryHeads: Int
-    /// Key and value heads; divides `queryHeads`, and 0 when the attention block is gone.
-    public var keyValueHeads: Int
-    /// Neurons of the feed-forward block; 0 when the block is gone.
-    public var feedForward: Int
-
-    /// Creates a layer shape.
-    public init(queryHeads: Int, keyValueHeads: Int, feedForward: Int) {
-        self.queryHeads = queryHeads
-        self.keyValueHeads = keyValueHeads
-        self.feedForward = feedForward
-    }
 }
 
 /// Every size that the forward pass reads; a pruned model differs from its original only here.

@@ -25,6 +25,8 @@ struct BenchAnswer: Encodable {
     private(set) var speedup: Double?
     /// The ends of the speedup's 95 % confidence interval.
     private(set) var speedupInterval: [Double]?
+    /// Whether other programs took processor time from nearly every sample.
+    var isDisturbed = false
     var limits: LimitsAnswer?
 
     init(_ environment: Environment) {
@@ -37,6 +39,7 @@ struct BenchAnswer: Encodable {
         dense = Figures(comparison.dense)
         speedup = comparison.speedup
         speedupInterval = [comparison.interval.lowerBound, comparison.interval.upperBound]
+        isDisturbed = comparison.isDisturbed
     }
 
     /// The answer as people read it.
@@ -56,6 +59,10 @@ struct BenchAnswer: Encodable {
         if let speedup, let interval = speedupInterval {
             text += "\nSpeedup \(Human.ratio(speedup))"
             text += " (95% between \(Human.ratio(interval[0])) and \(Human.ratio(interval[1])))\n"
+        }
+        if isDisturbed {
+            text += "\nOther programs took processor time from nearly every sample: stop them and "
+            text += "measure\nagain.\n"
         }
         if let limits { text += "\n" + limits.text }
         return text

@@ -1,4 +1,5 @@
 import CommandLine
+import ModelFiles
 import Transformers
 
 /// The sizes of a model as a program reads them.

@@ -8,11 +8,19 @@ import Transformers
 extension Profiler {
     /// Measures a shape while showing how many of its levels are known well enough.
     ///
+    /// - Parameters:
+    ///   - shape: The sizes of the dense model.
+    ///   - location: Where they come from, for errors.
+    ///   - environment: The conditions.
+    ///   - seconds: The most time, and as much again to verify.
+    ///   - seed: Decides orders and random plans.
+    ///   - plans: How many random plans to verify the profile with; nil for no verification.
+    /// - Returns: The profile.
     /// - Throws: `ModelFileError` where the layers differ, `Interrupted` when the user asks to
     ///   stop, and what measuring throws.
     static func profile(
         _ shape: ModelShape, of location: ModelLocation, in environment: Profiling.Environment,
-        seconds: Double = Profiler().timeLimit, seed: UInt64
+        seconds: Double = Profiler().timeLimit, seed: UInt64, plans: Int? = nil
     ) throws -> LatencyTable {
         guard Set(shape.layers).count == 1 else {
             throw ModelFileError(
@@ -22,24 +30,37 @@ extension Profiler {
         var profiler = Profiler()
         profiler.timeLimit = seconds
         profiler.seed = seed
+        let engine = Engine(threads: environment.threads)
         let levels = ComponentKind.allCases.reduce(1) {
             $0 + max(1, LevelGrid.levels(of: $1, in: shape).count)
         }
-        let progress = ProgressBar(
-            "Profiling, at most \(Human.duration(seconds))", total: levels, unit: "levels")
-        let result = try profiler.profile(
-            shape, in: environment, on: Engine(threads: environment.threads),
-            created: Date().ISO8601Format(), version: Espalier.version
-        ) { state in
-            progress.advance(to: state.settled)
+        let table = try profiler.show("Profiling", levels, "levels") { progress in
+            try profiler.profile(
+                shape, in: environment, on: engine, created: Date().ISO8601Format(),
+                version: Espalier.version, progress: progress)
+        }
+        guard let plans else { return table }
+        return try profiler.show("Verifying", plans, "plans") { progress in
+            try profiler.verify(table, plans: plans, on: engine, progress: progress)
+        }
+    }
+
+    /// Runs a measurement behind a progress bar, and says where the machine was too noisy for it.
+    private func show(
+        _ title: String, _ total: Int, _ unit: String,
+        _ measure: ((Progress) throws -> Void) throws -> Result
+    ) throws -> LatencyTable {
+        let bar = ProgressBar(
+            "\(title), at most \(Human.duration(timeLimit))", total: total, unit: unit)
+        let result = try measure { state in
+            bar.advance(to: state.settled)
             try Interruption.check()
         }
-        progress.finish()
+        bar.finish()
         if result.unsettled > 0 {
             remark(
-                "The machine is noisy: \(result.unsettled) levels are less certain than "
-                    + "\(Human.percent(profiler.relativeWidth)); stop other programs, or measure "
-                    + "longer.")
+                "The machine is noisy: \(result.unsettled) \(unit) are less certain than "
+                    + "\(Human.percent(relativeWidth)); stop other programs, or measure longer.")
         }
         return result.table
     }

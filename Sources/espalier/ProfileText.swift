@@ -15,7 +15,7 @@ struct ProfileText {
         let levels = ComponentKind.allCases.map { kind in
             "\n\(title(of: kind))\n\(table(of: kind, rows: 6))"
         }
-        return heading + levels.joined()
+        return heading + levels.joined() + verification
     }
 
     /// The whole model's figures, and all levels of each kind of component as table and plot.
@@ -23,7 +23,11 @@ struct ProfileText {
         let parts = ComponentKind.allCases.map { kind in
             "\n\(title(of: kind))\n\(table(of: kind, rows: .max))\n\(plot(of: kind))"
         }
-        return heading + parts.joined()
+        return heading + parts.joined() + verification
+    }
+
+    private var verification: String {
+        profile.verification.map { "\n" + VerificationText($0, dense: profile.dense).full } ?? ""
     }
 
     private var heading: String {

@@ -73,13 +73,6 @@ struct QualityTests {
         #expect(quality.agreements == agreements)
     }
 
-    @Test("windows cover every token once and drop a lonely last one")
-    func cutting() {
-        #expect(windows(of: [1, 2, 3, 4, 5], length: 2) == [[1, 2], [3, 4]])
-        #expect(windows(of: [1, 2, 3, 4, 5], length: 3) == [[1, 2, 3], [4, 5]])
-        #expect(windows(of: [], length: 3).isEmpty)
-    }
-
     @Test("an encoder is at no distance from itself, and at some from another")
     func encoder() throws {
         let model = try Model(Checkpoint(Self.fixture("tiny-bert")))
@@ -91,7 +84,5 @@ struct QualityTests {
         let other = try EncoderQuality(
             of: model.resized(to: shape), against: model, on: sentences, engine: engine)
         #expect(other.meanCosineDistance > 1e-3 && other.meanCosineDistance < 2)
-        #expect(EncoderQuality.cosine([1, 2], [2, 4]) > 0.999_999)
-        #expect(abs(EncoderQuality.cosine([1, 0], [0, 3])) < 1e-12)
     }
 }

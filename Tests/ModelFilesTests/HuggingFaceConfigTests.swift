@@ -34,7 +34,7 @@ import Testing
         #expect(config.endTokens == [2, 3])
         #expect(config.paddingToken == nil)
         #expect(config.layers.count == 30)
-        let layer = LayerSizes(queryHeads: 9, keyValueHeads: 3, feedForward: 1536)
+        let layer = LayerShape(queryHeads: 9, keyValueHeads: 3, feedForward: 1536)
         #expect(config.layers.allSatisfy { $0 == layer })
     }
 
@@ -54,7 +54,7 @@ import Testing
         #expect(config.normEpsilon == 1e-12)
         #expect(config.attentionBias && config.feedForwardBias)
         #expect(config.paddingToken == 0 && config.beginningTokens.isEmpty)
-        #expect(config.layers[2] == LayerSizes(queryHeads: 7, keyValueHeads: 7, feedForward: 1536))
+        #expect(config.layers[2] == LayerShape(queryHeads: 7, keyValueHeads: 7, feedForward: 1536))
         let again = try HuggingFaceConfig(
             parsing: config.encoded(layers: config.layers), path: "config.json")
         #expect(again == config)

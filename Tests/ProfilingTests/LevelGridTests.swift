@@ -1,3 +1,4 @@
+import ModelFiles
 import Profiling
 import Testing
 import Transformers

@@ -20,7 +20,7 @@ struct GenerateTests {
         var ids: [Int32] = []
         generator.generate(
             after: tokenizer.encode(prompt, addingSpecialTokens: true), count: count,
-            end: tokenizer.endOfText
+            ends: try checkpoint.endTokens(with: tokenizer)
         ) { ids.append($0) }
         return (ids, tokenizer.decode(ids))
     }

@@ -30,6 +30,26 @@ struct MeasuringTests {
         #expect(try Program.run("inspect", path, "--json").output.utf8.elementsEqual(table.json()))
     }
 
+    @Test("a verified profile lists its random plans, and inspect shows them")
+    func verify() throws {
+        let scratch = try Scratch()
+        let words = [
+            "profile", Fixture.llama, "--threads", "1", "--phase", "prefill", "--sequence", "16",
+            "--verify", "--plans", "5", "-o", scratch.path("mine.json"),
+        ]
+        let answer = try Program.measure(words + ["--json"]).object()
+        let found = try #require(answer["verification"] as? [String: Any])
+        #expect(found["plans"] as? Int == 5)
+        let pairs = try #require(found["pairs"] as? [[Double]])
+        let errors = pairs.map { abs($0[0] / $0[1] - 1) }.sorted()
+        #expect(errors.count == 5)
+        #expect(abs(try #require(found["medianError"] as? Double) - errors[2]) < 1e-9)
+        #expect(abs(try #require(found["worstError"] as? Double) - errors[4]) < 1e-9)
+        let shown = try Program.run("inspect", scratch.path("mine.json")).output
+        #expect(shown.contains("5 random plans are off by"))
+        for line in shown.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+    }
+
     @Test("without -o a profile is named after model and phase; with --json it is printed")
     func profileNames() throws {
         let scratch = try Scratch()
@@ -48,7 +68,7 @@ struct MeasuringTests {
         let answer = try Program.measure(
             ["bench", Fixture.gguf, "--threads", "1", "--batch", "3", "--json"]
         ).object()
-        #expect(Set(answer.keys) == ["environment", "model"])
+        #expect(Set(answer.keys) == ["environment", "isDisturbed", "model"])
         let environment = try #require(answer["environment"] as? [String: Any])
         #expect(
             Set(environment.keys) == [
@@ -68,7 +88,9 @@ struct MeasuringTests {
         ]
         let answer = try Program.measure(words + ["--json"]).object()
         #expect(
-            Set(answer.keys) == ["environment", "model", "dense", "speedup", "speedupInterval"])
+            Set(answer.keys) == [
+                "environment", "isDisturbed", "model", "dense", "speedup", "speedupInterval",
+            ])
         try checkFigures(answer["model"])
         try checkFigures(answer["dense"])
         let speedup = try #require(answer["speedup"] as? Double)

@@ -87,22 +87,6 @@ public final class Calibration: ForwardObserver {
     }
 }
 
-/// The cosine of the angle between two vectors; 1 where either is zero.
-func cosine(_ left: ArraySlice<Float>, _ right: ArraySlice<Float>) -> Double {
-    var (dot, first, second) = (Float(0), Float(0), Float(0))
-    left.withUnsafeBufferPointer { left in
-        right.withUnsafeBufferPointer { right in
-            for index in left.indices {
-                dot += left[index] * right[index]
-                first += left[index] * left[index]
-                second += right[index] * right[index]
-            }
-        }
-    }
-    let lengths = (Double(first) * Double(second)).squareRoot()
-    return lengths > 0 ? Double(dot) / lengths : 1
-}
-
 extension Activations {
     /// The same rows with one more column, of ones.
     func appendingOnes() -> Activations {

@@ -24,11 +24,9 @@ public struct CalibrationText: Sendable {
         stream text: String, tokenizer: some Tokenizer, tokens: Int, length: Int, seed: UInt64
     ) {
         let ids = tokenizer.encode(text, addingSpecialTokens: false)
-        var pieces = stride(from: 0, to: ids.count, by: length).map {
-            Array(ids[$0..<min($0 + length, ids.count)])
-        }
+        var pieces = windows(of: ids, length: length)
         if pieces.count > 2, let last = pieces.last, last.count < length { pieces.removeLast() }
-        self.init(pieces: pieces.filter { $0.count > 1 }, tokens: tokens, seed: seed)
+        self.init(pieces: pieces, tokens: tokens, seed: seed)
     }
 
     /// Cuts text for an encoder: pieces of paragraphs, each between the model's special tokens.

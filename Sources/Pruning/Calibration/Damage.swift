@@ -80,14 +80,3 @@ private final class StreamRecorder: ForwardObserver {
         entering.append(hidden)
     }
 }
-
-extension Activations {
-    /// The mean of some rows.
-    fileprivate func mean(of rows: Range<Int>) -> ArraySlice<Float> {
-        var sum = [Float](repeating: 0, count: columns)
-        for row in rows {
-            for (column, value) in self.row(row).enumerated() { sum[column] += value }
-        }
-        return sum.map { $0 / Float(rows.count) }[...]
-    }
-}

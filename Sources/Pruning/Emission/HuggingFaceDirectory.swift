@@ -51,18 +51,13 @@ public enum HuggingFaceDirectory {
     private static func writeConfig(
         _ shape: ModelShape, like checkpoint: Checkpoint, to directory: String
     ) throws {
-        let layers = shape.layers.map {
-            LayerSizes(
-                queryHeads: $0.queryHeads, keyValueHeads: $0.keyValueHeads,
-                feedForward: $0.feedForward)
-        }
         var extra: [JSONKey: JSONValue] = [
             "head_dim": .integer(shape.headDimension), "torch_dtype": .string("float32"),
         ]
         if shape.architecture == .llama {
             extra["rope_theta"] = .number(Double(shape.ropeTheta))
         }
-        if layers.contains(where: { $0 != checkpoint.config.defaultLayer }) {
+        if shape.layers.contains(where: { $0 != checkpoint.config.defaultLayer }) {
             extra["auto_map"] = .object(
                 ofStrings: ModelingEspalier.autoMap(for: shape.architecture))
             try AtomicFile.write(
@@ -70,7 +65,7 @@ public enum HuggingFaceDirectory {
                 to: "\(directory)/\(ModelingEspalier.fileName)")
         }
         try AtomicFile.write(
-            checkpoint.config.encoded(layers: layers, extra: extra),
+            checkpoint.config.encoded(layers: shape.layers, extra: extra),
             to: "\(directory)/config.json")
     }
 

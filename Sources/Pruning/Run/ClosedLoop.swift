@@ -57,7 +57,7 @@ public struct ClosedLoop {
         var misses = 0
         while made < attempts {
             let found = try next(best == nil, &correction, tried) {
-                try search(max(dense / (aim * $0), least))
+                try search(table.interplay.sum(ofSeconds: max(dense / (aim * $0), least)))
             }
             guard let plan = found else { break }
             // Nothing is gained by a plan that should be faster still than one that holds.

@@ -1,5 +1,5 @@
 public import Foundation
-internal import ModelFiles
+public import ModelFiles
 public import Tokenizers
 
 /// The files that carry a model's tokenizer in a Hugging Face directory.
@@ -15,6 +15,20 @@ extension Checkpoint {
             return try TokenizerFile.load(contentsOf: URL(fileURLWithPath: path))
         }
         return try bytePairTokenizer(gguf)
+    }
+
+    /// The tokens that end a text: the tokenizer's, those of `config.json` or GGUF metadata, and
+    /// those of `generation_config.json`.
+    ///
+    /// - Parameter tokenizer: The model's tokenizer.
+    /// - Returns: The ids, each once.
+    /// - Throws: `ModelFileError` where a file is damaged.
+    public func endTokens(
+        with tokenizer: some Tokenizer
+    ) throws(ModelFileError) -> Set<Int32> {
+        let ids = try config.endTokens + GenerationConfig(inDirectory: path).endTokens
+        let ends = Set(ids.compactMap(Int32.init(exactly:)))
+        return tokenizer.endOfText.map { ends.union([$0]) } ?? ends
     }
 
     /// The tokenizer's files, copied, or made from GGUF metadata.

@@ -9,11 +9,7 @@ extension ModelShape {
             headDimension: config.headDimension, maximumPositions: config.maximumPositions,
             normEpsilon: Float(config.normEpsilon), ropeTheta: Float(config.ropeTheta),
             tiedHead: config.family == .llama && (config.tiesWordEmbeddings || !hasHead),
-            layers: config.layers.map {
-                LayerShape(
-                    queryHeads: $0.queryHeads, keyValueHeads: $0.keyValueHeads,
-                    feedForward: $0.feedForward)
-            })
+            layers: config.layers)
     }
 }
 
@@ -73,11 +69,18 @@ extension HuggingFaceConfig {
                 ? 10_000 : try gguf.number("llama.rope.freq_base"))
         for (key, name) in [
             ("tokenizer.ggml.bos_token_id", "bos_token_id"),
-            ("tokenizer.ggml.eos_token_id", "eos_token_id"),
             ("tokenizer.ggml.padding_token_id", "pad_token_id"),
         ] where gguf.metadata[key] != nil {
             members[JSONKey(name)] = try integer(key)
         }
+        var ends: [JSONValue] = []
+        for end in ["eos", "eot", "eom"] {
+            let key = "tokenizer.ggml.\(end)_token_id"
+            guard gguf.metadata[key] != nil else { continue }
+            let id = try integer(key)
+            if !ends.contains(id) { ends.append(id) }
+        }
+        members["eos_token_id"] = ends.count > 1 ? .array(ends) : ends.first ?? .null
         if gguf.metadata["llama.rope.dimension_count"] != nil {
             members["head_dim"] = try integer("llama.rope.dimension_count")
         }

@@ -96,7 +96,7 @@ public struct ForwardPass {
         let count = tokens.count / cache.sequences
         precondition(cache.count + count <= cache.capacity, "key-value cache is full")
         let positions = (0..<cache.sequences).flatMap { _ in cache.count..<cache.count + count }
-        embed(tokens, positions: positions, types: [])
+        embed(tokens, positions: positions)
         for layer in model.layers.indices {
             llamaLayer(layer, positions: positions, cache: &cache)
         }
@@ -106,7 +106,7 @@ public struct ForwardPass {
     }
 
     private mutating func run(_ batch: TokenBatch) {
-        embed(batch.ids, positions: batch.positions, types: batch.types)
+        embed(batch.ids, positions: batch.positions)
         runLayers(0..., of: batch)
     }
 
@@ -124,7 +124,8 @@ public struct ForwardPass {
         observer?.willEnterLayer(model.layers.count, hidden: hidden)
     }
 
-    private mutating func embed(_ ids: [Int32], positions: [Int], types: [Int32]) {
+    /// Looks up tokens at positions, all of segment type 0.
+    private mutating func embed(_ ids: [Int32], positions: [Int]) {
         hidden.reshape(rows: ids.count, columns: model.shape.hiddenSize)
         if let table = model.embeddings.tokens {
             engine.gather(table, rows: ids, into: &hidden)
@@ -135,7 +136,7 @@ public struct ForwardPass {
             engine.gather(table, rows: positions.map(Int32.init), into: &hidden, adding: true)
         }
         if let table = model.embeddings.types {
-            let types = types.isEmpty ? [Int32](repeating: 0, count: ids.count) : types
+            let types = [Int32](repeating: 0, count: ids.count)
             engine.gather(table, rows: types, into: &hidden, adding: true)
         }
         if let norm = model.embeddings.norm { layerNorm(norm) }

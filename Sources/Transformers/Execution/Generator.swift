@@ -20,18 +20,19 @@ public struct Generator {
     /// - Parameters:
     ///   - prompt: At least one token.
     ///   - count: The most tokens to add.
-    ///   - end: The token to stop at, which is not handed over.
+    ///   - ends: The tokens to stop at, which are not handed over.
     ///   - body: Called with each new token; may throw to stop.
     /// - Throws: What `body` throws.
     public mutating func generate(
-        after prompt: [Int32], count: Int, end: Int32? = nil, _ body: (Int32) throws -> Void
+        after prompt: [Int32], count: Int, ends: Set<Int32> = [],
+        _ body: (Int32) throws -> Void
     ) rethrows {
         cache.count = 0
         var tokens = prompt
         for _ in 0..<min(count, cache.capacity - prompt.count) {
             pass.advance(tokens, cache: &cache, logits: &logits)
             let token = sampler.next(logits.row(0))
-            if token == end { return }
+            if ends.contains(token) { return }
             try body(token)
             tokens = [token]
         }

@@ -1,3 +1,4 @@
+public import ModelFiles
 import Tensors
 
 /// A transformer ready to run: its weights packed for the kernels, in the order they are used.

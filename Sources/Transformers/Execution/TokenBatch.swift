@@ -5,8 +5,6 @@
 public struct TokenBatch: Sendable, Equatable {
     /// The token ids of all sequences.
     public private(set) var ids: [Int32] = []
-    /// The segment type of each token; empty when all are 0.
-    public private(set) var types: [Int32] = []
     /// The rows of each sequence.
     public private(set) var sequences: [Range<Int>] = []
 
@@ -21,13 +19,5 @@ public struct TokenBatch: Sendable, Equatable {
     /// The position of each token in its sequence.
     public var positions: [Int] {
         sequences.flatMap { Array(0..<$0.count) }
-    }
-
-    /// The same batch with a segment type for every token.
-    public func withTypes(_ types: [Int32]) -> TokenBatch {
-        precondition(types.count == ids.count, "one type per token")
-        var result = self
-        result.types = types
-        return result
     }
 }

@@ -56,12 +56,11 @@ struct BenchCommand: Command {
             answer.add(comparison)
             names.append(reference.location.name)
         } else {
-            answer.model = BenchAnswer.Figures(
-                try Terminal.standardError.stage("Measuring") {
-                    try Timing(
-                        of: loaded.model, in: environment, on: engine, timeLimit: seconds
-                    ) { try Interruption.check() }
-                })
+            try Terminal.standardError.stage("Measuring") {
+                try answer.time(loaded.model, on: engine, timeLimit: seconds) {
+                    try Interruption.check()
+                }
+            }
         }
         if measuresLimits {
             answer.limits = try Terminal.standardError.stage("Measuring the machine's limits") {

@@ -77,7 +77,7 @@ struct EvaluateCommand: Command {
 
     private func sequences(for loaded: LoadedModel) throws -> [[Int32]] {
         let file = try MappedFile(path: text)
-        let contents = String(decoding: file.bytes(in: 0..<file.count), as: UTF8.self)
+        let contents = String(decoding: file.bytes, as: UTF8.self)
         let tokenizer = try loaded.checkpoint.tokenizer()
         let length = min(window, loaded.model.shape.maximumPositions)
         let all =

@@ -68,9 +68,8 @@ struct GenerateCommand: Command {
         var text = TextStream(tokenizer)
         var clock = TokenClock()
         defer { if !asJSON { try? writeOutput(Data((text.finish() + "\n").utf8)) } }
-        let ends = loaded.checkpoint.config.endTokens.compactMap(Int32.init(exactly:))
-        try generator.generate(after: start, count: tokens, end: tokenizer.endOfText ?? ends.first)
-        { token in
+        let ends = try loaded.checkpoint.endTokens(with: tokenizer)
+        try generator.generate(after: start, count: tokens, ends: ends) { token in
             clock.tick()
             answer.tokens.append(token)
             let piece = text.add(token)

@@ -22,6 +22,7 @@ struct ProfileCommand: Command {
     private let options: EnvironmentOptions
     private let seconds: Double
     private let seed: UInt64
+    private let plans: Int?
     private let output: String?
     private let asJSON: Bool
 
@@ -32,6 +33,11 @@ struct ProfileCommand: Command {
             "--seconds", .number(in: 0.1...86_400), default: 90, help: "The most time to measure.")
         seed = try arguments.option(
             "--seed", .seed, default: 1, help: "Seed of the order of measurements.")
+        let verifies = arguments.flag(
+            "--verify", help: "Also measure random plans and compare with the predictions.")
+        let count = try arguments.option(
+            "--plans", .integer(in: 1...10_000), default: 32, help: "How many, with --verify.")
+        plans = verifies ? count : nil
         output = try arguments.option(
             "--output", short: "o", .file,
             help: "Where the profile goes; NAME-PHASE.profile.json by default.")
@@ -61,6 +67,7 @@ struct ProfileCommand: Command {
     private func measure(
         _ shape: ModelShape, of location: ModelLocation, in environment: Environment
     ) throws -> LatencyTable {
-        try Profiler.profile(shape, of: location, in: environment, seconds: seconds, seed: seed)
+        try Profiler.profile(
+            shape, of: location, in: environment, seconds: seconds, seed: seed, plans: plans)
     }
 }

@@ -101,7 +101,7 @@ struct PruneInputs {
 
     private static func digest(of path: String) throws -> String {
         let file = try MappedFile(path: path)
-        return file.withBytes(in: 0..<file.count) { bytes in
+        return file.withBytes { bytes in
             var digest = SHA256()
             digest.update(bytes)
             return digest.hexDigest
@@ -109,8 +109,7 @@ struct PruneInputs {
     }
 
     private static func bytes(of path: String) throws -> [UInt8] {
-        let file = try MappedFile(path: path)
-        return file.bytes(in: 0..<file.count)
+        try MappedFile(path: path).bytes
     }
 }
 

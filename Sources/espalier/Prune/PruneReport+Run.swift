@@ -1,5 +1,6 @@
 import CommandLine
 import Foundation
+import ModelFiles
 import Profiling
 import Pruning
 import Reporting
@@ -35,7 +36,12 @@ extension PruneReport {
             latencyCurves: ComponentKind.allCases.compactMap { kind in
                 table.curves[kind].map { Reporting.LatencyCurve(kind, $0) }
             },
-            baseSeconds: table.base.seconds, denseSeconds: table.dense.seconds, stages: stages,
+            baseSeconds: table.base.seconds, denseSeconds: table.dense.seconds,
+            verification: table.verification.map {
+                VerificationFigures(
+                    plans: $0.entries.count, medianError: $0.medianError,
+                    worstError: $0.worstError)
+            }, stages: stages,
             inputs: inputs.files.map { InputDigest(name: $0.name, digest: $0.digest) },
             calibration: CalibrationDescription(
                 source: source, tokens: facts.tokens, sampledByModel: sampled))
@@ -58,7 +64,7 @@ extension TargetResult {
                     layer, keptGroups: weights.kept[Component(layer: index, kind: .attention)])
             },
             denseSeconds: comparison.dense.seconds, seconds: comparison.model.seconds,
-            attempts: attempts)
+            attempts: attempts, isDisturbed: comparison.isDisturbed)
     }
 }
 

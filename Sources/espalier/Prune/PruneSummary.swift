@@ -43,10 +43,15 @@ struct PruneSummary {
             .map {
                 "The target \(Human.ratio($0.target)) is not surely held: the machine is noisy."
             }
+        let disturbed = report.targets.filter(\.isDisturbed)
+            .map {
+                "Other programs took processor time while \(Human.ratio($0.target)) was measured: "
+                    + "bench it again on a quiet machine."
+            }
         text =
             ([
                 table.rendered(),
                 "Evaluated on \(report.evaluatedOn).",
-            ] + missed + ["Report: \(output)/report.html"]).joined(separator: "\n")
+            ] + missed + disturbed + ["Report: \(output)/report.html"]).joined(separator: "\n")
     }
 }

@@ -3,21 +3,19 @@ import Profiling
 import Tensors
 import Transformers
 
-extension Timing {
+extension BenchAnswer {
     /// Times one model until its median is known to half a percent.
     ///
     /// Samples during which the thread lost its CPU count only where there are hardly others.
     ///
     /// - Parameters:
     ///   - model: The model.
-    ///   - environment: The conditions.
     ///   - engine: What to run on, of the environment's threads.
     ///   - timeLimit: The most seconds to measure for.
     ///   - tick: Called after each sample; may throw to stop.
     /// - Throws: `ProfileError` where the model cannot do such work, or what `tick` throws.
-    init(
-        of model: Model, in environment: Environment, on engine: Engine, timeLimit: Double,
-        tick: () throws -> Void
+    mutating func time(
+        _ model: Model, on engine: Engine, timeLimit: Double, tick: () throws -> Void
     ) throws {
         var workload = try Workload(environment, model: model, engine: engine)
         var samples: [Sample] = []
@@ -36,11 +34,16 @@ extension Timing {
                 file: "measurement", field: "samples", problem: "the clock gave no time",
                 remedy: "measure again")
         }
-        self = timing
+        self.model = Figures(timing)
+        isDisturbed = Self.areDisturbed(samples)
     }
 
     private static func statistics(of samples: [Sample]) -> Statistics {
-        let clean = samples.filter { !$0.isTainted }
-        return Statistics((clean.count < 6 ? samples : clean).map(\.seconds))
+        let counted = areDisturbed(samples) ? samples : samples.filter { !$0.isTainted }
+        return Statistics(counted.map(\.seconds))
+    }
+
+    private static func areDisturbed(_ samples: [Sample]) -> Bool {
+        samples.count { !$0.isTainted } < 6
     }
 }

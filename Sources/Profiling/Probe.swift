@@ -1,0 +1,135 @@
+internal import Foundation
+internal import Transformers
+
+/// A whole model to be timed for what it tells of its parts.
+struct Probe {
+    enum Role {
+        /// The model without any component.
+        case base
+        /// One kind of component at one level in every layer, and nothing of the other kind: what
+        /// is sought is then not lost in the noise of the rest.
+        case level(ComponentKind, Int)
+        /// Both kinds shrunk alike, for what the parts do to each other.
+        case blend
+    }
+
+    let role: Role
+    let plan: Plan
+
+    /// The fractions of the units that blends keep.
+    private static let blends = [0.05, 0.1, 0.2, 0.35, 0.5, 0.75]
+
+    static func all(of shape: ModelShape) -> [Probe] {
+        let layers = shape.layers.count
+        let nothing = [Int](repeating: 0, count: layers)
+        let empty = Plan(attention: nothing, feedForward: nothing)
+        var probes = [Probe(role: .base, plan: empty)]
+        for kind in ComponentKind.allCases {
+            for level in LevelGrid.levels(of: kind, in: shape) {
+                var plan = empty
+                for layer in 0..<layers { plan[Component(layer: layer, kind: kind)] = level }
+                probes.append(Probe(role: .level(kind, level), plan: plan))
+            }
+        }
+        return probes + blends.map { Probe(role: .blend, plan: blend($0, of: shape)) }
+    }
+
+    /// The plan that keeps about a fraction of both kinds: feed-forward blocks are all of the
+    /// nearest level, attention blocks of the two nearest, well mixed.
+    private static func blend(_ fraction: Double, of shape: ModelShape) -> Plan {
+        var plan = Plan(keepingAllOf: shape)
+        let width = fraction * Double(shape.greatestLevel(of: .feedForward))
+        let level = LevelGrid.levels(of: .feedForward, in: shape)
+            .min { abs(Double($0) - width) < abs(Double($1) - width) }
+        for layer in shape.layers.indices {
+            // Multiples of the golden ratio, which spread evenly over 0 to 1.
+            let threshold = (Double(layer) * 0.618_033_988_75).truncatingRemainder(dividingBy: 1)
+            plan.attention[layer] = Int(Double(plan.attention[layer]) * fraction + threshold)
+            plan.feedForward[layer] = level ?? 0
+        }
+        return plan
+    }
+}
+
+extension LatencyTable {
+    /// How often costs and interplay are found from each other: more follows noise, not caches.
+    private static let refinements = 3
+
+    /// Turns times of whole models into a base, the cost of one component at each level, and what
+    /// the parts do to each other.
+    ///
+    /// With `T(k, s)` the time of the model that has only components of kind k, all at level s,
+    /// one such component costs `(g⁻¹(T(k, s)) − base) / layers`, scaled so that base and full
+    /// components add up to the dense model; g is the interplay, which takes the sums of the
+    /// blends' costs to their times. As each needs the other, they are found in turn, from g = id.
+    static func measured(
+        _ probes: [Probe], _ timings: RatioAccumulator, shape: ModelShape, machine: Machine,
+        environment: Environment, created: String, version: String
+    ) throws(ProfileError) -> LatencyTable {
+        guard let dense = timings.referenceTiming, let base = timings.timing(of: 0) else {
+            throw ProfileError(
+                file: "profile", field: "dense", problem: "the clock stood still",
+                remedy: "measure again")
+        }
+        var levels: [ComponentKind: [Int: Timing]] = [:]
+        var blends: [(plan: Plan, seconds: Double)] = []
+        for (index, probe) in probes.enumerated() {
+            guard let timing = timings.timing(of: index) else { continue }
+            switch probe.role {
+            case .base: break
+            case .level(let kind, let level): levels[kind, default: [:]][level] = timing
+            case .blend: blends.append((probe.plan, timing.seconds))
+            }
+        }
+        var table = LatencyTable(
+            shape: shape, machine: machine, environment: environment, dense: dense, base: base,
+            curves: [:], created: created, espalierVersion: version)
+        for _ in 0...refinements {
+            table = LatencyTable(
+                shape: shape, machine: machine, environment: environment, dense: dense, base: base,
+                curves: curves(levels, dense: dense, base: base, shape: shape, table.interplay),
+                created: created, espalierVersion: version)
+            table.interplay = table.interplay(of: blends)
+        }
+        try table.check()
+        return table
+    }
+
+    private static func curves(
+        _ levels: [ComponentKind: [Int: Timing]], dense: Timing, base: Timing, shape: ModelShape,
+        _ interplay: Interplay
+    ) -> [ComponentKind: LatencyCurve] {
+        func sum(_ seconds: Double) -> Double {
+            interplay.sum(ofSeconds: seconds) - base.seconds
+        }
+        let full = levels.reduce(0) { total, curve in
+            total + (curve.value[shape.greatestLevel(of: curve.key)].map { sum($0.seconds) } ?? 0)
+        }
+        let scale = (dense.seconds - base.seconds) / full / Double(shape.layers.count)
+        func cost(_ seconds: Double) -> Double { max(sum(seconds) * scale, 1e-9) }
+        return levels.mapValues { timings in
+            LatencyCurve(
+                entries: timings.map { level, timing in
+                    LatencyCurve.Entry(
+                        level: level,
+                        timing: Timing(
+                            seconds: cost(timing.seconds), low: cost(timing.low),
+                            high: cost(timing.high), samples: timing.samples))
+                })
+        }
+    }
+
+    /// The interplay that takes the sums of plans' parts to the times of their models.
+    private func interplay(of blends: [(plan: Plan, seconds: Double)]) -> Interplay {
+        let least = Interplay.Knot(sum: base.seconds, seconds: base.seconds)
+        let greatest = Interplay.Knot(
+            sum: sum(of: Plan(keepingAllOf: shape)), seconds: dense.seconds)
+        // Noise must not hide the ends, which are known best.
+        let between = blends.map { Interplay.Knot(sum: sum(of: $0.plan), seconds: $0.seconds) }
+            .filter {
+                least.sum < $0.sum && $0.sum < greatest.sum
+                    && least.seconds < $0.seconds && $0.seconds < greatest.seconds
+            }
+        return Interplay(knots: [least, greatest] + between)
+    }
+}

@@ -1,0 +1,39 @@
+/// How well a table foretells whole models that it was not made from.
+public struct Verification: Hashable, Sendable {
+    /// One plan, predicted and measured as a whole model.
+    public struct Entry: Hashable, Sendable {
+        /// The seconds that the table predicts.
+        public let predicted: Double
+        /// The seconds measured, on a machine where the dense model takes the table's time.
+        public let measured: Timing
+        /// How many branches the plan removes whole.
+        public let branchesRemoved: Int
+
+        /// Creates an entry.
+        public init(predicted: Double, measured: Timing, branchesRemoved: Int) {
+            self.predicted = predicted
+            self.measured = measured
+            self.branchesRemoved = branchesRemoved
+        }
+
+        /// By what fraction of the measured time the prediction is too long.
+        public var error: Double { predicted / measured.seconds - 1 }
+    }
+
+    /// The seed of the plans.
+    public let seed: UInt64
+    /// The plans, slowest first.
+    public let entries: [Entry]
+
+    /// Creates a verification of at least one plan.
+    public init(seed: UInt64, entries: [Entry]) {
+        self.seed = seed
+        self.entries = entries
+    }
+
+    /// The median size of the errors, as a fraction.
+    public var medianError: Double { Statistics(entries.map { abs($0.error) }).median }
+
+    /// The greatest size of an error, as a fraction.
+    public var worstError: Double { entries.map { abs($0.error) }.max() ?? .nan }
+}

@@ -1,0 +1,69 @@
+import ModelFiles
+import Tensors
+import Testing
+import Transformers
+
+@testable import Profiling
+
+@Suite("Probes")
+struct ProbeTests {
+    private static let shape: ModelShape = {
+        var shape = smallShape
+        shape.layers = [LayerShape](
+            repeating: LayerShape(queryHeads: 8, keyValueHeads: 4, feedForward: 640), count: 6)
+        return shape
+    }()
+
+    /// The parts of a plan's model on an imagined machine: latency in steps of 64 neurons.
+    private static func sum(_ plan: Plan) -> Double {
+        let attention = plan.attention.map { $0 == 0 ? 0 : 0.1 + 0.2 * Double($0) }
+        let feedForward = plan.feedForward.map { $0 == 0 ? 0 : 0.05 + 0.2 * Double(($0 + 63) / 64) }
+        return (attention + feedForward).reduce(0.5, +)
+    }
+
+    /// A table made from the exact times of an imagined machine.
+    private static func table(of seconds: (Plan) -> Double) throws -> LatencyTable {
+        let probes = Probe.all(of: shape)
+        var timings = RatioAccumulator(count: probes.count)
+        for _ in 0..<9 {
+            timings.time([.reference] + probes.indices.map(MeasurementStep.item)) { step in
+                switch step {
+                case .reference: Sample(seconds: seconds(Plan(keepingAllOf: shape)))
+                case .item(let index): Sample(seconds: seconds(probes[index].plan))
+                }
+            }
+        }
+        return try LatencyTable.measured(
+            probes, timings, shape: shape, machine: smallMachine,
+            environment: smallTable().environment, created: "", version: "")
+    }
+
+    private static func worstError(
+        of table: LatencyTable, _ seconds: (Plan) -> Double
+    ) -> Double {
+        table.randomPlans(200, seed: 3).reduce(0) {
+            max($0, abs(table.predict($1) / seconds($1) - 1))
+        }
+    }
+
+    @Test("foretell every plan of a machine where times add up")
+    func additive() throws {
+        let table = try Self.table(of: Self.sum)
+        #expect(Self.worstError(of: table, Self.sum) < 1e-9)
+        #expect(abs(table.predict(Plan(keepingAllOf: Self.shape)) - table.dense.seconds) < 1e-9)
+    }
+
+    @Test("foretell plans of a machine with a cache that small models fit")
+    func cached() throws {
+        func seconds(_ plan: Plan) -> Double {
+            let sum = Self.sum(plan)
+            return sum + max(0, sum - 6) * 0.4
+        }
+        let table = try Self.table(of: seconds)
+        #expect(Self.worstError(of: table, seconds) < 0.1)
+        var alone = table
+        alone.interplay = Interplay()
+        #expect(Self.worstError(of: alone, seconds) > 0.15, "the cache must matter")
+        #expect(abs(table.predict(Plan(keepingAllOf: Self.shape)) - table.dense.seconds) < 1e-9)
+    }
+}

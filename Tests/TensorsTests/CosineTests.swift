@@ -1,0 +1,19 @@
+import Tensors
+import Testing
+
+@Suite("Cosine and means of rows")
+struct CosineTests {
+    @Test("cosines of known angles, whatever the lengths")
+    func angles() {
+        #expect(abs(cosine([1.0, 2], [2, 4]) - 1) < 1e-12)
+        #expect(abs(cosine([Float(1), 0], [0, 3])) < 1e-12)
+        #expect(abs(cosine([1.0, 0], [-2, 2]) + 0.5.squareRoot()) < 1e-12)
+        #expect(cosine([0.0, 0], [1, 2]) == 1)
+    }
+
+    @Test("the mean of some rows leaves out the others")
+    func mean() {
+        let rows = Activations(Matrix(rows: 3, columns: 2, elements: [9, 9, 1, 2, 3, 6]))
+        #expect(rows.mean(of: 1..<3) == [2, 4])
+    }
+}

@@ -1,0 +1,12 @@
+import Testing
+import Transformers
+
+@Suite("Windows of a token stream")
+struct WindowsTests {
+    @Test("windows cover every token once and drop a lonely last one")
+    func cutting() {
+        #expect(windows(of: [1, 2, 3, 4, 5], length: 2) == [[1, 2], [3, 4]])
+        #expect(windows(of: [1, 2, 3, 4, 5], length: 3) == [[1, 2, 3], [4, 5]])
+        #expect(windows(of: [], length: 3).isEmpty)
+    }
+}
