@@ -80,6 +80,28 @@ struct MeasuringTests {
         try checkFigures(answer["model"])
     }
 
+    @Test("bench times a block for every line that another program writes")
+    func benchServes() throws {
+        let words = ["bench", Fixture.llama, "--threads", "1", "--sequence", "32", "--serve"]
+        let run = try Program.run(words, input: "2\n1\n")
+        #expect(run.status == 0, "\(run.errors)")
+        let lines = try run.output.split(separator: "\n").map {
+            try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+        try #require(lines.count == 3)
+        #expect(lines[0]["ready"] as? Bool == true)
+        for block in lines[1...] {
+            let seconds = try #require(block["seconds"] as? Double)
+            let share = try #require(block["share"] as? Double)
+            #expect(seconds > 0 && share > 0 && share <= 1.1)
+        }
+        for line in ["0", "two", ""] {
+            let refused = try Program.run(words, input: "\(line)\n1\n")
+            #expect(refused.status == 2 && refused.errors.contains("numbers of runs"))
+        }
+        #expect(try Program.run(words + ["--limits"], input: "").status == 2)
+    }
+
     @Test("bench against another model gives the speedup in its interval")
     func benchAgainst() throws {
         let words = [

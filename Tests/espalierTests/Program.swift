@@ -28,6 +28,11 @@ enum Program {
         try Running(executable, words, environment: environment, in: directory).finish()
     }
 
+    /// Runs the program with lines to read on standard input.
+    static func run(_ words: [String], input: String) throws -> Outcome {
+        try Running(executable, words, environment: [:], in: nil, input: input).finish()
+    }
+
     /// Starts the program.
     static func start(_ words: [String]) throws -> Running {
         try Running(executable, words, environment: [:], in: nil)
@@ -70,7 +75,8 @@ final class Running {
     private let process = Process()
 
     init(
-        _ executable: URL, _ words: [String], environment: [String: String], in directory: String?
+        _ executable: URL, _ words: [String], environment: [String: String], in directory: String?,
+        input: String? = nil
     ) throws {
         scratch = try Scratch()
         process.executableURL = executable
@@ -79,6 +85,10 @@ final class Running {
             .merging(environment) { $1 }
         if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
         process.standardInput = FileHandle.nullDevice
+        if let input {
+            try Data(input.utf8).write(to: URL(fileURLWithPath: scratch.path("input")))
+            process.standardInput = FileHandle(forReadingAtPath: scratch.path("input"))
+        }
         process.standardOutput = try file("output")
         process.standardError = try file("errors")
         try process.run()

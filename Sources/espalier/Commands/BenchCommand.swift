@@ -11,7 +11,8 @@ struct BenchCommand: Command {
     static let discussion = """
         Two models are timed in turn, so that whatever slows the machine slows both; the speedup is \
         the median of the pairs' ratios with its 95% confidence interval. --limits tells how near \
-        the kernels come to what this machine can do at most.
+        the kernels come to what this machine can do at most. --serve is how \
+        scripts/compare-runtimes times this program in turn with others.
 
         Example: espalier bench pruned/1.5x --against HuggingFaceTB/SmolLM2-135M
 
@@ -23,6 +24,7 @@ struct BenchCommand: Command {
     private let options: EnvironmentOptions
     private let seconds: Double
     private let measuresLimits: Bool
+    private let serves: Bool
     private let asJSON: Bool
 
     init(_ arguments: inout Arguments) throws(UsageError) {
@@ -34,12 +36,22 @@ struct BenchCommand: Command {
             "--seconds", .number(in: 0.1...86_400), default: 20, help: "The most time to measure.")
         measuresLimits = arguments.flag(
             "--limits", help: "Also measure the machine's limits and how near the kernels come.")
+        serves = arguments.flag(
+            "--serve",
+            help: "For programs: time the model whenever a line with a number of runs is read.")
         asJSON = arguments.flag("--json", help: "Print JSON instead of text.")
+        if serves, dense != nil || measuresLimits {
+            throw UsageError("--serve times one model: leave out --against and --limits")
+        }
     }
 
     func run() throws {
         let loaded = try LoadedModel(model)
         let environment = try options.environment(for: loaded.model.shape)
+        if serves {
+            var server = try TimingServer(loaded.model, in: environment)
+            return try server.run()
+        }
         let engine = Engine(threads: environment.threads)
         var answer = BenchAnswer(environment)
         var names = [loaded.location.name]

@@ -1,0 +1,162 @@
+/* Every kernel of a ck_kernels table. A new kernel: write a function, add it to kernel_cases. */
+#include "harness.h"
+#include <math.h>
+
+/* Products are sums of k terms below 1, in any order and with or without fusing. */
+static const double absolute = 2e-5, relative = 1e-5;
+
+static size_t rounded_up(size_t n, size_t step) { return (n + step - 1) / step * step; }
+
+/* Columns of stride that no kernel may touch. */
+enum { gap = 3 };
+
+static void gemm(const ck_kernels *k) {
+    static const struct { size_t m, k, n; } sizes[] = {
+        {1, 1, 1}, {1, 577, 101}, {2, 7, 31}, {3, 0, 40}, {5, 64, 32}, {6, 5, 33}, {7, 50, 96},
+        {11, 33, 15}, {13, 129, 65}, {41, 3000, 17}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_swiglu; epilogue++)
+            for (int biased = 0; biased < 2; biased++) {
+                size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n;
+                size_t step = epilogue == ck_epilogue_swiglu ? ck_panel / 2 : ck_panel;
+                size_t outputs = (n + step - 1) / step * ck_panel;
+                size_t lda = depth + gap, ldc = n + gap;
+                /* The last rows end where n does: what follows them is not the kernel's. */
+                float *a = floats((m - 1) * lda + depth, 1), *w = floats(outputs * depth, 0.1f);
+                float *c = floats((m - 1) * ldc + n, 1), *panels = zeroed(outputs * depth * 4);
+                float *bias = biased ? floats(outputs, 1) : 0;
+                k->pack_rows_f32(w, depth, outputs, depth, panels);
+                k->gemm_f32(a, lda, m, depth, panels, bias, c, ldc, n, (ck_epilogue)epilogue);
+                floats_are("c", c, (m - 1) * ldc + n, absolute, relative);
+            }
+}
+
+static void gram(const ck_kernels *k) {
+    static const size_t widths[] = {1, 5, 32, 70, 129};
+    for (size_t s = 0; s < sizeof widths / sizeof *widths; s++) {
+        size_t rows = 19, columns = widths[s];
+        float *x = floats(rows * columns, 1), *scratch = zeroed(rows * ck_panel * 4);
+        double *sums = doubles(columns * columns);
+        size_t middle = columns / 2 / ck_panel * ck_panel;
+        k->gram_f32(x, rows, columns, 0, middle, sums, scratch);
+        k->gram_f32(x, rows, columns, middle, columns, sums, scratch);
+        for (size_t i = 0; i < columns; i++)
+            doubles_are("sums", sums + i * columns + i, columns - i, absolute, relative);
+    }
+}
+
+static void pack(const ck_kernels *k) {
+    static const struct { size_t n, width; } sizes[] = {{1, 1}, {31, 7}, {33, 40}, {64, 65}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        size_t n = sizes[s].n, width = sizes[s].width, ld = width + gap;
+        float *source = floats((n - 1) * ld + width, 1);
+        float *rows = floats(rounded_up(n, ck_panel) * width, 1);
+        float *columns = floats(rounded_up(width, ck_panel) * n, 1);
+        k->pack_rows_f32(source, ld, n, width, rows);
+        k->pack_columns_f32(source, ld, n, width, columns);
+        floats_are("rows", rows, rounded_up(n, ck_panel) * width, 0, 0);
+        floats_are("columns", columns, rounded_up(width, ck_panel) * n, 0, 0);
+    }
+}
+
+static void attend(const ck_kernels *k) {
+    static const struct { size_t queries, keys, width; } sizes[] = {
+        {1, 1, 1}, {5, 5, 16}, {3, 40, 64}, {13, 33, 30}, {60, 61, 24}, {2, 97, 33}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int causal = 0; causal < 2; causal++) {
+            size_t queries = sizes[s].queries, count = sizes[s].keys, width = sizes[s].width;
+            size_t ld = width + gap, padded = rounded_up(count, ck_panel);
+            float *q = floats((queries - 1) * ld + width, 2);
+            float *keys = floats((count - 1) * ld + width, 2);
+            float *values = floats((count - 1) * ld + width, 1);
+            float *packed_keys = zeroed(padded * width * 4);
+            float *packed_values = zeroed(rounded_up(width, ck_panel) * count * 4);
+            float *scores = zeroed(12 * padded * 4);
+            float *out = floats((queries - 1) * ld + width, 1);
+            k->pack_rows_f32(keys, ld, count, width, packed_keys);
+            k->pack_columns_f32(values, ld, count, width, packed_values);
+            k->attend_f32(
+                q, ld, queries, width, packed_keys, packed_values, count,
+                causal ? count - queries : SIZE_MAX, 0.25f, scores, out, ld);
+            floats_are("out", out, (queries - 1) * ld + width, absolute, relative);
+            float *weights = zeroed(count * 4), *one = zeroed(width * 4);
+            k->attend_one_f32(q, width, keys, values, ld, count, 0.25f, weights, one);
+            floats_are("one", one, width, absolute, relative);
+        }
+}
+
+static const size_t lengths[] = {1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 100, 1027};
+enum { length_count = sizeof lengths / sizeof *lengths };
+
+static void norms(const ck_kernels *k) {
+    for (size_t s = 0; s < length_count; s++) {
+        size_t n = lengths[s];
+        float *x = floats(n, 3), *w = floats(n, 1), *b = floats(n, 1), *y = zeroed(n * 4);
+        k->rms_norm_f32(y, x, w, n, 1e-5f);
+        floats_are("rms", y, n, 1e-6, 1e-5);
+        k->layer_norm_f32(y, x, w, b, n, 1e-5f);
+        floats_are("layer", y, n, n == 1 ? 1e-3 : 1e-5, 1e-5);
+        k->rms_norm_f32(x, x, w, n, 1e-5f);
+        floats_are("in place", x, n, 1e-6, 1e-5);
+    }
+}
+
+static void softmax(const ck_kernels *k) {
+    for (size_t s = 0; s < length_count; s++) {
+        size_t n = lengths[s];
+        float *x = floats(n, 300);
+        k->softmax_f32(x, n, 0.5f);
+        floats_are("softmax", x, n, 1e-30, 1e-4);
+        float *extreme = floats(n, 1);
+        for (size_t i = 0; i < n; i++)
+            if (below(3) == 0) extreme[i] = below(2) ? -INFINITY : -3e38f;
+        extreme[0] = 1;
+        k->softmax_f32(extreme, n, 1);
+        floats_are("extreme", extreme, n, 1e-30, 1e-5);
+    }
+}
+
+static void logits(const ck_kernels *k) {
+    for (size_t s = 0; s < length_count; s++) {
+        size_t n = lengths[s];
+        float *x = floats(n, 20), *y = floats(n, 20);
+        double a = k->log_sum_exp_f32(x, n), b = k->log_sum_exp_f32(y, n);
+        double divergence = k->divergence_f32(x, y, n, a, b);
+        doubles_are("log_sum_exp", &a, 1, 1e-6, 1e-6);
+        doubles_are("divergence", &divergence, 1, 1e-4, 1e-5);
+    }
+}
+
+static void rotate_and_add(const ck_kernels *k) {
+    for (size_t s = 0; s < length_count; s++) {
+        size_t n = lengths[s];
+        float *x = floats(2 * n, 1), *cosines = floats(n, 1), *sines = floats(n, 1);
+        k->rotate_f32(x, 2 * n, cosines, sines);
+        floats_are("rotated", x, 2 * n, 1e-6, 1e-6);
+        k->add_f32(x, cosines, n);
+        floats_are("sum", x, 2 * n, 1e-6, 1e-6);
+    }
+}
+
+static void limits(const ck_kernels *k) {
+    for (size_t s = 0; s < length_count; s++) {
+        float sum = k->read_f32(floats(lengths[s], 1), lengths[s]);
+        floats_are("read", &sum, 1, 1e-4, 0);
+    }
+    /* How many sums peak_f32 keeps depends on the table: it must only stay finite. */
+    float finite = isfinite(k->peak_f32(100, 0.5f));
+    floats_are("peak is finite", &finite, 1, 0, 0);
+}
+
+const kernel_case kernel_cases[] = {
+    {"gemm_f32", gemm},
+    {"gram_f32", gram},
+    {"pack_rows_f32, pack_columns_f32", pack},
+    {"attend_f32, attend_one_f32", attend},
+    {"rms_norm_f32, layer_norm_f32", norms},
+    {"softmax_f32", softmax},
+    {"log_sum_exp_f32, divergence_f32", logits},
+    {"rotate_f32, add_f32", rotate_and_add},
+    {"peak_f32, read_f32", limits},
+    {0, 0},
+};
