@@ -38,15 +38,15 @@ public final class RunDirectory: @unchecked Sendable {
     public init(_ path: String, inputs: [String: String], restarting: Bool = false) throws {
         self.path = path
         let files = FileManager.default
+        let work = path + "/work"
         do {
-            try files.createDirectory(
-                atPath: path + "/work", withIntermediateDirectories: true)
+            try files.createDirectory(atPath: work, withIntermediateDirectories: true)
         } catch {
             throw Failure(
                 description: "\(path): it cannot be created: \(error.localizedDescription); "
                     + "choose another -o")
         }
-        lock = open(path + "/work/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+        lock = open(work + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
         guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             let problem =
                 lock >= 0 && errno == EWOULDBLOCK
