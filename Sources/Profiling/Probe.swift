@@ -52,6 +52,9 @@ struct Probe {
 }
 
 extension LatencyTable {
+    /// The widest interval, as a fraction of the time, with which a blend still tells anything.
+    private static let widestSpread = 0.05
+
     /// How often costs and interplay are found from each other: more follows noise, not caches.
     private static let refinements = 3
 
@@ -78,7 +81,9 @@ extension LatencyTable {
             switch probe.role {
             case .base: break
             case .level(let kind, let level): levels[kind, default: [:]][level] = timing
-            case .blend: blends.append((probe.plan, timing.seconds))
+            case .blend where timing.spread <= widestSpread:
+                blends.append((probe.plan, timing.seconds))
+            case .blend: break
             }
         }
         var table = LatencyTable(

@@ -21,15 +21,23 @@ struct ProbeTests {
         return (attention + feedForward).reduce(0.5, +)
     }
 
-    /// A table made from the exact times of an imagined machine.
-    private static func table(of seconds: (Plan) -> Double) throws -> LatencyTable {
+    /// A table made from the times of an imagined machine, exact but for `noise` on some rounds of
+    /// blends.
+    private static func table(
+        noise: Double = 1, of seconds: (Plan) -> Double
+    ) throws -> LatencyTable {
         let probes = Probe.all(of: shape)
         var timings = RatioAccumulator(count: probes.count)
-        for _ in 0..<9 {
+        for round in 0..<9 {
             timings.time([.reference] + probes.indices.map(MeasurementStep.item)) { step in
                 switch step {
                 case .reference: Sample(seconds: seconds(Plan(keepingAllOf: shape)))
-                case .item(let index): Sample(seconds: seconds(probes[index].plan))
+                case .item(let index):
+                    if case .blend = probes[index].role, round < 6 {
+                        Sample(seconds: seconds(probes[index].plan) * noise)
+                    } else {
+                        Sample(seconds: seconds(probes[index].plan))
+                    }
                 }
             }
         }
@@ -51,6 +59,13 @@ struct ProbeTests {
         let table = try Self.table(of: Self.sum)
         #expect(Self.worstError(of: table, Self.sum) < 1e-9)
         #expect(abs(table.predict(Plan(keepingAllOf: Self.shape)) - table.dense.seconds) < 1e-9)
+    }
+
+    @Test("take no interplay from blends that noise hides")
+    func noisy() throws {
+        let table = try Self.table(noise: 1.4, of: Self.sum)
+        #expect(table.interplay.knots.count == 2)
+        #expect(Self.worstError(of: table, Self.sum) < 1e-9)
     }
 
     @Test("foretell plans of a machine with a cache that small models fit")
