@@ -62,7 +62,7 @@ CK_INLINE void CK_NAME(multiply_row)(const float *a, const float *panel, size_t 
     }
 }
 
-/* One function for each row count, which keeps the sums in registers: `rows` takes rows of inputs
+/* A function for each row count: `rows` takes rows of inputs
  * (stride lda), `columns` takes them from a transposed operand, whose rows are the inputs. */
 #define CK_TILE(n) \
     static __attribute__((noinline)) void CK_NAME(rows_##n)( \
@@ -71,22 +71,14 @@ CK_INLINE void CK_NAME(multiply_row)(const float *a, const float *panel, size_t 
     static __attribute__((noinline)) void CK_NAME(columns_##n)( \
         const float *a, size_t lda, const float *panel, size_t k, float *tile \
     ) { CK_NAME(multiply_tile)(a, 1, lda, panel, k, n, tile); }
-CK_TILE(1) CK_TILE(2) CK_TILE(3) CK_TILE(4) CK_TILE(5) CK_TILE(6)
-#if CK_ROWS == 12
-CK_TILE(7) CK_TILE(8) CK_TILE(9) CK_TILE(10) CK_TILE(11) CK_TILE(12)
-#define CK_TILES(name) {CK_NAME(name##_1), CK_NAME(name##_2), CK_NAME(name##_3), \
-    CK_NAME(name##_4), CK_NAME(name##_5), CK_NAME(name##_6), CK_NAME(name##_7), \
-    CK_NAME(name##_8), CK_NAME(name##_9), CK_NAME(name##_10), CK_NAME(name##_11), \
-    CK_NAME(name##_12)}
-#else
-#define CK_TILES(name) {CK_NAME(name##_1), CK_NAME(name##_2), CK_NAME(name##_3), \
-    CK_NAME(name##_4), CK_NAME(name##_5), CK_NAME(name##_6)}
-#endif
+CK_ROW_COUNTS(CK_TILE)
 
 typedef void (*CK_NAME(tile))(
     const float *a, size_t lda, const float *panel, size_t k, float *tile);
-static const CK_NAME(tile) CK_NAME(tiles_of_rows)[CK_ROWS] = CK_TILES(rows);
-static const CK_NAME(tile) CK_NAME(tiles_of_columns)[CK_ROWS] = CK_TILES(columns);
+#define CK_TILE_OF_ROWS(n) CK_NAME(rows_##n),
+#define CK_TILE_OF_COLUMNS(n) CK_NAME(columns_##n),
+static const CK_NAME(tile) CK_NAME(tiles_of_rows)[] = {CK_ROW_COUNTS(CK_TILE_OF_ROWS)};
+static const CK_NAME(tile) CK_NAME(tiles_of_columns)[] = {CK_ROW_COUNTS(CK_TILE_OF_COLUMNS)};
 
 /* The product of `rows` <= CK_ROWS rows with one panel into tile[rows][32]. */
 CK_INLINE void CK_NAME(multiply_rows)(
@@ -95,61 +87,31 @@ CK_INLINE void CK_NAME(multiply_rows)(
     CK_NAME(tiles_of_rows)[rows - 1](a, lda, panel, k, tile);
 }
 
-CK_INLINE void CK_NAME(finish_row)(
-    const float *tile, const float *bias, float *c, size_t n, ck_epilogue epilogue
+typedef struct {
+    const float *a;
+    size_t lda, m, k;
+    const float *panels;
+} ck_f32_operands;
+
+CK_INLINE void CK_NAME(multiply_f32)(
+    const void *operands, size_t top, size_t bottom, size_t p, float *tile
 ) {
-    if (epilogue == ck_epilogue_swiglu) {
-        enum { outputs = ck_panel / 2, width = CK_LANES < outputs ? CK_LANES : outputs };
-        for (size_t j = 0; j < outputs && j < n; j += width) {
-            ck_vector gate = ck_load(tile + j), up = ck_load(tile + outputs + j);
-            if (bias) {
-                gate += ck_load(bias + j);
-                up += ck_load(bias + outputs + j);
-            }
-            ck_vector y = ck_silu(gate) * up;
-            if (j + CK_LANES <= n) ck_store(c + j, y); else ck_store_part(c + j, y, n - j);
-        }
-        return;
-    }
-    for (size_t j = 0; j < ck_panel && j < n; j += CK_LANES) {
-        size_t left = n - j < CK_LANES ? n - j : CK_LANES;
-        ck_vector y = ck_load(tile + j);
-        if (bias) y += ck_load(bias + j);
-        if (epilogue == ck_epilogue_gelu) y = ck_gelu(y);
-        if (epilogue == ck_epilogue_add)
-            y += left == CK_LANES ? ck_load(c + j) : ck_load_part(c + j, left, 0);
-        if (left == CK_LANES) ck_store(c + j, y); else ck_store_part(c + j, y, left);
-    }
+    const ck_f32_operands *o = operands;
+    const float *panel = o->panels + p * o->k * ck_panel;
+    if (o->m == 1)
+        CK_NAME(multiply_row)(o->a, panel, o->k, tile);
+    else
+        CK_NAME(multiply_rows)(o->a + top * o->lda, o->lda, panel, o->k, bottom - top, tile);
 }
 
 static void CK_NAME(gemm_f32)(
     const float *a, size_t lda, size_t m, size_t k, const float *panels, const float *bias,
     float *c, size_t ldc, size_t n, ck_epilogue epilogue
 ) {
-    size_t step = epilogue == ck_epilogue_swiglu ? ck_panel / 2 : ck_panel;
-    /* Rows are taken in blocks that stay in the second-level cache beside a panel. */
-    size_t block = k ? 98304 / k : m;
-    block = block < CK_ROWS ? CK_ROWS : block;
-    size_t blocks = (m + block - 1) / block;
-    float tile[CK_ROWS * ck_panel] __attribute__((aligned(64)));
-    for (size_t piece = 0; piece < blocks; piece++) {
-        size_t begin = m * piece / blocks, rows = m * (piece + 1) / blocks - begin;
-        size_t tiles = (rows + CK_ROWS - 1) / CK_ROWS;
-        for (size_t j = 0, p = 0; j < n; j += step, p++) {
-            const float *panel = panels + p * k * ck_panel;
-            const float *panel_bias = bias ? bias + p * ck_panel : 0;
-            for (size_t t = 0; t < tiles; t++) {
-                size_t top = begin + rows * t / tiles, bottom = begin + rows * (t + 1) / tiles;
-                if (m == 1)
-                    CK_NAME(multiply_row)(a, panel, k, tile);
-                else
-                    CK_NAME(multiply_rows)(a + top * lda, lda, panel, k, bottom - top, tile);
-                for (size_t r = top; r < bottom; r++)
-                    CK_NAME(finish_row)(
-                        tile + (r - top) * ck_panel, panel_bias, c + r * ldc + j, n - j, epilogue);
-            }
-        }
-    }
+    ck_f32_operands operands = {a, lda, m, k, panels};
+    CK_NAME(product)(
+        &operands, CK_NAME(multiply_f32), m, k * sizeof(float), CK_ROWS, bias, c, ldc, n,
+        epilogue);
 }
 
 static void CK_NAME(pack_rows_f32)(

@@ -1,10 +1,13 @@
 /* Every operation for one instruction set, and its table. */
 #include "vector.h"
+#include "product.h"
 #include "gemm_f32.h"
+#include "gemm_bf16.h"
+#include "gemm_int8.h"
 #include "attention_f32.h"
 #include "norms_f32.h"
 #include "logits_f32.h"
-#include "limits_f32.h"
+#include "limits.h"
 
 #define CK_STRING_(text) #text
 #define CK_STRING(text) CK_STRING_(text)
@@ -12,8 +15,16 @@
 const ck_kernels CK_NAME(ck_kernels) = {
     .name = CK_STRING(CK_SUFFIX),
     .gemm_f32 = CK_NAME(gemm_f32),
+    .gemm_bf16 = CK_NAME(gemm_bf16),
+    .gemm_int8 = CK_NAME(gemm_int8),
+#if CK_BF16
+    .round_bf16 = CK_NAME(round_bf16),
+#endif
+    .quantize_int8 = CK_NAME(quantize_int8),
     .gram_f32 = CK_NAME(gram_f32),
     .pack_rows_f32 = CK_NAME(pack_rows_f32),
+    .pack_rows_bf16 = CK_NAME(pack_rows_bf16),
+    .pack_rows_int8 = CK_NAME(pack_rows_int8),
     .pack_columns_f32 = CK_NAME(pack_columns_f32),
     .attend_f32 = CK_NAME(attend_f32),
     .attend_one_f32 = CK_NAME(attend_one_f32),
@@ -25,5 +36,7 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .rotate_f32 = CK_NAME(rotate_f32),
     .add_f32 = CK_NAME(add_f32),
     .peak_f32 = CK_NAME(peak_f32),
+    .peak_bf16 = CK_NAME(peak_bf16),
+    .peak_int8 = CK_NAME(peak_int8),
     .read_f32 = CK_NAME(read_f32),
 };

@@ -1,7 +1,9 @@
 #include "CKernels.h"
 
 #if defined(__x86_64__)
+#include <immintrin.h>
 #define CK_SUFFIX avx512
+#define CK_X86 1
 #define CK_LANES 16
 #define CK_ROWS 12
 #define CK_VECTORS 2

@@ -1,8 +1,9 @@
 /* The vector type that an instruction set's file compiles the operation headers for.
  *
- * Each of kernels_{avx512,avx2,neon,scalar}.c defines CK_SUFFIX, CK_LANES (floats per vector) and
- * the tile CK_ROWS × CK_VECTORS vectors, then includes kernels.h. The headers hold the only source
- * of each operation; processors differ in the vector's width and the number of registers. */
+ * Each kernels_*.c defines CK_SUFFIX, CK_LANES (floats per vector) and the tile CK_ROWS × CK_VECTORS
+ * vectors, then includes kernels.h. The headers hold the only source of each operation; processors
+ * differ in the vector's width, the number of registers, and whether they have instructions for
+ * small integers (CK_VNNI) and bfloat16 (CK_BF16). */
 #define CK_JOIN_(a, b) a##__##b
 #define CK_JOIN(a, b) CK_JOIN_(a, b)
 #define CK_NAME(operation) CK_JOIN(operation, CK_SUFFIX)
@@ -12,6 +13,17 @@ typedef float ck_vector __attribute__((vector_size(CK_LANES * 4), aligned(4)));
 typedef int32_t ck_integers __attribute__((vector_size(CK_LANES * 4), aligned(4)));
 
 #pragma clang fp contract(fast)
+
+/* Lanes of weights or activations of any type. */
+typedef uint32_t ck_words __attribute__((vector_size(CK_LANES * 4), aligned(1), may_alias));
+
+CK_INLINE ck_words ck_load_words(const void *p) { return *(const ck_words *)p; }
+CK_INLINE ck_words ck_splat_word(uint32_t x) { return x + (ck_words){0}; }
+CK_INLINE uint32_t ck_word_at(const void *p) {
+    uint32_t word;
+    __builtin_memcpy(&word, p, 4);
+    return word;
+}
 
 CK_INLINE ck_vector ck_load(const float *p) { return *(const ck_vector *)p; }
 CK_INLINE void ck_store(float *p, ck_vector v) { *(ck_vector *)p = v; }

@@ -1,3 +1,5 @@
+public import Tensors
+
 /// What a transformer does while it is timed.
 public enum Phase: String, Codable, Hashable, Sendable, CaseIterable {
     /// One pass over whole sequences, every token seeing every other.
@@ -6,16 +8,6 @@ public enum Phase: String, Codable, Hashable, Sendable, CaseIterable {
     case prefill
     /// One new token for each sequence, behind a context that is cached.
     case decode
-}
-
-/// How weights are stored and products computed.
-public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
-    /// Weights, activations and sums in 32-bit floats.
-    case f32
-    /// Weights in bfloat16, sums in 32-bit floats.
-    case bf16
-    /// Weights in 8-bit integers per output, activations in 8 bits per token.
-    case int8
 }
 
 /// The conditions of a timing; seconds are comparable only within one environment.

@@ -56,7 +56,8 @@ public struct Profiler {
         version: String, progress: (Progress) throws -> Void = { _ in }
     ) throws -> Result {
         try environment.check(against: shape)
-        let dense = try Model(RandomWeights(shape: shape, seed: seed))
+        let dense = try Model(
+            RandomWeights(shape: shape, seed: seed), precision: environment.precision)
         var workload = try Workload(environment, model: dense, engine: engine)
         let probes = Probe.all(of: shape)
         let models = probes.map { dense.resized(to: shape.applying($0.plan)) }
@@ -83,7 +84,8 @@ public struct Profiler {
         _ table: LatencyTable, plans count: Int, on engine: Engine,
         progress: (Progress) throws -> Void = { _ in }
     ) throws -> Result {
-        let dense = try Model(RandomWeights(shape: table.shape, seed: seed))
+        let dense = try Model(
+            RandomWeights(shape: table.shape, seed: seed), precision: table.environment.precision)
         var workload = try Workload(table.environment, model: dense, engine: engine)
         let plans = table.randomPlans(count, seed: seed)
         let models = plans.map { dense.resized(to: table.shape.applying($0)) }

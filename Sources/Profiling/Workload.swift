@@ -41,6 +41,7 @@ public struct Workload {
     /// - Throws: ``ProfileError`` where the model cannot do such work.
     public init(_ environment: Environment, model: Model, engine: Engine) throws(ProfileError) {
         try environment.check(against: model.shape)
+        precondition(model.precision == environment.precision, "precision of another environment")
         self.environment = environment
         pass = ForwardPass(model, on: engine)
         let vocabulary = Int32(model.shape.vocabularySize)
@@ -108,11 +109,6 @@ extension Environment {
             throw fail(
                 "phase", "\(phase.rawValue) does not fit a model of type \(shape.architecture)",
                 shape.architecture == .bert ? "use --phase encode" : "use decode or prefill")
-        }
-        guard precision == .f32 else {
-            throw fail(
-                "precision", "\(precision.rawValue) is not among the precisions that run",
-                "use --precision f32")
         }
         guard runtime == Self.builtInRuntime else {
             throw fail("runtime", "\(runtime) is unknown", "use --runtime espalier")

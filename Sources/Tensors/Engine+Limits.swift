@@ -1,11 +1,21 @@
 import CKernels
 
 extension Engine {
-    /// Fused multiply-adds of 384 floats, `repeats` times on one thread: the arithmetic peak.
+    /// The multiply-adds that a precision's products are made of, in registers on one thread:
+    /// the arithmetic peak.
     ///
+    /// - Parameters:
+    ///   - repeats: How often to do 384 of them for `f32`, twice as many for `bf16`, four times as
+    ///     many for `int8`.
+    ///   - precision: The precision.
+    ///   - seed: Any number.
     /// - Returns: A value that depends on every operation, so that none can be left out.
-    public func spinArithmetic(repeats: Int, seed: Float) -> Float {
-        kernels.peak_f32(repeats, seed)
+    public func spinArithmetic(repeats: Int, precision: Precision, seed: Float) -> Float {
+        switch precision {
+        case .f32: kernels.peak_f32(repeats, seed)
+        case .bf16: kernels.peak_bf16(repeats, seed)
+        case .int8: kernels.peak_int8(repeats, seed)
+        }
     }
 
     /// Reads memory once with all threads: the memory read bandwidth.

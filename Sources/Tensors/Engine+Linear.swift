@@ -15,29 +15,105 @@ extension Engine {
     ) {
         precondition(x.columns == weights.inputs && y.columns == weights.outputs, "linear widths")
         precondition(x.rows == y.rows, "linear rows")
-        let (rows, panels) = (x.rows, weights.panels)
-        guard rows > 0, panels > 0 else { return }
-        let (inputs, outputs, step) = (weights.inputs, weights.outputs, weights.step)
-        let (rowParts, panelParts) = parts(rows: rows, panels: panels)
+        guard x.rows > 0, weights.panels > 0 else { return }
+        let (inputs, outputs) = (weights.inputs, weights.outputs)
         x.storage.withUnsafeBufferPointer { source in
             y.storage.withUnsafeMutableBufferPointer { target in
-                let (a, c) = (source.baseAddress!, target.baseAddress!)
-                pool.run { thread in
-                    let (rowPart, panelPart) = (thread / panelParts, thread % panelParts)
-                    guard rowPart < rowParts else { return }
-                    let top = rows * rowPart / rowParts
-                    let bottom = rows * (rowPart + 1) / rowParts
-                    let first = panels * panelPart / panelParts
-                    let last = panels * (panelPart + 1) / panelParts
-                    guard top < bottom, first < last else { return }
-                    kernels.gemm_f32(
-                        a + top * inputs, inputs, bottom - top, inputs,
-                        weights.panelsAddress + first * inputs * PackedWeights.panel,
-                        weights.biasAddress.map { $0 + first * PackedWeights.panel },
-                        c + top * outputs + first * step, outputs,
-                        min(outputs, last * step) - first * step, epilogue.kernel)
+                let operand = operand(source.baseAddress!, rows: x.rows, of: weights)
+                let c = target.baseAddress!
+                split(rows: x.rows, panels: weights.panels) { rows, panels in
+                    let first = panels.lowerBound * weights.step
+                    let (result, columns) = (
+                        c + rows.lowerBound * outputs + first,
+                        min(outputs, panels.upperBound * weights.step) - first
+                    )
+                    let bias = weights.biases(fromPanel: panels.lowerBound)
+                    let packed = weights.address(ofPanel: panels.lowerBound)
+                    switch operand {
+                    case .floats(let a):
+                        kernels.gemm_f32(
+                            a + rows.lowerBound * inputs, inputs, rows.count, inputs,
+                            packed.assumingMemoryBound(to: Float.self), bias, result, outputs,
+                            columns, epilogue.kernel)
+                    case .words(let a, let stride):
+                        kernels.gemm_bf16(
+                            a + rows.lowerBound * stride * MemoryLayout<UInt32>.stride, stride,
+                            rows.count, inputs, packed.assumingMemoryBound(to: UInt16.self), bias,
+                            result, outputs, columns, epilogue.kernel)
+                    case .integers(let a):
+                        kernels.gemm_int8(
+                            a.dropping(rows.lowerBound * weights.activationTerms), rows.count,
+                            weights.activationTerms, inputs,
+                            ck_int8_weights(
+                                panels: packed.assumingMemoryBound(to: Int8.self),
+                                scales: weights.scales(fromPanel: panels.lowerBound),
+                                sums: weights.sums(fromPanel: panels.lowerBound)),
+                            bias, result, outputs, columns, epilogue.kernel)
+                    }
                 }
             }
+        }
+    }
+
+    /// Activations as the kernel of a precision takes them.
+    private enum Operand {
+        case floats(UnsafePointer<Float>)
+        /// Rows of floats or of pairs of bfloat16, so many 32-bit words apart.
+        case words(UnsafeRawPointer, stride: Int)
+        case integers(ck_int8_rows)
+    }
+
+    private func operand(
+        _ x: UnsafePointer<Float>, rows: Int, of weights: PackedWeights
+    ) -> Operand {
+        let columns = weights.inputs
+        switch weights.precision {
+        case .f32: return .floats(x)
+        case .bf16:
+            guard let round = kernels.round_bf16 else {
+                return .words(UnsafeRawPointer(x), stride: columns)
+            }
+            let stride = (columns + 1) / 2 * 2
+            let rounded = scratch.bytes(rows * stride * MemoryLayout<UInt16>.stride)
+                .assumingMemoryBound(to: UInt16.self)
+            splitRows(rows) { range in
+                for row in range { round(x + row * columns, columns, rounded + row * stride) }
+            }
+            return .words(UnsafeRawPointer(rounded), stride: stride / 2)
+        case .int8:
+            let (terms, stride) = (weights.activationTerms, (columns + 3) / 4 * 4)
+            let count = rows * terms
+            let memory = scratch.bytes(
+                count * (stride + MemoryLayout<Float>.stride + MemoryLayout<Int32>.stride))
+            let values = memory.assumingMemoryBound(to: UInt8.self)
+            let scales = (memory + count * stride).assumingMemoryBound(to: Float.self)
+            let zeros = UnsafeMutableRawPointer(scales + count).assumingMemoryBound(to: Int32.self)
+            splitRows(rows) { range in
+                for row in range {
+                    let first = row * terms
+                    kernels.quantize_int8(
+                        x + row * columns, columns, terms, values + first * stride, stride,
+                        scales + first, zeros + first)
+                }
+            }
+            return .integers(
+                ck_int8_rows(values: values, stride: stride, scales: scales, zeros: zeros))
+        }
+    }
+
+    /// Calls `body` on every thread with its share of the rows and panels, where it has one.
+    private func split(
+        rows: Int, panels: Int, _ body: (_ rows: Range<Int>, _ panels: Range<Int>) -> Void
+    ) {
+        let (rowParts, panelParts) = parts(rows: rows, panels: panels)
+        pool.run { thread in
+            let (rowPart, panelPart) = (thread / panelParts, thread % panelParts)
+            guard rowPart < rowParts else { return }
+            let top = rows * rowPart / rowParts
+            let bottom = rows * (rowPart + 1) / rowParts
+            let first = panels * panelPart / panelParts
+            let last = panels * (panelPart + 1) / panelParts
+            if top < bottom, first < last { body(top..<bottom, first..<last) }
         }
     }
 
@@ -57,5 +133,14 @@ extension Engine {
             }
         }
         return best
+    }
+}
+
+extension ck_int8_rows {
+    /// The rows after the first few.
+    fileprivate func dropping(_ count: Int) -> ck_int8_rows {
+        ck_int8_rows(
+            values: values + count * stride, stride: stride, scales: scales + count,
+            zeros: zeros + count)
     }
 }

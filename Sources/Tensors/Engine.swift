@@ -11,13 +11,16 @@ public final class Engine: Sendable {
     /// A constant table of plain C functions, which any thread may call.
     nonisolated(unsafe) let kernels: ck_kernels
 
+    /// The activations of the linear layer that runs, in the precision of its weights.
+    let scratch = Scratch()
+
     /// Creates an engine of a number of threads, with the fastest kernels of this processor.
     public init(threads: Int) {
         pool = ThreadPool(threads: threads)
         kernels = ck_best().pointee
     }
 
-    /// The name of the instruction set that the kernels use: `avx512`, `avx2`, `neon` or `scalar`.
+    /// The name of the instruction set that the kernels use: such as `avx512vnni` or `neon`.
     public var instructionSet: String { String(cString: kernels.name) }
 
     /// Calls `body` with contiguous shares of rows, on every thread where there is work for all.

@@ -1,7 +1,7 @@
 import CHost
 import Foundation
 
-/// A run of floats at a fixed, page-friendly address, for weights that kernels stream.
+/// A run of floats, or of other values packed in their places, at a fixed, page-friendly address, for weights that kernels stream.
 ///
 /// `@unchecked`: it is written only while its owner fills it, and only read afterwards.
 final class Memory: @unchecked Sendable {

@@ -1,79 +1,87 @@
 import CKernels
 
-/// What a linear layer does with its product before storing it.
-public enum Epilogue: Sendable {
-    /// `y = x · Wᵀ + b`
-    case store
-    /// `y += x · Wᵀ + b`, which closes a residual branch.
-    case add
-    /// `y = GELU(x · Wᵀ + b)`, with the exact erf.
-    case gelu
-    /// `y = SiLU(gate) · up`, for weights packed from a gate and an up projection.
-    case swiglu
-
-    var kernel: ck_epilogue {
-        switch self {
-        case .store: ck_epilogue_store
-        case .add: ck_epilogue_add
-        case .gelu: ck_epilogue_gelu
-        case .swiglu: ck_epilogue_swiglu
-        }
-    }
-}
-
 /// The weights of a linear layer in the order in which the kernels read them.
 ///
 /// Panels of 32 outputs, input by input, serve both matrix×matrix and matrix×vector products; the
-/// layout is drawn in `gemm_f32.h`.
+/// layouts are drawn in `gemm_f32.h`, `gemm_bf16.h` and `gemm_int8.h`.
 public struct PackedWeights: Sendable {
     /// Columns of the weight.
     public let inputs: Int
     /// Columns of the product.
     public let outputs: Int
+    /// How the weights are stored.
+    public let precision: Precision
+    /// Rows of 8 bits that hold a row of activations for weights in 8 bits: 1, or 2 for 16 bits.
+    public private(set) var activationTerms = 1
 
     static let panel = Int(ck_panel)
 
-    let memory: Memory
-    let offset: Int
-    let hasBias: Bool
     /// Columns of the product that one panel yields.
     let step: Int
+    let hasBias: Bool
 
-    /// The bytes that a product reads.
-    public var byteCount: Int {
-        (inputs + (hasBias ? 1 : 0)) * panels * Self.panel * MemoryLayout<Float>.stride
-    }
-
-    var panels: Int { (outputs + step - 1) / step }
+    /// Holds 32-bit words: for every output of `capacity` panels the scale and the sum of its
+    /// integers, where they are integers; for every output its bias, where it has one; the panels.
+    private let memory: Memory
+    private let offset: Int
+    private let capacity: Int
 
     /// Packs weights `[outputs, inputs]` and a bias of `outputs` values.
-    public init(_ weight: Matrix<Float>, bias: [Float]? = nil, in arena: Arena) {
+    ///
+    /// - Parameters:
+    ///   - weight: The weights.
+    ///   - bias: One value per output, or nil.
+    ///   - precision: How to store the weights.
+    ///   - activationTerms: 2 where 8 bits are too coarse for the activations.
+    ///   - arena: Where to store them.
+    public init(
+        _ weight: Matrix<Float>, bias: [Float]? = nil, precision: Precision = .f32,
+        activationTerms: Int = 1, in arena: Arena
+    ) {
         self.init(
-            inputs: weight.columns, outputs: weight.rows, step: Self.panel, hasBias: bias != nil,
-            in: arena)
-        pack(weight, bias: bias, panelColumns: 0..<Self.panel)
+            inputs: weight.columns, outputs: weight.rows, precision: precision, step: Self.panel,
+            hasBias: bias != nil, in: arena)
+        self.activationTerms = activationTerms
+        pack(weight, bias: bias, lanes: 0..<Self.panel)
     }
 
     /// Packs a gate and an up projection, both `[neurons, inputs]`, for ``Epilogue/swiglu``:
     /// every panel holds 16 gates and the 16 ups of the same neurons.
     public init(
         gate: Matrix<Float>, up: Matrix<Float>, gateBias: [Float]? = nil, upBias: [Float]? = nil,
-        in arena: Arena
+        precision: Precision = .f32, in arena: Arena
     ) {
         let half = Self.panel / 2
         self.init(
-            inputs: gate.columns, outputs: gate.rows, step: half, hasBias: gateBias != nil,
-            in: arena)
-        pack(gate, bias: gateBias, panelColumns: 0..<half)
-        pack(up, bias: upBias, panelColumns: half..<Self.panel)
+            inputs: gate.columns, outputs: gate.rows, precision: precision, step: half,
+            hasBias: gateBias != nil, in: arena)
+        pack(gate, bias: gateBias, lanes: 0..<half)
+        pack(up, bias: upBias, lanes: half..<Self.panel)
     }
 
-    private init(inputs: Int, outputs: Int, step: Int, hasBias: Bool, in arena: Arena) {
+    private init(
+        inputs: Int, outputs: Int, precision: Precision, step: Int, hasBias: Bool, in arena: Arena
+    ) {
         let panels = (outputs + step - 1) / step
-        let (memory, offset) = arena.allocate((inputs + (hasBias ? 1 : 0)) * panels * Self.panel)
+        let words = Self.depth(inputs, precision) + Self.terms(precision, hasBias: hasBias)
+        let (memory, offset) = arena.allocate(words * panels * Self.panel)
         self.init(
-            inputs: inputs, outputs: outputs, step: step, hasBias: hasBias, memory: memory,
-            offset: offset)
+            inputs: inputs, outputs: outputs, precision: precision, step: step, hasBias: hasBias,
+            memory: memory, offset: offset, capacity: panels)
+    }
+
+    private init(
+        inputs: Int, outputs: Int, precision: Precision, step: Int, hasBias: Bool, memory: Memory,
+        offset: Int, capacity: Int
+    ) {
+        self.inputs = inputs
+        self.outputs = outputs
+        self.precision = precision
+        self.step = step
+        self.hasBias = hasBias
+        self.memory = memory
+        self.offset = offset
+        self.capacity = capacity
     }
 
     /// Weights of other sizes in the same memory, for timing a smaller layer: as many bytes are read
@@ -82,52 +90,118 @@ public struct PackedWeights: Sendable {
     /// - Precondition: Neither size grows.
     public func resized(inputs: Int, outputs: Int) -> PackedWeights {
         precondition(inputs <= self.inputs && outputs <= self.outputs, "resizing only shrinks")
-        return PackedWeights(
-            inputs: inputs, outputs: outputs, step: step, hasBias: hasBias, memory: memory,
-            offset: offset)
+        var resized = PackedWeights(
+            inputs: inputs, outputs: outputs, precision: precision, step: step, hasBias: hasBias,
+            memory: memory, offset: offset, capacity: capacity)
+        resized.activationTerms = activationTerms
+        return resized
+    }
+
+    /// The bytes that a product reads.
+    public var byteCount: Int {
+        (depth + Self.terms(precision, hasBias: hasBias)) * panels * Self.panel
+            * MemoryLayout<UInt32>.stride
+    }
+
+    var panels: Int { (outputs + step - 1) / step }
+
+    /// 32-bit words of one output in its panel.
+    var depth: Int { Self.depth(inputs, precision) }
+
+    private static func depth(_ inputs: Int, _ precision: Precision) -> Int {
+        (inputs * precision.bits + 31) / 32
+    }
+
+    /// Values that every output has besides its weights.
+    private static func terms(_ precision: Precision, hasBias: Bool) -> Int {
+        (precision == .int8 ? 2 : 0) + (hasBias ? 1 : 0)
+    }
+}
+
+/// Where things lie.
+extension PackedWeights {
+    /// The address of a panel.
+    func address(ofPanel index: Int) -> UnsafeMutableRawPointer {
+        address(ofTerm: Self.terms(precision, hasBias: hasBias), panel: 0)
+            + index * depth * Self.panel * MemoryLayout<UInt32>.stride
+    }
+
+    /// The biases from a panel on.
+    func biases(fromPanel index: Int) -> UnsafeMutablePointer<Float>? {
+        guard hasBias else { return nil }
+        return address(ofTerm: Self.terms(precision, hasBias: false), panel: index)
+            .assumingMemoryBound(to: Float.self)
+    }
+
+    /// The scales of outputs in 8 bits from a panel on.
+    func scales(fromPanel index: Int) -> UnsafeMutablePointer<Float> {
+        address(ofTerm: 0, panel: index).assumingMemoryBound(to: Float.self)
+    }
+
+    /// The sums of outputs' integers from a panel on.
+    func sums(fromPanel index: Int) -> UnsafeMutablePointer<Int32> {
+        address(ofTerm: 1, panel: index).assumingMemoryBound(to: Int32.self)
+    }
+
+    private func address(ofTerm term: Int, panel: Int) -> UnsafeMutableRawPointer {
+        UnsafeMutableRawPointer(memory.floats.baseAddress!)
+            + (offset + (term * capacity + panel) * Self.panel) * MemoryLayout<UInt32>.stride
+    }
+}
+
+/// Going in and out.
+extension PackedWeights {
+    /// Packs rows into some lanes of every panel.
+    private func pack(_ weight: Matrix<Float>, bias: [Float]?, lanes: Range<Int>) {
+        let (kernels, first) = (ck_best().pointee, lanes.lowerBound)
+        weight.elements.withUnsafeBufferPointer { source in
+            for panel in 0..<panels {
+                let output = panel * lanes.count
+                let (rows, count) = (
+                    source.baseAddress! + output * inputs, min(lanes.count, outputs - output)
+                )
+                let target = address(ofPanel: panel) + first * MemoryLayout<UInt32>.stride
+                switch precision {
+                case .f32:
+                    kernels.pack_rows_f32(
+                        rows, inputs, count, inputs, target.assumingMemoryBound(to: Float.self))
+                case .bf16:
+                    kernels.pack_rows_bf16(
+                        rows, inputs, count, inputs, target.assumingMemoryBound(to: UInt16.self))
+                case .int8:
+                    kernels.pack_rows_int8(
+                        rows, inputs, count, inputs, target.assumingMemoryBound(to: Int8.self),
+                        scales(fromPanel: panel) + first, sums(fromPanel: panel) + first)
+                }
+            }
+        }
+        guard let bias, let packed = biases(fromPanel: 0) else { return }
+        for (output, value) in bias.enumerated() {
+            packed[output / lanes.count * Self.panel + first + output % lanes.count] = value
+        }
     }
 
     /// Copies one output's weights, so that a tied embedding needs no second copy.
     func copyRow(_ output: Int, into target: UnsafeMutablePointer<Float>) {
         precondition(output >= 0 && output < outputs && step == Self.panel, "row past weights")
-        let first =
-            panelsAddress + output / Self.panel * inputs * Self.panel + output % Self.panel
-        for input in 0..<inputs { target[input] = first[input * Self.panel] }
-    }
-
-    private init(
-        inputs: Int, outputs: Int, step: Int, hasBias: Bool, memory: Memory, offset: Int
-    ) {
-        self.inputs = inputs
-        self.outputs = outputs
-        self.step = step
-        self.hasBias = hasBias
-        self.memory = memory
-        self.offset = offset
-    }
-
-    private func pack(_ weight: Matrix<Float>, bias: [Float]?, panelColumns: Range<Int>) {
-        let width = panelColumns.count
-        weight.elements.withUnsafeBufferPointer { source in
-            for panel in 0..<panels {
-                let first = panel * width
-                ck_best().pointee.pack_rows_f32(
-                    source.baseAddress! + first * inputs, inputs,
-                    min(width, outputs - first), inputs,
-                    memory.floats.baseAddress! + offset + panel * inputs * Self.panel
-                        + panelColumns.lowerBound)
+        let (panel, lane) = (output / Self.panel, output % Self.panel)
+        let first = address(ofPanel: panel) + lane * MemoryLayout<UInt32>.stride
+        switch precision {
+        case .f32:
+            let first = first.assumingMemoryBound(to: Float.self)
+            for input in 0..<inputs { target[input] = first[input * Self.panel] }
+        case .bf16:
+            let first = first.assumingMemoryBound(to: UInt16.self)
+            for input in 0..<inputs {
+                let high = first[input / 2 * 2 * Self.panel + input % 2]
+                target[input] = Float(bitPattern: UInt32(high) << 16)
+            }
+        case .int8:
+            let first = first.assumingMemoryBound(to: Int8.self)
+            let scale = scales(fromPanel: panel)[lane]
+            for input in 0..<inputs {
+                target[input] = scale * Float(first[input / 4 * 4 * Self.panel + input % 4])
             }
         }
-        guard let bias else { return }
-        let packed = memory.floats.baseAddress! + offset + panels * inputs * Self.panel
-        for (output, value) in bias.enumerated() {
-            packed[output / width * Self.panel + panelColumns.lowerBound + output % width] = value
-        }
-    }
-
-    var panelsAddress: UnsafePointer<Float> { UnsafePointer(memory.floats.baseAddress! + offset) }
-
-    var biasAddress: UnsafePointer<Float>? {
-        hasBias ? panelsAddress + panels * inputs * Self.panel : nil
     }
 }

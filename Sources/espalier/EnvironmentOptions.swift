@@ -1,5 +1,6 @@
 import CommandLine
 import Profiling
+import Tensors
 import Transformers
 
 /// The options that say under which conditions a model is timed.
@@ -8,7 +9,8 @@ struct EnvironmentOptions {
     private let batch: Int
     private let sequence: Int?
     private let threads: Int
-    private let precision: Precision
+    /// How weights are stored.
+    let precision: Precision
     private let runtime: String
 
     /// Reads the options; what depends on the model is settled once its shape is known.
@@ -22,11 +24,17 @@ struct EnvironmentOptions {
             help: "Tokens, or cached context of a decode step; by default 128 to encode, "
                 + "512 to prefill, 256 to decode.")
         threads = try Self.threads(&arguments)
-        precision = try arguments.option(
-            "--precision", .choice(), default: .f32, help: "How weights are stored.")
+        precision = try Self.precision(&arguments)
         runtime = try arguments.option(
             "--runtime", .text.named("NAME"), default: Environment.builtInRuntime,
             help: "What runs the model.")
+    }
+
+    /// Reads `--precision`.
+    static func precision(_ arguments: inout Arguments) throws(UsageError) -> Precision {
+        try arguments.option(
+            "--precision", .choice(), default: .f32,
+            help: "How weights are stored and products computed.")
     }
 
     /// Reads `--threads`, by default as many as this process may use CPUs.
@@ -57,12 +65,13 @@ struct EnvironmentOptions {
 }
 
 extension Environment {
-    /// Refuses work that cannot fit the machine's memory: weights, caches and activations in f32.
+    /// Refuses work that cannot fit the machine's memory: weights, and caches and activations in f32.
     fileprivate func checkMemory(for shape: ModelShape) throws(ProfileError) {
         let tokens = Double(batch) * Double(phase == .decode ? 1 : sequence)
         let cached = phase == .encode ? 0 : Double(batch) * Double(sequence + 1)
         let width = Double(shape.headDimension)
-        var floats = Double(shape.parameters) + tokens * 4 * Double(shape.hiddenSize)
+        var floats = Double(shape.parameters) * Double(precision.bits) / 32
+        floats += tokens * 4 * Double(shape.hiddenSize)
         for layer in shape.layers { floats += cached * 2 * Double(layer.keyValueHeads) * width }
         floats += tokens * Double(shape.layers.map(\.feedForward).max() ?? 0)
         let (needed, there) = (4 * floats, Machine.current.memoryBytes)

@@ -39,7 +39,9 @@ struct LimitsAnswer: Encodable {
         let fractionOfBandwidth: Figure
     }
 
-    /// Operations per second of f32 multiply-adds on one thread.
+    /// How the products' weights are stored.
+    let precision: Precision
+    /// Operations per second of that precision's multiply-adds on one thread.
     let arithmeticPeak: Figure
     /// Bytes per second that the environment's threads read from memory.
     let readBandwidth: Figure
@@ -60,11 +62,13 @@ struct LimitsAnswer: Encodable {
         of model: Model, in environment: Environment, on engine: Engine, tick: () throws -> Void
     ) throws {
         instructionSet = engine.instructionSet
+        let precision = environment.precision
+        self.precision = precision
         let single = Engine(threads: 1)
         var peaks: [Double] = []
         products = try [(128, 384, 1536), (128, 1536, 384), (384, 768, 3072), (512, 576, 1536)].map
         {
-            try Self.product($0, $1, $2, on: single, peaks: &peaks, tick: tick)
+            try Self.product($0, $1, $2, precision, on: single, peaks: &peaks, tick: tick)
         }
         arithmeticPeak = Figure(peaks)
 
@@ -92,18 +96,23 @@ struct LimitsAnswer: Encodable {
 
     /// Times a product between two bursts of pure arithmetic of about a millisecond.
     private static func product(
-        _ m: Int, _ k: Int, _ n: Int, on engine: Engine, peaks: inout [Double],
+        _ m: Int, _ k: Int, _ n: Int, _ precision: Precision, on engine: Engine,
+        peaks: inout [Double],
         tick: () throws -> Void
     ) throws -> Product {
-        let weights = PackedWeights(Matrix(randomRows: n, columns: k, seed: 1), in: Arena())
+        let weights = PackedWeights(
+            Matrix(randomRows: n, columns: k, seed: 1), precision: precision, in: Arena())
         let x = Activations(Matrix(randomRows: m, columns: k, seed: 2))
         var y = Activations()
         y.reshape(rows: m, columns: n)
         let operations = 2 * Double(m * k * n)
         let repeats = 200_000
         func burst(_ seed: Int) -> Double {
-            let seconds = time { _ = engine.spinArithmetic(repeats: repeats, seed: Float(seed)) }
-            return Double(2 * 384 * repeats) / seconds
+            let seconds = time {
+                _ = engine.spinArithmetic(
+                    repeats: repeats, precision: precision, seed: Float(seed))
+            }
+            return Double(2 * 384 * repeats * 32 / precision.bits) / seconds
         }
         for _ in 0..<10 { engine.linear(x, weights, into: &y) }
         var before = burst(0)
@@ -136,10 +145,13 @@ extension LimitsAnswer {
                 name, "\(Human.significant(rate.median / 1e9, digits: 4)) \(unit)",
                 Human.percent(rate.spread / 2), limit.map { Human.percent($0.median) } ?? "–")
         }
-        add("f32 multiply-adds, 1 thread, \(instructionSet)", arithmeticPeak, "GFLOP/s")
+        let unit = precision == .int8 ? "GOP/s" : "GFLOP/s"
+        add(
+            "\(precision.rawValue) multiply-adds, 1 thread, \(instructionSet)", arithmeticPeak, unit
+        )
         for product in products {
             add(
-                "product \(product.m) × \(product.k) × \(product.n)", product.rate, "GFLOP/s",
+                "product \(product.m) × \(product.k) × \(product.n)", product.rate, unit,
                 of: product.fractionOfPeak)
         }
         add("memory reads", readBandwidth, "GB/s")

@@ -1,4 +1,4 @@
-/* Every kernel of a ck_kernels table. A new kernel: write a function, add it to kernel_cases. */
+/* Every kernel of a ck_kernels table in f32. A new kernel: write a function, add it to kernel_cases. */
 #include "harness.h"
 #include <math.h>
 

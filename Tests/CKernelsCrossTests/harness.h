@@ -39,7 +39,7 @@ typedef struct conversion_case {
 } conversion_case;
 
 /* Ended by a null name. */
-extern const kernel_case kernel_cases[];
+extern const kernel_case kernel_cases[], precision_cases[];
 extern const f64_case f64_cases[];
 extern const conversion_case conversion_cases[];
 #endif

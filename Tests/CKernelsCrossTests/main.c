@@ -176,6 +176,7 @@ int main(int count, char **words) {
         if (recording && tables[1]) continue;
         use((*tables)->name, kernels_begin);
         RUN_CASES(kernel_cases, *tables);
+        RUN_CASES(precision_cases, *tables);
     }
     long f64_begin = ftell(file);
     const ck_f64_kernels *f64 = 0;

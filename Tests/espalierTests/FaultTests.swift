@@ -56,7 +56,6 @@ struct FaultTests {
         expectFault(
             try Program.run("profile", Fixture.llama, "--sequence", "256"), "sequence", "257")
         expectFault(try Program.run("profile", Fixture.bert, "--phase", "decode"), "phase")
-        expectFault(try Program.run("profile", Fixture.llama, "--precision", "int8"), "precision")
         expectFault(try Program.run("bench", Fixture.llama, "--runtime", "onnx"), "runtime")
     }
 

@@ -53,12 +53,13 @@ struct MeasuringTests {
     @Test("without -o a profile is named after model and phase; with --json it is printed")
     func profileNames() throws {
         let scratch = try Scratch()
-        let words = ["profile", Fixture.bert, "--threads", "1"]
+        let words = ["profile", Fixture.bert, "--threads", "1", "--precision", "int8"]
         #expect(try Program.measure(words, in: scratch.path()).status == 0)
         let names = try FileManager.default.contentsOfDirectory(atPath: scratch.path())
         #expect(names == ["tiny-bert-encode.profile.json"])
         let printed = try Program.measure(words + ["--json"], in: scratch.path())
         let table = try LatencyTable(json: Array(printed.output.utf8), file: "output")
+        #expect(table.environment.precision == .int8)
         #expect(table.environment.sequence == 64, "the usual 128 are cut to the positions")
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path()) == names)
     }
@@ -122,15 +123,21 @@ struct MeasuringTests {
         #expect(text.contains("tiny-llama") && text.contains("Speedup"))
     }
 
-    @Test("limits hold products to the peak, and decoding to the bandwidth")
-    func limits() throws {
-        let words = ["bench", Fixture.llama, "--threads", "1", "--limits"]
+    @Test(
+        "limits hold products to the peak, and decoding to the bandwidth",
+        arguments: ["f32", "bf16", "int8"])
+    func limits(precision: String) throws {
+        let words = [
+            "bench", Fixture.llama, "--threads", "1", "--limits", "--precision", precision,
+        ]
         let answer = try Program.measure(words + ["--json"]).object()
         let limits = try #require(answer["limits"] as? [String: Any])
         #expect(
             Set(limits.keys) == [
-                "arithmeticPeak", "readBandwidth", "products", "decode", "instructionSet",
+                "precision", "arithmeticPeak", "readBandwidth", "products", "decode",
+                "instructionSet",
             ])
+        #expect(limits["precision"] as? String == precision)
         let products = try #require(limits["products"] as? [[String: Any]])
         #expect(products.map { $0["m"] as? Int } == [128, 128, 384, 512])
         #expect(products.map { $0["k"] as? Int } == [384, 1536, 768, 576])
@@ -141,6 +148,26 @@ struct MeasuringTests {
         }
         let text = try Program.measure(words).output
         for line in text.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+    }
+
+    @Test(
+        "a model in another precision is compared with itself in f32",
+        arguments: ["bf16", "int8"], [Fixture.llama, Fixture.bert])
+    func evaluatePrecision(precision: String, model: String) throws {
+        func answer(_ more: String...) throws -> [String: Any] {
+            try Program.run(
+                [
+                    "evaluate", model, "--text", Fixture.folder + "/text/held-out.txt",
+                    "--windows", "2", "--threads", "1", "--precision", precision, "--json",
+                ] + more
+            ).object()
+        }
+        let alone = try answer()
+        let against = try answer("--against", model)
+        let key = model == Fixture.bert ? "meanCosineDistance" : "kl"
+        let distance = try #require(alone[key] as? Double)
+        #expect(distance > 0 && distance < 0.01)
+        #expect(against[key] as? Double == distance)
     }
 
     private func checkFigures(_ value: Any?) throws {

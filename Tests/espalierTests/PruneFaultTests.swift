@@ -82,6 +82,7 @@ struct PruneFaultTests {
         let theirs = other.scratch.path("made.profile.json")
         expectFault(try Program.run(prune.words("--profile", theirs)), "made.profile.json")
         expectFault(try Program.run(prune.words("--sequence", "16")), "context 16", "--profile")
+        expectFault(try Program.run(prune.words("--precision", "int8")), "int8", "--profile")
         try "{".write(
             toFile: prune.scratch.path("made.profile.json"), atomically: true, encoding: .utf8)
         expectFault(try Program.run(prune.words()), "made.profile.json")

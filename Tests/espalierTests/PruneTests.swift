@@ -34,13 +34,15 @@ struct PruneTests {
         try #require(report["targets"] as? NSArray)
     }
 
-    @Test("a decoder, profiled too: a report, and a model that every command takes")
-    func decoder() throws {
+    @Test(
+        "a decoder, profiled too: a report, and a model that every command takes",
+        arguments: ["f32", "bf16", "int8"])
+    func decoder(precision: String) throws {
         let scratch = try Scratch()
         let words = [
             "prune", Fixture.llama, "--speedup", "1.1", "--attempts", "2", "--threads", "1",
             "--sequence", "32", "--calibration", Fixture.folder + "/text/calibration.txt",
-            "--calibration-tokens", "512", "-o", scratch.path("out"),
+            "--calibration-tokens", "512", "--precision", precision, "-o", scratch.path("out"),
         ]
         let run = try Program.measure(words)
         #expect(run.status == 0, "\(run.errors)")
@@ -49,21 +51,24 @@ struct PruneTests {
         let report = try #require(
             try JSONSerialization.jsonObject(with: data) as? [String: Any])
         try checkReport(report, decoder: true)
+        let environment = try #require(report["environment"] as? [String: Any])
+        #expect(environment["precision"] as? String == precision)
 
         let (model, text) = (
             scratch.path("out/1.1x"), Fixture.folder + "/text/held-out.txt"
         )
         let quality = try Program.run(
             "evaluate", model, "--against", Fixture.llama, "--text", text, "--windows", "4",
-            "--threads", "1", "--json"
+            "--threads", "1", "--precision", precision, "--json"
         ).object()
         #expect(try #require(quality["perplexity"] as? Double) > 1)
         #expect(try #require(quality["kl"] as? Double) > 0)
         let bench = try Program.measure([
-            "bench", model, "--against", Fixture.llama, "--threads", "1",
+            "bench", model, "--against", Fixture.llama, "--threads", "1", "--precision", precision,
         ])
         #expect(bench.status == 0, "\(bench.errors)")
-        let story = try Program.run("generate", model, "-p", "Once", "-n", "5", "--threads", "1")
+        let story = try Program.run(
+            "generate", model, "-p", "Once", "-n", "5", "--threads", "1", "--precision", precision)
         #expect(story.status == 0, "\(story.errors)")
         let shape = try Program.run("inspect", model, "--json").object()
         let parameters = try #require(targets(report)[0] as? [String: Any])["parameters"] as? Int

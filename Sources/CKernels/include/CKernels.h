@@ -11,16 +11,33 @@
 #include "ck_f64.h"
 #pragma clang assume_nonnull begin
 
-/* Outputs per panel of packed weights; see gemm_f32.h for the layout. */
+/* Outputs per panel of packed weights; see gemm_f32.h, gemm_bf16.h, gemm_int8.h for layouts. */
 enum { ck_panel = 32 };
 
-/* What gemm_f32 does with a product y (bias included). */
+/* What a product of any precision does with a product y (bias included). */
 typedef enum ck_epilogue {
     ck_epilogue_store = 0,  /* c = y */
     ck_epilogue_add = 1,    /* c = c + y */
     ck_epilogue_gelu = 2,   /* c = GELU(y), the exact form with erf */
     ck_epilogue_swiglu = 3, /* c[j] = SiLU(y[j]) * y[j + 16]: a panel holds 16 gates, then 16 ups */
 } ck_epilogue;
+
+/* Rows of activations in 8 bits: row r's value i is scales[r] * (values[r*stride + i] - zeros[r]).
+ * The stride, a multiple of 4, is at least the length; quantize_int8 fills the fours. */
+typedef struct ck_int8_rows {
+    const uint8_t *values;
+    size_t stride;
+    const float *scales;
+    const int32_t *zeros;
+} ck_int8_rows;
+
+/* Packed weights in 8 bits: output j's weight is scales[j] times the integer in its panel, and
+ * sums[j] is the sum of its integers. */
+typedef struct ck_int8_weights {
+    const int8_t *panels;
+    const float *scales;
+    const int32_t *sums;
+} ck_int8_weights;
 
 typedef struct ck_kernels {
     const char *name;
@@ -34,6 +51,35 @@ typedef struct ck_kernels {
     void (*gemm_f32)(
         const float *a, size_t lda, size_t m, size_t k, const float *panels,
         const float *_Nullable bias, float *c, size_t ldc, size_t n, ck_epilogue epilogue);
+
+    /* The same over weights in bfloat16, summed in f32.
+     *
+     * a, lda   m rows, lda 32-bit words apart: k floats, or where round_bf16 is not null what that
+     *          makes of them.
+     * panels   ceil(outputs / 32) panels of 32 * k values, k rounded up to 2. */
+    void (*gemm_bf16)(
+        const void *a, size_t lda, size_t m, size_t k, const uint16_t *panels,
+        const float *_Nullable bias, float *c, size_t ldc, size_t n, ck_epilogue epilogue);
+
+    /* The same over weights and activations in 8 bits, summed exactly; k < 65536.
+     *
+     * a        m rows, each the sum of `terms`, 1 or 2, consecutive ones.
+     * w.panels   ceil(outputs / 32) panels of 32 * k values, k rounded up to 4.
+     * w.scales, w.sums   one per packed output, zero-padded to whole panels. */
+    void (*gemm_int8)(
+        ck_int8_rows a, size_t m, size_t terms, size_t k, ck_int8_weights w,
+        const float *_Nullable bias, float *c, size_t ldc, size_t n, ck_epilogue epilogue);
+
+    /* Rounds n activations to bfloat16 for gemm_bf16, and fills the last pair with 0; null where
+     * it takes floats. */
+    void (*_Nullable round_bf16)(const float *x, size_t n, uint16_t *y);
+
+    /* Quantises n activations as 1 or 2 rows for gemm_int8, and fills the last four with the zero.
+     * The least value, 0 included, becomes 0 and the greatest 254 or 255; a second row, stride
+     * bytes on, holds the rest in steps 256 times finer. Every table gives the same. */
+    void (*quantize_int8)(
+        const float *x, size_t n, size_t terms, uint8_t *values, size_t stride, float *scales,
+        int32_t *zeros);
 
     /* sums[columns, columns] += x[:, 0..<columns]ᵀ · x[:, 0..<columns], for one range of columns.
      *
@@ -49,7 +95,16 @@ typedef struct ck_kernels {
      * rows are outputs and the columns inputs. Lanes past the last row are left as they are. */
     void (*pack_rows_f32)(const float *source, size_t ld, size_t n, size_t width, float *panels);
 
-    /* The same where the rows are inputs and the columns outputs: lanes past the last column are
+    /* The same for gemm_bf16, rounding to the nearest, ties to even. */
+    void (*pack_rows_bf16)(
+        const float *source, size_t ld, size_t n, size_t width, uint16_t *panels);
+
+    /* The same for gemm_int8, the largest weight of an output becoming 127 or -127. */
+    void (*pack_rows_int8)(
+        const float *source, size_t ld, size_t n, size_t width, int8_t *panels, float *scales,
+        int32_t *sums);
+
+    /* pack_rows_f32 where the rows are inputs and the columns outputs: lanes past the last column are
      * left as they are. */
     void (*pack_columns_f32)(const float *source, size_t ld, size_t n, size_t width, float *panels);
 
@@ -99,6 +154,10 @@ typedef struct ck_kernels {
     /* Fused multiply-adds in registers, `repeats` times 384 floats: the arithmetic peak.
      * Returns a value that depends on all of them. */
     float (*peak_f32)(size_t repeats, float seed);
+
+    /* The same with what gemm_bf16 does to 384 pairs, and gemm_int8 to 384 fours. */
+    float (*peak_bf16)(size_t repeats, float seed);
+    float (*peak_int8)(size_t repeats, float seed);
 
     /* The sum of n floats read once: the memory read bandwidth. */
     float (*read_f32)(const float *x, size_t n);

@@ -1,10 +1,12 @@
 public import ModelFiles
-import Tensors
+public import Tensors
 
 /// A transformer ready to run: its weights packed for the kernels, in the order they are used.
 public struct Model: Sendable {
     /// The sizes of the model.
     public let shape: ModelShape
+    /// How the weights of linear layers and of the output head are stored.
+    public let precision: Precision
 
     let embeddings: Embeddings
     let layers: [Layer]
@@ -34,6 +36,10 @@ public struct Model: Sendable {
             let down: PackedWeights
             let isGated: Bool
         }
+        /// For int8, of the down projection and the head: a few of a token's activations there are
+        /// far greater than the others, which 8 bits over the whole range leave too little of.
+        static let fineActivations = 2
+
         let attention: Attention?
         let attentionNorm: NormWeights?
         let feedForward: FeedForward?
@@ -44,22 +50,33 @@ public struct Model: Sendable {
     ///
     /// - Parameters:
     ///   - source: Where the weights come from.
+    ///   - precision: How to store the weights of linear layers and of the output head.
     ///   - progress: Called after each layer with the layers done.
     /// - Throws: What the source throws.
-    public init(_ source: some WeightSource, progress: (Int) throws -> Void = { _ in }) throws {
+    public init(
+        _ source: some WeightSource, precision: Precision = .f32,
+        progress: (Int) throws -> Void = { _ in }
+    ) throws {
         let arena = Arena()
         shape = source.shape
+        self.precision = precision
         let embeddings = try source.embeddings()
         let headWeights = try source.head()
         var layers: [Layer] = []
         for index in shape.layers.indices {
-            layers.append(Layer(try source.layer(index), shape: shape, index: index, in: arena))
+            layers.append(
+                Layer(
+                    try source.layer(index), shape: shape, index: index, precision: precision,
+                    in: arena))
             try progress(index + 1)
         }
         self.layers = layers
         finalNorm = headWeights.norm
         let output = headWeights.output ?? (shape.tiedHead ? embeddings.tokens : nil)
-        head = output.map { PackedWeights($0, in: arena) }
+        head = output.map {
+            PackedWeights(
+                $0, precision: precision, activationTerms: Layer.fineActivations, in: arena)
+        }
         self.embeddings = Embeddings(
             tokens: shape.tiedHead ? nil : embeddings.tokens, positions: embeddings.positions,
             types: embeddings.types, norm: embeddings.norm)
@@ -82,7 +99,7 @@ public struct Model: Sendable {
     /// the bytes that such a model would, but its values mean nothing.
     public func resized(to target: ModelShape) -> Model {
         Model(
-            shape: target, embeddings: embeddings,
+            shape: target, precision: precision, embeddings: embeddings,
             layers: zip(layers, target.layers).map { $0.resized(to: $1, shape: target) },
             finalNorm: finalNorm, head: head, rotary: rotary)
     }
@@ -100,17 +117,19 @@ public struct Model: Sendable {
         var (shape, layers) = (shape, layers)
         shape.layers[index] = sizes
         let arena = Arena(regionFloats: 1 << 16)
-        layers[index] = Layer(weights, shape: shape, index: index, in: arena)
+        layers[index] = Layer(
+            weights, shape: shape, index: index, precision: precision, in: arena)
         return Model(
-            shape: shape, embeddings: embeddings, layers: layers, finalNorm: finalNorm,
-            head: head, rotary: rotary)
+            shape: shape, precision: precision, embeddings: embeddings, layers: layers,
+            finalNorm: finalNorm, head: head, rotary: rotary)
     }
 
     private init(
-        shape: ModelShape, embeddings: Embeddings, layers: [Layer], finalNorm: NormWeights?,
-        head: PackedWeights?, rotary: RotaryTable?
+        shape: ModelShape, precision: Precision, embeddings: Embeddings, layers: [Layer],
+        finalNorm: NormWeights?, head: PackedWeights?, rotary: RotaryTable?
     ) {
         self.shape = shape
+        self.precision = precision
         self.embeddings = embeddings
         self.layers = layers
         self.finalNorm = finalNorm
@@ -120,16 +139,24 @@ public struct Model: Sendable {
 }
 
 extension Model.Layer {
-    fileprivate init(_ weights: LayerWeights, shape: ModelShape, index: Int, in arena: Arena) {
+    fileprivate init(
+        _ weights: LayerWeights, shape: ModelShape, index: Int, precision: Precision,
+        in arena: Arena
+    ) {
         let sizes = shape.layers[index]
+        func pack(_ projection: Projection, activationTerms: Int = 1) -> PackedWeights {
+            PackedWeights(
+                projection.weight, bias: projection.bias, precision: precision,
+                activationTerms: activationTerms, in: arena)
+        }
         attention = weights.attention.map { block in
             Attention(
                 fused: PackedWeights(
                     Matrix(stacking: [block.query.weight, block.key.weight, block.value.weight]),
                     bias: block.query.bias.map {
                         $0 + (block.key.bias ?? []) + (block.value.bias ?? [])
-                    }, in: arena),
-                output: PackedWeights(block.output.weight, bias: block.output.bias, in: arena),
+                    }, precision: precision, in: arena),
+                output: pack(block.output),
                 heads: AttentionHeads(
                     query: sizes.queryHeads, keyValue: sizes.keyValueHeads,
                     dimension: shape.headDimension))
@@ -140,9 +167,9 @@ extension Model.Layer {
                 up: block.gate.map {
                     PackedWeights(
                         gate: $0.weight, up: block.up.weight, gateBias: $0.bias,
-                        upBias: block.up.bias, in: arena)
-                } ?? PackedWeights(block.up.weight, bias: block.up.bias, in: arena),
-                down: PackedWeights(block.down.weight, bias: block.down.bias, in: arena),
+                        upBias: block.up.bias, precision: precision, in: arena)
+                } ?? pack(block.up),
+                down: pack(block.down, activationTerms: Self.fineActivations),
                 isGated: block.gate != nil)
         }
         feedForwardNorm = weights.feedForwardNorm

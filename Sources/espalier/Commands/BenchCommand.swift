@@ -46,7 +46,7 @@ struct BenchCommand: Command {
     }
 
     func run() throws {
-        let loaded = try LoadedModel(model)
+        let loaded = try LoadedModel(model, precision: options.precision)
         let environment = try options.environment(for: loaded.model.shape)
         if serves {
             var server = try TimingServer(loaded.model, in: environment)
@@ -56,7 +56,7 @@ struct BenchCommand: Command {
         var answer = BenchAnswer(environment)
         var names = [loaded.location.name]
         if let dense {
-            let reference = try LoadedModel(dense)
+            let reference = try LoadedModel(dense, precision: options.precision)
             try loaded.check(against: reference)
             try environment.check(against: reference.model.shape)
             let comparison = try Terminal.standardError.stage("Measuring both models") {

@@ -15,9 +15,12 @@ struct EvaluateCommand: Command {
         that do not overlap, positions from 0 in each, every token of a window predicted but the \
         first. With --against also the divergence from the other model (KL, in nats) and how often \
         both would choose the same token. An encoder is compared by the cosine distance of its \
-        sentence vectors, paragraph by paragraph.
+        sentence vectors, paragraph by paragraph. The other model is always in f32; without \
+        --against, a model in another --precision is compared with itself in f32.
 
         Example: espalier evaluate out/1.25x --against SmolLM2.gguf --text wiki.test.raw
+
+        Example: espalier evaluate SmolLM2.gguf --precision int8 --text wiki.test.raw
 
         Example: espalier evaluate out/2x --against my-bert --text sentences.txt
         """
@@ -28,6 +31,7 @@ struct EvaluateCommand: Command {
     private let window: Int
     private let limit: Int?
     private let threads: Int
+    private let precision: Precision
     private let dump: String?
     private let printsJSON: Bool
 
@@ -43,6 +47,7 @@ struct EvaluateCommand: Command {
             "--windows", .integer(atLeast: 1).named("COUNT"),
             help: "Only the first windows; all by default.")
         threads = try EnvironmentOptions.threads(&arguments)
+        precision = try EnvironmentOptions.precision(&arguments)
         dump = try arguments.option(
             "--dump", .file,
             help: "Write token ids and logits or hidden states of the first 64 tokens as JSON.")
@@ -50,29 +55,35 @@ struct EvaluateCommand: Command {
     }
 
     func run() throws {
-        let loaded = try LoadedModel(model)
-        let reference = try against.map { try LoadedModel($0) }
+        let loaded = try LoadedModel(model, precision: precision)
+        let reference = try reference(for: loaded)
         let engine = Engine(threads: threads)
-        try check(reference, against: loaded)
         let sequences = try sequences(for: loaded)
         if let dump { try write(loaded, sequences[0], engine, to: dump) }
         let answer = try evaluate(loaded, reference, sequences, engine)
         if printsJSON { try printJSON(answer) } else { print(answer.text) }
     }
 
-    private func check(_ reference: LoadedModel?, against loaded: LoadedModel) throws {
+    /// The model to compare with, in f32: another, or where the precision is not f32 the same.
+    private func reference(for loaded: LoadedModel) throws -> Model? {
         let shape = loaded.model.shape
-        if shape.architecture == .bert, reference == nil {
-            throw UsageError("an encoder predicts no text: give --against to compare it with")
+        guard let against else {
+            if precision != .f32 { return try loaded.model(in: .f32) }
+            guard shape.architecture != .bert else {
+                throw UsageError("an encoder predicts no text: give --against to compare it with")
+            }
+            return nil
         }
-        guard let other = reference?.model.shape else { return }
+        let reference = try LoadedModel(against).model
+        let other = reference.shape
         guard other.architecture == shape.architecture,
             other.vocabularySize == shape.vocabularySize, other.hiddenSize == shape.hiddenSize
         else {
             throw ModelFileError(
-                file: against ?? "", problem: "its type, vocabulary or width is not the model's",
+                file: against, problem: "its type, vocabulary or width is not the model's",
                 remedy: "compare with the model that it was pruned from")
         }
+        return reference
     }
 
     private func sequences(for loaded: LoadedModel) throws -> [[Int32]] {
@@ -93,7 +104,7 @@ struct EvaluateCommand: Command {
     }
 
     private func evaluate(
-        _ loaded: LoadedModel, _ reference: LoadedModel?, _ sequences: [[Int32]], _ engine: Engine
+        _ loaded: LoadedModel, _ reference: Model?, _ sequences: [[Int32]], _ engine: Engine
     ) throws -> EvaluateAnswer {
         let progress = ProgressBar("Evaluating", total: sequences.count, unit: "windows")
         defer { progress.finish() }
@@ -104,13 +115,13 @@ struct EvaluateCommand: Command {
         let tokens = sequences.reduce(0) { $0 + $1.count }
         guard loaded.model.shape.architecture == .llama else {
             let quality = try EncoderQuality(
-                of: loaded.model, against: reference?.model ?? loaded.model, on: sequences,
+                of: loaded.model, against: reference ?? loaded.model, on: sequences,
                 engine: engine, progress: tick)
             return EvaluateAnswer(
                 tokens: tokens, meanCosineDistance: quality.meanCosineDistance)
         }
         let quality = try DecoderQuality(
-            of: loaded.model, against: reference?.model, on: sequences, engine: engine,
+            of: loaded.model, against: reference, on: sequences, engine: engine,
             progress: tick)
         return EvaluateAnswer(
             tokens: tokens, predictions: quality.predictions, perplexity: quality.perplexity,

@@ -26,6 +26,7 @@ struct GenerateCommand: Command {
     private let topP: Double
     private let seed: UInt64
     private let threads: Int
+    private let precision: Precision
     private let isRaw: Bool
     private let asJSON: Bool
 
@@ -44,6 +45,7 @@ struct GenerateCommand: Command {
             help: "Draw only from the likeliest tokens of this joint probability.")
         seed = try arguments.option("--seed", .seed, default: 0, help: "Seed of random choices.")
         threads = try EnvironmentOptions.threads(&arguments)
+        precision = try EnvironmentOptions.precision(&arguments)
         isRaw = arguments.flag(
             "--raw", help: "Do not put the tokenizer's special tokens around the prompt.")
         asJSON = arguments.flag("--json", help: "Print one JSON object at the end instead.")
@@ -57,7 +59,7 @@ struct GenerateCommand: Command {
                 file: location.path, problem: "an encoder writes no text",
                 remedy: "name a decoder, such as a model of type \"llama\"")
         }
-        let loaded = try LoadedModel(model)
+        let loaded = try LoadedModel(model, precision: precision)
         let tokenizer = try loaded.checkpoint.tokenizer()
         let start = try promptTokens(tokenizer, for: loaded)
         var generator = Generator(

@@ -9,7 +9,7 @@ import Transformers
 extension PruneRun {
     func evaluateDense(on text: CalibrationText) throws -> QualityFigures {
         if let known = directory.read(QualityFigures.self, Product.denseQuality) { return known }
-        let quality = try stage("evaluate") { try evaluate(dense.model, against: nil, on: text) }
+        let quality = try stage("evaluate") { try evaluate(baseline, against: nil, on: text) }
         try directory.write(quality, Product.denseQuality)
         return quality
     }
@@ -65,7 +65,7 @@ extension PruneRun {
                 let model = try pack(weights(plan), name: name)
                 finished = model
                 return try Comparison(
-                    model, against: dense.model, in: environment, on: engine,
+                    model, against: baseline, in: environment, on: engine,
                     timeLimit: options.seconds ?? 30
                 ) { _ in try Interruption.check() }
             } report: { attempt in
@@ -75,7 +75,7 @@ extension PruneRun {
             }
             let chosen = weights(best.plan)
             if finished?.shape != chosen.shape { finished = try pack(chosen, name: name) }
-            let quality = try evaluate(finished ?? dense.model, against: dense.model, on: text)
+            let quality = try evaluate(finished ?? baseline, against: baseline, on: text)
             try Terminal.standardError.stage("Writing \(options.output)/\(name)") {
                 try HuggingFaceDirectory.write(
                     chosen, like: dense.checkpoint, to: directory.product(name)
@@ -96,7 +96,7 @@ extension PruneRun {
         let progress = ProgressBar(
             "Shrinking to \(name)", total: weights.shape.layers.count, unit: "layers")
         defer { progress.finish() }
-        return try Model(weights) { done in
+        return try Model(weights, precision: environment.precision) { done in
             progress.advance(to: done)
             try Interruption.check()
         }

@@ -13,6 +13,8 @@ import Transformers
 final class PruneRun {
     let options: PruneOptions
     let dense: LoadedModel
+    /// The dense model in the environment's precision, which others are measured against.
+    let baseline: Model
     let environment: Profiling.Environment
     let engine: Engine
     let inputs: PruneInputs
@@ -24,6 +26,7 @@ final class PruneRun {
         dense = try LoadedModel(options.model)
         environment = try options.environment.environment(for: dense.model.shape)
         engine = Engine(threads: environment.threads)
+        baseline = try dense.model(in: environment.precision)
         inputs = try PruneInputs(options, dense: dense, environment: environment)
         directory = try RunDirectory(
             options.output, inputs: inputs.digests, restarting: options.restarts)

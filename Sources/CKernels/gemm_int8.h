@@ -1,0 +1,252 @@
+/* Matrix product over weights and activations in 8 bits: exact integer sums, scaled once.
+ *
+ *     c[r][j]  =  scale[r] · scale[j] · (Σ a[r][i] · W[j][i]  −  zero[r] · Σ W[j][i])
+ *
+ * Activations are unsigned with a zero point for each row, which the processors' instruction asks
+ * for and which wastes no code on a sign that a row does not have; weights are signed with a scale
+ * for each output. A panel holds 32 outputs, four inputs at a time, zero-padded to whole fours:
+ *
+ *     panels[p*K*32 + (i/4)*128 + j*4 + i%4]  =  W[32p + j][i]      K = k rounded up to 4
+ *
+ * Where 8 bits are too coarse, a row comes as two terms, the second holding what the first leaves in
+ * steps 256 times finer: they are multiplied as two rows, and their products added.
+ *
+ * Sums are exact while k < 65 536, so every instruction set gives the same integers. */
+
+/* Codes in 0 ... 255 into `values`, the last four filled up with the zero point. */
+CK_INLINE void CK_NAME(store_codes)(uint8_t *values, size_t i, size_t n, ck_vector codes) {
+    typedef uint8_t bytes __attribute__((vector_size(CK_LANES), aligned(1)));
+    codes = ck_min(ck_max(codes, ck_splat(0)), ck_splat(255));
+    ck_integers whole = __builtin_convertvector(codes, ck_integers);
+    if (i + CK_LANES <= n)
+        *(bytes *)(values + i) = __builtin_convertvector(whole, bytes);
+    else
+        for (size_t j = 0; i + j < (n + 3) / 4 * 4; j++) values[i + j] = (uint8_t)whole[j];
+}
+
+/* The row's least and greatest value, 0 included, lie 254 steps apart: rounding both the zero point
+ * and the greatest value up takes the 255th. */
+static void CK_NAME(quantize_int8)(
+    const float *x, size_t n, size_t terms, uint8_t *values, size_t stride, float *scales,
+    int32_t *zeros
+) {
+/* Fused or not, the last bit would differ between instruction sets. */
+#pragma clang fp contract(off)
+    const float round = 12582912.0f; /* 1.5 · 2²³: adding it rounds to the nearest integer */
+    ck_vector least = ck_splat(0), greatest = ck_splat(0);
+    size_t i = 0;
+    for (; i + CK_LANES <= n; i += CK_LANES) {
+        least = ck_min(least, ck_load(x + i));
+        greatest = ck_max(greatest, ck_load(x + i));
+    }
+    if (i < n) {
+        least = ck_min(least, ck_load_part(x + i, n - i, 0));
+        greatest = ck_max(greatest, ck_load_part(x + i, n - i, 0));
+    }
+    float low = -ck_largest(-least), step = (ck_largest(greatest) - low) / 254;
+    float inverse = step > 0 ? 1 / step : 0;
+    float origin = (-low * inverse + round) - round;
+    scales[0] = step;
+    zeros[0] = (int32_t)origin;
+    if (terms > 1) {
+        scales[1] = step / 256;
+        zeros[1] = 128;
+    }
+    for (i = 0; i < n; i += CK_LANES) {
+        ck_vector in = i + CK_LANES <= n ? ck_load(x + i) : ck_load_part(x + i, n - i, 0);
+        ck_vector steps = in * inverse, nearest = (steps + round) - round;
+        CK_NAME(store_codes)(values, i, n, nearest + origin);
+        if (terms > 1) {
+            ck_vector rest = (((steps - nearest) * 256 + round) - round) + 128;
+            CK_NAME(store_codes)(values + stride, i, n, rest);
+        }
+    }
+}
+
+static void CK_NAME(pack_rows_int8)(
+    const float *source, size_t ld, size_t n, size_t width, int8_t *panels, float *scales,
+    int32_t *sums
+) {
+    size_t quads = (width + 3) / 4;
+    for (size_t j = 0; j < n; j++) {
+        const float *row = source + j * ld;
+        float greatest = 0;
+        for (size_t i = 0; i < width; i++) {
+            float size = __builtin_fabsf(row[i]);
+            greatest = size > greatest ? size : greatest;
+        }
+        float inverse = greatest > 0 ? 127 / greatest : 0;
+        int8_t *packed = panels + (j / ck_panel * quads * ck_panel + j % ck_panel) * 4;
+        int32_t sum = 0;
+        for (size_t i = 0; i < width; i++) {
+            float code = __builtin_rintf(row[i] * inverse);
+            code = code > -127 ? code : -127; /* NaN too */
+            code = code < 127 ? code : 127;
+            packed[i / 4 * 4 * ck_panel + i % 4] = (int8_t)code;
+            sum += (int8_t)code;
+        }
+        scales[j] = greatest / 127;
+        sums[j] = sum;
+    }
+}
+
+/* sum + the four products of unsigned bytes of x with signed bytes of w in each lane. */
+CK_INLINE ck_integers CK_NAME(dot_int8)(ck_integers sum, ck_words x, ck_words w) {
+#if CK_VNNI
+    return (ck_integers)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)w);
+#else
+    typedef int16_t shorts __attribute__((vector_size(CK_LANES * 4)));
+    /* Bytes 0 and 2, then 1 and 3, in 16 bits: no product of them overflows. */
+    shorts even_x = (shorts)(x & 0x00ff00ff), odd_x = (shorts)(x >> 8 & 0x00ff00ff);
+    shorts even_w = (shorts)((shorts)w << 8) >> 8, odd_w = (shorts)w >> 8;
+#if CK_X86 && CK_LANES == 16
+    sum += (ck_integers)_mm512_madd_epi16((__m512i)even_x, (__m512i)even_w);
+    return sum + (ck_integers)_mm512_madd_epi16((__m512i)odd_x, (__m512i)odd_w);
+#elif CK_X86 && CK_LANES == 8
+    sum += (ck_integers)_mm256_madd_epi16((__m256i)even_x, (__m256i)even_w);
+    return sum + (ck_integers)_mm256_madd_epi16((__m256i)odd_x, (__m256i)odd_w);
+#else
+    ck_integers even = (ck_integers)(even_x * even_w), odd = (ck_integers)(odd_x * odd_w);
+    sum += (ck_integers)((ck_words)even << 16) >> 16;
+    sum += (ck_integers)((ck_words)odd << 16) >> 16;
+    return sum + (even >> 16) + (odd >> 16);
+#endif
+#endif
+}
+
+typedef struct {
+    ck_int8_rows a;
+    size_t m, terms, quads;
+    ck_int8_weights w;
+} ck_int8_operands;
+
+/* What the sums of a row begin with: the share of its zero point. */
+CK_INLINE ck_integers CK_NAME(begin_int8)(int32_t zero, const int32_t *sums) {
+    return -(ck_integers)((ck_words)ck_load_words(sums) * ck_splat_word((uint32_t)zero));
+}
+
+CK_INLINE ck_vector CK_NAME(scale_int8)(ck_integers sum, float scale, const float *scales) {
+    return __builtin_convertvector(sum, ck_vector) * (scale * ck_load(scales));
+}
+
+CK_INLINE void CK_NAME(multiply_tile_int8)(
+    const ck_int8_operands *o, size_t top, size_t p, size_t rows, float *tile
+) {
+    size_t quads = o->quads, stride = o->a.stride;
+    const uint8_t *a = o->a.values + top * stride;
+    for (size_t column = 0; column < ck_panel; column += CK_VECTORS * CK_LANES) {
+        ck_integers sums[CK_ROWS][CK_VECTORS];
+#pragma clang loop unroll(full)
+        for (size_t r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < CK_VECTORS; v++)
+                sums[r][v] = CK_NAME(begin_int8)(
+                    o->a.zeros[top + r], o->w.sums + p * ck_panel + column + v * CK_LANES);
+        const int8_t *weights = o->w.panels + (p * quads * ck_panel + column) * 4;
+        for (size_t i = 0; i < quads; i++, weights += ck_panel * 4) {
+            ck_words weight[CK_VECTORS];
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < CK_VECTORS; v++)
+                weight[v] = ck_load_words(weights + v * CK_LANES * 4);
+#pragma clang loop unroll(full)
+            for (size_t r = 0; r < rows; r++) {
+                ck_words x = ck_splat_word(ck_word_at(a + r * stride + i * 4));
+#pragma clang loop unroll(full)
+                for (size_t v = 0; v < CK_VECTORS; v++)
+                    sums[r][v] = CK_NAME(dot_int8)(sums[r][v], x, weight[v]);
+            }
+        }
+#pragma clang loop unroll(full)
+        for (size_t r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < CK_VECTORS; v++) {
+                size_t j = column + v * CK_LANES;
+                ck_store(
+                    tile + r * ck_panel + j,
+                    CK_NAME(scale_int8)(
+                        sums[r][v], o->a.scales[top + r], o->w.scales + p * ck_panel + j));
+            }
+    }
+}
+
+/* One row, as multiply_row does it for f32. */
+CK_INLINE void CK_NAME(multiply_row_int8)(
+    const ck_int8_operands *o, size_t row, size_t p, float *tile
+) {
+    enum { vectors = ck_panel / CK_LANES, chains = vectors >= 4 ? 1 : 4, ahead = 32 };
+    size_t quads = o->quads;
+    const uint8_t *a = o->a.values + row * o->a.stride;
+    const int8_t *panel = o->w.panels + p * quads * ck_panel * 4;
+    ck_integers sums[chains][vectors];
+    for (size_t v = 0; v < vectors; v++) {
+        sums[0][v] = CK_NAME(begin_int8)(
+            o->a.zeros[row], o->w.sums + p * ck_panel + v * CK_LANES);
+        for (size_t c = 1; c < chains; c++) sums[c][v] = (ck_integers){0};
+    }
+    size_t i = 0;
+    for (; i + chains <= quads; i += chains) {
+#pragma clang loop unroll(full)
+        for (size_t c = 0; c < chains; c++) {
+            const int8_t *weights = panel + (i + c) * ck_panel * 4;
+            __builtin_prefetch(weights + ahead * ck_panel * 4);
+            __builtin_prefetch(weights + ahead * ck_panel * 4 + 64);
+            ck_words x = ck_splat_word(ck_word_at(a + (i + c) * 4));
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < vectors; v++)
+                sums[c][v] = CK_NAME(dot_int8)(
+                    sums[c][v], x, ck_load_words(weights + v * CK_LANES * 4));
+        }
+    }
+    for (; i < quads; i++)
+        for (size_t v = 0; v < vectors; v++)
+            sums[0][v] = CK_NAME(dot_int8)(
+                sums[0][v], ck_splat_word(ck_word_at(a + i * 4)),
+                ck_load_words(panel + (i * ck_panel + v * CK_LANES) * 4));
+    for (size_t v = 0; v < vectors; v++) {
+        ck_integers sum = sums[0][v];
+        for (size_t c = 1; c < chains; c++) sum += sums[c][v];
+        ck_store(
+            tile + v * CK_LANES,
+            CK_NAME(scale_int8)(
+                sum, o->a.scales[row], o->w.scales + p * ck_panel + v * CK_LANES));
+    }
+}
+
+#define CK_TILE_INT8(n) \
+    static __attribute__((noinline)) void CK_NAME(int8_##n)( \
+        const ck_int8_operands *o, size_t top, size_t p, float *tile \
+    ) { CK_NAME(multiply_tile_int8)(o, top, p, n, tile); }
+CK_ROW_COUNTS(CK_TILE_INT8)
+
+#define CK_TILE_OF_INT8(n) CK_NAME(int8_##n),
+static void (*const CK_NAME(tiles_of_int8)[])(
+    const ck_int8_operands *o, size_t top, size_t p, float *tile
+) = {CK_ROW_COUNTS(CK_TILE_OF_INT8)};
+
+CK_INLINE void CK_NAME(multiply_int8)(
+    const void *operands, size_t top, size_t bottom, size_t p, float *tile
+) {
+    const ck_int8_operands *o = operands;
+    size_t terms = o->terms, rows = bottom - top;
+    if (o->m == 1)
+        for (size_t t = 0; t < terms; t++)
+            CK_NAME(multiply_row_int8)(o, t, p, tile + t * ck_panel);
+    else
+        CK_NAME(tiles_of_int8)[rows * terms - 1](o, top * terms, p, tile);
+    if (terms == 1) return;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < ck_panel; j += CK_LANES) {
+            const float *pair = tile + 2 * r * ck_panel + j;
+            ck_store(tile + r * ck_panel + j, ck_load(pair) + ck_load(pair + ck_panel));
+        }
+}
+
+static void CK_NAME(gemm_int8)(
+    ck_int8_rows a, size_t m, size_t terms, size_t k, ck_int8_weights w, const float *bias,
+    float *c, size_t ldc, size_t n, ck_epilogue epilogue
+) {
+    ck_int8_operands operands = {a, m, terms, (k + 3) / 4, w};
+    CK_NAME(product)(
+        &operands, CK_NAME(multiply_int8), m, a.stride * terms, CK_ROWS / terms, bias, c, ldc, n,
+        epilogue);
+}

@@ -1,0 +1,68 @@
+/* The machine's limits, measured with the same vectors that the kernels use. */
+
+static float CK_NAME(peak_f32)(size_t repeats, float seed) {
+    enum { sums = 384 / CK_LANES < 24 ? 384 / CK_LANES : (CK_ROWS * CK_VECTORS) };
+    ck_vector values[sums];
+    for (size_t v = 0; v < sums; v++) values[v] = ck_splat(seed + (float)v);
+    ck_vector factor = ck_splat(0.999f), term = ck_splat(seed);
+    for (size_t i = 0; i < repeats; i++)
+        for (size_t part = 0; part < 384 / (sums * CK_LANES); part++) {
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < sums; v++) values[v] = values[v] * factor + term;
+        }
+    ck_vector total = values[0];
+    for (size_t v = 1; v < sums; v++) total += values[v];
+    return ck_sum(total);
+}
+
+static float CK_NAME(peak_bf16)(size_t repeats, float seed) {
+#if CK_BF16
+    ck_vector values[24];
+    for (size_t v = 0; v < 24; v++) values[v] = ck_splat(seed + (float)v);
+    __m512bh factor = (__m512bh)_mm512_set1_epi32(0x3a833a83);
+    for (size_t i = 0; i < repeats; i++)
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < 24; v++) values[v] = _mm512_dpbf16_ps(values[v], factor, factor);
+    ck_vector total = values[0];
+    for (size_t v = 1; v < 24; v++) total += values[v];
+    return ck_sum(total);
+#else
+    return CK_NAME(peak_f32)(2 * repeats, seed);
+#endif
+}
+
+static float CK_NAME(peak_int8)(size_t repeats, float seed) {
+    enum { sums = 384 / CK_LANES < 24 ? 384 / CK_LANES : (CK_ROWS * CK_VECTORS) };
+    ck_integers values[sums];
+    for (size_t v = 0; v < sums; v++)
+        values[v] = (ck_integers)ck_splat_word((uint32_t)seed + (uint32_t)v);
+    ck_words factor = ck_splat_word(0x01ff02fe);
+    /* A sum is its own factor, so that no part of a product can be computed once for all. */
+    for (size_t i = 0; i < repeats; i++)
+        for (size_t part = 0; part < 384 / (sums * CK_LANES); part++) {
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < sums; v++)
+                values[v] = CK_NAME(dot_int8)(values[v], (ck_words)values[v], factor);
+        }
+    ck_words total = (ck_words)values[0];
+    for (size_t v = 1; v < sums; v++) total += (ck_words)values[v];
+    return (float)total[0];
+}
+
+static float CK_NAME(read_f32)(const float *x, size_t n) {
+    enum { chains = 8 };
+    ck_vector sums[chains];
+    for (size_t c = 0; c < chains; c++) sums[c] = ck_splat(0);
+    size_t i = 0;
+    for (; i + chains * CK_LANES <= n; i += chains * CK_LANES) {
+#pragma clang loop unroll(full)
+        for (size_t c = 0; c < chains; c++) {
+            __builtin_prefetch(x + i + c * CK_LANES + 1024);
+            sums[c] += ck_load(x + i + c * CK_LANES);
+        }
+    }
+    float rest = 0;
+    for (; i < n; i++) rest += x[i];
+    for (size_t c = 1; c < chains; c++) sums[0] += sums[c];
+    return ck_sum(sums[0]) + rest;
+}

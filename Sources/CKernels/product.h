@@ -1,0 +1,68 @@
+/* What the products of every precision share: how c is cut into tiles, and what becomes of a tile. */
+
+/* make(1) ... make(CK_ROWS): a function for each row count keeps the sums in registers. */
+#if CK_ROWS == 12
+#define CK_ROW_COUNTS(make) make(1) make(2) make(3) make(4) make(5) make(6) \
+    make(7) make(8) make(9) make(10) make(11) make(12)
+#else
+#define CK_ROW_COUNTS(make) make(1) make(2) make(3) make(4) make(5) make(6)
+#endif
+
+CK_INLINE void CK_NAME(finish_row)(
+    const float *tile, const float *bias, float *c, size_t n, ck_epilogue epilogue
+) {
+    if (epilogue == ck_epilogue_swiglu) {
+        enum { outputs = ck_panel / 2, width = CK_LANES < outputs ? CK_LANES : outputs };
+        for (size_t j = 0; j < outputs && j < n; j += width) {
+            ck_vector gate = ck_load(tile + j), up = ck_load(tile + outputs + j);
+            if (bias) {
+                gate += ck_load(bias + j);
+                up += ck_load(bias + outputs + j);
+            }
+            ck_vector y = ck_silu(gate) * up;
+            if (j + CK_LANES <= n) ck_store(c + j, y); else ck_store_part(c + j, y, n - j);
+        }
+        return;
+    }
+    for (size_t j = 0; j < ck_panel && j < n; j += CK_LANES) {
+        size_t left = n - j < CK_LANES ? n - j : CK_LANES;
+        ck_vector y = ck_load(tile + j);
+        if (bias) y += ck_load(bias + j);
+        if (epilogue == ck_epilogue_gelu) y = ck_gelu(y);
+        if (epilogue == ck_epilogue_add)
+            y += left == CK_LANES ? ck_load(c + j) : ck_load_part(c + j, left, 0);
+        if (left == CK_LANES) ck_store(c + j, y); else ck_store_part(c + j, y, left);
+    }
+}
+
+/* A tile of a product, rows [top, bottom) with panel p, into tile[bottom - top][32]. */
+typedef void (*ck_multiply)(
+    const void *operands, size_t top, size_t bottom, size_t p, float *tile);
+
+/* c[m, n] = epilogue(product + bias), where `multiply` makes the product from rows of row_bytes,
+ * tile_rows of them at once. */
+CK_INLINE void CK_NAME(product)(
+    const void *operands, ck_multiply multiply, size_t m, size_t row_bytes, size_t tile_rows,
+    const float *bias, float *c, size_t ldc, size_t n, ck_epilogue epilogue
+) {
+    size_t step = epilogue == ck_epilogue_swiglu ? ck_panel / 2 : ck_panel;
+    /* Rows are taken in blocks that stay in the second-level cache beside a panel. */
+    size_t block = row_bytes ? 393216 / row_bytes : m;
+    block = block < tile_rows ? tile_rows : block;
+    size_t blocks = (m + block - 1) / block;
+    float tile[CK_ROWS * ck_panel] __attribute__((aligned(64)));
+    for (size_t piece = 0; piece < blocks; piece++) {
+        size_t begin = m * piece / blocks, rows = m * (piece + 1) / blocks - begin;
+        size_t tiles = (rows + tile_rows - 1) / tile_rows;
+        for (size_t j = 0, p = 0; j < n; j += step, p++) {
+            const float *panel_bias = bias ? bias + p * ck_panel : 0;
+            for (size_t t = 0; t < tiles; t++) {
+                size_t top = begin + rows * t / tiles, bottom = begin + rows * (t + 1) / tiles;
+                multiply(operands, top, bottom, p, tile);
+                for (size_t r = top; r < bottom; r++)
+                    CK_NAME(finish_row)(
+                        tile + (r - top) * ck_panel, panel_bias, c + r * ldc + j, n - j, epilogue);
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+/// How weights are stored and products computed.
+///
+/// Norms, attention, embeddings that no output head shares, and sums of residual branches are in
+/// 32-bit floats in every precision.
+public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
+    /// Weights, activations and sums in 32-bit floats.
+    case f32
+    /// Weights in bfloat16, sums in 32-bit floats; activations in bfloat16 where the processor
+    /// multiplies such pairs.
+    case bf16
+    /// Weights in 8 bits with a scale for each output, activations in 8 bits with a scale and a
+    /// zero point for each token, sums in 32-bit integers.
+    case int8
+
+    /// Bits of one weight.
+    public var bits: Int {
+        switch self {
+        case .f32: 32
+        case .bf16: 16
+        case .int8: 8
+        }
+    }
+}

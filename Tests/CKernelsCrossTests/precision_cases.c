@@ -1,0 +1,90 @@
+/* The kernels of bfloat16 and of 8-bit integers. */
+#include "harness.h"
+#include <math.h>
+#include <string.h>
+
+static const struct { size_t m, k, n; } sizes[] = {
+    {1, 1, 1}, {1, 577, 101}, {2, 7, 31}, {3, 0, 40}, {5, 64, 32}, {6, 5, 33}, {7, 50, 96},
+    {11, 34, 15}, {13, 131, 65}, {41, 3000, 17}};
+
+/* Columns of c's rows that no kernel may touch. */
+enum { gap = 3 };
+
+static size_t packed_outputs(size_t n, int epilogue) {
+    size_t step = epilogue == ck_epilogue_swiglu ? ck_panel / 2 : ck_panel;
+    return (n + step - 1) / step * ck_panel;
+}
+
+static void bf16(const ck_kernels *k) {
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_swiglu; epilogue++) {
+            size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n, pairs = (depth + 1) / 2;
+            size_t outputs = packed_outputs(n, epilogue), ldc = n + gap;
+            float *a = floats(m * depth, 1), *w = floats(outputs * depth, 0.1f);
+            float *c = floats((m - 1) * ldc + n, 1), *bias = floats(outputs, 1);
+            /* Some tables round activations: these are round already. */
+            for (size_t i = 0; i < m * depth; i++) {
+                uint32_t bits;
+                memcpy(&bits, a + i, 4);
+                bits &= 0xffff0000u;
+                memcpy(a + i, &bits, 4);
+            }
+            uint16_t *panels = zeroed(outputs * pairs * 4), *rounded = zeroed(m * pairs * 4);
+            k->pack_rows_bf16(w, depth, outputs, depth, panels);
+            bytes_are("panels", panels, outputs * pairs * 4);
+            if (k->round_bf16)
+                for (size_t r = 0; r < m; r++)
+                    k->round_bf16(a + r * depth, depth, rounded + r * pairs * 2);
+            k->gemm_bf16(
+                k->round_bf16 ? (const void *)rounded : a, k->round_bf16 ? pairs : depth, m, depth,
+                panels, bias, c, ldc, n, (ck_epilogue)epilogue);
+            floats_are("c", c, (m - 1) * ldc + n, 2e-5, 1e-5);
+        }
+}
+
+static void int8(const ck_kernels *k) {
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_swiglu; epilogue++)
+            for (size_t terms = 1; terms <= 2; terms++) {
+                size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n;
+                size_t stride = (depth + 3) / 4 * 4, outputs = packed_outputs(n, epilogue);
+                size_t ldc = n + gap, rows = m * terms;
+                float *a = floats(m * depth, 1), *w = floats(outputs * depth, 0.1f);
+                float *c = floats((m - 1) * ldc + n, 1);
+                float *bias = epilogue == ck_epilogue_store ? 0 : floats(outputs, 1);
+                int8_t *panels = zeroed(outputs * stride);
+                float *scales = zeroed(outputs * 4), *row_scales = zeroed(rows * 4);
+                int32_t *sums = zeroed(outputs * 4), *zeros = zeroed(rows * 4);
+                uint8_t *values = zeroed(rows * stride);
+                k->pack_rows_int8(w, depth, outputs, depth, panels, scales, sums);
+                bytes_are("panels", panels, outputs * stride);
+                bytes_are("sums", sums, outputs * 4);
+                floats_are("scales", scales, outputs, 0, 0);
+                for (size_t r = 0; r < m; r++)
+                    k->quantize_int8(
+                        a + r * depth, depth, terms, values + r * terms * stride, stride,
+                        row_scales + r * terms, zeros + r * terms);
+                bytes_are("values", values, rows * stride);
+                bytes_are("zeros", zeros, rows * 4);
+                floats_are("row scales", row_scales, rows, 0, 0);
+                k->gemm_int8(
+                    (ck_int8_rows){values, stride, row_scales, zeros}, m, terms, depth,
+                    (ck_int8_weights){panels, scales, sums}, bias, c, ldc, n,
+                    (ck_epilogue)epilogue);
+                int exact = epilogue == ck_epilogue_store;
+                floats_are("c", c, (m - 1) * ldc + n, exact ? 0 : 2e-5, exact ? 0 : 1e-5);
+            }
+}
+
+static void limits(const ck_kernels *k) {
+    /* How many sums they keep depends on the table: they must only stay finite. */
+    float finite = isfinite(k->peak_bf16(100, 0.5f)) && isfinite(k->peak_int8(100, 0.5f));
+    floats_are("peaks are finite", &finite, 1, 0, 0);
+}
+
+const kernel_case precision_cases[] = {
+    {"gemm_bf16, pack_rows_bf16, round_bf16", bf16},
+    {"gemm_int8, pack_rows_int8, quantize_int8", int8},
+    {"peak_bf16, peak_int8", limits},
+    {0, 0},
+};

@@ -1,0 +1,122 @@
+import CKernels
+import Foundation
+import TestSupport
+import Testing
+
+/// A product's sizes; `k` is odd, or leaves any rest of 4.
+struct ProductSizes: CustomTestStringConvertible {
+    let m: Int
+    let k: Int
+    let n: Int
+    var testDescription: String { "\(m) × \(k) × \(n)" }
+
+    static let all = [
+        (1, 1, 1), (1, 577, 100), (2, 7, 31), (5, 64, 32), (11, 33, 33), (12, 18, 64),
+        (13, 50, 96), (29, 131, 65), (3, 0, 40),
+    ].map { ProductSizes(m: $0.0, k: $0.1, n: $0.2) }
+}
+
+/// What an epilogue makes of sums `[m, outputs]`, in f64; gated outputs are pairs of 16.
+func finished(
+    _ sums: [Double], bias: [Float], before: [Float], n: Int, _ epilogue: ck_epilogue
+) -> [Float] {
+    let outputs = bias.count
+    return before.indices.map { index in
+        let (row, column) = (index / n, index % n)
+        func value(_ output: Int) -> Double { sums[row * outputs + output] + Double(bias[output]) }
+        switch epilogue {
+        case ck_epilogue_add: return Float(value(column) + Double(before[index]))
+        case ck_epilogue_gelu:
+            let y = value(column)
+            return Float(0.5 * y * (1 + erf(y / 2.0.squareRoot())))
+        case ck_epilogue_swiglu:
+            let gate = value(column / 16 * 32 + column % 16)
+            return Float(gate / (1 + exp(-gate)) * value(column / 16 * 32 + 16 + column % 16))
+        default: return Float(value(column))
+        }
+    }
+}
+
+let epilogues = [
+    ck_epilogue_store, ck_epilogue_add, ck_epilogue_gelu, ck_epilogue_swiglu,
+]
+
+/// The nearest bfloat16, chosen among the two around a finite value.
+private func nearestBFloat16(_ value: Float) -> Float {
+    let below = Float(bitPattern: value.bitPattern & 0xffff_0000)
+    let above = Float(bitPattern: (value.bitPattern & 0xffff_0000) &+ 0x1_0000)
+    let (down, up) = (abs(Double(value) - Double(below)), abs(Double(above) - Double(value)))
+    if down == up { return below.bitPattern >> 16 & 1 == 0 ? below : above }
+    return down < up ? below : above
+}
+
+@Suite("Kernels of bfloat16, of every instruction set")
+struct BFloat16KernelTests {
+    @Test(
+        "bfloat16 products agree with f64 sums of rounded weights", arguments: floatTables,
+        ProductSizes.all)
+    func bfloat16(table: FloatTable, sizes: ProductSizes) {
+        let (m, k, n) = (sizes.m, sizes.k, sizes.n)
+        let kernels = table.kernels
+        let (panels, pairs) = ((n + 31) / 32, (k + 1) / 2)
+        let outputs = panels * 32
+        let a = randomFloats(m * k, seed: 1)
+        let w = randomFloats(outputs * k, seed: 2)
+        let bias = randomFloats(outputs, seed: 3)
+        var packed = [UInt16](repeating: 0, count: max(panels * 64 * pairs, 1))
+        kernels.pack_rows_bf16(w, k, outputs, k, &packed)
+        var words = [UInt16](repeating: 42, count: m * pairs * 2 + 2)
+        if let round = kernels.round_bf16 {
+            for row in 0..<m {
+                words.withUnsafeMutableBufferPointer {
+                    round(Array(a[(row * k)..<(row * k + k)]), k, $0.baseAddress! + row * pairs * 2)
+                }
+            }
+        }
+        let isRounded = kernels.round_bf16 != nil
+        let inputs = isRounded ? a.map(nearestBFloat16) : a
+        var sums = [Double](repeating: 0, count: m * outputs)
+        for index in sums.indices {
+            for i in 0..<k {
+                sums[index] +=
+                    Double(inputs[index / outputs * k + i])
+                    * Double(nearestBFloat16(w[index % outputs * k + i]))
+            }
+        }
+        for epilogue in epilogues {
+            let columns = epilogue == ck_epilogue_swiglu ? (n + 1) / 2 : n
+            let before = randomFloats(m * columns, seed: 4)
+            var c = before + [42]
+            if isRounded {
+                kernels.gemm_bf16(
+                    words, pairs, m, k, packed, bias, &c, columns, columns, epilogue)
+            } else {
+                kernels.gemm_bf16(a, k, m, k, packed, bias, &c, columns, columns, epilogue)
+            }
+            #expect(c.removeLast() == 42, "wrote past the product")
+            expectClose(
+                c, finished(sums, bias: bias, before: before, n: columns, epilogue),
+                absolute: 5e-5, relative: 2e-5)
+        }
+    }
+
+    @Test("bfloat16 rounds to the nearest, ties to even", arguments: floatTables)
+    func rounding(table: FloatTable) {
+        let ties = [0x3f80_8000, 0x3f81_8000, 0x3f80_8001, 0x3f80_7fff, 0x0000_8000, 0x8001_8000]
+            .map { Float(bitPattern: $0) }
+        let values = ties + randomFloats(51, seed: 1, in: -1e6...1e6) + [-0.0, 3.38e38]
+        func packed(_ values: [Float]) -> [Float] {
+            var halves = [UInt16](repeating: 0, count: (values.count + 1) / 2 * 64)
+            table.kernels.pack_rows_bf16(values, values.count, 1, values.count, &halves)
+            return values.indices.map {
+                Float(bitPattern: UInt32(halves[$0 / 2 * 64 + $0 % 2]) << 16)
+            }
+        }
+        #expect(packed(values) == values.map(nearestBFloat16))
+        // Half a step beyond the greatest bfloat16 there is nothing but infinity.
+        let ends = packed([3.4e38, .infinity, -.infinity])
+        #expect(ends == [.infinity, .infinity, -.infinity])
+        let nans = packed([.nan, Float(bitPattern: 0x7fff_ffff)])
+        #expect(nans[0].isNaN && nans[1].isNaN)
+    }
+}
