@@ -79,21 +79,29 @@ CK_INLINE void CK_NAME(add_pair)(
 }
 
 CK_INLINE void CK_NAME(multiply_tile_bf16)(
-    const ck_bf16_operands *o, size_t top, size_t p, size_t rows, float *tile
+    const ck_bf16_operands *o, size_t top, size_t p, const ck_slab *slab, size_t rows,
+    float *tile
 ) {
     size_t k = o->k, pairs = (k + 1) / 2, lda = o->lda;
+    size_t whole = slab->last < k / 2 ? slab->last : k / 2;
     const uint32_t *a = o->a + top * lda;
+    const char *next = slab->next;
     for (size_t column = 0; column < ck_panel; column += CK_VECTORS * CK_LANES) {
         ck_vector sums[CK_ROWS][CK_VECTORS];
+#pragma clang loop unroll(full)
         for (size_t r = 0; r < rows; r++)
-            for (size_t v = 0; v < CK_VECTORS; v++) sums[r][v] = ck_splat(0);
-        const uint32_t *weights = o->panels + p * pairs * ck_panel + column;
-        for (size_t i = 0; i < k / 2; i++, weights += ck_panel) {
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < CK_VECTORS; v++)
+                sums[r][v] = slab->first
+                    ? ck_load(tile + r * ck_panel + column + v * CK_LANES) : ck_splat(0);
+        const uint32_t *weights = o->panels + (p * pairs + slab->first) * ck_panel + column;
+        for (size_t i = slab->first; i < whole; i++, weights += ck_panel, next += slab->step) {
+            __builtin_prefetch(next, 0, 2);
 #pragma clang loop unroll(full)
             for (size_t r = 0; r < rows; r++)
                 CK_NAME(add_pair)(sums[r], a + r * lda, i, 2, weights, CK_VECTORS);
         }
-        if (k % 2) {
+        if (slab->last > k / 2) {
 #pragma clang loop unroll(full)
             for (size_t r = 0; r < rows; r++)
                 CK_NAME(add_pair)(sums[r], a + r * lda, k / 2, 1, weights, CK_VECTORS);
@@ -136,23 +144,23 @@ CK_INLINE void CK_NAME(multiply_row_bf16)(const ck_bf16_operands *o, size_t p, f
 
 #define CK_TILE_BF16(n) \
     static __attribute__((noinline)) void CK_NAME(bf16_##n)( \
-        const ck_bf16_operands *o, size_t top, size_t p, float *tile \
-    ) { CK_NAME(multiply_tile_bf16)(o, top, p, n, tile); }
+        const ck_bf16_operands *o, size_t top, size_t p, const ck_slab *slab, float *tile \
+    ) { CK_NAME(multiply_tile_bf16)(o, top, p, slab, n, tile); }
 CK_ROW_COUNTS(CK_TILE_BF16)
 
 #define CK_TILE_OF_BF16(n) CK_NAME(bf16_##n),
 static void (*const CK_NAME(tiles_of_bf16)[])(
-    const ck_bf16_operands *o, size_t top, size_t p, float *tile
+    const ck_bf16_operands *o, size_t top, size_t p, const ck_slab *slab, float *tile
 ) = {CK_ROW_COUNTS(CK_TILE_OF_BF16)};
 
 CK_INLINE void CK_NAME(multiply_bf16)(
-    const void *operands, size_t top, size_t bottom, size_t p, float *tile
+    const void *operands, size_t top, size_t bottom, size_t p, const ck_slab *slab, float *tile
 ) {
     const ck_bf16_operands *o = operands;
     if (o->m == 1)
         CK_NAME(multiply_row_bf16)(o, p, tile);
     else
-        CK_NAME(tiles_of_bf16)[bottom - top - 1](o, top, p, tile);
+        CK_NAME(tiles_of_bf16)[bottom - top - 1](o, top, p, slab, tile);
 }
 
 static void CK_NAME(gemm_bf16)(
@@ -161,6 +169,6 @@ static void CK_NAME(gemm_bf16)(
 ) {
     ck_bf16_operands operands = {a, lda, m, k, (const uint32_t *)panels};
     CK_NAME(product)(
-        &operands, CK_NAME(multiply_bf16), m, lda * sizeof(uint32_t), CK_ROWS, bias, c, ldc, n,
+        &operands, CK_NAME(multiply_bf16), panels, m, (k + 1) / 2, CK_ROWS, bias, c, ldc, n,
         epilogue);
 }

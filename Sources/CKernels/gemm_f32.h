@@ -5,18 +5,25 @@
  *     panels[p*k*32 + i*32 + j]  =  W[32p + j][i]      i in [0,k), j in [0,32)
  *
  * so matrix×matrix and matrix×vector both read it front to back. A tile of CK_ROWS rows and
- * CK_VECTORS vectors of sums stays in registers over the whole of k. */
+ * CK_VECTORS vectors of sums stays in registers over a slab. */
 
 CK_INLINE void CK_NAME(multiply_tile)(
-    const float *a, size_t row_stride, size_t input_stride, const float *panel, size_t k,
-    size_t rows, float *tile
+    const float *a, size_t row_stride, size_t input_stride, const float *panel,
+    const ck_slab *slab, size_t rows, float *tile
 ) {
+    size_t k = slab->last - slab->first;
+    const char *next = slab->next;
     for (size_t column = 0; column < ck_panel; column += CK_VECTORS * CK_LANES) {
         ck_vector sums[CK_ROWS][CK_VECTORS];
+#pragma clang loop unroll(full)
         for (size_t r = 0; r < rows; r++)
-            for (size_t v = 0; v < CK_VECTORS; v++) sums[r][v] = ck_splat(0);
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < CK_VECTORS; v++)
+                sums[r][v] = slab->first
+                    ? ck_load(tile + r * ck_panel + column + v * CK_LANES) : ck_splat(0);
         const float *weights = panel + column;
-        for (size_t i = 0; i < k; i++, weights += ck_panel) {
+        for (size_t i = 0; i < k; i++, weights += ck_panel, next += slab->step) {
+            __builtin_prefetch(next, 0, 2);
             ck_vector weight[CK_VECTORS];
 #pragma clang loop unroll(full)
             for (size_t v = 0; v < CK_VECTORS; v++) weight[v] = ck_load(weights + v * CK_LANES);
@@ -27,7 +34,9 @@ CK_INLINE void CK_NAME(multiply_tile)(
                 for (size_t v = 0; v < CK_VECTORS; v++) sums[r][v] += x * weight[v];
             }
         }
+#pragma clang loop unroll(full)
         for (size_t r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
             for (size_t v = 0; v < CK_VECTORS; v++)
                 ck_store(tile + r * ck_panel + column + v * CK_LANES, sums[r][v]);
     }
@@ -66,15 +75,15 @@ CK_INLINE void CK_NAME(multiply_row)(const float *a, const float *panel, size_t 
  * (stride lda), `columns` takes them from a transposed operand, whose rows are the inputs. */
 #define CK_TILE(n) \
     static __attribute__((noinline)) void CK_NAME(rows_##n)( \
-        const float *a, size_t lda, const float *panel, size_t k, float *tile \
-    ) { CK_NAME(multiply_tile)(a, lda, 1, panel, k, n, tile); } \
+        const float *a, size_t lda, const float *panel, const ck_slab *slab, float *tile \
+    ) { CK_NAME(multiply_tile)(a, lda, 1, panel, slab, n, tile); } \
     static __attribute__((noinline)) void CK_NAME(columns_##n)( \
-        const float *a, size_t lda, const float *panel, size_t k, float *tile \
-    ) { CK_NAME(multiply_tile)(a, 1, lda, panel, k, n, tile); }
+        const float *a, size_t lda, const float *panel, const ck_slab *slab, float *tile \
+    ) { CK_NAME(multiply_tile)(a, 1, lda, panel, slab, n, tile); }
 CK_ROW_COUNTS(CK_TILE)
 
 typedef void (*CK_NAME(tile))(
-    const float *a, size_t lda, const float *panel, size_t k, float *tile);
+    const float *a, size_t lda, const float *panel, const ck_slab *slab, float *tile);
 #define CK_TILE_OF_ROWS(n) CK_NAME(rows_##n),
 #define CK_TILE_OF_COLUMNS(n) CK_NAME(columns_##n),
 static const CK_NAME(tile) CK_NAME(tiles_of_rows)[] = {CK_ROW_COUNTS(CK_TILE_OF_ROWS)};
@@ -84,7 +93,8 @@ static const CK_NAME(tile) CK_NAME(tiles_of_columns)[] = {CK_ROW_COUNTS(CK_TILE_
 CK_INLINE void CK_NAME(multiply_rows)(
     const float *a, size_t lda, const float *panel, size_t k, size_t rows, float *tile
 ) {
-    CK_NAME(tiles_of_rows)[rows - 1](a, lda, panel, k, tile);
+    ck_slab whole = {0, k, (const char *)panel, 0};
+    CK_NAME(tiles_of_rows)[rows - 1](a, lda, panel, &whole, tile);
 }
 
 typedef struct {
@@ -94,14 +104,15 @@ typedef struct {
 } ck_f32_operands;
 
 CK_INLINE void CK_NAME(multiply_f32)(
-    const void *operands, size_t top, size_t bottom, size_t p, float *tile
+    const void *operands, size_t top, size_t bottom, size_t p, const ck_slab *slab, float *tile
 ) {
     const ck_f32_operands *o = operands;
     const float *panel = o->panels + p * o->k * ck_panel;
     if (o->m == 1)
         CK_NAME(multiply_row)(o->a, panel, o->k, tile);
     else
-        CK_NAME(multiply_rows)(o->a + top * o->lda, o->lda, panel, o->k, bottom - top, tile);
+        CK_NAME(tiles_of_rows)[bottom - top - 1](
+            o->a + top * o->lda + slab->first, o->lda, panel + slab->first * ck_panel, slab, tile);
 }
 
 static void CK_NAME(gemm_f32)(
@@ -110,17 +121,43 @@ static void CK_NAME(gemm_f32)(
 ) {
     ck_f32_operands operands = {a, lda, m, k, panels};
     CK_NAME(product)(
-        &operands, CK_NAME(multiply_f32), m, k * sizeof(float), CK_ROWS, bias, c, ldc, n,
-        epilogue);
+        &operands, CK_NAME(multiply_f32), panels, m, k, CK_ROWS, bias, c, ldc, n, epilogue);
+}
+
+/* Rows become columns: blocks off the diagonal change places, of half the width, then a quarter. */
+CK_INLINE void CK_NAME(transpose)(ck_vector *rows) {
+#pragma clang loop unroll(full)
+    for (size_t step = CK_LANES / 2; step > 0; step /= 2)
+#pragma clang loop unroll(full)
+        for (size_t i = 0; i < CK_LANES; i++) {
+            if (i & step) continue;
+            ck_vector upper = rows[i], lower = rows[i + step];
+#pragma clang loop unroll(full)
+            for (size_t lane = 0; lane < CK_LANES; lane++)
+                if (lane & step)
+                    rows[i][lane] = lower[lane - step];
+                else
+                    rows[i + step][lane] = upper[lane + step];
+        }
 }
 
 static void CK_NAME(pack_rows_f32)(
     const float *source, size_t ld, size_t n, size_t width, float *panels
 ) {
-    for (size_t j = 0; j < n; j++) {
-        const float *row = source + j * ld;
+    for (size_t j = 0; j < n; j += CK_LANES) {
+        size_t count = n - j < CK_LANES ? n - j : CK_LANES, i = 0;
+        const float *from = source + j * ld;
         float *packed = panels + j / ck_panel * width * ck_panel + j % ck_panel;
-        for (size_t i = 0; i < width; i++) packed[i * ck_panel] = row[i];
+        for (; count == CK_LANES && i + CK_LANES <= width; i += CK_LANES) {
+            ck_vector rows[CK_LANES];
+#pragma clang loop unroll(full)
+            for (size_t r = 0; r < CK_LANES; r++) rows[r] = ck_load(from + r * ld + i);
+            CK_NAME(transpose)(rows);
+#pragma clang loop unroll(full)
+            for (size_t r = 0; r < CK_LANES; r++) ck_store(packed + (i + r) * ck_panel, rows[r]);
+        }
+        for (size_t r = 0; r < count; r++)
+            for (size_t c = i; c < width; c++) packed[c * ck_panel + r] = from[r * ld + c];
     }
 }
 
@@ -140,12 +177,13 @@ static void CK_NAME(gram_f32)(
     float *scratch
 ) {
     float tile[CK_ROWS * ck_panel] __attribute__((aligned(64)));
+    ck_slab whole = {0, rows, (const char *)scratch, 0};
     for (size_t j = first; j < last; j += ck_panel) {
         size_t width = columns - j < ck_panel ? columns - j : ck_panel;
         CK_NAME(pack_columns_f32)(x + j, columns, rows, width, scratch);
         for (size_t i = 0; i < j + width; i += CK_ROWS) {
             size_t count = j + width - i < CK_ROWS ? j + width - i : CK_ROWS;
-            CK_NAME(tiles_of_columns)[count - 1](x + i, columns, scratch, rows, tile);
+            CK_NAME(tiles_of_columns)[count - 1](x + i, columns, scratch, &whole, tile);
             for (size_t r = 0; r < count; r++)
                 for (size_t c = 0; c < width; c++)
                     sums[(i + r) * columns + j + c] += tile[r * ck_panel + c];

@@ -130,20 +130,28 @@ CK_INLINE ck_vector CK_NAME(scale_int8)(ck_integers sum, float scale, const floa
 }
 
 CK_INLINE void CK_NAME(multiply_tile_int8)(
-    const ck_int8_operands *o, size_t top, size_t p, size_t rows, float *tile
+    const ck_int8_operands *o, size_t top, size_t p, const ck_slab *slab, size_t rows,
+    float *tile
 ) {
     size_t quads = o->quads, stride = o->a.stride;
     const uint8_t *a = o->a.values + top * stride;
+    const char *next = slab->next;
     for (size_t column = 0; column < ck_panel; column += CK_VECTORS * CK_LANES) {
         ck_integers sums[CK_ROWS][CK_VECTORS];
 #pragma clang loop unroll(full)
         for (size_t r = 0; r < rows; r++)
 #pragma clang loop unroll(full)
-            for (size_t v = 0; v < CK_VECTORS; v++)
-                sums[r][v] = CK_NAME(begin_int8)(
-                    o->a.zeros[top + r], o->w.sums + p * ck_panel + column + v * CK_LANES);
-        const int8_t *weights = o->w.panels + (p * quads * ck_panel + column) * 4;
-        for (size_t i = 0; i < quads; i++, weights += ck_panel * 4) {
+            for (size_t v = 0; v < CK_VECTORS; v++) {
+                size_t j = column + v * CK_LANES;
+                sums[r][v] = slab->first
+                    ? (ck_integers)ck_load(tile + r * ck_panel + j)
+                    : CK_NAME(begin_int8)(o->a.zeros[top + r], o->w.sums + p * ck_panel + j);
+            }
+        const int8_t *weights =
+            o->w.panels + ((p * quads + slab->first) * ck_panel + column) * 4;
+        for (size_t i = slab->first; i < slab->last; i++, weights += ck_panel * 4) {
+            __builtin_prefetch(next, 0, 2);
+            next += slab->step;
             ck_words weight[CK_VECTORS];
 #pragma clang loop unroll(full)
             for (size_t v = 0; v < CK_VECTORS; v++)
@@ -163,8 +171,10 @@ CK_INLINE void CK_NAME(multiply_tile_int8)(
                 size_t j = column + v * CK_LANES;
                 ck_store(
                     tile + r * ck_panel + j,
-                    CK_NAME(scale_int8)(
-                        sums[r][v], o->a.scales[top + r], o->w.scales + p * ck_panel + j));
+                    slab->last < quads
+                        ? (ck_vector)sums[r][v]
+                        : CK_NAME(scale_int8)(
+                              sums[r][v], o->a.scales[top + r], o->w.scales + p * ck_panel + j));
             }
     }
 }
@@ -214,17 +224,17 @@ CK_INLINE void CK_NAME(multiply_row_int8)(
 
 #define CK_TILE_INT8(n) \
     static __attribute__((noinline)) void CK_NAME(int8_##n)( \
-        const ck_int8_operands *o, size_t top, size_t p, float *tile \
-    ) { CK_NAME(multiply_tile_int8)(o, top, p, n, tile); }
+        const ck_int8_operands *o, size_t top, size_t p, const ck_slab *slab, float *tile \
+    ) { CK_NAME(multiply_tile_int8)(o, top, p, slab, n, tile); }
 CK_ROW_COUNTS(CK_TILE_INT8)
 
 #define CK_TILE_OF_INT8(n) CK_NAME(int8_##n),
 static void (*const CK_NAME(tiles_of_int8)[])(
-    const ck_int8_operands *o, size_t top, size_t p, float *tile
+    const ck_int8_operands *o, size_t top, size_t p, const ck_slab *slab, float *tile
 ) = {CK_ROW_COUNTS(CK_TILE_OF_INT8)};
 
 CK_INLINE void CK_NAME(multiply_int8)(
-    const void *operands, size_t top, size_t bottom, size_t p, float *tile
+    const void *operands, size_t top, size_t bottom, size_t p, const ck_slab *slab, float *tile
 ) {
     const ck_int8_operands *o = operands;
     size_t terms = o->terms, rows = bottom - top;
@@ -232,8 +242,8 @@ CK_INLINE void CK_NAME(multiply_int8)(
         for (size_t t = 0; t < terms; t++)
             CK_NAME(multiply_row_int8)(o, t, p, tile + t * ck_panel);
     else
-        CK_NAME(tiles_of_int8)[rows * terms - 1](o, top * terms, p, tile);
-    if (terms == 1) return;
+        CK_NAME(tiles_of_int8)[rows * terms - 1](o, top * terms, p, slab, tile);
+    if (terms == 1 || slab->last < o->quads) return;
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < ck_panel; j += CK_LANES) {
             const float *pair = tile + 2 * r * ck_panel + j;
@@ -247,6 +257,6 @@ static void CK_NAME(gemm_int8)(
 ) {
     ck_int8_operands operands = {a, m, terms, (k + 3) / 4, w};
     CK_NAME(product)(
-        &operands, CK_NAME(multiply_int8), m, a.stride * terms, CK_ROWS / terms, bias, c, ldc, n,
-        epilogue);
+        &operands, CK_NAME(multiply_int8), w.panels, m, (k + 3) / 4, CK_ROWS / terms, bias, c, ldc,
+        n, epilogue);
 }

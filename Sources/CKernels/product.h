@@ -35,33 +35,55 @@ CK_INLINE void CK_NAME(finish_row)(
     }
 }
 
-/* A tile of a product, rows [top, bottom) with panel p, into tile[bottom - top][32]. */
-typedef void (*ck_multiply)(
-    const void *operands, size_t top, size_t bottom, size_t p, float *tile);
+/* A panel is read in units of 128 bytes: an input of its outputs, or two in bfloat16, four in 8 bits.
+ * A slab is so many units that all rows of a block find it in the first-level cache. */
+enum { ck_unit_bytes = 128, ck_slab_units = 384 };
 
-/* c[m, n] = epilogue(product + bias), where `multiply` makes the product from rows of row_bytes,
- * tile_rows of them at once. */
+/* Units [first, last) of a panel, and the bytes to ask memory for meanwhile, `step` for each unit. */
+typedef struct {
+    size_t first, last;
+    const char *next;
+    size_t step;
+} ck_slab;
+
+/* Adds the product of rows [top, bottom) with a slab of panel p to tile[bottom - top][32], which the
+ * first slab begins and the last one finishes. */
+typedef void (*ck_multiply)(
+    const void *operands, size_t top, size_t bottom, size_t p, const ck_slab *slab, float *tile);
+
+/* c[m, n] = epilogue(product + bias), where `multiply` makes the product from panels of `depth`
+ * units, tile_rows <= CK_ROWS rows at once. While the rows of a block pass over a slab, the next one
+ * comes from memory: no prefetcher sees that the same few kilobytes are followed by others.
+ * Source: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008). */
 CK_INLINE void CK_NAME(product)(
-    const void *operands, ck_multiply multiply, size_t m, size_t row_bytes, size_t tile_rows,
-    const float *bias, float *c, size_t ldc, size_t n, ck_epilogue epilogue
+    const void *operands, ck_multiply multiply, const void *panels, size_t m, size_t depth,
+    size_t tile_rows, const float *bias, float *c, size_t ldc, size_t n, ck_epilogue epilogue
 ) {
     size_t step = epilogue == ck_epilogue_swiglu ? ck_panel / 2 : ck_panel;
-    /* Rows are taken in blocks that stay in the second-level cache beside a panel. */
-    size_t block = row_bytes ? 393216 / row_bytes : m;
-    block = block < tile_rows ? tile_rows : block;
-    size_t blocks = (m + block - 1) / block;
-    float tile[CK_ROWS * ck_panel] __attribute__((aligned(64)));
+    size_t most = ck_block_rows / CK_ROWS * tile_rows, blocks = (m + most - 1) / most;
+    /* A single row reads every weight once: there is nothing to keep near. */
+    size_t slabs = m == 1 || depth == 0 ? 1 : (depth + ck_slab_units - 1) / ck_slab_units;
+    float sums[ck_block_rows * ck_panel] __attribute__((aligned(64)));
     for (size_t piece = 0; piece < blocks; piece++) {
         size_t begin = m * piece / blocks, rows = m * (piece + 1) / blocks - begin;
         size_t tiles = (rows + tile_rows - 1) / tile_rows;
         for (size_t j = 0, p = 0; j < n; j += step, p++) {
             const float *panel_bias = bias ? bias + p * ck_panel : 0;
-            for (size_t t = 0; t < tiles; t++) {
-                size_t top = begin + rows * t / tiles, bottom = begin + rows * (t + 1) / tiles;
-                multiply(operands, top, bottom, p, tile);
-                for (size_t r = top; r < bottom; r++)
-                    CK_NAME(finish_row)(
-                        tile + (r - top) * ck_panel, panel_bias, c + r * ldc + j, n - j, epilogue);
+            for (size_t s = 0; s < slabs; s++) {
+                ck_slab slab = {depth * s / slabs, depth * (s + 1) / slabs, 0, 0};
+                size_t share = (slab.last - slab.first) * ck_unit_bytes / tiles;
+                slab.step = ck_unit_bytes / tiles;
+                slab.next = (const char *)panels + (p * depth + slab.last) * ck_unit_bytes;
+                for (size_t t = 0; t < tiles; t++, slab.next += share) {
+                    size_t top = begin + rows * t / tiles, bottom = begin + rows * (t + 1) / tiles;
+                    float *tile = sums + t * CK_ROWS * ck_panel;
+                    multiply(operands, top, bottom, p, &slab, tile);
+                    if (s + 1 < slabs) continue;
+                    for (size_t r = top; r < bottom; r++)
+                        CK_NAME(finish_row)(
+                            tile + (r - top) * ck_panel, panel_bias, c + r * ldc + j, n - j,
+                            epilogue);
+                }
             }
         }
     }

@@ -127,7 +127,7 @@ extension Engine {
         let queryBlock = 48
         let single = segments.allSatisfy { $0.queries == 1 }
         let packedHead = single ? 0 : paddedKeys * dimension + longest * paddedWidth
-        let scoreCount = paddedKeys * 12
+        let scoreCount = single ? paddedKeys : 12 * min(paddedKeys, Int(ck_key_block))
         scratch.packed.grow(to: packedHead * segments.count * heads.keyValue)
         scratch.scores.grow(to: scoreCount * pool.threads)
 

@@ -18,6 +18,9 @@ extension Engine {
         }
     }
 
+    /// Has all threads begin and finish a piece of work of nothing: what every operation costs them.
+    public func meet() { pool.run { _ in } }
+
     /// Reads memory once with all threads: the memory read bandwidth.
     ///
     /// - Returns: The sum of its values.

@@ -5,23 +5,27 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - x: Shape `[tokens, inputs]`.
+    ///   - rows: The rows of x to take; all where it is nil.
     ///   - weights: Shape `[outputs, inputs]`, packed.
     ///   - y: Shape `[tokens, outputs]`.
+    ///   - firstRow: Where in y the results go.
     ///   - epilogue: What becomes of each product.
     /// - Complexity: O(tokens · inputs · outputs)
     public func linear(
-        _ x: Activations, _ weights: PackedWeights, into y: inout Activations,
-        _ epilogue: Epilogue = .store
+        _ x: Activations, rows: Range<Int>? = nil, _ weights: PackedWeights,
+        into y: inout Activations, firstRow: Int = 0, _ epilogue: Epilogue = .store
     ) {
         precondition(x.columns == weights.inputs && y.columns == weights.outputs, "linear widths")
-        precondition(x.rows == y.rows, "linear rows")
-        guard x.rows > 0, weights.panels > 0 else { return }
+        let taken = rows ?? 0..<x.rows
+        precondition(taken.upperBound <= x.rows && firstRow + taken.count <= y.rows, "linear rows")
+        guard !taken.isEmpty, weights.panels > 0 else { return }
         let (inputs, outputs) = (weights.inputs, weights.outputs)
         x.storage.withUnsafeBufferPointer { source in
             y.storage.withUnsafeMutableBufferPointer { target in
-                let operand = operand(source.baseAddress!, rows: x.rows, of: weights)
-                let c = target.baseAddress!
-                split(rows: x.rows, panels: weights.panels) { rows, panels in
+                let operand = operand(
+                    source.baseAddress! + taken.lowerBound * inputs, rows: taken.count, of: weights)
+                let c = target.baseAddress! + firstRow * outputs
+                split(rows: taken.count, panels: weights.panels) { rows, panels in
                     let first = panels.lowerBound * weights.step
                     let (result, columns) = (
                         c + rows.lowerBound * outputs + first,
@@ -117,10 +121,17 @@ extension Engine {
         }
     }
 
+    /// How many rows each thread should have for products to be cut by rows: they are then next
+    /// multiplied by the thread that made them, and lie in its caches.
+    public static let rowsPerThread = Int(ck_block_rows)
+
     /// How many ways to cut the rows and the panels, so that no thread has much more than its
-    /// share; panels first, because each weight is then read by one thread only.
+    /// share.
+    ///
+    /// Few rows are cut by panels first, because each weight is then read by one thread only.
     private func parts(rows: Int, panels: Int) -> (rows: Int, panels: Int) {
         let threads = pool.threads
+        if rows >= Self.rowsPerThread * threads { return (threads, 1) }
         var best = (rows: 1, panels: min(threads, panels))
         var least: Int?
         for rowParts in 1...min(threads, max(rows / 12, 1)) {

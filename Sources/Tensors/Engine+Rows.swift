@@ -28,17 +28,23 @@ public struct RotaryTable: Sendable {
 }
 
 extension Engine {
-    /// Normalises rows by their root mean square: `y = x · w / sqrt(mean(x²) + epsilon)`.
+    /// Normalises rows of x, or all, by their root mean square into the first ones of y:
+    /// `y = x · w / sqrt(mean(x²) + epsilon)`.
     public func rmsNorm(
-        _ x: Activations, weight: [Float], epsilon: Float, into y: inout Activations
+        _ x: Activations, rows: Range<Int>? = nil, weight: [Float], epsilon: Float,
+        into y: inout Activations
     ) {
-        precondition(x.rows == y.rows && x.columns == y.columns && weight.count == x.columns)
+        let taken = rows ?? 0..<x.rows
+        precondition(taken.upperBound <= x.rows && taken.count <= y.rows)
+        precondition(x.columns == y.columns && weight.count == x.columns)
         let columns = x.columns
         x.storage.withUnsafeBufferPointer { source in
             y.storage.withUnsafeMutableBufferPointer { target in
-                let (a, c) = (source.baseAddress, target.baseAddress)
+                let (a, c) = (
+                    source.baseAddress.map { $0 + taken.lowerBound * columns }, target.baseAddress
+                )
                 weight.withUnsafeBufferPointer { weight in
-                    splitRows(x.rows) { rows in
+                    splitRows(taken.count) { rows in
                         for row in rows {
                             kernels.rms_norm_f32(
                                 c! + row * columns, a! + row * columns, weight.baseAddress!,
@@ -50,17 +56,20 @@ extension Engine {
         }
     }
 
-    /// Normalises rows in place to mean 0 and variance 1, then scales and shifts them.
+    /// Normalises rows, or all, in place to mean 0 and variance 1, then scales and shifts them.
     public func layerNorm(
-        _ x: inout Activations, weight: [Float], bias: [Float], epsilon: Float
+        _ x: inout Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float],
+        epsilon: Float
     ) {
+        let taken = rows ?? 0..<x.rows
+        precondition(taken.upperBound <= x.rows)
         precondition(weight.count == x.columns && bias.count == x.columns)
-        let (rows, columns) = (x.rows, x.columns)
+        let columns = x.columns
         x.storage.withUnsafeMutableBufferPointer { target in
-            let c = target.baseAddress
+            let c = target.baseAddress.map { $0 + taken.lowerBound * columns }
             weight.withUnsafeBufferPointer { weight in
                 bias.withUnsafeBufferPointer { bias in
-                    splitRows(rows) { rows in
+                    splitRows(taken.count) { rows in
                         for row in rows {
                             kernels.layer_norm_f32(
                                 c! + row * columns, c! + row * columns, weight.baseAddress!,

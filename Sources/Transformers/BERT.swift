@@ -5,23 +5,33 @@ import Tensors
 extension ForwardPass {
     mutating func bertLayer(_ index: Int, sequences: [Range<Int>]) {
         let layer = model.layers[index]
-        if let block = layer.attention {
-            fused.reshape(rows: hidden.rows, columns: block.heads.fusedWidth)
-            engine.linear(hidden, block.fused, into: &fused)
-            context.reshape(rows: hidden.rows, columns: block.heads.contextWidth)
-            engine.attend(
-                fused, heads: block.heads, sequences: sequences, causal: false, into: &context,
-                scratch: &scratch)
-            observer?.willProject(Component(layer: index, kind: .attention), inputs: context)
-            engine.linear(context, block.output, into: &hidden, .add)
+        for group in groups(of: sequences) {
+            let rows = group[group.startIndex].lowerBound..<group[group.endIndex - 1].upperBound
+            if let block = layer.attention {
+                fused.reshape(rows: rows.count, columns: block.heads.fusedWidth)
+                engine.linear(hidden, rows: rows, block.fused, into: &fused)
+                context.reshape(rows: rows.count, columns: block.heads.contextWidth)
+                engine.attend(
+                    fused, heads: block.heads,
+                    sequences: group.map {
+                        $0.lowerBound - rows.lowerBound..<$0.upperBound - rows.lowerBound
+                    }, causal: false, into: &context, scratch: &scratch)
+                observer?.willProject(Component(layer: index, kind: .attention), inputs: context)
+                engine.linear(
+                    context, block.output, into: &hidden, firstRow: rows.lowerBound, .add)
+            }
+            if let norm = layer.attentionNorm { layerNorm(norm, rows: rows) }
         }
-        if let norm = layer.attentionNorm { layerNorm(norm) }
-        if let block = layer.feedForward {
-            activation.reshape(rows: hidden.rows, columns: block.up.outputs)
-            engine.linear(hidden, block.up, into: &activation, .gelu)
-            observer?.willProject(Component(layer: index, kind: .feedForward), inputs: activation)
-            engine.linear(activation, block.down, into: &hidden, .add)
+        for rows in chunks(of: hidden.rows) {
+            if let block = layer.feedForward {
+                activation.reshape(rows: rows.count, columns: block.up.outputs)
+                engine.linear(hidden, rows: rows, block.up, into: &activation, .gelu)
+                observer?.willProject(
+                    Component(layer: index, kind: .feedForward), inputs: activation)
+                engine.linear(
+                    activation, block.down, into: &hidden, firstRow: rows.lowerBound, .add)
+            }
+            if let norm = layer.feedForwardNorm { layerNorm(norm, rows: rows) }
         }
-        if let norm = layer.feedForwardNorm { layerNorm(norm) }
     }
 }

@@ -40,7 +40,7 @@ extension ForwardPass {
     ) {
         let layer = model.layers[index]
         guard let block = layer.attention, let rotary = model.rotary else { return }
-        rmsNorm(layer.attentionNorm)
+        rmsNorm(layer.attentionNorm, rows: 0..<hidden.rows)
         fused.reshape(rows: hidden.rows, columns: block.heads.fusedWidth)
         engine.linear(normed, block.fused, into: &fused)
         engine.rotate(
@@ -55,17 +55,20 @@ extension ForwardPass {
     private mutating func llamaFeedForward(_ index: Int) {
         let layer = model.layers[index]
         guard let block = layer.feedForward else { return }
-        rmsNorm(layer.feedForwardNorm)
-        activation.reshape(rows: hidden.rows, columns: block.up.outputs)
-        engine.linear(normed, block.up, into: &activation, .swiglu)
-        observer?.willProject(Component(layer: index, kind: .feedForward), inputs: activation)
-        engine.linear(activation, block.down, into: &hidden, .add)
+        for rows in chunks(of: hidden.rows) {
+            rmsNorm(layer.feedForwardNorm, rows: rows)
+            activation.reshape(rows: rows.count, columns: block.up.outputs)
+            engine.linear(normed, block.up, into: &activation, .swiglu)
+            observer?.willProject(Component(layer: index, kind: .feedForward), inputs: activation)
+            engine.linear(activation, block.down, into: &hidden, firstRow: rows.lowerBound, .add)
+        }
     }
 
-    private mutating func rmsNorm(_ norm: NormWeights?) {
+    private mutating func rmsNorm(_ norm: NormWeights?, rows: Range<Int>) {
         guard let norm else { return }
-        normed.reshape(rows: hidden.rows, columns: hidden.columns)
+        normed.reshape(rows: rows.count, columns: hidden.columns)
         engine.rmsNorm(
-            hidden, weight: norm.weight, epsilon: model.shape.normEpsilon, into: &normed)
+            hidden, rows: rows, weight: norm.weight, epsilon: model.shape.normEpsilon,
+            into: &normed)
     }
 }

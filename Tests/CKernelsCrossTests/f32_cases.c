@@ -61,7 +61,8 @@ static void pack(const ck_kernels *k) {
 
 static void attend(const ck_kernels *k) {
     static const struct { size_t queries, keys, width; } sizes[] = {
-        {1, 1, 1}, {5, 5, 16}, {3, 40, 64}, {13, 33, 30}, {60, 61, 24}, {2, 97, 33}};
+        {1, 1, 1}, {5, 5, 16}, {3, 40, 64}, {13, 33, 30}, {60, 61, 24}, {2, 97, 33},
+        {14, 1030, 33}, {600, 601, 8}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int causal = 0; causal < 2; causal++) {
             size_t queries = sizes[s].queries, count = sizes[s].keys, width = sizes[s].width;

@@ -151,7 +151,7 @@ struct KernelTests {
 
     @Test(
         "attention agrees with its definition", arguments: floatTables,
-        [(5, 5, 16), (60, 60, 24), (3, 40, 64)])
+        [(5, 5, 16), (60, 60, 24), (3, 40, 64), (14, 1030, 33), (600, 600, 8)])
     func attention(table: FloatTable, sizes: (queries: Int, keys: Int, width: Int)) {
         let (queries, keys, width) = sizes
         let q = randomFloats(queries * width, seed: 1)

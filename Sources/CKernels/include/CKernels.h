@@ -14,6 +14,12 @@
 /* Outputs per panel of packed weights; see gemm_f32.h, gemm_bf16.h, gemm_int8.h for layouts. */
 enum { ck_panel = 32 };
 
+/* Rows that a product takes through the caches together. */
+enum { ck_block_rows = 132 };
+
+/* Keys whose scores attention holds at once. */
+enum { ck_key_block = 512 };
+
 /* What a product of any precision does with a product y (bias included). */
 typedef enum ck_epilogue {
     ck_epilogue_store = 0,  /* c = y */
@@ -114,7 +120,7 @@ typedef struct ck_kernels {
      * keys        pack_rows_f32 of key_count rows of width floats.
      * values      pack_columns_f32 of key_count rows of width floats.
      * offset      causal: query i sees keys 0 ... offset + i; SIZE_MAX: every key.
-     * scores      scratch, 12 * round_up(key_count, 32) floats.
+     * scores      scratch, 12 * ck_key_block floats, or 12 * round_up(key_count, 32) if fewer.
      * out, ldo    queries rows of width floats. */
     void (*attend_f32)(
         const float *q, size_t ldq, size_t queries, size_t width, const float *keys,

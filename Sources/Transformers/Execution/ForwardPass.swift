@@ -158,9 +158,35 @@ public struct ForwardPass {
         engine.linear(selected, head, into: &logits)
     }
 
-    mutating func layerNorm(_ norm: NormWeights) {
+    /// The rows that one layer takes on together: few enough for what lies between two of its
+    /// products to stay in the caches, unless an observer wants all at once.
+    private var rowsAtOnce: Int {
+        observer == nil ? Engine.rowsPerThread * engine.pool.threads : Int.max
+    }
+
+    /// Cuts rows into pieces of about equal length.
+    func chunks(of rows: Int) -> [Range<Int>] {
+        let count = max(1, (rows - 1) / rowsAtOnce + 1)
+        return (0..<count).map { rows * $0 / count..<rows * ($0 + 1) / count }
+    }
+
+    /// Whole sequences together, one after another.
+    func groups(of sequences: [Range<Int>]) -> [ArraySlice<Range<Int>>] {
+        var groups: [ArraySlice<Range<Int>>] = []
+        var first = 0
+        for (index, sequence) in sequences.enumerated() {
+            let rows = sequence.upperBound - sequences[first].lowerBound
+            if rows >= rowsAtOnce || index == sequences.count - 1 {
+                groups.append(sequences[first...index])
+                first = index + 1
+            }
+        }
+        return groups
+    }
+
+    mutating func layerNorm(_ norm: NormWeights, rows: Range<Int>? = nil) {
         engine.layerNorm(
-            &hidden, weight: norm.weight, bias: norm.bias ?? [],
+            &hidden, rows: rows, weight: norm.weight, bias: norm.bias ?? [],
             epsilon: model.shape.normEpsilon)
     }
 }
