@@ -42,6 +42,12 @@ public struct SafetensorsFile: TensorFile {
     /// The type that a tensor is stored in; nil where there is none of that name.
     public func type(of name: String) -> DType? { tensors[name]?.type }
 
+    /// Where in its file the bytes of a tensor lie.
+    public func place(of name: String) throws(ModelFileError) -> Range<Int> {
+        guard let tensor = tensors[name] else { throw missing(name) }
+        return tensor.bytes
+    }
+
     /// The elements of a tensor of F64, F32, F16 or BF16.
     public func floats(_ name: String) throws(ModelFileError) -> [Float] {
         try tensors.floats(name, of: self)

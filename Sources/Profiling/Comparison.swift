@@ -1,6 +1,4 @@
 internal import CHost
-public import Tensors
-public import Transformers
 
 /// Two models timed in turn, so that whatever slows the machine slows both.
 public struct Comparison: Sendable {
@@ -31,20 +29,16 @@ public struct Comparison: Sendable {
     ///
     /// - Parameters:
     ///   - model: The model in question.
-    ///   - dense: What it is compared with.
-    ///   - environment: The conditions.
-    ///   - engine: What to run on, of the environment's threads.
+    ///   - watch: What times it, and has the model it is compared with.
     ///   - relativeWidth: The width of the interval to stop at, as a fraction of the speedup.
     ///   - timeLimit: The most seconds to measure for.
     ///   - tick: Called after each pair with the seconds passed; may throw to stop.
-    /// - Throws: ``ProfileError`` where a model cannot do such work, or what `tick` throws.
-    public init(
-        _ model: Model, against dense: Model, in environment: Environment, on engine: Engine,
-        relativeWidth: Double = 0.005, timeLimit: Double = 30,
-        tick: (Double) throws -> Void = { _ in }
+    /// - Throws: What timing and `tick` throw.
+    public init<Watch: Stopwatch>(
+        _ model: Watch.Subject, with watch: inout Watch, relativeWidth: Double = 0.005,
+        timeLimit: Double = 30, tick: (Double) throws -> Void = { _ in }
     ) throws {
-        var workload = try Workload(environment, model: dense, engine: engine)
-        for _ in 0..<3 { _ = workload.sample(model) }
+        for _ in 0..<3 { _ = try watch.sample(model) }
         var pairs = PairedRatios()
         var (fast, slow) = (CleanFirst(), CleanFirst())
         let start = host_monotonic_nanoseconds()
@@ -52,8 +46,8 @@ public struct Comparison: Sendable {
         var round = 0
         while elapsed < timeLimit || round < 4 {
             let first = round % 2 == 0
-            let before = workload.sample(first ? model : dense)
-            let after = workload.sample(first ? dense : model)
+            let before = try watch.sample(first ? model : watch.dense)
+            let after = try watch.sample(first ? watch.dense : model)
             let (candidate, reference) = first ? (before, after) : (after, before)
             pairs.add(reference: candidate, candidate: reference)
             fast.add(candidate.seconds, isTainted: candidate.isTainted)

@@ -12,9 +12,6 @@ public enum Phase: String, Codable, Hashable, Sendable, CaseIterable {
 
 /// The conditions of a timing; seconds are comparable only within one environment.
 public struct Environment: Codable, Hashable, Sendable {
-    /// The name of the built-in runtime.
-    public static let builtInRuntime = "espalier"
-
     /// What the model does.
     public var phase: Phase
     /// Sequences at once.
@@ -25,7 +22,7 @@ public struct Environment: Codable, Hashable, Sendable {
     public var threads: Int
     /// How weights are stored and products computed.
     public var precision: Precision
-    /// The program that runs the model.
+    /// The program that runs the model, as ``Runtime`` spells it.
     public var runtime: String
     /// The machine's short name.
     public var machine: String
@@ -33,7 +30,7 @@ public struct Environment: Codable, Hashable, Sendable {
     /// Creates an environment.
     public init(
         phase: Phase, batch: Int, sequence: Int, threads: Int, precision: Precision,
-        runtime: String = Environment.builtInRuntime, machine: String = Machine.current.slug
+        runtime: String = Runtime.builtIn.name, machine: String = Machine.current.slug
     ) {
         self.phase = phase
         self.batch = batch

@@ -1,4 +1,3 @@
-public import Tensors
 public import Transformers
 
 /// Measures what each component costs at each level, inside the whole model.
@@ -7,8 +6,7 @@ public import Transformers
 /// else is timed as a whole against the dense model: the weights come through the caches as they
 /// will in use, and a difference of whole models, divided by the layers, is the cost of one
 /// component. Models with less of both kinds tell how far a whole differs from the sum of its
-/// parts. Weights are random and shared by all, so only the shape is needed and nothing is packed
-/// twice.
+/// parts. The values of weights do not matter, so only the shape is needed.
 public struct Profiler {
     /// Narrowest confidence interval worth waiting for, as a fraction of a whole model's time.
     public var relativeWidth = 0.01
@@ -44,29 +42,23 @@ public struct Profiler {
     ///
     /// - Parameters:
     ///   - shape: The sizes of the dense model, whose layers agree.
-    ///   - environment: The conditions.
-    ///   - engine: What to run on, of the environment's threads.
+    ///   - watch: What times it.
+    ///   - machine: What it runs on.
     ///   - created: The date to store, as ISO 8601.
     ///   - version: The version of Espalier to store.
     ///   - progress: Called every few samples; may throw to stop.
     /// - Returns: The profile.
-    /// - Throws: ``ProfileError`` where the model cannot do such work, or what `progress` throws.
+    /// - Throws: What timing and `progress` throw.
     public func profile(
-        _ shape: ModelShape, in environment: Environment, on engine: Engine, created: String,
-        version: String, progress: (Progress) throws -> Void = { _ in }
+        _ shape: ModelShape, with watch: inout some Stopwatch, on machine: Machine,
+        created: String, version: String, progress: (Progress) throws -> Void = { _ in }
     ) throws -> Result {
-        try environment.check(against: shape)
-        let dense = try Model(
-            RandomWeights(shape: shape, seed: seed), precision: environment.precision)
-        var workload = try Workload(environment, model: dense, engine: engine)
         let probes = Probe.all(of: shape)
-        let models = probes.map { dense.resized(to: shape.applying($0.plan)) }
-        let (timings, unsettled) = try workload.time(
-            models, against: dense, patience: patience, seed: seed, progress: progress)
-        var machine = Machine.current
-        machine.memoryReadBandwidth = MachineLimits.readBandwidth(on: engine)
+        let models = try probes.map { try watch.standIn(shape.applying($0.plan)) }
+        let (timings, unsettled) = try watch.time(
+            models, patience: patience, seed: seed, progress: progress)
         let table = try LatencyTable.measured(
-            probes, timings, shape: shape, machine: machine, environment: environment,
+            probes, timings, shape: shape, machine: machine, environment: watch.environment,
             created: created, version: version)
         return Result(table: table, unsettled: unsettled.count)
     }
@@ -76,21 +68,18 @@ public struct Profiler {
     /// - Parameters:
     ///   - table: The profile.
     ///   - count: How many plans, at least 1.
-    ///   - engine: What to run on, of the environment's threads.
+    ///   - watch: What times them in the table's environment.
     ///   - progress: Called every few samples; may throw to stop.
     /// - Returns: The table with its verification, and how many plans are less certain than asked.
-    /// - Throws: ``ProfileError`` where the model cannot do such work, or what `progress` throws.
+    /// - Throws: What timing and `progress` throw.
     public func verify(
-        _ table: LatencyTable, plans count: Int, on engine: Engine,
+        _ table: LatencyTable, plans count: Int, with watch: inout some Stopwatch,
         progress: (Progress) throws -> Void = { _ in }
     ) throws -> Result {
-        let dense = try Model(
-            RandomWeights(shape: table.shape, seed: seed), precision: table.environment.precision)
-        var workload = try Workload(table.environment, model: dense, engine: engine)
         let plans = table.randomPlans(count, seed: seed)
-        let models = plans.map { dense.resized(to: table.shape.applying($0)) }
-        let (timings, unsettled) = try workload.time(
-            models, against: dense, patience: patience, seed: seed, progress: progress)
+        let models = try plans.map { try watch.standIn(table.shape.applying($0)) }
+        let (timings, unsettled) = try watch.time(
+            models, patience: patience, seed: seed, progress: progress)
         let entries = plans.indices.compactMap { index in
             Timing(timings.ratios(of: index).statistics, scale: table.dense.seconds).map {
                 Verification.Entry(
@@ -103,8 +92,8 @@ public struct Profiler {
         return Result(table: verified, unsettled: unsettled.count)
     }
 
-    private var patience: Workload.Patience {
-        Workload.Patience(
+    private var patience: Patience {
+        Patience(
             relativeWidth: relativeWidth, leastRounds: leastRounds, timeLimit: timeLimit)
     }
 }

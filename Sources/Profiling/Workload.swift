@@ -2,10 +2,12 @@ internal import CHost
 public import Tensors
 public import Transformers
 
-/// One environment's work, ready to be timed on any model of one family of shapes.
-public struct Workload {
+/// One environment's work in the built-in runtime, for any model of one family of shapes.
+public struct Workload: Stopwatch {
     /// The conditions.
     public let environment: Environment
+    /// The dense model.
+    public let dense: Model
 
     private let batch: TokenBatch
     private let capacity: Int
@@ -43,6 +45,7 @@ public struct Workload {
         try environment.check(against: model.shape)
         precondition(model.precision == environment.precision, "precision of another environment")
         self.environment = environment
+        dense = model
         pass = ForwardPass(model, on: engine)
         let vocabulary = Int32(model.shape.vocabularySize)
         var random = SplitMix64(seed: 1)
@@ -62,6 +65,9 @@ public struct Workload {
         repeats = max(1, Int((Self.leastSeconds / max(once, 1e-9)).rounded(.up)))
         warmsUp = once < Self.warmSeconds
     }
+
+    /// A model of a smaller shape in the dense one's memory.
+    public func standIn(_ shape: ModelShape) -> Model { dense.resized(to: shape) }
 
     /// Does the work once, or often enough for the clock, and says how long once takes.
     public mutating func sample(_ model: Model) -> Sample {
@@ -110,8 +116,15 @@ extension Environment {
                 "phase", "\(phase.rawValue) does not fit a model of type \(shape.architecture)",
                 shape.architecture == .bert ? "use --phase encode" : "use decode or prefill")
         }
-        guard runtime == Self.builtInRuntime else {
-            throw fail("runtime", "\(runtime) is unknown", "use --runtime espalier")
+        guard let runtime = Runtime(runtime) else {
+            throw fail(
+                "runtime", "\(runtime) is unknown",
+                "use --runtime espalier, onnxruntime or command:'…'")
+        }
+        guard runtime != .onnxRuntime || precision == .f32 else {
+            throw fail(
+                "precision", "files for ONNX Runtime are in f32, not \(precision.rawValue)",
+                "use --precision f32")
         }
         let needed = sequence + (phase == .decode ? 1 : 0)
         guard needed <= shape.maximumPositions else {

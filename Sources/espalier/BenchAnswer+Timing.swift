@@ -1,7 +1,5 @@
 import CHost
 import Profiling
-import Tensors
-import Transformers
 
 extension BenchAnswer {
     /// Times one model until its median is known to half a percent.
@@ -10,18 +8,18 @@ extension BenchAnswer {
     ///
     /// - Parameters:
     ///   - model: The model.
-    ///   - engine: What to run on, of the environment's threads.
+    ///   - watch: What times it.
     ///   - timeLimit: The most seconds to measure for.
     ///   - tick: Called after each sample; may throw to stop.
-    /// - Throws: `ProfileError` where the model cannot do such work, or what `tick` throws.
-    mutating func time(
-        _ model: Model, on engine: Engine, timeLimit: Double, tick: () throws -> Void
+    /// - Throws: What timing and `tick` throw.
+    mutating func time<Watch: Stopwatch>(
+        _ model: Watch.Subject, with watch: inout Watch, timeLimit: Double,
+        tick: () throws -> Void
     ) throws {
-        var workload = try Workload(environment, model: model, engine: engine)
         var samples: [Sample] = []
         let end = host_monotonic_nanoseconds() + UInt64(timeLimit * 1e9)
         repeat {
-            samples.append(workload.sample(model))
+            samples.append(try watch.sample(model))
             try tick()
             if samples.count >= 30, samples.count % 10 == 0,
                 Self.statistics(of: samples).isSettled(relativeWidth: 0.005)

@@ -26,8 +26,9 @@ struct EnvironmentOptions {
         threads = try Self.threads(&arguments)
         precision = try Self.precision(&arguments)
         runtime = try arguments.option(
-            "--runtime", .text.named("NAME"), default: Environment.builtInRuntime,
-            help: "What runs the model.")
+            "--runtime", .text.named("NAME"), default: Runtime.builtIn.name,
+            help: "What runs the model: espalier; onnxruntime, in Python; or command:'…', which "
+                + "is given a model's directory and prints seconds.")
     }
 
     /// Reads `--precision`.
@@ -88,5 +89,6 @@ extension Environment {
         let length = phase == .decode ? "context" : "sequence"
         return "\(phase.rawValue), batch \(batch), \(length) \(sequence), "
             + "\(threads) thread\(threads == 1 ? "" : "s"), \(precision.rawValue)"
+            + (runtime == Runtime.builtIn.name ? "" : ", \(runtime)")
     }
 }

@@ -46,6 +46,8 @@ struct LimitsAnswer: Encodable {
     /// Bytes per second that the environment's threads read from memory.
     let readBandwidth: Figure
     let products: [Product]
+    /// Seconds that all threads take to begin and finish a piece of work; nil for one thread.
+    let barrier: Figure?
     /// Nil where no decode step was asked for.
     let decode: Decode?
     let instructionSet: String
@@ -72,6 +74,8 @@ struct LimitsAnswer: Encodable {
         }
         arithmeticPeak = Figure(peaks)
 
+        barrier = environment.threads > 1 ? Self.barrier(of: engine) : nil
+
         let probe = MemoryProbe()
         var workload =
             environment.phase == .decode
@@ -92,6 +96,14 @@ struct LimitsAnswer: Encodable {
             : Decode(
                 bytesPerSecond: Figure(steps),
                 fractionOfBandwidth: Figure(zip(steps, reads).map { $0 / $1 }))
+    }
+
+    private static func barrier(of engine: Engine) -> Figure {
+        let repeats = 1000
+        return Figure(
+            (0..<61).map { _ in
+                time { for _ in 0..<repeats { engine.meet() } } / Double(repeats)
+            })
     }
 
     /// Times a product between two bursts of pure arithmetic of about a millisecond.
@@ -153,6 +165,11 @@ extension LimitsAnswer {
             add(
                 "product \(product.m) × \(product.k) × \(product.n)", product.rate, unit,
                 of: product.fractionOfPeak)
+        }
+        if let barrier {
+            table.add(
+                "barrier of all threads", Human.duration(barrier.median, digits: 3),
+                Human.percent(barrier.spread / 2), "–")
         }
         add("memory reads", readBandwidth, "GB/s")
         if let decode {

@@ -30,18 +30,36 @@ extension Profiler {
         var profiler = Profiler()
         profiler.timeLimit = seconds
         profiler.seed = seed
-        let engine = Engine(threads: environment.threads)
+        if let other = try OtherRuntime(environment) {
+            var watch = try Terminal.standardError.stage("Writing models for other runtimes") {
+                try other.stopwatch(for: shape, at: location)
+            }
+            return try profiler.measure(shape, with: &watch, plans: plans)
+        }
+        let dense = try Model(
+            RandomWeights(shape: shape, seed: seed), precision: environment.precision)
+        var watch = try Workload(
+            environment, model: dense, engine: Engine(threads: environment.threads))
+        return try profiler.measure(shape, with: &watch, plans: plans)
+    }
+
+    private func measure(
+        _ shape: ModelShape, with watch: inout some Stopwatch, plans: Int?
+    ) throws -> LatencyTable {
         let levels = ComponentKind.allCases.reduce(1) {
             $0 + max(1, LevelGrid.levels(of: $1, in: shape).count)
         }
-        let table = try profiler.show("Profiling", levels, "levels") { progress in
-            try profiler.profile(
-                shape, in: environment, on: engine, created: Date().ISO8601Format(),
+        var machine = Machine.current
+        machine.memoryReadBandwidth = MachineLimits.readBandwidth(
+            on: Engine(threads: watch.environment.threads))
+        let table = try show("Profiling", levels, "levels") { progress in
+            try profile(
+                shape, with: &watch, on: machine, created: Date().ISO8601Format(),
                 version: Espalier.version, progress: progress)
         }
         guard let plans else { return table }
-        return try profiler.show("Verifying", plans, "plans") { progress in
-            try profiler.verify(table, plans: plans, on: engine, progress: progress)
+        return try show("Verifying", plans, "plans") { progress in
+            try verify(table, plans: plans, with: &watch, progress: progress)
         }
     }
 
@@ -53,7 +71,8 @@ extension Profiler {
         let bar = ProgressBar(
             "\(title), at most \(Human.duration(timeLimit))", total: total, unit: unit)
         let result = try measure { state in
-            bar.advance(to: state.settled)
+            let passed = min(1, state.elapsed / timeLimit) * Double(total)
+            bar.advance(to: max(min(state.settled, total), Int(passed)))
             try Interruption.check()
         }
         bar.finish()

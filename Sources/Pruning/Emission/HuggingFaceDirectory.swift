@@ -2,7 +2,8 @@ internal import Foundation
 internal import ModelFiles
 public import Transformers
 
-/// Writes a model as a Hugging Face directory that appears complete or not at all.
+/// Writes a model as a Hugging Face directory, with ``ONNXModel`` beside, that appears complete or
+/// not at all.
 ///
 /// `config.json` has `per_layer_config` where layers differ, and then `auto_map` with the Python
 /// module that makes `from_pretrained(…, trust_remote_code=True)` load it.
@@ -39,7 +40,11 @@ public enum HuggingFaceDirectory {
                 try AtomicFile.write(bytes, to: "\(temporary)/\(name)")
             }
             try writeConfig(weights.shape, like: checkpoint, to: temporary)
-            try writeTensors(weights, like: checkpoint, to: temporary, progress: progress)
+            let names = checkpoint.huggingFaceNames
+            try WeightsFile.write(
+                weights, names: names, others: try checkpoint.otherTensors(), to: temporary,
+                progress: progress)
+            try ONNXModel.write(weights.shape, in: temporary, names: names)
             try? files.removeItem(atPath: path)
             try files.moveItem(atPath: temporary, toPath: path)
         } catch {
@@ -67,34 +72,5 @@ public enum HuggingFaceDirectory {
         try AtomicFile.write(
             checkpoint.config.encoded(layers: shape.layers, extra: extra),
             to: "\(directory)/config.json")
-    }
-
-    private static func writeTensors(
-        _ weights: some WeightSource, like checkpoint: Checkpoint, to directory: String,
-        progress: () throws -> Void
-    ) throws {
-        let names = checkpoint.huggingFaceNames
-        let outer =
-            names.tensors(of: try weights.embeddings()) + names.tensors(of: try weights.head())
-            + (try checkpoint.otherTensors())
-        var entries = outer.map { SafetensorsWriter.Entry(name: $0.name, shape: $0.shape) }
-        var layerOf: [String: Int] = [:]
-        for index in weights.shape.layers.indices {
-            for tensor in names.tensors(of: try weights.layer(index), at: index) {
-                entries.append(SafetensorsWriter.Entry(name: tensor.name, shape: tensor.shape))
-                layerOf[tensor.name] = index
-            }
-        }
-        var loaded: (index: Int, tensors: [NamedTensor])?
-        try SafetensorsWriter.write(entries, to: "\(directory)/model.safetensors") { entry in
-            try progress()
-            guard let index = layerOf[entry.name] else {
-                return outer.first { $0.name == entry.name }?.elements ?? []
-            }
-            if loaded?.index != index {
-                loaded = (index, names.tensors(of: try weights.layer(index), at: index))
-            }
-            return loaded?.tensors.first { $0.name == entry.name }?.elements ?? []
-        }
     }
 }

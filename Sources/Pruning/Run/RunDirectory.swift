@@ -132,6 +132,7 @@ extension RunDirectory {
         "profile.json", "losses.json", "plan.json", "report.json", "report.md", "report.html",
         "work/inputs.json", "work/stages.json", "work/sampled.json", "work/moments.safetensors",
         "work/calibration.json", "work/sensitivity.json", "work/dense.json",
+        "work/runtime",
     ]
 
     /// Whether a prune makes a file, or for a target such as `1.25x` a directory, of this name.

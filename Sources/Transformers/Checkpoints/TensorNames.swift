@@ -1,21 +1,37 @@
 /// What the tensors of one layout of checkpoint are called.
 public struct TensorNames: Sendable {
-    var layerPrefix: @Sendable (Int) -> String
-    var query: String
-    var key: String
-    var value: String
-    var output: String
-    var attentionNorm: String
-    var gate: String?
-    var up: String
-    var down: String
-    var feedForwardNorm: String
-    var tokens: String
-    var positions: String?
-    var types: String?
-    var embeddingNorm: String?
-    var finalNorm: String?
-    var head: String?
+    /// What the names of a layer's tensors begin with.
+    public internal(set) var layerPrefix: @Sendable (Int) -> String
+    /// The query projection; this and the names down to `feedForwardNorm` follow the prefix.
+    public internal(set) var query: String
+    /// The key projection.
+    public internal(set) var key: String
+    /// The value projection.
+    public internal(set) var value: String
+    /// The attention block's output projection.
+    public internal(set) var output: String
+    /// The attention block's norm.
+    public internal(set) var attentionNorm: String
+    /// The feed-forward block's gate; nil where it has none.
+    public internal(set) var gate: String?
+    /// The feed-forward block's first projection.
+    public internal(set) var up: String
+    /// The feed-forward block's last projection.
+    public internal(set) var down: String
+    /// The feed-forward block's norm.
+    public internal(set) var feedForwardNorm: String
+    /// The token embedding.
+    public internal(set) var tokens: String
+    /// The position embedding; nil with rotary positions.
+    public internal(set) var positions: String?
+    /// The embedding of segment types; nil without.
+    public internal(set) var types: String?
+    /// The norm of the embeddings; nil without.
+    public internal(set) var embeddingNorm: String?
+    /// The norm behind the last layer; nil without.
+    public internal(set) var finalNorm: String?
+    /// The output head; nil without.
+    public internal(set) var head: String?
 
     /// Hugging Face's `LlamaForCausalLM`.
     public static let llama = TensorNames(

@@ -48,31 +48,29 @@ struct BenchCommand: Command {
     func run() throws {
         let loaded = try LoadedModel(model, precision: options.precision)
         let environment = try options.environment(for: loaded.model.shape)
+        let other = try OtherRuntime(environment)
+        if other != nil, serves || measuresLimits {
+            throw UsageError("--serve and --limits are of the built-in runtime: drop --runtime")
+        }
         if serves {
             var server = try TimingServer(loaded.model, in: environment)
             return try server.run()
         }
-        let engine = Engine(threads: environment.threads)
-        var answer = BenchAnswer(environment)
-        var names = [loaded.location.name]
-        if let dense {
-            let reference = try LoadedModel(dense, precision: options.precision)
+        let reference = try dense.map { try LoadedModel($0, precision: options.precision) }
+        if let reference {
             try loaded.check(against: reference)
             try environment.check(against: reference.model.shape)
-            let comparison = try Terminal.standardError.stage("Measuring both models") {
-                try Comparison(
-                    loaded.model, against: reference.model, in: environment, on: engine,
-                    timeLimit: seconds
-                ) { _ in try Interruption.check() }
-            }
-            answer.add(comparison)
-            names.append(reference.location.name)
+        }
+        let engine = Engine(threads: environment.threads)
+        var answer = BenchAnswer(environment)
+        if let other {
+            var watch = try other.stopwatch(against: reference ?? loaded)
+            let files = try reference == nil ? watch.dense : other.emit(loaded)
+            try measure(files, with: &watch, into: &answer)
         } else {
-            try Terminal.standardError.stage("Measuring") {
-                try answer.time(loaded.model, on: engine, timeLimit: seconds) {
-                    try Interruption.check()
-                }
-            }
+            var watch = try Workload(
+                environment, model: (reference ?? loaded).model, engine: engine)
+            try measure(loaded.model, with: &watch, into: &answer)
         }
         if measuresLimits {
             answer.limits = try Terminal.standardError.stage("Measuring the machine's limits") {
@@ -82,7 +80,28 @@ struct BenchCommand: Command {
             }
         }
         asJSON
-            ? try printJSON(answer) : print(answer.text(names: names), terminator: "")
+            ? try printJSON(answer)
+            : print(
+                answer.text(names: [loaded, reference].compactMap { $0?.location.name }),
+                terminator: "")
+    }
+
+    /// Times a model, against the dense one where the user gave one.
+    private func measure<Watch: Stopwatch>(
+        _ subject: Watch.Subject, with watch: inout Watch, into answer: inout BenchAnswer
+    ) throws {
+        let title = dense == nil ? "Measuring" : "Measuring both models"
+        try Terminal.standardError.stage(title) {
+            guard dense != nil else {
+                return try answer.time(subject, with: &watch, timeLimit: seconds) {
+                    try Interruption.check()
+                }
+            }
+            answer.add(
+                try Comparison(subject, with: &watch, timeLimit: seconds) { _ in
+                    try Interruption.check()
+                })
+        }
     }
 }
 

@@ -62,12 +62,15 @@ extension PruneRun {
                     within: budget, in: space, knowing: knowledge, seed: options.seed)
             } measure: { plan in
                 finished = nil
+                if let otherRuntime {
+                    var watch = try otherRuntime.stopwatch(against: dense)
+                    let files = try otherRuntime.emit(weights(plan), like: dense.checkpoint)
+                    return try compare(files, with: &watch)
+                }
                 let model = try pack(weights(plan), name: name)
                 finished = model
-                return try Comparison(
-                    model, against: baseline, in: environment, on: engine,
-                    timeLimit: options.seconds ?? 30
-                ) { _ in try Interruption.check() }
+                var watch = try Workload(environment, model: baseline, engine: engine)
+                return try compare(model, with: &watch)
             } report: { attempt in
                 remark(
                     "\(name): predicted \(Human.ratio(attempt.predicted)), measured "
@@ -90,6 +93,14 @@ extension PruneRun {
         try directory.write(plans, Product.plans)
         try directory.write(result, product)
         return result
+    }
+
+    private func compare<Watch: Stopwatch>(
+        _ model: Watch.Subject, with watch: inout Watch
+    ) throws -> Comparison {
+        try Comparison(model, with: &watch, timeLimit: options.seconds ?? 30) { _ in
+            try Interruption.check()
+        }
     }
 
     private func pack(_ weights: ShrunkWeights, name: String) throws -> Model {

@@ -17,6 +17,8 @@ final class PruneRun {
     let baseline: Model
     let environment: Profiling.Environment
     let engine: Engine
+    /// What runs the models where the built-in runtime does not.
+    let otherRuntime: OtherRuntime?
     let inputs: PruneInputs
     let directory: RunDirectory
     private var costs: [String: StageCost]
@@ -30,6 +32,8 @@ final class PruneRun {
         inputs = try PruneInputs(options, dense: dense, environment: environment)
         directory = try RunDirectory(
             options.output, inputs: inputs.digests, restarting: options.restarts)
+        otherRuntime = try OtherRuntime(
+            environment, folder: directory.product(Product.runtimeFiles))
         costs = directory.read([String: StageCost].self, "work/stages.json") ?? [:]
     }
 
@@ -88,4 +92,6 @@ enum Product {
     static let sensitivity = "work/sensitivity.json"
     static let denseQuality = "work/dense.json"
     static let plans = "plan.json"
+    /// Goes with the run.
+    static let runtimeFiles = "work/runtime.tmp"
 }

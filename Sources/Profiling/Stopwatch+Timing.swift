@@ -1,31 +1,29 @@
 internal import CHost
-internal import Transformers
 
-extension Workload {
-    /// When to stop timing many models.
-    struct Patience {
-        /// Narrowest confidence interval worth waiting for, as a fraction of a model's time.
-        var relativeWidth: Double
-        /// The least rounds, so that every model has an interval.
-        var leastRounds: Int
-        /// The most seconds.
-        var timeLimit: Double
-    }
+/// When to stop timing many models.
+struct Patience {
+    /// Narrowest confidence interval worth waiting for, as a fraction of a model's time.
+    var relativeWidth: Double
+    /// The least rounds, so that every model has an interval.
+    var leastRounds: Int
+    /// The most seconds.
+    var timeLimit: Double
+}
 
+extension Stopwatch {
     /// Times models in random order beside the dense one until each is known well enough.
     ///
     /// - Parameters:
     ///   - models: Models of the dense one's family.
-    ///   - dense: The reference.
     ///   - patience: When to stop.
     ///   - seed: Decides the order.
     ///   - progress: Called every few samples; may throw to stop.
     /// - Returns: The ratios to the dense model, and the models that are still uncertain.
-    /// - Throws: What `progress` throws.
+    /// - Throws: What timing and `progress` throw.
     mutating func time(
-        _ models: [Model], against dense: Model, patience: Patience, seed: UInt64,
+        _ models: [Subject], patience: Patience, seed: UInt64,
         progress: (Profiler.Progress) throws -> Void
-    ) rethrows -> (ratios: RatioAccumulator, unsettled: [Int]) {
+    ) throws -> (ratios: RatioAccumulator, unsettled: [Int]) {
         var interleaver = Interleaver(itemsPerBlock: 6, seed: seed)
         var ratios = RatioAccumulator(count: models.count)
         var waiting = Array(models.indices)
@@ -34,10 +32,10 @@ extension Workload {
         var rounds = 0
         while !waiting.isEmpty, elapsed < patience.timeLimit || rounds == 0 {
             for block in interleaver.nextRound(of: waiting) {
-                ratios.time(block) { step in
+                try ratios.time(block) { step in
                     switch step {
-                    case .reference: sample(dense)
-                    case .item(let index): sample(models[index])
+                    case .reference: try sample(dense)
+                    case .item(let index): try sample(models[index])
                     }
                 }
                 elapsed = Double(host_monotonic_nanoseconds() - start) * 1e-9

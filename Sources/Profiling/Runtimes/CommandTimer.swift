@@ -1,0 +1,55 @@
+internal import Foundation
+
+/// Runs a command of the user's for every sample.
+///
+/// The shell gets the command with the model's directory as its last argument, and the environment
+/// in `ESPALIER_PHASE`, `_BATCH`, `_SEQUENCE`, `_THREADS` and `_PRECISION`. The last word that the
+/// command prints is taken for seconds.
+struct CommandTimer: ModelTimer {
+    private let command: String
+    private let environment: Environment
+
+    init(_ command: String, environment: Environment) {
+        self.command = command
+        self.environment = environment
+    }
+
+    func sample(_ model: EmittedModel) throws -> Sample {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", command + " \"$0\"", model.path]
+        process.environment = ProcessInfo.processInfo.environment.merging(
+            [
+                "ESPALIER_PHASE": environment.phase.rawValue,
+                "ESPALIER_BATCH": String(environment.batch),
+                "ESPALIER_SEQUENCE": String(environment.sequence),
+                "ESPALIER_THREADS": String(environment.threads),
+                "ESPALIER_PRECISION": environment.precision.rawValue,
+            ]
+        ) { $1 }
+        let output = Pipe()
+        process.standardOutput = output
+        do {
+            try process.run()
+        } catch {
+            throw failure("/bin/sh cannot be run: \(error.localizedDescription)")
+        }
+        let printed = String(
+            decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else {
+            throw failure("it ended with status \(process.terminationStatus)")
+        }
+        let last = printed.split(whereSeparator: \.isWhitespace).last.map(String.init) ?? ""
+        guard let seconds = Double(last), seconds > 0, seconds.isFinite else {
+            throw failure("it printed '\(last.prefix(40))' last, which is no number of seconds")
+        }
+        return Sample(seconds: seconds)
+    }
+
+    private func failure(_ problem: String) -> ProfileError {
+        ProfileError(
+            file: "runtime", field: Runtime.command(command).name, problem: problem,
+            remedy: "run it by hand on a model's directory; it should print seconds")
+    }
+}

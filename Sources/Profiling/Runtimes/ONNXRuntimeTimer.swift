@@ -1,0 +1,98 @@
+internal import Foundation
+internal import Transformers
+
+/// Keeps ONNX Runtime at work in a Python process, which holds as many models as memory allows.
+///
+/// The interpreter is `ESPALIER_PYTHON`, else `python3`, and must have the package onnxruntime.
+final class ONNXRuntimeTimer: ModelTimer {
+    private struct Request: Encodable {
+        let path: String
+        let bytes: Int
+    }
+    private struct Answer: Decodable {
+        let seconds: Double?
+        let share: Double?
+        let error: String?
+    }
+
+    /// The share of the machine's memory that models may take.
+    private static let memoryShare = 0.4
+    /// The least share of one thread's time that must have been its own.
+    private static let leastShare = 0.95
+
+    private let process = Process()
+    private let requests = Pipe()
+    private let answers = Pipe()
+    private var unread = Data()
+    private let judgesShare: Bool
+
+    /// Starts the process.
+    ///
+    /// - Throws: ``ProfileError`` where Python or the package is missing.
+    init(_ environment: Environment, shape: ModelShape) throws(ProfileError) {
+        // Whoever waits on a barrier of ONNX Runtime need not be running.
+        judgesShare = environment.threads == 1
+        let python = ProcessInfo.processInfo.environment["ESPALIER_PYTHON"] ?? "python3"
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        let memory = Int(Double(Machine.current.memoryBytes) * Self.memoryShare)
+        process.arguments = [
+            python, "-c", ONNXRuntimeWorker.source, environment.phase.rawValue,
+            String(environment.batch), String(environment.sequence), String(environment.threads),
+            String(shape.vocabularySize), String(memory),
+        ]
+        process.standardInput = requests
+        process.standardOutput = answers
+        process.standardError = FileHandle.nullDevice
+        // A worker that is gone shows in its silence.
+        _ = signal(SIGPIPE, SIG_IGN)
+        do {
+            try process.run()
+        } catch {
+            throw Self.failure("\(python) cannot be run: \(error.localizedDescription)")
+        }
+        if let problem = try answer(from: python).error { throw Self.failure(problem) }
+    }
+
+    deinit {
+        try? requests.fileHandleForWriting.close()
+        process.waitUntilExit()
+    }
+
+    func sample(_ model: EmittedModel) throws -> Sample {
+        let request = Request(path: model.path, bytes: model.byteCount)
+        try? requests.fileHandleForWriting.write(
+            contentsOf: JSONEncoder().encode(request) + Data("\n".utf8))
+        let answer = try answer(from: "the worker")
+        guard let seconds = answer.seconds, let share = answer.share else {
+            throw Self.failure(
+                "\(model.path): \(answer.error ?? "no time")",
+                remedy: "see whether this ONNX Runtime loads the file")
+        }
+        return Sample(seconds: seconds, isTainted: judgesShare && share < Self.leastShare)
+    }
+
+    /// The next line of the process.
+    private func answer(from name: String) throws(ProfileError) -> Answer {
+        while true {
+            if let end = unread.firstIndex(of: UInt8(ascii: "\n")) {
+                let line = unread[..<end]
+                unread = Data(unread[unread.index(after: end)...])
+                guard let answer = try? JSONDecoder().decode(Answer.self, from: line) else {
+                    throw Self.failure("\(name) answered what is no JSON")
+                }
+                return answer
+            }
+            let more = answers.fileHandleForReading.availableData
+            guard !more.isEmpty else { throw Self.failure("\(name) ended without an answer") }
+            unread += more
+        }
+    }
+
+    private static func failure(
+        _ problem: String,
+        remedy: String = "install it with `pip install onnxruntime`, or set ESPALIER_PYTHON to a "
+            + "Python that has it"
+    ) -> ProfileError {
+        ProfileError(file: "runtime", field: "onnxruntime", problem: problem, remedy: remedy)
+    }
+}

@@ -1,0 +1,102 @@
+internal import ModelFiles
+internal import Transformers
+
+/// The encoder of `BERT.swift` in ONNX.
+extension ONNXModel {
+    mutating func addEncoder() throws(ModelFileError) {
+        let hidden = shape.hiddenSize
+        let tokens: [ONNXGraph.Dimension] = [.named("batch"), .named("sequence")]
+        let ids = graph.input("input_ids", .int64, tokens)
+        let mask = graph.input("attention_mask", .int64, tokens)
+        let types = graph.input("token_type_ids", .int64, tokens)
+        let (batch, length) = (size(of: ids, 0), size(of: ids, 1))
+
+        let embedded = try embeddings(ids, types: types, length: length)
+        var x = graph.apply("Reshape", embedded, graph.constant([-1, hidden]))
+        let split = joined(batch, length, graph.constant([-1, shape.headDimension]))
+        let penalty = encoderMask(mask)
+        for index in shape.layers.indices {
+            x = try encoderLayer(x, index, split: split, mask: penalty)
+        }
+        let sizes = joined(batch, length, graph.constant([hidden]))
+        graph.output(
+            graph.apply("Reshape", x, sizes), as: "last_hidden_state", .float,
+            tokens + [.fixed(hidden)])
+    }
+
+    private mutating func embeddings(
+        _ ids: ONNXGraph.Value, types: ONNXGraph.Value, length: ONNXGraph.Value
+    ) throws(ModelFileError) -> ONNXGraph.Value {
+        let hidden = shape.hiddenSize
+        let table = try weights(names.tokens + ".weight", [shape.vocabularySize, hidden])
+        var x = graph.apply("Gather", table, ids)
+        if let name = names.types, let rows = file.shape(of: name + ".weight")?.first {
+            let table = try weights(name + ".weight", [rows, hidden])
+            x = graph.apply("Add", x, graph.apply("Gather", table, types))
+        }
+        if let name = names.positions {
+            let table = try weights(name + ".weight", [shape.maximumPositions, hidden])
+            let zero = graph.constant([0])
+            let used = graph.apply("Slice", table, zero, length, zero)
+            x = graph.apply("Add", x, used)
+        }
+        return try layerNorm(x, names.embeddingNorm)
+    }
+
+    /// 0 for a token, and for padding so little that it vanishes in the softmax.
+    private mutating func encoderMask(_ mask: ONNXGraph.Value) -> ONNXGraph.Value {
+        let wide = graph.apply("Unsqueeze", mask, graph.constant([1, 2]))
+        let kept = graph.apply("Cast", wide, with: ["to": .integer(1)])
+        let gone = graph.apply("Sub", graph.constant(1), kept)
+        return graph.apply("Mul", gone, graph.constant(-1e30))
+    }
+
+    private mutating func encoderLayer(
+        _ entering: ONNXGraph.Value, _ index: Int, split: ONNXGraph.Value, mask: ONNXGraph.Value
+    ) throws(ModelFileError) -> ONNXGraph.Value {
+        let (layer, prefix) = (shape.layers[index], names.layerPrefix(index))
+        let hidden = shape.hiddenSize
+        var x = entering
+        if layer.queryHeads > 0 {
+            let width = layer.queryHeads * shape.headDimension
+            let query = try linear(x, prefix + names.query, inputs: hidden, outputs: width)
+            let key = try linear(x, prefix + names.key, inputs: hidden, outputs: width)
+            let value = try linear(x, prefix + names.value, inputs: hidden, outputs: width)
+            let context = attend(
+                heads(query, split: split), heads(key, split: split, order: [0, 2, 3, 1]),
+                heads(value, split: split), mask: mask)
+            let output = try linear(
+                rows(context, width: width), prefix + names.output, inputs: width, outputs: hidden)
+            x = graph.apply("Add", output, x)
+        }
+        x = try layerNorm(x, prefix + names.attentionNorm)
+        if layer.feedForward > 0 {
+            let up = try linear(
+                x, prefix + names.up, inputs: hidden, outputs: layer.feedForward)
+            let down = try linear(
+                gelu(up), prefix + names.down, inputs: layer.feedForward, outputs: hidden)
+            x = graph.apply("Add", down, x)
+        }
+        return try layerNorm(x, prefix + names.feedForwardNorm)
+    }
+
+    private mutating func layerNorm(
+        _ x: ONNXGraph.Value, _ name: String?
+    ) throws(ModelFileError) -> ONNXGraph.Value {
+        guard let name else { return x }
+        let scale = try weights(name + ".weight", [shape.hiddenSize])
+        let shift = try weights(name + ".bias", [shape.hiddenSize])
+        return graph.apply(
+            "LayerNormalization", x, scale, shift,
+            with: ["axis": .integer(-1), "epsilon": .float(shape.normEpsilon)])
+    }
+
+    /// `x / 2 · (1 + erf(x / √2))`, in the order in which ONNX Runtime knows it as one operator.
+    private mutating func gelu(_ x: ONNXGraph.Value) -> ONNXGraph.Value {
+        let scaled = graph.apply("Div", x, graph.constant(Float(2).squareRoot()))
+        let error = graph.apply("Erf", scaled)
+        let grown = graph.apply("Add", error, graph.constant(1))
+        let product = graph.apply("Mul", x, grown)
+        return graph.apply("Mul", product, graph.constant(0.5))
+    }
+}

@@ -1,0 +1,125 @@
+internal import Foundation
+public import ModelFiles
+public import Transformers
+
+/// Writes a model as an ONNX graph beside the safetensors file that holds its weights.
+///
+/// Batch and sequence are free. Encoders take `input_ids`, `attention_mask` and `token_type_ids`
+/// and give `last_hidden_state`; decoders take `input_ids`, `attention_mask`, `position_ids` and
+/// `past_key_values.N.key` and `.value`, and give `logits` and `present.N.key` and `.value`, which
+/// layers without attention lack. These are the names of Hugging Face's own exports.
+public struct ONNXModel {
+    /// The name of the graph's file in a model's directory.
+    public static let fileName = "model.onnx"
+
+    var graph = ONNXGraph()
+    /// A decoder's keys and values, which become outputs behind the logits.
+    var cache: [(name: String, value: ONNXGraph.Value, sizes: [ONNXGraph.Dimension])] = []
+    let shape: ModelShape
+    let names: TensorNames
+    let file: SafetensorsFile
+
+    /// Prepares a graph.
+    ///
+    /// - Parameters:
+    ///   - shape: The model's sizes. Where they are smaller than the weights, each weight is cut
+    ///     from the first bytes of what is there: good for timing only.
+    ///   - directory: Where `model.safetensors` lies, in f32.
+    ///   - names: What the tensors are called.
+    /// - Throws: `ModelFileError` where the file cannot be read.
+    init(_ shape: ModelShape, in directory: String, names: TensorNames) throws(ModelFileError) {
+        self.shape = shape
+        self.names = names
+        file = try SafetensorsFile(path: directory + "/" + WeightsFile.name)
+    }
+
+    /// Writes a graph into the directory of its weights.
+    ///
+    /// - Parameters:
+    ///   - shape: The model's sizes; smaller ones than the weights' make a graph for timing only.
+    ///   - directory: Where `model.safetensors` lies, in f32.
+    ///   - names: What the tensors are called.
+    ///   - fileName: The graph's file.
+    /// - Throws: `ModelFileError` where weights are missing, or the file cannot be written.
+    public static func write(
+        _ shape: ModelShape, in directory: String, names: TensorNames,
+        as fileName: String = Self.fileName
+    ) throws(ModelFileError) {
+        var model = try ONNXModel(shape, in: directory, names: names)
+        switch shape.architecture {
+        case .bert: try model.addEncoder()
+        case .llama: try model.addDecoder()
+        }
+        try AtomicFile.write(
+            model.graph.encoded(name: shape.architecture.rawValue),
+            to: directory + "/" + fileName)
+    }
+
+    /// The weights of a name, or the first of them where a shape asks for fewer.
+    mutating func weights(_ name: String, _ shape: [Int]) throws(ModelFileError) -> ONNXGraph.Value
+    {
+        let bytes = try file.place(of: name)
+        let length = shape.reduce(MemoryLayout<Float>.size, *)
+        guard file.type(of: name) == .f32, length <= bytes.count else {
+            throw ModelFileError(
+                file: file.path, subject: "tensor \(name)",
+                problem: "it is no f32 tensor of at least the sizes \(shape)",
+                remedy: "use the configuration that belongs to these weights")
+        }
+        return graph.weights(
+            name, shape: shape,
+            at: ONNXGraph.Place(
+                file: WeightsFile.name, offset: bytes.lowerBound, length: length))
+    }
+
+    /// `x · Wᵀ + b`, the bias where there is one; x has two dimensions.
+    mutating func linear(
+        _ x: ONNXGraph.Value, _ name: String, inputs: Int, outputs: Int
+    ) throws(ModelFileError) -> ONNXGraph.Value {
+        var operands = [x, try weights(name + ".weight", [outputs, inputs])]
+        if file.shape(of: name + ".bias") != nil {
+            operands.append(try weights(name + ".bias", [outputs]))
+        }
+        return graph.apply("Gemm", operands, results: 1, with: ["transB": .integer(1)])[0]
+    }
+
+    /// One size of a value, as a vector of one number.
+    mutating func size(of value: ONNXGraph.Value, _ axis: Int) -> ONNXGraph.Value {
+        graph.apply(
+            "Shape", value, with: ["start": .integer(axis), "end": .integer(axis + 1)])
+    }
+
+    /// Numbers one after another in one vector.
+    mutating func joined(_ parts: ONNXGraph.Value...) -> ONNXGraph.Value {
+        graph.apply("Concat", parts, results: 1, with: ["axis": .integer(0)])[0]
+    }
+
+    /// The heads of rows, `[batch · tokens, heads · width]`, as `[batch, heads, tokens, width]`.
+    mutating func heads(
+        _ rows: ONNXGraph.Value, split: ONNXGraph.Value, order: [Int] = [0, 2, 1, 3]
+    ) -> ONNXGraph.Value {
+        let parts = graph.apply("Reshape", rows, split)
+        return graph.apply("Transpose", parts, with: ["perm": .integers(order)])
+    }
+
+    /// Heads side by side again, as rows.
+    mutating func rows(
+        _ heads: ONNXGraph.Value, width: Int
+    ) -> ONNXGraph.Value {
+        let turned = graph.apply("Transpose", heads, with: ["perm": .integers([0, 2, 1, 3])])
+        return graph.apply("Reshape", turned, graph.constant([-1, width]))
+    }
+
+    /// `softmax(q · k + mask) · v`; the keys are turned already.
+    mutating func attend(
+        _ queries: ONNXGraph.Value, _ turnedKeys: ONNXGraph.Value, _ values: ONNXGraph.Value,
+        mask: ONNXGraph.Value
+    ) -> ONNXGraph.Value {
+        let scale = graph.constant(1 / Float(shape.headDimension).squareRoot())
+        let products = graph.apply("MatMul", queries, turnedKeys)
+        let scores = graph.apply("Mul", products, scale)
+        let masked = graph.apply("Add", scores, mask)
+        let shares = graph.apply("Softmax", masked, with: ["axis": .integer(-1)])
+        return graph.apply("MatMul", shares, values)
+    }
+}
