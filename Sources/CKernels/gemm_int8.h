@@ -14,14 +14,14 @@
  * Sums are exact while k < 65 536, so every instruction set gives the same integers. */
 
 /* Codes in 0 ... 255 into `values`, the last four filled up with the zero point. */
-CK_INLINE void CK_NAME(store_codes)(uint8_t *values, size_t i, size_t n, ck_vector codes) {
+CK_INLINE void CK_NAME(store_codes)(uint8_t *values, size_t i, size_t n, ck_integers codes) {
     typedef uint8_t bytes __attribute__((vector_size(CK_LANES), aligned(1)));
-    codes = ck_min(ck_max(codes, ck_splat(0)), ck_splat(255));
-    ck_integers whole = __builtin_convertvector(codes, ck_integers);
+    codes = __builtin_elementwise_max(codes, (ck_integers){0});
+    codes = __builtin_elementwise_min(codes, (ck_integers){0} + 255);
     if (i + CK_LANES <= n)
-        *(bytes *)(values + i) = __builtin_convertvector(whole, bytes);
+        *(bytes *)(values + i) = __builtin_convertvector(codes, bytes);
     else
-        for (size_t j = 0; i + j < (n + 3) / 4 * 4; j++) values[i + j] = (uint8_t)whole[j];
+        for (size_t j = 0; i + j < (n + 3) / 4 * 4; j++) values[i + j] = (uint8_t)codes[j];
 }
 
 /* The row's least and greatest value, 0 included, lie 254 steps apart: rounding both the zero point
@@ -52,13 +52,15 @@ static void CK_NAME(quantize_int8)(
         scales[1] = step / 256;
         zeros[1] = 128;
     }
+    /* A sum with `round` holds the integer in its last bits. */
+    const int32_t bits = 0x4b400000;
     for (i = 0; i < n; i += CK_LANES) {
         ck_vector in = i + CK_LANES <= n ? ck_load(x + i) : ck_load_part(x + i, n - i, 0);
-        ck_vector steps = in * inverse, nearest = (steps + round) - round;
-        CK_NAME(store_codes)(values, i, n, nearest + origin);
+        ck_vector steps = in * inverse, shifted = steps + round;
+        CK_NAME(store_codes)(values, i, n, (ck_integers)shifted - (bits - zeros[0]));
         if (terms > 1) {
-            ck_vector rest = (((steps - nearest) * 256 + round) - round) + 128;
-            CK_NAME(store_codes)(values + stride, i, n, rest);
+            ck_vector rest = (steps - (shifted - round)) * 256 + round;
+            CK_NAME(store_codes)(values + stride, i, n, (ck_integers)rest - (bits - 128));
         }
     }
 }

@@ -15,7 +15,10 @@ struct LoadingCommands {
         lines.append(
             "espalier bench \(path) --against \(dense) --phase \(environment.phase)"
                 + " --batch \(environment.batch) --sequence \(environment.sequence)"
-                + " --threads \(environment.threads)")
+                + " --threads \(environment.threads)"
+                + (environment.precision == "f32" ? "" : " --precision \(environment.precision)")
+                + (environment.runtime == "espalier"
+                    ? "" : " --runtime \(Self.shellQuoted(environment.runtime))"))
         lines.append("espalier evaluate \(path) --against \(dense) --text your-text.txt")
         return lines.joined(separator: "\n")
     }

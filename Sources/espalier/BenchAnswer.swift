@@ -55,7 +55,7 @@ struct BenchAnswer: Encodable {
                 Human.percent(figures.spread / 2), "\(figures.samples)",
                 Human.significant(Double(tokens) / figures.seconds, digits: 4))
         }
-        var text = "\(environment.machine): \(environment.summary)\n\n\(table.rendered())"
+        var text = "\(environment.machine)\n\(environment.summary)\n\n\(table.rendered())"
         if let speedup, let interval = speedupInterval {
             text += "\nSpeedup \(Human.ratio(speedup))"
             text += " (95% between \(Human.ratio(interval[0])) and \(Human.ratio(interval[1])))\n"

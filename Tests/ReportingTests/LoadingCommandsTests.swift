@@ -42,6 +42,12 @@ import Testing
         let encoder = LoadingCommands(
             report: Samples.encoder, result: Samples.encoder.targets[0])
         #expect(!encoder.shell.contains("generate"))
+        #expect(!encoder.shell.contains("--precision") && !encoder.shell.contains("--runtime"))
+        var report = Samples.encoder
+        report.environment.precision = "int8"
+        report.environment.runtime = "command:./time it"
+        let other = LoadingCommands(report: report, result: report.targets[0])
+        #expect(other.shell.contains("--precision int8 --runtime 'command:./time it'\n"))
         #expect(encoder.python.contains("AutoModel.from_pretrained(path, trust_remote_code=True)"))
     }
 }

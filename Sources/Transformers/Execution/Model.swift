@@ -36,8 +36,9 @@ public struct Model: Sendable {
             let down: PackedWeights
             let isGated: Bool
         }
-        /// For int8, of the down projection and the head: a few of a token's activations there are
-        /// far greater than the others, which 8 bits over the whole range leave too little of.
+        /// For int8, of a gated block's down projection and of the head: a few of a token's
+        /// activations there are far greater than the others, which 8 bits over the whole range
+        /// leave too little of.
         static let fineActivations = 2
 
         let attention: Attention?
@@ -169,7 +170,8 @@ extension Model.Layer {
                         gate: $0.weight, up: block.up.weight, gateBias: $0.bias,
                         upBias: block.up.bias, precision: precision, in: arena)
                 } ?? pack(block.up),
-                down: pack(block.down, activationTerms: Self.fineActivations),
+                down: pack(
+                    block.down, activationTerms: block.gate == nil ? 1 : Self.fineActivations),
                 isGated: block.gate != nil)
         }
         feedForwardNorm = weights.feedForwardNorm
