@@ -7,10 +7,27 @@
  * so matrix×matrix and matrix×vector both read it front to back. A tile of CK_ROWS rows and
  * CK_VECTORS vectors of sums stays in registers over a slab. */
 
+/* sums += an input of each row times an output's vectors; three rows share a pointer. */
+CK_INLINE void CK_NAME(add_input)(
+    ck_vector sums[][CK_VECTORS], const float *const *a, size_t row_stride, size_t input,
+    const float *weights, size_t rows
+) {
+    ck_vector weight[CK_VECTORS];
+#pragma clang loop unroll(full)
+    for (size_t v = 0; v < CK_VECTORS; v++) weight[v] = ck_load(weights + v * CK_LANES);
+#pragma clang loop unroll(full)
+    for (size_t r = 0; r < rows; r++) {
+        ck_vector x = ck_splat(a[r / 3][r % 3 * row_stride + input]);
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < CK_VECTORS; v++) sums[r][v] += x * weight[v];
+    }
+}
+
 CK_INLINE void CK_NAME(multiply_tile)(
     const float *a, size_t row_stride, size_t input_stride, const float *panel,
     const ck_slab *slab, size_t rows, float *tile
 ) {
+    enum { at_once = 2 };
     size_t k = slab->last - slab->first;
     const char *next = slab->next;
     for (size_t column = 0; column < ck_panel; column += CK_VECTORS * CK_LANES) {
@@ -21,18 +38,22 @@ CK_INLINE void CK_NAME(multiply_tile)(
             for (size_t v = 0; v < CK_VECTORS; v++)
                 sums[r][v] = slab->first
                     ? ck_load(tile + r * ck_panel + column + v * CK_LANES) : ck_splat(0);
-        const float *weights = panel + column;
-        for (size_t i = 0; i < k; i++, weights += ck_panel, next += slab->step) {
+        const float *weights = panel + column, *inputs[ck_row_groups];
+#pragma clang loop unroll(full)
+        for (size_t g = 0; g < ck_row_groups; g++) inputs[g] = a + 3 * g * row_stride;
+        size_t i = 0;
+        for (; i + at_once <= k; i += at_once, weights += at_once * ck_panel) {
             __builtin_prefetch(next, 0, 2);
-            ck_vector weight[CK_VECTORS];
+            next += at_once * slab->step;
 #pragma clang loop unroll(full)
-            for (size_t v = 0; v < CK_VECTORS; v++) weight[v] = ck_load(weights + v * CK_LANES);
-#pragma clang loop unroll(full)
-            for (size_t r = 0; r < rows; r++) {
-                ck_vector x = ck_splat(a[r * row_stride + i * input_stride]);
-#pragma clang loop unroll(full)
-                for (size_t v = 0; v < CK_VECTORS; v++) sums[r][v] += x * weight[v];
-            }
+            for (size_t u = 0; u < at_once; u++)
+                CK_NAME(add_input)(
+                    sums, inputs, row_stride, u * input_stride, weights + u * ck_panel, rows);
+            CK_ADVANCE(inputs, at_once * input_stride);
+        }
+        for (; i < k; i++, weights += ck_panel) {
+            CK_NAME(add_input)(sums, inputs, row_stride, 0, weights, rows);
+            CK_ADVANCE(inputs, input_stride);
         }
 #pragma clang loop unroll(full)
         for (size_t r = 0; r < rows; r++)

@@ -151,6 +151,10 @@ CK_INLINE void CK_NAME(multiply_tile_int8)(
             }
         const int8_t *weights =
             o->w.panels + ((p * quads + slab->first) * ck_panel + column) * 4;
+        const uint8_t *inputs[ck_row_groups];
+#pragma clang loop unroll(full)
+        for (size_t g = 0; g < ck_row_groups; g++)
+            inputs[g] = a + 3 * g * stride + slab->first * 4;
         for (size_t i = slab->first; i < slab->last; i++, weights += ck_panel * 4) {
             __builtin_prefetch(next, 0, 2);
             next += slab->step;
@@ -160,11 +164,12 @@ CK_INLINE void CK_NAME(multiply_tile_int8)(
                 weight[v] = ck_load_words(weights + v * CK_LANES * 4);
 #pragma clang loop unroll(full)
             for (size_t r = 0; r < rows; r++) {
-                ck_words x = ck_splat_word(ck_word_at(a + r * stride + i * 4));
+                ck_words x = ck_splat_word(ck_word_at(inputs[r / 3] + r % 3 * stride));
 #pragma clang loop unroll(full)
                 for (size_t v = 0; v < CK_VECTORS; v++)
                     sums[r][v] = CK_NAME(dot_int8)(sums[r][v], x, weight[v]);
             }
+            CK_ADVANCE(inputs, 4);
         }
 #pragma clang loop unroll(full)
         for (size_t r = 0; r < rows; r++)

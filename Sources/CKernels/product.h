@@ -8,6 +8,17 @@
 #define CK_ROW_COUNTS(make) make(1) make(2) make(3) make(4) make(5) make(6)
 #endif
 
+/* Three rows of a tile share a pointer. Hidden from the compiler, which else keeps one pointer and
+ * computes all addresses from it, time and again: more instructions than some processors take in
+ * beside the arithmetic. */
+enum { ck_row_groups = CK_ROWS / 3 };
+#define CK_ADVANCE(pointers, step) \
+    _Pragma("clang loop unroll(full)") \
+    for (size_t g = 0; g < ck_row_groups; g++) { \
+        (pointers)[g] += (step); \
+        __asm__("" : "+r"((pointers)[g])); \
+    }
+
 CK_INLINE void CK_NAME(finish_row)(
     const float *tile, const float *bias, float *c, size_t n, ck_epilogue epilogue
 ) {
