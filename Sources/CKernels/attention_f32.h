@@ -1,13 +1,10 @@
-/* Scaled dot-product attention, a few queries at a time: their scores against a block of keys fit in
- * the first-level cache, and the full score matrix is never written. */
+/* Attention over queries, keys and values in f32. */
 
 static void CK_NAME(softmax_f32)(float *x, size_t n, float scale) {
-    ck_vector largest = ck_splat(-__builtin_inff());
+    float largest = ck_largest_of(x, n, -__builtin_inff());
+    ck_vector shift = ck_splat(largest * scale), sum = ck_splat(0);
     size_t i = 0;
-    for (; i + CK_LANES <= n; i += CK_LANES) largest = ck_max(largest, ck_load(x + i));
-    if (i < n) largest = ck_max(largest, ck_load_part(x + i, n - i, -__builtin_inff()));
-    ck_vector shift = ck_splat(ck_largest(largest) * scale), sum = ck_splat(0);
-    for (i = 0; i + CK_LANES <= n; i += CK_LANES) {
+    for (; i + CK_LANES <= n; i += CK_LANES) {
         ck_vector e = ck_exp(ck_load(x + i) * scale - shift);
         ck_store(x + i, e);
         sum += e;
@@ -44,74 +41,46 @@ CK_INLINE float CK_NAME(weigh_f32)(
     return ck_sum(sum);
 }
 
-CK_INLINE float CK_NAME(largest_f32)(const float *x, size_t n) {
-    ck_vector largest = ck_splat(-__builtin_inff());
-    size_t i = 0;
-    for (; i + CK_LANES <= n; i += CK_LANES) largest = ck_max(largest, ck_load(x + i));
-    if (i < n) largest = ck_max(largest, ck_load_part(x + i, n - i, -__builtin_inff()));
-    return ck_largest(largest);
+typedef struct {
+    const float *q;
+    size_t ldq, width;
+    const float *keys, *values;
+    size_t key_count;
+} ck_attention_f32;
+
+CK_INLINE void CK_NAME(score_f32)(
+    const void *operands, size_t top, size_t rows, size_t first, size_t count, size_t padded,
+    float *scores
+) {
+    const ck_attention_f32 *o = operands;
+    float tile[CK_ROWS * ck_panel] __attribute__((aligned(64)));
+    for (size_t j = 0; j < count; j += ck_panel) {
+        CK_NAME(multiply_rows)(
+            o->q + top * o->ldq, o->ldq, o->keys + (first + j) * o->width, o->width, rows, tile);
+        for (size_t r = 0; r < rows; r++)
+            for (size_t c = 0; c < ck_panel; c += CK_LANES)
+                ck_store(scores + r * padded + j + c, ck_load(tile + r * ck_panel + c));
+    }
 }
 
-/* Keys come in blocks. What the blocks before have added up to is scaled down when a block has a
- * greater score, so that one block's scores are all that is ever written.
- * Source: Dao et al., "FlashAttention", arXiv 2205.14135, algorithm 1. */
+CK_INLINE void CK_NAME(mix_f32)(
+    const void *operands, const float *weights, size_t padded, size_t rows, size_t first,
+    size_t count, size_t column, float *tile
+) {
+    const ck_attention_f32 *o = operands;
+    CK_NAME(multiply_rows)(
+        weights, padded, o->values + column * o->key_count + first * ck_panel, count, rows, tile);
+}
+
 static void CK_NAME(attend_f32)(
     const float *q, size_t ldq, size_t queries, size_t width, const float *keys,
     const float *values, size_t key_count, size_t offset, float scale, float *scores, float *out,
     size_t ldo
 ) {
-    size_t tiles = (queries + CK_ROWS - 1) / CK_ROWS;
-    float tile[CK_ROWS * ck_panel] __attribute__((aligned(64)));
-    for (size_t t = 0; t < tiles; t++) {
-        size_t top = queries * t / tiles, rows = queries * (t + 1) / tiles - top;
-        size_t seen = key_count;
-        if (offset < key_count && offset + top + rows < key_count) seen = offset + top + rows;
-        float largest[CK_ROWS], sums[CK_ROWS];
-        for (size_t r = 0; r < rows; r++) largest[r] = -__builtin_inff(), sums[r] = 0;
-        for (size_t first = 0; first < seen; first += ck_key_block) {
-            size_t count = seen - first < ck_key_block ? seen - first : ck_key_block;
-            size_t padded = (count + ck_panel - 1) / ck_panel * ck_panel;
-            for (size_t j = 0; j < count; j += ck_panel) {
-                CK_NAME(multiply_rows)(
-                    q + top * ldq, ldq, keys + (first + j) * width, width, rows, tile);
-                for (size_t r = 0; r < rows; r++)
-                    for (size_t c = 0; c < ck_panel; c += CK_LANES)
-                        ck_store(scores + r * padded + j + c, ck_load(tile + r * ck_panel + c));
-            }
-            float kept[CK_ROWS];
-            for (size_t r = 0; r < rows; r++) {
-                size_t last = seen;
-                if (offset < key_count && offset + top + r + 1 < seen) last = offset + top + r + 1;
-                size_t n = last < first ? 0 : last - first < count ? last - first : count;
-                float *row = scores + r * padded;
-                float block = CK_NAME(largest_f32)(row, n);
-                float greater = block > largest[r] ? block : largest[r];
-                kept[r] = first ? __builtin_expf((largest[r] - greater) * scale) : 0;
-                largest[r] = greater;
-                sums[r] = sums[r] * kept[r] + CK_NAME(weigh_f32)(row, n, padded, scale, greater);
-            }
-            for (size_t j = 0; j < width; j += ck_panel) {
-                size_t left = width - j < ck_panel ? width - j : ck_panel;
-                CK_NAME(multiply_rows)(
-                    scores, padded, values + j * key_count + first * ck_panel, count, rows, tile);
-                for (size_t r = 0; r < rows; r++) {
-                    float *sum = out + (top + r) * ldo + j;
-                    float share = seen - first <= ck_key_block ? 1.0f / sums[r] : 1.0f;
-                    for (size_t c = 0; c < left; c += CK_LANES) {
-                        ck_vector y = ck_load(tile + r * ck_panel + c);
-                        size_t lanes = left - c < CK_LANES ? left - c : CK_LANES;
-                        if (lanes < CK_LANES) {
-                            if (first) y += ck_load_part(sum + c, lanes, 0) * kept[r];
-                            ck_store_part(sum + c, y * share, lanes);
-                        } else {
-                            if (first) y += ck_load(sum + c) * kept[r];
-                            ck_store(sum + c, y * share);
-                        }
-                    }
-                }
-            }
-        }
-    }
+    ck_attention_f32 operands = {q, ldq, width, keys, values, key_count};
+    CK_NAME(attend)(
+        &operands, CK_NAME(score_f32), CK_NAME(weigh_f32), CK_NAME(mix_f32), queries, width,
+        key_count, offset, scale, scores, out, ldo);
 }
 
 static void CK_NAME(attend_one_f32)(

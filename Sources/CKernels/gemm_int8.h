@@ -33,17 +33,23 @@ static void CK_NAME(quantize_int8)(
 /* Fused or not, the last bit would differ between instruction sets. */
 #pragma clang fp contract(off)
     const float round = 12582912.0f; /* 1.5 · 2²³: adding it rounds to the nearest integer */
-    ck_vector least = ck_splat(0), greatest = ck_splat(0);
+    enum { chains = 2 };
+    ck_vector least[chains] = {ck_splat(0), ck_splat(0)}, greatest[chains] = {least[0], least[0]};
     size_t i = 0;
-    for (; i + CK_LANES <= n; i += CK_LANES) {
-        least = ck_min(least, ck_load(x + i));
-        greatest = ck_max(greatest, ck_load(x + i));
+    for (; i + chains * CK_LANES <= n; i += chains * CK_LANES)
+#pragma clang loop unroll(full)
+        for (size_t c = 0; c < chains; c++) {
+            ck_vector v = ck_load(x + i + c * CK_LANES);
+            least[c] = ck_min(least[c], v);
+            greatest[c] = ck_max(greatest[c], v);
+        }
+    for (; i < n; i += CK_LANES) {
+        ck_vector v = i + CK_LANES <= n ? ck_load(x + i) : ck_load_part(x + i, n - i, 0);
+        least[0] = ck_min(least[0], v);
+        greatest[0] = ck_max(greatest[0], v);
     }
-    if (i < n) {
-        least = ck_min(least, ck_load_part(x + i, n - i, 0));
-        greatest = ck_max(greatest, ck_load_part(x + i, n - i, 0));
-    }
-    float low = -ck_largest(-least), step = (ck_largest(greatest) - low) / 254;
+    float low = -ck_largest(-ck_min(least[0], least[1]));
+    float step = (ck_largest(ck_max(greatest[0], greatest[1])) - low) / 254;
     float inverse = step > 0 ? 1 / step : 0;
     float origin = (-low * inverse + round) - round;
     scales[0] = step;

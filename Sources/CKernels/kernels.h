@@ -4,7 +4,9 @@
 #include "gemm_f32.h"
 #include "gemm_bf16.h"
 #include "gemm_int8.h"
+#include "attention.h"
 #include "attention_f32.h"
+#include "attention_int16.h"
 #include "norms_f32.h"
 #include "logits_f32.h"
 #include "limits.h"
@@ -27,6 +29,11 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .pack_rows_int8 = CK_NAME(pack_rows_int8),
     .pack_columns_f32 = CK_NAME(pack_columns_f32),
     .attend_f32 = CK_NAME(attend_f32),
+#if CK_VNNI
+    .pack_keys_int16 = CK_NAME(pack_keys_int16),
+    .pack_values_int16 = CK_NAME(pack_values_int16),
+    .attend_int16 = CK_NAME(attend_int16),
+#endif
     .attend_one_f32 = CK_NAME(attend_one_f32),
     .rms_norm_f32 = CK_NAME(rms_norm_f32),
     .layer_norm_f32 = CK_NAME(layer_norm_f32),

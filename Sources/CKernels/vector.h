@@ -38,12 +38,13 @@ CK_INLINE ck_vector ck_load_part(const float *p, size_t n, float rest) {
 CK_INLINE void ck_store_part(float *p, ck_vector v, size_t n) {
     for (size_t i = 0; i < n; i++) p[i] = v[i];
 }
-CK_INLINE ck_vector ck_max(ck_vector a, ck_vector b) { return __builtin_elementwise_max(a, b); }
-CK_INLINE ck_vector ck_min(ck_vector a, ck_vector b) { return __builtin_elementwise_min(a, b); }
 /* a where the mask's lane is -1, b where it is 0. */
 CK_INLINE ck_vector ck_select(ck_integers mask, ck_vector a, ck_vector b) {
     return (ck_vector)(((ck_integers)a & mask) | ((ck_integers)b & ~mask));
 }
+/* b where either is NaN: one instruction, where the builtin that looks for NaN takes three. */
+CK_INLINE ck_vector ck_max(ck_vector a, ck_vector b) { return ck_select(a > b, a, b); }
+CK_INLINE ck_vector ck_min(ck_vector a, ck_vector b) { return ck_select(a < b, a, b); }
 CK_INLINE float ck_sum(ck_vector v) {
 #pragma clang fp reassociate(on)
     float sum = 0;
@@ -51,9 +52,29 @@ CK_INLINE float ck_sum(ck_vector v) {
     return sum;
 }
 CK_INLINE float ck_largest(ck_vector v) {
-    float largest = v[0];
-    for (size_t i = 1; i < CK_LANES; i++) largest = v[i] > largest ? v[i] : largest;
-    return largest;
+#pragma clang loop unroll(full)
+    for (size_t step = CK_LANES / 2; step > 0; step /= 2) {
+        ck_vector upper = v;
+#pragma clang loop unroll(full)
+        for (size_t i = 0; i < step; i++) upper[i] = v[i + step];
+        v = ck_max(v, upper);
+    }
+    return v[0];
+}
+
+/* The greatest of n floats, and of `least`: in four chains, since one would wait for itself. */
+CK_INLINE float ck_largest_of(const float *x, size_t n, float least) {
+    enum { chains = 4 };
+    ck_vector largest[chains];
+    for (size_t c = 0; c < chains; c++) largest[c] = ck_splat(least);
+    size_t i = 0;
+    for (; i + chains * CK_LANES <= n; i += chains * CK_LANES)
+#pragma clang loop unroll(full)
+        for (size_t c = 0; c < chains; c++)
+            largest[c] = ck_max(largest[c], ck_load(x + i + c * CK_LANES));
+    for (; i + CK_LANES <= n; i += CK_LANES) largest[0] = ck_max(largest[0], ck_load(x + i));
+    if (i < n) largest[1] = ck_max(largest[1], ck_load_part(x + i, n - i, least));
+    return ck_largest(ck_max(ck_max(largest[0], largest[1]), ck_max(largest[2], largest[3])));
 }
 
 /* eˣ within 2 units in the last place; 0 below -87.3, inf above 88.8.

@@ -43,6 +43,65 @@ private struct Segment {
     let offset: Int?
 }
 
+/// How a head's keys and values are packed.
+private struct PackedHead {
+    /// As pairs of 16-bit integers with scales, else as floats.
+    let integers: Bool
+    let width: Int
+    /// Where its parts begin, in floats from the first, and where it ends.
+    let keyScales, values, valueScales, end: Int
+
+    /// Makes room for a number of keys.
+    init(keyCount: Int, width: Int, integers: Bool) {
+        func padded(_ count: Int) -> Int {
+            (count + PackedWeights.panel - 1) / PackedWeights.panel * PackedWeights.panel
+        }
+        func inputs(_ count: Int) -> Int { integers ? (count + 1) / 2 : count }
+        self.integers = integers
+        self.width = width
+        keyScales = padded(keyCount) * inputs(width)
+        values = keyScales + (integers ? padded(keyCount) : 0)
+        valueScales = values + inputs(keyCount) * padded(width)
+        end = valueScales + (integers ? padded(width) : 0)
+    }
+
+    /// Packs a head of a segment into `head`.
+    func pack(
+        _ segment: Segment, firstColumn: Int, with kernels: ck_kernels,
+        into head: UnsafeMutablePointer<Float>
+    ) {
+        let (keys, values) = (segment.keys + firstColumn, segment.values + firstColumn)
+        let (ld, count) = (segment.stride, segment.keyCount)
+        if integers {
+            kernels.pack_keys_int16!(keys, ld, count, width, head, head + keyScales)
+            kernels.pack_values_int16!(
+                values, ld, count, width, head + self.values, head + valueScales)
+        } else {
+            kernels.pack_rows_f32(keys, ld, count, width, head)
+            kernels.pack_columns_f32(values, ld, count, width, head + self.values)
+        }
+    }
+
+    /// Attends from some queries of a segment, `first` being the first.
+    func attend(
+        _ queries: UnsafePointer<Float>, stride: Int, first: Int, count: Int, _ segment: Segment,
+        with kernels: ck_kernels, head: UnsafePointer<Float>, scores: UnsafeMutablePointer<Float>,
+        into out: UnsafeMutablePointer<Float>, outStride: Int
+    ) {
+        let scale = 1 / Float(width).squareRoot()
+        let offset = segment.offset.map { $0 + first } ?? Int.max
+        if integers {
+            kernels.attend_int16!(
+                queries, stride, count, width, head, head + keyScales, head + values,
+                head + valueScales, segment.keyCount, offset, scale, scores, out, outStride)
+        } else {
+            kernels.attend_f32(
+                queries, stride, count, width, head, head + values, segment.keyCount, offset,
+                scale, scores, out, outStride)
+        }
+    }
+}
+
 extension Engine {
     /// Attends within sequences that lie one after another in the rows of a fused projection.
     ///
@@ -51,11 +110,14 @@ extension Engine {
     ///   - heads: The heads in it.
     ///   - sequences: The rows of each sequence; no sequence sees another, so padding is not needed.
     ///   - causal: Whether a token sees only itself and what is before it.
+    ///   - precision: That of the model's products: with `int8`, attention computes with 16-bit
+    ///     integers where the processor has instructions for them.
     ///   - context: Shape `[tokens, heads.contextWidth]`, the result.
     ///   - scratch: Working memory.
     public func attend(
         _ fused: Activations, heads: AttentionHeads, sequences: [Range<Int>], causal: Bool,
-        into context: inout Activations, scratch: inout AttentionScratch
+        precision: Precision = .f32, into context: inout Activations,
+        scratch: inout AttentionScratch
     ) {
         precondition(fused.columns == heads.fusedWidth, "attention input width")
         let width = heads.fusedWidth
@@ -70,7 +132,7 @@ extension Engine {
             }
             attend(
                 queries: source.baseAddress!, width: width, segments, heads: heads,
-                into: &context, scratch: &scratch)
+                precision: precision, into: &context, scratch: &scratch)
         }
     }
 
@@ -83,11 +145,12 @@ extension Engine {
     ///   - values: The same shape.
     ///   - sequences: How many sequences there are, all equally long.
     ///   - count: Rows of each sequence's cache in use, the new tokens included.
+    ///   - precision: That of the model's products.
     ///   - context: Shape `[sequences · tokens, heads.contextWidth]`, the result.
     ///   - scratch: Working memory.
     public func attend(
         _ fused: Activations, heads: AttentionHeads, keys: Matrix<Float>, values: Matrix<Float>,
-        sequences: Int, count: Int, into context: inout Activations,
+        sequences: Int, count: Int, precision: Precision = .f32, into context: inout Activations,
         scratch: inout AttentionScratch
     ) {
         let (capacity, tokens) = (keys.rows / sequences, fused.rows / sequences)
@@ -106,7 +169,7 @@ extension Engine {
                     }
                     attend(
                         queries: source.baseAddress!, width: heads.fusedWidth, segments,
-                        heads: heads, into: &context, scratch: &scratch)
+                        heads: heads, precision: precision, into: &context, scratch: &scratch)
                 }
             }
         }
@@ -114,21 +177,22 @@ extension Engine {
 
     private func attend(
         queries: UnsafePointer<Float>, width: Int, _ segments: [Segment], heads: AttentionHeads,
-        into context: inout Activations, scratch: inout AttentionScratch
+        precision: Precision, into context: inout Activations, scratch: inout AttentionScratch
     ) {
         precondition(context.columns == heads.contextWidth, "attention output width")
         let dimension = heads.dimension
         let group = heads.query / heads.keyValue
-        let scale = 1 / Float(dimension).squareRoot()
         let longest = segments.map(\.keyCount).max() ?? 0
         let panel = PackedWeights.panel
         let paddedKeys = (longest + panel - 1) / panel * panel
-        let paddedWidth = (dimension + panel - 1) / panel * panel
         let queryBlock = 48
         let single = segments.allSatisfy { $0.queries == 1 }
-        let packedHead = single ? 0 : paddedKeys * dimension + longest * paddedWidth
+        let packing = PackedHead(
+            keyCount: longest, width: dimension,
+            integers: precision == .int8 && kernels.attend_int16 != nil
+                && dimension <= Int(ck_widest_int16))
         let scoreCount = single ? paddedKeys : 12 * min(paddedKeys, Int(ck_key_block))
-        scratch.packed.grow(to: packedHead * segments.count * heads.keyValue)
+        scratch.packed.grow(to: single ? 0 : packing.end * segments.count * heads.keyValue)
         scratch.scores.grow(to: scoreCount * pool.threads)
 
         scratch.packed.withUnsafeMutableBufferPointer { packed in
@@ -145,21 +209,17 @@ extension Engine {
                             kernels.attend_one_f32(
                                 queries + segment.firstRow * width + head * dimension, dimension,
                                 segment.keys + shared, segment.values + shared, segment.stride,
-                                segment.keyCount, scale, scores + thread * scoreCount,
+                                segment.keyCount, 1 / Float(dimension).squareRoot(),
+                                scores + thread * scoreCount,
                                 out.baseAddress! + segment.firstRow * outWidth + head * dimension)
                         }
                         return
                     }
                     pool.forEach(segments.count * heads.keyValue) { index, _ in
-                        let segment = segments[index / heads.keyValue]
-                        let shared = index % heads.keyValue * dimension
-                        let keys = packed! + index * packedHead
-                        kernels.pack_rows_f32(
-                            segment.keys + shared, segment.stride, segment.keyCount, dimension,
-                            keys)
-                        kernels.pack_columns_f32(
-                            segment.values + shared, segment.stride, segment.keyCount, dimension,
-                            keys + paddedKeys * dimension)
+                        packing.pack(
+                            segments[index / heads.keyValue],
+                            firstColumn: index % heads.keyValue * dimension, with: kernels,
+                            into: packed! + index * packing.end)
                     }
                     let blocks = segments.map { ($0.queries + queryBlock - 1) / queryBlock }
                     let most = blocks.max() ?? 0
@@ -169,15 +229,15 @@ extension Engine {
                         let segment = segments[place]
                         let first = block * queryBlock
                         guard first < segment.queries else { return }
-                        let keys = packed! + (place * heads.keyValue + head / group) * packedHead
                         let row = segment.firstRow + first
-                        kernels.attend_f32(
-                            queries + row * width + head * dimension, width,
-                            min(queryBlock, segment.queries - first), dimension, keys,
-                            keys + paddedKeys * dimension, segment.keyCount,
-                            segment.offset.map { $0 + first } ?? Int.max, scale,
-                            scores + thread * scoreCount,
-                            out.baseAddress! + row * outWidth + head * dimension, outWidth)
+                        packing.attend(
+                            queries + row * width + head * dimension, stride: width, first: first,
+                            count: min(queryBlock, segment.queries - first), segment,
+                            with: kernels,
+                            head: packed! + (place * heads.keyValue + head / group) * packing.end,
+                            scores: scores + thread * scoreCount,
+                            into: out.baseAddress! + row * outWidth + head * dimension,
+                            outStride: outWidth)
                     }
                 }
             }

@@ -1,7 +1,7 @@
 /// How weights are stored and products computed.
 ///
-/// Norms, attention, embeddings that no output head shares, and sums of residual branches are in
-/// 32-bit floats in every precision.
+/// Norms, embeddings that no output head shares, and sums of residual branches are in
+/// 32-bit floats in every precision, and so is attention but for `int8`.
 public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
     /// Weights, activations and sums in 32-bit floats.
     case f32
@@ -9,7 +9,8 @@ public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
     /// multiplies such pairs.
     case bf16
     /// Weights in 8 bits with a scale for each output, activations in 8 bits with a scale and a
-    /// zero point for each token, sums in 32-bit integers.
+    /// zero point for each token, sums in 32-bit integers; attention of several tokens over 16-bit integers where the
+    /// processor has instructions for them.
     case int8
 
     /// Bits of one weight.

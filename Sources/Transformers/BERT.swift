@@ -15,7 +15,7 @@ extension ForwardPass {
                     fused, heads: block.heads,
                     sequences: group.map {
                         $0.lowerBound - rows.lowerBound..<$0.upperBound - rows.lowerBound
-                    }, causal: false, into: &context, scratch: &scratch)
+                    }, causal: false, precision: model.precision, into: &context, scratch: &scratch)
                 observer?.willProject(Component(layer: index, kind: .attention), inputs: context)
                 engine.linear(
                     context, block.output, into: &hidden, firstRow: rows.lowerBound, .add)

@@ -6,8 +6,8 @@ extension ForwardPass {
     mutating func llamaLayer(_ index: Int, positions: [Int], sequences: [Range<Int>]) {
         llamaAttention(index, positions: positions) { pass, heads in
             pass.engine.attend(
-                pass.fused, heads: heads, sequences: sequences, causal: true, into: &pass.context,
-                scratch: &pass.scratch)
+                pass.fused, heads: heads, sequences: sequences, causal: true,
+                precision: pass.model.precision, into: &pass.context, scratch: &pass.scratch)
         }
         llamaFeedForward(index)
     }
@@ -28,8 +28,8 @@ extension ForwardPass {
             }
             pass.engine.attend(
                 pass.fused, heads: heads, keys: cache.keys[index], values: cache.values[index],
-                sequences: cache.sequences, count: cache.count + tokens, into: &pass.context,
-                scratch: &pass.scratch)
+                sequences: cache.sequences, count: cache.count + tokens,
+                precision: pass.model.precision, into: &pass.context, scratch: &pass.scratch)
         }
         llamaFeedForward(index)
     }

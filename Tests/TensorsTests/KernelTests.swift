@@ -187,6 +187,19 @@ struct KernelTests {
                 }
             }
             expectClose(out, want, absolute: 1e-5)
+            if let pack = table.kernels.pack_keys_int16 {
+                var keyWords = [UInt32](repeating: 0, count: padded * ((width + 1) / 2))
+                var valueWords = [UInt32](repeating: 0, count: columns * ((keys + 1) / 2))
+                var keyScales = [Float](repeating: 0, count: padded)
+                var valueScales = [Float](repeating: 0, count: columns)
+                pack(k, width, keys, width, &keyWords, &keyScales)
+                table.kernels.pack_values_int16!(
+                    v, width, keys, width, &valueWords, &valueScales)
+                table.kernels.attend_int16!(
+                    q, width, queries, width, keyWords, keyScales, valueWords, valueScales, keys,
+                    causal ? offset : Int.max, 0.25, &scores, &out, width)
+                expectClose(out, want, absolute: 5e-3)
+            }
             var one = [Float](repeating: 0, count: width)
             table.kernels.attend_one_f32(
                 Array(q[((queries - 1) * width)...]), width, k, v, width, keys, 0.25, &scores, &one)

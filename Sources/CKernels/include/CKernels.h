@@ -20,6 +20,9 @@ enum { ck_block_rows = 132 };
 /* Keys whose scores attention holds at once. */
 enum { ck_key_block = 512 };
 
+/* The widest head that attend_int16 takes. */
+enum { ck_widest_int16 = 512 };
+
 /* What a product of any precision does with a product y (bias included). */
 typedef enum ck_epilogue {
     ck_epilogue_store = 0,  /* c = y */
@@ -126,6 +129,21 @@ typedef struct ck_kernels {
         const float *q, size_t ldq, size_t queries, size_t width, const float *keys,
         const float *values, size_t key_count, size_t offset, float scale, float *scores,
         float *out, size_t ldo);
+
+    /* attend_f32 over 16-bit integers, for width <= ck_widest_int16; null where they are not faster.
+     *
+     * keys, key_scales       pack_keys_int16 of key_count rows: (width + 1) / 2 words a key, and a
+     *                        scale, of key_count rounded up to 32.
+     * values, value_scales   pack_values_int16 of them: (key_count + 1) / 2 words a column, and a
+     *                        scale, of width rounded up to 32. */
+    void (*_Nullable attend_int16)(
+        const float *q, size_t ldq, size_t queries, size_t width, const void *keys,
+        const float *key_scales, const void *values, const float *value_scales,
+        size_t key_count, size_t offset, float scale, float *scores, float *out, size_t ldo);
+    void (*_Nullable pack_keys_int16)(
+        const float *source, size_t ld, size_t n, size_t width, void *panels, float *scales);
+    void (*_Nullable pack_values_int16)(
+        const float *source, size_t ld, size_t n, size_t width, void *panels, float *scales);
 
     /* One query of one head against key_count unpacked keys and values, ld floats apart.
      * scores is scratch of key_count floats. */

@@ -1,0 +1,67 @@
+/* Scaled dot-product attention, a few queries at a time: their scores against a block of keys fit in
+ * the first-level cache, and the full score matrix is never written. */
+
+/* scores[r * padded + j] of rows [top, top + rows) against keys [first, first + count). */
+typedef void (*ck_score)(
+    const void *operands, size_t top, size_t rows, size_t first, size_t count, size_t padded,
+    float *scores);
+/* Turns a row of n scores into weights in place, given the largest so far; returns their sum. */
+typedef float (*ck_weigh)(float *row, size_t n, size_t padded, float scale, float largest);
+/* tile[rows][32]: the weighted sums of the values of a block of keys, 32 columns of them. */
+typedef void (*ck_mix)(
+    const void *operands, const float *weights, size_t padded, size_t rows, size_t first,
+    size_t count, size_t column, float *tile);
+
+/* Keys come in blocks. What the blocks before have added up to is scaled down when a block has a
+ * greater score, so that one block's scores are all that is ever written.
+ * Source: Dao et al., "FlashAttention", arXiv 2205.14135, algorithm 1. */
+CK_INLINE void CK_NAME(attend)(
+    const void *operands, ck_score score, ck_weigh weigh, ck_mix mix, size_t queries, size_t width,
+    size_t key_count, size_t offset, float scale, float *scores, float *out, size_t ldo
+) {
+    size_t tiles = (queries + CK_ROWS - 1) / CK_ROWS;
+    float tile[CK_ROWS * ck_panel] __attribute__((aligned(64)));
+    for (size_t t = 0; t < tiles; t++) {
+        size_t top = queries * t / tiles, rows = queries * (t + 1) / tiles - top;
+        size_t seen = key_count;
+        if (offset < key_count && offset + top + rows < key_count) seen = offset + top + rows;
+        float largest[CK_ROWS], sums[CK_ROWS];
+        for (size_t r = 0; r < rows; r++) largest[r] = -__builtin_inff(), sums[r] = 0;
+        for (size_t first = 0; first < seen; first += ck_key_block) {
+            size_t count = seen - first < ck_key_block ? seen - first : ck_key_block;
+            size_t padded = (count + ck_panel - 1) / ck_panel * ck_panel;
+            score(operands, top, rows, first, count, padded, scores);
+            float kept[CK_ROWS];
+            for (size_t r = 0; r < rows; r++) {
+                size_t last = seen;
+                if (offset < key_count && offset + top + r + 1 < seen) last = offset + top + r + 1;
+                size_t n = last < first ? 0 : last - first < count ? last - first : count;
+                float *row = scores + r * padded;
+                float block = ck_largest_of(row, n, -__builtin_inff());
+                float greater = block > largest[r] ? block : largest[r];
+                kept[r] = first ? __builtin_expf((largest[r] - greater) * scale) : 0;
+                largest[r] = greater;
+                sums[r] = sums[r] * kept[r] + weigh(row, n, padded, scale, greater);
+            }
+            for (size_t j = 0; j < width; j += ck_panel) {
+                size_t left = width - j < ck_panel ? width - j : ck_panel;
+                mix(operands, scores, padded, rows, first, count, j, tile);
+                for (size_t r = 0; r < rows; r++) {
+                    float *sum = out + (top + r) * ldo + j;
+                    float share = seen - first <= ck_key_block ? 1.0f / sums[r] : 1.0f;
+                    for (size_t c = 0; c < left; c += CK_LANES) {
+                        ck_vector y = ck_load(tile + r * ck_panel + c);
+                        size_t lanes = left - c < CK_LANES ? left - c : CK_LANES;
+                        if (lanes < CK_LANES) {
+                            if (first) y += ck_load_part(sum + c, lanes, 0) * kept[r];
+                            ck_store_part(sum + c, y * share, lanes);
+                        } else {
+                            if (first) y += ck_load(sum + c) * kept[r];
+                            ck_store(sum + c, y * share);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
