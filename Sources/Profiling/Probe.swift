@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Tensors
 internal import Transformers
 
 /// A whole model to be timed for what it tells of its parts.
@@ -9,15 +10,19 @@ struct Probe {
         /// One kind of component at one level in every layer, and nothing of the other kind: what
         /// is sought is then not lost in the noise of the rest.
         case level(ComponentKind, Int)
-        /// Both kinds shrunk alike, for what the parts do to each other.
+        /// Components of both kinds at random levels, for what the parts do to each other.
         case blend
     }
 
     let role: Role
     let plan: Plan
 
-    /// The fractions of the units that blends keep.
-    private static let blends = [0.05, 0.1, 0.2, 0.35, 0.5, 0.75]
+    /// How many blends there are, and how many of them make one knot of the interplay.
+    private static let blends = 15
+    fileprivate static let blendsPerKnot = 3
+
+    /// The least fraction of the model that a blend keeps.
+    private static let leastBlend = 0.02
 
     static func all(of shape: ModelShape) -> [Probe] {
         let layers = shape.layers.count
@@ -31,23 +36,24 @@ struct Probe {
                 probes.append(Probe(role: .level(kind, level), plan: plan))
             }
         }
-        return probes + blends.map { Probe(role: .blend, plan: blend($0, of: shape)) }
+        return probes + mixtures(of: shape).map { Probe(role: .blend, plan: $0) }
     }
 
-    /// The plan that keeps about a fraction of both kinds: feed-forward blocks are all of the
-    /// nearest level, attention blocks of the two nearest, well mixed.
-    private static func blend(_ fraction: Double, of shape: ModelShape) -> Plan {
-        var plan = Plan(keepingAllOf: shape)
-        let width = fraction * Double(shape.greatestLevel(of: .feedForward))
-        let level = LevelGrid.levels(of: .feedForward, in: shape)
-            .min { abs(Double($0) - width) < abs(Double($1) - width) }
-        for layer in shape.layers.indices {
-            // Multiples of the golden ratio, which spread evenly over 0 to 1.
-            let threshold = (Double(layer) * 0.618_033_988_75).truncatingRemainder(dividingBy: 1)
-            plan.attention[layer] = Int(Double(plan.attention[layer]) * fraction + threshold)
-            plan.feedForward[layer] = level ?? 0
+    /// Plans like those that a search makes, from nearly all of the model to a fiftieth of it, where
+    /// a feed-forward block counts for two attention blocks.
+    private static func mixtures(of shape: ModelShape) -> [Plan] {
+        let sampler = PlanSampler(
+            shape: shape, levels: { LevelGrid.levels(of: $0, in: shape) + [0] },
+            cost: { kind, level in
+                Double(level) / Double(max(1, shape.greatestLevel(of: kind)))
+                    * (kind == .attention ? 1 : 2)
+            })
+        var random = SplitMix64(seed: 1)
+        return (0..<blends).map { index in
+            let fraction = pow(leastBlend, (Double(index) + 0.5) / Double(blends))
+            return sampler.plan(
+                costing: fraction * 3 * Double(shape.layers.count), using: &random)
         }
-        return plan
     }
 }
 
@@ -129,12 +135,19 @@ extension LatencyTable {
         let least = Interplay.Knot(sum: base.seconds, seconds: base.seconds)
         let greatest = Interplay.Knot(
             sum: sum(of: Plan(keepingAllOf: shape)), seconds: dense.seconds)
+        let order = blends.map { (sum: sum(of: $0.plan), seconds: $0.seconds) }
+            .sorted { $0.sum < $1.sum }
+        let between = stride(from: 0, to: order.count, by: Probe.blendsPerKnot).map { first in
+            let pool = order[first..<min(first + Probe.blendsPerKnot, order.count)]
+            let sum = pool.reduce(0) { $0 + $1.sum } / Double(pool.count)
+            let ratio = Statistics(pool.map { $0.seconds / $0.sum }).median
+            return Interplay.Knot(sum: sum, seconds: sum * ratio)
+        }
         // Noise must not hide the ends, which are known best.
-        let between = blends.map { Interplay.Knot(sum: sum(of: $0.plan), seconds: $0.seconds) }
-            .filter {
-                least.sum < $0.sum && $0.sum < greatest.sum
-                    && least.seconds < $0.seconds && $0.seconds < greatest.seconds
-            }
-        return Interplay(knots: [least, greatest] + between)
+        let inner = between.filter {
+            least.sum < $0.sum && $0.sum < greatest.sum
+                && least.seconds < $0.seconds && $0.seconds < greatest.seconds
+        }
+        return Interplay(knots: [least, greatest] + inner)
     }
 }

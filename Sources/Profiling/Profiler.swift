@@ -65,31 +65,41 @@ public struct Profiler {
 
     /// Measures random plans as whole models, to compare with what a table predicts of them.
     ///
+    /// The table's own models are timed anew in turn with the plans', and predict them: what
+    /// differs is then the prediction, and not the machine of a minute ago.
+    ///
     /// - Parameters:
-    ///   - table: The profile.
+    ///   - draft: The profile that says which plans are spread over all speedups.
     ///   - count: How many plans, at least 1.
     ///   - watch: What times them in the table's environment.
     ///   - progress: Called every few samples; may throw to stop.
-    /// - Returns: The table with its verification, and how many plans are less certain than asked.
+    /// - Returns: The new table with its verification, and how many of its levels and plans are
+    ///   less certain than asked.
     /// - Throws: What timing and `progress` throw.
     public func verify(
-        _ table: LatencyTable, plans count: Int, with watch: inout some Stopwatch,
+        _ draft: LatencyTable, plans count: Int, with watch: inout some Stopwatch,
         progress: (Progress) throws -> Void = { _ in }
     ) throws -> Result {
-        let plans = table.randomPlans(count, seed: seed)
-        let models = try plans.map { try watch.standIn(table.shape.applying($0)) }
+        let shape = draft.shape
+        let probes = Probe.all(of: shape)
+        let plans = draft.randomPlans(count, seed: seed)
+        let models = try (probes.map(\.plan) + plans).map {
+            try watch.standIn(shape.applying($0))
+        }
         let (timings, unsettled) = try watch.time(
             models, patience: patience, seed: seed, progress: progress)
+        var table = try LatencyTable.measured(
+            probes, timings, shape: shape, machine: draft.machine, environment: draft.environment,
+            created: draft.created, version: draft.espalierVersion)
         let entries = plans.indices.compactMap { index in
-            Timing(timings.ratios(of: index).statistics, scale: table.dense.seconds).map {
+            timings.timing(of: probes.count + index).map {
                 Verification.Entry(
                     predicted: table.predict(plans[index]), measured: $0,
                     branchesRemoved: plans[index].components.count { plans[index][$0] == 0 })
             }
         }
-        var verified = table
-        verified.verification = Verification(seed: seed, entries: entries)
-        return Result(table: verified, unsettled: unsettled.count)
+        table.verification = Verification(seed: seed, entries: entries)
+        return Result(table: table, unsettled: unsettled.count)
     }
 
     private var patience: Patience {

@@ -2,48 +2,59 @@ internal import Foundation
 internal import Tensors
 public import Transformers
 
+/// Draws plans of a given cost: components lowered at random, one after another.
+struct PlanSampler {
+    /// The dense model's sizes.
+    let shape: ModelShape
+    /// The levels to choose among, descending, 0 last.
+    let levels: (ComponentKind) -> [Int]
+    /// What a component costs at a level.
+    let cost: (ComponentKind, Int) -> Double
+
+    /// Lowers components for as long as all together cost at least so much.
+    ///
+    /// How often it removes whole branches instead differs from plan to plan.
+    func plan(costing least: Double, using random: inout SplitMix64) -> Plan {
+        var plan = Plan(keepingAllOf: shape)
+        var total = plan.components.reduce(0) { $0 + cost($1.kind, plan[$1]) }
+        let removals = Double.random(in: 0...1, using: &random)
+        var candidates = plan.components
+        while let index = candidates.indices.randomElement(using: &random) {
+            let component = candidates[index]
+            let rest = total - cost(component.kind, plan[component])
+            let lower = levels(component.kind).filter {
+                $0 < plan[component] && rest + cost(component.kind, $0) >= least
+            }
+            guard let lowest = lower.last, let any = lower.randomElement(using: &random) else {
+                candidates.remove(at: index)
+                continue
+            }
+            let removes = Double.random(in: 0..<1, using: &random) < removals
+            plan[component] = removes ? lowest : any
+            total = rest + cost(component.kind, plan[component])
+        }
+        return plan
+    }
+}
+
 extension LatencyTable {
     /// Draws plans whose predicted speedups are spread over all that can be reached.
     ///
-    /// The range from 1 to the greatest speedup is cut into equal ratios, one for each plan. A plan
-    /// lowers random components to random levels worth choosing until it is as fast as a random
-    /// speedup of its part. How often it removes whole branches instead differs from plan to plan.
+    /// The range from 1 to the greatest speedup is cut into equal ratios, one for each plan, which
+    /// is as fast as a random speedup of its part.
     ///
     /// - Parameters:
     ///   - count: How many.
     ///   - seed: Equal seeds give equal plans.
     /// - Returns: The plans, the slowest first.
     public func randomPlans(_ count: Int, seed: UInt64) -> [Plan] {
+        let sampler = PlanSampler(
+            shape: shape, levels: usefulLevels(of:), cost: seconds(of:keeping:))
         var random = SplitMix64(seed: seed)
         return (0..<count).map { index in
             let part = (Double(index) + Double.random(in: 0..<1, using: &random)) / Double(count)
-            return randomPlan(
-                lasting: interplay.sum(ofSeconds: dense.seconds / pow(greatestSpeedup, part)),
-                using: &random)
+            let least = interplay.sum(ofSeconds: dense.seconds / pow(greatestSpeedup, part))
+            return sampler.plan(costing: least - base.seconds, using: &random)
         }
-    }
-
-    /// Lowers components at random for as long as the parts take at least some seconds.
-    private func randomPlan(lasting least: Double, using random: inout SplitMix64) -> Plan {
-        var plan = Plan(keepingAllOf: shape)
-        var seconds = sum(of: plan)
-        let removals = Double.random(in: 0...1, using: &random)
-        var candidates = plan.components
-        while let index = candidates.indices.randomElement(using: &random) {
-            let component = candidates[index]
-            let now = self.seconds(of: component.kind, keeping: plan[component])
-            let levels = usefulLevels(of: component.kind).filter {
-                $0 < plan[component]
-                    && seconds - now + self.seconds(of: component.kind, keeping: $0) >= least
-            }
-            guard let lowest = levels.last, let any = levels.randomElement(using: &random) else {
-                candidates.remove(at: index)
-                continue
-            }
-            let removes = Double.random(in: 0..<1, using: &random) < removals
-            plan[component] = removes ? lowest : any
-            seconds += self.seconds(of: component.kind, keeping: plan[component]) - now
-        }
-        return plan
     }
 }

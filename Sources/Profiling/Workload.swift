@@ -14,14 +14,13 @@ public struct Workload: Stopwatch {
     private var pass: ForwardPass
     private var caches: [[Int]: KeyValueCache] = [:]
     private var logits = Activations()
-    private var repeats = 1
     /// Whether each sample begins with a run that is not timed.
     private var warmsUp = false
     /// How many caches are kept for models of other attention.
     private let cacheLimit: Int
 
-    /// The shortest time that one sample should take, so that the clock's own cost vanishes.
-    private static let leastSeconds = 1e-3
+    /// The shortest time that one sample should take: a moment's disturbance must not be half of it.
+    private static let leastSeconds = 2e-3
 
     /// Runs as long as this leave the processor's caches as the next run of the same model finds
     /// them; shorter ones may find them as the model before left them.
@@ -61,9 +60,7 @@ public struct Workload: Stopwatch {
         let bytes = 2 * MemoryLayout<Float>.size * environment.batch * capacity * max(1, width)
         cacheLimit = 1 + Self.cacheBytes / bytes
         for _ in 0..<3 { _ = sample(model) }
-        let once = sample(model).seconds
-        repeats = max(1, Int((Self.leastSeconds / max(once, 1e-9)).rounded(.up)))
-        warmsUp = once < Self.warmSeconds
+        warmsUp = sample(model).seconds < Self.warmSeconds
     }
 
     /// A model of a smaller shape in the dense one's memory.
@@ -79,7 +76,13 @@ public struct Workload: Stopwatch {
                 shape: model.shape, capacity: capacity, sequences: environment.batch)
             cache?.fillRandomly(seed: 2)
         }
-        if warmsUp { runOnce(&cache) }
+        var repeats = 1
+        if warmsUp {
+            let start = host_monotonic_nanoseconds()
+            runOnce(&cache)
+            let once = Double(max(1, host_monotonic_nanoseconds() - start)) * 1e-9
+            repeats = Int((Self.leastSeconds / once).rounded(.up))
+        }
         let busy = host_process_cpu_nanoseconds()
         let start = host_monotonic_nanoseconds()
         for _ in 0..<repeats { runOnce(&cache) }

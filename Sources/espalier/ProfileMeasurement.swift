@@ -12,7 +12,7 @@ extension Profiler {
     ///   - shape: The sizes of the dense model.
     ///   - location: Where they come from, for errors.
     ///   - environment: The conditions.
-    ///   - seconds: The most time, and as much again to verify.
+    ///   - seconds: The most time; a quarter more with verification.
     ///   - seed: Decides orders and random plans.
     ///   - plans: How many random plans to verify the profile with; nil for no verification.
     /// - Returns: The profile.
@@ -52,13 +52,16 @@ extension Profiler {
         var machine = Machine.current
         machine.memoryReadBandwidth = MachineLimits.readBandwidth(
             on: Engine(threads: watch.environment.threads))
-        let table = try show("Profiling", levels, "levels") { progress in
-            try profile(
+        var first = self
+        // To draw plans from, a rough profile will do.
+        if plans != nil { first.timeLimit /= 4 }
+        let table = try first.show("Profiling", levels, "levels") { progress in
+            try first.profile(
                 shape, with: &watch, on: machine, created: Date().ISO8601Format(),
                 version: Espalier.version, progress: progress)
         }
         guard let plans else { return table }
-        return try show("Verifying", plans, "plans") { progress in
+        return try show("Verifying", levels + plans, "levels and plans") { progress in
             try verify(table, plans: plans, with: &watch, progress: progress)
         }
     }
