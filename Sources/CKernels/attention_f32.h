@@ -83,30 +83,86 @@ static void CK_NAME(attend_f32)(
         key_count, offset, scale, scores, out, ldo);
 }
 
+/* The sums of CK_LANES vectors, one in each lane: pairs of rows change halves and are added, then
+ * quarters, down to single lanes. */
+CK_INLINE ck_vector CK_NAME(row_sums)(ck_vector *rows) {
+#pragma clang loop unroll(full)
+    for (size_t step = CK_LANES / 2; step > 0; step /= 2)
+#pragma clang loop unroll(full)
+        for (size_t i = 0; i < step; i++) {
+            ck_vector upper = rows[i], lower = rows[i + step], kept = upper, moved = lower;
+#pragma clang loop unroll(full)
+            for (size_t lane = 0; lane < CK_LANES; lane++)
+                if (lane & step)
+                    kept[lane] = lower[lane];
+                else
+                    moved[lane] = upper[lane + step];
+#pragma clang loop unroll(full)
+            for (size_t lane = 0; lane < CK_LANES; lane++)
+                if (lane & step) moved[lane] = lower[lane - step];
+            rows[i] = kept + moved;
+        }
+    return rows[0];
+}
+
+/* Weighted sums of `vectors` columns of the values; two keys at a time, so that no sum waits. */
+CK_INLINE void CK_NAME(mix_one)(
+    const float *values, size_t ld, size_t key_count, const float *weights, size_t vectors,
+    float *out
+) {
+    ck_vector sums[2][4];
+#pragma clang loop unroll(full)
+    for (size_t v = 0; v < vectors; v++) sums[0][v] = sums[1][v] = ck_splat(0);
+    size_t j = 0;
+    for (; j + 2 <= key_count; j += 2, values += 2 * ld)
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < vectors; v++) {
+            sums[0][v] += weights[j] * ck_load(values + v * CK_LANES);
+            sums[1][v] += weights[j + 1] * ck_load(values + ld + v * CK_LANES);
+        }
+#pragma clang loop unroll(full)
+    for (size_t v = 0; v < vectors; v++) {
+        if (j < key_count) sums[0][v] += weights[j] * ck_load(values + v * CK_LANES);
+        ck_store(out + v * CK_LANES, sums[0][v] + sums[1][v]);
+    }
+}
+
 static void CK_NAME(attend_one_f32)(
     const float *q, size_t width, const float *keys, const float *values, size_t ld,
     size_t key_count, float scale, float *scores, float *out
 ) {
-    for (size_t j = 0; j < key_count; j++) {
-        const float *key = keys + j * ld;
-        ck_vector sum = ck_splat(0);
-        size_t i = 0;
-        for (; i + CK_LANES <= width; i += CK_LANES) sum += ck_load(q + i) * ck_load(key + i);
-        float product = ck_sum(sum);
-        for (; i < width; i++) product += q[i] * key[i];
-        scores[j] = product;
+    size_t whole = width / CK_LANES * CK_LANES;
+    for (size_t j = 0; j < key_count; j += CK_LANES) {
+        size_t count = key_count - j < CK_LANES ? key_count - j : CK_LANES;
+        ck_vector products[CK_LANES];
+        for (size_t r = 0; r < CK_LANES; r++) products[r] = ck_splat(0);
+        if (count == CK_LANES)
+            for (size_t i = 0; i < whole; i += CK_LANES) {
+                ck_vector query = ck_load(q + i);
+#pragma clang loop unroll(full)
+                for (size_t r = 0; r < CK_LANES; r++)
+                    products[r] += query * ck_load(keys + (j + r) * ld + i);
+            }
+        else
+            for (size_t r = 0; r < count; r++)
+                for (size_t i = 0; i < whole; i += CK_LANES)
+                    products[r] += ck_load(q + i) * ck_load(keys + (j + r) * ld + i);
+        ck_vector sums = CK_NAME(row_sums)(products);
+        for (size_t r = 0; r < count; r++)
+            for (size_t i = whole; i < width; i++) sums[r] += q[i] * keys[(j + r) * ld + i];
+        if (count == CK_LANES) ck_store(scores + j, sums);
+        else ck_store_part(scores + j, sums, count);
     }
     CK_NAME(softmax_f32)(scores, key_count, scale);
-    for (size_t i = 0; i < width; i += CK_LANES) {
-        size_t left = width - i < CK_LANES ? width - i : CK_LANES;
+    size_t i = 0;
+    for (; i + 4 * CK_LANES <= width; i += 4 * CK_LANES)
+        CK_NAME(mix_one)(values + i, ld, key_count, scores, 4, out + i);
+    for (; i + CK_LANES <= width; i += CK_LANES)
+        CK_NAME(mix_one)(values + i, ld, key_count, scores, 1, out + i);
+    if (i < width) {
         ck_vector sum = ck_splat(0);
-        if (left == CK_LANES) {
-            for (size_t j = 0; j < key_count; j++) sum += scores[j] * ck_load(values + j * ld + i);
-            ck_store(out + i, sum);
-        } else {
-            for (size_t j = 0; j < key_count; j++)
-                sum += scores[j] * ck_load_part(values + j * ld + i, left, 0);
-            ck_store_part(out + i, sum, left);
-        }
+        for (size_t j = 0; j < key_count; j++)
+            sum += scores[j] * ck_load_part(values + j * ld + i, width - i, 0);
+        ck_store_part(out + i, sum, width - i);
     }
 }

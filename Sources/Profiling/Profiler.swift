@@ -11,7 +11,7 @@ public struct Profiler {
     /// Narrowest confidence interval worth waiting for, as a fraction of a whole model's time.
     public var relativeWidth = 0.01
     /// The most seconds to measure for.
-    public var timeLimit = 90.0
+    public var timeLimit = 80.0
     /// The least rounds, so that every level has an interval.
     public var leastRounds = 7
     /// The seed of the order of measurements.

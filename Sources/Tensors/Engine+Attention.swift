@@ -37,7 +37,8 @@ private struct Segment {
     let queries: Int
     let keys: UnsafePointer<Float>
     let values: UnsafePointer<Float>
-    let stride: Int
+    /// From one key to the next, and from a head's first key to the next head's.
+    let stride, headStride: Int
     let keyCount: Int
     /// Causal: query `i` sees keys up to `offset + i`; nil when it sees all.
     let offset: Int?
@@ -65,12 +66,13 @@ private struct PackedHead {
         end = valueScales + (integers ? padded(width) : 0)
     }
 
-    /// Packs a head of a segment into `head`.
+    /// Packs a key and value head of a segment.
     func pack(
-        _ segment: Segment, firstColumn: Int, with kernels: ck_kernels,
+        _ segment: Segment, head index: Int, with kernels: ck_kernels,
         into head: UnsafeMutablePointer<Float>
     ) {
-        let (keys, values) = (segment.keys + firstColumn, segment.values + firstColumn)
+        let keys = segment.keys + index * segment.headStride
+        let values = segment.values + index * segment.headStride
         let (ld, count) = (segment.stride, segment.keyCount)
         if integers {
             kernels.pack_keys_int16!(keys, ld, count, width, head, head + keyScales)
@@ -128,7 +130,8 @@ extension Engine {
                     firstRow: rows.lowerBound, queries: rows.count,
                     keys: keys + rows.lowerBound * width,
                     values: keys + rows.lowerBound * width + heads.keyValue * heads.dimension,
-                    stride: width, keyCount: rows.count, offset: causal ? 0 : nil)
+                    stride: width, headStride: heads.dimension, keyCount: rows.count,
+                    offset: causal ? 0 : nil)
             }
             attend(
                 queries: source.baseAddress!, width: width, segments, heads: heads,
@@ -141,7 +144,7 @@ extension Engine {
     /// - Parameters:
     ///   - fused: Shape `[sequences · tokens, heads.fusedWidth]`; only the queries are read.
     ///   - heads: The heads in it.
-    ///   - keys: Shape `[sequences · capacity, keyValue · dimension]`.
+    ///   - keys: Shape `[sequences · keyValue · capacity, dimension]`.
     ///   - values: The same shape.
     ///   - sequences: How many sequences there are, all equally long.
     ///   - count: Rows of each sequence's cache in use, the new tokens included.
@@ -153,19 +156,21 @@ extension Engine {
         sequences: Int, count: Int, precision: Precision = .f32, into context: inout Activations,
         scratch: inout AttentionScratch
     ) {
-        let (capacity, tokens) = (keys.rows / sequences, fused.rows / sequences)
+        let capacity = keys.rows / sequences / heads.keyValue
+        let tokens = fused.rows / sequences
         precondition(fused.columns == heads.fusedWidth, "attention input width")
         precondition(count <= capacity && tokens <= count, "attention cache rows")
-        let width = heads.keyValue * heads.dimension
+        let size = heads.keyValue * capacity * heads.dimension
         fused.storage.withUnsafeBufferPointer { source in
             keys.elements.withUnsafeBufferPointer { keys in
                 values.elements.withUnsafeBufferPointer { values in
                     let segments = (0..<sequences).map { sequence in
                         Segment(
                             firstRow: sequence * tokens, queries: tokens,
-                            keys: keys.baseAddress! + sequence * capacity * width,
-                            values: values.baseAddress! + sequence * capacity * width,
-                            stride: width, keyCount: count, offset: count - tokens)
+                            keys: keys.baseAddress! + sequence * size,
+                            values: values.baseAddress! + sequence * size,
+                            stride: heads.dimension, headStride: capacity * heads.dimension,
+                            keyCount: count, offset: count - tokens)
                     }
                     attend(
                         queries: source.baseAddress!, width: heads.fusedWidth, segments,
@@ -205,7 +210,7 @@ extension Engine {
                             let (segment, head) = (
                                 segments[index / heads.query], index % heads.query
                             )
-                            let shared = head / group * dimension
+                            let shared = head / group * segment.headStride
                             kernels.attend_one_f32(
                                 queries + segment.firstRow * width + head * dimension, dimension,
                                 segment.keys + shared, segment.values + shared, segment.stride,
@@ -218,7 +223,7 @@ extension Engine {
                     pool.forEach(segments.count * heads.keyValue) { index, _ in
                         packing.pack(
                             segments[index / heads.keyValue],
-                            firstColumn: index % heads.keyValue * dimension, with: kernels,
+                            head: index % heads.keyValue, with: kernels,
                             into: packed! + index * packing.end)
                     }
                     let blocks = segments.map { ($0.queries + queryBlock - 1) / queryBlock }

@@ -14,17 +14,19 @@ extension ForwardPass {
 
     mutating func llamaLayer(_ index: Int, positions: [Int], cache: inout KeyValueCache) {
         llamaAttention(index, positions: positions) { pass, heads in
-            let (queries, width) = (heads.contextWidth, heads.keyValue * heads.dimension)
             let tokens = positions.count / cache.sequences
-            for sequence in 0..<cache.sequences {
+            for place in 0..<cache.sequences * heads.keyValue {
+                let (sequence, head) = place.quotientAndRemainder(dividingBy: heads.keyValue)
                 let rows = sequence * tokens..<(sequence + 1) * tokens
-                let place = sequence * cache.capacity + cache.count
+                let firstRow = place * cache.capacity + cache.count
+                let key = heads.contextWidth + head * heads.dimension
+                let value = key + heads.keyValue * heads.dimension
                 pass.engine.copy(
-                    pass.fused, rows: rows, columns: queries..<queries + width,
-                    into: &cache.keys[index], firstRow: place)
+                    pass.fused, rows: rows, columns: key..<key + heads.dimension,
+                    into: &cache.keys[index], firstRow: firstRow)
                 pass.engine.copy(
-                    pass.fused, rows: rows, columns: queries + width..<queries + 2 * width,
-                    into: &cache.values[index], firstRow: place)
+                    pass.fused, rows: rows, columns: value..<value + heads.dimension,
+                    into: &cache.values[index], firstRow: firstRow)
             }
             pass.engine.attend(
                 pass.fused, heads: heads, keys: cache.keys[index], values: cache.values[index],

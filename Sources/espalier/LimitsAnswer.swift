@@ -34,7 +34,7 @@ struct LimitsAnswer: Encodable {
 
     /// One decode step.
     struct Decode: Encodable {
-        /// Bytes of weights read per second.
+        /// Bytes of weights, keys and values read per second.
         let bytesPerSecond: Figure
         let fractionOfBandwidth: Figure
     }
@@ -52,7 +52,7 @@ struct LimitsAnswer: Encodable {
     let decode: Decode?
     let instructionSet: String
 
-    /// Measures the limits, the products of some real layers, and the model's decode step.
+    /// Measures the limits, the products of its layers, and the model's decode step.
     ///
     /// - Parameters:
     ///   - model: The model that decodes.
@@ -68,9 +68,12 @@ struct LimitsAnswer: Encodable {
         self.precision = precision
         let single = Engine(threads: 1)
         var peaks: [Double] = []
-        products = try [(128, 384, 1536), (128, 1536, 384), (384, 768, 3072), (512, 576, 1536)].map
-        {
-            try Self.product($0, $1, $2, precision, on: single, peaks: &peaks, tick: tick)
+        products = try Self.products(of: model.shape).flatMap { layer in
+            try Self.rows.map {
+                try Self.product(
+                    $0, layer.inputs, layer.outputs, precision, on: single, peaks: &peaks,
+                    tick: tick)
+            }
         }
         arithmeticPeak = Figure(peaks)
 
@@ -80,12 +83,18 @@ struct LimitsAnswer: Encodable {
         var workload =
             environment.phase == .decode
             ? try Workload(environment, model: model, engine: engine) : nil
+        let floats = model.shape.layers.reduce(0) {
+            $0 + 2 * $1.keyValueHeads * model.shape.headDimension
+        }
+        let bytes =
+            model.streamedBytes + MemoryLayout<Float>.size * floats * environment.batch
+            * environment.sequence
         var (reads, steps): ([Double], [Double]) = ([], [])
         for _ in 0..<31 {
             let seconds = Self.time { _ = engine.readAll(probe) }
             reads.append(Double(probe.byteCount) / seconds)
             if let seconds = workload?.sample(model).seconds {
-                steps.append(Double(model.streamedBytes) / seconds)
+                steps.append(Double(bytes) / seconds)
             }
             try tick()
         }
@@ -104,6 +113,25 @@ struct LimitsAnswer: Encodable {
             (0..<61).map { _ in
                 time { for _ in 0..<repeats { engine.meet() } } / Double(repeats)
             })
+    }
+
+    /// How many rows are multiplied at once.
+    private static let rows = [64, 128, 512]
+
+    /// The sizes of a layer's products, each once; gates and ups are one product.
+    private static func products(of shape: ModelShape) -> [(inputs: Int, outputs: Int)] {
+        guard let layer = shape.layers.first else { return [] }
+        let hidden = shape.hiddenSize
+        let queries = layer.queryHeads * shape.headDimension
+        let fused = queries + 2 * layer.keyValueHeads * shape.headDimension
+        let up = layer.feedForward * (shape.architecture == .llama ? 2 : 1)
+        let all = [
+            (hidden, fused), (queries, hidden), (hidden, up), (layer.feedForward, hidden),
+        ]
+        return all.indices.filter { index in
+            all[index].0 > 0 && all[index].1 > 0
+                && !all[..<index].contains { $0 == all[index] }
+        }.map { all[$0] }
     }
 
     /// Times a product between two bursts of pure arithmetic of about a millisecond.
@@ -174,7 +202,7 @@ extension LimitsAnswer {
         add("memory reads", readBandwidth, "GB/s")
         if let decode {
             add(
-                "weights read to decode", decode.bytesPerSecond, "GB/s",
+                "all that a step reads", decode.bytesPerSecond, "GB/s",
                 of: decode.fractionOfBandwidth)
         }
         return table.rendered()

@@ -139,9 +139,13 @@ struct MeasuringTests {
             ])
         #expect(limits["precision"] as? String == precision)
         let products = try #require(limits["products"] as? [[String: Any]])
-        #expect(products.map { $0["m"] as? Int } == [128, 128, 384, 512])
-        #expect(products.map { $0["k"] as? Int } == [384, 1536, 768, 576])
-        #expect(products.map { $0["n"] as? Int } == [1536, 384, 3072, 1536])
+        let sizes = products.map { product in ["m", "k", "n"].map { product[$0] as? Int } }
+        let rows = [64, 128, 512]
+        #expect(
+            sizes
+                == [(64, 128), (64, 64), (64, 192), (96, 64)].flatMap { size in
+                    rows.map { [$0, size.0, size.1] }
+                })
         for product in products {
             let fraction = try #require(product["fractionOfPeak"] as? [String: Double])
             #expect(try #require(fraction["median"]) > 0)

@@ -9,7 +9,8 @@ public struct KeyValueCache: Sendable {
     /// Sequences that advance together.
     public let sequences: Int
 
-    /// Shape `[sequences · capacity, keyValueHeads · headDimension]` for each layer.
+    /// Shape `[sequences · keyValueHeads · capacity, headDimension]` for each layer: what one head
+    /// reads lies together.
     var keys: [Matrix<Float>]
     var values: [Matrix<Float>]
 
@@ -19,7 +20,7 @@ public struct KeyValueCache: Sendable {
         self.sequences = sequences
         keys = shape.layers.map {
             Matrix(
-                rows: sequences * capacity, columns: $0.keyValueHeads * shape.headDimension)
+                rows: sequences * $0.keyValueHeads * capacity, columns: shape.headDimension)
         }
         values = keys
     }

@@ -30,7 +30,8 @@ struct ProfileCommand: Command {
         model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
         options = try EnvironmentOptions(&arguments)
         seconds = try arguments.option(
-            "--seconds", .number(in: 0.1...86_400), default: 90, help: "The most time to measure.")
+            "--seconds", .number(in: 0.1...86_400), default: 80,
+            help: "The most time to measure; a quarter more with --verify.")
         seed = try arguments.option(
             "--seed", .seed, default: 1, help: "Seed of the order of measurements.")
         let verifies = arguments.flag(

@@ -43,7 +43,7 @@ struct PruneOptions {
             help: "Plans measured at most for a target; 1 trusts the profile.")
         seconds = try arguments.option(
             "--seconds", .number(in: 0.1...86_400),
-            help: "The most time to profile, and to measure each plan; by default 90 and 30.")
+            help: "The most time to profile, and to measure each plan; by default 80 and 30.")
         seed = try arguments.option(
             "--seed", .seed, default: 1, help: "Decides what is random.")
         environment = try EnvironmentOptions(&arguments)
