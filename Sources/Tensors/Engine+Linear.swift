@@ -22,10 +22,15 @@ extension Engine {
         let (inputs, outputs) = (weights.inputs, weights.outputs)
         x.storage.withUnsafeBufferPointer { source in
             y.storage.withUnsafeMutableBufferPointer { target in
-                let operand = operand(
-                    source.baseAddress! + taken.lowerBound * inputs, rows: taken.count, of: weights)
+                let x = source.baseAddress! + taken.lowerBound * inputs
+                let operand = operand(x, rows: taken.count, of: weights)
                 let c = target.baseAddress! + firstRow * outputs
-                split(rows: taken.count, panels: weights.panels) { rows, panels in
+                let converts =
+                    weights.precision == .int8
+                    || weights.precision == .bf16 && kernels.round_bf16 != nil
+                split(rows: taken.count, panels: weights.panels, converts: converts) { rows in
+                    convert(x, rows: rows, inputs, to: operand)
+                } multiplying: { rows, panels in
                     let first = panels.lowerBound * weights.step
                     let (result, columns) = (
                         c + rows.lowerBound * outputs + first,
@@ -44,7 +49,7 @@ extension Engine {
                             a + rows.lowerBound * stride * MemoryLayout<UInt32>.stride, stride,
                             rows.count, inputs, packed.assumingMemoryBound(to: UInt16.self), bias,
                             result, outputs, columns, epilogue.kernel)
-                    case .integers(let a):
+                    case .integers(let a, _):
                         kernels.gemm_int8(
                             a.dropping(rows.lowerBound * weights.activationTerms), rows.count,
                             weights.activationTerms, inputs,
@@ -63,10 +68,11 @@ extension Engine {
     private enum Operand {
         case floats(UnsafePointer<Float>)
         /// Rows of floats or of pairs of bfloat16, so many 32-bit words apart.
-        case words(UnsafeRawPointer, stride: Int)
-        case integers(ck_int8_rows)
+        case words(UnsafeMutableRawPointer, stride: Int)
+        case integers(ck_int8_rows, terms: Int)
     }
 
+    /// Where the activations of a product go; ``convert(_:rows:_:to:)`` puts them there.
     private func operand(
         _ x: UnsafePointer<Float>, rows: Int, of weights: PackedWeights
     ) -> Operand {
@@ -74,41 +80,63 @@ extension Engine {
         switch weights.precision {
         case .f32: return .floats(x)
         case .bf16:
-            guard let round = kernels.round_bf16 else {
-                return .words(UnsafeRawPointer(x), stride: columns)
+            guard kernels.round_bf16 != nil else {
+                return .words(UnsafeMutableRawPointer(mutating: x), stride: columns)
             }
-            let stride = (columns + 1) / 2 * 2
-            let rounded = scratch.bytes(rows * stride * MemoryLayout<UInt16>.stride)
-                .assumingMemoryBound(to: UInt16.self)
-            splitRows(rows) { range in
-                for row in range { round(x + row * columns, columns, rounded + row * stride) }
-            }
-            return .words(UnsafeRawPointer(rounded), stride: stride / 2)
+            let words = (columns + 1) / 2
+            return .words(
+                scratch.bytes(rows * words * MemoryLayout<UInt32>.stride), stride: words)
         case .int8:
             let (terms, stride) = (weights.activationTerms, (columns + 3) / 4 * 4)
             let count = rows * terms
             let memory = scratch.bytes(
                 count * (stride + MemoryLayout<Float>.stride + MemoryLayout<Int32>.stride))
-            let values = memory.assumingMemoryBound(to: UInt8.self)
             let scales = (memory + count * stride).assumingMemoryBound(to: Float.self)
             let zeros = UnsafeMutableRawPointer(scales + count).assumingMemoryBound(to: Int32.self)
-            splitRows(rows) { range in
-                for row in range {
-                    let first = row * terms
-                    kernels.quantize_int8(
-                        x + row * columns, columns, terms, values + first * stride, stride,
-                        scales + first, zeros + first)
-                }
-            }
             return .integers(
-                ck_int8_rows(values: values, stride: stride, scales: scales, zeros: zeros))
+                ck_int8_rows(
+                    values: memory.assumingMemoryBound(to: UInt8.self), stride: stride,
+                    scales: scales, zeros: zeros),
+                terms: terms)
         }
     }
 
-    /// Calls `body` on every thread with its share of the rows and panels, where it has one.
-    private func split(
-        rows: Int, panels: Int, _ body: (_ rows: Range<Int>, _ panels: Range<Int>) -> Void
+    /// Converts some rows of activations for a product.
+    private func convert(
+        _ x: UnsafePointer<Float>, rows: Range<Int>, _ columns: Int, to operand: Operand
     ) {
+        switch operand {
+        case .floats: break
+        case .words(let words, let stride):
+            guard let round = kernels.round_bf16 else { return }
+            let rounded = words.assumingMemoryBound(to: UInt16.self)
+            for row in rows { round(x + row * columns, columns, rounded + row * stride * 2) }
+        case .integers(let integers, let terms):
+            for row in rows {
+                let first = row * terms
+                kernels.quantize_int8(
+                    x + row * columns, columns, terms,
+                    UnsafeMutablePointer(mutating: integers.values) + first * integers.stride,
+                    integers.stride, UnsafeMutablePointer(mutating: integers.scales) + first,
+                    UnsafeMutablePointer(mutating: integers.zeros) + first)
+            }
+        }
+    }
+
+    /// Converts all rows and multiplies them with all panels, on every thread where there is work.
+    private func split(
+        rows: Int, panels: Int, converts: Bool,
+        converting convert: (_ rows: Range<Int>) -> Void,
+        multiplying multiply: (_ rows: Range<Int>, _ panels: Range<Int>) -> Void
+    ) {
+        if rows >= Self.rowsPerThread * pool.threads {
+            return pool.share(pool.threads == 1 ? 1 : pool.threads * Self.piecesPerThread, of: rows)
+            {
+                convert($0)
+                multiply($0, 0..<panels)
+            }
+        }
+        if converts { splitRows(rows, convert) }
         let (rowParts, panelParts) = parts(rows: rows, panels: panels)
         pool.run { thread in
             let (rowPart, panelPart) = (thread / panelParts, thread % panelParts)
@@ -117,7 +145,7 @@ extension Engine {
             let bottom = rows * (rowPart + 1) / rowParts
             let first = panels * panelPart / panelParts
             let last = panels * (panelPart + 1) / panelParts
-            if top < bottom, first < last { body(top..<bottom, first..<last) }
+            if top < bottom, first < last { multiply(top..<bottom, first..<last) }
         }
     }
 
@@ -125,13 +153,16 @@ extension Engine {
     /// multiplied by the thread that made them, and lie in its caches.
     public static let rowsPerThread = Int(ck_block_rows)
 
+    /// How many pieces of its rows a thread takes one after another: the last ones go to whichever
+    /// thread is idle, where other programs slow one of them.
+    private static let piecesPerThread = 3
+
     /// How many ways to cut the rows and the panels, so that no thread has much more than its
     /// share.
     ///
     /// Few rows are cut by panels first, because each weight is then read by one thread only.
     private func parts(rows: Int, panels: Int) -> (rows: Int, panels: Int) {
         let threads = pool.threads
-        if rows >= Self.rowsPerThread * threads { return (threads, 1) }
         var best = (rows: 1, panels: min(threads, panels))
         var least: Int?
         for rowParts in 1...min(threads, max(rows / 12, 1)) {

@@ -17,7 +17,7 @@ public final class ThreadPool: Sendable {
     public init(threads: Int) {
         precondition(threads >= 1, "a pool has at least the calling thread")
         self.threads = threads
-        let state = PoolState()
+        let state = PoolState(threads: threads)
         self.state = state
         for index in 1..<max(threads, 1) {
             let thread = Thread { state.work(as: index) }
@@ -63,6 +63,26 @@ public final class ThreadPool: Sendable {
         }
     }
 
+    /// Calls `body` with contiguous pieces of `0..<count`: each thread takes those of its own share,
+    /// and then what is left of the others'.
+    public func share(_ pieces: Int, of count: Int, _ body: (_ piece: Range<Int>) -> Void) {
+        let (threads, taken) = (threads, state.taken)
+        for counter in taken { counter.value.store(0, ordering: .relaxed) }
+        run { thread in
+            for turn in 0..<threads {
+                let owner = (thread + turn) % threads
+                let first = pieces * owner / threads
+                let size = pieces * (owner + 1) / threads - first
+                while true {
+                    let place = taken[owner].value.wrappingAdd(1, ordering: .relaxed).oldValue
+                    guard place < size else { break }
+                    let piece = first + place
+                    body(count * piece / pieces..<count * (piece + 1) / pieces)
+                }
+            }
+        }
+    }
+
     /// Calls `body` with a contiguous share of `0..<count` on every thread, none of them empty.
     public func split(
         _ count: Int, _ body: (_ range: Range<Int>, _ thread: Int) -> Void
@@ -98,8 +118,14 @@ private final class PoolState: @unchecked Sendable {
     let remaining = Atomic(0)
     let sleeping = Atomic(0)
     let next = Counter()
+    /// How many pieces of each thread's share have been taken.
+    let taken: [Counter]
     private let condition = NSCondition()
     private var job: UnsafePointer<Job>?
+
+    init(threads: Int) {
+        taken = (0..<threads).map { _ in Counter() }
+    }
 
     /// Hands a job to the workers; nil ends them.
     func publish(_ job: UnsafePointer<Job>?) {
