@@ -14,17 +14,17 @@ public struct Workload: Stopwatch {
     private var pass: ForwardPass
     private var caches: [[Int]: KeyValueCache] = [:]
     private var logits = Activations()
-    /// Whether each sample begins with a run that is not timed.
-    private var warmsUp = false
     /// How many caches are kept for models of other attention.
     private let cacheLimit: Int
+
+    /// Where stand-ins lie: not in the dense model's memory, which is in the caches when it has run.
+    private let standIns: Model
 
     /// The shortest time that one sample should take: a moment's disturbance must not be half of it.
     private static let leastSeconds = 2e-3
 
-    /// Runs as long as this leave the processor's caches as the next run of the same model finds
-    /// them; shorter ones may find them as the model before left them.
-    private static let warmSeconds = 0.1
+    /// A run as long as this leaves the caches as the next one finds them, and counts itself.
+    private static let longSeconds = 0.1
 
     /// The most bytes of keys and values to keep, past what one model needs.
     private static let cacheBytes = 1 << 30
@@ -38,13 +38,18 @@ public struct Workload: Stopwatch {
     /// - Parameters:
     ///   - environment: The conditions.
     ///   - model: The dense model, which also warms the machine up.
+    ///   - standIns: A second dense model, in whose memory stand-ins lie; the same by default, which
+    ///     will do where none are asked for or memory does not decide.
     ///   - engine: What the work runs on; its threads are the environment's.
     /// - Throws: ``ProfileError`` where the model cannot do such work.
-    public init(_ environment: Environment, model: Model, engine: Engine) throws(ProfileError) {
+    public init(
+        _ environment: Environment, model: Model, standIns: Model? = nil, engine: Engine
+    ) throws(ProfileError) {
         try environment.check(against: model.shape)
         precondition(model.precision == environment.precision, "precision of another environment")
         self.environment = environment
         dense = model
+        self.standIns = standIns ?? model
         pass = ForwardPass(model, on: engine)
         let vocabulary = Int32(model.shape.vocabularySize)
         var random = SplitMix64(seed: 1)
@@ -60,14 +65,31 @@ public struct Workload: Stopwatch {
         let bytes = 2 * MemoryLayout<Float>.size * environment.batch * capacity * max(1, width)
         cacheLimit = 1 + Self.cacheBytes / bytes
         for _ in 0..<3 { _ = sample(model) }
-        warmsUp = sample(model).seconds < Self.warmSeconds
     }
 
-    /// A model of a smaller shape in the dense one's memory.
-    public func standIn(_ shape: ModelShape) -> Model { dense.resized(to: shape) }
+    /// A model of a smaller shape, of which only the time means anything.
+    public func standIn(_ shape: ModelShape) -> Model { standIns.resized(to: shape) }
 
     /// Does the work once, or often enough for the clock, and says how long once takes.
+    ///
+    /// A decode step takes as long as memory does to bring the weights, and what the caches hold of
+    /// them depends on what ran before. So the dense model does, ahead of every other one.
     public mutating func sample(_ model: Model) -> Sample {
+        if environment.phase == .decode, model.shape != dense.shape {
+            prepare(dense) { _ = $0.timed(1, &$1) }
+        }
+        return prepare(model) { workload, cache in
+            let first = workload.timed(1, &cache)
+            guard first.seconds < Self.longSeconds else { return first }
+            let repeats = (Self.leastSeconds / first.seconds).rounded(.up)
+            return workload.timed(Int(repeats), &cache)
+        }
+    }
+
+    /// Calls `body` with a cache for the model, which is to run.
+    private mutating func prepare<Result>(
+        _ model: Model, _ body: (inout Workload, inout KeyValueCache?) -> Result
+    ) -> Result {
         pass.model = model
         let attention = model.shape.layers.map(\.keyValueHeads)
         var cache = caches.removeValue(forKey: attention)
@@ -76,20 +98,18 @@ public struct Workload: Stopwatch {
                 shape: model.shape, capacity: capacity, sequences: environment.batch)
             cache?.fillRandomly(seed: 2)
         }
-        var repeats = 1
-        if warmsUp {
-            let start = host_monotonic_nanoseconds()
-            runOnce(&cache)
-            let once = Double(max(1, host_monotonic_nanoseconds() - start)) * 1e-9
-            repeats = Int((Self.leastSeconds / once).rounded(.up))
-        }
+        let result = body(&self, &cache)
+        if caches.count >= cacheLimit { _ = caches.popFirst() }
+        caches[attention] = cache
+        return result
+    }
+
+    private mutating func timed(_ repeats: Int, _ cache: inout KeyValueCache?) -> Sample {
         let busy = host_process_cpu_nanoseconds()
         let start = host_monotonic_nanoseconds()
         for _ in 0..<repeats { runOnce(&cache) }
-        let wall = Double(host_monotonic_nanoseconds() - start)
+        let wall = Double(max(1, host_monotonic_nanoseconds() - start))
         let used = Double(host_process_cpu_nanoseconds() - busy)
-        if caches.count >= cacheLimit { _ = caches.popFirst() }
-        caches[attention] = cache
         return Sample(
             seconds: wall * 1e-9 / Double(repeats),
             isTainted: used < Self.leastShare * wall * Double(environment.threads))

@@ -36,10 +36,14 @@ extension Profiler {
             }
             return try profiler.measure(shape, with: &watch, plans: plans)
         }
-        let dense = try Model(
-            RandomWeights(shape: shape, seed: seed), precision: environment.precision)
+        let weights = RandomWeights(shape: shape, seed: seed)
+        let dense = try Model(weights, precision: environment.precision)
+        let standIns =
+            environment.phase == .decode
+            ? try Model(weights, precision: environment.precision) : dense
         var watch = try Workload(
-            environment, model: dense, engine: Engine(threads: environment.threads))
+            environment, model: dense, standIns: standIns,
+            engine: Engine(threads: environment.threads))
         return try profiler.measure(shape, with: &watch, plans: plans)
     }
 
