@@ -9,6 +9,12 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         case bert
         /// Pre-norm decoder with rotary positions.
         case llama
+        /// `llama` with a window of attention, which no sequence here goes beyond.
+        case mistral
+        /// `llama` with biases on queries, keys and values.
+        case qwen2
+        /// `llama` with norms on the heads of queries and keys.
+        case qwen3
     }
 
     /// The file that was read, for errors.
@@ -23,9 +29,9 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let headDimension: Int
     /// `vocab_size`.
     public let vocabularySize: Int
-    /// `max_position_embeddings`.
+    /// `max_position_embeddings`, or the window of attention where that is shorter.
     public let maximumPositions: Int
-    /// `type_vocab_size`; 0 for `llama`.
+    /// `type_vocab_size`; 0 for decoders.
     public let typeVocabularySize: Int
     /// `layer_norm_eps` or `rms_norm_eps`.
     public let normEpsilon: Double
@@ -68,9 +74,9 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public init(members: [JSONKey: JSONValue], path: String) throws(ModelFileError) {
         let fields = ConfigFields(file: path, members: members)
         guard let family = try fields.string("model_type").flatMap(Family.init) else {
+            let known = Family.allCases.map(\.rawValue).joined(separator: ", ")
             throw fields.fault(
-                "model_type", "only \"bert\" and \"llama\" are supported",
-                remedy: "name a model of the BERT or Llama family")
+                "model_type", "only \(known) are supported", remedy: "name a model of such a type")
         }
         let isBERT = family == .bert
         try Self.refuseUnsupported(fields, family)
@@ -80,9 +86,10 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         self.family = family
         hiddenSize = try fields.size("hidden_size", upTo: Limit.width)
         vocabularySize = try fields.size("vocab_size", upTo: Limit.table)
-        maximumPositions =
+        let positions =
             try fields.optionalSize("max_position_embeddings", upTo: Limit.table)
             ?? (isBERT ? 512 : 2048)
+        maximumPositions = min(positions, try Self.window(fields, family) ?? positions)
         typeVocabularySize =
             isBERT ? try fields.optionalSize("type_vocab_size", upTo: Limit.width) ?? 2 : 0
         normEpsilon =
@@ -140,7 +147,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
                     throw fields.fault(name, "only encoders are supported", remedy: remedy)
                 }
             }
-        case .llama:
+        case .llama, .mistral, .qwen2, .qwen3:
             for scope in [fields, try fields.object("rope_parameters") ?? fields] {
                 guard try scope.positive("partial_rotary_factor") ?? 1 == 1 else {
                     throw scope.fault(
@@ -148,6 +155,19 @@ public struct HuggingFaceConfig: Sendable, Equatable {
                 }
             }
         }
+    }
+
+    /// How far back a token sees; nil where that is not limited.
+    private static func window(
+        _ fields: ConfigFields, _ family: Family
+    ) throws(ModelFileError) -> Int? {
+        switch family {
+        case .bert, .llama: return nil
+        case .mistral: break
+        case .qwen2, .qwen3:
+            guard try fields.bool("use_sliding_window") ?? false else { return nil }
+        }
+        return try fields.optionalSize("sliding_window", upTo: Limit.table)
     }
 
     /// The base of the rotary frequencies, once scaled positions are ruled out.

@@ -56,6 +56,34 @@ extension Engine {
         }
     }
 
+    /// Normalises some heads of every row in place, each by its own root mean square.
+    ///
+    /// - Parameters:
+    ///   - x: Rows of heads, each as wide as the weight.
+    ///   - heads: Which ones.
+    ///   - weight: One factor per channel of a head.
+    ///   - epsilon: Added to the mean square.
+    public func rmsNorm(
+        _ x: inout Activations, heads: Range<Int>, weight: [Float], epsilon: Float
+    ) {
+        let (rows, columns, width) = (x.rows, x.columns, weight.count)
+        precondition(heads.upperBound * width <= columns, "heads to normalise")
+        x.storage.withUnsafeMutableBufferPointer { target in
+            let c = target.baseAddress
+            weight.withUnsafeBufferPointer { weight in
+                splitRows(rows) { rows in
+                    for row in rows {
+                        for head in heads {
+                            let place = c! + row * columns + head * width
+                            kernels.rms_norm_f32(
+                                place, place, weight.baseAddress!, width, epsilon)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     /// Normalises rows, or all, in place to mean 0 and variance 1, then scales and shifts them.
     public func layerNorm(
         _ x: inout Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float],
@@ -153,6 +181,23 @@ extension Engine {
                 for (place, row) in rows.enumerated() {
                     (target.baseAddress! + place * columns).update(
                         from: source.baseAddress! + row * columns, count: columns)
+                }
+            }
+        }
+    }
+
+    /// Adds `x` to `y`, which has the same shape.
+    public func add(_ x: Activations, to y: inout Activations) {
+        precondition(x.rows == y.rows && x.columns == y.columns, "shapes to add")
+        let columns = x.columns
+        x.storage.withUnsafeBufferPointer { source in
+            y.storage.withUnsafeMutableBufferPointer { target in
+                let target = target
+                splitRows(x.rows) { rows in
+                    let first = rows.lowerBound * columns
+                    kernels.add_f32(
+                        target.baseAddress! + first, source.baseAddress! + first,
+                        rows.count * columns)
                 }
             }
         }

@@ -7,15 +7,7 @@ extension ForwardPass {
         let layer = model.layers[index]
         for group in groups(of: sequences) {
             let rows = group[group.startIndex].lowerBound..<group[group.endIndex - 1].upperBound
-            if let block = layer.attention {
-                fused.reshape(rows: rows.count, columns: block.heads.fusedWidth)
-                engine.linear(hidden, rows: rows, block.fused, into: &fused)
-                context.reshape(rows: rows.count, columns: block.heads.contextWidth)
-                engine.attend(
-                    fused, heads: block.heads,
-                    sequences: group.map {
-                        $0.lowerBound - rows.lowerBound..<$0.upperBound - rows.lowerBound
-                    }, causal: false, precision: model.precision, into: &context, scratch: &scratch)
+            if let block = bertContext(index, sequences: group, rows: rows) {
                 observer?.willProject(Component(layer: index, kind: .attention), inputs: context)
                 engine.linear(
                     context, block.output, into: &hidden, firstRow: rows.lowerBound, .add)
@@ -23,9 +15,7 @@ extension ForwardPass {
             if let norm = layer.attentionNorm { layerNorm(norm, rows: rows) }
         }
         for rows in chunks(of: hidden.rows) {
-            if let block = layer.feedForward {
-                activation.reshape(rows: rows.count, columns: block.up.outputs)
-                engine.linear(hidden, rows: rows, block.up, into: &activation, .gelu)
+            if let block = bertActivation(index, rows: rows) {
                 observer?.willProject(
                     Component(layer: index, kind: .feedForward), inputs: activation)
                 engine.linear(
@@ -33,5 +23,29 @@ extension ForwardPass {
             }
             if let norm = layer.feedForwardNorm { layerNorm(norm, rows: rows) }
         }
+    }
+
+    /// Leaves the inputs of the attention block's output projection in `context`; nil without block.
+    mutating func bertContext(
+        _ index: Int, sequences: ArraySlice<Range<Int>>, rows: Range<Int>
+    ) -> Model.Layer.Attention? {
+        guard let block = model.layers[index].attention else { return nil }
+        fused.reshape(rows: rows.count, columns: block.heads.fusedWidth)
+        engine.linear(hidden, rows: rows, block.fused, into: &fused)
+        context.reshape(rows: rows.count, columns: block.heads.contextWidth)
+        engine.attend(
+            fused, heads: block.heads,
+            sequences: sequences.map {
+                $0.lowerBound - rows.lowerBound..<$0.upperBound - rows.lowerBound
+            }, causal: false, precision: model.precision, into: &context, scratch: &scratch)
+        return block
+    }
+
+    /// Leaves the inputs of the feed-forward block's output projection in `activation`.
+    mutating func bertActivation(_ index: Int, rows: Range<Int>) -> Model.Layer.FeedForward? {
+        guard let block = model.layers[index].feedForward else { return nil }
+        activation.reshape(rows: rows.count, columns: block.up.outputs)
+        engine.linear(hidden, rows: rows, block.up, into: &activation, .gelu)
+        return block
     }
 }

@@ -1,19 +1,40 @@
 import Tensors
 
 /// One pre-norm decoder layer: `h += O·attention(norm(h))`, then `h += D·(SiLU(G·n) ⊙ U·n)` with
-/// `n = norm(h)`. Source: Touvron et al., arXiv 2302.13971; grouped queries: arXiv 2305.13245.
+/// `n = norm(h)`. Source: Touvron et al., arXiv 2302.13971; grouped queries: arXiv 2305.13245; norms
+/// of query and key heads, in Qwen3: arXiv 2505.09388.
 extension ForwardPass {
     mutating func llamaLayer(_ index: Int, positions: [Int], sequences: [Range<Int>]) {
-        llamaAttention(index, positions: positions) { pass, heads in
-            pass.engine.attend(
-                pass.fused, heads: heads, sequences: sequences, causal: true,
-                precision: pass.model.precision, into: &pass.context, scratch: &pass.scratch)
+        if let block = llamaContext(index, positions: positions, sequences: sequences) {
+            observer?.willProject(Component(layer: index, kind: .attention), inputs: context)
+            engine.linear(context, block.output, into: &hidden, .add)
         }
         llamaFeedForward(index)
     }
 
+    /// Leaves the inputs of the attention block's output projection in `context`; nil without block.
+    mutating func llamaContext(
+        _ index: Int, positions: [Int], sequences: [Range<Int>]
+    ) -> Model.Layer.Attention? {
+        llamaContext(index, positions: positions) { pass, heads in
+            pass.engine.attend(
+                pass.fused, heads: heads, sequences: sequences, causal: true,
+                precision: pass.model.precision, into: &pass.context, scratch: &pass.scratch)
+        }
+    }
+
+    /// Leaves the inputs of the feed-forward block's output projection in `activation`.
+    mutating func llamaActivation(_ index: Int, rows: Range<Int>) -> Model.Layer.FeedForward? {
+        let layer = model.layers[index]
+        guard let block = layer.feedForward else { return nil }
+        rmsNorm(layer.feedForwardNorm, rows: rows)
+        activation.reshape(rows: rows.count, columns: block.up.outputs)
+        engine.linear(normed, block.up, into: &activation, .swiglu)
+        return block
+    }
+
     mutating func llamaLayer(_ index: Int, positions: [Int], cache: inout KeyValueCache) {
-        llamaAttention(index, positions: positions) { pass, heads in
+        let block = llamaContext(index, positions: positions) { pass, heads in
             let tokens = positions.count / cache.sequences
             for place in 0..<cache.sequences * heads.keyValue {
                 let (sequence, head) = place.quotientAndRemainder(dividingBy: heads.keyValue)
@@ -33,34 +54,37 @@ extension ForwardPass {
                 sequences: cache.sequences, count: cache.count + tokens,
                 precision: pass.model.precision, into: &pass.context, scratch: &pass.scratch)
         }
+        if let block { engine.linear(context, block.output, into: &hidden, .add) }
         llamaFeedForward(index)
     }
 
-    private mutating func llamaAttention(
+    private mutating func llamaContext(
         _ index: Int, positions: [Int],
         attend: (inout ForwardPass, AttentionHeads) -> Void
-    ) {
+    ) -> Model.Layer.Attention? {
         let layer = model.layers[index]
-        guard let block = layer.attention, let rotary = model.rotary else { return }
+        guard let block = layer.attention, let rotary = model.rotary else { return nil }
         rmsNorm(layer.attentionNorm, rows: 0..<hidden.rows)
         fused.reshape(rows: hidden.rows, columns: block.heads.fusedWidth)
         engine.linear(normed, block.fused, into: &fused)
+        let queries = 0..<block.heads.query
+        let keys = queries.upperBound..<queries.upperBound + block.heads.keyValue
+        for (heads, norm) in [(queries, block.queryNorm), (keys, block.keyNorm)] {
+            guard let norm else { continue }
+            engine.rmsNorm(
+                &fused, heads: heads, weight: norm.weight, epsilon: model.shape.normEpsilon)
+        }
         engine.rotate(
             &fused, heads: block.heads.query + block.heads.keyValue,
             dimension: block.heads.dimension, positions: positions, table: rotary)
         context.reshape(rows: hidden.rows, columns: block.heads.contextWidth)
         attend(&self, block.heads)
-        observer?.willProject(Component(layer: index, kind: .attention), inputs: context)
-        engine.linear(context, block.output, into: &hidden, .add)
+        return block
     }
 
     private mutating func llamaFeedForward(_ index: Int) {
-        let layer = model.layers[index]
-        guard let block = layer.feedForward else { return }
         for rows in chunks(of: hidden.rows) {
-            rmsNorm(layer.feedForwardNorm, rows: rows)
-            activation.reshape(rows: rows.count, columns: block.up.outputs)
-            engine.linear(normed, block.up, into: &activation, .swiglu)
+            guard let block = llamaActivation(index, rows: rows) else { return }
             observer?.willProject(Component(layer: index, kind: .feedForward), inputs: activation)
             engine.linear(activation, block.down, into: &hidden, firstRow: rows.lowerBound, .add)
         }

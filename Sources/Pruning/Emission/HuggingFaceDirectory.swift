@@ -64,7 +64,7 @@ public enum HuggingFaceDirectory {
         }
         if shape.layers.contains(where: { $0 != checkpoint.config.defaultLayer }) {
             extra["auto_map"] = .object(
-                ofStrings: ModelingEspalier.autoMap(for: shape.architecture))
+                ofStrings: ModelingEspalier.autoMap(for: checkpoint.config.family))
             try AtomicFile.write(
                 Array(ModelingEspalier.source.utf8),
                 to: "\(directory)/\(ModelingEspalier.fileName)")

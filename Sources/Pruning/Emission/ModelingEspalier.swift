@@ -1,4 +1,4 @@
-public import Transformers
+public import ModelFiles
 
 /// The Python module that lets `transformers` load a model whose layers differ in size.
 ///
@@ -11,17 +11,11 @@ public enum ModelingEspalier {
     public static let fileName = "modeling_espalier.py"
 
     /// The entries of `auto_map` in the `config.json` of one family.
-    public static func autoMap(for architecture: Architecture) -> [String: String] {
-        let classes =
-            switch architecture {
-            case .bert: ["AutoConfig": "EspalierBertConfig", "AutoModel": "EspalierBertModel"]
-            case .llama:
-                [
-                    "AutoConfig": "EspalierLlamaConfig", "AutoModel": "EspalierLlamaModel",
-                    "AutoModelForCausalLM": "EspalierLlamaForCausalLM",
-                ]
-            }
-        return classes.mapValues { "modeling_espalier.\($0)" }
+    public static func autoMap(for family: HuggingFaceConfig.Family) -> [String: String] {
+        let name = family.rawValue.prefix(1).uppercased() + family.rawValue.dropFirst()
+        var classes = ["AutoConfig": "Config", "AutoModel": "Model"]
+        if family != .bert { classes["AutoModelForCausalLM"] = "ForCausalLM" }
+        return classes.mapValues { "modeling_espalier.Espalier\(name)\($0)" }
     }
 
     /// The module's text.
@@ -41,10 +35,10 @@ public enum ModelingEspalier {
         import transformers
         from packaging.version import Version
         from torch import nn
-        from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, LlamaModel
+        from transformers import BertConfig, BertModel
 
-        # Before 4.48 a Llama layer also expects the cache back from its attention.
-        LLAMA_ATTENTION_RESULTS = 3 if Version(transformers.__version__) < Version("4.48") else 2
+        # Before 4.48 a decoder layer also expects the cache back from its attention.
+        DECODER_ATTENTION_RESULTS = 3 if Version(transformers.__version__) < Version("4.48") else 2
 
 
         def read_sizes(config, per_layer_config):
@@ -57,15 +51,6 @@ public enum ModelingEspalier {
             sizes = dictionary.pop("layer_sizes", {})
             dictionary["per_layer_config"] = {str(k): v for k, v in sorted(sizes.items())}
             return dictionary
-
-
-        class EspalierLlamaConfig(LlamaConfig):
-            def __init__(self, per_layer_config=None, **kwargs):
-                super().__init__(**kwargs)
-                read_sizes(self, per_layer_config)
-
-            def to_dict(self):
-                return write_sizes(super().to_dict())
 
 
         class EspalierBertConfig(BertConfig):
@@ -106,15 +91,15 @@ public enum ModelingEspalier {
             )
 
 
-        def shape_llama(model, config):
-            """Gives every layer of a LlamaModel its own size, before the weights are read."""
+        def shape_decoder(model, config):
+            """Gives every layer of a decoder its own size, before the weights are read."""
             cached = 0
             for index, layer in enumerate(model.layers):
                 sizes = config.layer_sizes.get(index, {})
                 skip = sizes.get("skip", ())
                 attention, mlp = layer.self_attn, layer.mlp
                 if "attention" in skip:
-                    layer.self_attn = NoAttention(LLAMA_ATTENTION_RESULTS)
+                    layer.self_attn = NoAttention(DECODER_ATTENTION_RESULTS)
                     layer.input_layernorm = nn.Identity()
                 else:
                     # The cache counts positions in its layer 0, so that must be an attention.
@@ -165,23 +150,46 @@ public enum ModelingEspalier {
                     layer.output.dense = resized(layer.output.dense, inputs=width)
 
 
-        class EspalierLlamaModel(LlamaModel):
-            config_class = EspalierLlamaConfig
+        def decoder(family):
+            """Makes the classes of a family of decoders, where this version of transformers has it."""
+            if not hasattr(transformers, f"{family}Config"):
+                return
 
-            def __init__(self, config):
-                super().__init__(config)
-                shape_llama(self, config)
+            class Config(getattr(transformers, f"{family}Config")):
+                def __init__(self, per_layer_config=None, **kwargs):
+                    super().__init__(**kwargs)
+                    read_sizes(self, per_layer_config)
+
+                def to_dict(self):
+                    return write_sizes(super().to_dict())
+
+            class Model(getattr(transformers, f"{family}Model")):
+                config_class = Config
+
+                def __init__(self, config):
+                    super().__init__(config)
+                    shape_decoder(self, config)
+
+            class ForCausalLM(getattr(transformers, f"{family}ForCausalLM")):
+                config_class = Config
+
+                def __init__(self, config):
+                    super().__init__(config)
+                    shape_decoder(self.model, config)
+
+                def _get_static_cache_init_shape(self):
+                    return None  # Layers differ, so the first input says how large a cache is.
+
+            for made in (Config, Model, ForCausalLM):
+                made.__name__ = made.__qualname__ = f"Espalier{family}{made.__name__}"
+                globals()[made.__name__] = made
+            Config.register_for_auto_class()
+            Model.register_for_auto_class("AutoModel")
+            ForCausalLM.register_for_auto_class("AutoModelForCausalLM")
 
 
-        class EspalierLlamaForCausalLM(LlamaForCausalLM):
-            config_class = EspalierLlamaConfig
-
-            def __init__(self, config):
-                super().__init__(config)
-                shape_llama(self.model, config)
-
-            def _get_static_cache_init_shape(self):
-                return None  # Layers differ, so a static cache is sized by what it first receives.
+        for family in ("Llama", "Mistral", "Qwen2", "Qwen3"):
+            decoder(family)
 
 
         class EspalierBertModel(BertModel):
@@ -192,10 +200,7 @@ public enum ModelingEspalier {
                 shape_bert(self, config)
 
 
-        EspalierLlamaConfig.register_for_auto_class()
         EspalierBertConfig.register_for_auto_class()
-        EspalierLlamaModel.register_for_auto_class("AutoModel")
-        EspalierLlamaForCausalLM.register_for_auto_class("AutoModelForCausalLM")
         EspalierBertModel.register_for_auto_class("AutoModel")
 
         """#

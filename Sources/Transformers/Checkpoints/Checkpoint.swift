@@ -74,7 +74,9 @@ public struct Checkpoint: WeightSource {
                 query: try rotary(projection(prefix + names.query, queries, hidden)),
                 key: try rotary(projection(prefix + names.key, keys, hidden)),
                 value: try projection(prefix + names.value, keys, hidden),
-                output: try projection(prefix + names.output, hidden, queries))
+                output: try projection(prefix + names.output, hidden, queries),
+                queryNorm: try headNorm(names.queryNorm.map { prefix + $0 }),
+                keyNorm: try headNorm(names.keyNorm.map { prefix + $0 }))
         }
         if sizes.feedForward > 0 {
             var gate: Projection?
@@ -141,6 +143,12 @@ public struct Checkpoint: WeightSource {
             weight: try file.floats(name + ".weight", shape: width),
             bias: shape.architecture == .bert
                 ? try file.floats(name + ".bias", shape: width) : nil)
+    }
+
+    private func headNorm(_ name: String?) throws(ModelFileError) -> NormWeights? {
+        guard let name else { return nil }
+        return NormWeights(
+            weight: try file.floats(name + ".weight", shape: [shape.headDimension]))
     }
 
     /// Puts the rows of each head in the half-split order of Hugging Face.

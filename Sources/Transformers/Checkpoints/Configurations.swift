@@ -8,7 +8,7 @@ extension ModelShape {
             vocabularySize: config.vocabularySize, hiddenSize: config.hiddenSize,
             headDimension: config.headDimension, maximumPositions: config.maximumPositions,
             normEpsilon: Float(config.normEpsilon), ropeTheta: Float(config.ropeTheta),
-            tiedHead: config.family == .llama && (config.tiesWordEmbeddings || !hasHead),
+            tiedHead: config.family != .bert && (config.tiesWordEmbeddings || !hasHead),
             layers: config.layers)
     }
 }
@@ -17,7 +17,8 @@ extension HuggingFaceConfig.Family {
     /// What the tensors of this family are called in a file.
     func tensorNames(in file: any TensorFile) -> TensorNames {
         switch self {
-        case .llama: .llama
+        case .llama, .mistral, .qwen2: .llama
+        case .qwen3: .qwen3
         case .bert:
             .bert(prefix: file.has("bert.embeddings.word_embeddings.weight") ? "bert." : "")
         }

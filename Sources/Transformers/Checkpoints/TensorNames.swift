@@ -10,6 +10,10 @@ public struct TensorNames: Sendable {
     public internal(set) var value: String
     /// The attention block's output projection.
     public internal(set) var output: String
+    /// The norm of each query head; nil without.
+    public internal(set) var queryNorm: String?
+    /// The norm of each key head; nil without.
+    public internal(set) var keyNorm: String?
     /// The attention block's norm.
     public internal(set) var attentionNorm: String
     /// The feed-forward block's gate; nil where it has none.
@@ -40,6 +44,13 @@ public struct TensorNames: Sendable {
         output: "self_attn.o_proj", attentionNorm: "input_layernorm", gate: "mlp.gate_proj",
         up: "mlp.up_proj", down: "mlp.down_proj", feedForwardNorm: "post_attention_layernorm",
         tokens: "model.embed_tokens", finalNorm: "model.norm", head: "lm_head")
+
+    /// Hugging Face's `Qwen3ForCausalLM`.
+    public static let qwen3: TensorNames = {
+        var names = llama
+        (names.queryNorm, names.keyNorm) = ("self_attn.q_norm", "self_attn.k_norm")
+        return names
+    }()
 
     /// GGUF's `llama`.
     static let gguf = TensorNames(
@@ -82,6 +93,8 @@ extension TensorNames {
         if let block = layer.attention {
             tensors += named(prefix + query, block.query) + named(prefix + key, block.key)
             tensors += named(prefix + value, block.value) + named(prefix + output, block.output)
+            if let queryNorm { tensors += named(prefix + queryNorm, block.queryNorm) }
+            if let keyNorm { tensors += named(prefix + keyNorm, block.keyNorm) }
         }
         tensors += named(prefix + attentionNorm, layer.attentionNorm)
         if let block = layer.feedForward {

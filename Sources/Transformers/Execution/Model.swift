@@ -29,6 +29,9 @@ public struct Model: Sendable {
             let fused: PackedWeights
             let output: PackedWeights
             let heads: AttentionHeads
+            /// Of each query head and of each key head, where they are normalised.
+            let queryNorm: NormWeights?
+            let keyNorm: NormWeights?
         }
         struct FeedForward {
             /// The up projection, with the gate where there is one.
@@ -160,7 +163,8 @@ extension Model.Layer {
                 output: pack(block.output),
                 heads: AttentionHeads(
                     query: sizes.queryHeads, keyValue: sizes.keyValueHeads,
-                    dimension: shape.headDimension))
+                    dimension: shape.headDimension),
+                queryNorm: block.queryNorm, keyNorm: block.keyNorm)
         }
         attentionNorm = weights.attentionNorm
         feedForward = weights.feedForward.map { block in
@@ -190,7 +194,7 @@ extension Model.Layer {
                             inputs: $0.fused.inputs, outputs: heads.fusedWidth),
                         output: $0.output.resized(
                             inputs: heads.contextWidth, outputs: $0.output.outputs),
-                        heads: heads)
+                        heads: heads, queryNorm: $0.queryNorm, keyNorm: $0.keyNorm)
                 },
             attentionNorm: attentionNorm,
             feedForward: sizes.feedForward == 0

@@ -38,13 +38,22 @@ public struct AttentionWeights: Sendable, Equatable {
     public var value: Projection
     /// Shape `[hidden, queryHeads · headDimension]`.
     public var output: Projection
+    /// Of each query head, one factor per channel of a head; nil where heads are not normalised.
+    public var queryNorm: NormWeights?
+    /// Of each key head.
+    public var keyNorm: NormWeights?
 
     /// Creates an attention block.
-    public init(query: Projection, key: Projection, value: Projection, output: Projection) {
+    public init(
+        query: Projection, key: Projection, value: Projection, output: Projection,
+        queryNorm: NormWeights? = nil, keyNorm: NormWeights? = nil
+    ) {
         self.query = query
         self.key = key
         self.value = value
         self.output = output
+        self.queryNorm = queryNorm
+        self.keyNorm = keyNorm
     }
 }
 

@@ -115,8 +115,13 @@ extension ONNXModel {
         let query = try linear(x, prefix + names.query, inputs: hidden, outputs: queries * width)
         let key = try linear(x, prefix + names.key, inputs: hidden, outputs: groups * width)
         let value = try linear(x, prefix + names.value, inputs: hidden, outputs: groups * width)
-        let turned = rotated(heads(query, split: shared.split), shared)
-        let keys = cached(rotated(heads(key, split: shared.split), shared), "key", index)
+        let turned = rotated(
+            try headNorm(heads(query, split: shared.split), names.queryNorm.map { prefix + $0 }),
+            shared)
+        let ownKeys = rotated(
+            try headNorm(heads(key, split: shared.split), names.keyNorm.map { prefix + $0 }),
+            shared)
+        let keys = cached(ownKeys, "key", index)
         let values = cached(heads(value, split: shared.split), "value", index)
 
         // A head of a group sees keys and values of its group: [batch, groups, heads, tokens, width].
@@ -162,14 +167,23 @@ extension ONNXModel {
         return all
     }
 
+    /// The norm of every head, where there is one.
+    private mutating func headNorm(
+        _ x: ONNXGraph.Value, _ name: String?
+    ) throws(ModelFileError) -> ONNXGraph.Value {
+        guard let name else { return x }
+        return try rmsNorm(x, name, width: shape.headDimension)
+    }
+
     private mutating func rmsNorm(
-        _ x: ONNXGraph.Value, _ name: String
+        _ x: ONNXGraph.Value, _ name: String, width: Int? = nil
     ) throws(ModelFileError) -> ONNXGraph.Value {
         let squares = graph.apply("Mul", x, x)
         let mean = graph.apply("ReduceMean", squares, with: ["axes": .integers([-1])])
         let root = graph.apply(
             "Sqrt", graph.apply("Add", mean, graph.constant(shape.normEpsilon)))
         let normed = graph.apply("Div", x, root)
-        return graph.apply("Mul", normed, try weights(name + ".weight", [shape.hiddenSize]))
+        return graph.apply(
+            "Mul", normed, try weights(name + ".weight", [width ?? shape.hiddenSize]))
     }
 }

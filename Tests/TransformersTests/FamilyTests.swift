@@ -1,0 +1,43 @@
+import Tensors
+import TestSupport
+import Testing
+
+@testable import Transformers
+
+@Suite("Decoders of other families against transformers")
+struct FamilyTests {
+    struct Expected: Decodable {
+        let ids: [[Int32]]
+        let logits: [[[Float]]]
+    }
+
+    static let names = ["tiny-mistral", "tiny-qwen2", "tiny-qwen3"]
+
+    @Test("logits of every position", arguments: names)
+    func logits(name: String) throws {
+        let expected = try Fixture.decode(Expected.self, "\(name)/expected.json")
+        var pass = try Fixture.pass(name)
+        let logits = pass.allLogits(of: TokenBatch(expected.ids))
+        expectClose(
+            logits.elements, expected.logits.flatMap { $0.flatMap(\.self) }, absolute: 2e-4)
+    }
+
+    @Test("a cache gives the logits of the whole sequence", arguments: names)
+    func cache(name: String) throws {
+        let expected = try Fixture.decode(Expected.self, "\(name)/expected.json")
+        var pass = try Fixture.pass(name)
+        let (ids, want) = (expected.ids[2], expected.logits[2])
+        var cache = KeyValueCache(shape: pass.model.shape, capacity: ids.count)
+        var logits = Activations()
+        for (index, id) in ids.enumerated() {
+            pass.advance([id], cache: &cache, logits: &logits)
+            expectClose(Array(logits.row(0)), want[index], absolute: 2e-4)
+        }
+    }
+
+    @Test("no sequence is longer than a window of attention")
+    func window() throws {
+        #expect(try ModelShape(contentsOf: Fixture.path("tiny-mistral")).maximumPositions == 32)
+        #expect(try ModelShape(contentsOf: Fixture.path("tiny-qwen2")).maximumPositions == 64)
+    }
+}
