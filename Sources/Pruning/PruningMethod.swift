@@ -4,6 +4,8 @@ public import Transformers
 public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     /// Optimal Brain Surgeon; the search weighs measured damage against measured latency.
     case greedy
+    /// Optimal Brain Surgeon; ZipLM's search, which tries weights of the priors by the real loss.
+    case spdy
     /// Units of small weights go first, nothing is corrected; the same search.
     case magnitude
     /// Optimal Brain Surgeon; every component keeps the same fraction.
@@ -16,7 +18,7 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     /// How units are ranked.
     public func order(seed: UInt64) -> Surgery.Order {
         switch self {
-        case .greedy, .uniform, .depth: .optimalBrainSurgeon
+        case .greedy, .spdy, .uniform, .depth: .optimalBrainSurgeon
         case .magnitude: .magnitude
         case .random: .random(seed: seed)
         }
@@ -42,6 +44,9 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
                 sensitivity.damage(
                     of: component, prior: losses.prior(of: component, keeping: level))
             }.plan(within: budget)
+        case .spdy:
+            let search = SPDYSearch(space) { losses.prior(of: $0, keeping: $1) }
+            return try search.plan(within: budget, weighing: knowledge.coefficients)
         case .magnitude:
             return try GreedySearch(space) { component, level in
                 losses.prior(of: component, keeping: level)
@@ -61,6 +66,8 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         public var blockInfluence: [Double]
         /// The measured sensitivity of each component; empty for methods that do not use it.
         public var sensitivity: Sensitivity
+        /// What multiplies the priors of each component of the search space, for SPDY.
+        public var coefficients: [Double] = []
 
         /// Creates it from its parts.
         public init(

@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 import Testing
 import Transformers
@@ -48,6 +49,26 @@ private struct Problem {
 
     var space: SearchSpace { SearchSpace(dense: dense, costs: costs) }
 
+    /// The sum of weighted losses, as a dynamic programme sees it.
+    func loss(of plan: Plan, weighing coefficients: [Double]) -> Double {
+        zip(space.components, coefficients).reduce(0) {
+            $0 + $1.1 * (losses[$1.0]?[plan[$1.0]] ?? 0)
+        }
+    }
+
+    /// The same problem with every component's losses times its coefficient.
+    func weighed(by coefficients: [Double]) -> Problem {
+        var problem = self
+        for (component, factor) in zip(space.components, coefficients) {
+            problem.losses[component] = problem.losses[component]?.mapValues { factor * $0 }
+        }
+        return problem
+    }
+
+    var spdy: SPDYSearch {
+        SPDYSearch(space) { losses[$0]?[$1] ?? .nan }
+    }
+
     var greedy: GreedySearch {
         GreedySearch(space) { losses[$0]?[$1] ?? .nan }
     }
@@ -75,6 +96,54 @@ private struct Problem {
 
 @Suite("Search")
 struct SearchTests {
+    @Test("dynamic programming finds the best plan for its coefficients, but for rounding")
+    func dynamicProgramming() throws {
+        for seed in 0..<30 as Range<UInt64> {
+            let problem = Problem(layers: 2, units: 4, seed: seed)
+            var random = SplitMix64(seed: seed)
+            let coefficients = problem.space.components.map { _ in
+                Double.random(in: 0...1, using: &random)
+            }
+            let weighed = problem.weighed(by: coefficients)
+            for speedup in [1.2, 1.5, 2, 3] {
+                let budget = problem.space.denseSeconds / speedup
+                guard budget >= problem.space.leastSeconds else { continue }
+                let plan = try problem.spdy.plan(within: budget, weighing: coefficients)
+                #expect(problem.space.seconds(of: plan) <= budget)
+                let loss = problem.loss(of: plan, weighing: coefficients)
+                // Rounding up costs each component less than a bucket.
+                let rounded =
+                    budget - (budget - problem.costs.base)
+                    * Double(coefficients.count) / Double(SPDYSearch.buckets)
+                #expect(loss <= weighed.leastLoss(within: rounded) + 1e-12)
+                #expect(loss >= weighed.leastLoss(within: budget) - 1e-12)
+            }
+        }
+    }
+
+    @Test("trials find coefficients whose plan has less of a loss that they do not know")
+    func trials() throws {
+        let problem = Problem(layers: 4, units: 4, seed: 7)
+        // Of two plans of equal priors, the model minds the later layers more.
+        func loss(_ plan: Plan) -> Double {
+            problem.loss(
+                of: plan, weighing: problem.space.components.map { pow(3, Double($0.layer)) })
+        }
+        var search = problem.spdy
+        (search.starts, search.steps) = (40, 200)
+        let budget = problem.space.denseSeconds / 2
+        let ones = [Double](repeating: 1, count: problem.space.components.count)
+        var trials = 0
+        let found = try search.coefficients(within: budget, seed: 3, loss: loss) { trials = $0 }
+        #expect(trials == 240)
+        let plan = try search.plan(within: budget, weighing: found)
+        #expect(loss(plan) < loss(try search.plan(within: budget, weighing: ones)))
+        #expect(found == (try search.coefficients(within: budget, seed: 3, loss: loss)))
+        #expect(throws: SearchError.self) {
+            try search.plan(within: problem.space.leastSeconds / 2, weighing: ones)
+        }
+    }
+
     @Test("greedy keeps the budget and is near the best of all plans")
     func nearOptimal() throws {
         var gaps: [Double] = []

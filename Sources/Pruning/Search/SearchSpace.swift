@@ -15,7 +15,7 @@ public struct SearchSpace: Sendable {
     let seconds: [[Double]]
 
     /// Seconds that no plan changes.
-    private let base: Double
+    let base: Double
 
     private let costs: any CostModel
 

@@ -12,8 +12,10 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
     /// The units that each component keeps, ascending.
     public let kept: [Component: [Int]]
 
-    private let surgery: Surgery
+    let surgery: Surgery
     private let corrects: Bool
+    /// Output projections that take the place of the surgery's.
+    var refitted: [Component: Projection] = [:]
 
     /// Prepares the weights of a plan; they are made when read.
     ///
@@ -46,12 +48,15 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
 
     private func shrink(_ layer: inout LayerWeights, _ component: Component) throws {
         let dense = surgery.dense.shape
-        guard let units = kept[component], units.count < dense.units(of: component),
-            let whole = layer.outputProjection(of: component.kind)
+        guard let units = kept[component], let whole = layer.outputProjection(of: component.kind)
         else { return }
         guard !units.isEmpty else { return layer.remove(component.kind, from: dense.architecture) }
-        let output = try surgery.projection(
-            of: component, from: whole, keeping: units, correcting: corrects)
+        let isWhole = units.count == dense.units(of: component)
+        if isWhole, refitted[component] == nil { return }
+        let output =
+            try refitted[component]
+            ?? surgery.projection(
+                of: component, from: whole, keeping: units, correcting: corrects)
         switch component.kind {
         case .attention:
             let width = dense.headDimension
@@ -93,7 +98,7 @@ extension Projection {
 
 extension [Int] {
     /// The rows of units of a number of rows each.
-    fileprivate func rows(of size: Int) -> [Int] {
+    func rows(of size: Int) -> [Int] {
         flatMap { $0 * size..<($0 + 1) * size }
     }
 }

@@ -3,22 +3,25 @@ public import Transformers
 
 /// Prunes components of one model with one calibration.
 ///
-/// Shrunk projections are kept, one for each component, because a closed loop asks again and
-/// again for models that differ in few places.
+/// Each component's last shrunk projection is kept, because a closed loop asks again and again for
+/// models that differ in few places.
 public final class Surgery {
     /// The dense weights.
     public let dense: any WeightSource
 
+    /// Whether all shrunk projections are kept, for a search that comes back to them; they take
+    /// some times the memory of the model.
+    public var keepsAll = false
+
     private let calibration: CalibrationFile
     private let damping: Double
     private let engine: Engine
-    private var shrunk: [Component: Shrunk] = [:]
+    private var shrunk: [Component: [Cut: Projection]] = [:]
 
-    /// An output projection as last asked for.
-    private struct Shrunk {
+    /// What is left of a component.
+    private struct Cut: Hashable {
         let units: [Int]
         let isCorrected: Bool
-        let projection: Projection
     }
 
     /// Prepares to prune a model.
@@ -47,7 +50,8 @@ public final class Surgery {
         /// At random; what stays is left as it is.
         case random(seed: UInt64)
 
-        var corrects: Bool { self == .optimalBrainSurgeon }
+        /// Whether kept weights change.
+        public var corrects: Bool { self == .optimalBrainSurgeon }
     }
 
     /// The removal order and the error of every level of every component.
@@ -92,9 +96,8 @@ public final class Surgery {
     func projection(
         of component: Component, from output: Projection, keeping units: [Int], correcting: Bool
     ) throws -> Projection {
-        if let known = shrunk[component], known.units == units, known.isCorrected == correcting {
-            return known.projection
-        }
+        let cut = Cut(units: units, isCorrected: correcting)
+        if let known = shrunk[component]?[cut] { return known }
         var projection: Projection
         if correcting {
             let fit = try surgeon(for: component, output: output).refit(keeping: units)
@@ -105,8 +108,37 @@ public final class Surgery {
             projection = Projection(
                 weight: output.weight.selecting(columns: columns), bias: output.bias)
         }
-        shrunk[component] = Shrunk(units: units, isCorrected: correcting, projection: projection)
+        if !keepsAll { shrunk[component] = nil }
+        shrunk[component, default: [:]][cut] = projection
         return projection
+    }
+
+    /// The output projection of a component's kept units that serves some targets best.
+    ///
+    /// - Parameters:
+    ///   - component: The component.
+    ///   - units: The kept units, ascending.
+    ///   - moments: The second moments of the kept units' inputs, 1 where there is a bias, and the
+    ///     targets, in this order.
+    /// - Returns: The least squares fit, drawn to the dense weights by the damping.
+    /// - Throws: `SurgeonError` or a read error.
+    func projection(
+        of component: Component, keeping units: [Int], moments: Matrix<Double>
+    ) throws -> Projection? {
+        guard let output = try dense.layer(component.layer).outputProjection(of: component.kind)
+        else { return nil }
+        let columns = units.rows(of: unitSize(of: component))
+        let kept = Projection(
+            weight: output.weight.selecting(columns: columns), bias: output.bias
+        ).joined
+        let (inputs, all) = (0..<kept.columns, kept.columns..<moments.columns)
+        let surgeon = try OptimalBrainSurgeon(
+            weight: kept, hessian: moments.block(rows: inputs, columns: inputs),
+            unitSize: unitSize(of: component), hasBias: output.bias != nil, damping: damping,
+            pool: engine.pool)
+        let fit = try surgeon.refit(
+            keeping: Array(units.indices), towards: moments.block(rows: all, columns: inputs))
+        return output.bias == nil ? Projection(weight: fit) : Projection(splitting: fit)
     }
 
     private func surgeon(
@@ -131,6 +163,18 @@ extension ModelShape {
         case .attention: return layer.queryHeads / layer.keyValueHeads * headDimension
         case .feedForward: return 1
         }
+    }
+}
+
+extension Matrix<Double> {
+    /// Some rows of some columns.
+    fileprivate func block(rows: Range<Int>, columns: Range<Int>) -> Matrix<Double> {
+        Matrix(
+            rows: rows.count, columns: columns.count,
+            elements: rows.flatMap { row in
+                let first = row * self.columns
+                return elements[first + columns.lowerBound..<first + columns.upperBound]
+            })
     }
 }
 

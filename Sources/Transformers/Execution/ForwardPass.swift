@@ -125,7 +125,7 @@ public struct ForwardPass {
     }
 
     /// Looks up tokens at positions, all of segment type 0.
-    private mutating func embed(_ ids: [Int32], positions: [Int]) {
+    mutating func embed(_ ids: [Int32], positions: [Int]) {
         hidden.reshape(rows: ids.count, columns: model.shape.hiddenSize)
         if let table = model.embeddings.tokens {
             engine.gather(table, rows: ids, into: &hidden)

@@ -49,6 +49,8 @@ struct PruneInputs {
                 ("--method", options.method.rawValue), ("--seed", String(options.seed)),
                 ("--damping", String(options.damping)),
                 ("--calibration-tokens", String(options.calibrationTokens)),
+                ("--refit-tokens", String(options.refitTokens)),
+                ("--trials", String(options.trials)),
                 ("environment", environment.summary), ("machine", environment.machine),
                 ("version", Espalier.version),
             ], uniquingKeysWith: { $0 + " " + $1 })

@@ -11,6 +11,8 @@ struct PruneOptions {
     let calibrationTokens: Int
     let method: PruningMethod
     let damping: Double
+    let refitTokens: Int
+    let trials: Int
     let attempts: Int
     let seconds: Double?
     let seed: UInt64
@@ -38,6 +40,12 @@ struct PruneOptions {
         damping = try arguments.option(
             "--damping", .number(in: 1e-6...10), default: 0.01,
             help: "Fraction of the Hessian's mean diagonal added to it.")
+        refitTokens = try arguments.option(
+            "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"), default: 16_384,
+            help: "How many of them to refit kept weights on at the end.")
+        trials = try arguments.option(
+            "--trials", .integer(in: 1...1_000_000), default: 1100,
+            help: "Plans whose loss spdy measures for a target; the first eleventh at random.")
         attempts = try arguments.option(
             "--attempts", .integer(in: 1...100), default: 6,
             help: "Plans measured at most for a target; 1 trusts the profile.")

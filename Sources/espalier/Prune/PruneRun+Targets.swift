@@ -55,20 +55,25 @@ extension PruneRun {
                     plan, losses: knowledge.losses, surgery: surgery,
                     order: options.method.order(seed: options.seed))
             }
-            var finished: Model?
             let loop = ClosedLoop(target: target, attempts: options.attempts)
+            var knowledge = knowledge
+            if options.method == .spdy {
+                let budget = table.budget(forSpeedup: target * (1 + loop.margin))
+                knowledge.coefficients = try coefficients(
+                    for: name, in: space, within: table.interplay.sum(ofSeconds: budget),
+                    losses: knowledge.losses, on: text
+                ) { try pack(weights($0), name: nil) }
+            }
             let (best, attempts) = try loop.run(table) { budget in
                 try options.method.plan(
                     within: budget, in: space, knowing: knowledge, seed: options.seed)
             } measure: { plan in
-                finished = nil
                 if let otherRuntime {
                     var watch = try otherRuntime.stopwatch(against: dense)
                     let files = try otherRuntime.emit(weights(plan), like: dense.checkpoint)
                     return try compare(files, with: &watch)
                 }
                 let model = try pack(weights(plan), name: name)
-                finished = model
                 var watch = try Workload(environment, model: baseline, engine: engine)
                 return try compare(model, with: &watch)
             } report: { attempt in
@@ -76,9 +81,9 @@ extension PruneRun {
                     "\(name): predicted \(Human.ratio(attempt.predicted)), measured "
                         + Human.ratio(attempt.comparison.speedup))
             }
-            let chosen = weights(best.plan)
-            if finished?.shape != chosen.shape { finished = try pack(chosen, name: name) }
-            let quality = try evaluate(finished ?? baseline, against: baseline, on: text)
+            let chosen = try refit(weights(best.plan), on: text)
+            let quality = try evaluate(
+                try pack(chosen, name: name), against: baseline, on: text)
             try Terminal.standardError.stage("Writing \(options.output)/\(name)") {
                 try HuggingFaceDirectory.write(
                     chosen, like: dense.checkpoint, to: directory.product(name)
@@ -95,6 +100,27 @@ extension PruneRun {
         return result
     }
 
+    /// The same plan, its weights fitted to what the pruned model itself computes.
+    private func refit(_ weights: ShrunkWeights, on text: CalibrationText) throws -> ShrunkWeights {
+        guard options.refitTokens > 0, options.method.order(seed: options.seed).corrects else {
+            return weights
+        }
+        var (sequences, tokens) = ([[Int32]](), 0)
+        for sequence in text.calibration where tokens < options.refitTokens {
+            sequences.append(sequence)
+            tokens += sequence.count
+        }
+        let progress = ProgressBar(
+            "Refitting", total: dense.model.shape.components.count, unit: "components")
+        defer { progress.finish() }
+        return try weights.refitted(
+            to: dense.model, on: batches(of: sequences, tokens: 2048), engine: engine
+        ) {
+            progress.advance(to: $0)
+            try Interruption.check()
+        }
+    }
+
     private func compare<Watch: Stopwatch>(
         _ model: Watch.Subject, with watch: inout Watch
     ) throws -> Comparison {
@@ -103,12 +129,40 @@ extension PruneRun {
         }
     }
 
-    private func pack(_ weights: ShrunkWeights, name: String) throws -> Model {
-        let progress = ProgressBar(
-            "Shrinking to \(name)", total: weights.shape.layers.count, unit: "layers")
+    /// The coefficients that SPDY finds for a target, by the loss of models on calibration text.
+    private func coefficients(
+        for name: String, in space: SearchSpace, within budget: Double, losses: LossTable,
+        on text: CalibrationText, model: (Plan) throws -> Model
+    ) throws -> [Double] {
+        let product = "work/\(name)-coefficients.json"
+        if let known = directory.read([Double].self, product) { return known }
+        var search = SPDYSearch(space) { losses.prior(of: $0, keeping: $1) }
+        search.starts = max(1, options.trials / 11)
+        search.steps = options.trials - search.starts
+        let damage = Damage(from: dense.model, on: text.probe, engine: engine)
+        let progress = ProgressBar("Searching for \(name)", total: options.trials, unit: "plans")
         defer { progress.finish() }
+        let found = try search.coefficients(within: budget, seed: options.seed) { plan in
+            let model = try model(plan)
+            guard model.shape.architecture == .llama else { return damage.of(model) }
+            return try DecoderQuality(
+                of: model, against: nil, on: Array(text.calibration.prefix(8)), engine: engine
+            ) { _ in try Interruption.check() }.meanNLL
+        } progress: {
+            progress.advance(to: $0)
+        }
+        try directory.write(found, product)
+        return found
+    }
+
+    /// The model of a plan in the environment's precision, behind a progress bar if it has a name.
+    private func pack(_ weights: ShrunkWeights, name: String?) throws -> Model {
+        let progress = name.map {
+            ProgressBar("Shrinking to \($0)", total: weights.shape.layers.count, unit: "layers")
+        }
+        defer { progress?.finish() }
         return try Model(weights, precision: environment.precision) { done in
-            progress.advance(to: done)
+            progress?.advance(to: done)
             try Interruption.check()
         }
     }

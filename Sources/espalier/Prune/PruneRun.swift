@@ -49,6 +49,7 @@ final class PruneRun {
             dense.checkpoint,
             calibration: try CalibrationFile(path: directory.product(Product.moments)),
             damping: options.damping, engine: engine)
+        surgery.keepsAll = options.method == .spdy
         let losses = try losses(surgery)
         let knowledge = PruningMethod.Knowledge(
             losses: losses, blockInfluence: facts.blockInfluence,

@@ -1,0 +1,64 @@
+public import Tensors
+
+/// A forward pass taken apart, one branch after another, for whoever changes weights on the way.
+extension ForwardPass {
+    /// The residual stream before the first layer, `[tokens, hidden]`.
+    public mutating func embedded(_ batch: TokenBatch) -> Activations {
+        embed(batch.ids, positions: batch.positions)
+        return hidden
+    }
+
+    /// What a component's output projection takes in.
+    ///
+    /// - Parameters:
+    ///   - component: The component.
+    ///   - batch: The sequences.
+    ///   - entering: The residual stream before the component, `[tokens, hidden]`.
+    /// - Returns: Shape `[tokens, units' columns]`; nil where the component is gone.
+    public mutating func inputs(
+        of component: Component, in batch: TokenBatch, entering: Activations
+    ) -> Activations? {
+        hidden = entering
+        let (layer, rows) = (component.layer, 0..<entering.rows)
+        switch (model.shape.architecture, component.kind) {
+        case (.llama, .attention):
+            return llamaContext(layer, positions: batch.positions, sequences: batch.sequences)
+                .map { _ in context }
+        case (.llama, .feedForward):
+            return llamaActivation(layer, rows: rows).map { _ in activation }
+        case (.bert, .attention):
+            return bertContext(layer, sequences: batch.sequences[...], rows: rows)
+                .map { _ in context }
+        case (.bert, .feedForward):
+            return bertActivation(layer, rows: rows).map { _ in activation }
+        }
+    }
+
+    /// What a component adds to the residual stream, given what its output projection takes in;
+    /// nil where the component is gone.
+    public func output(of component: Component, from inputs: Activations) -> Activations? {
+        let layer = model.layers[component.layer]
+        let projection =
+            component.kind == .attention ? layer.attention?.output : layer.feedForward?.down
+        guard let projection else { return nil }
+        var result = Activations()
+        result.reshape(rows: inputs.rows, columns: projection.outputs)
+        engine.linear(inputs, projection, into: &result)
+        return result
+    }
+
+    /// The residual stream behind a component that adds `output` to what entered it.
+    public mutating func stream(
+        after component: Component, entering: Activations, adding output: Activations?
+    ) -> Activations {
+        hidden = entering
+        if let output { engine.add(output, to: &hidden) }
+        let layer = model.layers[component.layer]
+        if model.shape.architecture == .bert,
+            let norm = component.kind == .attention ? layer.attentionNorm : layer.feedForwardNorm
+        {
+            layerNorm(norm)
+        }
+        return hidden
+    }
+}

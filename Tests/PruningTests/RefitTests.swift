@@ -1,0 +1,133 @@
+import Tensors
+import TestSupport
+import Testing
+import Transformers
+
+@testable import Pruning
+
+@Suite("Refitting on a shrunk model's own inputs")
+struct RefitTests {
+    /// A model's walk through its branches on the calibration text.
+    private struct Walk {
+        var inputs: [Component: Activations] = [:]
+        var outputs: [Component: Activations] = [:]
+        var entering: [Component: Activations] = [:]
+        var last = Activations()
+
+        init(_ model: Model, _ tiny: TinyModel, _ batch: TokenBatch) {
+            var pass = ForwardPass(model, on: tiny.engine)
+            var stream = pass.embedded(batch)
+            for component in tiny.components.sorted() {
+                entering[component] = stream
+                let inputs = pass.inputs(of: component, in: batch, entering: stream)
+                let output = inputs.flatMap { pass.output(of: component, from: $0) }
+                self.inputs[component] = inputs
+                outputs[component] = output
+                stream = pass.stream(after: component, entering: stream, adding: output)
+            }
+            last = stream
+        }
+    }
+
+    private let damping = 0.02
+
+    private func shrunk(
+        _ tiny: TinyModel, _ plan: Plan, in scratch: Scratch
+    ) throws -> ShrunkWeights {
+        let surgery = try tiny.surgery(in: scratch, damping: damping)
+        return ShrunkWeights(
+            plan, losses: try surgery.losses(order: .optimalBrainSurgeon), surgery: surgery,
+            order: .optimalBrainSurgeon)
+    }
+
+    @Test("branch by branch, a pass is the same as in one go", arguments: TinyModel.names)
+    func branches(name: String) throws {
+        let tiny = try TinyModel(name)
+        let walk = Walk(tiny.model, tiny, TokenBatch(tiny.text.calibration))
+        let seen = tiny.observed()
+        for component in tiny.components {
+            #expect(walk.inputs[component]?.matrix == seen.inputs[component])
+        }
+        expectClose(
+            walk.last.matrix.elements, try #require(seen.streams.last).elements, absolute: 1e-5)
+    }
+
+    @Test("where nothing is removed, nothing changes", arguments: TinyModel.names)
+    func whole(name: String) throws {
+        let (tiny, scratch) = (try TinyModel(name), try Scratch())
+        let weights = try shrunk(tiny, Plan(keepingAllOf: tiny.shape), in: scratch).refitted(
+            to: tiny.model, on: [TokenBatch(tiny.text.calibration)], engine: tiny.engine)
+        expectClose(
+            tiny.output(of: try Model(weights)), tiny.output(of: tiny.model), absolute: 1e-3)
+    }
+
+    @Test("every projection is the least squares fit", arguments: TinyModel.names)
+    func stationary(name: String) throws {
+        let (tiny, scratch) = (try TinyModel(name, tokens: 512), try Scratch())
+        let plan = tiny.randomPlan(seed: 4)
+        let before = try shrunk(tiny, plan, in: scratch)
+        var calls: [Int] = []
+        let after = try before.refitted(
+            to: tiny.model, on: batches(of: tiny.text.calibration, tokens: 300),
+            engine: tiny.engine
+        ) { calls.append($0) }
+        #expect(calls == Array(1...tiny.components.count))
+        let batch = TokenBatch(tiny.text.calibration)
+        let dense = Walk(tiny.model, tiny, batch)
+        let own = Walk(try Model(after), tiny, batch)
+        for component in tiny.components where plan[component] > 0 {
+            let kept = try #require(after.kept[component])
+            let original = try #require(
+                try tiny.checkpoint.layer(component.layer).outputProjection(of: component.kind))
+            let fit = try #require(
+                try after.layer(component.layer).outputProjection(of: component.kind))
+            let size = original.weight.columns / tiny.shape.units(of: component)
+            let columns = kept.flatMap { $0 * size..<($0 + 1) * size }
+            let inputs = try #require(own.inputs[component]).matrix
+            let output = try #require(own.outputs[component]).matrix
+            let wanted = try #require(dense.outputs[component]).matrix
+            let (stream, mine) = (
+                try #require(dense.entering[component]).matrix,
+                try #require(own.entering[component]).matrix
+            )
+            let power = inputs.elements.reduce(0) { $0 + Double($1) * Double($1) }
+            let ridge = damping * power / Double(inputs.rows * inputs.columns)
+            // The gradient of each output's error with respect to each weight is 0.
+            for row in stride(from: 0, to: fit.weight.rows, by: 31) {
+                var size = 0.0
+                var gradient = columns.enumerated().map { place, column in
+                    ridge * Double(fit.weight[row, place] - original.weight[row, column])
+                }
+                for token in 0..<inputs.rows {
+                    let error =
+                        Double(output[token, row] - wanted[token, row])
+                        - 0.5 * Double(stream[token, row] - mine[token, row])
+                    for column in 0..<inputs.columns {
+                        let input = Double(inputs[token, column]) / Double(inputs.rows)
+                        gradient[column] += error * input
+                        size += abs(Double(output[token, row]) * input)
+                    }
+                }
+                let worst = gradient.map(abs).max() ?? 0
+                #expect(worst <= 1e-4 * size / Double(inputs.columns))
+            }
+        }
+    }
+
+    @Test("a refitted model does less damage", arguments: TinyModel.names)
+    func damage(name: String) throws {
+        let (tiny, scratch) = (try TinyModel(name), try Scratch())
+        let batch = TokenBatch(tiny.text.calibration)
+        let damage = Damage(from: tiny.model, on: batch, engine: tiny.engine)
+        let surgery = try tiny.surgery(in: scratch, damping: damping)
+        let losses = try surgery.losses(order: .optimalBrainSurgeon)
+        let ratios = try (0..<3 as Range<UInt64>).map { seed in
+            let before = ShrunkWeights(
+                tiny.randomPlan(seed: seed), losses: losses, surgery: surgery,
+                order: .optimalBrainSurgeon)
+            let after = try before.refitted(to: tiny.model, on: [batch], engine: tiny.engine)
+            return damage.of(try Model(after)) / damage.of(try Model(before))
+        }
+        #expect(ratios.sorted()[1] < 0.95, "\(ratios)")
+    }
+}
