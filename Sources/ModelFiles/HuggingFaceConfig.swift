@@ -7,6 +7,10 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public enum Family: String, Sendable, CaseIterable {
         /// Post-norm encoder with biases.
         case bert
+        /// `bert` whose positions begin behind that of padding.
+        case roberta
+        /// `roberta` for many languages.
+        case xlmRoberta = "xlm-roberta"
         /// Pre-norm decoder with rotary positions.
         case llama
         /// `llama` with a window of attention, which no sequence here goes beyond.
@@ -15,6 +19,9 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         case qwen2
         /// `llama` with norms on the heads of queries and keys.
         case qwen3
+
+        /// Whether it reads all tokens at once, rather than one after another.
+        public var isEncoder: Bool { [.bert, .roberta, .xlmRoberta].contains(self) }
     }
 
     /// The file that was read, for errors.
@@ -29,8 +36,11 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let headDimension: Int
     /// `vocab_size`.
     public let vocabularySize: Int
-    /// `max_position_embeddings`, or the window of attention where that is shorter.
+    /// The longest sequence: `max_position_embeddings` without those reserved, or the window of
+    /// attention where that is shorter.
     public let maximumPositions: Int
+    /// Rows of the position embedding that no token has, ahead of the first position's.
+    public let reservedPositions: Int
     /// `type_vocab_size`; 0 for decoders.
     public let typeVocabularySize: Int
     /// `layer_norm_eps` or `rms_norm_eps`.
@@ -41,9 +51,9 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let activation: String
     /// `tie_word_embeddings`: whether the output head is the token embedding.
     public let tiesWordEmbeddings: Bool
-    /// `attention_bias`; true for `bert`.
+    /// `attention_bias`; true for encoders.
     public let attentionBias: Bool
-    /// `mlp_bias`; true for `bert`.
+    /// `mlp_bias`; true for encoders.
     public let feedForwardBias: Bool
     /// `bos_token_id`, none or more.
     public let beginningTokens: [Int]
@@ -78,7 +88,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
             throw fields.fault(
                 "model_type", "only \(known) are supported", remedy: "name a model of such a type")
         }
-        let isBERT = family == .bert
+        let isEncoder = family.isEncoder
         try Self.refuseUnsupported(fields, family)
 
         self.path = path
@@ -88,21 +98,32 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         vocabularySize = try fields.size("vocab_size", upTo: Limit.table)
         let positions =
             try fields.optionalSize("max_position_embeddings", upTo: Limit.table)
-            ?? (isBERT ? 512 : 2048)
-        maximumPositions = min(positions, try Self.window(fields, family) ?? positions)
+            ?? (isEncoder ? 512 : 2048)
+        let isRoBERTa = isEncoder && family != .bert
+        let padding = try fields.tokens(
+            "pad_token_id", default: isRoBERTa ? [1] : isEncoder ? [0] : []
+        ).first
+        paddingToken = padding
+        reservedPositions = isRoBERTa ? (padding ?? 1) + 1 : 0
+        guard reservedPositions < positions else {
+            throw fields.fault(
+                "max_position_embeddings", "\(positions) leaves none behind pad_token_id",
+                remedy: "correct either")
+        }
+        maximumPositions =
+            min(positions, try Self.window(fields, family) ?? positions) - reservedPositions
         typeVocabularySize =
-            isBERT ? try fields.optionalSize("type_vocab_size", upTo: Limit.width) ?? 2 : 0
+            isEncoder ? try fields.optionalSize("type_vocab_size", upTo: Limit.width) ?? 2 : 0
         normEpsilon =
-            try fields.positive(isBERT ? "layer_norm_eps" : "rms_norm_eps")
-            ?? (isBERT ? 1e-12 : 1e-6)
+            try fields.positive(isEncoder ? "layer_norm_eps" : "rms_norm_eps")
+            ?? (isEncoder ? 1e-12 : 1e-6)
         ropeTheta = try Self.ropeTheta(fields)
-        activation = try fields.string("hidden_act") ?? (isBERT ? "gelu" : "silu")
-        tiesWordEmbeddings = try fields.bool("tie_word_embeddings") ?? isBERT
-        attentionBias = try fields.bool("attention_bias") ?? isBERT
-        feedForwardBias = try fields.bool("mlp_bias") ?? isBERT
-        beginningTokens = try fields.tokens("bos_token_id", default: isBERT ? [] : [1])
-        endTokens = try fields.tokens("eos_token_id", default: isBERT ? [] : [2])
-        paddingToken = try fields.tokens("pad_token_id", default: isBERT ? [0] : []).first
+        activation = try fields.string("hidden_act") ?? (isEncoder ? "gelu" : "silu")
+        tiesWordEmbeddings = try fields.bool("tie_word_embeddings") ?? isEncoder
+        attentionBias = try fields.bool("attention_bias") ?? isEncoder
+        feedForwardBias = try fields.bool("mlp_bias") ?? isEncoder
+        beginningTokens = try fields.tokens("bos_token_id", default: isEncoder ? [] : [1])
+        endTokens = try fields.tokens("eos_token_id", default: isEncoder ? [] : [2])
 
         let heads = try fields.size("num_attention_heads", upTo: Limit.heads)
         guard
@@ -137,7 +158,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     ) throws(ModelFileError) {
         let remedy = "name a model without it"
         switch family {
-        case .bert:
+        case .bert, .roberta, .xlmRoberta:
             guard try fields.string("position_embedding_type") ?? "absolute" == "absolute" else {
                 throw fields.fault(
                     "position_embedding_type", "only \"absolute\" is supported", remedy: remedy)
@@ -162,7 +183,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         _ fields: ConfigFields, _ family: Family
     ) throws(ModelFileError) -> Int? {
         switch family {
-        case .bert, .llama: return nil
+        case .bert, .roberta, .xlmRoberta, .llama: return nil
         case .mistral: break
         case .qwen2, .qwen3:
             guard try fields.bool("use_sliding_window") ?? false else { return nil }

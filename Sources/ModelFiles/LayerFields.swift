@@ -50,7 +50,7 @@ struct LayerFields {
                 != (defaults.queryHeads, defaults.keyValueHeads)
             {
                 members["num_attention_heads"] = .integer(layer.queryHeads)
-                if family != .bert {
+                if !family.isEncoder {
                     members["num_key_value_heads"] = .integer(layer.keyValueHeads)
                 }
             }
@@ -97,9 +97,9 @@ struct LayerFields {
         return sizes
     }
 
-    /// `num_key_value_heads`, which BERT does not have.
+    /// `num_key_value_heads`, which encoders do not have.
     private func keyValueHeads(_ fields: ConfigFields) throws(ModelFileError) -> Int? {
-        family == .bert
+        family.isEncoder
             ? nil : try fields.optionalSize("num_key_value_heads", upTo: Limit.heads)
     }
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Transformers
 
-@Suite("Decoders of other families against transformers")
+@Suite("Other families against transformers")
 struct FamilyTests {
     struct Expected: Decodable {
         let ids: [[Int32]]
@@ -33,6 +33,21 @@ struct FamilyTests {
             pass.advance([id], cache: &cache, logits: &logits)
             expectClose(Array(logits.row(0)), want[index], absolute: 2e-4)
         }
+    }
+
+    @Test("hidden states of RoBERTa, up to its last position")
+    func roberta() throws {
+        struct Expected: Decodable {
+            let ids: [[Int32]]
+            let hidden: [[[Float]]]
+        }
+        let expected = try Fixture.decode(Expected.self, "tiny-roberta/expected.json")
+        var pass = try Fixture.pass("tiny-roberta")
+        #expect(pass.model.shape.maximumPositions == 32)
+        let hidden = pass.hiddenStates(of: TokenBatch(expected.ids))
+        expectClose(
+            hidden.matrix.elements, expected.hidden.flatMap { $0.flatMap(\.self) },
+            absolute: 1e-4)
     }
 
     @Test("no sequence is longer than a window of attention")

@@ -12,9 +12,18 @@ public enum ModelingEspalier {
 
     /// The entries of `auto_map` in the `config.json` of one family.
     public static func autoMap(for family: HuggingFaceConfig.Family) -> [String: String] {
-        let name = family.rawValue.prefix(1).uppercased() + family.rawValue.dropFirst()
+        let name =
+            switch family {
+            case .bert: "Bert"
+            case .roberta: "Roberta"
+            case .xlmRoberta: "XLMRoberta"
+            case .llama: "Llama"
+            case .mistral: "Mistral"
+            case .qwen2: "Qwen2"
+            case .qwen3: "Qwen3"
+            }
         var classes = ["AutoConfig": "Config", "AutoModel": "Model"]
-        if family != .bert { classes["AutoModelForCausalLM"] = "ForCausalLM" }
+        if !family.isEncoder { classes["AutoModelForCausalLM"] = "ForCausalLM" }
         return classes.mapValues { "modeling_espalier.Espalier\(name)\($0)" }
     }
 
@@ -35,7 +44,6 @@ public enum ModelingEspalier {
         import transformers
         from packaging.version import Version
         from torch import nn
-        from transformers import BertConfig, BertModel
 
         # Before 4.48 a decoder layer also expects the cache back from its attention.
         DECODER_ATTENTION_RESULTS = 3 if Version(transformers.__version__) < Version("4.48") else 2
@@ -51,15 +59,6 @@ public enum ModelingEspalier {
             sizes = dictionary.pop("layer_sizes", {})
             dictionary["per_layer_config"] = {str(k): v for k, v in sorted(sizes.items())}
             return dictionary
-
-
-        class EspalierBertConfig(BertConfig):
-            def __init__(self, per_layer_config=None, **kwargs):
-                super().__init__(**kwargs)
-                read_sizes(self, per_layer_config)
-
-            def to_dict(self):
-                return write_sizes(super().to_dict())
 
 
         class Zero(nn.Module):
@@ -126,8 +125,8 @@ public enum ModelingEspalier {
                     mlp.intermediate_size = width
 
 
-        def shape_bert(model, config):
-            """Gives every layer of a BertModel its own size; the norms of skipped branches stay."""
+        def shape_encoder(model, config):
+            """Gives every layer of an encoder its own size; the norms of skipped branches stay."""
             for index, layer in enumerate(model.encoder.layer):
                 sizes = config.layer_sizes.get(index, {})
                 skip = sizes.get("skip", ())
@@ -150,11 +149,7 @@ public enum ModelingEspalier {
                     layer.output.dense = resized(layer.output.dense, inputs=width)
 
 
-        def decoder(family):
-            """Makes the classes of a family of decoders, where this version of transformers has it."""
-            if not hasattr(transformers, f"{family}Config"):
-                return
-
+        def configuration(family):
             class Config(getattr(transformers, f"{family}Config")):
                 def __init__(self, per_layer_config=None, **kwargs):
                     super().__init__(**kwargs)
@@ -163,15 +158,29 @@ public enum ModelingEspalier {
                 def to_dict(self):
                     return write_sizes(super().to_dict())
 
+            return Config
+
+
+        def publish(family, *classes):
+            """Gives classes the names under which `auto_map` has them."""
+            for made, automatic in zip(classes, ("AutoConfig", "AutoModel", "AutoModelForCausalLM")):
+                made.__name__ = made.__qualname__ = f"Espalier{family}{made.__name__}"
+                globals()[made.__name__] = made
+                made.register_for_auto_class(automatic)
+
+
+        def publish_decoder(family):
+            config = configuration(family)
+
             class Model(getattr(transformers, f"{family}Model")):
-                config_class = Config
+                config_class = config
 
                 def __init__(self, config):
                     super().__init__(config)
                     shape_decoder(self, config)
 
             class ForCausalLM(getattr(transformers, f"{family}ForCausalLM")):
-                config_class = Config
+                config_class = config
 
                 def __init__(self, config):
                     super().__init__(config)
@@ -180,28 +189,27 @@ public enum ModelingEspalier {
                 def _get_static_cache_init_shape(self):
                     return None  # Layers differ, so the first input says how large a cache is.
 
-            for made in (Config, Model, ForCausalLM):
-                made.__name__ = made.__qualname__ = f"Espalier{family}{made.__name__}"
-                globals()[made.__name__] = made
-            Config.register_for_auto_class()
-            Model.register_for_auto_class("AutoModel")
-            ForCausalLM.register_for_auto_class("AutoModelForCausalLM")
+            publish(family, config, Model, ForCausalLM)
+
+
+        def publish_encoder(family):
+            config = configuration(family)
+
+            class Model(getattr(transformers, f"{family}Model")):
+                config_class = config
+
+                def __init__(self, config, add_pooling_layer=True):
+                    super().__init__(config, add_pooling_layer)
+                    shape_encoder(self, config)
+
+            publish(family, config, Model)
 
 
         for family in ("Llama", "Mistral", "Qwen2", "Qwen3"):
-            decoder(family)
-
-
-        class EspalierBertModel(BertModel):
-            config_class = EspalierBertConfig
-
-            def __init__(self, config, add_pooling_layer=True):
-                super().__init__(config, add_pooling_layer)
-                shape_bert(self, config)
-
-
-        EspalierBertConfig.register_for_auto_class()
-        EspalierBertModel.register_for_auto_class("AutoModel")
+            if hasattr(transformers, f"{family}Config"):
+                publish_decoder(family)
+        for family in ("Bert", "Roberta", "XLMRoberta"):
+            publish_encoder(family)
 
         """#
 }

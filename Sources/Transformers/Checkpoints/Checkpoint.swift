@@ -51,7 +51,8 @@ public struct Checkpoint: WeightSource {
         }
         var embeddings = EmbeddingWeights(tokens: try table(names.tokens, shape.vocabularySize))
         if let name = names.positions {
-            embeddings.positions = try table(name, shape.maximumPositions)
+            embeddings.positions = try table(
+                name, config.reservedPositions + shape.maximumPositions)
         }
         if let name = names.types {
             embeddings.types = try table(name, config.typeVocabularySize)

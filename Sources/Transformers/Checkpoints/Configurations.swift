@@ -4,11 +4,11 @@ extension ModelShape {
     /// The sizes that a configuration gives; a decoder without a head of its own ties it.
     init(_ config: HuggingFaceConfig, hasHead: Bool) {
         self.init(
-            architecture: config.family == .bert ? .bert : .llama,
+            architecture: config.family.isEncoder ? .bert : .llama,
             vocabularySize: config.vocabularySize, hiddenSize: config.hiddenSize,
             headDimension: config.headDimension, maximumPositions: config.maximumPositions,
             normEpsilon: Float(config.normEpsilon), ropeTheta: Float(config.ropeTheta),
-            tiedHead: config.family != .bert && (config.tiesWordEmbeddings || !hasHead),
+            tiedHead: !config.family.isEncoder && (config.tiesWordEmbeddings || !hasHead),
             layers: config.layers)
     }
 }
@@ -19,8 +19,11 @@ extension HuggingFaceConfig.Family {
         switch self {
         case .llama, .mistral, .qwen2: .llama
         case .qwen3: .qwen3
-        case .bert:
-            .bert(prefix: file.has("bert.embeddings.word_embeddings.weight") ? "bert." : "")
+        case .bert, .roberta, .xlmRoberta:
+            .bert(
+                prefix: ["bert.", "roberta."].first {
+                    file.has($0 + "embeddings.word_embeddings.weight")
+                } ?? "")
         }
     }
 }
@@ -28,7 +31,7 @@ extension HuggingFaceConfig.Family {
 extension HuggingFaceConfig {
     /// Refuses activations that are not computed here.
     func checkActivation() throws(ModelFileError) {
-        let known = family == .bert ? "gelu" : "silu"
+        let known = family.isEncoder ? "gelu" : "silu"
         guard activation == known else {
             throw ModelFileError(
                 file: path, subject: "hidden_act", problem: "\"\(activation)\" is not supported",

@@ -133,7 +133,9 @@ public struct ForwardPass {
             engine.gather(table, rows: ids, into: &hidden)
         }
         if let table = model.embeddings.positions {
-            engine.gather(table, rows: positions.map(Int32.init), into: &hidden, adding: true)
+            let reserved = table.rows - model.shape.maximumPositions
+            engine.gather(
+                table, rows: positions.map { Int32(reserved + $0) }, into: &hidden, adding: true)
         }
         if let table = model.embeddings.types {
             let types = [Int32](repeating: 0, count: ids.count)

@@ -109,7 +109,8 @@ public struct LayerWeights: Sendable, Equatable {
 public struct EmbeddingWeights: Sendable, Equatable {
     /// Shape `[vocabulary, hidden]`.
     public var tokens: Matrix<Float>
-    /// Shape `[positions, hidden]`; nil with rotary positions.
+    /// Shape `[positions, hidden]`, behind rows of reserved positions in RoBERTa; nil with rotary
+    /// positions.
     public var positions: Matrix<Float>?
     /// Shape `[types, hidden]`; nil without segment types.
     public var types: Matrix<Float>?

@@ -34,10 +34,11 @@ extension ONNXModel {
             let table = try weights(name + ".weight", [rows, hidden])
             x = graph.apply("Add", x, graph.apply("Gather", table, types))
         }
-        if let name = names.positions {
-            let table = try weights(name + ".weight", [shape.maximumPositions, hidden])
-            let zero = graph.constant([0])
-            let used = graph.apply("Slice", table, zero, length, zero)
+        if let name = names.positions, let rows = file.shape(of: name + ".weight")?.first {
+            let table = try weights(name + ".weight", [rows, hidden])
+            let first = graph.constant([max(0, rows - shape.maximumPositions)])
+            let used = graph.apply(
+                "Slice", table, first, graph.apply("Add", first, length), graph.constant([0]))
             x = graph.apply("Add", x, used)
         }
         return try layerNorm(x, names.embeddingNorm)
