@@ -11,6 +11,7 @@ struct PruneOptions {
     let calibrationTokens: Int
     let method: PruningMethod
     let damping: Double
+    /// At most `calibrationTokens`.
     let refitTokens: Int
     let trials: Int
     let attempts: Int
@@ -40,9 +41,10 @@ struct PruneOptions {
         damping = try arguments.option(
             "--damping", .number(in: 1e-6...10), default: 0.01,
             help: "Fraction of the Hessian's mean diagonal added to it.")
-        refitTokens = try arguments.option(
-            "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"), default: 16_384,
-            help: "How many of them to refit kept weights on at the end.")
+        let refitTokens = try arguments.option(
+            "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"),
+            help: "How many of them to refit kept weights on at the end; by default all.")
+        self.refitTokens = min(refitTokens ?? calibrationTokens, calibrationTokens)
         trials = try arguments.option(
             "--trials", .integer(in: 1...1_000_000), default: 1100,
             help: "Plans whose loss spdy measures for a target; the first eleventh at random.")
