@@ -76,13 +76,10 @@ struct RefitTests {
         let dense = Walk(tiny.model, tiny, batch)
         let own = Walk(try Model(after), tiny, batch)
         for component in tiny.components where plan[component] > 0 {
-            let kept = try #require(after.kept[component])
-            let original = try #require(
-                try tiny.checkpoint.layer(component.layer).outputProjection(of: component.kind))
+            let center = try #require(
+                try before.layer(component.layer).outputProjection(of: component.kind))
             let fit = try #require(
                 try after.layer(component.layer).outputProjection(of: component.kind))
-            let size = original.weight.columns / tiny.shape.units(of: component)
-            let columns = kept.flatMap { $0 * size..<($0 + 1) * size }
             let inputs = try #require(own.inputs[component]).matrix
             let output = try #require(own.outputs[component]).matrix
             let wanted = try #require(dense.outputs[component]).matrix
@@ -91,12 +88,12 @@ struct RefitTests {
                 try #require(own.entering[component]).matrix
             )
             let power = inputs.elements.reduce(0) { $0 + Double($1) * Double($1) }
-            let ridge = damping * power / Double(inputs.rows * inputs.columns)
+            let ridge = Surgery.refitDamping * power / Double(inputs.rows * inputs.columns)
             // The gradient of each output's error with respect to each weight is 0.
             for row in stride(from: 0, to: fit.weight.rows, by: 31) {
                 var size = 0.0
-                var gradient = columns.enumerated().map { place, column in
-                    ridge * Double(fit.weight[row, place] - original.weight[row, column])
+                var gradient = (0..<inputs.columns).map {
+                    ridge * Double(fit.weight[row, $0] - center.weight[row, $0])
                 }
                 for token in 0..<inputs.rows {
                     let error =

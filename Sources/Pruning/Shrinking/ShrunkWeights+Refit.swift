@@ -8,8 +8,9 @@ public import Transformers
 /// by branch, from the first layer on, with x̂ the inputs that the projection has now, W x what the
 /// dense branch adds, r̂ and r the residual streams of both models before it:
 ///
-///     Ŵ  =  argmin  E‖Ŵ x̂ − (W x + α (r − r̂))‖²  +  λ‖Ŵ − W‖²
+///     Ŵ  =  argmin  E‖Ŵ x̂ − (W x + α (r − r̂))‖²  +  λ‖Ŵ − W̄‖²
 ///
+/// where W̄ is what Optimal Brain Surgeon made of W.
 /// With α = 0 every branch is fitted to inputs that it does not have, and errors add up; with α = 1
 /// it chases all of them, beyond what its units can tell of text that it was not fitted to.
 extension ShrunkWeights {

@@ -113,6 +113,10 @@ public final class Surgery {
         return projection
     }
 
+    /// λ of a fit to targets, as a fraction of the inputs' mean square: few tokens tell less of text
+    /// unlike them than the surgeon's weights do.
+    static let refitDamping = 0.1
+
     /// The output projection of a component's kept units that serves some targets best.
     ///
     /// - Parameters:
@@ -120,22 +124,22 @@ public final class Surgery {
     ///   - units: The kept units, ascending.
     ///   - moments: The second moments of the kept units' inputs, 1 where there is a bias, and the
     ///     targets, in this order.
-    /// - Returns: The least squares fit, drawn to the dense weights by the damping.
+    /// - Returns: The least squares fit, drawn to the surgeon's weights.
     /// - Throws: `SurgeonError` or a read error.
     func projection(
         of component: Component, keeping units: [Int], moments: Matrix<Double>
     ) throws -> Projection? {
         guard let output = try dense.layer(component.layer).outputProjection(of: component.kind)
         else { return nil }
-        let columns = units.rows(of: unitSize(of: component))
-        let kept = Projection(
-            weight: output.weight.selecting(columns: columns), bias: output.bias
-        ).joined
+        let kept =
+            try units.count == dense.shape.units(of: component)
+            ? output.joined
+            : projection(of: component, from: output, keeping: units, correcting: true).joined
         let (inputs, all) = (0..<kept.columns, kept.columns..<moments.columns)
         let surgeon = try OptimalBrainSurgeon(
             weight: kept, hessian: moments.block(rows: inputs, columns: inputs),
-            unitSize: unitSize(of: component), hasBias: output.bias != nil, damping: damping,
-            pool: engine.pool)
+            unitSize: unitSize(of: component), hasBias: output.bias != nil,
+            damping: Self.refitDamping, pool: engine.pool)
         let fit = try surgeon.refit(
             keeping: Array(units.indices), towards: moments.block(rows: all, columns: inputs))
         return output.bias == nil ? Projection(weight: fit) : Projection(splitting: fit)

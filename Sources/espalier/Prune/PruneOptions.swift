@@ -42,9 +42,9 @@ struct PruneOptions {
             "--damping", .number(in: 1e-6...10), default: 0.01,
             help: "Fraction of the Hessian's mean diagonal added to it.")
         let refitTokens = try arguments.option(
-            "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"),
-            help: "How many of them to refit kept weights on at the end; by default all.")
-        self.refitTokens = min(refitTokens ?? calibrationTokens, calibrationTokens)
+            "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"), default: 0,
+            help: "How many of them to refit kept weights on at the end: for text just like them.")
+        self.refitTokens = min(refitTokens, calibrationTokens)
         trials = try arguments.option(
             "--trials", .integer(in: 1...1_000_000), default: 1100,
             help: "Plans whose loss spdy measures for a target; the first eleventh at random.")
