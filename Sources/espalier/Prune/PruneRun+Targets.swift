@@ -55,6 +55,7 @@ extension PruneRun {
                     plan, losses: knowledge.losses, surgery: surgery,
                     order: options.method.order(seed: options.seed))
             }
+            var finished: Model?
             let loop = ClosedLoop(target: target, attempts: options.attempts)
             var knowledge = knowledge
             if options.method == .spdy {
@@ -68,12 +69,14 @@ extension PruneRun {
                 try options.method.plan(
                     within: budget, in: space, knowing: knowledge, seed: options.seed)
             } measure: { plan in
+                finished = nil
                 if let otherRuntime {
                     var watch = try otherRuntime.stopwatch(against: dense)
                     let files = try otherRuntime.emit(weights(plan), like: dense.checkpoint)
                     return try compare(files, with: &watch)
                 }
                 let model = try pack(weights(plan), name: name)
+                finished = model
                 var watch = try Workload(environment, model: baseline, engine: engine)
                 return try compare(model, with: &watch)
             } report: { attempt in
@@ -81,9 +84,13 @@ extension PruneRun {
                     "\(name): predicted \(Human.ratio(attempt.predicted)), measured "
                         + Human.ratio(attempt.comparison.speedup))
             }
-            let chosen = try refit(weights(best.plan), on: text)
-            let quality = try evaluate(
-                try pack(chosen, name: name), against: baseline, on: text)
+            var chosen = weights(best.plan)
+            if refits {
+                finished = nil
+                chosen = try refit(chosen, on: text)
+            }
+            if finished?.shape != chosen.shape { finished = try pack(chosen, name: name) }
+            let quality = try evaluate(finished ?? baseline, against: baseline, on: text)
             try Terminal.standardError.stage("Writing \(options.output)/\(name)") {
                 try HuggingFaceDirectory.write(
                     chosen, like: dense.checkpoint, to: directory.product(name)
@@ -100,11 +107,13 @@ extension PruneRun {
         return result
     }
 
+    /// Whether kept weights are fitted once more when the plan is final.
+    private var refits: Bool {
+        options.refitTokens > 0 && options.method.order(seed: options.seed).corrects
+    }
+
     /// The same plan, its weights fitted to what the pruned model itself computes.
     private func refit(_ weights: ShrunkWeights, on text: CalibrationText) throws -> ShrunkWeights {
-        guard options.refitTokens > 0, options.method.order(seed: options.seed).corrects else {
-            return weights
-        }
         var (sequences, tokens) = ([[Int32]](), 0)
         for sequence in text.calibration where tokens < options.refitTokens {
             sequences.append(sequence)
