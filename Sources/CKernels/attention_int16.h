@@ -19,21 +19,17 @@ CK_INLINE void CK_NAME(store_shorts)(void *p, ck_integers codes) {
     *(CK_NAME(shorts) *)p = __builtin_convertvector(codes, CK_NAME(shorts));
 }
 
-CK_INLINE ck_vector CK_NAME(load_up_to)(const float *p, size_t n) {
-    return n >= CK_LANES ? ck_load(p) : ck_load_part(p, n, 0);
-}
-
 /* n floats as codes, zero-padded to whole vectors; returns what a code stands for. */
 CK_INLINE float CK_NAME(encode_row)(const float *x, size_t n, uint32_t *codes) {
     ck_vector size = ck_splat(0);
     for (size_t i = 0; i < n; i += CK_LANES) {
-        ck_vector v = CK_NAME(load_up_to)(x + i, n - i);
+        ck_vector v = ck_load_up_to(x + i, n - i, 0);
         size = ck_max(size, ck_max(v, -v));
     }
     float greatest = ck_largest(size), inverse = greatest > 0 ? ck_score_codes / greatest : 0;
     for (size_t i = 0; i < n; i += CK_LANES)
         CK_NAME(store_shorts)(
-            codes + i / 2, CK_NAME(codes_of)(CK_NAME(load_up_to)(x + i, n - i) * inverse));
+            codes + i / 2, CK_NAME(codes_of)(ck_load_up_to(x + i, n - i, 0) * inverse));
     return greatest / ck_score_codes;
 }
 
@@ -75,7 +71,7 @@ static void CK_NAME(pack_values_int16)(
         uint32_t *packed = (uint32_t *)panels + j / ck_panel * pairs * ck_panel + j % ck_panel;
         ck_vector greatest = ck_splat(0);
         for (size_t i = 0; i < n; i++) {
-            ck_vector v = CK_NAME(load_up_to)(from + i * ld, width - j);
+            ck_vector v = ck_load_up_to(from + i * ld, width - j, 0);
             greatest = ck_max(greatest, ck_max(v, -v));
         }
         ck_vector inverse = ck_select(
@@ -83,11 +79,11 @@ static void CK_NAME(pack_values_int16)(
         ck_store(scales + j, greatest / ck_value_codes);
         for (size_t i = 0; i < pairs; i++) {
             ck_integers even = CK_NAME(codes_of)(
-                CK_NAME(load_up_to)(from + 2 * i * ld, width - j) * inverse);
+                ck_load_up_to(from + 2 * i * ld, width - j, 0) * inverse);
             ck_integers odd = {0};
             if (2 * i + 1 < n)
                 odd = CK_NAME(codes_of)(
-                    CK_NAME(load_up_to)(from + (2 * i + 1) * ld, width - j) * inverse);
+                    ck_load_up_to(from + (2 * i + 1) * ld, width - j, 0) * inverse);
             *(ck_words *)(packed + i * ck_panel) =
                 (ck_words)((even & 0xffff) | (odd << 16));
         }
@@ -183,7 +179,7 @@ CK_INLINE float CK_NAME(weigh_int16)(
     ck_integers sum = {0};
     size_t i = 0;
     for (; i < n; i += CK_LANES) {
-        ck_vector score = i + CK_LANES <= n ? ck_load(x + i) : ck_load_part(x + i, n - i, -1e30f);
+        ck_vector score = ck_load_up_to(x + i, n - i, -1e30f);
         ck_vector y = score - shift, whole = (y + round) - round, r = y - whole;
         /* 2ʳ within 3e-6 for |r| <= 1/2: the polynomial of degree 4 with the least greatest error. */
         ck_vector p = ck_splat(9.57010188e-3f);

@@ -44,7 +44,7 @@ static void CK_NAME(quantize_int8)(
             greatest[c] = ck_max(greatest[c], v);
         }
     for (; i < n; i += CK_LANES) {
-        ck_vector v = i + CK_LANES <= n ? ck_load(x + i) : ck_load_part(x + i, n - i, 0);
+        ck_vector v = ck_load_up_to(x + i, n - i, 0);
         least[0] = ck_min(least[0], v);
         greatest[0] = ck_max(greatest[0], v);
     }
@@ -61,7 +61,7 @@ static void CK_NAME(quantize_int8)(
     /* A sum with `round` holds the integer in its last bits. */
     const int32_t bits = 0x4b400000;
     for (i = 0; i < n; i += CK_LANES) {
-        ck_vector in = i + CK_LANES <= n ? ck_load(x + i) : ck_load_part(x + i, n - i, 0);
+        ck_vector in = ck_load_up_to(x + i, n - i, 0);
         ck_vector steps = in * inverse, shifted = steps + round;
         CK_NAME(store_codes)(values, i, n, (ck_integers)shifted - (bits - zeros[0]));
         if (terms > 1) {

@@ -35,6 +35,10 @@ CK_INLINE ck_vector ck_load_part(const float *p, size_t n, float rest) {
     for (size_t i = 0; i < n; i++) v[i] = p[i];
     return v;
 }
+/* The same for any n. */
+CK_INLINE ck_vector ck_load_up_to(const float *p, size_t n, float rest) {
+    return n >= CK_LANES ? ck_load(p) : ck_load_part(p, n, rest);
+}
 CK_INLINE void ck_store_part(float *p, ck_vector v, size_t n) {
     for (size_t i = 0; i < n; i++) p[i] = v[i];
 }
