@@ -58,8 +58,11 @@ struct Probe {
 }
 
 extension LatencyTable {
-    /// The widest interval, as a fraction of the time, with which a blend still tells anything.
-    private static let widestSpread = 0.05
+    /// By what fraction a blend of its sum differs from others, however well it is measured.
+    private static let scatter = 0.02
+
+    /// By what fraction times differ from sums where nothing is known of it.
+    private static let usualInterplay = 0.1
 
     /// How often costs and interplay are found from each other: more follows noise, not caches.
     private static let refinements = 3
@@ -81,15 +84,13 @@ extension LatencyTable {
                 remedy: "measure again")
         }
         var levels: [ComponentKind: [Int: Timing]] = [:]
-        var blends: [(plan: Plan, seconds: Double)] = []
+        var blends: [(plan: Plan, timing: Timing)] = []
         for (index, probe) in probes.enumerated() {
             guard let timing = timings.timing(of: index) else { continue }
             switch probe.role {
             case .base: break
             case .level(let kind, let level): levels[kind, default: [:]][level] = timing
-            case .blend where timing.spread <= widestSpread:
-                blends.append((probe.plan, timing.seconds))
-            case .blend: break
+            case .blend: blends.append((probe.plan, timing))
             }
         }
         var table = LatencyTable(
@@ -130,18 +131,28 @@ extension LatencyTable {
         }
     }
 
-    /// The interplay that takes the sums of plans' parts to the times of their models.
-    private func interplay(of blends: [(plan: Plan, seconds: Double)]) -> Interplay {
+    /// The interplay that takes the sums of plans' parts to the times of their models, where a
+    /// blend counts by the inverse of its variance, and so does that there be none.
+    private func interplay(of blends: [(plan: Plan, timing: Timing)]) -> Interplay {
         let least = Interplay.Knot(sum: base.seconds, seconds: base.seconds)
         let greatest = Interplay.Knot(
             sum: sum(of: Plan(keepingAllOf: shape)), seconds: dense.seconds)
-        let order = blends.map { (sum: sum(of: $0.plan), seconds: $0.seconds) }
+        let order = blends.map { (sum: sum(of: $0.plan), timing: $0.timing) }
             .sorted { $0.sum < $1.sum }
         let between = stride(from: 0, to: order.count, by: Probe.blendsPerKnot).map { first in
             let pool = order[first..<min(first + Probe.blendsPerKnot, order.count)]
-            let sum = pool.reduce(0) { $0 + $1.sum } / Double(pool.count)
-            let ratio = Statistics(pool.map { $0.seconds / $0.sum }).median
-            return Interplay.Knot(sum: sum, seconds: sum * ratio)
+            var (weights, sum, seconds) = (0.0, 0.0, 0.0)
+            for blend in pool {
+                let weight =
+                    1 / (blend.timing.spread * blend.timing.spread + Self.scatter * Self.scatter)
+                weights += weight
+                sum += weight * blend.sum
+                seconds += weight * blend.timing.seconds
+            }
+            let none = 1 / (Self.usualInterplay * Self.usualInterplay)
+            sum /= weights
+            return Interplay.Knot(
+                sum: sum, seconds: (seconds + none * sum) / (weights + none))
         }
         // Noise must not hide the ends, which are known best.
         let inner = between.filter {
