@@ -40,6 +40,8 @@ CK_INLINE void CK_NAME(finish_row)(
         ck_vector y = ck_load(tile + j);
         if (bias) y += ck_load(bias + j);
         if (epilogue == ck_epilogue_gelu) y = ck_gelu(y);
+        if (epilogue == ck_epilogue_tanh_gelu) y = ck_tanh_gelu(y);
+        if (epilogue == ck_epilogue_relu) y = ck_max(y, ck_splat(0));
         if (epilogue == ck_epilogue_add)
             y += left == CK_LANES ? ck_load(c + j) : ck_load_part(c + j, left, 0);
         if (left == CK_LANES) ck_store(c + j, y); else ck_store_part(c + j, y, left);

@@ -147,3 +147,9 @@ CK_INLINE ck_vector ck_gelu(ck_vector x) {
     ck_vector half = 0.5f * x;
     return half + half * (c * p * ck_reciprocal(q));
 }
+
+/* x/2 · (1 + tanh z) = x / (1 + exp(-2z)) with z = √(2/π) (x + 0.044715 x³). */
+CK_INLINE ck_vector ck_tanh_gelu(ck_vector x) {
+    ck_vector twice = x * (1.5957691216f + 0.0713548162726f * (x * x));
+    return x / (1.0f + ck_exp(-twice));
+}

@@ -4,10 +4,12 @@ struct ConfigFields {
     /// Leads to the object from the file's top, such as `per_layer_config."5".`; empty at the top.
     var prefix = ""
     let members: [JSONKey: JSONValue]
+    /// What the file calls a member.
+    var name: (String) -> String = { $0 }
 
     /// The member of a name, nil where absent or null.
     func value(_ name: String) -> JSONValue? {
-        members[JSONKey(name)].flatMap { $0 == .null ? nil : $0 }
+        members[JSONKey(self.name(name))].flatMap { $0 == .null ? nil : $0 }
     }
 
     /// A size from 1 to a limit, nil where absent.
@@ -70,7 +72,7 @@ struct ConfigFields {
     /// - Returns: The ids that are not negative.
     /// - Throws: ``ModelFileError`` where it is anything else.
     func tokens(_ name: String, default ids: [Int]) throws(ModelFileError) -> [Int] {
-        switch members[JSONKey(name)] {
+        switch members[JSONKey(self.name(name))] {
         case nil: return ids
         case .null: return []
         case .integer(let id): return [id].filter { $0 >= 0 }
@@ -87,6 +89,7 @@ struct ConfigFields {
     func fault(
         _ name: String, _ problem: String, remedy: String = "use the model's original config.json"
     ) -> ModelFileError {
+        let name = self.name(name)
         let seen = members[JSONKey(name)].map { " (it is \(Self.excerpt($0)))" } ?? ""
         return ModelFileError(
             file: file, subject: "field \(prefix)\(name)", problem: problem + seen, remedy: remedy)

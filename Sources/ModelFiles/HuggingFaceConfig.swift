@@ -1,4 +1,6 @@
-/// A Hugging Face `config.json` of the BERT or Llama family, with the sizes of each layer.
+/// A Hugging Face `config.json` of a known family, with the sizes of each layer.
+///
+/// Members are named here as most families name them; ``Family/fieldName(_:)`` tells of others.
 ///
 /// Sizes of single layers come from `per_layer_config`, as `transformers` writes it:
 /// `{"5": {"intermediate_size": 960}, "23": {"skip": ["mlp"]}}`.
@@ -11,6 +13,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         case roberta
         /// `roberta` for many languages.
         case xlmRoberta = "xlm-roberta"
+        /// `bert` without segment types.
+        case distilbert
         /// Pre-norm decoder with rotary positions.
         case llama
         /// `llama` with a window of attention, which no sequence here goes beyond.
@@ -19,9 +23,49 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         case qwen2
         /// `llama` with norms on the heads of queries and keys.
         case qwen3
+        /// Pre-norm decoder with learned positions and biases, its weights turned.
+        case gpt2
+        /// Pre-norm decoder with learned positions and biases.
+        case opt
 
         /// Whether it reads all tokens at once, rather than one after another.
-        public var isEncoder: Bool { [.bert, .roberta, .xlmRoberta].contains(self) }
+        public var isEncoder: Bool {
+            [.bert, .roberta, .xlmRoberta, .distilbert].contains(self)
+        }
+
+        /// Whether a token's position is one beyond those up to padding's.
+        var countsPaddedPositions: Bool { self == .roberta || self == .xlmRoberta }
+
+        /// Whether positions have embeddings, norms are layer norms, and projections have biases.
+        var hasBiases: Bool { isEncoder || self == .gpt2 || self == .opt }
+
+        /// The activation of a configuration that names none.
+        var usualActivation: String {
+            switch self {
+            case .bert, .roberta, .xlmRoberta, .distilbert: "gelu"
+            case .llama, .mistral, .qwen2, .qwen3: "silu"
+            case .gpt2: "gelu_new"
+            case .opt: "relu"
+            }
+        }
+
+        /// What this family calls a member of the configuration.
+        public func fieldName(_ name: String) -> String { Self.fieldNames[self]?[name] ?? name }
+
+        private static let fieldNames: [Family: [String: String]] = [
+            .distilbert: [
+                "hidden_size": "dim", "num_hidden_layers": "n_layers",
+                "num_attention_heads": "n_heads", "intermediate_size": "hidden_dim",
+                "hidden_act": "activation",
+            ],
+            .gpt2: [
+                "hidden_size": "n_embd", "num_hidden_layers": "n_layer",
+                "num_attention_heads": "n_head", "intermediate_size": "n_inner",
+                "max_position_embeddings": "n_positions", "layer_norm_eps": "layer_norm_epsilon",
+                "hidden_act": "activation_function",
+            ],
+            .opt: ["intermediate_size": "ffn_dim", "hidden_act": "activation_function"],
+        ]
     }
 
     /// The file that was read, for errors.
@@ -82,13 +126,14 @@ public struct HuggingFaceConfig: Sendable, Equatable {
 
     /// Takes the members of a configuration that is, or would be, at a path.
     public init(members: [JSONKey: JSONValue], path: String) throws(ModelFileError) {
-        let fields = ConfigFields(file: path, members: members)
+        var fields = ConfigFields(file: path, members: members)
         guard let family = try fields.string("model_type").flatMap(Family.init) else {
             let known = Family.allCases.map(\.rawValue).joined(separator: ", ")
             throw fields.fault(
                 "model_type", "only \(known) are supported", remedy: "name a model of such a type")
         }
-        let isEncoder = family.isEncoder
+        fields.name = family.fieldName
+        let (isEncoder, hasBiases) = (family.isEncoder, family.hasBiases)
         try Self.refuseUnsupported(fields, family)
 
         self.path = path
@@ -98,32 +143,37 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         vocabularySize = try fields.size("vocab_size", upTo: Limit.table)
         let positions =
             try fields.optionalSize("max_position_embeddings", upTo: Limit.table)
-            ?? (isEncoder ? 512 : 2048)
-        let isRoBERTa = isEncoder && family != .bert
+            ?? (isEncoder ? 512 : family == .gpt2 ? 1024 : 2048)
+        let skipsPadding = family.countsPaddedPositions
         let padding = try fields.tokens(
-            "pad_token_id", default: isRoBERTa ? [1] : isEncoder ? [0] : []
+            "pad_token_id", default: skipsPadding ? [1] : isEncoder ? [0] : []
         ).first
         paddingToken = padding
-        reservedPositions = isRoBERTa ? (padding ?? 1) + 1 : 0
-        guard reservedPositions < positions else {
+        let lost = skipsPadding ? (padding ?? 1) + 1 : 0
+        // OPT's table has two rows more than it says.
+        reservedPositions = family == .opt ? 2 : lost
+        guard lost < positions else {
             throw fields.fault(
                 "max_position_embeddings", "\(positions) leaves none behind pad_token_id",
                 remedy: "correct either")
         }
         maximumPositions =
-            min(positions, try Self.window(fields, family) ?? positions) - reservedPositions
+            min(positions, try Self.window(fields, family) ?? positions) - lost
         typeVocabularySize =
-            isEncoder ? try fields.optionalSize("type_vocab_size", upTo: Limit.width) ?? 2 : 0
+            isEncoder && family != .distilbert
+            ? try fields.optionalSize("type_vocab_size", upTo: Limit.width) ?? 2 : 0
         normEpsilon =
-            try fields.positive(isEncoder ? "layer_norm_eps" : "rms_norm_eps")
-            ?? (isEncoder ? 1e-12 : 1e-6)
+            try fields.positive(hasBiases ? "layer_norm_eps" : "rms_norm_eps")
+            ?? (isEncoder ? 1e-12 : hasBiases ? 1e-5 : 1e-6)
         ropeTheta = try Self.ropeTheta(fields)
-        activation = try fields.string("hidden_act") ?? (isEncoder ? "gelu" : "silu")
-        tiesWordEmbeddings = try fields.bool("tie_word_embeddings") ?? isEncoder
-        attentionBias = try fields.bool("attention_bias") ?? isEncoder
-        feedForwardBias = try fields.bool("mlp_bias") ?? isEncoder
-        beginningTokens = try fields.tokens("bos_token_id", default: isEncoder ? [] : [1])
-        endTokens = try fields.tokens("eos_token_id", default: isEncoder ? [] : [2])
+        activation = try fields.string("hidden_act") ?? family.usualActivation
+        tiesWordEmbeddings = try fields.bool("tie_word_embeddings") ?? hasBiases
+        attentionBias = try fields.bool("attention_bias") ?? hasBiases
+        feedForwardBias = try fields.bool("mlp_bias") ?? hasBiases
+        let (beginning, end) =
+            family == .gpt2 ? (50256, 50256) : family == .opt ? (2, 2) : (1, 2)
+        beginningTokens = try fields.tokens("bos_token_id", default: isEncoder ? [] : [beginning])
+        endTokens = try fields.tokens("eos_token_id", default: isEncoder ? [] : [end])
 
         let heads = try fields.size("num_attention_heads", upTo: Limit.heads)
         guard
@@ -158,7 +208,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     ) throws(ModelFileError) {
         let remedy = "name a model without it"
         switch family {
-        case .bert, .roberta, .xlmRoberta:
+        case .bert, .roberta, .xlmRoberta, .distilbert:
             guard try fields.string("position_embedding_type") ?? "absolute" == "absolute" else {
                 throw fields.fault(
                     "position_embedding_type", "only \"absolute\" is supported", remedy: remedy)
@@ -167,6 +217,26 @@ public struct HuggingFaceConfig: Sendable, Equatable {
                 guard try fields.bool(name) ?? false == false else {
                     throw fields.fault(name, "only encoders are supported", remedy: remedy)
                 }
+            }
+        case .gpt2:
+            for (name, only) in [
+                ("scale_attn_weights", true), ("scale_attn_by_inverse_layer_idx", false),
+                ("add_cross_attention", false),
+            ] where try fields.bool(name) ?? only != only {
+                throw fields.fault(name, "only \(only) is supported", remedy: remedy)
+            }
+        case .opt:
+            for (name, only) in [
+                ("do_layer_norm_before", true), ("enable_bias", true),
+                ("layer_norm_elementwise_affine", true), ("_remove_final_layer_norm", false),
+            ] where try fields.bool(name) ?? only != only {
+                throw fields.fault(name, "only \(only) is supported", remedy: remedy)
+            }
+            let hidden = try fields.size("hidden_size", upTo: Limit.width)
+            let width = try fields.optionalSize("word_embed_proj_dim", upTo: Limit.width)
+            guard width ?? hidden == hidden else {
+                throw fields.fault(
+                    "word_embed_proj_dim", "only hidden_size is supported", remedy: remedy)
             }
         case .llama, .mistral, .qwen2, .qwen3:
             for scope in [fields, try fields.object("rope_parameters") ?? fields] {
@@ -183,7 +253,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         _ fields: ConfigFields, _ family: Family
     ) throws(ModelFileError) -> Int? {
         switch family {
-        case .bert, .roberta, .xlmRoberta, .llama: return nil
+        case .bert, .roberta, .xlmRoberta, .distilbert, .llama, .gpt2, .opt: return nil
         case .mistral: break
         case .qwen2, .qwen3:
             guard try fields.bool("use_sliding_window") ?? false else { return nil }

@@ -9,7 +9,7 @@ struct LayerFields {
         let heads = try fields.size("num_attention_heads", upTo: Limit.heads)
         let sizes = LayerShape(
             queryHeads: heads, keyValueHeads: try keyValueHeads(fields) ?? heads,
-            feedForward: try fields.size("intermediate_size", upTo: Limit.width))
+            feedForward: try feedForward(fields))
         try check(sizes, fields)
         return sizes
     }
@@ -50,7 +50,7 @@ struct LayerFields {
                 != (defaults.queryHeads, defaults.keyValueHeads)
             {
                 members["num_attention_heads"] = .integer(layer.queryHeads)
-                if !family.isEncoder {
+                if !family.hasBiases {
                     members["num_key_value_heads"] = .integer(layer.keyValueHeads)
                 }
             }
@@ -97,9 +97,18 @@ struct LayerFields {
         return sizes
     }
 
-    /// `num_key_value_heads`, which encoders do not have.
+    /// `intermediate_size`, in GPT-2 four times the residual stream's where it says nothing.
+    private func feedForward(_ fields: ConfigFields) throws(ModelFileError) -> Int {
+        let given = try fields.optionalSize("intermediate_size", upTo: Limit.width)
+        guard family == .gpt2, given == nil else {
+            return try fields.size("intermediate_size", upTo: Limit.width)
+        }
+        return 4 * (try fields.size("hidden_size", upTo: Limit.width / 4))
+    }
+
+    /// `num_key_value_heads`, which families with biases do not have.
     private func keyValueHeads(_ fields: ConfigFields) throws(ModelFileError) -> Int? {
-        family.isEncoder
+        family.hasBiases
             ? nil : try fields.optionalSize("num_key_value_heads", upTo: Limit.heads)
     }
 
@@ -125,7 +134,7 @@ extension HuggingFaceConfig {
     /// - Returns: Indented JSON with sorted keys, the same bytes for the same values.
     public func encoded(layers: [LayerShape], extra: [JSONKey: JSONValue] = [:]) -> [UInt8] {
         var members = members
-        members["num_hidden_layers"] = .integer(layers.count)
+        members[JSONKey(family.fieldName("num_hidden_layers"))] = .integer(layers.count)
         members["per_layer_config"] = LayerFields(family: family)
             .overrides(of: layers, defaults: defaultLayer)
         members.merge(extra) { _, new in new }

@@ -134,10 +134,10 @@ extension Environment {
         func fail(_ field: String, _ problem: String, _ remedy: String) -> ProfileError {
             ProfileError(file: "environment", field: field, problem: problem, remedy: remedy)
         }
-        guard (shape.architecture == .bert) == (phase == .encode) else {
+        guard shape.architecture.isEncoder == (phase == .encode) else {
             throw fail(
                 "phase", "\(phase.rawValue) does not fit a model of type \(shape.architecture)",
-                shape.architecture == .bert ? "use --phase encode" : "use decode or prefill")
+                shape.architecture.isEncoder ? "use --phase encode" : "use decode or prefill")
         }
         guard let runtime = Runtime(runtime) else {
             throw fail(

@@ -28,27 +28,45 @@ public struct RotaryTable: Sendable {
 }
 
 extension Engine {
-    /// Normalises rows of x, or all, by their root mean square into the first ones of y:
-    /// `y = x · w / sqrt(mean(x²) + epsilon)`.
-    public func rmsNorm(
-        _ x: Activations, rows: Range<Int>? = nil, weight: [Float], epsilon: Float,
-        into y: inout Activations
+    /// Normalises rows of x, or all, into the first ones of y: without bias by their root mean
+    /// square, `y = x · w / sqrt(mean(x²) + epsilon)`, with one to mean 0 and variance 1, scaled and
+    /// shifted.
+    public func normalise(
+        _ x: Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float]? = nil,
+        epsilon: Float, into y: inout Activations
     ) {
         let taken = rows ?? 0..<x.rows
         precondition(taken.upperBound <= x.rows && taken.count <= y.rows)
         precondition(x.columns == y.columns && weight.count == x.columns)
-        let columns = x.columns
+        precondition(bias == nil || bias?.count == x.columns)
+        guard !taken.isEmpty else { return }
         x.storage.withUnsafeBufferPointer { source in
             y.storage.withUnsafeMutableBufferPointer { target in
-                let (a, c) = (
-                    source.baseAddress.map { $0 + taken.lowerBound * columns }, target.baseAddress
-                )
-                weight.withUnsafeBufferPointer { weight in
-                    splitRows(taken.count) { rows in
-                        for row in rows {
+                normalise(
+                    source.baseAddress! + taken.lowerBound * x.columns, rows: taken.count,
+                    weight, bias, epsilon, into: target.baseAddress!)
+            }
+        }
+    }
+
+    /// Normalises rows of values, perhaps in place.
+    private func normalise(
+        _ x: UnsafePointer<Float>, rows: Int, _ weight: [Float], _ bias: [Float]?,
+        _ epsilon: Float, into y: UnsafeMutablePointer<Float>
+    ) {
+        let columns = weight.count
+        weight.withUnsafeBufferPointer { weight in
+            (bias ?? []).withUnsafeBufferPointer { shift in
+                splitRows(rows) { rows in
+                    for row in rows {
+                        let (from, to) = (x + row * columns, y + row * columns)
+                        if bias == nil {
                             kernels.rms_norm_f32(
-                                c! + row * columns, a! + row * columns, weight.baseAddress!,
-                                columns, epsilon)
+                                to, from, weight.baseAddress!, columns, epsilon)
+                        } else {
+                            kernels.layer_norm_f32(
+                                to, from, weight.baseAddress!, shift.baseAddress!, columns,
+                                epsilon)
                         }
                     }
                 }
@@ -92,20 +110,11 @@ extension Engine {
         let taken = rows ?? 0..<x.rows
         precondition(taken.upperBound <= x.rows)
         precondition(weight.count == x.columns && bias.count == x.columns)
-        let columns = x.columns
+        guard !taken.isEmpty else { return }
+        let first = taken.lowerBound * x.columns
         x.storage.withUnsafeMutableBufferPointer { target in
-            let c = target.baseAddress.map { $0 + taken.lowerBound * columns }
-            weight.withUnsafeBufferPointer { weight in
-                bias.withUnsafeBufferPointer { bias in
-                    splitRows(taken.count) { rows in
-                        for row in rows {
-                            kernels.layer_norm_f32(
-                                c! + row * columns, c! + row * columns, weight.baseAddress!,
-                                bias.baseAddress!, columns, epsilon)
-                        }
-                    }
-                }
-            }
+            let place = target.baseAddress! + first
+            normalise(place, rows: taken.count, weight, bias, epsilon, into: place)
         }
     }
 

@@ -6,6 +6,23 @@ public enum Architecture: String, Codable, Sendable, CaseIterable {
     case bert
     /// Pre-norm decoder, RMS norm, rotary positions, grouped queries, SwiGLU.
     case llama
+    /// Pre-norm decoder, layer norm, learned positions, biases, GELU by its tanh approximation.
+    case gpt2
+    /// Pre-norm decoder, layer norm, learned positions, biases, ReLU.
+    case opt
+
+    /// Whether it sees a whole text at once and has norms behind its branches; else it predicts the
+    /// next token and has them ahead.
+    public var isEncoder: Bool { self == .bert }
+
+    /// Whether positions turn queries and keys; else each position has an embedding.
+    public var isRotary: Bool { self == .llama }
+
+    /// Whether feed-forward blocks have a gate.
+    public var isGated: Bool { self == .llama }
+
+    /// Whether every projection and every norm has a bias.
+    public var hasBiases: Bool { self != .llama }
 }
 
 /// Every size that the forward pass reads; a pruned model differs from its original only here.
@@ -22,9 +39,9 @@ public struct ModelShape: Codable, Hashable, Sendable {
     public var maximumPositions: Int
     /// The epsilon of every norm.
     public var normEpsilon: Float
-    /// The base of the rotary position frequencies; unused by `bert`.
+    /// The base of the rotary position frequencies; unused where positions are embedded.
     public var ropeTheta: Float
-    /// Whether the output head is the token embedding; false for `bert`, which has no head here.
+    /// Whether the output head is the token embedding; false for encoders, which have no head here.
     public var tiedHead: Bool
     /// The layers from input to output.
     public var layers: [LayerShape]

@@ -49,7 +49,7 @@ struct EnvironmentOptions {
     ///
     /// A length that the user left open is cut to the model's positions.
     func environment(for shape: ModelShape) throws(ProfileError) -> Environment {
-        let phase = phase ?? (shape.architecture == .bert ? .encode : .decode)
+        let phase = phase ?? (shape.architecture.isEncoder ? .encode : .decode)
         let usual: (length: Int, longest: Int) =
             switch phase {
             case .encode: (128, shape.maximumPositions)

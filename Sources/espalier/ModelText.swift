@@ -34,9 +34,9 @@ struct ModelText {
     }
 
     var full: String {
-        let kind = shape.architecture == .bert ? "encoder" : "decoder"
+        let kind = shape.architecture.isEncoder ? "encoder" : "decoder"
         let head =
-            shape.architecture == .bert ? "none" : shape.tiedHead ? "the embedding" : "its own"
+            shape.architecture.isEncoder ? "none" : shape.tiedHead ? "the embedding" : "its own"
         return """
             Architecture  \(shape.architecture.rawValue), \(kind)
             Parameters    \(Human.count(shape.parameters)) (\(shape.parameters))

@@ -15,7 +15,7 @@ static void gemm(const ck_kernels *k) {
         {1, 1, 1}, {1, 577, 101}, {2, 7, 31}, {3, 0, 40}, {5, 64, 32}, {6, 5, 33}, {7, 50, 96},
         {11, 33, 15}, {13, 129, 65}, {41, 3000, 17}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_swiglu; epilogue++)
+        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_relu; epilogue++)
             for (int biased = 0; biased < 2; biased++) {
                 size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n;
                 size_t step = epilogue == ck_epilogue_swiglu ? ck_panel / 2 : ck_panel;

@@ -17,7 +17,7 @@ static size_t packed_outputs(size_t n, int epilogue) {
 
 static void bf16(const ck_kernels *k) {
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_swiglu; epilogue++) {
+        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_relu; epilogue++) {
             size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n, pairs = (depth + 1) / 2;
             size_t outputs = packed_outputs(n, epilogue), ldc = n + gap;
             float *a = floats(m * depth, 1), *w = floats(outputs * depth, 0.1f);
@@ -44,7 +44,7 @@ static void bf16(const ck_kernels *k) {
 
 static void int8(const ck_kernels *k) {
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_swiglu; epilogue++)
+        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_relu; epilogue++)
             for (size_t terms = 1; terms <= 2; terms++) {
                 size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n;
                 size_t stride = (depth + 3) / 4 * 4, outputs = packed_outputs(n, epilogue);

@@ -120,7 +120,7 @@ import Testing
     @Test(
         "refuses what it cannot compute or believe, and names the field",
         arguments: [
-            ("model_type", .string("gpt2")), ("model_type", .null), ("hidden_size", .integer(0)),
+            ("model_type", .string("t5")), ("model_type", .null), ("hidden_size", .integer(0)),
             ("hidden_size", .integer(-576)), ("hidden_size", .integer(.max)),
             ("hidden_size", .number(576.5)), ("hidden_size", .string("576")),
             ("hidden_size", .null), ("num_attention_heads", .integer(7)),

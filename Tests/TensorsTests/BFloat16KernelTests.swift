@@ -29,6 +29,8 @@ func finished(
         case ck_epilogue_gelu:
             let y = value(column)
             return Float(0.5 * y * (1 + erf(y / 2.0.squareRoot())))
+        case ck_epilogue_tanh_gelu: return Float(tanhGELU(value(column)))
+        case ck_epilogue_relu: return Float(max(value(column), 0))
         case ck_epilogue_swiglu:
             let gate = value(column / 16 * 32 + column % 16)
             return Float(gate / (1 + exp(-gate)) * value(column / 16 * 32 + 16 + column % 16))
@@ -39,7 +41,13 @@ func finished(
 
 let epilogues = [
     ck_epilogue_store, ck_epilogue_add, ck_epilogue_gelu, ck_epilogue_swiglu,
+    ck_epilogue_tanh_gelu, ck_epilogue_relu,
 ]
+
+/// GELU as GPT-2 approximates it.
+func tanhGELU(_ y: Double) -> Double {
+    0.5 * y * (1 + tanh((2 / Double.pi).squareRoot() * (y + 0.044715 * y * y * y)))
+}
 
 /// The nearest bfloat16, chosen among the two around a finite value.
 private func nearestBFloat16(_ value: Float) -> Float {

@@ -44,7 +44,10 @@ struct KernelTests {
         var packed = [Float](repeating: 0, count: max(panels * 32 * k, 1))
         table.kernels.pack_rows_f32(w, k, n, k, &packed)
         let before = randomFloats(m * n, seed: 4)
-        for epilogue in [ck_epilogue_store, ck_epilogue_add, ck_epilogue_gelu] {
+        for epilogue in [
+            ck_epilogue_store, ck_epilogue_add, ck_epilogue_gelu, ck_epilogue_tanh_gelu,
+            ck_epilogue_relu,
+        ] {
             var c = before + [42]
             table.kernels.gemm_f32(a, k, m, k, packed, bias, &c, n, n, epilogue)
             #expect(c.removeLast() == 42, "wrote past the product")
@@ -55,6 +58,8 @@ struct KernelTests {
                 switch epilogue {
                 case ck_epilogue_add: return Float(sum + Double(before[index]))
                 case ck_epilogue_gelu: return Float(0.5 * sum * (1 + erf(sum / 2.0.squareRoot())))
+                case ck_epilogue_tanh_gelu: return Float(tanhGELU(sum))
+                case ck_epilogue_relu: return Float(max(sum, 0))
                 default: return Float(sum)
                 }
             }

@@ -11,7 +11,7 @@ struct FamilyTests {
         let logits: [[[Float]]]
     }
 
-    static let names = ["tiny-mistral", "tiny-qwen2", "tiny-qwen3"]
+    static let names = ["tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-gpt2", "tiny-opt"]
 
     @Test("logits of every position", arguments: names)
     func logits(name: String) throws {
@@ -35,19 +35,37 @@ struct FamilyTests {
         }
     }
 
-    @Test("hidden states of RoBERTa, up to its last position")
-    func roberta() throws {
+    @Test(
+        "hidden states of encoders, up to the last position",
+        arguments: ["tiny-roberta", "tiny-distilbert"])
+    func encoders(name: String) throws {
         struct Expected: Decodable {
             let ids: [[Int32]]
             let hidden: [[[Float]]]
         }
-        let expected = try Fixture.decode(Expected.self, "tiny-roberta/expected.json")
-        var pass = try Fixture.pass("tiny-roberta")
+        let expected = try Fixture.decode(Expected.self, "\(name)/expected.json")
+        var pass = try Fixture.pass(name)
         #expect(pass.model.shape.maximumPositions == 32)
         let hidden = pass.hiddenStates(of: TokenBatch(expected.ids))
         expectClose(
             hidden.matrix.elements, expected.hidden.flatMap { $0.flatMap(\.self) },
             absolute: 1e-4)
+    }
+
+    @Test("weights are written as they were read", arguments: names + ["tiny-distilbert"])
+    func writing(name: String) throws {
+        let checkpoint = try Checkpoint(Fixture.path(name))
+        let names = checkpoint.huggingFaceNames
+        var tensors = names.tensors(of: try checkpoint.embeddings())
+        tensors += names.tensors(of: try checkpoint.head())
+        for index in checkpoint.shape.layers.indices {
+            tensors += names.tensors(of: try checkpoint.layer(index), at: index)
+        }
+        #expect(Set(tensors.map(\.name)) == Set(checkpoint.file.names))
+        for tensor in tensors {
+            #expect(checkpoint.file.shape(of: tensor.name) == tensor.shape)
+            #expect(try checkpoint.file.floats(tensor.name) == tensor.elements, "\(tensor.name)")
+        }
     }
 
     @Test("no sequence is longer than a window of attention")

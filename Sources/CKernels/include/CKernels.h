@@ -29,6 +29,8 @@ typedef enum ck_epilogue {
     ck_epilogue_add = 1,    /* c = c + y */
     ck_epilogue_gelu = 2,   /* c = GELU(y), the exact form with erf */
     ck_epilogue_swiglu = 3, /* c[j] = SiLU(y[j]) * y[j + 16]: a panel holds 16 gates, then 16 ups */
+    ck_epilogue_tanh_gelu = 4, /* c = y/2 * (1 + tanh(sqrt(2/pi) * (y + 0.044715 y^3))) */
+    ck_epilogue_relu = 5,      /* c = max(y, 0) */
 } ck_epilogue;
 
 /* Rows of activations in 8 bits: row r's value i is scales[r] * (values[r*stride + i] - zeros[r]).

@@ -39,11 +39,11 @@ public enum HuggingFaceDirectory {
             for (name, bytes) in extraFiles {
                 try AtomicFile.write(bytes, to: "\(temporary)/\(name)")
             }
-            try writeConfig(weights.shape, like: checkpoint, to: temporary)
             let names = checkpoint.huggingFaceNames
             try WeightsFile.write(
                 weights, names: names, others: try checkpoint.otherTensors(), to: temporary,
                 progress: progress)
+            try writeConfig(weights.shape, like: checkpoint, to: temporary)
             try ONNXModel.write(weights.shape, in: temporary, names: names)
             try? files.removeItem(atPath: path)
             try files.moveItem(atPath: temporary, toPath: path)
@@ -59,8 +59,16 @@ public enum HuggingFaceDirectory {
         var extra: [JSONKey: JSONValue] = [
             "head_dim": .integer(shape.headDimension), "torch_dtype": .string("float32"),
         ]
-        if shape.architecture == .llama {
+        if shape.architecture.isRotary {
             extra["rope_theta"] = .number(Double(shape.ropeTheta))
+        }
+        let file = try SafetensorsFile(path: directory)
+        let suffixes = [checkpoint.huggingFaceNames.output, checkpoint.huggingFaceNames.down]
+        if !shape.architecture.hasBiases,
+            file.names.contains(where: { name in suffixes.contains { name.hasSuffix($0 + ".bias") } }
+            )
+        {
+            extra["output_bias"] = .bool(true)
         }
         if shape.layers.contains(where: { $0 != checkpoint.config.defaultLayer }) {
             extra["auto_map"] = .object(

@@ -21,6 +21,9 @@ public enum ModelingEspalier {
             case .mistral: "Mistral"
             case .qwen2: "Qwen2"
             case .qwen3: "Qwen3"
+            case .distilbert: "DistilBert"
+            case .gpt2: "GPT2"
+            case .opt: "OPT"
             }
         var classes = ["AutoConfig": "Config", "AutoModel": "Model"]
         if !family.isEncoder { classes["AutoModelForCausalLM"] = "ForCausalLM" }
@@ -44,6 +47,7 @@ public enum ModelingEspalier {
         import transformers
         from packaging.version import Version
         from torch import nn
+        from transformers.pytorch_utils import Conv1D
 
         # Before 4.48 a decoder layer also expects the cache back from its attention.
         DECODER_ATTENTION_RESULTS = 3 if Version(transformers.__version__) < Version("4.48") else 2
@@ -79,12 +83,15 @@ public enum ModelingEspalier {
                 return (torch.zeros_like(hidden_states), None, past_key_value)[: self.results]
 
 
-        def resized(linear, inputs=None, outputs=None):
-            """A fresh linear layer like another, with other numbers of inputs or outputs."""
+        def resized(linear, inputs=None, outputs=None, bias=False):
+            """A fresh linear layer like another, of other sizes, or with a bias."""
+            if isinstance(linear, Conv1D):
+                rows, columns = linear.weight.shape
+                return Conv1D(outputs or columns, inputs or rows).to(linear.weight)
             return nn.Linear(
                 inputs or linear.in_features,
                 outputs or linear.out_features,
-                bias=linear.bias is not None,
+                bias=bias or linear.bias is not None,
                 device=linear.weight.device,
                 dtype=linear.weight.dtype,
             )
@@ -97,6 +104,9 @@ public enum ModelingEspalier {
                 sizes = config.layer_sizes.get(index, {})
                 skip = sizes.get("skip", ())
                 attention, mlp = layer.self_attn, layer.mlp
+                if getattr(config, "output_bias", False):
+                    attention.o_proj = resized(attention.o_proj, bias=True)
+                    mlp.down_proj = resized(mlp.down_proj, bias=True)
                 if "attention" in skip:
                     layer.self_attn = NoAttention(DECODER_ATTENTION_RESULTS)
                     layer.input_layernorm = nn.Identity()
@@ -149,6 +159,64 @@ public enum ModelingEspalier {
                     layer.output.dense = resized(layer.output.dense, inputs=width)
 
 
+        def shape_layers(layers, config, attention, projections, attention_norm, mlp, up, down,
+                         mlp_norm):
+            """Gives every layer of models with as many key-value heads as heads its own size.
+
+            The names are of the attention and its projections, the last of which goes out, of the
+            feed-forward block, None where the layer is it, and of norms that go with their branches.
+            """
+            cached = 0
+            for index, layer in enumerate(layers):
+                sizes = config.layer_sizes.get(index, {})
+                skip = sizes.get("skip", ())
+                module = getattr(layer, attention)
+                if "attention" in skip:
+                    setattr(layer, attention, NoAttention(2))
+                    if attention_norm:
+                        setattr(layer, attention_norm, nn.Identity())
+                else:
+                    module.layer_idx = cached
+                    cached += 1
+                if "attention" not in skip and "num_attention_heads" in sizes:
+                    heads = sizes["num_attention_heads"]
+                    width = heads * config.head_dim
+                    *inner, outer = projections
+                    for name in inner:  # One of them may hold queries, keys and values.
+                        setattr(module, name,
+                                resized(getattr(module, name), outputs=3 * width // len(inner)))
+                    setattr(module, outer, resized(getattr(module, outer), inputs=width))
+                    module.num_heads = module.n_heads = heads
+                    module.split_size = module.embed_dim = module.dim = width
+                block = getattr(layer, mlp) if mlp else layer
+                if "mlp" in skip:
+                    setattr(block, up, nn.Identity())
+                    setattr(block, down, Zero())
+                    if mlp_norm:
+                        setattr(layer, mlp_norm, nn.Identity())
+                elif "intermediate_size" in sizes:
+                    width = sizes["intermediate_size"]
+                    setattr(block, up, resized(getattr(block, up), outputs=width))
+                    setattr(block, down, resized(getattr(block, down), inputs=width))
+
+
+        def shape_gpt2(model, config):
+            shape_layers(model.h, config, "attn", ("c_attn", "c_proj"), "ln_1", "mlp", "c_fc",
+                         "c_proj", "ln_2")
+
+
+        def shape_opt(model, config):
+            projections = "q_proj", "k_proj", "v_proj", "out_proj"
+            shape_layers(model.decoder.layers, config, "self_attn", projections,
+                         "self_attn_layer_norm", None, "fc1", "fc2", "final_layer_norm")
+
+
+        def shape_distilbert(model, config):
+            projections = "q_lin", "k_lin", "v_lin", "out_lin"
+            shape_layers(model.transformer.layer, config, "attention", projections, None, "ffn",
+                         "lin1", "lin2", None)
+
+
         def configuration(family):
             class Config(getattr(transformers, f"{family}Config")):
                 def __init__(self, per_layer_config=None, **kwargs):
@@ -169,7 +237,7 @@ public enum ModelingEspalier {
                 made.register_for_auto_class(automatic)
 
 
-        def publish_decoder(family):
+        def publish_decoder(family, shape=shape_decoder, head=None):
             config = configuration(family)
 
             class Model(getattr(transformers, f"{family}Model")):
@@ -177,14 +245,14 @@ public enum ModelingEspalier {
 
                 def __init__(self, config):
                     super().__init__(config)
-                    shape_decoder(self, config)
+                    shape(self, config)
 
-            class ForCausalLM(getattr(transformers, f"{family}ForCausalLM")):
+            class ForCausalLM(getattr(transformers, head or f"{family}ForCausalLM")):
                 config_class = config
 
                 def __init__(self, config):
                     super().__init__(config)
-                    shape_decoder(self.model, config)
+                    shape(self.base_model, config)
 
                 def _get_static_cache_init_shape(self):
                     return None  # Layers differ, so the first input says how large a cache is.
@@ -192,15 +260,15 @@ public enum ModelingEspalier {
             publish(family, config, Model, ForCausalLM)
 
 
-        def publish_encoder(family):
+        def publish_encoder(family, shape=shape_encoder):
             config = configuration(family)
 
             class Model(getattr(transformers, f"{family}Model")):
                 config_class = config
 
-                def __init__(self, config, add_pooling_layer=True):
-                    super().__init__(config, add_pooling_layer)
-                    shape_encoder(self, config)
+                def __init__(self, config, *pooling, **settings):
+                    super().__init__(config, *pooling, **settings)
+                    shape(self, config)
 
             publish(family, config, Model)
 
@@ -208,8 +276,11 @@ public enum ModelingEspalier {
         for family in ("Llama", "Mistral", "Qwen2", "Qwen3"):
             if hasattr(transformers, f"{family}Config"):
                 publish_decoder(family)
+        publish_decoder("GPT2", shape_gpt2, "GPT2LMHeadModel")
+        publish_decoder("OPT", shape_opt)
         for family in ("Bert", "Roberta", "XLMRoberta"):
             publish_encoder(family)
+        publish_encoder("DistilBert", shape_distilbert)
 
         """#
 }

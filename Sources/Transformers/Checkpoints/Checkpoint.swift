@@ -71,10 +71,17 @@ public struct Checkpoint: WeightSource {
         var layer = LayerWeights(
             attention: nil, attentionNorm: nil, feedForward: nil, feedForwardNorm: nil)
         if sizes.queryHeads > 0 {
+            let fused =
+                names.query == names.key
+                ? try projection(prefix + names.query, queries + 2 * keys, hidden) : nil
+            func part(_ name: String, _ rows: Range<Int>) throws(ModelFileError) -> Projection {
+                if let fused { return fused.selecting(rows: Array(rows)) }
+                return try projection(prefix + name, rows.count, hidden)
+            }
             layer.attention = AttentionWeights(
-                query: try rotary(projection(prefix + names.query, queries, hidden)),
-                key: try rotary(projection(prefix + names.key, keys, hidden)),
-                value: try projection(prefix + names.value, keys, hidden),
+                query: try rotary(part(names.query, 0..<queries)),
+                key: try rotary(part(names.key, queries..<queries + keys)),
+                value: try part(names.value, queries + keys..<queries + 2 * keys),
                 output: try projection(prefix + names.output, hidden, queries),
                 queryNorm: try headNorm(names.queryNorm.map { prefix + $0 }),
                 keyNorm: try headNorm(names.keyNorm.map { prefix + $0 }))
@@ -88,7 +95,7 @@ public struct Checkpoint: WeightSource {
                 gate: gate, up: try projection(prefix + names.up, sizes.feedForward, hidden),
                 down: try projection(prefix + names.down, hidden, sizes.feedForward))
         }
-        let isPostNorm = shape.architecture == .bert
+        let isPostNorm = shape.architecture.isEncoder
         if sizes.queryHeads > 0 || isPostNorm {
             layer.attentionNorm = try norm(prefix + names.attentionNorm)
         }
@@ -132,7 +139,10 @@ public struct Checkpoint: WeightSource {
     private func projection(
         _ name: String, _ outputs: Int, _ inputs: Int
     ) throws(ModelFileError) -> Projection {
-        let weight = try file.matrix(name + ".weight", rows: outputs, columns: inputs)
+        let weight =
+            try names.storesInputsFirst
+            ? file.matrix(name + ".weight", rows: inputs, columns: outputs).transposed
+            : file.matrix(name + ".weight", rows: outputs, columns: inputs)
         guard file.has(name + ".bias") else { return Projection(weight: weight) }
         return Projection(
             weight: weight, bias: try file.floats(name + ".bias", shape: [outputs]))
@@ -142,7 +152,7 @@ public struct Checkpoint: WeightSource {
         let width = [shape.hiddenSize]
         return NormWeights(
             weight: try file.floats(name + ".weight", shape: width),
-            bias: shape.architecture == .bert
+            bias: shape.architecture.hasBiases
                 ? try file.floats(name + ".bias", shape: width) : nil)
     }
 
@@ -160,9 +170,7 @@ public struct Checkpoint: WeightSource {
             let (head, place) = (row / dimension, row % dimension)
             return head * dimension + place % half * 2 + place / half
         }
-        return Projection(
-            weight: projection.weight.selecting(rows: order),
-            bias: projection.bias.map { bias in order.map { bias[$0] } })
+        return projection.selecting(rows: order)
     }
 }
 

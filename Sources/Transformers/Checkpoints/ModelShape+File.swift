@@ -27,12 +27,14 @@ extension ModelShape {
     /// The number of weights of a model of this shape, with embeddings, norms and the biases that
     /// its architecture always has; a pooler and optional biases are not counted.
     public var parameters: Int {
-        let isBERT = architecture == .bert
-        let (bias, norm) = (isBERT ? 1 : 0, (isBERT ? 2 : 1) * hiddenSize)
+        let isEncoder = architecture.isEncoder
+        let bias = architecture.hasBiases ? 1 : 0
+        let norm = (1 + bias) * hiddenSize
         func projection(_ inputs: Int, _ outputs: Int) -> Int { (inputs + bias) * outputs }
         var total = vocabularySize * hiddenSize + norm
-        if isBERT {
-            total += (maximumPositions + 2) * hiddenSize
+        if !architecture.isRotary { total += maximumPositions * hiddenSize }
+        if isEncoder {
+            total += 2 * hiddenSize
         } else if !tiedHead {
             total += vocabularySize * hiddenSize
         }
@@ -43,11 +45,12 @@ extension ModelShape {
                 total += 2 * projection(hiddenSize, layer.keyValueHeads * headDimension)
             }
             if layer.feedForward > 0 {
-                total += (isBERT ? 1 : 2) * projection(hiddenSize, layer.feedForward)
+                total += (architecture.isGated ? 2 : 1) * projection(hiddenSize, layer.feedForward)
                 total += projection(layer.feedForward, hiddenSize)
             }
             total +=
-                (queries > 0 || isBERT ? norm : 0) + (layer.feedForward > 0 || isBERT ? norm : 0)
+                (queries > 0 || isEncoder ? norm : 0)
+                + (layer.feedForward > 0 || isEncoder ? norm : 0)
         }
         return total
     }

@@ -2,7 +2,10 @@
 public struct TensorNames: Sendable {
     /// What the names of a layer's tensors begin with.
     public internal(set) var layerPrefix: @Sendable (Int) -> String
+    /// Whether projections are stored as `[inputs, outputs]`.
+    public internal(set) var storesInputsFirst = false
     /// The query projection; this and the names down to `feedForwardNorm` follow the prefix.
+    /// Projections of one name lie one after another in one tensor.
     public internal(set) var query: String
     /// The key projection.
     public internal(set) var key: String
@@ -60,6 +63,40 @@ public struct TensorNames: Sendable {
         feedForwardNorm: "ffn_norm", tokens: "token_embd", finalNorm: "output_norm",
         head: "output")
 
+    /// Hugging Face's `GPT2LMHeadModel`, or its `GPT2Model` with an empty prefix.
+    public static func gpt2(prefix: String = "transformer.") -> TensorNames {
+        TensorNames(
+            layerPrefix: { "\(prefix)h.\($0)." }, storesInputsFirst: true,
+            query: "attn.c_attn", key: "attn.c_attn", value: "attn.c_attn", output: "attn.c_proj",
+            attentionNorm: "ln_1", up: "mlp.c_fc", down: "mlp.c_proj", feedForwardNorm: "ln_2",
+            tokens: "\(prefix)wte", positions: "\(prefix)wpe", finalNorm: "\(prefix)ln_f",
+            head: "lm_head")
+    }
+
+    /// Hugging Face's `OPTForCausalLM`, or its `OPTModel` with the prefix `decoder.`.
+    public static func opt(prefix: String = "model.decoder.") -> TensorNames {
+        TensorNames(
+            layerPrefix: { "\(prefix)layers.\($0)." },
+            query: "self_attn.q_proj", key: "self_attn.k_proj", value: "self_attn.v_proj",
+            output: "self_attn.out_proj", attentionNorm: "self_attn_layer_norm", up: "fc1",
+            down: "fc2", feedForwardNorm: "final_layer_norm", tokens: "\(prefix)embed_tokens",
+            positions: "\(prefix)embed_positions", finalNorm: "\(prefix)final_layer_norm",
+            head: "lm_head")
+    }
+
+    /// Hugging Face's `DistilBertModel`, whose names start with `distilbert.` inside models with a
+    /// task head.
+    public static func distilbert(prefix: String = "") -> TensorNames {
+        TensorNames(
+            layerPrefix: { "\(prefix)transformer.layer.\($0)." },
+            query: "attention.q_lin", key: "attention.k_lin", value: "attention.v_lin",
+            output: "attention.out_lin", attentionNorm: "sa_layer_norm", up: "ffn.lin1",
+            down: "ffn.lin2", feedForwardNorm: "output_layer_norm",
+            tokens: "\(prefix)embeddings.word_embeddings",
+            positions: "\(prefix)embeddings.position_embeddings",
+            embeddingNorm: "\(prefix)embeddings.LayerNorm")
+    }
+
     /// Hugging Face's `BertModel`, whose names start with `bert.` inside models with a task head.
     public static func bert(prefix: String = "") -> TensorNames {
         TensorNames(
@@ -91,15 +128,23 @@ extension TensorNames {
         let prefix = layerPrefix(index)
         var tensors: [NamedTensor] = []
         if let block = layer.attention {
-            tensors += named(prefix + query, block.query) + named(prefix + key, block.key)
-            tensors += named(prefix + value, block.value) + named(prefix + output, block.output)
+            if query == key {
+                let parts = [block.query, block.key, block.value]
+                tensors += stored(prefix + query, Projection(stacking: parts))
+            } else {
+                tensors += stored(prefix + query, block.query) + stored(prefix + key, block.key)
+                tensors += stored(prefix + value, block.value)
+            }
+            tensors += stored(prefix + output, block.output)
             if let queryNorm { tensors += named(prefix + queryNorm, block.queryNorm) }
             if let keyNorm { tensors += named(prefix + keyNorm, block.keyNorm) }
         }
         tensors += named(prefix + attentionNorm, layer.attentionNorm)
         if let block = layer.feedForward {
-            if let gate, let projection = block.gate { tensors += named(prefix + gate, projection) }
-            tensors += named(prefix + up, block.up) + named(prefix + down, block.down)
+            if let gate, let projection = block.gate {
+                tensors += stored(prefix + gate, projection)
+            }
+            tensors += stored(prefix + up, block.up) + stored(prefix + down, block.down)
         }
         return tensors + named(prefix + feedForwardNorm, layer.feedForwardNorm)
     }
@@ -125,6 +170,12 @@ extension TensorNames {
             tensors += named(name, Projection(weight: output))
         }
         return tensors
+    }
+
+    private func stored(_ name: String, _ projection: Projection) -> [NamedTensor] {
+        guard storesInputsFirst else { return named(name, projection) }
+        return named(
+            name, Projection(weight: projection.weight.transposed, bias: projection.bias))
     }
 
     private func named(_ name: String, _ projection: Projection) -> [NamedTensor] {

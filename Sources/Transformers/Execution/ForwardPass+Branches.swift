@@ -20,17 +20,17 @@ extension ForwardPass {
     ) -> Activations? {
         hidden = entering
         let (layer, rows) = (component.layer, 0..<entering.rows)
-        switch (model.shape.architecture, component.kind) {
-        case (.llama, .attention):
-            return llamaContext(layer, positions: batch.positions, sequences: batch.sequences)
+        switch (model.shape.architecture.isEncoder, component.kind) {
+        case (false, .attention):
+            return decoderContext(layer, positions: batch.positions, sequences: batch.sequences)
                 .map { _ in context }
-        case (.llama, .feedForward):
-            return llamaActivation(layer, rows: rows).map { _ in activation }
-        case (.bert, .attention):
-            return bertContext(layer, sequences: batch.sequences[...], rows: rows)
+        case (false, .feedForward):
+            return decoderActivation(layer, rows: rows).map { _ in activation }
+        case (true, .attention):
+            return encoderContext(layer, sequences: batch.sequences[...], rows: rows)
                 .map { _ in context }
-        case (.bert, .feedForward):
-            return bertActivation(layer, rows: rows).map { _ in activation }
+        case (true, .feedForward):
+            return encoderActivation(layer, rows: rows).map { _ in activation }
         }
     }
 
@@ -54,7 +54,7 @@ extension ForwardPass {
         hidden = entering
         if let output { engine.add(output, to: &hidden) }
         let layer = model.layers[component.layer]
-        if model.shape.architecture == .bert,
+        if model.shape.architecture.isEncoder,
             let norm = component.kind == .attention ? layer.attentionNorm : layer.feedForwardNorm
         {
             layerNorm(norm)

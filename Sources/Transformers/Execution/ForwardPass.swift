@@ -98,7 +98,7 @@ public struct ForwardPass {
         let positions = (0..<cache.sequences).flatMap { _ in cache.count..<cache.count + count }
         embed(tokens, positions: positions)
         for layer in model.layers.indices {
-            llamaLayer(layer, positions: positions, cache: &cache)
+            decoderLayer(layer, positions: positions, cache: &cache)
         }
         cache.count += count
         finish(rows: (1...cache.sequences).map { $0 * count - 1 })
@@ -114,11 +114,10 @@ public struct ForwardPass {
         let positions = batch.positions
         for layer in model.layers.indices[range] {
             observer?.willEnterLayer(layer, hidden: hidden)
-            switch model.shape.architecture {
-            case .llama:
-                llamaLayer(layer, positions: positions, sequences: batch.sequences)
-            case .bert:
-                bertLayer(layer, sequences: batch.sequences)
+            if model.shape.architecture.isEncoder {
+                encoderLayer(layer, sequences: batch.sequences)
+            } else {
+                decoderLayer(layer, positions: positions, sequences: batch.sequences)
             }
         }
         observer?.willEnterLayer(model.layers.count, hidden: hidden)
@@ -149,8 +148,9 @@ public struct ForwardPass {
         engine.select(hidden, rows: rows, into: &selected)
         guard let norm = model.finalNorm else { return }
         normed.reshape(rows: rows.count, columns: hidden.columns)
-        engine.rmsNorm(
-            selected, weight: norm.weight, epsilon: model.shape.normEpsilon, into: &normed)
+        engine.normalise(
+            selected, weight: norm.weight, bias: norm.bias, epsilon: model.shape.normEpsilon,
+            into: &normed)
         swap(&selected, &normed)
     }
 

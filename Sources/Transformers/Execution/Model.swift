@@ -39,7 +39,7 @@ public struct Model: Sendable {
             let down: PackedWeights
             let isGated: Bool
         }
-        /// For int8, of a gated block's down projection and of the head: a few of a token's
+        /// For int8, of a decoder's down projections and of the head: a few of a token's
         /// activations there are far greater than the others, which 8 bits over the whole range
         /// leave too little of.
         static let fineActivations = 2
@@ -85,7 +85,7 @@ public struct Model: Sendable {
             tokens: shape.tiedHead ? nil : embeddings.tokens, positions: embeddings.positions,
             types: embeddings.types, norm: embeddings.norm)
         rotary =
-            shape.architecture == .llama
+            shape.architecture.isRotary
             ? RotaryTable(
                 dimension: shape.headDimension, theta: shape.ropeTheta,
                 positions: shape.maximumPositions) : nil
@@ -155,11 +155,7 @@ extension Model.Layer {
         }
         attention = weights.attention.map { block in
             Attention(
-                fused: PackedWeights(
-                    Matrix(stacking: [block.query.weight, block.key.weight, block.value.weight]),
-                    bias: block.query.bias.map {
-                        $0 + (block.key.bias ?? []) + (block.value.bias ?? [])
-                    }, precision: precision, in: arena),
+                fused: pack(Projection(stacking: [block.query, block.key, block.value])),
                 output: pack(block.output),
                 heads: AttentionHeads(
                     query: sizes.queryHeads, keyValue: sizes.keyValueHeads,
@@ -175,7 +171,8 @@ extension Model.Layer {
                         upBias: block.up.bias, precision: precision, in: arena)
                 } ?? pack(block.up),
                 down: pack(
-                    block.down, activationTerms: block.gate == nil ? 1 : Self.fineActivations),
+                    block.down,
+                    activationTerms: shape.architecture.isEncoder ? 1 : Self.fineActivations),
                 isGated: block.gate != nil)
         }
         feedForwardNorm = weights.feedForwardNorm

@@ -15,10 +15,14 @@ public struct RandomWeights: WeightSource {
     /// Random embeddings.
     public func embeddings() -> EmbeddingWeights {
         let tokens = matrix(shape.vocabularySize, shape.hiddenSize, seed)
-        guard shape.architecture == .bert else { return EmbeddingWeights(tokens: tokens) }
+        guard !shape.architecture.isRotary else { return EmbeddingWeights(tokens: tokens) }
+        let positions = matrix(shape.maximumPositions, shape.hiddenSize, seed + 1)
+        guard shape.architecture.isEncoder else {
+            return EmbeddingWeights(tokens: tokens, positions: positions)
+        }
         return EmbeddingWeights(
-            tokens: tokens, positions: matrix(shape.maximumPositions, shape.hiddenSize, seed + 1),
-            types: matrix(2, shape.hiddenSize, seed + 2), norm: norm())
+            tokens: tokens, positions: positions, types: matrix(2, shape.hiddenSize, seed + 2),
+            norm: norm())
     }
 
     /// Random weights of the layer at an index.
@@ -34,7 +38,7 @@ public struct RandomWeights: WeightSource {
             value: projection(keys, hidden, first + 2),
             output: projection(hidden, queries, first + 3))
         let feedForward = FeedForwardWeights(
-            gate: shape.architecture == .llama
+            gate: shape.architecture.isGated
                 ? projection(layer.feedForward, hidden, first + 4) : nil,
             up: projection(layer.feedForward, hidden, first + 5),
             down: projection(hidden, layer.feedForward, first + 6))
@@ -45,7 +49,7 @@ public struct RandomWeights: WeightSource {
 
     /// A random head.
     public func head() -> HeadWeights {
-        guard shape.architecture == .llama else { return HeadWeights(norm: nil, output: nil) }
+        guard !shape.architecture.isEncoder else { return HeadWeights(norm: nil, output: nil) }
         return HeadWeights(
             norm: norm(),
             output: shape.tiedHead
@@ -55,14 +59,14 @@ public struct RandomWeights: WeightSource {
     private func norm() -> NormWeights {
         NormWeights(
             weight: [Float](repeating: 1, count: shape.hiddenSize),
-            bias: shape.architecture == .bert
+            bias: shape.architecture.hasBiases
                 ? [Float](repeating: 0, count: shape.hiddenSize) : nil)
     }
 
     private func projection(_ outputs: Int, _ inputs: Int, _ seed: UInt64) -> Projection {
         Projection(
             weight: matrix(outputs, inputs, seed),
-            bias: shape.architecture == .bert ? [Float](repeating: 0.01, count: outputs) : nil)
+            bias: shape.architecture.hasBiases ? [Float](repeating: 0.01, count: outputs) : nil)
     }
 
     private func matrix(_ rows: Int, _ columns: Int, _ seed: UInt64) -> Matrix<Float> {

@@ -12,6 +12,19 @@ public struct Projection: Sendable, Equatable {
         self.weight = weight
         self.bias = bias
     }
+
+    /// The outputs of some projections of the same inputs, one after another; all have a bias, or
+    /// none.
+    public init(stacking parts: [Projection]) {
+        weight = Matrix(stacking: parts.map(\.weight))
+        bias = parts.contains { $0.bias == nil } ? nil : parts.flatMap { $0.bias ?? [] }
+    }
+
+    /// The outputs at some places alone, in that order.
+    public func selecting(rows: [Int]) -> Projection {
+        Projection(
+            weight: weight.selecting(rows: rows), bias: bias.map { bias in rows.map { bias[$0] } })
+    }
 }
 
 /// The scale and, in layer norms, the shift of a norm.

@@ -69,7 +69,7 @@ struct EvaluateCommand: Command {
         let shape = loaded.model.shape
         guard let against else {
             if precision != .f32 { return try loaded.model(in: .f32) }
-            guard shape.architecture != .bert else {
+            guard !shape.architecture.isEncoder else {
                 throw UsageError("an encoder predicts no text: give --against to compare it with")
             }
             return nil
@@ -92,7 +92,7 @@ struct EvaluateCommand: Command {
         let tokenizer = try loaded.checkpoint.tokenizer()
         let length = min(window, loaded.model.shape.maximumPositions)
         let all =
-            loaded.model.shape.architecture == .llama
+            !loaded.model.shape.architecture.isEncoder
             ? windows(
                 of: tokenizer.encode(contents, addingSpecialTokens: false), length: length)
             : framedPieces(of: contents, tokenizer: tokenizer, length: length)
@@ -113,7 +113,7 @@ struct EvaluateCommand: Command {
             try Interruption.check()
         }
         let tokens = sequences.reduce(0) { $0 + $1.count }
-        guard loaded.model.shape.architecture == .llama else {
+        guard !loaded.model.shape.architecture.isEncoder else {
             let quality = try EncoderQuality(
                 of: loaded.model, against: reference ?? loaded.model, on: sequences,
                 engine: engine, progress: tick)
@@ -139,7 +139,7 @@ struct EvaluateCommand: Command {
         let ids = Array(sequence.prefix(64))
         var pass = ForwardPass(loaded.model, on: engine)
         var dump = Dump(ids: ids)
-        if loaded.model.shape.architecture == .llama {
+        if !loaded.model.shape.architecture.isEncoder {
             pass.logits(of: TokenBatch([ids])) { rows, logits in
                 dump.logits = (0..<rows.count).map { Array(logits.row($0)) }
             }

@@ -54,7 +54,7 @@ struct GenerateCommand: Command {
     func run() throws {
         let location = try ModelLocation(model)
         let shape = try ModelShape(contentsOf: location.path)
-        guard shape.architecture != .bert else {
+        guard !shape.architecture.isEncoder else {
             throw ModelFileError(
                 file: location.path, problem: "an encoder writes no text",
                 remedy: "name a decoder, such as a model of type \"llama\"")

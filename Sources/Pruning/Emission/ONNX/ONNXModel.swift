@@ -46,9 +46,10 @@ public struct ONNXModel {
         as fileName: String = Self.fileName
     ) throws(ModelFileError) {
         var model = try ONNXModel(shape, in: directory, names: names)
-        switch shape.architecture {
-        case .bert: try model.addEncoder()
-        case .llama: try model.addDecoder()
+        if shape.architecture.isEncoder {
+            try model.addEncoder()
+        } else {
+            try model.addDecoder()
         }
         try AtomicFile.write(
             model.graph.encoded(name: shape.architecture.rawValue),
@@ -76,11 +77,54 @@ public struct ONNXModel {
     mutating func linear(
         _ x: ONNXGraph.Value, _ name: String, inputs: Int, outputs: Int
     ) throws(ModelFileError) -> ONNXGraph.Value {
-        var operands = [x, try weights(name + ".weight", [outputs, inputs])]
+        let isTurned = names.storesInputsFirst
+        let sizes = isTurned ? [inputs, outputs] : [outputs, inputs]
+        var operands = [x, try weights(name + ".weight", sizes)]
         if file.shape(of: name + ".bias") != nil {
             operands.append(try weights(name + ".bias", [outputs]))
         }
-        return graph.apply("Gemm", operands, results: 1, with: ["transB": .integer(1)])[0]
+        return graph.apply(
+            "Gemm", operands, results: 1, with: ["transB": .integer(isTurned ? 0 : 1)])[0]
+    }
+
+    /// The queries, keys and values of rows; x has two dimensions.
+    mutating func queriesKeysValues(
+        _ x: ONNXGraph.Value, _ index: Int
+    ) throws(ModelFileError) -> [ONNXGraph.Value] {
+        let (layer, prefix) = (shape.layers[index], names.layerPrefix(index))
+        let widths = [layer.queryHeads, layer.keyValueHeads, layer.keyValueHeads].map {
+            $0 * shape.headDimension
+        }
+        guard names.query != names.key else {
+            let all = try linear(
+                x, prefix + names.query, inputs: shape.hiddenSize, outputs: widths.reduce(0, +))
+            return graph.apply(
+                "Split", [all, graph.constant(widths)], results: 3, with: ["axis": .integer(-1)])
+        }
+        var parts: [ONNXGraph.Value] = []
+        for (name, width) in zip([names.query, names.key, names.value], widths) {
+            parts.append(
+                try linear(x, prefix + name, inputs: shape.hiddenSize, outputs: width))
+        }
+        return parts
+    }
+
+    /// The norm of rows: by mean and variance where it has a bias, else by the root mean square.
+    mutating func normalise(
+        _ x: ONNXGraph.Value, _ name: String, width: Int? = nil
+    ) throws(ModelFileError) -> ONNXGraph.Value {
+        let scale = try weights(name + ".weight", [width ?? shape.hiddenSize])
+        if file.shape(of: name + ".bias") != nil {
+            let shift = try weights(name + ".bias", [shape.hiddenSize])
+            return graph.apply(
+                "LayerNormalization", x, scale, shift,
+                with: ["axis": .integer(-1), "epsilon": .float(shape.normEpsilon)])
+        }
+        let squares = graph.apply("Mul", x, x)
+        let mean = graph.apply("ReduceMean", squares, with: ["axes": .integers([-1])])
+        let root = graph.apply(
+            "Sqrt", graph.apply("Add", mean, graph.constant(shape.normEpsilon)))
+        return graph.apply("Mul", graph.apply("Div", x, root), scale)
     }
 
     /// One size of a value, as a vector of one number.

@@ -18,6 +18,8 @@ public struct ONNXStandIns {
         switch dense.architecture {
         case .bert: names = .bert()
         case .llama: names = .llama
+        case .gpt2: names = .gpt2()
+        case .opt: names = .opt()
         }
         try WeightsFile.write(RandomWeights(shape: dense), names: names, to: directory)
     }

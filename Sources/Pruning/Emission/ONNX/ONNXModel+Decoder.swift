@@ -2,14 +2,14 @@ internal import Foundation
 internal import ModelFiles
 internal import Transformers
 
-/// The decoder of `Llama.swift` in ONNX, with its key-value cache as inputs and outputs.
+/// The decoder of `Decoder.swift` in ONNX, with its key-value cache as inputs and outputs.
 extension ONNXModel {
     /// What all layers of a decoder read.
     private struct Shared {
         /// Rows as heads: `[batch, tokens, heads, width]`.
         let split: ONNXGraph.Value
-        let cosines: ONNXGraph.Value
-        let sines: ONNXGraph.Value
+        /// The cosines and sines of positions; nil where these are embedded.
+        let rotations: (cosines: ONNXGraph.Value, sines: ONNXGraph.Value)?
         /// Shape `[batch, 1, 1, tokens, keys]`.
         let mask: ONNXGraph.Value
         let batch: ONNXGraph.Value
@@ -23,17 +23,22 @@ extension ONNXModel {
         let mask = graph.input("attention_mask", .int64, [.named("batch"), .named("total")])
         let positions = graph.input("position_ids", .int64, tokens)
         let (batch, length) = (size(of: ids, 0), size(of: ids, 1))
-        let (cosines, sines) = rotations(positions)
         let shared = Shared(
             split: joined(batch, length, graph.constant([-1, shape.headDimension])),
-            cosines: cosines, sines: sines, mask: decoderMask(mask, length: length),
-            batch: batch, length: length)
+            rotations: shape.architecture.isRotary ? rotations(positions) : nil,
+            mask: decoderMask(mask, length: length), batch: batch, length: length)
 
         let table = try weights(names.tokens + ".weight", [shape.vocabularySize, hidden])
-        var x = graph.apply(
-            "Reshape", graph.apply("Gather", table, ids), graph.constant([-1, hidden]))
+        var embedded = graph.apply("Gather", table, ids)
+        if let name = names.positions, let rows = file.shape(of: name + ".weight")?.first {
+            let places = try weights(name + ".weight", [rows, hidden])
+            let reserved = graph.constant([max(0, rows - shape.maximumPositions)])
+            let used = graph.apply("Gather", places, graph.apply("Add", positions, reserved))
+            embedded = graph.apply("Add", embedded, used)
+        }
+        var x = graph.apply("Reshape", embedded, graph.constant([-1, hidden]))
         for index in shape.layers.indices { x = try decoderLayer(x, index, shared) }
-        if let name = names.finalNorm { x = try rmsNorm(x, name) }
+        if let name = names.finalNorm { x = try normalise(x, name) }
         let head =
             shape.tiedHead
             ? table : try weights((names.head ?? "") + ".weight", [shape.vocabularySize, hidden])
@@ -87,17 +92,20 @@ extension ONNXModel {
         let (layer, prefix) = (shape.layers[index], names.layerPrefix(index))
         var x = entering
         if layer.queryHeads > 0 {
-            let normed = try rmsNorm(x, prefix + names.attentionNorm)
+            let normed = try normalise(x, prefix + names.attentionNorm)
             x = graph.apply("Add", x, try attention(normed, index, shared))
         }
         if layer.feedForward > 0 {
-            let normed = try rmsNorm(x, prefix + names.feedForwardNorm)
+            let normed = try normalise(x, prefix + names.feedForwardNorm)
             let (hidden, width) = (shape.hiddenSize, layer.feedForward)
             var inner = try linear(normed, prefix + names.up, inputs: hidden, outputs: width)
             if let gate = names.gate {
                 let opened = try linear(normed, prefix + gate, inputs: hidden, outputs: width)
                 let silu = graph.apply("Mul", opened, graph.apply("Sigmoid", opened))
                 inner = graph.apply("Mul", silu, inner)
+            } else {
+                inner =
+                    shape.architecture == .opt ? graph.apply("Relu", inner) : tanhGELU(inner)
             }
             let down = try linear(inner, prefix + names.down, inputs: width, outputs: hidden)
             x = graph.apply("Add", x, down)
@@ -112,17 +120,15 @@ extension ONNXModel {
         let (layer, prefix) = (shape.layers[index], names.layerPrefix(index))
         let (hidden, width) = (shape.hiddenSize, shape.headDimension)
         let (queries, groups) = (layer.queryHeads, layer.keyValueHeads)
-        let query = try linear(x, prefix + names.query, inputs: hidden, outputs: queries * width)
-        let key = try linear(x, prefix + names.key, inputs: hidden, outputs: groups * width)
-        let value = try linear(x, prefix + names.value, inputs: hidden, outputs: groups * width)
+        let parts = try queriesKeysValues(x, index)
         let turned = rotated(
-            try headNorm(heads(query, split: shared.split), names.queryNorm.map { prefix + $0 }),
+            try headNorm(heads(parts[0], split: shared.split), names.queryNorm.map { prefix + $0 }),
             shared)
         let ownKeys = rotated(
-            try headNorm(heads(key, split: shared.split), names.keyNorm.map { prefix + $0 }),
+            try headNorm(heads(parts[1], split: shared.split), names.keyNorm.map { prefix + $0 }),
             shared)
         let keys = cached(ownKeys, "key", index)
-        let values = cached(heads(value, split: shared.split), "value", index)
+        let values = cached(heads(parts[2], split: shared.split), "value", index)
 
         // A head of a group sees keys and values of its group: [batch, groups, heads, tokens, width].
         let inGroups = joined(
@@ -140,14 +146,25 @@ extension ONNXModel {
             prefix + names.output, inputs: queries * width, outputs: hidden)
     }
 
-    /// Turns the two halves of each head against each other.
+    /// `x / (1 + exp(-2z))` with `z = √(2/π) (x + 0.044715 x³)`.
+    private mutating func tanhGELU(_ x: ONNXGraph.Value) -> ONNXGraph.Value {
+        let root = (2 / Float.pi).squareRoot()
+        let square = graph.apply("Mul", x, x)
+        let bent = graph.apply(
+            "Add", graph.apply("Mul", square, graph.constant(2 * root * 0.044715)),
+            graph.constant(2 * root))
+        return graph.apply("Mul", x, graph.apply("Sigmoid", graph.apply("Mul", x, bent)))
+    }
+
+    /// Turns the two halves of each head against each other, where positions do that.
     private mutating func rotated(_ x: ONNXGraph.Value, _ shared: Shared) -> ONNXGraph.Value {
+        guard let (cosines, sines) = shared.rotations else { return x }
         let halves = graph.apply("Split", [x], results: 2, with: ["axis": .integer(-1)])
         let (a, b) = (halves[0], halves[1])
         let first = graph.apply(
-            "Sub", graph.apply("Mul", a, shared.cosines), graph.apply("Mul", b, shared.sines))
+            "Sub", graph.apply("Mul", a, cosines), graph.apply("Mul", b, sines))
         let second = graph.apply(
-            "Add", graph.apply("Mul", b, shared.cosines), graph.apply("Mul", a, shared.sines))
+            "Add", graph.apply("Mul", b, cosines), graph.apply("Mul", a, sines))
         return graph.apply("Concat", [first, second], results: 1, with: ["axis": .integer(-1)])[0]
     }
 
@@ -172,18 +189,6 @@ extension ONNXModel {
         _ x: ONNXGraph.Value, _ name: String?
     ) throws(ModelFileError) -> ONNXGraph.Value {
         guard let name else { return x }
-        return try rmsNorm(x, name, width: shape.headDimension)
-    }
-
-    private mutating func rmsNorm(
-        _ x: ONNXGraph.Value, _ name: String, width: Int? = nil
-    ) throws(ModelFileError) -> ONNXGraph.Value {
-        let squares = graph.apply("Mul", x, x)
-        let mean = graph.apply("ReduceMean", squares, with: ["axes": .integers([-1])])
-        let root = graph.apply(
-            "Sqrt", graph.apply("Add", mean, graph.constant(shape.normEpsilon)))
-        let normed = graph.apply("Div", x, root)
-        return graph.apply(
-            "Mul", normed, try weights(name + ".weight", [width ?? shape.hiddenSize]))
+        return try normalise(x, name, width: shape.headDimension)
     }
 }

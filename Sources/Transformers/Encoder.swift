@@ -3,11 +3,11 @@ import Tensors
 /// One post-norm encoder layer: `h = norm(h + O·attention(h))`, then `h = norm(h + D·GELU(U·h))`.
 /// A removed branch adds 0 and keeps its norm. Source: Devlin et al., arXiv 1810.04805.
 extension ForwardPass {
-    mutating func bertLayer(_ index: Int, sequences: [Range<Int>]) {
+    mutating func encoderLayer(_ index: Int, sequences: [Range<Int>]) {
         let layer = model.layers[index]
         for group in groups(of: sequences) {
             let rows = group[group.startIndex].lowerBound..<group[group.endIndex - 1].upperBound
-            if let block = bertContext(index, sequences: group, rows: rows) {
+            if let block = encoderContext(index, sequences: group, rows: rows) {
                 observer?.willProject(Component(layer: index, kind: .attention), inputs: context)
                 engine.linear(
                     context, block.output, into: &hidden, firstRow: rows.lowerBound, .add)
@@ -15,7 +15,7 @@ extension ForwardPass {
             if let norm = layer.attentionNorm { layerNorm(norm, rows: rows) }
         }
         for rows in chunks(of: hidden.rows) {
-            if let block = bertActivation(index, rows: rows) {
+            if let block = encoderActivation(index, rows: rows) {
                 observer?.willProject(
                     Component(layer: index, kind: .feedForward), inputs: activation)
                 engine.linear(
@@ -26,7 +26,7 @@ extension ForwardPass {
     }
 
     /// Leaves the inputs of the attention block's output projection in `context`; nil without block.
-    mutating func bertContext(
+    mutating func encoderContext(
         _ index: Int, sequences: ArraySlice<Range<Int>>, rows: Range<Int>
     ) -> Model.Layer.Attention? {
         guard let block = model.layers[index].attention else { return nil }
@@ -42,10 +42,11 @@ extension ForwardPass {
     }
 
     /// Leaves the inputs of the feed-forward block's output projection in `activation`.
-    mutating func bertActivation(_ index: Int, rows: Range<Int>) -> Model.Layer.FeedForward? {
+    mutating func encoderActivation(_ index: Int, rows: Range<Int>) -> Model.Layer.FeedForward? {
         guard let block = model.layers[index].feedForward else { return nil }
         activation.reshape(rows: rows.count, columns: block.up.outputs)
-        engine.linear(hidden, rows: rows, block.up, into: &activation, .gelu)
+        engine.linear(
+            hidden, rows: rows, block.up, into: &activation, model.shape.architecture.activation)
         return block
     }
 }

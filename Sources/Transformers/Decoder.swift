@@ -1,22 +1,24 @@
 import Tensors
 
-/// One pre-norm decoder layer: `h += O·attention(norm(h))`, then `h += D·(SiLU(G·n) ⊙ U·n)` with
-/// `n = norm(h)`. Source: Touvron et al., arXiv 2302.13971; grouped queries: arXiv 2305.13245; norms
-/// of query and key heads, in Qwen3: arXiv 2505.09388.
+/// One pre-norm decoder layer: `h += O·attention(norm(h))`, then with `n = norm(h)` in Llama
+/// `h += D·(SiLU(G·n) ⊙ U·n)`, in GPT-2 `h += D·GELU(U·n)` and in OPT `h += D·ReLU(U·n)`. Sources:
+/// Touvron et al., arXiv 2302.13971; grouped queries: arXiv 2305.13245; norms of query and key
+/// heads, in Qwen3: arXiv 2505.09388; Radford et al., "Language models are unsupervised multitask
+/// learners" (2019); Zhang et al., "OPT", arXiv 2205.01068.
 extension ForwardPass {
-    mutating func llamaLayer(_ index: Int, positions: [Int], sequences: [Range<Int>]) {
-        if let block = llamaContext(index, positions: positions, sequences: sequences) {
+    mutating func decoderLayer(_ index: Int, positions: [Int], sequences: [Range<Int>]) {
+        if let block = decoderContext(index, positions: positions, sequences: sequences) {
             observer?.willProject(Component(layer: index, kind: .attention), inputs: context)
             engine.linear(context, block.output, into: &hidden, .add)
         }
-        llamaFeedForward(index)
+        decoderFeedForward(index)
     }
 
     /// Leaves the inputs of the attention block's output projection in `context`; nil without block.
-    mutating func llamaContext(
+    mutating func decoderContext(
         _ index: Int, positions: [Int], sequences: [Range<Int>]
     ) -> Model.Layer.Attention? {
-        llamaContext(index, positions: positions) { pass, heads in
+        decoderContext(index, positions: positions) { pass, heads in
             pass.engine.attend(
                 pass.fused, heads: heads, sequences: sequences, causal: true,
                 precision: pass.model.precision, into: &pass.context, scratch: &pass.scratch)
@@ -24,17 +26,17 @@ extension ForwardPass {
     }
 
     /// Leaves the inputs of the feed-forward block's output projection in `activation`.
-    mutating func llamaActivation(_ index: Int, rows: Range<Int>) -> Model.Layer.FeedForward? {
+    mutating func decoderActivation(_ index: Int, rows: Range<Int>) -> Model.Layer.FeedForward? {
         let layer = model.layers[index]
         guard let block = layer.feedForward else { return nil }
-        rmsNorm(layer.feedForwardNorm, rows: rows)
+        normalise(layer.feedForwardNorm, rows: rows)
         activation.reshape(rows: rows.count, columns: block.up.outputs)
-        engine.linear(normed, block.up, into: &activation, .swiglu)
+        engine.linear(normed, block.up, into: &activation, model.shape.architecture.activation)
         return block
     }
 
-    mutating func llamaLayer(_ index: Int, positions: [Int], cache: inout KeyValueCache) {
-        let block = llamaContext(index, positions: positions) { pass, heads in
+    mutating func decoderLayer(_ index: Int, positions: [Int], cache: inout KeyValueCache) {
+        let block = decoderContext(index, positions: positions) { pass, heads in
             let tokens = positions.count / cache.sequences
             for place in 0..<cache.sequences * heads.keyValue {
                 let (sequence, head) = place.quotientAndRemainder(dividingBy: heads.keyValue)
@@ -55,16 +57,16 @@ extension ForwardPass {
                 precision: pass.model.precision, into: &pass.context, scratch: &pass.scratch)
         }
         if let block { engine.linear(context, block.output, into: &hidden, .add) }
-        llamaFeedForward(index)
+        decoderFeedForward(index)
     }
 
-    private mutating func llamaContext(
+    private mutating func decoderContext(
         _ index: Int, positions: [Int],
         attend: (inout ForwardPass, AttentionHeads) -> Void
     ) -> Model.Layer.Attention? {
         let layer = model.layers[index]
-        guard let block = layer.attention, let rotary = model.rotary else { return nil }
-        rmsNorm(layer.attentionNorm, rows: 0..<hidden.rows)
+        guard let block = layer.attention else { return nil }
+        normalise(layer.attentionNorm, rows: 0..<hidden.rows)
         fused.reshape(rows: hidden.rows, columns: block.heads.fusedWidth)
         engine.linear(normed, block.fused, into: &fused)
         let queries = 0..<block.heads.query
@@ -74,27 +76,41 @@ extension ForwardPass {
             engine.rmsNorm(
                 &fused, heads: heads, weight: norm.weight, epsilon: model.shape.normEpsilon)
         }
-        engine.rotate(
-            &fused, heads: block.heads.query + block.heads.keyValue,
-            dimension: block.heads.dimension, positions: positions, table: rotary)
+        if let rotary = model.rotary {
+            engine.rotate(
+                &fused, heads: block.heads.query + block.heads.keyValue,
+                dimension: block.heads.dimension, positions: positions, table: rotary)
+        }
         context.reshape(rows: hidden.rows, columns: block.heads.contextWidth)
         attend(&self, block.heads)
         return block
     }
 
-    private mutating func llamaFeedForward(_ index: Int) {
+    private mutating func decoderFeedForward(_ index: Int) {
         for rows in chunks(of: hidden.rows) {
-            guard let block = llamaActivation(index, rows: rows) else { return }
+            guard let block = decoderActivation(index, rows: rows) else { return }
             observer?.willProject(Component(layer: index, kind: .feedForward), inputs: activation)
             engine.linear(activation, block.down, into: &hidden, firstRow: rows.lowerBound, .add)
         }
     }
 
-    private mutating func rmsNorm(_ norm: NormWeights?, rows: Range<Int>) {
+    private mutating func normalise(_ norm: NormWeights?, rows: Range<Int>) {
         guard let norm else { return }
         normed.reshape(rows: rows.count, columns: hidden.columns)
-        engine.rmsNorm(
-            hidden, rows: rows, weight: norm.weight, epsilon: model.shape.normEpsilon,
-            into: &normed)
+        engine.normalise(
+            hidden, rows: rows, weight: norm.weight, bias: norm.bias,
+            epsilon: model.shape.normEpsilon, into: &normed)
+    }
+}
+
+extension Architecture {
+    /// What a feed-forward block does between its projections.
+    var activation: Epilogue {
+        switch self {
+        case .bert: .gelu
+        case .llama: .swiglu
+        case .gpt2: .tanhGELU
+        case .opt: .relu
+        }
     }
 }

@@ -1,7 +1,7 @@
 internal import ModelFiles
 internal import Transformers
 
-/// The encoder of `BERT.swift` in ONNX.
+/// The encoder of `Encoder.swift` in ONNX.
 extension ONNXModel {
     mutating func addEncoder() throws(ModelFileError) {
         let hidden = shape.hiddenSize
@@ -41,7 +41,8 @@ extension ONNXModel {
                 "Slice", table, first, graph.apply("Add", first, length), graph.constant([0]))
             x = graph.apply("Add", x, used)
         }
-        return try layerNorm(x, names.embeddingNorm)
+        guard let norm = names.embeddingNorm else { return x }
+        return try normalise(x, norm)
     }
 
     /// 0 for a token, and for padding so little that it vanishes in the softmax.
@@ -60,17 +61,15 @@ extension ONNXModel {
         var x = entering
         if layer.queryHeads > 0 {
             let width = layer.queryHeads * shape.headDimension
-            let query = try linear(x, prefix + names.query, inputs: hidden, outputs: width)
-            let key = try linear(x, prefix + names.key, inputs: hidden, outputs: width)
-            let value = try linear(x, prefix + names.value, inputs: hidden, outputs: width)
+            let parts = try queriesKeysValues(x, index)
             let context = attend(
-                heads(query, split: split), heads(key, split: split, order: [0, 2, 3, 1]),
-                heads(value, split: split), mask: mask)
+                heads(parts[0], split: split), heads(parts[1], split: split, order: [0, 2, 3, 1]),
+                heads(parts[2], split: split), mask: mask)
             let output = try linear(
                 rows(context, width: width), prefix + names.output, inputs: width, outputs: hidden)
             x = graph.apply("Add", output, x)
         }
-        x = try layerNorm(x, prefix + names.attentionNorm)
+        x = try normalise(x, prefix + names.attentionNorm)
         if layer.feedForward > 0 {
             let up = try linear(
                 x, prefix + names.up, inputs: hidden, outputs: layer.feedForward)
@@ -78,18 +77,7 @@ extension ONNXModel {
                 gelu(up), prefix + names.down, inputs: layer.feedForward, outputs: hidden)
             x = graph.apply("Add", down, x)
         }
-        return try layerNorm(x, prefix + names.feedForwardNorm)
-    }
-
-    private mutating func layerNorm(
-        _ x: ONNXGraph.Value, _ name: String?
-    ) throws(ModelFileError) -> ONNXGraph.Value {
-        guard let name else { return x }
-        let scale = try weights(name + ".weight", [shape.hiddenSize])
-        let shift = try weights(name + ".bias", [shape.hiddenSize])
-        return graph.apply(
-            "LayerNormalization", x, scale, shift,
-            with: ["axis": .integer(-1), "epsilon": .float(shape.normEpsilon)])
+        return try normalise(x, prefix + names.feedForwardNorm)
     }
 
     /// `x / 2 · (1 + erf(x / √2))`, in the order in which ONNX Runtime knows it as one operator.
