@@ -6,7 +6,10 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     case greedy
     /// Optimal Brain Surgeon; ZipLM's search, which tries weights of the priors by the real loss.
     case spdy
-    /// Units of small weights go first, nothing is corrected; the same search.
+    /// Units whose outputs vary least go first, a bias makes up for their means; a search by the
+    /// priors. Source: An et al., "FLAP", arXiv 2312.11983.
+    case flap
+    /// Units of small weights go first, nothing is corrected; a search by the priors.
     case magnitude
     /// Optimal Brain Surgeon; every component keeps the same fraction.
     case uniform
@@ -19,6 +22,7 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     public func order(seed: UInt64) -> Surgery.Order {
         switch self {
         case .greedy, .spdy, .uniform, .depth: .optimalBrainSurgeon
+        case .flap: .fluctuation
         case .magnitude: .magnitude
         case .random: .random(seed: seed)
         }
@@ -47,7 +51,7 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         case .spdy:
             let search = SPDYSearch(space) { losses.prior(of: $0, keeping: $1) }
             return try search.plan(within: budget, weighing: knowledge.coefficients)
-        case .magnitude:
+        case .flap, .magnitude:
             return try GreedySearch(space) { component, level in
                 losses.prior(of: component, keeping: level)
             }.plan(within: budget)

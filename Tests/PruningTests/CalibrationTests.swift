@@ -66,7 +66,7 @@ struct CalibrationTests {
         }
         for component in [tiny.components[0], tiny.components[3]] {
             let want = moments(
-                of: try #require(seen.inputs[component]), bias: !tiny.biased.isEmpty)
+                of: try #require(seen.inputs[component]), bias: true)
             expectAlike(try #require(calibration.takeHessian(of: component)), want, 2e-6)
             #expect(calibration.takeHessian(of: component) == nil)
         }
@@ -88,24 +88,11 @@ struct CalibrationTests {
         }
     }
 
-    @Test("a kind without bias has no column of ones")
-    func biasOfOneKind() throws {
-        let tiny = try TinyModel("tiny-llama", tokens: 200)
-        let calibration = Calibration(
-            shape: tiny.shape, biased: [.attention], engine: tiny.engine)
-        try calibration.collect(from: tiny.model, batches(of: tiny.text.calibration, tokens: 512))
-        #expect(calibration.columns(of: Component(layer: 0, kind: .attention)) == 65)
-        #expect(calibration.columns(of: Component(layer: 0, kind: .feedForward)) == 96)
-        let attention = try #require(
-            calibration.takeHessian(of: Component(layer: 0, kind: .attention)))
-        #expect(attention[64, 64] == 1)
-    }
-
     @Test("progress may stop it")
     func stops() throws {
         struct Stop: Error {}
         let tiny = try TinyModel("tiny-llama")
-        let calibration = Calibration(shape: tiny.shape, biased: [], engine: tiny.engine)
+        let calibration = Calibration(shape: tiny.shape, engine: tiny.engine)
         #expect(throws: Stop.self) {
             try calibration.collect(
                 from: tiny.model, batches(of: tiny.text.calibration, tokens: 128)
@@ -125,12 +112,17 @@ struct CalibrationTests {
         let file = try CalibrationFile(path: path)
         for component in tiny.components {
             let want = try #require(collected.takeHessian(of: component))
-            let got = try file.hessian(of: component)
+            let got = try file.hessian(of: component, withOnes: true)
             #expect(got.elements == want.elements.map { Double(Float($0)) })
             #expect(got == got.transposed)
+            let (last, means) = (got.rows - 1, try file.means(of: component))
+            #expect(got[last, last] == 1 && means == got.row(last).dropLast())
+            let inner = try file.hessian(of: component, withOnes: false)
+            #expect(inner.rows == last && inner.columns == last)
+            #expect((0..<last).allSatisfy { inner.row($0) == got.row($0).dropLast() })
         }
         #expect(throws: (any Error).self) {
-            try file.hessian(of: Component(layer: 99, kind: .attention))
+            try file.hessian(of: Component(layer: 99, kind: .attention), withOnes: true)
         }
     }
 }

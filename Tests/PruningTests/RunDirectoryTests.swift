@@ -59,11 +59,15 @@ struct RunDirectoryTests {
         let own = [
             "profile.json", "losses.json", "plan.json", "report.json", "report.md", "report.html",
             "1.25x/config.json", "2x/model.safetensors", "work/moments.safetensors",
-            "work/1.25x.json", "work/stages.json",
+            "work/1.25x.json", "work/stages.json", "work/2x-coefficients.json",
+            "work/1.5x-sensitivity.json",
+            "work/spdy-2x-coefficients.json", "work/flap-losses.json", "work/flap-1.5x.json",
+            "flap-2x/config.json",
         ]
         let foreign = [
             "report.docx", "notes.txt", "max", "nanx", "infx", "x", "work/thesis.tex",
-            "work/mine.json", "backup/losses.json", "a.tmp",
+            "work/mine.json", "backup/losses.json", "a.tmp", "flap-notes", "flap-losses.json",
+            "work/flap.json", "work/other-losses.json", "other-2x/config.json",
         ]
         for name in own + foreign { try put(name) }
         _ = try open(["model": "a"], restarting: true)

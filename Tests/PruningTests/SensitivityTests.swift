@@ -49,6 +49,79 @@ struct SensitivityTests {
         #expect(try JSONDecoder().decode(Sensitivity.self, from: data) == sensitivity)
     }
 
+    @Test("around a plan it is what a component's loss adds", arguments: TinyModel.names)
+    func around(name: String) throws {
+        let (tiny, scratch) = (try TinyModel(name), try Scratch())
+        let surgery = try tiny.surgery(in: scratch)
+        let losses = try surgery.losses(order: .optimalBrainSurgeon)
+        let damage = Damage(
+            from: tiny.model, on: TokenBatch(tiny.text.heldOut), engine: tiny.engine)
+        func harm(_ plan: Plan) throws -> Double {
+            damage.of(
+                try Model(
+                    ShrunkWeights(
+                        plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)))
+        }
+        let plan = tiny.randomPlan(seed: 3)
+        let sensitivity = try Sensitivity(
+            around: plan, losses: losses, surgery: surgery, damage: damage)
+        for component in tiny.components {
+            let points = try #require(sensitivity.points[component])
+            let own = losses.prior(of: component, keeping: plan[component])
+            #expect(own == 0 || points.contains { $0.prior == own })
+            var whole = plan
+            whole[component] = tiny.shape.units(of: component)
+            let before = try harm(whole)
+            var worst = 1e-9
+            for point in points {
+                var cut = plan
+                cut[component] = try #require(
+                    (0..<whole[component]).first {
+                        losses.prior(of: component, keeping: $0) == point.prior
+                    })
+                worst = max(worst, try harm(cut) - before)
+                #expect(abs(point.damage - worst) <= 2e-5 * max(worst, 1e-2))
+            }
+        }
+    }
+
+    @Test("rounds end where they do no good, and never do harm")
+    func rounds() throws {
+        let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
+        let surgery = try tiny.surgery(in: scratch)
+        let losses = try surgery.losses(order: .optimalBrainSurgeon)
+        let damage = Damage(
+            from: tiny.model, on: TokenBatch(tiny.text.heldOut), engine: tiny.engine)
+        let start = try Sensitivity(losses: losses, surgery: surgery, damage: damage)
+        let plans = (0..<3).map { tiny.randomPlan(seed: UInt64($0)) }
+        func harm(_ plan: Plan) throws -> Double {
+            damage.of(
+                try Model(
+                    ShrunkWeights(
+                        plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)))
+        }
+        let harms = try plans.map(harm)
+        let order = harms.indices.sorted { harms[$0] > harms[$1] }
+        func refined(_ sequence: [Int]) throws -> (Sensitivity, asked: Int) {
+            var asked = 0
+            let found = try start.refined(
+                rounds: 2, losses: losses, surgery: surgery, damage: damage
+            ) { _ in
+                asked += 1
+                return plans[sequence[asked - 1]]
+            }
+            return (found, asked)
+        }
+        let (worse, asked) = try refined(order.reversed())
+        #expect(worse == start && asked == 2)
+        let (better, all) = try refined(order)
+        #expect(all == 3)
+        #expect(
+            better
+                == (try Sensitivity(
+                    around: plans[order[1]], losses: losses, surgery: surgery, damage: damage)))
+    }
+
     @Test("between points damage is a power of the prior, outside them proportional to it")
     func interpolation() {
         let component = Component(layer: 0, kind: .feedForward)

@@ -101,7 +101,7 @@ struct ShrinkingTests {
             let unitSize = dense.weight.columns / removal.units
             var layer = ReferenceLayer(
                 outputs: 1, units: 1, unitSize: unitSize, samples: 1, bias: hasBias, seed: 0)
-            layer.hessian = try file.hessian(of: component)
+            layer.hessian = try file.hessian(of: component, withOnes: hasBias)
             layer.weight = dense.weight
             if let bias = dense.bias {
                 layer.weight = Matrix(
@@ -114,7 +114,7 @@ struct ShrinkingTests {
                 let error = layer.error(fit)
                 #expect(abs(removal.removal.errors[level] - error) <= 1e-6 * error)
                 let refit = try surgery.projection(
-                    of: component, from: dense, keeping: kept, correcting: true)
+                    of: component, from: dense, keeping: kept, correction: .leastSquares)
                 let columns = layer.columns(kept).filter { $0 < dense.weight.columns }
                 expectClose(
                     refit.weight.elements.map(Double.init),
@@ -147,6 +147,46 @@ struct ShrinkingTests {
         let (silenced, corrected) = (try done(.magnitude), try done(.optimalBrainSurgeon))
         #expect(corrected > 0 && corrected < 0.8 * silenced, "\(corrected) \(silenced)")
         #expect(try done(.magnitude) == silenced, "a surgery tells its orders apart")
+    }
+
+    @Test("a bias makes up for the means of what fluctuates least", arguments: TinyModel.names)
+    func fluctuation(name: String) throws {
+        let (tiny, scratch) = (try TinyModel(name), try Scratch())
+        let surgery = try tiny.surgery(in: scratch, damping: 1e-6)
+        let losses = try surgery.losses(order: .fluctuation)
+        let seen = tiny.observed()
+        for component in tiny.components.suffix(2) {
+            let known = try #require(losses.components[component])
+            let inputs = try #require(seen.inputs[component])
+            let dense = try #require(
+                try tiny.checkpoint.layer(component.layer).outputProjection(of: component.kind))
+            let kept = known.kept(known.units / 2)
+            let cut = try surgery.projection(
+                of: component, from: dense, keeping: kept, correction: .bias)
+            let size = dense.weight.columns / known.units
+            let columns = kept.flatMap { $0 * size..<($0 + 1) * size }
+            #expect(cut.weight == dense.weight.selecting(columns: columns))
+            // Output by output: the mean is the dense one's, and the rest is the table's error.
+            let bias = try #require(cut.bias)
+            var error = 0.0
+            for output in 0..<dense.weight.rows {
+                var (sum, squares) = (0.0, 0.0)
+                for row in 0..<inputs.rows {
+                    let x = inputs.row(row)
+                    var difference = Double(bias[output] - (dense.bias?[output] ?? 0))
+                    for column in 0..<inputs.columns where !columns.contains(column) {
+                        difference -=
+                            Double(dense.weight[output, column]) * Double(x[x.startIndex + column])
+                    }
+                    sum += difference
+                    squares += difference * difference
+                }
+                #expect(abs(sum / Double(inputs.rows)) < 1e-4)
+                error += squares / Double(inputs.rows)
+            }
+            let told = known.removal.errors[known.units / 2]
+            #expect(abs(told - error) < 1e-3 * error, "\(told) \(error)")
+        }
     }
 
     @Test("orders by magnitude and at random are of all units, and random by its seed")

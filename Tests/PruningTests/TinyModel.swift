@@ -47,7 +47,7 @@ struct TinyModel {
 
     /// A calibration on the whole text.
     func calibration(batchTokens: Int = 512) throws -> Calibration {
-        let calibration = Calibration(shape: shape, biased: biased, engine: engine)
+        let calibration = Calibration(shape: shape, engine: engine)
         try calibration.collect(from: model, batches(of: text.calibration, tokens: batchTokens))
         return calibration
     }

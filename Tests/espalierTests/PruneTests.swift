@@ -114,13 +114,30 @@ struct PruneTests {
         }
     }
 
-    @Test("every baseline leaves a model", arguments: ["magnitude", "uniform", "depth", "random"])
-    func baselines(method: String) throws {
+    @Test("every method leaves a model, alone or to compare with")
+    func methods() throws {
         let prune = try PruneFixture()
-        let run = try Program.run(prune.words("--method", method))
-        #expect(run.status == 0, "\(run.errors)")
-        #expect(try prune.report()["method"] as? String == method)
-        #expect(try Program.run("inspect", prune.out + "/1.3x").status == 0)
+        let methods = PruningMethod.allCases.map(\.rawValue)
+        let compared = try Program.run(
+            prune.words() + ["--trials", "20"] + methods.flatMap { ["--baseline", $0] })
+        #expect(compared.status == 0, "\(compared.errors)")
+        #expect(compared.output.contains("1.30× by flap"), "\(compared.output)")
+        let report = try prune.report()
+        #expect(report["method"] as? String == "greedy")
+        let baselines = try #require(report["baselines"] as? [[String: Any]])
+        let others = methods.filter { $0 != "greedy" }
+        #expect(baselines.map { $0["method"] as? String } == others)
+        for method in others {
+            let alone = prune.scratch.path(method)
+            let run = try Program.run(
+                prune.words(to: alone) + ["--trials", "20", "--method", method])
+            #expect(run.status == 0, "\(run.errors)")
+            #expect(try prune.report(in: alone)["method"] as? String == method)
+            for model in [alone + "/1.3x", prune.out + "/\(method)-1.3x"] {
+                let run = try Program.run("inspect", model)
+                #expect(run.status == 0, "\(run.errors)")
+            }
+        }
     }
 
     @Test("without text a decoder writes its own, and an encoder asks for it")

@@ -4,15 +4,14 @@ public import Transformers
 /// Collects what pruning needs to know of a model from text that flows through it.
 ///
 /// For every component the second moments `Σ x xᵀ` of its output projection's inputs, products of
-/// one batch in f32, sums over batches in f64; where that projection has a bias, `x` ends in the
-/// constant 1. For every layer the block influence, `1 − E[cos(h, h′)]` between the residual
+/// one batch in f32, sums over batches in f64; `x` ends in the constant 1, for a bias and for means.
+/// For every layer the block influence, `1 − E[cos(h, h′)]` between the residual
 /// stream before and after it (Men et al., "ShortGPT", arXiv 2403.03853).
 public final class Calibration: ForwardObserver {
     /// The tokens seen.
     public private(set) var tokens = 0
 
     private let engine: Engine
-    private let biased: Set<ComponentKind>
     private var sums: [Component: Matrix<Double>] = [:]
     private var influence: [Double]
     private var previous = Activations()
@@ -21,11 +20,9 @@ public final class Calibration: ForwardObserver {
     ///
     /// - Parameters:
     ///   - shape: The sizes of the model.
-    ///   - biased: The kinds of component whose output projections have biases.
     ///   - engine: What to compute on.
-    public init(shape: ModelShape, biased: Set<ComponentKind>, engine: Engine) {
+    public init(shape: ModelShape, engine: Engine) {
         self.engine = engine
-        self.biased = biased
         influence = [Double](repeating: 0, count: shape.layers.count)
     }
 
@@ -48,7 +45,8 @@ public final class Calibration: ForwardObserver {
         }
     }
 
-    /// The mean of `x xᵀ` of a component, symmetric, and forgets it; nil where there was none.
+    /// The mean of `x xᵀ` of a component, x ending in 1, symmetric, and forgets it; nil where there
+    /// was none.
     public func takeHessian(of component: Component) -> Matrix<Double>? {
         guard var hessian = sums.removeValue(forKey: component) else { return nil }
         hessian.mirrorUpperTriangle()
@@ -68,7 +66,7 @@ public final class Calibration: ForwardObserver {
 
     /// Adds the inputs of one component.
     public func willProject(_ component: Component, inputs: Activations) {
-        let inputs = biased.contains(component.kind) ? inputs.appendingOnes() : inputs
+        let inputs = inputs.appendingOnes()
         var sum =
             sums.removeValue(forKey: component)
             ?? Matrix(rows: inputs.columns, columns: inputs.columns)

@@ -28,11 +28,21 @@ public struct CalibrationFile: Sendable {
         }
     }
 
-    /// The mean of `x xᵀ` of a component, `[columns, columns]`.
-    public func hessian(of component: Component) throws(ModelFileError) -> Matrix<Double> {
+    /// The mean of `x xᵀ` of a component, `[columns, columns]`, one more where x ends in 1.
+    public func hessian(
+        of component: Component, withOnes: Bool
+    ) throws(ModelFileError) -> Matrix<Double> {
         let stored = try file.matrix(Self.name(component))
+        let size = withOnes ? stored.columns : max(0, stored.columns - 1)
         return Matrix(
-            rows: stored.rows, columns: stored.columns, elements: stored.elements.map(Double.init))
+            rows: size, columns: size,
+            elements: (0..<size).flatMap { stored.row($0).prefix(size).map(Double.init) })
+    }
+
+    /// The means of a component's inputs.
+    func means(of component: Component) throws(ModelFileError) -> [Double] {
+        let stored = try file.matrix(Self.name(component))
+        return stored.row(stored.rows - 1).dropLast().map(Double.init)
     }
 
     private static func name(_ component: Component) -> String {

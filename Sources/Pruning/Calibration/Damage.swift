@@ -32,10 +32,8 @@ public final class Damage {
         var pass = ForwardPass(dense, on: engine)
         let hidden = pass.hiddenStates(of: batch)
         reference =
-            switch dense.shape.architecture {
-            case .llama: .logits(HeadComparison(dense, of: hidden, on: engine))
-            case .bert: .hidden(hidden)
-            }
+            dense.shape.architecture.isEncoder
+            ? .hidden(hidden) : .logits(HeadComparison(dense, of: hidden, on: engine))
     }
 
     /// The damage done to a model; 0 for the dense model itself.

@@ -1,6 +1,6 @@
 import Tensors
 
-/// Orders that do not look at `H`, with the errors of masking units and correcting nothing.
+/// Orders that ask for no inverse of `H`, with the errors of masking units and correcting nothing.
 extension OptimalBrainSurgeon {
     /// Removes the units of least weight norm first.
     ///
@@ -14,6 +14,21 @@ extension OptimalBrainSurgeon {
             }
         }
         return masking((0..<units).sorted { (squares[$0], $0) < (squares[$1], $1) })
+    }
+
+    /// Removes the units first whose outputs have the least `Σ_j ‖W_j‖² H_jj`, which for an H about
+    /// the means is how much they fluctuate. Source: An et al., "FLAP", arXiv 2312.11983, eq. 5.
+    ///
+    /// - Complexity: O(outputs · columns²) for the errors.
+    public func fluctuationOrder() -> RemovalOrder {
+        var scores = [Double](repeating: 0, count: units)
+        for row in 0..<dense.rows {
+            for column in 0..<units * unitSize {
+                let value = Double(dense[row, column])
+                scores[column / unitSize] += value * value * hessian[column, column]
+            }
+        }
+        return masking((0..<units).sorted { (scores[$0], $0) < (scores[$1], $1) })
     }
 
     /// Removes units in a random order that depends on the seed alone.

@@ -135,15 +135,22 @@ extension RunDirectory {
         "work/runtime",
     ]
 
-    /// Whether a prune makes a file, or for a target such as `1.25x` a directory, of this name.
+    /// Whether a prune makes a file, or for a target such as `1.25x`, perhaps behind a method's
+    /// name, a directory, of this name.
     private static func isProduct(_ name: Substring) -> Bool {
-        var target = name
-        if name.hasPrefix("work/"), name.hasSuffix(".json") {
-            target = name.dropFirst(5).dropLast(5)
+        if products.contains(name) { return true }
+        let isWork = name.hasPrefix("work/") && name.hasSuffix(".json")
+        var target = isWork ? name.dropFirst(5).dropLast(5) : name
+        if let method = PruningMethod.allCases.first(where: { target.hasPrefix($0.rawValue + "-") })
+        {
+            target = target.dropFirst(method.rawValue.count + 1)
+            if isWork, target == "losses" { return true }
         }
-        return products.contains(name)
-            || target.first?.isNumber == true && target.last == "x"
-                && Double(target.dropLast()) != nil
+        if isWork, let suffix = ["-coefficients", "-sensitivity"].first(where: target.hasSuffix) {
+            target = target.dropLast(suffix.count)
+        }
+        return target.first?.isNumber == true && target.last == "x"
+            && Double(target.dropLast()) != nil
     }
 
     /// Whether a run that was killed left this half written: a file's temporary name has numbers

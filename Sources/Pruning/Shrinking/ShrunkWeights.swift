@@ -13,7 +13,7 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
     public let kept: [Component: [Int]]
 
     let surgery: Surgery
-    private let corrects: Bool
+    private let correction: Surgery.Correction
     /// Output projections that take the place of the surgery's.
     var refitted: [Component: Projection] = [:]
 
@@ -23,11 +23,11 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
     ///   - plan: How many units each component keeps.
     ///   - losses: Which ones go first.
     ///   - surgery: The dense model and its calibration.
-    ///   - order: How units were ranked, which says whether kept weights are corrected.
+    ///   - order: How units were ranked, which says what makes up for those that go.
     public init(_ plan: Plan, losses: LossTable, surgery: Surgery, order: Surgery.Order) {
         self.plan = plan
         self.surgery = surgery
-        corrects = order.corrects
+        correction = order.correction
         shape = surgery.dense.shape.applying(plan)
         kept = losses.components.reduce(into: [:]) { $0[$1.key] = $1.value.kept(plan[$1.key]) }
     }
@@ -56,20 +56,22 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
         let output =
             try refitted[component]
             ?? surgery.projection(
-                of: component, from: whole, keeping: units, correcting: corrects)
+                of: component, from: whole, keeping: units, correction: correction)
         switch component.kind {
         case .attention:
             let width = dense.headDimension
             let queries = units.rows(of: dense.unitSize(of: component))
             let keys = units.rows(of: width)
-            layer.attention?.query.select(rows: queries)
-            layer.attention?.key.select(rows: keys)
-            layer.attention?.value.select(rows: keys)
+            guard let block = layer.attention else { return }
+            layer.attention?.query = block.query.selecting(rows: queries)
+            layer.attention?.key = block.key.selecting(rows: keys)
+            layer.attention?.value = block.value.selecting(rows: keys)
             layer.attention?.output = output
         case .feedForward:
-            layer.feedForward?.gate?.select(rows: units)
-            layer.feedForward?.up.select(rows: units)
-            layer.feedForward?.down = output
+            guard let block = layer.feedForward else { return }
+            layer.feedForward = FeedForwardWeights(
+                gate: block.gate?.selecting(rows: units), up: block.up.selecting(rows: units),
+                down: output)
         }
     }
 }
@@ -77,7 +79,7 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
 extension LayerWeights {
     /// Removes a branch; its norm stays in post-norm models, where it normalises the stream.
     mutating func remove(_ kind: ComponentKind, from architecture: Architecture) {
-        let keepsNorm = architecture == .bert
+        let keepsNorm = architecture.isEncoder
         switch kind {
         case .attention:
             attention = nil
@@ -86,13 +88,6 @@ extension LayerWeights {
             feedForward = nil
             if !keepsNorm { feedForwardNorm = nil }
         }
-    }
-}
-
-extension Projection {
-    fileprivate mutating func select(rows: [Int]) {
-        weight = weight.selecting(rows: rows)
-        bias = bias.map { bias in rows.map { bias[$0] } }
     }
 }
 

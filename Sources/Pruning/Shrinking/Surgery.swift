@@ -17,11 +17,13 @@ public final class Surgery {
     private let damping: Double
     private let engine: Engine
     private var shrunk: [Component: [Cut: Projection]] = [:]
+    /// The last one, since one component is often cut to several levels in a row.
+    private var surgeon: (component: Component, surgeon: OptimalBrainSurgeon)?
 
     /// What is left of a component.
     private struct Cut: Hashable {
         let units: [Int]
-        let isCorrected: Bool
+        let correction: Correction
     }
 
     /// Prepares to prune a model.
@@ -45,13 +47,31 @@ public final class Surgery {
     public enum Order: Sendable, Equatable {
         /// By Optimal Brain Surgeon, which corrects what stays.
         case optimalBrainSurgeon
+        /// By how much the units' outputs vary; the bias makes up for their means.
+        case fluctuation
         /// By the norm of the units' weights; what stays is left as it is.
         case magnitude
         /// At random; what stays is left as it is.
         case random(seed: UInt64)
 
-        /// Whether kept weights change.
-        public var corrects: Bool { self == .optimalBrainSurgeon }
+        /// What makes up for the removed units.
+        public var correction: Correction {
+            switch self {
+            case .optimalBrainSurgeon: .leastSquares
+            case .fluctuation: .bias
+            case .magnitude, .random: .none
+            }
+        }
+    }
+
+    /// What makes up for removed units.
+    public enum Correction: Sendable {
+        /// Nothing.
+        case none
+        /// A bias that gives what they gave on average.
+        case bias
+        /// The weights that stay, and the bias where there is one, fitted to the dense output.
+        case leastSquares
     }
 
     /// The removal order and the error of every level of every component.
@@ -68,10 +88,14 @@ public final class Surgery {
         for component in dense.shape.components {
             let layer = try dense.layer(component.layer)
             guard let output = layer.outputProjection(of: component.kind) else { continue }
-            let surgeon = try surgeon(for: component, output: output)
+            let surgeon =
+                try order == .fluctuation
+                ? fluctuationSurgeon(for: component, output: output)
+                : surgeon(for: component, output: output)
             let removal =
                 switch order {
                 case .optimalBrainSurgeon: try surgeon.removalOrder()
+                case .fluctuation: surgeon.fluctuationOrder()
                 case .magnitude: surgeon.magnitudeOrder()
                 case .random(let seed):
                     surgeon.randomOrder(
@@ -90,23 +114,31 @@ public final class Surgery {
     ///   - component: The component.
     ///   - output: Its dense output projection.
     ///   - units: The kept units, ascending.
-    ///   - correcting: Whether the kept weights are refitted.
+    ///   - correction: What makes up for the other ones.
     /// - Returns: The projection of the kept columns, with its bias.
     /// - Throws: `SurgeonError` or a read error.
     func projection(
-        of component: Component, from output: Projection, keeping units: [Int], correcting: Bool
+        of component: Component, from output: Projection, keeping units: [Int],
+        correction: Correction
     ) throws -> Projection {
-        let cut = Cut(units: units, isCorrected: correcting)
+        let cut = Cut(units: units, correction: correction)
         if let known = shrunk[component]?[cut] { return known }
-        var projection: Projection
-        if correcting {
+        let columns = units.rows(of: unitSize(of: component))
+        var projection = Projection(
+            weight: output.weight.selecting(columns: columns), bias: output.bias)
+        switch correction {
+        case .none: break
+        case .bias:
+            let means = try calibration.means(of: component)
+            let gone = Set(0..<output.weight.columns).subtracting(columns).sorted()
+            projection.bias = (0..<output.weight.rows).map { row in
+                gone.reduce(output.bias?[row] ?? 0) {
+                    $0 + output.weight[row, $1] * Float(means[$1])
+                }
+            }
+        case .leastSquares:
             let fit = try surgeon(for: component, output: output).refit(keeping: units)
             projection = output.bias == nil ? Projection(weight: fit) : Projection(splitting: fit)
-        } else {
-            let size = unitSize(of: component)
-            let columns = units.flatMap { $0 * size..<($0 + 1) * size }
-            projection = Projection(
-                weight: output.weight.selecting(columns: columns), bias: output.bias)
         }
         if !keepsAll { shrunk[component] = nil }
         shrunk[component, default: [:]][cut] = projection
@@ -134,7 +166,8 @@ public final class Surgery {
         let kept =
             try units.count == dense.shape.units(of: component)
             ? output.joined
-            : projection(of: component, from: output, keeping: units, correcting: true).joined
+            : projection(of: component, from: output, keeping: units, correction: .leastSquares)
+                .joined
         let (inputs, all) = (0..<kept.columns, kept.columns..<moments.columns)
         let surgeon = try OptimalBrainSurgeon(
             weight: kept, hessian: moments.block(rows: inputs, columns: inputs),
@@ -148,10 +181,30 @@ public final class Surgery {
     private func surgeon(
         for component: Component, output: Projection
     ) throws -> OptimalBrainSurgeon {
-        try OptimalBrainSurgeon(
-            weight: output.joined, hessian: calibration.hessian(of: component),
+        if let surgeon, surgeon.component == component { return surgeon.surgeon }
+        surgeon = nil
+        let made = try OptimalBrainSurgeon(
+            weight: output.joined,
+            hessian: calibration.hessian(of: component, withOnes: output.bias != nil),
             unitSize: unitSize(of: component), hasBias: output.bias != nil, damping: damping,
             pool: engine.pool)
+        surgeon = (component, made)
+        return made
+    }
+
+    /// A surgeon who sees how the inputs vary about their means.
+    private func fluctuationSurgeon(
+        for component: Component, output: Projection
+    ) throws -> OptimalBrainSurgeon {
+        let means = try calibration.means(of: component)
+        var hessian = try calibration.hessian(of: component, withOnes: false)
+        for row in 0..<means.count {
+            for column in 0..<means.count { hessian[row, column] -= means[row] * means[column] }
+            hessian[row, row] = max(hessian[row, row], 0)
+        }
+        return try OptimalBrainSurgeon(
+            weight: output.weight, hessian: hessian, unitSize: unitSize(of: component),
+            damping: damping, pool: engine.pool)
     }
 
     private func unitSize(of component: Component) -> Int {

@@ -21,7 +21,7 @@ struct PruneInputs {
     init(
         _ options: PruneOptions, dense: LoadedModel, environment: Profiling.Environment
     ) throws {
-        let isEncoder = dense.model.shape.architecture == .bert
+        let isEncoder = dense.model.shape.architecture.isEncoder
         guard !isEncoder || !options.calibration.isEmpty else {
             throw UsageError(
                 "an encoder needs text to calibrate on: give --calibration FILE with text like "
@@ -50,7 +50,7 @@ struct PruneInputs {
                 ("--damping", String(options.damping)),
                 ("--calibration-tokens", String(options.calibrationTokens)),
                 ("--refit-tokens", String(options.refitTokens)),
-                ("--trials", String(options.trials)),
+                ("--trials", String(options.trials)), ("--rounds", String(options.rounds)),
                 ("environment", environment.summary), ("machine", environment.machine),
                 ("version", Espalier.version),
             ], uniquingKeysWith: { $0 + " " + $1 })
@@ -69,17 +69,13 @@ struct PruneInputs {
         }
         let longest = dense.model.shape.maximumPositions
         let text =
-            switch dense.model.shape.architecture {
-            case .llama:
-                CalibrationText(
-                    stream: contents, tokenizer: tokenizer, tokens: options.calibrationTokens,
-                    length: min(512, longest), seed: options.seed)
-            case .bert:
-                CalibrationText(
-                    paragraphs: contents, tokenizer: tokenizer,
-                    tokens: options.calibrationTokens,
-                    length: min(environment.sequence, longest), seed: options.seed)
-            }
+            dense.model.shape.architecture.isEncoder
+            ? CalibrationText(
+                paragraphs: contents, tokenizer: tokenizer, tokens: options.calibrationTokens,
+                length: min(environment.sequence, longest), seed: options.seed)
+            : CalibrationText(
+                stream: contents, tokenizer: tokenizer, tokens: options.calibrationTokens,
+                length: min(512, longest), seed: options.seed)
         guard !text.calibration.isEmpty, !text.heldOut.isEmpty else {
             throw ModelFileError(
                 file: options.calibration.joined(separator: ", "),
@@ -132,16 +128,5 @@ extension CalibrationText {
         let heldOut = max(1, sampled.count / 8)
         self.init(
             calibration: Array(sampled.dropLast(heldOut)), heldOut: Array(sampled.suffix(heldOut)))
-    }
-}
-
-extension Checkpoint {
-    /// The kinds of component whose output projections have biases.
-    var biasedKinds: Set<ComponentKind> {
-        get throws {
-            let layer = try layer(0)
-            return Set(
-                ComponentKind.allCases.filter { layer.outputProjection(of: $0)?.bias != nil })
-        }
     }
 }

@@ -10,7 +10,10 @@ struct PruneOptions {
     let calibration: [String]
     let calibrationTokens: Int
     let method: PruningMethod
+    /// Other methods to compare with, each once.
+    let baselines: [PruningMethod]
     let damping: Double
+    let rounds: Int
     /// At most `calibrationTokens`.
     let refitTokens: Int
     let trials: Int
@@ -33,8 +36,13 @@ struct PruneOptions {
             help: "Plain text like what the model will see; a tenth is held out to evaluate.")
         profile = try arguments.option(
             "--profile", .file, help: "A profile made before; else this CPU is profiled first.")
-        method = try arguments.option(
+        let method: PruningMethod = try arguments.option(
             "--method", .choice(), default: .greedy, help: "How the plan is chosen.")
+        let others: [PruningMethod] = try arguments.options(
+            "--baseline", .choice(),
+            help: "Reach the targets by this method too, to compare; again for more.")
+        self.method = method
+        baselines = PruningMethod.allCases.filter { others.contains($0) && $0 != method }
         calibrationTokens = try arguments.option(
             "--calibration-tokens", .integer(in: 256...(1 << 24)).named("TOKENS"),
             default: 32_768, help: "How many tokens to calibrate on.")
@@ -45,6 +53,9 @@ struct PruneOptions {
             "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"), default: 0,
             help: "How many of them to refit kept weights on at the end: for text just like them.")
         self.refitTokens = min(refitTokens, calibrationTokens)
+        rounds = try arguments.option(
+            "--rounds", .integer(in: 0...100), default: 2,
+            help: "How often greedy measures again, around its plan, what the model minds.")
         trials = try arguments.option(
             "--trials", .integer(in: 1...1_000_000), default: 1100,
             help: "Plans whose loss spdy measures for a target; the first eleventh at random.")

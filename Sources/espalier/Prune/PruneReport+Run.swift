@@ -11,7 +11,7 @@ extension PruneReport {
     init(
         options: PruneOptions, dense: LoadedModel, environment: Profiling.Environment,
         table: LatencyTable, targets: [TargetResult], denseQuality: QualityFigures,
-        text: CalibrationText, facts: CalibrationFacts, stages: [String: StageCost],
+        baselines: [BaselineResult], text: CalibrationText, facts: CalibrationFacts, stages: [String: StageCost],
         inputs: PruneInputs
     ) {
         let shape = dense.model.shape
@@ -28,11 +28,11 @@ extension PruneReport {
             model: ModelDescription(
                 name: dense.location.name, path: dense.location.path,
                 architecture: shape.architecture.rawValue, parameters: shape.parameters,
-                generatesText: shape.architecture == .llama,
+                generatesText: !shape.architecture.isEncoder,
                 layers: shape.layers.map { LayerSizes($0) }),
             environment: EnvironmentDescription(environment), method: options.method.rawValue,
             seed: options.seed, targets: targets, dense: denseQuality,
-            evaluatedOn: "held-out part of \(source), \(heldOut) tokens",
+            evaluatedOn: "held-out part of \(source), \(heldOut) tokens", baselines: baselines,
             latencyCurves: ComponentKind.allCases.compactMap { kind in
                 table.curves[kind].map { Reporting.LatencyCurve(kind, $0) }
             },

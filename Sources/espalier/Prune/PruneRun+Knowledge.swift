@@ -78,9 +78,7 @@ extension PruneRun {
         return try stage("calibrate") {
             let total = text.calibration.reduce(0) { $0 + $1.count }
             let progress = ProgressBar("Calibrating", total: total, unit: "tokens")
-            let calibration = Calibration(
-                shape: dense.model.shape, biased: try dense.checkpoint.biasedKinds,
-                engine: engine)
+            let calibration = Calibration(shape: dense.model.shape, engine: engine)
             try calibration.collect(
                 from: dense.model, batches(of: text.calibration, tokens: 2048)
             ) { done in
@@ -97,27 +95,31 @@ extension PruneRun {
     }
 
     /// The removal order and the errors of every component.
-    func losses(_ surgery: Surgery) throws -> LossTable {
-        if let known = directory.read(LossTable.self, Product.losses) { return known }
+    func losses(of method: PruningMethod, _ surgery: Surgery) throws -> LossTable {
+        let order = method.order(seed: options.seed)
+        let product =
+            order == options.method.order(seed: options.seed)
+            ? Product.losses : "work/\(method.rawValue)-losses.json"
+        if let known = directory.read(LossTable.self, product) { return known }
         let losses = try stage("surgeon") {
             let progress = ProgressBar(
                 "Ordering removals", total: dense.model.shape.components.count,
                 unit: "components")
             defer { progress.finish() }
-            return try surgery.losses(order: options.method.order(seed: options.seed)) {
+            return try surgery.losses(order: order) {
                 progress.advance(to: $0)
                 try Interruption.check()
             }
         }
-        try directory.write(losses, Product.losses)
+        try directory.write(losses, product)
         return losses
     }
 
     /// What the model minds; empty for methods that do not ask.
     func sensitivity(
-        _ losses: LossTable, _ surgery: Surgery, on text: CalibrationText
+        of method: PruningMethod, _ losses: LossTable, _ surgery: Surgery, on text: CalibrationText
     ) throws -> Sensitivity {
-        guard options.method == .greedy else { return Sensitivity([:]) }
+        guard method == .greedy else { return Sensitivity([:]) }
         if let known = directory.read(Sensitivity.self, Product.sensitivity) { return known }
         let sensitivity = try stage("sensitivity") {
             let progress = ProgressBar(

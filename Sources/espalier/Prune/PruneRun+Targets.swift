@@ -23,25 +23,24 @@ extension PruneRun {
             progress.advance(to: done)
             try Interruption.check()
         }
-        switch model.shape.architecture {
-        case .llama:
-            let quality = try DecoderQuality(
-                of: model, against: reference, on: text.heldOut, engine: engine, progress: tick)
-            return QualityFigures(
-                perplexity: quality.perplexity, kl: quality.kl, top1: quality.top1)
-        case .bert:
+        if model.shape.architecture.isEncoder {
             let quality = try EncoderQuality(
                 of: model, against: reference ?? model, on: text.heldOut, engine: engine,
                 progress: tick)
             return QualityFigures(meanCosineDistance: quality.meanCosineDistance)
         }
+        let quality = try DecoderQuality(
+            of: model, against: reference, on: text.heldOut, engine: engine, progress: tick)
+        return QualityFigures(
+            perplexity: quality.perplexity, kl: quality.kl, top1: quality.top1)
     }
 
     func reach(
-        _ target: Double, _ table: LatencyTable, _ surgery: Surgery,
+        _ target: Double, by method: PruningMethod, _ table: LatencyTable, _ surgery: Surgery,
         _ knowledge: PruningMethod.Knowledge, text: CalibrationText
     ) throws -> TargetResult {
-        let name = directoryName(of: target)
+        let isBaseline = method != options.method
+        let name = (isBaseline ? method.rawValue + "-" : "") + directoryName(of: target)
         let product = "work/\(name).json"
         if directory.has(name), var known = directory.read(TargetResult.self, product) {
             known.path = directory.product(name)
@@ -53,20 +52,25 @@ extension PruneRun {
             func weights(_ plan: Plan) -> ShrunkWeights {
                 ShrunkWeights(
                     plan, losses: knowledge.losses, surgery: surgery,
-                    order: options.method.order(seed: options.seed))
+                    order: method.order(seed: options.seed))
             }
             var finished: Model?
             let loop = ClosedLoop(target: target, attempts: options.attempts)
             var knowledge = knowledge
-            if options.method == .spdy {
-                let budget = table.budget(forSpeedup: target * (1 + loop.margin))
+            let budget = table.interplay.sum(
+                ofSeconds: table.budget(forSpeedup: target * (1 + loop.margin)))
+            if method == .spdy {
                 knowledge.coefficients = try coefficients(
-                    for: name, in: space, within: table.interplay.sum(ofSeconds: budget),
+                    for: name, in: space, within: budget,
                     losses: knowledge.losses, on: text
                 ) { try pack(weights($0), name: nil) }
             }
+            if method == .greedy {
+                knowledge.sensitivity = try sensitivity(
+                    for: name, within: budget, in: space, knowing: knowledge, surgery, on: text)
+            }
             let (best, attempts) = try loop.run(table) { budget in
-                try options.method.plan(
+                try method.plan(
                     within: budget, in: space, knowing: knowledge, seed: options.seed)
             } measure: { plan in
                 finished = nil
@@ -85,7 +89,7 @@ extension PruneRun {
                         + Human.ratio(attempt.comparison.speedup))
             }
             var chosen = weights(best.plan)
-            if refits {
+            if !isBaseline, refits {
                 finished = nil
                 chosen = try refit(chosen, on: text)
             }
@@ -109,7 +113,8 @@ extension PruneRun {
 
     /// Whether kept weights are fitted once more when the plan is final.
     private var refits: Bool {
-        options.refitTokens > 0 && options.method.order(seed: options.seed).corrects
+        options.refitTokens > 0
+            && options.method.order(seed: options.seed).correction == .leastSquares
     }
 
     /// The same plan, its weights fitted to what the pruned model itself computes.
@@ -138,6 +143,34 @@ extension PruneRun {
         }
     }
 
+    /// What a model minds that is about as fast as the target.
+    private func sensitivity(
+        for name: String, within budget: Double, in space: SearchSpace,
+        knowing knowledge: PruningMethod.Knowledge, _ surgery: Surgery, on text: CalibrationText
+    ) throws -> Sensitivity {
+        let product = "work/\(name)-sensitivity.json"
+        if options.rounds == 0 { return knowledge.sensitivity }
+        if let known = directory.read(Sensitivity.self, product) { return known }
+        let progress = ProgressBar(
+            "Measuring sensitivity at \(name)",
+            total: options.rounds * knowledge.losses.components.count, unit: "components")
+        defer { progress.finish() }
+        let refined = try knowledge.sensitivity.refined(
+            rounds: options.rounds, losses: knowledge.losses, surgery: surgery,
+            damage: Damage(from: dense.model, on: text.probe, engine: engine)
+        ) { sensitivity in
+            var knowledge = knowledge
+            knowledge.sensitivity = sensitivity
+            return try PruningMethod.greedy.plan(
+                within: budget, in: space, knowing: knowledge, seed: options.seed)
+        } progress: {
+            progress.advance(to: $0)
+            try Interruption.check()
+        }
+        try directory.write(refined, product)
+        return refined
+    }
+
     /// The coefficients that SPDY finds for a target, by the loss of models on calibration text.
     private func coefficients(
         for name: String, in space: SearchSpace, within budget: Double, losses: LossTable,
@@ -153,7 +186,7 @@ extension PruneRun {
         defer { progress.finish() }
         let found = try search.coefficients(within: budget, seed: options.seed) { plan in
             let model = try model(plan)
-            guard model.shape.architecture == .llama else { return damage.of(model) }
+            if model.shape.architecture.isEncoder { return damage.of(model) }
             return try DecoderQuality(
                 of: model, against: nil, on: Array(text.calibration.prefix(8)), engine: engine
             ) { _ in try Interruption.check() }.meanNLL

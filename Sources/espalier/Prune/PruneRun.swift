@@ -49,20 +49,29 @@ final class PruneRun {
             dense.checkpoint,
             calibration: try CalibrationFile(path: directory.product(Product.moments)),
             damping: options.damping, engine: engine)
-        surgery.keepsAll = options.method == .spdy
-        let losses = try losses(surgery)
-        let knowledge = PruningMethod.Knowledge(
-            losses: losses, blockInfluence: facts.blockInfluence,
-            sensitivity: try sensitivity(losses, surgery, on: text))
         let denseQuality = try evaluateDense(on: text)
-        var results: [TargetResult] = []
-        for target in options.targets {
-            results.append(try reach(target, table, surgery, knowledge, text: text))
+        func results(of method: PruningMethod) throws -> [TargetResult] {
+            surgery.keepsAll = method == .spdy
+            let losses = try losses(of: method, surgery)
+            let knowledge = PruningMethod.Knowledge(
+                losses: losses, blockInfluence: facts.blockInfluence,
+                sensitivity: try sensitivity(of: method, losses, surgery, on: text))
+            return try options.targets.map {
+                try reach($0, by: method, table, surgery, knowledge, text: text)
+            }
+        }
+        let targets = try results(of: options.method)
+        let baselines = try options.baselines.flatMap { method in
+            try results(of: method).map {
+                BaselineResult(
+                    method: method.rawValue, target: $0.target, measured: $0.measured,
+                    quality: $0.quality)
+            }
         }
         let report = PruneReport(
             options: options, dense: dense, environment: environment, table: table,
-            targets: results, denseQuality: denseQuality, text: text, facts: facts,
-            stages: costs, inputs: inputs)
+            targets: targets, denseQuality: denseQuality, baselines: baselines, text: text,
+            facts: facts, stages: costs, inputs: inputs)
         try AtomicFile.write(try report.json(), to: directory.product("report.json"))
         try AtomicFile.write(Array(report.markdown.utf8), to: directory.product("report.md"))
         try AtomicFile.write(Array(report.html.utf8), to: directory.product("report.html"))

@@ -12,11 +12,11 @@ struct PruneSummary {
             ? Table("target", "measured", "95% interval", "ms", "perplexity", "KL", "parameters")
             : Table("target", "measured", "95% interval", "ms", "cosine distance", "parameters")
         func add(
-            _ name: String, _ speedup: String, _ interval: String, _ seconds: Double,
-            _ quality: QualityFigures, _ parameters: Int
+            _ name: String, _ speedup: String, _ interval: String, _ seconds: Double?,
+            _ quality: QualityFigures, _ parameters: Int?
         ) {
-            let milliseconds = Human.significant(seconds * 1e3, digits: 4)
-            let count = Human.count(parameters)
+            let milliseconds = seconds.map { Human.significant($0 * 1e3, digits: 4) } ?? ""
+            let count = parameters.map { Human.count($0) } ?? ""
             func figure(_ value: Double?) -> String {
                 value.map { Human.significant($0, digits: 4) } ?? "–"
             }
@@ -38,6 +38,11 @@ struct PruneSummary {
                 Human.ratio(target.target), Human.ratio(target.measured),
                 target.interval.map { Human.significant($0, digits: 4) }.joined(separator: "–"),
                 target.seconds, target.quality, target.parameters)
+        }
+        for other in report.baselines {
+            add(
+                "\(Human.ratio(other.target)) by \(other.method)", Human.ratio(other.measured), "",
+                nil, other.quality, nil)
         }
         let missed = report.targets.filter { $0.interval.first ?? 0 < $0.target }
             .map {
