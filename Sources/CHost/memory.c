@@ -85,15 +85,24 @@ uint64_t host_peak_resident_bytes(void) {
 #endif
 }
 
-int host_advise_huge_pages(void *start, size_t bytes) {
-#if defined(MADV_HUGEPAGE)
+/* Advises on the whole pages inside a range. */
+static int advise(const void *start, size_t bytes, int advice) {
     long size = sysconf(_SC_PAGESIZE);
     uintptr_t page = size > 0 ? (uintptr_t)size : 4096;
     uintptr_t first = (uintptr_t)start;
     uintptr_t skipped = (page - first % page) % page;
     if (bytes < skipped || bytes - skipped < page) return 0;
     size_t whole = (bytes - skipped) / page * page;
-    return madvise((void *)(first + skipped), whole, MADV_HUGEPAGE) == 0 ? 0 : errno;
+    return madvise((void *)(first + skipped), whole, advice) == 0 ? 0 : errno;
+}
+
+int host_release_pages(const void *start, size_t bytes) {
+    return advise(start, bytes, MADV_DONTNEED);
+}
+
+int host_advise_huge_pages(void *start, size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+    return advise(start, bytes, MADV_HUGEPAGE);
 #else
     (void)start, (void)bytes;
     return ENOTSUP;

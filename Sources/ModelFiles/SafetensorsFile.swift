@@ -42,10 +42,16 @@ public struct SafetensorsFile: TensorFile {
     /// The type that a tensor is stored in; nil where there is none of that name.
     public func type(of name: String) -> DType? { tensors[name]?.type }
 
-    /// Where in its file the bytes of a tensor lie.
-    public func place(of name: String) throws(ModelFileError) -> Range<Int> {
+    /// The name of the file that holds a tensor, and where in it the bytes lie.
+    public func place(
+        of name: String
+    ) throws(ModelFileError) -> (file: String, bytes: Range<Int>) {
         guard let tensor = tensors[name] else { throw missing(name) }
-        return tensor.bytes
+        let path = tensor.file.path
+        return (
+            path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path,
+            tensor.bytes
+        )
     }
 
     /// The elements of a tensor of F64, F32, F16 or BF16.

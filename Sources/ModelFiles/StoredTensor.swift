@@ -28,7 +28,12 @@ struct StoredTensor {
                 problem: "it holds \(type.rawValue), not floating-point numbers",
                 remedy: "use weights stored as floats")
         }
-        return file.withBytes(in: bytes) { type.floats(from: $0) }
+        return file.withBytes(in: bytes) { stored in
+            let floats = type.floats(from: stored)
+            // A model may be larger than memory, and its tensors are read one after another.
+            if stored.byteCount >= 1 << 20 { releasePages(of: stored) }
+            return floats
+        }
     }
 }
 

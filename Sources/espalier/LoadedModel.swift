@@ -3,14 +3,51 @@ import ModelFiles
 import Tensors
 import Transformers
 
-/// A trained model, opened and packed for this processor.
-struct LoadedModel {
+/// A trained model, found and opened, its weights still on disk.
+struct OpenedModel {
     /// Where the user's model was found.
     let location: ModelLocation
     /// The model's files.
     let checkpoint: Checkpoint
+
+    /// Finds and opens a model.
+    ///
+    /// - Parameter name: A path or a hub id.
+    /// - Throws: `ModelFileError`.
+    init(_ name: String) throws {
+        location = try ModelLocation(name)
+        checkpoint = try Checkpoint(location.path)
+    }
+
+    /// The sizes of the model.
+    var shape: ModelShape { checkpoint.shape }
+
+    /// Reads and packs the weights for this processor, showing how far it is.
+    ///
+    /// - Parameter precision: How to store them.
+    /// - Returns: The model, ready to run.
+    /// - Throws: `ModelFileError`, or `Interrupted` when the user asks to stop.
+    func packed(in precision: Precision) throws -> Model {
+        let suffix = precision == .f32 ? "" : " in \(precision.rawValue)"
+        let progress = ProgressBar(
+            "Packing \(location.name)\(suffix)", total: shape.layers.count, unit: "layers")
+        defer { progress.finish() }
+        return try Model(checkpoint, precision: precision) { done in
+            progress.advance(to: done)
+            try Interruption.check()
+        }
+    }
+}
+
+/// A trained model, opened and packed for this processor.
+struct LoadedModel {
+    /// The model's files.
+    let opened: OpenedModel
     /// The model, ready to run.
     let model: Model
+
+    var location: ModelLocation { opened.location }
+    var checkpoint: Checkpoint { opened.checkpoint }
 
     /// Finds, opens and packs a model, showing how far it is.
     ///
@@ -19,9 +56,8 @@ struct LoadedModel {
     ///   - precision: How to store its weights.
     /// - Throws: `ModelFileError`, or `Interrupted` when the user asks to stop.
     init(_ name: String, precision: Precision = .f32) throws {
-        location = try ModelLocation(name)
-        checkpoint = try Checkpoint(location.path)
-        model = try Self.pack(checkpoint, named: location.name, precision: precision)
+        opened = try OpenedModel(name)
+        model = try opened.packed(in: precision)
     }
 
     /// The same model in another precision.
@@ -29,19 +65,6 @@ struct LoadedModel {
     /// - Throws: As `init` does.
     func model(in precision: Precision) throws -> Model {
         guard precision != model.precision else { return model }
-        return try Self.pack(checkpoint, named: location.name, precision: precision)
-    }
-
-    private static func pack(
-        _ checkpoint: Checkpoint, named name: String, precision: Precision
-    ) throws -> Model {
-        let suffix = precision == .f32 ? "" : " in \(precision.rawValue)"
-        let progress = ProgressBar(
-            "Packing \(name)\(suffix)", total: checkpoint.shape.layers.count, unit: "layers")
-        defer { progress.finish() }
-        return try Model(checkpoint, precision: precision) { done in
-            progress.advance(to: done)
-            try Interruption.check()
-        }
+        return try opened.packed(in: precision)
     }
 }

@@ -58,20 +58,20 @@ final class OtherRuntime {
     }
 
     /// Times real models against a dense one.
-    func stopwatch(against dense: LoadedModel) throws -> RuntimeStopwatch {
+    func stopwatch(against dense: OpenedModel) throws -> RuntimeStopwatch {
         try RuntimeStopwatch(
-            environment, shape: dense.model.shape, dense: try emit(dense)
+            environment, shape: dense.shape, dense: try emit(dense)
         ) { [self] in try emit(RandomWeights(shape: $0), like: dense.checkpoint) }
     }
 
     /// Files of a model; where its directory has what the runtime loads, those.
-    func emit(_ model: LoadedModel) throws -> EmittedModel {
+    func emit(_ model: OpenedModel) throws -> EmittedModel {
         let path = model.location.path
         if let files = known[path] { return files }
         let isMade = FileManager.default.fileExists(atPath: path + "/" + ONNXModel.fileName)
         let files =
             isMade
-            ? emitted(path, model.model.shape)
+            ? emitted(path, model.shape)
             : try emit(model.checkpoint, like: model.checkpoint)
         known[path] = files
         return files

@@ -64,7 +64,7 @@ struct ProbeTests {
     @Test("take little interplay from blends that noise hides")
     func noisy() throws {
         let table = try Self.table(noise: 1.4, of: Self.sum)
-        #expect(Self.worstError(of: table, Self.sum) < 0.1)
+        #expect(Self.worstError(of: table, Self.sum) < 0.15)
     }
 
     @Test("foretell plans of a machine with a cache that small models fit")

@@ -48,7 +48,9 @@ struct CalibrationTests {
         let calibration = try tiny.calibration()
         let seen = tiny.observed()
         #expect(calibration.tokens == tiny.text.calibration.reduce(0) { $0 + $1.count })
-        #expect(calibration.components == tiny.components)
+        let collected = try calibration.all()
+        #expect(collected.keys.sorted() == tiny.components)
+        #expect(calibration.blockInfluence.count == tiny.shape.layers.count)
         for (layer, influence) in calibration.blockInfluence.enumerated() {
             let (before, after) = (seen.streams[layer], seen.streams[layer + 1])
             var sum = 0.0
@@ -63,13 +65,16 @@ struct CalibrationTests {
             }
             #expect(abs(influence - sum / Double(before.rows)) < 1e-5)
             #expect(influence > 1e-3)
+            let squares = after.elements.reduce(0) { $0 + Double($1) * Double($1) }
+            let mean = squares / Double(after.rows)
+            #expect(abs(calibration.streamSquares[layer] - mean) < 1e-4 * mean)
         }
         for component in [tiny.components[0], tiny.components[3]] {
             let want = moments(
                 of: try #require(seen.inputs[component]), bias: true)
-            expectAlike(try #require(calibration.takeHessian(of: component)), want, 2e-6)
-            #expect(calibration.takeHessian(of: component) == nil)
+            expectAlike(try #require(collected[component]), want, 2e-6)
         }
+        #expect(try calibration.next() == nil)
     }
 
     @Test(
@@ -80,11 +85,11 @@ struct CalibrationTests {
         let (many, one) = (
             try tiny.calibration(batchTokens: 1), try tiny.calibration(batchTokens: 1 << 20)
         )
+        let (first, second) = (try many.all(), try one.all())
         expectClose(many.blockInfluence, one.blockInfluence, absolute: 1e-6)
         for component in tiny.components {
             expectAlike(
-                try #require(many.takeHessian(of: component)),
-                try #require(one.takeHessian(of: component)), 4e-6)
+                try #require(first[component]), try #require(second[component]), 4e-6)
         }
     }
 
@@ -92,26 +97,30 @@ struct CalibrationTests {
     func stops() throws {
         struct Stop: Error {}
         let tiny = try TinyModel("tiny-llama")
-        let calibration = Calibration(shape: tiny.shape, engine: tiny.engine)
+        let (calibration, scratch) = (try tiny.calibration(batchTokens: 128), try Scratch())
+        var calls: [Double] = []
         #expect(throws: Stop.self) {
-            try calibration.collect(
-                from: tiny.model, batches(of: tiny.text.calibration, tokens: 128)
-            ) { if $0 > 200 { throw Stop() } }
+            try CalibrationFile.write(calibration, to: scratch.path("moments.safetensors")) {
+                calls.append($0)
+                if $0 > 2.3 { throw Stop() }
+            }
         }
-        #expect(calibration.tokens == 256)
+        #expect(calls == calls.sorted() && calls.count > 9)
+        #expect(calibration.blockInfluence.count == 2)
+        #expect(try scratch.names().isEmpty)
     }
 
     @Test("a file gives back what was collected, rounded to f32", arguments: TinyModel.names)
     func file(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name, tokens: 300), try Scratch())
-        let (collected, written) = (try tiny.calibration(), try tiny.calibration())
+        let (collected, written) = (try tiny.calibration().all(), try tiny.calibration())
         let path = scratch.path("moments.safetensors")
         try CalibrationFile.write(written, to: path)
-        #expect(written.components.isEmpty)
+        #expect(written.blockInfluence.count == tiny.shape.layers.count)
         #expect(try scratch.names() == ["moments.safetensors"])
         let file = try CalibrationFile(path: path)
         for component in tiny.components {
-            let want = try #require(collected.takeHessian(of: component))
+            let want = try #require(collected[component])
             let got = try file.hessian(of: component, withOnes: true)
             #expect(got.elements == want.elements.map { Double(Float($0)) })
             #expect(got == got.transposed)

@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 import Tensors
 import TestSupport
 import Testing
@@ -56,6 +57,37 @@ struct EmissionTests {
                     == tiny.checkpoint.tokenizer().encode(text, addingSpecialTokens: true))
         }
         #expect(try scratch.names() == ["model", "moments.safetensors"])
+    }
+
+    @Test("shards hold what one file would, and an index tells where", arguments: TinyModel.names)
+    func shards(name: String) throws {
+        let (tiny, scratch) = (try TinyModel(name, tokens: 300), try Scratch())
+        let surgery = try tiny.surgery(in: scratch)
+        let weights = ShrunkWeights(
+            tiny.randomPlan(seed: 5), losses: try surgery.losses(order: .optimalBrainSurgeon),
+            surgery: surgery, order: .optimalBrainSurgeon)
+        let path = scratch.path("model")
+        try FileManager.default.createDirectory(
+            atPath: path, withIntermediateDirectories: true)
+        for file in ["config.json", "tokenizer.json"] {
+            try FileManager.default.copyItem(
+                atPath: TinyModel.path(name) + "/" + file, toPath: path + "/" + file)
+        }
+        let names = tiny.checkpoint.huggingFaceNames
+        try WeightsFile.write(weights, names: names, to: path, mostBytes: 40_000)
+        let files = try scratch.names("model").filter { $0.hasSuffix(".safetensors") }
+        #expect(files.count > 2 && files.allSatisfy { $0.hasPrefix("model-0000") }, "\(files)")
+        let sharded = try SafetensorsFile(path: path)
+        var count = 0
+        for index in weights.shape.layers.indices {
+            for tensor in names.tensors(of: try weights.layer(index), at: index) {
+                #expect(try sharded.floats(tensor.name, shape: tensor.shape) == tensor.elements)
+                #expect(files.contains(try sharded.place(of: tensor.name).file))
+                count += 1
+            }
+        }
+        #expect(count > 10)
+        try ONNXModel.write(weights.shape, in: path, names: names)
     }
 
     @Test("tensors outside of layers come along")

@@ -10,7 +10,7 @@ struct TinyModel {
     let checkpoint: Checkpoint
     let model: Model
     let text: CalibrationText
-    let engine = Engine(threads: 2)
+    let engine: Engine
 
     static let names = ["tiny-llama", "tiny-bert"]
 
@@ -24,7 +24,8 @@ struct TinyModel {
         try String(contentsOfFile: path("text/calibration.txt"), encoding: .utf8)
     }
 
-    init(_ name: String, tokens: Int = 1024) throws {
+    init(_ name: String, tokens: Int = 1024, threads: Int = 2) throws {
+        engine = Engine(threads: threads)
         checkpoint = try Checkpoint(Self.path(name))
         model = try Model(checkpoint)
         let tokenizer = try checkpoint.tokenizer()
@@ -45,11 +46,10 @@ struct TinyModel {
 
     var components: [Component] { Plan(keepingAllOf: shape).components }
 
-    /// A calibration on the whole text.
+    /// A calibration on the whole text, before the first layer.
     func calibration(batchTokens: Int = 512) throws -> Calibration {
-        let calibration = Calibration(shape: shape, engine: engine)
-        try calibration.collect(from: model, batches(of: text.calibration, tokens: batchTokens))
-        return calibration
+        try Calibration(
+            checkpoint, on: batches(of: text.calibration, tokens: batchTokens), engine: engine)
     }
 
     /// What prunes the model, its second moments stored in a folder.
@@ -78,7 +78,13 @@ struct TinyModel {
         var pass = ForwardPass(model, on: engine)
         let recorder = Recorder()
         pass.observer = recorder
-        _ = pass.hiddenStates(of: TokenBatch(text.calibration))
+        let batch = TokenBatch(text.calibration)
+        _ = pass.hiddenStates(of: batch)
+        pass.observer = nil
+        let last = shape.layers.count - 1
+        let entering = Activations(recorder.streams[last])
+        recorder.streams.append(
+            pass.stream(behind: last, of: batch, entering: entering).matrix)
         return recorder
     }
 
@@ -94,7 +100,16 @@ struct TinyModel {
     }
 }
 
-/// Keeps everything that an observer is told.
+extension Calibration {
+    /// The moments of all components.
+    func all() throws -> [Component: Matrix<Double>] {
+        var moments: [Component: Matrix<Double>] = [:]
+        while let more = try next() { moments.merge(more) { first, _ in first } }
+        return moments
+    }
+}
+
+/// Keeps everything that an observer is told, and the stream behind the last layer.
 final class Recorder: ForwardObserver {
     var inputs: [Component: Matrix<Float>] = [:]
     var streams: [Matrix<Float>] = []

@@ -1,68 +1,90 @@
 public import Tensors
 public import Transformers
 
-/// Collects what pruning needs to know of a model from text that flows through it.
+/// Collects what pruning needs to know of a model from text that flows through it, one layer after
+/// another, so that only one layer's weights and moments are in memory.
 ///
-/// For every component the second moments `Σ x xᵀ` of its output projection's inputs, products of
+/// For every component the second moments `E[x xᵀ]` of its output projection's inputs, products of
 /// one batch in f32, sums over batches in f64; `x` ends in the constant 1, for a bias and for means.
-/// For every layer the block influence, `1 − E[cos(h, h′)]` between the residual
-/// stream before and after it (Men et al., "ShortGPT", arXiv 2403.03853).
+/// For every layer the block influence, `1 − E[cos(h, h′)]` between the residual stream before and
+/// after it (Men et al., "ShortGPT", arXiv 2403.03853).
 public final class Calibration: ForwardObserver {
-    /// The tokens seen.
-    public private(set) var tokens = 0
+    /// The tokens of the text.
+    public let tokens: Int
+    /// The sizes of the model.
+    public let shape: ModelShape
+    /// The block influence of every layer so far; small where a layer changes little.
+    public private(set) var blockInfluence: [Double] = []
+    /// For every layer so far the mean square norm of the residual stream behind it.
+    public private(set) var streamSquares: [Double] = []
 
+    private let weights: any WeightSource
+    private let batches: [TokenBatch]
     private let engine: Engine
+    private let embeddings: Model
+    /// The residual streams of the batches before the next layer.
+    private var streams: [Activations]
     private var sums: [Component: Matrix<Double>] = [:]
-    private var influence: [Double]
-    private var previous = Activations()
 
-    /// Creates an empty collection for a model.
+    /// Prepares text for the first layer.
     ///
     /// - Parameters:
-    ///   - shape: The sizes of the model.
-    ///   - engine: What to compute on.
-    public init(shape: ModelShape, engine: Engine) {
-        self.engine = engine
-        influence = [Double](repeating: 0, count: shape.layers.count)
-    }
-
-    /// Runs batches of sequences through a model and collects.
-    ///
-    /// - Parameters:
-    ///   - model: The dense model.
+    ///   - weights: The dense weights, read a layer at a time.
     ///   - batches: Sequences, a few thousand tokens at a time.
-    ///   - progress: Called with the tokens seen after each batch; may throw to stop.
-    /// - Throws: What `progress` throws.
-    public func collect(
-        from model: Model, _ batches: [TokenBatch], progress: (Int) throws -> Void = { _ in }
-    ) rethrows {
-        var pass = ForwardPass(model, on: engine)
+    ///   - engine: What to compute on.
+    /// - Throws: What reading the weights throws.
+    public init(_ weights: any WeightSource, on batches: [TokenBatch], engine: Engine) throws {
+        self.weights = weights
+        self.batches = batches
+        self.engine = engine
+        shape = weights.shape
+        tokens = batches.reduce(0) { $0 + $1.ids.count }
+        embeddings = try Model(embeddingsOf: weights)
+        var pass = ForwardPass(embeddings, on: engine)
+        streams = batches.map { pass.embedded($0) }
+    }
+
+    /// Takes the text through the next layer.
+    ///
+    /// - Parameter progress: Called after each batch with the share of the layer that is done; may
+    ///   throw to stop, after which the calibration is of no more use.
+    /// - Returns: The moments of the layer's components, symmetric; nil behind the last layer.
+    /// - Throws: ``SurgeonError`` where the stream is not finite, and what reading the weights and
+    ///   `progress` throw.
+    public func next(
+        progress: (Double) throws -> Void = { _ in }
+    ) throws -> [Component: Matrix<Double>]? {
+        let index = blockInfluence.count
+        guard index < shape.layers.count else { return nil }
+        var pass = ForwardPass(
+            embeddings.replacing(
+                layer: index, with: try weights.layer(index), sizes: shape.layers[index]),
+            on: engine)
         pass.observer = self
-        for batch in batches {
-            _ = pass.hiddenStates(of: batch)
-            tokens += batch.ids.count
-            try progress(tokens)
+        var (influence, squares) = (0.0, 0.0)
+        for (place, batch) in batches.enumerated() {
+            let before = streams[place]
+            let after = pass.stream(behind: index, of: batch, entering: before)
+            for row in 0..<after.rows {
+                influence += 1 - cosine(before.row(row), after.row(row))
+                squares += after.row(row).reduce(0) { $0 + Double($1) * Double($1) }
+            }
+            streams[place] = after
+            try progress(Double(place + 1) / Double(batches.count))
         }
-    }
-
-    /// The mean of `x xᵀ` of a component, x ending in 1, symmetric, and forgets it; nil where there
-    /// was none.
-    public func takeHessian(of component: Component) -> Matrix<Double>? {
-        guard var hessian = sums.removeValue(forKey: component) else { return nil }
-        hessian.mirrorUpperTriangle()
         let scale = 1 / Double(max(tokens, 1))
-        for index in hessian.elements.indices { hessian.elements[index] *= scale }
-        return hessian
+        guard squares.isFinite else { throw SurgeonError.streamNotFinite(layer: index) }
+        blockInfluence.append(influence * scale)
+        streamSquares.append(squares * scale)
+        var result: [Component: Matrix<Double>] = [:]
+        while let (component, sum) = sums.popFirst() {
+            var moments = sum
+            moments.mirrorUpperTriangle()
+            for index in moments.elements.indices { moments.elements[index] *= scale }
+            result[component] = moments
+        }
+        return result
     }
-
-    /// The inputs of a component's output projection, the constant 1 included.
-    func columns(of component: Component) -> Int { sums[component]?.columns ?? 0 }
-
-    /// The components seen.
-    public var components: [Component] { sums.keys.sorted() }
-
-    /// The block influence of every layer; small where a layer changes little.
-    public var blockInfluence: [Double] { influence.map { $0 / Double(max(tokens, 1)) } }
 
     /// Adds the inputs of one component.
     public func willProject(_ component: Component, inputs: Activations) {
@@ -72,16 +94,6 @@ public final class Calibration: ForwardObserver {
             ?? Matrix(rows: inputs.columns, columns: inputs.columns)
         engine.addGram(of: inputs, to: &sum)
         sums[component] = sum
-    }
-
-    /// Compares the residual stream with that before the last layer.
-    public func willEnterLayer(_ layer: Int, hidden: Activations) {
-        if layer > 0 {
-            for row in 0..<hidden.rows {
-                influence[layer - 1] += 1 - cosine(hidden.row(row), previous.row(row))
-            }
-        }
-        previous = hidden
     }
 }
 

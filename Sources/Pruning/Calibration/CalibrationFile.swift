@@ -9,23 +9,40 @@ public import Transformers
 public struct CalibrationFile: Sendable {
     private let file: SafetensorsFile
 
-    /// Opens a file that ``write(_:to:)`` made.
+    /// Opens a file that ``write(_:to:progress:)`` made.
     public init(path: String) throws(ModelFileError) {
         file = try SafetensorsFile(path: path)
     }
 
-    /// Writes everything collected, and forgets it, so that only one copy is in memory.
-    public static func write(_ calibration: Calibration, to path: String) throws {
-        let components = calibration.components
+    /// Takes the text through all layers, and writes the moments of each when it is done.
+    ///
+    /// - Parameters:
+    ///   - calibration: A calibration that stands before the first layer.
+    ///   - path: The file.
+    ///   - progress: Called with the layers done, in parts too; may throw to stop.
+    /// - Throws: What calibrating and writing throw; no file is left behind then.
+    public static func write(
+        _ calibration: Calibration, to path: String,
+        progress: (Double) throws -> Void = { _ in }
+    ) throws {
+        let shape = calibration.shape
+        let components = shape.components.sorted()
         let names = Dictionary(uniqueKeysWithValues: components.map { (name($0), $0) })
         let entries = components.map { component in
-            let columns = calibration.columns(of: component)
+            let columns = shape.units(of: component) * shape.unitSize(of: component) + 1
             return SafetensorsWriter.Entry(name: name(component), shape: [columns, columns])
         }
-        try SafetensorsWriter.write(entries, to: path, metadata: ["format": "espalier"]) { entry in
-            names[entry.name].flatMap { calibration.takeHessian(of: $0) }?
-                .elements.map { Float($0) } ?? []
+        func next() throws -> [Component: Matrix<Double>]? {
+            let done = Double(calibration.blockInfluence.count)
+            return try calibration.next { try progress(done + $0) }
         }
+        var moments: [Component: Matrix<Double>] = [:]
+        try SafetensorsWriter.write(entries, to: path, metadata: ["format": "espalier"]) { entry in
+            guard let component = names[entry.name] else { return [] }
+            while moments[component] == nil, let more = try next() { moments = more }
+            return moments.removeValue(forKey: component)?.elements.map { Float($0) } ?? []
+        }
+        while try next() != nil {}
     }
 
     /// The mean of `x xᵀ` of a component, `[columns, columns]`, one more where x ends in 1.
@@ -46,6 +63,9 @@ public struct CalibrationFile: Sendable {
     }
 
     private static func name(_ component: Component) -> String {
-        "layer.\(component.layer).\(component.kind.rawValue)"
+        // Padded, so that names are in the order of the layers.
+        let digits = String(component.layer)
+        let zeros = String(repeating: "0", count: max(0, 4 - digits.count))
+        return "layer.\(zeros)\(digits).\(component.kind.rawValue)"
     }
 }

@@ -62,11 +62,11 @@ public enum HuggingFaceDirectory {
         if shape.architecture.isRotary {
             extra["rope_theta"] = .number(Double(shape.ropeTheta))
         }
-        let file = try SafetensorsFile(path: directory)
-        let suffixes = [checkpoint.huggingFaceNames.output, checkpoint.huggingFaceNames.down]
+        let names = checkpoint.huggingFaceNames
+        let biases = [names.output + ".bias", names.down + ".bias"]
+        let stored = try SafetensorsFile(path: directory).names
         if !shape.architecture.hasBiases,
-            file.names.contains(where: { name in suffixes.contains { name.hasSuffix($0 + ".bias") } }
-            )
+            stored.contains(where: { biases.contains(where: $0.hasSuffix) })
         {
             extra["output_bias"] = .bool(true)
         }

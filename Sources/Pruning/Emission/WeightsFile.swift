@@ -1,23 +1,25 @@
 internal import ModelFiles
 internal import Transformers
 
-/// The safetensors file of a model's weights, read and written a layer at a time.
+/// The safetensors file of a model's weights, or its shards, read and written a layer at a time.
 enum WeightsFile {
-    /// The file's name in a model's directory.
-    static let name = "model.safetensors"
+    /// The most bytes of tensors in one file, unless one tensor alone is larger.
+    static let mostBytes = 4 << 30
 
-    /// Writes all weights of a model.
+    /// Writes all weights of a model as `model.safetensors`, or where they are too many for one file
+    /// as shards with an index.
     ///
     /// - Parameters:
-    ///   - weights: Read twice: for the header, and for the elements.
+    ///   - weights: Outlined for the headers, then read for the elements.
     ///   - names: What the tensors are called.
     ///   - others: Further tensors.
-    ///   - directory: Where the file goes.
+    ///   - directory: Where the files go.
+    ///   - mostBytes: The most bytes of tensors in one file.
     ///   - progress: Called before each tensor is written; may throw to stop.
-    /// - Throws: What reading the weights or writing the file throws.
+    /// - Throws: What reading the weights or writing files throws.
     static func write(
         _ weights: some WeightSource, names: TensorNames, others: [NamedTensor] = [],
-        to directory: String, progress: () throws -> Void = {}
+        to directory: String, mostBytes: Int = mostBytes, progress: () throws -> Void = {}
     ) throws {
         let outer =
             names.tensors(of: try weights.embeddings()) + names.tensors(of: try weights.head())
@@ -25,21 +27,65 @@ enum WeightsFile {
         var entries = outer.map { SafetensorsWriter.Entry(name: $0.name, shape: $0.shape) }
         var layerOf: [String: Int] = [:]
         for index in weights.shape.layers.indices {
-            for tensor in names.tensors(of: try weights.layer(index), at: index) {
+            for tensor in names.tensors(of: try weights.outline(index), at: index) {
                 entries.append(SafetensorsWriter.Entry(name: tensor.name, shape: tensor.shape))
                 layerOf[tensor.name] = index
             }
         }
         var loaded: (index: Int, tensors: [NamedTensor])?
-        try SafetensorsWriter.write(entries, to: "\(directory)/\(name)") { entry in
-            try progress()
-            guard let index = layerOf[entry.name] else {
-                return outer.first { $0.name == entry.name }?.elements ?? []
+        let shards = shards(of: entries, mostBytes: mostBytes)
+        for (name, entries) in shards {
+            try SafetensorsWriter.write(entries, to: "\(directory)/\(name)") { entry in
+                try progress()
+                guard let index = layerOf[entry.name] else {
+                    return outer.first { $0.name == entry.name }?.elements ?? []
+                }
+                if loaded?.index != index {
+                    loaded = (index, names.tensors(of: try weights.layer(index), at: index))
+                }
+                return loaded?.tensors.first { $0.name == entry.name }?.elements ?? []
             }
-            if loaded?.index != index {
-                loaded = (index, names.tensors(of: try weights.layer(index), at: index))
+        }
+        if shards.count > 1 { try writeIndex(of: shards, to: directory) }
+    }
+
+    /// The files and what goes into each, in the order of the entries.
+    private static func shards(
+        of entries: [SafetensorsWriter.Entry], mostBytes: Int
+    ) -> [(name: String, entries: [SafetensorsWriter.Entry])] {
+        var groups: [[SafetensorsWriter.Entry]] = [[]]
+        var bytes = 0
+        for entry in entries {
+            if bytes > 0, bytes + entry.byteCount > mostBytes {
+                groups.append([])
+                bytes = 0
             }
-            return loaded?.tensors.first { $0.name == entry.name }?.elements ?? []
+            groups[groups.count - 1].append(entry)
+            bytes += entry.byteCount
+        }
+        guard groups.count > 1 else { return [("model.safetensors", entries)] }
+        func digits(_ number: Int) -> String {
+            String(repeating: "0", count: max(0, 5 - String(number).count)) + String(number)
+        }
+        return groups.enumerated().map { index, entries in
+            ("model-\(digits(index + 1))-of-\(digits(groups.count)).safetensors", entries)
         }
     }
+
+    private static func writeIndex(
+        of shards: [(name: String, entries: [SafetensorsWriter.Entry])], to directory: String
+    ) throws(ModelFileError) {
+        let places = shards.flatMap { shard in shard.entries.map { ($0.name, shard.name) } }
+        let bytes = shards.reduce(0) { $0 + $1.entries.reduce(0) { $0 + $1.byteCount } }
+        let index: JSONValue = .object([
+            "metadata": .object(["total_size": .integer(bytes)]),
+            "weight_map": .object(ofStrings: Dictionary(uniqueKeysWithValues: places)),
+        ])
+        try AtomicFile.write(
+            index.encoded(indented: true), to: directory + "/model.safetensors.index.json")
+    }
+}
+
+extension SafetensorsWriter.Entry {
+    fileprivate var byteCount: Int { shape.reduce(type.bytesPerBlock, *) }
 }

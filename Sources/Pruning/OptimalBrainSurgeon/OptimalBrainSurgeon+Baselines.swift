@@ -16,8 +16,10 @@ extension OptimalBrainSurgeon {
         return masking((0..<units).sorted { (squares[$0], $0) < (squares[$1], $1) })
     }
 
-    /// Removes the units first whose outputs have the least `Σ_j ‖W_j‖² H_jj`, which for an H about
-    /// the means is how much they fluctuate. Source: An et al., "FLAP", arXiv 2312.11983, eq. 5.
+    /// Removes the units of least `Σ_j ‖W_j‖² H_jj` first.
+    ///
+    /// For an H about the means that is how much their outputs fluctuate. Source: An et al., "FLAP",
+    /// arXiv 2312.11983.
     ///
     /// - Complexity: O(outputs · columns²) for the errors.
     public func fluctuationOrder() -> RemovalOrder {

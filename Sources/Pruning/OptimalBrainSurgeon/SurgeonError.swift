@@ -4,6 +4,8 @@ public enum SurgeonError: Error, Equatable, CustomStringConvertible {
     case hessianShape(rows: Int, columns: Int, weightColumns: Int)
     /// The weight's columns are not a whole number of units.
     case unitSize(Int, columns: Int)
+    /// What flows through the model is not finite behind a layer.
+    case streamNotFinite(layer: Int)
     /// The weight holds a value that is not finite.
     case weightNotFinite(row: Int, column: Int)
     /// The Hessian has a negative or infinite value on its diagonal.
@@ -20,6 +22,8 @@ public enum SurgeonError: Error, Equatable, CustomStringConvertible {
             "Hessian is \(rows)×\(columns), but the weight has \(weightColumns) columns"
         case .unitSize(let size, let columns):
             "\(columns) weight columns are not a whole number of units of \(size)"
+        case .streamNotFinite(let layer):
+            "the residual stream behind layer \(layer) is not finite; the checkpoint is damaged"
         case .weightNotFinite(let row, let column):
             "weight [\(row), \(column)] is not finite; the checkpoint is damaged"
         case .hessianDiagonal(let column, let value):

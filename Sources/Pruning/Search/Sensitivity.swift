@@ -110,6 +110,21 @@ public struct Sensitivity: Sendable, Equatable {
         return best
     }
 
+    /// Judges components by themselves, for models too large to measure.
+    ///
+    /// Damage is the error of a component's output as a share of the residual stream behind it.
+    ///
+    /// - Parameters:
+    ///   - losses: The removal orders and errors.
+    ///   - squares: For every layer the mean square norm of the residual stream behind it.
+    public init(_ losses: LossTable, streamSquares squares: [Double]) {
+        self.init(
+            losses.components.reduce(into: [:]) { points, entry in
+                let share = entry.value.norm / max(squares[entry.key.layer], 1e-30)
+                points[entry.key] = [Point(prior: 1, damage: share)]
+            })
+    }
+
     /// Creates it from points measured elsewhere.
     public init(_ points: [Component: [Point]]) {
         self.points = points.mapValues(Self.rising)

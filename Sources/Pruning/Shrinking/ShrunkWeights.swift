@@ -40,13 +40,25 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
 
     /// The layer at an index, with the kept units alone.
     public func layer(_ index: Int) throws -> LayerWeights {
+        try layer(index, correction: correction)
+    }
+
+    /// The layer at an index, whose corrected weights may have other values than they will.
+    public func outline(_ index: Int) throws -> LayerWeights {
+        try layer(index, correction: correction == .bias ? .bias : .none)
+    }
+
+    private func layer(_ index: Int, correction: Surgery.Correction) throws -> LayerWeights {
         var layer = try surgery.dense.layer(index)
-        try shrink(&layer, Component(layer: index, kind: .attention))
-        try shrink(&layer, Component(layer: index, kind: .feedForward))
+        for kind in ComponentKind.allCases {
+            try shrink(&layer, Component(layer: index, kind: kind), correction)
+        }
         return layer
     }
 
-    private func shrink(_ layer: inout LayerWeights, _ component: Component) throws {
+    private func shrink(
+        _ layer: inout LayerWeights, _ component: Component, _ correction: Surgery.Correction
+    ) throws {
         let dense = surgery.dense.shape
         guard let units = kept[component], let whole = layer.outputProjection(of: component.kind)
         else { return }

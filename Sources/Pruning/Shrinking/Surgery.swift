@@ -11,12 +11,18 @@ public final class Surgery {
 
     /// Whether all shrunk projections are kept, for a search that comes back to them; they take
     /// some times the memory of the model.
-    public var keepsAll = false
+    public var keepsAll = false {
+        didSet { if !keepsAll { (shrunk, shrunkBytes) = ([:], 0) } }
+    }
+
+    /// The most bytes of shrunk projections that are kept where not all are.
+    private static let mostBytes = 1 << 30
 
     private let calibration: CalibrationFile
     private let damping: Double
     private let engine: Engine
     private var shrunk: [Component: [Cut: Projection]] = [:]
+    private var shrunkBytes = 0
     /// The last one, since one component is often cut to several levels in a row.
     private var surgeon: (component: Component, surgeon: OptimalBrainSurgeon)?
 
@@ -140,9 +146,21 @@ public final class Surgery {
             let fit = try surgeon(for: component, output: output).refit(keeping: units)
             projection = output.bias == nil ? Projection(weight: fit) : Projection(splitting: fit)
         }
-        if !keepsAll { shrunk[component] = nil }
-        shrunk[component, default: [:]][cut] = projection
+        keep(projection, as: cut, of: component)
         return projection
+    }
+
+    private func keep(_ projection: Projection, as cut: Cut, of component: Component) {
+        func bytes(_ projection: Projection) -> Int {
+            projection.weight.elements.count * MemoryLayout<Float>.size
+        }
+        if !keepsAll {
+            shrunkBytes -= (shrunk.removeValue(forKey: component) ?? [:]).values
+                .reduce(0) { $0 + bytes($1) }
+            if shrunkBytes + bytes(projection) > Self.mostBytes { (shrunk, shrunkBytes) = ([:], 0) }
+        }
+        shrunk[component, default: [:]][cut] = projection
+        shrunkBytes += bytes(projection)
     }
 
     /// λ of a fit to targets, as a fraction of the inputs' mean square: few tokens tell less of text

@@ -5,6 +5,7 @@ public struct TensorNames: Sendable {
     /// Whether projections are stored as `[inputs, outputs]`.
     public internal(set) var storesInputsFirst = false
     /// The query projection; this and the names down to `feedForwardNorm` follow the prefix.
+    ///
     /// Projections of one name lie one after another in one tensor.
     public internal(set) var query: String
     /// The key projection.

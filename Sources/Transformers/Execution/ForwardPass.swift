@@ -4,7 +4,7 @@ public import Tensors
 public protocol ForwardObserver: AnyObject {
     /// Called before a component's output projection with its inputs, `[tokens, units' columns]`.
     func willProject(_ component: Component, inputs: Activations)
-    /// Called with the residual stream before each layer, and once more after the last.
+    /// Called with the residual stream before each layer that runs.
     func willEnterLayer(_ layer: Int, hidden: Activations)
 }
 
@@ -58,9 +58,24 @@ public struct ForwardPass {
         of batch: TokenBatch, from first: Int, entering: Activations
     ) -> Activations {
         hidden = entering
-        runLayers(first..., of: batch)
+        runLayers(first..<model.layers.count, of: batch)
         finish(rows: 0..<hidden.rows)
         return selected
+    }
+
+    /// The residual stream behind one layer, `[tokens, hidden]`.
+    ///
+    /// - Parameters:
+    ///   - layer: The layer's index.
+    ///   - batch: The sequences.
+    ///   - entering: The residual stream before it.
+    /// - Returns: The stream that enters the next layer.
+    public mutating func stream(
+        behind layer: Int, of batch: TokenBatch, entering: Activations
+    ) -> Activations {
+        hidden = entering
+        runLayers(layer..<layer + 1, of: batch)
+        return hidden
     }
 
     /// Runs whole sequences and hands over their logits a few rows at a time, because all of them
@@ -107,12 +122,12 @@ public struct ForwardPass {
 
     private mutating func run(_ batch: TokenBatch) {
         embed(batch.ids, positions: batch.positions)
-        runLayers(0..., of: batch)
+        runLayers(0..<model.layers.count, of: batch)
     }
 
-    private mutating func runLayers(_ range: PartialRangeFrom<Int>, of batch: TokenBatch) {
+    private mutating func runLayers(_ range: Range<Int>, of batch: TokenBatch) {
         let positions = batch.positions
-        for layer in model.layers.indices[range] {
+        for layer in range {
             observer?.willEnterLayer(layer, hidden: hidden)
             if model.shape.architecture.isEncoder {
                 encoderLayer(layer, sequences: batch.sequences)
@@ -120,7 +135,6 @@ public struct ForwardPass {
                 decoderLayer(layer, positions: positions, sequences: batch.sequences)
             }
         }
-        observer?.willEnterLayer(model.layers.count, hidden: hidden)
     }
 
     /// Looks up tokens at positions, all of segment type 0.

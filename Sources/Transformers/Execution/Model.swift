@@ -21,6 +21,13 @@ public struct Model: Sendable {
         let positions: Matrix<Float>?
         let types: Matrix<Float>?
         let norm: NormWeights?
+
+        init(_ weights: EmbeddingWeights, isHead: Bool = false) {
+            tokens = isHead ? nil : weights.tokens
+            positions = weights.positions
+            types = weights.types
+            norm = weights.norm
+        }
     }
 
     struct Layer {
@@ -81,14 +88,25 @@ public struct Model: Sendable {
             PackedWeights(
                 $0, precision: precision, activationTerms: Layer.fineActivations, in: arena)
         }
-        self.embeddings = Embeddings(
-            tokens: shape.tiedHead ? nil : embeddings.tokens, positions: embeddings.positions,
-            types: embeddings.types, norm: embeddings.norm)
-        rotary =
-            shape.architecture.isRotary
-            ? RotaryTable(
-                dimension: shape.headDimension, theta: shape.ropeTheta,
-                positions: shape.maximumPositions) : nil
+        self.embeddings = Embeddings(embeddings, isHead: shape.tiedHead)
+        rotary = RotaryTable(shape)
+    }
+
+    /// The embeddings of a source, with layers that do nothing and no output head.
+    ///
+    /// To run a model layer by layer, put one after another in by ``replacing(layer:with:sizes:)``.
+    ///
+    /// - Parameter source: Where the weights come from.
+    /// - Throws: What the source throws.
+    public init(embeddingsOf source: some WeightSource) throws {
+        let embeddings = try source.embeddings()
+        let shape = source.shape
+        let nothing = Layer(
+            attention: nil, attentionNorm: nil, feedForward: nil, feedForwardNorm: nil)
+        self.init(
+            shape: shape, precision: .f32, embeddings: Embeddings(embeddings),
+            layers: [Layer](repeating: nothing, count: shape.layers.count), finalNorm: nil,
+            head: nil, rotary: RotaryTable(shape))
     }
 
     /// The bytes of weights that one decode step reads: every layer and the head.
@@ -204,5 +222,15 @@ extension Model.Layer {
                         isGated: $0.isGated)
                 },
             feedForwardNorm: feedForwardNorm)
+    }
+}
+
+extension RotaryTable {
+    /// The table for a model's positions; nil where these have embeddings.
+    fileprivate init?(_ shape: ModelShape) {
+        guard shape.architecture.isRotary else { return nil }
+        self.init(
+            dimension: shape.headDimension, theta: shape.ropeTheta,
+            positions: shape.maximumPositions)
     }
 }

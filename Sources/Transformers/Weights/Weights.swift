@@ -164,6 +164,13 @@ public protocol WeightSource: Sendable {
     func embeddings() throws -> EmbeddingWeights
     /// Reads the layer at an index from the input.
     func layer(_ index: Int) throws -> LayerWeights
+    /// Something of the same sizes as the layer at an index, where that is less work.
+    func outline(_ index: Int) throws -> LayerWeights
     /// Reads what follows the last layer.
     func head() throws -> HeadWeights
+}
+
+extension WeightSource {
+    /// The layer itself.
+    public func outline(_ index: Int) throws -> LayerWeights { try layer(index) }
 }

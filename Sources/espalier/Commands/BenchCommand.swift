@@ -64,8 +64,8 @@ struct BenchCommand: Command {
         let engine = Engine(threads: environment.threads)
         var answer = BenchAnswer(environment)
         if let other {
-            var watch = try other.stopwatch(against: reference ?? loaded)
-            let files = try reference == nil ? watch.dense : other.emit(loaded)
+            var watch = try other.stopwatch(against: (reference ?? loaded).opened)
+            let files = try reference == nil ? watch.dense : other.emit(loaded.opened)
             try measure(files, with: &watch, into: &answer)
         } else {
             var watch = try Workload(

@@ -19,9 +19,9 @@ struct PruneInputs {
     ///
     /// - Throws: `UsageError` for an encoder without text, `ModelFileError` for unreadable files.
     init(
-        _ options: PruneOptions, dense: LoadedModel, environment: Profiling.Environment
+        _ options: PruneOptions, dense: OpenedModel, environment: Profiling.Environment
     ) throws {
-        let isEncoder = dense.model.shape.architecture.isEncoder
+        let isEncoder = dense.shape.architecture.isEncoder
         guard !isEncoder || !options.calibration.isEmpty else {
             throw UsageError(
                 "an encoder needs text to calibrate on: give --calibration FILE with text like "
@@ -61,15 +61,15 @@ struct PruneInputs {
     }
 
     private static func cut(
-        _ contents: String, _ options: PruneOptions, dense: LoadedModel,
+        _ contents: String, _ options: PruneOptions, dense: OpenedModel,
         environment: Profiling.Environment
     ) throws -> CalibrationText {
         let tokenizer = try Terminal.standardError.stage("Reading the tokenizer") {
             try dense.checkpoint.tokenizer()
         }
-        let longest = dense.model.shape.maximumPositions
+        let longest = dense.shape.maximumPositions
         let text =
-            dense.model.shape.architecture.isEncoder
+            dense.shape.architecture.isEncoder
             ? CalibrationText(
                 paragraphs: contents, tokenizer: tokenizer, tokens: options.calibrationTokens,
                 length: min(environment.sequence, longest), seed: options.seed)
@@ -99,11 +99,15 @@ struct PruneInputs {
 
     private static func digest(of path: String) throws -> String {
         let file = try MappedFile(path: path)
-        return file.withBytes { bytes in
-            var digest = SHA256()
-            digest.update(bytes)
-            return digest.hexDigest
+        var digest = SHA256()
+        let piece = 64 << 20
+        for start in stride(from: 0, to: file.count, by: piece) {
+            file.withBytes(in: start..<min(start + piece, file.count)) { bytes in
+                digest.update(bytes)
+                releasePages(of: bytes)
+            }
         }
+        return digest.hexDigest
     }
 
     private static func bytes(of path: String) throws -> [UInt8] {

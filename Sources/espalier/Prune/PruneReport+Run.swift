@@ -9,12 +9,13 @@ import Transformers
 extension PruneReport {
     /// Gathers what a run found out.
     init(
-        options: PruneOptions, dense: LoadedModel, environment: Profiling.Environment,
+        options: PruneOptions, dense: OpenedModel, environment: Profiling.Environment,
         table: LatencyTable, targets: [TargetResult], denseQuality: QualityFigures,
-        baselines: [BaselineResult], text: CalibrationText, facts: CalibrationFacts, stages: [String: StageCost],
+        baselines: [BaselineResult], text: CalibrationText, facts: CalibrationFacts,
+        stages: [String: StageCost],
         inputs: PruneInputs
     ) {
-        let shape = dense.model.shape
+        let shape = dense.shape
         let heldOut = text.heldOut.reduce(0) { $0 + $1.count }
         let sampled = options.calibration.isEmpty
         let source =

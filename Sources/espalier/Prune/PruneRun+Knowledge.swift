@@ -13,7 +13,7 @@ extension PruneRun {
         let table = try stage("profile") {
             try options.profile.map(existingProfile)
                 ?? Profiler.profile(
-                    dense.model.shape, of: dense.location, in: environment,
+                    dense.shape, of: dense.location, in: environment,
                     seconds: options.seconds ?? Profiler().timeLimit, seed: options.seed)
         }
         try AtomicFile.write(try table.json(), to: directory.product(Product.profile))
@@ -23,7 +23,7 @@ extension PruneRun {
     private func existingProfile(_ path: String) throws -> LatencyTable {
         let table = try LatencyTable(contentsOf: path)
         do {
-            try table.check(against: dense.model.shape)
+            try table.check(against: dense.shape)
         } catch {
             var error = error
             error.file = path
@@ -45,7 +45,7 @@ extension PruneRun {
     func calibrationText() throws -> CalibrationText {
         if let text = inputs.text { return text }
         let count = max(8, options.calibrationTokens / 2048)
-        let length = min(512, dense.model.shape.maximumPositions)
+        let length = min(512, dense.shape.maximumPositions)
         if let known = directory.read([[Int32]].self, Product.sampled) {
             return CalibrationText(sampled: known)
         }
@@ -57,7 +57,7 @@ extension PruneRun {
             let progress = ProgressBar("Sampling text", total: count * length, unit: "tokens")
             defer { progress.finish() }
             return try SampledText.sequences(
-                from: dense.model, on: engine,
+                from: try baseline(), on: engine,
                 first: tokenizer.beginningOfText ?? tokenizer.endOfText ?? 0, sequences: count,
                 length: length, seed: options.seed
             ) { done in
@@ -76,19 +76,18 @@ extension PruneRun {
             return facts
         }
         return try stage("calibrate") {
-            let total = text.calibration.reduce(0) { $0 + $1.count }
-            let progress = ProgressBar("Calibrating", total: total, unit: "tokens")
-            let calibration = Calibration(shape: dense.model.shape, engine: engine)
-            try calibration.collect(
-                from: dense.model, batches(of: text.calibration, tokens: 2048)
-            ) { done in
-                progress.advance(to: done)
+            let progress = ProgressBar(
+                "Calibrating", total: dense.shape.layers.count, unit: "layers")
+            let calibration = try Calibration(
+                dense.checkpoint, on: batches(of: text.calibration, tokens: 2048), engine: engine)
+            try CalibrationFile.write(calibration, to: directory.product(Product.moments)) { done in
+                progress.advance(to: Int(done))
                 try Interruption.check()
             }
             progress.finish()
-            try CalibrationFile.write(calibration, to: directory.product(Product.moments))
             let facts = CalibrationFacts(
-                tokens: calibration.tokens, blockInfluence: calibration.blockInfluence)
+                tokens: calibration.tokens, blockInfluence: calibration.blockInfluence,
+                streamSquares: calibration.streamSquares)
             try directory.write(facts, Product.facts)
             return facts
         }
@@ -103,7 +102,7 @@ extension PruneRun {
         if let known = directory.read(LossTable.self, product) { return known }
         let losses = try stage("surgeon") {
             let progress = ProgressBar(
-                "Ordering removals", total: dense.model.shape.components.count,
+                "Ordering removals", total: dense.shape.components.count,
                 unit: "components")
             defer { progress.finish() }
             return try surgery.losses(order: order) {
@@ -117,9 +116,15 @@ extension PruneRun {
 
     /// What the model minds; empty for methods that do not ask.
     func sensitivity(
-        of method: PruningMethod, _ losses: LossTable, _ surgery: Surgery, on text: CalibrationText
+        of method: PruningMethod, _ losses: LossTable, _ surgery: Surgery,
+        _ facts: CalibrationFacts, on text: CalibrationText
     ) throws -> Sensitivity {
         guard method == .greedy else { return Sensitivity([:]) }
+        if isLarge {
+            remark(
+                "The model is large: what it minds is taken from each layer alone, not measured.")
+            return Sensitivity(losses, streamSquares: facts.streamSquares)
+        }
         if let known = directory.read(Sensitivity.self, Product.sensitivity) { return known }
         let sensitivity = try stage("sensitivity") {
             let progress = ProgressBar(
@@ -127,7 +132,7 @@ extension PruneRun {
             defer { progress.finish() }
             return try Sensitivity(
                 losses: losses, surgery: surgery,
-                damage: Damage(from: dense.model, on: text.probe, engine: engine)
+                damage: Damage(from: try denseModel(), on: text.probe, engine: engine)
             ) {
                 progress.advance(to: $0)
                 try Interruption.check()
@@ -142,4 +147,5 @@ extension PruneRun {
 struct CalibrationFacts: Codable {
     let tokens: Int
     let blockInfluence: [Double]
+    let streamSquares: [Double]
 }

@@ -9,7 +9,7 @@ import Transformers
 extension PruneRun {
     func evaluateDense(on text: CalibrationText) throws -> QualityFigures {
         if let known = directory.read(QualityFigures.self, Product.denseQuality) { return known }
-        let quality = try stage("evaluate") { try evaluate(baseline, against: nil, on: text) }
+        let quality = try stage("evaluate") { try evaluate(try baseline(), against: nil, on: text) }
         try directory.write(quality, Product.denseQuality)
         return quality
     }
@@ -48,7 +48,7 @@ extension PruneRun {
         }
         let result = try stage("target \(name)") {
             let space = SearchSpace(
-                dense: Plan(keepingAllOf: dense.model.shape), costs: TableCosts(table))
+                dense: Plan(keepingAllOf: dense.shape), costs: TableCosts(table))
             func weights(_ plan: Plan) -> ShrunkWeights {
                 ShrunkWeights(
                     plan, losses: knowledge.losses, surgery: surgery,
@@ -81,7 +81,7 @@ extension PruneRun {
                 }
                 let model = try pack(weights(plan), name: name)
                 finished = model
-                var watch = try Workload(environment, model: baseline, engine: engine)
+                var watch = try Workload(environment, model: try baseline(), engine: engine)
                 return try compare(model, with: &watch)
             } report: { attempt in
                 remark(
@@ -94,7 +94,8 @@ extension PruneRun {
                 chosen = try refit(chosen, on: text)
             }
             if finished?.shape != chosen.shape { finished = try pack(chosen, name: name) }
-            let quality = try evaluate(finished ?? baseline, against: baseline, on: text)
+            let quality = try evaluate(
+                try finished ?? baseline(), against: try baseline(), on: text)
             try Terminal.standardError.stage("Writing \(options.output)/\(name)") {
                 try HuggingFaceDirectory.write(
                     chosen, like: dense.checkpoint, to: directory.product(name)
@@ -113,7 +114,7 @@ extension PruneRun {
 
     /// Whether kept weights are fitted once more when the plan is final.
     private var refits: Bool {
-        options.refitTokens > 0
+        options.refitTokens > 0 && !isLarge
             && options.method.order(seed: options.seed).correction == .leastSquares
     }
 
@@ -125,10 +126,10 @@ extension PruneRun {
             tokens += sequence.count
         }
         let progress = ProgressBar(
-            "Refitting", total: dense.model.shape.components.count, unit: "components")
+            "Refitting", total: dense.shape.components.count, unit: "components")
         defer { progress.finish() }
         return try weights.refitted(
-            to: dense.model, on: batches(of: sequences, tokens: 2048), engine: engine
+            to: try denseModel(), on: batches(of: sequences, tokens: 2048), engine: engine
         ) {
             progress.advance(to: $0)
             try Interruption.check()
@@ -149,7 +150,7 @@ extension PruneRun {
         knowing knowledge: PruningMethod.Knowledge, _ surgery: Surgery, on text: CalibrationText
     ) throws -> Sensitivity {
         let product = "work/\(name)-sensitivity.json"
-        if options.rounds == 0 { return knowledge.sensitivity }
+        if options.rounds == 0 || isLarge { return knowledge.sensitivity }
         if let known = directory.read(Sensitivity.self, product) { return known }
         let progress = ProgressBar(
             "Measuring sensitivity at \(name)",
@@ -157,7 +158,7 @@ extension PruneRun {
         defer { progress.finish() }
         let refined = try knowledge.sensitivity.refined(
             rounds: options.rounds, losses: knowledge.losses, surgery: surgery,
-            damage: Damage(from: dense.model, on: text.probe, engine: engine)
+            damage: Damage(from: try denseModel(), on: text.probe, engine: engine)
         ) { sensitivity in
             var knowledge = knowledge
             knowledge.sensitivity = sensitivity
@@ -181,12 +182,14 @@ extension PruneRun {
         var search = SPDYSearch(space) { losses.prior(of: $0, keeping: $1) }
         search.starts = max(1, options.trials / 11)
         search.steps = options.trials - search.starts
-        let damage = Damage(from: dense.model, on: text.probe, engine: engine)
+        let damage =
+            try dense.shape.architecture.isEncoder
+            ? Damage(from: denseModel(), on: text.probe, engine: engine) : nil
         let progress = ProgressBar("Searching for \(name)", total: options.trials, unit: "plans")
         defer { progress.finish() }
         let found = try search.coefficients(within: budget, seed: options.seed) { plan in
             let model = try model(plan)
-            if model.shape.architecture.isEncoder { return damage.of(model) }
+            if let damage { return damage.of(model) }
             return try DecoderQuality(
                 of: model, against: nil, on: Array(text.calibration.prefix(8)), engine: engine
             ) { _ in try Interruption.check() }.meanNLL

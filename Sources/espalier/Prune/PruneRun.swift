@@ -12,9 +12,7 @@ import Transformers
 /// One prune from the dense model to the report; every stage leaves its product in the directory.
 final class PruneRun {
     let options: PruneOptions
-    let dense: LoadedModel
-    /// The dense model in the environment's precision, which others are measured against.
-    let baseline: Model
+    let dense: OpenedModel
     let environment: Profiling.Environment
     let engine: Engine
     /// What runs the models where the built-in runtime does not.
@@ -22,19 +20,36 @@ final class PruneRun {
     let inputs: PruneInputs
     let directory: RunDirectory
     private var costs: [String: StageCost]
+    private var packed: [Precision: Model] = [:]
 
     init(_ options: PruneOptions) throws {
         self.options = options
-        dense = try LoadedModel(options.model)
-        environment = try options.environment.environment(for: dense.model.shape)
+        dense = try OpenedModel(options.model)
+        environment = try options.environment.environment(for: dense.shape)
         engine = Engine(threads: environment.threads)
-        baseline = try dense.model(in: environment.precision)
         inputs = try PruneInputs(options, dense: dense, environment: environment)
         directory = try RunDirectory(
             options.output, inputs: inputs.digests, restarting: options.restarts)
         otherRuntime = try OtherRuntime(
             environment, folder: directory.product(Product.runtimeFiles))
         costs = directory.read([String: StageCost].self, "work/stages.json") ?? [:]
+    }
+
+    /// The dense model, packed when first asked for.
+    func denseModel(in precision: Precision = .f32) throws -> Model {
+        if let known = packed[precision] { return known }
+        let model = try dense.packed(in: precision)
+        packed[precision] = model
+        return model
+    }
+
+    /// The dense model in the environment's precision, which others are measured against.
+    func baseline() throws -> Model { try denseModel(in: environment.precision) }
+
+    /// Whether the dense model in f32 is too large to keep in memory beside others.
+    var isLarge: Bool {
+        let bytes = dense.shape.parameters * MemoryLayout<Float>.size
+        return bytes > Int(host_memory_bytes() / 4)
     }
 
     /// Runs every stage that has not finished, and reports.
@@ -49,13 +64,13 @@ final class PruneRun {
             dense.checkpoint,
             calibration: try CalibrationFile(path: directory.product(Product.moments)),
             damping: options.damping, engine: engine)
-        let denseQuality = try evaluateDense(on: text)
         func results(of method: PruningMethod) throws -> [TargetResult] {
             surgery.keepsAll = method == .spdy
             let losses = try losses(of: method, surgery)
             let knowledge = PruningMethod.Knowledge(
                 losses: losses, blockInfluence: facts.blockInfluence,
-                sensitivity: try sensitivity(of: method, losses, surgery, on: text))
+                sensitivity: try sensitivity(of: method, losses, surgery, facts, on: text))
+            _ = try evaluateDense(on: text)
             return try options.targets.map {
                 try reach($0, by: method, table, surgery, knowledge, text: text)
             }
@@ -70,7 +85,8 @@ final class PruneRun {
         }
         let report = PruneReport(
             options: options, dense: dense, environment: environment, table: table,
-            targets: targets, denseQuality: denseQuality, baselines: baselines, text: text,
+            targets: targets, denseQuality: try evaluateDense(on: text), baselines: baselines,
+            text: text,
             facts: facts, stages: costs, inputs: inputs)
         try AtomicFile.write(try report.json(), to: directory.product("report.json"))
         try AtomicFile.write(Array(report.markdown.utf8), to: directory.product("report.md"))

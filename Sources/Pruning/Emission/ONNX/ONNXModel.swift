@@ -2,7 +2,7 @@ internal import Foundation
 public import ModelFiles
 public import Transformers
 
-/// Writes a model as an ONNX graph beside the safetensors file that holds its weights.
+/// Writes a model as an ONNX graph beside the safetensors files that hold its weights.
 ///
 /// Batch and sequence are free. Encoders take `input_ids`, `attention_mask` and `token_type_ids`
 /// and give `last_hidden_state`; decoders take `input_ids`, `attention_mask`, `position_ids` and
@@ -24,20 +24,20 @@ public struct ONNXModel {
     /// - Parameters:
     ///   - shape: The model's sizes. Where they are smaller than the weights, each weight is cut
     ///     from the first bytes of what is there: good for timing only.
-    ///   - directory: Where `model.safetensors` lies, in f32.
+    ///   - directory: Where the weights lie, in f32.
     ///   - names: What the tensors are called.
     /// - Throws: `ModelFileError` where the file cannot be read.
     init(_ shape: ModelShape, in directory: String, names: TensorNames) throws(ModelFileError) {
         self.shape = shape
         self.names = names
-        file = try SafetensorsFile(path: directory + "/" + WeightsFile.name)
+        file = try SafetensorsFile(path: directory)
     }
 
     /// Writes a graph into the directory of its weights.
     ///
     /// - Parameters:
     ///   - shape: The model's sizes; smaller ones than the weights' make a graph for timing only.
-    ///   - directory: Where `model.safetensors` lies, in f32.
+    ///   - directory: Where the weights lie, in f32.
     ///   - names: What the tensors are called.
     ///   - fileName: The graph's file.
     /// - Throws: `ModelFileError` where weights are missing, or the file cannot be written.
@@ -59,9 +59,9 @@ public struct ONNXModel {
     /// The weights of a name, or the first of them where a shape asks for fewer.
     mutating func weights(_ name: String, _ shape: [Int]) throws(ModelFileError) -> ONNXGraph.Value
     {
-        let bytes = try file.place(of: name)
+        let place = try file.place(of: name)
         let length = shape.reduce(MemoryLayout<Float>.size, *)
-        guard file.type(of: name) == .f32, length <= bytes.count else {
+        guard file.type(of: name) == .f32, length <= place.bytes.count else {
             throw ModelFileError(
                 file: file.path, subject: "tensor \(name)",
                 problem: "it is no f32 tensor of at least the sizes \(shape)",
@@ -70,7 +70,7 @@ public struct ONNXModel {
         return graph.weights(
             name, shape: shape,
             at: ONNXGraph.Place(
-                file: WeightsFile.name, offset: bytes.lowerBound, length: length))
+                file: place.file, offset: place.bytes.lowerBound, length: length))
     }
 
     /// `x · Wᵀ + b`, the bias where there is one; x has two dimensions.

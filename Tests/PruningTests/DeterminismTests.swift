@@ -1,0 +1,69 @@
+import Profiling
+import Tensors
+import Testing
+import Transformers
+
+@testable import Pruning
+
+@Suite("Determinism")
+struct DeterminismTests {
+    /// Everything that a plan comes from, computed by so many threads.
+    private func outcome(_ name: String, threads: Int) throws -> (
+        influence: [Double], losses: LossTable, sensitivity: Sensitivity, plans: [Plan]
+    ) {
+        let (tiny, scratch) = (try TinyModel(name, threads: threads), try Scratch())
+        let calibration = try tiny.calibration()
+        let path = scratch.path("moments.safetensors")
+        try CalibrationFile.write(calibration, to: path)
+        let surgery = Surgery(
+            tiny.checkpoint, calibration: try CalibrationFile(path: path), engine: tiny.engine)
+        let losses = try surgery.losses(order: .optimalBrainSurgeon)
+        let damage = Damage(
+            from: tiny.model, on: TokenBatch(tiny.text.heldOut), engine: tiny.engine)
+        let first = try Sensitivity(losses: losses, surgery: surgery, damage: damage)
+        let dense = Plan(keepingAllOf: tiny.shape)
+        let space = SearchSpace(dense: dense, costs: UnitCosts(shape: tiny.shape))
+        func plan(_ sensitivity: Sensitivity, _ method: PruningMethod = .greedy) throws -> Plan {
+            try method.plan(
+                within: 0.6 * Double(2 * tiny.shape.layers.count), in: space,
+                knowing: .init(
+                    losses: losses, blockInfluence: calibration.blockInfluence,
+                    sensitivity: sensitivity), seed: 7)
+        }
+        let refined = try first.refined(
+            rounds: 1, losses: losses, surgery: surgery, damage: damage
+        ) { try plan($0) }
+        return (
+            calibration.blockInfluence, losses, refined,
+            try [plan(first), plan(refined)]
+                + [.depth, .random, .uniform].map { try plan(first, $0) }
+        )
+    }
+
+    @Test("a plan does not depend on how many threads found it", arguments: TinyModel.names)
+    func threads(name: String) throws {
+        let one = try outcome(name, threads: 1)
+        for threads in [2, 3] {
+            let more = try outcome(name, threads: threads)
+            #expect(more.influence == one.influence)
+            #expect(more.losses == one.losses)
+            #expect(more.sensitivity == one.sensitivity)
+            #expect(more.plans == one.plans)
+        }
+    }
+}
+
+/// A second for every whole component, and in proportion for less.
+private struct UnitCosts: CostModel {
+    let shape: ModelShape
+
+    var base: Double { 0.1 }
+
+    func seconds(of component: Component, keeping level: Int) -> Double {
+        Double(level) / Double(shape.units(of: component))
+    }
+
+    func levels(of component: Component) -> [Int] {
+        LevelGrid.levels(of: component.kind, in: shape) + [0]
+    }
+}
