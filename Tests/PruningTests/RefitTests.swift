@@ -76,8 +76,15 @@ struct RefitTests {
         let dense = Walk(tiny.model, tiny, batch)
         let own = Walk(try Model(after), tiny, batch)
         for component in tiny.components where plan[component] > 0 {
-            let center = try #require(
-                try before.layer(component.layer).outputProjection(of: component.kind))
+            let first = try #require(
+                try tiny.checkpoint.layer(component.layer).outputProjection(of: component.kind))
+            let units = try #require(after.kept[component])
+            #expect(units.count == plan[component])
+            let size = first.weight.columns / tiny.shape.units(of: component)
+            let columns = units.flatMap { $0 * size..<($0 + 1) * size }
+            let center = first.weight.selecting(columns: columns)
+            let seen = try #require(dense.inputs[component]).matrix
+            let all = try #require(dense.outputs[component]).matrix
             let fit = try #require(
                 try after.layer(component.layer).outputProjection(of: component.kind))
             let inputs = try #require(own.inputs[component]).matrix
@@ -87,28 +94,61 @@ struct RefitTests {
                 try #require(dense.entering[component]).matrix,
                 try #require(own.entering[component]).matrix
             )
-            let power = inputs.elements.reduce(0) { $0 + Double($1) * Double($1) }
-            let ridge = Surgery.refitDamping * power / Double(inputs.rows * inputs.columns)
+            let uncut = try #require(
+                try ownUncut(after, component, tiny, batch, entering: own.entering[component]))
+            func power(_ x: Matrix<Float>) -> Double {
+                x.elements.reduce(0) { $0 + Double($1) * Double($1) }
+                    / Double(x.rows * x.columns)
+            }
+            let share = Surgery.denseShare
+            let ridge = damping * (power(uncut) + share * power(seen))
             // The gradient of each output's error with respect to each weight is 0.
             for row in stride(from: 0, to: fit.weight.rows, by: 31) {
-                var size = 0.0
+                var total = 0.0
                 var gradient = (0..<inputs.columns).map {
-                    ridge * Double(fit.weight[row, $0] - center.weight[row, $0])
+                    ridge * Double(fit.weight[row, $0] - center[row, $0])
                 }
                 for token in 0..<inputs.rows {
                     let error =
                         Double(output[token, row] - wanted[token, row])
                         - 0.5 * Double(stream[token, row] - mine[token, row])
-                    for column in 0..<inputs.columns {
-                        let input = Double(inputs[token, column]) / Double(inputs.rows)
-                        gradient[column] += error * input
-                        size += abs(Double(output[token, row]) * input)
+                    var change = Double((fit.bias?[row] ?? 0) - all[token, row])
+                    for (place, column) in columns.enumerated() {
+                        change += Double(fit.weight[row, place]) * Double(seen[token, column])
+                    }
+                    for (place, column) in columns.enumerated() {
+                        let input = Double(inputs[token, place]) / Double(inputs.rows)
+                        let other = Double(seen[token, column]) / Double(inputs.rows)
+                        gradient[place] += error * input + share * change * other
+                        total += abs(Double(output[token, row]) * input)
                     }
                 }
                 let worst = gradient.map(abs).max() ?? 0
-                #expect(worst <= 1e-4 * size / Double(inputs.columns))
+                #expect(worst <= 1e-4 * total / Double(inputs.columns))
             }
         }
+    }
+
+    /// The inputs of all units of a component, in a model that keeps only some of them.
+    private func ownUncut(
+        _ weights: ShrunkWeights, _ component: Component, _ tiny: TinyModel, _ batch: TokenBatch,
+        entering: Activations?
+    ) throws -> Matrix<Float>? {
+        var layer = try weights.layer(component.layer)
+        let dense = try tiny.checkpoint.layer(component.layer)
+        var sizes = weights.shape.layers[component.layer]
+        let full = tiny.shape.layers[component.layer]
+        switch component.kind {
+        case .attention:
+            layer.attention = dense.attention
+            (sizes.queryHeads, sizes.keyValueHeads) = (full.queryHeads, full.keyValueHeads)
+        case .feedForward:
+            layer.feedForward = dense.feedForward
+            sizes.feedForward = full.feedForward
+        }
+        let model = try Model(weights).replacing(layer: component.layer, with: layer, sizes: sizes)
+        var pass = ForwardPass(model, on: tiny.engine)
+        return entering.flatMap { pass.inputs(of: component, in: batch, entering: $0)?.matrix }
     }
 
     @Test("a refitted model does less damage", arguments: TinyModel.names)

@@ -60,7 +60,6 @@ struct RunDirectoryTests {
             "profile.json", "losses.json", "plan.json", "report.json", "report.md", "report.html",
             "1.25x/config.json", "2x/model.safetensors", "work/moments.safetensors",
             "work/1.25x.json", "work/stages.json", "work/2x-coefficients.json",
-            "work/1.5x-sensitivity.json",
             "work/spdy-2x-coefficients.json", "work/flap-losses.json", "work/flap-1.5x.json",
             "flap-2x/config.json",
         ]

@@ -146,9 +146,8 @@ extension RunDirectory {
             target = target.dropFirst(method.rawValue.count + 1)
             if isWork, target == "losses" { return true }
         }
-        if isWork, let suffix = ["-coefficients", "-sensitivity"].first(where: target.hasSuffix) {
-            target = target.dropLast(suffix.count)
-        }
+        let suffix = "-coefficients"
+        if isWork, target.hasSuffix(suffix) { target = target.dropLast(suffix.count) }
         return target.first?.isNumber == true && target.last == "x"
             && Double(target.dropLast()) != nil
     }

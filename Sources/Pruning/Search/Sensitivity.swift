@@ -6,15 +6,12 @@ public import Transformers
 /// A prior, the relative error of one component's output, says nothing of how much the model minds
 /// it, and what it minds does not grow in proportion. So every component alone is cut down to a
 /// few levels and the damage of each is measured; in between, damage is a power of the prior.
-///
-/// Damages of several components do not add up: what the dense model minds is not what a model minds
-/// that has lost much already. So they can be measured around a plan, ``refined(rounds:losses:surgery:damage:search:progress:)``.
 public struct Sensitivity: Sendable, Equatable {
     /// A measured level of a component.
     public struct Point: Codable, Sendable, Equatable {
         /// The level's prior, above 0.
         public let prior: Double
-        /// The damage that it does more than the whole component would, above 0.
+        /// The damage that it alone does to the dense model, above 0.
         public let damage: Double
 
         /// Creates a point from both.
@@ -30,13 +27,9 @@ public struct Sensitivity: Sendable, Equatable {
     /// The priors near which levels are measured, if there are more levels; 1 is the whole branch.
     static let priors = [0.03, 0.1, 0.3, 1]
 
-    /// The same around a plan: fewer, since the plan's own level is known.
-    static let priorsAround = [0.1, 1]
-
     /// Measures the components of a model one after another.
     ///
     /// - Parameters:
-    ///   - plan: What all components but the one in question keep; nil keeps everything.
     ///   - losses: The removal orders and priors.
     ///   - surgery: The dense model and its calibration.
     ///   - damage: How to judge a changed model.
@@ -45,69 +38,28 @@ public struct Sensitivity: Sendable, Equatable {
     /// - Complexity: For each component and prior, half a forward pass, and for decoders the output
     ///   head.
     public init(
-        around plan: Plan? = nil, losses: LossTable, surgery: Surgery, damage: Damage,
+        losses: LossTable, surgery: Surgery, damage: Damage,
         progress: (Int) throws -> Void = { _ in }
     ) throws {
-        func weights(_ plan: Plan) -> ShrunkWeights {
-            ShrunkWeights(plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
-        }
-        let model = try plan.map { try Model(weights($0)) } ?? damage.dense
-        let plan = plan ?? Plan(keepingAllOf: surgery.dense.shape)
-        let priors = model.shape == surgery.dense.shape ? Self.priors : Self.priorsAround
-        let start = damage.record(model)
+        let dense = Plan(keepingAllOf: surgery.dense.shape)
+        let start = damage.record(damage.dense)
         for (component, known) in losses.components.sorted(by: { $0.key < $1.key }) {
-            func harm(keeping level: Int) throws -> Double {
-                guard level != plan[component] else { return start.damage }
-                var changed = plan
-                changed[component] = level
-                let (index, weights) = (component.layer, weights(changed))
-                let model = model.replacing(
-                    layer: index, with: try weights.layer(index),
-                    sizes: weights.shape.layers[index])
-                return damage.of(model, from: index, entering: start.entering[index])
-            }
-            let whole = try harm(keeping: known.units)
-            let levels = known.levels(nearest: priors).union([plan[component]])
-            points[component] = Self.rising(
-                try levels.subtracting([known.units]).sorted().map { level in
+            var points: [Point] = []
+            for level in known.levels(nearest: Self.priors) {
+                var plan = dense
+                plan[component] = level
+                let weights = ShrunkWeights(
+                    plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
+                let index = component.layer
+                let changed = try damage.dense.replacing(layer: index, of: weights)
+                points.append(
                     Point(
-                        prior: known.prior(level), damage: try harm(keeping: level) - whole)
-                })
-            try progress(points.count)
+                        prior: known.prior(level),
+                        damage: damage.of(changed, from: index, entering: start.entering[index])))
+            }
+            self.points[component] = Self.rising(points)
+            try progress(self.points.count)
         }
-    }
-
-    /// Sensitivities measured around the plans that they lead to, as long as these do less damage.
-    ///
-    /// - Parameters:
-    ///   - rounds: How often to measure at most.
-    ///   - losses: The removal orders and priors.
-    ///   - surgery: The dense model and its calibration.
-    ///   - damage: How to judge a changed model.
-    ///   - search: The plan that sensitivities lead to.
-    ///   - progress: Called with the components done in all rounds; may throw to stop.
-    /// - Returns: The sensitivities whose plan does the least damage of those met.
-    /// - Throws: What reading and correcting weights throws, or `search`, or `progress`.
-    public func refined(
-        rounds: Int, losses: LossTable, surgery: Surgery, damage: Damage,
-        search: (Sensitivity) throws -> Plan, progress: (Int) throws -> Void = { _ in }
-    ) throws -> Sensitivity {
-        func judged(_ sensitivity: Sensitivity) throws -> (plan: Plan, damage: Double) {
-            let plan = try search(sensitivity)
-            let weights = ShrunkWeights(
-                plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
-            return (plan, damage.of(try Model(weights)))
-        }
-        var (best, found) = (self, try judged(self))
-        for round in 0..<rounds {
-            let next = try Sensitivity(
-                around: found.plan, losses: losses, surgery: surgery, damage: damage
-            ) { try progress(round * losses.components.count + $0) }
-            let outcome = try judged(next)
-            guard outcome.damage < found.damage else { break }
-            (best, found) = (next, outcome)
-        }
-        return best
     }
 
     /// Judges components by themselves, for models too large to measure.

@@ -8,16 +8,17 @@ public import Transformers
 /// by branch, from the first layer on, with x̂ the inputs that the projection has now, W x what the
 /// dense branch adds, r̂ and r the residual streams of both models before it:
 ///
-///     Ŵ  =  argmin  E‖Ŵ x̂ − (W x + α (r − r̂))‖²  +  λ‖Ŵ − W̄‖²
+///     Ŵ  =  argmin  E‖Ŵ x̂ − (W x + α (r − r̂))‖²  +  β E‖Ŵ x − W x‖²
 ///
-/// where W̄ is what Optimal Brain Surgeon made of W.
-/// With α = 0 every branch is fitted to inputs that it does not have, and errors add up; with α = 1
-/// it chases all of them, beyond what its units can tell of text that it was not fitted to.
+/// over as many units as the plan keeps, chosen by Optimal Brain Surgeon for the same sum. With
+/// α = 0 errors add up; with α = 1 a branch chases all of them, beyond what its units can tell of
+/// text that it was not fitted to. The second term, of all calibration text, holds it to what it
+/// did in the dense model.
 extension ShrunkWeights {
     /// α: how much of the residual stream's error a branch is asked to undo.
     static let repairedShare: Float = 0.5
 
-    /// The same plan with output projections refitted to a model's residual stream.
+    /// The same plan with units and output projections refitted to a model's residual stream.
     ///
     /// - Parameters:
     ///   - dense: The dense model.
@@ -44,6 +45,10 @@ extension ShrunkWeights {
                 .bias != nil
             var moments: Matrix<Double>?
             var inputs: [Activations] = []
+            if plan[component] > 0 {
+                shrunk.model = try shrunk.model.replacing(
+                    layer: component.layer, of: result.uncutting(component))
+            }
             for (index, batch) in batches.enumerated() {
                 let (stream, own) = (streams[index], shrunkStreams[index])
                 let output = whole.inputs(of: component, in: batch, entering: stream)
@@ -63,23 +68,38 @@ extension ShrunkWeights {
                 }
                 streams[index] = whole.stream(after: component, entering: stream, adding: output)
             }
-            if var moments, let units = kept[component] {
+            if var moments {
                 moments.mirrorUpperTriangle()
                 for index in moments.elements.indices { moments.elements[index] /= Double(tokens) }
-                result.refitted[component] = try surgery.projection(
-                    of: component, keeping: units, moments: moments)
-                shrunk.model = shrunk.model.replacing(
-                    layer: component.layer, with: try result.layer(component.layer),
-                    sizes: shape.layers[component.layer])
+                let fit = try surgery.refit(component, to: plan[component], moments: moments)
+                result.kept[component] = fit?.units
+                result.refitted[component] = fit?.projection
+                shrunk.model = try shrunk.model.replacing(layer: component.layer, of: result)
             }
+            let columns = (result.kept[component] ?? [])
+                .rows(of: surgery.dense.shape.unitSize(of: component))
             for index in batches.indices {
                 let output =
-                    inputs.isEmpty ? nil : shrunk.output(of: component, from: inputs[index])
+                    inputs.isEmpty
+                    ? nil
+                    : shrunk.output(
+                        of: component,
+                        from: Activations(inputs[index].matrix.selecting(columns: columns)))
                 shrunkStreams[index] = shrunk.stream(
                     after: component, entering: shrunkStreams[index], adding: output)
             }
             try progress(place + 1)
         }
+        return result
+    }
+
+    /// The same with all units of one component, as they were.
+    private func uncutting(_ component: Component) -> ShrunkWeights {
+        var result = self
+        result.plan[component] = surgery.dense.shape.units(of: component)
+        result.shape = surgery.dense.shape.applying(result.plan)
+        result.kept[component] = Array(0..<result.plan[component])
+        result.refitted[component] = nil
         return result
     }
 }

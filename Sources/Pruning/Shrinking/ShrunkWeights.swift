@@ -6,11 +6,11 @@ public import Transformers
 /// `@unchecked`: the surgery's cache is its only mutable part, and a source is read by one thread.
 public struct ShrunkWeights: WeightSource, @unchecked Sendable {
     /// The plan.
-    public let plan: Plan
+    public internal(set) var plan: Plan
     /// The sizes that the plan leaves.
-    public let shape: ModelShape
+    public internal(set) var shape: ModelShape
     /// The units that each component keeps, ascending.
-    public let kept: [Component: [Int]]
+    public internal(set) var kept: [Component: [Int]]
 
     let surgery: Surgery
     private let correction: Surgery.Correction
@@ -85,6 +85,14 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
                 gate: block.gate?.selecting(rows: units), up: block.up.selecting(rows: units),
                 down: output)
         }
+    }
+}
+
+extension Model {
+    /// The same model with one layer of a plan's weights.
+    public func replacing(layer index: Int, of weights: ShrunkWeights) throws -> Model {
+        replacing(
+            layer: index, with: try weights.layer(index), sizes: weights.shape.layers[index])
     }
 }
 

@@ -163,37 +163,49 @@ public final class Surgery {
         shrunkBytes += bytes(projection)
     }
 
-    /// λ of a fit to targets, as a fraction of the inputs' mean square: few tokens tell less of text
-    /// unlike them than the surgeon's weights do.
-    static let refitDamping = 0.1
+    /// β: how much what a branch did in the dense model counts beside what it is to do now.
+    static let denseShare = 0.5
 
-    /// The output projection of a component's kept units that serves some targets best.
+    /// The units and the output projection of a component that serve two ends best: the targets of
+    /// inputs that it has now, and its dense outputs on the inputs of the dense model.
     ///
     /// - Parameters:
     ///   - component: The component.
-    ///   - units: The kept units, ascending.
-    ///   - moments: The second moments of the kept units' inputs, 1 where there is a bias, and the
+    ///   - level: How many units to keep.
+    ///   - moments: The second moments of all units' inputs now, 1 where there is a bias, and the
     ///     targets, in this order.
-    /// - Returns: The least squares fit, drawn to the surgeon's weights.
+    /// - Returns: The kept units, ascending, and their projection; nil without such a component.
     /// - Throws: `SurgeonError` or a read error.
-    func projection(
-        of component: Component, keeping units: [Int], moments: Matrix<Double>
-    ) throws -> Projection? {
+    func refit(
+        _ component: Component, to level: Int, moments: Matrix<Double>
+    ) throws -> (units: [Int], projection: Projection)? {
         guard let output = try dense.layer(component.layer).outputProjection(of: component.kind)
         else { return nil }
-        let kept =
-            try units.count == dense.shape.units(of: component)
-            ? output.joined
-            : projection(of: component, from: output, keeping: units, correction: .leastSquares)
-                .joined
-        let (inputs, all) = (0..<kept.columns, kept.columns..<moments.columns)
-        let surgeon = try OptimalBrainSurgeon(
-            weight: kept, hessian: moments.block(rows: inputs, columns: inputs),
-            unitSize: unitSize(of: component), hasBias: output.bias != nil,
-            damping: Self.refitDamping, pool: engine.pool)
-        let fit = try surgeon.refit(
-            keeping: Array(units.indices), towards: moments.block(rows: all, columns: inputs))
-        return output.bias == nil ? Projection(weight: fit) : Projection(splitting: fit)
+        let (weight, hasBias) = (output.joined, output.bias != nil)
+        let (inputs, targets) = (0..<weight.columns, weight.columns..<moments.columns)
+        var hessian = moments.block(rows: inputs, columns: inputs)
+        var moment = moments.block(rows: targets, columns: inputs)
+        let before = try calibration.hessian(of: component, withOnes: hasBias)
+        let outputs = Matrix(
+            rows: weight.rows, columns: weight.columns, elements: weight.elements.map(Double.init)
+        ).multiplied(by: before, pool: engine.pool)
+        hessian.add(before, times: Self.denseShare)
+        moment.add(outputs, times: Self.denseShare)
+        func surgeon(_ weight: Matrix<Float>) throws -> OptimalBrainSurgeon {
+            try OptimalBrainSurgeon(
+                weight: weight, hessian: hessian, unitSize: unitSize(of: component),
+                hasBias: hasBias, damping: damping, pool: engine.pool)
+        }
+        // The best weights of all units; what to remove is then a question about these.
+        let whole = try surgeon(weight)
+        var units = Array(0..<whole.units)
+        var fit = try whole.refit(keeping: units, towards: moment)
+        if level < whole.units {
+            let best = try surgeon(fit)
+            units = try best.removalOrder().kept(level)
+            fit = try best.refit(keeping: units)
+        }
+        return (units, hasBias ? Projection(splitting: fit) : Projection(weight: fit))
     }
 
     private func surgeon(
@@ -242,6 +254,11 @@ extension ModelShape {
 }
 
 extension Matrix<Double> {
+    /// Adds another matrix, scaled.
+    fileprivate mutating func add(_ other: Matrix<Double>, times factor: Double) {
+        for index in elements.indices { elements[index] += factor * other.elements[index] }
+    }
+
     /// Some rows of some columns.
     fileprivate func block(rows: Range<Int>, columns: Range<Int>) -> Matrix<Double> {
         Matrix(

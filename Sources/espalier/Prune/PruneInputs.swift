@@ -50,7 +50,7 @@ struct PruneInputs {
                 ("--damping", String(options.damping)),
                 ("--calibration-tokens", String(options.calibrationTokens)),
                 ("--refit-tokens", String(options.refitTokens)),
-                ("--trials", String(options.trials)), ("--rounds", String(options.rounds)),
+                ("--trials", String(options.trials)),
                 ("environment", environment.summary), ("machine", environment.machine),
                 ("version", Espalier.version),
             ], uniquingKeysWith: { $0 + " " + $1 })
@@ -125,6 +125,14 @@ extension CalibrationText {
             count += sequences[sequences.count - 1].count
         }
         return TokenBatch(sequences)
+    }
+
+    /// Calibration sequences of so many tokens, evenly spread over all of the text.
+    func spread(tokens: Int) -> [[Int32]] {
+        let all = calibration.reduce(0) { $0 + $1.count }
+        let share = min(1, Double(tokens) / Double(max(all, 1)))
+        let count = max(1, Int((share * Double(calibration.count)).rounded()))
+        return (0..<count).map { calibration[$0 * calibration.count / count] }
     }
 
     /// Sampled sequences, an eighth of them held out.

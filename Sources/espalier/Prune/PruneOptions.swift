@@ -13,7 +13,6 @@ struct PruneOptions {
     /// Other methods to compare with, each once.
     let baselines: [PruningMethod]
     let damping: Double
-    let rounds: Int
     /// At most `calibrationTokens`.
     let refitTokens: Int
     let trials: Int
@@ -50,12 +49,9 @@ struct PruneOptions {
             "--damping", .number(in: 1e-6...10), default: 0.01,
             help: "Fraction of the Hessian's mean diagonal added to it.")
         let refitTokens = try arguments.option(
-            "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"), default: 0,
-            help: "How many of them to refit kept weights on at the end: for text just like them.")
+            "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"), default: 32_768,
+            help: "How many of them to refit kept weights on when a plan is final.")
         self.refitTokens = min(refitTokens, calibrationTokens)
-        rounds = try arguments.option(
-            "--rounds", .integer(in: 0...100), default: 2,
-            help: "How often greedy measures again, around its plan, what the model minds.")
         trials = try arguments.option(
             "--trials", .integer(in: 1...1_000_000), default: 1100,
             help: "Plans whose loss spdy measures for a target; the first eleventh at random.")

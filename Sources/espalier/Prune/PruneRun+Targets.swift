@@ -62,12 +62,7 @@ extension PruneRun {
             if method == .spdy {
                 knowledge.coefficients = try coefficients(
                     for: name, in: space, within: budget,
-                    losses: knowledge.losses, on: text
-                ) { try pack(weights($0), name: nil) }
-            }
-            if method == .greedy {
-                knowledge.sensitivity = try sensitivity(
-                    for: name, within: budget, in: space, knowing: knowledge, surgery, on: text)
+                    losses: knowledge.losses, on: text, weights: weights)
             }
             let (best, attempts) = try loop.run(table) { budget in
                 try method.plan(
@@ -120,11 +115,7 @@ extension PruneRun {
 
     /// The same plan, its weights fitted to what the pruned model itself computes.
     private func refit(_ weights: ShrunkWeights, on text: CalibrationText) throws -> ShrunkWeights {
-        var (sequences, tokens) = ([[Int32]](), 0)
-        for sequence in text.calibration where tokens < options.refitTokens {
-            sequences.append(sequence)
-            tokens += sequence.count
-        }
+        let sequences = text.spread(tokens: options.refitTokens)
         let progress = ProgressBar(
             "Refitting", total: dense.shape.components.count, unit: "components")
         defer { progress.finish() }
@@ -144,38 +135,10 @@ extension PruneRun {
         }
     }
 
-    /// What a model minds that is about as fast as the target.
-    private func sensitivity(
-        for name: String, within budget: Double, in space: SearchSpace,
-        knowing knowledge: PruningMethod.Knowledge, _ surgery: Surgery, on text: CalibrationText
-    ) throws -> Sensitivity {
-        let product = "work/\(name)-sensitivity.json"
-        if options.rounds == 0 || isLarge { return knowledge.sensitivity }
-        if let known = directory.read(Sensitivity.self, product) { return known }
-        let progress = ProgressBar(
-            "Measuring sensitivity at \(name)",
-            total: options.rounds * knowledge.losses.components.count, unit: "components")
-        defer { progress.finish() }
-        let refined = try knowledge.sensitivity.refined(
-            rounds: options.rounds, losses: knowledge.losses, surgery: surgery,
-            damage: Damage(from: try denseModel(), on: text.probe, engine: engine)
-        ) { sensitivity in
-            var knowledge = knowledge
-            knowledge.sensitivity = sensitivity
-            return try PruningMethod.greedy.plan(
-                within: budget, in: space, knowing: knowledge, seed: options.seed)
-        } progress: {
-            progress.advance(to: $0)
-            try Interruption.check()
-        }
-        try directory.write(refined, product)
-        return refined
-    }
-
     /// The coefficients that SPDY finds for a target, by the loss of models on calibration text.
     private func coefficients(
         for name: String, in space: SearchSpace, within budget: Double, losses: LossTable,
-        on text: CalibrationText, model: (Plan) throws -> Model
+        on text: CalibrationText, weights: (Plan) -> ShrunkWeights
     ) throws -> [Double] {
         let product = "work/\(name)-coefficients.json"
         if let known = directory.read([Double].self, product) { return known }
@@ -187,8 +150,16 @@ extension PruneRun {
             ? Damage(from: denseModel(), on: text.probe, engine: engine) : nil
         let progress = ProgressBar("Searching for \(name)", total: options.trials, unit: "plans")
         defer { progress.finish() }
+        // Plans that are tried one after another have most layers in common.
+        var latest = try baseline()
         let found = try search.coefficients(within: budget, seed: options.seed) { plan in
-            let model = try model(plan)
+            var model = latest
+            let weights = weights(plan)
+            for layer in model.shape.layers.indices
+            where model.shape.layers[layer] != weights.shape.layers[layer] {
+                model = try model.replacing(layer: layer, of: weights)
+            }
+            latest = model
             if let damage { return damage.of(model) }
             return try DecoderQuality(
                 of: model, against: nil, on: Array(text.calibration.prefix(8)), engine: engine
