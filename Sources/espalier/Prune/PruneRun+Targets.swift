@@ -162,7 +162,7 @@ extension PruneRun {
             latest = model
             if let damage { return damage.of(model) }
             return try DecoderQuality(
-                of: model, against: nil, on: Array(text.calibration.prefix(8)), engine: engine
+                of: model, against: nil, on: text.spread(tokens: 4096), engine: engine
             ) { _ in try Interruption.check() }.meanNLL
         } progress: {
             progress.advance(to: $0)
