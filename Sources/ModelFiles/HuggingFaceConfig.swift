@@ -40,7 +40,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         var hasBiases: Bool { isEncoder || self == .gpt2 || self == .opt }
 
         /// The activation of a configuration that names none.
-        var usualActivation: String {
+        public var usualActivation: String {
             switch self {
             case .bert, .roberta, .xlmRoberta, .distilbert: "gelu"
             case .llama, .mistral, .qwen2, .qwen3: "silu"

@@ -77,8 +77,8 @@ public final class Calibration: ForwardObserver {
         blockInfluence.append(influence * scale)
         streamSquares.append(squares * scale)
         var result: [Component: Matrix<Double>] = [:]
-        while let (component, sum) = sums.popFirst() {
-            var moments = sum
+        for component in Array(sums.keys) {
+            guard var moments = sums.removeValue(forKey: component) else { continue }
             moments.mirrorUpperTriangle()
             for index in moments.elements.indices { moments.elements[index] *= scale }
             result[component] = moments

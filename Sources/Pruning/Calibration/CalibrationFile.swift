@@ -64,8 +64,6 @@ public struct CalibrationFile: Sendable {
 
     private static func name(_ component: Component) -> String {
         // Padded, so that names are in the order of the layers.
-        let digits = String(component.layer)
-        let zeros = String(repeating: "0", count: max(0, 4 - digits.count))
-        return "layer.\(zeros)\(digits).\(component.kind.rawValue)"
+        "layer.\(component.layer.padded(to: 4)).\(component.kind.rawValue)"
     }
 }

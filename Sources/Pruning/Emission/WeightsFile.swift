@@ -64,11 +64,9 @@ enum WeightsFile {
             bytes += entry.byteCount
         }
         guard groups.count > 1 else { return [("model.safetensors", entries)] }
-        func digits(_ number: Int) -> String {
-            String(repeating: "0", count: max(0, 5 - String(number).count)) + String(number)
-        }
+        let count = groups.count.padded(to: 5)
         return groups.enumerated().map { index, entries in
-            ("model-\(digits(index + 1))-of-\(digits(groups.count)).safetensors", entries)
+            ("model-\((index + 1).padded(to: 5))-of-\(count).safetensors", entries)
         }
     }
 
@@ -83,6 +81,14 @@ enum WeightsFile {
         ])
         try AtomicFile.write(
             index.encoded(indented: true), to: directory + "/model.safetensors.index.json")
+    }
+}
+
+extension Int {
+    /// The number with zeros ahead, so that names are in its order.
+    func padded(to digits: Int) -> String {
+        let text = String(self)
+        return String(repeating: "0", count: Swift.max(0, digits - text.count)) + text
     }
 }
 

@@ -133,7 +133,7 @@ public final class Surgery {
         var projection = Projection(
             weight: output.weight.selecting(columns: columns), bias: output.bias)
         switch correction {
-        case .none: break
+        case .none: return projection  // Less work than remembering it, in place of another.
         case .bias:
             let means = try calibration.means(of: component)
             let gone = Set(0..<output.weight.columns).subtracting(columns).sorted()

@@ -24,16 +24,6 @@ extension HuggingFaceConfig.Family {
         }
     }
 
-    /// The activations that its forward pass computes, by their names in a configuration.
-    var activations: [String] {
-        switch architecture {
-        case .bert: ["gelu"]
-        case .llama: ["silu"]
-        case .gpt2: ["gelu_new", "gelu_pytorch_tanh"]
-        case .opt: ["relu"]
-        }
-    }
-
     /// What the tensors of this family are called in a file.
     func tensorNames(in file: any TensorFile) -> TensorNames {
         switch self {
@@ -58,8 +48,10 @@ extension HuggingFaceConfig.Family {
 extension HuggingFaceConfig {
     /// Refuses activations that are not computed here.
     func checkActivation() throws(ModelFileError) {
-        guard !family.activations.contains(activation) else { return }
-        let (field, known) = (family.fieldName("hidden_act"), family.activations[0])
+        let (field, known) = (family.fieldName("hidden_act"), family.usualActivation)
+        // Two names of one function.
+        let isAlias = family == .gpt2 && activation == "gelu_pytorch_tanh"
+        guard activation != known, !isAlias else { return }
         throw ModelFileError(
             file: path, subject: field, problem: "\"\(activation)\" is not supported",
             remedy: "name a model whose \(field) is \"\(known)\"")
