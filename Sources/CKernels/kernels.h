@@ -10,6 +10,7 @@
 #include "norms_f32.h"
 #include "logits_f32.h"
 #include "limits.h"
+#include "gradients_f32.h"
 
 #define CK_STRING_(text) #text
 #define CK_STRING(text) CK_STRING_(text)
@@ -42,6 +43,9 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .divergence_f32 = CK_NAME(divergence_f32),
     .rotate_f32 = CK_NAME(rotate_f32),
     .add_f32 = CK_NAME(add_f32),
+    .activate_f32 = CK_NAME(activate_f32),
+    .differentiate_f32 = CK_NAME(differentiate_f32),
+    .transposed_product_f32 = CK_NAME(transposed_product_f32),
     .peak_f32 = CK_NAME(peak_f32),
     .peak_bf16 = CK_NAME(peak_bf16),
     .peak_int8 = CK_NAME(peak_int8),

@@ -21,6 +21,57 @@ public struct Activations: Sendable {
         storage = matrix.elements
     }
 
+    /// Puts the rows of some activations side by side.
+    ///
+    /// - Precondition: All have as many rows.
+    public init(joining parts: [Activations]) {
+        reshape(rows: parts.first?.rows ?? 0, columns: parts.reduce(0) { $0 + $1.columns })
+        precondition(parts.allSatisfy { $0.rows == rows }, "joined rows")
+        var first = 0
+        for part in parts {
+            for row in 0..<rows {
+                let start = row * columns + first
+                storage.replaceSubrange(start..<start + part.columns, with: part.row(row))
+            }
+            first += part.columns
+        }
+    }
+
+    /// Puts the rows of others, of as many columns, below.
+    public mutating func append(_ other: Activations) {
+        precondition(rows == 0 || columns == other.columns, "appended columns")
+        columns = other.columns
+        storage.removeLast(storage.count - rows * columns)
+        storage += other.storage.prefix(other.rows * columns)
+        rows += other.rows
+    }
+
+    /// Creates rows of one repeated value.
+    public init(rows: Int, columns: Int, repeating value: Float) {
+        self.rows = rows
+        self.columns = columns
+        storage = [Float](repeating: value, count: rows * columns)
+    }
+
+    /// Adds the values of other activations of the same shape, times a factor.
+    public mutating func add(_ other: Activations, times factor: Float) {
+        precondition(rows == other.rows && columns == other.columns, "added shapes")
+        for index in 0..<rows * columns { storage[index] += factor * other.storage[index] }
+    }
+
+    /// The columns at the given indices, in that order.
+    public func selecting(columns indices: [Int]) -> Activations {
+        var selected = Activations()
+        selected.reshape(rows: rows, columns: indices.count)
+        for row in 0..<rows {
+            let (from, to) = (row * columns, row * indices.count)
+            for (place, index) in indices.enumerated() {
+                selected.storage[to + place] = storage[from + index]
+            }
+        }
+        return selected
+    }
+
     /// Changes the shape; the values are then unspecified.
     public mutating func reshape(rows: Int, columns: Int) {
         self.rows = rows
@@ -49,6 +100,20 @@ public struct Activations: Sendable {
             for (column, value) in self.row(row).enumerated() { sum[column] += Double(value) }
         }
         return sum.map { $0 / Double(rows.count) }
+    }
+
+    /// The sum over rows of each column.
+    public var columnSums: [Float] {
+        var sums = [Float](repeating: 0, count: columns)
+        for row in 0..<rows {
+            for column in 0..<columns { sums[column] += storage[row * columns + column] }
+        }
+        return sums
+    }
+
+    /// The sum of the squares of all values.
+    public var squareSum: Double {
+        (0..<rows * columns).reduce(0) { $0 + Double(storage[$1]) * Double(storage[$1]) }
     }
 
     /// A copy as a matrix.

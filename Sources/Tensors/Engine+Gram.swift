@@ -3,7 +3,7 @@ import CKernels
 extension Engine {
     /// Adds the products of all pairs of columns to `sums`: `sums += xᵀ · x`.
     ///
-    /// Products of one call are summed in f32 over its rows, calls in f64. Only the upper triangle
+    /// Products of a few hundred rows are summed in f32, these sums in f64. Only the upper triangle
     /// of `sums` is meaningful until ``Matrix/mirrorUpperTriangle()``.
     ///
     /// - Parameters:
@@ -12,22 +12,37 @@ extension Engine {
     /// - Complexity: O(tokens · columns² / 2)
     public func addGram(of x: Activations, to sums: inout Matrix<Double>) {
         precondition(sums.rows == x.columns && sums.columns == x.columns, "gram shape")
-        let (rows, columns, panel) = (x.rows, x.columns, PackedWeights.panel)
-        let panels = (columns + panel - 1) / panel
+        let (rows, columns) = (x.rows, x.columns)
         guard rows > 0 else { return }
-        var scratch = [Float](repeating: 0, count: pool.threads * rows * panel)
         x.storage.withUnsafeBufferPointer { x in
             sums.elements.withUnsafeMutableBufferPointer { sums in
-                scratch.withUnsafeMutableBufferPointer { scratch in
-                    let (sums, scratch) = (sums, scratch)
-                    pool.forEach(panels) { index, thread in
-                        let first = (panels - 1 - index) * panel
-                        kernels.gram_f32(
-                            x.baseAddress!, rows, columns, first, min(first + panel, columns),
-                            sums.baseAddress!, scratch.baseAddress! + thread * rows * panel)
-                    }
+                let sums = sums
+                shareColumns(columns) { range, scratch in
+                    kernels.gram_f32(
+                        x.baseAddress!, rows, columns, range.lowerBound, range.upperBound,
+                        sums.baseAddress!, scratch)
                 }
             }
+        }
+    }
+
+    /// Calls `body` with ranges of columns, the last ones first, and memory for their products.
+    func shareColumns(
+        _ columns: Int,
+        _ body: (_ range: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Void
+    ) {
+        let panels = (columns + PackedWeights.panel - 1) / PackedWeights.panel
+        // A few pieces for each thread; in long ones the rows are brought together less often.
+        let pieces = max((panels + 7) / 8, min(panels, 3 * pool.threads))
+        let floats =
+            Int(ck_slab_rows) * ((panels / pieces + 1) * PackedWeights.panel + Int(ck_tile_columns))
+        let memory = scratch.bytes(pool.threads * floats * MemoryLayout<Float>.stride)
+            .assumingMemoryBound(to: Float.self)
+        pool.forEach(pieces) { index, thread in
+            let piece = pieces - 1 - index
+            let first = panels * piece / pieces * PackedWeights.panel
+            let last = min(panels * (piece + 1) / pieces * PackedWeights.panel, columns)
+            body(first..<last, memory + thread * floats)
         }
     }
 }

@@ -45,6 +45,15 @@ public struct PackedWeights: Sendable {
         pack(weight, bias: bias, lanes: 0..<Self.panel)
     }
 
+    /// Packs weights `[inputs, outputs]`, one row for each input, in f32: the transpose of a layer
+    /// takes gradients back through it.
+    public init(transposing weight: Matrix<Float>, in arena: Arena) {
+        self.init(
+            inputs: weight.rows, outputs: weight.columns, precision: .f32, step: Self.panel,
+            hasBias: false, in: arena)
+        refill(transposing: weight)
+    }
+
     /// Packs a gate and an up projection, both `[neurons, inputs]`, for ``Epilogue/swiglu``:
     /// every panel holds 16 gates and the 16 ups of the same neurons.
     public init(
@@ -151,6 +160,27 @@ extension PackedWeights {
 
 /// Going in and out.
 extension PackedWeights {
+    /// Overwrites weights, for every copy of this value.
+    ///
+    /// - Precondition: As many weights as before, and a bias if there was one.
+    public func refill(_ weight: Matrix<Float>, bias: [Float]? = nil) {
+        precondition(weight.rows == outputs && weight.columns == inputs, "refilled shape")
+        pack(weight, bias: bias, lanes: 0..<step)
+    }
+
+    /// Overwrites weights with a transpose, for every copy of this value.
+    ///
+    /// - Precondition: As many weights in f32 as before.
+    public func refill(transposing weight: Matrix<Float>) {
+        precondition(weight.rows == inputs && weight.columns == outputs, "refilled shape")
+        weight.elements.withUnsafeBufferPointer { source in
+            guard let source = source.baseAddress else { return }
+            ck_best().pointee.pack_columns_f32(
+                source, outputs, inputs, outputs,
+                address(ofPanel: 0).assumingMemoryBound(to: Float.self))
+        }
+    }
+
     /// Packs rows into some lanes of every panel.
     private func pack(_ weight: Matrix<Float>, bias: [Float]?, lanes: Range<Int>) {
         let (kernels, first) = (ck_best().pointee, lanes.lowerBound)

@@ -31,11 +31,15 @@ static void gemm(const ck_kernels *k) {
             }
 }
 
+static float *product_scratch(size_t columns) {
+    return zeroed(ck_slab_rows * (rounded_up(columns, ck_panel) + ck_tile_columns) * 4);
+}
+
 static void gram(const ck_kernels *k) {
     static const size_t widths[] = {1, 5, 32, 70, 129};
     for (size_t s = 0; s < sizeof widths / sizeof *widths; s++) {
-        size_t rows = 19, columns = widths[s];
-        float *x = floats(rows * columns, 1), *scratch = zeroed(rows * ck_panel * 4);
+        size_t rows = ck_slab_rows + 19, columns = widths[s];
+        float *x = floats(rows * columns, 1), *scratch = product_scratch(columns);
         double *sums = doubles(columns * columns);
         size_t middle = columns / 2 / ck_panel * ck_panel;
         k->gram_f32(x, rows, columns, 0, middle, sums, scratch);
@@ -139,6 +143,26 @@ static void rotate_and_add(const ck_kernels *k) {
     }
 }
 
+static void gradients(const ck_kernels *k) {
+    static const ck_epilogue functions[] = {
+        ck_epilogue_gelu, ck_epilogue_tanh_gelu, ck_epilogue_relu, ck_epilogue_swiglu};
+    for (size_t s = 0; s < length_count; s++)
+        for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
+            size_t n = lengths[s], outputs = functions[f] == ck_epilogue_swiglu ? 2 * n : n;
+            float *x = floats(2 * n, 6), *given = floats(n, 1), *y = zeroed(n * 4);
+            float *slopes = zeroed(2 * n * 4);
+            k->activate_f32(x, n, functions[f], y);
+            k->differentiate_f32(x, given, n, functions[f], slopes);
+            floats_are("activation", y, n, 1e-5, 1e-5);
+            floats_are("derivative", slopes, outputs, 1e-4, 1e-4);
+        }
+    size_t rows = ck_slab_rows + 19, n = 29, width = 70;
+    float *a = floats(rows * n, 1), *b = floats(rows * width, 1), *c = zeroed(n * width * 4);
+    k->transposed_product_f32(a, rows, n, b, width, 0, 64, c, product_scratch(width));
+    k->transposed_product_f32(a, rows, n, b, width, 64, width, c, product_scratch(width));
+    floats_are("transposed product", c, n * width, 1e-4, 1e-4);
+}
+
 static void limits(const ck_kernels *k) {
     for (size_t s = 0; s < length_count; s++) {
         float sum = k->read_f32(floats(lengths[s], 1), lengths[s]);
@@ -158,6 +182,7 @@ const kernel_case kernel_cases[] = {
     {"softmax_f32", softmax},
     {"log_sum_exp_f32, divergence_f32", logits},
     {"rotate_f32, add_f32", rotate_and_add},
+    {"activate_f32, differentiate_f32, transposed_product_f32", gradients},
     {"peak_f32, read_f32", limits},
     {0, 0},
 };

@@ -17,6 +17,9 @@ enum { ck_panel = 32 };
 /* Rows that a product takes through the caches together. */
 enum { ck_block_rows = 132 };
 
+/* Rows that gram_f32 and transposed_product_f32 take at once, and the most columns of a tile. */
+enum { ck_slab_rows = 384, ck_tile_columns = 12 };
+
 /* Keys whose scores attention holds at once. */
 enum { ck_key_block = 512 };
 
@@ -95,9 +98,9 @@ typedef struct ck_kernels {
     /* sums[columns, columns] += x[:, 0..<columns]ᵀ · x[:, 0..<columns], for one range of columns.
      *
      * x         rows of `columns` floats.
-     * scratch   rows * 32 floats.
+     * scratch   ck_slab_rows floats for each column, rounded up to 32, and ck_tile_columns more.
      * Columns from first up to last (first a multiple of 32) are computed, for row indices
-     * 0 ..< (end of the column's panel): the upper triangle with whole panels on the diagonal. */
+     * 0 ..< (end of the column's panel) at least: the upper triangle and something below it. */
     void (*gram_f32)(
         const float *x, size_t rows, size_t columns, size_t first, size_t last,
         double *sums, float *scratch);
@@ -176,6 +179,24 @@ typedef struct ck_kernels {
 
     /* y[i] += x[i] */
     void (*add_f32)(float *y, const float *x, size_t n);
+
+    /* y[n] = activation(x[n]), one of gelu, tanh_gelu and relu; for swiglu x has n gates, then n ups,
+     * and y = SiLU(gate) * up. */
+    void (*activate_f32)(const float *x, size_t n, ck_epilogue activation, float *y);
+
+    /* The gradient by the x of activate_f32, n or 2n floats, given that by its y. */
+    void (*differentiate_f32)(
+        const float *x, const float *gradient, size_t n, ck_epilogue activation, float *result);
+
+    /* c = aᵀ · b for columns of b from first, a multiple of 32, up to last.
+     *
+     * a         rows of n floats.
+     * b         as many rows of `width` floats.
+     * c         n rows of width floats.
+     * scratch   as gram_f32. */
+    void (*transposed_product_f32)(
+        const float *a, size_t rows, size_t n, const float *b, size_t width, size_t first,
+        size_t last, float *c, float *scratch);
 
     /* Fused multiply-adds in registers, `repeats` times 384 floats: the arithmetic peak.
      * Returns a value that depends on all of them. */

@@ -88,24 +88,12 @@ public final class Calibration: ForwardObserver {
 
     /// Adds the inputs of one component.
     public func willProject(_ component: Component, inputs: Activations) {
-        let inputs = inputs.appendingOnes()
+        let ones = Activations(rows: inputs.rows, columns: 1, repeating: 1)
+        let inputs = Activations(joining: [inputs, ones])
         var sum =
             sums.removeValue(forKey: component)
             ?? Matrix(rows: inputs.columns, columns: inputs.columns)
         engine.addGram(of: inputs, to: &sum)
         sums[component] = sum
-    }
-}
-
-extension Activations {
-    /// The same rows with one more column, of ones.
-    func appendingOnes() -> Activations {
-        var elements: [Float] = []
-        elements.reserveCapacity(rows * (columns + 1))
-        for row in 0..<rows {
-            elements += self.row(row)
-            elements.append(1)
-        }
-        return Activations(Matrix(rows: rows, columns: columns + 1, elements: elements))
     }
 }

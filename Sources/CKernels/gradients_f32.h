@@ -1,0 +1,55 @@
+/* Derivatives, and the activations of a feed-forward block apart from its products. */
+
+/* (x, slope): the activation at x and its derivative there. */
+CK_INLINE ck_vector CK_NAME(activation)(ck_vector x, ck_epilogue kind, ck_vector *slope) {
+    if (kind == ck_epilogue_gelu) {
+        /* Φ(x) + x φ(x), Φ and φ the normal distribution and its density. */
+        ck_vector y = ck_gelu(x), small = ck_splat(1e-3f);
+        ck_vector size = ck_max(x, -x), safe = ck_select(size > small, x, ck_splat(1));
+        ck_vector below = ck_select(size > small, y / safe, 0.5f + 0.3989422804f * x);
+        *slope = below + 0.3989422804f * x * ck_exp(-0.5f * x * x);
+        return y;
+    }
+    if (kind == ck_epilogue_tanh_gelu) {
+        ck_vector square = x * x;
+        ck_vector s = 1.0f / (1.0f + ck_exp(-x * (1.5957691216f + 0.0713548162726f * square)));
+        *slope = s + x * s * (1.0f - s) * (1.5957691216f + 0.2140644488178f * square);
+        return x * s;
+    }
+    if (kind == ck_epilogue_relu) {
+        *slope = ck_select(x > 0.0f, ck_splat(1), ck_splat(0));
+        return ck_max(x, ck_splat(0));
+    }
+    /* SiLU */
+    ck_vector s = 1.0f / (1.0f + ck_exp(-x)), y = x * s;
+    *slope = s + y * (1.0f - s);
+    return y;
+}
+
+static void CK_NAME(activate_f32)(const float *x, size_t n, ck_epilogue kind, float *y) {
+    for (size_t i = 0; i < n; i += CK_LANES) {
+        size_t left = n - i;
+        ck_vector slope, value = CK_NAME(activation)(ck_load_up_to(x + i, left, 0), kind, &slope);
+        if (kind == ck_epilogue_swiglu) value *= ck_load_up_to(x + n + i, left, 0);
+        if (left >= CK_LANES) ck_store(y + i, value); else ck_store_part(y + i, value, left);
+    }
+}
+
+static void CK_NAME(differentiate_f32)(
+    const float *x, const float *gradient, size_t n, ck_epilogue kind, float *result
+) {
+    for (size_t i = 0; i < n; i += CK_LANES) {
+        size_t left = n - i;
+        ck_vector slope, value = CK_NAME(activation)(ck_load_up_to(x + i, left, 0), kind, &slope);
+        ck_vector given = ck_load_up_to(gradient + i, left, 0);
+        ck_vector first = given * slope;
+        if (kind == ck_epilogue_swiglu) {
+            ck_vector second = given * value;
+            first *= ck_load_up_to(x + n + i, left, 0);
+            if (left >= CK_LANES) ck_store(result + n + i, second);
+            else ck_store_part(result + n + i, second, left);
+        }
+        if (left >= CK_LANES) ck_store(result + i, first);
+        else ck_store_part(result + i, first, left);
+    }
+}
