@@ -1,4 +1,4 @@
-import Tensors
+public import Tensors
 
 /// One pre-norm decoder layer: `h += O·attention(norm(h))`, then with `n = norm(h)` in Llama
 /// `h += D·(SiLU(G·n) ⊙ U·n)`, in GPT-2 `h += D·GELU(U·n)` and in OPT `h += D·ReLU(U·n)`. Sources:
@@ -94,7 +94,7 @@ extension ForwardPass {
         }
     }
 
-    private mutating func normalise(_ norm: NormWeights?, rows: Range<Int>) {
+    mutating func normalise(_ norm: NormWeights?, rows: Range<Int>) {
         guard let norm else { return }
         normed.reshape(rows: rows.count, columns: hidden.columns)
         engine.normalise(
@@ -105,7 +105,7 @@ extension ForwardPass {
 
 extension Architecture {
     /// What a feed-forward block does between its projections.
-    var activation: Epilogue {
+    public var activation: Epilogue {
         switch self {
         case .bert: .gelu
         case .llama: .swiglu

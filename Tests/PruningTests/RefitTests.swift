@@ -68,7 +68,7 @@ struct RefitTests {
         let before = try shrunk(tiny, plan, in: scratch)
         var calls: [Int] = []
         let after = try before.refitted(
-            to: tiny.model, on: batches(of: tiny.text.calibration, tokens: 300),
+            to: tiny.model, on: batches(of: tiny.text.calibration, tokens: 300), passes: 0,
             engine: tiny.engine
         ) { calls.append($0) }
         #expect(calls == Array(1...tiny.components.count))

@@ -1,4 +1,5 @@
 public import Tensors
+internal import Training
 public import Transformers
 
 /// Refitting on the shrunk model's own inputs.
@@ -14,115 +15,160 @@ public import Transformers
 /// α = 0 errors add up; with α = 1 a branch chases all of them, beyond what its units can tell of
 /// text that it was not fitted to. The second term, of all calibration text, holds it to what it
 /// did in the dense model.
-extension ShrunkWeights {
+///
+/// From there all weights of a feed-forward block, not the output projection alone, go down the
+/// same sum, as functions of what enters the block.
+struct Refit {
     /// α: how much of the residual stream's error a branch is asked to undo.
     static let repairedShare: Float = 0.5
 
-    /// The same plan with units and output projections refitted to a model's residual stream.
+    private(set) var weights: ShrunkWeights
+    private let passes: Int
+    private let batches: [TokenBatch]
+    private let engine: Engine
+    private var whole: ForwardPass
+    private var shrunk: ForwardPass
+    /// The residual streams of the dense model and of the shrunk one before the next branch.
+    private var streams: [Activations]
+    private var shrunkStreams: [Activations]
+
+    init(
+        _ weights: ShrunkWeights, to dense: Model, on batches: [TokenBatch], passes: Int,
+        engine: Engine
+    ) throws {
+        self.passes = passes
+        self.weights = weights
+        self.batches = batches
+        self.engine = engine
+        whole = ForwardPass(dense, on: engine)
+        shrunk = ForwardPass(try Model(weights), on: engine)
+        weights.surgery.forget()
+        var pass = whole
+        streams = batches.map { pass.embedded($0) }
+        shrunkStreams = streams
+    }
+
+    /// Refits the next branch and takes both streams behind it.
+    mutating func refit(_ component: Component) throws {
+        let outputs = batches.indices.map { index in
+            whole.inputs(of: component, in: batches[index], entering: streams[index])
+                .flatMap { whole.output(of: component, from: $0) }
+        }
+        if weights.plan[component] > 0 {
+            let targets = zip(outputs.compactMap(\.self), zip(streams, shrunkStreams)).map {
+                var target = $0
+                target.add($1.0, times: Self.repairedShare)
+                target.add($1.1, times: -Self.repairedShare)
+                return target
+            }
+            try choose(component, towards: targets)
+            if component.kind == .feedForward, passes > 0 {
+                try descend(component, towards: targets, outputs.compactMap(\.self))
+            }
+            try update(component.layer)
+        }
+        for (index, batch) in batches.enumerated() {
+            streams[index] = whole.stream(
+                after: component, entering: streams[index], adding: outputs[index])
+            let output = shrunk.inputs(of: component, in: batch, entering: shrunkStreams[index])
+                .flatMap { shrunk.output(of: component, from: $0) }
+            shrunkStreams[index] = shrunk.stream(
+                after: component, entering: shrunkStreams[index], adding: output)
+        }
+    }
+
+    private mutating func update(_ layer: Int) throws {
+        shrunk.model = try shrunk.model.replacing(layer: layer, of: weights)
+    }
+
+    /// Chooses units and fits the output projection.
+    private mutating func choose(_ component: Component, towards targets: [Activations]) throws {
+        let projection = try weights.surgery.dense.layer(component.layer)
+            .outputProjection(of: component.kind)
+        shrunk.model = try shrunk.model.replacing(
+            layer: component.layer, of: weights.uncutting(component))
+        var moments: Matrix<Double>?
+        for (index, batch) in batches.enumerated() {
+            guard
+                let inputs = shrunk.inputs(
+                    of: component, in: batch, entering: shrunkStreams[index])
+            else { return }
+            let ones = Activations(rows: inputs.rows, columns: 1, repeating: 1)
+            let joint = Activations(
+                joining: [inputs] + (projection?.bias == nil ? [] : [ones]) + [targets[index]])
+            var sum = moments ?? Matrix(rows: joint.columns, columns: joint.columns)
+            moments = nil
+            engine.addGram(of: joint, to: &sum)
+            moments = sum
+        }
+        guard var moments else { return }
+        moments.mirrorUpperTriangle()
+        let scale = 1 / Double(batches.reduce(0) { $0 + $1.ids.count })
+        for index in moments.elements.indices { moments.elements[index] *= scale }
+        let fit = try weights.surgery.refit(
+            component, to: weights.plan[component], moments: moments)
+        weights.kept[component] = fit?.units
+        weights.refitted[component] = fit?.projection
+    }
+
+    /// Fits all weights of a feed-forward block.
+    private mutating func descend(
+        _ component: Component, towards targets: [Activations], _ outputs: [Activations]
+    ) throws {
+        guard let block = try weights.layer(component.layer).feedForward else { return }
+        // With a share β of the dense model's examples all count alike.
+        var (inputs, wanted) = (Activations(), Activations())
+        for index in batches.indices {
+            inputs.append(shrunk.entry(of: component, entering: shrunkStreams[index]))
+            wanted.append(targets[index])
+            let rows = stride(from: 0, to: outputs[index].rows, by: Int(1 / Surgery.denseShare))
+            var some = Activations()
+            engine.select(
+                whole.entry(of: component, entering: streams[index]), rows: Array(rows),
+                into: &some)
+            inputs.append(some)
+            engine.select(outputs[index], rows: Array(rows), into: &some)
+            wanted.append(some)
+        }
+        weights.fitted[component.layer] = block.fitted(
+            to: Examples(inputs: inputs, targets: wanted),
+            function: weights.shape.architecture.activation, passes: passes,
+            seed: UInt64(component.layer), engine: engine)
+    }
+}
+
+extension ShrunkWeights {
+    /// The same plan with units and weights refitted to a model's residual stream.
     ///
     /// - Parameters:
     ///   - dense: The dense model.
     ///   - batches: Calibration sequences; their residual streams are kept.
+    ///   - passes: How often the descent of a feed-forward block sees each token.
     ///   - engine: What to compute on.
     ///   - progress: Called with the components done; may throw to stop.
     /// - Returns: The refitted weights.
     /// - Throws: `SurgeonError`, a read error, or what `progress` throws.
-    /// - Complexity: A forward pass of both models and, for each component, the second moments of
-    ///   its inputs and outputs.
+    /// - Complexity: A forward pass of both models, for each component the second moments of its
+    ///   inputs and outputs, and for each of the passes seven thirds of the feed-forward block.
     public func refitted(
-        to dense: Model, on batches: [TokenBatch], engine: Engine,
+        to dense: Model, on batches: [TokenBatch], passes: Int = 3, engine: Engine,
         progress: (Int) throws -> Void = { _ in }
     ) throws -> ShrunkWeights {
-        var result = self
-        var whole = ForwardPass(dense, on: engine)
-        var shrunk = ForwardPass(try Model(self), on: engine)
-        var streams = batches.map { whole.embedded($0) }
-        var shrunkStreams = streams
-        let tokens = batches.reduce(0) { $0 + $1.ids.count }
+        var refit = try Refit(self, to: dense, on: batches, passes: passes, engine: engine)
         for (place, component) in dense.shape.components.sorted().enumerated() {
-            let hasBias =
-                try surgery.dense.layer(component.layer).outputProjection(of: component.kind)?
-                .bias != nil
-            var moments: Matrix<Double>?
-            var inputs: [Activations] = []
-            if plan[component] > 0 {
-                shrunk.model = try shrunk.model.replacing(
-                    layer: component.layer, of: result.uncutting(component))
-            }
-            for (index, batch) in batches.enumerated() {
-                let (stream, own) = (streams[index], shrunkStreams[index])
-                let output = whole.inputs(of: component, in: batch, entering: stream)
-                    .flatMap { whole.output(of: component, from: $0) }
-                if let output,
-                    let seen = shrunk.inputs(of: component, in: batch, entering: own)
-                {
-                    let joint = Activations(
-                        joining: seen, ones: hasBias,
-                        targets: output, stream, own, share: Self.repairedShare)
-                    var sum =
-                        moments ?? Matrix(rows: joint.columns, columns: joint.columns)
-                    moments = nil
-                    engine.addGram(of: joint, to: &sum)
-                    moments = sum
-                    inputs.append(seen)
-                }
-                streams[index] = whole.stream(after: component, entering: stream, adding: output)
-            }
-            if var moments {
-                moments.mirrorUpperTriangle()
-                for index in moments.elements.indices { moments.elements[index] /= Double(tokens) }
-                let fit = try surgery.refit(component, to: plan[component], moments: moments)
-                result.kept[component] = fit?.units
-                result.refitted[component] = fit?.projection
-                shrunk.model = try shrunk.model.replacing(layer: component.layer, of: result)
-            }
-            let columns = (result.kept[component] ?? [])
-                .rows(of: surgery.dense.shape.unitSize(of: component))
-            for index in batches.indices {
-                let output =
-                    inputs.isEmpty
-                    ? nil
-                    : shrunk.output(
-                        of: component,
-                        from: Activations(inputs[index].matrix.selecting(columns: columns)))
-                shrunkStreams[index] = shrunk.stream(
-                    after: component, entering: shrunkStreams[index], adding: output)
-            }
+            try refit.refit(component)
             try progress(place + 1)
         }
-        return result
+        return refit.weights
     }
 
     /// The same with all units of one component, as they were.
-    private func uncutting(_ component: Component) -> ShrunkWeights {
+    fileprivate func uncutting(_ component: Component) -> ShrunkWeights {
         var result = self
         result.plan[component] = surgery.dense.shape.units(of: component)
         result.shape = surgery.dense.shape.applying(result.plan)
         result.kept[component] = Array(0..<result.plan[component])
         result.refitted[component] = nil
         return result
-    }
-}
-
-extension Activations {
-    /// Rows of inputs, perhaps a 1, and `output + share · (stream - own)`.
-    fileprivate init(
-        joining inputs: Activations, ones: Bool, targets output: Activations,
-        _ stream: Activations, _ own: Activations, share: Float
-    ) {
-        let columns = inputs.columns + (ones ? 1 : 0) + output.columns
-        var elements: [Float] = []
-        elements.reserveCapacity(inputs.rows * columns)
-        for row in 0..<inputs.rows {
-            elements += inputs.row(row)
-            if ones { elements.append(1) }
-            let (output, stream, own) = (output.row(row), stream.row(row), own.row(row))
-            for (index, value) in output.enumerated() {
-                let error =
-                    stream[stream.startIndex + index] - own[own.startIndex + index]
-                elements.append(value + share * error)
-            }
-        }
-        self.init(Matrix(rows: inputs.rows, columns: columns, elements: elements))
     }
 }

@@ -16,6 +16,8 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
     private let correction: Surgery.Correction
     /// Output projections that take the place of the surgery's.
     var refitted: [Component: Projection] = [:]
+    /// Feed-forward blocks that take the place of what is left of a layer's.
+    var fitted: [Int: FeedForwardWeights] = [:]
 
     /// Prepares the weights of a plan; they are made when read.
     ///
@@ -63,6 +65,10 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
         guard let units = kept[component], let whole = layer.outputProjection(of: component.kind)
         else { return }
         guard !units.isEmpty else { return layer.remove(component.kind, from: dense.architecture) }
+        if component.kind == .feedForward, let block = fitted[component.layer] {
+            layer.feedForward = block
+            return
+        }
         let isWhole = units.count == dense.units(of: component)
         if isWhole, refitted[component] == nil { return }
         let output =

@@ -12,7 +12,7 @@ public final class Surgery {
     /// Whether all shrunk projections are kept, for a search that comes back to them; they take
     /// some times the memory of the model.
     public var keepsAll = false {
-        didSet { if !keepsAll { (shrunk, shrunkBytes) = ([:], 0) } }
+        didSet { if !keepsAll { forget() } }
     }
 
     /// The most bytes of shrunk projections that are kept where not all are.
@@ -149,6 +149,9 @@ public final class Surgery {
         keep(projection, as: cut, of: component)
         return projection
     }
+
+    /// Gives back the memory of shrunk projections.
+    func forget() { (shrunk, shrunkBytes) = ([:], 0) }
 
     private func keep(_ projection: Projection, as cut: Cut, of component: Component) {
         func bytes(_ projection: Projection) -> Int {

@@ -8,6 +8,23 @@ extension ForwardPass {
         return hidden
     }
 
+    /// What a component's first projections take in: the residual stream, normalised where its
+    /// norm comes before.
+    ///
+    /// - Parameters:
+    ///   - component: The component, which is not gone.
+    ///   - entering: The residual stream before it, `[tokens, hidden]`.
+    /// - Returns: Shape `[tokens, hidden]`.
+    public mutating func entry(of component: Component, entering: Activations) -> Activations {
+        guard !model.shape.architecture.isEncoder else { return entering }
+        hidden = entering
+        let layer = model.layers[component.layer]
+        normalise(
+            component.kind == .attention ? layer.attentionNorm : layer.feedForwardNorm,
+            rows: 0..<entering.rows)
+        return normed
+    }
+
     /// What a component's output projection takes in.
     ///
     /// - Parameters:

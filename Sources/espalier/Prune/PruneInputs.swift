@@ -50,6 +50,7 @@ struct PruneInputs {
                 ("--damping", String(options.damping)),
                 ("--calibration-tokens", String(options.calibrationTokens)),
                 ("--refit-tokens", String(options.refitTokens)),
+                ("--refit-passes", String(options.refitPasses)),
                 ("--trials", String(options.trials)),
                 ("environment", environment.summary), ("machine", environment.machine),
                 ("version", Espalier.version),

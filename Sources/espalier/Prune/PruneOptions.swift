@@ -15,6 +15,7 @@ struct PruneOptions {
     let damping: Double
     /// At most `calibrationTokens`.
     let refitTokens: Int
+    let refitPasses: Int
     let trials: Int
     let attempts: Int
     let seconds: Double?
@@ -52,6 +53,9 @@ struct PruneOptions {
             "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"), default: 32_768,
             help: "How many of them to refit kept weights on when a plan is final.")
         self.refitTokens = min(refitTokens, calibrationTokens)
+        refitPasses = try arguments.option(
+            "--refit-passes", .integer(in: 0...1000), default: 3,
+            help: "How often feed-forward blocks see them; 0 refits outputs only.")
         trials = try arguments.option(
             "--trials", .integer(in: 1...1_000_000), default: 1100,
             help: "Plans whose loss spdy measures for a target; the first eleventh at random.")

@@ -120,7 +120,8 @@ extension PruneRun {
             "Refitting", total: dense.shape.components.count, unit: "components")
         defer { progress.finish() }
         return try weights.refitted(
-            to: try denseModel(), on: batches(of: sequences, tokens: 2048), engine: engine
+            to: try denseModel(), on: batches(of: sequences, tokens: 2048),
+            passes: options.refitPasses, engine: engine
         ) {
             progress.advance(to: $0)
             try Interruption.check()

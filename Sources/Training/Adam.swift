@@ -1,0 +1,66 @@
+public import Tensors
+
+/// Adam's moments of one weight matrix or bias.
+///
+/// Source: Kingma and Ba, "Adam", arXiv 1412.6980, algorithm 1.
+public struct Adam: Sendable {
+    /// How much of the mean gradient stays from step to step.
+    public static let meanDecay: Float = 0.9
+    /// How much of the mean squared gradient stays.
+    public static let squareDecay: Float = 0.999
+
+    private var means: [Float]
+    private var squares: [Float]
+    private var steps = 0
+
+    /// Starts without moments.
+    ///
+    /// - Parameter count: How many weights there are.
+    public init(count: Int) {
+        means = [Float](repeating: 0, count: count)
+        squares = means
+    }
+
+    /// Takes one step against a gradient.
+    ///
+    /// - Parameters:
+    ///   - weights: What is to change.
+    ///   - gradient: As many values.
+    ///   - rate: How far a weight goes whose gradient is always the same.
+    ///   - pool: The threads to use.
+    public mutating func step(
+        _ weights: inout [Float], against gradient: [Float], rate: Float, pool: ThreadPool
+    ) {
+        precondition(weights.count == means.count && gradient.count == means.count, "moments")
+        steps += 1
+        let (meanDecay, squareDecay) = (Self.meanDecay, Self.squareDecay)
+        let rate = rate / (1 - power(meanDecay, steps))
+        let scale = 1 / (1 - power(squareDecay, steps))
+        weights.withUnsafeMutableBufferPointer { weights in
+            means.withUnsafeMutableBufferPointer { means in
+                squares.withUnsafeMutableBufferPointer { squares in
+                    gradient.withUnsafeBufferPointer { gradient in
+                        let (weights, means, squares) = (weights, means, squares)
+                        pool.split(gradient.count) { range, _ in
+                            for index in range {
+                                let slope = gradient[index]
+                                let mean = meanDecay * means[index] + (1 - meanDecay) * slope
+                                let square =
+                                    squareDecay * squares[index]
+                                    + (1 - squareDecay) * slope * slope
+                                means[index] = mean
+                                squares[index] = square
+                                weights[index] -=
+                                    rate * mean / ((square * scale).squareRoot() + 1e-8)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private func power(_ base: Float, _ exponent: Int) -> Float {
+        (0..<exponent).reduce(1) { product, _ in product * base }
+    }
+}

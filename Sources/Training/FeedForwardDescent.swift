@@ -1,0 +1,173 @@
+internal import Foundation
+public import Tensors
+public import Transformers
+
+/// Inputs of a block, and what it is to make of them.
+public struct Examples: Sendable {
+    /// Shape `[tokens, hidden]`.
+    public var inputs: Activations
+    /// Shape `[tokens, hidden]`.
+    public var targets: Activations
+
+    /// Creates examples of as many inputs as targets.
+    public init(inputs: Activations, targets: Activations) {
+        precondition(inputs.rows == targets.rows, "examples")
+        self.inputs = inputs
+        self.targets = targets
+    }
+
+    func selecting(rows: some Collection<Int>, on engine: Engine) -> Examples {
+        var (some, same) = (Activations(), Activations())
+        engine.select(inputs, rows: rows, into: &some)
+        engine.select(targets, rows: rows, into: &same)
+        return Examples(inputs: some, targets: same)
+    }
+}
+
+/// A linear layer that goes down a gradient.
+struct DescendingLayer {
+    private(set) var projection: Projection
+    /// By the weights.
+    var gradient: Matrix<Float>
+    let packed: PackedWeights
+
+    private var weightSteps: Adam
+    private var biasSteps: Adam
+    /// The root mean square of the first weights: steps go as far as a share of it.
+    private let scale: Float
+
+    init(_ projection: Projection, in arena: Arena) {
+        let weight = projection.weight
+        self.projection = projection
+        gradient = Matrix(rows: weight.rows, columns: weight.columns)
+        packed = PackedWeights(weight, bias: projection.bias, in: arena)
+        weightSteps = Adam(count: weight.elements.count)
+        biasSteps = Adam(count: projection.bias?.count ?? 0)
+        let sum = weight.elements.reduce(0.0) { $0 + Double($1) * Double($1) }
+        scale = Float((sum / Double(max(weight.elements.count, 1))).squareRoot())
+    }
+
+    /// Takes a step against the gradients by the weights and by what the layer gives.
+    mutating func step(gradientByOutputs: Activations, rate: Float, pool: ThreadPool) {
+        weightSteps.step(
+            &projection.weight.elements, against: gradient.elements, rate: rate * scale,
+            pool: pool)
+        if var bias = projection.bias {
+            biasSteps.step(
+                &bias, against: gradientByOutputs.columnSums, rate: rate * scale, pool: pool)
+            projection.bias = bias
+        }
+        packed.refill(projection.weight, bias: projection.bias)
+    }
+}
+
+/// Fits all weights of a feed-forward block to examples by gradient descent on the squared error.
+///
+/// With x the inputs, `z = x·Wᵀ` where W is the gate above the up projection, or the up projection
+/// alone, `h = f(z)`, and e the error of `h·Dᵀ`, the gradients are `eᵀ·h` for D and `f′(z; e·D)ᵀ·x`
+/// for W.
+struct FeedForwardDescent {
+    /// W, and its gradient.
+    private(set) var first: DescendingLayer
+    /// D, and its gradient.
+    private(set) var down: DescendingLayer
+    /// e, of the last examples.
+    private(set) var error = Activations()
+    /// The gradient by z.
+    private(set) var slope = Activations()
+
+    private let function: Epilogue
+    private let engine: Engine
+    private let isGated: Bool
+    private let downTransposed: PackedWeights
+    private var raw = Activations()
+    private var active = Activations()
+    private var activeGradient = Activations()
+
+    init(_ block: FeedForwardWeights, function: Epilogue, engine: Engine) {
+        self.function = function
+        self.engine = engine
+        isGated = block.gate != nil
+        let arena = Arena(regionFloats: 1 << 16)
+        let joined = block.gate.map { Projection(stacking: [$0, block.up]) } ?? block.up
+        first = DescendingLayer(joined, in: arena)
+        down = DescendingLayer(block.down, in: arena)
+        downTransposed = PackedWeights(transposing: block.down.weight, in: arena)
+    }
+
+    /// The weights so far.
+    var weights: FeedForwardWeights {
+        let (joined, neurons) = (first.projection, down.projection.weight.columns)
+        return FeedForwardWeights(
+            gate: isGated ? joined.selecting(rows: Array(0..<neurons)) : nil,
+            up: isGated ? joined.selecting(rows: Array(neurons..<2 * neurons)) : joined,
+            down: down.projection)
+    }
+
+    /// The squared error, summed over examples and outputs.
+    mutating func squaredError(on examples: Examples) -> Double {
+        raw.reshape(rows: examples.inputs.rows, columns: first.projection.weight.rows)
+        engine.linear(examples.inputs, first.packed, into: &raw)
+        engine.activate(raw, function, into: &active)
+        error.reshape(rows: raw.rows, columns: down.projection.weight.rows)
+        engine.linear(active, down.packed, into: &error)
+        error.add(examples.targets, times: -1)
+        return error.squareSum
+    }
+
+    /// Computes the gradients of half the squared error.
+    mutating func differentiate(on examples: Examples) {
+        _ = squaredError(on: examples)
+        engine.transposedProduct(error, active, into: &down.gradient)
+        activeGradient.reshape(rows: raw.rows, columns: active.columns)
+        engine.linear(error, downTransposed, into: &activeGradient)
+        engine.differentiate(raw, function, gradient: activeGradient, into: &slope)
+        engine.transposedProduct(slope, examples.inputs, into: &first.gradient)
+    }
+
+    /// Takes one step down the squared error, as far as a share of the weights' root mean square.
+    mutating func step(on examples: Examples, rate: Float) {
+        differentiate(on: examples)
+        first.step(gradientByOutputs: slope, rate: rate, pool: engine.pool)
+        down.step(gradientByOutputs: error, rate: rate, pool: engine.pool)
+        downTransposed.refill(transposing: down.projection.weight)
+    }
+}
+
+extension FeedForwardWeights {
+    /// The weights after some passes over examples in random order, with steps that shorten to
+    /// nothing along half a cosine wave.
+    ///
+    /// A sixteenth of the examples is held out; where the others do not lower their error too, the
+    /// weights stay as they are.
+    ///
+    /// - Parameters:
+    ///   - examples: Inputs and targets.
+    ///   - function: What the block does between its projections.
+    ///   - passes: How often each example is seen.
+    ///   - rate: How far the first step goes, as a share of the weights' root mean square.
+    ///   - seed: Decides the order.
+    ///   - engine: What to compute on.
+    /// - Returns: The fitted weights.
+    /// - Complexity: O(passes · examples) times seven thirds of the block's forward pass.
+    public func fitted(
+        to examples: Examples, function: Epilogue, passes: Int, rate: Float = 0.01,
+        seed: UInt64, engine: Engine
+    ) -> FeedForwardWeights {
+        var descent = FeedForwardDescent(self, function: function, engine: engine)
+        var random = SplitMix64(seed: seed)
+        var order = (0..<examples.inputs.rows).shuffled(using: &random)
+        let heldOut = examples.selecting(rows: Array(order.prefix(order.count / 16)), on: engine)
+        order.removeFirst(order.count / 16)
+        let before = descent.squaredError(on: heldOut)
+        let steps = min(max(order.count / 1536, 16), order.count)
+        for step in 0..<passes * steps {
+            let place = step % steps
+            if place == 0 { order.shuffle(using: &random) }
+            let rows = order[order.count * place / steps..<order.count * (place + 1) / steps]
+            let left = 0.5 + 0.5 * cos(Float.pi * Float(step) / Float(passes * steps))
+            descent.step(on: examples.selecting(rows: rows, on: engine), rate: rate * left)
+        }
+        return descent.squaredError(on: heldOut) < before ? descent.weights : self
+    }
+}

@@ -1,0 +1,149 @@
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+import Transformers
+
+@testable import Training
+
+@Suite("Descent of a feed-forward block")
+struct FeedForwardDescentTests {
+    static let functions: [Epilogue] = [.swiglu, .gelu, .tanhGELU, .relu]
+    private let hidden = 21
+    private let neurons = 13
+
+    private func block(_ function: Epilogue, biased: Bool, seed: UInt64) -> FeedForwardWeights {
+        func projection(_ rows: Int, _ columns: Int, _ seed: UInt64) -> Projection {
+            Projection(
+                weight: Matrix(randomRows: rows, columns: columns, seed: seed),
+                bias: biased
+                    ? Matrix<Float>(randomRows: 1, columns: rows, seed: seed + 50).elements : nil)
+        }
+        return FeedForwardWeights(
+            gate: function == .swiglu ? projection(neurons, hidden, seed) : nil,
+            up: projection(neurons, hidden, seed + 1), down: projection(hidden, neurons, seed + 2))
+    }
+
+    private func rows(_ count: Int, seed: UInt64) -> Activations {
+        var values = Matrix<Float>(randomRows: count, columns: hidden, seed: seed)
+        for index in values.elements.indices { values.elements[index] *= 4 }
+        return Activations(values)
+    }
+
+    /// What a block makes of one row, in f64.
+    private func output(
+        _ block: FeedForwardWeights, _ function: Epilogue, _ input: [Double]
+    ) -> [Double] {
+        func apply(_ projection: Projection, _ x: [Double]) -> [Double] {
+            (0..<projection.weight.rows).map { row in
+                zip(projection.weight.row(row), x).reduce(Double(projection.bias?[row] ?? 0)) {
+                    $0 + Double($1.0) * $1.1
+                }
+            }
+        }
+        let up = apply(block.up, input)
+        let active =
+            switch function {
+            case .swiglu:
+                zip(block.gate.map { apply($0, input) } ?? [], up).map { $0 / (1 + exp(-$0)) * $1 }
+            case .gelu: up.map { $0 / 2 * (1 + erf($0 / 2.0.squareRoot())) }
+            case .tanhGELU:
+                up.map {
+                    $0 / 2
+                        * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0)))
+                }
+            default: up.map { max($0, 0) }
+            }
+        return apply(block.down, active)
+    }
+
+    private func error(
+        _ block: FeedForwardWeights, _ function: Epilogue, on examples: Examples
+    ) -> Double {
+        (0..<examples.inputs.rows).reduce(0) { sum, row in
+            let found = output(block, function, examples.inputs.row(row).map(Double.init))
+            return zip(found, examples.targets.row(row)).reduce(sum) {
+                $0 + ($1.0 - Double($1.1)) * ($1.0 - Double($1.1))
+            }
+        }
+    }
+
+    @Test("gradients are finite differences", arguments: functions, [false, true])
+    func gradients(function: Epilogue, biased: Bool) {
+        let block = block(function, biased: biased, seed: 7)
+        let examples = Examples(inputs: rows(9, seed: 1), targets: rows(9, seed: 2))
+        var descent = FeedForwardDescent(block, function: function, engine: Engine(threads: 2))
+        let wanted = error(block, function, on: examples)
+        #expect(abs(descent.squaredError(on: examples) / wanted - 1) < 1e-5)
+        descent.differentiate(on: examples)
+
+        func check(
+            _ gradient: Float, _ weight: WritableKeyPath<FeedForwardWeights, Float>
+        ) {
+            let step: Float = 1e-3
+            var (above, below) = (block, block)
+            above[keyPath: weight] += step
+            below[keyPath: weight] -= step
+            let width = Double(above[keyPath: weight] - below[keyPath: weight])
+            let difference =
+                (error(above, function, on: examples) - error(below, function, on: examples))
+                / width / 2
+            // A kink of ReLU within the step makes the difference as far off as the step is wide.
+            #expect(abs(Double(gradient) - difference) < 2e-2 + 2e-2 * abs(difference))
+        }
+        let (first, down) = (descent.first.gradient, descent.down.gradient)
+        let gates = function == .swiglu ? neurons : 0
+        for index in stride(from: 0, to: neurons * hidden, by: 5) {
+            check(down.elements[index], \.down.weight.elements[index])
+            check(first.elements[gates * hidden + index], \.up.weight.elements[index])
+            if gates > 0 { check(first.elements[index], \.gate!.weight.elements[index]) }
+        }
+        guard biased else { return }
+        for index in 0..<neurons {
+            check(descent.slope.columnSums[gates + index], \.up.bias![index])
+            if gates > 0 { check(descent.slope.columnSums[index], \.gate!.bias![index]) }
+        }
+        for index in 0..<hidden { check(descent.error.columnSums[index], \.down.bias![index]) }
+    }
+
+    @Test("a block learns what another does, whatever the threads", arguments: functions)
+    func learns(function: Epilogue) {
+        let teacher = block(function, biased: true, seed: 1)
+        let inputs = rows(2000, seed: 5)
+        let outputs = (0..<inputs.rows).flatMap {
+            output(teacher, function, inputs.row($0).map(Double.init)).map(Float.init)
+        }
+        let examples = Examples(
+            inputs: inputs,
+            targets: Activations(
+                Matrix(rows: inputs.rows, columns: hidden, elements: outputs)))
+        var start = teacher
+        for index in stride(from: 0, to: neurons * hidden, by: 3) {
+            start.up.weight.elements[index] += 0.05
+            start.down.weight.elements[index] -= 0.05
+        }
+        let fits = [1, 2, 3].map { threads in
+            start.fitted(
+                to: examples, function: function, passes: 20, seed: 4,
+                engine: Engine(threads: threads))
+        }
+        let before = error(start, function, on: examples)
+        #expect(error(fits[0], function, on: examples) < 0.2 * before)
+        #expect(fits[1] == fits[0] && fits[2] == fits[0])
+    }
+
+    @Test("a block that does what it should stays as it is", arguments: functions)
+    func stays(function: Epilogue) {
+        let block = block(function, biased: false, seed: 1)
+        let engine = Engine(threads: 1)
+        let inputs = rows(400, seed: 5)
+        var descent = FeedForwardDescent(block, function: function, engine: engine)
+        var nothing = Activations(rows: 400, columns: hidden, repeating: 0)
+        _ = descent.squaredError(on: Examples(inputs: inputs, targets: nothing))
+        nothing = descent.error
+        let fitted = block.fitted(
+            to: Examples(inputs: inputs, targets: nothing), function: function, passes: 3, seed: 1,
+            engine: engine)
+        #expect(fitted == block)
+    }
+}
