@@ -198,7 +198,7 @@ static void CK_NAME(pack_columns_f32)(
  * some rows' products. Rows pass in slabs that the second-level cache holds packed, and columns of a,
  * which lie a row apart, are brought together once for all of b's. */
 typedef void (*CK_NAME(take))(
-    void *c, size_t width, size_t i, size_t j, size_t count, size_t columns, int fresh,
+    void *c, size_t width, size_t i, size_t j, size_t count, size_t columns,
     const float *tile);
 
 CK_INLINE void CK_NAME(multiply_columns)(
@@ -225,14 +225,14 @@ CK_INLINE void CK_NAME(multiply_columns)(
                 if (triangle && j + columns <= i) continue;
                 CK_NAME(tiles_of_columns)[some - 1](
                     gathered, CK_ROWS, scratch + (j - first) * count, &slab, tile);
-                take(c, width, i, j, some, columns, top == 0, tile);
+                take(c, width, i, j, some, columns, tile);
             }
         }
     }
 }
 
 CK_INLINE void CK_NAME(add_tile_f64)(
-    void *c, size_t width, size_t i, size_t j, size_t count, size_t columns, int fresh,
+    void *c, size_t width, size_t i, size_t j, size_t count, size_t columns,
     const float *tile
 ) {
     double *sums = (double *)c + i * width + j;
@@ -241,13 +241,12 @@ CK_INLINE void CK_NAME(add_tile_f64)(
 }
 
 CK_INLINE void CK_NAME(add_tile_f32)(
-    void *c, size_t width, size_t i, size_t j, size_t count, size_t columns, int fresh,
+    void *c, size_t width, size_t i, size_t j, size_t count, size_t columns,
     const float *tile
 ) {
     float *sums = (float *)c + i * width + j;
     for (size_t r = 0; r < count; r++)
-        for (size_t k = 0; k < columns; k++)
-            sums[r * width + k] = tile[r * ck_panel + k] + (fresh ? 0 : sums[r * width + k]);
+        for (size_t k = 0; k < columns; k++) sums[r * width + k] += tile[r * ck_panel + k];
 }
 
 static void CK_NAME(gram_f32)(

@@ -21,6 +21,7 @@ extension Engine {
             b.storage.withUnsafeBufferPointer { b in
                 c.elements.withUnsafeMutableBufferPointer { c in
                     let c = c
+                    c.update(repeating: 0)
                     shareColumns(inputs) { range, scratch in
                         kernels.transposed_product_f32(
                             a.baseAddress!, rows, outputs, b.baseAddress!, inputs,

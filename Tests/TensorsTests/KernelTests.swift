@@ -133,7 +133,7 @@ struct KernelTests {
                 a, rows, n, b, width, first, min(first + 32, width), &c, &scratch)
         }
         let want = (0..<n * width).map { index in
-            (0..<rows).reduce(0.0) {
+            (0..<rows).reduce(7.0) {
                 $0 + Double(a[$1 * n + index / width]) * Double(b[$1 * width + index % width])
             }
         }

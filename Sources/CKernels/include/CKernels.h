@@ -188,7 +188,7 @@ typedef struct ck_kernels {
     void (*differentiate_f32)(
         const float *x, const float *gradient, size_t n, ck_epilogue activation, float *result);
 
-    /* c = aᵀ · b for columns of b from first, a multiple of 32, up to last.
+    /* c += aᵀ · b for columns of b from first, a multiple of 32, up to last.
      *
      * a         rows of n floats.
      * b         as many rows of `width` floats.
