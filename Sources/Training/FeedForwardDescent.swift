@@ -138,36 +138,43 @@ extension FeedForwardWeights {
     /// The weights after some passes over examples in random order, with steps that shorten to
     /// nothing along half a cosine wave.
     ///
-    /// A sixteenth of the examples is held out; where the others do not lower their error too, the
-    /// weights stay as they are.
+    /// A sixteenth of the examples is held out. Where the others do not lower their error too, the
+    /// next rate is tried, and after the last one the weights stay as they are.
     ///
     /// - Parameters:
     ///   - examples: Inputs and targets.
     ///   - function: What the block does between its projections.
     ///   - passes: How often each example is seen.
-    ///   - rate: How far the first step goes, as a share of the weights' root mean square.
+    ///   - rates: How far the first step goes, as a share of the weights' root mean square.
     ///   - seed: Decides the order.
     ///   - engine: What to compute on.
+    ///   - check: Called before each step; may throw to stop.
     /// - Returns: The fitted weights.
+    /// - Throws: What `check` throws.
     /// - Complexity: O(passes · examples) times seven thirds of the block's forward pass.
     public func fitted(
-        to examples: Examples, function: Epilogue, passes: Int, rate: Float = 0.01,
-        seed: UInt64, engine: Engine
-    ) -> FeedForwardWeights {
-        var descent = FeedForwardDescent(self, function: function, engine: engine)
+        to examples: Examples, function: Epilogue, passes: Int, rates: [Float] = [0.03, 0.003],
+        seed: UInt64, engine: Engine, check: () throws -> Void = {}
+    ) throws -> FeedForwardWeights {
         var random = SplitMix64(seed: seed)
         var order = (0..<examples.inputs.rows).shuffled(using: &random)
         let heldOut = examples.selecting(rows: Array(order.prefix(order.count / 16)), on: engine)
         order.removeFirst(order.count / 16)
-        let before = descent.squaredError(on: heldOut)
         let steps = min(max(order.count / 1536, 16), order.count)
-        for step in 0..<passes * steps {
-            let place = step % steps
-            if place == 0 { order.shuffle(using: &random) }
-            let rows = order[order.count * place / steps..<order.count * (place + 1) / steps]
-            let left = 0.5 + 0.5 * cos(Float.pi * Float(step) / Float(passes * steps))
-            descent.step(on: examples.selecting(rows: rows, on: engine), rate: rate * left)
+        for rate in rates {
+            var descent = FeedForwardDescent(self, function: function, engine: engine)
+            let before = descent.squaredError(on: heldOut)
+            for step in 0..<passes * steps {
+                try check()
+                let place = step % steps
+                if place == 0 { order.shuffle(using: &random) }
+                let rows = order[
+                    order.count * place / steps..<order.count * (place + 1) / steps]
+                let left = 0.5 + 0.5 * cos(Float.pi * Float(step) / Float(passes * steps))
+                descent.step(on: examples.selecting(rows: rows, on: engine), rate: rate * left)
+            }
+            if descent.squaredError(on: heldOut) < before { return descent.weights }
         }
-        return descent.squaredError(on: heldOut) < before ? descent.weights : self
+        return self
     }
 }

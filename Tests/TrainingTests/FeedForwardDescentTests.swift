@@ -107,7 +107,7 @@ struct FeedForwardDescentTests {
     }
 
     @Test("a block learns what another does, whatever the threads", arguments: functions)
-    func learns(function: Epilogue) {
+    func learns(function: Epilogue) throws {
         let teacher = block(function, biased: true, seed: 1)
         let inputs = rows(2000, seed: 5)
         let outputs = (0..<inputs.rows).flatMap {
@@ -122,8 +122,8 @@ struct FeedForwardDescentTests {
             start.up.weight.elements[index] += 0.05
             start.down.weight.elements[index] -= 0.05
         }
-        let fits = [1, 2, 3].map { threads in
-            start.fitted(
+        let fits = try [1, 2, 3].map { threads in
+            try start.fitted(
                 to: examples, function: function, passes: 20, seed: 4,
                 engine: Engine(threads: threads))
         }
@@ -133,7 +133,7 @@ struct FeedForwardDescentTests {
     }
 
     @Test("a block that does what it should stays as it is", arguments: functions)
-    func stays(function: Epilogue) {
+    func stays(function: Epilogue) throws {
         let block = block(function, biased: false, seed: 1)
         let engine = Engine(threads: 1)
         let inputs = rows(400, seed: 5)
@@ -141,7 +141,7 @@ struct FeedForwardDescentTests {
         var nothing = Activations(rows: 400, columns: hidden, repeating: 0)
         _ = descent.squaredError(on: Examples(inputs: inputs, targets: nothing))
         nothing = descent.error
-        let fitted = block.fitted(
+        let fitted = try block.fitted(
             to: Examples(inputs: inputs, targets: nothing), function: function, passes: 3, seed: 1,
             engine: engine)
         #expect(fitted == block)

@@ -49,7 +49,7 @@ struct Refit {
     }
 
     /// Refits the next branch and takes both streams behind it.
-    mutating func refit(_ component: Component) throws {
+    mutating func refit(_ component: Component, check: () throws -> Void) throws {
         let outputs = batches.indices.map { index in
             whole.inputs(of: component, in: batches[index], entering: streams[index])
                 .flatMap { whole.output(of: component, from: $0) }
@@ -63,9 +63,10 @@ struct Refit {
             }
             try choose(component, towards: targets)
             if component.kind == .feedForward, passes > 0 {
-                try descend(component, towards: targets, outputs.compactMap(\.self))
+                try descend(
+                    component, towards: targets, outputs.compactMap(\.self), check: check)
             }
-            try update(component.layer)
+            shrunk.model = try shrunk.model.replacing(layer: component.layer, of: weights)
         }
         for (index, batch) in batches.enumerated() {
             streams[index] = whole.stream(
@@ -75,10 +76,6 @@ struct Refit {
             shrunkStreams[index] = shrunk.stream(
                 after: component, entering: shrunkStreams[index], adding: output)
         }
-    }
-
-    private mutating func update(_ layer: Int) throws {
-        shrunk.model = try shrunk.model.replacing(layer: layer, of: weights)
     }
 
     /// Chooses units and fits the output projection.
@@ -113,7 +110,8 @@ struct Refit {
 
     /// Fits all weights of a feed-forward block.
     private mutating func descend(
-        _ component: Component, towards targets: [Activations], _ outputs: [Activations]
+        _ component: Component, towards targets: [Activations], _ outputs: [Activations],
+        check: () throws -> Void
     ) throws {
         guard let block = try weights.layer(component.layer).feedForward else { return }
         // With a share β of the dense model's examples all count alike.
@@ -130,10 +128,10 @@ struct Refit {
             engine.select(outputs[index], rows: Array(rows), into: &some)
             wanted.append(some)
         }
-        weights.fitted[component.layer] = block.fitted(
+        weights.fitted[component.layer] = try block.fitted(
             to: Examples(inputs: inputs, targets: wanted),
             function: weights.shape.architecture.activation, passes: passes,
-            seed: UInt64(component.layer), engine: engine)
+            seed: UInt64(component.layer), engine: engine, check: check)
     }
 }
 
@@ -145,7 +143,7 @@ extension ShrunkWeights {
     ///   - batches: Calibration sequences; their residual streams are kept.
     ///   - passes: How often the descent of a feed-forward block sees each token.
     ///   - engine: What to compute on.
-    ///   - progress: Called with the components done; may throw to stop.
+    ///   - progress: Called, more than once, with the components done; may throw to stop.
     /// - Returns: The refitted weights.
     /// - Throws: `SurgeonError`, a read error, or what `progress` throws.
     /// - Complexity: A forward pass of both models, for each component the second moments of its
@@ -156,7 +154,7 @@ extension ShrunkWeights {
     ) throws -> ShrunkWeights {
         var refit = try Refit(self, to: dense, on: batches, passes: passes, engine: engine)
         for (place, component) in dense.shape.components.sorted().enumerated() {
-            try refit.refit(component)
+            try refit.refit(component) { try progress(place) }
             try progress(place + 1)
         }
         return refit.weights
