@@ -194,12 +194,11 @@ static void CK_NAME(pack_columns_f32)(
 }
 
 /* The products of columns of a, from 0 up to n, with columns of b from first up to last, or with the
- * triangle those with column i of a not beyond the panel of column j of b; `add` takes each tile of
+ * triangle those with column i of a not beyond the panel of column j of b; `take` gets each tile of
  * some rows' products. Rows pass in slabs that the second-level cache holds packed, and columns of a,
  * which lie a row apart, are brought together once for all of b's. */
 typedef void (*CK_NAME(take))(
-    void *c, size_t width, size_t i, size_t j, size_t count, size_t columns,
-    const float *tile);
+    void *c, size_t width, size_t i, size_t j, size_t count, size_t columns, const float *tile);
 
 CK_INLINE void CK_NAME(multiply_columns)(
     const float *a, size_t rows, size_t n, const float *b, size_t width, size_t first, size_t last,
@@ -231,23 +230,17 @@ CK_INLINE void CK_NAME(multiply_columns)(
     }
 }
 
-CK_INLINE void CK_NAME(add_tile_f64)(
-    void *c, size_t width, size_t i, size_t j, size_t count, size_t columns,
-    const float *tile
-) {
-    double *sums = (double *)c + i * width + j;
-    for (size_t r = 0; r < count; r++)
-        for (size_t k = 0; k < columns; k++) sums[r * width + k] += tile[r * ck_panel + k];
-}
-
-CK_INLINE void CK_NAME(add_tile_f32)(
-    void *c, size_t width, size_t i, size_t j, size_t count, size_t columns,
-    const float *tile
-) {
-    float *sums = (float *)c + i * width + j;
-    for (size_t r = 0; r < count; r++)
-        for (size_t k = 0; k < columns; k++) sums[r * width + k] += tile[r * ck_panel + k];
-}
+#define CK_ADD_TILE(operation, type) \
+    CK_INLINE void CK_NAME(operation)( \
+        void *c, size_t width, size_t i, size_t j, size_t count, size_t columns, \
+        const float *tile \
+    ) { \
+        type *sums = (type *)c + i * width + j; \
+        for (size_t r = 0; r < count; r++) \
+            for (size_t k = 0; k < columns; k++) sums[r * width + k] += tile[r * ck_panel + k]; \
+    }
+CK_ADD_TILE(add_tile_f64, double)
+CK_ADD_TILE(add_tile_f32, float)
 
 static void CK_NAME(gram_f32)(
     const float *x, size_t rows, size_t columns, size_t first, size_t last, double *sums,

@@ -59,19 +59,6 @@ public struct Activations: Sendable {
         for index in 0..<rows * columns { storage[index] += factor * other.storage[index] }
     }
 
-    /// The columns at the given indices, in that order.
-    public func selecting(columns indices: [Int]) -> Activations {
-        var selected = Activations()
-        selected.reshape(rows: rows, columns: indices.count)
-        for row in 0..<rows {
-            let (from, to) = (row * columns, row * indices.count)
-            for (place, index) in indices.enumerated() {
-                selected.storage[to + place] = storage[from + index]
-            }
-        }
-        return selected
-    }
-
     /// Changes the shape; the values are then unspecified.
     public mutating func reshape(rows: Int, columns: Int) {
         self.rows = rows

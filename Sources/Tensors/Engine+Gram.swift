@@ -47,6 +47,30 @@ extension Engine {
     }
 }
 
+/// The second moments `E[x xᵀ]` of rows that come a batch at a time.
+public struct SecondMoments: Sendable {
+    private var sums = Matrix<Double>(rows: 0, columns: 0)
+    private var rows = 0
+
+    /// Creates the moments of nothing yet.
+    public init() {}
+
+    /// Adds rows, as many columns each time.
+    public mutating func add(_ x: Activations, on engine: Engine) {
+        if rows == 0 { sums = Matrix(rows: x.columns, columns: x.columns) }
+        engine.addGram(of: x, to: &sums)
+        rows += x.rows
+    }
+
+    /// The symmetric matrix of mean products of columns.
+    public consuming func mean() -> Matrix<Double> {
+        sums.mirrorUpperTriangle()
+        let scale = 1 / Double(max(rows, 1))
+        for index in sums.elements.indices { sums.elements[index] *= scale }
+        return sums
+    }
+}
+
 extension Matrix {
     /// Makes a square matrix symmetric by copying what is above the diagonal below it.
     public mutating func mirrorUpperTriangle() {

@@ -11,7 +11,9 @@ public struct Adam: Sendable {
 
     private var means: [Float]
     private var squares: [Float]
-    private var steps = 0
+    /// The decays to the power of the steps taken.
+    private var meanPower: Float = 1
+    private var squarePower: Float = 1
 
     /// Starts without moments.
     ///
@@ -32,10 +34,11 @@ public struct Adam: Sendable {
         _ weights: inout [Float], against gradient: [Float], rate: Float, pool: ThreadPool
     ) {
         precondition(weights.count == means.count && gradient.count == means.count, "moments")
-        steps += 1
         let (meanDecay, squareDecay) = (Self.meanDecay, Self.squareDecay)
-        let rate = rate / (1 - power(meanDecay, steps))
-        let scale = 1 / (1 - power(squareDecay, steps))
+        meanPower *= meanDecay
+        squarePower *= squareDecay
+        let rate = rate / (1 - meanPower)
+        let scale = 1 / (1 - squarePower)
         weights.withUnsafeMutableBufferPointer { weights in
             means.withUnsafeMutableBufferPointer { means in
                 squares.withUnsafeMutableBufferPointer { squares in
@@ -58,9 +61,5 @@ public struct Adam: Sendable {
                 }
             }
         }
-    }
-
-    private func power(_ base: Float, _ exponent: Int) -> Float {
-        (0..<exponent).reduce(1) { product, _ in product * base }
     }
 }

@@ -106,18 +106,23 @@ struct FeedForwardDescent {
 
     /// The squared error, summed over examples and outputs.
     mutating func squaredError(on examples: Examples) -> Double {
+        run(on: examples)
+        return error.squareSum
+    }
+
+    /// Leaves what the block does wrong in `error`.
+    private mutating func run(on examples: Examples) {
         raw.reshape(rows: examples.inputs.rows, columns: first.projection.weight.rows)
         engine.linear(examples.inputs, first.packed, into: &raw)
         engine.activate(raw, function, into: &active)
         error.reshape(rows: raw.rows, columns: down.projection.weight.rows)
         engine.linear(active, down.packed, into: &error)
         error.add(examples.targets, times: -1)
-        return error.squareSum
     }
 
     /// Computes the gradients of half the squared error.
     mutating func differentiate(on examples: Examples) {
-        _ = squaredError(on: examples)
+        run(on: examples)
         engine.transposedProduct(error, active, into: &down.gradient)
         activeGradient.reshape(rows: raw.rows, columns: active.columns)
         engine.linear(error, downTransposed, into: &activeGradient)

@@ -24,7 +24,7 @@ public final class Calibration: ForwardObserver {
     private let embeddings: Model
     /// The residual streams of the batches before the next layer.
     private var streams: [Activations]
-    private var sums: [Component: Matrix<Double>] = [:]
+    private var moments: [Component: SecondMoments] = [:]
 
     /// Prepares text for the first layer.
     ///
@@ -77,11 +77,9 @@ public final class Calibration: ForwardObserver {
         blockInfluence.append(influence * scale)
         streamSquares.append(squares * scale)
         var result: [Component: Matrix<Double>] = [:]
-        for component in Array(sums.keys) {
-            guard var moments = sums.removeValue(forKey: component) else { continue }
-            moments.mirrorUpperTriangle()
-            for index in moments.elements.indices { moments.elements[index] *= scale }
-            result[component] = moments
+        // One at a time, since they are large.
+        for component in Array(moments.keys) {
+            result[component] = moments.removeValue(forKey: component)?.mean()
         }
         return result
     }
@@ -89,11 +87,7 @@ public final class Calibration: ForwardObserver {
     /// Adds the inputs of one component.
     public func willProject(_ component: Component, inputs: Activations) {
         let ones = Activations(rows: inputs.rows, columns: 1, repeating: 1)
-        let inputs = Activations(joining: [inputs, ones])
-        var sum =
-            sums.removeValue(forKey: component)
-            ?? Matrix(rows: inputs.columns, columns: inputs.columns)
-        engine.addGram(of: inputs, to: &sum)
-        sums[component] = sum
+        moments[component, default: SecondMoments()]
+            .add(Activations(joining: [inputs, ones]), on: engine)
     }
 }

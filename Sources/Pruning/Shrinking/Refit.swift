@@ -55,16 +55,16 @@ struct Refit {
                 .flatMap { whole.output(of: component, from: $0) }
         }
         if weights.plan[component] > 0 {
-            let targets = zip(outputs.compactMap(\.self), zip(streams, shrunkStreams)).map {
-                var target = $0
-                target.add($1.0, times: Self.repairedShare)
-                target.add($1.1, times: -Self.repairedShare)
+            let outputs = outputs.compactMap(\.self)
+            let targets = outputs.indices.map { index in
+                var target = outputs[index]
+                target.add(streams[index], times: Self.repairedShare)
+                target.add(shrunkStreams[index], times: -Self.repairedShare)
                 return target
             }
             try choose(component, towards: targets)
             if component.kind == .feedForward, passes > 0 {
-                try descend(
-                    component, towards: targets, outputs.compactMap(\.self), check: check)
+                try descend(component, towards: targets, outputs, check: check)
             }
             shrunk.model = try shrunk.model.replacing(layer: component.layer, of: weights)
         }
@@ -84,26 +84,20 @@ struct Refit {
             .outputProjection(of: component.kind)
         shrunk.model = try shrunk.model.replacing(
             layer: component.layer, of: weights.uncutting(component))
-        var moments: Matrix<Double>?
+        var moments = SecondMoments()
         for (index, batch) in batches.enumerated() {
             guard
                 let inputs = shrunk.inputs(
                     of: component, in: batch, entering: shrunkStreams[index])
             else { return }
             let ones = Activations(rows: inputs.rows, columns: 1, repeating: 1)
-            let joint = Activations(
-                joining: [inputs] + (projection?.bias == nil ? [] : [ones]) + [targets[index]])
-            var sum = moments ?? Matrix(rows: joint.columns, columns: joint.columns)
-            moments = nil
-            engine.addGram(of: joint, to: &sum)
-            moments = sum
+            moments.add(
+                Activations(
+                    joining: [inputs] + (projection?.bias == nil ? [] : [ones]) + [targets[index]]),
+                on: engine)
         }
-        guard var moments else { return }
-        moments.mirrorUpperTriangle()
-        let scale = 1 / Double(batches.reduce(0) { $0 + $1.ids.count })
-        for index in moments.elements.indices { moments.elements[index] *= scale }
         let fit = try weights.surgery.refit(
-            component, to: weights.plan[component], moments: moments)
+            component, to: weights.plan[component], moments: (consume moments).mean())
         weights.kept[component] = fit?.units
         weights.refitted[component] = fit?.projection
     }
@@ -136,6 +130,9 @@ struct Refit {
 }
 
 extension ShrunkWeights {
+    /// How often refitting usually sees each token.
+    public static let refitPasses = 3
+
     /// The same plan with units and weights refitted to a model's residual stream.
     ///
     /// - Parameters:
@@ -149,7 +146,7 @@ extension ShrunkWeights {
     /// - Complexity: A forward pass of both models, for each component the second moments of its
     ///   inputs and outputs, and for each of the passes seven thirds of the feed-forward block.
     public func refitted(
-        to dense: Model, on batches: [TokenBatch], passes: Int = 3, engine: Engine,
+        to dense: Model, on batches: [TokenBatch], passes: Int = refitPasses, engine: Engine,
         progress: (Int) throws -> Void = { _ in }
     ) throws -> ShrunkWeights {
         var refit = try Refit(self, to: dense, on: batches, passes: passes, engine: engine)

@@ -54,7 +54,7 @@ struct PruneOptions {
             help: "How many of them to refit kept weights on when a plan is final.")
         self.refitTokens = min(refitTokens, calibrationTokens)
         refitPasses = try arguments.option(
-            "--refit-passes", .integer(in: 0...1000), default: 3,
+            "--refit-passes", .integer(in: 0...1000), default: ShrunkWeights.refitPasses,
             help: "How often feed-forward blocks see them; 0 refits outputs only.")
         trials = try arguments.option(
             "--trials", .integer(in: 1...1_000_000), default: 1100,
