@@ -1,7 +1,7 @@
 internal import CHost
 
 /// Two models timed in turn, so that whatever slows the machine slows both.
-public struct Comparison: Sendable {
+public struct Comparison: Codable, Sendable {
     /// The seconds of the model.
     public let model: Timing
     /// The seconds of the model it is compared with.
@@ -32,11 +32,15 @@ public struct Comparison: Sendable {
     ///   - watch: What times it, and has the model it is compared with.
     ///   - relativeWidth: The width of the interval to stop at, as a fraction of the speedup.
     ///   - timeLimit: The most seconds to measure for.
+    ///   - isEnough: Told of the speedup so far and its interval once a quarter of the time limit has
+    ///     passed; whether no more need be known.
     ///   - tick: Called after each pair with the seconds passed; may throw to stop.
     /// - Throws: What timing and `tick` throw.
     public init<Watch: Stopwatch>(
         _ model: Watch.Subject, with watch: inout Watch, relativeWidth: Double = 0.005,
-        timeLimit: Double = 30, tick: (Double) throws -> Void = { _ in }
+        timeLimit: Double = 30,
+        isEnough: (_ speedup: Double, _ interval: ClosedRange<Double>) -> Bool = { _, _ in false },
+        tick: (Double) throws -> Void = { _ in }
     ) throws {
         for _ in 0..<3 { _ = try watch.sample(model) }
         var pairs = PairedRatios()
@@ -55,8 +59,11 @@ public struct Comparison: Sendable {
             round += 1
             elapsed = Double(host_monotonic_nanoseconds() - start) * 1e-9
             try tick(elapsed)
-            if round >= 30, round % 10 == 0,
-                pairs.statistics.isSettled(relativeWidth: relativeWidth)
+            guard round >= 30, round % 10 == 0 else { continue }
+            let ratios = pairs.statistics
+            if ratios.isSettled(relativeWidth: relativeWidth) { break }
+            if elapsed >= timeLimit / 4, let interval = ratios.medianInterval(),
+                isEnough(ratios.median, interval)
             {
                 break
             }

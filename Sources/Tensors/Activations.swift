@@ -21,22 +21,6 @@ public struct Activations: Sendable {
         storage = matrix.elements
     }
 
-    /// Puts the rows of some activations side by side.
-    ///
-    /// - Precondition: All have as many rows.
-    public init(joining parts: [Activations]) {
-        reshape(rows: parts.first?.rows ?? 0, columns: parts.reduce(0) { $0 + $1.columns })
-        precondition(parts.allSatisfy { $0.rows == rows }, "joined rows")
-        var first = 0
-        for part in parts {
-            for row in 0..<rows {
-                let start = row * columns + first
-                storage.replaceSubrange(start..<start + part.columns, with: part.row(row))
-            }
-            first += part.columns
-        }
-    }
-
     /// Puts the rows of others, of as many columns, below.
     public mutating func append(_ other: Activations) {
         precondition(rows == 0 || columns == other.columns, "appended columns")

@@ -184,15 +184,44 @@ extension Engine {
         _ x: Activations, rows: some Collection<Int>, into y: inout Activations
     ) {
         y.reshape(rows: rows.count, columns: x.columns)
-        let columns = x.columns
+        let (columns, places) = (x.columns, Array(rows))
         x.storage.withUnsafeBufferPointer { source in
             y.storage.withUnsafeMutableBufferPointer { target in
-                for (place, row) in rows.enumerated() {
-                    (target.baseAddress! + place * columns).update(
-                        from: source.baseAddress! + row * columns, count: columns)
+                let target = target
+                splitRows(places.count) { range in
+                    for place in range {
+                        (target.baseAddress! + place * columns).update(
+                            from: source.baseAddress! + places[place] * columns, count: columns)
+                    }
                 }
             }
         }
+    }
+
+    /// The rows of some activations side by side.
+    ///
+    /// - Precondition: All have as many rows.
+    public func joined(_ parts: [Activations]) -> Activations {
+        var result = Activations()
+        let (rows, columns) = (parts.first?.rows ?? 0, parts.reduce(0) { $0 + $1.columns })
+        precondition(parts.allSatisfy { $0.rows == rows }, "joined rows")
+        result.reshape(rows: rows, columns: columns)
+        var first = 0
+        for part in parts {
+            part.storage.withUnsafeBufferPointer { source in
+                result.storage.withUnsafeMutableBufferPointer { target in
+                    let (target, width) = (target, part.columns)
+                    splitRows(rows) { range in
+                        for row in range {
+                            (target.baseAddress! + row * columns + first).update(
+                                from: source.baseAddress! + row * width, count: width)
+                        }
+                    }
+                }
+            }
+            first += part.columns
+        }
+        return result
     }
 
     /// Adds `x` to `y`, which has the same shape.

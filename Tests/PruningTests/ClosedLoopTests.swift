@@ -127,6 +127,16 @@ struct ClosedLoopTests {
         #expect(target >= 6 && abs(greatest - 5) < 1e-9)
     }
 
+    @Test("a speedup is decided where it holds, misses or overshoots for sure")
+    func decided() {
+        let loop = ClosedLoop(target: 2)
+        #expect(loop.isDecided(2.04, 2.02...2.06))
+        #expect(loop.isDecided(1.9, 1.85...1.99))
+        #expect(loop.isDecided(2.2, 2.1...2.3))
+        #expect(!loop.isDecided(2.04, 1.98...2.1))
+        #expect(!loop.isDecided(2.07, 2.03...2.12))
+    }
+
     @Test("what stops a measurement stops the loop")
     func stops() {
         struct Stop: Error {}

@@ -88,6 +88,6 @@ public final class Calibration: ForwardObserver {
     public func willProject(_ component: Component, inputs: Activations) {
         let ones = Activations(rows: inputs.rows, columns: 1, repeating: 1)
         moments[component, default: SecondMoments()]
-            .add(Activations(joining: [inputs, ones]), on: engine)
+            .add(engine.joined([inputs, ones]), on: engine)
     }
 }

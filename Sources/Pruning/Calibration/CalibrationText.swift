@@ -12,12 +12,15 @@ public struct CalibrationText: Sendable {
     /// The fraction of a text that is held out.
     static let heldOutFraction = 0.1
 
+    /// The most tokens to hold out, so that evaluating takes less time than pruning.
+    static let mostHeldOut = 8192
+
     /// Cuts text for a decoder: one stream without special tokens, in windows.
     ///
     /// - Parameters:
     ///   - text: The text.
     ///   - tokenizer: The model's.
-    ///   - tokens: How many to calibrate on, and a quarter as many to hold out, if there are.
+    ///   - tokens: How many to calibrate on, and up to a quarter as many to hold out, if there are.
     ///   - length: Tokens of a window.
     ///   - seed: Chooses the windows.
     public init(
@@ -56,7 +59,7 @@ public struct CalibrationText: Sendable {
             return taken.sorted().map { pieces[$0] }
         }
         calibration = take(pieces.dropLast(heldOutCount), tokens)
-        heldOut = take(pieces.suffix(heldOutCount), tokens / 4)
+        heldOut = take(pieces.suffix(heldOutCount), min(tokens / 4, Self.mostHeldOut))
     }
 }
 

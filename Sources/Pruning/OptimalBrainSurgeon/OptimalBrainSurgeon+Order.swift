@@ -22,14 +22,29 @@ extension OptimalBrainSurgeon {
     /// - Returns: The order and the error of every level.
     /// - Throws: ``SurgeonError`` where the damped `H` is not positive definite.
     func removalOrder(block: Int, restartBelow: Int) throws(SurgeonError) -> RemovalOrder {
+        let (order, scores, _) = try eliminate(downTo: 0, block: block, restartBelow: restartBelow)
+        return RemovalOrder(order: order, increases: scores)
+    }
+
+    /// The units of a level alone, ascending, for less work than the whole order.
+    ///
+    /// - Parameter level: How many units to keep.
+    /// - Throws: ``SurgeonError`` where the damped `H` is not positive definite.
+    func kept(_ level: Int) throws(SurgeonError) -> [Int] {
+        try eliminate(downTo: level, block: 64, restartBelow: 64).remaining
+    }
+
+    private func eliminate(
+        downTo level: Int, block: Int, restartBelow: Int
+    ) throws(SurgeonError) -> (order: [Int], scores: [Double], remaining: [Int]) {
         var order: [Int] = []
         var scores: [Double] = []
         var remaining = Array(0..<units)
-        while !remaining.isEmpty {
+        while remaining.count > level {
             var elimination = try Elimination(self, units: remaining, block: block)
             let removals =
                 remaining.count <= restartBelow ? remaining.count : (remaining.count + 3) / 4
-            for _ in 0..<removals {
+            for _ in 0..<min(removals, remaining.count - level) {
                 let (unit, score) = try elimination.cheapest()
                 try elimination.remove(unit)
                 order.append(remaining[unit])
@@ -37,7 +52,7 @@ extension OptimalBrainSurgeon {
             }
             remaining = elimination.remaining.map { remaining[$0] }
         }
-        return RemovalOrder(order: order, increases: scores)
+        return (order, scores, remaining)
     }
 
     /// The weights that serve best when only some units are kept: `M[:,K] · (H[K,K])⁻¹`.

@@ -5,7 +5,7 @@ public import Transformers
 /// Searches, measures the finished model, and corrects the budget until the target holds.
 public struct ClosedLoop {
     /// What one attempt chose and what it was worth.
-    public struct Attempt: Sendable {
+    public struct Attempt: Codable, Sendable {
         /// The plan.
         public let plan: Plan
         /// The speedup that the profile predicts for it.
@@ -96,6 +96,14 @@ public struct ClosedLoop {
             correction *= 1.005
         }
         return nil
+    }
+
+    /// Whether a measured speedup decides what becomes of an attempt: it surely misses the target, it
+    /// is surely beyond what is near enough, or it holds.
+    public func isDecided(_ speedup: Double, _ interval: ClosedRange<Double>) -> Bool {
+        let (least, most) = (target * (1 + margin / 2), target * (1 + tolerance))
+        return interval.upperBound < least || interval.lowerBound > most
+            || interval.lowerBound >= least && speedup <= most
     }
 
     /// Whether an attempt is surely as fast as asked for.

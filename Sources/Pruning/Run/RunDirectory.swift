@@ -146,8 +146,9 @@ extension RunDirectory {
             target = target.dropFirst(method.rawValue.count + 1)
             if isWork, target == "losses" { return true }
         }
-        let suffix = "-coefficients"
-        if isWork, target.hasSuffix(suffix) { target = target.dropLast(suffix.count) }
+        if isWork, let suffix = ["-coefficients", "-plan"].first(where: { target.hasSuffix($0) }) {
+            target = target.dropLast(suffix.count)
+        }
         return target.first?.isNumber == true && target.last == "x"
             && Double(target.dropLast()) != nil
     }

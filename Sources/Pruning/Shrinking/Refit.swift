@@ -14,156 +14,210 @@ public import Transformers
 /// over as many units as the plan keeps, chosen by Optimal Brain Surgeon for the same sum. With
 /// α = 0 errors add up; with α = 1 a branch chases all of them, beyond what its units can tell of
 /// text that it was not fitted to. The second term, of all calibration text, holds it to what it
-/// did in the dense model.
+/// did in the dense model. The first is of fewer tokens; where those differ from all text, by the
+/// moments of the dense model, a share γ of the difference is made up for.
 ///
 /// From there all weights of a feed-forward block, not the output projection alone, go down the
 /// same sum, as functions of what enters the block.
+///
+/// All plans of a family go through the layers together, beside one pass of the dense model, of
+/// which one layer at a time is in memory.
 struct Refit {
     /// α: how much of the residual stream's error a branch is asked to undo.
     static let repairedShare: Float = 0.5
 
-    private(set) var weights: ShrunkWeights
+    private(set) var family: [ShrunkWeights]
+    private let surgery: Surgery
     private let passes: Int
     private let batches: [TokenBatch]
     private let engine: Engine
+    /// The model without layers.
+    private let blank: Model
+    /// The dense layer that is refitted, and a pass through it alone.
+    private var layer: (index: Int, weights: LayerWeights)?
     private var whole: ForwardPass
+    /// Takes each shrunk branch in turn.
     private var shrunk: ForwardPass
-    /// The residual streams of the dense model and of the shrunk one before the next branch.
+    /// The residual streams before the next branch, of the dense model and of each of the family.
     private var streams: [Activations]
-    private var shrunkStreams: [Activations]
+    private var shrunkStreams: [[Activations]]
 
-    init(
-        _ weights: ShrunkWeights, to dense: Model, on batches: [TokenBatch], passes: Int,
-        engine: Engine
-    ) throws {
-        self.passes = passes
-        self.weights = weights
-        self.batches = batches
-        self.engine = engine
-        whole = ForwardPass(dense, on: engine)
-        shrunk = ForwardPass(try Model(weights), on: engine)
-        weights.surgery.forget()
-        var pass = whole
-        streams = batches.map { pass.embedded($0) }
-        shrunkStreams = streams
+    /// What the dense branch has made of all batches.
+    private struct DenseBranch {
+        let component: Component
+        let projection: Projection
+        let outputs: [Activations]
+        let moments: Surgery.DenseMoments
     }
 
-    /// Refits the next branch and takes both streams behind it.
+    /// - Precondition: The family is of one surgery.
+    init(
+        _ family: [ShrunkWeights], of surgery: Surgery, on batches: [TokenBatch], passes: Int,
+        engine: Engine
+    ) throws {
+        self.family = family
+        self.surgery = surgery
+        self.batches = batches
+        self.passes = passes
+        self.engine = engine
+        surgery.forget()
+        blank = try Model(embeddingsOf: surgery.dense)
+        whole = ForwardPass(blank, on: engine)
+        shrunk = whole
+        var pass = whole
+        streams = batches.map { pass.embedded($0) }
+        shrunkStreams = family.map { [streams] _ in streams }
+    }
+
+    /// Refits the next branch of every plan and takes all streams behind it.
     mutating func refit(_ component: Component, check: () throws -> Void) throws {
-        let outputs = batches.indices.map { index in
-            whole.inputs(of: component, in: batches[index], entering: streams[index])
-                .flatMap { whole.output(of: component, from: $0) }
+        if layer?.index != component.layer {
+            let weights = try surgery.dense.layer(component.layer)
+            layer = (component.layer, weights)
+            whole.model = blank.replacing(
+                layer: component.layer, with: weights,
+                sizes: surgery.dense.shape.layers[component.layer])
         }
-        if weights.plan[component] > 0 {
-            let outputs = outputs.compactMap(\.self)
-            let targets = outputs.indices.map { index in
-                var target = outputs[index]
-                target.add(streams[index], times: Self.repairedShare)
-                target.add(shrunkStreams[index], times: -Self.repairedShare)
-                return target
-            }
-            try choose(component, towards: targets)
-            if component.kind == .feedForward, passes > 0 {
-                try descend(component, towards: targets, outputs, check: check)
-            }
-            shrunk.model = try shrunk.model.replacing(layer: component.layer, of: weights)
+        guard let layer = layer?.weights,
+            let projection = layer.outputProjection(of: component.kind)
+        else { return }
+        var sample = SecondMoments()
+        var outputs: [Activations] = []
+        for index in batches.indices {
+            guard
+                let inputs = whole.inputs(
+                    of: component, in: batches[index], entering: streams[index]),
+                let output = whole.output(of: component, from: inputs)
+            else { return }
+            sample.add(joined(inputs, output, for: projection), on: engine)
+            outputs.append(output)
         }
-        for (index, batch) in batches.enumerated() {
+        let branch = DenseBranch(
+            component: component, projection: projection, outputs: outputs,
+            moments: try surgery.denseMoments(
+                of: component, output: projection, sample: (consume sample).mean()))
+        for member in family.indices {
+            try check()
+            if family[member].plan[component] > 0 {
+                try fit(member, to: branch, of: layer, check: check)
+                shrunk.model = blank.replacing(
+                    layer: component.layer, with: try family[member].branch(component, of: layer),
+                    sizes: family[member].shape.layers[component.layer])
+            } else {
+                shrunk.model = blank
+            }
+            for index in batches.indices {
+                let entering = shrunkStreams[member][index]
+                let output = shrunk.inputs(of: component, in: batches[index], entering: entering)
+                    .flatMap { shrunk.output(of: component, from: $0) }
+                shrunkStreams[member][index] = whole.stream(
+                    after: component, entering: entering, adding: output)
+            }
+        }
+        for index in batches.indices {
             streams[index] = whole.stream(
                 after: component, entering: streams[index], adding: outputs[index])
-            let output = shrunk.inputs(of: component, in: batch, entering: shrunkStreams[index])
-                .flatMap { shrunk.output(of: component, from: $0) }
-            shrunkStreams[index] = shrunk.stream(
-                after: component, entering: shrunkStreams[index], adding: output)
+        }
+    }
+
+    private mutating func fit(
+        _ member: Int, to branch: DenseBranch, of layer: LayerWeights, check: () throws -> Void
+    ) throws {
+        let targets = batches.indices.map { index in
+            var target = branch.outputs[index]
+            target.add(streams[index], times: Self.repairedShare)
+            target.add(shrunkStreams[member][index], times: -Self.repairedShare)
+            return target
+        }
+        try choose(member, for: branch, towards: targets)
+        if branch.component.kind == .feedForward, passes > 0 {
+            try descend(member, branch, of: layer, towards: targets, check: check)
         }
     }
 
     /// Chooses units and fits the output projection.
-    private mutating func choose(_ component: Component, towards targets: [Activations]) throws {
-        let projection = try weights.surgery.dense.layer(component.layer)
-            .outputProjection(of: component.kind)
-        shrunk.model = try shrunk.model.replacing(
-            layer: component.layer, of: weights.uncutting(component))
+    private mutating func choose(
+        _ member: Int, for branch: DenseBranch, towards targets: [Activations]
+    ) throws {
+        let component = branch.component
         var moments = SecondMoments()
         for (index, batch) in batches.enumerated() {
             guard
-                let inputs = shrunk.inputs(
-                    of: component, in: batch, entering: shrunkStreams[index])
+                let inputs = whole.inputs(
+                    of: component, in: batch, entering: shrunkStreams[member][index])
             else { return }
-            let ones = Activations(rows: inputs.rows, columns: 1, repeating: 1)
-            moments.add(
-                Activations(
-                    joining: [inputs] + (projection?.bias == nil ? [] : [ones]) + [targets[index]]),
-                on: engine)
+            moments.add(joined(inputs, targets[index], for: branch.projection), on: engine)
         }
-        let fit = try weights.surgery.refit(
-            component, to: weights.plan[component], moments: (consume moments).mean())
-        weights.kept[component] = fit?.units
-        weights.refitted[component] = fit?.projection
+        let fit = try surgery.refit(
+            component, of: branch.projection, to: family[member].plan[component],
+            moments: (consume moments).mean(), dense: branch.moments)
+        family[member].kept[component] = fit.units
+        family[member].refitted[component] = fit.projection
+    }
+
+    /// A projection's inputs, 1 where it has a bias, and its outputs, side by side.
+    private func joined(
+        _ inputs: Activations, _ outputs: Activations, for projection: Projection
+    ) -> Activations {
+        let ones = Activations(rows: inputs.rows, columns: 1, repeating: 1)
+        return engine.joined([inputs] + (projection.bias == nil ? [] : [ones]) + [outputs])
     }
 
     /// Fits all weights of a feed-forward block.
     private mutating func descend(
-        _ component: Component, towards targets: [Activations], _ outputs: [Activations],
-        check: () throws -> Void
+        _ member: Int, _ branch: DenseBranch, of layer: LayerWeights,
+        towards targets: [Activations], check: () throws -> Void
     ) throws {
-        guard let block = try weights.layer(component.layer).feedForward else { return }
+        let component = branch.component
+        guard let block = try family[member].branch(component, of: layer).feedForward
+        else { return }
         // With a share β of the dense model's examples all count alike.
         var (inputs, wanted) = (Activations(), Activations())
         for index in batches.indices {
-            inputs.append(shrunk.entry(of: component, entering: shrunkStreams[index]))
+            inputs.append(whole.entry(of: component, entering: shrunkStreams[member][index]))
             wanted.append(targets[index])
-            let rows = stride(from: 0, to: outputs[index].rows, by: Int(1 / Surgery.denseShare))
+            let outputs = branch.outputs[index]
+            let rows = stride(from: 0, to: outputs.rows, by: Int(1 / Surgery.denseShare))
             var some = Activations()
             engine.select(
                 whole.entry(of: component, entering: streams[index]), rows: Array(rows),
                 into: &some)
             inputs.append(some)
-            engine.select(outputs[index], rows: Array(rows), into: &some)
+            engine.select(outputs, rows: Array(rows), into: &some)
             wanted.append(some)
         }
-        weights.fitted[component.layer] = try block.fitted(
+        family[member].fitted[component.layer] = try block.fitted(
             to: Examples(inputs: inputs, targets: wanted),
-            function: weights.shape.architecture.activation, passes: passes,
+            function: surgery.dense.shape.architecture.activation, passes: passes,
             seed: UInt64(component.layer), engine: engine, check: check)
     }
 }
 
-extension ShrunkWeights {
-    /// How often refitting usually sees each token.
-    public static let refitPasses = 3
-
-    /// The same plan with units and weights refitted to a model's residual stream.
+extension [ShrunkWeights] {
+    /// The same plans with units and weights refitted to the dense model's residual stream.
     ///
     /// - Parameters:
-    ///   - dense: The dense model.
-    ///   - batches: Calibration sequences; their residual streams are kept.
-    ///   - passes: How often the descent of a feed-forward block sees each token.
+    ///   - batches: Calibration sequences; their residual streams are kept, one for each plan and
+    ///     one for the dense model.
+    ///   - passes: How often the descent of a feed-forward block sees each token; 0 for none.
     ///   - engine: What to compute on.
     ///   - progress: Called, more than once, with the components done; may throw to stop.
     /// - Returns: The refitted weights.
     /// - Throws: `SurgeonError`, a read error, or what `progress` throws.
-    /// - Complexity: A forward pass of both models, for each component the second moments of its
-    ///   inputs and outputs, and for each of the passes seven thirds of the feed-forward block.
+    /// - Complexity: A forward pass of the dense model; for each plan two more, for each component
+    ///   the second moments of its inputs and outputs, and for each of the passes seven thirds of
+    ///   the feed-forward block.
     public func refitted(
-        to dense: Model, on batches: [TokenBatch], passes: Int = refitPasses, engine: Engine,
+        on batches: [TokenBatch], passes: Int = 0, engine: Engine,
         progress: (Int) throws -> Void = { _ in }
-    ) throws -> ShrunkWeights {
-        var refit = try Refit(self, to: dense, on: batches, passes: passes, engine: engine)
-        for (place, component) in dense.shape.components.sorted().enumerated() {
+    ) throws -> [ShrunkWeights] {
+        guard let surgery = first?.surgery else { return self }
+        precondition(allSatisfy { $0.surgery === surgery }, "a family of one surgery")
+        var refit = try Refit(self, of: surgery, on: batches, passes: passes, engine: engine)
+        for (place, component) in surgery.dense.shape.components.enumerated() {
             try refit.refit(component) { try progress(place) }
             try progress(place + 1)
         }
-        return refit.weights
-    }
-
-    /// The same with all units of one component, as they were.
-    fileprivate func uncutting(_ component: Component) -> ShrunkWeights {
-        var result = self
-        result.plan[component] = surgery.dense.shape.units(of: component)
-        result.shape = surgery.dense.shape.applying(result.plan)
-        result.kept[component] = Array(0..<result.plan[component])
-        result.refitted[component] = nil
-        return result
+        return refit.family
     }
 }

@@ -58,6 +58,17 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
         return layer
     }
 
+    /// One branch alone of the layer that a dense one becomes.
+    func branch(_ component: Component, of dense: LayerWeights) throws -> LayerWeights {
+        var layer = dense
+        switch component.kind {
+        case .attention: layer.feedForward = nil
+        case .feedForward: layer.attention = nil
+        }
+        try shrink(&layer, component, correction)
+        return layer
+    }
+
     private func shrink(
         _ layer: inout LayerWeights, _ component: Component, _ correction: Surgery.Correction
     ) throws {

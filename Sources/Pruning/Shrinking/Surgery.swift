@@ -169,31 +169,66 @@ public final class Surgery {
     /// β: how much what a branch did in the dense model counts beside what it is to do now.
     static let denseShare = 0.5
 
+    /// γ: how much of what the tokens of a refit have otherwise than all text, by the account of the
+    /// dense model, is made up for. Much more leaves sums that are not positive definite.
+    static let controlShare = 0.25
+
+    /// What the dense model tells of a component beside a refit's own tokens: second moments of its
+    /// inputs, and of its outputs with its inputs.
+    struct DenseMoments {
+        fileprivate var inputs: Matrix<Double>
+        fileprivate var outputs: Matrix<Double>
+    }
+
+    /// The dense moments of a component, `(β + γ) E[·] − γ Ê[·]`, with E over all calibration text
+    /// and Ê over the tokens of a refit.
+    ///
+    /// - Parameters:
+    ///   - component: The component.
+    ///   - output: Its dense output projection.
+    ///   - sample: The second moments, over the tokens of a refit, of the dense inputs, 1 where there
+    ///     is a bias, and the outputs, in this order.
+    func denseMoments(
+        of component: Component, output: Projection, sample: Matrix<Double>
+    ) throws -> DenseMoments {
+        let weight = output.joined
+        var inputs = try calibration.hessian(of: component, withOnes: output.bias != nil)
+        var outputs = Matrix(
+            rows: weight.rows, columns: weight.columns, elements: weight.elements.map(Double.init)
+        ).multiplied(by: inputs, pool: engine.pool)
+        let (columns, rows) = (0..<weight.columns, weight.columns..<sample.columns)
+        let share = Self.denseShare + Self.controlShare
+        inputs.scale(
+            by: share, adding: sample.block(rows: columns, columns: columns),
+            times: -Self.controlShare)
+        outputs.scale(
+            by: share, adding: sample.block(rows: rows, columns: columns),
+            times: -Self.controlShare)
+        return DenseMoments(inputs: inputs, outputs: outputs)
+    }
+
     /// The units and the output projection of a component that serve two ends best: the targets of
     /// inputs that it has now, and its dense outputs on the inputs of the dense model.
     ///
     /// - Parameters:
     ///   - component: The component.
+    ///   - output: Its dense output projection.
     ///   - level: How many units to keep.
     ///   - moments: The second moments of all units' inputs now, 1 where there is a bias, and the
     ///     targets, in this order.
-    /// - Returns: The kept units, ascending, and their projection; nil without such a component.
-    /// - Throws: `SurgeonError` or a read error.
+    ///   - dense: The moments of the dense model.
+    /// - Returns: The kept units, ascending, and their projection.
+    /// - Throws: `SurgeonError`.
     func refit(
-        _ component: Component, to level: Int, moments: Matrix<Double>
-    ) throws -> (units: [Int], projection: Projection)? {
-        guard let output = try dense.layer(component.layer).outputProjection(of: component.kind)
-        else { return nil }
+        _ component: Component, of output: Projection, to level: Int, moments: Matrix<Double>,
+        dense: DenseMoments
+    ) throws -> (units: [Int], projection: Projection) {
         let (weight, hasBias) = (output.joined, output.bias != nil)
         let (inputs, targets) = (0..<weight.columns, weight.columns..<moments.columns)
         var hessian = moments.block(rows: inputs, columns: inputs)
         var moment = moments.block(rows: targets, columns: inputs)
-        let before = try calibration.hessian(of: component, withOnes: hasBias)
-        let outputs = Matrix(
-            rows: weight.rows, columns: weight.columns, elements: weight.elements.map(Double.init)
-        ).multiplied(by: before, pool: engine.pool)
-        hessian.add(before, times: Self.denseShare)
-        moment.add(outputs, times: Self.denseShare)
+        hessian.scale(by: 1, adding: dense.inputs, times: 1)
+        moment.scale(by: 1, adding: dense.outputs, times: 1)
         func surgeon(_ weight: Matrix<Float>) throws -> OptimalBrainSurgeon {
             try OptimalBrainSurgeon(
                 weight: weight, hessian: hessian, unitSize: unitSize(of: component),
@@ -205,7 +240,7 @@ public final class Surgery {
         var fit = try whole.refit(keeping: units, towards: moment)
         if level < whole.units {
             let best = try surgeon(fit)
-            units = try best.removalOrder().kept(level)
+            units = try best.kept(level)
             fit = try best.refit(keeping: units)
         }
         return (units, hasBias ? Projection(splitting: fit) : Projection(weight: fit))
@@ -257,9 +292,11 @@ extension ModelShape {
 }
 
 extension Matrix<Double> {
-    /// Adds another matrix, scaled.
-    fileprivate mutating func add(_ other: Matrix<Double>, times factor: Double) {
-        for index in elements.indices { elements[index] += factor * other.elements[index] }
+    /// Scales it and adds another matrix, scaled.
+    fileprivate mutating func scale(by scale: Double, adding other: Matrix, times factor: Double) {
+        for index in elements.indices {
+            elements[index] = scale * elements[index] + factor * other.elements[index]
+        }
     }
 
     /// Some rows of some columns.

@@ -98,9 +98,9 @@ struct BenchCommand: Command {
                 }
             }
             answer.add(
-                try Comparison(subject, with: &watch, timeLimit: seconds) { _ in
-                    try Interruption.check()
-                })
+                try Comparison(
+                    subject, with: &watch, timeLimit: seconds,
+                    tick: { _ in try Interruption.check() }))
         }
     }
 }

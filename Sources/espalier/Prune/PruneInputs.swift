@@ -121,8 +121,8 @@ extension CalibrationText {
     var probe: TokenBatch {
         var (sequences, count) = ([[Int32]](), 0)
         let step = max(1, calibration.count / 8)
-        for index in stride(from: 0, to: calibration.count, by: step) where count < 1024 {
-            sequences.append(Array(calibration[index].prefix(128)))
+        for index in stride(from: 0, to: calibration.count, by: step) where count < 640 {
+            sequences.append(Array(calibration[index].prefix(80)))
             count += sequences[sequences.count - 1].count
         }
         return TokenBatch(sequences)

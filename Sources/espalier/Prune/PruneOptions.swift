@@ -40,9 +40,9 @@ struct PruneOptions {
             "--method", .choice(), default: .greedy, help: "How the plan is chosen.")
         let others: [PruningMethod] = try arguments.options(
             "--baseline", .choice(),
-            help: "Reach the targets by this method too, to compare; again for more.")
+            help: "Reach the targets by this method too, not refitted, to compare; again for more.")
         self.method = method
-        baselines = PruningMethod.allCases.filter { others.contains($0) && $0 != method }
+        baselines = PruningMethod.allCases.filter { others.contains($0) }
         calibrationTokens = try arguments.option(
             "--calibration-tokens", .integer(in: 256...(1 << 24)).named("TOKENS"),
             default: 32_768, help: "How many tokens to calibrate on.")
@@ -50,12 +50,12 @@ struct PruneOptions {
             "--damping", .number(in: 1e-6...10), default: 0.01,
             help: "Fraction of the Hessian's mean diagonal added to it.")
         let refitTokens = try arguments.option(
-            "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"), default: 32_768,
+            "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"), default: 24_576,
             help: "How many of them to refit kept weights on when a plan is final.")
         self.refitTokens = min(refitTokens, calibrationTokens)
         refitPasses = try arguments.option(
-            "--refit-passes", .integer(in: 0...1000), default: ShrunkWeights.refitPasses,
-            help: "How often feed-forward blocks see them; 0 refits outputs only.")
+            "--refit-passes", .integer(in: 0...1000), default: 0,
+            help: "How often feed-forward blocks see them too, for better quality; 3 is enough.")
         trials = try arguments.option(
             "--trials", .integer(in: 1...1_000_000), default: 1100,
             help: "Plans whose loss spdy measures for a target; the first eleventh at random.")

@@ -35,18 +35,53 @@ extension PruneRun {
             perplexity: quality.perplexity, kl: quality.kl, top1: quality.top1)
     }
 
+    /// Reaches every target by one method, all refitted together where they are.
+    ///
+    /// - Parameters:
+    ///   - method: How plans are chosen.
+    ///   - isBaseline: Whether they are only to compare with, and not refitted.
     func reach(
-        _ target: Double, by method: PruningMethod, _ table: LatencyTable, _ surgery: Surgery,
+        by method: PruningMethod, isBaseline: Bool, _ table: LatencyTable, _ surgery: Surgery,
         _ knowledge: PruningMethod.Knowledge, text: CalibrationText
-    ) throws -> TargetResult {
-        let isBaseline = method != options.method
-        let name = (isBaseline ? method.rawValue + "-" : "") + directoryName(of: target)
-        let product = "work/\(name).json"
-        if directory.has(name), var known = directory.read(TargetResult.self, product) {
-            known.path = directory.product(name)
-            return known
+    ) throws -> [TargetResult] {
+        let names = options.targets.map {
+            (isBaseline ? method.rawValue + "-" : "") + directoryName(of: $0)
         }
-        let result = try stage("target \(name)") {
+        var results = names.map { name in
+            directory.has(name) ? directory.read(TargetResult.self, "work/\(name).json") : nil
+        }
+        for index in results.indices { results[index]?.path = directory.product(names[index]) }
+        let missing = results.indices.filter { results[$0] == nil }
+        let choices = try missing.map {
+            try choose(options.targets[$0], names[$0], by: method, table, surgery, knowledge, text)
+        }
+        var family = choices.map { choice in
+            ShrunkWeights(
+                choice.attempt.plan, losses: knowledge.losses, surgery: surgery,
+                order: method.order(seed: options.seed))
+        }
+        if !isBaseline, refits { family = try refit(family, on: text) }
+        for (choice, index) in zip(choices, missing) {
+            results[index] = try finish(
+                choice, options.targets[index], names[index], family.removeFirst(), on: text)
+        }
+        return results.compactMap(\.self)
+    }
+
+    /// A plan that was measured.
+    struct Choice: Codable {
+        let attempt: ClosedLoop.Attempt
+        let attempts: Int
+    }
+
+    /// Finds the plan that reaches a target.
+    private func choose(
+        _ target: Double, _ name: String, by method: PruningMethod, _ table: LatencyTable,
+        _ surgery: Surgery, _ knowledge: PruningMethod.Knowledge, _ text: CalibrationText
+    ) throws -> Choice {
+        let product = "work/\(name)-plan.json"
+        if let known = directory.read(Choice.self, product) { return known }
+        let choice = try stage("target \(name)") {
             let space = SearchSpace(
                 dense: Plan(keepingAllOf: dense.shape), costs: TableCosts(table))
             func weights(_ plan: Plan) -> ShrunkWeights {
@@ -54,7 +89,6 @@ extension PruneRun {
                     plan, losses: knowledge.losses, surgery: surgery,
                     order: method.order(seed: options.seed))
             }
-            var finished: Model?
             let loop = ClosedLoop(target: target, attempts: options.attempts)
             var knowledge = knowledge
             let budget = table.interplay.sum(
@@ -68,42 +102,47 @@ extension PruneRun {
                 try method.plan(
                     within: budget, in: space, knowing: knowledge, seed: options.seed)
             } measure: { plan in
-                finished = nil
                 if let otherRuntime {
                     var watch = try otherRuntime.stopwatch(against: dense)
                     let files = try otherRuntime.emit(weights(plan), like: dense.checkpoint)
-                    return try compare(files, with: &watch)
+                    return try compare(files, with: &watch, until: loop.isDecided)
                 }
                 let model = try pack(weights(plan), name: name)
-                finished = model
                 var watch = try Workload(environment, model: try baseline(), engine: engine)
-                return try compare(model, with: &watch)
+                return try compare(model, with: &watch, until: loop.isDecided)
             } report: { attempt in
                 remark(
                     "\(name): predicted \(Human.ratio(attempt.predicted)), measured "
                         + Human.ratio(attempt.comparison.speedup))
             }
-            var chosen = weights(best.plan)
-            if !isBaseline, refits {
-                finished = nil
-                chosen = try refit(chosen, on: text)
-            }
-            if finished?.shape != chosen.shape { finished = try pack(chosen, name: name) }
-            let quality = try evaluate(
-                try finished ?? baseline(), against: try baseline(), on: text)
+            return Choice(attempt: best, attempts: attempts)
+        }
+        try directory.write(choice, product)
+        return choice
+    }
+
+    /// Evaluates and writes the model of a plan.
+    private func finish(
+        _ choice: Choice, _ target: Double, _ name: String, _ weights: ShrunkWeights,
+        on text: CalibrationText
+    ) throws -> TargetResult {
+        let quality = try stage("evaluate") {
+            try evaluate(try pack(weights, name: name), against: try baseline(), on: text)
+        }
+        try stage("write") {
             try Terminal.standardError.stage("Writing \(options.output)/\(name)") {
                 try HuggingFaceDirectory.write(
-                    chosen, like: dense.checkpoint, to: directory.product(name)
-                ) { try Interruption.check() }
+                    weights, like: dense.checkpoint, to: directory.product(name)
+                ) { _ in try Interruption.check() }
             }
-            return TargetResult(
-                target: target, attempt: best, attempts: attempts, path: directory.product(name),
-                weights: chosen, quality: quality)
         }
+        let result = TargetResult(
+            target: target, attempt: choice.attempt, attempts: choice.attempts,
+            path: directory.product(name), weights: weights, quality: quality)
         var plans = directory.read([String: Plan].self, Product.plans) ?? [:]
         plans[name] = Plan(result)
         try directory.write(plans, Product.plans)
-        try directory.write(result, product)
+        try directory.write(result, "work/\(name).json")
         return result
     }
 
@@ -113,27 +152,34 @@ extension PruneRun {
             && options.method.order(seed: options.seed).correction == .leastSquares
     }
 
-    /// The same plan, its weights fitted to what the pruned model itself computes.
-    private func refit(_ weights: ShrunkWeights, on text: CalibrationText) throws -> ShrunkWeights {
-        let sequences = text.spread(tokens: options.refitTokens)
-        let progress = ProgressBar(
-            "Refitting", total: dense.shape.components.count, unit: "components")
-        defer { progress.finish() }
-        return try weights.refitted(
-            to: try denseModel(), on: batches(of: sequences, tokens: 2048),
-            passes: options.refitPasses, engine: engine
-        ) {
-            progress.advance(to: $0)
-            try Interruption.check()
+    /// The same plans, their weights fitted to what the pruned models themselves compute.
+    private func refit(
+        _ family: [ShrunkWeights], on text: CalibrationText
+    ) throws -> [ShrunkWeights] {
+        guard !family.isEmpty else { return [] }
+        forgetModels()
+        return try stage("refit") {
+            let sequences = text.spread(tokens: options.refitTokens)
+            let progress = ProgressBar(
+                "Refitting", total: dense.shape.components.count, unit: "components")
+            defer { progress.finish() }
+            return try family.refitted(
+                on: batches(of: sequences, tokens: 2048), passes: options.refitPasses,
+                engine: engine
+            ) {
+                progress.advance(to: $0)
+                try Interruption.check()
+            }
         }
     }
 
     private func compare<Watch: Stopwatch>(
-        _ model: Watch.Subject, with watch: inout Watch
+        _ model: Watch.Subject, with watch: inout Watch,
+        until isDecided: (Double, ClosedRange<Double>) -> Bool
     ) throws -> Comparison {
-        try Comparison(model, with: &watch, timeLimit: options.seconds ?? 30) { _ in
-            try Interruption.check()
-        }
+        try Comparison(
+            model, with: &watch, timeLimit: options.seconds ?? 30, isEnough: isDecided,
+            tick: { _ in try Interruption.check() })
     }
 
     /// The coefficients that SPDY finds for a target, by the loss of models on calibration text.

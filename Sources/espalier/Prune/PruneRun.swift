@@ -43,6 +43,9 @@ final class PruneRun {
         return model
     }
 
+    /// Gives back the memory of packed models.
+    func forgetModels() { packed = [:] }
+
     /// The dense model in the environment's precision, which others are measured against.
     func baseline() throws -> Model { try denseModel(in: environment.precision) }
 
@@ -64,20 +67,19 @@ final class PruneRun {
             dense.checkpoint,
             calibration: try CalibrationFile(path: directory.product(Product.moments)),
             damping: options.damping, engine: engine)
-        func results(of method: PruningMethod) throws -> [TargetResult] {
+        func results(of method: PruningMethod, isBaseline: Bool) throws -> [TargetResult] {
             surgery.keepsAll = method == .spdy
             let losses = try losses(of: method, surgery)
             let knowledge = PruningMethod.Knowledge(
                 losses: losses, blockInfluence: facts.blockInfluence,
                 sensitivity: try sensitivity(of: method, losses, surgery, facts, on: text))
             _ = try evaluateDense(on: text)
-            return try options.targets.map {
-                try reach($0, by: method, table, surgery, knowledge, text: text)
-            }
+            return try reach(
+                by: method, isBaseline: isBaseline, table, surgery, knowledge, text: text)
         }
-        let targets = try results(of: options.method)
+        let targets = try results(of: options.method, isBaseline: false)
         let baselines = try options.baselines.flatMap { method in
-            try results(of: method).map {
+            try results(of: method, isBaseline: true).map {
                 BaselineResult(
                     method: method.rawValue, target: $0.target, measured: $0.measured,
                     quality: $0.quality)
