@@ -139,28 +139,18 @@ private struct Description {
 }
 
 extension DType {
+    /// GGML's numbers of the types that are supported.
+    private static let ggmlCodes: [DType: UInt32] = [
+        .f32: 0, .f16: 1, .q40: 2, .q41: 3, .q50: 6, .q51: 7, .q80: 8, .q2K: 10, .q3K: 11,
+        .q4K: 12, .q5K: 13, .q6K: 14, .i8: 24, .i16: 25, .i32: 26, .i64: 27, .f64: 28, .bf16: 30,
+    ]
+
+    /// The number that GGML has for the type; nil where it has none.
+    var ggmlCode: UInt32? { Self.ggmlCodes[self] }
+
     /// The type that GGML numbers so; nil where it is not supported.
     init?(ggml code: UInt32) {
-        switch code {
-        case 0: self = .f32
-        case 1: self = .f16
-        case 2: self = .q40
-        case 3: self = .q41
-        case 6: self = .q50
-        case 7: self = .q51
-        case 8: self = .q80
-        case 10: self = .q2K
-        case 11: self = .q3K
-        case 12: self = .q4K
-        case 13: self = .q5K
-        case 14: self = .q6K
-        case 24: self = .i8
-        case 25: self = .i16
-        case 26: self = .i32
-        case 27: self = .i64
-        case 28: self = .f64
-        case 30: self = .bf16
-        default: return nil
-        }
+        guard let type = Self.ggmlCodes.first(where: { $0.value == code })?.key else { return nil }
+        self = type
     }
 }

@@ -191,15 +191,15 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     }
 
     /// The largest sizes believed: with them, counts of parameters fit an `Int` by far.
-    enum Limit {
+    public enum Limit {
         /// Widths of vectors.
-        static let width = 1 << 18
+        public static let width = 1 << 18
         /// Rows of embedding tables.
         static let table = 1 << 24
         /// Heads of a layer.
         static let heads = 1 << 10
         /// Layers.
-        static let layers = 1 << 10
+        public static let layers = 1 << 10
     }
 
     /// Refuses what would change the forward pass and is not computed here.

@@ -21,11 +21,13 @@ extension DType {
         }
     }
 
-    /// Floats as bytes of this type, rounded to nearest with ties to even.
+    /// Floats as bytes of this type, rounded to nearest, `f16` and `bf16` with ties to even.
     ///
-    /// - Precondition: The type is `f32`, `f16` or `bf16`.
+    /// - Precondition: The type is `f32`, `f16`, `bf16`, `q80` or `q40`, and the floats fill blocks.
     public func bytes(from floats: Span<Float>) -> [UInt8] {
-        let count = floats.count * bytesPerBlock
+        precondition(floats.count % blockSize == 0, "floats do not fill blocks")
+        let blocks = floats.count / blockSize
+        let count = blocks * bytesPerBlock
         return floats.withUnsafeBufferPointer { source in
             [UInt8](unsafeUninitializedCapacity: count) { target, initialized in
                 guard let out = target.baseAddress, let from = source.baseAddress else { return }
@@ -33,6 +35,8 @@ extension DType {
                 case .f32: ck_narrow_f32(out, from, source.count)
                 case .f16: ck_narrow_f16(out, from, source.count)
                 case .bf16: ck_narrow_bf16(out, from, source.count)
+                case .q80: ck_quantize_q8_0(out, from, blocks)
+                case .q40: ck_quantize_q4_0(out, from, blocks)
                 default: preconditionFailure("floats are not written as \(rawValue)")
                 }
                 initialized = count

@@ -1,3 +1,5 @@
+public import ModelFiles
+
 extension BytePairTokenizer {
     /// Creates the tokenizer that the metadata of a GGUF file describe.
     ///
@@ -63,5 +65,41 @@ extension BytePairTokenizer {
                 beginning: beginningOfText, end: endOfText, padding: padding),
             table: MergeTable(found), unknown: nil, fusesUnknown: false, composes: false,
             keepsWholeWords: preTokenizer == "llama-bpe")
+    }
+
+    /// Returns the GGUF metadata that make the same ids of every text.
+    ///
+    /// - Parameter count: How many tokens the model has, at least those of the tokenizer; the ones
+    ///   beyond are marked as unused.
+    /// - Returns: Values by key.
+    /// - Throws: ``TokenizerError`` where llama.cpp has no name for the splitting of text.
+    public func ggufMetadata(tokens count: Int) throws(TokenizerError) -> [String: GGUFValue] {
+        guard let name = preTokenizer.name else {
+            throw .unsupported(
+                field: "pre_tokenizer", value: "a splitting that llama.cpp has no name for",
+                supported: ["gpt-2", "llama-bpe", "qwen2", "smollm"])
+        }
+        var (tokens, types) = ([String](), [Int]())
+        let special = Dictionary(added.tokens.map { ($0.id, $0) }) { _, last in last }
+        for id in 0..<Int32(max(count, vocabularySize)) {
+            let known = added.spellings[id] ?? vocabulary.tokens[id]
+            tokens.append(known ?? "[PAD\(id)]")
+            types.append(special[id].map { $0.isSpecial ? 3 : 4 } ?? (known == nil ? 5 : 1))
+        }
+        var metadata: [String: GGUFValue] = [
+            "tokenizer.ggml.model": .string("gpt2"), "tokenizer.ggml.pre": .string(name),
+            "tokenizer.ggml.tokens": .strings(tokens),
+            "tokenizer.ggml.token_type": .integers(types),
+            "tokenizer.ggml.merges": .strings(
+                table.merges.map {
+                    "\(vocabulary.tokens[$0.left] ?? "") \(vocabulary.tokens[$0.right] ?? "")"
+                }),
+            "tokenizer.ggml.add_bos_token": .bool(
+                beginningOfText != nil && postProcessor.opening == beginningOfText),
+        ]
+        for (key, id) in [("bos", beginningOfText), ("eos", endOfText), ("padding", padding)] {
+            metadata["tokenizer.ggml.\(key)_token_id"] = id.map { .integer(Int($0)) }
+        }
+        return metadata
     }
 }

@@ -85,6 +85,11 @@ extension PreTokenizer {
         self.steps = steps
     }
 
+    /// The name that llama.cpp gives this pre-tokenizer; nil where it has none that is known.
+    var name: String? {
+        Self.named.filter { $0.key != "default" && $0.value == steps }.keys.sorted().first
+    }
+
     /// Reads `pre_tokenizer` of a `tokenizer.json`.
     init(_ field: JSONField) throws(TokenizerError) {
         var fields = [field]

@@ -81,7 +81,7 @@ final class OtherRuntime {
     func emit(_ weights: some WeightSource, like checkpoint: Checkpoint) throws -> EmittedModel {
         count += 1
         let directory = "\(folder)/\(count)"
-        try HuggingFaceDirectory.write(weights, like: checkpoint, to: directory) {
+        try HuggingFaceDirectory.write(weights, like: checkpoint, to: directory) { _ in
             try Interruption.check()
         }
         return emitted(directory, weights.shape)

@@ -34,6 +34,14 @@ import Testing
         #expect(got.map(\.bitPattern) == want.map(\.bitPattern))
     }
 
+    @Test("quantises as the Python package gguf does", arguments: [DType.q80, .q40])
+    func quantises(type: DType) throws {
+        let file = try GGUFFile(path: fixture("rounded.gguf"))
+        let source = try file.floats("source")
+        let got = floats(of: bytes(of: source, as: type), as: type)
+        #expect(got.map(\.bitPattern) == (try file.floats(type.rawValue)).map(\.bitPattern))
+    }
+
     @Test("reads every half by its definition, and writes it back")
     func everyHalf() {
         let stored = (0...UInt16.max).flatMap(littleEndian)

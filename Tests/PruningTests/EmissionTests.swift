@@ -44,7 +44,7 @@ struct EmissionTests {
             var calls = 0
             try HuggingFaceDirectory.write(
                 weights, like: tiny.checkpoint, to: path, extraFiles: ["note": [UInt8(index)]]
-            ) { calls += 1 }
+            ) { _ in calls += 1 }
             try expectSame(path, weights)
             #expect(calls > 10)
             let names = try scratch.names("model")
@@ -112,7 +112,7 @@ struct EmissionTests {
             var calls = 0
             try HuggingFaceDirectory.write(
                 tiny.checkpoint, like: tiny.checkpoint, to: scratch.path("model")
-            ) {
+            ) { _ in
                 calls += 1
                 if calls == last { throw Stop() }
             }

@@ -37,5 +37,10 @@ void ck_narrow_f32(void *out, const float *in, size_t count);
 void ck_narrow_f16(void *out, const float *in, size_t count);
 void ck_narrow_bf16(void *out, const float *in, size_t count);
 
+/* ck_quantize_X(out, in, block_count) rounds finite floats to whole blocks of the stored type X, as
+ * llama.cpp's reference does: `out` gets block_count blocks, and needs no alignment. */
+void ck_quantize_q8_0(void *out, const float *in, size_t block_count);
+void ck_quantize_q4_0(void *out, const float *in, size_t block_count);
+
 #pragma clang assume_nonnull end
 #endif

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import ModelFiles
+public import Tensors
 public import Transformers
 
 /// Writes a model as a Hugging Face directory, with ``ONNXModel`` beside, that appears complete or
@@ -15,12 +16,16 @@ public enum HuggingFaceDirectory {
     ///   - checkpoint: What they were made from: configuration, tokenizer, other tensors.
     ///   - path: The directory, replaced where it exists.
     ///   - extraFiles: Further files by name.
-    ///   - progress: Called after each tensor written; may throw to stop.
+    ///   - type: What weights are stored as: `f32`, `f16` or `bf16`.
+    ///   - writesONNX: Whether the graph is written too, of weights in `f32` only.
+    ///   - progress: Called before each tensor is written with the layers done; may throw to stop.
     /// - Throws: What reading the weights or writing files throws; nothing is left behind then.
     public static func write(
         _ weights: some WeightSource, like checkpoint: Checkpoint, to path: String,
-        extraFiles: [String: [UInt8]] = [:], progress: () throws -> Void = {}
+        extraFiles: [String: [UInt8]] = [:], type: DType = .f32, writesONNX: Bool = true,
+        progress: (_ layers: Int) throws -> Void = { _ in }
     ) throws {
+        precondition(!writesONNX || type == .f32, "an ONNX graph of other weights than floats")
         let files = FileManager.default
         let temporary = path + ".tmp"
         try? files.removeItem(atPath: temporary)
@@ -42,9 +47,9 @@ public enum HuggingFaceDirectory {
             let names = checkpoint.huggingFaceNames
             try WeightsFile.write(
                 weights, names: names, others: try checkpoint.otherTensors(), to: temporary,
-                progress: progress)
-            try writeConfig(weights.shape, like: checkpoint, to: temporary)
-            try ONNXModel.write(weights.shape, in: temporary, names: names)
+                type: type, progress: progress)
+            try writeConfig(weights.shape, like: checkpoint, type: type, to: temporary)
+            if writesONNX { try ONNXModel.write(weights.shape, in: temporary, names: names) }
             try? files.removeItem(atPath: path)
             try files.moveItem(atPath: temporary, toPath: path)
         } catch {
@@ -54,10 +59,12 @@ public enum HuggingFaceDirectory {
     }
 
     private static func writeConfig(
-        _ shape: ModelShape, like checkpoint: Checkpoint, to directory: String
+        _ shape: ModelShape, like checkpoint: Checkpoint, type: DType, to directory: String
     ) throws {
+        let typeNames: [DType: String] = [.f16: "float16", .bf16: "bfloat16"]
         var extra: [JSONKey: JSONValue] = [
-            "head_dim": .integer(shape.headDimension), "torch_dtype": .string("float32"),
+            "head_dim": .integer(shape.headDimension),
+            "torch_dtype": .string(typeNames[type] ?? "float32"),
         ]
         if shape.architecture.isRotary {
             extra["rope_theta"] = .number(Double(shape.ropeTheta))

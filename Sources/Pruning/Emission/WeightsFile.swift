@@ -1,4 +1,5 @@
 internal import ModelFiles
+internal import Tensors
 internal import Transformers
 
 /// The safetensors file of a model's weights, or its shards, read and written a layer at a time.
@@ -15,32 +16,39 @@ enum WeightsFile {
     ///   - others: Further tensors.
     ///   - directory: Where the files go.
     ///   - mostBytes: The most bytes of tensors in one file.
-    ///   - progress: Called before each tensor is written; may throw to stop.
+    ///   - type: What they are stored as: `f32`, `f16` or `bf16`.
+    ///   - progress: Called before each tensor is written with the layers done; may throw to stop.
     /// - Throws: What reading the weights or writing files throws.
     static func write(
         _ weights: some WeightSource, names: TensorNames, others: [NamedTensor] = [],
-        to directory: String, mostBytes: Int = mostBytes, progress: () throws -> Void = {}
+        to directory: String, mostBytes: Int = mostBytes, type: DType = .f32,
+        progress: (_ layers: Int) throws -> Void = { _ in }
     ) throws {
         let outer =
             names.tensors(of: try weights.embeddings()) + names.tensors(of: try weights.head())
             + others
-        var entries = outer.map { SafetensorsWriter.Entry(name: $0.name, shape: $0.shape) }
+        var entries = outer.map {
+            SafetensorsWriter.Entry(name: $0.name, shape: $0.shape, type: type)
+        }
         var layerOf: [String: Int] = [:]
         for index in weights.shape.layers.indices {
             for tensor in names.tensors(of: try weights.outline(index), at: index) {
-                entries.append(SafetensorsWriter.Entry(name: tensor.name, shape: tensor.shape))
+                entries.append(
+                    SafetensorsWriter.Entry(name: tensor.name, shape: tensor.shape, type: type))
                 layerOf[tensor.name] = index
             }
         }
         var loaded: (index: Int, tensors: [NamedTensor])?
+        var done: Set<Int> = []
         let shards = shards(of: entries, mostBytes: mostBytes)
         for (name, entries) in shards {
             try SafetensorsWriter.write(entries, to: "\(directory)/\(name)") { entry in
-                try progress()
+                try progress(done.count)
                 guard let index = layerOf[entry.name] else {
                     return outer.first { $0.name == entry.name }?.elements ?? []
                 }
                 if loaded?.index != index {
+                    done.formUnion([loaded?.index].compactMap(\.self))
                     loaded = (index, names.tensors(of: try weights.layer(index), at: index))
                 }
                 return loaded?.tensors.first { $0.name == entry.name }?.elements ?? []

@@ -29,6 +29,7 @@ extension OptimalBrainSurgeon {
     /// The units of a level alone, ascending, for less work than the whole order.
     ///
     /// - Parameter level: How many units to keep.
+    /// - Returns: The units that the order's level has.
     /// - Throws: ``SurgeonError`` where the damped `H` is not positive definite.
     func kept(_ level: Int) throws(SurgeonError) -> [Int] {
         try eliminate(downTo: level, block: 64, restartBelow: 64).remaining

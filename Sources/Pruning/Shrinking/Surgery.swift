@@ -169,8 +169,9 @@ public final class Surgery {
     /// β: how much what a branch did in the dense model counts beside what it is to do now.
     static let denseShare = 0.5
 
-    /// γ: how much of what the tokens of a refit have otherwise than all text, by the account of the
-    /// dense model, is made up for. Much more leaves sums that are not positive definite.
+    /// γ: how much of what a refit's tokens have otherwise than all text is made up for.
+    ///
+    /// The dense model tells what that is. Much more leaves sums that are not positive definite.
     static let controlShare = 0.25
 
     /// What the dense model tells of a component beside a refit's own tokens: second moments of its
@@ -188,6 +189,8 @@ public final class Surgery {
     ///   - output: Its dense output projection.
     ///   - sample: The second moments, over the tokens of a refit, of the dense inputs, 1 where there
     ///     is a bias, and the outputs, in this order.
+    /// - Returns: The moments.
+    /// - Throws: A read error.
     func denseMoments(
         of component: Component, output: Projection, sample: Matrix<Double>
     ) throws -> DenseMoments {

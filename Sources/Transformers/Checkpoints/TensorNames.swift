@@ -56,8 +56,8 @@ public struct TensorNames: Sendable {
         return names
     }()
 
-    /// GGUF's `llama`.
-    static let gguf = TensorNames(
+    /// GGUF's `llama` and `deci`.
+    public static let gguf = TensorNames(
         layerPrefix: { "blk.\($0)." },
         query: "attn_q", key: "attn_k", value: "attn_v", output: "attn_output",
         attentionNorm: "attn_norm", gate: "ffn_gate", up: "ffn_up", down: "ffn_down",

@@ -35,11 +35,7 @@ extension PruneRun {
             perplexity: quality.perplexity, kl: quality.kl, top1: quality.top1)
     }
 
-    /// Reaches every target by one method, all refitted together where they are.
-    ///
-    /// - Parameters:
-    ///   - method: How plans are chosen.
-    ///   - isBaseline: Whether they are only to compare with, and not refitted.
+    /// Reaches every target by one method; a baseline is only to compare with, and not refitted.
     func reach(
         by method: PruningMethod, isBaseline: Bool, _ table: LatencyTable, _ surgery: Surgery,
         _ knowledge: PruningMethod.Knowledge, text: CalibrationText

@@ -1,0 +1,36 @@
+/* Rounds floats to ggml's blocks of quantised numbers; the contract is in ck_dequantize.h. */
+#include "ck_dequantize.h"
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#pragma STDC FP_CONTRACT OFF
+
+enum { block = 32 };
+
+void ck_quantize_q8_0(void *out, const float *in, size_t block_count) {
+    uint8_t *p = out;
+    for (size_t b = 0; b < block_count; b++, in += block, p += 2 + block) {
+        float greatest = 0;
+        for (int i = 0; i < block; i++) greatest = fmaxf(greatest, fabsf(in[i]));
+        float scale = greatest / 127, inverse = scale ? 1 / scale : 0;
+        ck_narrow_f16(p, &scale, 1);
+        for (int i = 0; i < block; i++) p[2 + i] = (uint8_t)(int8_t)roundf(in[i] * inverse);
+    }
+}
+
+void ck_quantize_q4_0(void *out, const float *in, size_t block_count) {
+    uint8_t *p = out;
+    for (size_t b = 0; b < block_count; b++, in += block, p += 2 + block / 2) {
+        float widest = 0;
+        for (int i = 0; i < block; i++)
+            if (fabsf(in[i]) > fabsf(widest)) widest = in[i];
+        /* Of the 16 steps 8 lie below zero and 7 above: the value of greatest size takes the 8th. */
+        float scale = widest / -8, inverse = scale ? 1 / scale : 0;
+        ck_narrow_f16(p, &scale, 1);
+        for (int i = 0; i < block / 2; i++) {
+            int low = (int)(in[i] * inverse + 8.5f);
+            int high = (int)(in[i + block / 2] * inverse + 8.5f);
+            p[2 + i] = (uint8_t)((low < 15 ? low : 15) | (high < 15 ? high : 15) << 4);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+public import Tensors
+
+/// Writes GGUF files of version 3, one tensor in memory at a time.
+///
+/// Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md.
+public enum GGUFWriter {
+    /// A tensor to be written.
+    public struct Entry: Sendable, Hashable {
+        /// A name unique in the file.
+        public let name: String
+        /// The sizes, the slowest-varying first.
+        public let shape: [Int]
+        /// What it is stored as: `f32`, `f16`, `bf16`, `q80` or `q40`.
+        public let type: DType
+
+        /// Describes a tensor.
+        public init(name: String, shape: [Int], type: DType) {
+            self.name = name
+            self.shape = shape
+            self.type = type
+        }
+    }
+
+    /// Tensors start at multiples of so many bytes.
+    private static let alignment = 32
+
+    /// Writes a file that appears complete or not at all.
+    ///
+    /// - Parameters:
+    ///   - entries: What the file holds, in its order.
+    ///   - metadata: Values by key, written in the order of the keys behind
+    ///     `general.architecture`.
+    ///   - path: The file, replaced where it exists.
+    ///   - floats: Called once for each entry, in order, for its elements.
+    /// - Throws: ``ModelFileError``, or what `floats` throws; no file is left behind then.
+    public static func write(
+        _ entries: [Entry], metadata: [String: GGUFValue], to path: String,
+        floats: (Entry) throws -> [Float]
+    ) throws {
+        var header = ByteWriter()
+        header.append(Array("GGUF".utf8))
+        header.append(UInt32(3))
+        header.append(UInt64(entries.count))
+        header.append(UInt64(metadata.count))
+        // Readers expect the architecture before what depends on it.
+        let first = "general.architecture"
+        let keys = metadata.keys.sorted { ($0 == first ? "" : $0) < ($1 == first ? "" : $1) }
+        for key in keys {
+            header.append(key)
+            metadata[key]?.append(to: &header)
+        }
+        var end = 0
+        for entry in entries {
+            let size = try size(of: entry, path: path)
+            header.append(entry.name)
+            header.append(UInt32(entry.shape.count))
+            for size in entry.shape.reversed() { header.append(UInt64(size)) }
+            header.append(entry.type.ggmlCode ?? 0)
+            header.append(UInt64(end))
+            end += padded(size)
+        }
+        header.pad(to: alignment)
+        let file = try AtomicFile(path)
+        try file.append(header.bytes)
+        for entry in entries {
+            let elements = try floats(entry)
+            let count = entry.shape.reduce(1, *)
+            guard elements.count == count else {
+                throw fault(
+                    path, entry, "it has \(elements.count) elements, not the \(count) of its shape")
+            }
+            for start in stride(from: 0, to: count, by: piece) {
+                let part = elements.span.extracting(start..<min(start + piece, count))
+                try file.append(entry.type.bytes(from: part))
+            }
+            let size = try size(of: entry, path: path)
+            try file.append([UInt8](repeating: 0, count: padded(size) - size))
+        }
+        try file.commit()
+    }
+
+    /// Floats converted and written at a time: whole blocks of every type.
+    private static let piece = 1 << 20
+
+    private static func padded(_ size: Int) -> Int {
+        (size + alignment - 1) / alignment * alignment
+    }
+
+    private static func size(of entry: Entry, path: String) throws(ModelFileError) -> Int {
+        guard [.f32, .f16, .bf16, .q80, .q40].contains(entry.type) else {
+            throw fault(path, entry, "tensors are not written as \(entry.type.rawValue)")
+        }
+        guard (entry.shape.last ?? 1) % entry.type.blockSize == 0,
+            let size = StoredTensor.size(of: entry.shape, as: entry.type)
+        else {
+            throw fault(
+                path, entry,
+                "its shape \(entry.shape) is too large or its rows do not fill blocks of "
+                    + "\(entry.type.blockSize)")
+        }
+        return size.bytes
+    }
+
+    private static func fault(_ path: String, _ entry: Entry, _ problem: String) -> ModelFileError {
+        ModelFileError(
+            file: path, subject: "tensor \(quoted(entry.name))", problem: problem,
+            remedy: "give every tensor its own name, shape and type")
+    }
+}
+
+/// Bytes of little-endian numbers and counted strings.
+private struct ByteWriter {
+    private(set) var bytes: [UInt8] = []
+
+    mutating func append(_ more: [UInt8]) { bytes += more }
+
+    mutating func append(_ value: some FixedWidthInteger) {
+        withUnsafeBytes(of: value.littleEndian) { bytes += $0 }
+    }
+
+    mutating func append(_ text: String) {
+        append(UInt64(text.utf8.count))
+        bytes += text.utf8
+    }
+
+    mutating func pad(to alignment: Int) {
+        bytes += [UInt8](repeating: 0, count: (alignment - bytes.count % alignment) % alignment)
+    }
+}
+
+extension GGUFValue {
+    /// Writes the format's number of the type, and the value: integers as 32 bits where they fit,
+    /// unsigned unless negative, as readers expect of sizes and token ids, in arrays signed, as of
+    /// token types; numbers as 32 bits unless that would change them.
+    fileprivate func append(to writer: inout ByteWriter) {
+        writer.append(typeCode)
+        appendElement(to: &writer, as: typeCode)
+    }
+
+    private var typeCode: UInt32 {
+        switch self {
+        case .integer(let value):
+            UInt32(exactly: value) != nil ? 4 : Int32(exactly: value) != nil ? 5 : 11
+        case .unsigned: 10
+        case .number(let value): Self.fits(value) ? 6 : 12
+        case .bool: 7
+        case .string: 8
+        case .integers, .numbers, .bools, .strings, .array: 9
+        }
+    }
+
+    private static func fits(_ value: Double) -> Bool {
+        value.isNaN || Double(Float(value)) == value
+    }
+
+    private func appendElement(to writer: inout ByteWriter, as code: UInt32) {
+        switch self {
+        case .integer(let value):
+            switch code {
+            case 4: writer.append(UInt32(truncatingIfNeeded: value))
+            case 5: writer.append(Int32(truncatingIfNeeded: value))
+            default: writer.append(Int64(value))
+            }
+        case .unsigned(let value): writer.append(value)
+        case .number(let value):
+            if code == 6 {
+                writer.append(Float(value).bitPattern)
+            } else {
+                writer.append(value.bitPattern)
+            }
+        case .bool(let value): writer.append(UInt8(value ? 1 : 0))
+        case .string(let value): writer.append(value)
+        case .integers(let values):
+            let code: UInt32 = values.allSatisfy { Int32(exactly: $0) != nil } ? 5 : 11
+            Self.append(values.map(GGUFValue.integer), as: code, to: &writer)
+        case .numbers(let values):
+            Self.append(
+                values.map(GGUFValue.number), as: values.allSatisfy(Self.fits) ? 6 : 12,
+                to: &writer)
+        case .bools(let values): Self.append(values.map(GGUFValue.bool), as: 7, to: &writer)
+        case .strings(let values): Self.append(values.map(GGUFValue.string), as: 8, to: &writer)
+        case .array(let values):
+            let isOfArrays = values.allSatisfy { $0.typeCode == 9 }
+            Self.append(
+                values.map { isOfArrays ? $0 : $0.widened }, as: isOfArrays ? 9 : 10, to: &writer)
+        }
+    }
+
+    /// A non-negative integer as 64 unsigned bits.
+    private var widened: GGUFValue {
+        guard case .integer(let value) = self else { return self }
+        return .unsigned(UInt64(bitPattern: Int64(value)))
+    }
+
+    private static func append(
+        _ values: [GGUFValue], as code: UInt32, to writer: inout ByteWriter
+    ) {
+        writer.append(code)
+        writer.append(UInt64(values.count))
+        for value in values { value.appendElement(to: &writer, as: code) }
+    }
+}

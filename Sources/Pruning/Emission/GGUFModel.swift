@@ -1,0 +1,248 @@
+internal import ModelFiles
+public import Tensors
+internal import Tokenizers
+public import Transformers
+
+/// Writes a decoder as a GGUF file.
+///
+/// The architecture is `llama` where all layers have the same sizes, else `deci`, whose loader takes
+/// sizes by layer. That loader wants attention in the first layer, and drops what a layer without
+/// feed-forward block has computed; blocks that add nothing stand in there, and layers without any
+/// branch are left out.
+public enum GGUFModel {
+    /// How weights are stored.
+    public enum Storage: String, Sendable, CaseIterable {
+        /// As computed.
+        case f32
+        /// IEEE half.
+        case f16
+        /// The upper half of an IEEE single.
+        case bf16
+        /// 8 bits, and a scale for 32 weights.
+        case q80 = "q8_0"
+        /// 4 bits, and a scale for 32 weights; embeddings and head have 8 bits.
+        case q40 = "q4_0"
+
+        /// What a tensor is stored as: vectors stay floats, and so do halves of matrices whose
+        /// rows do not fill blocks.
+        func type(of shape: [Int], isTable: Bool) -> DType {
+            guard shape.count > 1 else { return .f32 }
+            let type = isTable && self == .q40 ? .q80 : matrixType
+            return (shape.last ?? 0) % type.blockSize == 0 ? type : .f16
+        }
+
+        /// What a matrix is stored as.
+        public var matrixType: DType {
+            switch self {
+            case .f32: .f32
+            case .f16: .f16
+            case .bf16: .bf16
+            case .q80: .q80
+            case .q40: .q40
+            }
+        }
+
+        /// llama.cpp's number of the whole file's type.
+        var fileType: Int {
+            switch self {
+            case .f32: 0
+            case .f16: 1
+            case .q40: 2
+            case .q80: 7
+            case .bf16: 32
+            }
+        }
+    }
+
+    /// Writes a model.
+    ///
+    /// - Parameters:
+    ///   - weights: The weights, read twice, a layer at a time.
+    ///   - checkpoint: What they were made from: sizes, metadata, tokenizer.
+    ///   - path: The file, replaced where it exists.
+    ///   - storage: How weights are stored.
+    ///   - progress: Called before each tensor is written with the layers done; may throw to stop.
+    /// - Throws: `ModelFileError` for a family that llama.cpp does not load, what reading the
+    ///   weights and writing throw; no file is left behind then.
+    public static func write(
+        _ weights: some WeightSource, like checkpoint: Checkpoint, to path: String,
+        storage: Storage, progress: (_ layers: Int) throws -> Void = { _ in }
+    ) throws {
+        try check(checkpoint)
+        let form = GGUFForm(weights.shape)
+        let names = TensorNames.gguf
+        let outer =
+            names.tensors(of: try weights.embeddings()) + names.tensors(of: try weights.head())
+        var (entries, places) = ([GGUFWriter.Entry](), [String: Int]())
+        func add(_ tensor: NamedTensor, isTable: Bool) {
+            entries.append(
+                GGUFWriter.Entry(
+                    name: tensor.name, shape: tensor.shape,
+                    type: storage.type(of: tensor.shape, isTable: isTable)))
+        }
+        for tensor in outer { add(tensor, isTable: true) }
+        for (place, index) in form.kept.enumerated() {
+            let layer = form.padded(try weights.outline(index), at: place)
+            for tensor in names.tensors(of: layer, at: place) {
+                add(tensor, isTable: false)
+                places[tensor.name] = place
+            }
+        }
+        var loaded: (place: Int, tensors: [NamedTensor])?
+        try GGUFWriter.write(
+            entries, metadata: try metadata(form, like: checkpoint, storage: storage), to: path
+        ) { entry in
+            try progress(loaded?.place ?? 0)
+            guard let place = places[entry.name] else {
+                return outer.first { $0.name == entry.name }?.elements ?? []
+            }
+            if loaded?.place != place {
+                let layer = form.padded(try weights.layer(form.kept[place]), at: place)
+                loaded = (place, names.tensors(of: form.interleaved(layer), at: place))
+            }
+            return loaded?.tensors.first { $0.name == entry.name }?.elements ?? []
+        }
+    }
+
+    private static func check(_ checkpoint: Checkpoint) throws(ModelFileError) {
+        guard [.llama, .mistral, .qwen2].contains(checkpoint.config.family) else {
+            throw ModelFileError(
+                file: checkpoint.path, subject: "model_type",
+                problem: "\"\(checkpoint.config.family.rawValue)\" is not written as GGUF",
+                remedy: "export llama, mistral or qwen2, or choose another format")
+        }
+    }
+
+    /// Everything that the file says beside its tensors: what the source says where that is GGUF
+    /// too.
+    private static func metadata(
+        _ form: GGUFForm, like checkpoint: Checkpoint, storage: Storage
+    ) throws -> [String: GGUFValue] {
+        let (shape, name) = (form.shape, form.architecture)
+        var metadata = checkpoint.gguf?.metadata ?? [:]
+        if let old = try checkpoint.gguf?.string("general.architecture") {
+            for (key, value) in metadata where key.hasPrefix(old + ".") {
+                metadata[key] = nil
+                metadata[name + key.dropFirst(old.count)] = value
+            }
+        } else {
+            metadata = try tokenizerMetadata(of: checkpoint)
+            metadata["general.name"] = .string(checkpoint.config.family.rawValue)
+        }
+        metadata["general.architecture"] = .string(name)
+        metadata["general.alignment"] = nil
+        metadata["general.file_type"] = .integer(storage.fileType)
+        metadata["general.quantization_version"] = .integer(2)
+        let sizes: [String: GGUFValue] = [
+            "block_count": .integer(shape.layers.count),
+            "context_length": .integer(shape.maximumPositions),
+            "embedding_length": .integer(shape.hiddenSize),
+            "vocab_size": .integer(shape.vocabularySize),
+            "rope.dimension_count": .integer(shape.headDimension),
+            "rope.freq_base": .number(Double(shape.ropeTheta)),
+            "attention.key_length": .integer(shape.headDimension),
+            "attention.value_length": .integer(shape.headDimension),
+            "attention.layer_norm_rms_epsilon": .number(Double(shape.normEpsilon)),
+            "attention.head_count": form.sizes(\.queryHeads),
+            "attention.head_count_kv": form.sizes(\.keyValueHeads),
+            "feed_forward_length": form.sizes(\.feedForward),
+        ]
+        for (key, value) in sizes { metadata["\(name).\(key)"] = value }
+        return metadata
+    }
+
+    private static func tokenizerMetadata(of checkpoint: Checkpoint) throws -> [String: GGUFValue] {
+        guard let tokenizer = try checkpoint.tokenizer() as? BytePairTokenizer else {
+            throw ModelFileError(
+                file: checkpoint.path, subject: "tokenizer",
+                problem: "only byte-level byte pairs are written as GGUF",
+                remedy: "choose another format")
+        }
+        var metadata = try tokenizer.ggufMetadata(tokens: checkpoint.shape.vocabularySize)
+        let configuration = try checkpoint.tokenizerFiles()["tokenizer_config.json"]
+            .map { try JSONValue(parsing: Array($0), file: "tokenizer_config.json") }
+        if case .string(let template)? = configuration?.object?["chat_template"] {
+            metadata["tokenizer.chat_template"] = .string(template)
+        }
+        return metadata
+    }
+}
+
+/// A model's layers as llama.cpp loads them.
+struct GGUFForm {
+    /// The sizes with what stands in.
+    private(set) var shape: ModelShape
+    /// The layers that have a branch, by their index in the model.
+    let kept: [Int]
+    /// Whether all layers have the same sizes.
+    private let isUniform: Bool
+
+    init(_ shape: ModelShape) {
+        kept = shape.layers.indices.filter {
+            shape.layers[$0].queryHeads > 0 || shape.layers[$0].feedForward > 0
+        }
+        self.shape = shape
+        self.shape.layers = kept.enumerated().map { place, index in
+            var layer = shape.layers[index]
+            if layer.queryHeads == 0, place == 0 {
+                (layer.queryHeads, layer.keyValueHeads) = (1, 1)
+            }
+            // A width that rows of blocks can have.
+            if layer.feedForward == 0 { layer.feedForward = 32 }
+            return layer
+        }
+        let layers = self.shape.layers
+        isUniform = layers.allSatisfy { $0 == layers[0] }
+    }
+
+    var architecture: String { isUniform ? "llama" : "deci" }
+
+    /// One size for all layers, or one for each.
+    func sizes(_ size: KeyPath<LayerShape, Int>) -> GGUFValue {
+        isUniform
+            ? .integer(shape.layers.first?[keyPath: size] ?? 0)
+            : .integers(shape.layers.map { $0[keyPath: size] })
+    }
+
+    /// A layer with what stands in for missing blocks.
+    func padded(_ layer: LayerWeights, at place: Int) -> LayerWeights {
+        var layer = layer
+        let (hidden, sizes) = (shape.hiddenSize, shape.layers[place])
+        func zeros(_ rows: Int, _ columns: Int) -> Projection {
+            Projection(weight: Matrix(rows: rows, columns: columns))
+        }
+        let norm = NormWeights(weight: [Float](repeating: 1, count: hidden))
+        if layer.attention == nil, sizes.queryHeads > 0 {
+            let width = shape.headDimension
+            layer.attention = AttentionWeights(
+                query: zeros(width, hidden), key: zeros(width, hidden),
+                value: zeros(width, hidden), output: zeros(hidden, width))
+            layer.attentionNorm = norm
+        }
+        if layer.feedForward == nil {
+            let width = sizes.feedForward
+            layer.feedForward = FeedForwardWeights(
+                gate: zeros(width, hidden), up: zeros(width, hidden), down: zeros(hidden, width))
+            layer.feedForwardNorm = norm
+        }
+        return layer
+    }
+
+    /// A layer whose queries and keys have rotary pairs as neighbours, as llama.cpp turns them.
+    func interleaved(_ layer: LayerWeights) -> LayerWeights {
+        var layer = layer
+        let (dimension, half) = (shape.headDimension, shape.headDimension / 2)
+        func interleaved(_ projection: Projection) -> Projection {
+            projection.selecting(
+                rows: (0..<projection.weight.rows).map { row in
+                    let (head, place) = (row / dimension, row % dimension)
+                    return head * dimension + place % 2 * half + place / 2
+                })
+        }
+        if let block = layer.attention {
+            layer.attention?.query = interleaved(block.query)
+            layer.attention?.key = interleaved(block.key)
+        }
+        return layer
+    }
+}

@@ -1,0 +1,110 @@
+internal import ModelFiles
+
+extension HuggingFaceConfig {
+    /// The configuration that describes a GGUF file of architecture `llama`, or `deci`, whose layers
+    /// may differ.
+    init(_ gguf: GGUFFile) throws(ModelFileError) {
+        let architecture = try gguf.string("general.architecture")
+        guard ["llama", "deci"].contains(architecture) else {
+            throw ModelFileError(
+                file: gguf.path, subject: "general.architecture",
+                problem: "\"\(architecture)\" is not supported",
+                remedy: "name a model of architecture \"llama\" or \"deci\"")
+        }
+        func key(_ name: String) -> String { "\(architecture).\(name)" }
+        func integer(_ key: String, default value: Int? = nil) throws(ModelFileError) -> JSONValue {
+            if let value, gguf.metadata[key] == nil { return .integer(value) }
+            return .integer(try gguf.integer(key))
+        }
+        let layers = try Self.layers(gguf, architecture)
+        let widest = LayerShape(
+            queryHeads: layers.map(\.queryHeads).max() ?? 0,
+            keyValueHeads: layers.max { $0.queryHeads < $1.queryHeads }?.keyValueHeads ?? 0,
+            feedForward: layers.map(\.feedForward).max() ?? 0)
+        let vocabulary = gguf.shape(of: "token_embd.weight")?.first
+        // Of the families that these architectures hold only this has biases there.
+        let isQwen = layers.indices.contains { gguf.shape(of: "blk.\($0).attn_q.bias") != nil }
+        var members: [JSONKey: JSONValue] = [
+            "model_type": .string(isQwen ? "qwen2" : "llama"),
+            "architectures": .array([.string(isQwen ? "Qwen2ForCausalLM" : "LlamaForCausalLM")]),
+            "hidden_act": .string("silu"),
+            "hidden_size": try integer(key("embedding_length")),
+            "num_hidden_layers": .integer(layers.count),
+            "num_attention_heads": .integer(widest.queryHeads),
+            "num_key_value_heads": .integer(widest.keyValueHeads),
+            "intermediate_size": .integer(widest.feedForward),
+            "vocab_size": try integer(key("vocab_size"), default: vocabulary),
+            "max_position_embeddings": try integer(key("context_length")),
+            "rms_norm_eps": .number(
+                try gguf.number(key("attention.layer_norm_rms_epsilon"))),
+            "tie_word_embeddings": .bool(gguf.shape(of: "output.weight") == nil),
+        ]
+        members["rope_theta"] = .number(
+            gguf.metadata[key("rope.freq_base")] == nil
+                ? 10_000 : try gguf.number(key("rope.freq_base")))
+        for (key, name) in [
+            ("tokenizer.ggml.bos_token_id", "bos_token_id"),
+            ("tokenizer.ggml.padding_token_id", "pad_token_id"),
+        ] where gguf.metadata[key] != nil {
+            members[JSONKey(name)] = try integer(key)
+        }
+        var ends: [JSONValue] = []
+        for end in ["eos", "eot", "eom"] {
+            let key = "tokenizer.ggml.\(end)_token_id"
+            guard gguf.metadata[key] != nil else { continue }
+            let id = try integer(key)
+            if !ends.contains(id) { ends.append(id) }
+        }
+        members["eos_token_id"] = ends.count > 1 ? .array(ends) : ends.first ?? .null
+        if gguf.metadata[key("rope.dimension_count")] != nil {
+            members["head_dim"] = try integer(key("rope.dimension_count"))
+        }
+        let base = try HuggingFaceConfig(members: members, path: gguf.path)
+        try self.init(parsing: base.encoded(layers: layers), path: gguf.path)
+    }
+
+    /// The sizes of each layer: one number for all of them, or an array.
+    private static func layers(
+        _ gguf: GGUFFile, _ architecture: String
+    ) throws(ModelFileError) -> [LayerShape] {
+        let count = try gguf.integer("\(architecture).block_count")
+        func sizes(_ name: String) throws(ModelFileError) -> [Int] {
+            let key = "\(architecture).\(name)"
+            guard case .integers(let values) = gguf.metadata[key] else {
+                guard (1...Limit.layers).contains(count) else {
+                    throw fault(
+                        gguf, "\(architecture).block_count", "\(count) is no number of layers")
+                }
+                return [Int](repeating: try gguf.integer(key), count: count)
+            }
+            guard values.count == count, values.allSatisfy({ (0...Limit.width).contains($0) })
+            else { throw fault(gguf, key, "it is not the sizes of \(count) layers") }
+            return values
+        }
+        let heads = try sizes("attention.head_count")
+        let keys = "attention.head_count_kv"
+        let groups =
+            gguf.metadata["\(architecture).\(keys)"] == nil ? heads : try sizes(keys)
+        let widths = try sizes("feed_forward_length")
+        var layers: [LayerShape] = []
+        for index in heads.indices {
+            let (queries, groups) = (heads[index], groups[index])
+            guard queries == 0 && groups == 0 || groups > 0 && queries % groups == 0 else {
+                throw fault(
+                    gguf, "\(architecture).\(keys)",
+                    "layer \(index) has \(groups) for \(queries) heads")
+            }
+            layers.append(
+                LayerShape(queryHeads: queries, keyValueHeads: groups, feedForward: widths[index]))
+        }
+        return layers
+    }
+
+    private static func fault(
+        _ gguf: GGUFFile, _ key: String, _ problem: String
+    ) -> ModelFileError {
+        ModelFileError(
+            file: gguf.path, subject: key, problem: problem,
+            remedy: "convert the model to GGUF again")
+    }
+}

@@ -1,0 +1,110 @@
+import ModelFiles
+import Tensors
+import TestSupport
+import Testing
+import Transformers
+
+@testable import Pruning
+
+@Suite("GGUFModel")
+struct GGUFModelTests {
+    private func shrunk(
+        _ tiny: TinyModel, _ plan: Plan, in scratch: Scratch
+    ) throws -> ShrunkWeights {
+        let surgery = try tiny.surgery(in: scratch)
+        return ShrunkWeights(
+            plan, losses: try surgery.losses(order: .optimalBrainSurgeon), surgery: surgery,
+            order: .optimalBrainSurgeon)
+    }
+
+    @Test("what is written is read again to the last bit, layers alike or not")
+    func roundTrip() throws {
+        let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
+        var uneven = Plan(keepingAllOf: tiny.shape)
+        uneven.attention[1] = 1
+        uneven.attention[2] = 0
+        uneven.feedForward[3] = 32
+        for (plan, architecture) in [
+            (Plan(keepingAllOf: tiny.shape), "llama"), (uneven, "deci"),
+        ] {
+            let weights = try shrunk(tiny, plan, in: scratch)
+            let path = scratch.path("model.gguf")
+            try GGUFModel.write(weights, like: tiny.checkpoint, to: path, storage: .f32)
+            #expect(try GGUFFile(path: path).string("general.architecture") == architecture)
+            let read = try Checkpoint(path)
+            #expect(read.shape == weights.shape)
+            #expect(try read.embeddings() == weights.embeddings())
+            #expect(try read.head() == weights.head())
+            for layer in weights.shape.layers.indices {
+                #expect(try read.layer(layer) == weights.layer(layer))
+            }
+            let text = "A small story, 12."
+            #expect(
+                try read.tokenizer().encode(text, addingSpecialTokens: true)
+                    == tiny.checkpoint.tokenizer().encode(text, addingSpecialTokens: true))
+            // From GGUF to GGUF nothing changes either.
+            let again = scratch.path("again.gguf")
+            try GGUFModel.write(read, like: read, to: again, storage: .f32)
+            #expect(try MappedFile(path: again).bytes == MappedFile(path: path).bytes)
+        }
+    }
+
+    @Test("what the loader wants stands in, and adds nothing", arguments: 0..<4 as Range<UInt64>)
+    func standIns(seed: UInt64) throws {
+        let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
+        var plan = tiny.randomPlan(seed: seed)
+        plan.attention[0] = 0
+        plan.feedForward[0] = 8
+        (plan.attention[1], plan.feedForward[1]) = (0, 0)
+        (plan.attention[2], plan.feedForward[2]) = (1, 0)
+        let weights = try shrunk(tiny, plan, in: scratch)
+        let path = scratch.path("model.gguf")
+        try GGUFModel.write(weights, like: tiny.checkpoint, to: path, storage: .f32)
+        let read = try Checkpoint(path)
+        #expect(read.shape.layers.count < tiny.shape.layers.count)
+        #expect(read.shape.layers.allSatisfy { $0.feedForward > 0 })
+        #expect(read.shape.layers[0].queryHeads > 0)
+        expectClose(
+            tiny.output(of: try Model(read)), tiny.output(of: try Model(weights)), absolute: 1e-4)
+    }
+
+    @Test(
+        "small types keep vectors whole, and what they cannot hold as halves",
+        arguments: GGUFModel.Storage.allCases)
+    func storage(storage: GGUFModel.Storage) throws {
+        let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
+        var plan = Plan(keepingAllOf: tiny.shape)
+        plan.feedForward[2] = 20
+        let weights = try shrunk(tiny, plan, in: scratch)
+        let path = scratch.path("model.gguf")
+        var layers = 0
+        try GGUFModel.write(weights, like: tiny.checkpoint, to: path, storage: storage) {
+            layers = max(layers, $0)
+        }
+        #expect(layers > 0)
+        let file = try GGUFFile(path: path)
+        let blocks = storage.matrixType.blockSize > 1
+        #expect(file.type(of: "blk.0.attn_norm.weight") == .f32)
+        #expect(file.type(of: "blk.0.ffn_up.weight") == storage.matrixType)
+        #expect(file.type(of: "blk.2.ffn_down.weight") == (blocks ? .f16 : storage.matrixType))
+        #expect(
+            file.type(of: "token_embd.weight") == (storage == .q40 ? .q80 : storage.matrixType))
+        let (dense, stored) = (try weights.layer(0), try Checkpoint(path).layer(0))
+        let (up, found) = (
+            try #require(dense.feedForward?.up.weight.elements),
+            try #require(stored.feedForward?.up.weight.elements)
+        )
+        let greatest = up.map(abs).max() ?? 0
+        expectClose(found, up, absolute: greatest * (storage == .q40 ? 0.15 : 0.01))
+    }
+
+    @Test("refuses an encoder and leaves no file")
+    func encoder() throws {
+        let (tiny, scratch) = (try TinyModel("tiny-bert"), try Scratch())
+        #expect(throws: ModelFileError.self) {
+            try GGUFModel.write(
+                tiny.checkpoint, like: tiny.checkpoint, to: scratch.path("m.gguf"), storage: .f32)
+        }
+        #expect(try scratch.names().isEmpty)
+    }
+}
