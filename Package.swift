@@ -51,7 +51,7 @@ let package = Package(
         module(
             "Pruning",
             ["Profiling", "Training", "Transformers", "Tensors", "ModelFiles", "Tokenizers"]),
-        module("Evaluation", ["Transformers", "Tensors"]),
+        module("Evaluation", ["Transformers", "Tensors", "ModelFiles", "Tokenizers"]),
         module("Reporting", []),
         module("CommandLine", []),
         .executableTarget(
@@ -71,7 +71,7 @@ let package = Package(
         tests(of: "Profiling", using: ["CHost", "ModelFiles", "Transformers"]),
         tests(of: "Training", using: ["Transformers", "Tensors"]),
         tests(of: "Pruning", using: ["Profiling", "Transformers", "ModelFiles", "Tensors"]),
-        tests(of: "Evaluation", using: ["Transformers"]),
+        tests(of: "Evaluation", using: ["Transformers", "ModelFiles", "Tensors", "Tokenizers"]),
         tests(of: "Reporting"),
         tests(of: "CommandLine"),
         tests(of: "espalier", using: ["ModelFiles", "Pruning", "Profiling"]),

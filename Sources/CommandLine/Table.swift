@@ -8,8 +8,16 @@ public struct Table {
         self.titles = titles
     }
 
+    /// Creates a table from a list of column titles.
+    public init(titles: [String]) {
+        self.titles = titles
+    }
+
     /// Adds a row; missing cells stay empty and extra ones are left out.
-    public mutating func add(_ cells: String...) {
+    public mutating func add(_ cells: String...) { add(row: cells) }
+
+    /// Adds a row from a list; missing cells stay empty and extra ones are left out.
+    public mutating func add(row cells: [String]) {
         rows.append(titles.indices.map { $0 < cells.count ? cells[$0] : "" })
     }
 

@@ -90,13 +90,29 @@ public struct ForwardPass {
         of batch: TokenBatch, rowsAtOnce: Int = 128,
         _ body: (_ rows: Range<Int>, _ logits: Activations) throws -> Void
     ) rethrows {
+        try logits(
+            of: batch, at: Array(batch.ids.indices), rowsAtOnce: rowsAtOnce, body)
+    }
+
+    /// Runs whole sequences and hands over the logits of some of their rows, a few at a time.
+    ///
+    /// - Parameters:
+    ///   - batch: The sequences.
+    ///   - wanted: The rows, by their place in the batch.
+    ///   - rowsAtOnce: How many rows `body` gets at most.
+    ///   - body: Called with places in `wanted` and the logits there, `[places, vocabulary]`.
+    /// - Throws: What `body` throws.
+    public mutating func logits(
+        of batch: TokenBatch, at wanted: [Int], rowsAtOnce: Int = 128,
+        _ body: (_ places: Range<Int>, _ logits: Activations) throws -> Void
+    ) rethrows {
         run(batch)
         var logits = Activations()
-        for first in stride(from: 0, to: hidden.rows, by: rowsAtOnce) {
-            let rows = first..<min(first + rowsAtOnce, hidden.rows)
-            finish(rows: rows)
+        for first in stride(from: 0, to: wanted.count, by: rowsAtOnce) {
+            let places = first..<min(first + rowsAtOnce, wanted.count)
+            finish(rows: wanted[places])
             project(into: &logits)
-            try body(rows, logits)
+            try body(places, logits)
         }
     }
 

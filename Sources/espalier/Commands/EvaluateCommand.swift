@@ -18,18 +18,29 @@ struct EvaluateCommand: Command {
         sentence vectors, paragraph by paragraph. The other model is always in f32; without \
         --against, a model in another --precision is compared with itself in f32.
 
+        A task file has an item on each line, as JSON. Its members tell its kind: query, choices \
+        and gold for multiple choice; context and continuation for last words; good and bad for \
+        minimal pairs; question and answers, perhaps with a passage, for questions; first, second \
+        and score for the similarity of sentences. A first line of name and prompt may name the \
+        task and shape what the model is given. scripts/fetch-tasks makes such files.
+
         Example: espalier evaluate out/1.25x --against SmolLM2.gguf --text wiki.test.raw
 
         Example: espalier evaluate SmolLM2.gguf --precision int8 --text wiki.test.raw
 
         Example: espalier evaluate out/2x --against my-bert --text sentences.txt
+
+        Example: espalier evaluate out/1.5x --against SmolLM2.gguf --task piqa.jsonl --task sciq.jsonl
         """
 
     private let model: String
     private let against: String?
-    private let text: String
+    private let text: String?
     private let window: Int
     private let limit: Int?
+    private let tasks: [String]
+    private let items: Int?
+    private let shots: Int
     private let threads: Int
     private let precision: Precision
     private let dump: String?
@@ -39,28 +50,46 @@ struct EvaluateCommand: Command {
         model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
         against = try arguments.option(
             "--against", .model, help: "The model to compare with, such as the dense one.")
-        text = try arguments.requiredOption("--text", .file, help: "Plain text to predict.")
+        text = try arguments.option("--text", .file, help: "Plain text to predict.")
         window = try arguments.option(
             "--window", .integer(in: 2...(1 << 20)).named("TOKENS"), default: 1024,
             help: "Tokens of a window, cut to the model's positions.")
         limit = try arguments.option(
             "--windows", .integer(atLeast: 1).named("COUNT"),
             help: "Only the first windows; all by default.")
+        tasks = try arguments.options(
+            "--task", .file, help: "A file of questions, as JSON lines; again for more.")
+        items = try arguments.option(
+            "--items", .integer(atLeast: 1).named("COUNT"),
+            help: "Only the first questions of each task; all by default.")
+        shots = try arguments.option(
+            "--shots", .integer(in: 0...100), default: 0,
+            help: "How many of a task's first questions to give, solved, before each other one.")
         threads = try EnvironmentOptions.threads(&arguments)
         precision = try EnvironmentOptions.precision(&arguments)
         dump = try arguments.option(
             "--dump", .file,
             help: "Write token ids and logits or hidden states of the first 64 tokens as JSON.")
         printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
+        guard text != nil || !tasks.isEmpty else {
+            throw UsageError("give --text, --task or both")
+        }
     }
 
     func run() throws {
+        let questions = try tasks.map { try TaskFile.read($0, limit: items, shots: shots) }
         let loaded = try LoadedModel(model, precision: precision)
         let reference = try reference(for: loaded)
         let engine = Engine(threads: threads)
-        let sequences = try sequences(for: loaded)
-        if let dump { try write(loaded, sequences[0], engine, to: dump) }
-        let answer = try evaluate(loaded, reference, sequences, engine)
+        var answer = EvaluateAnswer()
+        if let text {
+            let sequences = try sequences(of: text, for: loaded)
+            if let dump { try write(loaded, sequences[0], engine, to: dump) }
+            answer = try evaluate(loaded, reference, sequences, engine)
+        }
+        for task in questions {
+            answer.tasks[task.name] = try ask(task, loaded, reference, engine)
+        }
         if printsJSON { try printJSON(answer) } else { print(answer.text) }
     }
 
@@ -69,7 +98,7 @@ struct EvaluateCommand: Command {
         let shape = loaded.model.shape
         guard let against else {
             if precision != .f32 { return try loaded.model(in: .f32) }
-            guard !shape.architecture.isEncoder else {
+            guard !shape.architecture.isEncoder || text == nil else {
                 throw UsageError("an encoder predicts no text: give --against to compare it with")
             }
             return nil
@@ -86,7 +115,34 @@ struct EvaluateCommand: Command {
         return reference
     }
 
-    private func sequences(for loaded: LoadedModel) throws -> [[Int32]] {
+    /// Asks both models a task.
+    private func ask(
+        _ task: Task, _ loaded: LoadedModel, _ reference: Model?, _ engine: Engine
+    ) throws -> TaskAnswer {
+        let isEncoder = loaded.model.shape.architecture.isEncoder
+        guard isEncoder == (task.kind == .similarity) else {
+            throw ModelFileError(
+                file: loaded.location.path, subject: task.name,
+                problem: "\(task.kind.rawValue) is nothing for "
+                    + (isEncoder ? "an encoder" : "a decoder"),
+                remedy: isEncoder
+                    ? "give an encoder pairs of sentences with scores" : "name an encoder")
+        }
+        let tokenizer = try loaded.checkpoint.tokenizer()
+        func run(_ model: Model, _ suffix: String) throws -> TaskResult {
+            let progress = ProgressBar(
+                "\(task.name)\(suffix)", total: task.items.count, unit: "items")
+            defer { progress.finish() }
+            return try task.run(model, tokenizer: tokenizer, engine: engine) { done in
+                progress.advance(to: Int(done * Double(task.items.count)))
+                try Interruption.check()
+            }
+        }
+        let result = try run(loaded.model, "")
+        return TaskAnswer(result, against: try reference.map { try run($0, ", other model") })
+    }
+
+    private func sequences(of text: String, for loaded: LoadedModel) throws -> [[Int32]] {
         let file = try MappedFile(path: text)
         let contents = String(decoding: file.bytes, as: UTF8.self)
         let tokenizer = try loaded.checkpoint.tokenizer()
@@ -148,32 +204,5 @@ struct EvaluateCommand: Command {
             dump.hidden = (0..<hidden.rows).map { Array(hidden.row($0)) }
         }
         try AtomicFile.write(try JSONEncoder().encode(dump), to: path)
-    }
-}
-
-/// What `evaluate` found; absent figures do not apply.
-private struct EvaluateAnswer: Encodable {
-    let tokens: Int
-    var predictions: Int?
-    var perplexity: Double?
-    var meanNLL: Double?
-    var kl: Double?
-    var top1: Double?
-    var meanCosineDistance: Double?
-    /// Filled by task files.
-    let tasks: [String: String] = [:]
-
-    var text: String {
-        var table = Table("measure", "value")
-        func add(_ name: String, _ value: Double?) {
-            if let value { table.add(name, Human.significant(value, digits: 5)) }
-        }
-        table.add("tokens", String(tokens))
-        add("perplexity", perplexity)
-        add("mean negative log-likelihood", meanNLL)
-        add("divergence (KL, nats)", kl)
-        if let top1 { table.add("same first choice", Human.percent(top1)) }
-        add("mean cosine distance", meanCosineDistance)
-        return table.rendered()
     }
 }

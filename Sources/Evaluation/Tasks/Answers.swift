@@ -1,0 +1,50 @@
+internal import Foundation
+
+/// Judges written answers as SQuAD does: case, punctuation, articles and blanks do not count.
+///
+/// Source: Rajpurkar et al., "SQuAD", arXiv 1606.05250.
+struct JudgedAnswer {
+    /// Whether it is one of the answers.
+    let isExact: Bool
+    /// The greatest harmonic mean of precision and recall of words over the answers.
+    let overlap: Double
+    /// Whether it contains one of the answers, word by word.
+    let contains: Bool
+
+    init(_ written: String, answers: [String]) {
+        let words = Self.words(written)
+        let wanted = answers.map(Self.words)
+        isExact = wanted.contains(words)
+        overlap = wanted.map { Self.overlap(words, $0) }.max() ?? 0
+        contains = wanted.contains { answer in
+            !answer.isEmpty
+                && (0..<max(0, words.count - answer.count + 1)).contains {
+                    Array(words[$0..<$0 + answer.count]) == answer
+                }
+        }
+    }
+
+    /// The words of a text that count.
+    static func words(_ text: String) -> [String] {
+        let kept = text.lowercased().unicodeScalars.filter {
+            !(CharacterSet.punctuationCharacters.contains($0) || CharacterSet.symbols.contains($0))
+                || !$0.isASCII
+        }
+        return String(String.UnicodeScalarView(kept)).split(whereSeparator: \.isWhitespace)
+            .map(String.init).filter { !["a", "an", "the"].contains($0) }
+    }
+
+    private static func overlap(_ found: [String], _ wanted: [String]) -> Double {
+        var left = Dictionary(wanted.map { ($0, 1) }, uniquingKeysWith: +)
+        var common = 0
+        for word in found {
+            guard let count = left[word], count > 0 else { continue }
+            left[word] = count - 1
+            common += 1
+        }
+        guard common > 0 else { return found.isEmpty && wanted.isEmpty ? 1 : 0 }
+        let precision = Double(common) / Double(found.count)
+        let recall = Double(common) / Double(wanted.count)
+        return 2 * precision * recall / (precision + recall)
+    }
+}

@@ -1,0 +1,157 @@
+internal import Foundation
+public import ModelFiles
+
+/// Tasks as JSON lines, one item a line.
+///
+/// Which members a line has tells its kind; `prompt`, in a first line that has no item, shapes what
+/// the model is given, with the members of an item in braces:
+///
+///     {"name": "arc_easy", "prompt": "Question: {query}\nAnswer:"}
+///     {"query": "What is frozen water?", "choices": ["ice", "steam"], "gold": 0}
+///
+/// | members | kind |
+/// | --- | --- |
+/// | `query`, `choices`, `gold` | multiple choice |
+/// | `context`, `continuation` | last words |
+/// | `good`, `bad` | minimal pairs |
+/// | `question`, `answers` | questions; `passage` may be given |
+/// | `first`, `second`, `score` | similarity |
+public enum TaskFile {
+    /// Reads a task.
+    ///
+    /// - Parameters:
+    ///   - path: The file; its name is the task's where its first line gives none.
+    ///   - limit: The most items to take, from the first on; all where it is nil.
+    ///   - shots: How many items to put, solved, before each prompt; they come first in the file and
+    ///     are not asked.
+    /// - Returns: The task.
+    /// - Throws: `ModelFileError` that names the line and the member.
+    public static func read(
+        _ path: String, limit: Int? = nil, shots: Int = 0
+    ) throws(ModelFileError) -> Task {
+        let bytes = try MappedFile(path: path).bytes
+        var name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+        var prompt: String?
+        var items: [TaskItem] = []
+        for (number, line) in bytes.split(separator: UInt8(ascii: "\n")).enumerated() {
+            guard items.count < limit.map({ $0 + shots }) ?? .max else { break }
+            guard line.contains(where: { $0 > 0x20 }) else { continue }
+            let place = "\(path), line \(number + 1)"
+            let fields = TaskFields(
+                members: try JSONValue(parsing: Array(line), file: place).object ?? [:],
+                file: place)
+            if number == 0, fields.has("name") || fields.has("prompt") {
+                name = try fields.optional("name") ?? name
+                prompt = try fields.optional("prompt")
+                continue
+            }
+            let item = try fields.item(prompt: prompt)
+            guard item.kind == items.first?.kind ?? item.kind else {
+                throw fields.fault("it is of another kind than the lines before")
+            }
+            items.append(item)
+        }
+        guard items.count > shots, let first = items.first else {
+            throw ModelFileError(
+                file: path,
+                problem: "it holds \(items.count) items, of which \(shots) are examples",
+                remedy: "give more lines, or fewer --shots")
+        }
+        return Task(
+            name: name, kind: first.kind, items: Array(items.dropFirst(shots)),
+            examples: items.prefix(shots).compactMap(\.solved).joined())
+    }
+}
+
+extension TaskItem {
+    /// The item with its answer, as an example for others; nil where there are no prompts.
+    fileprivate var solved: String? {
+        switch self {
+        case .choice(let prompt, let choices, let gold): prompt + " " + choices[gold] + "\n\n"
+        case .question(let prompt, let answers): prompt + " " + (answers.first ?? "") + "\n\n"
+        case .lastWords, .minimalPair, .similarity: nil
+        }
+    }
+}
+
+/// The members of one line.
+private struct TaskFields {
+    let members: [JSONKey: JSONValue]
+    let file: String
+
+    func has(_ name: String) -> Bool { members[JSONKey(name)] != nil }
+
+    func item(prompt: String?) throws(ModelFileError) -> TaskItem {
+        if has("choices") {
+            let choices = try strings("choices")
+            guard let gold = members["gold"]?.integer, choices.indices.contains(gold) else {
+                throw fault("\"gold\" is not the index of one of \(choices.count) choices")
+            }
+            let usual = has("support") ? "{support}\nQuestion: {query}\nAnswer:" : "{query}"
+            return .choice(
+                prompt: try filled(prompt ?? usual), choices: choices, gold: gold)
+        }
+        if has("continuation") {
+            return .lastWords(
+                context: try string("context"), continuation: try string("continuation"))
+        }
+        if has("good") { return .minimalPair(good: try string("good"), bad: try string("bad")) }
+        if has("question") {
+            let usual = (has("passage") ? "{passage}\n" : "") + "Question: {question}\nAnswer:"
+            return .question(prompt: try filled(prompt ?? usual), answers: try strings("answers"))
+        }
+        if has("score") {
+            return .similarity(
+                first: try string("first"), second: try string("second"), score: try score())
+        }
+        throw fault("it has none of choices, continuation, good, question and score")
+    }
+
+    /// The prompt with members in place of their names in braces.
+    private func filled(_ prompt: String) throws(ModelFileError) -> String {
+        var result = ""
+        var rest = prompt[...]
+        while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
+            result += rest[..<open]
+            result += try string(String(rest[rest.index(after: open)..<close]))
+            rest = rest[rest.index(after: close)...]
+        }
+        // An empty passage leaves no empty line ahead.
+        let text = result + rest
+        return String(text.drop { $0 == "\n" })
+    }
+
+    private func string(_ name: String) throws(ModelFileError) -> String {
+        guard let text = try optional(name) else { throw fault("\"\(name)\" is missing") }
+        return text
+    }
+
+    func optional(_ name: String) throws(ModelFileError) -> String? {
+        guard let value = members[JSONKey(name)] else { return nil }
+        guard let text = value.string else { throw fault("\"\(name)\" is no string") }
+        return text
+    }
+
+    private func strings(_ name: String) throws(ModelFileError) -> [String] {
+        let values = members[JSONKey(name)]?.array ?? []
+        let strings = values.compactMap(\.string)
+        guard !strings.isEmpty, strings.count == values.count else {
+            throw fault("\"\(name)\" is no list of strings")
+        }
+        return strings
+    }
+
+    private func score() throws(ModelFileError) -> Double {
+        switch members["score"] {
+        case .integer(let value): return Double(value)
+        case .number(let value): return value
+        default: throw fault("\"score\" is no number")
+        }
+    }
+
+    func fault(_ problem: String) -> ModelFileError {
+        ModelFileError(
+            file: file, problem: problem,
+            remedy: "correct the line; `espalier evaluate --help` tells what a line has")
+    }
+}

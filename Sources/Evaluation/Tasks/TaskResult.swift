@@ -1,0 +1,106 @@
+internal import Foundation
+
+/// What a model scored on a task.
+public struct TaskResult: Sendable {
+    /// The task's name.
+    public let name: String
+    /// The chief metric, such as `acc`.
+    public let metric: String
+    /// Its value, a fraction or a correlation.
+    public let value: Double
+    /// Its standard error.
+    public let standardError: Double
+    /// Further metrics by name.
+    public let others: [String: Double]
+    /// The chief metric of each item; of similarities the products of the ranks' deviations.
+    public let scores: [Double]
+
+    /// A metric that is the mean over items.
+    init(name: String, metric: String, scores: [Double], others: [String: Double] = [:]) {
+        let mean = scores.reduce(0, +) / Double(max(scores.count, 1))
+        self.init(
+            name: name, metric: metric, value: mean, standardError: Self.error(of: scores),
+            scores: scores, others: others)
+    }
+
+    init(
+        name: String, metric: String, value: Double, standardError: Double, scores: [Double],
+        others: [String: Double]
+    ) {
+        self.name = name
+        self.metric = metric
+        self.value = value
+        self.standardError = standardError
+        self.scores = scores
+        self.others = others
+    }
+
+    /// The standard error of a mean.
+    private static func error(of scores: [Double]) -> Double {
+        let count = Double(scores.count)
+        guard count > 1 else { return 0 }
+        let mean = scores.reduce(0, +) / count
+        let squares = scores.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+        return (squares / (count - 1) / count).squareRoot()
+    }
+
+    /// How much a model's result differs from that of another on the same items.
+    public struct Difference: Sendable {
+        /// The relative change, `value / other - 1`.
+        public let relative: Double
+        /// The fraction of items that are right in one of both results only; nil where items are
+        /// not just right or wrong.
+        public let flips: Double?
+        /// How likely a difference as great is by chance, by the mean and spread of the items'
+        /// differences; two-sided.
+        public let pValue: Double
+    }
+
+    /// The difference from a result on the same items.
+    ///
+    /// - Precondition: As many items.
+    public func difference(from other: TaskResult) -> Difference {
+        precondition(scores.count == other.scores.count, "results of other items")
+        let differences = zip(scores, other.scores).map { $0 - $1 }
+        let mean = differences.reduce(0, +) / Double(max(differences.count, 1))
+        let error = Self.error(of: differences)
+        let areVerdicts = (scores + other.scores).allSatisfy { $0 == 0 || $0 == 1 }
+        let flips = Double(differences.count { $0 != 0 }) / Double(max(differences.count, 1))
+        return Difference(
+            relative: other.value == 0 ? 0 : value / other.value - 1,
+            flips: areVerdicts ? flips : nil,
+            pValue: error == 0 ? (mean == 0 ? 1 : 0) : erfc(abs(mean / error) / 2.0.squareRoot()))
+    }
+}
+
+/// Spearman's correlation of two lists, `1` where both have the same order.
+///
+/// - Returns: The correlation, and for each place the product of both ranks' deviations from their
+///   mean over their spread, whose mean is the correlation.
+func spearman(_ first: [Double], _ second: [Double]) -> (correlation: Double, terms: [Double]) {
+    let (a, b) = (standardised(ranks(first)), standardised(ranks(second)))
+    let terms = zip(a, b).map { $0 * $1 }
+    return (terms.reduce(0, +) / Double(max(terms.count, 1)), terms)
+}
+
+/// The rank of each value; equal ones share the mean of theirs.
+private func ranks(_ values: [Double]) -> [Double] {
+    let order = values.indices.sorted { values[$0] < values[$1] }
+    var result = [Double](repeating: 0, count: values.count)
+    var first = 0
+    while first < order.count {
+        var last = first
+        while last + 1 < order.count, values[order[last + 1]] == values[order[first]] { last += 1 }
+        for place in first...last { result[order[place]] = Double(first + last) / 2 }
+        first = last + 1
+    }
+    return result
+}
+
+/// Values less their mean, over their spread.
+private func standardised(_ values: [Double]) -> [Double] {
+    let count = Double(max(values.count, 1))
+    let mean = values.reduce(0, +) / count
+    let spread = (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count).squareRoot()
+    return values.map { spread == 0 ? 0 : ($0 - mean) / spread }
+}

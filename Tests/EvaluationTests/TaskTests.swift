@@ -1,0 +1,155 @@
+import Foundation
+import ModelFiles
+import Tensors
+import TestSupport
+import Testing
+import Tokenizers
+import Transformers
+
+@testable import Evaluation
+
+@Suite("Tasks")
+struct TaskTests {
+    private let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().appending(path: "TransformersTests/Fixtures").path
+
+    private func task(
+        _ lines: [String], limit: Int? = nil, shots: Int = 0
+    ) throws -> Evaluation.Task {
+        let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
+        return try TaskFile.read(path, limit: limit, shots: shots)
+    }
+
+    private func run(_ task: Evaluation.Task, _ name: String = "tiny-llama") throws -> TaskResult {
+        let checkpoint = try Checkpoint(folder + "/" + name)
+        return try task.run(
+            try Model(checkpoint), tokenizer: try checkpoint.tokenizer(), engine: Engine(threads: 2)
+        )
+    }
+
+    @Test("lines are read by their members, prompts filled, examples put ahead")
+    func reads() throws {
+        let lines = [
+            #"{"name": "t", "prompt": "{support}\nQ: {query}\nA:"}"#,
+            #"{"query": "one", "support": "s", "choices": ["a", "b"], "gold": 1}"#, "",
+            #"{"query": "two", "support": "", "choices": ["a", "b"], "gold": 0}"#,
+            #"{"query": "three", "support": "", "choices": ["c"], "gold": 0}"#,
+        ]
+        let all = try task(lines)
+        #expect(all.name == "t" && all.kind == .multipleChoice && all.examples.isEmpty)
+        #expect(
+            all.items == [
+                .choice(prompt: "s\nQ: one\nA:", choices: ["a", "b"], gold: 1),
+                .choice(prompt: "Q: two\nA:", choices: ["a", "b"], gold: 0),
+                .choice(prompt: "Q: three\nA:", choices: ["c"], gold: 0),
+            ])
+        let some = try task(lines, limit: 1, shots: 1)
+        #expect(some.items == [all.items[1]] && some.examples == "s\nQ: one\nA: b\n\n")
+    }
+
+    @Test(
+        "a line that cannot be is refused with its number",
+        arguments: [
+            (#"{"query": "x", "choices": ["a"], "gold": 1}"#, "gold"),
+            (#"{"query": "x", "choices": [], "gold": 0}"#, "choices"),
+            (#"{"context": 3, "continuation": "x"}"#, "context"),
+            (#"{"good": "a", "bad": "b"}"#, "another kind"), (#"{"x": 1}"#, "none of"),
+            (#"{"query": "x""#, "line 2"),
+        ])
+    func refuses(line: String, reason: String) {
+        let error = #expect(throws: ModelFileError.self) {
+            try task([#"{"query": "x", "choices": ["a"], "gold": 0}"#, line])
+        }
+        #expect(error?.description.contains("line 2") == true)
+        #expect(error?.description.contains(reason) == true)
+    }
+
+    @Test("likelihoods are those of the whole text, token by token")
+    func likelihoods() throws {
+        let checkpoint = try Checkpoint(folder + "/tiny-llama")
+        let (model, tokenizer) = (try Model(checkpoint), try checkpoint.tokenizer())
+        let engine = Engine(threads: 2)
+        let texts = [("Anna found a ", "white drum"), ("", "He gave it"), ("In the", " harbour.")]
+        let continuations = texts.map { Continuation($0, $1, tokenizer: tokenizer, most: 256) }
+        #expect(continuations[1].predicted == continuations[1].tokens.count - 1)
+        let found = Likelihood.all(of: continuations, by: model, on: engine) { _ in }
+        for (continuation, likelihood) in zip(continuations, found) {
+            var (sum, isGreedy) = (0.0, true)
+            for count in continuation.tokens.count
+                - continuation.predicted..<continuation.tokens.count
+            {
+                var pass = ForwardPass(model, on: engine)
+                var last: [Float] = []
+                pass.logits(of: TokenBatch([Array(continuation.tokens.prefix(count))])) {
+                    last = Array($1.row($0.count - 1))
+                }
+                let token = Int(continuation.tokens[count])
+                let top = Double(last.max() ?? 0)
+                let total = last.reduce(0) { $0 + exp(Double($1) - top) }
+                sum += Double(last[token]) - top - log(total)
+                isGreedy = isGreedy && last[token] == last.max()
+            }
+            #expect(abs(likelihood.logarithm - sum) < 1e-3 && likelihood.isGreedy == isGreedy)
+        }
+    }
+
+    @Test("a model that knows the text answers from it")
+    func answers() throws {
+        let choice = try run(
+            task([
+                #"{"query": "Anna found a", "choices": ["zq", "white drum"], "gold": 1}"#,
+                #"{"query": "Anna found a", "choices": ["white drum", "zq"], "gold": 1}"#,
+            ]))
+        #expect(choice.scores == [1, 0] && choice.value == 0.5)
+        let written = try run(
+            task([
+                #"{"prompt": "{question}"}"#,
+                #"{"question": "Anna found a", "answers": ["the white drum", "a white drum"]}"#,
+            ]))
+        #expect(written.metric == "contains" && written.others["em"] == 0)
+        let words = try run(
+            task([#"{"context": "Anna found a white", "continuation": "zebra"}"#]))
+        #expect(words.value == 0 && (words.others["perplexity"] ?? 0) > 1)
+        let pairs = try run(
+            task([#"{"good": "Anna found a white drum.", "bad": "Drum Anna white a found."}"#]))
+        #expect(pairs.value == 1)
+        let alike = try run(
+            task([
+                #"{"first": "A dog runs.", "second": "A dog runs.", "score": 5}"#,
+                #"{"first": "A dog runs.", "second": "The sea is cold today.", "score": 1}"#,
+            ]), "tiny-bert")
+        #expect(abs(alike.value - 1) < 1e-9)
+    }
+
+    @Test("answers are judged as SQuAD judges them")
+    func judges() {
+        let exact = JudgedAnswer("The Denver Broncos!", answers: ["Carolina", "denver broncos"])
+        #expect(exact.isExact && exact.contains && exact.overlap == 1)
+        let part = JudgedAnswer("It was Denver in 2016", answers: ["Denver Broncos"])
+        #expect(!part.isExact && !part.contains)
+        #expect(abs(part.overlap - 2 * 0.2 * 0.5 / 0.7) < 1e-12)
+        #expect(JudgedAnswer("in the year 1972.", answers: ["1972"]).contains)
+        #expect(!JudgedAnswer("19720", answers: ["1972"]).contains)
+    }
+
+    @Test("results differ by their items, and by chance when few do")
+    func differences() {
+        func result(_ scores: [Double]) -> TaskResult {
+            TaskResult(name: "t", metric: "acc", scores: scores)
+        }
+        let worse = result([Double](repeating: 0, count: 40) + [Double](repeating: 1, count: 60))
+        let better = result([Double](repeating: 1, count: 100))
+        let difference = worse.difference(from: better)
+        #expect(abs(difference.relative + 0.4) < 1e-12 && difference.flips == 0.4)
+        #expect(difference.pValue < 1e-6)
+        #expect(better.difference(from: better).pValue == 1)
+        let one = result([0] + [Double](repeating: 1, count: 99)).difference(from: better)
+        #expect(one.pValue > 0.2)
+        #expect(abs(worse.standardError - (0.24 / 99).squareRoot()) < 1e-12)
+        #expect(abs(spearman([1, 2, 3, 9], [2, 4, 8, 9]).correlation - 1) < 1e-12)
+        #expect(abs(spearman([1, 2, 3], [3, 2, 1]).correlation + 1) < 1e-12)
+        #expect(abs(spearman([1, 1, 2, 3], [1, 2, 2, 3]).correlation - 5.0 / 6) < 1e-12)
+    }
+}
