@@ -13,7 +13,7 @@ struct QualityTable {
             row("\(report.method), \(Figures.target($0.target))", $0.measured, $0.quality)
         }
         let others = report.baselines.map {
-            row("\($0.method), \(Figures.target($0.target))", $0.measured, $0.quality)
+            row("\(report.label(of: $0)), \(Figures.target($0.target))", $0.measured, $0.quality)
         }
         return [dense] + own + others
     }

@@ -125,3 +125,10 @@ public struct BaselineResult: Codable, Sendable, Equatable {
         self.quality = quality
     }
 }
+
+extension PruneReport {
+    /// What a baseline is called beside the family: only the family is refitted.
+    public func label(of baseline: BaselineResult) -> String {
+        baseline.method == method ? "\(method), not refitted" : baseline.method
+    }
+}

@@ -71,13 +71,13 @@ struct TradeoffFigure {
             points: report.targets.compactMap { result in
                 measure.value(of: result.quality).map { (result.measured, $0) }
             }.sorted { $0.speedup < $1.speedup })
-        let methods = report.baselines.map(\.method)
+        let methods = report.baselines.map(report.label)
         let unique = methods.indices.filter { methods.firstIndex(of: methods[$0]) == $0 }
         return [own]
             + unique.map { index in
                 Series(
                     name: methods[index],
-                    points: report.baselines.filter { $0.method == methods[index] }
+                    points: report.baselines.filter { report.label(of: $0) == methods[index] }
                         .compactMap { result in
                             measure.value(of: result.quality).map { (result.measured, $0) }
                         }.sorted { $0.speedup < $1.speedup })

@@ -248,6 +248,19 @@ struct SearchTests {
         #expect(plan == Plan(attention: [0, 5, 5, 5], feedForward: [0, 5, 5, 5]))
     }
 
+    @Test("plans for llama.cpp are such as it loads", arguments: 0..<10 as Range<UInt64>)
+    func loadable(seed: UInt64) throws {
+        let problem = Problem(layers: 3, units: 100, seed: seed)
+        let space = SearchSpace(
+            dense: problem.dense, costs: LoadableCosts(problem.costs, for: .gguf))
+        let search = GreedySearch(space) { problem.losses[$0]?[$1] ?? 0 }
+        for speedup in [1.2, 1.5, space.greatestSpeedup] {
+            let plan = try search.plan(within: space.denseSeconds / speedup)
+            #expect(plan.attention[0] > 0)
+            #expect(plan.feedForward.allSatisfy { $0 > 0 && ($0 % 32 == 0 || $0 == 100) })
+        }
+    }
+
     @Test(
         "baselines keep the budget, and uniform is as large as can be", arguments: [1.1, 1.5, 2.5])
     func baselines(speedup: Double) throws {

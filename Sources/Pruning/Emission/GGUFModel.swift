@@ -31,6 +31,15 @@ public enum GGUFModel {
             return (shape.last ?? 0) % type.blockSize == 0 ? type : .f16
         }
 
+        /// The storage nearest to how a model is computed.
+        public init(_ precision: Precision) {
+            switch precision {
+            case .f32: self = .f32
+            case .bf16: self = .bf16
+            case .int8: self = .q80
+            }
+        }
+
         /// What a matrix is stored as.
         public var matrixType: DType {
             switch self {

@@ -51,7 +51,7 @@ struct PruneInputs {
                 ("--calibration-tokens", String(options.calibrationTokens)),
                 ("--refit-tokens", String(options.refitTokens)),
                 ("--refit-passes", String(options.refitPasses)),
-                ("--trials", String(options.trials)),
+                ("--trials", String(options.trials)), ("--for", options.runtime.rawValue),
                 ("environment", environment.summary), ("machine", environment.machine),
                 ("version", Espalier.version),
             ], uniquingKeysWith: { $0 + " " + $1 })

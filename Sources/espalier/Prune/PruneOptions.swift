@@ -20,6 +20,7 @@ struct PruneOptions {
     let attempts: Int
     let seconds: Double?
     let seed: UInt64
+    let runtime: LoadableCosts.Runtime
     let output: String
     let restarts: Bool
     let printsJSON: Bool
@@ -67,6 +68,9 @@ struct PruneOptions {
             help: "The most time to profile, and to measure each plan; by default 80 and 30.")
         seed = try arguments.option(
             "--seed", .seed, default: 1, help: "Decides what is random.")
+        runtime = try arguments.option(
+            "--for", .choice(), default: .any,
+            help: "gguf keeps to plans that llama.cpp loads, and writes model.gguf too.")
         environment = try EnvironmentOptions(&arguments)
         restarts = arguments.flag(
             "--restart", help: "Discard what the output directory holds of another prune.")

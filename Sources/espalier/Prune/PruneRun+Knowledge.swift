@@ -75,7 +75,7 @@ extension PruneRun {
         {
             return facts
         }
-        return try stage("calibrate") {
+        let facts = try stage("calibrate") {
             let progress = ProgressBar(
                 "Calibrating", total: dense.shape.layers.count, unit: "layers")
             let calibration = try Calibration(
@@ -85,12 +85,12 @@ extension PruneRun {
                 try Interruption.check()
             }
             progress.finish()
-            let facts = CalibrationFacts(
+            return CalibrationFacts(
                 tokens: calibration.tokens, blockInfluence: calibration.blockInfluence,
                 streamSquares: calibration.streamSquares)
-            try directory.write(facts, Product.facts)
-            return facts
         }
+        try directory.write(facts, Product.facts)
+        return facts
     }
 
     /// The removal order and the errors of every component.

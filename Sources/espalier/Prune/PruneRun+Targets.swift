@@ -79,7 +79,8 @@ extension PruneRun {
         if let known = directory.read(Choice.self, product) { return known }
         let choice = try stage("target \(name)") {
             let space = SearchSpace(
-                dense: Plan(keepingAllOf: dense.shape), costs: TableCosts(table))
+                dense: Plan(keepingAllOf: dense.shape),
+                costs: LoadableCosts(TableCosts(table), for: options.runtime))
             func weights(_ plan: Plan) -> ShrunkWeights {
                 ShrunkWeights(
                     plan, losses: knowledge.losses, surgery: surgery,
@@ -129,6 +130,11 @@ extension PruneRun {
             try Terminal.standardError.stage("Writing \(options.output)/\(name)") {
                 try HuggingFaceDirectory.write(
                     weights, like: dense.checkpoint, to: directory.product(name)
+                ) { _ in try Interruption.check() }
+                guard options.runtime == .gguf else { return }
+                try GGUFModel.write(
+                    weights, like: dense.checkpoint, to: directory.product(name) + "/model.gguf",
+                    storage: GGUFModel.Storage(environment.precision)
                 ) { _ in try Interruption.check() }
             }
         }

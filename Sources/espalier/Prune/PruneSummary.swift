@@ -41,7 +41,7 @@ struct PruneSummary {
         }
         for other in report.baselines {
             add(
-                "\(Human.ratio(other.target)) by \(other.method)", Human.ratio(other.measured), "",
+                "\(Human.ratio(other.target)) by \(report.label(of: other))", Human.ratio(other.measured), "",
                 nil, other.quality, nil)
         }
         let missed = report.targets.filter { $0.interval.first ?? 0 < $0.target }
