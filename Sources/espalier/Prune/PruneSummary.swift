@@ -41,8 +41,8 @@ struct PruneSummary {
         }
         for other in report.baselines {
             add(
-                "\(Human.ratio(other.target)) by \(report.label(of: other))", Human.ratio(other.measured), "",
-                nil, other.quality, nil)
+                "\(Human.ratio(other.target)) by \(report.label(of: other))",
+                Human.ratio(other.measured), "", nil, other.quality, nil)
         }
         let missed = report.targets.filter { $0.interval.first ?? 0 < $0.target }
             .map {
