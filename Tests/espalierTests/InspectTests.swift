@@ -55,7 +55,9 @@ struct InspectTests {
             try FileManager.default.copyItem(
                 atPath: Fixture.bert, toPath: home + "/snapshots/\(revision)")
         }
-        let environment = ["HF_HOME": scratch.path(), "HF_HUB_CACHE": scratch.path("hub")]
+        let environment = [
+            "HF_HOME": scratch.path(), "HF_HUB_CACHE": scratch.path("hub"), "HF_HUB_OFFLINE": "1",
+        ]
         func inspect() throws -> Program.Outcome {
             try Program.run("inspect", "someone/tiny", environment: environment)
         }
