@@ -103,6 +103,21 @@ struct HTMLReport {
             <ul class="soft">
             \(explanations)
             </ul>
+            \(tasks ?? "")
+            """
+    }
+
+    private var tasks: Markup? {
+        guard report.tasks?.isEmpty == false else { return nil }
+        let scores = TaskTable(report: report)
+        let table = HTMLTable(
+            caption: "Tasks: perplexity flatters pruned models", columns: scores.columns,
+            rows: scores.rows)
+        return """
+            \(table.markup)
+            <ul class="soft">
+            \(scores.lessons.map { "<li>\($0)</li>" as Markup })
+            </ul>
             """
     }
 

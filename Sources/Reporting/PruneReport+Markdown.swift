@@ -56,7 +56,13 @@ struct MarkdownReport {
         return [
             "Measured on \(Self.escaped(report.evaluatedOn)).",
             Self.table(table.columns, table.rows), Self.list(measures.map(\.explanation)),
-        ]
+        ] + tasks
+    }
+
+    private var tasks: [String] {
+        guard report.tasks?.isEmpty == false else { return [] }
+        let scores = TaskTable(report: report)
+        return [Self.table(scores.columns, scores.rows), Self.list(scores.lessons)]
     }
 
     private var structure: [String] {

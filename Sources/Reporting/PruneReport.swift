@@ -25,6 +25,8 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var evaluatedOn: String
     /// The same targets reached by simpler methods; may be empty.
     public var baselines: [BaselineResult]
+    /// What the models scored on tasks; nil where none were asked.
+    public var tasks: [TaskFigures]?
     /// What each kind of component costs at each level.
     public var latencyCurves: [LatencyCurve]
     /// The time that no plan changes.

@@ -60,6 +60,12 @@ struct LoadedModel {
         model = try opened.packed(in: precision)
     }
 
+    /// Another model, packed already, with the tokenizer of an opened one.
+    init(_ opened: OpenedModel, model: Model) {
+        self.opened = opened
+        self.model = model
+    }
+
     /// The same model in another precision.
     ///
     /// - Throws: As `init` does.

@@ -7,6 +7,7 @@ CommandSet(
     summary: "Prunes a transformer to the CPU that it must run on.",
     commands: [
         ProfileCommand.self, PruneCommand.self, EvaluateCommand.self, BenchCommand.self,
-        GenerateCommand.self, ExportCommand.self, InspectCommand.self,
+        GenerateCommand.self, ExportCommand.self, ReportCommand.self, CompareCommand.self,
+        InspectCommand.self,
     ]
 ).main()

@@ -34,8 +34,10 @@ private final class PageReader: NSObject, XMLParserDelegate {
 }
 
 @Suite struct HTMLReportTests {
-    private func read(_ report: PruneReport) throws -> PageReader {
-        let parser = XMLParser(data: Data(report.html.utf8))
+    private func read(_ report: PruneReport) throws -> PageReader { try read(report.html) }
+
+    private func read(_ html: String) throws -> PageReader {
+        let parser = XMLParser(data: Data(html.utf8))
         let reader = PageReader()
         parser.delegate = reader
         let isWellFormed = parser.parse()
@@ -43,6 +45,50 @@ private final class PageReader: NSObject, XMLParserDelegate {
             isWellFormed,
             "line \(parser.lineNumber): \(parser.parserError.map { "\($0)" } ?? "no reason")")
         return reader
+    }
+
+    @Test("tasks are told with what changed beyond chance, on the page and in Markdown")
+    func tasks() throws {
+        var report = Samples.decoder
+        #expect(!report.html.contains("Tasks:"))
+        func result(_ target: Double, _ value: Double, p: Double) -> TaskFigures.Result {
+            TaskFigures.Result(target: target, value: value, error: 0.01, pValue: p, flips: 0.2)
+        }
+        report.tasks = [
+            TaskFigures(
+                name: "piqa <x>", metric: "acc", items: 1838, dense: 0.68, denseError: 0.011,
+                results: [result(1.25, 0.66, p: 0.2), result(1.5, 0.6, p: 1e-4)]),
+            TaskFigures(
+                name: "sciq", metric: "acc", items: 1000, dense: 0.8, denseError: 0.01,
+                results: [result(1.25, 0.6, p: 1e-9), result(1.5, 0.4, p: 1e-9)]),
+        ]
+        for text in [try read(report).text, report.markdown] {
+            for part in [
+                "66.0% (−2.9% ~)", "60.0% (−11.8%)", "68.0% ± 1.1%",
+                "At 1.25× 1 of 2 tasks fell beyond chance, most of all sciq, by 25.0%",
+                "At 1.5× 2 of 2 tasks fell beyond chance, most of all sciq, by 50.0%",
+            ] {
+                #expect(text.filter { $0 != "\\" }.contains(part), "\(part)")
+            }
+        }
+        #expect(try PruneReport(json: report.json()) == report)
+    }
+
+    @Test("runs side by side, with what keeps them from being compared")
+    func compared() throws {
+        var other = Samples.decoder
+        let same = ComparisonPage([("one", Samples.decoder), ("two & three", other)])
+        #expect(same.caveats.isEmpty)
+        other.environment.threads += 1
+        other.evaluatedOn = "something else"
+        let page = ComparisonPage([("one", Samples.decoder), ("two & three", other)])
+        #expect(page.caveats.count == 2)
+        let reader = try read(page.html)
+        for part in ["one, 1.5×", "two & three, 1.5×", "something else"] {
+            #expect(reader.text.contains(part), "\(part)")
+        }
+        #expect(reader.unlabelledPictures == 0 && reader.elements["script"] == nil)
+        #expect(!reader.text.contains("FORBIDDEN"))
     }
 
     @Test("ordinary pages are well-formed, labelled and self-contained")

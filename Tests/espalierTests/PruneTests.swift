@@ -114,6 +114,50 @@ struct PruneTests {
         }
     }
 
+    @Test("a report is made anew with tasks, exported for llama.cpp, compared with another")
+    func reports() throws {
+        let prune = try PruneFixture()
+        #expect(try Program.run(prune.words("--for", "gguf")).status == 0)
+        let tasks = prune.scratch.path("story.jsonl")
+        try #"{"query": "Anna found a", "choices": ["zq", "white drum"], "gold": 1}"#.write(
+            toFile: tasks, atomically: true, encoding: .utf8)
+        let first = try Program.run("report", prune.out, "--task", tasks)
+        #expect(first.status == 0, "\(first.errors)")
+        let found = try #require(try prune.report()["tasks"] as? [[String: Any]])
+        #expect(found.map { $0["name"] as? String } == ["story"])
+        #expect(try Program.run(prune.words("--for", "gguf")).status == 0)
+        #expect(try prune.report()["tasks"] != nil)
+        let page = prune.scratch.path("page.html")
+        let compared = try Program.run("compare", prune.out, prune.out, "-o", page)
+        #expect(compared.status == 0 && FileManager.default.fileExists(atPath: page))
+        #expect(try Program.run("compare", prune.out, "-o", page).status == 2)
+        let missing = try Program.run("report", prune.scratch.path())
+        #expect(missing.status == 1 && missing.errors.contains("report.json"))
+
+        let gguf = prune.out + "/1.3x/model.gguf"
+        let again = prune.scratch.path("again.gguf")
+        let exported = try Program.run(
+            "export", prune.out + "/1.3x", "--format", "gguf", "-o", again)
+        #expect(exported.status == 0, "\(exported.errors)")
+        let prompt = ["--prompt", "Anna found a", "-n", "20"]
+        let written = try [gguf, again, prune.out + "/1.3x"].map {
+            try Program.run(["generate", $0] + prompt).output
+        }
+        #expect(written[0] == written[1] && written[1] == written[2] && !written[0].isEmpty)
+        let half = prune.scratch.path("half")
+        let halved = try Program.run(
+            "export", gguf, "--format", "huggingface", "--type", "bf16", "-o", half)
+        #expect(halved.status == 0, "\(halved.errors)")
+        let halves = try Program.run("inspect", half + "/model.safetensors", "--json").output
+        #expect(halves.contains("bf16") && !halves.contains("f32"))
+        #expect(
+            try Program.run("export", gguf, "--format", "onnx", "--type", "bf16", "-o", half)
+                .status == 2)
+        #expect(
+            try Program.run("export", gguf, "--format", "huggingface", "-o", half).errors
+                .contains("it exists"))
+    }
+
     @Test("every method leaves a model, alone or to compare with")
     func methods() throws {
         let prune = try PruneFixture()

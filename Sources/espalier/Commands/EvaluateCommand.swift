@@ -88,7 +88,11 @@ struct EvaluateCommand: Command {
             answer = try evaluate(loaded, reference, sequences, engine)
         }
         for task in questions {
-            answer.tasks[task.name] = try ask(task, loaded, reference, engine)
+            let result = try loaded.ask(task, on: engine)
+            let other = try reference.map {
+                try LoadedModel(loaded.opened, model: $0).ask(task, on: engine)
+            }
+            answer.tasks[task.name] = TaskAnswer(result, against: other)
         }
         if printsJSON { try printJSON(answer) } else { print(answer.text) }
     }
@@ -113,33 +117,6 @@ struct EvaluateCommand: Command {
                 remedy: "compare with the model that it was pruned from")
         }
         return reference
-    }
-
-    /// Asks both models a task.
-    private func ask(
-        _ task: Task, _ loaded: LoadedModel, _ reference: Model?, _ engine: Engine
-    ) throws -> TaskAnswer {
-        let isEncoder = loaded.model.shape.architecture.isEncoder
-        guard isEncoder == (task.kind == .similarity) else {
-            throw ModelFileError(
-                file: loaded.location.path, subject: task.name,
-                problem: "\(task.kind.rawValue) is nothing for "
-                    + (isEncoder ? "an encoder" : "a decoder"),
-                remedy: isEncoder
-                    ? "give an encoder pairs of sentences with scores" : "name an encoder")
-        }
-        let tokenizer = try loaded.checkpoint.tokenizer()
-        func run(_ model: Model, _ suffix: String) throws -> TaskResult {
-            let progress = ProgressBar(
-                "\(task.name)\(suffix)", total: task.items.count, unit: "items")
-            defer { progress.finish() }
-            return try task.run(model, tokenizer: tokenizer, engine: engine) { done in
-                progress.advance(to: Int(done * Double(task.items.count)))
-                try Interruption.check()
-            }
-        }
-        let result = try run(loaded.model, "")
-        return TaskAnswer(result, against: try reference.map { try run($0, ", other model") })
     }
 
     private func sequences(of text: String, for loaded: LoadedModel) throws -> [[Int32]] {

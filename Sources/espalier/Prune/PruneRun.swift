@@ -85,14 +85,15 @@ final class PruneRun {
                     quality: $0.quality)
             }
         }
-        let report = PruneReport(
+        var report = PruneReport(
             options: options, dense: dense, environment: environment, table: table,
             targets: targets, denseQuality: try evaluateDense(on: text), baselines: baselines,
             text: text,
             facts: facts, stages: costs, inputs: inputs)
-        try AtomicFile.write(try report.json(), to: directory.product("report.json"))
-        try AtomicFile.write(Array(report.markdown.utf8), to: directory.product("report.md"))
-        try AtomicFile.write(Array(report.html.utf8), to: directory.product("report.html"))
+        // Tasks were asked of the models that are still there.
+        let earlier = try? PruneReport(inDirectory: directory.path)
+        if earlier?.targets == targets { report.tasks = earlier?.tasks }
+        try report.write(toDirectory: directory.path)
         return report
     }
 

@@ -1,0 +1,98 @@
+/// What the dense model and the family scored on a task.
+public struct TaskFigures: Codable, Sendable, Equatable {
+    /// The task's name.
+    public var name: String
+    /// The metric, such as `acc`.
+    public var metric: String
+    /// How many items were asked.
+    public var items: Int
+    /// The dense model's score.
+    public var dense: Double
+    /// Its standard error.
+    public var denseError: Double
+    /// The scores of the family.
+    public var results: [Result]
+
+    /// What one model of the family scored.
+    public struct Result: Codable, Sendable, Equatable {
+        /// The speedup that was asked of it.
+        public var target: Double
+        /// Its score.
+        public var value: Double
+        /// The standard error.
+        public var error: Double
+        /// How likely as great a difference from the dense model is by chance.
+        public var pValue: Double
+        /// The fraction of items that only one of both models has right, where items are right or
+        /// wrong.
+        public var flips: Double?
+
+        /// Creates a result.
+        public init(target: Double, value: Double, error: Double, pValue: Double, flips: Double?) {
+            self.target = target
+            self.value = value
+            self.error = error
+            self.pValue = pValue
+            self.flips = flips
+        }
+    }
+
+    /// Creates figures.
+    public init(
+        name: String, metric: String, items: Int, dense: Double, denseError: Double,
+        results: [Result]
+    ) {
+        self.name = name
+        self.metric = metric
+        self.items = items
+        self.dense = dense
+        self.denseError = denseError
+        self.results = results
+    }
+}
+
+/// The tasks of a report by model.
+struct TaskTable {
+    let report: PruneReport
+
+    private var tasks: [TaskFigures] { report.tasks ?? [] }
+
+    var columns: [String] {
+        ["Task", "Items", "Dense"] + report.targets.map { Figures.target($0.target) }
+    }
+
+    var rows: [(heading: String, cells: [String])] {
+        tasks.map { task in
+            let cells = report.targets.map { target -> String in
+                guard let result = task.results.first(where: { $0.target == target.target })
+                else { return "–" }
+                let change = Figures.change(from: task.dense, to: result.value)
+                return "\(Figures.percent(result.value)) (\(change)\(mark(result)))"
+            }
+            let dense = "\(Figures.percent(task.dense)) ± \(Figures.percent(task.denseError))"
+            return ("\(task.name), \(task.metric)", [Figures.count(task.items), dense] + cells)
+        }
+    }
+
+    /// What a change that may be chance is marked with.
+    private func mark(_ result: TaskFigures.Result) -> String { result.pValue < 0.05 ? "" : " ~" }
+
+    /// What the table teaches, in whole sentences.
+    var lessons: [String] {
+        let marks =
+            "In brackets the change against the dense model; ~ where it may be chance (p of a paired "
+            + "test at least 0.05)."
+        let falls = report.targets.compactMap { target -> String? in
+            let lost = tasks.compactMap { task -> (String, Double)? in
+                guard let result = task.results.first(where: { $0.target == target.target }),
+                    result.pValue < 0.05, task.dense > 0, result.value < task.dense
+                else { return nil }
+                return (task.name, 1 - result.value / task.dense)
+            }.sorted { $0.1 > $1.1 }
+            guard let worst = lost.first else { return nil }
+            return "At \(Figures.target(target.target)) \(lost.count) of \(tasks.count) tasks fell "
+                + "beyond chance, most of all \(worst.0), by \(Figures.percent(worst.1))."
+        }
+        return [marks] + falls
+    }
+}

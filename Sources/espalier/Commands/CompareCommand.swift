@@ -1,0 +1,37 @@
+import CommandLine
+import Foundation
+import ModelFiles
+import Reporting
+
+/// The command that puts several prunes on one page.
+struct CompareCommand: Command {
+    static let name = "compare"
+    static let summary = "Put several prunes on one page."
+    static let discussion = """
+        Reads report.json of each directory. Runs of one model in one environment can be compared; \
+        where others are given, the page says what differs.
+
+        Example: espalier compare greedy spdy -o compared.html
+        """
+
+    private let runs: [String]
+    private let output: String
+
+    init(_ arguments: inout Arguments) throws(UsageError) {
+        runs = try arguments.positionals("RUN", .directory, help: "Directories of prunes.")
+        output = try arguments.requiredOption(
+            "--output", short: "o", .file, help: "The page to write.")
+        guard runs.count > 1 else { throw UsageError("name at least two directories to compare") }
+    }
+
+    func run() throws {
+        let page = ComparisonPage(
+            try runs.map {
+                let name = URL(fileURLWithPath: $0).lastPathComponent
+                return (name, try PruneReport(inDirectory: $0))
+            })
+        for caveat in page.caveats { remark(caveat) }
+        try AtomicFile.write(Array(page.html.utf8), to: output)
+        print(output)
+    }
+}

@@ -1,0 +1,120 @@
+import CommandLine
+import Evaluation
+import Foundation
+import ModelFiles
+import Reporting
+import Tensors
+import Transformers
+
+/// The command that makes the report of a prune anew.
+struct ReportCommand: Command {
+    static let name = "report"
+    static let summary = "Make the report of a prune anew, with tasks if wanted."
+    static let discussion = """
+        Reads report.json of a prune's directory and writes report.html and report.md beside it. \
+        With --task the dense model and every pruned one are asked the questions of a file first \
+        (see espalier evaluate), and their scores go into all three.
+
+        Example: espalier report out
+
+        Example: espalier report out --task piqa.jsonl --task sciq.jsonl --items 500
+        """
+
+    private let directory: String
+    private let tasks: [String]
+    private let items: Int?
+    private let threads: Int
+
+    init(_ arguments: inout Arguments) throws(UsageError) {
+        directory = try arguments.positional("RUN", .directory, help: "The directory of a prune.")
+        tasks = try arguments.options(
+            "--task", .file, help: "A file of questions, as JSON lines; again for more.")
+        items = try arguments.option(
+            "--items", .integer(atLeast: 1).named("COUNT"),
+            help: "Only the first questions of each task; all by default.")
+        threads = try EnvironmentOptions.threads(&arguments)
+    }
+
+    func run() throws {
+        var report = try PruneReport(inDirectory: directory)
+        let questions = try tasks.map { try TaskFile.read($0, limit: items) }
+        if !questions.isEmpty {
+            let asked = try ask(questions, report)
+            let kept = (report.tasks ?? []).filter { old in !asked.contains { $0.name == old.name } }
+            report.tasks = (kept + asked).sorted { $0.name < $1.name }
+        }
+        try report.write(toDirectory: directory)
+        print("\(directory)/report.html")
+    }
+
+    private func ask(_ tasks: [Evaluation.Task], _ report: PruneReport) throws -> [TaskFigures] {
+        let precision = Precision(rawValue: report.environment.precision) ?? .f32
+        let engine = Engine(threads: threads)
+        func results(_ model: String) throws -> [TaskResult] {
+            let loaded = try LoadedModel(model, precision: precision)
+            return try tasks.map { try loaded.ask($0, on: engine) }
+        }
+        let dense = try results(report.model.path)
+        var figures = dense.map {
+            TaskFigures(
+                name: $0.name, metric: $0.metric, items: $0.scores.count, dense: $0.value,
+                denseError: $0.standardError, results: [])
+        }
+        for target in report.targets {
+            // The directory may have moved since.
+            let model = directory + "/" + URL(fileURLWithPath: target.path).lastPathComponent
+            for (index, result) in try results(model).enumerated() {
+                let difference = result.difference(from: dense[index])
+                figures[index].results.append(
+                    TaskFigures.Result(
+                        target: target.target, value: result.value, error: result.standardError,
+                        pValue: difference.pValue, flips: difference.flips))
+            }
+        }
+        return figures
+    }
+}
+
+extension PruneReport {
+    /// Reads the report of a prune's directory.
+    init(inDirectory run: String) throws {
+        let path = run + "/report.json"
+        let bytes = try MappedFile(path: path).bytes
+        do { try self.init(json: Data(bytes)) } catch {
+            throw ModelFileError(
+                file: path, problem: "it is no report of a prune: \(error.localizedDescription)",
+                remedy: "run `espalier prune` with this -o again")
+        }
+    }
+
+    /// Writes the report in all its forms.
+    func write(toDirectory run: String) throws {
+        try AtomicFile.write(try json(), to: run + "/report.json")
+        try AtomicFile.write(Array(markdown.utf8), to: run + "/report.md")
+        try AtomicFile.write(Array(html.utf8), to: run + "/report.html")
+    }
+}
+
+extension LoadedModel {
+    /// Asks the model a task, showing how far it is.
+    ///
+    /// - Throws: `ModelFileError` where the task is not for such a model, or `Interrupted`.
+    func ask(_ task: Evaluation.Task, on engine: Engine) throws -> TaskResult {
+        let isEncoder = model.shape.architecture.isEncoder
+        guard isEncoder == (task.kind == .similarity) else {
+            throw ModelFileError(
+                file: location.path, subject: task.name,
+                problem: "\(task.kind.rawValue) is nothing for "
+                    + (isEncoder ? "an encoder" : "a decoder"),
+                remedy: isEncoder
+                    ? "give an encoder pairs of sentences with scores" : "name an encoder")
+        }
+        let progress = ProgressBar(
+            "\(task.name), \(location.name)", total: task.items.count, unit: "items")
+        defer { progress.finish() }
+        return try task.run(model, tokenizer: try checkpoint.tokenizer(), engine: engine) { done in
+            progress.advance(to: Int(done * Double(task.items.count)))
+            try Interruption.check()
+        }
+    }
+}
