@@ -38,6 +38,17 @@ struct LayerFields {
         return layers
     }
 
+    /// The sizes that a configuration's top should give: those of all layers where these are alike
+    /// and stock code can tell so, else the usual ones.
+    ///
+    /// Only families with `head_dim` may have fewer heads at the top.
+    func top(of layers: [LayerShape], usual: LayerShape) -> LayerShape {
+        guard let first = layers.first, layers.allSatisfy({ $0 == first }), first.feedForward > 0,
+            first.queryHeads > 0, !family.hasBiases || first.queryHeads == usual.queryHeads
+        else { return usual }
+        return first
+    }
+
     /// What `per_layer_config` must say of layers; nil where all have the defaults.
     func overrides(of layers: [LayerShape], defaults: LayerShape) -> JSONValue? {
         var overrides: [JSONKey: JSONValue] = [:]
@@ -125,8 +136,8 @@ struct LayerFields {
 extension HuggingFaceConfig {
     /// The text of this configuration for a model whose layers have other sizes.
     ///
-    /// Every member is kept but `num_hidden_layers`, which counts the layers, and
-    /// `per_layer_config`, which tells where they differ from the sizes at the top.
+    /// Every member is kept but `num_hidden_layers`, which counts the layers, the sizes at the top
+    /// where all layers have others, and `per_layer_config`, which tells where layers differ.
     ///
     /// - Parameters:
     ///   - layers: The sizes of each layer.
@@ -134,10 +145,30 @@ extension HuggingFaceConfig {
     /// - Returns: Indented JSON with sorted keys, the same bytes for the same values.
     public func encoded(layers: [LayerShape], extra: [JSONKey: JSONValue] = [:]) -> [UInt8] {
         var members = members
-        members[JSONKey(family.fieldName("num_hidden_layers"))] = .integer(layers.count)
-        members["per_layer_config"] = LayerFields(family: family)
-            .overrides(of: layers, defaults: defaultLayer)
+        let fields = LayerFields(family: family)
+        let top = fields.top(of: layers, usual: defaultLayer)
+        func set(_ name: String, _ value: Int) {
+            members[JSONKey(family.fieldName(name))] = .integer(value)
+        }
+        set("num_hidden_layers", layers.count)
+        if top != defaultLayer {
+            set("num_attention_heads", top.queryHeads)
+            set("intermediate_size", top.feedForward)
+            if !family.hasBiases {
+                set("num_key_value_heads", top.keyValueHeads)
+                set("head_dim", headDimension)
+            }
+        }
+        members["per_layer_config"] = fields.overrides(of: layers, defaults: top)
         members.merge(extra) { _, new in new }
         return JSONValue.object(members).encoded(indented: true) + [UInt8(ascii: "\n")]
+    }
+
+    /// Whether a model with layers of such sizes needs code of its own, because stock code gives all
+    /// layers the sizes at the top.
+    public func needsCode(for layers: [LayerShape]) -> Bool {
+        let fields = LayerFields(family: family)
+        return fields.overrides(of: layers, defaults: fields.top(of: layers, usual: defaultLayer))
+            != nil
     }
 }

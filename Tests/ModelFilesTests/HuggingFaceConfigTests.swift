@@ -101,6 +101,13 @@ import Testing
         #expect(again.encoded(layers: layers) == bytes)
         let dense = try HuggingFaceConfig(
             parsing: again.encoded(layers: config.layers), path: "m/config.json")
+        let thinner = LayerShape(queryHeads: 6, keyValueHeads: 2, feedForward: 960)
+        let alike = [LayerShape](repeating: thinner, count: 30)
+        #expect(!config.needsCode(for: alike) && config.needsCode(for: layers))
+        let thin = try HuggingFaceConfig(
+            parsing: config.encoded(layers: alike), path: "m/config.json")
+        #expect(thin.layers == alike && thin.members["per_layer_config"] == nil)
+        #expect(thin.headDimension == config.headDimension)
         #expect(dense.members["per_layer_config"] == nil)
         #expect(dense.layers == config.layers)
     }

@@ -77,7 +77,7 @@ public enum HuggingFaceDirectory {
         {
             extra["output_bias"] = .bool(true)
         }
-        if shape.layers.contains(where: { $0 != checkpoint.config.defaultLayer }) {
+        if checkpoint.config.needsCode(for: shape.layers) {
             extra["auto_map"] = .object(
                 ofStrings: ModelingEspalier.autoMap(for: checkpoint.config.family))
             try AtomicFile.write(

@@ -40,7 +40,8 @@ struct ReportCommand: Command {
         let questions = try tasks.map { try TaskFile.read($0, limit: items) }
         if !questions.isEmpty {
             let asked = try ask(questions, report)
-            let kept = (report.tasks ?? []).filter { old in !asked.contains { $0.name == old.name } }
+            let kept = (report.tasks ?? []).filter { old in !asked.contains { $0.name == old.name }
+            }
             report.tasks = (kept + asked).sorted { $0.name < $1.name }
         }
         try report.write(toDirectory: directory)
