@@ -24,26 +24,73 @@ public struct DecoderQuality: Sendable, Equatable {
     /// The fraction of predictions on which both models choose the same token; nil without one.
     public var top1: Double? { isCompared ? Double(agreements) / Double(predictions) : nil }
 
+    /// What a model is compared with.
+    public enum Reference: Sendable {
+        /// A model that runs on every window in turn.
+        case model(Model)
+        /// A model and its last hidden states of every window, `[tokens, hidden]`, made once for
+        /// several comparisons.
+        case states(Model, [Activations])
+
+        /// Runs a model on windows of text, to compare others with it.
+        ///
+        /// - Parameters:
+        ///   - model: A decoder.
+        ///   - windows: Token windows, few enough for their states to stay in memory.
+        ///   - engine: What to run on.
+        ///   - progress: Called after each window with the windows done; may throw to stop.
+        /// - Returns: The model with its states.
+        /// - Throws: What `progress` throws.
+        public static func states(
+            of model: Model, on windows: [[Int32]], engine: Engine,
+            progress: (Int) throws -> Void = { _ in }
+        ) rethrows -> Reference {
+            var pass = ForwardPass(model, on: engine)
+            return .states(
+                model,
+                try windows.enumerated().map { index, window in
+                    let states = pass.hiddenStates(of: TokenBatch([window]))
+                    try progress(index + 1)
+                    return states
+                })
+        }
+
+        /// The logits of a window, some rows at a time.
+        fileprivate func logits(
+            of window: [Int32], at index: Int, on engine: Engine
+        ) -> [Activations] {
+            var parts: [Activations] = []
+            switch self {
+            case .model(let model):
+                var pass = ForwardPass(model, on: engine)
+                pass.logits(of: TokenBatch([window])) { _, logits in parts.append(logits) }
+            case .states(let model, let states):
+                ForwardPass(model, on: engine).logits(from: states[index]) { _, logits in
+                    parts.append(logits)
+                }
+            }
+            return parts
+        }
+    }
+
     /// Evaluates a decoder on windows of text, positions from 0 in each.
     ///
     /// - Parameters:
     ///   - model: The model.
-    ///   - dense: The model to compare with, of the same vocabulary.
+    ///   - dense: The model to compare with, of the same vocabulary, with states of these windows.
     ///   - windows: Token windows; each predicts all its tokens but the first.
     ///   - engine: What to run on.
     ///   - progress: Called after each window with the windows done; may throw to stop.
     /// - Throws: What `progress` throws.
     public init(
-        of model: Model, against dense: Model? = nil, on windows: [[Int32]], engine: Engine,
+        of model: Model, against dense: Reference? = nil, on windows: [[Int32]], engine: Engine,
         progress: (Int) throws -> Void = { _ in }
     ) rethrows {
         isCompared = dense != nil
         var pass = ForwardPass(model, on: engine)
-        var densePass = dense.map { ForwardPass($0, on: engine) }
         for (index, window) in windows.enumerated() {
             let batch = TokenBatch([window])
-            var reference: [Activations] = []
-            densePass?.logits(of: batch) { _, logits in reference.append(logits) }
+            let reference = dense?.logits(of: window, at: index, on: engine) ?? []
             var part = 0
             pass.logits(of: batch) { rows, logits in
                 add(logits, rows: rows, of: window, engine: engine)

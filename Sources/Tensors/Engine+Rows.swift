@@ -198,6 +198,29 @@ extension Engine {
         }
     }
 
+    /// Some columns of every row, in the order given.
+    public func selecting(columns: [Int], of x: Activations) -> Activations {
+        precondition(columns.allSatisfy { 0..<x.columns ~= $0 }, "columns to select")
+        var result = Activations()
+        result.reshape(rows: x.rows, columns: columns.count)
+        let width = x.columns
+        x.storage.withUnsafeBufferPointer { source in
+            result.storage.withUnsafeMutableBufferPointer { target in
+                let target = target
+                columns.withUnsafeBufferPointer { columns in
+                    splitRows(x.rows) { rows in
+                        for row in rows {
+                            let from = source.baseAddress! + row * width
+                            let to = target.baseAddress! + row * columns.count
+                            for place in columns.indices { to[place] = from[columns[place]] }
+                        }
+                    }
+                }
+            }
+        }
+        return result
+    }
+
     /// The rows of some activations side by side.
     ///
     /// - Precondition: All have as many rows.

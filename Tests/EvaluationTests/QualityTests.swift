@@ -32,7 +32,7 @@ struct QualityTests {
         let expected = try JSONDecoder().decode(Expected.self, from: data).perplexity
         let model = try Model(Checkpoint(Self.fixture("tiny-llama")))
         let quality = try DecoderQuality(
-            of: model, against: model, on: windows(of: expected.ids, length: expected.window),
+            of: model, against: .model(model), on: windows(of: expected.ids, length: expected.window),
             engine: engine)
         #expect(quality.predictions == expected.predictions)
         #expect(abs(quality.meanNLL - expected.meanNLL) < 1e-5)
@@ -48,7 +48,12 @@ struct QualityTests {
         shape.layers[1].feedForward = 0
         let changed = dense.resized(to: shape)
         let window: [Int32] = (0..<40).map { $0 * 11 % 500 }
-        let quality = try DecoderQuality(of: changed, against: dense, on: [window], engine: engine)
+        let quality = try DecoderQuality(
+            of: changed, against: .model(dense), on: [window], engine: engine)
+        let states = try DecoderQuality.Reference.states(of: dense, on: [window], engine: engine)
+        let again = try DecoderQuality(
+            of: changed, against: states, on: [window], engine: engine)
+        #expect(again == quality)
         func logits(_ model: Model) -> [[Double]] {
             var pass = ForwardPass(model, on: engine)
             var rows: [[Double]] = []

@@ -98,20 +98,18 @@ struct Refit {
                 of: component, output: projection, sample: (consume sample).mean()))
         for member in family.indices {
             try check()
+            var inputs: [Activations] = []
             if family[member].plan[component] > 0 {
-                try fit(member, to: branch, of: layer, check: check)
+                inputs = try fit(member, to: branch, of: layer, check: check)
                 shrunk.model = blank.replacing(
                     layer: component.layer, with: try family[member].branch(component, of: layer),
                     sizes: family[member].shape.layers[component.layer])
-            } else {
-                shrunk.model = blank
             }
             for index in batches.indices {
-                let entering = shrunkStreams[member][index]
-                let output = shrunk.inputs(of: component, in: batches[index], entering: entering)
-                    .flatMap { shrunk.output(of: component, from: $0) }
                 shrunkStreams[member][index] = whole.stream(
-                    after: component, entering: entering, adding: output)
+                    after: component, entering: shrunkStreams[member][index],
+                    adding: inputs.isEmpty
+                        ? nil : shrunk.output(of: component, from: inputs[index]))
             }
         }
         for index in batches.indices {
@@ -120,33 +118,47 @@ struct Refit {
         }
     }
 
+    /// Fits what a plan keeps of a branch, and returns what its output projection takes in then.
     private mutating func fit(
         _ member: Int, to branch: DenseBranch, of layer: LayerWeights, check: () throws -> Void
-    ) throws {
+    ) throws -> [Activations] {
         let targets = batches.indices.map { index in
             var target = branch.outputs[index]
             target.add(streams[index], times: Self.repairedShare)
             target.add(shrunkStreams[member][index], times: -Self.repairedShare)
             return target
         }
-        try choose(member, for: branch, towards: targets)
-        if branch.component.kind == .feedForward, passes > 0 {
-            try descend(member, branch, of: layer, towards: targets, check: check)
+        let component = branch.component
+        let all = batches.indices.compactMap { index in
+            whole.inputs(
+                of: component, in: batches[index], entering: shrunkStreams[member][index])
         }
+        try choose(member, for: branch, with: all, towards: targets)
+        if component.kind == .feedForward, passes > 0 {
+            try descend(member, branch, of: layer, towards: targets, check: check)
+            shrunk.model = blank.replacing(
+                layer: component.layer, with: try family[member].branch(component, of: layer),
+                sizes: family[member].shape.layers[component.layer])
+            return batches.indices.compactMap { index in
+                shrunk.inputs(
+                    of: component, in: batches[index], entering: shrunkStreams[member][index])
+            }
+        }
+        // The first projections are the dense ones, so the kept units' inputs are known already.
+        let columns = (family[member].kept[component] ?? []).rows(
+            of: surgery.dense.shape.unitSize(of: component))
+        return all.map { engine.selecting(columns: columns, of: $0) }
     }
 
-    /// Chooses units and fits the output projection.
+    /// Chooses units and fits the output projection to the inputs of all units.
     private mutating func choose(
-        _ member: Int, for branch: DenseBranch, towards targets: [Activations]
+        _ member: Int, for branch: DenseBranch, with inputs: [Activations],
+        towards targets: [Activations]
     ) throws {
         let component = branch.component
         var moments = SecondMoments()
-        for (index, batch) in batches.enumerated() {
-            guard
-                let inputs = whole.inputs(
-                    of: component, in: batch, entering: shrunkStreams[member][index])
-            else { return }
-            moments.add(joined(inputs, targets[index], for: branch.projection), on: engine)
+        for index in batches.indices {
+            moments.add(joined(inputs[index], targets[index], for: branch.projection), on: engine)
         }
         let fit = try surgery.refit(
             component, of: branch.projection, to: family[member].plan[component],
@@ -204,7 +216,7 @@ extension [ShrunkWeights] {
     ///   - progress: Called, more than once, with the components done; may throw to stop.
     /// - Returns: The refitted weights.
     /// - Throws: `SurgeonError`, a read error, or what `progress` throws.
-    /// - Complexity: A forward pass of the dense model; for each plan two more, for each component
+    /// - Complexity: A forward pass of the dense model; for each plan one more, for each component
     ///   the second moments of its inputs and outputs, and for each of the passes seven thirds of
     ///   the feed-forward block.
     public func refitted(

@@ -116,6 +116,26 @@ public struct ForwardPass {
         }
     }
 
+    /// The logits of last hidden states after the final norm, a few rows at a time.
+    ///
+    /// - Parameters:
+    ///   - states: Of this model, as ``hiddenStates(of:)`` gives them.
+    ///   - rowsAtOnce: How many rows `body` gets at most.
+    ///   - body: Called with the rows and their logits `[rows, vocabulary]`.
+    /// - Throws: What `body` throws.
+    public func logits(
+        from states: Activations, rowsAtOnce: Int = 128,
+        _ body: (_ rows: Range<Int>, _ logits: Activations) throws -> Void
+    ) rethrows {
+        var (part, logits) = (Activations(), Activations())
+        for first in stride(from: 0, to: states.rows, by: rowsAtOnce) {
+            let rows = first..<min(first + rowsAtOnce, states.rows)
+            engine.select(states, rows: rows, into: &part)
+            project(part, into: &logits)
+            try body(rows, logits)
+        }
+    }
+
     /// Runs the next tokens of the cached sequences, adds them to the cache, and leaves the logits
     /// of each sequence's last one in `logits`, `[sequences, vocabulary]`.
     ///
@@ -184,10 +204,12 @@ public struct ForwardPass {
         swap(&selected, &normed)
     }
 
-    private mutating func project(into logits: inout Activations) {
+    private func project(into logits: inout Activations) { project(selected, into: &logits) }
+
+    private func project(_ states: Activations, into logits: inout Activations) {
         guard let head = model.head else { preconditionFailure("an encoder has no logits") }
-        logits.reshape(rows: selected.rows, columns: head.outputs)
-        engine.linear(selected, head, into: &logits)
+        logits.reshape(rows: states.rows, columns: head.outputs)
+        engine.linear(states, head, into: &logits)
     }
 
     /// The rows that one layer takes on together: few enough for what lies between two of its

@@ -154,7 +154,7 @@ struct EvaluateCommand: Command {
                 tokens: tokens, meanCosineDistance: quality.meanCosineDistance)
         }
         let quality = try DecoderQuality(
-            of: loaded.model, against: reference, on: sequences, engine: engine,
+            of: loaded.model, against: reference.map { .model($0) }, on: sequences, engine: engine,
             progress: tick)
         return EvaluateAnswer(
             tokens: tokens, predictions: quality.predictions, perplexity: quality.perplexity,

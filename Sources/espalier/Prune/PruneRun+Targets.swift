@@ -29,8 +29,14 @@ extension PruneRun {
                 progress: tick)
             return QualityFigures(meanCosineDistance: quality.meanCosineDistance)
         }
+        if reference != nil, denseStates == nil {
+            denseStates = try .states(of: try baseline(), on: text.heldOut, engine: engine) { _ in
+                try Interruption.check()
+            }
+        }
         let quality = try DecoderQuality(
-            of: model, against: reference, on: text.heldOut, engine: engine, progress: tick)
+            of: model, against: reference == nil ? nil : denseStates, on: text.heldOut,
+            engine: engine, progress: tick)
         return QualityFigures(
             perplexity: quality.perplexity, kl: quality.kl, top1: quality.top1)
     }

@@ -21,6 +21,8 @@ final class PruneRun {
     let directory: RunDirectory
     private var costs: [String: StageCost]
     private var packed: [Precision: Model] = [:]
+    /// What the dense model makes of the held-out text; once for all models.
+    var denseStates: DecoderQuality.Reference?
 
     init(_ options: PruneOptions) throws {
         self.options = options
@@ -44,7 +46,7 @@ final class PruneRun {
     }
 
     /// Gives back the memory of packed models.
-    func forgetModels() { packed = [:] }
+    func forgetModels() { (packed, denseStates) = ([:], nil) }
 
     /// The dense model in the environment's precision, which others are measured against.
     func baseline() throws -> Model { try denseModel(in: environment.precision) }
