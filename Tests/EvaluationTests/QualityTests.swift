@@ -32,8 +32,8 @@ struct QualityTests {
         let expected = try JSONDecoder().decode(Expected.self, from: data).perplexity
         let model = try Model(Checkpoint(Self.fixture("tiny-llama")))
         let quality = try DecoderQuality(
-            of: model, against: .model(model), on: windows(of: expected.ids, length: expected.window),
-            engine: engine)
+            of: model, against: .model(model),
+            on: windows(of: expected.ids, length: expected.window), engine: engine)
         #expect(quality.predictions == expected.predictions)
         #expect(abs(quality.meanNLL - expected.meanNLL) < 1e-5)
         #expect(abs(quality.perplexity - expected.perplexity) < 1e-4)
