@@ -139,6 +139,8 @@ struct PruneTests {
         let exported = try Program.run(
             "export", prune.out + "/1.3x", "--format", "gguf", "-o", again)
         #expect(exported.status == 0, "\(exported.errors)")
+        let inspected = try Program.run("inspect", gguf, "--json").object()
+        #expect(inspected["architecture"] as? String == "llama")
         let prompt = ["--prompt", "Anna found a", "-n", "20"]
         let written = try [gguf, again, prune.out + "/1.3x"].map {
             try Program.run(["generate", $0] + prompt).output

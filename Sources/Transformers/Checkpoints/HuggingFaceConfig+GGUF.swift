@@ -1,15 +1,19 @@
-internal import ModelFiles
+public import ModelFiles
 
 extension HuggingFaceConfig {
+    /// The values of `general.architecture` that are read.
+    public static var ggufArchitectures: [String] { ["llama", "deci"] }
+
     /// The configuration that describes a GGUF file of architecture `llama`, or `deci`, whose layers
     /// may differ.
     init(_ gguf: GGUFFile) throws(ModelFileError) {
         let architecture = try gguf.string("general.architecture")
-        guard ["llama", "deci"].contains(architecture) else {
+        guard Self.ggufArchitectures.contains(architecture) else {
+            let known = Self.ggufArchitectures.joined(separator: " or ")
             throw ModelFileError(
                 file: gguf.path, subject: "general.architecture",
                 problem: "\"\(architecture)\" is not supported",
-                remedy: "name a model of architecture \"llama\" or \"deci\"")
+                remedy: "name a model of architecture \(known)")
         }
         func key(_ name: String) -> String { "\(architecture).\(name)" }
         func integer(_ key: String, default value: Int? = nil) throws(ModelFileError) -> JSONValue {

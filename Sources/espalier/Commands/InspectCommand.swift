@@ -64,7 +64,8 @@ struct InspectCommand: Command {
             } else {
                 let file = try openTensorFile(path)
                 if let gguf = file as? GGUFFile,
-                    try gguf.string("general.architecture") == "llama"
+                    HuggingFaceConfig.ggufArchitectures.contains(
+                        try gguf.string("general.architecture"))
                 {
                     self = .model(try ModelShape(contentsOf: path))
                 } else {
