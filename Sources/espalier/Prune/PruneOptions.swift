@@ -61,11 +61,11 @@ struct PruneOptions {
             "--trials", .integer(in: 1...1_000_000), default: 1100,
             help: "Plans whose loss spdy measures for a target; the first eleventh at random.")
         attempts = try arguments.option(
-            "--attempts", .integer(in: 1...100), default: 6,
+            "--attempts", .integer(in: 1...100), default: 4,
             help: "Plans measured at most for a target; 1 trusts the profile.")
         seconds = try arguments.option(
             "--seconds", .number(in: 0.1...86_400),
-            help: "The most time to profile, and to measure each plan; by default 80 and 30.")
+            help: "The most time to profile, and to measure each plan; by default 80 and 20.")
         seed = try arguments.option(
             "--seed", .seed, default: 1, help: "Decides what is random.")
         runtime = try arguments.option(

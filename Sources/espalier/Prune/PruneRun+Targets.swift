@@ -186,7 +186,7 @@ extension PruneRun {
         until isDecided: (Double, ClosedRange<Double>) -> Bool
     ) throws -> Comparison {
         try Comparison(
-            model, with: &watch, timeLimit: options.seconds ?? 30, isEnough: isDecided,
+            model, with: &watch, timeLimit: options.seconds ?? 20, isEnough: isDecided,
             tick: { _ in try Interruption.check() })
     }
 
