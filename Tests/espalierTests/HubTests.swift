@@ -34,7 +34,10 @@ struct HubTests {
     private func inspect(
         _ hub: Hub, _ more: [String: String] = [:], id: String = "someone/tiny"
     ) throws -> Program.Outcome {
-        let environment = ["HF_ENDPOINT": hub.endpoint, "HF_HOME": scratch.path("home")]
+        let environment = [
+            "HF_ENDPOINT": hub.endpoint, "HF_HOME": scratch.path("home"), "no_proxy": "127.0.0.1",
+            "HF_TOKEN": "",
+        ]
         return try Program.run(
             "inspect", id, environment: environment.merging(more) { $1 },
             in: scratch.path())
