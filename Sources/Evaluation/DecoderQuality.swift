@@ -25,14 +25,17 @@ public struct DecoderQuality: Sendable, Equatable {
     public var top1: Double? { isCompared ? Double(agreements) / Double(predictions) : nil }
 
     /// What a model is compared with.
-    public enum Reference: Sendable {
-        /// A model that runs on every window in turn.
-        case model(Model)
-        /// A model and its last hidden states of every window, `[tokens, hidden]`, made once for
-        /// several comparisons.
-        case states(Model, [Activations])
+    public struct Reference: Sendable {
+        fileprivate let model: Model
+        /// Its last hidden states of every window, `[tokens, hidden]`, where they are known.
+        fileprivate let states: [Activations]?
 
-        /// Runs a model on windows of text, to compare others with it.
+        /// A model that runs on every window in turn.
+        public static func model(_ model: Model) -> Reference {
+            Reference(model: model, states: nil)
+        }
+
+        /// Runs a model on windows of text, to compare several others with it.
         ///
         /// - Parameters:
         ///   - model: A decoder.
@@ -46,30 +49,12 @@ public struct DecoderQuality: Sendable, Equatable {
             progress: (Int) throws -> Void = { _ in }
         ) rethrows -> Reference {
             var pass = ForwardPass(model, on: engine)
-            return .states(
-                model,
-                try windows.enumerated().map { index, window in
-                    let states = pass.hiddenStates(of: TokenBatch([window]))
-                    try progress(index + 1)
-                    return states
-                })
-        }
-
-        /// The logits of a window, some rows at a time.
-        fileprivate func logits(
-            of window: [Int32], at index: Int, on engine: Engine
-        ) -> [Activations] {
-            var parts: [Activations] = []
-            switch self {
-            case .model(let model):
-                var pass = ForwardPass(model, on: engine)
-                pass.logits(of: TokenBatch([window])) { _, logits in parts.append(logits) }
-            case .states(let model, let states):
-                ForwardPass(model, on: engine).logits(from: states[index]) { _, logits in
-                    parts.append(logits)
-                }
+            let states = try windows.enumerated().map { index, window in
+                let states = pass.hiddenStates(of: TokenBatch([window]))
+                try progress(index + 1)
+                return states
             }
-            return parts
+            return Reference(model: model, states: states)
         }
     }
 
@@ -88,9 +73,15 @@ public struct DecoderQuality: Sendable, Equatable {
     ) rethrows {
         isCompared = dense != nil
         var pass = ForwardPass(model, on: engine)
+        var densePass = dense.map { ForwardPass($0.model, on: engine) }
         for (index, window) in windows.enumerated() {
             let batch = TokenBatch([window])
-            let reference = dense?.logits(of: window, at: index, on: engine) ?? []
+            var reference: [Activations] = []
+            if let states = dense?.states?[index] {
+                densePass?.logits(from: states) { _, logits in reference.append(logits) }
+            } else {
+                densePass?.logits(of: batch) { _, logits in reference.append(logits) }
+            }
             var part = 0
             pass.logits(of: batch) { rows, logits in
                 add(logits, rows: rows, of: window, engine: engine)

@@ -1,3 +1,5 @@
+internal import Tensors
+
 #if canImport(Darwin)
     import Darwin
 #elseif canImport(Glibc)
@@ -39,6 +41,15 @@ public struct AtomicFile: ~Copyable {
             guard written > 0 else { throw Self.failure(path, "cannot be written") }
             if written == rest.count { return }
             rest.removeFirst(written)
+        }
+    }
+
+    /// Adds floats at the end as a type whose blocks they fill, a few megabytes at a time.
+    func append(_ floats: [Float], as type: DType) throws(ModelFileError) {
+        let piece = 1 << 20
+        for start in stride(from: 0, to: floats.count, by: piece) {
+            let part = floats.span.extracting(start..<min(start + piece, floats.count))
+            try append(type.bytes(from: part))
         }
     }
 

@@ -69,18 +69,12 @@ public enum GGUFWriter {
                 throw fault(
                     path, entry, "it has \(elements.count) elements, not the \(count) of its shape")
             }
-            for start in stride(from: 0, to: count, by: piece) {
-                let part = elements.span.extracting(start..<min(start + piece, count))
-                try file.append(entry.type.bytes(from: part))
-            }
+            try file.append(elements, as: entry.type)
             let size = try size(of: entry, path: path)
             try file.append([UInt8](repeating: 0, count: padded(size) - size))
         }
         try file.commit()
     }
-
-    /// Floats converted and written at a time: whole blocks of every type.
-    private static let piece = 1 << 20
 
     private static func padded(_ size: Int) -> Int {
         (size + alignment - 1) / alignment * alignment

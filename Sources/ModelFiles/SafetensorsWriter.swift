@@ -44,16 +44,10 @@ public enum SafetensorsWriter {
                 throw fault(
                     path, entry, "it has \(elements.count) elements, not the \(count) of its shape")
             }
-            for start in stride(from: 0, to: count, by: piece) {
-                let part = elements.span.extracting(start..<min(start + piece, count))
-                try file.append(entry.type.bytes(from: part))
-            }
+            try file.append(elements, as: entry.type)
         }
         try file.commit()
     }
-
-    /// Floats converted and written at a time.
-    private static let piece = 1 << 20
 
     /// The length and the JSON of the header, padded so that the tensors start at a multiple of 8.
     private static func header(

@@ -58,25 +58,7 @@ public struct ComparisonPage: Sendable {
         let warnings: Markup =
             caveats.isEmpty
             ? "" : "<ul>\n\(caveats.map { "<li>\($0)</li>" as Markup })\n</ul>"
-        let page: Markup = """
-            <!DOCTYPE html>
-            <html lang="en" xmlns="http://www.w3.org/1999/xhtml">
-            <head>
-            <meta charset="utf-8"/>
-            <meta name="viewport" content="width=device-width, initial-scale=1"/>
-            <meta name="generator" content="Espalier \(report.version)"/>
-            <title>\(report.model.name), runs compared: Espalier</title>
-            <style>
-            \(Stylesheet.text)
-            </style>
-            </head>
-            <body>
-            <main>
-            <header>
-            <p class="eyebrow">Espalier · runs compared</p>
-            <h1>\(report.model.name)</h1>
-            <p class="soft">\(Narrative(report: report).environment)</p>
-            </header>
+        let section: Markup = """
             <section aria-labelledby="quality">
             <h2 id="quality">Speed and quality</h2>
             \(warnings)
@@ -85,12 +67,10 @@ public struct ComparisonPage: Sendable {
             \(plots)
             </div>
             </section>
-            <footer>Made by Espalier \(report.version).</footer>
-            </main>
-            </body>
-            </html>
-
             """
-        return page.text
+        return Page(
+            title: "\(report.model.name), runs compared: Espalier", kind: "runs compared",
+            report: report, sections: [section], footer: "Made by Espalier \(report.version)."
+        ).markup.text
     }
 }

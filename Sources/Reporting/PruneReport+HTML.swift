@@ -10,39 +10,22 @@ struct HTMLReport {
     private var narrative: Narrative { Narrative(report: report) }
 
     var page: Markup {
-        """
-        <!DOCTYPE html>
-        <html lang="en" xmlns="http://www.w3.org/1999/xhtml">
-        <head>
-        <meta charset="utf-8"/>
-        <meta name="viewport" content="width=device-width, initial-scale=1"/>
-        <meta name="generator" content="Espalier \(report.version)"/>
-        <title>\(report.model.name), pruned: Espalier report</title>
-        <style>
-        \(Stylesheet.text)
-        </style>
-        </head>
-        <body>
-        <main>
-        <header>
-        <p class="eyebrow">Espalier · prune report</p>
-        <h1>\(report.model.name)</h1>
-        <p class="soft">\(narrative.environment)</p>
-        </header>
-        \(section("speed", "How much faster", [speed]))
-        \(section("quality", "How much quality", [quality]))
-        \(section("structure", "What was removed", report.targets.isEmpty ? [] : [structure]))
-        \(section("latency", "What each size costs here", [latency]))
-        \(section("tradeoff", "Speed against quality", [tradeoff].compactMap(\.self)))
-        \(section("load", "How to load it", loading))
-        \(section("reproduce", "How to reproduce it", [reproduction]))
-        \(section("distrust", "What to distrust", [distrust]))
-        <footer>Made by Espalier \(report.version), \(report.createdAt).</footer>
-        </main>
-        </body>
-        </html>
-
-        """
+        Page(
+            title: "\(report.model.name), pruned: Espalier report", kind: "prune report",
+            report: report,
+            sections: [
+                section("speed", "How much faster", [speed]),
+                section("quality", "How much quality", [quality]),
+                section(
+                    "structure", "What was removed", report.targets.isEmpty ? [] : [structure]),
+                section("latency", "What each size costs here", [latency]),
+                section("tradeoff", "Speed against quality", [tradeoff].compactMap(\.self)),
+                section("load", "How to load it", loading),
+                section("reproduce", "How to reproduce it", [reproduction]),
+                section("distrust", "What to distrust", [distrust]),
+            ],
+            footer: "Made by Espalier \(report.version), \(report.createdAt)."
+        ).markup
     }
 
     /// A section with its heading, or nothing where there is no content.
