@@ -87,6 +87,28 @@ struct HTMLReport {
             \(explanations)
             </ul>
             \(tasks ?? "")
+            \(samples ?? "")
+            """
+    }
+
+    private var samples: Markup? {
+        guard let samples = report.samples, !samples.isEmpty else { return nil }
+        let texts = samples.indices.map { index -> Markup in
+            let writings = report.writings(behind: index).map { model, text in
+                "<dt>\(model)</dt><dd>\(text)</dd>" as Markup
+            }
+            return """
+                <p class="soft">…\(samples[index].prompt)</p>
+                <dl class="wide">
+                \(writings)
+                </dl>
+                """
+        }
+        return """
+            <details><summary>What they write</summary>
+            <p>Behind the beginning of a held-out text, always the likeliest token.</p>
+            \(texts)
+            </details>
             """
     }
 

@@ -56,7 +56,19 @@ struct MarkdownReport {
         return [
             "Measured on \(Self.escaped(report.evaluatedOn)).",
             Self.table(table.columns, table.rows), Self.list(measures.map(\.explanation)),
-        ] + tasks
+        ] + tasks + samples
+    }
+
+    private var samples: [String] {
+        guard let samples = report.samples, !samples.isEmpty else { return [] }
+        return ["### What they write"]
+            + samples.indices.flatMap { index in
+                ["> …" + Self.escaped(samples[index].prompt)]
+                    + [
+                        Self.list(
+                            report.writings(behind: index).map { "\($0.model): \($0.text)" })
+                    ]
+            }
     }
 
     private var tasks: [String] {

@@ -27,6 +27,8 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var baselines: [BaselineResult]
     /// What the models scored on tasks; nil where none were asked.
     public var tasks: [TaskFigures]?
+    /// What the dense model writes behind a few prompts; nil for encoders.
+    public var samples: [TextSample]?
     /// What each kind of component costs at each level.
     public var latencyCurves: [LatencyCurve]
     /// The time that no plan changes.
@@ -90,6 +92,34 @@ public struct VerificationFigures: Codable, Sendable, Equatable {
         self.plans = plans
         self.medianError = medianError
         self.worstError = worstError
+    }
+}
+
+/// A prompt and what the dense model writes behind it.
+public struct TextSample: Codable, Sendable, Equatable {
+    /// The prompt.
+    public var prompt: String
+    /// What the dense model writes.
+    public var dense: String
+
+    /// Creates a sample.
+    public init(prompt: String, dense: String) {
+        self.prompt = prompt
+        self.dense = dense
+    }
+}
+
+extension PruneReport {
+    /// What every model writes behind a prompt, by what it is called, the dense one first.
+    func writings(behind index: Int) -> [(model: String, text: String)] {
+        guard let samples else { return [] }
+        return [("dense", samples[index].dense)]
+            + targets.compactMap { result in
+                guard let texts = result.continuations, texts.indices.contains(index) else {
+                    return nil
+                }
+                return (Figures.target(result.target), texts[index])
+            }
     }
 }
 

@@ -20,6 +20,8 @@ public struct TargetResult: Codable, Sendable, Equatable {
     public var perplexity: Double?
     /// For encoders: the mean cosine distance of its sentence vectors from the dense model's.
     public var meanCosineDistance: Double?
+    /// What it writes behind the prompts of the report's samples; nil for encoders.
+    public var continuations: [String]?
     /// Its layers from input to output.
     public var layers: [LayerSizes]
     /// The dense model's time, measured in alternation with this model's.

@@ -9,15 +9,19 @@ extension Engine {
     /// - Parameters:
     ///   - x: Shape `[tokens, columns]`; a few thousand tokens at most.
     ///   - sums: Shape `[columns, columns]`.
+    ///   - first: The first of the columns whose products, with themselves and all before, are asked
+    ///     for; some of those before it may be added too.
     /// - Complexity: O(tokens · columns² / 2)
-    public func addGram(of x: Activations, to sums: inout Matrix<Double>) {
+    public func addGram(
+        of x: Activations, to sums: inout Matrix<Double>, from first: Int = 0
+    ) {
         precondition(sums.rows == x.columns && sums.columns == x.columns, "gram shape")
         let (rows, columns) = (x.rows, x.columns)
         guard rows > 0 else { return }
         x.storage.withUnsafeBufferPointer { x in
             sums.elements.withUnsafeMutableBufferPointer { sums in
                 let sums = sums
-                shareColumns(columns) { range, scratch in
+                shareColumns(columns, from: first) { range, scratch in
                     kernels.gram_f32(
                         x.baseAddress!, rows, columns, range.lowerBound, range.upperBound,
                         sums.baseAddress!, scratch)
@@ -27,11 +31,14 @@ extension Engine {
     }
 
     /// Calls `body` with ranges of columns, the last ones first, and memory for their products.
+    ///
+    /// Together they are the columns from the panel on that holds the first one.
     func shareColumns(
-        _ columns: Int,
+        _ columns: Int, from first: Int = 0,
         _ body: (_ range: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Void
     ) {
-        let panels = (columns + PackedWeights.panel - 1) / PackedWeights.panel
+        let start = first / PackedWeights.panel
+        let panels = (columns + PackedWeights.panel - 1) / PackedWeights.panel - start
         // A few pieces for each thread; in long ones the rows are brought together less often.
         let pieces = max((panels + 7) / 8, min(panels, 3 * pool.threads))
         let floats =
@@ -40,8 +47,9 @@ extension Engine {
             .assumingMemoryBound(to: Float.self)
         pool.forEach(pieces) { index, thread in
             let piece = pieces - 1 - index
-            let first = panels * piece / pieces * PackedWeights.panel
-            let last = min(panels * (piece + 1) / pieces * PackedWeights.panel, columns)
+            let first = (start + panels * piece / pieces) * PackedWeights.panel
+            let last = min(
+                (start + panels * (piece + 1) / pieces) * PackedWeights.panel, columns)
             body(first..<last, memory + thread * floats)
         }
     }
@@ -56,9 +64,15 @@ public struct SecondMoments: Sendable {
     public init() {}
 
     /// Adds rows, as many columns each time.
-    public mutating func add(_ x: Activations, on engine: Engine) {
+    ///
+    /// - Parameters:
+    ///   - x: Shape `[tokens, columns]`.
+    ///   - first: The first of the columns whose products with themselves and all others are asked
+    ///     for; what is told of columns before it, among themselves, means nothing.
+    ///   - engine: What to compute on.
+    public mutating func add(_ x: Activations, from first: Int = 0, on engine: Engine) {
         if rows == 0 { sums = Matrix(rows: x.columns, columns: x.columns) }
-        engine.addGram(of: x, to: &sums)
+        engine.addGram(of: x, to: &sums, from: first)
         rows += x.rows
     }
 

@@ -75,6 +75,16 @@ struct ClosedLoopTests {
         #expect(Set(made.map(\.plan)).count == made.count, "no plan is measured twice")
     }
 
+    @Test("how wrong the profile is, once known, need not be found again", arguments: [0.9, 1.1])
+    func warned(factor: Double) throws {
+        var loop = ClosedLoop(target: 2)
+        let (_, unwarned, _) = try run(loop) { $0 * factor }
+        loop.correction = 1 / factor
+        let (best, made, _) = try run(loop) { $0 * factor }
+        #expect(made.count == 1 && unwarned.count > 1)
+        #expect(best.comparison.interval.lowerBound >= 2)
+    }
+
     @Test("noise does not keep it from the target", arguments: 1...20 as ClosedRange<UInt64>)
     func noise(seed: UInt64) throws {
         let (best, made, _) = try run(ClosedLoop(target: 1.5), noise: 0.015, seed: seed) {

@@ -187,4 +187,38 @@ struct RefitTests {
         }
         #expect(ratios.sorted()[1] < 0.95, "\(ratios)")
     }
+
+    @Test("a branch that the dense model has lost before is passed, with its norm")
+    func lost() throws {
+        let (tiny, scratch) = (try TinyModel("tiny-bert"), try Scratch())
+        var plan = Plan(keepingAllOf: tiny.shape)
+        plan.attention[1] = 0
+        plan.feedForward[0] = 0
+        let path = scratch.path("lost")
+        try HuggingFaceDirectory.write(
+            try shrunk(tiny, plan, in: scratch), like: tiny.checkpoint, to: path)
+        let lost = try Checkpoint(path)
+        let batch = TokenBatch(tiny.text.calibration)
+        let moments = scratch.path("lost.safetensors")
+        try CalibrationFile.write(
+            try Calibration(lost, on: [batch], engine: tiny.engine), to: moments)
+        let surgery = Surgery(
+            lost, calibration: try CalibrationFile(path: moments), damping: damping,
+            engine: tiny.engine)
+        let losses = try surgery.losses(order: .optimalBrainSurgeon)
+        let whole = ShrunkWeights(
+            Plan(keepingAllOf: lost.shape), losses: losses, surgery: surgery,
+            order: .optimalBrainSurgeon)
+        let weights = try [whole].refitted(on: [batch], engine: tiny.engine)[0]
+        // Nothing is removed, so what stays is fitted to what it does already.
+        expectClose(
+            tiny.output(of: try Model(weights)), tiny.output(of: try Model(lost)), absolute: 1e-3)
+        var shorter = Plan(keepingAllOf: lost.shape)
+        shorter.feedForward[1] = 20
+        let cut = try [
+            ShrunkWeights(
+                shorter, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
+        ].refitted(on: [batch], engine: tiny.engine)[0]
+        #expect(cut.shape.layers[0].feedForward == 0 && cut.shape.layers[1].feedForward == 20)
+    }
 }

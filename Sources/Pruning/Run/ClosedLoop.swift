@@ -20,6 +20,9 @@ public struct ClosedLoop {
     public var attempts: Int
     /// Measured speedups up to this fraction above the target are near enough.
     public var tolerance = 0.03
+    /// How much faster than by the profile a plan has to be for its speedup to be measured, as far as
+    /// is known.
+    public var correction = 1.0
     /// The fraction above the target to aim at, so that measuring again finds the target held.
     public var margin = 0.018
 
@@ -51,7 +54,7 @@ public struct ClosedLoop {
         // A target within reach stays so though the aim or a correction lies beyond.
         let least = target * table.base.seconds <= dense ? table.base.seconds : 0
         var best: Attempt?
-        var correction = 1.0
+        var correction = Self.step(correction)
         var tried: Set<Plan> = []
         var made = 0
         var misses = 0
@@ -72,11 +75,14 @@ public struct ClosedLoop {
             if holds(attempt), measured <= target * (1 + tolerance) { break }
             misses = holds(attempt) ? 0 : misses + 1
             // Miss after miss, as on a plateau of the hardware, the steps lengthen.
-            let step = pow(aim / measured, Double(max(misses, 1)))
-            correction *= min(max(step, 1 / Self.greatestStep), Self.greatestStep)
+            correction *= Self.step(pow(aim / measured, Double(max(misses, 1))))
         }
         guard let best else { preconditionFailure("a loop makes at least one attempt") }
         return (best, made)
+    }
+
+    private static func step(_ factor: Double) -> Double {
+        min(max(factor, 1 / greatestStep), greatestStep)
     }
 
     /// The first plan not yet tried as the correction rises; nil where there is none, which only

@@ -80,7 +80,12 @@ struct Refit {
         }
         guard let layer = layer?.weights,
             let projection = layer.outputProjection(of: component.kind)
-        else { return }
+        else {
+            // A branch that the dense model has lost before; its norm may still be there.
+            advance(component, adding: nil)
+            for member in family.indices { advance(member, component, adding: nil) }
+            return
+        }
         var sample = SecondMoments()
         var outputs: [Activations] = []
         for index in batches.indices {
@@ -89,7 +94,7 @@ struct Refit {
                     of: component, in: batches[index], entering: streams[index]),
                 let output = whole.output(of: component, from: inputs)
             else { return }
-            sample.add(joined(inputs, output, for: projection), on: engine)
+            sample.add(withOnes(inputs, for: projection), on: engine)
             outputs.append(output)
         }
         let branch = DenseBranch(
@@ -98,23 +103,34 @@ struct Refit {
                 of: component, output: projection, sample: (consume sample).mean()))
         for member in family.indices {
             try check()
-            var inputs: [Activations] = []
+            var inputs: [Activations]?
             if family[member].plan[component] > 0 {
                 inputs = try fit(member, to: branch, of: layer, check: check)
                 shrunk.model = blank.replacing(
                     layer: component.layer, with: try family[member].branch(component, of: layer),
                     sizes: family[member].shape.layers[component.layer])
             }
-            for index in batches.indices {
-                shrunkStreams[member][index] = whole.stream(
-                    after: component, entering: shrunkStreams[member][index],
-                    adding: inputs.isEmpty
-                        ? nil : shrunk.output(of: component, from: inputs[index]))
-            }
+            advance(member, component, adding: inputs)
         }
+        advance(component, adding: outputs)
+    }
+
+    /// Takes the dense streams behind a branch with these outputs.
+    private mutating func advance(_ component: Component, adding outputs: [Activations]?) {
         for index in batches.indices {
             streams[index] = whole.stream(
-                after: component, entering: streams[index], adding: outputs[index])
+                after: component, entering: streams[index], adding: outputs?[index])
+        }
+    }
+
+    /// Takes a plan's streams behind a branch whose output projection takes in these inputs.
+    private mutating func advance(
+        _ member: Int, _ component: Component, adding inputs: [Activations]?
+    ) {
+        for index in batches.indices {
+            shrunkStreams[member][index] = whole.stream(
+                after: component, entering: shrunkStreams[member][index],
+                adding: inputs.flatMap { shrunk.output(of: component, from: $0[index]) })
         }
     }
 
@@ -158,7 +174,10 @@ struct Refit {
         let component = branch.component
         var moments = SecondMoments()
         for index in batches.indices {
-            moments.add(joined(inputs[index], targets[index], for: branch.projection), on: engine)
+            let target = targets[index]
+            moments.add(
+                engine.joined([target, withOnes(inputs[index], for: branch.projection)]),
+                from: target.columns, on: engine)
         }
         let fit = try surgery.refit(
             component, of: branch.projection, to: family[member].plan[component],
@@ -167,12 +186,12 @@ struct Refit {
         family[member].refitted[component] = fit.projection
     }
 
-    /// A projection's inputs, 1 where it has a bias, and its outputs, side by side.
-    private func joined(
-        _ inputs: Activations, _ outputs: Activations, for projection: Projection
-    ) -> Activations {
-        let ones = Activations(rows: inputs.rows, columns: 1, repeating: 1)
-        return engine.joined([inputs] + (projection.bias == nil ? [] : [ones]) + [outputs])
+    /// A projection's inputs, and 1 where it has a bias.
+    private func withOnes(_ inputs: Activations, for projection: Projection) -> Activations {
+        guard projection.bias != nil else { return inputs }
+        return engine.joined([
+            inputs, Activations(rows: inputs.rows, columns: 1, repeating: 1),
+        ])
     }
 
     /// Fits all weights of a feed-forward block.
@@ -226,9 +245,11 @@ extension [ShrunkWeights] {
         guard let surgery = first?.surgery else { return self }
         precondition(allSatisfy { $0.surgery === surgery }, "a family of one surgery")
         var refit = try Refit(self, of: surgery, on: batches, passes: passes, engine: engine)
-        for (place, component) in surgery.dense.shape.components.enumerated() {
-            try refit.refit(component) { try progress(place) }
-            try progress(place + 1)
+        var done = 0
+        for component in Plan(keepingAllOf: surgery.dense.shape).components {
+            try refit.refit(component) { try progress(done) }
+            done += surgery.dense.shape.units(of: component) > 0 ? 1 : 0
+            try progress(done)
         }
         return refit.family
     }

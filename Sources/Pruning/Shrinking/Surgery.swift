@@ -150,8 +150,8 @@ public final class Surgery {
         return projection
     }
 
-    /// Gives back the memory of shrunk projections.
-    func forget() { (shrunk, shrunkBytes) = ([:], 0) }
+    /// Gives back the memory of shrunk projections and of the last surgeon.
+    func forget() { (shrunk, shrunkBytes, surgeon) = ([:], 0, nil) }
 
     private func keep(_ projection: Projection, as cut: Cut, of component: Component) {
         func bytes(_ projection: Projection) -> Int {
@@ -187,8 +187,8 @@ public final class Surgery {
     /// - Parameters:
     ///   - component: The component.
     ///   - output: Its dense output projection.
-    ///   - sample: The second moments, over the tokens of a refit, of the dense inputs, 1 where there
-    ///     is a bias, and the outputs, in this order.
+    ///   - sample: The second moments, over the tokens of a refit, of the dense inputs, and 1 where
+    ///     there is a bias.
     /// - Returns: The moments.
     /// - Throws: A read error.
     func denseMoments(
@@ -196,17 +196,11 @@ public final class Surgery {
     ) throws -> DenseMoments {
         let weight = output.joined
         var inputs = try calibration.hessian(of: component, withOnes: output.bias != nil)
-        var outputs = Matrix(
+        inputs.scale(
+            by: Self.denseShare + Self.controlShare, adding: sample, times: -Self.controlShare)
+        let outputs = Matrix(
             rows: weight.rows, columns: weight.columns, elements: weight.elements.map(Double.init)
         ).multiplied(by: inputs, pool: engine.pool)
-        let (columns, rows) = (0..<weight.columns, weight.columns..<sample.columns)
-        let share = Self.denseShare + Self.controlShare
-        inputs.scale(
-            by: share, adding: sample.block(rows: columns, columns: columns),
-            times: -Self.controlShare)
-        outputs.scale(
-            by: share, adding: sample.block(rows: rows, columns: columns),
-            times: -Self.controlShare)
         return DenseMoments(inputs: inputs, outputs: outputs)
     }
 
@@ -217,8 +211,8 @@ public final class Surgery {
     ///   - component: The component.
     ///   - output: Its dense output projection.
     ///   - level: How many units to keep.
-    ///   - moments: The second moments of all units' inputs now, 1 where there is a bias, and the
-    ///     targets, in this order.
+    ///   - moments: The second moments of the targets, of all units' inputs now, and of 1 where there
+    ///     is a bias, in this order; those of the targets among themselves do not count.
     ///   - dense: The moments of the dense model.
     /// - Returns: The kept units, ascending, and their projection.
     /// - Throws: `SurgeonError`.
@@ -227,7 +221,7 @@ public final class Surgery {
         dense: DenseMoments
     ) throws -> (units: [Int], projection: Projection) {
         let (weight, hasBias) = (output.joined, output.bias != nil)
-        let (inputs, targets) = (0..<weight.columns, weight.columns..<moments.columns)
+        let (targets, inputs) = (0..<weight.rows, weight.rows..<moments.columns)
         var hessian = moments.block(rows: inputs, columns: inputs)
         var moment = moments.block(rows: targets, columns: inputs)
         hessian.scale(by: 1, adding: dense.inputs, times: 1)

@@ -117,15 +117,13 @@ struct PruneInputs {
 }
 
 extension CalibrationText {
-    /// A few sequences to measure damage on.
-    var probe: TokenBatch {
-        var (sequences, count) = ([[Int32]](), 0)
-        let step = max(1, calibration.count / 8)
-        for index in stride(from: 0, to: calibration.count, by: step) where count < 640 {
-            sequences.append(Array(calibration[index].prefix(80)))
-            count += sequences[sequences.count - 1].count
-        }
-        return TokenBatch(sequences)
+    /// What damage to a model is measured on: for a decoder, whose every token counts, the
+    /// beginnings of a few sequences, for an encoder whole ones.
+    func probe(for architecture: Architecture) -> TokenBatch {
+        let (tokens, length) = architecture.isEncoder ? (4096, Int.max) : (640, 80)
+        let cut = calibration.map { Array($0.prefix(length)) }
+        return TokenBatch(
+            CalibrationText(calibration: cut, heldOut: heldOut).spread(tokens: tokens))
     }
 
     /// Calibration sequences of so many tokens, evenly spread over all of the text.

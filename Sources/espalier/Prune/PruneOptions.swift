@@ -51,7 +51,7 @@ struct PruneOptions {
             "--damping", .number(in: 1e-6...10), default: 0.01,
             help: "Fraction of the Hessian's mean diagonal added to it.")
         let refitTokens = try arguments.option(
-            "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"), default: 24_576,
+            "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"), default: 20_480,
             help: "How many of them to refit kept weights on when a plan is final.")
         self.refitTokens = min(refitTokens, calibrationTokens)
         refitPasses = try arguments.option(

@@ -132,7 +132,9 @@ extension PruneRun {
             defer { progress.finish() }
             return try Sensitivity(
                 losses: losses, surgery: surgery,
-                damage: Damage(from: try denseModel(), on: text.probe, engine: engine)
+                damage: Damage(
+                    from: try denseModel(), on: text.probe(for: dense.shape.architecture),
+                    engine: engine)
             ) {
                 progress.advance(to: $0)
                 try Interruption.check()

@@ -54,8 +54,12 @@ extension PruneRun {
         }
         for index in results.indices { results[index]?.path = directory.product(names[index]) }
         let missing = results.indices.filter { results[$0] == nil }
-        let choices = try missing.map {
-            try choose(options.targets[$0], names[$0], by: method, table, surgery, knowledge, text)
+        var choices: [Choice] = []
+        for index in missing {
+            choices.append(
+                try choose(
+                    options.targets[index], names[index], by: method, after: choices.last, table,
+                    surgery, knowledge, text))
         }
         var family = choices.map { choice in
             ShrunkWeights(
@@ -76,10 +80,11 @@ extension PruneRun {
         let attempts: Int
     }
 
-    /// Finds the plan that reaches a target.
+    /// Finds the plan that reaches a target, warned by how far the profile was off for another.
     private func choose(
-        _ target: Double, _ name: String, by method: PruningMethod, _ table: LatencyTable,
-        _ surgery: Surgery, _ knowledge: PruningMethod.Knowledge, _ text: CalibrationText
+        _ target: Double, _ name: String, by method: PruningMethod, after other: Choice?,
+        _ table: LatencyTable, _ surgery: Surgery, _ knowledge: PruningMethod.Knowledge,
+        _ text: CalibrationText
     ) throws -> Choice {
         let product = "work/\(name)-plan.json"
         if let known = directory.read(Choice.self, product) { return known }
@@ -92,7 +97,10 @@ extension PruneRun {
                     plan, losses: knowledge.losses, surgery: surgery,
                     order: method.order(seed: options.seed))
             }
-            let loop = ClosedLoop(target: target, attempts: options.attempts)
+            var loop = ClosedLoop(target: target, attempts: options.attempts)
+            if let other, options.attempts > 1 {
+                loop.correction = other.attempt.predicted / other.attempt.comparison.speedup
+            }
             var knowledge = knowledge
             let budget = table.interplay.sum(
                 ofSeconds: table.budget(forSpeedup: target * (1 + loop.margin)))
@@ -129,8 +137,12 @@ extension PruneRun {
         _ choice: Choice, _ target: Double, _ name: String, _ weights: ShrunkWeights,
         on text: CalibrationText
     ) throws -> TargetResult {
-        let quality = try stage("evaluate") {
-            try evaluate(try pack(weights, name: name), against: try baseline(), on: text)
+        let (quality, texts) = try stage("evaluate") {
+            let model = try pack(weights, name: name)
+            return (
+                try evaluate(model, against: try baseline(), on: text),
+                try continuations(by: model, of: text)
+            )
         }
         try stage("write") {
             try Terminal.standardError.stage("Writing \(options.output)/\(name)") {
@@ -144,9 +156,10 @@ extension PruneRun {
                 ) { _ in try Interruption.check() }
             }
         }
-        let result = TargetResult(
+        var result = TargetResult(
             target: target, attempt: choice.attempt, attempts: choice.attempts,
             path: directory.product(name), weights: weights, quality: quality)
+        result.continuations = texts
         var plans = directory.read([String: Plan].self, Product.plans) ?? [:]
         plans[name] = Plan(result)
         try directory.write(plans, Product.plans)
@@ -202,7 +215,9 @@ extension PruneRun {
         search.steps = options.trials - search.starts
         let damage =
             try dense.shape.architecture.isEncoder
-            ? Damage(from: denseModel(), on: text.probe, engine: engine) : nil
+            ? Damage(
+                from: denseModel(), on: text.probe(for: dense.shape.architecture), engine: engine)
+            : nil
         let progress = ProgressBar("Searching for \(name)", total: options.trials, unit: "plans")
         defer { progress.finish() }
         // Plans that are tried one after another have most layers in common.
@@ -232,6 +247,9 @@ extension PruneRun {
             ProgressBar("Shrinking to \($0)", total: weights.shape.layers.count, unit: "layers")
         }
         defer { progress?.finish() }
+        // What the surgeon needs beside a large model would not fit beside another.
+        if isLarge { forgetModels() }
+        defer { if isLarge { weights.forgetWorkingMemory() } }
         return try Model(weights, precision: environment.precision) { done in
             progress?.advance(to: done)
             try Interruption.check()

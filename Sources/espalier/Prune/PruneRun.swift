@@ -92,6 +92,7 @@ final class PruneRun {
             targets: targets, denseQuality: try evaluateDense(on: text), baselines: baselines,
             text: text,
             facts: facts, stages: costs, inputs: inputs)
+        report.samples = try samples(of: text)
         // Tasks were asked of the models that are still there.
         let earlier = try? PruneReport(inDirectory: directory.path)
         if earlier?.targets == targets { report.tasks = earlier?.tasks }
@@ -122,6 +123,7 @@ enum Product {
     static let losses = "losses.json"
     static let sensitivity = "work/sensitivity.json"
     static let denseQuality = "work/dense.json"
+    static let samples = "work/samples.json"
     static let plans = "plan.json"
     /// Goes with the run.
     static let runtimeFiles = "work/runtime.tmp"

@@ -1,0 +1,38 @@
+import Testing
+
+@testable import Tensors
+
+@Suite("Second moments")
+struct SecondMomentsTests {
+    @Test(
+        "all products of columns from a first one on, of rows that come in parts",
+        arguments: [0, 1, 33, 70], [1, 2])
+    func moments(first: Int, threads: Int) {
+        let engine = Engine(threads: threads)
+        let columns = 71
+        var random = SplitMix64(seed: 3)
+        var moments = SecondMoments()
+        var want = [Double](repeating: 0, count: columns * columns)
+        for rows in [40, 300] {
+            let x = (0..<rows * columns).map { _ in Float.random(in: -1...1, using: &random) }
+            moments.add(
+                Activations(Matrix(rows: rows, columns: columns, elements: x)), from: first,
+                on: engine)
+            for row in 0..<rows {
+                for i in 0..<columns {
+                    for j in 0..<columns {
+                        want[i * columns + j] +=
+                            Double(x[row * columns + i]) * Double(x[row * columns + j]) / 340
+                    }
+                }
+            }
+        }
+        let found = moments.mean()
+        for i in 0..<columns {
+            for j in max(i, first)..<columns {
+                #expect(abs(found[i, j] - want[i * columns + j]) < 1e-6)
+                #expect(found[i, j] == found[j, i])
+            }
+        }
+    }
+}
