@@ -10,12 +10,31 @@ struct EvaluateAnswer: Encodable {
     var kl: Double?
     var top1: Double?
     var meanCosineDistance: Double?
+    /// What is written behind the beginnings of windows.
+    var samples: [Sample]?
     /// What the task files gave, by name.
     var tasks: [String: TaskAnswer] = [:]
 
+    /// A prompt and what the models write behind it.
+    struct Sample: Encodable {
+        let prompt: String
+        let text: String
+        let other: String?
+
+        var shown: String {
+            let lines = [
+                ("prompt", prompt), ("writes", text), other.map { ("other", $0) },
+            ].compactMap(\.self)
+            return lines.map { name, text in
+                let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+                return "\(name): \(line)"
+            }.joined(separator: "\n")
+        }
+    }
+
     var text: String {
-        [tokens > 0 ? figures : nil, tasks.isEmpty ? nil : taskTable].compactMap(\.self)
-            .joined(separator: "\n")
+        ([tokens > 0 ? figures : nil, tasks.isEmpty ? nil : taskTable].compactMap(\.self)
+            + (samples ?? []).map(\.shown)).joined(separator: "\n")
     }
 
     private var taskTable: String {
@@ -37,6 +56,9 @@ struct EvaluateAnswer: Encodable {
                 table.add(row: [
                     "", "", metric, figure(value), "", figure(answer.denseOthers?[metric]),
                 ])
+            }
+            if let perplexity = answer.perplexityOfAnswers {
+                table.add(row: ["", "", "its answers, to other", figure(perplexity)])
             }
         }
         return table.rendered()
@@ -71,8 +93,11 @@ struct TaskAnswer: Encodable {
     var relative: Double?
     var flips: Double?
     var pValue: Double?
+    /// Of what the model wrote, to the other one.
+    var perplexityOfAnswers: Double?
 
-    init(_ result: TaskResult, against other: TaskResult?) {
+    init(_ result: TaskResult, against other: TaskResult?, perplexity: Double?) {
+        perplexityOfAnswers = perplexity
         metric = result.metric
         value = result.value
         stderr = result.standardError

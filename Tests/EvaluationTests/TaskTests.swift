@@ -152,4 +152,92 @@ struct TaskTests {
         #expect(abs(spearman([1, 2, 3], [3, 2, 1]).correlation + 1) < 1e-12)
         #expect(abs(spearman([1, 1, 2, 3], [1, 2, 2, 3]).correlation - 5.0 / 6) < 1e-12)
     }
+
+    @Test("a decoder tells labels by their words, one of several answers is scored as such")
+    func labels() throws {
+        let head = #"{"labels": ["zq", "white drum"], "prompt": "{text}"}"#
+        let lines = [1, 0, 1].map { #"{"text": "Anna found a", "label": \#($0)}"# }
+        let result = try run(task([head] + lines))
+        #expect(result.metric == "acc" && result.scores == [1, 0, 1])
+        #expect(abs((result.others["f1"] ?? 0) - 0.8) < 1e-12)
+        let shot = try task([head] + lines, shots: 1)
+        #expect(shot.examples == "Anna found a white drum\n\n" && shot.items.count == 2)
+        #expect(throws: ModelFileError.self) { try task([head, #"{"text": "x", "label": 2}"#]) }
+        #expect(throws: ModelFileError.self) { try task([#"{"text": "x", "label": -1}"#]) }
+    }
+
+    @Test("an encoder tells labels by its head, of texts and of pairs longer than its positions")
+    func heads() throws {
+        let checkpoint = try Checkpoint(folder + "/classifiers/bert")
+        let model = try Model(checkpoint)
+        let classifier = try #require(try checkpoint.classifier())
+        let tokenizer = try Checkpoint(folder + "/tiny-bert").tokenizer()
+        let words = (0..<8).map { String(repeating: "a b ", count: $0) + "a" }
+        let pairs = words.map { #"{"text": "\#($0)", "second": "\#($0)", "label": 0}"# }
+        for lines in [words.map { #"{"text": "\#($0)", "label": 0}"# }, pairs] {
+            let result = try task(lines).run(
+                model, classifier: classifier, tokenizer: tokenizer, engine: Engine(threads: 1))
+            var pass = ForwardPass(model, on: Engine(threads: 1))
+            for (index, text) in words.enumerated() {
+                var encoding = tokenizer.encode(text, pair: text)
+                if lines != pairs {
+                    encoding.ids = tokenizer.encode(text, addingSpecialTokens: true)
+                    encoding.typeIDs = [Int32](repeating: 0, count: encoding.ids.count)
+                }
+                if encoding.ids.count > 32 {
+                    encoding.ids = encoding.ids.prefix(31) + encoding.ids.suffix(1)
+                    encoding.typeIDs = Array(encoding.typeIDs.prefix(32))
+                }
+                let hidden = pass.hiddenStates(
+                    of: TokenBatch([(encoding.ids, encoding.typeIDs)]))
+                let logits = classifier.logits(of: hidden.row(0))
+                #expect(result.scores[index] == (logits.firstGreatest == 0 ? 1 : 0))
+            }
+        }
+    }
+
+    @Test("verdicts are counted as scikit-learn counts them")
+    func verdicts() {
+        func figures(_ given: [Int], _ right: [Int]) -> [Double] {
+            var verdicts = Verdicts()
+            for (label, truth) in zip(given, right) { verdicts.add(label, of: truth) }
+            let result = verdicts.result(of: "t")
+            return [result.value, result.others["f1"] ?? -1, result.others["mcc"] ?? -1]
+        }
+        // sklearn.metrics: accuracy_score, f1_score, matthews_corrcoef.
+        let two = figures([1, 1, 0, 0, 1, 0, 1], [1, 0, 0, 1, 1, 0, 1])
+        expectClose(two.map(Float.init), [0.714286, 0.75, 0.416667], absolute: 1e-5)
+        // The same with average="macro".
+        let three = figures([0, 2, 1, 2, 0, 1, 1], [0, 1, 1, 2, 2, 1, 0])
+        expectClose(three.map(Float.init), [0.571429, 0.555556, 0.34375], absolute: 1e-5)
+        #expect(figures([1, 1], [1, 1])[2] == 0)
+    }
+
+    @Test("summaries are compared as ROUGE compares them")
+    func overlaps() {
+        let (written, wanted) = (
+            Wording("The cat sat, on the mat!"), Wording("the cat was on THE mat")
+        )
+        #expect(written.words == ["the", "cat", "sat", "on", "the", "mat"])
+        #expect(abs(written.overlap(with: wanted, of: 1) - 5.0 / 6) < 1e-12)
+        #expect(abs(written.overlap(with: wanted, of: 2) - 3.0 / 5) < 1e-12)
+        #expect(abs(written.overlapOfSequence(with: wanted) - 5.0 / 6) < 1e-12)
+        let turned = Wording("mat the on sat cat the")
+        #expect(abs(turned.overlapOfSequence(with: wanted) - 3.0 / 6) < 1e-12)
+        #expect(turned.overlap(with: Wording(""), of: 1) == 0)
+        #expect(abs(Wording("a b c d a b c d").repetition - 0.2) < 1e-12)
+        #expect(Wording("a b c").repetition == 0)
+    }
+
+    @Test("what is written is known, and another model can judge it")
+    func writes() throws {
+        let line = #"{"document": "Anna found a white drum. She took it to", "summary": "Anna"}"#
+        let result = try run(task([#"{"prompt": "{document}"}"#, line]))
+        #expect(result.metric == "rougeL" && result.written.count == 1)
+        let model = try Model(Checkpoint(folder + "/tiny-llama"))
+        let perplexity = try #require(result.perplexity(to: model, on: Engine(threads: 2)))
+        // It wrote what it finds likeliest.
+        #expect(perplexity >= 1 && perplexity < 3)
+        #expect(try run(task([line])).written.count == 1)
+    }
 }

@@ -42,9 +42,7 @@ struct JudgedAnswer {
             left[word] = count - 1
             common += 1
         }
-        guard common > 0 else { return found.isEmpty && wanted.isEmpty ? 1 : 0 }
-        let precision = Double(common) / Double(found.count)
-        let recall = Double(common) / Double(wanted.count)
-        return 2 * precision * recall / (precision + recall)
+        return found.isEmpty && wanted.isEmpty
+            ? 1 : harmonicMean(common, found.count, wanted.count)
     }
 }

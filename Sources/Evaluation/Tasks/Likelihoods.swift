@@ -33,6 +33,12 @@ struct Continuation {
         tokens = Array(all.suffix(most + 1))
         self.predicted = min(predicted, tokens.count - 1)
     }
+
+    /// Tokens written behind those of a prompt.
+    init(_ prompt: [Int32], _ written: [Int32]) {
+        tokens = prompt + written
+        predicted = written.count
+    }
 }
 
 /// What a model makes of a continuation.

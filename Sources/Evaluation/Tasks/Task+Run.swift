@@ -4,25 +4,26 @@ public import Tokenizers
 public import Transformers
 
 extension Task {
-    /// The most tokens of a written answer.
-    private static let answerTokens = 32
-
     /// Asks a model all questions.
     ///
     /// - Parameters:
-    ///   - model: A decoder; for similarities an encoder.
-    ///   - tokenizer: Its tokenizer.
+    ///   - model: A decoder; for similarities an encoder, for classification either.
+    ///   - classifier: The encoder's head; similarities of sentences do without.
+    ///   - tokenizer: The model's tokenizer.
     ///   - engine: What to run on.
     ///   - progress: Called with the share of the questions that is done; may throw to stop.
     /// - Returns: The scores.
     /// - Throws: What `progress` throws.
     public func run(
-        _ model: Model, tokenizer: some Tokenizer, engine: Engine,
+        _ model: Model, classifier: Classifier? = nil, tokenizer: some Tokenizer, engine: Engine,
         progress: (_ done: Double) throws -> Void = { _ in }
     ) throws -> TaskResult {
+        if let classifier, kind == .classification {
+            return try classified(by: classifier, model, tokenizer, engine, progress)
+        }
         switch kind {
-        case .multipleChoice, .lastWords, .minimalPairs:
-            let texts = items.flatMap { $0.texts(behind: examples) }
+        case .multipleChoice, .lastWords, .minimalPairs, .classification:
+            let texts = items.flatMap { $0.texts(behind: examples, labels: labels) }
             let continuations = texts.map {
                 Continuation(
                     $0, $1, tokenizer: tokenizer, most: model.shape.maximumPositions)
@@ -32,13 +33,15 @@ extension Task {
             }
             return judged(found)
         case .questions: return try answered(model, tokenizer, engine, progress)
-        case .similarity: return try compared(model, tokenizer, engine, progress)
+        case .summaries: return try summarised(model, tokenizer, engine, progress)
+        case .similarity: return try compared(classifier, model, tokenizer, engine, progress)
         }
     }
 
     /// Judges the likelihoods of all items' texts.
     private func judged(_ found: [Likelihood]) -> TaskResult {
         var (scores, normalised) = ([Double](), [Double]())
+        var verdicts = Verdicts()
         var first = 0
         for item in items {
             switch item {
@@ -57,10 +60,15 @@ extension Task {
             case .minimalPair:
                 scores.append(found[first].logarithm > found[first + 1].logarithm ? 1 : 0)
                 first += 2
-            case .question, .similarity: continue
+            case .labelled(_, _, _, let label):
+                let logarithms = found[first..<first + labels.count].map(\.logarithm)
+                verdicts.add(logarithms.firstGreatest ?? 0, of: label)
+                first += labels.count
+            case .question, .similarity, .document: continue
             }
         }
-        let mean = normalised.reduce(0, +) / Double(max(normalised.count, 1))
+        if kind == .classification { return verdicts.result(of: name) }
+        let mean = normalised.mean
         let others: [String: Double] =
             switch kind {
             case .multipleChoice: ["acc_norm": mean]
@@ -69,96 +77,24 @@ extension Task {
             }
         return TaskResult(name: name, metric: "acc", scores: scores, others: others)
     }
-
-    private func answered(
-        _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
-        _ progress: (Double) throws -> Void
-    ) throws -> TaskResult {
-        let most = model.shape.maximumPositions
-        var generator = Generator(
-            ForwardPass(model, on: engine), sampler: Sampler(temperature: 0), capacity: most)
-        let ends = Set([tokenizer.endOfText].compactMap(\.self))
-        var (contains, exact, overlap) = ([Double](), [Double](), [Double]())
-        for (index, item) in items.enumerated() {
-            guard case .question(let prompt, let answers) = item else { continue }
-            let start = tokenizer.encode(examples + prompt, addingSpecialTokens: false)
-                .suffix(most - Self.answerTokens)
-            var written: [Int32] = []
-            do {
-                try generator.generate(
-                    after: start.isEmpty ? [tokenizer.beginningOfText ?? 0] : Array(start),
-                    count: Self.answerTokens, ends: ends
-                ) { token in
-                    written.append(token)
-                    // An answer is a line.
-                    if tokenizer.decode([token]).contains("\n") { throw EndOfLine() }
-                }
-            } catch is EndOfLine {}
-            let line = tokenizer.decode(written).split(
-                separator: "\n", omittingEmptySubsequences: false)
-            let judged = JudgedAnswer(String(line.first ?? ""), answers: answers)
-            contains.append(judged.contains ? 1 : 0)
-            exact.append(judged.isExact ? 1 : 0)
-            overlap.append(judged.overlap)
-            try progress(Double(index + 1) / Double(items.count))
-        }
-        let count = Double(max(contains.count, 1))
-        return TaskResult(
-            name: name, metric: "contains", scores: contains,
-            others: ["em": exact.reduce(0, +) / count, "f1": overlap.reduce(0, +) / count])
-    }
-
-    private struct EndOfLine: Error {}
-
-    private func compared(
-        _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
-        _ progress: (Double) throws -> Void
-    ) throws -> TaskResult {
-        var pass = ForwardPass(model, on: engine)
-        var (cosines, wanted) = ([Double](), [Double]())
-        for first in stride(from: 0, to: items.count, by: 16) {
-            var sentences: [[Int32]] = []
-            for item in items[first..<min(first + 16, items.count)] {
-                guard case .similarity(let one, let other, let score) = item else { continue }
-                sentences += [one, other].map {
-                    Array(
-                        tokenizer.encode($0, addingSpecialTokens: true)
-                            .prefix(model.shape.maximumPositions))
-                }
-                wanted.append(score)
-            }
-            let batch = TokenBatch(sentences)
-            let hidden = pass.hiddenStates(of: batch)
-            let means = batch.sequences.map { hidden.mean(of: $0) }
-            for place in stride(from: 0, to: means.count, by: 2) {
-                cosines.append(cosine(means[place], means[place + 1]))
-            }
-            try progress(Double(min(first + 16, items.count)) / Double(items.count))
-        }
-        let (correlation, terms) = spearman(cosines, wanted)
-        // The large-sample error of a correlation.
-        let error = (1 - correlation * correlation) / Double(max(terms.count - 1, 1)).squareRoot()
-        return TaskResult(
-            name: name, metric: "spearman", value: correlation, standardError: error,
-            scores: terms, others: [:])
-    }
 }
 
 extension TaskItem {
     /// The texts whose likelihoods judge the item: a prompt and what follows it.
-    fileprivate func texts(behind examples: String) -> [(String, String)] {
+    fileprivate func texts(behind examples: String, labels: [String]) -> [(String, String)] {
         switch self {
         case .choice(let prompt, let choices, _): choices.map { (examples + prompt, " " + $0) }
         case .lastWords(let context, let continuation): [(context, " " + continuation)]
         case .minimalPair(let good, let bad): [("", good), ("", bad)]
-        case .question, .similarity: []
+        case .labelled(_, _, let prompt, _): labels.map { (examples + prompt, " " + $0) }
+        case .question, .similarity, .document: []
         }
     }
 }
 
 extension [Double] {
     /// The index of the greatest value, the first of several.
-    fileprivate var firstGreatest: Int? {
+    var firstGreatest: Int? {
         indices.max { (self[$0], -$0) < (self[$1], -$1) }
     }
 }

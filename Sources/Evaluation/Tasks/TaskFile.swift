@@ -4,7 +4,7 @@ public import ModelFiles
 /// Tasks as JSON lines, one item a line.
 ///
 /// Which members a line has tells its kind; `prompt`, in a first line that has no item, shapes what
-/// the model is given, with the members of an item in braces:
+/// the model is given, with the members of an item in braces, and `labels` are the words of labels:
 ///
 ///     {"name": "arc_easy", "prompt": "Question: {query}\nAnswer:"}
 ///     {"query": "What is frozen water?", "choices": ["ice", "steam"], "gold": 0}
@@ -16,6 +16,8 @@ public import ModelFiles
 /// | `good`, `bad` | minimal pairs |
 /// | `question`, `answers` | questions; `passage` may be given |
 /// | `first`, `second`, `score` | similarity |
+/// | `text`, `label` | classification; `second` may be given |
+/// | `document`, `summary` | summaries |
 public enum TaskFile {
     /// Reads a task.
     ///
@@ -32,6 +34,7 @@ public enum TaskFile {
         let bytes = try MappedFile(path: path).bytes
         var name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
         var prompt: String?
+        var labels: [String] = []
         var items: [TaskItem] = []
         for (number, line) in bytes.split(separator: UInt8(ascii: "\n")).enumerated() {
             guard items.count < limit.map({ $0 + shots }) ?? .max else { break }
@@ -40,12 +43,13 @@ public enum TaskFile {
             let fields = TaskFields(
                 members: try JSONValue(parsing: Array(line), file: place).object ?? [:],
                 file: place)
-            if number == 0, fields.has("name") || fields.has("prompt") {
+            if number == 0, ["name", "prompt", "labels"].contains(where: fields.has) {
                 name = try fields.optional("name") ?? name
                 prompt = try fields.optional("prompt")
+                if fields.has("labels") { labels = try fields.strings("labels") }
                 continue
             }
-            let item = try fields.item(prompt: prompt)
+            let item = try fields.item(prompt: prompt, labels: labels.count)
             guard item.kind == items.first?.kind ?? item.kind else {
                 throw fields.fault("it is of another kind than the lines before")
             }
@@ -58,17 +62,20 @@ public enum TaskFile {
                 remedy: "give more lines, or fewer --shots")
         }
         return Task(
-            name: name, kind: first.kind, items: Array(items.dropFirst(shots)),
-            examples: items.prefix(shots).compactMap(\.solved).joined())
+            name: name, kind: first.kind, items: Array(items.dropFirst(shots)), labels: labels,
+            examples: items.prefix(shots).compactMap { $0.solved(labels) }.joined())
     }
 }
 
 extension TaskItem {
     /// The item with its answer, as an example for others; nil where there are no prompts.
-    fileprivate var solved: String? {
+    fileprivate func solved(_ labels: [String]) -> String? {
         switch self {
         case .choice(let prompt, let choices, let gold): prompt + " " + choices[gold] + "\n\n"
         case .question(let prompt, let answers): prompt + " " + (answers.first ?? "") + "\n\n"
+        case .labelled(_, _, let prompt, let label):
+            labels.isEmpty ? nil : prompt + " " + labels[label] + "\n\n"
+        case .document(let prompt, let summary): prompt + " " + summary + "\n\n"
         case .lastWords, .minimalPair, .similarity: nil
         }
     }
@@ -81,7 +88,7 @@ private struct TaskFields {
 
     func has(_ name: String) -> Bool { members[JSONKey(name)] != nil }
 
-    func item(prompt: String?) throws(ModelFileError) -> TaskItem {
+    func item(prompt: String?, labels: Int) throws(ModelFileError) -> TaskItem {
         if has("choices") {
             let choices = try strings("choices")
             guard let gold = members["gold"]?.integer, choices.indices.contains(gold) else {
@@ -104,7 +111,21 @@ private struct TaskFields {
             return .similarity(
                 first: try string("first"), second: try string("second"), score: try score())
         }
-        throw fault("it has none of choices, continuation, good, question and score")
+        if has("label") {
+            guard let label = members["label"]?.integer, label >= 0, labels == 0 || label < labels
+            else { throw fault("\"label\" is not the index of a label") }
+            let usual = "{text}" + (has("second") ? "\n{second}" : "")
+            return .labelled(
+                text: try string("text"), second: try optional("second"),
+                prompt: try filled(prompt ?? usual), label: label)
+        }
+        if has("document") {
+            return .document(
+                prompt: try filled(prompt ?? "{document}\n\nSummary:"),
+                summary: try string("summary"))
+        }
+        throw fault(
+            "it has none of choices, continuation, good, question, score, label and document")
     }
 
     /// The prompt with members in place of their names in braces.
@@ -132,7 +153,7 @@ private struct TaskFields {
         return text
     }
 
-    private func strings(_ name: String) throws(ModelFileError) -> [String] {
+    func strings(_ name: String) throws(ModelFileError) -> [String] {
         let values = members[JSONKey(name)]?.array ?? []
         let strings = values.compactMap(\.string)
         guard !strings.isEmpty, strings.count == values.count else {

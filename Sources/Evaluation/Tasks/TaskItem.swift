@@ -10,6 +10,10 @@ public enum TaskItem: Sendable, Equatable {
     case question(prompt: String, answers: [String])
     /// Two sentences, and people's score of how alike they are.
     case similarity(first: String, second: String, score: Double)
+    /// A text, or two, and the index of its label; for decoders the same as a prompt.
+    case labelled(text: String, second: String?, prompt: String, label: Int)
+    /// A prompt that holds a document, and a summary of it.
+    case document(prompt: String, summary: String)
 
     /// What the item belongs to.
     public var kind: TaskKind {
@@ -19,6 +23,8 @@ public enum TaskItem: Sendable, Equatable {
         case .minimalPair: .minimalPairs
         case .question: .questions
         case .similarity: .similarity
+        case .labelled: .classification
+        case .document: .summaries
         }
     }
 }
@@ -35,8 +41,16 @@ public enum TaskKind: String, Sendable, CaseIterable {
     /// Whether what is written contains an answer: `contains`; also exact match `em` and the overlap
     /// of words `f1`, both as SQuAD counts them.
     case questions
-    /// Spearman's correlation of the cosine of mean hidden states with the scores: `spearman`.
+    /// Spearman's correlation of the scores with what a regression head says, and without one with
+    /// the cosine of mean hidden states: `spearman`.
     case similarity
+    /// Whether the head's greatest logit is of the right label, for decoders whether its word is the
+    /// likeliest behind the prompt: `acc`; also `f1`, of label 1 where there are two, else the mean
+    /// over labels, and Matthews' correlation `mcc`.
+    case classification
+    /// How far what is written behind the prompt is the summary: `rougeL`, `rouge1` and `rouge2`, and
+    /// how much of it repeats itself: `repetition`.
+    case summaries
 }
 
 /// Questions of one kind.
@@ -47,6 +61,15 @@ public struct Task: Sendable {
     public let kind: TaskKind
     /// The questions, at least one.
     public let items: [TaskItem]
+    /// The words of labels, by which a decoder tells them; may be empty.
+    public let labels: [String]
     /// Solved questions that go before each prompt; may be empty.
     public let examples: String
+
+    /// The greatest label that an item has; 0 where none has one.
+    public var greatestLabel: Int {
+        items.reduce(0) { greatest, item in
+            if case .labelled(_, _, _, let label) = item { max(greatest, label) } else { greatest }
+        }
+    }
 }

@@ -14,19 +14,24 @@ public struct TaskResult: Sendable {
     public let others: [String: Double]
     /// The chief metric of each item; of similarities the products of the ranks' deviations.
     public let scores: [Double]
+    /// What was written, where that was asked.
+    let written: [Continuation]
 
     /// A metric that is the mean over items.
-    init(name: String, metric: String, scores: [Double], others: [String: Double] = [:]) {
-        let mean = scores.reduce(0, +) / Double(max(scores.count, 1))
+    init(
+        name: String, metric: String, scores: [Double], others: [String: Double] = [:],
+        written: [Continuation] = []
+    ) {
         self.init(
-            name: name, metric: metric, value: mean, standardError: Self.error(of: scores),
-            scores: scores, others: others)
+            name: name, metric: metric, value: scores.mean, standardError: Self.error(of: scores),
+            scores: scores, others: others, written: written)
     }
 
     init(
         name: String, metric: String, value: Double, standardError: Double, scores: [Double],
-        others: [String: Double]
+        others: [String: Double], written: [Continuation] = []
     ) {
+        self.written = written
         self.name = name
         self.metric = metric
         self.value = value
@@ -39,7 +44,7 @@ public struct TaskResult: Sendable {
     private static func error(of scores: [Double]) -> Double {
         let count = Double(scores.count)
         guard count > 1 else { return 0 }
-        let mean = scores.reduce(0, +) / count
+        let mean = scores.mean
         let squares = scores.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
         return (squares / (count - 1) / count).squareRoot()
     }
@@ -62,7 +67,7 @@ public struct TaskResult: Sendable {
     public func difference(from other: TaskResult) -> Difference {
         precondition(scores.count == other.scores.count, "results of other items")
         let differences = zip(scores, other.scores).map { $0 - $1 }
-        let mean = differences.reduce(0, +) / Double(max(differences.count, 1))
+        let mean = differences.mean
         let error = Self.error(of: differences)
         let areVerdicts = (scores + other.scores).allSatisfy { $0 == 0 || $0 == 1 }
         let flips = Double(differences.count { $0 != 0 }) / Double(max(differences.count, 1))
@@ -80,7 +85,12 @@ public struct TaskResult: Sendable {
 func spearman(_ first: [Double], _ second: [Double]) -> (correlation: Double, terms: [Double]) {
     let (a, b) = (standardised(ranks(first)), standardised(ranks(second)))
     let terms = zip(a, b).map { $0 * $1 }
-    return (terms.reduce(0, +) / Double(max(terms.count, 1)), terms)
+    return (terms.mean, terms)
+}
+
+/// Pearson's correlation of two lists.
+func pearson(_ first: [Double], _ second: [Double]) -> Double {
+    zip(standardised(first), standardised(second)).map { $0 * $1 }.mean
 }
 
 /// The rank of each value; equal ones share the mean of theirs.

@@ -79,7 +79,9 @@ public enum HuggingFaceDirectory {
         }
         if checkpoint.config.needsCode(for: shape.layers) {
             extra["auto_map"] = .object(
-                ofStrings: ModelingEspalier.autoMap(for: checkpoint.config.family))
+                ofStrings: ModelingEspalier.autoMap(
+                    for: checkpoint.config.family,
+                    classifies: try checkpoint.classifier() != nil))
             try AtomicFile.write(
                 Array(ModelingEspalier.source.utf8),
                 to: "\(directory)/\(ModelingEspalier.fileName)")

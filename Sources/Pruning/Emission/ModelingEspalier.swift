@@ -11,7 +11,14 @@ public enum ModelingEspalier {
     public static let fileName = "modeling_espalier.py"
 
     /// The entries of `auto_map` in the `config.json` of one family.
-    public static func autoMap(for family: HuggingFaceConfig.Family) -> [String: String] {
+    ///
+    /// - Parameters:
+    ///   - family: The family.
+    ///   - classifies: Whether the model has a head that labels sequences.
+    /// - Returns: The module's class for each of the automatic ones.
+    public static func autoMap(
+        for family: HuggingFaceConfig.Family, classifies: Bool = false
+    ) -> [String: String] {
         let name =
             switch family {
             case .bert: "Bert"
@@ -27,6 +34,9 @@ public enum ModelingEspalier {
             }
         var classes = ["AutoConfig": "Config", "AutoModel": "Model"]
         if !family.isEncoder { classes["AutoModelForCausalLM"] = "ForCausalLM" }
+        if classifies {
+            classes["AutoModelForSequenceClassification"] = "ForSequenceClassification"
+        }
         return classes.mapValues { "modeling_espalier.Espalier\(name)\($0)" }
     }
 
@@ -229,9 +239,9 @@ public enum ModelingEspalier {
             return Config
 
 
-        def publish(family, *classes):
+        def publish(family, **classes):
             """Gives classes the names under which `auto_map` has them."""
-            for made, automatic in zip(classes, ("AutoConfig", "AutoModel", "AutoModelForCausalLM")):
+            for automatic, made in classes.items():
                 made.__name__ = made.__qualname__ = f"Espalier{family}{made.__name__}"
                 globals()[made.__name__] = made
                 made.register_for_auto_class(automatic)
@@ -257,7 +267,7 @@ public enum ModelingEspalier {
                 def _get_static_cache_init_shape(self):
                     return None  # Layers differ, so the first input says how large a cache is.
 
-            publish(family, config, Model, ForCausalLM)
+            publish(family, AutoConfig=config, AutoModel=Model, AutoModelForCausalLM=ForCausalLM)
 
 
         def publish_encoder(family, shape=shape_encoder):
@@ -270,7 +280,16 @@ public enum ModelingEspalier {
                     super().__init__(config, *pooling, **settings)
                     shape(self, config)
 
-            publish(family, config, Model)
+            class ForSequenceClassification(
+                    getattr(transformers, f"{family}ForSequenceClassification")):
+                config_class = config
+
+                def __init__(self, config):
+                    super().__init__(config)
+                    shape(self.base_model, config)
+
+            publish(family, AutoConfig=config, AutoModel=Model,
+                    AutoModelForSequenceClassification=ForSequenceClassification)
 
 
         for family in ("Llama", "Mistral", "Qwen2", "Qwen3"):

@@ -136,7 +136,7 @@ public struct Checkpoint: WeightSource {
         return others
     }
 
-    private func projection(
+    func projection(
         _ name: String, _ outputs: Int, _ inputs: Int
     ) throws(ModelFileError) -> Projection {
         let weight =

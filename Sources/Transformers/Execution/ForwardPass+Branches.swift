@@ -4,7 +4,7 @@ public import Tensors
 extension ForwardPass {
     /// The residual stream before the first layer, `[tokens, hidden]`.
     public mutating func embedded(_ batch: TokenBatch) -> Activations {
-        embed(batch.ids, positions: batch.positions)
+        embed(batch.ids, positions: batch.positions, typeIDs: batch.typeIDs)
         return hidden
     }
 

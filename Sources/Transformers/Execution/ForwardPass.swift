@@ -157,7 +157,7 @@ public struct ForwardPass {
     }
 
     private mutating func run(_ batch: TokenBatch) {
-        embed(batch.ids, positions: batch.positions)
+        embed(batch.ids, positions: batch.positions, typeIDs: batch.typeIDs)
         runLayers(0..<model.layers.count, of: batch)
     }
 
@@ -173,8 +173,9 @@ public struct ForwardPass {
         }
     }
 
-    /// Looks up tokens at positions, all of segment type 0.
-    mutating func embed(_ ids: [Int32], positions: [Int]) {
+    /// Looks up tokens at positions, of these segments, or all of segment 0 where the model has no
+    /// others or none are given.
+    mutating func embed(_ ids: [Int32], positions: [Int], typeIDs: [Int32] = []) {
         hidden.reshape(rows: ids.count, columns: model.shape.hiddenSize)
         if let table = model.embeddings.tokens {
             engine.gather(table, rows: ids, into: &hidden)
@@ -187,7 +188,8 @@ public struct ForwardPass {
                 table, rows: positions.map { Int32(reserved + $0) }, into: &hidden, adding: true)
         }
         if let table = model.embeddings.types {
-            let types = [Int32](repeating: 0, count: ids.count)
+            let isTold = !typeIDs.isEmpty && typeIDs.allSatisfy { $0 < table.rows }
+            let types = isTold ? typeIDs : [Int32](repeating: 0, count: ids.count)
             engine.gather(table, rows: types, into: &hidden, adding: true)
         }
         if let norm = model.embeddings.norm { layerNorm(norm) }

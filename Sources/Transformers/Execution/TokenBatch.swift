@@ -5,6 +5,8 @@
 public struct TokenBatch: Sendable, Equatable {
     /// The token ids of all sequences.
     public private(set) var ids: [Int32] = []
+    /// The segment of each token, for models that tell segments apart; empty where all are 0.
+    public private(set) var typeIDs: [Int32] = []
     /// The rows of each sequence.
     public private(set) var sequences: [Range<Int>] = []
 
@@ -14,6 +16,15 @@ public struct TokenBatch: Sendable, Equatable {
             self.sequences.append(ids.count..<ids.count + sequence.count)
             ids += sequence
         }
+    }
+
+    /// Creates a batch of sequences whose tokens have segments.
+    ///
+    /// - Precondition: As many segments as tokens.
+    public init(_ sequences: [(ids: [Int32], typeIDs: [Int32])]) {
+        self.init(sequences.map(\.ids))
+        typeIDs = sequences.flatMap(\.typeIDs)
+        precondition(typeIDs.count == ids.count, "a segment for every token")
     }
 
     /// The position of each token in its sequence.

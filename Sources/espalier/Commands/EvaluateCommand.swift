@@ -20,9 +20,11 @@ struct EvaluateCommand: Command {
 
         A task file has an item on each line, as JSON. Its members tell its kind: query, choices \
         and gold for multiple choice; context and continuation for last words; good and bad for \
-        minimal pairs; question and answers, perhaps with a passage, for questions; first, second \
-        and score for the similarity of sentences. A first line of name and prompt may name the \
-        task and shape what the model is given. scripts/fetch-tasks makes such files.
+        minimal pairs; question and answers, perhaps with a passage, for questions; text, label and \
+        perhaps second for classification, by the model's head or, with labels in the first line, \
+        by a decoder; document and summary for summaries; first, second and score for the \
+        similarity of sentences. A first line of name and prompt may name the task and shape \
+        what the model is given. scripts/fetch-tasks makes such files.
 
         Example: espalier evaluate out/1.25x --against SmolLM2.gguf --text wiki.test.raw
 
@@ -38,6 +40,7 @@ struct EvaluateCommand: Command {
     private let text: String?
     private let window: Int
     private let limit: Int?
+    private let samples: Int
     private let tasks: [String]
     private let items: Int?
     private let shots: Int
@@ -57,6 +60,9 @@ struct EvaluateCommand: Command {
         limit = try arguments.option(
             "--windows", .integer(atLeast: 1).named("COUNT"),
             help: "Only the first windows; all by default.")
+        samples = try arguments.option(
+            "--samples", .integer(in: 0...100), default: 0,
+            help: "What a decoder writes behind the beginnings of so many windows.")
         tasks = try arguments.options(
             "--task", .file, help: "A file of questions, as JSON lines; again for more.")
         items = try arguments.option(
@@ -86,13 +92,16 @@ struct EvaluateCommand: Command {
             let sequences = try sequences(of: text, for: loaded)
             if let dump { try write(loaded, sequences[0], engine, to: dump) }
             answer = try evaluate(loaded, reference, sequences, engine)
+            answer.samples = try writings(loaded, reference, sequences, engine)
         }
         for task in questions {
             let result = try loaded.ask(task, on: engine)
             let other = try reference.map {
                 try LoadedModel(loaded.opened, model: $0).ask(task, on: engine)
             }
-            answer.tasks[task.name] = TaskAnswer(result, against: other)
+            answer.tasks[task.name] = TaskAnswer(
+                result, against: other,
+                perplexity: reference.flatMap { result.perplexity(to: $0, on: engine) })
         }
         if printsJSON { try printJSON(answer) } else { print(answer.text) }
     }
@@ -159,6 +168,23 @@ struct EvaluateCommand: Command {
         return EvaluateAnswer(
             tokens: tokens, predictions: quality.predictions, perplexity: quality.perplexity,
             meanNLL: quality.meanNLL, kl: quality.kl, top1: quality.top1)
+    }
+
+    /// What the models write behind the beginnings of windows.
+    private func writings(
+        _ loaded: LoadedModel, _ reference: Model?, _ sequences: [[Int32]], _ engine: Engine
+    ) throws -> [EvaluateAnswer.Sample]? {
+        guard samples > 0, !loaded.model.shape.architecture.isEncoder else { return nil }
+        let tokenizer = try loaded.checkpoint.tokenizer()
+        let prompts = sequences.prefix(samples).map { Array($0.prefix(min(48, $0.count))) }
+        func texts(_ model: Model) -> [String] {
+            continuations(of: prompts, by: model, tokenizer: tokenizer, engine: engine)
+        }
+        let (own, other) = (texts(loaded.model), reference.map(texts))
+        return prompts.indices.map {
+            EvaluateAnswer.Sample(
+                prompt: tokenizer.decode(prompts[$0]), text: own[$0], other: other?[$0])
+        }
     }
 
     private func write(

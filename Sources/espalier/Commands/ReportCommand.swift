@@ -101,21 +101,57 @@ extension LoadedModel {
     ///
     /// - Throws: `ModelFileError` where the task is not for such a model, or `Interrupted`.
     func ask(_ task: Evaluation.Task, on engine: Engine) throws -> TaskResult {
-        let isEncoder = model.shape.architecture.isEncoder
-        guard isEncoder == (task.kind == .similarity) else {
+        let classifier = try checkpoint.classifier()
+        if let fault = fault(of: task, for: classifier) {
             throw ModelFileError(
-                file: location.path, subject: task.name,
-                problem: "\(task.kind.rawValue) is nothing for "
-                    + (isEncoder ? "an encoder" : "a decoder"),
-                remedy: isEncoder
-                    ? "give an encoder pairs of sentences with scores" : "name an encoder")
+                file: location.path, subject: task.name, problem: fault.problem,
+                remedy: fault.remedy)
         }
         let progress = ProgressBar(
             "\(task.name), \(location.name)", total: task.items.count, unit: "items")
         defer { progress.finish() }
-        return try task.run(model, tokenizer: try checkpoint.tokenizer(), engine: engine) { done in
+        return try task.run(
+            model, classifier: classifier, tokenizer: try checkpoint.tokenizer(), engine: engine
+        ) { done in
             progress.advance(to: Int(done * Double(task.items.count)))
             try Interruption.check()
+        }
+    }
+
+    /// Why the model cannot be asked a task, and what helps.
+    private func fault(
+        of task: Evaluation.Task, for classifier: Classifier?
+    ) -> (problem: String, remedy: String)? {
+        let isEncoder = model.shape.architecture.isEncoder
+        switch task.kind {
+        case .similarity where isEncoder: return nil
+        case .classification where isEncoder:
+            guard let classifier else {
+                return (
+                    "the model has no head that gives labels",
+                    "name a model for sequence classification"
+                )
+            }
+            let greatest = task.greatestLabel
+            return greatest < classifier.labels
+                ? nil
+                : (
+                    "it has label \(greatest), the model's head \(classifier.labels)",
+                    "give a task with the model's labels, from 0 on"
+                )
+        case .classification where task.labels.isEmpty:
+            return (
+                "it does not say by which words a decoder tells the labels",
+                "put {\"labels\": [\"…\", \"…\"]} into its first line"
+            )
+        case .similarity:
+            return ("\(task.kind.rawValue) is nothing for a decoder", "name an encoder")
+        default:
+            return isEncoder
+                ? (
+                    "\(task.kind.rawValue) is nothing for an encoder",
+                    "give an encoder texts with labels, or pairs of sentences with scores"
+                ) : nil
         }
     }
 }

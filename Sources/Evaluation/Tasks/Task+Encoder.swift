@@ -1,0 +1,114 @@
+internal import Tensors
+internal import Tokenizers
+internal import Transformers
+
+/// What encoders are asked.
+extension Task {
+    /// The most texts that go through the model together.
+    private static let batch = 32
+
+    func classified(
+        by classifier: Classifier, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
+        _ progress: (Double) throws -> Void
+    ) throws -> TaskResult {
+        var verdicts = Verdicts()
+        let logits = try logits(of: classifier, model, tokenizer, engine, progress)
+        for (item, logits) in zip(items, logits) {
+            guard case .labelled(_, _, _, let label) = item else { continue }
+            verdicts.add(logits.firstGreatest ?? 0, of: label)
+        }
+        return verdicts.result(of: name)
+    }
+
+    func compared(
+        _ classifier: Classifier?, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
+        _ progress: (Double) throws -> Void
+    ) throws -> TaskResult {
+        let wanted = items.compactMap { item in
+            if case .similarity(_, _, let score) = item { score } else { nil }
+        }
+        let found =
+            if let classifier, classifier.labels == 1 {
+                try logits(of: classifier, model, tokenizer, engine, progress).map { $0[0] }
+            } else {
+                try cosines(model, tokenizer, engine, progress)
+            }
+        let (correlation, terms) = spearman(found, wanted)
+        // The large-sample error of a correlation.
+        let error = (1 - correlation * correlation) / Double(max(terms.count - 1, 1)).squareRoot()
+        return TaskResult(
+            name: name, metric: "spearman", value: correlation, standardError: error,
+            scores: terms, others: ["pearson": pearson(found, wanted)])
+    }
+
+    /// What a head says of every item.
+    private func logits(
+        of classifier: Classifier, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
+        _ progress: (Double) throws -> Void
+    ) throws -> [[Double]] {
+        var pass = ForwardPass(model, on: engine)
+        return try inBatches(progress) { items in
+            let most = model.shape.maximumPositions
+            let batch = TokenBatch(
+                items.map { item in
+                    var encoding = item.encoded(by: tokenizer)
+                    let end = encoding.ids.last
+                    if encoding.ids.count > most, let end {
+                        encoding.ids = encoding.ids.prefix(most - 1) + [end]
+                        encoding.typeIDs = Array(encoding.typeIDs.prefix(most))
+                    }
+                    return encoding
+                })
+            let hidden = pass.hiddenStates(of: batch)
+            return batch.sequences.map { classifier.logits(of: hidden.row($0.lowerBound)) }
+        }
+    }
+
+    /// The cosine of both sentences' mean hidden states, for every item.
+    private func cosines(
+        _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
+        _ progress: (Double) throws -> Void
+    ) throws -> [Double] {
+        var pass = ForwardPass(model, on: engine)
+        return try inBatches(progress) { items in
+            var sentences: [[Int32]] = []
+            for case .similarity(let one, let other, _) in items {
+                sentences += [one, other].map {
+                    Array(
+                        tokenizer.encode($0, addingSpecialTokens: true)
+                            .prefix(model.shape.maximumPositions))
+                }
+            }
+            let batch = TokenBatch(sentences)
+            let hidden = pass.hiddenStates(of: batch)
+            let means = batch.sequences.map { hidden.mean(of: $0) }
+            return stride(from: 0, to: means.count, by: 2).map { cosine(means[$0], means[$0 + 1]) }
+        }
+    }
+
+    private func inBatches<Answer>(
+        _ progress: (Double) throws -> Void, _ body: (ArraySlice<TaskItem>) -> [Answer]
+    ) throws -> [Answer] {
+        var answers: [Answer] = []
+        while answers.count < items.count {
+            answers += body(items[answers.count...].prefix(Self.batch))
+            try progress(Double(answers.count) / Double(items.count))
+        }
+        return answers
+    }
+}
+
+extension TaskItem {
+    /// What a head is given.
+    fileprivate func encoded(by tokenizer: some Tokenizer) -> (ids: [Int32], typeIDs: [Int32]) {
+        switch self {
+        case .labelled(let first, let second?, _, _), .similarity(let first, let second, _):
+            let pair = tokenizer.encode(first, pair: second)
+            return (pair.ids, pair.typeIDs)
+        case .labelled(let text, nil, _, _):
+            let ids = tokenizer.encode(text, addingSpecialTokens: true)
+            return (ids, [Int32](repeating: 0, count: ids.count))
+        default: preconditionFailure("an item without a text to label")
+        }
+    }
+}

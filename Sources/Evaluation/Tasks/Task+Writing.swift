@@ -1,0 +1,107 @@
+internal import Foundation
+public import Tensors
+internal import Tokenizers
+public import Transformers
+
+/// What decoders are asked to write.
+extension Task {
+    /// The most tokens of an answer, and of a summary.
+    private static let (answerTokens, summaryTokens) = (32, 96)
+
+    func answered(
+        _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
+        _ progress: (Double) throws -> Void
+    ) throws -> TaskResult {
+        var writer = Writer(model, tokenizer, engine, most: Self.answerTokens)
+        var (contains, exact, overlap) = ([Double](), [Double](), [Double]())
+        for case .question(let prompt, let answers) in items {
+            let judged = JudgedAnswer(writer.line(after: examples + prompt), answers: answers)
+            contains.append(judged.contains ? 1 : 0)
+            exact.append(judged.isExact ? 1 : 0)
+            overlap.append(judged.overlap)
+            try progress(Double(contains.count) / Double(items.count))
+        }
+        return TaskResult(
+            name: name, metric: "contains", scores: contains,
+            others: ["em": exact.mean, "f1": overlap.mean], written: writer.written)
+    }
+
+    func summarised(
+        _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
+        _ progress: (Double) throws -> Void
+    ) throws -> TaskResult {
+        var writer = Writer(model, tokenizer, engine, most: Self.summaryTokens)
+        var (longest, ones, twos, repetition) = ([Double](), [Double](), [Double](), [Double]())
+        for case .document(let prompt, let summary) in items {
+            let written = Wording(writer.line(after: examples + prompt))
+            let wanted = Wording(summary)
+            longest.append(written.overlapOfSequence(with: wanted))
+            ones.append(written.overlap(with: wanted, of: 1))
+            twos.append(written.overlap(with: wanted, of: 2))
+            repetition.append(written.repetition)
+            try progress(Double(longest.count) / Double(items.count))
+        }
+        return TaskResult(
+            name: name, metric: "rougeL", scores: longest,
+            others: ["rouge1": ones.mean, "rouge2": twos.mean, "repetition": repetition.mean],
+            written: writer.written)
+    }
+}
+
+/// Writes a line behind each prompt, always the likeliest token.
+private struct Writer<Words: Tokenizer> {
+    private let tokenizer: Words
+    private let most: Int
+    private let positions: Int
+    private var generator: Generator
+    /// All that was written, behind its prompts.
+    private(set) var written: [Continuation] = []
+
+    init(_ model: Model, _ tokenizer: Words, _ engine: Engine, most: Int) {
+        self.tokenizer = tokenizer
+        self.most = most
+        positions = model.shape.maximumPositions
+        generator = Generator(
+            ForwardPass(model, on: engine), sampler: Sampler(temperature: 0),
+            capacity: positions)
+    }
+
+    /// The first line that is written, empty ones left out.
+    mutating func line(after prompt: String) -> String {
+        var start = tokenizer.encode(prompt, addingSpecialTokens: false)
+            .suffix(max(1, positions - most))
+        if start.isEmpty { start = [tokenizer.beginningOfText ?? tokenizer.endOfText ?? 0] }
+        let ends = Set([tokenizer.endOfText].compactMap(\.self))
+        var (ids, hasText) = ([Int32](), false)
+        let tokenizer = tokenizer
+        do {
+            try generator.generate(after: Array(start), count: most, ends: ends) { token in
+                ids.append(token)
+                let text = tokenizer.decode([token])
+                if hasText, text.contains(where: \.isNewline) { throw EndOfLine() }
+                hasText = hasText || text.contains { !$0.isWhitespace }
+            }
+        } catch {}
+        written.append(Continuation(Array(start), ids))
+        let lines = tokenizer.decode(ids).split(whereSeparator: \.isNewline)
+        return lines.first { $0.contains { !$0.isWhitespace } }.map(String.init) ?? ""
+    }
+
+    private struct EndOfLine: Error {}
+}
+
+extension TaskResult {
+    /// The perplexity, to a model, of all that was written in answer to a task: that of the dense
+    /// model grows where a pruned one writes what the dense one never would.
+    ///
+    /// - Parameters:
+    ///   - model: A decoder with the tokens of the one that wrote.
+    ///   - engine: What to run on.
+    /// - Returns: The perplexity; nil where nothing was written.
+    public func perplexity(to model: Model, on engine: Engine) -> Double? {
+        let texts = written.filter { $0.predicted > 0 }
+        let found = Likelihood.all(of: texts, by: model, on: engine) { _ in }
+        let count = texts.reduce(0) { $0 + $1.predicted }
+        return count == 0 ? nil : exp(-found.reduce(0) { $0 + $1.logarithm } / Double(count))
+    }
+}

@@ -1,0 +1,48 @@
+/// Which labels a model gave to items, and which are right.
+struct Verdicts {
+    private var given: [Int] = []
+    private var right: [Int] = []
+
+    mutating func add(_ label: Int, of truth: Int) {
+        given.append(label)
+        right.append(truth)
+    }
+
+    /// Accuracy, F1 of label 1 where there are two, else its mean over labels, and Matthews'
+    /// correlation.
+    func result(of name: String) -> TaskResult {
+        let labels = Set(given + right).sorted()
+        let wanted = labels.allSatisfy { $0 < 2 } ? [1] : labels
+        return TaskResult(
+            name: name, metric: "acc", scores: zip(given, right).map { $0 == $1 ? 1 : 0 },
+            others: ["f1": wanted.map(f1).mean, "mcc": matthews(labels)])
+    }
+
+    private func f1(of label: Int) -> Double {
+        harmonicMean(
+            zip(given, right).count { $0 == label && $1 == label },
+            given.count { $0 == label }, right.count { $0 == label })
+    }
+
+    /// For any number of labels: Gorodkin, "Comparing two K-category assignments by a K-category
+    /// correlation coefficient", 2004.
+    private func matthews(_ labels: [Int]) -> Double {
+        let count = Double(given.count)
+        func products(_ first: [Int], _ second: [Int]) -> Double {
+            labels.reduce(0) { sum, label in
+                sum + Double(first.count { $0 == label }) * Double(second.count { $0 == label })
+            }
+        }
+        let hits = Double(zip(given, right).count { $0 == $1 })
+        let (spreadGiven, spreadRight) = (
+            count * count - products(given, given), count * count - products(right, right)
+        )
+        let spread = (spreadGiven * spreadRight).squareRoot()
+        return spread == 0 ? 0 : (hits * count - products(given, right)) / spread
+    }
+}
+
+extension [Double] {
+    /// The mean; 0 where there is nothing.
+    var mean: Double { isEmpty ? 0 : reduce(0, +) / Double(count) }
+}

@@ -1,0 +1,55 @@
+/// The words of a text, and how far they are those of another.
+///
+/// Source: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", 2004. Words are runs of
+/// ASCII letters and digits in lower case, as in Google's rouge-score without stemming.
+struct Wording {
+    let words: [Substring]
+
+    init(_ text: String) {
+        words = text.lowercased().split { !($0.isASCII && ($0.isLetter || $0.isNumber)) }
+    }
+
+    /// ROUGE-N: the harmonic mean of the shares of n-grams that both have.
+    func overlap(with other: Wording, of length: Int) -> Double {
+        let (mine, theirs) = (grams(length), other.grams(length))
+        var left = Dictionary(theirs.map { ($0, 1) }, uniquingKeysWith: +)
+        var common = 0
+        for gram in mine {
+            guard let count = left[gram], count > 0 else { continue }
+            left[gram] = count - 1
+            common += 1
+        }
+        return harmonicMean(common, mine.count, theirs.count)
+    }
+
+    /// ROUGE-L: the same of the longest common subsequence.
+    func overlapOfSequence(with other: Wording) -> Double {
+        var lengths = [Int](repeating: 0, count: other.words.count + 1)
+        for word in words {
+            var diagonal = 0
+            for (place, wanted) in other.words.enumerated() {
+                let above = lengths[place + 1]
+                lengths[place + 1] =
+                    word == wanted ? diagonal + 1 : max(above, lengths[place])
+                diagonal = above
+            }
+        }
+        return harmonicMean(lengths[lengths.count - 1], words.count, other.words.count)
+    }
+
+    /// The share of four words in a row that stood there before.
+    var repetition: Double {
+        let grams = grams(4)
+        return grams.isEmpty ? 0 : 1 - Double(Set(grams).count) / Double(grams.count)
+    }
+
+    private func grams(_ length: Int) -> [[Substring]] {
+        words.count < length
+            ? [] : (0...words.count - length).map { Array(words[$0..<$0 + length]) }
+    }
+}
+
+/// The harmonic mean of precision and recall; 0 where nothing is common.
+func harmonicMean(_ common: Int, _ found: Int, _ wanted: Int) -> Double {
+    common == 0 ? 0 : 2 * Double(common) / Double(found + wanted)
+}
