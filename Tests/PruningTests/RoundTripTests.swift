@@ -1,0 +1,182 @@
+import Foundation
+import ModelFiles
+import Tensors
+import TestSupport
+import Testing
+import Transformers
+
+@testable import Pruning
+
+/// A model that keeps the first units of each component, its vocabulary filled up.
+private struct CutModel: WeightSource {
+    let dense: Checkpoint
+    let plan: Plan
+    var vocabulary: Int?
+
+    var shape: ModelShape {
+        var shape = dense.shape.applying(plan)
+        shape.vocabularySize = vocabulary ?? shape.vocabularySize
+        return shape
+    }
+
+    func embeddings() throws -> EmbeddingWeights {
+        var embeddings = try dense.embeddings()
+        embeddings.tokens = widened(embeddings.tokens)
+        return embeddings
+    }
+
+    func head() throws -> HeadWeights {
+        var head = try dense.head()
+        head.output = head.output.map(widened)
+        return head
+    }
+
+    private func widened(_ table: Matrix<Float>) -> Matrix<Float> {
+        let rows = vocabulary ?? table.rows
+        return Matrix(
+            rows: rows, columns: table.columns,
+            elements: (0..<rows).flatMap { table.row($0 % table.rows) })
+    }
+
+    func layer(_ index: Int) throws -> LayerWeights {
+        var layer = try dense.layer(index)
+        let isPostNorm = shape.architecture.isEncoder
+        let sizes = shape.layers[index]
+        if let block = layer.attention {
+            let (queries, keys) = (
+                Array(0..<sizes.queryHeads * shape.headDimension),
+                Array(0..<sizes.keyValueHeads * shape.headDimension)
+            )
+            var cut = block
+            cut.query = block.query.selecting(rows: queries)
+            cut.key = block.key.selecting(rows: keys)
+            cut.value = block.value.selecting(rows: keys)
+            cut.output = block.output.selecting(columns: queries)
+            layer.attention = queries.isEmpty ? nil : cut
+            if queries.isEmpty, !isPostNorm { layer.attentionNorm = nil }
+        }
+        if let block = layer.feedForward {
+            let units = Array(0..<sizes.feedForward)
+            layer.feedForward =
+                units.isEmpty
+                ? nil
+                : FeedForwardWeights(
+                    gate: block.gate?.selecting(rows: units), up: block.up.selecting(rows: units),
+                    down: block.down.selecting(columns: units))
+            if units.isEmpty, !isPostNorm { layer.feedForwardNorm = nil }
+        }
+        return layer
+    }
+}
+
+extension Projection {
+    fileprivate func selecting(columns: [Int]) -> Projection {
+        Projection(weight: weight.selecting(columns: columns), bias: bias)
+    }
+}
+
+@Suite("Round trips through every format")
+struct RoundTripTests {
+    private static let names = [
+        "tiny-llama", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-gpt2", "tiny-opt",
+        "tiny-bert", "tiny-roberta", "tiny-distilbert", "tiny-llama.gguf",
+    ]
+
+    /// A model whose layers stay alike, and one whose layers differ and lack branches.
+    private func plans(of shape: ModelShape) -> [Plan] {
+        var (even, uneven) = (Plan(keepingAllOf: shape), Plan(keepingAllOf: shape))
+        for layer in shape.layers.indices {
+            even.attention[layer] = max(1, even.attention[layer] / 2)
+            even.feedForward[layer] = 32
+        }
+        uneven.attention[0] = 1
+        uneven.feedForward[0] = 32
+        uneven.attention[1] = 0
+        if shape.layers.count > 2 { uneven.feedForward[2] = 0 }
+        return [even, uneven]
+    }
+
+    private func expectSame(_ path: String, _ weights: some WeightSource) throws {
+        let read = try Checkpoint(path)
+        #expect(read.shape == weights.shape)
+        #expect(try read.embeddings() == weights.embeddings())
+        #expect(try read.head() == weights.head())
+        for layer in weights.shape.layers.indices {
+            #expect(try read.layer(layer) == weights.layer(layer))
+        }
+    }
+
+    @Test("a directory holds what was written, and writes the same again", arguments: names)
+    func directories(name: String) throws {
+        let (dense, scratch) = (try Checkpoint(TinyModel.path(name)), try Scratch())
+        for plan in plans(of: dense.shape) {
+            let weights = CutModel(dense: dense, plan: plan)
+            // The fixtures are of halves, so those lose nothing.
+            for type in [DType.f32, .f16] {
+                let path = scratch.path("\(type)")
+                try HuggingFaceDirectory.write(
+                    weights, like: dense, to: path, type: type, writesONNX: type == .f32)
+                try expectSame(path, weights)
+            }
+            for type in [DType.f16, .bf16] {
+                let (once, twice) = (scratch.path("once"), scratch.path("twice"))
+                try HuggingFaceDirectory.write(
+                    weights, like: dense, to: once, type: type, writesONNX: false)
+                let read = try Checkpoint(once)
+                try HuggingFaceDirectory.write(
+                    read, like: read, to: twice, type: type, writesONNX: false)
+                for file in try scratch.names("once") {
+                    #expect(
+                        try MappedFile(path: "\(once)/\(file)").bytes
+                            == MappedFile(path: "\(twice)/\(file)").bytes, "\(file)")
+                }
+            }
+        }
+    }
+
+    @Test(
+        "a GGUF file holds what was written, and writes the same again in every type",
+        arguments: ["tiny-llama", "tiny-mistral", "tiny-qwen2", "tiny-llama.gguf"])
+    func gguf(name: String) throws {
+        let scratch = try Scratch()
+        let dense = try withTokenizer(name, in: scratch)
+        for plan in plans(of: dense.shape) {
+            let weights = CutModel(dense: dense, plan: plan)
+            for storage in GGUFModel.Storage.allCases {
+                let (once, twice) = (scratch.path("once.gguf"), scratch.path("twice.gguf"))
+                try GGUFModel.write(weights, like: dense, to: once, storage: storage)
+                let read = try Checkpoint(once)
+                if storage == .f32 || storage == .f16, !needsStandIns(plan) {
+                    try expectSame(once, weights)
+                    // And from there to a directory.
+                    let path = scratch.path("directory")
+                    try HuggingFaceDirectory.write(read, like: read, to: path, writesONNX: false)
+                    try expectSame(path, weights)
+                }
+                try GGUFModel.write(read, like: read, to: twice, storage: storage)
+                #expect(try MappedFile(path: once).bytes == MappedFile(path: twice).bytes)
+            }
+        }
+    }
+
+    private func needsStandIns(_ plan: Plan) -> Bool {
+        plan.attention[0] == 0 || plan.feedForward.contains(0)
+    }
+
+    /// A model of the fixtures; one that has no tokenizer gets the tiny Llama's, and its vocabulary.
+    private func withTokenizer(_ name: String, in scratch: Scratch) throws -> Checkpoint {
+        let dense = try Checkpoint(TinyModel.path(name))
+        guard ["tiny-mistral", "tiny-qwen2"].contains(name) else { return dense }
+        let path = scratch.path(name)
+        try HuggingFaceDirectory.write(
+            CutModel(dense: dense, plan: Plan(keepingAllOf: dense.shape), vocabulary: 512),
+            like: dense, to: path, writesONNX: false)
+        try FileManager.default.copyItem(
+            atPath: TinyModel.path("tiny-llama/tokenizer.json"), toPath: path + "/tokenizer.json")
+        let config = try String(contentsOfFile: path + "/config.json", encoding: .utf8)
+        try config.replacingOccurrences(
+            of: #""vocab_size":\s*96"#, with: #""vocab_size": 512"#, options: .regularExpression
+        ).write(toFile: path + "/config.json", atomically: true, encoding: .utf8)
+        return try Checkpoint(path)
+    }
+}
