@@ -40,25 +40,37 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     public func plan(
         within budget: Double, in space: SearchSpace, knowing knowledge: Knowledge, seed: UInt64
     ) throws(SearchError) -> Plan {
-        let losses = knowledge.losses
         switch self {
-        case .greedy:
-            let sensitivity = knowledge.sensitivity
-            return try GreedySearch(space) { component, level in
-                sensitivity.damage(
-                    of: component, prior: losses.prior(of: component, keeping: level))
-            }.plan(within: budget)
+        case .greedy, .flap, .magnitude:
+            return try removal(in: space, knowing: knowledge).plan(within: budget)
         case .spdy:
+            let losses = knowledge.losses
             let search = SPDYSearch(space) { losses.prior(of: $0, keeping: $1) }
             return try search.plan(within: budget, weighing: knowledge.coefficients)
-        case .flap, .magnitude:
-            return try GreedySearch(space) { component, level in
-                losses.prior(of: component, keeping: level)
-            }.plan(within: budget)
         case .uniform: return try space.uniformPlan(within: budget)
         case .depth:
             return try space.depthPlan(within: budget, importance: knowledge.blockInfluence)
         case .random: return try space.randomPlan(within: budget, seed: seed)
+        }
+    }
+
+    /// The predicted seconds and losses of the models that removal step by step goes through; nil
+    /// for methods that choose in another way.
+    public func path(
+        in space: SearchSpace, knowing knowledge: Knowledge
+    ) -> [(seconds: Double, loss: Double)]? {
+        switch self {
+        case .greedy, .flap, .magnitude: removal(in: space, knowing: knowledge).path()
+        case .spdy, .uniform, .depth, .random: nil
+        }
+    }
+
+    /// The search that removes step by step, by measured damage or by the priors.
+    private func removal(in space: SearchSpace, knowing knowledge: Knowledge) -> GreedySearch {
+        GreedySearch(space) { component, level in
+            let prior = knowledge.losses.prior(of: component, keeping: level)
+            return self == .greedy
+                ? knowledge.sensitivity.damage(of: component, prior: prior) : prior
         }
     }
 

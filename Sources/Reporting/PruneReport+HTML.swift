@@ -20,6 +20,7 @@ struct HTMLReport {
                     "structure", "What was removed", report.targets.isEmpty ? [] : [structure]),
                 section("latency", "What each size costs here", [latency]),
                 section("tradeoff", "Speed against quality", [tradeoff].compactMap(\.self)),
+                section("search", "How the search went", search),
                 section("load", "How to load it", loading),
                 section("reproduce", "How to reproduce it", [reproduction]),
                 section("distrust", "What to distrust", [distrust]),
@@ -183,6 +184,28 @@ struct HTMLReport {
             let plot = TradeoffFigure(report: report, measure: measure).markup
         else { return nil }
         return "<figure>\n\(plot)\n</figure>"
+    }
+
+    private var search: [Markup] {
+        let picture = SearchFigure(steps: report.search ?? [], targets: report.targets).markup
+        let trials = TrialTable(report: report)
+        return [
+            picture.map { plot in
+                """
+                <figure>
+                \(plot)
+                <figcaption>One component after another gives up the units that do the least \
+                damage for the time they take. Dashed: the plans chosen.</figcaption>
+                </figure>
+                """
+            },
+            trials.rows.isEmpty
+                ? nil
+                : HTMLTable(
+                    caption: "Plans that were built and measured", columns: trials.columns,
+                    rows: trials.rows
+                ).markup,
+        ].compactMap(\.self)
     }
 
     /// The first model's commands, and the others' behind a line that opens them.

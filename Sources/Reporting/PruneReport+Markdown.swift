@@ -13,14 +13,16 @@ struct MarkdownReport {
         let sections: [(title: String, paragraphs: [String])] = [
             ("How much faster", speed), ("How much quality", quality),
             ("What was removed", structure), ("What each size costs here", latency),
-            ("How to load it", loading), ("How to reproduce it", reproduction),
+            ("How the search went", search), ("How to load it", loading), ("How to reproduce it", reproduction),
             ("What to distrust", [Self.list(narrative.caveats)]),
         ]
         let start = [
             "# \(Self.escaped(report.model.name)), pruned", Self.escaped(narrative.environment),
         ]
         let all =
-            start + sections.flatMap { ["## \($0.title)"] + $0.paragraphs }
+            start
+            + sections.filter { !$0.paragraphs.isEmpty }
+            .flatMap { ["## \($0.title)"] + $0.paragraphs }
             + [
                 "Made by Espalier \(Self.escaped(report.version)), \(Self.escaped(report.createdAt))."
             ]
@@ -97,6 +99,11 @@ struct MarkdownReport {
                         LevelTable.rows(of: curve)),
                 ]
             }
+    }
+
+    private var search: [String] {
+        let trials = TrialTable(report: report)
+        return trials.rows.isEmpty ? [] : [Self.table(trials.columns, trials.rows)]
     }
 
     private var loading: [String] {

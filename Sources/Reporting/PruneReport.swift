@@ -29,6 +29,8 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var tasks: [TaskFigures]?
     /// What the dense model writes behind a few prompts; nil for encoders.
     public var samples: [TextSample]?
+    /// How the search went down from the dense model; nil where the method takes no steps.
+    public var search: [SearchStep]?
     /// What each kind of component costs at each level.
     public var latencyCurves: [LatencyCurve]
     /// The time that no plan changes.
@@ -92,6 +94,20 @@ public struct VerificationFigures: Codable, Sendable, Equatable {
         self.plans = plans
         self.medianError = medianError
         self.worstError = worstError
+    }
+}
+
+/// A model on a search's way from the dense one.
+public struct SearchStep: Codable, Sendable, Equatable {
+    /// The speedup predicted for it.
+    public var speedup: Double
+    /// The damage foretold, in the search's own measure.
+    public var damage: Double
+
+    /// Creates a step.
+    public init(speedup: Double, damage: Double) {
+        self.speedup = speedup
+        self.damage = damage
     }
 }
 

@@ -40,6 +40,24 @@ extension QualityMeasure {
     var hasChange: Bool { self == .perplexity }
 }
 
+/// The plans that were built and measured for each target, in the order of trying.
+struct TrialTable {
+    let report: PruneReport
+
+    let columns = ["Target", "Predicted", "Measured"]
+
+    var rows: [(heading: String, cells: [String])] {
+        report.targets.flatMap { result in
+            (result.trials ?? []).map {
+                (
+                    Figures.target(result.target),
+                    [Figures.ratio($0.predicted), Figures.ratio($0.measured)]
+                )
+            }
+        }
+    }
+}
+
 /// The sizes of every layer, dense and of each target.
 struct LayerTable {
     let report: PruneReport

@@ -30,8 +30,24 @@ public struct TargetResult: Codable, Sendable, Equatable {
     public var seconds: Double
     /// How many plans were built and measured until the target held.
     public var attempts: Int
+    /// What was predicted and measured of each of them, where that was kept.
+    public var trials: [Trial]?
     /// Whether other programs took processor time from nearly every sample of the measurement.
     public var isDisturbed: Bool
+
+    /// A plan that was built and measured.
+    public struct Trial: Codable, Sendable, Equatable {
+        /// The speedup that the latency table foretold.
+        public var predicted: Double
+        /// The speedup that was measured.
+        public var measured: Double
+
+        /// Creates a trial.
+        public init(predicted: Double, measured: Double) {
+            self.predicted = predicted
+            self.measured = measured
+        }
+    }
 
     /// Its quality apart from its speed.
     public var quality: QualityFigures {

@@ -96,6 +96,21 @@ private struct Problem {
 
 @Suite("Search")
 struct SearchTests {
+    @Test("removal goes from the dense plan to the fastest, ever faster and worse", arguments: 1...5)
+    func path(seed: Int) throws {
+        let problem = Problem(layers: 3, units: 4, seed: UInt64(seed))
+        let path = problem.greedy.path()
+        #expect(path.first?.loss == 0)
+        #expect(abs((path.first?.seconds ?? 0) - problem.space.denseSeconds) < 1e-12)
+        for (before, after) in zip(path, path.dropFirst()) {
+            #expect(after.seconds < before.seconds && after.loss > before.loss)
+            // The search is at least as good, which may still give back and exchange.
+            let plan = try problem.greedy.plan(within: after.seconds)
+            #expect(problem.greedy.loss(of: plan) <= after.loss + 1e-12)
+        }
+        #expect(abs((path.last?.seconds ?? 0) - problem.costs.base) < 1e-12)
+    }
+
     @Test("dynamic programming finds the best plan for its coefficients, but for rounding")
     func dynamicProgramming() throws {
         for seed in 0..<30 as Range<UInt64> {

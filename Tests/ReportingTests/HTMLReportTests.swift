@@ -91,6 +91,23 @@ private final class PageReader: NSObject, XMLParserDelegate {
         #expect(!reader.text.contains("FORBIDDEN"))
     }
 
+    @Test("what models write stands beside what the dense one does, with the plans tried")
+    func writings() throws {
+        let report = Samples.decoder
+        let reader = try read(report)
+        for text in [reader.text, report.markdown] {
+            for wanted in ["The city was", "a small one", "a town of 1.5 walls"] {
+                #expect(text.contains(wanted))
+            }
+            #expect(text.contains("How the search went"))
+        }
+        var bare = report
+        (bare.samples, bare.search) = (nil, nil)
+        for index in bare.targets.indices { bare.targets[index].trials = nil }
+        let page = try read(bare).text
+        #expect(!page.contains("What they write") && !page.contains("How the search went"))
+    }
+
     @Test("ordinary pages are well-formed, labelled and self-contained")
     func wellFormed() throws {
         for report in [Samples.decoder, Samples.encoder] {

@@ -20,7 +20,7 @@ enum Samples {
         func result(
             _ target: Double, _ measured: Double, _ perplexity: Double, _ strength: Int
         ) -> TargetResult {
-            TargetResult(
+            var result = TargetResult(
                 target: target, predicted: measured + 0.013, measured: measured,
                 interval: [measured - 0.012, measured + 0.014], path: "out/\(target)x",
                 parameters: 134_515_008 - strength * 13_123_456,
@@ -28,6 +28,11 @@ enum Samples {
                     perplexity: perplexity, kl: perplexity / 200, top1: 16 / perplexity),
                 layers: layers(strength), denseSeconds: 0.0123456, seconds: 0.0123456 / measured,
                 attempts: strength)
+            result.trials = (0..<strength).map {
+                .init(predicted: target + 0.017 * Double($0), measured: measured - 0.01)
+            }
+            result.continuations = ["a town of \(target) walls", "he said, and went"]
+            return result
         }
         let targets = [
             result(1.25, 1.263, 23.514, 1), result(1.5, 1.507, 28.77, 2),
@@ -43,7 +48,7 @@ enum Samples {
                         kl: (target.kl ?? 0) * 3, top1: (target.top1 ?? 0) / 2))
             }
         }
-        return PruneReport(
+        var report = PruneReport(
             version: "0.1.0", createdAt: "2026-03-01T12:34:56Z",
             command: "espalier prune models/SmolLM2-135M-Instruct.Q4_1.gguf --speedup 1.25 "
                 + "--speedup 1.5 --speedup 2 --calibration wiki.utf8 -o out",
@@ -78,6 +83,14 @@ enum Samples {
             calibration: CalibrationDescription(
                 source: "wiki.utf8", tokens: 131_072, sampledByModel: false),
             notes: ["3 of 240 samples were tainted by other work on the machine."])
+        report.samples = [
+            TextSample(prompt: "The city was", dense: "a small one"),
+            TextSample(prompt: "“I know”,", dense: "she said"),
+        ]
+        report.search = (0..<40).map {
+            SearchStep(speedup: 1 + 0.1 * Double($0), damage: 1e-3 * Double($0 * $0))
+        }
+        return report
     }
 
     /// An encoder with one target and no baselines.
@@ -132,7 +145,11 @@ enum Samples {
         report.calibration.source = text
         report.notes = [text, text]
         report.latencyCurves[0].kind = text
-        for index in report.targets.indices { report.targets[index].path = text }
+        for index in report.targets.indices {
+            report.targets[index].path = text
+            report.targets[index].continuations = [text]
+        }
+        report.samples = [TextSample(prompt: text, dense: text)]
         for index in report.baselines.indices { report.baselines[index].method = text }
         return report
     }

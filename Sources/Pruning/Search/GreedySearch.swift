@@ -55,6 +55,23 @@ public struct GreedySearch: Sendable {
         return space.plan(choice)
     }
 
+    /// The plans that removal alone goes through from the dense one, the first of which it is: their
+    /// predicted seconds and losses.
+    public func path() -> [(seconds: Double, loss: Double)] {
+        var choice = [Int](repeating: 0, count: space.components.count)
+        var path: [(seconds: Double, loss: Double)] = []
+        func note() {
+            path.append(
+                (space.seconds(choice), choice.indices.reduce(0) { $0 + losses[$1][choice[$1]] }))
+        }
+        note()
+        while let move = cheapestStep(from: choice) {
+            choice[move.component] = move.level
+            note()
+        }
+        return path
+    }
+
     /// One component's change to another index into its levels.
     private struct Move {
         var component: Int

@@ -77,7 +77,26 @@ extension PruneRun {
     /// A plan that was measured.
     struct Choice: Codable {
         let attempt: ClosedLoop.Attempt
-        let attempts: Int
+        /// All that were measured, this one too.
+        let trials: [TargetResult.Trial]
+    }
+
+    /// The plans to choose from.
+    private func space(_ table: LatencyTable) -> SearchSpace {
+        SearchSpace(
+            dense: Plan(keepingAllOf: dense.shape),
+            costs: LoadableCosts(TableCosts(table), for: options.runtime))
+    }
+
+    /// How the search for the family goes down from the dense model.
+    func searchSteps(
+        _ table: LatencyTable, _ knowledge: PruningMethod.Knowledge
+    ) -> [SearchStep]? {
+        let whole = table.predict(Plan(keepingAllOf: dense.shape))
+        return options.method.path(in: space(table), knowing: knowledge)?.map {
+            SearchStep(
+                speedup: whole / table.interplay.seconds(ofSum: $0.seconds), damage: $0.loss)
+        }
     }
 
     /// Finds the plan that reaches a target, warned by how far the profile was off for another.
@@ -89,9 +108,7 @@ extension PruneRun {
         let product = "work/\(name)-plan.json"
         if let known = directory.read(Choice.self, product) { return known }
         let choice = try stage("target \(name)") {
-            let space = SearchSpace(
-                dense: Plan(keepingAllOf: dense.shape),
-                costs: LoadableCosts(TableCosts(table), for: options.runtime))
+            let space = space(table)
             func weights(_ plan: Plan) -> ShrunkWeights {
                 ShrunkWeights(
                     plan, losses: knowledge.losses, surgery: surgery,
@@ -109,7 +126,8 @@ extension PruneRun {
                     for: name, in: space, within: budget,
                     losses: knowledge.losses, on: text, weights: weights)
             }
-            let (best, attempts) = try loop.run(table) { budget in
+            var trials: [TargetResult.Trial] = []
+            let (best, _) = try loop.run(table) { budget in
                 try method.plan(
                     within: budget, in: space, knowing: knowledge, seed: options.seed)
             } measure: { plan in
@@ -122,11 +140,14 @@ extension PruneRun {
                 var watch = try Workload(environment, model: try baseline(), engine: engine)
                 return try compare(model, with: &watch, until: loop.isDecided)
             } report: { attempt in
+                trials.append(
+                    TargetResult.Trial(
+                        predicted: attempt.predicted, measured: attempt.comparison.speedup))
                 remark(
                     "\(name): predicted \(Human.ratio(attempt.predicted)), measured "
                         + Human.ratio(attempt.comparison.speedup))
             }
-            return Choice(attempt: best, attempts: attempts)
+            return Choice(attempt: best, trials: trials)
         }
         try directory.write(choice, product)
         return choice
@@ -157,9 +178,10 @@ extension PruneRun {
             }
         }
         var result = TargetResult(
-            target: target, attempt: choice.attempt, attempts: choice.attempts,
+            target: target, attempt: choice.attempt, attempts: choice.trials.count,
             path: directory.product(name), weights: weights, quality: quality)
         result.continuations = texts
+        result.trials = choice.trials
         var plans = directory.read([String: Plan].self, Product.plans) ?? [:]
         plans[name] = Plan(result)
         try directory.write(plans, Product.plans)

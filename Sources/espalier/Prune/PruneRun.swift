@@ -69,12 +69,14 @@ final class PruneRun {
             dense.checkpoint,
             calibration: try CalibrationFile(path: directory.product(Product.moments)),
             damping: options.damping, engine: engine)
+        var steps: [SearchStep]?
         func results(of method: PruningMethod, isBaseline: Bool) throws -> [TargetResult] {
             surgery.keepsAll = method == .spdy
             let losses = try losses(of: method, surgery)
             let knowledge = PruningMethod.Knowledge(
                 losses: losses, blockInfluence: facts.blockInfluence,
                 sensitivity: try sensitivity(of: method, losses, surgery, facts, on: text))
+            if !isBaseline { steps = searchSteps(table, knowledge) }
             _ = try evaluateDense(on: text)
             return try reach(
                 by: method, isBaseline: isBaseline, table, surgery, knowledge, text: text)
@@ -92,6 +94,7 @@ final class PruneRun {
             targets: targets, denseQuality: try evaluateDense(on: text), baselines: baselines,
             text: text,
             facts: facts, stages: costs, inputs: inputs)
+        report.search = steps
         report.samples = try samples(of: text)
         // Tasks were asked of the models that are still there.
         let earlier = try? PruneReport(inDirectory: directory.path)
