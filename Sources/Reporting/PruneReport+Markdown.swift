@@ -13,7 +13,8 @@ struct MarkdownReport {
         let sections: [(title: String, paragraphs: [String])] = [
             ("How much faster", speed), ("How much quality", quality),
             ("What was removed", structure), ("What each size costs here", latency),
-            ("How the search went", search), ("How to load it", loading), ("How to reproduce it", reproduction),
+            ("How the search went", search), ("How to load it", loading),
+            ("How to reproduce it", reproduction),
             ("What to distrust", [Self.list(narrative.caveats)]),
         ]
         let start = [

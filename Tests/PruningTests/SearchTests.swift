@@ -96,7 +96,8 @@ private struct Problem {
 
 @Suite("Search")
 struct SearchTests {
-    @Test("removal goes from the dense plan to the fastest, ever faster and worse", arguments: 1...5)
+    @Test(
+        "removal goes from the dense plan to the fastest, ever faster and worse", arguments: 1...5)
     func path(seed: Int) throws {
         let problem = Problem(layers: 3, units: 4, seed: UInt64(seed))
         let path = problem.greedy.path()
