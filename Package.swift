@@ -69,7 +69,7 @@ let package = Package(
         tests(of: "Tokenizers", using: ["ModelFiles", "Tensors"], fixtures: true),
         tests(of: "Transformers", using: ["ModelFiles", "Tensors"], fixtures: true),
         tests(of: "Profiling", using: ["CHost", "ModelFiles", "Transformers"]),
-        tests(of: "Training", using: ["Transformers", "Tensors"]),
+        tests(of: "Training", using: ["Transformers", "Tensors"], fixtures: true),
         tests(of: "Pruning", using: ["Profiling", "Transformers", "ModelFiles", "Tensors"]),
         tests(of: "Evaluation", using: ["Transformers", "ModelFiles", "Tensors", "Tokenizers"]),
         tests(of: "Reporting"),

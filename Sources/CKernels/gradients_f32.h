@@ -53,3 +53,50 @@ static void CK_NAME(differentiate_f32)(
         else ck_store_part(result + i, first, left);
     }
 }
+
+/* One row of a norm, see CKernels.h. With g = gradient * w and z the normalised x, the gradient by x
+ * is r (g - mean(g) - z mean(g z)), the first mean only where the norm centres. */
+static void CK_NAME(norm_gradient_f32)(
+    const float *x, const float *gradient, const float *w, size_t n, float epsilon, int centred,
+    float *result, float *weight_sums, float *bias_sums
+) {
+    float mean = 0;
+    size_t i;
+    if (centred) {
+        ck_vector sums = ck_splat(0);
+        for (i = 0; i < n; i += CK_LANES) sums += ck_load_up_to(x + i, n - i, 0);
+        mean = ck_sum(sums) / (float)n;
+    }
+    ck_vector squares = ck_splat(0);
+    for (i = 0; i < n; i += CK_LANES) {
+        ck_vector c = ck_load_up_to(x + i, n - i, mean) - mean;
+        squares += c * c;
+    }
+    float r = 1.0f / __builtin_sqrtf(ck_sum(squares) / (float)n + epsilon);
+    ck_vector firsts = ck_splat(0), seconds = ck_splat(0);
+    for (i = 0; i < n; i += CK_LANES) {
+        size_t left = n - i;
+        ck_vector z = (ck_load_up_to(x + i, left, mean) - mean) * r;
+        ck_vector y = ck_load_up_to(gradient + i, left, 0);
+        ck_vector g = y * ck_load_up_to(w + i, left, 0);
+        firsts += g;
+        seconds += g * z;
+        ck_vector sums = ck_load_up_to(weight_sums + i, left, 0) + y * z;
+        ck_vector biases = ck_load_up_to(bias_sums + i, left, 0) + y;
+        if (left >= CK_LANES) {
+            ck_store(weight_sums + i, sums);
+            ck_store(bias_sums + i, biases);
+        } else {
+            ck_store_part(weight_sums + i, sums, left);
+            ck_store_part(bias_sums + i, biases, left);
+        }
+    }
+    float first = centred ? ck_sum(firsts) / (float)n : 0, second = ck_sum(seconds) / (float)n;
+    for (i = 0; i < n; i += CK_LANES) {
+        size_t left = n - i;
+        ck_vector z = (ck_load_up_to(x + i, left, mean) - mean) * r;
+        ck_vector g = ck_load_up_to(gradient + i, left, 0) * ck_load_up_to(w + i, left, 0);
+        ck_vector sum = ck_load_up_to(result + i, left, 0) + r * (g - first - z * second);
+        if (left >= CK_LANES) ck_store(result + i, sum); else ck_store_part(result + i, sum, left);
+    }
+}

@@ -2,16 +2,17 @@ import CKernels
 
 /// What gradients need beside ``linear(_:rows:_:into:firstRow:_:)``.
 extension Engine {
-    /// The gradient of a linear layer's weights, `c = aᵀ · b`, of the same value for any number of
-    /// threads.
+    /// The gradient of a linear layer's weights, `c = aᵀ · b`, or that added to c, of the same value
+    /// for any number of threads.
     ///
     /// - Parameters:
     ///   - a: Gradients by the layer's outputs, `[tokens, outputs]`.
     ///   - b: The layer's inputs, `[tokens, inputs]`; some thousand tokens at most.
     ///   - c: Shape `[outputs, inputs]`.
+    ///   - adding: Whether what is in c stays.
     /// - Complexity: O(tokens · outputs · inputs)
     public func transposedProduct(
-        _ a: Activations, _ b: Activations, into c: inout Matrix<Float>
+        _ a: Activations, _ b: Activations, into c: inout Matrix<Float>, adding: Bool = false
     ) {
         precondition(a.rows == b.rows, "rows of a transposed product")
         precondition(c.rows == a.columns && c.columns == b.columns, "shape of the product")
@@ -21,7 +22,7 @@ extension Engine {
             b.storage.withUnsafeBufferPointer { b in
                 c.elements.withUnsafeMutableBufferPointer { c in
                     let c = c
-                    c.update(repeating: 0)
+                    if !adding { c.update(repeating: 0) }
                     shareColumns(inputs) { range, scratch in
                         kernels.transposed_product_f32(
                             a.baseAddress!, rows, outputs, b.baseAddress!, inputs,
@@ -76,6 +77,179 @@ extension Engine {
                 }
             }
         }
+    }
+}
+
+/// Gradients of what works row by row.
+extension Engine {
+    /// Adds the gradient of ``normalise(_:rows:weight:bias:epsilon:into:)``, given that by its y, of
+    /// the same value for any number of threads.
+    ///
+    /// - Parameters:
+    ///   - x: What was normalised.
+    ///   - gradient: By the result, of x's shape.
+    ///   - weight: The norm's factors.
+    ///   - isCentred: Whether the norm has a bias.
+    ///   - epsilon: The norm's.
+    ///   - result: By x; is added to.
+    ///   - weightGradient: By the weight; is added to.
+    ///   - biasGradient: By the bias; is added to, and means nothing where there is none.
+    public func differentiateNorm(
+        of x: Activations, gradient: Activations, weight: [Float], isCentred: Bool,
+        epsilon: Float, addingTo result: inout Activations, weightGradient: inout [Float],
+        biasGradient: inout [Float]
+    ) {
+        precondition(x.rows == gradient.rows && x.columns == gradient.columns, "norm gradient")
+        precondition(x.rows == result.rows && x.columns == result.columns, "norm gradient")
+        precondition(weight.count == x.columns, "norm width")
+        let (rows, columns) = (x.rows, x.columns)
+        x.storage.withUnsafeBufferPointer { x in
+            gradient.storage.withUnsafeBufferPointer { gradient in
+                result.storage.withUnsafeMutableBufferPointer { result in
+                    let result = result
+                    differentiateNorms(
+                        rows, weight, isCentred, epsilon,
+                        &weightGradient, &biasGradient
+                    ) { row in
+                        (
+                            x.baseAddress! + row * columns, gradient.baseAddress! + row * columns,
+                            result.baseAddress! + row * columns
+                        )
+                    }
+                }
+            }
+        }
+    }
+
+    /// The gradient by the x of ``rmsNorm(_:heads:weight:epsilon:)`` in place of that by its result.
+    ///
+    /// - Parameters:
+    ///   - x: What was normalised.
+    ///   - heads: The heads that were.
+    ///   - weight: One factor per channel of a head.
+    ///   - epsilon: The norm's.
+    ///   - gradient: By the result, then by x.
+    ///   - weightGradient: By the weight; is added to.
+    public func differentiateNorm(
+        of x: Activations, heads: Range<Int>, weight: [Float], epsilon: Float,
+        gradient: inout Activations, weightGradient: inout [Float]
+    ) {
+        let (rows, columns, width, count) = (x.rows, x.columns, weight.count, heads.count)
+        precondition(gradient.rows == rows && gradient.columns == columns, "norm gradient")
+        var given = [Float](repeating: 0, count: rows * count * width)
+        var unused = [Float](repeating: 0, count: width)
+        x.storage.withUnsafeBufferPointer { x in
+            given.withUnsafeMutableBufferPointer { given in
+                gradient.storage.withUnsafeMutableBufferPointer { gradient in
+                    let (given, gradient) = (given, gradient)
+                    differentiateNorms(
+                        rows * count, weight, false, epsilon, &weightGradient, &unused
+                    ) { index in
+                        let (row, head) = index.quotientAndRemainder(dividingBy: count)
+                        let place = row * columns + (heads.lowerBound + head) * width
+                        let result = gradient.baseAddress! + place
+                        let copy = given.baseAddress! + index * width
+                        copy.update(from: result, count: width)
+                        result.update(repeating: 0, count: width)
+                        return (x.baseAddress! + place, UnsafePointer(copy), result)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes vectors of x, of its gradient and of the result by their index; what weights add up to
+    /// is added in the order of pieces, however many threads there are.
+    private func differentiateNorms(
+        _ count: Int, _ weight: [Float], _ isCentred: Bool, _ epsilon: Float,
+        _ weightGradient: inout [Float], _ biasGradient: inout [Float],
+        _ vectors: (Int) -> (
+            x: UnsafePointer<Float>, gradient: UnsafePointer<Float>,
+            result: UnsafeMutablePointer<Float>
+        )
+    ) {
+        let (width, length) = (weight.count, 128)
+        let pieces = (count + length - 1) / length
+        var sums = [Float](repeating: 0, count: 2 * width * pieces)
+        weight.withUnsafeBufferPointer { weight in
+            sums.withUnsafeMutableBufferPointer { sums in
+                let sums = sums
+                pool.forEach(pieces) { piece, _ in
+                    let own = sums.baseAddress! + 2 * width * piece
+                    for index in piece * length..<min((piece + 1) * length, count) {
+                        let (x, gradient, result) = vectors(index)
+                        kernels.norm_gradient_f32(
+                            x, gradient, weight.baseAddress!, width, epsilon, isCentred ? 1 : 0,
+                            result, own, own + width)
+                    }
+                }
+            }
+        }
+        for piece in 0..<pieces {
+            for column in 0..<width {
+                weightGradient[column] += sums[2 * width * piece + column]
+                biasGradient[column] += sums[2 * width * piece + width + column]
+            }
+        }
+    }
+
+    /// Adds rows of a gradient to the rows of a table that they were looked up from.
+    public func scatter(
+        _ gradient: Activations, rows indices: [Int32], addingTo table: inout Matrix<Float>
+    ) {
+        precondition(indices.count == gradient.rows && table.columns == gradient.columns)
+        let (columns, rows) = (gradient.columns, table.rows)
+        gradient.storage.withUnsafeBufferPointer { source in
+            table.elements.withUnsafeMutableBufferPointer { table in
+                let table = table
+                // Threads share columns, so that each sum has one order.
+                pool.split(columns) { range, _ in
+                    for (row, index) in indices.enumerated() {
+                        precondition(index >= 0 && Int(index) < rows, "row past table")
+                        kernels.add_f32(
+                            table.baseAddress! + Int(index) * columns + range.lowerBound,
+                            source.baseAddress! + row * columns + range.lowerBound, range.count)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The gradient of cross entropy in place of logits.
+    ///
+    /// - Parameters:
+    ///   - logits: Shape `[rows, classes]`; then `factor · (softmax(logits) - target)`.
+    ///   - targets: The right class of each row; rows with a negative one do not count.
+    ///   - factor: What the gradient is multiplied with.
+    /// - Returns: `Σ -log softmax(logits)[target]` over the rows that count.
+    public func differentiateCrossEntropy(
+        _ logits: inout Activations, targets: [Int32], factor: Float
+    ) -> Double {
+        precondition(targets.count == logits.rows, "a target for every row")
+        let columns = logits.columns
+        let normalisers = logSumExp(logits)
+        var losses = [Double](repeating: 0, count: targets.count)
+        logits.storage.withUnsafeMutableBufferPointer { logits in
+            losses.withUnsafeMutableBufferPointer { losses in
+                let (logits, losses) = (logits, losses)
+                splitRows(targets.count) { rows in
+                    for row in rows {
+                        let place = logits.baseAddress! + row * columns
+                        let target = Int(targets[row])
+                        guard target >= 0 else {
+                            place.update(repeating: 0, count: columns)
+                            continue
+                        }
+                        precondition(target < columns, "target past classes")
+                        losses[row] = normalisers[row] - Double(place[target])
+                        kernels.softmax_f32(place, columns, 1)
+                        place[target] -= 1
+                        for column in 0..<columns { place[column] *= factor }
+                    }
+                }
+            }
+        }
+        return losses.reduce(0, +)
     }
 }
 

@@ -25,6 +25,14 @@ public struct RotaryTable: Sendable {
         cosines = angles.map { Float(cos($0)) }
         sines = angles.map { Float(sin($0)) }
     }
+
+    private init(_ table: RotaryTable, sines: [Float]) {
+        (positions, half, cosines) = (table.positions, table.half, table.cosines)
+        self.sines = sines
+    }
+
+    /// Turns back what this table turns.
+    public var reversed: RotaryTable { RotaryTable(self, sines: sines.map { -$0 }) }
 }
 
 extension Engine {

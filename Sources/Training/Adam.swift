@@ -29,14 +29,18 @@ public struct Adam: Sendable {
     ///   - weights: What is to change.
     ///   - gradient: As many values.
     ///   - rate: How far a weight goes whose gradient is always the same.
+    ///   - gradientShare: What the gradient is multiplied with.
+    ///   - decay: What weights lose beside, as a share of the rate.
     ///   - pool: The threads to use.
     public mutating func step(
-        _ weights: inout [Float], against gradient: [Float], rate: Float, pool: ThreadPool
+        _ weights: inout [Float], against gradient: [Float], rate: Float,
+        gradientShare: Float = 1, decay: Float = 0, pool: ThreadPool
     ) {
         precondition(weights.count == means.count && gradient.count == means.count, "moments")
         let (meanDecay, squareDecay) = (Self.meanDecay, Self.squareDecay)
         meanPower *= meanDecay
         squarePower *= squareDecay
+        let kept = 1 - rate * decay
         let rate = rate / (1 - meanPower)
         let scale = 1 / (1 - squarePower)
         weights.withUnsafeMutableBufferPointer { weights in
@@ -46,15 +50,16 @@ public struct Adam: Sendable {
                         let (weights, means, squares) = (weights, means, squares)
                         pool.split(gradient.count) { range, _ in
                             for index in range {
-                                let slope = gradient[index]
+                                let slope = gradientShare * gradient[index]
                                 let mean = meanDecay * means[index] + (1 - meanDecay) * slope
                                 let square =
                                     squareDecay * squares[index]
                                     + (1 - squareDecay) * slope * slope
                                 means[index] = mean
                                 squares[index] = square
-                                weights[index] -=
-                                    rate * mean / ((square * scale).squareRoot() + 1e-8)
+                                weights[index] =
+                                    kept * weights[index]
+                                    - rate * mean / ((square * scale).squareRoot() + 1e-8)
                             }
                         }
                     }

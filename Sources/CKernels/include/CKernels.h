@@ -188,6 +188,12 @@ typedef struct ck_kernels {
     void (*differentiate_f32)(
         const float *x, const float *gradient, size_t n, ck_epilogue activation, float *result);
 
+    /* Adds the gradient by the x of layer_norm_f32, or of rms_norm_f32 where it is not centred, given
+     * that by its y, to result[n], and those by w and b to weight_sums[n] and bias_sums[n]. */
+    void (*norm_gradient_f32)(
+        const float *x, const float *gradient, const float *w, size_t n, float epsilon,
+        int centred, float *result, float *weight_sums, float *bias_sums);
+
     /* c += aᵀ · b for columns of b from first, a multiple of 32, up to last.
      *
      * a         rows of n floats.

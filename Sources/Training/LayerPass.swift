@@ -1,0 +1,174 @@
+internal import Tensors
+internal import Transformers
+
+/// What a layer's backward pass needs of its forward pass.
+struct LayerRecord: Sendable {
+    /// The residual stream before the layer.
+    var entering = Activations()
+    /// Queries, keys and values before the norms of heads, where there are such norms.
+    var raw = Activations()
+    /// Queries, keys and values as attention takes them in.
+    var fused = Activations()
+    /// What attention gives.
+    var context = Activations()
+    /// The residual stream with the attention block added, before a norm that follows.
+    var middle = Activations()
+    /// What the feed-forward block's first projection gives.
+    var inner = Activations()
+    /// The residual stream with the feed-forward block added, where a norm follows.
+    var sum = Activations()
+}
+
+/// Takes one layer forward and back.
+///
+/// With pre-norm `h += O·attention(n₁(h))`, `h += D·f(U·n₂(h))`; with post-norm `h = n₁(h +
+/// O·attention(h))`, `h = n₂(h + D·f(U·h))`.
+struct LayerPass {
+    let shape: ModelShape
+    let engine: Engine
+    let sequences: [Range<Int>]
+    let positions: [Int]
+    /// Nil where positions have embeddings.
+    let rotary: (forward: RotaryTable, backward: RotaryTable)?
+
+    private var isPostNorm: Bool { shape.architecture.isEncoder }
+    private var epsilon: Float { shape.normEpsilon }
+    private var function: Epilogue { shape.architecture.activation }
+
+    /// The residual stream behind a layer, and what its backward pass needs.
+    func forward(_ layer: TrainableLayer, _ entering: Activations) -> (Activations, LayerRecord) {
+        var record = LayerRecord()
+        record.entering = entering
+        record.middle = entering
+        if let block = layer.attention {
+            let inputs = entry(layer.attentionNorm, entering)
+            block.fused.apply(to: inputs, into: &record.fused, on: engine)
+            if block.queryNorm != nil || block.keyNorm != nil { record.raw = record.fused }
+            for (heads, norm) in block.normedHeads {
+                engine.rmsNorm(
+                    &record.fused, heads: heads, weight: norm.weight.values.elements,
+                    epsilon: epsilon)
+            }
+            if let rotary {
+                engine.rotate(
+                    &record.fused, heads: block.heads.query + block.heads.keyValue,
+                    dimension: block.heads.dimension, positions: positions,
+                    table: rotary.forward)
+            }
+            var scratch = AttentionScratch()
+            record.context.reshape(rows: entering.rows, columns: block.heads.contextWidth)
+            engine.attend(
+                record.fused, heads: block.heads, sequences: sequences, causal: !isPostNorm,
+                into: &record.context, scratch: &scratch)
+            block.output.apply(to: record.context, into: &record.middle, adding: true, on: engine)
+        }
+        let middle = stream(layer.attentionNorm, record.middle)
+        var result = middle
+        if let block = layer.feedForward {
+            block.first.apply(
+                to: entry(layer.feedForwardNorm, middle), into: &record.inner, on: engine)
+            block.down.apply(to: active(record), into: &result, adding: true, on: engine)
+        }
+        if isPostNorm { record.sum = result }
+        return (stream(layer.feedForwardNorm, result), record)
+    }
+
+    /// The gradient by the residual stream before a layer, given that behind it; gathers those by
+    /// its weights.
+    func backward(
+        _ layer: inout TrainableLayer, _ record: LayerRecord, _ gradient: Activations
+    ) -> Activations {
+        let middle = stream(layer.attentionNorm, record.middle)
+        var gradient = unnormed(&layer.feedForwardNorm, record.sum, gradient)
+        if layer.feedForward != nil {
+            let given = gradient
+            var (active, inner) = (Activations(), Activations())
+            layer.feedForward?.down.gather(given, inputs: self.active(record), on: engine)
+            layer.feedForward?.down.gradientByInputs(given, into: &active, on: engine)
+            engine.differentiate(record.inner, function, gradient: active, into: &inner)
+            let inputs = entry(layer.feedForwardNorm, middle)
+            layer.feedForward?.first.gather(inner, inputs: inputs, on: engine)
+            layer.feedForward?.first.gradientByInputs(inner, into: &active, on: engine)
+            enter(&layer.feedForwardNorm, middle, active, addingTo: &gradient)
+        }
+        gradient = unnormed(&layer.attentionNorm, record.middle, gradient)
+        if let block = layer.attention {
+            let given = gradient
+            var (context, fused) = (Activations(), Activations())
+            layer.attention?.output.gather(given, inputs: record.context, on: engine)
+            layer.attention?.output.gradientByInputs(given, into: &context, on: engine)
+            engine.differentiateAttention(
+                record.fused, heads: block.heads, sequences: sequences, causal: !isPostNorm,
+                context: record.context, gradient: context, into: &fused)
+            if let rotary {
+                engine.rotate(
+                    &fused, heads: block.heads.query + block.heads.keyValue,
+                    dimension: block.heads.dimension, positions: positions,
+                    table: rotary.backward)
+            }
+            layer.attention?.queryNorm?.differentiate(
+                heads: block.queries, inputs: record.raw, epsilon: epsilon, gradient: &fused,
+                on: engine)
+            layer.attention?.keyNorm?.differentiate(
+                heads: block.keys, inputs: record.raw, epsilon: epsilon, gradient: &fused,
+                on: engine)
+            let inputs = entry(layer.attentionNorm, record.entering)
+            layer.attention?.fused.gather(fused, inputs: inputs, on: engine)
+            layer.attention?.fused.gradientByInputs(fused, into: &context, on: engine)
+            enter(&layer.attentionNorm, record.entering, context, addingTo: &gradient)
+        }
+        return gradient
+    }
+
+    /// What a block takes in: the residual stream, normalised where its norm comes before.
+    private func entry(_ norm: TrainableNorm?, _ stream: Activations) -> Activations {
+        guard !isPostNorm, let norm else { return stream }
+        return norm.applied(to: stream, epsilon: epsilon, on: engine)
+    }
+
+    /// The residual stream behind a block, normalised where its norm comes after.
+    private func stream(_ norm: TrainableNorm?, _ sum: Activations) -> Activations {
+        guard isPostNorm, let norm else { return sum }
+        return norm.applied(to: sum, epsilon: epsilon, on: engine)
+    }
+
+    /// Adds the gradient by what a block takes in to that by the residual stream.
+    private func enter(
+        _ norm: inout TrainableNorm?, _ stream: Activations, _ gradient: Activations,
+        addingTo result: inout Activations
+    ) {
+        guard !isPostNorm, norm != nil else { return engine.add(gradient, to: &result) }
+        norm?.differentiate(
+            gradient, inputs: stream, epsilon: epsilon, addingTo: &result, on: engine)
+    }
+
+    /// The gradient before a norm that follows a block.
+    private func unnormed(
+        _ norm: inout TrainableNorm?, _ sum: Activations, _ gradient: Activations
+    ) -> Activations {
+        guard isPostNorm, norm != nil else { return gradient }
+        var result = Activations(rows: sum.rows, columns: sum.columns, repeating: 0)
+        norm?.differentiate(
+            gradient, inputs: sum, epsilon: epsilon, addingTo: &result, on: engine)
+        return result
+    }
+
+    /// What the feed-forward block's last projection takes in.
+    private func active(_ record: LayerRecord) -> Activations {
+        var active = Activations()
+        engine.activate(record.inner, function, into: &active)
+        return active
+    }
+}
+
+extension TrainableLayer.Attention {
+    var queries: Range<Int> { 0..<heads.query }
+    var keys: Range<Int> { heads.query..<heads.query + heads.keyValue }
+
+    /// The norms of heads, with the heads.
+    fileprivate var normedHeads: [(Range<Int>, TrainableNorm)] {
+        [(queries, queryNorm), (keys, keyNorm)].compactMap { heads, norm in
+            norm.map { (heads, $0) }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+internal import Tensors
+internal import Transformers
+
+/// A transformer layer that is trained.
+struct TrainableLayer: Sendable {
+    struct Attention: Sendable {
+        /// Queries, keys and values in one product.
+        var fused: TrainableLinear
+        var output: TrainableLinear
+        var queryNorm: TrainableNorm?
+        var keyNorm: TrainableNorm?
+        let heads: AttentionHeads
+    }
+    struct FeedForward: Sendable {
+        /// The gate above the up projection, or the latter alone.
+        var first: TrainableLinear
+        var down: TrainableLinear
+        let isGated: Bool
+    }
+
+    var attention: Attention?
+    var attentionNorm: TrainableNorm?
+    var feedForward: FeedForward?
+    var feedForwardNorm: TrainableNorm?
+
+    init(_ weights: LayerWeights, shape: ModelShape, index: Int, in arena: Arena) {
+        let sizes = shape.layers[index]
+        attention = weights.attention.map { block in
+            Attention(
+                fused: TrainableLinear(
+                    Projection(stacking: [block.query, block.key, block.value]), in: arena),
+                output: TrainableLinear(block.output, in: arena),
+                queryNorm: block.queryNorm.map(TrainableNorm.init),
+                keyNorm: block.keyNorm.map(TrainableNorm.init),
+                heads: AttentionHeads(
+                    query: sizes.queryHeads, keyValue: sizes.keyValueHeads,
+                    dimension: shape.headDimension))
+        }
+        attentionNorm = weights.attentionNorm.map(TrainableNorm.init)
+        feedForward = weights.feedForward.map { block in
+            FeedForward(
+                first: TrainableLinear(
+                    block.gate.map { Projection(stacking: [$0, block.up]) } ?? block.up,
+                    in: arena),
+                down: TrainableLinear(block.down, in: arena), isGated: block.gate != nil)
+        }
+        feedForwardNorm = weights.feedForwardNorm.map(TrainableNorm.init)
+    }
+
+    /// The weights so far.
+    var weights: LayerWeights {
+        LayerWeights(
+            attention: attention.map { block in
+                let fused = block.fused.projection
+                let (queries, keys) = (
+                    block.heads.contextWidth, block.heads.keyValue * block.heads.dimension
+                )
+                func part(_ first: Int, _ count: Int) -> Projection {
+                    fused.selecting(rows: Array(first..<first + count))
+                }
+                return AttentionWeights(
+                    query: part(0, queries), key: part(queries, keys),
+                    value: part(queries + keys, keys), output: block.output.projection,
+                    queryNorm: block.queryNorm?.weights, keyNorm: block.keyNorm?.weights)
+            }, attentionNorm: attentionNorm?.weights,
+            feedForward: feedForward.map { block in
+                let joined = block.first.projection
+                let neurons = block.down.weight.values.columns
+                return FeedForwardWeights(
+                    gate: block.isGated ? joined.selecting(rows: Array(0..<neurons)) : nil,
+                    up: block.isGated
+                        ? joined.selecting(rows: Array(neurons..<2 * neurons)) : joined,
+                    down: block.down.projection)
+            }, feedForwardNorm: feedForwardNorm?.weights)
+    }
+
+    /// Visits every parameter in one order.
+    mutating func visit(
+        _ name: String, _ body: (String, inout Parameter) throws -> Void
+    ) rethrows {
+        try attention?.fused.visit(name + "attention.fused", body)
+        try attention?.output.visit(name + "attention.output", body)
+        try attention?.queryNorm?.visit(name + "attention.query_norm", body)
+        try attention?.keyNorm?.visit(name + "attention.key_norm", body)
+        try attentionNorm?.visit(name + "attention_norm", body)
+        try feedForward?.first.visit(name + "feed_forward.first", body)
+        try feedForward?.down.visit(name + "feed_forward.down", body)
+        try feedForwardNorm?.visit(name + "feed_forward_norm", body)
+    }
+
+    /// Brings changed weights to where products read them.
+    func pack() {
+        attention?.fused.pack()
+        attention?.output.pack()
+        feedForward?.first.pack()
+        feedForward?.down.pack()
+    }
+}

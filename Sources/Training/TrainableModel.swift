@@ -1,0 +1,92 @@
+internal import Tensors
+public import Transformers
+
+/// A transformer whose weights are trained.
+///
+/// As a source of weights it gives them as they are now.
+public struct TrainableModel: WeightSource {
+    /// The sizes of the model.
+    public let shape: ModelShape
+
+    /// Nil where the tied head holds the table.
+    var tokens: Parameter?
+    var positions: Parameter?
+    var types: Parameter?
+    var embeddingNorm: TrainableNorm?
+    var layers: [TrainableLayer] = []
+    var finalNorm: TrainableNorm?
+    /// The output head; nil for encoders.
+    var output: TrainableLinear?
+
+    /// Takes the weights of a source.
+    ///
+    /// - Parameter source: Where they come from.
+    /// - Throws: What reading them throws.
+    public init(_ source: some WeightSource) throws {
+        shape = source.shape
+        let arena = Arena()
+        let (embeddings, head) = (try source.embeddings(), try source.head())
+        let table = head.output ?? (shape.tiedHead ? embeddings.tokens : nil)
+        output = table.map { TrainableLinear(Projection(weight: $0), in: arena) }
+        tokens = shape.tiedHead ? nil : Parameter(embeddings.tokens)
+        positions = embeddings.positions.map { Parameter($0) }
+        types = embeddings.types.map { Parameter($0) }
+        embeddingNorm = embeddings.norm.map(TrainableNorm.init)
+        for index in shape.layers.indices {
+            layers.append(
+                TrainableLayer(
+                    try source.layer(index), shape: shape, index: index, in: arena))
+        }
+        finalNorm = head.norm.map(TrainableNorm.init)
+    }
+
+    /// The embeddings so far.
+    public func embeddings() -> EmbeddingWeights {
+        EmbeddingWeights(
+            tokens: table, positions: positions?.values, types: types?.values,
+            norm: embeddingNorm?.weights)
+    }
+
+    /// The weights of a layer so far.
+    public func layer(_ index: Int) -> LayerWeights { layers[index].weights }
+
+    /// The head so far.
+    public func head() -> HeadWeights {
+        HeadWeights(
+            norm: finalNorm?.weights, output: shape.tiedHead ? nil : output?.weight.values)
+    }
+
+    /// The token embeddings.
+    var table: Matrix<Float> {
+        tokens?.values ?? output?.weight.values ?? Matrix(rows: 0, columns: shape.hiddenSize)
+    }
+
+    /// Visits every parameter, by its name, in one order.
+    public mutating func visit(_ body: (String, inout Parameter) throws -> Void) rethrows {
+        if tokens != nil { try body("embeddings.tokens", &tokens!) }
+        if positions != nil { try body("embeddings.positions", &positions!) }
+        if types != nil { try body("embeddings.types", &types!) }
+        try embeddingNorm?.visit("embeddings.norm", body)
+        for index in layers.indices { try layers[index].visit("layers.\(index).", body) }
+        try finalNorm?.visit("final_norm", body)
+        try output?.visit("head", body)
+    }
+
+    /// The gradients as if they were weights, to be read by the weights' names.
+    var gradients: TrainableModel {
+        var model = self
+        model.visit { $1.values = $1.gradient }
+        return model
+    }
+
+    /// Forgets all gradients.
+    public mutating func clearGradients() {
+        visit { $1.clearGradient() }
+    }
+
+    /// Brings changed weights to where products read them.
+    func pack() {
+        for layer in layers { layer.pack() }
+        output?.pack()
+    }
+}

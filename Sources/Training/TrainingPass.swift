@@ -1,0 +1,150 @@
+public import Tensors
+public import Transformers
+
+/// Takes a batch through a model and gradients back.
+public struct TrainingPass {
+    /// What it runs on.
+    public let engine: Engine
+    /// Whether only the residual stream before each layer is kept on the way, and the rest computed
+    /// anew on the way back: a fifth of the memory for a third more work.
+    public var recomputes = false
+
+    private var rotary: (forward: RotaryTable, backward: RotaryTable)?
+    /// Of the last forward pass, by layer; of layers that were skipped nothing.
+    private var records: [LayerRecord?] = []
+    private var batch = TokenBatch([[Int32]]())
+    /// Before the embeddings' norm, and before the final one.
+    private var embedded = Activations()
+    private var last = Activations()
+
+    /// Prepares to run a model, or one of the same sizes but for its layers'.
+    public init(_ shape: ModelShape, on engine: Engine) {
+        self.engine = engine
+        guard shape.architecture.isRotary else { return }
+        let table = RotaryTable(
+            dimension: shape.headDimension, theta: shape.ropeTheta,
+            positions: shape.maximumPositions)
+        rotary = (table, table.reversed)
+    }
+
+    /// Runs a batch.
+    ///
+    /// - Parameters:
+    ///   - model: The model.
+    ///   - batch: The sequences.
+    ///   - skipped: Layers that are left out this time, as LayerDrop does.
+    ///   - observer: Called with each layer and the residual stream behind it.
+    /// - Returns: The last hidden states, after the final norm where there is one.
+    public mutating func forward(
+        _ model: TrainableModel, _ batch: TokenBatch, skipping skipped: Set<Int> = [],
+        observer: (Int, Activations) -> Void = { _, _ in }
+    ) -> Activations {
+        self.batch = batch
+        embedded = embed(model, batch)
+        var hidden =
+            model.embeddingNorm?.applied(
+                to: embedded, epsilon: model.shape.normEpsilon, on: engine) ?? embedded
+        let pass = layerPass(model)
+        records = []
+        for (index, layer) in model.layers.enumerated() {
+            guard !skipped.contains(index) else {
+                records.append(nil)
+                continue
+            }
+            var (next, record) = pass.forward(layer, hidden)
+            if recomputes {
+                record = LayerRecord()
+                record.entering = hidden
+            }
+            records.append(record)
+            hidden = next
+            next = Activations()
+            observer(index, hidden)
+        }
+        last = hidden
+        return model.finalNorm?.applied(
+            to: hidden, epsilon: model.shape.normEpsilon, on: engine) ?? hidden
+    }
+
+    /// Gathers the gradients of all weights but the head's.
+    ///
+    /// - Parameters:
+    ///   - model: The model of the last forward pass.
+    ///   - gradient: By the last hidden states.
+    ///   - adding: Called with each layer and the gradient by the residual stream behind it, to add
+    ///     what else depends on that.
+    public mutating func backward(
+        _ model: inout TrainableModel, _ gradient: Activations,
+        adding: (Int, inout Activations) -> Void = { _, _ in }
+    ) {
+        let epsilon = model.shape.normEpsilon
+        var gradient = gradient
+        if model.finalNorm != nil {
+            var before = Activations(rows: last.rows, columns: last.columns, repeating: 0)
+            model.finalNorm?.differentiate(
+                gradient, inputs: last, epsilon: epsilon, addingTo: &before, on: engine)
+            gradient = before
+        }
+        let pass = layerPass(model)
+        for index in model.layers.indices.reversed() {
+            guard var record = records[index] else { continue }
+            records[index] = nil
+            adding(index, &gradient)
+            if recomputes { record = pass.forward(model.layers[index], record.entering).1 }
+            gradient = pass.backward(&model.layers[index], record, gradient)
+        }
+        if model.embeddingNorm != nil {
+            var before = Activations(rows: embedded.rows, columns: embedded.columns, repeating: 0)
+            model.embeddingNorm?.differentiate(
+                gradient, inputs: embedded, epsilon: epsilon, addingTo: &before, on: engine)
+            gradient = before
+        }
+        scatter(gradient, into: &model)
+    }
+
+    private func layerPass(_ model: TrainableModel) -> LayerPass {
+        LayerPass(
+            shape: model.shape, engine: engine, sequences: batch.sequences,
+            positions: batch.positions, rotary: rotary)
+    }
+
+    /// The rows of the position table and of the segment table that a batch looks up.
+    private func places(
+        _ model: TrainableModel, _ batch: TokenBatch
+    ) -> (positions: [Int32], types: [Int32]) {
+        let reserved = (model.positions?.values.rows ?? 0) - model.shape.maximumPositions
+        let types = batch.typeIDs
+        return (
+            batch.positions.map { Int32(reserved + $0) },
+            types.isEmpty ? [Int32](repeating: 0, count: batch.ids.count) : types
+        )
+    }
+
+    private func embed(_ model: TrainableModel, _ batch: TokenBatch) -> Activations {
+        var hidden = Activations()
+        hidden.reshape(rows: batch.ids.count, columns: model.shape.hiddenSize)
+        let places = places(model, batch)
+        engine.gather(model.table, rows: batch.ids, into: &hidden)
+        if let table = model.positions?.values {
+            engine.gather(table, rows: places.positions, into: &hidden, adding: true)
+        }
+        if let table = model.types?.values {
+            engine.gather(table, rows: places.types, into: &hidden, adding: true)
+        }
+        return hidden
+    }
+
+    private func scatter(_ gradient: Activations, into model: inout TrainableModel) {
+        let places = places(model, batch)
+        func add(_ rows: [Int32], to parameter: inout Parameter) {
+            engine.scatter(gradient, rows: rows, addingTo: &parameter.gradient)
+        }
+        if model.tokens != nil {
+            add(batch.ids, to: &model.tokens!)
+        } else if model.output != nil {
+            add(batch.ids, to: &model.output!.weight)
+        }
+        if model.positions != nil { add(places.positions, to: &model.positions!) }
+        if model.types != nil { add(places.types, to: &model.types!) }
+    }
+}

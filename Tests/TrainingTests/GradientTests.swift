@@ -1,0 +1,167 @@
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+import Transformers
+
+@testable import Training
+
+/// What torch makes of the tiny models.
+struct TorchGradients: Decodable {
+    struct Model: Decodable {
+        let sequences: [[Int32]]
+        let loss: Double
+        /// Norm, and products with cos(0.7 i) over the norm.
+        let gradients: [String: [Double]]
+    }
+    let models: [String: Model]
+    let losses: [Double]
+
+    static func read() throws -> TorchGradients {
+        let path = Bundle.module.bundleURL.appendingPathComponent("Fixtures/gradients.json")
+        return try JSONDecoder().decode(Self.self, from: Data(contentsOf: path))
+    }
+
+    static func checkpoint(_ name: String) throws -> Checkpoint {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent()
+        return try Checkpoint(
+            folder.appendingPathComponent("TransformersTests/Fixtures/tiny-\(name)").path)
+    }
+}
+
+/// The loss of the golden data: next tokens of decoders, products with cosines of encoders.
+func goldenLoss(
+    _ pass: inout TrainingPass, _ model: inout TrainableModel, _ batch: TokenBatch
+) -> Double {
+    guard model.shape.architecture.isEncoder else {
+        let count = Double(batch.predictions)
+        return pass.crossEntropy(&model, batch, factor: Float(1 / count)) / count
+    }
+    let hidden = pass.forward(model, batch).matrix
+    var (loss, gradient) = (0.0, Matrix<Float>(rows: hidden.rows, columns: hidden.columns))
+    for rows in batch.sequences {
+        let first = rows.lowerBound * hidden.columns
+        for place in first..<rows.upperBound * hidden.columns {
+            let factor = cos(0.3 * Double(place - first)) / Double(hidden.rows)
+            loss += factor * Double(hidden.elements[place])
+            gradient.elements[place] = Float(factor)
+        }
+    }
+    pass.backward(&model, Activations(gradient))
+    return loss
+}
+
+@Suite("Gradients of whole models")
+struct GradientTests {
+    static let names = [
+        "llama", "mistral", "qwen2", "qwen3", "gpt2", "opt", "bert", "roberta", "distilbert",
+    ]
+
+    @Test("every weight's gradient is torch's", arguments: names, [false, true])
+    func torch(name: String, recomputes: Bool) throws {
+        let golden = try #require(try TorchGradients.read().models[name])
+        let checkpoint = try TorchGradients.checkpoint(name)
+        var model = try TrainableModel(checkpoint)
+        var pass = TrainingPass(model.shape, on: Engine(threads: recomputes ? 1 : 2))
+        pass.recomputes = recomputes
+        let loss = goldenLoss(&pass, &model, TokenBatch(golden.sequences))
+        #expect(abs(loss - golden.loss) < 1e-4 * max(1, abs(golden.loss)))
+
+        let gradients = model.gradients
+        let names = checkpoint.huggingFaceNames
+        var tensors =
+            names.tensors(of: gradients.embeddings()) + names.tensors(of: gradients.head())
+        for index in model.shape.layers.indices {
+            tensors += names.tensors(of: gradients.layer(index), at: index)
+        }
+        var seen = 0
+        for tensor in tensors {
+            guard let wanted = golden.gradients[tensor.name] else { continue }
+            seen += 1
+            var (squares, product) = (0.0, 0.0)
+            for (index, value) in tensor.elements.enumerated() {
+                squares += Double(value) * Double(value)
+                product += Double(value) * cos(0.7 * Double(index))
+            }
+            let norm = squares.squareRoot()
+            // Keys' biases move all scores alike, so their gradient is noise.
+            if wanted[0] < 1e-5, norm < 1e-5 { continue }
+            #expect(abs(norm - wanted[0]) < 1e-3 * wanted[0] + 1e-6, "\(tensor.name)")
+            #expect(abs(product / norm - wanted[1]) < 2e-3, "\(tensor.name)")
+        }
+        #expect(seen == golden.gradients.count)
+    }
+
+    @Test("twenty steps of AdamW have torch's losses")
+    func training() throws {
+        let golden = try TorchGradients.read().losses
+        var model = try TrainableModel(TorchGradients.checkpoint("llama"))
+        let engine = Engine(threads: 2)
+        var pass = TrainingPass(model.shape, on: engine)
+        let optimiser = AdamW()
+        for (step, wanted) in golden.enumerated() {
+            let batch = TokenBatch(
+                [3 * step, 3 * step + 1].map { shift in
+                    (0..<24).map { Int32(3 + (7 * $0 + shift) % 90) }
+                })
+            let loss = goldenLoss(&pass, &model, batch)
+            #expect(abs(loss - wanted) < 1e-3 * wanted, "step \(step)")
+            let share = RateSchedule.cosine.share(at: step, of: golden.count, warmUp: 5)
+            optimiser.step(&model, rate: Float(3e-3 * share), on: engine)
+        }
+    }
+
+    @Test("what is trained runs as the model that its weights make", arguments: names)
+    func emission(name: String) throws {
+        var model = try TrainableModel(TorchGradients.checkpoint(name))
+        let engine = Engine(threads: 2)
+        var pass = TrainingPass(model.shape, on: engine)
+        let batch = TokenBatch([[5, 9, 33, 60, 7], [12, 80]])
+        _ = goldenLoss(&pass, &model, batch)
+        AdamW().step(&model, rate: 0.01, on: engine)
+        let hidden = pass.forward(model, batch)
+        var other = ForwardPass(try Model(model), on: engine)
+        expectClose(
+            hidden.matrix.elements, other.hiddenStates(of: batch).matrix.elements, absolute: 1e-4)
+    }
+
+    @Test("along a gradient the loss rises as it says, layers skipped", arguments: names)
+    func direction(name: String) throws {
+        let model = try TrainableModel(TorchGradients.checkpoint(name))
+        let batch = TokenBatch([(0..<23).map { Int32(3 + 11 * $0 % 90) }, [4, 50, 8]])
+        var pass = TrainingPass(model.shape, on: Engine(threads: 2))
+        func loss(_ model: inout TrainableModel) -> Double {
+            let hidden = pass.forward(model, batch, skipping: [1])
+            let rows = hidden.rows
+            let pattern = (0..<rows * hidden.columns).map { Float(sin(0.9 * Double($0))) }
+            pass.backward(
+                &model,
+                Activations(Matrix(rows: rows, columns: hidden.columns, elements: pattern)))
+            return zip(hidden.matrix.elements, pattern).reduce(0) {
+                $0 + Double($1.0) * Double($1.1)
+            }
+        }
+        var start = model
+        _ = loss(&start)
+        var squares = 0.0
+        start.visit { _, parameter in
+            squares += parameter.gradient.elements.reduce(0) { $0 + Double($1) * Double($1) }
+        }
+        let step = 0.004 / squares.squareRoot()
+        func moved(_ distance: Double) throws -> Double {
+            var other = start
+            other.visit { _, parameter in
+                for index in parameter.values.elements.indices {
+                    parameter.values.elements[index] +=
+                        Float(distance) * parameter.gradient.elements[index]
+                }
+            }
+            // Packed weights are shared by copies, so the moved model is made anew.
+            var fresh = try TrainableModel(other)
+            return loss(&fresh)
+        }
+        let slope = (try moved(step) - moved(-step)) / (2 * step)
+        #expect(abs(slope - squares) < 0.02 * squares, "\(slope) \(squares)")
+    }
+}
