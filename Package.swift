@@ -46,7 +46,7 @@ let package = Package(
         module("ModelFiles", ["Tensors"]),
         module("Tokenizers", ["ModelFiles"]),
         module("Transformers", ["Tensors", "ModelFiles", "Tokenizers"]),
-        module("Training", ["Transformers", "Tensors"]),
+        module("Training", ["Transformers", "Tensors", "ModelFiles"]),
         module("Profiling", ["Transformers", "Tensors", "CHost"]),
         module(
             "Pruning",
@@ -58,7 +58,7 @@ let package = Package(
             name: "espalier",
             dependencies: [
                 "CommandLine", "Tensors", "ModelFiles", "Tokenizers", "Transformers", "Profiling",
-                "Pruning", "Evaluation", "Reporting", "CHost",
+                "Pruning", "Training", "Evaluation", "Reporting", "CHost",
             ],
             swiftSettings: strict),
         .target(

@@ -8,6 +8,7 @@ import Synchronization
 public final class ProgressBar: Sendable {
     private struct State {
         var count = 0
+        var note = ""
         var lastShown: Double
         var isFinished = false
     }
@@ -43,8 +44,15 @@ public final class ProgressBar: Sendable {
     }
 
     /// Tells how many steps are done; a smaller count than before goes back.
-    public func advance(to count: Int) {
-        state.withLock { move(&$0, to: count) }
+    ///
+    /// - Parameters:
+    ///   - count: The steps.
+    ///   - note: What else to show, such as a loss; the last one where it is nil.
+    public func advance(to count: Int, note: String? = nil) {
+        state.withLock {
+            $0.note = note ?? $0.note
+            move(&$0, to: count)
+        }
     }
 
     /// Tells that more steps are done.
@@ -69,7 +77,7 @@ public final class ProgressBar: Sendable {
             return
         }
         state.lastShown = now
-        terminal.write(line(count: state.count, at: now))
+        terminal.write(line(count: state.count, at: now, note: state.note))
     }
 
     private func end(_ state: inout State, _ outcome: String) {
@@ -95,7 +103,7 @@ public final class ProgressBar: Sendable {
     }
 
     /// One whole line: title, bar, percent, rate, time left, as many of them as fit.
-    private func line(count: Int, at now: Double) -> String {
+    private func line(count: Int, at now: Double, note: String = "") -> String {
         let seconds = now - start
         var facts = [TextLayout.rightAligned(fraction(of: count), to: 4)]
         if count > 0, seconds > 0 {
@@ -103,6 +111,7 @@ public final class ProgressBar: Sendable {
             facts.append(rate(perSecond))
             facts.append("\(Human.duration(Double(total - count) / perSecond)) left")
         }
+        if !note.isEmpty { facts.insert(note, at: 1) }
         if Interruption.isRequested { facts = [facts[0], "stopping after this step"] }
         guard terminal.isInteractive else {
             return "\(title) … \(fraction(of: count))"

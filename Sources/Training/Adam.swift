@@ -9,8 +9,8 @@ public struct Adam: Sendable {
     /// How much of the mean squared gradient stays.
     public static let squareDecay: Float = 0.999
 
-    private var means: [Float]
-    private var squares: [Float]
+    private(set) var means: [Float]
+    private(set) var squares: [Float]
     /// The decays to the power of the steps taken.
     private var meanPower: Float = 1
     private var squarePower: Float = 1
@@ -21,6 +21,16 @@ public struct Adam: Sendable {
     public init(count: Int) {
         means = [Float](repeating: 0, count: count)
         squares = means
+    }
+
+    /// Takes up where a number of steps have led.
+    init(means: [Float], squares: [Float], steps: Int) {
+        precondition(means.count == squares.count, "moments")
+        (self.means, self.squares) = (means, squares)
+        for _ in 0..<steps {
+            meanPower *= Self.meanDecay
+            squarePower *= Self.squareDecay
+        }
     }
 
     /// Takes one step against a gradient.

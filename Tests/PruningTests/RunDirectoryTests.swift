@@ -95,8 +95,8 @@ struct RunDirectoryTests {
     func lock() throws {
         do {
             let first = try open(["model": "a"])
-            #expect(try failure(["model": "a"]).contains("another prune is at work"))
-            #expect(try failure(["model": "b"]).contains("another prune is at work"))
+            #expect(try failure(["model": "a"]).contains("another run is at work"))
+            #expect(try failure(["model": "b"]).contains("another run is at work"))
             withExtendedLifetime(first) {}
         }
         #expect(throws: Never.self) { _ = try open(["model": "a"]) }
@@ -117,6 +117,6 @@ struct RunDirectoryTests {
     func lockless() throws {
         try put("work/lock/file")
         let text = try failure([:])
-        #expect(text.contains("cannot be locked") && !text.contains("another prune"))
+        #expect(text.contains("cannot be locked") && !text.contains("another run"))
     }
 }

@@ -272,7 +272,7 @@ struct PruneTests {
         let holder = try RunDirectory(prune.out, inputs: [:])
         let run = try Program.run(prune.words())
         withExtendedLifetime(holder) {}
-        #expect(run.status == 1 && run.errors.contains("another prune is at work"))
+        #expect(run.status == 1 && run.errors.contains("another run is at work"))
     }
 
     @Test("other inputs are refused, and taken with --restart, the user's files apart")

@@ -7,7 +7,7 @@ internal import ModelFiles
     internal import Glibc
 #endif
 
-/// A directory of one prune that can be stopped and taken up again.
+/// A directory of one run, a prune or a training, that can be stopped and taken up again.
 ///
 /// Each stage writes its product atomically under a fixed name; a product that is there was
 /// finished. What all stages depend on is written first, and a directory made from other inputs is
@@ -19,6 +19,15 @@ public final class RunDirectory: @unchecked Sendable {
     public let path: String
 
     private let lock: Int32
+    private let kind: Kind
+
+    /// What is done in a directory, which tells its products from the user's files.
+    public enum Kind: String, Sendable {
+        /// A prune.
+        case prune
+        /// A training.
+        case training
+    }
 
     /// Why a directory cannot be used.
     public struct Failure: Error, CustomStringConvertible {
@@ -30,13 +39,18 @@ public final class RunDirectory: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - path: The directory, created where it does not exist.
+    ///   - kind: What is done there.
     ///   - inputs: Everything that the products depend on, by name, as digests or values.
     ///   - restarting: Discards what was made from other inputs instead of refusing; where
     ///     nothing was made yet, the inputs may change freely.
     /// - Throws: ``Failure`` where another run holds it or it belongs to other inputs, or
     ///   `ModelFileError` where it cannot be written.
-    public init(_ path: String, inputs: [String: String], restarting: Bool = false) throws {
+    public init(
+        _ path: String, for kind: Kind = .prune, inputs: [String: String],
+        restarting: Bool = false
+    ) throws {
         self.path = path
+        self.kind = kind
         let files = FileManager.default
         let work = path + "/work"
         do {
@@ -50,7 +64,7 @@ public final class RunDirectory: @unchecked Sendable {
         guard lock >= 0, flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             let problem =
                 lock >= 0 && errno == EWOULDBLOCK
-                ? "another prune is at work there; wait for it, or"
+                ? "another run is at work there; wait for it, or"
                 : "work/lock cannot be locked: \(String(cString: strerror(errno)));"
             throw Failure(description: "\(path): \(problem) choose another -o")
         }
@@ -88,13 +102,13 @@ public final class RunDirectory: @unchecked Sendable {
 
     private func adopt(_ inputs: [String: String], restarting: Bool) throws {
         let name = "work/inputs.json"
-        for entry in entries where Self.isLeftover(entry) { try remove(entry) }
-        let made = entries.filter { Self.isProduct($0[...]) && !Self.records.contains($0) }
+        for entry in entries where kind.isLeftover(entry) { try remove(entry) }
+        let made = entries.filter { kind.isProduct($0[...]) && !Kind.records.contains($0) }
         if let known = read([String: String].self, name), known != inputs, !made.isEmpty {
             let differing = Set(known.keys).union(inputs.keys).filter { known[$0] != inputs[$0] }
             guard restarting else {
                 throw Failure(
-                    description: "\(path): it holds a prune with other inputs ("
+                    description: "\(path): it holds a \(kind.rawValue) with other inputs ("
                         + differing.sorted().joined(separator: ", ")
                         + "); choose another -o, or discard it with --restart")
             }
@@ -123,22 +137,28 @@ public final class RunDirectory: @unchecked Sendable {
     }
 }
 
-/// Which names are a prune's own: all others are the user's, and stay.
-extension RunDirectory {
+/// Which names are a run's own: all others are the user's, and stay.
+extension RunDirectory.Kind {
     /// What says how products were made, and is nothing without them.
-    private static let records = ["work/inputs.json", "work/stages.json"]
+    fileprivate static let records = ["work/inputs.json", "work/stages.json"]
 
-    private static let products: Set<Substring> = [
+    private static let ofTraining: Set<Substring> = [
+        "model", "training.json", "work/inputs.json", "work/losses.json",
+        "work/state.safetensors",
+    ]
+
+    private static let ofPrune: Set<Substring> = [
         "profile.json", "losses.json", "plan.json", "report.json", "report.md", "report.html",
         "work/inputs.json", "work/stages.json", "work/sampled.json", "work/moments.safetensors",
         "work/calibration.json", "work/sensitivity.json", "work/dense.json",
-        "work/runtime",
+        "work/runtime", "work/samples.json",
     ]
 
-    /// Whether a prune makes a file, or for a target such as `1.25x`, perhaps behind a method's
-    /// name, a directory, of this name.
-    private static func isProduct(_ name: Substring) -> Bool {
-        if products.contains(name) { return true }
+    /// Whether a run makes a file or directory of this name: a prune also, for a target such as
+    /// `1.25x`, perhaps behind a method's name, a directory.
+    fileprivate func isProduct(_ name: Substring) -> Bool {
+        guard self == .prune else { return Self.ofTraining.contains(name) }
+        if Self.ofPrune.contains(name) { return true }
         let isWork = name.hasPrefix("work/") && name.hasSuffix(".json")
         var target = isWork ? name.dropFirst(5).dropLast(5) : name
         if let method = PruningMethod.allCases.first(where: { target.hasPrefix($0.rawValue + "-") })
@@ -155,7 +175,7 @@ extension RunDirectory {
 
     /// Whether a run that was killed left this half written: a file's temporary name has numbers
     /// before its end.
-    private static func isLeftover(_ name: String) -> Bool {
+    fileprivate func isLeftover(_ name: String) -> Bool {
         guard name.hasSuffix(".tmp") else { return false }
         let product = name.dropLast(4)
         return isProduct(product)

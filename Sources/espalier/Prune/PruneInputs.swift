@@ -27,8 +27,8 @@ struct PruneInputs {
                 "an encoder needs text to calibrate on: give --calibration FILE with text like "
                     + "what it will see")
         }
-        var files = try Self.weightFiles(dense.location.path).map {
-            (name: URL(fileURLWithPath: $0).lastPathComponent, digest: try Self.digest(of: $0))
+        var files = try FileDigest.modelFiles(dense.location.path).map {
+            (name: URL(fileURLWithPath: $0).lastPathComponent, digest: try FileDigest.of($0))
         }
         var contents = ""
         for path in options.calibration {
@@ -41,7 +41,7 @@ struct PruneInputs {
             contents += String(decoding: bytes, as: UTF8.self) + "\n"
         }
         if let profile = options.profile {
-            files.append(("profile", try Self.digest(of: profile)))
+            files.append(("profile", try FileDigest.of(profile)))
         }
         self.files = files
         digests = Dictionary(
@@ -84,31 +84,6 @@ struct PruneInputs {
                 remedy: "give at least a few thousand words of plain text")
         }
         return text
-    }
-
-    /// The files that hold a model's weights and sizes.
-    private static func weightFiles(_ path: String) throws -> [String] {
-        var isDirectory: ObjCBool = false
-        _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
-        guard isDirectory.boolValue else { return [path] }
-        return try FileManager.default.contentsOfDirectory(atPath: path)
-            .filter {
-                $0.hasSuffix(".safetensors") || $0 == "config.json" || $0 == "tokenizer.json"
-            }
-            .sorted().map { path + "/" + $0 }
-    }
-
-    private static func digest(of path: String) throws -> String {
-        let file = try MappedFile(path: path)
-        var digest = SHA256()
-        let piece = 64 << 20
-        for start in stride(from: 0, to: file.count, by: piece) {
-            file.withBytes(in: start..<min(start + piece, file.count)) { bytes in
-                digest.update(bytes)
-                releasePages(of: bytes)
-            }
-        }
-        return digest.hexDigest
     }
 
     private static func bytes(of path: String) throws -> [UInt8] {

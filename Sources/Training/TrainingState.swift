@@ -1,0 +1,52 @@
+internal import ModelFiles
+internal import Tensors
+
+extension Trainer {
+    /// Writes everything that the steps so far have changed, atomically.
+    ///
+    /// - Parameter path: A safetensors file of weights and moments.
+    /// - Throws: `ModelFileError` where it cannot be written.
+    public mutating func writeState(to path: String) throws {
+        var tensors = [Self.stepName: (shape: [1], elements: [Float(step)])]
+        model.visit { name, parameter in
+            let shape = [parameter.values.rows, parameter.values.columns]
+            tensors[name] = (shape, parameter.values.elements)
+            tensors[name + Self.meanSuffix] = (shape, parameter.adam.means)
+            tensors[name + Self.squareSuffix] = (shape, parameter.adam.squares)
+        }
+        try SafetensorsWriter.write(
+            tensors.map { SafetensorsWriter.Entry(name: $0.key, shape: $0.value.shape) },
+            to: path
+        ) { tensors[$0.name]?.elements ?? [] }
+    }
+
+    /// Takes up what ``writeState(to:)`` wrote of the same training, to the last bit.
+    ///
+    /// - Parameter path: The file.
+    /// - Throws: `ModelFileError` where it is damaged or of another model.
+    public mutating func readState(from path: String) throws {
+        let file = try SafetensorsFile(path: path)
+        let steps = try file.floats(Self.stepName, shape: [1])[0]
+        guard steps >= 0, steps < 16_777_216, steps == steps.rounded() else {
+            throw ModelFileError(
+                file: path, subject: Self.stepName, problem: "\(steps) is no number of steps",
+                remedy: "begin anew with --restart")
+        }
+        try model.visit { name, parameter in
+            let (rows, columns) = (parameter.values.rows, parameter.values.columns)
+            func read(_ name: String) throws -> [Float] {
+                try file.matrix(name, rows: rows, columns: columns).elements
+            }
+            parameter.values.elements = try read(name)
+            parameter.adam = Adam(
+                means: try read(name + Self.meanSuffix),
+                squares: try read(name + Self.squareSuffix), steps: Int(steps))
+        }
+        model.pack()
+        step = Int(steps)
+    }
+
+    /// Small whole numbers are floats.
+    private static let stepName = "step"
+    private static let (meanSuffix, squareSuffix) = (".adam_mean", ".adam_square")
+}

@@ -1,0 +1,32 @@
+import CommandLine
+import Pruning
+import Training
+
+/// The command that trains a model on text.
+struct FinetuneCommand: Command {
+    static let name = "finetune"
+    static let summary = "Train a decoder on text, the whole of it or a pruned one."
+    static let discussion = """
+        The text is cut into windows, which are seen in random order, each once before any comes \
+        again; a twentieth of it, from its end, is held out to judge by. Weights are trained in \
+        f32 by AdamW. The model is written to OUTPUT/model, what was measured to \
+        OUTPUT/training.json. Stopped and run again, a training goes on after its last \
+        checkpoint and comes to the same bytes.
+
+        Example: espalier finetune out/1.5x --text novels.txt --steps 500 -o tuned
+
+        Example: espalier finetune SmolLM2.gguf --text a.txt --text b.txt --steps 2000 \
+        --layerdrop 0.2 -o droppable
+        """
+
+    private let options: FinetuneOptions
+
+    init(_ arguments: inout Arguments) throws(UsageError) {
+        options = try FinetuneOptions(&arguments)
+    }
+
+    func run() throws {
+        let answer = try FinetuneRun(options).finish()
+        if options.printsJSON { try printJSON(answer) } else { print(answer.text) }
+    }
+}

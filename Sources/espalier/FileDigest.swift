@@ -1,0 +1,37 @@
+import Foundation
+import ModelFiles
+import Tensors
+
+/// Fingerprints of files that a run depends on.
+enum FileDigest {
+    /// The files that hold a model's weights, sizes and tokenizer.
+    static func modelFiles(_ path: String) throws -> [String] {
+        var isDirectory: ObjCBool = false
+        _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+        guard isDirectory.boolValue else { return [path] }
+        return try FileManager.default.contentsOfDirectory(atPath: path)
+            .filter {
+                $0.hasSuffix(".safetensors") || $0 == "config.json" || $0 == "tokenizer.json"
+            }
+            .sorted().map { path + "/" + $0 }
+    }
+
+    /// The digest of a file, which may be larger than memory.
+    static func of(_ path: String) throws -> String {
+        let file = try MappedFile(path: path)
+        var digest = SHA256()
+        let piece = 64 << 20
+        for start in stride(from: 0, to: file.count, by: piece) {
+            file.withBytes(in: start..<min(start + piece, file.count)) { bytes in
+                digest.update(bytes)
+                releasePages(of: bytes)
+            }
+        }
+        return digest.hexDigest
+    }
+
+    /// The digests of all files of a model, one after another.
+    static func ofModel(_ path: String) throws -> String {
+        try modelFiles(path).map(of).joined(separator: " ")
+    }
+}

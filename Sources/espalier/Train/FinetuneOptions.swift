@@ -1,0 +1,66 @@
+import CommandLine
+import Training
+
+/// What the user asked of a training.
+struct FinetuneOptions {
+    let model: String
+    let text: [String]
+    let length: Int
+    let settings: Trainer.Settings
+    let checkpointSteps: Int
+    let threads: Int
+    let output: String
+    let restarts: Bool
+    let printsJSON: Bool
+
+    init(_ arguments: inout Arguments) throws(UsageError) {
+        model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
+        text = try arguments.options(
+            "--text", .file, required: true, help: "Plain text to train on; again for more.")
+        let steps = try arguments.requiredOption(
+            "--steps", .integer(in: 1...10_000_000).named("COUNT"), help: "How many steps to take.")
+        output = try arguments.requiredOption(
+            "--output", short: "o", .directory, help: "Where the model and its training go.")
+        var settings = Trainer.Settings(
+            steps: steps,
+            rate: try arguments.option(
+                "--rate", .number(in: 0...10), default: 1e-4, help: "The greatest learning rate."))
+        let warmUp = try arguments.option(
+            "--warm-up", .integer(in: 0...10_000_000).named("STEPS"),
+            help: "How many steps the rate rises; by default a twentieth.")
+        settings.warmUp = min(steps, warmUp ?? steps / 20)
+        settings.schedule = try arguments.option(
+            "--schedule", .choice(), default: .cosine, help: "How the rate falls then.")
+        settings.batch = try arguments.option(
+            "--batch", .integer(in: 1...4096), default: 8, help: "Windows that go together.")
+        settings.accumulation = try arguments.option(
+            "--accumulate", .integer(in: 1...4096).named("COUNT"), default: 1,
+            help: "How many such batches make a step.")
+        length = try arguments.option(
+            "--length", .integer(in: 2...(1 << 20)).named("TOKENS"), default: 256,
+            help: "Tokens of a window, cut to the model's positions.")
+        settings.optimiser.weightDecay = Float(
+            try arguments.option(
+                "--weight-decay", .number(in: 0...1), default: 0.01,
+                help: "What matrices lose in a step, as a share of the rate."))
+        settings.optimiser.greatestNorm = Float(
+            try arguments.option(
+                "--clip", .number(above: 0), default: 1,
+                help: "The greatest norm of all gradients; longer ones are shortened."))
+        settings.layerDrop = try arguments.option(
+            "--layerdrop", .number(in: 0...0.99), default: 0,
+            help: "How likely a layer is left out of a pass, to train for any depth.")
+        settings.recomputes = arguments.flag(
+            "--recompute", help: "Keep less on the way: a fifth of the memory, a third slower.")
+        settings.seed = try arguments.option(
+            "--seed", .seed, default: 1, help: "Decides what is random.")
+        self.settings = settings
+        checkpointSteps = try arguments.option(
+            "--checkpoint", .integer(in: 1...10_000_000).named("STEPS"), default: 100,
+            help: "After how many steps all is written down.")
+        threads = try EnvironmentOptions.threads(&arguments)
+        restarts = arguments.flag(
+            "--restart", help: "Discard what the output directory holds of another training.")
+        printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
+    }
+}

@@ -1,0 +1,192 @@
+import CHost
+import CommandLine
+import Evaluation
+import Foundation
+import ModelFiles
+import Pruning
+import Tensors
+import Training
+import Transformers
+
+/// What a training came to.
+struct TrainingAnswer: Codable {
+    let steps: Int
+    let trainedTokens: Int
+    /// Of the held-out text, before and after.
+    let perplexityBefore: Double
+    let perplexity: Double
+    let heldOutTokens: Int
+    /// Of this run's own steps, which may not be all.
+    let tokensPerSecond: Double
+    let path: String
+
+    var text: String {
+        var table = Table("measure", "value")
+        table.add("steps", Human.count(steps))
+        table.add("tokens", Human.count(trainedTokens))
+        table.add("tokens per second", Human.significant(tokensPerSecond, digits: 3))
+        table.add("held-out tokens", Human.count(heldOutTokens))
+        table.add("perplexity before", Human.significant(perplexityBefore, digits: 4))
+        table.add("perplexity", Human.significant(perplexity, digits: 4))
+        return table.rendered() + "\nModel: \(path)"
+    }
+}
+
+/// A training from its first step, or its last checkpoint, to the model.
+final class FinetuneRun {
+    private let options: FinetuneOptions
+    private let opened: OpenedModel
+    private let engine: Engine
+    private let directory: RunDirectory
+    private let text: (training: [[Int32]], heldOut: [[Int32]])
+
+    private enum Product {
+        static let state = "work/state.safetensors"
+        static let losses = "work/losses.json"
+        static let answer = "training.json"
+        static let model = "model"
+    }
+
+    /// Reads the text and takes up the directory.
+    ///
+    /// - Throws: `ModelFileError` for an encoder, or text that is too short.
+    init(_ options: FinetuneOptions) throws {
+        self.options = options
+        opened = try OpenedModel(options.model)
+        engine = Engine(threads: options.threads)
+        guard !opened.shape.architecture.isEncoder else {
+            throw ModelFileError(
+                file: opened.location.path, problem: "an encoder foretells no text",
+                remedy: "name a decoder")
+        }
+        var contents = ""
+        var digests = ["model": try FileDigest.ofModel(opened.location.path)]
+        for (index, path) in options.text.enumerated() {
+            let bytes = try MappedFile(path: path).bytes
+            digests["--text \(index + 1)"] = SHA256.hexDigest(of: bytes)
+            contents += String(decoding: bytes, as: UTF8.self) + "\n"
+        }
+        let length = min(options.length, opened.shape.maximumPositions)
+        let all = windows(
+            of: try opened.checkpoint.tokenizer().encode(contents, addingSpecialTokens: false),
+            length: length)
+        let heldOut = max(1, all.count / 20)
+        text = (Array(all.dropLast(heldOut)), Array(all.suffix(heldOut)))
+        guard !text.training.isEmpty else {
+            throw ModelFileError(
+                file: options.text.joined(separator: ", "),
+                problem: "it is too short to train on",
+                remedy: "give more text, or a smaller --length")
+        }
+        directory = try RunDirectory(
+            options.output, for: .training,
+            inputs: digests.merging(options.digests) { known, _ in known },
+            restarting: options.restarts)
+    }
+
+    /// Trains to the end, and judges.
+    func finish() throws -> TrainingAnswer {
+        if directory.has(Product.model),
+            let known = directory.read(TrainingAnswer.self, Product.answer)
+        {
+            return known
+        }
+        var trainer = Trainer(
+            try TrainableModel(opened.checkpoint), on: text.training, settings: options.settings,
+            engine: engine)
+        let before = try perplexity(of: opened.checkpoint, "Evaluating before")
+        var losses: [Trainer.Report] = []
+        if directory.has(Product.state) {
+            try trainer.readState(from: directory.product(Product.state))
+            losses = directory.read([Trainer.Report].self, Product.losses) ?? []
+            losses = Array(losses.prefix(trainer.step))
+        }
+        let speed = try train(&trainer, &losses)
+        let after = try perplexity(of: trainer.model, "Evaluating after")
+        let path = directory.product(Product.model)
+        try Terminal.standardError.stage("Writing \(path)") {
+            try HuggingFaceDirectory.write(trainer.model, like: opened.checkpoint, to: path) { _ in
+                try Interruption.check()
+            }
+        }
+        let answer = TrainingAnswer(
+            steps: trainer.step, trainedTokens: losses.reduce(0) { $0 + $1.tokens },
+            perplexityBefore: before, perplexity: after,
+            heldOutTokens: text.heldOut.reduce(0) { $0 + $1.count }, tokensPerSecond: speed,
+            path: path)
+        try directory.write(answer, Product.answer)
+        return answer
+    }
+
+    /// Takes the steps that are left, and returns tokens per second.
+    private func train(
+        _ trainer: inout Trainer, _ losses: inout [Trainer.Report]
+    ) throws -> Double {
+        let progress = ProgressBar("Training", total: options.settings.steps, unit: "steps")
+        defer { progress.finish() }
+        let start = host_monotonic_nanoseconds()
+        var tokens = 0
+        func seconds() -> Double { Double(host_monotonic_nanoseconds() - start) * 1e-9 }
+        while trainer.step < options.settings.steps {
+            do {
+                try Interruption.check()
+            } catch {
+                try keep(&trainer, losses)
+                throw error
+            }
+            let report = trainer.advance()
+            guard report.loss.isFinite, report.norm.isFinite else {
+                throw ModelFileError(
+                    file: opened.location.path, subject: "step \(trainer.step)",
+                    problem: "the loss is no number any more", remedy: "try a lower --rate")
+            }
+            losses.append(report)
+            tokens += report.tokens
+            let recent = losses.suffix(20)
+            let loss = recent.reduce(0) { $0 + $1.loss } / Double(recent.count)
+            let rate = Human.count(Int(Double(tokens) / max(seconds(), 1e-9)))
+            progress.advance(
+                to: trainer.step,
+                note: "loss \(Human.significant(loss, digits: 4)), \(rate) tokens/s")
+            if trainer.step % options.checkpointSteps == 0
+                || trainer.step == options.settings.steps
+            {
+                try keep(&trainer, losses)
+            }
+        }
+        return Double(tokens) / max(seconds(), 1e-9)
+    }
+
+    /// Writes a checkpoint; losses first, since steps count by the weights.
+    private func keep(_ trainer: inout Trainer, _ losses: [Trainer.Report]) throws {
+        try directory.write(losses, Product.losses)
+        try trainer.writeState(to: directory.product(Product.state))
+    }
+
+    private func perplexity(of source: some WeightSource, _ title: String) throws -> Double {
+        let progress = ProgressBar(title, total: text.heldOut.count, unit: "windows")
+        defer { progress.finish() }
+        return try DecoderQuality(
+            of: try Model(source), against: nil, on: text.heldOut, engine: engine
+        ) { done in
+            progress.advance(to: done)
+            try Interruption.check()
+        }.perplexity
+    }
+}
+
+extension FinetuneOptions {
+    /// What a training depends on beside its files.
+    fileprivate var digests: [String: String] {
+        let settings = settings
+        return [
+            "--steps": String(settings.steps), "--rate": String(settings.rate),
+            "--warm-up": String(settings.warmUp), "--schedule": settings.schedule.rawValue,
+            "--batch": String(settings.batch), "--accumulate": String(settings.accumulation),
+            "--length": String(length), "--weight-decay": String(settings.optimiser.weightDecay),
+            "--clip": String(settings.optimiser.greatestNorm),
+            "--layerdrop": String(settings.layerDrop), "--seed": String(settings.seed),
+            "version": Espalier.version,
+        ]
+    }
+}

@@ -1,0 +1,90 @@
+import Foundation
+import Testing
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#endif
+
+@Suite("finetune through the command")
+struct FinetuneTests {
+    private let scratch: Scratch
+
+    /// Of words that the model has not seen in this order.
+    private let text: String
+
+    init() throws {
+        scratch = try Scratch()
+        text = scratch.path("text")
+        try String(repeating: "Ada counts: one, two, three, four; and again. ", count: 60)
+            .write(toFile: text, atomically: true, encoding: .utf8)
+    }
+
+    private func words(_ out: String, _ more: String...) -> [String] {
+        [
+            "finetune", Fixture.llama, "--text", text, "--steps", "30", "--length", "32", "--batch",
+            "4", "--rate", "0.003", "--layerdrop", "0.2",
+            "--checkpoint", "3", "--threads", "2", "--json", "-o", scratch.path(out),
+        ] + more
+    }
+
+    @Test("text is learnt, and the model runs")
+    func learns() throws {
+        let answer = try Program.run(words("run", "--accumulate", "2")).object()
+        let (before, after) = (
+            try #require(answer["perplexityBefore"] as? Double),
+            try #require(answer["perplexity"] as? Double)
+        )
+        #expect(after < before / 4 && after > 1)
+        #expect(answer["steps"] as? Int == 30 && answer["trainedTokens"] as? Int == 30 * 8 * 32)
+        let path = try #require(answer["path"] as? String)
+        let written = try Program.run("generate", path, "--prompt", "Anna found a", "-n", "8")
+        #expect(written.status == 0 && !written.output.isEmpty)
+        // Done already, so nothing is done again.
+        let again = try Program.run(words("run", "--accumulate", "2"))
+        #expect(again.status == 0 && !again.errors.contains("Training"))
+        let other = try Program.run(words("run"))
+        #expect(other.status == 1 && other.errors.contains("training with other inputs"))
+    }
+
+    @Test("killed at any moment it goes on, to the same weights; so with less memory")
+    func killed() throws {
+        #expect(try Program.run(words("whole")).status == 0)
+        #expect(try Program.run(words("less", "--recompute")).status == 0)
+        var random = SystemRandomNumberGenerator()
+        var kills = 0
+        for _ in 0..<10 {
+            let run = try Program.start(words("killed"))
+            usleep(UInt32.random(in: 30_000...300_000, using: &random))
+            kills += run.isRunning ? 1 : 0
+            run.send(signal: SIGKILL)
+            _ = try run.finish()
+        }
+        #expect(kills > 2)
+        let last = try Program.run(words("killed"))
+        #expect(last.status == 0, "\(last.errors)")
+        for name in ["killed", "less"] {
+            for file in ["model/model.safetensors", "work/losses.json", "work/state.safetensors"] {
+                #expect(
+                    FileManager.default.contentsEqual(
+                        atPath: scratch.path("whole/" + file),
+                        andPath: scratch.path(name + "/" + file)), "\(name) \(file)")
+            }
+        }
+    }
+
+    @Test("what cannot be trained is refused, a damaged checkpoint named")
+    func refused() throws {
+        let encoder = try Program.run(
+            "finetune", Fixture.bert, "--text", text, "--steps", "1", "-o", scratch.path("a"))
+        #expect(encoder.status == 1 && encoder.errors.contains("name a decoder"))
+        #expect(try Program.run(words("run")).status == 0)
+        try FileManager.default.removeItem(atPath: scratch.path("run/model"))
+        let state = scratch.path("run/work/state.safetensors")
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: state))
+        try bytes.prefix(bytes.count / 2).write(to: URL(fileURLWithPath: state))
+        let damaged = try Program.run(words("run"))
+        #expect(damaged.status == 1 && damaged.errors.contains("state.safetensors"))
+    }
+}
