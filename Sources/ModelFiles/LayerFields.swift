@@ -151,6 +151,8 @@ extension HuggingFaceConfig {
             members[JSONKey(family.fieldName(name))] = .integer(value)
         }
         set("num_hidden_layers", layers.count)
+        // Of the layers as they were; `transformers` makes it anew.
+        if layers.count != self.layers.count { members["layer_types"] = nil }
         if top != defaultLayer {
             set("num_attention_heads", top.queryHeads)
             set("intermediate_size", top.feedForward)

@@ -126,6 +126,15 @@ public struct Model: Sendable {
             finalNorm: finalNorm, head: head, rotary: rotary)
     }
 
+    /// The model of some of its layers, ascending, in the same memory.
+    public func keeping(layers kept: [Int]) -> Model {
+        var shape = shape
+        shape.layers = kept.map { shape.layers[$0] }
+        return Model(
+            shape: shape, precision: precision, embeddings: embeddings,
+            layers: kept.map { layers[$0] }, finalNorm: finalNorm, head: head, rotary: rotary)
+    }
+
     /// The same model with one layer's weights changed; the other layers are shared.
     ///
     /// - Parameters:

@@ -1,0 +1,106 @@
+import CommandLine
+import Evaluation
+import ModelFiles
+import Pruning
+import Tensors
+import Transformers
+
+/// The command that takes a model of fewer layers out of another.
+struct LayerDropCommand: Command {
+    static let name = "layerdrop"
+    static let summary = "Take a model of fewer layers out of one trained with LayerDrop."
+    static let discussion = """
+        A model that was trained with layers left out at random, as by finetune --layerdrop, works \
+        at smaller depths without further training. every-other keeps layers at equal distances; \
+        search drops, again and again, the layer without which a text is foretold best.
+
+        Example: espalier layerdrop tuned/model --keep 6 -o half
+
+        Example: espalier layerdrop tuned/model --keep 6 --strategy search --text valid.txt -o half
+        """
+
+    /// How layers are chosen.
+    enum Strategy: String, CaseIterable {
+        case everyOther = "every-other"
+        case search
+    }
+
+    private let model: String
+    private let count: Int
+    private let strategy: Strategy
+    private let text: String?
+    private let tokens: Int
+    private let threads: Int
+    private let output: String
+
+    init(_ arguments: inout Arguments) throws(UsageError) {
+        model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
+        count = try arguments.requiredOption(
+            "--keep", .integer(in: 1...100_000).named("COUNT"), help: "How many layers to keep.")
+        output = try arguments.requiredOption(
+            "--output", short: "o", .directory, help: "Where the model goes.")
+        let strategy: Strategy = try arguments.option(
+            "--strategy", .choice(), default: .everyOther, help: "How layers are chosen.")
+        self.strategy = strategy
+        text = try arguments.option(
+            "--text", .file, help: "What search judges by; not what the model was trained on.")
+        tokens = try arguments.option(
+            "--tokens", .integer(in: 64...(1 << 24)).named("COUNT"), default: 4096,
+            help: "How many tokens of it.")
+        threads = try EnvironmentOptions.threads(&arguments)
+        guard strategy == .everyOther || text != nil else {
+            throw UsageError("--strategy search needs --text to judge by")
+        }
+    }
+
+    func run() throws {
+        let opened = try OpenedModel(model)
+        let layers = opened.shape.layers.count
+        guard count <= layers else {
+            throw ModelFileError(
+                file: opened.location.path, subject: "num_hidden_layers",
+                problem: "it has \(layers) layers, fewer than --keep \(count)",
+                remedy: "keep at most \(layers)")
+        }
+        let kept =
+            switch strategy {
+            case .everyOther: LayerSelection.everyOther(count, of: layers)
+            case .search: try search(opened)
+            }
+        try Terminal.standardError.stage("Writing \(output)") {
+            try HuggingFaceDirectory.write(
+                KeptLayers(opened.checkpoint, layers: kept), like: opened.checkpoint, to: output
+            ) { _ in try Interruption.check() }
+        }
+        print("Layers kept: \(kept.map(String.init).joined(separator: " "))")
+    }
+
+    private func search(_ opened: OpenedModel) throws -> [Int] {
+        guard !opened.shape.architecture.isEncoder else {
+            throw ModelFileError(
+                file: opened.location.path, problem: "an encoder foretells no text to judge by",
+                remedy: "use --strategy every-other")
+        }
+        let contents = String(decoding: try MappedFile(path: text ?? "").bytes, as: UTF8.self)
+        let ids = try opened.checkpoint.tokenizer().encode(contents, addingSpecialTokens: false)
+        let text = windows(
+            of: Array(ids.prefix(tokens)), length: min(512, opened.shape.maximumPositions))
+        guard !text.isEmpty else {
+            throw ModelFileError(
+                file: self.text ?? "", problem: "it holds too little text",
+                remedy: "give a longer text")
+        }
+        let (model, engine) = (try opened.packed(in: .f32), Engine(threads: threads))
+        let progress = ProgressBar(
+            "Choosing layers", total: LayerSelection.trials(count, of: opened.shape.layers.count),
+            unit: "models")
+        defer { progress.finish() }
+        return try LayerSelection.search(count, of: model) { model in
+            try DecoderQuality(of: model, against: nil, on: text, engine: engine) { _ in
+                try Interruption.check()
+            }.meanNLL
+        } progress: {
+            progress.advance(to: $0)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import Tensors
+import TestSupport
+import Testing
+import Transformers
+
+@testable import Pruning
+
+@Suite("Sub-networks of fewer layers")
+struct LayerSelectionTests {
+    @Test("every other layer, or at equal distances, the last among them")
+    func everyOther() {
+        #expect(LayerSelection.everyOther(4, of: 8) == [1, 3, 5, 7])
+        #expect(LayerSelection.everyOther(8, of: 8) == Array(0..<8))
+        #expect(LayerSelection.everyOther(1, of: 5) == [4])
+        for count in 1...12 {
+            let kept = LayerSelection.everyOther(count, of: 12)
+            #expect(kept.count == count && kept == Set(kept).sorted() && kept.last == 11)
+        }
+    }
+
+    @Test("search drops the layers that are missed least, and asks as often as it says")
+    func search() throws {
+        let tiny = try TinyModel("tiny-llama")
+        // A loss that knows how many neurons should be left: the sizes tell layers apart.
+        var plan = Plan(keepingAllOf: tiny.shape)
+        for layer in tiny.shape.layers.indices { plan.feedForward[layer] = 32 * (layer % 3 + 1) }
+        let scratch = try Scratch()
+        let surgery = try tiny.surgery(in: scratch)
+        let model = try Model(
+            ShrunkWeights(
+                plan, losses: try surgery.losses(order: .optimalBrainSurgeon), surgery: surgery,
+                order: .optimalBrainSurgeon))
+        var calls = 0
+        let kept = try LayerSelection.search(2, of: model) { model in
+            calls += 1
+            return -Double(model.shape.layers.reduce(0) { $0 + $1.feedForward })
+        }
+        // Sizes are 32, 64, 96, 32.
+        #expect(kept == [1, 2] && calls == LayerSelection.trials(2, of: 4) && calls == 7)
+    }
+
+    @Test("what is kept computes as the model that skips the others", arguments: TinyModel.names)
+    func kept(name: String) throws {
+        let (tiny, scratch) = (try TinyModel(name), try Scratch())
+        let layers = [0, 2]
+        let path = scratch.path("kept")
+        try HuggingFaceDirectory.write(
+            KeptLayers(tiny.checkpoint, layers: layers), like: tiny.checkpoint, to: path)
+        let read = try Checkpoint(path)
+        #expect(read.shape.layers.count == 2)
+        #expect(
+            tiny.output(of: try Model(read)) == tiny.output(of: tiny.model.keeping(layers: layers)))
+    }
+}
