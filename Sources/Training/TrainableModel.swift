@@ -17,12 +17,16 @@ public struct TrainableModel: WeightSource {
     var finalNorm: TrainableNorm?
     /// The output head; nil for encoders.
     var output: TrainableLinear?
+    /// What labels sequences; nil where nothing does.
+    var labelling: TrainableClassifier?
 
     /// Takes the weights of a source.
     ///
-    /// - Parameter source: Where they come from.
+    /// - Parameters:
+    ///   - source: Where they come from.
+    ///   - classifier: A head that labels sequences, to be trained too.
     /// - Throws: What reading them throws.
-    public init(_ source: some WeightSource) throws {
+    public init(_ source: some WeightSource, classifier: Classifier? = nil) throws {
         shape = source.shape
         let arena = Arena()
         let (embeddings, head) = (try source.embeddings(), try source.head())
@@ -38,7 +42,11 @@ public struct TrainableModel: WeightSource {
                     try source.layer(index), shape: shape, index: index, in: arena))
         }
         finalNorm = head.norm.map(TrainableNorm.init)
+        labelling = classifier.map { TrainableClassifier($0, in: arena) }
     }
+
+    /// The head that labels sequences so far.
+    public var classifier: Classifier? { labelling?.classifier }
 
     /// The embeddings so far.
     public func embeddings() -> EmbeddingWeights {
@@ -70,6 +78,7 @@ public struct TrainableModel: WeightSource {
         for index in layers.indices { try layers[index].visit("layers.\(index).", body) }
         try finalNorm?.visit("final_norm", body)
         try output?.visit("head", body)
+        try labelling?.visit("classifier", body)
     }
 
     /// The gradients as if they were weights, to be read by the weights' names.
@@ -88,5 +97,6 @@ public struct TrainableModel: WeightSource {
     func pack() {
         for layer in layers { layer.pack() }
         output?.pack()
+        labelling?.pack()
     }
 }

@@ -1,7 +1,38 @@
 public import Tensors
 internal import Transformers
 
-/// Trains a decoder to foretell the next token, step by step.
+/// What a model is trained on.
+public enum TrainingData: Sendable {
+    /// Sequences of tokens, each of which a decoder is to foretell from those before.
+    case text([[Int32]])
+    /// Sequences that an encoder's head is to label.
+    case labelled([LabelledSequence])
+
+    /// How many sequences there are.
+    public var count: Int {
+        switch self {
+        case .text(let sequences): sequences.count
+        case .labelled(let sequences): sequences.count
+        }
+    }
+}
+
+/// A sequence of tokens with its label.
+public struct LabelledSequence: Sendable, Equatable {
+    /// The tokens.
+    public var ids: [Int32]
+    /// The segment of each.
+    public var typeIDs: [Int32]
+    /// What it is labelled with.
+    public var label: Label
+
+    /// Creates a sequence.
+    public init(ids: [Int32], typeIDs: [Int32], label: Label) {
+        (self.ids, self.typeIDs, self.label) = (ids, typeIDs, label)
+    }
+}
+
+/// Trains a model step by step.
 public struct Trainer {
     /// How a training goes.
     public struct Settings: Sendable {
@@ -36,7 +67,7 @@ public struct Trainer {
 
     /// What one step came to.
     public struct Report: Codable, Sendable, Equatable {
-        /// The mean negative log-likelihood of its tokens before the step, in nats.
+        /// The mean loss of its tokens, or labels, before the step.
         public let loss: Double
         /// The norm of the gradients before they were cut.
         public let norm: Double
@@ -54,23 +85,23 @@ public struct Trainer {
     public internal(set) var step = 0
 
     private var pass: TrainingPass
-    private let text: [[Int32]]
-    /// The order in which the text is seen the last time begun.
+    private let data: TrainingData
+    /// The order in which all is seen the last time begun.
     private var order: (epoch: Int, places: [Int]) = (-1, [])
 
     /// Prepares to train.
     ///
     /// - Parameters:
-    ///   - model: A decoder.
-    ///   - text: Sequences of tokens, at least one of two tokens.
+    ///   - model: A decoder for text, an encoder with a head for labels.
+    ///   - data: At least one sequence.
     ///   - settings: How the training goes.
     ///   - engine: What to compute on.
     public init(
-        _ model: TrainableModel, on text: [[Int32]], settings: Settings, engine: Engine
+        _ model: TrainableModel, on data: TrainingData, settings: Settings, engine: Engine
     ) {
-        precondition(text.contains { $0.count > 1 }, "text to train on")
+        precondition(data.count > 0, "something to train on")
         self.model = model
-        self.text = text
+        self.data = data
         self.settings = settings
         pass = TrainingPass(model.shape, on: engine)
         pass.recomputes = settings.recomputes
@@ -78,13 +109,28 @@ public struct Trainer {
 
     /// Takes the next step.
     public mutating func advance() -> Report {
-        let batches = (0..<settings.accumulation).map { batch(step * settings.accumulation + $0) }
-        let predictions = batches.reduce(0) { $0 + $1.predictions }
-        var loss = 0.0
-        for (index, batch) in batches.enumerated() {
-            loss += pass.crossEntropy(
-                &model, batch, factor: 1 / Float(max(predictions, 1)),
-                skipping: skipped(step * settings.accumulation + index))
+        let passes = (0..<settings.accumulation).map { step * settings.accumulation + $0 }
+        let chosen = passes.map { places(of: $0) }
+        var (loss, terms, tokens) = (0.0, 0, 0)
+        switch data {
+        case .text(let sequences):
+            let batches = chosen.map { places in TokenBatch(places.map { sequences[$0] }) }
+            terms = batches.reduce(0) { $0 + $1.predictions }
+            for (pass, batch) in zip(passes, batches) {
+                tokens += batch.ids.count
+                loss += self.pass.crossEntropy(
+                    &model, batch, factor: 1 / Float(max(terms, 1)), skipping: skipped(pass))
+            }
+        case .labelled(let sequences):
+            terms = chosen.reduce(0) { $0 + $1.count }
+            for (pass, places) in zip(passes, chosen) {
+                let examples = places.map { sequences[$0] }
+                let batch = TokenBatch(examples.map { ($0.ids, $0.typeIDs) })
+                tokens += batch.ids.count
+                loss += self.pass.labelLoss(
+                    &model, batch, labels: examples.map(\.label), factor: 1 / Float(terms),
+                    skipping: skipped(pass))
+            }
         }
         let rate =
             settings.rate
@@ -92,21 +138,19 @@ public struct Trainer {
         let norm = settings.optimiser.step(&model, rate: Float(rate), on: pass.engine)
         step += 1
         return Report(
-            loss: loss / Double(max(predictions, 1)), norm: norm, rate: rate,
-            tokens: batches.reduce(0) { $0 + $1.ids.count })
+            loss: loss / Double(max(terms, 1)), norm: norm, rate: rate, tokens: tokens)
     }
 
     /// The sequences of a pass: each once, in random order, before any comes again.
-    private mutating func batch(_ pass: Int) -> TokenBatch {
-        let sequences = (pass * settings.batch..<(pass + 1) * settings.batch).map { place in
-            let (epoch, index) = place.quotientAndRemainder(dividingBy: text.count)
+    private mutating func places(of pass: Int) -> [Int] {
+        (pass * settings.batch..<(pass + 1) * settings.batch).map { place in
+            let (epoch, index) = place.quotientAndRemainder(dividingBy: data.count)
             if order.epoch != epoch {
                 var random = SplitMix64(seed: settings.seed &+ UInt64(epoch))
-                order = (epoch, text.indices.shuffled(using: &random))
+                order = (epoch, (0..<data.count).shuffled(using: &random))
             }
-            return text[order.places[index]]
+            return order.places[index]
         }
-        return TokenBatch(sequences)
     }
 
     /// The layers that a pass leaves out.

@@ -164,4 +164,58 @@ struct GradientTests {
         let slope = (try moved(step) - moved(-step)) / (2 * step)
         #expect(abs(slope - squares) < 0.02 * squares, "\(slope) \(squares)")
     }
+
+    @Test(
+        "labels: the loss is the head's, and rises along its gradient as that says",
+        arguments: ["bert", "roberta", "distilbert"])
+    func labels(name: String) throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent()
+            .appendingPathComponent("TransformersTests/Fixtures/classifiers/\(name)")
+        let checkpoint = try Checkpoint(folder.path)
+        let classifier = try #require(try checkpoint.classifier())
+        let labels: [Label] =
+            classifier.labels == 1
+            ? [.score(0.5), .score(-2), .score(1)] : [.category(1), .category(0), .category(1)]
+        let sequences: [[Int32]] = [[5, 9, 33, 60, 7], [12, 80], [44, 45, 46, 47]]
+        let batch = TokenBatch(sequences.map { ($0, [Int32](repeating: 0, count: $0.count)) })
+        let engine = Engine(threads: 2)
+        var pass = TrainingPass(checkpoint.shape, on: engine)
+        func loss(_ model: inout TrainableModel) -> Double {
+            pass.labelLoss(&model, batch, labels: labels, factor: 0.5)
+        }
+        var start = try TrainableModel(checkpoint, classifier: classifier)
+        let found = loss(&start)
+        var forward = ForwardPass(try Model(checkpoint), on: engine)
+        let hidden = forward.hiddenStates(of: batch)
+        let wanted = zip(batch.sequences, labels).reduce(0.0) { sum, pair in
+            let logits = classifier.logits(of: hidden.row(pair.0.lowerBound))
+            switch pair.1 {
+            case .category(let label):
+                return sum + log(logits.reduce(0) { $0 + exp($1) }) - logits[label]
+            case .score(let score):
+                return sum + (logits[0] - Double(score)) * (logits[0] - Double(score))
+            }
+        }
+        #expect(abs(found - wanted) < 1e-4 * max(1, wanted))
+
+        var squares = 0.0
+        start.visit { _, parameter in
+            squares += parameter.gradient.elements.reduce(0) { $0 + Double($1) * Double($1) }
+        }
+        let step = 0.003 / squares.squareRoot()
+        func moved(_ distance: Double) throws -> Double {
+            var other = start
+            other.visit { _, parameter in
+                for index in parameter.values.elements.indices {
+                    parameter.values.elements[index] +=
+                        Float(distance) * parameter.gradient.elements[index]
+                }
+            }
+            var fresh = try TrainableModel(other, classifier: other.classifier)
+            return loss(&fresh)
+        }
+        let slope = (try moved(step) - moved(-step)) / (2 * step)
+        #expect(abs(0.5 * slope - squares) < 0.02 * squares, "\(slope) \(squares)")
+    }
 }

@@ -33,8 +33,8 @@ struct FinetuneTests {
     func learns() throws {
         let answer = try Program.run(words("run", "--accumulate", "2")).object()
         let (before, after) = (
-            try #require(answer["perplexityBefore"] as? Double),
-            try #require(answer["perplexity"] as? Double)
+            try #require(answer["before"] as? Double),
+            try #require(answer["after"] as? Double)
         )
         #expect(after < before / 4 && after > 1)
         #expect(answer["steps"] as? Int == 30 && answer["trainedTokens"] as? Int == 30 * 8 * 32)
@@ -74,11 +74,42 @@ struct FinetuneTests {
         }
     }
 
+    @Test("an encoder learns labels and scores, and emits a classifier", arguments: [false, true])
+    func labels(isScored: Bool) throws {
+        let task = scratch.path("task.jsonl")
+        let colours = ["red", "blue"]
+        let lines = (0..<120).map { index in
+            let (one, two) = (colours[index % 2], colours[index / 2 % 2])
+            let start = "Anna found a \(one) ball in the \(index % 3 == 0 ? "park" : "garden")."
+            return isScored
+                ? #"{"first": "\#(start)", "second": "A \#(two) ball.", "score": \#(index % 2 == 0 ? 4 : 1)}"#
+                : #"{"text": "\#(start)", "label": \#(index % 2)}"#
+        }
+        try lines.joined(separator: "\n").write(toFile: task, atomically: true, encoding: .utf8)
+        let out = scratch.path("labels")
+        let answer = try Program.run(
+            "finetune", Fixture.bert, "--task", task, "--validation", task, "--steps", "150",
+            "--batch", "16", "--rate", "0.003", "--threads", "2", "--json", "-o", out
+        ).object()
+        #expect(answer["measure"] as? String == (isScored ? "spearman" : "acc"))
+        let after = try #require(answer["after"] as? Double)
+        #expect(after > (isScored ? 0.7 : 0.97), "\(answer)")
+        // The written model says the same, by itself and once pruned.
+        let path = try #require(answer["path"] as? String)
+        let config = try String(contentsOfFile: path + "/config.json", encoding: .utf8)
+        #expect(config.contains("BertForSequenceClassification"))
+        let again = try Program.run("evaluate", path, "--task", task, "--json").object()
+        let tasks = try #require(again["tasks"] as? [String: [String: Any]])
+        #expect(abs((tasks["task"]?["value"] as? Double ?? 0) - after) < 1e-6)
+    }
+
     @Test("what cannot be trained is refused, a damaged checkpoint named")
     func refused() throws {
         let encoder = try Program.run(
             "finetune", Fixture.bert, "--text", text, "--steps", "1", "-o", scratch.path("a"))
         #expect(encoder.status == 1 && encoder.errors.contains("name a decoder"))
+        let neither = try Program.run("finetune", Fixture.llama, "--steps", "1", "-o", text)
+        #expect(neither.status == 2 && neither.errors.contains("either --text or --task"))
         #expect(try Program.run(words("run")).status == 0)
         try FileManager.default.removeItem(atPath: scratch.path("run/model"))
         let state = scratch.path("run/work/state.safetensors")

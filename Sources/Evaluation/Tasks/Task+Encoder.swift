@@ -1,5 +1,5 @@
 internal import Tensors
-internal import Tokenizers
+public import Tokenizers
 internal import Transformers
 
 /// What encoders are asked.
@@ -50,15 +50,7 @@ extension Task {
         return try inBatches(progress) { items in
             let most = model.shape.maximumPositions
             let batch = TokenBatch(
-                items.map { item in
-                    var encoding = item.encoded(by: tokenizer)
-                    let end = encoding.ids.last
-                    if encoding.ids.count > most, let end {
-                        encoding.ids = encoding.ids.prefix(most - 1) + [end]
-                        encoding.typeIDs = Array(encoding.typeIDs.prefix(most))
-                    }
-                    return encoding
-                })
+                items.map { $0.encoded(by: tokenizer, most: most) ?? ([], []) })
             let hidden = pass.hiddenStates(of: batch)
             return batch.sequences.map { classifier.logits(of: hidden.row($0.lowerBound)) }
         }
@@ -99,16 +91,30 @@ extension Task {
 }
 
 extension TaskItem {
-    /// What a head is given.
-    fileprivate func encoded(by tokenizer: some Tokenizer) -> (ids: [Int32], typeIDs: [Int32]) {
+    /// What an encoder's head is given of an item.
+    ///
+    /// - Parameters:
+    ///   - tokenizer: The model's.
+    ///   - most: The tokens of its longest sequence; of longer ones the end goes, but for the last
+    ///     token.
+    /// - Returns: Tokens with their segments; nil where the item has no text to label.
+    public func encoded(
+        by tokenizer: some Tokenizer, most: Int
+    ) -> (ids: [Int32], typeIDs: [Int32])? {
+        var (ids, typeIDs): ([Int32], [Int32])
         switch self {
         case .labelled(let first, let second?, _, _), .similarity(let first, let second, _):
             let pair = tokenizer.encode(first, pair: second)
-            return (pair.ids, pair.typeIDs)
+            (ids, typeIDs) = (pair.ids, pair.typeIDs)
         case .labelled(let text, nil, _, _):
-            let ids = tokenizer.encode(text, addingSpecialTokens: true)
-            return (ids, [Int32](repeating: 0, count: ids.count))
-        default: preconditionFailure("an item without a text to label")
+            ids = tokenizer.encode(text, addingSpecialTokens: true)
+            typeIDs = [Int32](repeating: 0, count: ids.count)
+        default: return nil
         }
+        if ids.count > most, let end = ids.last {
+            ids = ids.prefix(most - 1) + [end]
+            typeIDs = Array(typeIDs.prefix(most))
+        }
+        return (ids, typeIDs)
     }
 }

@@ -66,6 +66,11 @@ public struct Task: Sendable {
     /// Solved questions that go before each prompt; may be empty.
     public let examples: String
 
+    /// The same task of other items of its kind.
+    public func asking(_ items: [TaskItem]) -> Task {
+        Task(name: name, kind: kind, items: items, labels: labels, examples: examples)
+    }
+
     /// The greatest label that an item has; 0 where none has one.
     public var greatestLabel: Int {
         items.reduce(0) { greatest, item in

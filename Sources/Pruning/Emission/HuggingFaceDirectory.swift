@@ -15,6 +15,8 @@ public enum HuggingFaceDirectory {
     ///   - weights: The weights, read twice, a layer at a time.
     ///   - checkpoint: What they were made from: configuration, tokenizer, other tensors.
     ///   - path: The directory, replaced where it exists.
+    ///   - classifier: A head that labels sequences, to be written in place of what tensors the
+    ///     checkpoint has beside; the directory is then that of a sequence classifier.
     ///   - extraFiles: Further files by name.
     ///   - type: What weights are stored as: `f32`, `f16` or `bf16`.
     ///   - writesONNX: Whether the graph is written too, of weights in `f32` only.
@@ -22,7 +24,8 @@ public enum HuggingFaceDirectory {
     /// - Throws: What reading the weights or writing files throws; nothing is left behind then.
     public static func write(
         _ weights: some WeightSource, like checkpoint: Checkpoint, to path: String,
-        extraFiles: [String: [UInt8]] = [:], type: DType = .f32, writesONNX: Bool = true,
+        classifier: Classifier? = nil, extraFiles: [String: [UInt8]] = [:], type: DType = .f32,
+        writesONNX: Bool = true,
         progress: (_ layers: Int) throws -> Void = { _ in }
     ) throws {
         precondition(!writesONNX || type == .f32, "an ONNX graph of other weights than floats")
@@ -44,11 +47,16 @@ public enum HuggingFaceDirectory {
             for (name, bytes) in extraFiles {
                 try AtomicFile.write(bytes, to: "\(temporary)/\(name)")
             }
-            let names = checkpoint.huggingFaceNames
+            let names =
+                classifier.flatMap { _ in checkpoint.config.family.classifyingNames }
+                ?? checkpoint.huggingFaceNames
+            let others = try classifier.map(checkpoint.tensors) ?? checkpoint.otherTensors()
             try WeightsFile.write(
-                weights, names: names, others: try checkpoint.otherTensors(), to: temporary,
-                type: type, progress: progress)
-            try writeConfig(weights.shape, like: checkpoint, type: type, to: temporary)
+                weights, names: names, others: others, to: temporary, type: type,
+                progress: progress)
+            try writeConfig(
+                weights.shape, like: checkpoint, names: names, classifier: classifier, type: type,
+                to: temporary)
             if writesONNX { try ONNXModel.write(weights.shape, in: temporary, names: names) }
             try? files.removeItem(atPath: path)
             try files.moveItem(atPath: temporary, toPath: path)
@@ -59,8 +67,10 @@ public enum HuggingFaceDirectory {
     }
 
     private static func writeConfig(
-        _ shape: ModelShape, like checkpoint: Checkpoint, type: DType, to directory: String
+        _ shape: ModelShape, like checkpoint: Checkpoint, names: TensorNames,
+        classifier: Classifier?, type: DType, to directory: String
     ) throws {
+        let family = checkpoint.config.family
         let typeNames: [DType: String] = [.f16: "float16", .bf16: "bfloat16"]
         var extra: [JSONKey: JSONValue] = [
             "head_dim": .integer(shape.headDimension),
@@ -69,7 +79,21 @@ public enum HuggingFaceDirectory {
         if shape.architecture.isRotary {
             extra["rope_theta"] = .number(Double(shape.ropeTheta))
         }
-        let names = checkpoint.huggingFaceNames
+        if let classifier {
+            let name = ModelingEspalier.className(of: family)
+            let labels = (0..<classifier.labels).map { ($0, "LABEL_\($0)") }
+            extra["architectures"] = .array([.string(name + "ForSequenceClassification")])
+            extra["id2label"] = .object(
+                Dictionary(
+                    uniqueKeysWithValues: labels.map {
+                        (JSONKey(String($0.0)), JSONValue.string($0.1))
+                    }))
+            extra["label2id"] = .object(
+                Dictionary(
+                    uniqueKeysWithValues: labels.map { (JSONKey($0.1), .integer($0.0)) }))
+            extra["problem_type"] = .string(
+                classifier.labels == 1 ? "regression" : "single_label_classification")
+        }
         let biases = [names.output + ".bias", names.down + ".bias"]
         let stored = try SafetensorsFile(path: directory).names
         if !shape.architecture.hasBiases,
@@ -80,8 +104,8 @@ public enum HuggingFaceDirectory {
         if checkpoint.config.needsCode(for: shape.layers) {
             extra["auto_map"] = .object(
                 ofStrings: ModelingEspalier.autoMap(
-                    for: checkpoint.config.family,
-                    classifies: try checkpoint.classifier() != nil))
+                    for: family,
+                    classifies: try classifier != nil || checkpoint.classifier() != nil))
             try AtomicFile.write(
                 Array(ModelingEspalier.source.utf8),
                 to: "\(directory)/\(ModelingEspalier.fileName)")

@@ -19,25 +19,29 @@ public enum ModelingEspalier {
     public static func autoMap(
         for family: HuggingFaceConfig.Family, classifies: Bool = false
     ) -> [String: String] {
-        let name =
-            switch family {
-            case .bert: "Bert"
-            case .roberta: "Roberta"
-            case .xlmRoberta: "XLMRoberta"
-            case .llama: "Llama"
-            case .mistral: "Mistral"
-            case .qwen2: "Qwen2"
-            case .qwen3: "Qwen3"
-            case .distilbert: "DistilBert"
-            case .gpt2: "GPT2"
-            case .opt: "OPT"
-            }
+        let name = className(of: family)
         var classes = ["AutoConfig": "Config", "AutoModel": "Model"]
         if !family.isEncoder { classes["AutoModelForCausalLM"] = "ForCausalLM" }
         if classifies {
             classes["AutoModelForSequenceClassification"] = "ForSequenceClassification"
         }
         return classes.mapValues { "modeling_espalier.Espalier\(name)\($0)" }
+    }
+
+    /// What `transformers` puts before the names of a family's classes.
+    static func className(of family: HuggingFaceConfig.Family) -> String {
+        switch family {
+        case .bert: "Bert"
+        case .roberta: "Roberta"
+        case .xlmRoberta: "XLMRoberta"
+        case .llama: "Llama"
+        case .mistral: "Mistral"
+        case .qwen2: "Qwen2"
+        case .qwen3: "Qwen3"
+        case .distilbert: "DistilBert"
+        case .gpt2: "GPT2"
+        case .opt: "OPT"
+        }
     }
 
     /// The module's text.

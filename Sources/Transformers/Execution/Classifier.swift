@@ -7,14 +7,18 @@ internal import Tensors
 /// Logits are `out · f(dense · h + b) + c` with h the token's last hidden state, and f the
 /// hyperbolic tangent, in DistilBERT max(0, ·).
 public struct Classifier: Sendable {
-    private let dense: Projection
-    private let output: Projection
-    private let isRectified: Bool
+    /// Shape `[hidden, hidden]`.
+    public let dense: Projection
+    /// Shape `[labels, hidden]`.
+    public let output: Projection
+    /// Whether f is max(0, ·).
+    public let isRectified: Bool
 
     /// How many labels there are; 1 for a regression.
     public var labels: Int { output.weight.rows }
 
-    init(dense: Projection, output: Projection, isRectified: Bool) {
+    /// Creates a head.
+    public init(dense: Projection, output: Projection, isRectified: Bool) {
         self.dense = dense
         self.output = output
         self.isRectified = isRectified
@@ -42,25 +46,85 @@ extension Projection {
     }
 }
 
+extension HuggingFaceConfig.Family {
+    /// What the parts of a sequence classifier's head are called, and whether f is max(0, ·); nil
+    /// for decoders.
+    var classifierNames: (inner: String, outer: String, isRectified: Bool)? {
+        switch self {
+        case .bert: ("bert.pooler.dense", "classifier", false)
+        case .roberta, .xlmRoberta: ("classifier.dense", "classifier.out_proj", false)
+        case .distilbert: ("pre_classifier", "classifier", true)
+        case .llama, .mistral, .qwen2, .qwen3, .gpt2, .opt: nil
+        }
+    }
+
+    /// What tensors of a sequence classifier of this family are called; nil for decoders.
+    public var classifyingNames: TensorNames? {
+        switch self {
+        case .bert: .bert(prefix: "bert.")
+        case .roberta, .xlmRoberta: .bert(prefix: "roberta.")
+        case .distilbert: .distilbert(prefix: "distilbert.")
+        case .llama, .mistral, .qwen2, .qwen3, .gpt2, .opt: nil
+        }
+    }
+}
+
 extension Checkpoint {
     /// Reads the head of a sequence classifier; nil where the model is none.
     ///
     /// - Throws: ``ModelFileError`` where it has sizes that do not fit the model.
     public func classifier() throws(ModelFileError) -> Classifier? {
-        let (inner, outer, isRectified): (String, String, Bool)
-        switch config.family {
-        case .bert:
-            let prefix = file.has("bert.pooler.dense.weight") ? "bert." : ""
-            (inner, outer, isRectified) = (prefix + "pooler.dense", "classifier", false)
-        case .roberta, .xlmRoberta:
-            (inner, outer, isRectified) = ("classifier.dense", "classifier.out_proj", false)
-        case .distilbert: (inner, outer, isRectified) = ("pre_classifier", "classifier", true)
-        case .llama, .mistral, .qwen2, .qwen3, .gpt2, .opt: return nil
-        }
-        guard file.has(inner + ".weight"), let labels = file.shape(of: outer + ".weight")?.first
+        guard let (inner, outer, isRectified) = config.family.classifierNames,
+            file.has(inner + ".weight"), let labels = file.shape(of: outer + ".weight")?.first
         else { return nil }
         return Classifier(
             dense: try projection(inner, shape.hiddenSize, shape.hiddenSize),
             output: try projection(outer, labels, shape.hiddenSize), isRectified: isRectified)
+    }
+
+    /// A head to be trained: the model's own where it has as many labels, else one that says
+    /// nothing yet, over the pooler that the model has.
+    ///
+    /// - Parameters:
+    ///   - labels: How many labels; 1 for a regression.
+    ///   - seed: Decides the weights that are new.
+    /// - Returns: The head.
+    /// - Throws: ``ModelFileError`` where it is no encoder, or a part has other sizes.
+    public func classifier(labels: Int, seed: UInt64) throws(ModelFileError) -> Classifier {
+        if let known = try classifier(), known.labels == labels { return known }
+        guard let names = config.family.classifierNames else {
+            throw ModelFileError(
+                file: path, problem: "a decoder has no head for labels", remedy: "name an encoder")
+        }
+        let width = shape.hiddenSize
+        func fresh(_ rows: Int, _ seed: UInt64) -> Projection {
+            var weight = Matrix<Float>(randomRows: rows, columns: width, seed: seed)
+            // As BERT begins: a spread of 0.02, here of evenly spread values.
+            let squares = weight.elements.reduce(0) { $0 + $1 * $1 }
+            let share = 0.02 / (squares / Float(weight.elements.count)).squareRoot()
+            for index in weight.elements.indices { weight.elements[index] *= share }
+            return Projection(weight: weight, bias: [Float](repeating: 0, count: rows))
+        }
+        let pooler = ["bert.pooler.dense", "pooler.dense"].first { file.has($0 + ".weight") }
+        return Classifier(
+            dense: try pooler.map { name throws(ModelFileError) in
+                try projection(name, width, width)
+            } ?? fresh(width, seed),
+            output: fresh(labels, seed &+ 1), isRectified: names.isRectified)
+    }
+
+    /// A head's tensors as a sequence classifier of this family has them.
+    public func tensors(of classifier: Classifier) -> [NamedTensor] {
+        guard let names = config.family.classifierNames else { return [] }
+        return [(names.inner, classifier.dense), (names.outer, classifier.output)].flatMap {
+            name, projection in
+            let (weight, bias) = (projection.weight, projection.bias ?? [])
+            return [
+                NamedTensor(
+                    name: name + ".weight", shape: [weight.rows, weight.columns],
+                    elements: weight.elements),
+                NamedTensor(name: name + ".bias", shape: [bias.count], elements: bias),
+            ]
+        }
     }
 }

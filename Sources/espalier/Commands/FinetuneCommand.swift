@@ -5,15 +5,19 @@ import Training
 /// The command that trains a model on text.
 struct FinetuneCommand: Command {
     static let name = "finetune"
-    static let summary = "Train a decoder on text, the whole of it or a pruned one."
+    static let summary = "Train a model, pruned or not, on text or on a task."
     static let discussion = """
-        The text is cut into windows, which are seen in random order, each once before any comes \
-        again; a twentieth of it, from its end, is held out to judge by. Weights are trained in \
-        f32 by AdamW. The model is written to OUTPUT/model, what was measured to \
+        A decoder learns --text, cut into windows; an encoder learns to label the texts of a \
+        --task file, or to score its pairs, with a head that is made where it has none. All is \
+        seen in random order, each once before any comes again; a twentieth, from the end, is \
+        held out to judge by. Weights are trained in f32 by AdamW. The model is written to OUTPUT/model, what was measured to \
         OUTPUT/training.json. Stopped and run again, a training goes on after its last \
         checkpoint and comes to the same bytes.
 
         Example: espalier finetune out/1.5x --text novels.txt --steps 500 -o tuned
+
+        Example: espalier finetune MiniLM --task sst2.jsonl --steps 2000 --batch 32 --rate 3e-5 \
+        -o sst2
 
         Example: espalier finetune SmolLM2.gguf --text a.txt --text b.txt --steps 2000 \
         --layerdrop 0.2 -o droppable

@@ -5,6 +5,8 @@ import Training
 struct FinetuneOptions {
     let model: String
     let text: [String]
+    let task: String?
+    let validation: String?
     let length: Int
     let settings: Trainer.Settings
     let checkpointSteps: Int
@@ -16,7 +18,13 @@ struct FinetuneOptions {
     init(_ arguments: inout Arguments) throws(UsageError) {
         model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
         text = try arguments.options(
-            "--text", .file, required: true, help: "Plain text to train on; again for more.")
+            "--text", .file, help: "Plain text that a decoder learns; again for more.")
+        task = try arguments.option(
+            "--task", .file,
+            help: "Texts with labels, or pairs with scores, that an encoder learns, as JSON lines.")
+        validation = try arguments.option(
+            "--validation", .file,
+            help: "What to judge by; by default a twentieth of the rest, from its end.")
         let steps = try arguments.requiredOption(
             "--steps", .integer(in: 1...10_000_000).named("COUNT"), help: "How many steps to take.")
         output = try arguments.requiredOption(
@@ -62,5 +70,8 @@ struct FinetuneOptions {
         restarts = arguments.flag(
             "--restart", help: "Discard what the output directory holds of another training.")
         printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
+        guard text.isEmpty != (task == nil) else {
+            throw UsageError("give either --text or --task to train on")
+        }
     }
 }

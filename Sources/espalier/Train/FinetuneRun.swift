@@ -12,10 +12,13 @@ import Transformers
 struct TrainingAnswer: Codable {
     let steps: Int
     let trainedTokens: Int
-    /// Of the held-out text, before and after.
-    let perplexityBefore: Double
-    let perplexity: Double
-    let heldOutTokens: Int
+    /// What the model is judged by, such as `perplexity` or `acc`.
+    let measure: String
+    /// Of what was held out.
+    let before: Double
+    let after: Double
+    /// Tokens, or items of a task.
+    let heldOut: Int
     /// Of this run's own steps, which may not be all.
     let tokensPerSecond: Double
     let path: String
@@ -25,9 +28,9 @@ struct TrainingAnswer: Codable {
         table.add("steps", Human.count(steps))
         table.add("tokens", Human.count(trainedTokens))
         table.add("tokens per second", Human.significant(tokensPerSecond, digits: 3))
-        table.add("held-out tokens", Human.count(heldOutTokens))
-        table.add("perplexity before", Human.significant(perplexityBefore, digits: 4))
-        table.add("perplexity", Human.significant(perplexity, digits: 4))
+        table.add("held out", Human.count(heldOut))
+        table.add(measure + " before", Human.significant(before, digits: 4))
+        table.add(measure, Human.significant(after, digits: 4))
         return table.rendered() + "\nModel: \(path)"
     }
 }
@@ -38,7 +41,7 @@ final class FinetuneRun {
     private let opened: OpenedModel
     private let engine: Engine
     private let directory: RunDirectory
-    private let text: (training: [[Int32]], heldOut: [[Int32]])
+    private let lesson: Lesson
 
     private enum Product {
         static let state = "work/state.safetensors"
@@ -47,36 +50,18 @@ final class FinetuneRun {
         static let model = "model"
     }
 
-    /// Reads the text and takes up the directory.
+    /// Reads what is to be learnt, and takes up the directory.
     ///
-    /// - Throws: `ModelFileError` for an encoder, or text that is too short.
+    /// - Throws: `ModelFileError` where it is nothing for the model, or too little.
     init(_ options: FinetuneOptions) throws {
         self.options = options
         opened = try OpenedModel(options.model)
         engine = Engine(threads: options.threads)
-        guard !opened.shape.architecture.isEncoder else {
-            throw ModelFileError(
-                file: opened.location.path, problem: "an encoder foretells no text",
-                remedy: "name a decoder")
-        }
-        var contents = ""
+        lesson = try Lesson(options, for: opened)
         var digests = ["model": try FileDigest.ofModel(opened.location.path)]
-        for (index, path) in options.text.enumerated() {
-            let bytes = try MappedFile(path: path).bytes
-            digests["--text \(index + 1)"] = SHA256.hexDigest(of: bytes)
-            contents += String(decoding: bytes, as: UTF8.self) + "\n"
-        }
-        let length = min(options.length, opened.shape.maximumPositions)
-        let all = windows(
-            of: try opened.checkpoint.tokenizer().encode(contents, addingSpecialTokens: false),
-            length: length)
-        let heldOut = max(1, all.count / 20)
-        text = (Array(all.dropLast(heldOut)), Array(all.suffix(heldOut)))
-        guard !text.training.isEmpty else {
-            throw ModelFileError(
-                file: options.text.joined(separator: ", "),
-                problem: "it is too short to train on",
-                remedy: "give more text, or a smaller --length")
+        let files = options.text + [options.task, options.validation].compactMap(\.self)
+        for (index, path) in files.enumerated() {
+            digests["file \(index + 1)"] = try FileDigest.of(path)
         }
         directory = try RunDirectory(
             options.output, for: .training,
@@ -91,10 +76,13 @@ final class FinetuneRun {
         {
             return known
         }
+        let classifier = try lesson.labels.map {
+            try opened.checkpoint.classifier(labels: $0, seed: options.settings.seed)
+        }
         var trainer = Trainer(
-            try TrainableModel(opened.checkpoint), on: text.training, settings: options.settings,
-            engine: engine)
-        let before = try perplexity(of: opened.checkpoint, "Evaluating before")
+            try TrainableModel(opened.checkpoint, classifier: classifier), on: lesson.data,
+            settings: options.settings, engine: engine)
+        let before = try judge(trainer.model, "Evaluating before")
         var losses: [Trainer.Report] = []
         if directory.has(Product.state) {
             try trainer.readState(from: directory.product(Product.state))
@@ -102,18 +90,18 @@ final class FinetuneRun {
             losses = Array(losses.prefix(trainer.step))
         }
         let speed = try train(&trainer, &losses)
-        let after = try perplexity(of: trainer.model, "Evaluating after")
+        let after = try judge(trainer.model, "Evaluating after")
         let path = directory.product(Product.model)
         try Terminal.standardError.stage("Writing \(path)") {
-            try HuggingFaceDirectory.write(trainer.model, like: opened.checkpoint, to: path) { _ in
-                try Interruption.check()
-            }
+            try HuggingFaceDirectory.write(
+                trainer.model, like: opened.checkpoint, to: path,
+                classifier: trainer.model.classifier
+            ) { _ in try Interruption.check() }
         }
         let answer = TrainingAnswer(
             steps: trainer.step, trainedTokens: losses.reduce(0) { $0 + $1.tokens },
-            perplexityBefore: before, perplexity: after,
-            heldOutTokens: text.heldOut.reduce(0) { $0 + $1.count }, tokensPerSecond: speed,
-            path: path)
+            measure: after.measure, before: before.value, after: after.value,
+            heldOut: lesson.heldOutCount, tokensPerSecond: speed, path: path)
         try directory.write(answer, Product.answer)
         return answer
     }
@@ -163,15 +151,18 @@ final class FinetuneRun {
         try trainer.writeState(to: directory.product(Product.state))
     }
 
-    private func perplexity(of source: some WeightSource, _ title: String) throws -> Double {
-        let progress = ProgressBar(title, total: text.heldOut.count, unit: "windows")
+    private func judge(
+        _ model: TrainableModel, _ title: String
+    ) throws -> (measure: String, value: Double) {
+        let progress = ProgressBar(title, total: 100, unit: "%")
         defer { progress.finish() }
-        return try DecoderQuality(
-            of: try Model(source), against: nil, on: text.heldOut, engine: engine
+        return try lesson.judge(
+            try Model(model), model.classifier, tokenizer: try opened.checkpoint.tokenizer(),
+            engine: engine
         ) { done in
-            progress.advance(to: done)
+            progress.advance(to: Int(100 * done))
             try Interruption.check()
-        }.perplexity
+        }
     }
 }
 

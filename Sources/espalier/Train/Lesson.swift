@@ -1,0 +1,129 @@
+import Evaluation
+import ModelFiles
+import Tensors
+import Tokenizers
+import Training
+import Transformers
+
+/// What a model is to learn, and what it is judged by.
+struct Lesson {
+    let data: TrainingData
+    /// How many labels a head needs; 1 for scores, nil where there is none.
+    let labels: Int?
+
+    private let heldOut: HeldOut
+
+    private enum HeldOut {
+        case text([[Int32]])
+        case task(Evaluation.Task)
+    }
+
+    /// Tokens, or items of a task.
+    var heldOutCount: Int {
+        switch heldOut {
+        case .text(let windows): windows.reduce(0) { $0 + $1.count }
+        case .task(let task): task.items.count
+        }
+    }
+
+    /// Reads the files.
+    ///
+    /// - Throws: `ModelFileError` where they are nothing for the model, or too little.
+    init(_ options: FinetuneOptions, for model: OpenedModel) throws {
+        let isEncoder = model.shape.architecture.isEncoder
+        guard isEncoder == (options.task != nil) else {
+            throw ModelFileError(
+                file: model.location.path,
+                problem: isEncoder ? "an encoder foretells no text" : "a decoder has no labels",
+                remedy: isEncoder ? "name a decoder, or give --task" : "name an encoder")
+        }
+        let tokenizer = try model.checkpoint.tokenizer()
+        if let path = options.task {
+            (data, labels, heldOut) = try Self.task(
+                path, options.validation, tokenizer, most: model.shape.maximumPositions)
+        } else {
+            let length = min(options.length, model.shape.maximumPositions)
+            func cut(_ paths: [String]) throws -> [[Int32]] {
+                let texts = try paths.map {
+                    String(decoding: try MappedFile(path: $0).bytes, as: UTF8.self)
+                }
+                return windows(
+                    of: tokenizer.encode(
+                        texts.joined(separator: "\n"), addingSpecialTokens: false),
+                    length: length)
+            }
+            let all = try cut(options.text)
+            let apart = try options.validation.map { try cut([$0]) }
+            let count = apart == nil ? max(1, all.count / 20) : 0
+            guard all.count > count, apart?.isEmpty != true else {
+                throw ModelFileError(
+                    file: (options.text + [options.validation].compactMap(\.self))
+                        .joined(separator: ", "),
+                    problem: "it is too short to train on and to judge by",
+                    remedy: "give more text, or a smaller --length")
+            }
+            data = .text(Array(all.dropLast(count)))
+            heldOut = .text(apart ?? Array(all.suffix(count)))
+            labels = nil
+        }
+    }
+
+    private static func task(
+        _ path: String, _ validation: String?, _ tokenizer: some Tokenizer, most: Int
+    ) throws -> (TrainingData, Int, HeldOut) {
+        let task = try TaskFile.read(path)
+        let apart = try validation.map { try TaskFile.read($0) }
+        var items = task.items
+        let judged = apart?.items ?? items.suffix(max(1, items.count / 20))
+        if apart == nil { items.removeLast(judged.count) }
+        let examples = items.compactMap { $0.example(tokenizer, most: most) }
+        guard !examples.isEmpty, examples.count == items.count,
+            apart?.kind ?? task.kind == task.kind
+        else {
+            throw ModelFileError(
+                file: path, problem: "it has no texts with labels, or too few",
+                remedy: "give lines of text and label, or of first, second and score")
+        }
+        let isScored = task.kind == .similarity
+        return (
+            .labelled(examples),
+            isScored ? 1 : 1 + max(task.greatestLabel, apart?.greatestLabel ?? 0, 1),
+            .task(task.asking(judged))
+        )
+    }
+
+    /// Judges a model by what was held out.
+    ///
+    /// - Throws: What `progress` throws.
+    func judge(
+        _ model: Model, _ classifier: Classifier?, tokenizer: some Tokenizer, engine: Engine,
+        progress: (Double) throws -> Void
+    ) throws -> (measure: String, value: Double) {
+        switch heldOut {
+        case .text(let windows):
+            let quality = try DecoderQuality(
+                of: model, against: nil, on: windows, engine: engine
+            ) { try progress(Double($0) / Double(windows.count)) }
+            return ("perplexity", quality.perplexity)
+        case .task(let task):
+            let result = try task.run(
+                model, classifier: classifier, tokenizer: tokenizer, engine: engine,
+                progress: progress)
+            return (result.metric, result.value)
+        }
+    }
+}
+
+extension TaskItem {
+    /// The item as a training has it; nil where it has no label.
+    fileprivate func example(_ tokenizer: some Tokenizer, most: Int) -> LabelledSequence? {
+        guard let (ids, typeIDs) = encoded(by: tokenizer, most: most) else { return nil }
+        switch self {
+        case .labelled(_, _, _, let label):
+            return LabelledSequence(ids: ids, typeIDs: typeIDs, label: .category(label))
+        case .similarity(_, _, let score):
+            return LabelledSequence(ids: ids, typeIDs: typeIDs, label: .score(Float(score)))
+        default: return nil
+        }
+    }
+}
