@@ -251,6 +251,45 @@ extension Engine {
         }
         return losses.reduce(0, +)
     }
+
+    /// The gradient of the divergence from a teacher's distributions in place of logits.
+    ///
+    /// - Parameters:
+    ///   - logits: Shape `[rows, classes]`; then `factor · T (softmax(logits / T) - p)`, with p the
+    ///     teacher's `softmax(logits / T)`.
+    ///   - teacher: The teacher's logits, of the same shape; then p.
+    ///   - temperature: T.
+    ///   - factor: What the gradient is multiplied with.
+    /// - Returns: `T² Σ KL(p ‖ softmax(logits / T))`, in nats.
+    public func differentiateDivergence(
+        _ logits: inout Activations, from teacher: inout Activations, temperature: Float,
+        factor: Float
+    ) -> Double {
+        precondition(logits.rows == teacher.rows && logits.columns == teacher.columns, "logits")
+        for index in 0..<logits.rows * logits.columns {
+            logits.storage[index] /= temperature
+            teacher.storage[index] /= temperature
+        }
+        let divergences = divergence(of: logits, from: teacher)
+        let (rows, columns) = (logits.rows, logits.columns)
+        logits.storage.withUnsafeMutableBufferPointer { logits in
+            teacher.storage.withUnsafeMutableBufferPointer { teacher in
+                let (logits, teacher) = (logits, teacher)
+                splitRows(rows) { rows in
+                    for row in rows {
+                        let own = logits.baseAddress! + row * columns
+                        let given = teacher.baseAddress! + row * columns
+                        kernels.softmax_f32(own, columns, 1)
+                        kernels.softmax_f32(given, columns, 1)
+                        for column in 0..<columns {
+                            own[column] = factor * temperature * (own[column] - given[column])
+                        }
+                    }
+                }
+            }
+        }
+        return Double(temperature * temperature) * divergences.reduce(0, +)
+    }
 }
 
 extension Epilogue {

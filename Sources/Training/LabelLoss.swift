@@ -44,22 +44,28 @@ public enum Label: Sendable, Equatable {
 }
 
 extension TrainingPass {
-    /// The loss of labels under an encoder's head; gathers the gradients of `factor` times it.
+    /// The loss of labels under an encoder's head, or of what a teacher makes of the sequences;
+    /// gathers the gradients of `factor` times it.
     ///
     /// - Parameters:
     ///   - model: An encoder with a head for labels.
     ///   - batch: The sequences.
     ///   - labels: One for each, all categories or all scores.
+    ///   - distillation: What is learnt from a teacher, if anything.
     ///   - factor: What gradients are multiplied with, such as one over the number of sequences.
     ///   - skipped: Layers that are left out this time.
     /// - Returns: The sum over sequences.
     public mutating func labelLoss(
-        _ model: inout TrainableModel, _ batch: TokenBatch, labels: [Label], factor: Float,
-        skipping skipped: Set<Int> = []
+        _ model: inout TrainableModel, _ batch: TokenBatch, labels: [Label],
+        by distillation: Distillation? = nil, factor: Float, skipping skipped: Set<Int> = []
     ) -> Double {
         precondition(labels.count == batch.sequences.count, "a label for every sequence")
         guard var head = model.labelling else { return 0 }
-        let hidden = forward(model, batch, skipping: skipped)
+        let lecture = distillation.map { Lecture($0, batch, on: engine) }
+        var streams: [Int: Activations] = [:]
+        let hidden = forward(model, batch, skipping: skipped) { layer, stream in
+            if lecture != nil { streams[layer] = stream }
+        }
         var (first, raw, logits, slope) = (
             Activations(), Activations(), Activations(), Activations()
         )
@@ -69,20 +75,28 @@ extension TrainingPass {
         let active = Activations(inner.map { head.isRectified ? max(0, $0) : tanh($0) })
         head.output.apply(to: active, into: &logits, on: engine)
 
-        let loss: Double
-        let categories = labels.compactMap { label -> Int32? in
-            if case .category(let index) = label { Int32(index) } else { nil }
-        }
-        if categories.count == labels.count {
-            loss = engine.differentiateCrossEntropy(&logits, targets: categories, factor: factor)
-        } else {
-            var errors = logits.matrix
-            for (row, label) in labels.enumerated() {
-                guard case .score(let score) = label else { continue }
-                errors[row, 0] -= score
+        var loss = 0.0
+        if let lecture {
+            let shares = lecture.distillation
+            var (task, given) = (logits, lecture.logits(of: batch))
+            loss =
+                Double(shares.taskShare)
+                * differentiate(&task, labels: labels, factor: shares.taskShare * factor)
+            if logits.columns > 1 {
+                loss +=
+                    Double(shares.logitShare)
+                    * engine.differentiateDivergence(
+                        &logits, from: &given, temperature: shares.temperature,
+                        factor: shares.logitShare * factor)
+            } else {
+                let scores = (0..<given.rows).map { Label.score(given[$0, 0]) }
+                loss +=
+                    Double(shares.logitShare)
+                    * differentiate(&logits, labels: scores, factor: shares.logitShare * factor)
             }
-            loss = errors.elements.reduce(0) { $0 + Double($1) * Double($1) }
-            logits = Activations(errors.map { 2 * factor * $0 })
+            logits.add(task, times: 1)
+        } else {
+            loss = differentiate(&logits, labels: labels, factor: factor)
         }
 
         head.output.gather(logits, inputs: active, on: engine)
@@ -104,8 +118,47 @@ extension TrainingPass {
                 whole[rows.lowerBound, column] = value
             }
         }
-        backward(&model, Activations(whole))
+        // Streams count token by token, so that a sequence's share is spread over its tokens.
+        let share = factor * Float(batch.sequences.count) / Float(max(batch.ids.count, 1))
+        backward(&model, Activations(whole)) { layer, gradient in
+            guard let stream = streams[layer], let lecture else { return }
+            loss +=
+                lecture.compare(stream, behind: layer, factor: share, addingTo: &gradient)
+                / Double(factor)
+        }
         return loss
+    }
+
+    /// The loss of logits by labels; the gradient takes their place.
+    private func differentiate(
+        _ logits: inout Activations, labels: [Label], factor: Float
+    ) -> Double {
+        let categories = labels.compactMap { label -> Int32? in
+            if case .category(let index) = label { Int32(index) } else { nil }
+        }
+        guard categories.count < labels.count else {
+            return engine.differentiateCrossEntropy(&logits, targets: categories, factor: factor)
+        }
+        var errors = logits.matrix
+        for (row, label) in labels.enumerated() {
+            guard case .score(let score) = label else { continue }
+            errors[row, 0] -= score
+        }
+        logits = Activations(errors.map { 2 * factor * $0 })
+        return errors.elements.reduce(0) { $0 + Double($1) * Double($1) }
+    }
+}
+
+extension Lecture {
+    /// What the teacher's head makes of each sequence.
+    fileprivate func logits(of batch: TokenBatch) -> Activations {
+        let rows = batch.sequences.map { sequence in
+            (distillation.classifier?.logits(of: hidden.row(sequence.lowerBound)) ?? [])
+                .map(Float.init)
+        }
+        return Activations(
+            Matrix(
+                rows: rows.count, columns: rows.first?.count ?? 0, elements: rows.flatMap(\.self)))
     }
 }
 

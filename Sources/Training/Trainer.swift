@@ -56,6 +56,8 @@ public struct Trainer {
         public var seed: UInt64 = 1
         /// Weight decay and the greatest norm of gradients.
         public var optimiser = AdamW()
+        /// What is learnt from a teacher, if anything.
+        public var distillation: Distillation?
         /// Whether activations are computed anew on the way back, for less memory.
         public var recomputes = false
 
@@ -116,10 +118,17 @@ public struct Trainer {
         case .text(let sequences):
             let batches = chosen.map { places in TokenBatch(places.map { sequences[$0] }) }
             terms = batches.reduce(0) { $0 + $1.predictions }
+            tokens = batches.reduce(0) { $0 + $1.ids.count }
             for (pass, batch) in zip(passes, batches) {
-                tokens += batch.ids.count
-                loss += self.pass.crossEntropy(
-                    &model, batch, factor: 1 / Float(max(terms, 1)), skipping: skipped(pass))
+                if let distillation = settings.distillation {
+                    loss +=
+                        self.pass.distil(
+                            &model, by: distillation, batch, factor: 1 / Float(tokens),
+                            skipping: skipped(pass)) * Double(terms)
+                } else {
+                    loss += self.pass.crossEntropy(
+                        &model, batch, factor: 1 / Float(max(terms, 1)), skipping: skipped(pass))
+                }
             }
         case .labelled(let sequences):
             terms = chosen.reduce(0) { $0 + $1.count }
@@ -128,8 +137,8 @@ public struct Trainer {
                 let batch = TokenBatch(examples.map { ($0.ids, $0.typeIDs) })
                 tokens += batch.ids.count
                 loss += self.pass.labelLoss(
-                    &model, batch, labels: examples.map(\.label), factor: 1 / Float(terms),
-                    skipping: skipped(pass))
+                    &model, batch, labels: examples.map(\.label), by: settings.distillation,
+                    factor: 1 / Float(terms), skipping: skipped(pass))
             }
         }
         let rate =

@@ -7,7 +7,8 @@ CommandSet(
     summary: "Prunes a transformer to the CPU that it must run on.",
     commands: [
         ProfileCommand.self, PruneCommand.self, EvaluateCommand.self, BenchCommand.self,
-        GenerateCommand.self, FinetuneCommand.self, LayerDropCommand.self, ExportCommand.self,
+        GenerateCommand.self, FinetuneCommand.self, DistillCommand.self, LayerDropCommand.self,
+        ExportCommand.self,
         ReportCommand.self,
         CompareCommand.self,
         InspectCommand.self,

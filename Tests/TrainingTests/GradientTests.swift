@@ -22,11 +22,18 @@ struct TorchGradients: Decodable {
         return try JSONDecoder().decode(Self.self, from: Data(contentsOf: path))
     }
 
-    static func checkpoint(_ name: String) throws -> Checkpoint {
+    static func checkpoint(_ name: String) throws -> Checkpoint { try fixture("tiny-" + name) }
+
+    /// An encoder with a head for labels.
+    static func classifier(_ name: String) throws -> Checkpoint {
+        try fixture("classifiers/" + name)
+    }
+
+    private static func fixture(_ name: String) throws -> Checkpoint {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent()
         return try Checkpoint(
-            folder.appendingPathComponent("TransformersTests/Fixtures/tiny-\(name)").path)
+            folder.appendingPathComponent("TransformersTests/Fixtures/" + name).path)
     }
 }
 
@@ -142,37 +149,14 @@ struct GradientTests {
                 $0 + Double($1.0) * Double($1.1)
             }
         }
-        var start = model
-        _ = loss(&start)
-        var squares = 0.0
-        start.visit { _, parameter in
-            squares += parameter.gradient.elements.reduce(0) { $0 + Double($1) * Double($1) }
-        }
-        let step = 0.004 / squares.squareRoot()
-        func moved(_ distance: Double) throws -> Double {
-            var other = start
-            other.visit { _, parameter in
-                for index in parameter.values.elements.indices {
-                    parameter.values.elements[index] +=
-                        Float(distance) * parameter.gradient.elements[index]
-                }
-            }
-            // Packed weights are shared by copies, so the moved model is made anew.
-            var fresh = try TrainableModel(other)
-            return loss(&fresh)
-        }
-        let slope = (try moved(step) - moved(-step)) / (2 * step)
-        #expect(abs(slope - squares) < 0.02 * squares, "\(slope) \(squares)")
+        try expectSlope(model, loss: loss)
     }
 
     @Test(
         "labels: the loss is the head's, and rises along its gradient as that says",
         arguments: ["bert", "roberta", "distilbert"])
     func labels(name: String) throws {
-        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent()
-            .appendingPathComponent("TransformersTests/Fixtures/classifiers/\(name)")
-        let checkpoint = try Checkpoint(folder.path)
+        let checkpoint = try TorchGradients.classifier(name)
         let classifier = try #require(try checkpoint.classifier())
         let labels: [Label] =
             classifier.labels == 1
@@ -199,11 +183,23 @@ struct GradientTests {
         }
         #expect(abs(found - wanted) < 1e-4 * max(1, wanted))
 
+        try expectSlope(start, factor: 0.5, step: 0.003, loss: loss)
+    }
+
+    /// Expects the loss to rise along its gradient as that says, the gradient of `factor` times it.
+    private func expectSlope(
+        _ start: TrainableModel, factor: Double = 1, step size: Double = 0.004,
+        sourceLocation: SourceLocation = #_sourceLocation,
+        loss: (inout TrainableModel) -> Double
+    ) throws {
+        var start = start
+        start.clearGradients()
+        _ = loss(&start)
         var squares = 0.0
         start.visit { _, parameter in
             squares += parameter.gradient.elements.reduce(0) { $0 + Double($1) * Double($1) }
         }
-        let step = 0.003 / squares.squareRoot()
+        let step = size / squares.squareRoot()
         func moved(_ distance: Double) throws -> Double {
             var other = start
             other.visit { _, parameter in
@@ -212,10 +208,61 @@ struct GradientTests {
                         Float(distance) * parameter.gradient.elements[index]
                 }
             }
+            // Packed weights are shared by copies, so the moved model is made anew.
             var fresh = try TrainableModel(other, classifier: other.classifier)
             return loss(&fresh)
         }
-        let slope = (try moved(step) - moved(-step)) / (2 * step)
-        #expect(abs(0.5 * slope - squares) < 0.02 * squares, "\(slope) \(squares)")
+        let slope = factor * (try moved(step) - moved(-step)) / (2 * step)
+        #expect(
+            abs(slope - squares) < 0.02 * squares, "\(slope) \(squares)",
+            sourceLocation: sourceLocation)
+    }
+
+    /// A model whose matrices are a little off.
+    private func disturbed(_ model: TrainableModel) throws -> TrainableModel {
+        var model = model
+        var random = SplitMix64(seed: 8)
+        model.visit { _, parameter in
+            guard parameter.decays else { return }
+            for index in parameter.values.elements.indices {
+                parameter.values.elements[index] *= Float.random(in: 0.8...1.2, using: &random)
+            }
+        }
+        return try TrainableModel(model, classifier: model.classifier)
+    }
+
+    @Test(
+        "a student that is the teacher has nothing to learn, another goes down its losses",
+        arguments: ["llama", "gpt2", "qwen3"], [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0.5, 0.3)])
+    func distillation(name: String, shares: (Float, Float, Float)) throws {
+        let checkpoint = try TorchGradients.checkpoint(name)
+        let engine = Engine(threads: 2)
+        var distillation = Distillation(from: try Model(checkpoint))
+        distillation.temperature = 2
+        (distillation.logitShare, distillation.streamShare, distillation.taskShare) = shares
+        let batch = TokenBatch([(0..<17).map { Int32(3 + 11 * $0 % 90) }, [4, 50, 8]])
+        var pass = TrainingPass(checkpoint.shape, on: engine)
+        var same = try TrainableModel(checkpoint)
+        let nothing = pass.distil(&same, by: distillation, batch, factor: 1)
+        if shares.2 == 0 { #expect(abs(nothing) < 1e-4) }
+        try expectSlope(disturbed(same)) {
+            pass.distil(&$0, by: distillation, batch, factor: 1)
+        }
+    }
+
+    @Test("labels are learnt from a teacher", arguments: ["bert", "roberta", "distilbert"])
+    func labelDistillation(name: String) throws {
+        let checkpoint = try TorchGradients.classifier(name)
+        let classifier = try #require(try checkpoint.classifier())
+        var distillation = Distillation(from: try Model(checkpoint), classifier: classifier)
+        (distillation.temperature, distillation.taskShare) = (3, 0.2)
+        let labels: [Label] =
+            classifier.labels == 1 ? [.score(0.5), .score(-2)] : [.category(1), .category(0)]
+        let batch = TokenBatch([[5, 9, 33, 60, 7], [12, 80]])
+        var pass = TrainingPass(checkpoint.shape, on: Engine(threads: 2))
+        let same = try TrainableModel(checkpoint, classifier: classifier)
+        try expectSlope(disturbed(same), factor: 0.5, step: 0.002) {
+            pass.labelLoss(&$0, batch, labels: labels, by: distillation, factor: 0.5)
+        }
     }
 }

@@ -103,6 +103,27 @@ struct FinetuneTests {
         #expect(abs((tasks["task"]?["value"] as? Double ?? 0) - after) < 1e-6)
     }
 
+    @Test("a pruned model learns from the dense one, by less than it lost")
+    func distils() throws {
+        let prune = try PruneFixture()
+        #expect(try Program.run(prune.words("--attempts", "1", "--refit-tokens", "0")).status == 0)
+        let out = scratch.path("distilled")
+        let words = [
+            "distill", prune.out + "/1.3x", "--teacher", Fixture.llama, "--text",
+            Fixture.folder + "/text/calibration.txt", "--steps", "60", "--length", "64",
+            "--rate", "0.001", "--threads", "2", "--json", "-o", out,
+        ]
+        let answer = try Program.run(words).object()
+        let (before, after) = (
+            try #require(answer["before"] as? Double), try #require(answer["after"] as? Double)
+        )
+        #expect(after < before)
+        let other = try Program.run(
+            "distill", Fixture.llama, "--teacher", Fixture.bert, "--text", text, "--steps", "1",
+            "-o", scratch.path("other"))
+        #expect(other.status == 1 && other.errors.contains("is not the student's"))
+    }
+
     @Test("what cannot be trained is refused, a damaged checkpoint named")
     func refused() throws {
         let encoder = try Program.run(

@@ -3,7 +3,32 @@ import Training
 
 /// What the user asked of a training.
 struct FinetuneOptions {
+    /// What a student learns from.
+    struct Teacher {
+        let model: String
+        let temperature, logitShare, streamShare, taskShare: Double
+
+        fileprivate init(_ arguments: inout Arguments) throws(UsageError) {
+            model = try arguments.requiredOption(
+                "--teacher", .model, help: "The model to learn from, such as the dense one.")
+            temperature = try arguments.option(
+                "--temperature", .number(in: 0.1...100), default: 1,
+                help: "Divides the logits of both, for softer choices.")
+            logitShare = try arguments.option(
+                "--logits", .number(in: 0...1000).named("SHARE"), default: 1,
+                help: "What the divergence of choices counts.")
+            streamShare = try arguments.option(
+                "--streams", .number(in: 0...1000).named("SHARE"), default: 0.5,
+                help: "What the distance of residual streams counts.")
+            taskShare = try arguments.option(
+                "--task-loss", .number(in: 0...1000).named("SHARE"), default: 0,
+                help: "What the text or the labels themselves count.")
+        }
+    }
+
     let model: String
+    /// Nil where there is no teacher.
+    let teacher: Teacher?
     let text: [String]
     let task: String?
     let validation: String?
@@ -15,8 +40,9 @@ struct FinetuneOptions {
     let restarts: Bool
     let printsJSON: Bool
 
-    init(_ arguments: inout Arguments) throws(UsageError) {
+    init(_ arguments: inout Arguments, distils: Bool = false) throws(UsageError) {
         model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
+        teacher = distils ? try Teacher(&arguments) : nil
         text = try arguments.options(
             "--text", .file, help: "Plain text that a decoder learns; again for more.")
         task = try arguments.option(

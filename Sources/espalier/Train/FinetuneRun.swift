@@ -59,6 +59,9 @@ final class FinetuneRun {
         engine = Engine(threads: options.threads)
         lesson = try Lesson(options, for: opened)
         var digests = ["model": try FileDigest.ofModel(opened.location.path)]
+        if let teacher = options.teacher {
+            digests["--teacher"] = try FileDigest.ofModel(try ModelLocation(teacher.model).path)
+        }
         let files = options.text + [options.task, options.validation].compactMap(\.self)
         for (index, path) in files.enumerated() {
             digests["file \(index + 1)"] = try FileDigest.of(path)
@@ -79,9 +82,11 @@ final class FinetuneRun {
         let classifier = try lesson.labels.map {
             try opened.checkpoint.classifier(labels: $0, seed: options.settings.seed)
         }
+        var settings = options.settings
+        settings.distillation = try distillation(labels: classifier?.labels)
         var trainer = Trainer(
             try TrainableModel(opened.checkpoint, classifier: classifier), on: lesson.data,
-            settings: options.settings, engine: engine)
+            settings: settings, engine: engine)
         let before = try judge(trainer.model, "Evaluating before")
         var losses: [Trainer.Report] = []
         if directory.has(Product.state) {
@@ -106,15 +111,39 @@ final class FinetuneRun {
         return answer
     }
 
+    /// What the student learns from its teacher; nil without.
+    private func distillation(labels: Int?) throws -> Distillation? {
+        guard let options = options.teacher else { return nil }
+        let teacher = try OpenedModel(options.model)
+        let (own, other) = (opened.shape, teacher.shape)
+        let classifier = try teacher.checkpoint.classifier()
+        let problem: String? =
+            other.architecture != own.architecture || other.hiddenSize != own.hiddenSize
+                || other.layers.count != own.layers.count
+                || other.vocabularySize != own.vocabularySize
+            ? "its type, vocabulary, width or number of layers is not the student's"
+            : labels != classifier?.labels ? "its head has not the labels of the task" : nil
+        if let problem {
+            throw ModelFileError(
+                file: teacher.location.path, problem: problem,
+                remedy: "name the model that the student was pruned from, trained for the task")
+        }
+        var distillation = Distillation(
+            from: try teacher.packed(in: .f32), classifier: labels == nil ? nil : classifier)
+        distillation.temperature = Float(options.temperature)
+        (distillation.logitShare, distillation.streamShare, distillation.taskShare) = (
+            Float(options.logitShare), Float(options.streamShare), Float(options.taskShare)
+        )
+        return distillation
+    }
+
     /// Takes the steps that are left, and returns tokens per second.
     private func train(
         _ trainer: inout Trainer, _ losses: inout [Trainer.Report]
     ) throws -> Double {
         let progress = ProgressBar("Training", total: options.settings.steps, unit: "steps")
         defer { progress.finish() }
-        let start = host_monotonic_nanoseconds()
-        var tokens = 0
-        func seconds() -> Double { Double(host_monotonic_nanoseconds() - start) * 1e-9 }
+        var (tokens, seconds) = (0, 1e-9)
         while trainer.step < options.settings.steps {
             do {
                 try Interruption.check()
@@ -122,7 +151,9 @@ final class FinetuneRun {
                 try keep(&trainer, losses)
                 throw error
             }
+            let start = host_monotonic_nanoseconds()
             let report = trainer.advance()
+            seconds += Double(host_monotonic_nanoseconds() - start) * 1e-9
             guard report.loss.isFinite, report.norm.isFinite else {
                 throw ModelFileError(
                     file: opened.location.path, subject: "step \(trainer.step)",
@@ -132,7 +163,7 @@ final class FinetuneRun {
             tokens += report.tokens
             let recent = losses.suffix(20)
             let loss = recent.reduce(0) { $0 + $1.loss } / Double(recent.count)
-            let rate = Human.count(Int(Double(tokens) / max(seconds(), 1e-9)))
+            let rate = Human.count(Int(Double(tokens) / seconds))
             progress.advance(
                 to: trainer.step,
                 note: "loss \(Human.significant(loss, digits: 4)), \(rate) tokens/s")
@@ -142,7 +173,7 @@ final class FinetuneRun {
                 try keep(&trainer, losses)
             }
         }
-        return Double(tokens) / max(seconds(), 1e-9)
+        return Double(tokens) / seconds
     }
 
     /// Writes a checkpoint; losses first, since steps count by the weights.
@@ -170,7 +201,11 @@ extension FinetuneOptions {
     /// What a training depends on beside its files.
     fileprivate var digests: [String: String] {
         let settings = settings
+        let shares = teacher.map {
+            [$0.temperature, $0.logitShare, $0.streamShare, $0.taskShare]
+        }
         return [
+            "--teacher's shares": shares.map { "\($0)" } ?? "",
             "--steps": String(settings.steps), "--rate": String(settings.rate),
             "--warm-up": String(settings.warmUp), "--schedule": settings.schedule.rawValue,
             "--batch": String(settings.batch), "--accumulate": String(settings.accumulation),

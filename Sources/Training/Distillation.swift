@@ -1,0 +1,132 @@
+internal import Tensors
+public import Transformers
+
+/// What a student learns from a teacher.
+///
+/// Logits by their divergence, `T² KL(teacher ‖ student)` with both divided by the temperature T;
+/// scores by the squared difference. The residual streams behind every layer but the last, token by
+/// token, by their squared distance over the mean square of the teacher's, the mean over layers.
+/// Source: Hinton, Vinyals and Dean, arXiv 1503.02531; of streams: Kurtić, Frantar and Alistarh,
+/// "ZipLM", arXiv 2302.04089, section 3.4.
+public struct Distillation: Sendable {
+    /// The teacher, of as many layers and channels as the student.
+    public var teacher: Model
+    /// Its head, where labels are learnt.
+    public var classifier: Classifier?
+    /// T.
+    public var temperature: Float = 1
+    /// What each loss counts, that of the task too.
+    public var (logitShare, streamShare, taskShare): (Float, Float, Float) = (1, 0.5, 0)
+
+    /// Creates a distillation with the shares that ZipLM uses for BERT.
+    public init(from teacher: Model, classifier: Classifier? = nil) {
+        self.teacher = teacher
+        self.classifier = classifier
+    }
+}
+
+/// What a teacher makes of a batch.
+struct Lecture {
+    let distillation: Distillation
+    /// After the final norm.
+    let hidden: Activations
+    /// Behind each layer but the last.
+    private let streams: [Activations]
+
+    init(_ distillation: Distillation, _ batch: TokenBatch, on engine: Engine) {
+        self.distillation = distillation
+        var pass = ForwardPass(distillation.teacher, on: engine)
+        let recorder = StreamRecorder()
+        pass.observer = recorder
+        hidden = pass.hiddenStates(of: batch)
+        streams = Array(recorder.entering.dropFirst())
+    }
+
+    /// The loss of the residual stream behind a layer; adds its gradient.
+    ///
+    /// - Parameters:
+    ///   - stream: The student's.
+    ///   - layer: The layer.
+    ///   - factor: What losses count for each row.
+    ///   - gradient: By the stream; is added to.
+    func compare(
+        _ stream: Activations, behind layer: Int, factor: Float,
+        addingTo gradient: inout Activations
+    ) -> Double {
+        guard distillation.streamShare > 0, streams.indices.contains(layer) else { return 0 }
+        let wanted = streams[layer]
+        var difference = stream
+        difference.add(wanted, times: -1)
+        let square = wanted.squareSum / Double(max(wanted.rows, 1))
+        let share =
+            Double(distillation.streamShare * factor) / Double(streams.count)
+            / max(square, 1e-30)
+        gradient.add(difference, times: Float(2 * share))
+        return share * difference.squareSum
+    }
+}
+
+private final class StreamRecorder: ForwardObserver {
+    var entering: [Activations] = []
+
+    func willEnterLayer(_ layer: Int, hidden: Activations) { entering.append(hidden) }
+}
+
+extension TrainingPass {
+    /// The rows whose logits are in memory at once.
+    private static let rowsAtOnce = 256
+
+    /// The loss of a decoder that learns from a teacher, and the gradients of all weights.
+    ///
+    /// - Parameters:
+    ///   - model: The student.
+    ///   - distillation: What it learns.
+    ///   - batch: The sequences.
+    ///   - factor: What the losses of each token count, such as one over the number of tokens.
+    ///   - skipped: Layers that are left out this time.
+    /// - Returns: The sum of the losses, times the factor.
+    public mutating func distil(
+        _ model: inout TrainableModel, by distillation: Distillation, _ batch: TokenBatch,
+        factor: Float, skipping skipped: Set<Int> = []
+    ) -> Double {
+        let lecture = Lecture(distillation, batch, on: engine)
+        var streams: [Int: Activations] = [:]
+        let hidden = forward(model, batch, skipping: skipped) { streams[$0] = $1 }
+        let targets = batch.nextTokens
+        let (logitShare, taskShare) = (distillation.logitShare, distillation.taskShare)
+        var gradient = Activations(rows: hidden.rows, columns: hidden.columns, repeating: 0)
+        var loss = 0.0
+        var (part, own, slope) = (Activations(), Activations(), Activations())
+        let teaching = ForwardPass(distillation.teacher, on: engine)
+        teaching.logits(from: lecture.hidden, rowsAtOnce: Self.rowsAtOnce) { rows, given in
+            engine.select(hidden, rows: rows, into: &part)
+            model.output?.apply(to: part, into: &own, on: engine)
+            var given = given
+            slope = Activations(rows: rows.count, columns: own.columns, repeating: 0)
+            if taskShare > 0 {
+                var logits = own
+                loss +=
+                    Double(taskShare * factor)
+                    * engine.differentiateCrossEntropy(
+                        &logits, targets: Array(targets[rows]), factor: taskShare * factor)
+                slope.add(logits, times: 1)
+            }
+            if logitShare > 0 {
+                loss +=
+                    Double(logitShare * factor)
+                    * engine.differentiateDivergence(
+                        &own, from: &given, temperature: distillation.temperature,
+                        factor: logitShare * factor)
+                slope.add(own, times: 1)
+            }
+            model.output?.gather(slope, inputs: part, on: engine)
+            model.output?.gradientByInputs(
+                slope, into: &gradient, firstRow: rows.lowerBound, on: engine)
+        }
+        backward(&model, gradient) { layer, gradient in
+            guard let stream = streams[layer] else { return }
+            loss += lecture.compare(stream, behind: layer, factor: factor, addingTo: &gradient)
+        }
+        return loss
+    }
+}

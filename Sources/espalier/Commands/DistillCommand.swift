@@ -1,0 +1,32 @@
+import CommandLine
+import Pruning
+import Training
+
+/// The command that trains a model to do as another does.
+struct DistillCommand: Command {
+    static let name = "distill"
+    static let summary = "Train a pruned model to do as the dense one does."
+    static let discussion = """
+        The student learns the teacher's choices, by their divergence at a temperature, and its \
+        residual streams, token by token, on text or on the texts of a task; the words or labels \
+        themselves count by --task-loss. Both have as many layers and channels; heads and \
+        neurons may be fewer. All else is as with finetune, checkpoints too.
+
+        Example: espalier distill out/1.5x --teacher SmolLM2.gguf --text novels.txt --steps 1000 \
+        -o tuned
+
+        Example: espalier distill out/2x --teacher sst2/model --task sst2.jsonl --steps 500 \
+        --batch 32 -o tuned
+        """
+
+    private let options: FinetuneOptions
+
+    init(_ arguments: inout Arguments) throws(UsageError) {
+        options = try FinetuneOptions(&arguments, distils: true)
+    }
+
+    func run() throws {
+        let answer = try FinetuneRun(options).finish()
+        if options.printsJSON { try printJSON(answer) } else { print(answer.text) }
+    }
+}
