@@ -49,6 +49,7 @@ struct Lecture {
     ///   - layer: The layer.
     ///   - factor: What losses count for each row.
     ///   - gradient: By the stream; is added to.
+    /// - Returns: The loss.
     func compare(
         _ stream: Activations, behind layer: Int, factor: Float,
         addingTo gradient: inout Activations
