@@ -252,6 +252,19 @@ extension Engine {
         return losses.reduce(0, +)
     }
 
+    private func scale(_ x: inout Activations, by factor: Float) {
+        guard factor != 1 else { return }
+        let columns = x.columns
+        x.storage.withUnsafeMutableBufferPointer { values in
+            let values = values
+            splitRows(values.count / max(columns, 1)) { rows in
+                for index in rows.lowerBound * columns..<rows.upperBound * columns {
+                    values[index] *= factor
+                }
+            }
+        }
+    }
+
     /// The gradient of the divergence from a teacher's distributions in place of logits.
     ///
     /// - Parameters:
@@ -266,10 +279,8 @@ extension Engine {
         factor: Float
     ) -> Double {
         precondition(logits.rows == teacher.rows && logits.columns == teacher.columns, "logits")
-        for index in 0..<logits.rows * logits.columns {
-            logits.storage[index] /= temperature
-            teacher.storage[index] /= temperature
-        }
+        scale(&logits, by: 1 / temperature)
+        scale(&teacher, by: 1 / temperature)
         let divergences = divergence(of: logits, from: teacher)
         let (rows, columns) = (logits.rows, logits.columns)
         logits.storage.withUnsafeMutableBufferPointer { logits in

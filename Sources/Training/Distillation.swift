@@ -103,21 +103,17 @@ extension TrainingPass {
             engine.select(hidden, rows: rows, into: &part)
             model.output?.apply(to: part, into: &own, on: engine)
             var given = given
-            slope = Activations(rows: rows.count, columns: own.columns, repeating: 0)
+            slope = own
+            loss +=
+                Double(logitShare * factor)
+                * engine.differentiateDivergence(
+                    &slope, from: &given, temperature: distillation.temperature,
+                    factor: logitShare * factor)
             if taskShare > 0 {
-                var logits = own
                 loss +=
                     Double(taskShare * factor)
                     * engine.differentiateCrossEntropy(
-                        &logits, targets: Array(targets[rows]), factor: taskShare * factor)
-                slope.add(logits, times: 1)
-            }
-            if logitShare > 0 {
-                loss +=
-                    Double(logitShare * factor)
-                    * engine.differentiateDivergence(
-                        &own, from: &given, temperature: distillation.temperature,
-                        factor: logitShare * factor)
+                        &own, targets: Array(targets[rows]), factor: taskShare * factor)
                 slope.add(own, times: 1)
             }
             model.output?.gather(slope, inputs: part, on: engine)
