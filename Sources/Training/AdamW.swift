@@ -27,10 +27,8 @@ public struct AdamW: Sendable {
         let norm = squares.squareRoot()
         let share = norm > Double(greatestNorm) ? greatestNorm / Float(norm) : 1
         model.visit { _, parameter in
-            parameter.adam.step(
-                &parameter.values.elements, against: parameter.gradient.elements, rate: rate,
-                gradientShare: share, decay: parameter.decays ? weightDecay : 0,
-                pool: engine.pool)
+            parameter.step(
+                rate: rate, gradientShare: share, decay: weightDecay, pool: engine.pool)
             parameter.clearGradient()
         }
         model.pack()

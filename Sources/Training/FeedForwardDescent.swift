@@ -24,43 +24,6 @@ public struct Examples: Sendable {
     }
 }
 
-/// A linear layer that goes down a gradient.
-struct DescendingLayer {
-    private(set) var projection: Projection
-    /// By the weights.
-    var gradient: Matrix<Float>
-    let packed: PackedWeights
-
-    private var weightSteps: Adam
-    private var biasSteps: Adam
-    /// The root mean square of the first weights: steps go as far as a share of it.
-    private let scale: Float
-
-    init(_ projection: Projection, in arena: Arena) {
-        let weight = projection.weight
-        self.projection = projection
-        gradient = Matrix(rows: weight.rows, columns: weight.columns)
-        packed = PackedWeights(weight, bias: projection.bias, in: arena)
-        weightSteps = Adam(count: weight.elements.count)
-        biasSteps = Adam(count: projection.bias?.count ?? 0)
-        let sum = weight.elements.reduce(0.0) { $0 + Double($1) * Double($1) }
-        scale = Float((sum / Double(max(weight.elements.count, 1))).squareRoot())
-    }
-
-    /// Takes a step against the gradients by the weights and by what the layer gives.
-    mutating func step(gradientByOutputs: Activations, rate: Float, pool: ThreadPool) {
-        weightSteps.step(
-            &projection.weight.elements, against: gradient.elements, rate: rate * scale,
-            pool: pool)
-        if var bias = projection.bias {
-            biasSteps.step(
-                &bias, against: gradientByOutputs.columnSums, rate: rate * scale, pool: pool)
-            projection.bias = bias
-        }
-        packed.refill(projection.weight, bias: projection.bias)
-    }
-}
-
 /// Fits all weights of a feed-forward block to examples by gradient descent on the squared error.
 ///
 /// With x the inputs, `z = x·Wᵀ` where W is the gate above the up projection, or the up projection
@@ -68,9 +31,9 @@ struct DescendingLayer {
 /// for W.
 struct FeedForwardDescent {
     /// W, and its gradient.
-    private(set) var first: DescendingLayer
+    private(set) var first: TrainableLinear
     /// D, and its gradient.
-    private(set) var down: DescendingLayer
+    private(set) var down: TrainableLinear
     /// e, of the last examples.
     private(set) var error = Activations()
     /// The gradient by z.
@@ -79,7 +42,8 @@ struct FeedForwardDescent {
     private let function: Epilogue
     private let engine: Engine
     private let isGated: Bool
-    private let downTransposed: PackedWeights
+    /// The root mean squares of the first weights: steps go as far as a share of them.
+    private let scales: (first: Float, down: Float)
     private var raw = Activations()
     private var active = Activations()
     private var activeGradient = Activations()
@@ -90,14 +54,14 @@ struct FeedForwardDescent {
         isGated = block.gate != nil
         let arena = Arena(regionFloats: 1 << 16)
         let joined = block.gate.map { Projection(stacking: [$0, block.up]) } ?? block.up
-        first = DescendingLayer(joined, in: arena)
-        down = DescendingLayer(block.down, in: arena)
-        downTransposed = PackedWeights(transposing: block.down.weight, in: arena)
+        first = TrainableLinear(joined, in: arena)
+        down = TrainableLinear(block.down, in: arena)
+        scales = (joined.weight.rootMeanSquare, block.down.weight.rootMeanSquare)
     }
 
     /// The weights so far.
     var weights: FeedForwardWeights {
-        let (joined, neurons) = (first.projection, down.projection.weight.columns)
+        let (joined, neurons) = (first.projection, down.weight.values.columns)
         return FeedForwardWeights(
             gate: isGated ? joined.selecting(rows: Array(0..<neurons)) : nil,
             up: isGated ? joined.selecting(rows: Array(neurons..<2 * neurons)) : joined,
@@ -112,30 +76,38 @@ struct FeedForwardDescent {
 
     /// Leaves what the block does wrong in `error`.
     private mutating func run(on examples: Examples) {
-        raw.reshape(rows: examples.inputs.rows, columns: first.projection.weight.rows)
-        engine.linear(examples.inputs, first.packed, into: &raw)
+        first.apply(to: examples.inputs, into: &raw, on: engine)
         engine.activate(raw, function, into: &active)
-        error.reshape(rows: raw.rows, columns: down.projection.weight.rows)
-        engine.linear(active, down.packed, into: &error)
+        down.apply(to: active, into: &error, on: engine)
         error.add(examples.targets, times: -1)
     }
 
     /// Computes the gradients of half the squared error.
     mutating func differentiate(on examples: Examples) {
         run(on: examples)
-        engine.transposedProduct(error, active, into: &down.gradient)
-        activeGradient.reshape(rows: raw.rows, columns: active.columns)
-        engine.linear(error, downTransposed, into: &activeGradient)
+        first.visit("") { $1.clearGradient() }
+        down.visit("") { $1.clearGradient() }
+        down.gather(error, inputs: active, on: engine)
+        down.gradientByInputs(error, into: &activeGradient, on: engine)
         engine.differentiate(raw, function, gradient: activeGradient, into: &slope)
-        engine.transposedProduct(slope, examples.inputs, into: &first.gradient)
+        first.gather(slope, inputs: examples.inputs, on: engine)
     }
 
     /// Takes one step down the squared error, as far as a share of the weights' root mean square.
     mutating func step(on examples: Examples, rate: Float) {
         differentiate(on: examples)
-        first.step(gradientByOutputs: slope, rate: rate, pool: engine.pool)
-        down.step(gradientByOutputs: error, rate: rate, pool: engine.pool)
-        downTransposed.refill(transposing: down.projection.weight)
+        let pool = engine.pool
+        first.visit("") { [scales] in $1.step(rate: rate * scales.first, pool: pool) }
+        down.visit("") { [scales] in $1.step(rate: rate * scales.down, pool: pool) }
+        first.pack()
+        down.pack()
+    }
+}
+
+extension Matrix<Float> {
+    fileprivate var rootMeanSquare: Float {
+        let sum = elements.reduce(0.0) { $0 + Double($1) * Double($1) }
+        return Float((sum / Double(max(elements.count, 1))).squareRoot())
     }
 }
 

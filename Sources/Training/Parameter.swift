@@ -25,6 +25,21 @@ public struct Parameter: Sendable {
         self.init(Matrix(rows: 1, columns: vector.count, elements: vector), decays: false)
     }
 
+    /// Takes one step of Adam against the gradient.
+    ///
+    /// - Parameters:
+    ///   - rate: How far a weight goes whose gradient is always the same.
+    ///   - gradientShare: What the gradient is multiplied with.
+    ///   - decay: What weights lose beside, as a share of the rate, if this one decays.
+    ///   - pool: The threads to use.
+    mutating func step(
+        rate: Float, gradientShare: Float = 1, decay: Float = 0, pool: ThreadPool
+    ) {
+        adam.step(
+            &values.elements, against: gradient.elements, rate: rate,
+            gradientShare: gradientShare, decay: decays ? decay : 0, pool: pool)
+    }
+
     /// Forgets the gradient.
     mutating func clearGradient() {
         for index in gradient.elements.indices { gradient.elements[index] = 0 }

@@ -91,7 +91,7 @@ struct FeedForwardDescentTests {
             // A kink of ReLU within the step makes the difference as far off as the step is wide.
             #expect(abs(Double(gradient) - difference) < 2e-2 + 2e-2 * abs(difference))
         }
-        let (first, down) = (descent.first.gradient, descent.down.gradient)
+        let (first, down) = (descent.first.weight.gradient, descent.down.weight.gradient)
         let gates = function == .swiglu ? neurons : 0
         for index in stride(from: 0, to: neurons * hidden, by: 5) {
             check(down.elements[index], \.down.weight.elements[index])

@@ -9,8 +9,8 @@ struct PruneSummary {
         let isDecoder = report.model.generatesText
         var table =
             isDecoder
-            ? Table("target", "measured", "95% interval", "ms", "perplexity", "KL", "parameters")
-            : Table("target", "measured", "95% interval", "ms", "cosine distance", "parameters")
+            ? Table("target", "measured", "95% interval", "ms", "perplexity", "KL", "weights")
+            : Table("target", "measured", "95% interval", "ms", "cosine distance", "weights")
         func add(
             _ name: String, _ speedup: String, _ interval: String, _ seconds: Double?,
             _ quality: QualityFigures, _ parameters: Int?
