@@ -80,11 +80,11 @@ struct LayerPass {
     ) -> Activations {
         let middle = stream(layer.attentionNorm, record.middle)
         var gradient = unnormed(&layer.feedForwardNorm, record.sum, gradient)
+        // No copy of a block is held here, or its gradients would be copied to be added to.
         if layer.feedForward != nil {
-            let given = gradient
             var (active, inner) = (Activations(), Activations())
-            layer.feedForward?.down.gather(given, inputs: self.active(record), on: engine)
-            layer.feedForward?.down.gradientByInputs(given, into: &active, on: engine)
+            layer.feedForward?.down.gather(gradient, inputs: self.active(record), on: engine)
+            layer.feedForward?.down.gradientByInputs(gradient, into: &active, on: engine)
             engine.differentiate(record.inner, function, gradient: active, into: &inner)
             let inputs = entry(layer.feedForwardNorm, middle)
             layer.feedForward?.first.gather(inner, inputs: inputs, on: engine)
@@ -92,25 +92,23 @@ struct LayerPass {
             enter(&layer.feedForwardNorm, middle, active, addingTo: &gradient)
         }
         gradient = unnormed(&layer.attentionNorm, record.middle, gradient)
-        if let block = layer.attention {
-            let given = gradient
+        if let heads = layer.attention?.heads {
             var (context, fused) = (Activations(), Activations())
-            layer.attention?.output.gather(given, inputs: record.context, on: engine)
-            layer.attention?.output.gradientByInputs(given, into: &context, on: engine)
+            layer.attention?.output.gather(gradient, inputs: record.context, on: engine)
+            layer.attention?.output.gradientByInputs(gradient, into: &context, on: engine)
             engine.differentiateAttention(
-                record.fused, heads: block.heads, sequences: sequences, causal: !isPostNorm,
+                record.fused, heads: heads, sequences: sequences, causal: !isPostNorm,
                 context: record.context, gradient: context, into: &fused)
             if let rotary {
                 engine.rotate(
-                    &fused, heads: block.heads.query + block.heads.keyValue,
-                    dimension: block.heads.dimension, positions: positions,
-                    table: rotary.backward)
+                    &fused, heads: heads.query + heads.keyValue, dimension: heads.dimension,
+                    positions: positions, table: rotary.backward)
             }
             layer.attention?.queryNorm?.differentiate(
-                heads: block.queries, inputs: record.raw, epsilon: epsilon, gradient: &fused,
+                heads: heads.queries, inputs: record.raw, epsilon: epsilon, gradient: &fused,
                 on: engine)
             layer.attention?.keyNorm?.differentiate(
-                heads: block.keys, inputs: record.raw, epsilon: epsilon, gradient: &fused,
+                heads: heads.keys, inputs: record.raw, epsilon: epsilon, gradient: &fused,
                 on: engine)
             let inputs = entry(layer.attentionNorm, record.entering)
             layer.attention?.fused.gather(fused, inputs: inputs, on: engine)
@@ -161,13 +159,16 @@ struct LayerPass {
     }
 }
 
-extension TrainableLayer.Attention {
-    var queries: Range<Int> { 0..<heads.query }
-    var keys: Range<Int> { heads.query..<heads.query + heads.keyValue }
+extension AttentionHeads {
+    /// The places of query heads among those of a fused projection, and of key heads.
+    fileprivate var queries: Range<Int> { 0..<query }
+    fileprivate var keys: Range<Int> { query..<query + keyValue }
+}
 
+extension TrainableLayer.Attention {
     /// The norms of heads, with the heads.
     fileprivate var normedHeads: [(Range<Int>, TrainableNorm)] {
-        [(queries, queryNorm), (keys, keyNorm)].compactMap { heads, norm in
+        [(heads.queries, queryNorm), (heads.keys, keyNorm)].compactMap { heads, norm in
             norm.map { (heads, $0) }
         }
     }
