@@ -54,9 +54,7 @@ private struct PackedHead {
 
     /// Makes room for a number of keys.
     init(keyCount: Int, width: Int, integers: Bool) {
-        func padded(_ count: Int) -> Int {
-            (count + PackedWeights.panel - 1) / PackedWeights.panel * PackedWeights.panel
-        }
+        let padded = PackedWeights.padded
         func inputs(_ count: Int) -> Int { integers ? (count + 1) / 2 : count }
         self.integers = integers
         self.width = width
@@ -188,8 +186,7 @@ extension Engine {
         let dimension = heads.dimension
         let group = heads.query / heads.keyValue
         let longest = segments.map(\.keyCount).max() ?? 0
-        let panel = PackedWeights.panel
-        let paddedKeys = (longest + panel - 1) / panel * panel
+        let paddedKeys = PackedWeights.padded(longest)
         let queryBlock = 48
         let single = segments.allSatisfy { $0.queries == 1 }
         let packing = PackedHead(

@@ -72,12 +72,10 @@ private struct GroupGradient {
     private var keyColumn: Int { heads.contextWidth + group * width }
     private var valueColumn: Int { keyColumn + heads.keyValue * width }
 
-    private static func padded(_ count: Int) -> Int {
-        (count + PackedWeights.panel - 1) / PackedWeights.panel * PackedWeights.panel
-    }
-
     func compute() {
-        let (ld, keys, columns) = (heads.fusedWidth, Self.padded(count), Self.padded(width))
+        let (ld, keys, columns) = (
+            heads.fusedWidth, PackedWeights.padded(count), PackedWeights.padded(width)
+        )
         let blockFloats = Self.queryBlock * keys
         let productFloats = Int(ck_slab_rows) * (columns + Int(ck_tile_columns))
         let sizes = [
@@ -132,7 +130,7 @@ private struct GroupGradient {
     ) {
         let (ld, narrow, rows) = (heads.fusedWidth, heads.contextWidth, block.rows)
         let seen = causal ? block.first + rows : count
-        let stride = Self.padded(seen)
+        let stride = PackedWeights.padded(seen)
         let column = block.head * width
         for row in 0..<rows {
             (block.queries + row * width).update(

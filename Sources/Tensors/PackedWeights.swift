@@ -16,6 +16,9 @@ public struct PackedWeights: Sendable {
 
     static let panel = Int(ck_panel)
 
+    /// The columns of whole panels that hold a number of columns.
+    static func padded(_ count: Int) -> Int { (count + panel - 1) / panel * panel }
+
     /// Columns of the product that one panel yields.
     let step: Int
     let hasBias: Bool

@@ -62,12 +62,3 @@ public enum RateSchedule: String, Sendable, CaseIterable {
         }
     }
 }
-
-extension Matrix<Float> {
-    /// The sum of the squares of all elements.
-    fileprivate var squareSum: Double {
-        elements.withUnsafeBufferPointer { elements in
-            elements.reduce(0) { $0 + Double($1) * Double($1) }
-        }
-    }
-}

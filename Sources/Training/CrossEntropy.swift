@@ -13,7 +13,7 @@ extension TokenBatch {
 
 extension TrainingPass {
     /// The rows whose logits are in memory at once.
-    private static let rowsAtOnce = 256
+    static let rowsAtOnce = 256
 
     /// The negative log-likelihood of target tokens under a decoder; gathers the gradients of
     /// `factor` times it.

@@ -74,9 +74,6 @@ private final class StreamRecorder: ForwardObserver {
 }
 
 extension TrainingPass {
-    /// The rows whose logits are in memory at once.
-    private static let rowsAtOnce = 256
-
     /// The loss of a decoder that learns from a teacher, and the gradients of all weights.
     ///
     /// - Parameters:

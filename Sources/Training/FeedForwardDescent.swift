@@ -106,8 +106,7 @@ struct FeedForwardDescent {
 
 extension Matrix<Float> {
     fileprivate var rootMeanSquare: Float {
-        let sum = elements.reduce(0.0) { $0 + Double($1) * Double($1) }
-        return Float((sum / Double(max(elements.count, 1))).squareRoot())
+        Float((squareSum / Double(max(elements.count, 1))).squareRoot())
     }
 }
 

@@ -46,6 +46,15 @@ public struct Parameter: Sendable {
     }
 }
 
+extension Matrix<Float> {
+    /// The sum of the squares of all elements.
+    var squareSum: Double {
+        elements.withUnsafeBufferPointer { elements in
+            elements.reduce(0) { $0 + Double($1) * Double($1) }
+        }
+    }
+}
+
 /// A linear layer that is trained, packed both ways.
 struct TrainableLinear: Sendable {
     var weight: Parameter

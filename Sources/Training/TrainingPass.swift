@@ -51,14 +51,9 @@ public struct TrainingPass {
                 records.append(nil)
                 continue
             }
-            var (next, record) = pass.forward(layer, hidden)
-            if recomputes {
-                record = LayerRecord()
-                record.entering = hidden
-            }
-            records.append(record)
+            let (next, record) = pass.forward(layer, hidden)
+            records.append(recomputes ? LayerRecord(entering: hidden) : record)
             hidden = next
-            next = Activations()
             observer(index, hidden)
         }
         last = hidden

@@ -35,14 +35,7 @@ struct JudgedAnswer {
     }
 
     private static func overlap(_ found: [String], _ wanted: [String]) -> Double {
-        var left = Dictionary(wanted.map { ($0, 1) }, uniquingKeysWith: +)
-        var common = 0
-        for word in found {
-            guard let count = left[word], count > 0 else { continue }
-            left[word] = count - 1
-            common += 1
-        }
-        return found.isEmpty && wanted.isEmpty
-            ? 1 : harmonicMean(common, found.count, wanted.count)
+        found.isEmpty && wanted.isEmpty
+            ? 1 : harmonicMean(common(found, wanted), found.count, wanted.count)
     }
 }

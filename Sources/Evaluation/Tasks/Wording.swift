@@ -12,14 +12,7 @@ struct Wording {
     /// ROUGE-N: the harmonic mean of the shares of n-grams that both have.
     func overlap(with other: Wording, of length: Int) -> Double {
         let (mine, theirs) = (grams(length), other.grams(length))
-        var left = Dictionary(theirs.map { ($0, 1) }, uniquingKeysWith: +)
-        var common = 0
-        for gram in mine {
-            guard let count = left[gram], count > 0 else { continue }
-            left[gram] = count - 1
-            common += 1
-        }
-        return harmonicMean(common, mine.count, theirs.count)
+        return harmonicMean(common(mine, theirs), mine.count, theirs.count)
     }
 
     /// ROUGE-L: the same of the longest common subsequence.
@@ -47,6 +40,18 @@ struct Wording {
         words.count < length
             ? [] : (0...words.count - length).map { Array(words[$0..<$0 + length]) }
     }
+}
+
+/// How many elements two lists have in common, each as often as both have it.
+func common<Element: Hashable>(_ found: [Element], _ wanted: [Element]) -> Int {
+    var left = Dictionary(wanted.map { ($0, 1) }, uniquingKeysWith: +)
+    var common = 0
+    for element in found {
+        guard let count = left[element], count > 0 else { continue }
+        left[element] = count - 1
+        common += 1
+    }
+    return common
 }
 
 /// The harmonic mean of precision and recall; 0 where nothing is common.
