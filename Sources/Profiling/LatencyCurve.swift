@@ -91,11 +91,14 @@ public struct LatencyCurve: Hashable, Sendable {
         return LatencyCurve(unchecked: cleaned)
     }
 
+    /// The curve to search and predict by: the likeliest one, made to never rise as units go.
+    public var cleaned: LatencyCurve { smooth.monotone }
+
     /// The levels worth choosing, descending, 0 last: each is faster than every larger one.
     public var usefulLevels: [Int] {
         var levels: [Int] = []
         var fastest = Double.infinity
-        for entry in monotone.entries where entry.seconds < fastest {
+        for entry in cleaned.entries where entry.seconds < fastest {
             levels.append(entry.level)
             fastest = entry.seconds
         }

@@ -3,7 +3,7 @@ public import Transformers
 /// The profile of one model shape on one machine in one environment: a pure value.
 ///
 /// A plan's parts take the base, which no plan changes, plus the seconds of every component at its
-/// level, of the curves cleaned by ``LatencyCurve/monotone``; its prediction is what a whole model
+/// level, of the curves as ``LatencyCurve/cleaned``; its prediction is what a whole model
 /// of such parts takes by their ``Interplay``.
 public struct LatencyTable: Hashable, Sendable {
     /// The version of the file format that this code reads and writes.
@@ -44,7 +44,7 @@ public struct LatencyTable: Hashable, Sendable {
         self.curves = curves
         self.created = created
         self.espalierVersion = espalierVersion
-        cleaned = curves.mapValues(\.monotone)
+        cleaned = curves.mapValues(\.cleaned)
     }
 
     /// The fingerprint of the dense model's sizes.

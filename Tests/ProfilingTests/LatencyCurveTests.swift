@@ -80,4 +80,79 @@ struct LatencyCurveTests {
         #expect(curve.usefulLevels == [128, 96, 16, 0])
         #expect(curve.dominatedLevels == [64, 32])
     }
+
+    /// Forty levels of a curve, with noise of a deviation that their intervals tell.
+    private func noisy(
+        _ random: inout SplitMix64, deviation: Double, _ seconds: (Double) -> Double
+    ) -> (noisy: LatencyCurve, truth: [Double]) {
+        let levels = (1...40).reversed().map { 32 * $0 }
+        let truth = levels.map { seconds(Double($0) / 1280) }
+        let entries = zip(levels, truth).map { level, truth in
+            let median = truth + deviation * normal(&random)
+            let half = 1.96 * deviation
+            return LatencyCurve.Entry(
+                level: level,
+                timing: Timing(
+                    seconds: median, low: median - half, high: median + half, samples: 9))
+        }
+        return (LatencyCurve(entries: entries), truth)
+    }
+
+    private func normal(_ random: inout SplitMix64) -> Double {
+        (0..<12).reduce(-6) { sum, _ in sum + Double.random(in: 0..<1, using: &random) }
+    }
+
+    private func squaredError(_ curve: LatencyCurve, _ truth: [Double]) -> Double {
+        zip(curve.entries, truth).reduce(0) {
+            $0 + ($1.0.seconds - $1.1) * ($1.0.seconds - $1.1)
+        }
+    }
+
+    @Test("is smoothed towards the truth of a bent curve", arguments: UInt64(0)..<20)
+    func smoothing(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        let (curve, truth) = noisy(&random, deviation: 0.05) { 0.1 + 0.6 * $0 + 0.3 * $0 * $0 }
+        let smooth = curve.smooth
+        #expect(squaredError(smooth, truth) < squaredError(curve, truth) / 3)
+        #expect(smooth.entries.map(\.low) == curve.entries.map(\.low))
+    }
+
+    @Test("leaves a straight line and a certain curve as they are", arguments: UInt64(0)..<5)
+    func unchanged(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        let line = LatencyCurve(
+            entries: [96, 64, 48, 16].map {
+                LatencyCurve.Entry(level: $0, timing: timing(Double($0)))
+            })
+        for (smooth, entry) in zip(line.smooth.entries, line.entries) {
+            #expect(abs(smooth.seconds - entry.seconds) < 1e-9)
+        }
+        let certain = randomCurve(&random)
+        #expect(certain.smooth == certain)
+    }
+
+    @Test("keeps the steps of hardware that stand out of the noise", arguments: UInt64(0)..<20)
+    func steps(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        let (curve, truth) = noisy(&random, deviation: 0.002) { ($0 * 5).rounded(.up) / 5 }
+        let smooth = curve.smooth
+        for (entry, truth) in zip(smooth.entries, truth) {
+            #expect(abs(entry.seconds - truth) < 0.02)
+        }
+    }
+
+    @Test("corrects three levels as the line and the noise weighed by hand do")
+    func threeLevels() {
+        let entries = [(3, 3.0), (2, 1.0), (1, 1.0)].map { level, seconds in
+            LatencyCurve.Entry(
+                level: level,
+                timing: Timing(
+                    seconds: seconds, low: seconds - 1.96, high: seconds + 1.96, samples: 9))
+        }
+        // The contrast 3 − 2·1 + 1 = 2 has the variance 6, above its square: a line is likeliest.
+        let smooth = LatencyCurve(entries: entries).smooth.entries.map(\.seconds)
+        for (smooth, want) in zip(smooth, [8.0 / 3, 5.0 / 3, 2.0 / 3]) {
+            #expect(abs(smooth - want) < 1e-9)
+        }
+    }
 }

@@ -18,8 +18,13 @@ func timing(_ seconds: Double) -> Timing {
     Timing(seconds: seconds, low: seconds * 0.9, high: seconds * 1.1, samples: 9)
 }
 
+/// A curve whose levels are certain.
 func curve(_ seconds: KeyValuePairs<Int, Double>) -> LatencyCurve {
-    LatencyCurve(entries: seconds.map { LatencyCurve.Entry(level: $0, timing: timing($1)) })
+    LatencyCurve(
+        entries: seconds.map { level, seconds in
+            let certain = Timing(seconds: seconds, low: seconds, high: seconds, samples: 9)
+            return LatencyCurve.Entry(level: level, timing: certain)
+        })
 }
 
 /// Dense 17 s: base 2 s, three attention blocks of 2 s, three feed-forward blocks of 3 s.

@@ -1,0 +1,120 @@
+#if canImport(Glibc)
+    internal import Glibc
+#else
+    internal import Darwin
+#endif
+
+extension LatencyCurve {
+    /// The curve that its levels' intervals and their neighbours together make most likely.
+    ///
+    /// A search that may choose any level chooses those that noise has flattered. So the seconds
+    /// are taken for a smooth curve plus noise: the cubic smoothing spline through the medians,
+    /// each as certain as its interval is narrow, as rough as the whole curve makes likely. Where
+    /// noise is small beside the steps of the hardware, the steps stay; with intervals of no width
+    /// nothing changes. Intervals and sample counts stay as measured.
+    ///
+    /// With `c = Qᵀy` the second divided differences of the seconds, `R` those of an integrated
+    /// Wiener process and `S` the variances of the medians, `c ~ N(0, V)`, `V = QᵀSQ + τ²R`; the
+    /// roughness `τ²` is the likeliest of powers of two and none, and the curve `y − S·Q·V⁻¹·c`.
+    ///
+    /// Source: Reinsch, "Smoothing by spline functions" (1967); Wahba, "A comparison of GCV and GML
+    /// for choosing the smoothing parameter in the generalized spline smoothing problem" (1985).
+    ///
+    /// - Complexity: O(levels)
+    public var smooth: LatencyCurve {
+        guard entries.count > 2, let greatest = entries.first, greatest.seconds > 0 else {
+            return self
+        }
+        let contrasts = Contrasts(entries, unit: greatest)
+        let best = (-20...40).map { exp2(Double($0) / 2) }.reduce(contrasts.fit(roughness: 0)) {
+            let fit = contrasts.fit(roughness: $1)
+            return fit.likelihood > $0.likelihood ? fit : $0
+        }
+        var smoothed = entries
+        for index in entries.indices {
+            smoothed[index].seconds -= best.corrections[index] * greatest.seconds
+        }
+        return LatencyCurve(unchecked: smoothed)
+    }
+}
+
+/// The second divided differences of a curve, which any straight line leaves as they are.
+private struct Contrasts {
+    /// The variance of each entry's seconds.
+    private let variances: [Double]
+    /// The distance of each entry from the one after it.
+    private let gaps: [Double]
+    private let values: [Double]
+
+    /// Measures levels and seconds in those of the full component.
+    init(_ entries: [LatencyCurve.Entry], unit: LatencyCurve.Entry) {
+        // The interval spans 95 % of a normal distribution, that is ±1.96 deviations.
+        variances = entries.map {
+            let deviation = ($0.high - $0.low) / (2 * 1.96) / unit.seconds
+            return deviation * deviation
+        }
+        gaps = zip(entries, entries.dropFirst()).map {
+            (Double($0.level) - Double($1.level)) / Double(unit.level)
+        }
+        let slopes = zip(zip(entries, entries.dropFirst()), gaps).map {
+            ($0.1.seconds - $0.0.seconds) / unit.seconds / $1
+        }
+        values = zip(slopes, slopes.dropFirst()).map { $1 - $0 }
+    }
+
+    /// The weights of three neighbours in one contrast.
+    private func weights(_ index: Int) -> [Double] {
+        let (left, right) = (1 / gaps[index], 1 / gaps[index + 1])
+        return [left, -left - right, right]
+    }
+
+    /// The log-likelihood of a roughness and what it takes off each entry's seconds.
+    func fit(roughness: Double) -> (likelihood: Double, corrections: [Double]) {
+        /// The rows of V's Cholesky factor, each from its diagonal two places to the left.
+        var factor: [[Double]] = []
+        var likelihood = 0.0
+        var corrections = Array(repeating: 0.0, count: variances.count)
+        var solution = values
+        for row in values.indices {
+            var entries = [0.0, 0, 0]
+            for distance in (0...min(2, row)).reversed() {
+                var sum = covariance(row, row - distance, roughness: roughness)
+                for k in distance + 1..<max(3, distance + 1) where k <= row {
+                    let other = distance == 0 ? entries : factor[row - distance]
+                    sum -= entries[k] * other[k - distance]
+                }
+                entries[distance] =
+                    distance == 0 ? sum.squareRoot() : sum / factor[row - distance][0]
+            }
+            guard entries[0] > 0 else { return (-.infinity, corrections) }
+            for k in 1..<3 where k <= row { solution[row] -= entries[k] * solution[row - k] }
+            solution[row] /= entries[0]
+            likelihood -= log(entries[0]) + solution[row] * solution[row] / 2
+            factor.append(entries)
+        }
+        for row in values.indices.reversed() {
+            for k in 1..<3 where row + k < values.count {
+                solution[row] -= factor[row + k][k] * solution[row + k]
+            }
+            solution[row] /= factor[row][0]
+            for (offset, weight) in weights(row).enumerated() {
+                corrections[row + offset] += variances[row + offset] * weight * solution[row]
+            }
+        }
+        return (likelihood, corrections)
+    }
+
+    /// `QᵀSQ + τ²R` at a row and a column at most two before it.
+    private func covariance(_ row: Int, _ column: Int, roughness: Double) -> Double {
+        let distance = row - column
+        let (ours, theirs) = (weights(row), weights(column))
+        let noise = (distance...2).reduce(0) {
+            $0 + variances[column + $1] * theirs[$1] * ours[$1 - distance]
+        }
+        switch distance {
+        case 0: return noise + roughness * (gaps[row] + gaps[row + 1]) / 3
+        case 1: return noise + roughness * gaps[row] / 6
+        default: return noise
+        }
+    }
+}
