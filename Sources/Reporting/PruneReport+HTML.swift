@@ -87,9 +87,18 @@ struct HTMLReport {
             <ul class="soft">
             \(explanations)
             </ul>
+            \(recovery ?? "")
             \(tasks ?? "")
             \(samples ?? "")
             """
+    }
+
+    private var recovery: Markup? {
+        let trainings = RecoveryTable(report: report)
+        guard !trainings.rows.isEmpty else { return nil }
+        return HTMLTable(
+            caption: "What training won back", columns: trainings.columns, rows: trainings.rows
+        ).markup
     }
 
     private var samples: Markup? {

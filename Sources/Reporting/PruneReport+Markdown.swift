@@ -59,7 +59,14 @@ struct MarkdownReport {
         return [
             "Measured on \(Self.escaped(report.evaluatedOn)).",
             Self.table(table.columns, table.rows), Self.list(measures.map(\.explanation)),
-        ] + tasks + samples
+        ] + recovery + tasks + samples
+    }
+
+    private var recovery: [String] {
+        let trainings = RecoveryTable(report: report)
+        return trainings.rows.isEmpty
+            ? []
+            : ["### What training won back", Self.table(trainings.columns, trainings.rows)]
     }
 
     private var samples: [String] {

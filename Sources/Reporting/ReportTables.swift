@@ -40,6 +40,28 @@ extension QualityMeasure {
     var hasChange: Bool { self == .perplexity }
 }
 
+/// What training won back of each target.
+struct RecoveryTable {
+    let report: PruneReport
+
+    let columns = ["Target", "Learnt from", "Steps", "Tokens", "Judged by", "Pruned", "Trained"]
+
+    var rows: [(heading: String, cells: [String])] {
+        report.targets.compactMap { result in
+            result.recovery.map {
+                (
+                    Figures.target(result.target),
+                    [
+                        $0.method == "distill" ? "the dense model" : "the data",
+                        Figures.count($0.steps), Figures.count($0.tokens), $0.measure,
+                        Figures.decimal($0.before, 3), Figures.decimal($0.after, 3),
+                    ]
+                )
+            }
+        }
+    }
+}
+
 /// The plans that were built and measured for each target, in the order of trying.
 struct TrialTable {
     let report: PruneReport

@@ -34,6 +34,8 @@ public struct TargetResult: Codable, Sendable, Equatable {
     public var trials: [Trial]?
     /// Whether other programs took processor time from nearly every sample of the measurement.
     public var isDisturbed: Bool
+    /// What training won back; nil where the model was not trained.
+    public var recovery: Recovery?
 
     /// A plan that was built and measured.
     public struct Trial: Codable, Sendable, Equatable {
@@ -51,8 +53,15 @@ public struct TargetResult: Codable, Sendable, Equatable {
 
     /// Its quality apart from its speed.
     public var quality: QualityFigures {
-        QualityFigures(
-            perplexity: perplexity, kl: kl, top1: top1, meanCosineDistance: meanCosineDistance)
+        get {
+            QualityFigures(
+                perplexity: perplexity, kl: kl, top1: top1, meanCosineDistance: meanCosineDistance)
+        }
+        set {
+            (perplexity, kl, top1, meanCosineDistance) = (
+                newValue.perplexity, newValue.kl, newValue.top1, newValue.meanCosineDistance
+            )
+        }
     }
 
     /// Creates a result.
@@ -121,6 +130,41 @@ public struct QualityFigures: Codable, Sendable, Equatable {
         self.kl = kl
         self.top1 = top1
         self.meanCosineDistance = meanCosineDistance
+    }
+}
+
+/// What a training won back after a model was pruned.
+public struct Recovery: Codable, Sendable, Equatable {
+    /// What it learnt from: `distill` for the dense model, `finetune` for text or labels alone.
+    public var method: String
+    /// Its steps.
+    public var steps: Int
+    /// The tokens it saw.
+    public var tokens: Int
+    /// What it was judged by, such as `perplexity` or `acc`.
+    public var measure: String
+    /// That measure before the training.
+    public var before: Double
+    /// That measure after it.
+    public var after: Double
+    /// The quality of the model as it was pruned.
+    public var unrecovered: QualityFigures
+    /// What the training took.
+    public var cost: StageCost
+
+    /// Creates what a training came to.
+    public init(
+        method: String, steps: Int, tokens: Int, measure: String, before: Double, after: Double,
+        unrecovered: QualityFigures, cost: StageCost
+    ) {
+        self.method = method
+        self.steps = steps
+        self.tokens = tokens
+        self.measure = measure
+        self.before = before
+        self.after = after
+        self.unrecovered = unrecovered
+        self.cost = cost
     }
 }
 

@@ -61,12 +61,13 @@ struct RunDirectoryTests {
             "1.25x/config.json", "2x/model.safetensors", "work/moments.safetensors",
             "work/1.25x.json", "work/stages.json", "work/2x-coefficients.json",
             "work/spdy-2x-coefficients.json", "work/flap-losses.json", "work/flap-1.5x.json",
-            "flap-2x/config.json",
+            "flap-2x/config.json", "work/2x-pruned/plan.json", "work/2x-trained/training.json",
         ]
         let foreign = [
             "report.docx", "notes.txt", "max", "nanx", "infx", "x", "work/thesis.tex",
             "work/mine.json", "backup/losses.json", "a.tmp", "flap-notes", "flap-losses.json",
             "work/flap.json", "work/other-losses.json", "other-2x/config.json",
+            "work/my-trained/a.json",
         ]
         for name in own + foreign { try put(name) }
         _ = try open(["model": "a"], restarting: true)

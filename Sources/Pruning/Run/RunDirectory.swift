@@ -155,12 +155,19 @@ extension RunDirectory.Kind {
     ]
 
     /// Whether a run makes a file or directory of this name: a prune also, for a target such as
-    /// `1.25x`, perhaps behind a method's name, a directory.
+    /// `1.25x`, perhaps behind a method's name, a directory, and where it is gradual two more.
     fileprivate func isProduct(_ name: Substring) -> Bool {
         guard self == .prune else { return Self.ofTraining.contains(name) }
         if Self.ofPrune.contains(name) { return true }
-        let isWork = name.hasPrefix("work/") && name.hasSuffix(".json")
-        var target = isWork ? name.dropFirst(5).dropLast(5) : name
+        let isWork = name.hasPrefix("work/")
+        var target = isWork ? name.dropFirst(5) : name
+        if isWork, let round = ["-pruned", "-trained"].first(where: { target.hasSuffix($0) }) {
+            return isTarget(target.dropLast(round.count))
+        }
+        if isWork {
+            guard target.hasSuffix(".json") else { return false }
+            target = target.dropLast(5)
+        }
         if let method = PruningMethod.allCases.first(where: { target.hasPrefix($0.rawValue + "-") })
         {
             target = target.dropFirst(method.rawValue.count + 1)
@@ -169,8 +176,12 @@ extension RunDirectory.Kind {
         if isWork, let suffix = ["-coefficients", "-plan"].first(where: { target.hasSuffix($0) }) {
             target = target.dropLast(suffix.count)
         }
-        return target.first?.isNumber == true && target.last == "x"
-            && Double(target.dropLast()) != nil
+        return isTarget(target)
+    }
+
+    /// Whether a name is that of a target, such as `1.25x`.
+    private func isTarget(_ name: Substring) -> Bool {
+        name.first?.isNumber == true && name.last == "x" && Double(name.dropLast()) != nil
     }
 
     /// Whether a run that was killed left this half written: a file's temporary name has numbers

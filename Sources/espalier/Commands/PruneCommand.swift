@@ -12,6 +12,9 @@ struct PruneCommand: Command {
 
         Example: espalier prune SmolLM2.gguf --speedup 1.25 --calibration wiki.txt -o out
 
+        With --recover it goes from target to target, trains the model after each, and prunes on \
+        from there.
+
         Example: espalier prune my-bert --speedup 2 --speedup 3 --calibration text.txt -o out
         """
 
@@ -22,8 +25,9 @@ struct PruneCommand: Command {
     }
 
     func run() throws {
-        let run = try PruneRun(options)
-        let report = try run.finish()
+        let report =
+            try options.recovery.map { try GradualRun(options, recovery: $0).finish() }
+            ?? PruneRun(options).finish()
         if options.printsJSON {
             try writeOutput(report.json())
         } else {

@@ -43,6 +43,10 @@ struct PruneInputs {
         if let profile = options.profile {
             files.append(("profile", try FileDigest.of(profile)))
         }
+        if let reference = options.reference {
+            files.append(
+                ("reference", try FileDigest.ofModel(try ModelLocation(reference).path)))
+        }
         self.files = files
         digests = Dictionary(
             files.map { ($0.name, $0.digest) } + [

@@ -3,27 +3,32 @@ import Pruning
 
 /// What the user asked of a prune.
 struct PruneOptions {
-    let model: String
-    let speedups: [Double]
-    let environment: EnvironmentOptions
-    let profile: String?
-    let calibration: [String]
-    let calibrationTokens: Int
-    let method: PruningMethod
+    /// What is pruned.
+    var model: String
+    /// What speed and quality are measured against, where that is another model.
+    var reference: String?
+    var speedups: [Double]
+    var environment: EnvironmentOptions
+    var profile: String?
+    var calibration: [String]
+    var calibrationTokens: Int
+    var method: PruningMethod
     /// Other methods to compare with, each once.
-    let baselines: [PruningMethod]
-    let damping: Double
+    var baselines: [PruningMethod]
+    var damping: Double
     /// At most `calibrationTokens`.
-    let refitTokens: Int
-    let refitPasses: Int
-    let trials: Int
-    let attempts: Int
-    let seconds: Double?
-    let seed: UInt64
-    let runtime: LoadableCosts.Runtime
-    let output: String
-    let restarts: Bool
-    let printsJSON: Bool
+    var refitTokens: Int
+    var refitPasses: Int
+    var trials: Int
+    var attempts: Int
+    var seconds: Double?
+    var seed: UInt64
+    var runtime: LoadableCosts.Runtime
+    var output: String
+    var restarts: Bool
+    var printsJSON: Bool
+    /// How quality is won back after each target; nil where it is not.
+    var recovery: RecoveryOptions?
 
     init(_ arguments: inout Arguments) throws(UsageError) {
         model = try arguments.positional("MODEL", .text, help: ModelLocation.help)
@@ -72,9 +77,13 @@ struct PruneOptions {
             "--for", .choice(), default: .any,
             help: "gguf keeps to plans that llama.cpp loads, and writes model.gguf too.")
         environment = try EnvironmentOptions(&arguments)
+        recovery = try RecoveryOptions(&arguments)
         restarts = arguments.flag(
             "--restart", help: "Discard what the output directory holds of another prune.")
         printsJSON = arguments.flag("--json", help: "Print the report as JSON.")
+        guard recovery == nil || others.isEmpty else {
+            throw UsageError("--baseline is not trained: compare with a prune without --recover")
+        }
     }
 
     /// The targets in ascending order, each once.

@@ -49,6 +49,13 @@ extension PruneReport {
     }
 }
 
+extension StageCost {
+    static func + (one: StageCost, other: StageCost) -> StageCost {
+        StageCost(
+            seconds: one.seconds + other.seconds, peakBytes: max(one.peakBytes, other.peakBytes))
+    }
+}
+
 extension TargetResult {
     /// Gathers what one target came to.
     init(

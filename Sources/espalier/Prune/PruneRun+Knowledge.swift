@@ -13,7 +13,7 @@ extension PruneRun {
         let table = try stage("profile") {
             try options.profile.map(existingProfile)
                 ?? Profiler.profile(
-                    dense.shape, of: dense.location, in: environment,
+                    reference.shape, of: reference.location, in: environment,
                     seconds: options.seconds ?? Profiler().timeLimit, seed: options.seed)
         }
         try AtomicFile.write(try table.json(), to: directory.product(Product.profile))
@@ -23,7 +23,7 @@ extension PruneRun {
     private func existingProfile(_ path: String) throws -> LatencyTable {
         let table = try LatencyTable(contentsOf: path)
         do {
-            try table.check(against: dense.shape)
+            try table.check(against: reference.shape)
         } catch {
             var error = error
             error.file = path

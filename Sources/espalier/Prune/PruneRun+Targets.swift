@@ -41,6 +41,16 @@ extension PruneRun {
             perplexity: quality.perplexity, kl: quality.kl, top1: quality.top1)
     }
 
+    /// How good a model is beside the reference, and what it writes.
+    func judge(
+        _ model: Model, on text: CalibrationText
+    ) throws -> (quality: QualityFigures, continuations: [String]?) {
+        (
+            try evaluate(model, against: try baseline(), on: text),
+            try continuations(by: model, of: text)
+        )
+    }
+
     /// Reaches every target by one method; a baseline is only to compare with, and not refitted.
     func reach(
         by method: PruningMethod, isBaseline: Bool, _ table: LatencyTable, _ surgery: Surgery,
@@ -92,7 +102,7 @@ extension PruneRun {
     func searchSteps(
         _ table: LatencyTable, _ knowledge: PruningMethod.Knowledge
     ) -> [SearchStep]? {
-        let whole = table.predict(Plan(keepingAllOf: dense.shape))
+        let whole = table.predict(Plan(keepingAllOf: reference.shape))
         return options.method.path(in: space(table), knowing: knowledge)?.map {
             SearchStep(
                 speedup: whole / table.interplay.seconds(ofSum: $0.seconds), damage: $0.loss)
@@ -132,7 +142,7 @@ extension PruneRun {
                     within: budget, in: space, knowing: knowledge, seed: options.seed)
             } measure: { plan in
                 if let otherRuntime {
-                    var watch = try otherRuntime.stopwatch(against: dense)
+                    var watch = try otherRuntime.stopwatch(against: reference)
                     let files = try otherRuntime.emit(weights(plan), like: dense.checkpoint)
                     return try compare(files, with: &watch, until: loop.isDecided)
                 }
@@ -159,11 +169,7 @@ extension PruneRun {
         on text: CalibrationText
     ) throws -> TargetResult {
         let (quality, texts) = try stage("evaluate") {
-            let model = try pack(weights, name: name)
-            return (
-                try evaluate(model, against: try baseline(), on: text),
-                try continuations(by: model, of: text)
-            )
+            try judge(try pack(weights, name: name), on: text)
         }
         try stage("write") {
             try Terminal.standardError.stage("Writing \(options.output)/\(name)") {
@@ -243,7 +249,7 @@ extension PruneRun {
         let progress = ProgressBar("Searching for \(name)", total: options.trials, unit: "plans")
         defer { progress.finish() }
         // Plans that are tried one after another have most layers in common.
-        var latest = try baseline()
+        var latest = try denseModel(in: environment.precision)
         let found = try search.coefficients(within: budget, seed: options.seed) { plan in
             var model = latest
             let weights = weights(plan)

@@ -12,7 +12,11 @@ import Transformers
 /// One prune from the dense model to the report; every stage leaves its product in the directory.
 final class PruneRun {
     let options: PruneOptions
+    /// What is pruned.
     let dense: OpenedModel
+    /// What speed and quality are measured against: the dense model, but in a gradual prune that
+    /// of the beginning.
+    let reference: OpenedModel
     let environment: Profiling.Environment
     let engine: Engine
     /// What runs the models where the built-in runtime does not.
@@ -21,13 +25,15 @@ final class PruneRun {
     let directory: RunDirectory
     private var costs: [String: StageCost]
     private var packed: [Precision: Model] = [:]
+    private var packedReference: Model?
     /// What the dense model makes of the held-out text; once for all models.
     var denseStates: DecoderQuality.Reference?
 
     init(_ options: PruneOptions) throws {
         self.options = options
         dense = try OpenedModel(options.model)
-        environment = try options.environment.environment(for: dense.shape)
+        reference = try options.reference.map { try OpenedModel($0) } ?? dense
+        environment = try options.environment.environment(for: reference.shape)
         engine = Engine(threads: environment.threads)
         inputs = try PruneInputs(options, dense: dense, environment: environment)
         directory = try RunDirectory(
@@ -46,10 +52,16 @@ final class PruneRun {
     }
 
     /// Gives back the memory of packed models.
-    func forgetModels() { (packed, denseStates) = ([:], nil) }
+    func forgetModels() { (packed, packedReference, denseStates) = ([:], nil, nil) }
 
-    /// The dense model in the environment's precision, which others are measured against.
-    func baseline() throws -> Model { try denseModel(in: environment.precision) }
+    /// The reference in the environment's precision, which others are measured against.
+    func baseline() throws -> Model {
+        guard options.reference != nil else { return try denseModel(in: environment.precision) }
+        if let packedReference { return packedReference }
+        let model = try reference.packed(in: environment.precision)
+        packedReference = model
+        return model
+    }
 
     /// Whether the dense model in f32 is too large to keep in memory beside others.
     var isLarge: Bool {
@@ -60,9 +72,7 @@ final class PruneRun {
     /// Runs every stage that has not finished, and reports.
     func finish() throws -> PruneReport {
         let table = try profile()
-        for target in options.targets where target > table.greatestSpeedup {
-            throw SearchError.unreachable(target: target, greatest: table.greatestSpeedup)
-        }
+        try table.check(reaches: options.targets)
         let text = try calibrationText()
         let facts = try calibrate(on: text)
         let surgery = Surgery(
@@ -90,7 +100,7 @@ final class PruneRun {
             }
         }
         var report = PruneReport(
-            options: options, dense: dense, environment: environment, table: table,
+            options: options, dense: reference, environment: environment, table: table,
             targets: targets, denseQuality: try evaluateDense(on: text), baselines: baselines,
             text: text,
             facts: facts, stages: costs, inputs: inputs)
@@ -130,4 +140,15 @@ enum Product {
     static let plans = "plan.json"
     /// Goes with the run.
     static let runtimeFiles = "work/runtime.tmp"
+}
+
+extension LatencyTable {
+    /// Refuses targets that no plan reaches.
+    ///
+    /// - Throws: `SearchError.unreachable` for the first of them.
+    func check(reaches targets: [Double]) throws(SearchError) {
+        for target in targets where target > greatestSpeedup {
+            throw .unreachable(target: target, greatest: greatestSpeedup)
+        }
+    }
 }

@@ -39,6 +39,10 @@ struct PruneSummary {
                 target.interval.map { Human.significant($0, digits: 4) }.joined(separator: "–"),
                 target.seconds, target.quality, target.parameters)
         }
+        for target in report.targets {
+            guard let pruned = target.recovery?.unrecovered else { continue }
+            add("\(Human.ratio(target.target)) untrained", "", "", nil, pruned, nil)
+        }
         for other in report.baselines {
             add(
                 "\(Human.ratio(other.target)) by \(report.label(of: other))",

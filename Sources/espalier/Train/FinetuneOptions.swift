@@ -6,7 +6,13 @@ struct FinetuneOptions {
     /// What a student learns from.
     struct Teacher {
         let model: String
-        let temperature, logitShare, streamShare, taskShare: Double
+        var temperature = 1.0
+        var logitShare = 1.0
+        var streamShare = 0.5
+        var taskShare = 0.0
+
+        /// Takes all shares as ZipLM has them.
+        init(_ model: String) { self.model = model }
 
         fileprivate init(_ arguments: inout Arguments) throws(UsageError) {
             model = try arguments.requiredOption(
@@ -37,9 +43,11 @@ struct FinetuneOptions {
     let checkpointSteps: Int
     let threads: Int
     let output: String
-    let restarts: Bool
-    let printsJSON: Bool
+    var restarts = false
+    var printsJSON = false
+}
 
+extension FinetuneOptions {
     init(_ arguments: inout Arguments, distils: Bool = false) throws(UsageError) {
         model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
         teacher = distils ? try Teacher(&arguments) : nil
@@ -55,10 +63,7 @@ struct FinetuneOptions {
             "--steps", .integer(in: 1...10_000_000).named("COUNT"), help: "How many steps to take.")
         output = try arguments.requiredOption(
             "--output", short: "o", .directory, help: "Where the model and its training go.")
-        var settings = Trainer.Settings(
-            steps: steps,
-            rate: try arguments.option(
-                "--rate", .number(in: 0...10), default: 1e-4, help: "The greatest learning rate."))
+        var settings = Trainer.Settings(steps: steps, rate: try Self.rate(&arguments))
         let warmUp = try arguments.option(
             "--warm-up", .integer(in: 0...10_000_000).named("STEPS"),
             help: "How many steps the rate rises; by default a twentieth.")
@@ -99,5 +104,11 @@ struct FinetuneOptions {
         guard text.isEmpty != (task == nil) else {
             throw UsageError("give either --text or --task to train on")
         }
+    }
+
+    /// Reads `--rate`.
+    static func rate(_ arguments: inout Arguments) throws(UsageError) -> Double {
+        try arguments.option(
+            "--rate", .number(in: 0...10), default: 1e-4, help: "The greatest learning rate.")
     }
 }

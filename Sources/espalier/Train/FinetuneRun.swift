@@ -21,6 +21,10 @@ struct TrainingAnswer: Codable {
     let heldOut: Int
     /// Of this run's own steps, which may not be all.
     let tokensPerSecond: Double
+    /// Of this run's own training.
+    let seconds: Double
+    /// Of this process so far.
+    let peakBytes: Int
     let path: String
 
     var text: String {
@@ -94,7 +98,7 @@ final class FinetuneRun {
             losses = directory.read([Trainer.Report].self, Product.losses) ?? []
             losses = Array(losses.prefix(trainer.step))
         }
-        let speed = try train(&trainer, &losses)
+        let (tokens, seconds) = try train(&trainer, &losses)
         let after = try judge(trainer.model, "Evaluating after")
         let path = directory.product(Product.model)
         try Terminal.standardError.stage("Writing \(path)") {
@@ -106,7 +110,9 @@ final class FinetuneRun {
         let answer = TrainingAnswer(
             steps: trainer.step, trainedTokens: losses.reduce(0) { $0 + $1.tokens },
             measure: after.measure, before: before.value, after: after.value,
-            heldOut: lesson.heldOutCount, tokensPerSecond: speed, path: path)
+            heldOut: lesson.heldOutCount, tokensPerSecond: Double(tokens) / seconds,
+            seconds: seconds,
+            peakBytes: Int(host_peak_resident_bytes()), path: path)
         try directory.write(answer, Product.answer)
         return answer
     }
@@ -137,10 +143,10 @@ final class FinetuneRun {
         return distillation
     }
 
-    /// Takes the steps that are left, and returns tokens per second.
+    /// Takes the steps that are left.
     private func train(
         _ trainer: inout Trainer, _ losses: inout [Trainer.Report]
-    ) throws -> Double {
+    ) throws -> (tokens: Int, seconds: Double) {
         let progress = ProgressBar("Training", total: options.settings.steps, unit: "steps")
         defer { progress.finish() }
         var (tokens, seconds) = (0, 1e-9)
@@ -173,7 +179,7 @@ final class FinetuneRun {
                 try keep(&trainer, losses)
             }
         }
-        return Double(tokens) / seconds
+        return (tokens, seconds)
     }
 
     /// Writes a checkpoint; losses first, since steps count by the weights.

@@ -1,0 +1,151 @@
+import CommandLine
+import Foundation
+import ModelFiles
+import Profiling
+import Pruning
+import Reporting
+import Transformers
+
+/// A prune from target to target, each from the model before, which is trained in between.
+///
+/// Every round is a prune and a training with a directory of its own in `work`, and so goes on
+/// where it was stopped; what is here gathers what they leave. The learning rate begins anew in
+/// every round, and speed and quality are always those beside the dense model.
+///
+/// Source: Kurtić, Frantar and Alistarh, "ZipLM", arXiv 2302.04089, section 4.
+final class GradualRun {
+    private let options: PruneOptions
+    private let recovery: RecoveryOptions
+    private let directory: RunDirectory
+
+    /// Takes up the directory.
+    init(_ options: PruneOptions, recovery: RecoveryOptions) throws {
+        self.options = options
+        self.recovery = recovery
+        let dense = try OpenedModel(options.model)
+        let environment = try options.environment.environment(for: dense.shape)
+        var digests = try PruneInputs(options, dense: dense, environment: environment).digests
+        let files = recovery.text + [recovery.task, recovery.validation].compactMap(\.self)
+        for (index, path) in files.enumerated() {
+            digests["training file \(index + 1)"] = try FileDigest.of(path)
+        }
+        directory = try RunDirectory(
+            options.output, inputs: digests.merging(recovery.digests) { known, _ in known },
+            restarting: options.restarts)
+    }
+
+    /// Runs every round that has not finished, and reports.
+    func finish() throws -> PruneReport {
+        var results: [TargetResult] = []
+        var (stages, plans): ([String: StageCost], [String: Plan]) = ([:], [:])
+        for target in options.targets {
+            let result = try reach(target, from: results.last?.path ?? options.model)
+            results.append(result)
+            plans[directoryName(of: target)] = Plan(result)
+            let round = try PruneReport(inDirectory: prune(for: target))
+            stages.merge(round.stages) { $0 + $1 }
+        }
+        try directory.write(plans, Product.plans)
+        var report = try PruneReport(inDirectory: prune(for: options.targets[0]))
+        report.targets = results
+        stages["train"] = results.compactMap(\.recovery).reduce(nil) { cost, recovery in
+            (cost ?? StageCost(seconds: 0, peakBytes: 0)) + recovery.cost
+        }
+        report.stages = stages
+        if !Set(recovery.text).isDisjoint(with: options.calibration) {
+            report.notes.append(
+                "The model was trained on the text that it is evaluated on: judge it by another.")
+        }
+        let earlier = try? PruneReport(inDirectory: directory.path)
+        if earlier?.targets == results { report.tasks = earlier?.tasks }
+        try report.write(toDirectory: directory.path)
+        return report
+    }
+
+    private func prune(for target: Double) -> String {
+        directory.product("work/\(directoryName(of: target))-pruned")
+    }
+
+    /// Prunes to a target and trains, or reads what came of that.
+    private func reach(_ target: Double, from source: String) throws -> TargetResult {
+        let name = directoryName(of: target)
+        if directory.has(name), var known = directory.read(TargetResult.self, "work/\(name).json") {
+            known.path = directory.product(name)
+            return known
+        }
+        let round = try PruneRun(round(target, from: source))
+        try round.profile().check(reaches: options.targets)
+        guard var result = try round.finish().targets.first else {
+            throw SearchError.unreachable(target: target, greatest: 1)
+        }
+        let text = try round.calibrationText()
+        round.forgetModels()
+        let training = try FinetuneRun(
+            recovery.training(
+                of: result.path, by: options.model, threads: round.environment.threads,
+                seed: options.seed, output: directory.product("work/\(name)-trained"))
+        ).finish()
+
+        let trained = try OpenedModel(training.path)
+        let (quality, continuations) = try round.judge(
+            try trained.packed(in: round.environment.precision), on: text)
+        result.recovery = Recovery(
+            method: recovery.method.rawValue, steps: training.steps,
+            tokens: training.trainedTokens, measure: training.measure, before: training.before,
+            after: training.after, unrecovered: result.quality,
+            cost: StageCost(seconds: training.seconds, peakBytes: training.peakBytes))
+        (result.quality, result.continuations) = (quality, continuations)
+        result.path = directory.product(name)
+        try emit(trained, to: result.path, storage: GGUFModel.Storage(round.environment.precision))
+        try directory.write(result, "work/\(name).json")
+        return result
+    }
+
+    /// What is asked of the prune of a round.
+    private func round(_ target: Double, from source: String) throws -> PruneOptions {
+        var round = options
+        round.output = prune(for: target)
+        round.speedups = [target]
+        round.recovery = nil
+        if target != options.targets[0] {
+            (round.model, round.reference) = (source, options.model)
+            round.profile = prune(for: options.targets[0]) + "/" + Product.profile
+        }
+        return round
+    }
+
+    /// Copies a trained model to where users look for it.
+    private func emit(
+        _ trained: OpenedModel, to path: String, storage: GGUFModel.Storage
+    ) throws {
+        let (files, unfinished) = (FileManager.default, path + ".tmp")
+        for leftover in [unfinished, path] where files.fileExists(atPath: leftover) {
+            try files.removeItem(atPath: leftover)
+        }
+        do {
+            try files.copyItem(atPath: trained.location.path, toPath: unfinished)
+            if options.runtime == .gguf {
+                try GGUFModel.write(
+                    trained.checkpoint, like: trained.checkpoint, to: unfinished + "/model.gguf",
+                    storage: storage
+                ) { _ in try Interruption.check() }
+            }
+            try files.moveItem(atPath: unfinished, toPath: path)
+        } catch let error as CocoaError {
+            throw ModelFileError(
+                file: path, problem: "it cannot be written: \(error.localizedDescription)",
+                remedy: "make room, or choose another -o")
+        }
+    }
+}
+
+extension RecoveryOptions {
+    /// What a training depends on beside its files.
+    fileprivate var digests: [String: String] {
+        [
+            "--recover": method.rawValue, "--steps": String(settings.steps),
+            "--rate": String(settings.rate), "--training-batch": String(settings.batch),
+            "--training-length": String(length),
+        ]
+    }
+}

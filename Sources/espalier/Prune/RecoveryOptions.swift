@@ -1,0 +1,78 @@
+import CommandLine
+import Training
+
+/// What the user asked of the training between the targets of a prune.
+struct RecoveryOptions {
+    /// How quality is won back.
+    enum Method: String, CaseIterable {
+        case distill
+        case finetune
+    }
+
+    let method: Method
+    let text: [String]
+    let task: String?
+    let validation: String?
+    let length: Int
+    let settings: Trainer.Settings
+
+    /// Reads the options; nil where no training was asked for.
+    init?(_ arguments: inout Arguments) throws(UsageError) {
+        let method: Method? = try arguments.option(
+            "--recover", .choice(),
+            help: "Prune target by target, and train in between: distill learns from the dense "
+                + "model, finetune from the text or labels alone.")
+        let steps = try arguments.option(
+            "--steps", .integer(in: 1...10_000_000).named("COUNT"),
+            help: "How many training steps follow each target.")
+        text = try arguments.options(
+            "--text", .file,
+            help: "Plain text that a decoder trains on; other than what it is calibrated on.")
+        task = try arguments.option(
+            "--task", .file, help: "Labelled texts or scored pairs that an encoder trains on.")
+        validation = try arguments.option(
+            "--validation", .file,
+            help: "What the training is judged by; by default a twentieth of the rest.")
+        var settings = Trainer.Settings(
+            steps: steps ?? 1, rate: try FinetuneOptions.rate(&arguments))
+        settings.warmUp = settings.steps / 20
+        settings.batch = try arguments.option(
+            "--training-batch", .integer(in: 1...4096), default: 8,
+            help: "Sequences that go together in training.")
+        length = try arguments.option(
+            "--training-length", .integer(in: 2...(1 << 20)).named("TOKENS"), default: 256,
+            help: "Tokens of a window of text in training.")
+        self.settings = settings
+        guard let method else {
+            guard steps == nil, text.isEmpty, task == nil, validation == nil else {
+                throw UsageError("--steps, --text, --task and --validation go with --recover")
+            }
+            return nil
+        }
+        self.method = method
+        guard steps != nil else { throw UsageError("--recover needs --steps") }
+        guard text.isEmpty != (task == nil) else {
+            throw UsageError("--recover needs either --text or --task to train on")
+        }
+    }
+
+    /// The training that a pruned model undergoes.
+    ///
+    /// - Parameters:
+    ///   - model: The pruned model.
+    ///   - teacher: The dense model.
+    ///   - threads: How many compute.
+    ///   - seed: Decides the order of what is learnt.
+    ///   - output: Where the training goes.
+    /// - Returns: What to ask of it.
+    func training(
+        of model: String, by teacher: String, threads: Int, seed: UInt64, output: String
+    ) -> FinetuneOptions {
+        var settings = settings
+        settings.seed = seed
+        return FinetuneOptions(
+            model: model, teacher: method == .distill ? FinetuneOptions.Teacher(teacher) : nil,
+            text: text, task: task, validation: validation, length: length, settings: settings,
+            checkpointSteps: 100, threads: threads, output: output)
+    }
+}

@@ -1,0 +1,140 @@
+import Foundation
+import Testing
+import Transformers
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Glibc)
+    import Glibc
+#endif
+
+@Suite("Gradual pruning through the command", .serialized)
+struct GradualTests {
+    /// A prune to two targets with so many steps after each.
+    private func words(
+        _ prune: PruneFixture, to out: String? = nil, _ recovery: [String]
+    ) -> [String] {
+        prune.words(to: out, "--speedup", "2", "--attempts", "1") + ["--rate", "0.003"] + recovery
+    }
+
+    private let text = [
+        "--text", Fixture.folder + "/text/calibration.txt", "--training-length", "32",
+    ]
+
+    private func targets(_ report: [String: Any]) throws -> [[String: Any]] {
+        try #require(report["targets"] as? [[String: Any]])
+    }
+
+    @Test(
+        "a decoder wins quality back at every target, and is pruned on from there",
+        arguments: ["distill", "finetune"])
+    func decoder(method: String) throws {
+        let prune = try PruneFixture()
+        let asked = words(prune, ["--recover", method, "--steps", "40", "--json"] + text)
+        let run = try Program.run(asked)
+        #expect(run.status == 0, "\(run.errors)")
+        let report = try prune.report()
+        for target in try targets(report) {
+            let recovery = try #require(target["recovery"] as? [String: Any])
+            let before = try #require(recovery["before"] as? Double)
+            #expect(try #require(recovery["after"] as? Double) < before)
+            let unrecovered = try #require(recovery["unrecovered"] as? [String: Double])
+            let kl = try #require(target["kl"] as? Double)
+            if method == "distill" { #expect(kl < unrecovered["kl"] ?? 0) }
+            let path = try #require(target["path"] as? String)
+            let quality = try Program.run(
+                "evaluate", path, "--against", Fixture.llama, "--text",
+                Fixture.folder + "/text/held-out.txt", "--json"
+            ).object()
+            #expect(try #require(quality["perplexity"] as? Double) > 1)
+        }
+        let notes = try #require(report["notes"] as? [String])
+        #expect(notes.contains { $0.contains("trained on the text") })
+        let page = try String(contentsOfFile: prune.out + "/report.html", encoding: .utf8)
+        #expect(page.contains("What training won back"))
+        // What the second round keeps it keeps of the first.
+        let shapes = try ["1.3x", "2x"].map { try ModelShape(contentsOf: prune.out + "/" + $0) }
+        for (first, second) in zip(shapes[0].layers, shapes[1].layers) {
+            #expect(second.feedForward <= first.feedForward)
+            #expect(second.keyValueHeads <= first.keyValueHeads)
+        }
+        let again = try Program.run(asked)
+        #expect(again.status == 0 && !again.errors.contains("Training"))
+        #expect(try targets(again.object()).count == 2)
+    }
+
+    @Test("an encoder learns its labels again, and stays a classifier")
+    func encoder() throws {
+        let prune = try PruneFixture(Fixture.bert)
+        let task = prune.scratch.path("task.jsonl")
+        let lines = (0..<80).map { index in
+            #"{"text": "Anna found a \#(index % 2 == 0 ? "red" : "blue") ball.", "label": \#(index % 2)}"#
+        }
+        try lines.joined(separator: "\n").write(toFile: task, atomically: true, encoding: .utf8)
+        let tuned = prune.scratch.path("tuned")
+        let taught = try Program.run(
+            "finetune", Fixture.bert, "--task", task, "--validation", task, "--steps", "100",
+            "--rate", "0.003", "--threads", "1", "-o", tuned)
+        #expect(taught.status == 0, "\(taught.errors)")
+        let classifier = try PruneFixture(tuned + "/model")
+        let run = try Program.run(
+            words(
+                classifier,
+                [
+                    "--recover", "distill", "--steps", "60", "--task", task, "--validation", task,
+                ]))
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(run.output.contains("2.00× untrained"))
+        for target in try targets(classifier.report()) {
+            let recovery = try #require(target["recovery"] as? [String: Any])
+            #expect(recovery["measure"] as? String == "acc")
+            #expect(try #require(recovery["after"] as? Double) > 0.9)
+        }
+        let config = try String(
+            contentsOfFile: classifier.out + "/2x/config.json", encoding: .utf8)
+        #expect(config.contains("SequenceClassification"))
+    }
+
+    @Test("killed at any moment it goes on, to the same models")
+    func killed() throws {
+        let prune = try PruneFixture()
+        let recovery = ["--recover", "distill", "--steps", "12"] + text
+        let whole = prune.scratch.path("whole")
+        #expect(try Program.run(words(prune, to: whole, recovery)).status == 0)
+        var random = SystemRandomNumberGenerator()
+        var kills = 0
+        for _ in 0..<10 {
+            let run = try Program.start(words(prune, recovery))
+            usleep(UInt32.random(in: 30_000...900_000, using: &random))
+            kills += run.isRunning ? 1 : 0
+            run.send(signal: SIGKILL)
+            _ = try run.finish()
+        }
+        #expect(kills > 2)
+        let last = try Program.run(words(prune, recovery))
+        #expect(last.status == 0, "\(last.errors)")
+        for name in ["1.3x", "2x"] {
+            #expect(
+                FileManager.default.contentsEqual(
+                    atPath: prune.out + "/\(name)/model.safetensors",
+                    andPath: whole + "/\(name)/model.safetensors"), "\(name)")
+        }
+        #expect(try prune.files().allSatisfy { !$0.hasSuffix(".tmp") })
+    }
+
+    @Test("what does not go together is refused")
+    func refused() throws {
+        let prune = try PruneFixture()
+        let alone = try Program.run(prune.words() + ["--steps", "3"])
+        #expect(alone.status == 2 && alone.errors.contains("go with --recover"))
+        let endless = try Program.run(prune.words() + ["--recover", "distill"] + text)
+        #expect(endless.status == 2 && endless.errors.contains("--recover needs --steps"))
+        let compared = try Program.run(
+            words(prune, ["--recover", "distill", "--steps", "3", "--baseline", "flap"] + text))
+        #expect(compared.status == 2 && compared.errors.contains("--baseline is not trained"))
+        let far = try Program.run(
+            prune.words("--speedup", "1e6") + ["--recover", "distill", "--steps", "3"] + text)
+        #expect(far.status == 1 && far.errors.contains("ask for less"))
+        #expect(!far.errors.contains("Calibrating"))
+    }
+}
