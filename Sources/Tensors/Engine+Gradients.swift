@@ -1,5 +1,11 @@
 import CKernels
 
+#if canImport(Glibc)
+    internal import Glibc
+#else
+    internal import Darwin
+#endif
+
 /// What gradients need beside ``linear(_:rows:_:into:firstRow:_:)``.
 extension Engine {
     /// The gradient of a linear layer's weights, `c = aᵀ · b`, or that added to c, of the same value
@@ -265,41 +271,83 @@ extension Engine {
         }
     }
 
-    /// The gradient of the divergence from a teacher's distributions in place of logits.
+    /// The gradient of the divergence between a teacher's distributions and those of logits in
+    /// place of the logits.
+    ///
+    /// With p the teacher's `softmax(logits / T)`, q the student's and the mixture
+    /// `m = β p + (1 - β) q` the loss is `T² (β KL(p ‖ m) + (1 - β) KL(q ‖ m))`, at its ends, where
+    /// that vanishes, its slope: `KL(p ‖ q)` at β = 0, `KL(q ‖ p)` at β = 1.
+    ///
+    /// Source: Agarwal et al., "On-policy distillation of language models", arXiv 2306.13649,
+    /// section 3.
     ///
     /// - Parameters:
-    ///   - logits: Shape `[rows, classes]`; then `factor · T (softmax(logits / T) - p)`, with p the
-    ///     teacher's `softmax(logits / T)`.
+    ///   - logits: Shape `[rows, classes]`; then the gradient.
     ///   - teacher: The teacher's logits, of the same shape; then p.
     ///   - temperature: T.
+    ///   - mixture: β, from 0 to 1.
     ///   - factor: What the gradient is multiplied with.
-    /// - Returns: `T² Σ KL(p ‖ softmax(logits / T))`, in nats.
+    /// - Returns: The sum over rows, in nats.
     public func differentiateDivergence(
         _ logits: inout Activations, from teacher: inout Activations, temperature: Float,
-        factor: Float
+        mixture: Float = 0, factor: Float
     ) -> Double {
         precondition(logits.rows == teacher.rows && logits.columns == teacher.columns, "logits")
+        precondition((0...1).contains(mixture), "a share")
         scale(&logits, by: 1 / temperature)
         scale(&teacher, by: 1 / temperature)
-        let divergences = divergence(of: logits, from: teacher)
+        var divergences = mixture == 0 ? divergence(of: logits, from: teacher) : []
+        if mixture > 0 { divergences = [Double](repeating: 0, count: logits.rows) }
         let (rows, columns) = (logits.rows, logits.columns)
+        let slope = factor * temperature
         logits.storage.withUnsafeMutableBufferPointer { logits in
             teacher.storage.withUnsafeMutableBufferPointer { teacher in
-                let (logits, teacher) = (logits, teacher)
-                splitRows(rows) { rows in
-                    for row in rows {
-                        let own = logits.baseAddress! + row * columns
-                        let given = teacher.baseAddress! + row * columns
-                        kernels.softmax_f32(own, columns, 1)
-                        kernels.softmax_f32(given, columns, 1)
-                        for column in 0..<columns {
-                            own[column] = factor * temperature * (own[column] - given[column])
+                divergences.withUnsafeMutableBufferPointer { divergences in
+                    let (logits, teacher, divergences) = (logits, teacher, divergences)
+                    splitRows(rows) { rows in
+                        for row in rows {
+                            let own = logits.baseAddress! + row * columns
+                            let given = teacher.baseAddress! + row * columns
+                            kernels.softmax_f32(own, columns, 1)
+                            kernels.softmax_f32(given, columns, 1)
+                            guard mixture > 0 else {
+                                for column in 0..<columns {
+                                    own[column] = slope * (own[column] - given[column])
+                                }
+                                continue
+                            }
+                            divergences[row] = Self.differentiateMixture(
+                                own, given, columns, mixture: mixture, factor: slope)
                         }
                     }
                 }
             }
         }
         return Double(temperature * temperature) * divergences.reduce(0, +)
+    }
+
+    /// The divergence of one row's distributions q and p by their mixture; q becomes its gradient
+    /// by logits, `(1 - β) q (log(q / m) - KL(q ‖ m))`, since the terms of m itself cancel.
+    private static func differentiateMixture(
+        _ own: UnsafeMutablePointer<Float>, _ given: UnsafePointer<Float>, _ count: Int,
+        mixture: Float, factor: Float
+    ) -> Double {
+        // Where a probability has gone to nothing its logarithm is that of the least one.
+        let least = Float.leastNormalMagnitude
+        var (ours, theirs) = (0.0, 0.0)
+        for place in 0..<count {
+            let (q, p) = (own[place], given[place])
+            let mixed = max(mixture * p + (1 - mixture) * q, least)
+            ours += Double(q * log(max(q, least) / mixed))
+            if mixture < 1 { theirs += Double(p * log(max(p, least) / mixed)) }
+        }
+        let share = mixture < 1 ? 1 - mixture : 1
+        for place in 0..<count {
+            let (q, p) = (own[place], given[place])
+            let mixed = max(mixture * p + (1 - mixture) * q, least)
+            own[place] = factor * share * q * (log(max(q, least) / mixed) - Float(ours))
+        }
+        return Double(share) * ours + (mixture < 1 ? Double(mixture) * theirs : 0)
     }
 }
 

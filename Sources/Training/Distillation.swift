@@ -7,7 +7,8 @@ public import Transformers
 /// scores by the squared difference. The residual streams behind every layer but the last, token by
 /// token, by their squared distance over the mean square of the teacher's, the mean over layers.
 /// Source: Hinton, Vinyals and Dean, arXiv 1503.02531; of streams: Kurtić, Frantar and Alistarh,
-/// "ZipLM", arXiv 2302.04089, section 3.4.
+/// "ZipLM", arXiv 2302.04089, section 3.4; of the student's own text: Agarwal et al., "On-policy
+/// distillation of language models", arXiv 2306.13649.
 public struct Distillation: Sendable {
     /// The teacher, of as many layers and channels as the student.
     public var teacher: Model
@@ -15,6 +16,10 @@ public struct Distillation: Sendable {
     public var classifier: Classifier?
     /// T.
     public var temperature: Float = 1
+    /// β of the divergence: 0 for the teacher's mean, 1 for the student's.
+    public var mixture: Float = 0
+    /// λ: how likely the student itself writes the second half of the text of a step.
+    public var onPolicyShare = 0.0
     /// What each loss counts, that of the task too.
     public var (logitShare, streamShare, taskShare): (Float, Float, Float) = (1, 0.5, 0)
 
@@ -105,7 +110,7 @@ extension TrainingPass {
                 Double(logitShare * factor)
                 * engine.differentiateDivergence(
                     &slope, from: &given, temperature: distillation.temperature,
-                    factor: logitShare * factor)
+                    mixture: distillation.mixture, factor: logitShare * factor)
             if taskShare > 0 {
                 loss +=
                     Double(taskShare * factor)

@@ -87,6 +87,7 @@ extension TrainingPass {
                     Double(shares.logitShare)
                     * engine.differentiateDivergence(
                         &logits, from: &given, temperature: shares.temperature,
+                        mixture: shares.mixture,
                         factor: shares.logitShare * factor)
             } else {
                 let scores = (0..<given.rows).map { Label.score(given[$0, 0]) }

@@ -110,13 +110,19 @@ public struct Trainer {
     }
 
     /// Takes the next step.
-    public mutating func advance() -> Report {
+    ///
+    /// - Throws: Where the student, to write text itself, cannot be packed.
+    public mutating func advance() throws -> Report {
         let passes = (0..<settings.accumulation).map { step * settings.accumulation + $0 }
         let chosen = passes.map { places(of: $0) }
         var (loss, terms, tokens) = (0.0, 0, 0)
         switch data {
         case .text(let sequences):
-            let batches = chosen.map { places in TokenBatch(places.map { sequences[$0] }) }
+            let writer = writesItself ? try Model(model) : nil
+            let batches = zip(passes, chosen).map { pass, places in
+                let given = places.map { sequences[$0] }
+                return TokenBatch(writer.map { rewritten(given, by: $0, pass) } ?? given)
+            }
             terms = batches.reduce(0) { $0 + $1.predictions }
             tokens = batches.reduce(0) { $0 + $1.ids.count }
             for (pass, batch) in zip(passes, batches) {
@@ -148,6 +154,23 @@ public struct Trainer {
         step += 1
         return Report(
             loss: loss / Double(max(terms, 1)), norm: norm, rate: rate, tokens: tokens)
+    }
+
+    /// Whether the student writes part of this step's text itself.
+    private var writesItself: Bool {
+        guard let share = settings.distillation?.onPolicyShare, share > 0 else { return false }
+        var random = SplitMix64(seed: settings.seed ^ 0x5ca1e &+ UInt64(step) << 20)
+        return Double.random(in: 0..<1, using: &random) < share
+    }
+
+    /// Sequences whose second halves the student has written.
+    private func rewritten(_ given: [[Int32]], by student: Model, _ pass: Int) -> [[Int32]] {
+        SampledText.sequences(
+            from: student, on: self.pass.engine,
+            continuing: given.map { Array($0.prefix(max(1, $0.count / 2))) },
+            length: given.reduce(1) { max($0, $1.count) },
+            seed: settings.seed &+ UInt64(pass) &* 0x9e37_79b9
+        ) { _ in }
     }
 
     /// The sequences of a pass: each once, in random order, before any comes again.

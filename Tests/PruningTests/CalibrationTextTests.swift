@@ -87,13 +87,14 @@ struct CalibrationTextTests {
         func write(_ seed: UInt64) -> [[Int32]] {
             var seen: [Int] = []
             let texts = SampledText.sequences(
-                from: tiny.model, on: tiny.engine, first: 5, sequences: 3, length: 60, seed: seed
+                from: tiny.model, on: tiny.engine, continuing: [[5], [5], [5, 9]], length: 60,
+                seed: seed
             ) { seen.append($0) }
             #expect(seen.last == 180 && seen == seen.sorted())
             return texts
         }
         let texts = write(7)
-        #expect(texts.count == 3 && Set(texts).count == 3)
+        #expect(texts.count == 3 && Set(texts).count == 3 && texts[2][1] == 9)
         #expect(texts.allSatisfy { $0.count == 60 && $0[0] == 5 })
         #expect(texts.joined().allSatisfy { 0 <= $0 && $0 < Int32(tiny.shape.vocabularySize) })
         #expect(write(7) == texts)

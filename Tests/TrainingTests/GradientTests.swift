@@ -250,6 +250,34 @@ struct GradientTests {
         }
     }
 
+    @Test(
+        "a student learns by a mixture too, on a text of its own",
+        arguments: [Float(0.1), 0.5, 0.9, 1])
+    func mixture(mixture: Float) throws {
+        let checkpoint = try TorchGradients.checkpoint("llama")
+        var distillation = Distillation(from: try Model(checkpoint))
+        (distillation.mixture, distillation.streamShare) = (mixture, 0)
+        let batch = TokenBatch([(0..<17).map { Int32(3 + 11 * $0 % 90) }])
+        var pass = TrainingPass(checkpoint.shape, on: Engine(threads: 1))
+        var same = try TrainableModel(checkpoint)
+        #expect(abs(pass.distil(&same, by: distillation, batch, factor: 1)) < 1e-4)
+        try expectSlope(disturbed(same)) {
+            pass.distil(&$0, by: distillation, batch, factor: 1)
+        }
+        distillation.onPolicyShare = 1
+        var settings = Trainer.Settings(steps: 12, rate: 0.003)
+        (settings.batch, settings.distillation) = (4, distillation)
+        let data = TrainingData.text((0..<8).map { start in (0..<24).map { Int32(start + $0) } })
+        func losses() throws -> [Double] {
+            var trainer = Trainer(
+                try disturbed(same), on: data, settings: settings, engine: Engine(threads: 2))
+            return try (0..<12).map { _ in try trainer.advance().loss }
+        }
+        let found = try losses()
+        #expect(found.suffix(3).reduce(0, +) < found.prefix(3).reduce(0, +))
+        #expect(try losses() == found)
+    }
+
     @Test("labels are learnt from a teacher", arguments: ["bert", "roberta", "distilbert"])
     func labelDistillation(name: String) throws {
         let checkpoint = try TorchGradients.classifier(name)

@@ -118,6 +118,18 @@ struct FinetuneTests {
             try #require(answer["before"] as? Double), try #require(answer["after"] as? Double)
         )
         #expect(after < before)
+        // The teacher learns first, the student by text of its own; done, nothing is done again.
+        let policy =
+            words.dropLast(2) + [
+                "--on-policy", "0.5", "--mixture", "0.5", "--teacher-steps", "5", "-o",
+                scratch.path("policy"),
+            ]
+        let own = try Program.run(Array(policy))
+        #expect(own.status == 0, "\(own.errors)")
+        #expect(
+            FileManager.default.fileExists(atPath: scratch.path("policy/work/teacher/model")))
+        #expect(try #require(try own.object()["after"] as? Double) < before)
+        #expect(try Program.run(Array(policy)).errors.contains("Training") == false)
         let other = try Program.run(
             "distill", Fixture.llama, "--teacher", Fixture.bert, "--text", text, "--steps", "1",
             "-o", scratch.path("other"))

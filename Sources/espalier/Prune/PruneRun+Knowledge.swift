@@ -56,10 +56,11 @@ extension PruneRun {
         let sampled = try stage("sample") {
             let progress = ProgressBar("Sampling text", total: count * length, unit: "tokens")
             defer { progress.finish() }
+            let first = tokenizer.beginningOfText ?? tokenizer.endOfText ?? 0
             return try SampledText.sequences(
                 from: try baseline(), on: engine,
-                first: tokenizer.beginningOfText ?? tokenizer.endOfText ?? 0, sequences: count,
-                length: length, seed: options.seed
+                continuing: [[Int32]](repeating: [first], count: count), length: length,
+                seed: options.seed
             ) { done in
                 progress.advance(to: done)
                 try Interruption.check()

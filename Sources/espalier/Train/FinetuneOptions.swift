@@ -5,11 +5,15 @@ import Training
 struct FinetuneOptions {
     /// What a student learns from.
     struct Teacher {
-        let model: String
+        var model: String
         var temperature = 1.0
         var logitShare = 1.0
         var streamShare = 0.5
         var taskShare = 0.0
+        var mixture = 0.0
+        var onPolicyShare = 0.0
+        /// Steps that the teacher itself takes on the text before.
+        var correctionSteps: Int?
 
         /// Takes all shares as ZipLM has them.
         init(_ model: String) { self.model = model }
@@ -29,20 +33,30 @@ struct FinetuneOptions {
             taskShare = try arguments.option(
                 "--task-loss", .number(in: 0...1000).named("SHARE"), default: 0,
                 help: "What the text or the labels themselves count.")
+            mixture = try arguments.option(
+                "--mixture", .number(in: 0...1).named("BETA"), default: 0,
+                help: "Which divergence: 0 covers all that the teacher may choose, 1 keeps to its "
+                    + "likeliest, between is Jensen and Shannon's.")
+            onPolicyShare = try arguments.option(
+                "--on-policy", .number(in: 0...1).named("SHARE"), default: 0,
+                help: "How many steps are on text whose second half the student writes itself.")
+            correctionSteps = try arguments.option(
+                "--teacher-steps", .integer(in: 1...10_000_000).named("COUNT"),
+                help: "Adapt the teacher to the text first, in so many steps.")
         }
     }
 
-    let model: String
+    var model: String
     /// Nil where there is no teacher.
-    let teacher: Teacher?
+    var teacher: Teacher?
     let text: [String]
     let task: String?
     let validation: String?
     let length: Int
-    let settings: Trainer.Settings
+    var settings: Trainer.Settings
     let checkpointSteps: Int
     let threads: Int
-    let output: String
+    var output: String
     var restarts = false
     var printsJSON = false
 }
@@ -110,5 +124,19 @@ extension FinetuneOptions {
     static func rate(_ arguments: inout Arguments) throws(UsageError) -> Double {
         try arguments.option(
             "--rate", .number(in: 0...10), default: 1e-4, help: "The greatest learning rate.")
+    }
+
+    /// The training that adapts the teacher to the text or labels; nil where none was asked for.
+    ///
+    /// Source: Muralidharan et al., "Compact language models via pruning and knowledge
+    /// distillation", arXiv 2407.14679: teacher correction.
+    var teacherCorrection: FinetuneOptions? {
+        guard let teacher, let steps = teacher.correctionSteps else { return nil }
+        var correction = self
+        (correction.model, correction.teacher) = (teacher.model, nil)
+        correction.settings.steps = steps
+        correction.settings.warmUp = min(settings.warmUp, steps)
+        correction.output = output + "/work/teacher"
+        return correction
     }
 }

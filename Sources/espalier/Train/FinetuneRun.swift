@@ -50,6 +50,7 @@ final class FinetuneRun {
     private enum Product {
         static let state = "work/state.safetensors"
         static let losses = "work/losses.json"
+        static let before = "work/before.json"
         static let answer = "training.json"
         static let model = "model"
     }
@@ -91,7 +92,10 @@ final class FinetuneRun {
         var trainer = Trainer(
             try TrainableModel(opened.checkpoint, classifier: classifier), on: lesson.data,
             settings: settings, engine: engine)
-        let before = try judge(trainer.model, "Evaluating before")
+        let before =
+            try directory.read(Judgement.self, Product.before)
+            ?? judge(trainer.model, "Evaluating before")
+        try directory.write(before, Product.before)
         var losses: [Trainer.Report] = []
         if directory.has(Product.state) {
             try trainer.readState(from: directory.product(Product.state))
@@ -120,7 +124,10 @@ final class FinetuneRun {
     /// What the student learns from its teacher; nil without.
     private func distillation(labels: Int?) throws -> Distillation? {
         guard let options = options.teacher else { return nil }
-        let teacher = try OpenedModel(options.model)
+        let corrected = try self.options.teacherCorrection.map {
+            try FinetuneRun($0).finish().path
+        }
+        let teacher = try OpenedModel(corrected ?? options.model)
         let (own, other) = (opened.shape, teacher.shape)
         let classifier = try teacher.checkpoint.classifier()
         let problem: String? =
@@ -137,6 +144,8 @@ final class FinetuneRun {
         var distillation = Distillation(
             from: try teacher.packed(in: .f32), classifier: labels == nil ? nil : classifier)
         distillation.temperature = Float(options.temperature)
+        distillation.mixture = Float(options.mixture)
+        distillation.onPolicyShare = options.onPolicyShare
         (distillation.logitShare, distillation.streamShare, distillation.taskShare) = (
             Float(options.logitShare), Float(options.streamShare), Float(options.taskShare)
         )
@@ -158,7 +167,7 @@ final class FinetuneRun {
                 throw error
             }
             let start = host_monotonic_nanoseconds()
-            let report = trainer.advance()
+            let report = try trainer.advance()
             seconds += Double(host_monotonic_nanoseconds() - start) * 1e-9
             guard report.loss.isFinite, report.norm.isFinite else {
                 throw ModelFileError(
@@ -190,7 +199,7 @@ final class FinetuneRun {
 
     private func judge(
         _ model: TrainableModel, _ title: String
-    ) throws -> (measure: String, value: Double) {
+    ) throws -> Judgement {
         let progress = ProgressBar(title, total: 100, unit: "%")
         defer { progress.finish() }
         return try lesson.judge(
@@ -208,7 +217,10 @@ extension FinetuneOptions {
     fileprivate var digests: [String: String] {
         let settings = settings
         let shares = teacher.map {
-            [$0.temperature, $0.logitShare, $0.streamShare, $0.taskShare]
+            [
+                $0.temperature, $0.logitShare, $0.streamShare, $0.taskShare, $0.mixture,
+                $0.onPolicyShare, Double($0.correctionSteps ?? 0),
+            ]
         }
         return [
             "--teacher's shares": shares.map { "\($0)" } ?? "",

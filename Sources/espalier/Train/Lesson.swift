@@ -5,6 +5,12 @@ import Tokenizers
 import Training
 import Transformers
 
+/// How good a model is by what was held out.
+struct Judgement: Codable {
+    let measure: String
+    let value: Double
+}
+
 /// What a model is to learn, and what it is judged by.
 struct Lesson {
     let data: TrainingData
@@ -98,18 +104,18 @@ struct Lesson {
     func judge(
         _ model: Model, _ classifier: Classifier?, tokenizer: some Tokenizer, engine: Engine,
         progress: (Double) throws -> Void
-    ) throws -> (measure: String, value: Double) {
+    ) throws -> Judgement {
         switch heldOut {
         case .text(let windows):
             let quality = try DecoderQuality(
                 of: model, against: nil, on: windows, engine: engine
             ) { try progress(Double($0) / Double(windows.count)) }
-            return ("perplexity", quality.perplexity)
+            return Judgement(measure: "perplexity", value: quality.perplexity)
         case .task(let task):
             let result = try task.run(
                 model, classifier: classifier, tokenizer: tokenizer, engine: engine,
                 progress: progress)
-            return (result.metric, result.value)
+            return Judgement(measure: result.metric, value: result.value)
         }
     }
 }
