@@ -124,6 +124,21 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         try self.init(members: members, path: path)
     }
 
+    /// How likely a layer is left out in training, by any of the fields that models have for it; 0
+    /// where there is none in its range.
+    public var layerDrop: Double {
+        for name in Self.layerDropFields {
+            switch members[JSONKey(name)] {
+            case .number(let share) where 0..<1 ~= share: return share
+            default: continue
+            }
+        }
+        return 0
+    }
+
+    /// What the likelihood of leaving out a layer is called; the first is written.
+    public static let layerDropFields = ["layerdrop", "encoder_layerdrop", "decoder_layerdrop"]
+
     /// Takes the members of a configuration that is, or would be, at a path.
     public init(members: [JSONKey: JSONValue], path: String) throws(ModelFileError) {
         var fields = ConfigFields(file: path, members: members)

@@ -85,17 +85,19 @@ extension TrainingPass {
     ///   - model: The student.
     ///   - distillation: What it learns.
     ///   - batch: The sequences.
+    ///   - targets: What each token is to foretell, for the loss of the text itself; by default
+    ///     the next one.
     ///   - factor: What the losses of each token count, such as one over the number of tokens.
     ///   - skipped: Layers that are left out this time.
     /// - Returns: The sum of the losses, times the factor.
     public mutating func distil(
         _ model: inout TrainableModel, by distillation: Distillation, _ batch: TokenBatch,
-        factor: Float, skipping skipped: Set<Int> = []
+        targets: [Int32]? = nil, factor: Float, skipping skipped: Set<Int> = []
     ) -> Double {
         let lecture = Lecture(distillation, batch, on: engine)
         var streams: [Int: Activations] = [:]
         let hidden = forward(model, batch, skipping: skipped) { streams[$0] = $1 }
-        let targets = batch.nextTokens
+        let targets = targets ?? batch.nextTokens
         let (logitShare, taskShare) = (distillation.logitShare, distillation.taskShare)
         var gradient = Activations(rows: hidden.rows, columns: hidden.columns, repeating: 0)
         var loss = 0.0

@@ -3,8 +3,8 @@ internal import Transformers
 
 /// What a model is trained on.
 public enum TrainingData: Sendable {
-    /// Sequences of tokens, each of which a decoder is to foretell from those before.
-    case text([[Int32]])
+    /// Sequences whose tokens a decoder is to foretell from those before.
+    case text([TextSequence])
     /// Sequences that an encoder's head is to label.
     case labelled([LabelledSequence])
 
@@ -14,6 +14,24 @@ public enum TrainingData: Sendable {
         case .text(let sequences): sequences.count
         case .labelled(let sequences): sequences.count
         }
+    }
+}
+
+/// A sequence of tokens of which a decoder learns all, or the answer to the rest.
+public struct TextSequence: Sendable, Equatable {
+    /// The tokens.
+    public var ids: [Int32]
+    /// The first token to be foretold: 1, or behind a prompt.
+    public var firstLearnt: Int
+
+    /// Creates a sequence.
+    public init(_ ids: [Int32], firstLearnt: Int = 1) {
+        (self.ids, self.firstLearnt) = (ids, max(1, firstLearnt))
+    }
+
+    /// For every token the one to foretell from there on; -1 for none.
+    var targets: [Int32] {
+        ids.indices.map { $0 + 1 < ids.count && $0 + 1 >= firstLearnt ? ids[$0 + 1] : -1 }
     }
 }
 
@@ -119,21 +137,24 @@ public struct Trainer {
         switch data {
         case .text(let sequences):
             let writer = writesItself ? try Model(model) : nil
-            let batches = zip(passes, chosen).map { pass, places in
+            let texts = zip(passes, chosen).map { pass, places in
                 let given = places.map { sequences[$0] }
-                return TokenBatch(writer.map { rewritten(given, by: $0, pass) } ?? given)
+                return writer.map { rewritten(given, by: $0, pass) } ?? given
             }
-            terms = batches.reduce(0) { $0 + $1.predictions }
-            tokens = batches.reduce(0) { $0 + $1.ids.count }
-            for (pass, batch) in zip(passes, batches) {
+            let targets = texts.map { $0.flatMap(\.targets) }
+            terms = targets.reduce(0) { $0 + $1.count { $0 >= 0 } }
+            tokens = texts.joined().reduce(0) { $0 + $1.ids.count }
+            for (index, pass) in passes.enumerated() {
+                let batch = TokenBatch(texts[index].map(\.ids))
                 if let distillation = settings.distillation {
                     loss +=
                         self.pass.distil(
-                            &model, by: distillation, batch, factor: 1 / Float(tokens),
-                            skipping: skipped(pass)) * Double(terms)
+                            &model, by: distillation, batch, targets: targets[index],
+                            factor: 1 / Float(tokens), skipping: skipped(pass)) * Double(terms)
                 } else {
                     loss += self.pass.crossEntropy(
-                        &model, batch, factor: 1 / Float(max(terms, 1)), skipping: skipped(pass))
+                        &model, batch, targets: targets[index], factor: 1 / Float(max(terms, 1)),
+                        skipping: skipped(pass))
                 }
             }
         case .labelled(let sequences):
@@ -163,14 +184,18 @@ public struct Trainer {
         return Double.random(in: 0..<1, using: &random) < share
     }
 
-    /// Sequences whose second halves the student has written.
-    private func rewritten(_ given: [[Int32]], by student: Model, _ pass: Int) -> [[Int32]] {
-        SampledText.sequences(
+    /// Sequences whose second halves, or answers, the student has written.
+    private func rewritten(
+        _ given: [TextSequence], by student: Model, _ pass: Int
+    ) -> [TextSequence] {
+        let lengths = given.map { $0.firstLearnt > 1 ? $0.firstLearnt : max(1, $0.ids.count / 2) }
+        let written = SampledText.sequences(
             from: student, on: self.pass.engine,
-            continuing: given.map { Array($0.prefix(max(1, $0.count / 2))) },
-            length: given.reduce(1) { max($0, $1.count) },
+            continuing: zip(given, lengths).map { Array($0.ids.prefix($1)) },
+            length: given.reduce(1) { max($0, $1.ids.count) },
             seed: settings.seed &+ UInt64(pass) &* 0x9e37_79b9
         ) { _ in }
+        return zip(written, given).map { TextSequence($0, firstLearnt: $1.firstLearnt) }
     }
 
     /// The sequences of a pass: each once, in random order, before any comes again.

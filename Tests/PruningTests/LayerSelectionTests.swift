@@ -37,6 +37,16 @@ struct LayerSelectionTests {
         }
         // Sizes are 32, 64, 96, 32.
         #expect(kept == [1, 2] && calls == LayerSelection.trials(2, of: 4) && calls == 7)
+        let learned = try (UInt64(0)..<5).map { seed in
+            try LayerSelection.learned(2, of: model, draws: 40, seed: seed) { model in
+                -Double(model.shape.layers.reduce(0) { $0 + $1.feedForward })
+            }
+        }
+        #expect(learned.allSatisfy { $0 == [1, 2] })
+        let all = try LayerSelection.learned(4, of: model, draws: 1, seed: 1) { _ in .nan }
+        #expect(all == [0, 1, 2, 3])
+        let lost = try LayerSelection.learned(2, of: model, draws: 20, seed: 1) { _ in .nan }
+        #expect(lost.count == 2)
     }
 
     @Test("what is kept computes as the model that skips the others", arguments: TinyModel.names)

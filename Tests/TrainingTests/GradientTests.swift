@@ -267,7 +267,8 @@ struct GradientTests {
         distillation.onPolicyShare = 1
         var settings = Trainer.Settings(steps: 12, rate: 0.003)
         (settings.batch, settings.distillation) = (4, distillation)
-        let data = TrainingData.text((0..<8).map { start in (0..<24).map { Int32(start + $0) } })
+        let data = TrainingData.text(
+            (0..<8).map { start in TextSequence((0..<24).map { Int32(start + $0) }) })
         func losses() throws -> [Double] {
             var trainer = Trainer(
                 try disturbed(same), on: data, settings: settings, engine: Engine(threads: 2))

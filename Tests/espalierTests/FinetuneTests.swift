@@ -48,6 +48,70 @@ struct FinetuneTests {
         #expect(other.status == 1 && other.errors.contains("training with other inputs"))
     }
 
+    @Test("answers to prompts are learnt, from records or from a teacher that is a command")
+    func answers() throws {
+        let records = scratch.path("pairs.csv")
+        let pairs = (0..<40).map { "Anna found a \($0 % 4),\" ball, red\"" }
+        try (["prompt,completion"] + pairs).joined(separator: "\n")
+            .write(toFile: records, atomically: true, encoding: .utf8)
+        func words(_ command: String, _ out: String, _ more: String...) -> [String] {
+            [
+                command, Fixture.llama, "--text", records, "--steps", "40", "--length", "64",
+                "--rate", "0.003", "--threads", "1", "--json", "-o", scratch.path(out),
+            ] + more
+        }
+        func check(_ out: String) throws {
+            let written = try Program.run(
+                "generate", scratch.path(out + "/model"), "--prompt", "Anna found a 2", "-n", "12")
+            #expect(written.output.contains("ball, red"), "\(written.output) \(written.errors)")
+        }
+        let tuned = try Program.run(words("finetune", "records"))
+        #expect(tuned.status == 0, "\(tuned.errors)")
+        try check("records")
+
+        let answer = "command:while read -r line; do echo '{\"completion\": \" ball, red\"}'; done"
+        let asked = words("distill", "asked", "--teacher", answer)
+        let taught = try Program.run(asked)
+        #expect(taught.status == 0, "\(taught.errors)")
+        try check("asked")
+        let lines = try String(
+            contentsOfFile: scratch.path("asked/work/teacher.jsonl"), encoding: .utf8)
+        #expect(lines.split(separator: "\n").count == 40 && lines.contains("Anna found a 3"))
+        #expect(try Program.run(asked).errors.contains("Asking") == false)
+        for (command, problem) in [
+            ("command:head -n 1 >/dev/null; echo '{\"completion\": \"a\"}'", "1 of 40 prompts"),
+            ("command:exit 3", "status 3"), ("command:echo '{}'", "line 1"),
+        ] {
+            let refused = try Program.run(words("distill", "refused", "--teacher", command))
+            #expect(refused.status == 1 && refused.errors.contains(problem), "\(refused.errors)")
+        }
+    }
+
+    @Test("a layer's chance to be left out goes into the configuration, and comes from there")
+    func layerDrop() throws {
+        #expect(try Program.run(words("dropped")).status == 0)
+        let path = scratch.path("dropped/model")
+        let config = try String(contentsOfFile: path + "/config.json", encoding: .utf8)
+        #expect(config.contains("\"layerdrop\": 0.2"), "\(config)")
+        func loss(_ out: String, _ more: [String]) throws -> String {
+            let run = try Program.run(
+                [
+                    "finetune", path, "--text", text, "--steps", "2", "--length", "32", "-o",
+                    scratch.path(out),
+                ] + more)
+            #expect(run.status == 0, "\(run.errors)")
+            return try String(
+                contentsOfFile: scratch.path(out + "/work/losses.json"), encoding: .utf8)
+        }
+        let known = try loss("known", [])
+        #expect(try known == loss("given", ["--layerdrop", "0.2"]))
+        #expect(try known != loss("none", ["--layerdrop", "0"]))
+        let kept = try Program.run(
+            "layerdrop", path, "--keep", "2", "--strategy", "learned", "--text", text, "--threads",
+            "1", "-o", scratch.path("kept"))
+        #expect(kept.status == 0 && kept.output.contains("Layers kept"), "\(kept.errors)")
+    }
+
     @Test("killed at any moment it goes on, to the same weights; so with less memory")
     func killed() throws {
         #expect(try Program.run(words("whole")).status == 0)

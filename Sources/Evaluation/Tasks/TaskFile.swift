@@ -1,7 +1,7 @@
 internal import Foundation
 public import ModelFiles
 
-/// Tasks as JSON lines, one item a line.
+/// Tasks as JSON lines, one item a line, or tables whose heading has the members' names.
 ///
 /// Which members a line has tells its kind; `prompt`, in a first line that has no item, shapes what
 /// the model is given, with the members of an item in braces, and `labels` are the words of labels:
@@ -31,29 +31,25 @@ public enum TaskFile {
     public static func read(
         _ path: String, limit: Int? = nil, shots: Int = 0
     ) throws(ModelFileError) -> Task {
-        let bytes = try MappedFile(path: path).bytes
         var name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
         var prompt: String?
         var labels: [String] = []
         var items: [TaskItem] = []
-        for (number, line) in bytes.split(separator: UInt8(ascii: "\n")).enumerated() {
-            guard items.count < limit.map({ $0 + shots }) ?? .max else { break }
-            guard line.contains(where: { $0 > 0x20 }) else { continue }
-            let place = "\(path), line \(number + 1)"
-            let fields = TaskFields(
-                members: try JSONValue(parsing: Array(line), file: place).object ?? [:],
-                file: place)
-            if number == 0, ["name", "prompt", "labels"].contains(where: fields.has) {
+        let most = limit.map { $0 + shots } ?? .max
+        try RecordFile.visit(path) { record throws(ModelFileError) in
+            let fields = TaskFields(members: record.members, file: record.place)
+            if record.index == 0, ["name", "prompt", "labels"].contains(where: fields.has) {
                 name = try fields.optional("name") ?? name
                 prompt = try fields.optional("prompt")
                 if fields.has("labels") { labels = try fields.strings("labels") }
-                continue
+                return true
             }
             let item = try fields.item(prompt: prompt, labels: labels.count)
             guard item.kind == items.first?.kind ?? item.kind else {
                 throw fields.fault("it is of another kind than the lines before")
             }
             items.append(item)
+            return items.count < most
         }
         guard items.count > shots, let first = items.first else {
             throw ModelFileError(
@@ -91,7 +87,7 @@ private struct TaskFields {
     func item(prompt: String?, labels: Int) throws(ModelFileError) -> TaskItem {
         if has("choices") {
             let choices = try strings("choices")
-            guard let gold = members["gold"]?.integer, choices.indices.contains(gold) else {
+            guard let gold = integer("gold"), choices.indices.contains(gold) else {
                 throw fault("\"gold\" is not the index of one of \(choices.count) choices")
             }
             let usual = has("support") ? "{support}\nQuestion: {query}\nAnswer:" : "{query}"
@@ -112,7 +108,7 @@ private struct TaskFields {
                 first: try string("first"), second: try string("second"), score: try score())
         }
         if has("label") {
-            guard let label = members["label"]?.integer, label >= 0, labels == 0 || label < labels
+            guard let label = integer("label"), label >= 0, labels == 0 || label < labels
             else { throw fault("\"label\" is not the index of a label") }
             let usual = "{text}" + (has("second") ? "\n{second}" : "")
             return .labelled(
@@ -154,7 +150,9 @@ private struct TaskFields {
     }
 
     func strings(_ name: String) throws(ModelFileError) -> [String] {
-        let values = members[JSONKey(name)]?.array ?? []
+        let value = members[JSONKey(name)]
+        if let text = value?.string { return [text] }
+        let values = value?.array ?? []
         let strings = values.compactMap(\.string)
         guard !strings.isEmpty, strings.count == values.count else {
             throw fault("\"\(name)\" is no list of strings")
@@ -162,10 +160,19 @@ private struct TaskFields {
         return strings
     }
 
+    /// A whole number; a table has it as a string.
+    private func integer(_ name: String) -> Int? {
+        let value = members[JSONKey(name)]
+        return value?.integer ?? value?.string.flatMap { Int($0) }
+    }
+
     private func score() throws(ModelFileError) -> Double {
         switch members["score"] {
         case .integer(let value): return Double(value)
         case .number(let value): return value
+        case .string(let text):
+            if let value = Double(text), value.isFinite { return value }
+            fallthrough
         default: throw fault("\"score\" is no number")
         }
     }

@@ -17,6 +17,8 @@ public enum HuggingFaceDirectory {
     ///   - path: The directory, replaced where it exists.
     ///   - classifier: A head that labels sequences, to be written in place of what tensors the
     ///     checkpoint has beside; the directory is then that of a sequence classifier.
+    ///   - layerDrop: How likely layers were left out in training, where they were, for the
+    ///     configuration to say.
     ///   - extraFiles: Further files by name.
     ///   - type: What weights are stored as: `f32`, `f16` or `bf16`.
     ///   - writesONNX: Whether the graph is written too, of weights in `f32` only.
@@ -24,7 +26,8 @@ public enum HuggingFaceDirectory {
     /// - Throws: What reading the weights or writing files throws; nothing is left behind then.
     public static func write(
         _ weights: some WeightSource, like checkpoint: Checkpoint, to path: String,
-        classifier: Classifier? = nil, extraFiles: [String: [UInt8]] = [:], type: DType = .f32,
+        classifier: Classifier? = nil, layerDrop: Double? = nil,
+        extraFiles: [String: [UInt8]] = [:], type: DType = .f32,
         writesONNX: Bool = true,
         progress: (_ layers: Int) throws -> Void = { _ in }
     ) throws {
@@ -55,8 +58,8 @@ public enum HuggingFaceDirectory {
                 weights, names: names, others: others, to: temporary, type: type,
                 progress: progress)
             try writeConfig(
-                weights.shape, like: checkpoint, names: names, classifier: classifier, type: type,
-                to: temporary)
+                weights.shape, like: checkpoint, names: names, classifier: classifier,
+                layerDrop: layerDrop, type: type, to: temporary)
             if writesONNX { try ONNXModel.write(weights.shape, in: temporary, names: names) }
             try? files.removeItem(atPath: path)
             try files.moveItem(atPath: temporary, toPath: path)
@@ -68,7 +71,7 @@ public enum HuggingFaceDirectory {
 
     private static func writeConfig(
         _ shape: ModelShape, like checkpoint: Checkpoint, names: TensorNames,
-        classifier: Classifier?, type: DType, to directory: String
+        classifier: Classifier?, layerDrop: Double?, type: DType, to directory: String
     ) throws {
         let family = checkpoint.config.family
         let typeNames: [DType: String] = [.f16: "float16", .bf16: "bfloat16"]
@@ -78,6 +81,9 @@ public enum HuggingFaceDirectory {
         ]
         if shape.architecture.isRotary {
             extra["rope_theta"] = .number(Double(shape.ropeTheta))
+        }
+        if let layerDrop {
+            extra[JSONKey(HuggingFaceConfig.layerDropFields[0])] = .number(layerDrop)
         }
         if let classifier {
             let name = ModelingEspalier.className(of: family)

@@ -145,6 +145,7 @@ extension RunDirectory.Kind {
     private static let ofTraining: Set<Substring> = [
         "model", "training.json", "work/inputs.json", "work/losses.json",
         "work/state.safetensors", "work/before.json", "work/teacher",
+        "work/teacher.jsonl",
     ]
 
     private static let ofPrune: Set<Substring> = [

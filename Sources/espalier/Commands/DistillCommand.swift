@@ -15,6 +15,11 @@ struct DistillCommand: Command {
         Example: espalier distill out/1.5x --teacher SmolLM2.gguf --text novels.txt --steps 1000 \
         -o tuned
 
+        A teacher that can only be asked is a command; the student learns what it answers.
+
+        Example: espalier distill out/1.5x --teacher 'command:./ask' --text prompts.jsonl \
+        --steps 1000 -o tuned
+
         Example: espalier distill out/2x --teacher sst2/model --task sst2.jsonl --steps 500 \
         --batch 32 -o tuned
         """

@@ -12,7 +12,8 @@ struct LayerDropCommand: Command {
     static let discussion = """
         A model that was trained with layers left out at random, as by finetune --layerdrop, works \
         at smaller depths without further training. every-other keeps layers at equal distances; \
-        search drops, again and again, the layer without which a text is foretold best.
+        search drops, again and again, the layer without which a text is foretold best; learned \
+        tries so many choices as search would, and learns which layers good ones have.
 
         Example: espalier layerdrop tuned/model --keep 6 -o half
 
@@ -23,6 +24,7 @@ struct LayerDropCommand: Command {
     enum Strategy: String, CaseIterable {
         case everyOther = "every-other"
         case search
+        case learned
     }
 
     private let model: String
@@ -30,6 +32,7 @@ struct LayerDropCommand: Command {
     private let strategy: Strategy
     private let text: String?
     private let tokens: Int
+    private let seed: UInt64
     private let threads: Int
     private let output: String
 
@@ -43,13 +46,16 @@ struct LayerDropCommand: Command {
             "--strategy", .choice(), default: .everyOther, help: "How layers are chosen.")
         self.strategy = strategy
         text = try arguments.option(
-            "--text", .file, help: "What search judges by; not what the model was trained on.")
+            "--text", .file,
+            help: "What search and learned judge by; not what the model was trained on.")
         tokens = try arguments.option(
             "--tokens", .integer(in: 64...(1 << 24)).named("COUNT"), default: 4096,
             help: "How many tokens of it.")
+        seed = try arguments.option(
+            "--seed", .seed, default: 1, help: "Decides what learned tries.")
         threads = try EnvironmentOptions.threads(&arguments)
         guard strategy == .everyOther || text != nil else {
-            throw UsageError("--strategy search needs --text to judge by")
+            throw UsageError("--strategy \(strategy.rawValue) needs --text to judge by")
         }
     }
 
@@ -65,7 +71,7 @@ struct LayerDropCommand: Command {
         let kept =
             switch strategy {
             case .everyOther: LayerSelection.everyOther(count, of: layers)
-            case .search: try search(opened)
+            case .search, .learned: try judging(opened)
             }
         try Terminal.standardError.stage("Writing \(output)") {
             try HuggingFaceDirectory.write(
@@ -75,7 +81,8 @@ struct LayerDropCommand: Command {
         print("Layers kept: \(kept.map(String.init).joined(separator: " "))")
     }
 
-    private func search(_ opened: OpenedModel) throws -> [Int] {
+    /// Chooses layers by how well a text is foretold with them.
+    private func judging(_ opened: OpenedModel) throws -> [Int] {
         guard !opened.shape.architecture.isEncoder else {
             throw ModelFileError(
                 file: opened.location.path, problem: "an encoder foretells no text to judge by",
@@ -91,16 +98,17 @@ struct LayerDropCommand: Command {
                 remedy: "give a longer text")
         }
         let (model, engine) = (try opened.packed(in: .f32), Engine(threads: threads))
-        let progress = ProgressBar(
-            "Choosing layers", total: LayerSelection.trials(count, of: opened.shape.layers.count),
-            unit: "models")
+        let trials = LayerSelection.trials(count, of: opened.shape.layers.count)
+        let progress = ProgressBar("Choosing layers", total: trials, unit: "models")
         defer { progress.finish() }
-        return try LayerSelection.search(count, of: model) { model in
+        func loss(_ model: Model) throws -> Double {
             try DecoderQuality(of: model, against: nil, on: text, engine: engine) { _ in
                 try Interruption.check()
             }.meanNLL
-        } progress: {
-            progress.advance(to: $0)
         }
+        return strategy == .search
+            ? try LayerSelection.search(count, of: model, loss: loss, progress: progress.advance)
+            : try LayerSelection.learned(
+                count, of: model, draws: trials, seed: seed, loss: loss, progress: progress.advance)
     }
 }

@@ -20,7 +20,9 @@ struct FinetuneOptions {
 
         fileprivate init(_ arguments: inout Arguments) throws(UsageError) {
             model = try arguments.requiredOption(
-                "--teacher", .model, help: "The model to learn from, such as the dense one.")
+                "--teacher", .text.named("MODEL"),
+                help: "The model to learn from, such as the dense one; or command:'…', which is "
+                    + "given lines with a prompt and prints lines with a completion.")
             temperature = try arguments.option(
                 "--temperature", .number(in: 0.1...100), default: 1,
                 help: "Divides the logits of both, for softer choices.")
@@ -49,11 +51,13 @@ struct FinetuneOptions {
     var model: String
     /// Nil where there is no teacher.
     var teacher: Teacher?
-    let text: [String]
+    var text: [String]
     let task: String?
     let validation: String?
     let length: Int
     var settings: Trainer.Settings
+    /// Whether the model's configuration says how likely layers are left out.
+    var takesLayerDrop = false
     let checkpointSteps: Int
     let threads: Int
     var output: String
@@ -66,10 +70,12 @@ extension FinetuneOptions {
         model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
         teacher = distils ? try Teacher(&arguments) : nil
         text = try arguments.options(
-            "--text", .file, help: "Plain text that a decoder learns; again for more.")
+            "--text", .file,
+            help: "What a decoder learns: plain text, or records (.jsonl, .csv, .tsv) with text, "
+                + "or prompt and completion; again for more.")
         task = try arguments.option(
             "--task", .file,
-            help: "Texts with labels, or pairs with scores, that an encoder learns, as JSON lines.")
+            help: "What an encoder learns: texts with labels, or pairs with scores, as records.")
         validation = try arguments.option(
             "--validation", .file,
             help: "What to judge by; by default a twentieth of the rest, from its end.")
@@ -100,9 +106,12 @@ extension FinetuneOptions {
             try arguments.option(
                 "--clip", .number(above: 0), default: 1,
                 help: "The greatest norm of all gradients; longer ones are shortened."))
-        settings.layerDrop = try arguments.option(
-            "--layerdrop", .number(in: 0...0.99), default: 0,
-            help: "How likely a layer is left out of a pass, to train for any depth.")
+        let layerDrop = try arguments.option(
+            "--layerdrop", .number(in: 0...0.99),
+            help: "How likely a layer is left out of a pass, to train for any depth; by default as "
+                + "the model's configuration says, else 0.")
+        settings.layerDrop = layerDrop ?? 0
+        takesLayerDrop = layerDrop == nil
         settings.recomputes = arguments.flag(
             "--recompute", help: "Keep less on the way: a fifth of the memory, a third slower.")
         settings.seed = try arguments.option(
@@ -117,6 +126,9 @@ extension FinetuneOptions {
         printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
         guard text.isEmpty != (task == nil) else {
             throw UsageError("give either --text or --task to train on")
+        }
+        guard task == nil || teacher.flatMap({ BlackBox($0.model) }) == nil else {
+            throw UsageError("a command as teacher answers prompts: give --text")
         }
     }
 

@@ -51,6 +51,7 @@ final class FinetuneRun {
         static let state = "work/state.safetensors"
         static let losses = "work/losses.json"
         static let before = "work/before.json"
+        static let answers = "work/teacher.jsonl"
         static let answer = "training.json"
         static let model = "model"
     }
@@ -59,22 +60,43 @@ final class FinetuneRun {
     ///
     /// - Throws: `ModelFileError` where it is nothing for the model, or too little.
     init(_ options: FinetuneOptions) throws {
-        self.options = options
         opened = try OpenedModel(options.model)
         engine = Engine(threads: options.threads)
-        lesson = try Lesson(options, for: opened)
+        var options = options
+        if options.takesLayerDrop {
+            options.settings.layerDrop = opened.checkpoint.config.layerDrop
+        }
         var digests = ["model": try FileDigest.ofModel(opened.location.path)]
+        let blackBox = options.teacher.flatMap { BlackBox($0.model) }
         if let teacher = options.teacher {
-            digests["--teacher"] = try FileDigest.ofModel(try ModelLocation(teacher.model).path)
+            digests["--teacher"] =
+                try blackBox?.command
+                ?? FileDigest.ofModel(try ModelLocation(teacher.model).path)
         }
         let files = options.text + [options.task, options.validation].compactMap(\.self)
         for (index, path) in files.enumerated() {
             digests["file \(index + 1)"] = try FileDigest.of(path)
         }
+        let known = blackBox == nil ? try Lesson(options, for: opened) : nil
         directory = try RunDirectory(
             options.output, for: .training,
             inputs: digests.merging(options.digests) { known, _ in known },
             restarting: options.restarts)
+        if let blackBox {
+            let answers = directory.product(Product.answers)
+            if !directory.has(Product.answers) {
+                let reader = TrainingText(
+                    tokenizer: try opened.checkpoint.tokenizer(),
+                    length: min(options.length, opened.shape.maximumPositions))
+                let prompts = try reader.prompts(of: options.text)
+                try Terminal.standardError.stage("Asking the teacher") {
+                    try blackBox.answer(prompts, to: answers)
+                }
+            }
+            (options.text, options.teacher) = ([answers], nil)
+        }
+        self.options = options
+        lesson = try known ?? Lesson(options, for: opened)
     }
 
     /// Trains to the end, and judges.
@@ -108,7 +130,8 @@ final class FinetuneRun {
         try Terminal.standardError.stage("Writing \(path)") {
             try HuggingFaceDirectory.write(
                 trainer.model, like: opened.checkpoint, to: path,
-                classifier: trainer.model.classifier
+                classifier: trainer.model.classifier,
+                layerDrop: settings.layerDrop > 0 ? settings.layerDrop : nil
             ) { _ in try Interruption.check() }
         }
         let answer = TrainingAnswer(

@@ -48,18 +48,10 @@ struct Lesson {
             (data, labels, heldOut) = try Self.task(
                 path, options.validation, tokenizer, most: model.shape.maximumPositions)
         } else {
-            let length = min(options.length, model.shape.maximumPositions)
-            func cut(_ paths: [String]) throws -> [[Int32]] {
-                let texts = try paths.map {
-                    String(decoding: try MappedFile(path: $0).bytes, as: UTF8.self)
-                }
-                return windows(
-                    of: tokenizer.encode(
-                        texts.joined(separator: "\n"), addingSpecialTokens: false),
-                    length: length)
-            }
-            let all = try cut(options.text)
-            let apart = try options.validation.map { try cut([$0]) }
+            let reader = TrainingText(
+                tokenizer: tokenizer, length: min(options.length, model.shape.maximumPositions))
+            let all = try reader.sequences(of: options.text)
+            let apart = try options.validation.map { try reader.sequences(of: [$0]) }
             let count = apart == nil ? max(1, all.count / 20) : 0
             guard all.count > count, apart?.isEmpty != true else {
                 throw ModelFileError(
@@ -69,7 +61,7 @@ struct Lesson {
                     remedy: "give more text, or a smaller --length")
             }
             data = .text(Array(all.dropLast(count)))
-            heldOut = .text(apart ?? Array(all.suffix(count)))
+            heldOut = .text((apart ?? Array(all.suffix(count))).map(\.ids))
             labels = nil
         }
     }

@@ -1,0 +1,132 @@
+internal import Foundation
+
+/// A file of records with named members: JSON lines, or a table with a heading.
+///
+/// A `.csv` has commas, and quotes where a value holds commas, quotes, doubled, or line ends (RFC
+/// 4180); a `.tsv` has tabs and no quotes. A table's values are strings. Any other file is taken for
+/// JSON lines.
+public enum RecordFile {
+    /// One record.
+    public struct Record: Sendable {
+        /// The file and line where it begins, for messages.
+        public let place: String
+        /// Which record of the file it is, from 0, a heading apart.
+        public let index: Int
+        /// Its members.
+        public let members: [JSONKey: JSONValue]
+    }
+
+    /// Whether a file's name says that it holds records: `.jsonl`, `.csv` or `.tsv`.
+    public static func isNamed(_ path: String) -> Bool {
+        ["jsonl", "csv", "tsv"].contains(URL(fileURLWithPath: path).pathExtension)
+    }
+
+    /// Visits the records of a file.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - body: Called with each; returns whether to go on.
+    /// - Throws: ``ModelFileError`` that names the line, or what `body` throws.
+    public static func visit(
+        _ path: String, _ body: (Record) throws(ModelFileError) -> Bool
+    ) throws(ModelFileError) {
+        let bytes = try MappedFile(path: path).bytes
+        switch URL(fileURLWithPath: path).pathExtension {
+        case "csv": try visitTable(bytes, path, separator: UInt8(ascii: ","), quotes: true, body)
+        case "tsv": try visitTable(bytes, path, separator: UInt8(ascii: "\t"), quotes: false, body)
+        default: try visitLines(bytes, path, body)
+        }
+    }
+
+    private static func visitLines(
+        _ bytes: [UInt8], _ path: String, _ body: (Record) throws(ModelFileError) -> Bool
+    ) throws(ModelFileError) {
+        var index = 0
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for (number, line) in lines.enumerated() where line.contains(where: { $0 > 0x20 }) {
+            let place = "\(path), line \(number + 1)"
+            let members = try JSONValue(parsing: Array(line), file: place).object ?? [:]
+            guard try body(Record(place: place, index: index, members: members)) else { return }
+            index += 1
+        }
+    }
+
+    private static func visitTable(
+        _ bytes: [UInt8], _ path: String, separator: UInt8, quotes: Bool,
+        _ body: (Record) throws(ModelFileError) -> Bool
+    ) throws(ModelFileError) {
+        var table = TableReader(bytes: bytes, separator: separator, quotes: quotes)
+        guard let names = table.next() else { return }
+        var index = 0
+        while true {
+            let line = table.line
+            guard let values = table.next() else { return }
+            if values == [""] { continue }
+            let place = "\(path), line \(line)"
+            guard values.count == names.count else {
+                throw ModelFileError(
+                    file: place,
+                    problem: "it has \(values.count) values, its heading \(names.count)",
+                    remedy: quotes ? "put values with commas in quotes" : "correct the line")
+            }
+            let members = Dictionary(
+                zip(names, values).map { (JSONKey($0), JSONValue.string($1)) }
+            ) { $1 }
+            guard try body(Record(place: place, index: index, members: members)) else { return }
+            index += 1
+        }
+    }
+}
+
+/// Reads the rows of a table one by one.
+private struct TableReader {
+    let bytes: [UInt8]
+    let separator: UInt8
+    let quotes: Bool
+    /// Where the next row begins.
+    private(set) var line = 1
+    private var place = 0
+
+    init(bytes: [UInt8], separator: UInt8, quotes: Bool) {
+        (self.bytes, self.separator, self.quotes) = (bytes, separator, quotes)
+        if bytes.starts(with: [0xef, 0xbb, 0xbf]) { place = 3 }
+    }
+
+    /// The values of the next row; nil behind the last.
+    mutating func next() -> [String]? {
+        guard place < bytes.count else { return nil }
+        var values: [String] = []
+        var value: [UInt8] = []
+        var isQuoted = false
+        let (newline, mark) = (UInt8(ascii: "\n"), UInt8(ascii: "\""))
+        func text() -> String {
+            let end = value.last == UInt8(ascii: "\r") ? value.count - 1 : value.count
+            return String(decoding: value[..<end], as: UTF8.self)
+        }
+        while place < bytes.count {
+            let byte = bytes[place]
+            place += 1
+            if byte == newline { line += 1 }
+            if isQuoted {
+                if byte != mark {
+                    value.append(byte)
+                } else if place < bytes.count, bytes[place] == mark {
+                    value.append(mark)
+                    place += 1
+                } else {
+                    isQuoted = false
+                }
+            } else if byte == newline {
+                break
+            } else if byte == separator {
+                values.append(text())
+                value = []
+            } else if quotes, byte == mark, value.isEmpty {
+                isQuoted = true
+            } else {
+                value.append(byte)
+            }
+        }
+        return values + [text()]
+    }
+}

@@ -1,0 +1,101 @@
+import CommandLine
+import Foundation
+import ModelFiles
+import Tokenizers
+import Transformers
+
+/// A teacher that is reached as text alone: a command that answers prompts.
+///
+/// It is run once by the shell, gets a line `{"prompt": …}` for each prompt and prints a line
+/// `{"completion": …}` for each, in the same order; the student learns the completions. Source:
+/// Kim and Rush, "Sequence-level knowledge distillation", arXiv 1606.07947.
+struct BlackBox {
+    let command: String
+
+    /// Takes what `--teacher` says; nil where that is a model.
+    init?(_ teacher: String) {
+        let prefix = "command:"
+        guard teacher.hasPrefix(prefix) else { return nil }
+        command = String(teacher.dropFirst(prefix.count))
+    }
+
+    /// Asks for completions.
+    ///
+    /// - Parameters:
+    ///   - prompts: What to continue.
+    ///   - path: Where JSON lines of prompts and completions go, for ``TrainingText`` to read.
+    /// - Throws: `ModelFileError` where the command fails or does not answer every prompt.
+    func answer(_ prompts: [String], to path: String) throws {
+        let (questions, answers) = (path + ".prompts.tmp", path + ".tmp")
+        defer {
+            for file in [questions, answers] { try? FileManager.default.removeItem(atPath: file) }
+        }
+        let lines = prompts.map { JSONValue.object(ofStrings: ["prompt": $0]).encoded() + [0x0a] }
+        try AtomicFile.write(lines.flatMap(\.self), to: questions)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", "{ \(command)\n} <\"$0\" >\"$1\"", questions, answers]
+        do {
+            try process.run()
+        } catch {
+            throw failure("/bin/sh cannot be run: \(error.localizedDescription)")
+        }
+        process.waitUntilExit()
+        try Interruption.check()
+        guard process.terminationStatus == 0 else {
+            throw failure("it ended with status \(process.terminationStatus)")
+        }
+        var written: [UInt8] = []
+        var count = 0
+        try RecordFile.visit(answers) { record throws(ModelFileError) in
+            guard let completion = record.members["completion"]?.string, count < prompts.count
+            else {
+                throw failure("line \(record.index + 1) of what it prints has no completion")
+            }
+            let pair = ["prompt": prompts[count], "completion": completion]
+            written += JSONValue.object(ofStrings: pair).encoded() + [0x0a]
+            count += 1
+            return true
+        }
+        guard count == prompts.count else {
+            throw failure("it answered \(count) of \(prompts.count) prompts")
+        }
+        try AtomicFile.write(written, to: path)
+    }
+
+    private func failure(_ problem: String) -> ModelFileError {
+        ModelFileError(
+            file: "--teacher command:\(command)", problem: problem,
+            remedy: "run it by hand: it reads lines {\"prompt\": …}, and prints a line "
+                + "{\"completion\": …} for each")
+    }
+}
+
+extension TrainingText {
+    /// The prompts of files: members `prompt` of records, or the first halves of windows of text.
+    ///
+    /// - Throws: As ``sequences(of:)`` does.
+    func prompts(of paths: [String]) throws -> [String] {
+        var prompts: [String] = []
+        var texts: [String] = []
+        for path in paths {
+            guard RecordFile.isNamed(path) else {
+                texts.append(path)
+                continue
+            }
+            try RecordFile.visit(path) { record throws(ModelFileError) in
+                guard let prompt = record.members["prompt"]?.string else {
+                    throw ModelFileError(
+                        file: record.place, problem: "it has no \"prompt\"",
+                        remedy: "name the member, or the column of a table, so")
+                }
+                prompts.append(prompt)
+                return true
+            }
+        }
+        return prompts
+            + (try sequences(of: texts)).map {
+                tokenizer.decode(Array($0.ids.prefix(max(1, $0.ids.count / 2))))
+            }
+    }
+}

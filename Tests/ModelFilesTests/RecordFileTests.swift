@@ -1,0 +1,83 @@
+import Foundation
+import ModelFiles
+import Testing
+
+@Suite("RecordFile")
+struct RecordFileTests {
+    private func read(_ text: String, _ name: String) throws -> [[JSONKey: JSONValue]] {
+        var records: [[JSONKey: JSONValue]] = []
+        try withTemporaryDirectory { directory in
+            let path = directory + "/" + name
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+            try RecordFile.visit(path) {
+                #expect($0.index == records.count)
+                records.append($0.members)
+                return true
+            }
+        }
+        return records
+    }
+
+    @Test("quotes hold commas, line ends and quotes; ends of lines may be two characters")
+    func commas() throws {
+        let records = try read(
+            "\u{feff}text,label\r\nplain,1\r\n\"a, \"\"b\"\"\nc\",0\r\n\n,\nlast,2", "a.csv")
+        #expect(
+            records == [
+                ["text": .string("plain"), "label": .string("1")],
+                ["text": .string("a, \"b\"\nc"), "label": .string("0")],
+                ["text": .string(""), "label": .string("")],
+                ["text": .string("last"), "label": .string("2")],
+            ])
+    }
+
+    @Test("tabs separate, and quotes are text")
+    func tabs() throws {
+        let records = try read("sentence\tlabel\n\"so\" so, and\t1\n", "a.tsv")
+        #expect(records == [["sentence": .string("\"so\" so, and"), "label": .string("1")]])
+        #expect(try read("", "a.tsv").isEmpty && read("a\tb\n", "a.tsv").isEmpty)
+    }
+
+    @Test("JSON lines, empty ones apart, as far as asked for")
+    func lines() throws {
+        #expect(try read("{\"a\": 1}\n\n {\"b\": []}\n", "a.jsonl").count == 2)
+        var seen = 0
+        try withTemporaryDirectory { directory in
+            let path = directory + "/a.jsonl"
+            try Data("{}\n{}\n{".utf8).write(to: URL(fileURLWithPath: path))
+            try RecordFile.visit(path) { _ in
+                seen += 1
+                return seen < 2
+            }
+        }
+        #expect(seen == 2 && RecordFile.isNamed("a.jsonl") && !RecordFile.isNamed("a.txt"))
+    }
+
+    @Test(
+        "the line at fault is named",
+        arguments: [
+            ("a,b\n1,2\n\n\"x\ny\",2\n3\n", "a.csv", "a.csv, line 6"),
+            ("{}\n\n{x}", "a.jsonl", "a.jsonl, line 3"), ("a\tb\n1\t2\t3", "a.tsv", "line 2"),
+        ])
+    func faults(text: String, name: String, place: String) throws {
+        let error = #expect(throws: ModelFileError.self) { try read(text, name) }
+        #expect("\(String(describing: error))".contains(place))
+    }
+
+    @Test("any bytes are read or refused", arguments: UInt64(0)..<100)
+    func random(seed: UInt64) throws {
+        var state = seed &* 0x9e37_79b9_7f4a_7c15 | 1
+        let bytes = (0..<200).map { _ in
+            state = state &* 6_364_136_223_846_793_005 &+ 1
+            return Array("ab\",\n\r\t{}:".utf8)[Int(state >> 33) % 10]
+        }
+        for name in ["a.csv", "a.tsv", "a.jsonl"] {
+            let text = String(decoding: bytes, as: UTF8.self)
+            do {
+                _ = try read(text, name)
+            } catch {
+                #expect(error is ModelFileError)
+            }
+        }
+    }
+}
