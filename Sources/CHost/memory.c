@@ -4,12 +4,17 @@
 #include "CHost.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #if defined(__APPLE__)
 #include <sys/sysctl.h>
@@ -106,5 +111,13 @@ int host_advise_huge_pages(void *start, size_t bytes) {
 #else
     (void)start, (void)bytes;
     return ENOTSUP;
+#endif
+}
+
+void host_keep_freed_memory(void) {
+#if defined(__GLIBC__)
+    /* 32 MiB is the most that may be asked for. */
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
 #endif
 }

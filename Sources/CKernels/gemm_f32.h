@@ -196,34 +196,44 @@ static void CK_NAME(pack_columns_f32)(
 /* The products of columns of a, from 0 up to n, with columns of b from first up to last, or with the
  * triangle those with column i of a not beyond the panel of column j of b; `take` gets each tile of
  * some rows' products. Rows pass in slabs that the second-level cache holds packed, and columns of a,
- * which lie a row apart, are brought together once for all of b's. */
+ * which lie a row of lda floats apart, are brought together once for all of b's, some tiles' at once
+ * so that whole cache lines are read. */
 typedef void (*CK_NAME(take))(
     void *c, size_t width, size_t i, size_t j, size_t count, size_t columns, const float *tile);
 
+CK_INLINE void CK_NAME(gather_columns)(
+    const float *from, size_t lda, size_t rows, size_t n, float *tiles
+) {
+    for (size_t r = 0; r < rows; r++, from += lda)
+        for (size_t i = 0; i < n; i += CK_ROWS) {
+            float *to = tiles + i * rows + r * CK_ROWS;
+            if (n - i >= CK_ROWS) __builtin_memcpy(to, from + i, CK_ROWS * sizeof *to);
+            else __builtin_memcpy(to, from + i, (n - i) * sizeof *to);
+        }
+}
+
 CK_INLINE void CK_NAME(multiply_columns)(
-    const float *a, size_t rows, size_t n, const float *b, size_t width, size_t first, size_t last,
-    int triangle, void *c, CK_NAME(take) take, float *scratch
+    const float *a, size_t lda, size_t rows, size_t n, const float *b, size_t width, size_t first,
+    size_t last, int triangle, void *c, CK_NAME(take) take, float *scratch
 ) {
     float tile[CK_ROWS * ck_panel] __attribute__((aligned(64)));
+    size_t end = triangle && last < n ? last : n;
     for (size_t top = 0; top < rows; top += ck_slab_rows) {
         size_t count = rows - top < ck_slab_rows ? rows - top : ck_slab_rows;
         ck_slab slab = {0, count, (const char *)scratch, 0};
         float *gathered = scratch + (last - first + ck_panel - 1) / ck_panel * ck_panel * count;
         CK_NAME(pack_columns_f32)(b + top * width + first, width, count, last - first, scratch);
-        size_t end = triangle && last < n ? last : n;
         for (size_t i = 0; i < end; i += CK_ROWS) {
-            size_t some = end - i < CK_ROWS ? end - i : CK_ROWS;
-            const float *from = a + top * n + i;
-            for (size_t r = 0; r < count; r++) {
-                float *to = gathered + r * CK_ROWS;
-                if (some == CK_ROWS) __builtin_memcpy(to, from + r * n, CK_ROWS * sizeof *to);
-                else __builtin_memcpy(to, from + r * n, some * sizeof *to);
+            size_t some = end - i < CK_ROWS ? end - i : CK_ROWS, within = i % ck_tile_columns;
+            if (within == 0) {
+                size_t ahead = end - i < ck_tile_columns ? end - i : ck_tile_columns;
+                CK_NAME(gather_columns)(a + top * lda + i, lda, count, ahead, gathered);
             }
             for (size_t j = first; j < last; j += ck_panel) {
                 size_t columns = last - j < ck_panel ? last - j : ck_panel;
                 if (triangle && j + columns <= i) continue;
                 CK_NAME(tiles_of_columns)[some - 1](
-                    gathered, CK_ROWS, scratch + (j - first) * count, &slab, tile);
+                    gathered + within * count, CK_ROWS, scratch + (j - first) * count, &slab, tile);
                 take(c, width, i, j, some, columns, tile);
             }
         }
@@ -247,13 +257,13 @@ static void CK_NAME(gram_f32)(
     float *scratch
 ) {
     CK_NAME(multiply_columns)(
-        x, rows, columns, x, columns, first, last, 1, sums, CK_NAME(add_tile_f64), scratch);
+        x, columns, rows, columns, x, columns, first, last, 1, sums, CK_NAME(add_tile_f64), scratch);
 }
 
 static void CK_NAME(transposed_product_f32)(
-    const float *a, size_t rows, size_t n, const float *b, size_t width, size_t first, size_t last,
-    float *c, float *scratch
+    const float *a, size_t lda, size_t rows, size_t n, const float *b, size_t width, size_t first,
+    size_t last, float *c, float *scratch
 ) {
     CK_NAME(multiply_columns)(
-        a, rows, n, b, width, first, last, 0, c, CK_NAME(add_tile_f32), scratch);
+        a, lda, rows, n, b, width, first, last, 0, c, CK_NAME(add_tile_f32), scratch);
 }

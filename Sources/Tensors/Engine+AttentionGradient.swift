@@ -159,9 +159,9 @@ private struct GroupGradient {
             (slopes + limit).update(repeating: 0, count: stride - limit)
         }
         kernels.transposed_product_f32(
-            weights, rows, stride, block.given, width, 0, width, valueSums, scratch)
+            weights, stride, rows, stride, block.given, width, 0, width, valueSums, scratch)
         kernels.transposed_product_f32(
-            slopes, rows, stride, block.queries, width, 0, width, keySums, scratch)
+            slopes, stride, rows, stride, block.queries, width, 0, width, keySums, scratch)
         for first in Swift.stride(from: 0, to: width, by: PackedWeights.panel) {
             kernels.gemm_f32(
                 slopes, stride, rows, seen, keyColumns + first * count, nil,

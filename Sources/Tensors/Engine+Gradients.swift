@@ -29,13 +29,38 @@ extension Engine {
                 c.elements.withUnsafeMutableBufferPointer { c in
                     let c = c
                     if !adding { c.update(repeating: 0) }
-                    shareColumns(inputs) { range, scratch in
+                    shareProduct(outputs, inputs) { ours, theirs, scratch in
                         kernels.transposed_product_f32(
-                            a.baseAddress!, rows, outputs, b.baseAddress!, inputs,
-                            range.lowerBound, range.upperBound, c.baseAddress!, scratch)
+                            a.baseAddress! + ours.lowerBound, outputs, rows, ours.count,
+                            b.baseAddress!, inputs, theirs.lowerBound, theirs.upperBound,
+                            c.baseAddress! + ours.lowerBound * inputs, scratch)
                     }
                 }
             }
+        }
+    }
+
+    /// Calls `body` with blocks of a product's rows and columns, and memory for their products.
+    ///
+    /// Blocks are as wide as packed columns fit the second-level cache, since rows are brought
+    /// together once for each, and as high as leaves some for every thread.
+    private func shareProduct(
+        _ rows: Int, _ columns: Int,
+        _ body: (_ rows: Range<Int>, _ columns: Range<Int>, UnsafeMutablePointer<Float>) -> Void
+    ) {
+        let (panel, tile) = (PackedWeights.panel, Int(ck_tile_columns))
+        let (panels, tiles) = ((columns + panel - 1) / panel, (rows + tile - 1) / tile)
+        let across = (panels + 11) / 12
+        let down = min(tiles, (3 * pool.threads + across - 1) / across)
+        let floats = Int(ck_slab_rows) * ((panels + across - 1) / across * panel + tile)
+        let memory = scratch.bytes(pool.threads * floats * MemoryLayout<Float>.stride)
+            .assumingMemoryBound(to: Float.self)
+        pool.forEach(across * down) { index, thread in
+            let (i, j) = index.quotientAndRemainder(dividingBy: across)
+            body(
+                tiles * i / down * tile..<min(tiles * (i + 1) / down * tile, rows),
+                panels * j / across * panel..<min(panels * (j + 1) / across * panel, columns),
+                memory + thread * floats)
         }
     }
 

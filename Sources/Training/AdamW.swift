@@ -23,15 +23,17 @@ public struct AdamW: Sendable {
     @discardableResult
     public func step(_ model: inout TrainableModel, rate: Float, on engine: Engine) -> Double {
         var squares = 0.0
-        model.visit { _, parameter in squares += parameter.gradient.squareSum }
+        model.visit { _, parameter in
+            squares += parameter.gradient.squareSum(on: engine.pool)
+        }
         let norm = squares.squareRoot()
         let share = norm > Double(greatestNorm) ? greatestNorm / Float(norm) : 1
         model.visit { _, parameter in
             parameter.step(
                 rate: rate, gradientShare: share, decay: weightDecay, pool: engine.pool)
-            parameter.clearGradient()
+            parameter.clearGradient(on: engine.pool)
         }
-        model.pack()
+        model.pack(on: engine.pool)
         return norm
     }
 }

@@ -56,7 +56,10 @@ struct FeedForwardDescent {
         let joined = block.gate.map { Projection(stacking: [$0, block.up]) } ?? block.up
         first = TrainableLinear(joined, in: arena)
         down = TrainableLinear(block.down, in: arena)
-        scales = (joined.weight.rootMeanSquare, block.down.weight.rootMeanSquare)
+        scales = (
+            joined.weight.rootMeanSquare(on: engine.pool),
+            block.down.weight.rootMeanSquare(on: engine.pool)
+        )
     }
 
     /// The weights so far.
@@ -85,8 +88,8 @@ struct FeedForwardDescent {
     /// Computes the gradients of half the squared error.
     mutating func differentiate(on examples: Examples) {
         run(on: examples)
-        first.visit("") { $1.clearGradient() }
-        down.visit("") { $1.clearGradient() }
+        first.visit("") { [engine] in $1.clearGradient(on: engine.pool) }
+        down.visit("") { [engine] in $1.clearGradient(on: engine.pool) }
         down.gather(error, inputs: active, on: engine)
         down.gradientByInputs(error, into: &activeGradient, on: engine)
         engine.differentiate(raw, function, gradient: activeGradient, into: &slope)
@@ -105,8 +108,8 @@ struct FeedForwardDescent {
 }
 
 extension Matrix<Float> {
-    fileprivate var rootMeanSquare: Float {
-        Float((squareSum / Double(max(elements.count, 1))).squareRoot())
+    fileprivate func rootMeanSquare(on pool: ThreadPool) -> Float {
+        Float((squareSum(on: pool) / Double(max(elements.count, 1))).squareRoot())
     }
 }
 

@@ -28,11 +28,8 @@ struct TrainableClassifier: Sendable {
         try output.visit(name + ".output", body)
     }
 
-    /// Brings changed weights to where products read them.
-    func pack() {
-        dense.pack()
-        output.pack()
-    }
+    /// What brings changed weights to where products read them.
+    var packing: [() -> Void] { dense.packing + output.packing }
 }
 
 /// What a sequence is labelled with.

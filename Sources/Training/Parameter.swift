@@ -41,18 +41,46 @@ public struct Parameter: Sendable {
     }
 
     /// Forgets the gradient.
-    mutating func clearGradient() {
-        for index in gradient.elements.indices { gradient.elements[index] = 0 }
+    mutating func clearGradient(on pool: ThreadPool) {
+        gradient.elements.withUnsafeMutableBufferPointer { gradient in
+            let gradient = gradient
+            pool.split(gradient.count) { range, _ in
+                UnsafeMutableBufferPointer(rebasing: gradient[range]).update(repeating: 0)
+            }
+        }
     }
 }
 
 extension Matrix<Float> {
-    /// The sum of the squares of all elements.
-    var squareSum: Double {
+    /// The sum of the squares of all elements, of the same value for any number of threads.
+    func squareSum(on pool: ThreadPool) -> Double {
+        let piece = 1 << 15
+        var sums = [Double](repeating: 0, count: (elements.count + piece - 1) / piece)
         elements.withUnsafeBufferPointer { elements in
-            elements.reduce(0) { $0 + Double($1) * Double($1) }
+            sums.withUnsafeMutableBufferPointer { sums in
+                let sums = sums
+                pool.forEach(sums.count) { index, _ in
+                    sums[index] = laneSquareSum(
+                        elements[index * piece..<min((index + 1) * piece, elements.count)])
+                }
+            }
         }
+        return sums.reduce(0, +)
     }
+}
+
+/// The sum of squares, in lanes that do not wait for each other.
+private func laneSquareSum(_ values: Slice<UnsafeBufferPointer<Float>>) -> Double {
+    let values = UnsafeBufferPointer(rebasing: values)
+    var lanes = SIMD16<Double>(repeating: 0)
+    let whole = values.count / 16 * 16
+    for first in stride(from: 0, to: whole, by: 16) {
+        let piece = UnsafeRawPointer(values.baseAddress! + first)
+            .loadUnaligned(as: SIMD16<Float>.self)
+        let wide = SIMD16<Double>(piece)
+        lanes += wide * wide
+    }
+    return values[whole...].reduce(lanes.sum()) { $0 + Double($1) * Double($1) }
 }
 
 /// A linear layer that is trained, packed both ways.
@@ -112,11 +140,16 @@ struct TrainableLinear: Sendable {
         engine.linear(gradient, transposed, into: &x, firstRow: firstRow)
     }
 
-    /// Brings changed weights to where products read them.
-    func pack() {
-        packed.refill(weight.values, bias: bias?.values.elements)
-        transposed.refill(transposing: weight.values)
+    /// What brings changed weights to where products read them; in any order, at once too.
+    var packing: [() -> Void] {
+        [
+            { packed.refill(weight.values, bias: bias?.values.elements) },
+            { transposed.refill(transposing: weight.values) },
+        ]
     }
+
+    /// Brings changed weights to where products read them.
+    func pack() { for part in packing { part() } }
 }
 
 /// A norm that is trained.

@@ -88,11 +88,9 @@ struct TrainableLayer: Sendable {
         try feedForwardNorm?.visit(name + "feed_forward_norm", body)
     }
 
-    /// Brings changed weights to where products read them.
-    func pack() {
-        attention?.fused.pack()
-        attention?.output.pack()
-        feedForward?.first.pack()
-        feedForward?.down.pack()
+    /// What brings changed weights to where products read them.
+    var packing: [() -> Void] {
+        [attention?.fused, attention?.output, feedForward?.first, feedForward?.down]
+            .compactMap(\.self).flatMap(\.packing)
     }
 }

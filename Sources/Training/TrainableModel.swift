@@ -1,4 +1,4 @@
-internal import Tensors
+public import Tensors
 public import Transformers
 
 /// A transformer whose weights are trained.
@@ -89,14 +89,14 @@ public struct TrainableModel: WeightSource {
     }
 
     /// Forgets all gradients.
-    public mutating func clearGradients() {
-        visit { $1.clearGradient() }
+    public mutating func clearGradients(on engine: Engine) {
+        visit { $1.clearGradient(on: engine.pool) }
     }
 
     /// Brings changed weights to where products read them.
-    func pack() {
-        for layer in layers { layer.pack() }
-        output?.pack()
-        labelling?.pack()
+    func pack(on pool: ThreadPool) {
+        let parts =
+            layers.flatMap(\.packing) + (output?.packing ?? []) + (labelling?.packing ?? [])
+        pool.forEach(parts.count) { index, _ in parts[index]() }
     }
 }

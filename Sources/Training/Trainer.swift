@@ -104,7 +104,7 @@ public struct Trainer {
     /// How many steps have been taken.
     public internal(set) var step = 0
 
-    private var pass: TrainingPass
+    var pass: TrainingPass
     private let data: TrainingData
     /// The order in which all is seen the last time begun.
     private var order: (epoch: Int, places: [Int]) = (-1, [])

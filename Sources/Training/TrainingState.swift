@@ -42,7 +42,7 @@ extension Trainer {
                 means: try read(name + Self.meanSuffix),
                 squares: try read(name + Self.squareSuffix), steps: Int(steps))
         }
-        model.pack()
+        model.pack(on: pass.engine.pool)
         step = Int(steps)
     }
 

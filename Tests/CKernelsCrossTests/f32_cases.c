@@ -158,8 +158,8 @@ static void gradients(const ck_kernels *k) {
         }
     size_t rows = ck_slab_rows + 19, n = 29, width = 70;
     float *a = floats(rows * n, 1), *b = floats(rows * width, 1), *c = zeroed(n * width * 4);
-    k->transposed_product_f32(a, rows, n, b, width, 0, 64, c, product_scratch(width));
-    k->transposed_product_f32(a, rows, n, b, width, 64, width, c, product_scratch(width));
+    k->transposed_product_f32(a, n, rows, n, b, width, 0, 64, c, product_scratch(width));
+    k->transposed_product_f32(a, n, rows, n, b, width, 64, width, c, product_scratch(width));
     floats_are("transposed product", c, n * width, 1e-4, 1e-4);
 }
 

@@ -122,19 +122,20 @@ struct KernelTests {
             repeating: 0, count: Int(ck_slab_rows) * (padded + Int(ck_tile_columns)))
     }
 
-    @Test("products of columns", arguments: floatTables, [5, 32, 70])
-    func transposedProduct(table: FloatTable, width: Int) {
-        let (rows, n) = (Int(ck_slab_rows) + 19, 29)
-        let (a, b) = (randomFloats(rows * n, seed: 5), randomFloats(rows * width, seed: 6))
+    @Test("products of columns", arguments: floatTables, [(5, 29), (32, 64), (70, 101)])
+    func transposedProduct(table: FloatTable, _ shape: (width: Int, n: Int)) {
+        let (width, n) = shape
+        let (rows, lda) = (Int(ck_slab_rows) + 19, n + 3)
+        let (a, b) = (randomFloats(rows * lda, seed: 5), randomFloats(rows * width, seed: 6))
         var c = [Float](repeating: 7, count: n * width)
         var scratch = productScratch(width)
         for first in stride(from: 0, to: width, by: 32) {
             table.kernels.transposed_product_f32(
-                a, rows, n, b, width, first, min(first + 32, width), &c, &scratch)
+                a, lda, rows, n, b, width, first, min(first + 32, width), &c, &scratch)
         }
         let want = (0..<n * width).map { index in
             (0..<rows).reduce(7.0) {
-                $0 + Double(a[$1 * n + index / width]) * Double(b[$1 * width + index % width])
+                $0 + Double(a[$1 * lda + index / width]) * Double(b[$1 * width + index % width])
             }
         }
         expectClose(c, want.map(Float.init), absolute: 1e-4)

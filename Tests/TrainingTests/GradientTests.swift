@@ -193,7 +193,7 @@ struct GradientTests {
         loss: (inout TrainableModel) -> Double
     ) throws {
         var start = start
-        start.clearGradients()
+        start.clearGradients(on: Engine(threads: 1))
         _ = loss(&start)
         var squares = 0.0
         start.visit { _, parameter in

@@ -39,6 +39,10 @@ uint64_t host_memory_bytes(void);
 /* The most bytes of this process that have been in memory at once. */
 uint64_t host_peak_resident_bytes(void);
 
+/* Keeps memory that is freed for what is allocated next, where that can be asked for: work that
+ * takes and frees the same large buffers again and again need not have its pages cleared. */
+void host_keep_freed_memory(void);
+
 /* Asks for huge pages on the whole pages inside a range. Returns 0 or an errno value. */
 int host_advise_huge_pages(void *start, size_t bytes);
 

@@ -17,8 +17,9 @@ enum { ck_panel = 32 };
 /* Rows that a product takes through the caches together. */
 enum { ck_block_rows = 132 };
 
-/* Rows that gram_f32 and transposed_product_f32 take at once, and the most columns of a tile. */
-enum { ck_slab_rows = 384, ck_tile_columns = 12 };
+/* Rows that gram_f32 and transposed_product_f32 take at once, and columns of the first operand: a
+ * multiple of every table's tile. */
+enum { ck_slab_rows = 384, ck_tile_columns = 48 };
 
 /* Keys whose scores attention holds at once. */
 enum { ck_key_block = 512 };
@@ -196,13 +197,13 @@ typedef struct ck_kernels {
 
     /* c += aᵀ · b for columns of b from first, a multiple of 32, up to last.
      *
-     * a         rows of n floats.
+     * a         rows of n floats, lda apart.
      * b         as many rows of `width` floats.
      * c         n rows of width floats.
      * scratch   as gram_f32. */
     void (*transposed_product_f32)(
-        const float *a, size_t rows, size_t n, const float *b, size_t width, size_t first,
-        size_t last, float *c, float *scratch);
+        const float *a, size_t lda, size_t rows, size_t n, const float *b, size_t width,
+        size_t first, size_t last, float *c, float *scratch);
 
     /* Fused multiply-adds in registers, `repeats` times 384 floats: the arithmetic peak.
      * Returns a value that depends on all of them. */

@@ -181,6 +181,7 @@ final class FinetuneRun {
     ) throws -> (tokens: Int, seconds: Double) {
         let progress = ProgressBar("Training", total: options.settings.steps, unit: "steps")
         defer { progress.finish() }
+        host_keep_freed_memory()
         var (tokens, seconds) = (0, 1e-9)
         while trainer.step < options.settings.steps {
             do {
