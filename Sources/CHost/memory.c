@@ -121,3 +121,9 @@ void host_keep_freed_memory(void) {
     mallopt(M_TRIM_THRESHOLD, INT_MAX);
 #endif
 }
+
+void host_release_freed_memory(void) {
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
+}

@@ -38,6 +38,42 @@ extension LatencyCurve {
     }
 }
 
+extension LatencyCurve {
+    /// The straight line of least relative squared error, at the same levels.
+    var straight: LatencyCurve {
+        guard entries.count > 1 else { return self }
+        // Weighted sums of 1, x, x², y and xy; weights are 1 / y².
+        var (sum, xs, squares, ys, products) = (0.0, 0.0, 0.0, 0.0, 0.0)
+        for entry in entries where entry.seconds > 0 {
+            let (x, y) = (Double(entry.level), entry.seconds)
+            let weight = 1 / (y * y)
+            sum += weight
+            xs += weight * x
+            squares += weight * x * x
+            ys += weight * y
+            products += weight * x * y
+        }
+        let slope = (sum * products - xs * ys) / (sum * squares - xs * xs)
+        guard slope.isFinite, slope > 0 else { return self }
+        var line = entries
+        for index in line.indices {
+            line[index].seconds = max(ys / sum + slope * (Double(line[index].level) - xs / sum), 0)
+        }
+        return LatencyCurve(unchecked: line)
+    }
+
+    /// The same curve in other units, where no level costs nothing.
+    func scaled(by scale: Double) -> LatencyCurve {
+        var scaled = entries
+        for index in scaled.indices {
+            scaled[index].seconds = max(scaled[index].seconds * scale, 1e-9)
+            scaled[index].low = max(scaled[index].low * scale, 1e-9)
+            scaled[index].high = max(scaled[index].high * scale, 1e-9)
+        }
+        return LatencyCurve(unchecked: scaled)
+    }
+}
+
 /// The second divided differences of a curve, which any straight line leaves as they are.
 private struct Contrasts {
     /// The variance of each entry's seconds.

@@ -95,10 +95,13 @@ public struct LatencyCurve: Hashable, Sendable {
     public var cleaned: LatencyCurve { smooth.monotone }
 
     /// The levels worth choosing, descending, 0 last: each is faster than every larger one.
-    public var usefulLevels: [Int] {
+    public var usefulLevels: [Int] { cleaned.fallingLevels }
+
+    /// The levels that are faster than every larger one, as the curve stands, and 0.
+    var fallingLevels: [Int] {
         var levels: [Int] = []
         var fastest = Double.infinity
-        for entry in cleaned.entries where entry.seconds < fastest {
+        for entry in entries where entry.seconds < fastest {
             levels.append(entry.level)
             fastest = entry.seconds
         }

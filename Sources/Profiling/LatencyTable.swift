@@ -59,7 +59,7 @@ public struct LatencyTable: Hashable, Sendable {
 
     /// The levels of a kind of component worth choosing, descending, 0 last.
     public func usefulLevels(of kind: ComponentKind) -> [Int] {
-        curves[kind]?.usefulLevels ?? [0]
+        cleaned[kind]?.fallingLevels ?? [0]
     }
 
     /// The seconds of the parts of a plan's model together: what a search adds up.

@@ -17,9 +17,8 @@ struct Probe {
     let role: Role
     let plan: Plan
 
-    /// How many blends there are, and how many of them make one knot of the interplay.
+    /// How many blends there are.
     private static let blends = 15
-    fileprivate static let blendsPerKnot = 3
 
     /// The least fraction of the model that a blend keeps.
     private static let leastBlend = 0.02
@@ -58,22 +57,24 @@ struct Probe {
 }
 
 extension LatencyTable {
-    /// By what fraction a blend of its sum differs from others, however well it is measured.
+    /// How many models make one knot of the interplay.
+    private static let modelsPerKnot = 4
+
+    /// By what fraction a model of its sum differs from others, however well it is measured.
     private static let scatter = 0.02
 
     /// By what fraction times differ from sums where nothing is known of it.
     private static let usualInterplay = 0.1
-
-    /// How often costs and interplay are found from each other: more follows noise, not caches.
-    private static let refinements = 3
 
     /// Turns times of whole models into a base, the cost of one component at each level, and what
     /// the parts do to each other.
     ///
     /// With `T(k, s)` the time of the model that has only components of kind k, all at level s,
     /// one such component costs `(g⁻¹(T(k, s)) − base) / layers`, scaled so that base and full
-    /// components add up to the dense model; g is the interplay, which takes the sums of the
-    /// blends' costs to their times. As each needs the other, they are found in turn, from g = id.
+    /// components add up to the dense model; g is the interplay, which takes the sums of costs to
+    /// times. A bend of `T(k, ·)` may be the component's own, or that of all models of as many
+    /// bytes, which caches hold from there on. So g is found first, from all models, as if costs
+    /// were straight lines; what is no bend of g is then the component's.
     static func measured(
         _ probes: [Probe], _ timings: RatioAccumulator, shape: ModelShape, machine: Machine,
         environment: Environment, created: String, version: String
@@ -84,70 +85,72 @@ extension LatencyTable {
                 remedy: "measure again")
         }
         var levels: [ComponentKind: [Int: Timing]] = [:]
-        var blends: [(plan: Plan, timing: Timing)] = []
+        var models: [(plan: Plan, timing: Timing)] = []
         for (index, probe) in probes.enumerated() {
             guard let timing = timings.timing(of: index) else { continue }
-            switch probe.role {
-            case .base: break
-            case .level(let kind, let level): levels[kind, default: [:]][level] = timing
-            case .blend: blends.append((probe.plan, timing))
+            if case .level(let kind, let level) = probe.role {
+                levels[kind, default: [:]][level] = timing
             }
+            if case .base = probe.role { continue }
+            models.append((probe.plan, timing))
         }
-        var table = LatencyTable(
-            shape: shape, machine: machine, environment: environment, dense: dense, base: base,
-            curves: [:], created: created, espalierVersion: version)
-        for _ in 0...refinements {
-            table = LatencyTable(
+        func table(_ curves: [ComponentKind: LatencyCurve]) -> LatencyTable {
+            var table = LatencyTable(
                 shape: shape, machine: machine, environment: environment, dense: dense, base: base,
-                curves: curves(levels, dense: dense, base: base, shape: shape, table.interplay),
-                created: created, espalierVersion: version)
-            table.interplay = table.interplay(of: blends)
+                curves: curves, created: created, espalierVersion: version)
+            table.interplay = table.interplay(of: models)
+            return table
         }
-        try table.check()
-        return table
+        func curves(_ interplay: Interplay, straight: Bool = false) -> [ComponentKind: LatencyCurve]
+        {
+            Self.curves(
+                levels, straight: straight, dense: dense, base: base, shape: shape, interplay)
+        }
+        let straight = table(curves(Interplay(), straight: true))
+        let result = table(curves(straight.interplay))
+        try result.check()
+        return result
     }
 
     private static func curves(
-        _ levels: [ComponentKind: [Int: Timing]], dense: Timing, base: Timing, shape: ModelShape,
-        _ interplay: Interplay
+        _ levels: [ComponentKind: [Int: Timing]], straight: Bool, dense: Timing, base: Timing,
+        shape: ModelShape, _ interplay: Interplay
     ) -> [ComponentKind: LatencyCurve] {
-        func sum(_ seconds: Double) -> Double {
-            interplay.sum(ofSeconds: seconds) - base.seconds
+        func cost(_ timing: Timing) -> Timing {
+            func sum(_ seconds: Double) -> Double {
+                max(interplay.sum(ofSeconds: seconds) - base.seconds, 0)
+            }
+            return Timing(
+                seconds: sum(timing.seconds), low: sum(timing.low), high: sum(timing.high),
+                samples: timing.samples)
         }
-        let full = levels.reduce(0) { total, curve in
-            total + (curve.value[shape.greatestLevel(of: curve.key)].map { sum($0.seconds) } ?? 0)
+        let curves = levels.mapValues { timings in
+            let curve = LatencyCurve(
+                entries: timings.map { LatencyCurve.Entry(level: $0, timing: cost($1)) })
+            return straight ? curve.straight : curve
         }
+        let full = curves.values.reduce(0) { $0 + ($1.entries.first?.seconds ?? 0) }
         let scale = (dense.seconds - base.seconds) / full / Double(shape.layers.count)
-        func cost(_ seconds: Double) -> Double { max(sum(seconds) * scale, 1e-9) }
-        return levels.mapValues { timings in
-            LatencyCurve(
-                entries: timings.map { level, timing in
-                    LatencyCurve.Entry(
-                        level: level,
-                        timing: Timing(
-                            seconds: cost(timing.seconds), low: cost(timing.low),
-                            high: cost(timing.high), samples: timing.samples))
-                })
-        }
+        return curves.mapValues { $0.scaled(by: scale) }
     }
 
     /// The interplay that takes the sums of plans' parts to the times of their models, where a
-    /// blend counts by the inverse of its variance, and so does that there be none.
-    private func interplay(of blends: [(plan: Plan, timing: Timing)]) -> Interplay {
+    /// model counts by the inverse of its variance, and so does that there be none.
+    private func interplay(of models: [(plan: Plan, timing: Timing)]) -> Interplay {
         let least = Interplay.Knot(sum: base.seconds, seconds: base.seconds)
         let greatest = Interplay.Knot(
             sum: sum(of: Plan(keepingAllOf: shape)), seconds: dense.seconds)
-        let order = blends.map { (sum: sum(of: $0.plan), timing: $0.timing) }
+        let order = models.map { (sum: sum(of: $0.plan), timing: $0.timing) }
             .sorted { $0.sum < $1.sum }
-        let between = stride(from: 0, to: order.count, by: Probe.blendsPerKnot).map { first in
-            let pool = order[first..<min(first + Probe.blendsPerKnot, order.count)]
+        let between = stride(from: 0, to: order.count, by: Self.modelsPerKnot).map { first in
+            let pool = order[first..<min(first + Self.modelsPerKnot, order.count)]
             var (weights, sum, seconds) = (0.0, 0.0, 0.0)
-            for blend in pool {
+            for model in pool {
                 let weight =
-                    1 / (blend.timing.spread * blend.timing.spread + Self.scatter * Self.scatter)
+                    1 / (model.timing.spread * model.timing.spread + Self.scatter * Self.scatter)
                 weights += weight
-                sum += weight * blend.sum
-                seconds += weight * blend.timing.seconds
+                sum += weight * model.sum
+                seconds += weight * model.timing.seconds
             }
             let none = 1 / (Self.usualInterplay * Self.usualInterplay)
             sum /= weights

@@ -14,17 +14,19 @@ public struct Workload: Stopwatch {
     private var pass: ForwardPass
     private var caches: [[Int]: KeyValueCache] = [:]
     private var logits = Activations()
+    /// What takes the weights' place in the caches; nil where they are no matter.
+    private let otherMemory: MemoryProbe?
     /// How many caches are kept for models of other attention.
     private let cacheLimit: Int
-
-    /// Where stand-ins lie: not in the dense model's memory, which is in the caches when it has run.
-    private let standIns: Model
 
     /// The shortest time that one sample should take: a moment's disturbance must not be half of it.
     private static let leastSeconds = 2e-3
 
     /// A run as long as this leaves the caches as the next one finds them, and counts itself.
     private static let longSeconds = 0.1
+
+    /// The least bytes that drive weights out of the caches, where their size is not known.
+    private static let leastOtherBytes = 32 << 20
 
     /// The most bytes of keys and values to keep, past what one model needs.
     private static let cacheBytes = 1 << 30
@@ -38,18 +40,22 @@ public struct Workload: Stopwatch {
     /// - Parameters:
     ///   - environment: The conditions.
     ///   - model: The dense model, which also warms the machine up.
-    ///   - standIns: A second dense model, in whose memory stand-ins lie; the same by default, which
-    ///     will do where none are asked for or memory does not decide.
+    ///   - clearsCaches: Whether other memory is read ahead of every decode step of a model that is
+    ///     larger than a core's cache, as models are compared; not for one that runs on and on.
     ///   - engine: What the work runs on; its threads are the environment's.
     /// - Throws: ``ProfileError`` where the model cannot do such work.
     public init(
-        _ environment: Environment, model: Model, standIns: Model? = nil, engine: Engine
+        _ environment: Environment, model: Model, clearsCaches: Bool = true, engine: Engine
     ) throws(ProfileError) {
         try environment.check(against: model.shape)
         precondition(model.precision == environment.precision, "precision of another environment")
         self.environment = environment
         dense = model
-        self.standIns = standIns ?? model
+        // What fits a core's own cache stays there whatever else is read.
+        let isStreamed = model.streamedBytes > Int(host_cache_bytes(2))
+        otherMemory =
+            clearsCaches && environment.phase == .decode && isStreamed
+            ? MemoryProbe(bytes: max(Self.leastOtherBytes, Int(host_cache_bytes(3)))) : nil
         pass = ForwardPass(model, on: engine)
         let vocabulary = Int32(model.shape.vocabularySize)
         var random = SplitMix64(seed: 1)
@@ -68,21 +74,30 @@ public struct Workload: Stopwatch {
     }
 
     /// A model of a smaller shape, of which only the time means anything.
-    public func standIn(_ shape: ModelShape) -> Model { standIns.resized(to: shape) }
+    public func standIn(_ shape: ModelShape) -> Model { dense.resized(to: shape) }
 
     /// Does the work once, or often enough for the clock, and says how long once takes.
     ///
     /// A decode step takes as long as memory does to bring the weights, and what the caches hold of
-    /// them depends on what ran before. So the dense model does, ahead of every other one.
+    /// them depends on what ran before: other memory does, ahead of every run, so that all weights
+    /// of all models come from where they lie.
     public mutating func sample(_ model: Model) -> Sample {
-        if environment.phase == .decode, model.shape != dense.shape {
-            prepare(dense) { _ = $0.timed(1, &$1) }
-        }
-        return prepare(model) { workload, cache in
-            let first = workload.timed(1, &cache)
-            guard first.seconds < Self.longSeconds else { return first }
-            let repeats = (Self.leastSeconds / first.seconds).rounded(.up)
-            return workload.timed(Int(repeats), &cache)
+        prepare(model) { workload, cache in
+            guard let other = workload.otherMemory else {
+                let first = workload.timed(1, &cache)
+                guard first.seconds < Self.longSeconds else { return first }
+                let repeats = (Self.leastSeconds / first.seconds).rounded(.up)
+                return workload.timed(Int(repeats), &cache)
+            }
+            var (seconds, count, isTainted) = (0.0, 0, false)
+            repeat {
+                _ = workload.pass.engine.readAll(other)
+                let run = workload.timed(1, &cache)
+                seconds += run.seconds
+                count += 1
+                isTainted = isTainted || run.isTainted
+            } while seconds < Self.leastSeconds
+            return Sample(seconds: seconds / Double(count), isTainted: isTainted)
         }
     }
 

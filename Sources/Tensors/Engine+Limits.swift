@@ -38,12 +38,17 @@ extension Engine {
     }
 }
 
-/// Memory far larger than the caches, allocated as weights are, to measure how fast it is read.
+/// Memory allocated as weights are, to measure how fast it is read or to take their place in caches.
 public struct MemoryProbe: Sendable {
-    let memory = Memory(count: 64 << 20)
+    let memory: Memory
 
     /// Allocates the memory and touches all of it.
-    public init() {}
+    ///
+    /// - Parameter bytes: How much; by default far more than caches hold.
+    public init(bytes: Int = 256 << 20) {
+        memory = Memory(count: bytes / MemoryLayout<Float>.stride)
+        memory.floats.initialize(repeating: 0)
+    }
 
     /// The bytes that one reading reads.
     public var byteCount: Int { memory.floats.count * MemoryLayout<Float>.stride }

@@ -7,7 +7,7 @@ import Foundation
 final class Memory: @unchecked Sendable {
     let floats: UnsafeMutableBufferPointer<Float>
 
-    /// Allocates zeroed floats; regions of megabytes ask for huge pages.
+    /// Allocates floats without values; regions of megabytes ask for huge pages.
     init(count: Int) {
         let bytes = max(count, 1) * MemoryLayout<Float>.stride
         let hugePage = 2 << 20
@@ -16,7 +16,6 @@ final class Memory: @unchecked Sendable {
         if alignment == hugePage { host_advise_huge_pages(address, bytes) }
         floats = UnsafeMutableBufferPointer(
             start: address.bindMemory(to: Float.self, capacity: count), count: count)
-        floats.initialize(repeating: 0)
     }
 
     deinit {
@@ -47,16 +46,24 @@ public final class Arena {
     }
 
     /// A zeroed piece aligned to a cache line: the region that owns it and its place there.
+    ///
+    /// What no piece needs of a region is never written, and so takes no memory.
     func allocate(_ count: Int) -> (memory: Memory, offset: Int) {
         let rounded = (count + 15) / 16 * 16
-        if let region, used + rounded <= region.floats.count {
-            defer { used += rounded }
+        let (memory, offset) = place(rounded)
+        (memory.floats.baseAddress! + offset).initialize(repeating: 0, count: rounded)
+        return (memory, offset)
+    }
+
+    private func place(_ count: Int) -> (memory: Memory, offset: Int) {
+        if let region, used + count <= region.floats.count {
+            defer { used += count }
             return (region, used)
         }
-        let fresh = Memory(count: max(rounded, regionFloats))
-        if rounded < regionFloats {
+        let fresh = Memory(count: max(count, regionFloats))
+        if count < regionFloats {
             region = fresh
-            used = rounded
+            used = count
         }
         return (fresh, 0)
     }

@@ -4,7 +4,7 @@ public import Transformers
 /// What a student learns from a teacher.
 ///
 /// Logits by their divergence, `T² KL(teacher ‖ student)` with both divided by the temperature T;
-/// scores by the squared difference. The residual streams behind every layer but the last, token by
+/// scores by the squared difference; of an encoder that only embeds text, the last hidden states. The residual streams behind every layer but the last, token by
 /// token, by their squared distance over the mean square of the teacher's, the mean over layers.
 /// Source: Hinton, Vinyals and Dean, arXiv 1503.02531; of streams: Kurtić, Frantar and Alistarh,
 /// "ZipLM", arXiv 2302.04089, section 3.4; of the student's own text: Agarwal et al., "On-policy
@@ -60,15 +60,29 @@ struct Lecture {
         addingTo gradient: inout Activations
     ) -> Double {
         guard distillation.streamShare > 0, streams.indices.contains(layer) else { return 0 }
-        let wanted = streams[layer]
-        var difference = stream
+        return compare(
+            stream, with: streams[layer],
+            share: distillation.streamShare * factor / Float(streams.count), addingTo: &gradient)
+    }
+
+    /// The loss of an encoder's last hidden states; adds its gradient.
+    func compare(
+        hidden states: Activations, factor: Float, addingTo gradient: inout Activations
+    ) -> Double {
+        compare(
+            states, with: hidden, share: distillation.logitShare * factor, addingTo: &gradient)
+    }
+
+    private func compare(
+        _ own: Activations, with wanted: Activations, share: Float,
+        addingTo gradient: inout Activations
+    ) -> Double {
+        var difference = own
         difference.add(wanted, times: -1)
         let square = wanted.squareSum / Double(max(wanted.rows, 1))
-        let share =
-            Double(distillation.streamShare * factor) / Double(streams.count)
-            / max(square, 1e-30)
-        gradient.add(difference, times: Float(2 * share))
-        return share * difference.squareSum
+        let weight = Double(share) / max(square, 1e-30)
+        gradient.add(difference, times: Float(2 * weight))
+        return weight * difference.squareSum
     }
 }
 
@@ -79,7 +93,8 @@ private final class StreamRecorder: ForwardObserver {
 }
 
 extension TrainingPass {
-    /// The loss of a decoder that learns from a teacher, and the gradients of all weights.
+    /// The loss of a decoder, or of an encoder without labels, that learns from a teacher, and the
+    /// gradients of all weights.
     ///
     /// - Parameters:
     ///   - model: The student.
@@ -101,9 +116,13 @@ extension TrainingPass {
         let (logitShare, taskShare) = (distillation.logitShare, distillation.taskShare)
         var gradient = Activations(rows: hidden.rows, columns: hidden.columns, repeating: 0)
         var loss = 0.0
+        if model.output == nil {
+            loss = lecture.compare(hidden: hidden, factor: factor, addingTo: &gradient)
+        }
         var (part, own, slope) = (Activations(), Activations(), Activations())
         let teaching = ForwardPass(distillation.teacher, on: engine)
-        teaching.logits(from: lecture.hidden, rowsAtOnce: Self.rowsAtOnce) { rows, given in
+        let taught = model.output == nil ? Activations() : lecture.hidden
+        teaching.logits(from: taught, rowsAtOnce: Self.rowsAtOnce) { rows, given in
             engine.select(hidden, rows: rows, into: &part)
             model.output?.apply(to: part, into: &own, on: engine)
             var given = given

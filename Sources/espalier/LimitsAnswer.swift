@@ -82,7 +82,7 @@ struct LimitsAnswer: Encodable {
         let probe = MemoryProbe()
         var workload =
             environment.phase == .decode
-            ? try Workload(environment, model: model, engine: engine) : nil
+            ? try Workload(environment, model: model, clearsCaches: false, engine: engine) : nil
         let floats = model.shape.layers.reduce(0) {
             $0 + 2 * $1.keyValueHeads * model.shape.headDimension
         }

@@ -37,16 +37,10 @@ extension Profiler {
             }
             return try profiler.measure(shape, with: &watch, plans: plans)
         }
-        let weights = RandomWeights(shape: shape, seed: seed)
-        let dense = try Model(weights, precision: environment.precision)
-        // A model that fits no cache is not in one when it has run.
-        let isLarge = dense.streamedBytes > 4 * Int(host_cache_bytes(3))
-        let standIns =
-            environment.phase == .decode && !isLarge
-            ? try Model(weights, precision: environment.precision) : dense
+        let dense = try Model(
+            RandomWeights(shape: shape, seed: seed), precision: environment.precision)
         var watch = try Workload(
-            environment, model: dense, standIns: standIns,
-            engine: Engine(threads: environment.threads))
+            environment, model: dense, engine: Engine(threads: environment.threads))
         return try profiler.measure(shape, with: &watch, plans: plans)
     }
 

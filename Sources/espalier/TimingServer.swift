@@ -28,7 +28,8 @@ struct TimingServer {
     init(_ model: Model, in environment: Profiling.Environment) throws {
         self.model = model
         threads = environment.threads
-        workload = try Workload(environment, model: model, engine: Engine(threads: threads))
+        workload = try Workload(
+            environment, model: model, clearsCaches: false, engine: Engine(threads: threads))
     }
 
     /// Answers every line of standard input.

@@ -279,6 +279,19 @@ struct GradientTests {
         #expect(try losses() == found)
     }
 
+    @Test("an encoder learns a teacher's states", arguments: ["bert", "roberta", "distilbert"])
+    func states(name: String) throws {
+        let checkpoint = try TorchGradients.checkpoint(name)
+        let distillation = Distillation(from: try Model(checkpoint))
+        let batch = TokenBatch([[5, 9, 33, 60, 7], [12, 80]])
+        var pass = TrainingPass(checkpoint.shape, on: Engine(threads: 2))
+        var same = try TrainableModel(checkpoint)
+        #expect(abs(pass.distil(&same, by: distillation, batch, factor: 1)) < 1e-6)
+        try expectSlope(disturbed(same)) {
+            pass.distil(&$0, by: distillation, batch, factor: 1)
+        }
+    }
+
     @Test("labels are learnt from a teacher", arguments: ["bert", "roberta", "distilbert"])
     func labelDistillation(name: String) throws {
         let checkpoint = try TorchGradients.classifier(name)

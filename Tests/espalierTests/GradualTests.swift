@@ -12,9 +12,9 @@ import Transformers
 struct GradualTests {
     /// A prune to two targets with so many steps after each.
     private func words(
-        _ prune: PruneFixture, to out: String? = nil, _ recovery: [String]
+        _ prune: PruneFixture, to out: String? = nil, rate: String = "0.003", _ recovery: [String]
     ) -> [String] {
-        prune.words(to: out, "--speedup", "2", "--attempts", "1") + ["--rate", "0.003"] + recovery
+        prune.words(to: out, "--speedup", "2", "--attempts", "1") + ["--rate", rate] + recovery
     }
 
     private let text = [
@@ -61,6 +61,27 @@ struct GradualTests {
         let again = try Program.run(asked)
         #expect(again.status == 0 && !again.errors.contains("Training"))
         #expect(try targets(again.object()).count == 2)
+    }
+
+    @Test("an encoder without labels learns the dense one's vectors")
+    func sentences() throws {
+        let prune = try PruneFixture(Fixture.bert)
+        let asked = words(
+            prune, rate: "0.0003", ["--recover", "distill", "--steps", "60"] + text)
+        let run = try Program.run(asked)
+        #expect(run.status == 0, "\(run.errors)")
+        for target in try targets(prune.report()) {
+            let recovery = try #require(target["recovery"] as? [String: Any])
+            #expect(recovery["measure"] as? String == "cosine distance")
+            let unrecovered = try #require(recovery["unrecovered"] as? [String: Double])
+            let distance = try #require(target["meanCosineDistance"] as? Double)
+            #expect(distance < unrecovered["meanCosineDistance"] ?? 0)
+        }
+        let alone = try Program.run(
+            "distill", Fixture.bert, "--teacher", Fixture.bert, "--text",
+            Fixture.folder + "/text/calibration.txt", "--on-policy", "0.5", "--steps", "1", "-o",
+            prune.scratch.path("alone"))
+        #expect(alone.status == 1 && alone.errors.contains("leave out --on-policy"))
     }
 
     @Test("an encoder learns its labels again, and stays a classifier")

@@ -43,6 +43,9 @@ uint64_t host_peak_resident_bytes(void);
  * takes and frees the same large buffers again and again need not have its pages cleared. */
 void host_keep_freed_memory(void);
 
+/* Gives freed memory back to the system, where that can be asked for. */
+void host_release_freed_memory(void);
+
 /* Asks for huge pages on the whole pages inside a range. Returns 0 or an errno value. */
 int host_advise_huge_pages(void *start, size_t bytes);
 

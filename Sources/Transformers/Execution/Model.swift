@@ -71,8 +71,6 @@ public struct Model: Sendable {
         let arena = Arena()
         shape = source.shape
         self.precision = precision
-        let embeddings = try source.embeddings()
-        let headWeights = try source.head()
         var layers: [Layer] = []
         for index in shape.layers.indices {
             layers.append(
@@ -82,6 +80,8 @@ public struct Model: Sendable {
             try progress(index + 1)
         }
         self.layers = layers
+        // The largest tables of all come last, when no layer is unpacked beside them.
+        let (embeddings, headWeights) = (try source.embeddings(), try source.head())
         finalNorm = headWeights.norm
         let output = headWeights.output ?? (shape.tiedHead ? embeddings.tokens : nil)
         head = output.map {

@@ -52,7 +52,10 @@ final class PruneRun {
     }
 
     /// Gives back the memory of packed models.
-    func forgetModels() { (packed, packedReference, denseStates) = ([:], nil, nil) }
+    func forgetModels() {
+        (packed, packedReference, denseStates) = ([:], nil, nil)
+        host_release_freed_memory()
+    }
 
     /// The reference in the environment's precision, which others are measured against.
     func baseline() throws -> Model {

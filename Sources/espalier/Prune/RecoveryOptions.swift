@@ -27,7 +27,7 @@ struct RecoveryOptions {
             help: "How many training steps follow each target.")
         text = try arguments.options(
             "--text", .file,
-            help: "Plain text that a decoder trains on; other than what it is calibrated on.")
+            help: "What to train on, as for finetune; other text than what is calibrated on.")
         task = try arguments.option(
             "--task", .file, help: "Labelled texts or scored pairs that an encoder trains on.")
         validation = try arguments.option(

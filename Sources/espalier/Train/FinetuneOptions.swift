@@ -71,8 +71,8 @@ extension FinetuneOptions {
         teacher = distils ? try Teacher(&arguments) : nil
         text = try arguments.options(
             "--text", .file,
-            help: "What a decoder learns: plain text, or records (.jsonl, .csv, .tsv) with text, "
-                + "or prompt and completion; again for more.")
+            help: "What is learnt: plain text, or records (.jsonl, .csv, .tsv) with text, or with "
+                + "prompt and completion; again for more.")
         task = try arguments.option(
             "--task", .file,
             help: "What an encoder learns: texts with labels, or pairs with scores, as records.")

@@ -116,7 +116,8 @@ final class FinetuneRun {
             settings: settings, engine: engine)
         let before =
             try directory.read(Judgement.self, Product.before)
-            ?? judge(trainer.model, "Evaluating before")
+            ?? judge(
+                trainer.model, beside: settings.distillation?.teacher, "Evaluating before")
         try directory.write(before, Product.before)
         var losses: [Trainer.Report] = []
         if directory.has(Product.state) {
@@ -125,7 +126,8 @@ final class FinetuneRun {
             losses = Array(losses.prefix(trainer.step))
         }
         let (tokens, seconds) = try train(&trainer, &losses)
-        let after = try judge(trainer.model, "Evaluating after")
+        let after = try judge(
+            trainer.model, beside: settings.distillation?.teacher, "Evaluating after")
         let path = directory.product(Product.model)
         try Terminal.standardError.stage("Writing \(path)") {
             try HuggingFaceDirectory.write(
@@ -222,12 +224,13 @@ final class FinetuneRun {
     }
 
     private func judge(
-        _ model: TrainableModel, _ title: String
+        _ model: TrainableModel, beside teacher: Model?, _ title: String
     ) throws -> Judgement {
         let progress = ProgressBar(title, total: 100, unit: "%")
         defer { progress.finish() }
         return try lesson.judge(
-            try Model(model), model.classifier, tokenizer: try opened.checkpoint.tokenizer(),
+            try Model(model), model.classifier, beside: teacher,
+            tokenizer: try opened.checkpoint.tokenizer(),
             engine: engine
         ) { done in
             progress.advance(to: Int(100 * done))

@@ -21,13 +21,15 @@ struct Lesson {
 
     private enum HeldOut {
         case text([[Int32]])
+        /// Whose vectors are compared with the teacher's.
+        case sentences([[Int32]])
         case task(Evaluation.Task)
     }
 
     /// Tokens, or items of a task.
     var heldOutCount: Int {
         switch heldOut {
-        case .text(let windows): windows.reduce(0) { $0 + $1.count }
+        case .text(let windows), .sentences(let windows): windows.reduce(0) { $0 + $1.count }
         case .task(let task): task.items.count
         }
     }
@@ -37,11 +39,15 @@ struct Lesson {
     /// - Throws: `ModelFileError` where they are nothing for the model, or too little.
     init(_ options: FinetuneOptions, for model: OpenedModel) throws {
         let isEncoder = model.shape.architecture.isEncoder
-        guard isEncoder == (options.task != nil) else {
-            throw ModelFileError(
-                file: model.location.path,
-                problem: isEncoder ? "an encoder foretells no text" : "a decoder has no labels",
-                remedy: isEncoder ? "name a decoder, or give --task" : "name an encoder")
+        let problem: (String, remedy: String)? =
+            !isEncoder && options.task != nil
+            ? ("a decoder has no labels", "name an encoder")
+            : isEncoder && options.task == nil && options.teacher == nil
+                ? ("an encoder foretells no text", "name a decoder, or give --task")
+                : isEncoder && options.teacher?.onPolicyShare ?? 0 > 0
+                    ? ("an encoder writes no text", "leave out --on-policy") : nil
+        if let (problem, remedy) = problem {
+            throw ModelFileError(file: model.location.path, problem: problem, remedy: remedy)
         }
         let tokenizer = try model.checkpoint.tokenizer()
         if let path = options.task {
@@ -50,8 +56,11 @@ struct Lesson {
         } else {
             let reader = TrainingText(
                 tokenizer: tokenizer, length: min(options.length, model.shape.maximumPositions))
-            let all = try reader.sequences(of: options.text)
-            let apart = try options.validation.map { try reader.sequences(of: [$0]) }
+            func read(_ paths: [String]) throws -> [TextSequence] {
+                try isEncoder ? reader.pieces(of: paths) : reader.sequences(of: paths)
+            }
+            let all = try read(options.text)
+            let apart = try options.validation.map { try read([$0]) }
             let count = apart == nil ? max(1, all.count / 20) : 0
             guard all.count > count, apart?.isEmpty != true else {
                 throw ModelFileError(
@@ -61,7 +70,8 @@ struct Lesson {
                     remedy: "give more text, or a smaller --length")
             }
             data = .text(Array(all.dropLast(count)))
-            heldOut = .text((apart ?? Array(all.suffix(count))).map(\.ids))
+            let judged = (apart ?? Array(all.suffix(count))).map(\.ids)
+            heldOut = isEncoder ? .sentences(judged) : .text(judged)
             labels = nil
         }
     }
@@ -92,10 +102,18 @@ struct Lesson {
 
     /// Judges a model by what was held out.
     ///
+    /// - Parameters:
+    ///   - model: The model.
+    ///   - classifier: Its head, if it has one.
+    ///   - teacher: What an encoder's vectors are compared with.
+    ///   - tokenizer: The model's.
+    ///   - engine: What to run on.
+    ///   - progress: Called with the share done; may throw to stop.
+    /// - Returns: What was found.
     /// - Throws: What `progress` throws.
     func judge(
-        _ model: Model, _ classifier: Classifier?, tokenizer: some Tokenizer, engine: Engine,
-        progress: (Double) throws -> Void
+        _ model: Model, _ classifier: Classifier?, beside teacher: Model?,
+        tokenizer: some Tokenizer, engine: Engine, progress: (Double) throws -> Void
     ) throws -> Judgement {
         switch heldOut {
         case .text(let windows):
@@ -103,6 +121,11 @@ struct Lesson {
                 of: model, against: nil, on: windows, engine: engine
             ) { try progress(Double($0) / Double(windows.count)) }
             return Judgement(measure: "perplexity", value: quality.perplexity)
+        case .sentences(let sentences):
+            let quality = try EncoderQuality(
+                of: model, against: teacher ?? model, on: sentences, engine: engine
+            ) { try progress(Double($0) / Double(sentences.count)) }
+            return Judgement(measure: "cosine distance", value: quality.meanCosineDistance)
         case .task(let task):
             let result = try task.run(
                 model, classifier: classifier, tokenizer: tokenizer, engine: engine,

@@ -1,4 +1,5 @@
 import ModelFiles
+import Pruning
 import Tokenizers
 import Training
 import Transformers
@@ -47,6 +48,31 @@ struct TrainingText {
             }
         }
         return windows(of: packed, length: length).map { TextSequence($0) } + sequences
+    }
+
+    /// The pieces of paragraphs of files, or of members `text`, each between an encoder's special
+    /// tokens.
+    ///
+    /// - Throws: As ``sequences(of:)`` does.
+    func pieces(of paths: [String]) throws(ModelFileError) -> [TextSequence] {
+        var contents = ""
+        for path in paths {
+            guard RecordFile.isNamed(path) else {
+                contents += String(decoding: try MappedFile(path: path).bytes, as: UTF8.self) + "\n"
+                continue
+            }
+            try RecordFile.visit(path) { record throws(ModelFileError) in
+                guard let text = record.members["text"]?.string else {
+                    throw ModelFileError(
+                        file: record.place, problem: "it has no \"text\"",
+                        remedy: "name the member, or the column of a table, so")
+                }
+                contents += text + "\n"
+                return true
+            }
+        }
+        return framedPieces(of: contents, tokenizer: tokenizer, length: length)
+            .map { TextSequence($0) }
     }
 
     private func tokens(_ text: String) -> [Int32] {
