@@ -1,8 +1,6 @@
 import CommandLine
 import Foundation
 import ModelFiles
-import Tokenizers
-import Transformers
 
 /// A teacher that is reached as text alone: a command that answers prompts.
 ///
@@ -68,34 +66,5 @@ struct BlackBox {
             file: "--teacher command:\(command)", problem: problem,
             remedy: "run it by hand: it reads lines {\"prompt\": …}, and prints a line "
                 + "{\"completion\": …} for each")
-    }
-}
-
-extension TrainingText {
-    /// The prompts of files: members `prompt` of records, or the first halves of windows of text.
-    ///
-    /// - Throws: As ``sequences(of:)`` does.
-    func prompts(of paths: [String]) throws -> [String] {
-        var prompts: [String] = []
-        var texts: [String] = []
-        for path in paths {
-            guard RecordFile.isNamed(path) else {
-                texts.append(path)
-                continue
-            }
-            try RecordFile.visit(path) { record throws(ModelFileError) in
-                guard let prompt = record.members["prompt"]?.string else {
-                    throw ModelFileError(
-                        file: record.place, problem: "it has no \"prompt\"",
-                        remedy: "name the member, or the column of a table, so")
-                }
-                prompts.append(prompt)
-                return true
-            }
-        }
-        return prompts
-            + (try sequences(of: texts)).map {
-                tokenizer.decode(Array($0.ids.prefix(max(1, $0.ids.count / 2))))
-            }
     }
 }

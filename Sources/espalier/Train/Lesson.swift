@@ -39,15 +39,17 @@ struct Lesson {
     /// - Throws: `ModelFileError` where they are nothing for the model, or too little.
     init(_ options: FinetuneOptions, for model: OpenedModel) throws {
         let isEncoder = model.shape.architecture.isEncoder
-        let problem: (String, remedy: String)? =
-            !isEncoder && options.task != nil
-            ? ("a decoder has no labels", "name an encoder")
-            : isEncoder && options.task == nil && options.teacher == nil
-                ? ("an encoder foretells no text", "name a decoder, or give --task")
-                : isEncoder && options.teacher?.onPolicyShare ?? 0 > 0
-                    ? ("an encoder writes no text", "leave out --on-policy") : nil
-        if let (problem, remedy) = problem {
-            throw ModelFileError(file: model.location.path, problem: problem, remedy: remedy)
+        func refuse(_ problem: String, _ remedy: String) -> ModelFileError {
+            ModelFileError(file: model.location.path, problem: problem, remedy: remedy)
+        }
+        if !isEncoder, options.task != nil {
+            throw refuse("a decoder has no labels", "name an encoder")
+        }
+        if isEncoder, options.task == nil, options.teacher == nil {
+            throw refuse("an encoder foretells no text", "name a decoder, or give --task")
+        }
+        if isEncoder, options.teacher?.onPolicyShare ?? 0 > 0 {
+            throw refuse("an encoder writes no text", "leave out --on-policy")
         }
         let tokenizer = try model.checkpoint.tokenizer()
         if let path = options.task {

@@ -20,31 +20,23 @@ struct TrainingText {
     func sequences(of paths: [String]) throws(ModelFileError) -> [TextSequence] {
         var sequences: [TextSequence] = []
         var packed: [Int32] = []
-        for path in paths {
-            guard RecordFile.isNamed(path) else {
-                if !packed.isEmpty { packed += tokens("\n") }
-                packed += tokens(String(decoding: try MappedFile(path: path).bytes, as: UTF8.self))
-                continue
-            }
-            try RecordFile.visit(path) { record throws(ModelFileError) in
-                let end = [tokenizer.endOfText].compactMap(\.self)
-                if let prompt = record.members["prompt"]?.string,
-                    let completion = record.members["completion"]?.string
-                {
-                    let before = tokens(prompt)
-                    let whole = (before + tokens(completion) + end).prefix(length)
-                    if before.count < whole.count {
-                        sequences.append(TextSequence(Array(whole), firstLearnt: before.count))
-                    }
-                } else if let text = record.members["text"]?.string {
-                    packed += tokens(text) + end
-                } else {
-                    throw ModelFileError(
-                        file: record.place,
-                        problem: "it has neither \"text\" nor \"prompt\" and \"completion\"",
-                        remedy: "name the members, or the columns of a table, so")
+        try visit(paths) { text in
+            if !packed.isEmpty { packed += tokens("\n") }
+            packed += tokens(text)
+        } record: { record throws(ModelFileError) in
+            let end = [tokenizer.endOfText].compactMap(\.self)
+            if let prompt = record.members["prompt"]?.string,
+                let completion = record.members["completion"]?.string
+            {
+                let before = tokens(prompt)
+                let whole = (before + tokens(completion) + end).prefix(length)
+                if before.count < whole.count {
+                    sequences.append(TextSequence(Array(whole), firstLearnt: before.count))
                 }
-                return true
+            } else if let text = record.members["text"]?.string {
+                packed += tokens(text) + end
+            } else {
+                throw record.lacks("neither \"text\" nor \"prompt\" and \"completion\"")
             }
         }
         return windows(of: packed, length: length).map { TextSequence($0) } + sequences
@@ -56,26 +48,62 @@ struct TrainingText {
     /// - Throws: As ``sequences(of:)`` does.
     func pieces(of paths: [String]) throws(ModelFileError) -> [TextSequence] {
         var contents = ""
-        for path in paths {
-            guard RecordFile.isNamed(path) else {
-                contents += String(decoding: try MappedFile(path: path).bytes, as: UTF8.self) + "\n"
-                continue
+        try visit(paths) { text in
+            contents += text + "\n"
+        } record: { record throws(ModelFileError) in
+            guard let text = record.members["text"]?.string else {
+                throw record.lacks("no \"text\"")
             }
-            try RecordFile.visit(path) { record throws(ModelFileError) in
-                guard let text = record.members["text"]?.string else {
-                    throw ModelFileError(
-                        file: record.place, problem: "it has no \"text\"",
-                        remedy: "name the member, or the column of a table, so")
-                }
-                contents += text + "\n"
-                return true
-            }
+            contents += text + "\n"
         }
         return framedPieces(of: contents, tokenizer: tokenizer, length: length)
             .map { TextSequence($0) }
     }
 
+    /// The prompts of files: members `prompt` of records, or the first halves of windows of text.
+    ///
+    /// - Throws: As ``sequences(of:)`` does.
+    func prompts(of paths: [String]) throws(ModelFileError) -> [String] {
+        var prompts: [String] = []
+        try visit(paths.filter(RecordFile.isNamed)) { _ in
+        } record: { record throws(ModelFileError) in
+            guard let prompt = record.members["prompt"]?.string else {
+                throw record.lacks("no \"prompt\"")
+            }
+            prompts.append(prompt)
+        }
+        let windows = try sequences(of: paths.filter { !RecordFile.isNamed($0) })
+        return prompts
+            + windows.map { tokenizer.decode(Array($0.ids.prefix(max(1, $0.ids.count / 2)))) }
+    }
+
+    /// Visits the files in order: plain text as a whole, others record by record.
+    private func visit(
+        _ paths: [String], text: (String) -> Void,
+        record: (RecordFile.Record) throws(ModelFileError) -> Void
+    ) throws(ModelFileError) {
+        for path in paths {
+            guard RecordFile.isNamed(path) else {
+                text(String(decoding: try MappedFile(path: path).bytes, as: UTF8.self))
+                continue
+            }
+            try RecordFile.visit(path) { found throws(ModelFileError) in
+                try record(found)
+                return true
+            }
+        }
+    }
+
     private func tokens(_ text: String) -> [Int32] {
         tokenizer.encode(text, addingSpecialTokens: false)
+    }
+}
+
+extension RecordFile.Record {
+    /// What is wrong with a record without the members that are needed.
+    fileprivate func lacks(_ members: String) -> ModelFileError {
+        ModelFileError(
+            file: place, problem: "it has \(members)",
+            remedy: "name the members, or the columns of a table, so")
     }
 }
