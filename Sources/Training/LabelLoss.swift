@@ -2,14 +2,14 @@ internal import Foundation
 internal import Tensors
 public import Transformers
 
-/// A head that labels sequences and is trained.
+/// A head that labels sequences, or finds spans in them, and is trained.
 struct TrainableClassifier: Sendable {
-    var dense: TrainableLinear
+    var dense: TrainableLinear?
     var output: TrainableLinear
     let isRectified: Bool
 
     init(_ classifier: Classifier, in arena: Arena) {
-        dense = TrainableLinear(classifier.dense, in: arena)
+        dense = classifier.dense.map { TrainableLinear($0, in: arena) }
         output = TrainableLinear(classifier.output, in: arena)
         isRectified = classifier.isRectified
     }
@@ -17,19 +17,19 @@ struct TrainableClassifier: Sendable {
     /// The head so far.
     var classifier: Classifier {
         Classifier(
-            dense: dense.projection, output: output.projection, isRectified: isRectified)
+            dense: dense?.projection, output: output.projection, isRectified: isRectified)
     }
 
     /// Visits every parameter in one order.
     mutating func visit(
         _ name: String, _ body: (String, inout Parameter) throws -> Void
     ) rethrows {
-        try dense.visit(name + ".dense", body)
+        try dense?.visit(name + ".dense", body)
         try output.visit(name + ".output", body)
     }
 
     /// What brings changed weights to where products read them.
-    var packing: [() -> Void] { dense.packing + output.packing }
+    var packing: [() -> Void] { (dense?.packing ?? []) + output.packing }
 }
 
 /// What a sequence is labelled with.
@@ -38,6 +38,8 @@ public enum Label: Sendable, Equatable {
     case category(Int)
     /// A value; the loss is the squared error.
     case score(Float)
+    /// The tokens where a span begins and ends; the loss is the mean negative log-likelihood of both.
+    case span(first: Int, last: Int)
 }
 
 extension TrainingPass {
@@ -47,7 +49,7 @@ extension TrainingPass {
     /// - Parameters:
     ///   - model: An encoder with a head for labels.
     ///   - batch: The sequences.
-    ///   - labels: One for each, all categories or all scores.
+    ///   - labels: One for each, all of one case.
     ///   - distillation: What is learnt from a teacher, if anything.
     ///   - factor: What gradients are multiplied with, such as one over the number of sequences.
     ///   - skipped: Layers that are left out this time.
@@ -63,39 +65,40 @@ extension TrainingPass {
         let hidden = forward(model, batch, skipping: skipped) { layer, stream in
             if lecture != nil { streams[layer] = stream }
         }
+        var loss: Double
+        let whole: Activations
+        if head.dense == nil {
+            (loss, whole) = spanLoss(&head, hidden, batch, labels, lecture, factor)
+        } else {
+            (loss, whole) = firstTokenLoss(&head, hidden, batch, labels, lecture, factor)
+        }
+        model.labelling = head
+        // Streams count token by token, so that a sequence's share is spread over its tokens.
+        let share = factor * Float(batch.sequences.count) / Float(max(batch.ids.count, 1))
+        backward(&model, whole) { layer, gradient in
+            guard let stream = streams[layer], let lecture else { return }
+            loss +=
+                lecture.compare(stream, behind: layer, factor: share, addingTo: &gradient)
+                / Double(factor)
+        }
+        return loss
+    }
+
+    /// The loss of what a head says of first tokens, and its gradient by all hidden states.
+    private func firstTokenLoss(
+        _ head: inout TrainableClassifier, _ hidden: Activations, _ batch: TokenBatch,
+        _ labels: [Label], _ lecture: Lecture?, _ factor: Float
+    ) -> (loss: Double, gradient: Activations) {
         var (first, raw, logits, slope) = (
             Activations(), Activations(), Activations(), Activations()
         )
         engine.select(hidden, rows: batch.sequences.map(\.lowerBound), into: &first)
-        head.dense.apply(to: first, into: &raw, on: engine)
+        head.dense?.apply(to: first, into: &raw, on: engine)
         let inner = raw.matrix
         let active = Activations(inner.map { head.isRectified ? max(0, $0) : tanh($0) })
         head.output.apply(to: active, into: &logits, on: engine)
-
-        var loss = 0.0
-        if let lecture {
-            let shares = lecture.distillation
-            var (task, given) = (logits, lecture.logits(of: batch))
-            loss =
-                Double(shares.taskShare)
-                * differentiate(&task, labels: labels, factor: shares.taskShare * factor)
-            if logits.columns > 1 {
-                loss +=
-                    Double(shares.logitShare)
-                    * engine.differentiateDivergence(
-                        &logits, from: &given, temperature: shares.temperature,
-                        mixture: shares.mixture,
-                        factor: shares.logitShare * factor)
-            } else {
-                let scores = (0..<given.rows).map { Label.score(given[$0, 0]) }
-                loss +=
-                    Double(shares.logitShare)
-                    * differentiate(&logits, labels: scores, factor: shares.logitShare * factor)
-            }
-            logits.add(task, times: 1)
-        } else {
-            loss = differentiate(&logits, labels: labels, factor: factor)
-        }
+        let given = lecture?.logits(of: batch.sequences.map(\.lowerBound))
+        let loss = learn(&logits, labels: labels, from: given, lecture, factor: factor)
 
         head.output.gather(logits, inputs: active, on: engine)
         head.output.gradientByInputs(logits, into: &slope, on: engine)
@@ -106,9 +109,8 @@ extension TrainingPass {
             gradient.elements[index] *= head.isRectified ? (value > 0 ? 1 : 0) : 1 - y * y
         }
         let inside = Activations(gradient)
-        head.dense.gather(inside, inputs: first, on: engine)
-        head.dense.gradientByInputs(inside, into: &slope, on: engine)
-        model.labelling = head
+        head.dense?.gather(inside, inputs: first, on: engine)
+        head.dense?.gradientByInputs(inside, into: &slope, on: engine)
 
         var whole = Matrix<Float>(rows: hidden.rows, columns: hidden.columns)
         for (row, rows) in batch.sequences.enumerated() {
@@ -116,14 +118,63 @@ extension TrainingPass {
                 whole[rows.lowerBound, column] = value
             }
         }
-        // Streams count token by token, so that a sequence's share is spread over its tokens.
-        let share = factor * Float(batch.sequences.count) / Float(max(batch.ids.count, 1))
-        backward(&model, Activations(whole)) { layer, gradient in
-            guard let stream = streams[layer], let lecture else { return }
+        return (loss, Activations(whole))
+    }
+
+    /// The loss of where a head lets spans begin and end, and its gradient by all hidden states.
+    private func spanLoss(
+        _ head: inout TrainableClassifier, _ hidden: Activations, _ batch: TokenBatch,
+        _ labels: [Label], _ lecture: Lecture?, _ factor: Float
+    ) -> (loss: Double, gradient: Activations) {
+        var (logits, gradient) = (Activations(), Activations())
+        head.output.apply(to: hidden, into: &logits, on: engine)
+        var loss = 0.0
+        var slopes = Matrix<Float>(rows: hidden.rows, columns: 2)
+        for (rows, label) in zip(batch.sequences, labels) {
+            guard case .span(let first, let last) = label else { continue }
+            var scores = Activations(logits.matrix.transposed(rows: rows))
+            let given = lecture.map {
+                Activations($0.logits(of: Array(rows)).matrix.transposed(rows: 0..<rows.count))
+            }
             loss +=
-                lecture.compare(stream, behind: layer, factor: share, addingTo: &gradient)
-                / Double(factor)
+                learn(
+                    &scores, labels: [.category(first), .category(last)], from: given, lecture,
+                    factor: factor / 2) / 2
+            for (row, place) in rows.enumerated() {
+                for side in 0..<2 { slopes[place, side] = scores[side, row] }
+            }
         }
+        let slope = Activations(slopes)
+        head.output.gather(slope, inputs: hidden, on: engine)
+        head.output.gradientByInputs(slope, into: &gradient, on: engine)
+        return (loss, gradient)
+    }
+
+    /// The loss of logits by labels and by what a teacher gives; the gradient takes their place.
+    private func learn(
+        _ logits: inout Activations, labels: [Label], from given: Activations?,
+        _ lecture: Lecture?, factor: Float
+    ) -> Double {
+        guard var given, let shares = lecture?.distillation else {
+            return differentiate(&logits, labels: labels, factor: factor)
+        }
+        var task = logits
+        var loss =
+            Double(shares.taskShare)
+            * differentiate(&task, labels: labels, factor: shares.taskShare * factor)
+        if logits.columns > 1 {
+            loss +=
+                Double(shares.logitShare)
+                * engine.differentiateDivergence(
+                    &logits, from: &given, temperature: shares.temperature,
+                    mixture: shares.mixture, factor: shares.logitShare * factor)
+        } else {
+            let scores = (0..<given.rows).map { Label.score(given[$0, 0]) }
+            loss +=
+                Double(shares.logitShare)
+                * differentiate(&logits, labels: scores, factor: shares.logitShare * factor)
+        }
+        logits.add(task, times: 1)
         return loss
     }
 
@@ -148,11 +199,10 @@ extension TrainingPass {
 }
 
 extension Lecture {
-    /// What the teacher's head makes of each sequence.
-    fileprivate func logits(of batch: TokenBatch) -> Activations {
-        let rows = batch.sequences.map { sequence in
-            (distillation.classifier?.logits(of: hidden.row(sequence.lowerBound)) ?? [])
-                .map(Float.init)
+    /// What the teacher's head makes of some tokens.
+    fileprivate func logits(of tokens: [Int]) -> Activations {
+        let rows = tokens.map { token in
+            (distillation.classifier?.logits(of: hidden.row(token)) ?? []).map(Float.init)
         }
         return Activations(
             Matrix(
@@ -164,5 +214,12 @@ extension Matrix<Float> {
     /// Every element changed by itself.
     fileprivate func map(_ change: (Float) -> Float) -> Matrix {
         Matrix(rows: rows, columns: columns, elements: elements.map(change))
+    }
+
+    /// Some rows as columns.
+    fileprivate func transposed(rows range: Range<Int>) -> Matrix {
+        Matrix(
+            rows: columns, columns: range.count,
+            elements: (0..<columns).flatMap { column in range.map { self[$0, column] } })
     }
 }

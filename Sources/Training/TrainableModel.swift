@@ -17,14 +17,14 @@ public struct TrainableModel: WeightSource {
     var finalNorm: TrainableNorm?
     /// The output head; nil for encoders.
     var output: TrainableLinear?
-    /// What labels sequences; nil where nothing does.
+    /// What labels sequences or finds spans; nil where nothing does.
     var labelling: TrainableClassifier?
 
     /// Takes the weights of a source.
     ///
     /// - Parameters:
     ///   - source: Where they come from.
-    ///   - classifier: A head that labels sequences, to be trained too.
+    ///   - classifier: An encoder's head, to be trained too.
     /// - Throws: What reading them throws.
     public init(_ source: some WeightSource, classifier: Classifier? = nil) throws {
         shape = source.shape
@@ -45,7 +45,7 @@ public struct TrainableModel: WeightSource {
         labelling = classifier.map { TrainableClassifier($0, in: arena) }
     }
 
-    /// The head that labels sequences so far.
+    /// The encoder's head so far.
     public var classifier: Classifier? { labelling?.classifier }
 
     /// The embeddings so far.

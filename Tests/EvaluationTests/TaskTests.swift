@@ -196,6 +196,77 @@ struct TaskTests {
         }
     }
 
+    @Test("an encoder finds the likeliest span of a passage, however many windows that takes")
+    func spans() throws {
+        let checkpoint = try Checkpoint(folder + "/tiny-bert")
+        let model = try Model(checkpoint)
+        let classifier = try checkpoint.classifier(.spans, seed: 3)
+        let tokenizer = try checkpoint.tokenizer()
+        let story = "Anna found a white drum in the garden, and Tom's 12 cats saw 3 birds. "
+        for passage in [story, String(repeating: story, count: 3), "a"] {
+            let reading = Reading(question: "What did Anna find?", passage: passage)
+            let most = model.shape.maximumPositions
+            let windows = reading.windows(by: tokenizer, most: most)
+            if passage.count > 200 { #expect(windows.count > 1) }
+            if passage.count < 2 { #expect(windows.count == 1) }
+            var best: (score: Double, answer: Substring)?
+            var covered: Set<String.Index> = []
+            for window in windows {
+                #expect(window.ids.count <= most && window.typeIDs.count == window.ids.count)
+                var pass = ForwardPass(model, on: Engine(threads: 1))
+                let hidden = pass.hiddenStates(of: TokenBatch([(window.ids, window.typeIDs)]))
+                let logits = (0..<hidden.rows).map { classifier.logits(of: hidden.row($0)) }
+                for first in window.words.indices {
+                    covered.insert(window.words[first].lowerBound)
+                    for last in window.words.indices where last >= first && last < first + 30 {
+                        let score =
+                            logits[window.firstToken + first][0]
+                            + logits[window.firstToken + last][1]
+                        let span =
+                            window.words[first].lowerBound..<window.words[last].upperBound
+                        if score > best?.score ?? -.infinity { best = (score, passage[span]) }
+                    }
+                }
+            }
+            // Every word is in some window, and short passages read as the tokenizer has them.
+            let starts = passage.indices.filter {
+                passage[$0].isLetter
+                    && ($0 == passage.startIndex || !passage[passage.index(before: $0)].isLetter)
+            }
+            #expect(covered.isSuperset(of: starts))
+            if windows.count == 1 {
+                let whole = tokenizer.encode(reading.question, pair: passage)
+                #expect(windows[0].ids == whole.ids && windows[0].typeIDs == whole.typeIDs)
+            }
+            let answer = String(try #require(best?.answer))
+            let asked = #""question": "\#(reading.question)", "passage": "\#(passage)""#
+            let lines = [answer, "nothing of it"].map { "{\(asked), \"answers\": [\"\($0)\"]}" }
+            let result = try task(lines).run(
+                model, classifier: classifier, tokenizer: tokenizer, engine: Engine(threads: 1))
+            #expect(result.metric == "f1" && result.scores[0] == 1 && result.scores[1] < 1)
+        }
+    }
+
+    @Test("a span to learn is where the answer stands first, and else the first token")
+    func spanExamples() throws {
+        let tokenizer = try Checkpoint(folder + "/tiny-bert").tokenizer()
+        let story = String(repeating: "Tom saw a cat in the park. ", count: 4)
+        let passage = story + "It had a red hat."
+        let reading = Reading(question: "What?", passage: passage)
+        let examples = reading.examples(["red hat"], by: tokenizer, most: 24)
+        #expect(examples.count > 2)
+        for (window, first, last) in examples {
+            if first > 0 {
+                #expect(passage[window.span(of: first...last)] == "red hat")
+                #expect(window.ids[last] != window.ids.last)
+            } else {
+                #expect(last == 0 && window.words.last?.upperBound != passage.endIndex)
+            }
+        }
+        #expect(examples.contains { $0.first > 0 })
+        #expect(reading.examples(["a blue hat"], by: tokenizer, most: 24).isEmpty)
+    }
+
     @Test("verdicts are counted as scikit-learn counts them")
     func verdicts() {
         func figures(_ given: [Int], _ right: [Int]) -> [Double] {

@@ -24,12 +24,8 @@ struct TorchGradients: Decodable {
 
     static func checkpoint(_ name: String) throws -> Checkpoint { try fixture("tiny-" + name) }
 
-    /// An encoder with a head for labels.
-    static func classifier(_ name: String) throws -> Checkpoint {
-        try fixture("classifiers/" + name)
-    }
-
-    private static func fixture(_ name: String) throws -> Checkpoint {
+    /// A model of the fixtures by its folder.
+    static func fixture(_ name: String) throws -> Checkpoint {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent()
         return try Checkpoint(
@@ -154,13 +150,20 @@ struct GradientTests {
 
     @Test(
         "labels: the loss is the head's, and rises along its gradient as that says",
-        arguments: ["bert", "roberta", "distilbert"])
+        arguments: [
+            "classifiers/bert", "classifiers/roberta", "classifiers/distilbert", "spans/bert",
+            "spans/distilbert",
+        ])
     func labels(name: String) throws {
-        let checkpoint = try TorchGradients.classifier(name)
+        let checkpoint = try TorchGradients.fixture(name)
         let classifier = try #require(try checkpoint.classifier())
         let labels: [Label] =
-            classifier.labels == 1
-            ? [.score(0.5), .score(-2), .score(1)] : [.category(1), .category(0), .category(1)]
+            switch classifier.kind {
+            case .labels(1): [.score(0.5), .score(-2), .score(1)]
+            case .labels: [.category(1), .category(0), .category(1)]
+            case .spans:
+                [.span(first: 1, last: 3), .span(first: 0, last: 0), .span(first: 2, last: 2)]
+            }
         let sequences: [[Int32]] = [[5, 9, 33, 60, 7], [12, 80], [44, 45, 46, 47]]
         let batch = TokenBatch(sequences.map { ($0, [Int32](repeating: 0, count: $0.count)) })
         let engine = Engine(threads: 2)
@@ -172,11 +175,17 @@ struct GradientTests {
         let found = loss(&start)
         var forward = ForwardPass(try Model(checkpoint), on: engine)
         let hidden = forward.hiddenStates(of: batch)
+        func surprise(_ logits: [Double], _ label: Int) -> Double {
+            log(logits.reduce(0) { $0 + exp($1) }) - logits[label]
+        }
         let wanted = zip(batch.sequences, labels).reduce(0.0) { sum, pair in
             let logits = classifier.logits(of: hidden.row(pair.0.lowerBound))
             switch pair.1 {
-            case .category(let label):
-                return sum + log(logits.reduce(0) { $0 + exp($1) }) - logits[label]
+            case .category(let label): return sum + surprise(logits, label)
+            case .span(let first, let last):
+                let all = pair.0.map { classifier.logits(of: hidden.row($0)) }
+                return sum
+                    + (surprise(all.map { $0[0] }, first) + surprise(all.map { $0[1] }, last)) / 2
             case .score(let score):
                 return sum + (logits[0] - Double(score)) * (logits[0] - Double(score))
             }
@@ -292,14 +301,22 @@ struct GradientTests {
         }
     }
 
-    @Test("labels are learnt from a teacher", arguments: ["bert", "roberta", "distilbert"])
+    @Test(
+        "labels are learnt from a teacher",
+        arguments: [
+            "classifiers/bert", "classifiers/roberta", "classifiers/distilbert", "spans/roberta",
+        ])
     func labelDistillation(name: String) throws {
-        let checkpoint = try TorchGradients.classifier(name)
+        let checkpoint = try TorchGradients.fixture(name)
         let classifier = try #require(try checkpoint.classifier())
         var distillation = Distillation(from: try Model(checkpoint), classifier: classifier)
         (distillation.temperature, distillation.taskShare) = (3, 0.2)
         let labels: [Label] =
-            classifier.labels == 1 ? [.score(0.5), .score(-2)] : [.category(1), .category(0)]
+            switch classifier.kind {
+            case .labels(1): [.score(0.5), .score(-2)]
+            case .labels: [.category(1), .category(0)]
+            case .spans: [.span(first: 1, last: 4), .span(first: 0, last: 1)]
+            }
         let batch = TokenBatch([[5, 9, 33, 60, 7], [12, 80]])
         var pass = TrainingPass(checkpoint.shape, on: Engine(threads: 2))
         let same = try TrainableModel(checkpoint, classifier: classifier)

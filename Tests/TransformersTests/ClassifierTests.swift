@@ -4,7 +4,7 @@ import Testing
 
 @testable import Transformers
 
-@Suite("Heads of sequence classifiers against transformers")
+@Suite("Heads of encoders against transformers")
 struct ClassifierTests {
     private struct Expected: Decodable {
         let ids: [Int32]
@@ -24,9 +24,35 @@ struct ClassifierTests {
             })
         let hidden = pass.hiddenStates(of: batch)
         for (row, range) in zip(rows, batch.sequences) {
-            #expect(classifier.labels == row.logits.count)
+            #expect(classifier.kind == .labels(row.logits.count))
             let logits = classifier.logits(of: hidden.row(range.lowerBound))
             expectClose(logits.map(Float.init), row.logits, absolute: 1e-4)
+        }
+    }
+
+    private struct ExpectedSpans: Decodable {
+        let ids: [Int32]
+        let types: [Int32]?
+        let starts: [Float]
+        let ends: [Float]
+    }
+
+    @Test("where spans begin and end", arguments: ["bert", "roberta", "distilbert"])
+    func spans(name: String) throws {
+        let rows = try Fixture.decode([ExpectedSpans].self, "spans/\(name)/expected.json")
+        let checkpoint = try Checkpoint(Fixture.path("spans/\(name)"))
+        let classifier = try #require(try checkpoint.classifier())
+        #expect(classifier.kind == .spans)
+        var pass = ForwardPass(try Model(checkpoint), on: Engine(threads: 2))
+        let batch = TokenBatch(
+            rows.map {
+                ($0.ids, $0.types ?? [Int32](repeating: 0, count: $0.ids.count))
+            })
+        let hidden = pass.hiddenStates(of: batch)
+        for (row, range) in zip(rows, batch.sequences) {
+            let logits = range.map { classifier.logits(of: hidden.row($0)) }
+            expectClose(logits.map { Float($0[0]) }, row.starts, absolute: 1e-4)
+            expectClose(logits.map { Float($0[1]) }, row.ends, absolute: 1e-4)
         }
     }
 

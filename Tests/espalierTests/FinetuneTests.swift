@@ -167,6 +167,42 @@ struct FinetuneTests {
         #expect(abs((tasks["task"]?["value"] as? Double ?? 0) - after) < 1e-6)
     }
 
+    @Test("an encoder learns to find answers, also once pruned, and emits a model that does")
+    func spans() throws {
+        let task = scratch.path("questions.jsonl")
+        let (colours, things) = (["red", "blue", "green"], ["ball", "kite", "hat", "drum"])
+        let lines = (0..<96).map { index in
+            let (colour, thing) = (colours[index % 3], things[index / 3 % 4])
+            let other = colours[(index + 1) % 3]
+            let passage = "Anna found a \(colour) \(thing) in the park. Tom saw a \(other) cat."
+            let asked = #""question": "What was found?", "passage": "\#(passage)""#
+            return "{\(asked), \"answers\": [\"\(thing)\"]}"
+        }
+        try lines.joined(separator: "\n").write(toFile: task, atomically: true, encoding: .utf8)
+        let out = scratch.path("spans")
+        let answer = try Program.run(
+            "finetune", Fixture.bert, "--task", task, "--validation", task, "--steps", "120",
+            "--batch", "16", "--rate", "0.003", "--threads", "2", "--json", "-o", out
+        ).object()
+        #expect(answer["measure"] as? String == "f1")
+        let after = try #require(answer["after"] as? Double)
+        #expect(after > 0.9, "\(answer)")
+        let path = try #require(answer["path"] as? String)
+        let prune = try PruneFixture(path)
+        let pruned = try Program.run(prune.words("--attempts", "1"))
+        #expect(pruned.status == 0, "\(pruned.errors)")
+        let small = prune.out + "/1.3x"
+        let config = try String(contentsOfFile: small + "/config.json", encoding: .utf8)
+        #expect(config.contains("BertForQuestionAnswering"))
+        let again = try Program.run(
+            "evaluate", small, "--against", path, "--task", task, "--json"
+        ).object()
+        let tasks = try #require(again["tasks"] as? [String: [String: Any]])
+        #expect(tasks["questions"]?["metric"] as? String == "f1")
+        let none = try Program.run("evaluate", Fixture.bert, "--task", task)
+        #expect(none.status == 1 && none.errors.contains("no head that finds answers"))
+    }
+
     @Test("a pruned model learns from the dense one, by less than it lost")
     func distils() throws {
         let prune = try PruneFixture()

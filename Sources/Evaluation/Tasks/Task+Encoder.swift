@@ -28,7 +28,7 @@ extension Task {
             if case .similarity(_, _, let score) = item { score } else { nil }
         }
         let found =
-            if let classifier, classifier.labels == 1 {
+            if let classifier, classifier.kind == .labels(1) {
                 try logits(of: classifier, model, tokenizer, engine, progress).map { $0[0] }
             } else {
                 try cosines(model, tokenizer, engine, progress)
@@ -39,6 +39,42 @@ extension Task {
         return TaskResult(
             name: name, metric: "spearman", value: correlation, standardError: error,
             scores: terms, others: ["pearson": pearson(found, wanted)])
+    }
+
+    /// The most tokens of an answer that is a span.
+    private static let answerTokens = 30
+
+    /// The spans that a head finds likeliest; items without a passage get an empty answer.
+    func extracted(
+        by classifier: Classifier, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
+        _ progress: (Double) throws -> Void
+    ) throws -> TaskResult {
+        var pass = ForwardPass(model, on: engine)
+        let found = try inBatches(progress) { items in
+            items.map { item -> String in
+                guard case .question(_, _, let reading?) = item else { return "" }
+                let windows = reading.windows(
+                    by: tokenizer, most: model.shape.maximumPositions)
+                let batch = TokenBatch(windows.map { ($0.ids, $0.typeIDs) })
+                let hidden = pass.hiddenStates(of: batch)
+                let best = zip(windows, batch.sequences).compactMap { window, rows in
+                    let logits = rows.map { classifier.logits(of: hidden.row($0)) }
+                    return window.likeliest(logits, most: Self.answerTokens)
+                }.max { $0.score < $1.score }
+                return best.map { String(reading.passage[$0.span]) } ?? ""
+            }
+        }
+        var (contains, exact, overlap) = ([Double](), [Double](), [Double]())
+        for (item, answer) in zip(items, found) {
+            guard case .question(_, let answers, _) = item else { continue }
+            let judged = JudgedAnswer(answer, answers: answers)
+            contains.append(judged.contains ? 1 : 0)
+            exact.append(judged.isExact ? 1 : 0)
+            overlap.append(judged.overlap)
+        }
+        return TaskResult(
+            name: name, metric: "f1", scores: overlap,
+            others: ["em": exact.mean, "contains": contains.mean])
     }
 
     /// What a head says of every item.
@@ -87,6 +123,28 @@ extension Task {
             try progress(Double(answers.count) / Double(items.count))
         }
         return answers
+    }
+}
+
+extension Reading.Window {
+    /// The span of the passage of the greatest sum of logits of its first and last token.
+    ///
+    /// - Parameters:
+    ///   - logits: Of beginning and end, for each token of the window.
+    ///   - most: The tokens of the longest span.
+    /// - Returns: The span and its sum; nil where no token is of the passage.
+    fileprivate func likeliest(
+        _ logits: [[Double]], most: Int
+    ) -> (span: Range<String.Index>, score: Double)? {
+        let tokens = firstToken..<firstToken + words.count
+        var best: (tokens: ClosedRange<Int>, score: Double)?
+        for first in tokens {
+            for last in first..<min(first + most, tokens.upperBound) {
+                let score = logits[first][0] + logits[last][1]
+                if score > best?.score ?? -.infinity { best = (first...last, score) }
+            }
+        }
+        return best.map { (span(of: $0.tokens), $0.score) }
     }
 }
 

@@ -18,8 +18,12 @@ extension Task {
         _ model: Model, classifier: Classifier? = nil, tokenizer: some Tokenizer, engine: Engine,
         progress: (_ done: Double) throws -> Void = { _ in }
     ) throws -> TaskResult {
-        if let classifier, kind == .classification {
+        switch (kind, classifier) {
+        case (.classification, let classifier?):
             return try classified(by: classifier, model, tokenizer, engine, progress)
+        case (.questions, let classifier?):
+            return try extracted(by: classifier, model, tokenizer, engine, progress)
+        default: break
         }
         switch kind {
         case .multipleChoice, .lastWords, .minimalPairs, .classification:

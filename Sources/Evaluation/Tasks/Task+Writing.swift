@@ -14,7 +14,7 @@ extension Task {
     ) throws -> TaskResult {
         var writer = Writer(model, tokenizer, engine, most: Self.answerTokens)
         var (contains, exact, overlap) = ([Double](), [Double](), [Double]())
-        for case .question(let prompt, let answers) in items {
+        for case .question(let prompt, let answers, _) in items {
             let judged = JudgedAnswer(writer.line(after: examples + prompt), answers: answers)
             contains.append(judged.contains ? 1 : 0)
             exact.append(judged.isExact ? 1 : 0)

@@ -68,7 +68,7 @@ extension TaskItem {
     fileprivate func solved(_ labels: [String]) -> String? {
         switch self {
         case .choice(let prompt, let choices, let gold): prompt + " " + choices[gold] + "\n\n"
-        case .question(let prompt, let answers): prompt + " " + (answers.first ?? "") + "\n\n"
+        case .question(let prompt, let answers, _): prompt + " " + (answers.first ?? "") + "\n\n"
         case .labelled(_, _, let prompt, let label):
             labels.isEmpty ? nil : prompt + " " + labels[label] + "\n\n"
         case .document(let prompt, let summary): prompt + " " + summary + "\n\n"
@@ -101,7 +101,11 @@ private struct TaskFields {
         if has("good") { return .minimalPair(good: try string("good"), bad: try string("bad")) }
         if has("question") {
             let usual = (has("passage") ? "{passage}\n" : "") + "Question: {question}\nAnswer:"
-            return .question(prompt: try filled(prompt ?? usual), answers: try strings("answers"))
+            let question = try string("question")
+            let passage = try optional("passage").flatMap { $0.isEmpty ? nil : $0 }
+            return .question(
+                prompt: try filled(prompt ?? usual), answers: try strings("answers"),
+                reading: passage.map { Reading(question: question, passage: $0) })
         }
         if has("score") {
             return .similarity(

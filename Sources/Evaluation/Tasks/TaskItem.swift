@@ -6,8 +6,8 @@ public enum TaskItem: Sendable, Equatable {
     case lastWords(context: String, continuation: String)
     /// A sentence that is right, and one that differs from it and is wrong.
     case minimalPair(good: String, bad: String)
-    /// A prompt, and answers any of which is right.
-    case question(prompt: String, answers: [String])
+    /// A prompt, answers any of which is right, and where the passage is given, what to read.
+    case question(prompt: String, answers: [String], reading: Reading? = nil)
     /// Two sentences, and people's score of how alike they are.
     case similarity(first: String, second: String, score: Double)
     /// A text, or two, and the index of its label; for decoders the same as a prompt.
@@ -39,7 +39,8 @@ public enum TaskKind: String, Sendable, CaseIterable {
     /// Whether the right sentence is the likelier one: `acc`.
     case minimalPairs = "minimal pairs"
     /// Whether what is written contains an answer: `contains`; also exact match `em` and the overlap
-    /// of words `f1`, both as SQuAD counts them.
+    /// of words `f1`, both as SQuAD counts them. An encoder that finds spans gives one of the
+    /// passage: `f1`; also `em` and `contains`.
     case questions
     /// Spearman's correlation of the scores with what a regression head says, and without one with
     /// the cosine of mean hidden states: `spearman`.

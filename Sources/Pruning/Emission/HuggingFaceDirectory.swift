@@ -15,8 +15,8 @@ public enum HuggingFaceDirectory {
     ///   - weights: The weights, read twice, a layer at a time.
     ///   - checkpoint: What they were made from: configuration, tokenizer, other tensors.
     ///   - path: The directory, replaced where it exists.
-    ///   - classifier: A head that labels sequences, to be written in place of what tensors the
-    ///     checkpoint has beside; the directory is then that of a sequence classifier.
+    ///   - classifier: An encoder's head, to be written in place of what tensors the checkpoint has
+    ///     beside; the directory is then that of a model with such a head.
     ///   - layerDrop: How likely layers were left out in training, where they were, for the
     ///     configuration to say.
     ///   - extraFiles: Further files by name.
@@ -86,19 +86,7 @@ public enum HuggingFaceDirectory {
             extra[JSONKey(HuggingFaceConfig.layerDropFields[0])] = .number(layerDrop)
         }
         if let classifier {
-            let name = ModelingEspalier.className(of: family)
-            let labels = (0..<classifier.labels).map { ($0, "LABEL_\($0)") }
-            extra["architectures"] = .array([.string(name + "ForSequenceClassification")])
-            extra["id2label"] = .object(
-                Dictionary(
-                    uniqueKeysWithValues: labels.map {
-                        (JSONKey(String($0.0)), JSONValue.string($0.1))
-                    }))
-            extra["label2id"] = .object(
-                Dictionary(
-                    uniqueKeysWithValues: labels.map { (JSONKey($0.1), .integer($0.0)) }))
-            extra["problem_type"] = .string(
-                classifier.labels == 1 ? "regression" : "single_label_classification")
+            extra.merge(classifier.kind.fields(of: family)) { $1 }
         }
         let biases = [names.output + ".bias", names.down + ".bias"]
         let stored = try SafetensorsFile(path: directory).names
@@ -110,8 +98,7 @@ public enum HuggingFaceDirectory {
         if checkpoint.config.needsCode(for: shape.layers) {
             extra["auto_map"] = .object(
                 ofStrings: ModelingEspalier.autoMap(
-                    for: family,
-                    classifies: try classifier != nil || checkpoint.classifier() != nil))
+                    for: family, head: try classifier?.kind ?? checkpoint.classifier()?.kind))
             try AtomicFile.write(
                 Array(ModelingEspalier.source.utf8),
                 to: "\(directory)/\(ModelingEspalier.fileName)")
@@ -119,5 +106,33 @@ public enum HuggingFaceDirectory {
         try AtomicFile.write(
             checkpoint.config.encoded(layers: shape.layers, extra: extra),
             to: "\(directory)/config.json")
+    }
+}
+
+extension Classifier.Kind {
+    /// What the classes of `transformers` that have such a head end with.
+    var className: String {
+        switch self {
+        case .labels: "ForSequenceClassification"
+        case .spans: "ForQuestionAnswering"
+        }
+    }
+
+    /// The fields of `config.json` that tell of the head.
+    fileprivate func fields(of family: HuggingFaceConfig.Family) -> [JSONKey: JSONValue] {
+        let name = ModelingEspalier.className(of: family) + className
+        var fields: [JSONKey: JSONValue] = ["architectures": .array([.string(name)])]
+        guard case .labels(let count) = self else { return fields }
+        let labels = (0..<count).map { ($0, "LABEL_\($0)") }
+        fields["id2label"] = .object(
+            Dictionary(
+                uniqueKeysWithValues: labels.map {
+                    (JSONKey(String($0.0)), JSONValue.string($0.1))
+                }))
+        fields["label2id"] = .object(
+            Dictionary(uniqueKeysWithValues: labels.map { (JSONKey($0.1), .integer($0.0)) }))
+        fields["problem_type"] = .string(
+            count == 1 ? "regression" : "single_label_classification")
+        return fields
     }
 }

@@ -1,4 +1,5 @@
 public import ModelFiles
+public import Transformers
 
 /// The Python module that lets `transformers` load a model whose layers differ in size.
 ///
@@ -14,17 +15,15 @@ public enum ModelingEspalier {
     ///
     /// - Parameters:
     ///   - family: The family.
-    ///   - classifies: Whether the model has a head that labels sequences.
+    ///   - head: What an encoder's head says, if it has one.
     /// - Returns: The module's class for each of the automatic ones.
     public static func autoMap(
-        for family: HuggingFaceConfig.Family, classifies: Bool = false
+        for family: HuggingFaceConfig.Family, head: Classifier.Kind? = nil
     ) -> [String: String] {
         let name = className(of: family)
         var classes = ["AutoConfig": "Config", "AutoModel": "Model"]
         if !family.isEncoder { classes["AutoModelForCausalLM"] = "ForCausalLM" }
-        if classifies {
-            classes["AutoModelForSequenceClassification"] = "ForSequenceClassification"
-        }
+        if let head { classes["AutoModel" + head.className] = head.className }
         return classes.mapValues { "modeling_espalier.Espalier\(name)\($0)" }
     }
 
@@ -292,8 +291,16 @@ public enum ModelingEspalier {
                     super().__init__(config)
                     shape(self.base_model, config)
 
+            class ForQuestionAnswering(getattr(transformers, f"{family}ForQuestionAnswering")):
+                config_class = config
+
+                def __init__(self, config):
+                    super().__init__(config)
+                    shape(self.base_model, config)
+
             publish(family, AutoConfig=config, AutoModel=Model,
-                    AutoModelForSequenceClassification=ForSequenceClassification)
+                    AutoModelForSequenceClassification=ForSequenceClassification,
+                    AutoModelForQuestionAnswering=ForQuestionAnswering)
 
 
         for family in ("Llama", "Mistral", "Qwen2", "Qwen3"):

@@ -2,37 +2,45 @@ internal import Foundation
 public import ModelFiles
 internal import Tensors
 
-/// The head of a sequence classifier, which labels a sequence by its first token.
+/// The head of an encoder, which labels a sequence by its first token, or finds a span in it.
 ///
-/// Logits are `out · f(dense · h + b) + c` with h the token's last hidden state, and f the
-/// hyperbolic tangent, in DistilBERT max(0, ·).
+/// Logits of labels are `out · f(dense · h + b) + c` with h the first token's last hidden state, and
+/// f the hyperbolic tangent, in DistilBERT max(0, ·). Where spans are found every token has logits
+/// `out · h + c`: of the span's beginning and of its end.
 public struct Classifier: Sendable {
-    /// Shape `[hidden, hidden]`.
-    public let dense: Projection
+    /// Shape `[hidden, hidden]`; nil where spans are found.
+    public let dense: Projection?
     /// Shape `[labels, hidden]`.
     public let output: Projection
     /// Whether f is max(0, ·).
     public let isRectified: Bool
 
-    /// How many labels there are; 1 for a regression.
-    public var labels: Int { output.weight.rows }
+    /// What a head says of a sequence.
+    public enum Kind: Sendable, Equatable {
+        /// How likely each of so many labels is; of one, how great it is.
+        case labels(Int)
+        /// How likely a span that answers a question begins and ends at each token.
+        case spans
+    }
+
+    /// What the head says.
+    public var kind: Kind { dense == nil ? .spans : .labels(output.weight.rows) }
 
     /// Creates a head.
-    public init(dense: Projection, output: Projection, isRectified: Bool) {
+    public init(dense: Projection?, output: Projection, isRectified: Bool) {
         self.dense = dense
         self.output = output
         self.isRectified = isRectified
     }
 
-    /// The logits of a sequence, one for each label.
+    /// The logits of a sequence, one for each label, or of one of its tokens.
     ///
-    /// - Parameter hidden: The last hidden state of its first token.
-    /// - Returns: The logits in the order of the labels.
+    /// - Parameter hidden: The last hidden state of its first token, or of that token.
+    /// - Returns: The logits in the order of the labels; of beginning and end.
     public func logits(of hidden: some Collection<Float>) -> [Double] {
-        let inner = dense.applied(to: hidden.map(Double.init)).map {
-            isRectified ? max(0, $0) : tanh($0)
-        }
-        return output.applied(to: inner)
+        let hidden = hidden.map(Double.init)
+        let inner = dense?.applied(to: hidden).map { isRectified ? max(0, $0) : tanh($0) }
+        return output.applied(to: inner ?? hidden)
     }
 }
 
@@ -47,6 +55,9 @@ extension Projection {
 }
 
 extension HuggingFaceConfig.Family {
+    /// What the head that finds spans is called, in every family.
+    static let spanHeadName = "qa_outputs"
+
     /// What the parts of a sequence classifier's head are called, and whether f is max(0, ·); nil
     /// for decoders.
     var classifierNames: (inner: String, outer: String, isRectified: Bool)? {
@@ -58,7 +69,7 @@ extension HuggingFaceConfig.Family {
         }
     }
 
-    /// What tensors of a sequence classifier of this family are called; nil for decoders.
+    /// What tensors of an encoder of this family with a head are called; nil for decoders.
     public var classifyingNames: TensorNames? {
         switch self {
         case .bert: .bert(prefix: "bert.")
@@ -70,28 +81,36 @@ extension HuggingFaceConfig.Family {
 }
 
 extension Checkpoint {
-    /// Reads the head of a sequence classifier; nil where the model is none.
+    /// Reads the head of an encoder; nil where it has none.
     ///
     /// - Throws: ``ModelFileError`` where it has sizes that do not fit the model.
     public func classifier() throws(ModelFileError) -> Classifier? {
-        guard let (inner, outer, isRectified) = config.family.classifierNames,
-            file.has(inner + ".weight"), let labels = file.shape(of: outer + ".weight")?.first
+        guard let (inner, outer, isRectified) = config.family.classifierNames else { return nil }
+        let spans = HuggingFaceConfig.Family.spanHeadName
+        if file.has(spans + ".weight") {
+            return Classifier(
+                dense: nil, output: try projection(spans, 2, shape.hiddenSize),
+                isRectified: isRectified)
+        }
+        guard file.has(inner + ".weight"), let labels = file.shape(of: outer + ".weight")?.first
         else { return nil }
         return Classifier(
             dense: try projection(inner, shape.hiddenSize, shape.hiddenSize),
             output: try projection(outer, labels, shape.hiddenSize), isRectified: isRectified)
     }
 
-    /// A head to be trained: the model's own where it has as many labels, else one that says
-    /// nothing yet, over the pooler that the model has.
+    /// A head to be trained: the model's own where it is of the kind, else one that says nothing
+    /// yet, over the pooler that the model has.
     ///
     /// - Parameters:
-    ///   - labels: How many labels; 1 for a regression.
+    ///   - kind: What it is to say.
     ///   - seed: Decides the weights that are new.
     /// - Returns: The head.
     /// - Throws: ``ModelFileError`` where it is no encoder, or a part has other sizes.
-    public func classifier(labels: Int, seed: UInt64) throws(ModelFileError) -> Classifier {
-        if let known = try classifier(), known.labels == labels { return known }
+    public func classifier(
+        _ kind: Classifier.Kind, seed: UInt64
+    ) throws(ModelFileError) -> Classifier {
+        if let known = try classifier(), known.kind == kind { return known }
         guard let names = config.family.classifierNames else {
             throw ModelFileError(
                 file: path, problem: "a decoder has no head for labels", remedy: "name an encoder")
@@ -105,6 +124,10 @@ extension Checkpoint {
             for index in weight.elements.indices { weight.elements[index] *= share }
             return Projection(weight: weight, bias: [Float](repeating: 0, count: rows))
         }
+        guard case .labels(let labels) = kind else {
+            return Classifier(
+                dense: nil, output: fresh(2, seed), isRectified: names.isRectified)
+        }
         let pooler = ["bert.pooler.dense", "pooler.dense"].first { file.has($0 + ".weight") }
         return Classifier(
             dense: try pooler.map { name throws(ModelFileError) in
@@ -113,11 +136,14 @@ extension Checkpoint {
             output: fresh(labels, seed &+ 1), isRectified: names.isRectified)
     }
 
-    /// A head's tensors as a sequence classifier of this family has them.
+    /// A head's tensors as an encoder of this family with such a head has them.
     public func tensors(of classifier: Classifier) -> [NamedTensor] {
         guard let names = config.family.classifierNames else { return [] }
-        return [(names.inner, classifier.dense), (names.outer, classifier.output)].flatMap {
-            name, projection in
+        let outer =
+            classifier.kind == .spans ? HuggingFaceConfig.Family.spanHeadName : names.outer
+        return [(names.inner, classifier.dense), (outer, classifier.output)].flatMap {
+            name, projection -> [NamedTensor] in
+            guard let projection else { return [] }
             let (weight, bias) = (projection.weight, projection.bias ?? [])
             return [
                 NamedTensor(

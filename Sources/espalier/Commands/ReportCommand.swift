@@ -126,18 +126,34 @@ extension LoadedModel {
         switch task.kind {
         case .similarity where isEncoder: return nil
         case .classification where isEncoder:
-            guard let classifier else {
+            guard case .labels(let count)? = classifier?.kind else {
                 return (
                     "the model has no head that gives labels",
                     "name a model for sequence classification"
                 )
             }
             let greatest = task.greatestLabel
-            return greatest < classifier.labels
+            return greatest < count
                 ? nil
                 : (
-                    "it has label \(greatest), the model's head \(classifier.labels)",
+                    "it has label \(greatest), the model's head \(count)",
                     "give a task with the model's labels, from 0 on"
+                )
+        case .questions where isEncoder:
+            guard classifier?.kind == .spans else {
+                return (
+                    "the model has no head that finds answers in passages",
+                    "name a model for question answering, or train one with `espalier finetune`"
+                )
+            }
+            let hasPassages = task.items.contains {
+                if case .question(_, _, .some) = $0 { true } else { false }
+            }
+            return hasPassages
+                ? nil
+                : (
+                    "no question has a passage to find the answer in",
+                    "give each line a \"passage\""
                 )
         case .classification where task.labels.isEmpty:
             return (
@@ -150,7 +166,7 @@ extension LoadedModel {
             return isEncoder
                 ? (
                     "\(task.kind.rawValue) is nothing for an encoder",
-                    "give an encoder texts with labels, or pairs of sentences with scores"
+                    "give an encoder texts with labels, pairs with scores, or passages with questions"
                 ) : nil
         }
     }

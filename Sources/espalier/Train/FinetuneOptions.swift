@@ -75,7 +75,8 @@ extension FinetuneOptions {
                 + "prompt and completion; again for more.")
         task = try arguments.option(
             "--task", .file,
-            help: "What an encoder learns: texts with labels, or pairs with scores, as records.")
+            help: "What an encoder learns: texts with labels, pairs with scores, or "
+                + "passages with questions and answers, as records.")
         validation = try arguments.option(
             "--validation", .file,
             help: "What to judge by; by default a twentieth of the rest, from its end.")

@@ -106,11 +106,11 @@ final class FinetuneRun {
         {
             return known
         }
-        let classifier = try lesson.labels.map {
-            try opened.checkpoint.classifier(labels: $0, seed: options.settings.seed)
+        let classifier = try lesson.head.map {
+            try opened.checkpoint.classifier($0, seed: options.settings.seed)
         }
         var settings = options.settings
-        settings.distillation = try distillation(labels: classifier?.labels)
+        settings.distillation = try distillation(head: classifier?.kind)
         var trainer = Trainer(
             try TrainableModel(opened.checkpoint, classifier: classifier), on: lesson.data,
             settings: settings, engine: engine)
@@ -147,7 +147,7 @@ final class FinetuneRun {
     }
 
     /// What the student learns from its teacher; nil without.
-    private func distillation(labels: Int?) throws -> Distillation? {
+    private func distillation(head: Classifier.Kind?) throws -> Distillation? {
         guard let options = options.teacher else { return nil }
         let corrected = try self.options.teacherCorrection.map {
             try FinetuneRun($0).finish().path
@@ -160,14 +160,14 @@ final class FinetuneRun {
                 || other.layers.count != own.layers.count
                 || other.vocabularySize != own.vocabularySize
             ? "its type, vocabulary, width or number of layers is not the student's"
-            : labels != classifier?.labels ? "its head has not the labels of the task" : nil
+            : head != classifier?.kind ? "its head is not for the task" : nil
         if let problem {
             throw ModelFileError(
                 file: teacher.location.path, problem: problem,
                 remedy: "name the model that the student was pruned from, trained for the task")
         }
         var distillation = Distillation(
-            from: try teacher.packed(in: .f32), classifier: labels == nil ? nil : classifier)
+            from: try teacher.packed(in: .f32), classifier: head == nil ? nil : classifier)
         distillation.temperature = Float(options.temperature)
         distillation.mixture = Float(options.mixture)
         distillation.onPolicyShare = options.onPolicyShare

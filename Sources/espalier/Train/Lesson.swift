@@ -14,8 +14,8 @@ struct Judgement: Codable {
 /// What a model is to learn, and what it is judged by.
 struct Lesson {
     let data: TrainingData
-    /// How many labels a head needs; 1 for scores, nil where there is none.
-    let labels: Int?
+    /// What a head is to say; nil where there is none.
+    let head: Classifier.Kind?
 
     private let heldOut: HeldOut
 
@@ -53,7 +53,7 @@ struct Lesson {
         }
         let tokenizer = try model.checkpoint.tokenizer()
         if let path = options.task {
-            (data, labels, heldOut) = try Self.task(
+            (data, head, heldOut) = try Self.task(
                 path, options.validation, tokenizer, most: model.shape.maximumPositions)
         } else {
             let reader = TrainingText(
@@ -74,32 +74,32 @@ struct Lesson {
             data = .text(Array(all.dropLast(count)))
             let judged = (apart ?? Array(all.suffix(count))).map(\.ids)
             heldOut = isEncoder ? .sentences(judged) : .text(judged)
-            labels = nil
+            head = nil
         }
     }
 
     private static func task(
         _ path: String, _ validation: String?, _ tokenizer: some Tokenizer, most: Int
-    ) throws -> (TrainingData, Int, HeldOut) {
+    ) throws -> (TrainingData, Classifier.Kind, HeldOut) {
         let task = try TaskFile.read(path)
         let apart = try validation.map { try TaskFile.read($0) }
         var items = task.items
         let judged = apart?.items ?? items.suffix(max(1, items.count / 20))
         if apart == nil { items.removeLast(judged.count) }
-        let examples = items.compactMap { $0.example(tokenizer, most: most) }
-        guard !examples.isEmpty, examples.count == items.count,
-            apart?.kind ?? task.kind == task.kind
-        else {
+        let examples = items.flatMap { $0.examples(tokenizer, most: most) }
+        guard !examples.isEmpty, apart?.kind ?? task.kind == task.kind else {
             throw ModelFileError(
-                file: path, problem: "it has no texts with labels, or too few",
-                remedy: "give lines of text and label, or of first, second and score")
+                file: path, problem: "it has nothing that an encoder's head learns, or too little",
+                remedy: "give lines of text and label, of first, second and score, or of "
+                    + "question, passage and answers that stand in it")
         }
-        let isScored = task.kind == .similarity
-        return (
-            .labelled(examples),
-            isScored ? 1 : 1 + max(task.greatestLabel, apart?.greatestLabel ?? 0, 1),
-            .task(task.asking(judged))
-        )
+        let head: Classifier.Kind =
+            switch task.kind {
+            case .similarity: .labels(1)
+            case .questions: .spans
+            default: .labels(1 + max(task.greatestLabel, apart?.greatestLabel ?? 0, 1))
+            }
+        return (.labelled(examples), head, .task(task.asking(judged)))
     }
 
     /// Judges a model by what was held out.
@@ -138,15 +138,23 @@ struct Lesson {
 }
 
 extension TaskItem {
-    /// The item as a training has it; nil where it has no label.
-    fileprivate func example(_ tokenizer: some Tokenizer, most: Int) -> LabelledSequence? {
-        guard let (ids, typeIDs) = encoded(by: tokenizer, most: most) else { return nil }
+    /// The item as a training has it, a passage in as many windows as it takes; nothing where it has
+    /// no label.
+    fileprivate func examples(_ tokenizer: some Tokenizer, most: Int) -> [LabelledSequence] {
+        if case .question(_, let answers, let reading?) = self {
+            return reading.examples(answers, by: tokenizer, most: most).map { window, first, last in
+                LabelledSequence(
+                    ids: window.ids, typeIDs: window.typeIDs,
+                    label: .span(first: first, last: last))
+            }
+        }
+        guard let (ids, typeIDs) = encoded(by: tokenizer, most: most) else { return [] }
         switch self {
         case .labelled(_, _, _, let label):
-            return LabelledSequence(ids: ids, typeIDs: typeIDs, label: .category(label))
+            return [LabelledSequence(ids: ids, typeIDs: typeIDs, label: .category(label))]
         case .similarity(_, _, let score):
-            return LabelledSequence(ids: ids, typeIDs: typeIDs, label: .score(Float(score)))
-        default: return nil
+            return [LabelledSequence(ids: ids, typeIDs: typeIDs, label: .score(Float(score)))]
+        default: return []
         }
     }
 }
