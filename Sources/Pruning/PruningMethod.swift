@@ -67,11 +67,14 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
 
     /// The search that removes step by step, by measured damage or by the priors.
     private func removal(in space: SearchSpace, knowing knowledge: Knowledge) -> GreedySearch {
-        GreedySearch(space) { component, level in
-            let prior = knowledge.losses.prior(of: component, keeping: level)
-            return self == .greedy
-                ? knowledge.sensitivity.damage(of: component, prior: prior) : prior
+        let (losses, sensitivity) = (knowledge.losses, knowledge.sensitivity)
+        guard self == .greedy else {
+            return GreedySearch(space, loss: { losses.prior(of: $0, keeping: $1) })
         }
+        return GreedySearch(
+            space,
+            loss: { sensitivity.damage(of: $0, prior: losses.prior(of: $0, keeping: $1)) },
+            layerLoss: { sensitivity.layers[$0] })
     }
 
     /// What calibration found out about a model.

@@ -249,6 +249,63 @@ struct SearchTests {
         #expect(try weighted.plan(within: budget)[protected] == 4)
     }
 
+    @Test("a layer goes as a whole where that is the best ratio, and only there")
+    func layers() throws {
+        var problem = Problem(layers: 3, units: 1, seed: 4)
+        for component in problem.dense.components {
+            problem.costs.table[component] = [0: 0, 1: 1]
+            problem.losses[component] = [0: 1, 1: 0]
+        }
+        func plan(_ layers: [Int: Double], removing count: Double) throws -> Plan {
+            let search = GreedySearch(
+                problem.space, loss: { problem.losses[$0]?[$1] ?? .nan },
+                layerLoss: { layers[$0] })
+            let plan = try search.plan(within: problem.space.denseSeconds - count)
+            let gone = (0..<3).filter { plan.attention[$0] == 0 && plan.feedForward[$0] == 0 }
+            let single = plan.attention.count { $0 == 0 } + plan.feedForward.count { $0 == 0 }
+            let wanted = gone.reduce(Double(single)) { $0 + max(layers[$1] ?? 2, 1) - 2 }
+            #expect(abs(search.loss(of: plan) - wanted) < 1e-12)
+            return plan
+        }
+        let cheap = try plan([0: 3, 1: 1.2, 2: 2.5], removing: 2)
+        #expect(cheap == Plan(attention: [1, 0, 1], feedForward: [1, 0, 1]))
+        let dear = try plan([0: 3, 1: 3, 2: 2.5], removing: 3)
+        #expect((0..<3).allSatisfy { dear.attention[$0] + dear.feedForward[$0] == 1 })
+        // A layer is no less than its branches.
+        let least = try plan([0: 0.1, 1: 3, 2: 3], removing: 2)
+        #expect(least.attention[0] + least.feedForward[0] == 0)
+    }
+
+    @Test("a search that knows of layers comes near the best plan", arguments: 1...10)
+    func layersAgainstBruteForce(seed: Int) throws {
+        let problem = Problem(layers: 2, units: 3, seed: UInt64(seed))
+        let space = problem.space
+        func whole(_ layer: Int) -> Double {
+            [ComponentKind.attention, .feedForward].reduce(0) {
+                $0 + (problem.losses[Component(layer: layer, kind: $1)]?[0] ?? 0)
+            }
+        }
+        let search = GreedySearch(
+            space, loss: { problem.losses[$0]?[$1] ?? .nan },
+            layerLoss: { whole($0) * ($0 == 0 ? 0.6 : 1.3) })
+        let levels = 0...3
+        let plans = levels.flatMap { a in
+            levels.flatMap { b in
+                levels.flatMap { c in
+                    levels.map { Plan(attention: [a, b], feedForward: [c, $0]) }
+                }
+            }
+        }
+        for speedup in [1.3, 1.7, 2.2] {
+            let budget = max(space.leastSeconds, space.denseSeconds / speedup)
+            let found = try search.plan(within: budget)
+            #expect(space.seconds(of: found) <= budget)
+            let best = plans.filter { space.seconds(of: $0) <= budget }
+                .map { search.loss(of: $0) }.min()
+            #expect(search.loss(of: found) <= 1.5 * (best ?? 0) + 1e-9)
+        }
+    }
+
     @Test("searching again gives the same plan, also where all choices are equal")
     func deterministic() throws {
         let problem = Problem(layers: 4, units: 5, seed: 5)

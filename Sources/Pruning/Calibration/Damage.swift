@@ -3,8 +3,9 @@ public import Transformers
 
 /// How much a changed model differs from the dense one on calibration text.
 ///
-/// For decoders the mean Kullback–Leibler divergence of the next-token distribution, in nats; for
-/// encoders the mean over sequences of 1 minus the cosine between the mean hidden states.
+/// For decoders the mean Kullback–Leibler divergence of the next-token distribution among likely
+/// words, in nats; for encoders the mean over sequences of 1 minus the cosine between the mean hidden
+/// states.
 public final class Damage {
     /// The dense model.
     public let dense: Model

@@ -5,7 +5,8 @@ public import Transformers
 ///
 /// A prior, the relative error of one component's output, says nothing of how much the model minds
 /// it, and what it minds does not grow in proportion. So every component alone is cut down to a
-/// few levels and the damage of each is measured; in between, damage is a power of the prior.
+/// few levels, every layer alone is taken away, and the damage of each is measured; between levels,
+/// damage is a power of the prior.
 public struct Sensitivity: Sendable, Equatable {
     /// A measured level of a component.
     public struct Point: Codable, Sendable, Equatable {
@@ -24,6 +25,9 @@ public struct Sensitivity: Sendable, Equatable {
     /// The measured levels of every component, priors ascending.
     public private(set) var points: [Component: [Point]] = [:]
 
+    /// The damage that each layer's being gone does, where that was measured.
+    public private(set) var layers: [Int: Double] = [:]
+
     /// The priors near which levels are measured, if there are more levels; 1 is the whole branch.
     static let priors = [0.03, 0.1, 0.3, 1]
 
@@ -35,30 +39,36 @@ public struct Sensitivity: Sendable, Equatable {
     ///   - damage: How to judge a changed model.
     ///   - progress: Called with the components done; may throw to stop.
     /// - Throws: What reading and correcting weights throws, or `progress`.
-    /// - Complexity: For each component and prior, half a forward pass, and for decoders the output
-    ///   head.
+    /// - Complexity: For each component and prior, and for each layer, half a forward pass, and for
+    ///   decoders the output head.
     public init(
         losses: LossTable, surgery: Surgery, damage: Damage,
         progress: (Int) throws -> Void = { _ in }
     ) throws {
         let dense = Plan(keepingAllOf: surgery.dense.shape)
         let start = damage.record(damage.dense)
+        func measured(_ plan: Plan, of layer: Int) throws -> Double {
+            let weights = ShrunkWeights(
+                plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
+            let changed = try damage.dense.replacing(layer: layer, of: weights)
+            return damage.of(changed, from: layer, entering: start.entering[layer])
+        }
         for (component, known) in losses.components.sorted(by: { $0.key < $1.key }) {
-            var points: [Point] = []
-            for level in known.levels(nearest: Self.priors) {
+            let points = try known.levels(nearest: Self.priors).map { level in
                 var plan = dense
                 plan[component] = level
-                let weights = ShrunkWeights(
-                    plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
-                let index = component.layer
-                let changed = try damage.dense.replacing(layer: index, of: weights)
-                points.append(
-                    Point(
-                        prior: known.prior(level),
-                        damage: damage.of(changed, from: index, entering: start.entering[index])))
+                return Point(
+                    prior: known.prior(level), damage: try measured(plan, of: component.layer))
             }
             self.points[component] = Self.rising(points)
             try progress(self.points.count)
+        }
+        for layer in dense.attention.indices
+        where dense.attention[layer] > 0 && dense.feedForward[layer] > 0 {
+            var plan = dense
+            (plan.attention[layer], plan.feedForward[layer]) = (0, 0)
+            layers[layer] = try measured(plan, of: layer)
+            try progress(points.count)
         }
     }
 
@@ -77,9 +87,10 @@ public struct Sensitivity: Sendable, Equatable {
             })
     }
 
-    /// Creates it from points measured elsewhere.
-    public init(_ points: [Component: [Point]]) {
+    /// Creates it from what was measured elsewhere.
+    public init(_ points: [Component: [Point]], layers: [Int: Double] = [:]) {
         self.points = points.mapValues(Self.rising)
+        self.layers = layers
     }
 
     /// The damage that a component's level of some prior does; the prior itself for a component that
@@ -129,23 +140,39 @@ extension ComponentLosses {
     }
 }
 
-/// Written as a list in the order of the forward pass, so that equal values are equal files.
+/// Written as lists in the order of the forward pass, so that equal values are equal files.
 extension Sensitivity: Codable {
+    private struct File: Codable {
+        let components: [Entry]
+        let layers: [Layer]
+    }
+
     private struct Entry: Codable {
         let component: Component
         let points: [Point]
     }
 
-    /// Reads the points.
-    public init(from decoder: any Decoder) throws {
-        points = Dictionary(
-            try [Entry](from: decoder).map { ($0.component, $0.points) },
-            uniquingKeysWith: { first, _ in first })
+    private struct Layer: Codable {
+        let layer: Int
+        let damage: Double
     }
 
-    /// Writes the points.
+    /// Reads what was measured.
+    public init(from decoder: any Decoder) throws {
+        let file = try File(from: decoder)
+        points = Dictionary(
+            file.components.map { ($0.component, $0.points) },
+            uniquingKeysWith: { first, _ in first })
+        layers = Dictionary(
+            file.layers.map { ($0.layer, $0.damage) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Writes what was measured.
     public func encode(to encoder: any Encoder) throws {
-        try points.sorted { $0.key < $1.key }
-            .map { Entry(component: $0.key, points: $0.value) }.encode(to: encoder)
+        let components = points.sorted { $0.key < $1.key }
+            .map { Entry(component: $0.key, points: $0.value) }
+        let layers = layers.sorted { $0.key < $1.key }
+            .map { Layer(layer: $0.key, damage: $0.value) }
+        try File(components: components, layers: layers).encode(to: encoder)
     }
 }

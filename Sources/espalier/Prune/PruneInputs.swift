@@ -99,7 +99,7 @@ extension CalibrationText {
     /// What damage to a model is measured on: for a decoder, whose every token counts, the
     /// beginnings of a few sequences, for an encoder whole ones.
     func probe(for architecture: Architecture) -> TokenBatch {
-        let (tokens, length) = architecture.isEncoder ? (4096, Int.max) : (640, 320)
+        let (tokens, length) = architecture.isEncoder ? (4096, Int.max) : (1280, 320)
         let cut = calibration.map { Array($0.prefix(length)) }
         return TokenBatch(
             CalibrationText(calibration: cut, heldOut: heldOut).spread(tokens: tokens))
