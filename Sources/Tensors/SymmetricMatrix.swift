@@ -14,13 +14,17 @@ public struct SymmetricMatrix: Sendable {
     ///
     /// - Precondition: `indices` ascend, and lie in both the rows and the columns of `matrix`.
     public init(_ matrix: Matrix<Double>, selecting indices: [Int]) {
+        self.init(matrix.elements, columns: matrix.columns, selecting: indices)
+    }
+
+    private init(_ elements: [Double], columns: Int, selecting indices: [Int]) {
         let size = indices.count
         self.size = size
-        elements = [Double](unsafeUninitializedCapacity: size * size) { target, count in
+        self.elements = [Double](unsafeUninitializedCapacity: size * size) { target, count in
             target.initialize(repeating: 0)
-            matrix.elements.withUnsafeBufferPointer { source in
+            elements.withUnsafeBufferPointer { source in
                 for (row, index) in indices.enumerated() {
-                    let line = index * matrix.columns
+                    let line = index * columns
                     for column in 0...row {
                         target[row * size + column] = source[line + indices[column]]
                     }
@@ -28,6 +32,11 @@ public struct SymmetricMatrix: Sendable {
             }
             count = size * size
         }
+    }
+
+    /// The rows and columns of some indices, ascending.
+    public func selecting(_ indices: [Int]) -> SymmetricMatrix {
+        SymmetricMatrix(elements, columns: size, selecting: indices)
     }
 
     /// Creates a matrix from the lower triangle of a square matrix.

@@ -8,10 +8,13 @@ import Tensors
 /// themselves are never needed.
 ///
 /// Units of one column gather in a block before the two matrices are touched; until then their
-/// diagonals are exact, and a row is corrected when it is needed.
+/// diagonals are exact, and a row is corrected when it is needed. What is left of the matrices moves
+/// together when an eighth of them is of units that are gone.
 struct Elimination {
     /// The columns of one unit.
     private let unitSize: Int
+    /// The surgeon's unit behind each unit here.
+    private var names: [Int]
     /// `H⁻¹`, without the pending removals.
     private var inverse: SymmetricMatrix
     /// `P`, without the pending removals.
@@ -27,10 +30,13 @@ struct Elimination {
     /// The exact diagonal of `P`, for units of one column.
     private var gramDiagonal: [Double]
     /// The units not yet removed, ascending.
-    private(set) var remaining: [Int]
+    private var remaining: [Int]
     private let pool: ThreadPool
 
-    /// Starts from scratch with some units of a layer, numbered from 0 in the order given.
+    /// The surgeon's units not yet removed, ascending.
+    var left: [Int] { remaining.map { names[$0] } }
+
+    /// Starts from scratch with some units of a layer.
     ///
     /// - Parameters:
     ///   - surgeon: The layer.
@@ -42,6 +48,7 @@ struct Elimination {
         let columns = surgeon.columns(of: units)
         unitSize = surgeon.unitSize
         pool = surgeon.pool
+        names = units
         remaining = Array(units.indices)
         inverse = SymmetricMatrix(surgeon.hessian, selecting: columns)
         do { try inverse.invert(pool: pool) } catch {
@@ -61,22 +68,25 @@ struct Elimination {
         gramDiagonal = unitSize == 1 ? gram.diagonal : []
     }
 
-    /// The remaining unit of least score, and its score; the first of several.
+    /// Removes the remaining unit of least score, the first of several.
     ///
+    /// - Returns: The surgeon's unit, and its score.
     /// - Throws: ``SurgeonError`` where a block of `H⁻¹` is singular.
-    func cheapest() throws(SurgeonError) -> (unit: Int, score: Double) {
+    mutating func removeCheapest() throws(SurgeonError) -> (unit: Int, score: Double) {
         var best = (unit: remaining[0], score: Double.infinity)
         for unit in remaining {
             let score = try score(of: unit)
             if score < best.score { best = (unit, score) }
         }
-        return best
+        let name = names[best.unit]
+        try remove(best.unit)
+        return (name, best.score)
     }
 
     /// The error that removing one more unit adds: `tr((H⁻¹[S,S])⁻¹ · P[S,S])`.
     ///
     /// - Throws: ``SurgeonError`` where the unit's block of `H⁻¹` is singular.
-    func score(of unit: Int) throws(SurgeonError) -> Double {
+    private func score(of unit: Int) throws(SurgeonError) -> Double {
         guard unitSize > 1 else { return max(0, gramDiagonal[unit] / inverseDiagonal[unit]) }
         let solved = try factor(unit).solve(gram.block(columns(of: unit)).full, pool: pool)
         return max(0, (0..<unitSize).reduce(0) { $0 + solved[$1, $1] })
@@ -85,14 +95,16 @@ struct Elimination {
     /// Removes a unit.
     ///
     /// - Throws: ``SurgeonError`` where the unit's block of `H⁻¹` is singular.
-    mutating func remove(_ unit: Int) throws(SurgeonError) {
+    private mutating func remove(_ unit: Int) throws(SurgeonError) {
         if unitSize == 1 {
             removeColumn(unit)
         } else {
             try removeColumns(of: unit)
         }
         remaining.removeAll { $0 == unit }
-        if pending == y.rows { flush() }
+        guard pending == y.rows else { return }
+        flush()
+        if remaining.count * 8 <= names.count * 7 { compact() }
     }
 
     private func columns(of unit: Int) -> Range<Int> {
@@ -103,6 +115,22 @@ struct Elimination {
         do { return try Cholesky(inverse.block(columns(of: unit)), pool: pool) } catch {
             throw .notPositiveDefinite(row: unit * unitSize + error.row)
         }
+    }
+
+    /// Leaves units that are gone out of everything.
+    private mutating func compact() {
+        let kept =
+            remaining.flatMap { columns(of: $0) } + Array(names.count * unitSize..<y.columns)
+        inverse = inverse.selecting(kept)
+        gram = gram.selecting(kept)
+        y = Matrix(rows: y.rows, columns: kept.count)
+        z = y
+        if unitSize == 1 {
+            inverseDiagonal = kept.map { inverseDiagonal[$0] }
+            gramDiagonal = kept.map { gramDiagonal[$0] }
+        }
+        names = left
+        remaining = Array(names.indices)
     }
 
     /// Applies the pending removals to both matrices.

@@ -18,7 +18,7 @@ extension OptimalBrainSurgeon {
     /// - Parameters:
     ///   - block: Single columns to gather before the matrices are updated.
     ///   - restartBelow: As long as more units than this remain, the matrices are made afresh
-    ///     from `H` whenever a quarter of the units is gone: they shrink, and rounding errors end.
+    ///     from `H` whenever seven eighths of the units are gone: rounding errors end.
     /// - Returns: The order and the error of every level.
     /// - Throws: ``SurgeonError`` where the damped `H` is not positive definite.
     func removalOrder(block: Int, restartBelow: Int) throws(SurgeonError) -> RemovalOrder {
@@ -44,14 +44,13 @@ extension OptimalBrainSurgeon {
         while remaining.count > level {
             var elimination = try Elimination(self, units: remaining, block: block)
             let removals =
-                remaining.count <= restartBelow ? remaining.count : (remaining.count + 3) / 4
+                remaining.count <= restartBelow ? remaining.count : (remaining.count * 7 + 7) / 8
             for _ in 0..<min(removals, remaining.count - level) {
-                let (unit, score) = try elimination.cheapest()
-                try elimination.remove(unit)
-                order.append(remaining[unit])
+                let (unit, score) = try elimination.removeCheapest()
+                order.append(unit)
                 scores.append(score)
             }
-            remaining = elimination.remaining.map { remaining[$0] }
+            remaining = elimination.left
         }
         return (order, scores, remaining)
     }
