@@ -15,13 +15,16 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     case uniform
     /// Whole layers go, those of least block influence first.
     case depth
+    /// Whole layers go, those first without which the model foretells least differently. Source:
+    /// Muralidharan et al., "Minitron", arXiv 2407.14679.
+    case minitronDepth = "minitron-depth"
     /// Random units of random components go; nothing is corrected.
     case random
 
     /// How units are ranked.
     public func order(seed: UInt64) -> Surgery.Order {
         switch self {
-        case .greedy, .spdy, .uniform, .depth: .optimalBrainSurgeon
+        case .greedy, .spdy, .uniform, .depth, .minitronDepth: .optimalBrainSurgeon
         case .flap: .fluctuation
         case .magnitude: .magnitude
         case .random: .random(seed: seed)
@@ -50,6 +53,8 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         case .uniform: return try space.uniformPlan(within: budget)
         case .depth:
             return try space.depthPlan(within: budget, importance: knowledge.blockInfluence)
+        case .minitronDepth:
+            return try space.depthPlan(within: budget, importance: knowledge.layerDamage)
         case .random: return try space.randomPlan(within: budget, seed: seed)
         }
     }
@@ -61,9 +66,12 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     ) -> [(seconds: Double, loss: Double)]? {
         switch self {
         case .greedy, .flap, .magnitude: removal(in: space, knowing: knowledge).path()
-        case .spdy, .uniform, .depth, .random: nil
+        case .spdy, .uniform, .depth, .minitronDepth, .random: nil
         }
     }
+
+    /// Whether what the model minds is measured for it.
+    public var needsSensitivity: Bool { self == .greedy || self == .minitronDepth }
 
     /// The search that removes step by step, by measured damage or by the priors.
     private func removal(in space: SearchSpace, knowing knowledge: Knowledge) -> GreedySearch {
@@ -87,6 +95,19 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         public var sensitivity: Sensitivity
         /// What multiplies the priors of each component of the search space, for SPDY.
         public var coefficients: [Double] = []
+
+        /// The damage that each layer's being gone does; of its branches together where that of the
+        /// layer was not measured.
+        fileprivate var layerDamage: [Double] {
+            blockInfluence.indices.map { layer in
+                sensitivity.layers[layer]
+                    ?? ComponentKind.allCases.reduce(0) { sum, kind in
+                        let component = Component(layer: layer, kind: kind)
+                        return losses.components[component] == nil
+                            ? sum : sum + sensitivity.damage(of: component, prior: 1)
+                    }
+            }
+        }
 
         /// Creates it from its parts.
         public init(

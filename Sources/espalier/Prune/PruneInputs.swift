@@ -12,8 +12,8 @@ struct PruneInputs {
     let digests: [String: String]
     /// The digests of files alone.
     let files: [(name: String, digest: String)]
-    /// The calibration text, or nil where the model is to write it.
-    let text: CalibrationText?
+    /// The calibration text, empty where the model is to write it.
+    private let contents: String
 
     /// Reads the inputs.
     ///
@@ -47,7 +47,7 @@ struct PruneInputs {
             files.append(
                 ("reference", try FileDigest.ofModel(try ModelLocation(reference).path)))
         }
-        self.files = files
+        (self.files, self.contents) = (files, contents)
         digests = Dictionary(
             files.map { ($0.name, $0.digest) } + [
                 ("--method", options.method.rawValue), ("--seed", String(options.seed)),
@@ -59,16 +59,15 @@ struct PruneInputs {
                 ("environment", environment.summary), ("machine", environment.machine),
                 ("version", Espalier.version),
             ], uniquingKeysWith: { $0 + " " + $1 })
-        text =
-            options.calibration.isEmpty
-            ? nil
-            : try Self.cut(contents, options, dense: dense, environment: environment)
     }
 
-    private static func cut(
-        _ contents: String, _ options: PruneOptions, dense: OpenedModel,
-        environment: Profiling.Environment
-    ) throws -> CalibrationText {
+    /// The calibration text in tokens, or nil where the model is to write it.
+    ///
+    /// - Throws: `ModelFileError` where the text is too short.
+    func text(
+        _ options: PruneOptions, dense: OpenedModel, environment: Profiling.Environment
+    ) throws -> CalibrationText? {
+        guard !options.calibration.isEmpty else { return nil }
         let tokenizer = try Terminal.standardError.stage("Reading the tokenizer") {
             try dense.checkpoint.tokenizer()
         }

@@ -43,7 +43,7 @@ extension PruneRun {
 
     /// The text, or where none was given, text that the decoder writes itself.
     func calibrationText() throws -> CalibrationText {
-        if let text = inputs.text { return text }
+        if let givenText { return givenText }
         let count = max(8, options.calibrationTokens / 2048)
         let length = min(512, dense.shape.maximumPositions)
         if let known = directory.read([[Int32]].self, Product.sampled) {
@@ -120,7 +120,7 @@ extension PruneRun {
         of method: PruningMethod, _ losses: LossTable, _ surgery: Surgery,
         _ facts: CalibrationFacts, on text: CalibrationText
     ) throws -> Sensitivity {
-        guard method == .greedy else { return Sensitivity([:]) }
+        guard method.needsSensitivity else { return Sensitivity([:]) }
         if isLarge {
             remark(
                 "The model is large: what it minds is taken from each layer alone, not measured.")

@@ -22,6 +22,8 @@ final class PruneRun {
     /// What runs the models where the built-in runtime does not.
     let otherRuntime: OtherRuntime?
     let inputs: PruneInputs
+    /// The calibration text, or nil where the model is to write it.
+    let givenText: CalibrationText?
     let directory: RunDirectory
     private var costs: [String: StageCost]
     private var packed: [Precision: Model] = [:]
@@ -36,6 +38,7 @@ final class PruneRun {
         environment = try options.environment.environment(for: reference.shape)
         engine = Engine(threads: environment.threads)
         inputs = try PruneInputs(options, dense: dense, environment: environment)
+        givenText = try inputs.text(options, dense: dense, environment: environment)
         directory = try RunDirectory(
             options.output, inputs: inputs.digests, restarting: options.restarts)
         otherRuntime = try OtherRuntime(
