@@ -4,7 +4,7 @@ internal import Foundation
 ///
 /// A `.csv` has commas, and quotes where a value holds commas, quotes, doubled, or line ends (RFC
 /// 4180); a `.tsv` has tabs and no quotes. A table's values are strings. Any other file is taken for
-/// JSON lines.
+/// JSON lines. It may be larger than memory.
 public enum RecordFile {
     /// One record.
     public struct Record: Sendable {
@@ -30,7 +30,7 @@ public enum RecordFile {
     public static func visit(
         _ path: String, _ body: (Record) throws(ModelFileError) -> Bool
     ) throws(ModelFileError) {
-        let bytes = try MappedFile(path: path).bytes
+        let bytes = ByteStream(try MappedFile(path: path))
         switch URL(fileURLWithPath: path).pathExtension {
         case "csv": try visitTable(bytes, path, separator: UInt8(ascii: ","), quotes: true, body)
         case "tsv": try visitTable(bytes, path, separator: UInt8(ascii: "\t"), quotes: false, body)
@@ -39,20 +39,22 @@ public enum RecordFile {
     }
 
     private static func visitLines(
-        _ bytes: [UInt8], _ path: String, _ body: (Record) throws(ModelFileError) -> Bool
+        _ bytes: ByteStream, _ path: String, _ body: (Record) throws(ModelFileError) -> Bool
     ) throws(ModelFileError) {
-        var index = 0
-        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        for (number, line) in lines.enumerated() where line.contains(where: { $0 > 0x20 }) {
-            let place = "\(path), line \(number + 1)"
-            let members = try JSONValue(parsing: Array(line), file: place).object ?? [:]
+        var bytes = bytes
+        var (index, number) = (0, 0)
+        while let line = bytes.nextLine() {
+            number += 1
+            guard line.contains(where: { $0 > 0x20 }) else { continue }
+            let place = "\(path), line \(number)"
+            let members = try JSONValue(parsing: line, file: place).object ?? [:]
             guard try body(Record(place: place, index: index, members: members)) else { return }
             index += 1
         }
     }
 
     private static func visitTable(
-        _ bytes: [UInt8], _ path: String, separator: UInt8, quotes: Bool,
+        _ bytes: ByteStream, _ path: String, separator: UInt8, quotes: Bool,
         _ body: (Record) throws(ModelFileError) -> Bool
     ) throws(ModelFileError) {
         var table = TableReader(bytes: bytes, separator: separator, quotes: quotes)
@@ -80,21 +82,20 @@ public enum RecordFile {
 
 /// Reads the rows of a table one by one.
 private struct TableReader {
-    let bytes: [UInt8]
-    let separator: UInt8
-    let quotes: Bool
+    private var bytes: ByteStream
+    private let separator: UInt8
+    private let quotes: Bool
     /// Where the next row begins.
     private(set) var line = 1
-    private var place = 0
 
-    init(bytes: [UInt8], separator: UInt8, quotes: Bool) {
+    init(bytes: ByteStream, separator: UInt8, quotes: Bool) {
         (self.bytes, self.separator, self.quotes) = (bytes, separator, quotes)
-        if bytes.starts(with: [0xef, 0xbb, 0xbf]) { place = 3 }
+        self.bytes.skip([0xef, 0xbb, 0xbf])
     }
 
     /// The values of the next row; nil behind the last.
     mutating func next() -> [String]? {
-        guard place < bytes.count else { return nil }
+        guard bytes.peek() != nil else { return nil }
         var values: [String] = []
         var value: [UInt8] = []
         var isQuoted = false
@@ -103,16 +104,14 @@ private struct TableReader {
             let end = value.last == UInt8(ascii: "\r") ? value.count - 1 : value.count
             return String(decoding: value[..<end], as: UTF8.self)
         }
-        while place < bytes.count {
-            let byte = bytes[place]
-            place += 1
+        while let byte = bytes.next() {
             if byte == newline { line += 1 }
             if isQuoted {
                 if byte != mark {
                     value.append(byte)
-                } else if place < bytes.count, bytes[place] == mark {
+                } else if bytes.peek() == mark {
                     value.append(mark)
-                    place += 1
+                    _ = bytes.next()
                 } else {
                     isQuoted = false
                 }
@@ -128,5 +127,55 @@ private struct TableReader {
             }
         }
         return values + [text()]
+    }
+}
+
+/// Reads a file byte by byte, a megabyte of it in memory.
+private struct ByteStream {
+    private let file: MappedFile
+    private var piece: [UInt8] = []
+    private var place = 0
+    /// Where the next piece begins.
+    private var following = 0
+
+    init(_ file: MappedFile) { self.file = file }
+
+    /// The byte that comes next; nil behind the last.
+    mutating func peek() -> UInt8? {
+        if place == piece.count {
+            guard following < file.count else { return nil }
+            let end = min(following + (1 << 20), file.count)
+            (piece, place) = (file.bytes(in: following..<end), 0)
+            following = end
+        }
+        return piece[place]
+    }
+
+    mutating func next() -> UInt8? {
+        let byte = peek()
+        if byte != nil { place += 1 }
+        return byte
+    }
+
+    /// Skips bytes where they come next.
+    mutating func skip(_ bytes: [UInt8]) {
+        _ = peek()
+        if piece[place...].starts(with: bytes) { place += bytes.count }
+    }
+
+    /// The bytes before the next line end, or before the end of the file; nil behind that.
+    mutating func nextLine() -> [UInt8]? {
+        guard peek() != nil else { return nil }
+        var line: [UInt8] = []
+        while peek() != nil {
+            if let end = piece[place...].firstIndex(of: UInt8(ascii: "\n")) {
+                line += piece[place..<end]
+                place = end + 1
+                return line
+            }
+            line += piece[place...]
+            place = piece.count
+        }
+        return line
     }
 }

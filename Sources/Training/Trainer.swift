@@ -5,6 +5,8 @@ internal import Transformers
 public enum TrainingData: Sendable {
     /// Sequences whose tokens a decoder is to foretell from those before.
     case text([TextSequence])
+    /// Such sequences on disk.
+    case stored(SequenceFile)
     /// Sequences that an encoder's head is to label.
     case labelled([LabelledSequence])
 
@@ -12,7 +14,19 @@ public enum TrainingData: Sendable {
     public var count: Int {
         switch self {
         case .text(let sequences): sequences.count
+        case .stored(let sequences): sequences.count
         case .labelled(let sequences): sequences.count
+        }
+    }
+}
+
+extension TrainingData {
+    /// Some sequences that a decoder learns; none where it is others that are learnt.
+    fileprivate func texts(at places: [Int]) -> [TextSequence] {
+        switch self {
+        case .text(let sequences): places.map { sequences[$0] }
+        case .stored(let sequences): places.map { sequences[$0] }
+        case .labelled: []
         }
     }
 }
@@ -135,10 +149,10 @@ public struct Trainer {
         let chosen = passes.map { places(of: $0) }
         var (loss, terms, tokens) = (0.0, 0, 0)
         switch data {
-        case .text(let sequences):
+        case .text, .stored:
             let writer = writesItself ? try Model(model) : nil
             let texts = zip(passes, chosen).map { pass, places in
-                let given = places.map { sequences[$0] }
+                let given = data.texts(at: places)
                 return writer.map { rewritten(given, by: $0, pass) } ?? given
             }
             let targets = texts.map { $0.flatMap(\.targets) }

@@ -52,6 +52,7 @@ final class FinetuneRun {
         static let losses = "work/losses.json"
         static let before = "work/before.json"
         static let answers = "work/teacher.jsonl"
+        static let sequences = "work/sequences.bin"
         static let answer = "training.json"
         static let model = "model"
     }
@@ -77,7 +78,6 @@ final class FinetuneRun {
         for (index, path) in files.enumerated() {
             digests["file \(index + 1)"] = try FileDigest.of(path)
         }
-        let known = blackBox == nil ? try Lesson(options, for: opened) : nil
         directory = try RunDirectory(
             options.output, for: .training,
             inputs: digests.merging(options.digests) { known, _ in known },
@@ -96,7 +96,8 @@ final class FinetuneRun {
             (options.text, options.teacher) = ([answers], nil)
         }
         self.options = options
-        lesson = try known ?? Lesson(options, for: opened)
+        lesson = try Lesson(
+            options, for: opened, in: directory.product(Product.sequences))
     }
 
     /// Trains to the end, and judges.

@@ -1,4 +1,5 @@
 import Evaluation
+import Foundation
 import ModelFiles
 import Tensors
 import Tokenizers
@@ -34,10 +35,17 @@ struct Lesson {
         }
     }
 
+    /// The most windows of text that are held out where none are given: enough to judge by.
+    private static let mostHeldOut = 512
+
     /// Reads the files.
     ///
+    /// - Parameters:
+    ///   - options: What is learnt.
+    ///   - model: What learns.
+    ///   - store: Where the tokens of texts go, if they are not there yet.
     /// - Throws: `ModelFileError` where they are nothing for the model, or too little.
-    init(_ options: FinetuneOptions, for model: OpenedModel) throws {
+    init(_ options: FinetuneOptions, for model: OpenedModel, in store: String) throws {
         let isEncoder = model.shape.architecture.isEncoder
         func refuse(_ problem: String, _ remedy: String) -> ModelFileError {
             ModelFileError(file: model.location.path, problem: problem, remedy: remedy)
@@ -58,21 +66,38 @@ struct Lesson {
         } else {
             let reader = TrainingText(
                 tokenizer: tokenizer, length: min(options.length, model.shape.maximumPositions))
-            func read(_ paths: [String]) throws -> [TextSequence] {
-                try isEncoder ? reader.pieces(of: paths) : reader.sequences(of: paths)
+            func visit(
+                _ paths: [String], _ body: (TextSequence) throws(ModelFileError) -> Void
+            ) throws(ModelFileError) {
+                if isEncoder {
+                    try reader.visitPieces(of: paths, body)
+                } else {
+                    try reader.visitSequences(of: paths, body)
+                }
             }
-            let all = try read(options.text)
-            let apart = try options.validation.map { try read([$0]) }
-            let count = apart == nil ? max(1, all.count / 20) : 0
-            guard all.count > count, apart?.isEmpty != true else {
+            if !FileManager.default.fileExists(atPath: store) {
+                var writer = try SequenceFile.Writer(store)
+                try visit(options.text) { sequence throws(ModelFileError) in
+                    try writer.append(sequence)
+                }
+                try writer.commit()
+            }
+            var all = try SequenceFile(store)
+            var apart: [TextSequence] = []
+            if let path = options.validation {
+                try visit([path]) { apart.append($0) }
+            }
+            let count =
+                options.validation == nil ? min(max(1, all.count / 20), Self.mostHeldOut) : 0
+            guard all.count > count, count + apart.count > 0 else {
                 throw ModelFileError(
                     file: (options.text + [options.validation].compactMap(\.self))
                         .joined(separator: ", "),
                     problem: "it is too short to train on and to judge by",
                     remedy: "give more text, or a smaller --length")
             }
-            data = .text(Array(all.dropLast(count)))
-            let judged = (apart ?? Array(all.suffix(count))).map(\.ids)
+            let judged = (apart + all.removeLast(count)).map(\.ids)
+            data = .stored(all)
             heldOut = isEncoder ? .sentences(judged) : .text(judged)
             head = nil
         }

@@ -14,77 +14,98 @@ struct TrainingText {
     /// The most tokens of a sequence.
     let length: Int
 
-    /// The sequences of files, in order.
+    /// Visits the sequences of files as they are read.
     ///
-    /// - Throws: `ModelFileError` that names the file, or the line of a record, at fault.
-    func sequences(of paths: [String]) throws(ModelFileError) -> [TextSequence] {
-        var sequences: [TextSequence] = []
+    /// - Throws: `ModelFileError` that names the file, or the line of a record, at fault, or what
+    ///   `body` throws.
+    func visitSequences(
+        of paths: [String], _ body: (TextSequence) throws(ModelFileError) -> Void
+    ) throws(ModelFileError) {
         var packed: [Int32] = []
-        try visit(paths) { text in
-            if !packed.isEmpty { packed += tokens("\n") }
-            packed += tokens(text)
+        func pack(_ tokens: [Int32]) throws(ModelFileError) {
+            packed += tokens
+            let whole = packed.count / length * length
+            for first in stride(from: 0, to: whole, by: length) {
+                try body(TextSequence(Array(packed[first..<first + length])))
+            }
+            packed.removeFirst(whole)
+        }
+        let end = [tokenizer.endOfText].compactMap(\.self)
+        try visit(paths) { text, isFirst throws(ModelFileError) in
+            if isFirst, !packed.isEmpty { try pack(tokens("\n")) }
+            try pack(tokens(text))
         } record: { record throws(ModelFileError) in
-            let end = [tokenizer.endOfText].compactMap(\.self)
             if let prompt = record.members["prompt"]?.string,
                 let completion = record.members["completion"]?.string
             {
                 let before = tokens(prompt)
                 let whole = (before + tokens(completion) + end).prefix(length)
                 if before.count < whole.count {
-                    sequences.append(TextSequence(Array(whole), firstLearnt: before.count))
+                    try body(TextSequence(Array(whole), firstLearnt: before.count))
                 }
             } else if let text = record.members["text"]?.string {
-                packed += tokens(text) + end
+                try pack(tokens(text) + end)
             } else {
                 throw record.lacks("neither \"text\" nor \"prompt\" and \"completion\"")
             }
         }
-        return windows(of: packed, length: length).map { TextSequence($0) } + sequences
+        // One token alone has nothing to be foretold from.
+        if packed.count > 1 { try body(TextSequence(packed)) }
     }
 
-    /// The pieces of paragraphs of files, or of members `text`, each between an encoder's special
-    /// tokens.
+    /// Visits the pieces of paragraphs of files, or of members `text`, each between an encoder's
+    /// special tokens.
     ///
-    /// - Throws: As ``sequences(of:)`` does.
-    func pieces(of paths: [String]) throws(ModelFileError) -> [TextSequence] {
-        var contents = ""
-        try visit(paths) { text in
-            contents += text + "\n"
+    /// - Throws: As ``visitSequences(of:_:)`` does.
+    func visitPieces(
+        of paths: [String], _ body: (TextSequence) throws(ModelFileError) -> Void
+    ) throws(ModelFileError) {
+        func cut(_ text: String) throws(ModelFileError) {
+            for piece in framedPieces(of: text, tokenizer: tokenizer, length: length) {
+                try body(TextSequence(piece))
+            }
+        }
+        try visit(paths) { text, _ throws(ModelFileError) in
+            try cut(text)
         } record: { record throws(ModelFileError) in
             guard let text = record.members["text"]?.string else {
                 throw record.lacks("no \"text\"")
             }
-            contents += text + "\n"
+            try cut(text)
         }
-        return framedPieces(of: contents, tokenizer: tokenizer, length: length)
-            .map { TextSequence($0) }
     }
 
     /// The prompts of files: members `prompt` of records, or the first halves of windows of text.
     ///
-    /// - Throws: As ``sequences(of:)`` does.
+    /// - Throws: As ``visitSequences(of:_:)`` does.
     func prompts(of paths: [String]) throws(ModelFileError) -> [String] {
         var prompts: [String] = []
-        try visit(paths.filter(RecordFile.isNamed)) { _ in
+        try visit(paths.filter(RecordFile.isNamed)) { _, _ in
         } record: { record throws(ModelFileError) in
             guard let prompt = record.members["prompt"]?.string else {
                 throw record.lacks("no \"prompt\"")
             }
             prompts.append(prompt)
         }
-        let windows = try sequences(of: paths.filter { !RecordFile.isNamed($0) })
+        try visitSequences(of: paths.filter { !RecordFile.isNamed($0) }) { window in
+            prompts.append(tokenizer.decode(Array(window.ids.prefix(max(1, window.ids.count / 2)))))
+        }
         return prompts
-            + windows.map { tokenizer.decode(Array($0.ids.prefix(max(1, $0.ids.count / 2)))) }
     }
 
-    /// Visits the files in order: plain text as a whole, others record by record.
+    /// Visits the files in order: plain text piece by piece, others record by record.
     private func visit(
-        _ paths: [String], text: (String) -> Void,
+        _ paths: [String],
+        text: (_ piece: String, _ isFirst: Bool) throws(ModelFileError) -> Void,
         record: (RecordFile.Record) throws(ModelFileError) -> Void
     ) throws(ModelFileError) {
         for path in paths {
             guard RecordFile.isNamed(path) else {
-                text(String(decoding: try MappedFile(path: path).bytes, as: UTF8.self))
+                var isFirst = true
+                try TextFile.visit(path) { piece throws(ModelFileError) in
+                    try text(piece, isFirst)
+                    isFirst = false
+                }
                 continue
             }
             try RecordFile.visit(path) { found throws(ModelFileError) in
