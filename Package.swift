@@ -52,13 +52,14 @@ let package = Package(
             "Pruning",
             ["Profiling", "Training", "Transformers", "Tensors", "ModelFiles", "Tokenizers"]),
         module("Evaluation", ["Transformers", "Tensors", "ModelFiles", "Tokenizers"]),
+        module("ContextualSparsity", ["Evaluation", "Transformers", "Tensors"]),
         module("Reporting", []),
         module("CommandLine", []),
         .executableTarget(
             name: "espalier",
             dependencies: [
                 "CommandLine", "Tensors", "ModelFiles", "Tokenizers", "Transformers", "Profiling",
-                "Pruning", "Training", "Evaluation", "Reporting", "CHost",
+                "Pruning", "Training", "Evaluation", "ContextualSparsity", "Reporting", "CHost",
             ],
             swiftSettings: strict),
         .target(
@@ -72,6 +73,7 @@ let package = Package(
         tests(of: "Training", using: ["Transformers", "Tensors"], fixtures: true),
         tests(of: "Pruning", using: ["Profiling", "Transformers", "ModelFiles", "Tensors"]),
         tests(of: "Evaluation", using: ["Transformers", "ModelFiles", "Tensors", "Tokenizers"]),
+        tests(of: "ContextualSparsity", using: ["Transformers", "Tensors", "Evaluation"]),
         tests(of: "Reporting"),
         tests(of: "CommandLine"),
         tests(of: "espalier", using: ["ModelFiles", "Pruning", "Profiling"]),

@@ -64,15 +64,18 @@ public struct DecoderQuality: Sendable, Equatable {
     ///   - model: The model.
     ///   - dense: The model to compare with, of the same vocabulary, with states of these windows.
     ///   - windows: Token windows; each predicts all its tokens but the first.
+    ///   - observer: Sees, and may change, what flows through the model.
     ///   - engine: What to run on.
     ///   - progress: Called after each window with the windows done; may throw to stop.
     /// - Throws: What `progress` throws.
     public init(
-        of model: Model, against dense: Reference? = nil, on windows: [[Int32]], engine: Engine,
+        of model: Model, against dense: Reference? = nil, on windows: [[Int32]],
+        through observer: (any ForwardObserver)? = nil, engine: Engine,
         progress: (Int) throws -> Void = { _ in }
     ) rethrows {
         isCompared = dense != nil
         var pass = ForwardPass(model, on: engine)
+        pass.observer = observer
         var densePass = dense.map { ForwardPass($0.model, on: engine) }
         for (index, window) in windows.enumerated() {
             let batch = TokenBatch([window])

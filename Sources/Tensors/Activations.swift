@@ -60,6 +60,14 @@ public struct Activations: Sendable {
         storage[index * columns..<(index + 1) * columns]
     }
 
+    /// Sets some values of a row to 0.
+    public mutating func clear(row: Int, columns cleared: some Sequence<Int>) {
+        for column in cleared {
+            precondition(column >= 0 && column < columns, "cleared column")
+            storage[row * columns + column] = 0
+        }
+    }
+
     /// The mean of some rows: of a sequence's hidden states, the embedding that sentence
     /// transformers use.
     ///

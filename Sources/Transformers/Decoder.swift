@@ -8,7 +8,9 @@ public import Tensors
 extension ForwardPass {
     mutating func decoderLayer(_ index: Int, positions: [Int], sequences: [Range<Int>]) {
         if let block = decoderContext(index, positions: positions, sequences: sequences) {
-            observer?.willProject(Component(layer: index, kind: .attention), inputs: context)
+            let component = Component(layer: index, kind: .attention)
+            observer?.filter(component, inputs: &context)
+            observer?.willProject(component, inputs: context)
             engine.linear(context, block.output, into: &hidden, .add)
         }
         decoderFeedForward(index)
@@ -89,7 +91,9 @@ extension ForwardPass {
     private mutating func decoderFeedForward(_ index: Int) {
         for rows in chunks(of: hidden.rows) {
             guard let block = decoderActivation(index, rows: rows) else { return }
-            observer?.willProject(Component(layer: index, kind: .feedForward), inputs: activation)
+            let component = Component(layer: index, kind: .feedForward)
+            observer?.filter(component, inputs: &activation)
+            observer?.willProject(component, inputs: activation)
             engine.linear(activation, block.down, into: &hidden, firstRow: rows.lowerBound, .add)
         }
     }

@@ -8,7 +8,9 @@ extension ForwardPass {
         for group in groups(of: sequences) {
             let rows = group[group.startIndex].lowerBound..<group[group.endIndex - 1].upperBound
             if let block = encoderContext(index, sequences: group, rows: rows) {
-                observer?.willProject(Component(layer: index, kind: .attention), inputs: context)
+                let component = Component(layer: index, kind: .attention)
+                observer?.filter(component, inputs: &context)
+                observer?.willProject(component, inputs: context)
                 engine.linear(
                     context, block.output, into: &hidden, firstRow: rows.lowerBound, .add)
             }
@@ -16,8 +18,9 @@ extension ForwardPass {
         }
         for rows in chunks(of: hidden.rows) {
             if let block = encoderActivation(index, rows: rows) {
-                observer?.willProject(
-                    Component(layer: index, kind: .feedForward), inputs: activation)
+                let component = Component(layer: index, kind: .feedForward)
+                observer?.filter(component, inputs: &activation)
+                observer?.willProject(component, inputs: activation)
                 engine.linear(
                     activation, block.down, into: &hidden, firstRow: rows.lowerBound, .add)
             }

@@ -8,6 +8,7 @@ CommandSet(
     commands: [
         ProfileCommand.self, PruneCommand.self, EvaluateCommand.self, BenchCommand.self,
         GenerateCommand.self, FinetuneCommand.self, DistillCommand.self, LayerDropCommand.self,
-        ExportCommand.self, ReportCommand.self, CompareCommand.self, InspectCommand.self,
+        SparsityCommand.self, ExportCommand.self, ReportCommand.self, CompareCommand.self,
+        InspectCommand.self,
     ]
 ).main()

@@ -1,7 +1,10 @@
 public import Tensors
 
-/// Sees what flows through a forward pass, for calibration.
+/// Sees what flows through a forward pass, for calibration, and may change it.
 public protocol ForwardObserver: AnyObject {
+    /// Called before a component's output projection, to change its inputs, `[tokens, units'
+    /// columns]`.
+    func filter(_ component: Component, inputs: inout Activations)
     /// Called before a component's output projection with its inputs, `[tokens, units' columns]`.
     func willProject(_ component: Component, inputs: Activations)
     /// Called with the residual stream before each layer that runs.
@@ -9,6 +12,8 @@ public protocol ForwardObserver: AnyObject {
 }
 
 extension ForwardObserver {
+    /// Leaves the inputs of output projections as they are.
+    public func filter(_ component: Component, inputs: inout Activations) {}
     /// Ignores the inputs of output projections.
     public func willProject(_ component: Component, inputs: Activations) {}
     /// Ignores the residual stream.

@@ -1,0 +1,74 @@
+public import Tensors
+public import Transformers
+
+/// Lets only some units of each token take part, and counts them.
+public final class UnitFilter: ForwardObserver {
+    /// Which units take part.
+    public enum Choice: String, Codable, Sendable, CaseIterable {
+        /// Those that contribute most, as many for each token: what no predictor can do better.
+        case largest
+        /// Those that contribute more than a threshold of their component, so many on average.
+        ///
+        /// Source: Liu et al., "TEAL", arXiv 2408.14690.
+        case threshold
+        /// As many for each token, at random.
+        case random
+    }
+
+    private let scores: UnitScores
+    private let kind: ComponentKind
+    private let density: Double
+    private let choice: Choice
+    private let thresholds: [Component: Float]
+    private var random = SplitMix64(seed: 1)
+    private var (kept, seen) = (0, 0)
+
+    /// Prepares to leave units out.
+    ///
+    /// - Parameters:
+    ///   - scores: What units contribute.
+    ///   - kind: Of which components; the others stay whole.
+    ///   - density: The share of units that take part.
+    ///   - choice: Which.
+    ///   - thresholds: For each component what contributions must be above, for that choice.
+    public init(
+        _ scores: UnitScores, of kind: ComponentKind, density: Double, choice: Choice,
+        thresholds: [Component: Float] = [:]
+    ) {
+        (self.scores, self.kind, self.density) = (scores, kind, density)
+        (self.choice, self.thresholds) = (choice, thresholds)
+    }
+
+    /// The share of units that took part so far.
+    public var measuredDensity: Double { seen == 0 ? 1 : Double(kept) / Double(seen) }
+
+    /// Clears the inputs of units that do not take part.
+    public func filter(_ component: Component, inputs: inout Activations) {
+        let units = scores.units(of: component)
+        guard component.kind == kind, units > 0 else { return }
+        let size = scores.unitSize(of: component)
+        for row in 0..<inputs.rows {
+            let idle = idle(component, scores.scores(of: component, inputs: inputs.row(row)))
+            inputs.clear(row: row, columns: idle.flatMap { $0 * size..<($0 + 1) * size })
+            (kept, seen) = (kept + units - idle.count, seen + units)
+        }
+    }
+
+    /// The units that do not take part.
+    private func idle(_ component: Component, _ scores: [Float]) -> [Int] {
+        let count = scores.count - max(1, Int((density * Double(scores.count)).rounded()))
+        switch choice {
+        case .largest:
+            guard count > 0 else { return [] }
+            let limit = scores.sorted()[count - 1]
+            let below = scores.indices.filter { scores[$0] < limit }
+            let equal = scores.indices.filter { scores[$0] == limit }
+            return below + equal.prefix(count - below.count)
+        case .random:
+            return Array(scores.indices.shuffled(using: &random).prefix(count))
+        case .threshold:
+            let threshold = thresholds[component] ?? 0
+            return scores.indices.filter { scores[$0] <= threshold }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+internal import Foundation
+internal import Tensors
+public import Transformers
+
+/// How much each unit of each component of a decoder contributes to what a token adds to the residual
+/// stream: the length of what its inputs and their columns of the output projection make, columns
+/// taken for orthogonal.
+///
+/// A unit is a neuron, or here a single query head, since keys and values are computed anyway.
+/// Source of the criterion: Liu et al., "Deja Vu", arXiv 2310.17157, which takes the norm of a head's
+/// output and the contribution of a neuron.
+public struct UnitScores: Sendable {
+    /// For each component the lengths of the columns of its output projection.
+    private let norms: [Component: [Float]]
+    private let headDimension: Int
+
+    /// Reads the output projections of a model.
+    ///
+    /// - Throws: What reading them throws.
+    public init(_ weights: some WeightSource) throws {
+        var norms: [Component: [Float]] = [:]
+        for component in weights.shape.components {
+            let layer = try weights.layer(component.layer)
+            let projection =
+                component.kind == .attention ? layer.attention?.output : layer.feedForward?.down
+            guard let weight = projection?.weight else { continue }
+            var squares = [Float](repeating: 0, count: weight.columns)
+            for row in 0..<weight.rows {
+                for (column, value) in weight.row(row).enumerated() {
+                    squares[column] += value * value
+                }
+            }
+            norms[component] = squares.map { $0.squareRoot() }
+        }
+        self.norms = norms
+        headDimension = weights.shape.headDimension
+    }
+
+    /// The columns of one unit.
+    func unitSize(of component: Component) -> Int {
+        component.kind == .attention ? headDimension : 1
+    }
+
+    /// The units of a component.
+    func units(of component: Component) -> Int {
+        (norms[component]?.count ?? 0) / unitSize(of: component)
+    }
+
+    /// The contribution of every unit for one token.
+    ///
+    /// - Parameters:
+    ///   - component: The component.
+    ///   - inputs: What its output projection takes in for the token.
+    /// - Returns: A value for each unit, none below 0.
+    func scores(of component: Component, inputs: ArraySlice<Float>) -> [Float] {
+        guard let norms = norms[component] else { return [] }
+        let products = zip(inputs, norms).map { $0 * $1 }
+        let size = unitSize(of: component)
+        guard size > 1 else { return products.map(abs) }
+        return stride(from: 0, to: products.count, by: size).map { first in
+            products[first..<first + size].reduce(0) { $0 + $1 * $1 }.squareRoot()
+        }
+    }
+}
