@@ -54,7 +54,7 @@ struct PruneInputs {
                 ("--damping", String(options.damping)),
                 ("--calibration-tokens", String(options.calibrationTokens)),
                 ("--refit-tokens", String(options.refitTokens)),
-                ("--refit-passes", String(options.refitPasses)),
+                ("--refit-passes", String(options.refitPasses(for: dense.shape.architecture))),
                 ("--trials", String(options.trials)), ("--for", options.runtime.rawValue),
                 ("environment", environment.summary), ("machine", environment.machine),
                 ("version", Espalier.version),

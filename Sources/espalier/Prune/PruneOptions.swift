@@ -1,5 +1,6 @@
 import CommandLine
 import Pruning
+import Transformers
 
 /// What the user asked of a prune.
 struct PruneOptions {
@@ -18,7 +19,8 @@ struct PruneOptions {
     var damping: Double
     /// At most `calibrationTokens`.
     var refitTokens: Int
-    var refitPasses: Int
+    /// Nil where the model decides.
+    var givenRefitPasses: Int?
     var trials: Int
     var attempts: Int
     var seconds: Double?
@@ -59,9 +61,10 @@ struct PruneOptions {
             "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"), default: 20_480,
             help: "How many of them to refit kept weights on when a plan is final.")
         self.refitTokens = min(refitTokens, calibrationTokens)
-        refitPasses = try arguments.option(
-            "--refit-passes", .integer(in: 0...1000), default: 0,
-            help: "How often feed-forward blocks see them too, for better quality; 3 is enough.")
+        givenRefitPasses = try arguments.option(
+            "--refit-passes", .integer(in: 0...1000),
+            help: "How often feed-forward blocks see them too, for better quality; by default 3 "
+                + "for encoders and 0 for decoders, where that takes longer than all else.")
         trials = try arguments.option(
             "--trials", .integer(in: 1...1_000_000), default: 1100,
             help: "Plans whose loss spdy measures for a target; the first eleventh at random.")
@@ -84,6 +87,11 @@ struct PruneOptions {
         guard recovery == nil || others.isEmpty else {
             throw UsageError("--baseline is not trained: compare with a prune without --recover")
         }
+    }
+
+    /// How often feed-forward blocks see the tokens of the refit.
+    func refitPasses(for architecture: Architecture) -> Int {
+        givenRefitPasses ?? (architecture.isEncoder ? 3 : 0)
     }
 
     /// The targets in ascending order, each once.

@@ -213,8 +213,8 @@ extension PruneRun {
                 "Refitting", total: dense.shape.components.count, unit: "components")
             defer { progress.finish() }
             return try family.refitted(
-                on: batches(of: sequences, tokens: 2048), passes: options.refitPasses,
-                engine: engine
+                on: batches(of: sequences, tokens: 2048),
+                passes: options.refitPasses(for: dense.shape.architecture), engine: engine
             ) {
                 progress.advance(to: $0)
                 try Interruption.check()
