@@ -49,7 +49,7 @@ struct EvaluateTests {
             (Fixture.llama, #"{"text": "x", "label": 0}"#, "labels"),
             (Fixture.llama, #"{"first": "x", "second": "y", "score": 1}"#, "encoder"),
             (Fixture.bert, #"{"text": "x", "label": 0}"#, "sequence classification"),
-            (Fixture.bert, #"{"document": "x", "summary": "y"}"#, "labels, or pairs"),
+            (Fixture.bert, #"{"document": "x", "summary": "y"}"#, "texts with labels, pairs"),
         ])
     func refused(model: String, line: String, remedy: String) throws {
         let result = try Program.run("evaluate", model, "--task", file("task", line))
