@@ -172,6 +172,7 @@ extension PruneRun {
             try judge(try pack(weights, name: name), on: text)
         }
         try stage("write") {
+            if isLarge { forgetModels() }
             try Terminal.standardError.stage("Writing \(options.output)/\(name)") {
                 try HuggingFaceDirectory.write(
                     weights, like: dense.checkpoint, to: directory.product(name)
