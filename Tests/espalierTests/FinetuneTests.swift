@@ -112,6 +112,33 @@ struct FinetuneTests {
         #expect(kept.status == 0 && kept.output.contains("Layers kept"), "\(kept.errors)")
     }
 
+    @Test("other text is trained on anew, behind a failure or a restart")
+    func otherText() throws {
+        let short = scratch.path("short.txt")
+        let other = Fixture.folder + "/text/calibration.txt"
+        try "Anna".write(toFile: short, atomically: true, encoding: .utf8)
+        func train(_ text: String, _ out: String, _ more: String...) throws -> Program.Outcome {
+            try Program.run(
+                [
+                    "finetune", Fixture.llama, "--text", text, "--steps", "2", "--length", "32",
+                    "--threads", "1", "-o", scratch.path(out),
+                ] + more)
+        }
+        func losses(_ out: String) throws -> String {
+            try String(contentsOfFile: scratch.path(out + "/work/losses.json"), encoding: .utf8)
+        }
+        let fresh = try train(other, "fresh")
+        #expect(fresh.status == 0, "\(fresh.errors)")
+        let refused = try train(short, "again")
+        #expect(refused.status == 1 && refused.errors.contains("too short"))
+        // Nothing was made of the short text, so that another one is no other training.
+        #expect(try train(text, "again").status == 0)
+        #expect(try losses("again") != losses("fresh"))
+        #expect(try train(other, "again").status == 1)
+        #expect(try train(other, "again", "--restart").status == 0)
+        #expect(try losses("again") == losses("fresh"))
+    }
+
     @Test("killed at any moment it goes on, to the same weights; so with less memory")
     func killed() throws {
         #expect(try Program.run(words("whole")).status == 0)

@@ -104,16 +104,17 @@ public final class RunDirectory: @unchecked Sendable {
         let name = "work/inputs.json"
         for entry in entries where kind.isLeftover(entry) { try remove(entry) }
         let made = entries.filter { kind.isProduct($0[...]) && !Kind.records.contains($0) }
-        if let known = read([String: String].self, name), known != inputs, !made.isEmpty {
+        if let known = read([String: String].self, name), known != inputs {
             let differing = Set(known.keys).union(inputs.keys).filter { known[$0] != inputs[$0] }
-            guard restarting else {
+            guard restarting || made.isEmpty else {
                 throw Failure(
                     description: "\(path): it holds a \(kind.rawValue) with other inputs ("
                         + differing.sorted().joined(separator: ", ")
                         + "); choose another -o, or discard it with --restart")
             }
             // The inputs stay until all that was made from them is gone.
-            for entry in made + ["work/stages.json"] where has(entry) { try remove(entry) }
+            let byproducts = Kind.byproducts.filter { kind.isProduct($0[...]) }
+            for entry in made + byproducts where has(entry) { try remove(entry) }
         }
         try write(inputs, name)
     }
@@ -139,11 +140,14 @@ public final class RunDirectory: @unchecked Sendable {
 
 /// Which names are a run's own: all others are the user's, and stay.
 extension RunDirectory.Kind {
-    /// What says how products were made, and is nothing without them.
-    fileprivate static let records = ["work/inputs.json", "work/stages.json"]
+    /// What says how products were made, or only prepares for them, and is nothing without them.
+    fileprivate static let records = ["work/inputs.json"] + byproducts
+
+    /// Those that go with the inputs.
+    fileprivate static let byproducts = ["work/stages.json", "work/sequences.bin"]
 
     private static let ofTraining: Set<Substring> = [
-        "model", "training.json", "work/inputs.json", "work/losses.json",
+        "model", "training.json", "work/inputs.json", "work/sequences.bin", "work/losses.json",
         "work/state.safetensors", "work/before.json", "work/teacher",
         "work/teacher.jsonl",
     ]
