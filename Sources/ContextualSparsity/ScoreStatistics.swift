@@ -49,13 +49,16 @@ public final class ScoreStatistics: ForwardObserver {
         return sums.map { $0 / Double(count) }
     }
 
-    /// For each component the contribution that a share of units has at least, over tokens and units
-    /// together.
-    public func thresholds(density: Double) -> [Component: Float] {
-        samples.mapValues { samples in
-            let sorted = samples.sorted(by: >)
-            let place = Int((density * Double(sorted.count)).rounded())
-            return place < sorted.count ? sorted[place] : -1
+    /// For each share of units, and for each component, the contribution that so many have at least,
+    /// over tokens and units together.
+    public func thresholds(densities: [Double]) -> [Double: [Component: Float]] {
+        let sorted = samples.mapValues { $0.sorted(by: >) }
+        let found = densities.map { density in
+            sorted.mapValues { sorted in
+                let place = Int((density * Double(sorted.count)).rounded())
+                return place < sorted.count ? sorted[place] : -1
+            }
         }
+        return Dictionary(zip(densities, found)) { first, _ in first }
     }
 }

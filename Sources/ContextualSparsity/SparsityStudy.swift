@@ -64,14 +64,14 @@ public struct SparsityStudy: Codable, Sendable, Equatable {
         }
         densePerplexity = try DecoderQuality(of: model, on: windows, engine: engine).perplexity
         try progress(1)
+        let thresholds = statistics.thresholds(densities: Self.densities)
         var trials: [Trial] = []
         for kind in ComponentKind.allCases {
             for choice in UnitFilter.Choice.allCases {
                 for density in Self.densities {
                     let filter = UnitFilter(
                         scores, of: kind, density: density, choice: choice,
-                        thresholds: choice == .threshold
-                            ? statistics.thresholds(density: density) : [:])
+                        thresholds: thresholds[density] ?? [:])
                     let quality = try DecoderQuality(
                         of: model, on: windows, through: filter, engine: engine)
                     trials.append(

@@ -21,9 +21,7 @@ public struct UnitScores: Sendable {
         var norms: [Component: [Float]] = [:]
         for component in weights.shape.components {
             let layer = try weights.layer(component.layer)
-            let projection =
-                component.kind == .attention ? layer.attention?.output : layer.feedForward?.down
-            guard let weight = projection?.weight else { continue }
+            guard let weight = layer.outputProjection(of: component.kind)?.weight else { continue }
             var squares = [Float](repeating: 0, count: weight.columns)
             for row in 0..<weight.rows {
                 for (column, value) in weight.row(row).enumerated() {

@@ -128,11 +128,12 @@ extension TrainingPass {
     ) -> (loss: Double, gradient: Activations) {
         var (logits, gradient) = (Activations(), Activations())
         head.output.apply(to: hidden, into: &logits, on: engine)
+        let all = logits.matrix
         var loss = 0.0
         var slopes = Matrix<Float>(rows: hidden.rows, columns: 2)
         for (rows, label) in zip(batch.sequences, labels) {
             guard case .span(let first, let last) = label else { continue }
-            var scores = Activations(logits.matrix.transposed(rows: rows))
+            var scores = Activations(all.transposed(rows: rows))
             let given = lecture.map {
                 Activations($0.logits(of: Array(rows)).matrix.transposed(rows: 0..<rows.count))
             }

@@ -22,6 +22,29 @@ struct OpenedModel {
     /// The sizes of the model.
     var shape: ModelShape { checkpoint.shape }
 
+    /// The beginning of a text in windows, for a decoder to be judged by.
+    ///
+    /// - Parameters:
+    ///   - path: Plain text.
+    ///   - tokens: How many tokens of it.
+    ///   - length: Tokens of a window, cut to the model's positions.
+    ///   - remedy: What to do about an encoder, which foretells no text.
+    /// - Returns: The windows; perhaps none.
+    /// - Throws: `ModelFileError` for an encoder, or where the text cannot be read.
+    func windows(
+        ofText path: String, tokens: Int, length: Int, encoderRemedy remedy: String
+    ) throws -> [[Int32]] {
+        guard !shape.architecture.isEncoder else {
+            throw ModelFileError(
+                file: location.path, problem: "an encoder foretells no text to judge by",
+                remedy: remedy)
+        }
+        let contents = String(decoding: try MappedFile(path: path).bytes, as: UTF8.self)
+        let ids = try checkpoint.tokenizer().encode(contents, addingSpecialTokens: false)
+        return Transformers.windows(
+            of: Array(ids.prefix(tokens)), length: min(length, shape.maximumPositions))
+    }
+
     /// Reads and packs the weights for this processor, showing how far it is.
     ///
     /// - Parameter precision: How to store them.

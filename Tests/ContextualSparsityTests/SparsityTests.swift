@@ -51,8 +51,7 @@ struct SparsityTests {
         let scores = try UnitScores(checkpoint)
         for component in checkpoint.shape.components {
             let layer = try checkpoint.layer(component.layer)
-            let projection = try #require(
-                component.kind == .attention ? layer.attention?.output : layer.feedForward?.down)
+            let projection = try #require(layer.outputProjection(of: component.kind))
             let columns = projection.weight.columns
             let size = component.kind == .attention ? checkpoint.shape.headDimension : 1
             let inputs = Activations(Matrix(randomRows: 5, columns: columns, seed: 3))

@@ -34,6 +34,26 @@ struct JudgedAnswer {
             .map(String.init).filter { !["a", "an", "the"].contains($0) }
     }
 
+    /// The scores of a task by its answers.
+    ///
+    /// - Parameters:
+    ///   - judged: The answers.
+    ///   - name: The task.
+    ///   - metric: The one that counts, `contains` or `f1`; the others are told beside.
+    ///   - written: What was written, where it was.
+    /// - Returns: The scores.
+    static func result(
+        of judged: [JudgedAnswer], _ name: String, metric: String, written: [Continuation] = []
+    ) -> TaskResult {
+        let scores = [
+            "contains": judged.map { $0.contains ? 1.0 : 0 },
+            "em": judged.map { $0.isExact ? 1.0 : 0 }, "f1": judged.map(\.overlap),
+        ]
+        return TaskResult(
+            name: name, metric: metric, scores: scores[metric] ?? [],
+            others: scores.filter { $0.key != metric }.mapValues(\.mean), written: written)
+    }
+
     private static func overlap(_ found: [String], _ wanted: [String]) -> Double {
         found.isEmpty && wanted.isEmpty
             ? 1 : harmonicMean(common(found, wanted), found.count, wanted.count)

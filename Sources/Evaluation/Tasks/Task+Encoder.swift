@@ -64,17 +64,11 @@ extension Task {
                 return best.map { String(reading.passage[$0.span]) } ?? ""
             }
         }
-        var (contains, exact, overlap) = ([Double](), [Double](), [Double]())
-        for (item, answer) in zip(items, found) {
-            guard case .question(_, let answers, _) = item else { continue }
-            let judged = JudgedAnswer(answer, answers: answers)
-            contains.append(judged.contains ? 1 : 0)
-            exact.append(judged.isExact ? 1 : 0)
-            overlap.append(judged.overlap)
+        let judged = zip(items, found).compactMap { item, answer -> JudgedAnswer? in
+            guard case .question(_, let answers, _) = item else { return nil }
+            return JudgedAnswer(answer, answers: answers)
         }
-        return TaskResult(
-            name: name, metric: "f1", scores: overlap,
-            others: ["em": exact.mean, "contains": contains.mean])
+        return JudgedAnswer.result(of: judged, name, metric: "f1")
     }
 
     /// What a head says of every item.

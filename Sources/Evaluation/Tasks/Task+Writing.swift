@@ -13,17 +13,13 @@ extension Task {
         _ progress: (Double) throws -> Void
     ) throws -> TaskResult {
         var writer = Writer(model, tokenizer, engine, most: Self.answerTokens)
-        var (contains, exact, overlap) = ([Double](), [Double](), [Double]())
+        var judged: [JudgedAnswer] = []
         for case .question(let prompt, let answers, _) in items {
-            let judged = JudgedAnswer(writer.line(after: examples + prompt), answers: answers)
-            contains.append(judged.contains ? 1 : 0)
-            exact.append(judged.isExact ? 1 : 0)
-            overlap.append(judged.overlap)
-            try progress(Double(contains.count) / Double(items.count))
+            judged.append(JudgedAnswer(writer.line(after: examples + prompt), answers: answers))
+            try progress(Double(judged.count) / Double(items.count))
         }
-        return TaskResult(
-            name: name, metric: "contains", scores: contains,
-            others: ["em": exact.mean, "f1": overlap.mean], written: writer.written)
+        return JudgedAnswer.result(
+            of: judged, name, metric: "contains", written: writer.written)
     }
 
     func summarised(

@@ -283,24 +283,20 @@ public enum ModelingEspalier {
                     super().__init__(config, *pooling, **settings)
                     shape(self, config)
 
-            class ForSequenceClassification(
-                    getattr(transformers, f"{family}ForSequenceClassification")):
-                config_class = config
+            def with_head(name):
+                class Headed(getattr(transformers, f"{family}{name}")):
+                    config_class = config
 
-                def __init__(self, config):
-                    super().__init__(config)
-                    shape(self.base_model, config)
+                    def __init__(self, config):
+                        super().__init__(config)
+                        shape(self.base_model, config)
 
-            class ForQuestionAnswering(getattr(transformers, f"{family}ForQuestionAnswering")):
-                config_class = config
+                Headed.__name__ = name
+                return Headed
 
-                def __init__(self, config):
-                    super().__init__(config)
-                    shape(self.base_model, config)
-
+            heads = "ForSequenceClassification", "ForQuestionAnswering"
             publish(family, AutoConfig=config, AutoModel=Model,
-                    AutoModelForSequenceClassification=ForSequenceClassification,
-                    AutoModelForQuestionAnswering=ForQuestionAnswering)
+                    **{f"AutoModel{name}": with_head(name) for name in heads})
 
 
         for family in ("Llama", "Mistral", "Qwen2", "Qwen3"):

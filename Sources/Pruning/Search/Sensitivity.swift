@@ -140,21 +140,17 @@ extension ComponentLosses {
     }
 }
 
-/// Written as lists in the order of the forward pass, so that equal values are equal files.
+/// Written with components in the order of the forward pass, so that equal values are equal files
+/// where keys are sorted.
 extension Sensitivity: Codable {
     private struct File: Codable {
         let components: [Entry]
-        let layers: [Layer]
+        let layers: [Int: Double]
     }
 
     private struct Entry: Codable {
         let component: Component
         let points: [Point]
-    }
-
-    private struct Layer: Codable {
-        let layer: Int
-        let damage: Double
     }
 
     /// Reads what was measured.
@@ -163,16 +159,13 @@ extension Sensitivity: Codable {
         points = Dictionary(
             file.components.map { ($0.component, $0.points) },
             uniquingKeysWith: { first, _ in first })
-        layers = Dictionary(
-            file.layers.map { ($0.layer, $0.damage) }, uniquingKeysWith: { first, _ in first })
+        layers = file.layers
     }
 
     /// Writes what was measured.
     public func encode(to encoder: any Encoder) throws {
         let components = points.sorted { $0.key < $1.key }
             .map { Entry(component: $0.key, points: $0.value) }
-        let layers = layers.sorted { $0.key < $1.key }
-            .map { Layer(layer: $0.key, damage: $0.value) }
         try File(components: components, layers: layers).encode(to: encoder)
     }
 }

@@ -14,19 +14,21 @@ public struct HeadComparison {
 
     private static let rowsAtOnce = 128
 
+    /// How many words of each token count, and do for all tokens.
+    private static let likeliest = 16
+
     /// Computes the logits of a decoder's last hidden states.
     ///
     /// - Parameters:
     ///   - model: The decoder.
     ///   - hidden: Its last hidden states after the final norm, `[tokens, hidden]`.
-    ///   - likeliest: How many words of each token count, and do for all tokens.
     ///   - engine: What to compute on.
-    public init(_ model: Model, of hidden: Activations, likeliest: Int = 16, on engine: Engine) {
+    public init(_ model: Model, of hidden: Activations, on engine: Engine) {
         guard let whole = model.head else { preconditionFailure("an encoder has no logits") }
         var words: Set<Int32> = []
         Self.visit(hidden, through: whole, on: engine) { logits in
             for row in 0..<logits.rows {
-                words.formUnion(logits.row(row).greatest(likeliest).map(Int32.init))
+                words.formUnion(logits.row(row).greatest(Self.likeliest).map(Int32.init))
             }
         }
         var rows = Activations(rows: words.count, columns: whole.inputs, repeating: 0)

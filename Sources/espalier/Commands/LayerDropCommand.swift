@@ -83,15 +83,9 @@ struct LayerDropCommand: Command {
 
     /// Chooses layers by how well a text is foretold with them.
     private func judging(_ opened: OpenedModel) throws -> [Int] {
-        guard !opened.shape.architecture.isEncoder else {
-            throw ModelFileError(
-                file: opened.location.path, problem: "an encoder foretells no text to judge by",
-                remedy: "use --strategy every-other")
-        }
-        let contents = String(decoding: try MappedFile(path: text ?? "").bytes, as: UTF8.self)
-        let ids = try opened.checkpoint.tokenizer().encode(contents, addingSpecialTokens: false)
-        let text = windows(
-            of: Array(ids.prefix(tokens)), length: min(512, opened.shape.maximumPositions))
+        let text = try opened.windows(
+            ofText: text ?? "", tokens: tokens, length: 512,
+            encoderRemedy: "use --strategy every-other")
         guard !text.isEmpty else {
             throw ModelFileError(
                 file: self.text ?? "", problem: "it holds too little text",

@@ -50,34 +50,30 @@ struct SparsityCommand: Command {
 
     func run() throws {
         let opened = try OpenedModel(model)
-        guard !opened.shape.architecture.isEncoder else {
-            throw ModelFileError(
-                file: opened.location.path, problem: "an encoder foretells no text to judge by",
-                remedy: "name a decoder")
-        }
-        let contents = String(decoding: try MappedFile(path: text).bytes, as: UTF8.self)
-        let ids = try opened.checkpoint.tokenizer().encode(contents, addingSpecialTokens: false)
         let length = min(window, opened.shape.maximumPositions)
-        let all = windows(of: Array(ids.prefix(limit * length)), length: length)
+        let all = try opened.windows(
+            ofText: text, tokens: limit * length, length: length, encoderRemedy: "name a decoder")
         guard all.count > 1 else {
             throw ModelFileError(
                 file: text, problem: "it holds less than two windows",
                 remedy: "give a longer text, or a smaller --window")
         }
-        let count = max(1, all.count / 5)
-        let scores = try UnitScores(opened.checkpoint)
-        let loaded = try opened.packed(in: .f32)
-        let progress = ProgressBar(
-            "Studying", total: SparsityStudy.trialCount, unit: "trials")
-        let study = try SparsityStudy(
-            of: loaded, scores: scores, calibration: Array(all.prefix(count)),
-            windows: Array(all.dropFirst(count)), engine: Engine(threads: threads)
+        let study = try study(opened, on: all)
+        if printsJSON { try printJSON(study) } else { print(study.text) }
+    }
+
+    private func study(_ opened: OpenedModel, on windows: [[Int32]]) throws -> SparsityStudy {
+        let count = max(1, windows.count / 5)
+        let (scores, model) = (try UnitScores(opened.checkpoint), try opened.packed(in: .f32))
+        let progress = ProgressBar("Studying", total: SparsityStudy.trialCount, unit: "trials")
+        defer { progress.finish() }
+        return try SparsityStudy(
+            of: model, scores: scores, calibration: Array(windows.prefix(count)),
+            windows: Array(windows.dropFirst(count)), engine: Engine(threads: threads)
         ) {
             progress.advance(to: $0)
             try Interruption.check()
         }
-        progress.finish()
-        if printsJSON { try printJSON(study) } else { print(study.text) }
     }
 }
 
