@@ -52,7 +52,7 @@ let package = Package(
             "Pruning",
             ["Profiling", "Training", "Transformers", "Tensors", "ModelFiles", "Tokenizers"]),
         module("Evaluation", ["Transformers", "Tensors", "ModelFiles", "Tokenizers"]),
-        module("ContextualSparsity", ["Evaluation", "Transformers", "Tensors"]),
+        module("ContextualSparsity", ["Evaluation", "Transformers", "Tensors", "ModelFiles"]),
         module("Reporting", []),
         module("CommandLine", []),
         .executableTarget(
@@ -73,7 +73,9 @@ let package = Package(
         tests(of: "Training", using: ["Transformers", "Tensors"], fixtures: true),
         tests(of: "Pruning", using: ["Profiling", "Transformers", "ModelFiles", "Tensors"]),
         tests(of: "Evaluation", using: ["Transformers", "ModelFiles", "Tensors", "Tokenizers"]),
-        tests(of: "ContextualSparsity", using: ["Transformers", "Tensors", "Evaluation"]),
+        tests(
+            of: "ContextualSparsity",
+            using: ["Transformers", "Tensors", "Evaluation", "ModelFiles"]),
         tests(of: "Reporting"),
         tests(of: "CommandLine"),
         tests(of: "espalier", using: ["ModelFiles", "Pruning", "Profiling"]),

@@ -11,6 +11,7 @@
 #include "logits_f32.h"
 #include "limits.h"
 #include "gradients_f32.h"
+#include "contextual.h"
 
 #define CK_STRING_(text) #text
 #define CK_STRING(text) CK_STRING_(text)
@@ -28,6 +29,12 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .pack_rows_f32 = CK_NAME(pack_rows_f32),
     .pack_rows_bf16 = CK_NAME(pack_rows_bf16),
     .pack_rows_int8 = CK_NAME(pack_rows_int8),
+    .pack_rows_int4 = CK_NAME(pack_rows_int4),
+    .multiply_int4 = CK_NAME(multiply_int4),
+    .select_f32 = CK_NAME(select_f32),
+    .sum_rows_f32 = CK_NAME(sum_rows_f32),
+    .sum_rows_bf16 = CK_NAME(sum_rows_bf16),
+    .sum_rows_int8 = CK_NAME(sum_rows_int8),
     .pack_columns_f32 = CK_NAME(pack_columns_f32),
     .attend_f32 = CK_NAME(attend_f32),
 #if CK_VNNI

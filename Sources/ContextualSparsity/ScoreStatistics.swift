@@ -54,9 +54,11 @@ public final class ScoreStatistics: ForwardObserver {
     public func thresholds(densities: [Double]) -> [Double: [Component: Float]] {
         let sorted = samples.mapValues { $0.sorted(by: >) }
         let found = densities.map { density in
-            sorted.mapValues { sorted in
+            sorted.mapValues { sorted -> Float in
                 let place = Int((density * Double(sorted.count)).rounded())
-                return place < sorted.count ? sorted[place] : -1
+                guard place < sorted.count else { return -1 }
+                // Between two, so that no rounding decides about either.
+                return (sorted[place] + sorted[max(0, place - 1)]) / 2
             }
         }
         return Dictionary(zip(densities, found)) { first, _ in first }

@@ -44,6 +44,11 @@ public struct UnitScores: Sendable {
         (norms[component]?.count ?? 0) / unitSize(of: component)
     }
 
+    /// The sizes of inputs of a feed-forward block's output projection that contribute so much.
+    func inputs(of component: Component, contributing contribution: Float) -> [Float] {
+        (norms[component] ?? []).map { $0 > 0 ? contribution / $0 : .greatestFiniteMagnitude }
+    }
+
     /// The contribution of every unit for one token.
     ///
     /// - Parameters:

@@ -10,6 +10,9 @@ public struct Workload: Stopwatch {
     public let dense: Model
 
     private let batch: TokenBatch
+    /// What is decoded, token after token; empty where any one will do.
+    private let text: [Int32]
+    private var step = 0
     private let capacity: Int
     private var pass: ForwardPass
     private var caches: [[Int]: KeyValueCache] = [:]
@@ -42,12 +45,22 @@ public struct Workload: Stopwatch {
     ///   - model: The dense model, which also warms the machine up.
     ///   - clearsCaches: Whether other memory is read ahead of every decode step of a model that is
     ///     larger than a core's cache, as models are compared; not for one that runs on and on.
+    ///   - text: For decoding one sequence, tokens of a text to decode behind the environment's
+    ///     context, longer than that: models that leave out what a token does not need take as long
+    ///     as the text makes them. Others take equally long with any.
     ///   - engine: What the work runs on; its threads are the environment's.
     /// - Throws: ``ProfileError`` where the model cannot do such work.
     public init(
-        _ environment: Environment, model: Model, clearsCaches: Bool = true, engine: Engine
+        _ environment: Environment, model: Model, clearsCaches: Bool = true, text: [Int32] = [],
+        engine: Engine
     ) throws(ProfileError) {
         try environment.check(against: model.shape)
+        precondition(
+            text.isEmpty
+                || environment.phase == .decode && environment.batch == 1
+                    && text.count > environment.sequence,
+            "a text to decode")
+        self.text = text
         precondition(model.precision == environment.precision, "precision of another environment")
         self.environment = environment
         dense = model
@@ -57,6 +70,7 @@ public struct Workload: Stopwatch {
             clearsCaches && environment.phase == .decode && isStreamed
             ? MemoryProbe(bytes: max(Self.leastOtherBytes, Int(host_cache_bytes(3)))) : nil
         pass = ForwardPass(model, on: engine)
+        pass.isGreedy = true
         let vocabulary = Int32(model.shape.vocabularySize)
         var random = SplitMix64(seed: 1)
         let length = environment.phase == .decode ? 1 : environment.sequence
@@ -64,7 +78,8 @@ public struct Workload: Stopwatch {
             (0..<environment.batch).map { _ in
                 (0..<length).map { _ in Int32.random(in: 0..<vocabulary, using: &random) }
             })
-        capacity = environment.sequence + (environment.phase == .decode ? 1 : 0)
+        capacity = max(
+            text.count, environment.sequence + (environment.phase == .decode ? 1 : 0))
         let width = model.shape.layers.reduce(0) {
             $0 + $1.keyValueHeads * model.shape.headDimension
         }
@@ -111,7 +126,13 @@ public struct Workload: Stopwatch {
         if environment.phase != .encode, cache == nil {
             cache = KeyValueCache(
                 shape: model.shape, capacity: capacity, sequences: environment.batch)
-            cache?.fillRandomly(seed: 2)
+            if text.isEmpty {
+                cache?.fillRandomly(seed: 2)
+            } else {
+                pass.model = dense
+                pass.advance(text, cache: &cache!, logits: &logits)
+                pass.model = model
+            }
         }
         let result = body(&self, &cache)
         if caches.count >= cacheLimit { _ = caches.popFirst() }
@@ -135,7 +156,12 @@ public struct Workload: Stopwatch {
             _ = pass.hiddenStates(of: batch)
         } else {
             cache?.count = environment.phase == .decode ? environment.sequence : 0
-            pass.advance(batch.ids, cache: &cache!, logits: &logits)
+            guard !text.isEmpty else {
+                return pass.advance(batch.ids, cache: &cache!, logits: &logits)
+            }
+            cache!.count += step % (text.count - environment.sequence)
+            step += 1
+            pass.advance([text[cache!.count]], cache: &cache!, logits: &logits)
         }
     }
 }

@@ -31,41 +31,49 @@ extension Engine {
                 split(rows: taken.count, panels: weights.panels, converts: converts) { rows in
                     convert(x, rows: rows, inputs, to: operand)
                 } multiplying: { rows, panels in
-                    let first = panels.lowerBound * weights.step
-                    let (result, columns) = (
-                        c + rows.lowerBound * outputs + first,
-                        min(outputs, panels.upperBound * weights.step) - first
-                    )
-                    let bias = weights.biases(fromPanel: panels.lowerBound)
-                    let packed = weights.address(ofPanel: panels.lowerBound)
-                    switch operand {
-                    case .floats(let a):
-                        kernels.gemm_f32(
-                            a + rows.lowerBound * inputs, inputs, rows.count, inputs,
-                            packed.assumingMemoryBound(to: Float.self), bias, result, outputs,
-                            columns, epilogue.kernel)
-                    case .words(let a, let stride):
-                        kernels.gemm_bf16(
-                            a + rows.lowerBound * stride * MemoryLayout<UInt32>.stride, stride,
-                            rows.count, inputs, packed.assumingMemoryBound(to: UInt16.self), bias,
-                            result, outputs, columns, epilogue.kernel)
-                    case .integers(let a, _):
-                        kernels.gemm_int8(
-                            a.dropping(rows.lowerBound * weights.activationTerms), rows.count,
-                            weights.activationTerms, inputs,
-                            ck_int8_weights(
-                                panels: packed.assumingMemoryBound(to: Int8.self),
-                                scales: weights.scales(fromPanel: panels.lowerBound),
-                                sums: weights.sums(fromPanel: panels.lowerBound)),
-                            bias, result, outputs, columns, epilogue.kernel)
-                    }
+                    multiply(
+                        operand, rows: rows, weights, panels: panels, into: c, epilogue)
                 }
             }
         }
     }
 
+    /// Multiplies converted rows with some panels.
+    func multiply(
+        _ operand: Operand, rows: Range<Int>, _ weights: PackedWeights, panels: Range<Int>,
+        into c: UnsafeMutablePointer<Float>, _ epilogue: Epilogue
+    ) {
+        let (inputs, outputs) = (weights.inputs, weights.outputs)
+        let first = panels.lowerBound * weights.step
+        let result = c + rows.lowerBound * outputs + first
+        let columns = min(outputs, panels.upperBound * weights.step) - first
+        let bias = weights.biases(fromPanel: panels.lowerBound)
+        let packed = weights.address(ofPanel: panels.lowerBound)
+        switch operand {
+        case .floats(let a):
+            kernels.gemm_f32(
+                a + rows.lowerBound * inputs, inputs, rows.count, inputs,
+                packed.assumingMemoryBound(to: Float.self), bias, result, outputs, columns,
+                epilogue.kernel)
+        case .words(let a, let stride):
+            kernels.gemm_bf16(
+                a + rows.lowerBound * stride * MemoryLayout<UInt32>.stride, stride, rows.count,
+                inputs, packed.assumingMemoryBound(to: UInt16.self), bias, result, outputs, columns,
+                epilogue.kernel)
+        case .integers(let a, _):
+            kernels.gemm_int8(
+                a.dropping(rows.lowerBound * weights.activationTerms), rows.count,
+                weights.activationTerms, inputs,
+                ck_int8_weights(
+                    panels: packed.assumingMemoryBound(to: Int8.self),
+                    scales: weights.scales(fromPanel: panels.lowerBound),
+                    sums: weights.sums(fromPanel: panels.lowerBound)),
+                bias, result, outputs, columns, epilogue.kernel)
+        }
+    }
+
     /// Activations as the kernel of a precision takes them.
-    private enum Operand {
+    enum Operand {
         case floats(UnsafePointer<Float>)
         /// Rows of floats or of pairs of bfloat16, so many 32-bit words apart.
         case words(UnsafeMutableRawPointer, stride: Int)
@@ -73,7 +81,7 @@ extension Engine {
     }
 
     /// Where the activations of a product go; ``convert(_:rows:_:to:)`` puts them there.
-    private func operand(
+    func operand(
         _ x: UnsafePointer<Float>, rows: Int, of weights: PackedWeights
     ) -> Operand {
         let columns = weights.inputs
@@ -102,7 +110,7 @@ extension Engine {
     }
 
     /// Converts some rows of activations for a product.
-    private func convert(
+    func convert(
         _ x: UnsafePointer<Float>, rows: Range<Int>, _ columns: Int, to operand: Operand
     ) {
         switch operand {

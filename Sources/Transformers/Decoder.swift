@@ -13,7 +13,7 @@ extension ForwardPass {
             observer?.willProject(component, inputs: context)
             engine.linear(context, block.output, into: &hidden, .add)
         }
-        decoderFeedForward(index)
+        decoderFeedForward(index, clearing: model.contextual?.layers[index]?.thresholds)
     }
 
     /// Leaves the inputs of the attention block's output projection in `context`; nil without block.
@@ -59,7 +59,13 @@ extension ForwardPass {
                 precision: pass.model.precision, into: &pass.context, scratch: &pass.scratch)
         }
         if let block { engine.linear(context, block.output, into: &hidden, .add) }
-        decoderFeedForward(index)
+        if hidden.rows == 1, let few = model.contextual?.layers[index] {
+            guard decoderActivation(index, rows: 0..<1) != nil else { return }
+            engine.addProduct(of: activation, above: few.thresholds, few.down, to: &hidden)
+            if let bias = few.bias { hidden.add(bias, toRow: 0) }
+        } else {
+            decoderFeedForward(index)
+        }
     }
 
     private mutating func decoderContext(
@@ -88,9 +94,13 @@ extension ForwardPass {
         return block
     }
 
-    private mutating func decoderFeedForward(_ index: Int) {
+    /// The feed-forward block, without the activations that are not above their thresholds, if any.
+    private mutating func decoderFeedForward(_ index: Int, clearing thresholds: [Float]? = nil) {
         for rows in chunks(of: hidden.rows) {
             guard let block = decoderActivation(index, rows: rows) else { return }
+            if let thresholds {
+                for row in 0..<rows.count { activation.clear(row: row, notAbove: thresholds) }
+            }
             let component = Component(layer: index, kind: .feedForward)
             observer?.filter(component, inputs: &activation)
             observer?.willProject(component, inputs: activation)

@@ -1,4 +1,5 @@
 import CommandLine
+import ContextualSparsity
 import ModelFiles
 import Tensors
 import Transformers
@@ -60,6 +61,15 @@ struct OpenedModel {
             try Interruption.check()
         }
     }
+
+    /// The same, leaving out token by token what the plan beside the model says, if there is one.
+    func contextual(in precision: Precision) throws -> Model {
+        let dense = try packed(in: precision)
+        guard !shape.architecture.isEncoder,
+            let plan = try ContextualFile.read(beside: location.path, of: shape)
+        else { return dense }
+        return try dense.applying(plan, of: checkpoint)
+    }
 }
 
 /// A trained model, opened and packed for this processor.
@@ -80,7 +90,7 @@ struct LoadedModel {
     /// - Throws: `ModelFileError`, or `Interrupted` when the user asks to stop.
     init(_ name: String, precision: Precision = .f32) throws {
         opened = try OpenedModel(name)
-        model = try opened.packed(in: precision)
+        model = try opened.contextual(in: precision)
     }
 
     /// Another model, packed already, with the tokenizer of an opened one.
@@ -94,6 +104,6 @@ struct LoadedModel {
     /// - Throws: As `init` does.
     func model(in precision: Precision) throws -> Model {
         guard precision != model.precision else { return model }
-        return try opened.packed(in: precision)
+        return try opened.contextual(in: precision)
     }
 }

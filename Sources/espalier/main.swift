@@ -8,7 +8,7 @@ CommandSet(
     commands: [
         ProfileCommand.self, PruneCommand.self, EvaluateCommand.self, BenchCommand.self,
         GenerateCommand.self, FinetuneCommand.self, DistillCommand.self, LayerDropCommand.self,
-        SparsityCommand.self, ExportCommand.self, ReportCommand.self, CompareCommand.self,
-        InspectCommand.self,
+        SparsityCommand.self, SparsifyCommand.self, ExportCommand.self, ReportCommand.self,
+        CompareCommand.self, InspectCommand.self,
     ]
 ).main()

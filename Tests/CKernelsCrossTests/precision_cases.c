@@ -76,6 +76,50 @@ static void int8(const ck_kernels *k) {
             }
 }
 
+static void contextual(const ck_kernels *k) {
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        size_t depth = sizes[s].k, n = sizes[s].n, stride = (depth + 3) / 4 * 4;
+        size_t outputs = packed_outputs(n, ck_epilogue_store), eights = (depth + 7) / 8;
+        float *a = floats(depth, 1), *w = floats(n * depth, 0.1f), *c = floats(n + gap, 1);
+        uint8_t *panels = zeroed(outputs * eights * 4), *values = zeroed(stride);
+        float *scales = zeroed(outputs * 4), *greatest = zeroed(outputs / ck_panel * 4), scale;
+        int32_t *sums = zeroed(outputs * 4), zero;
+        k->pack_rows_int4(w, depth, n, depth, panels, scales, sums);
+        bytes_are("panels", panels, outputs * eights * 4);
+        bytes_are("sums", sums, outputs * 4);
+        floats_are("scales", scales, n, 0, 0);
+        k->quantize_int8(a, depth, 1, values, stride, &scale, &zero);
+        k->multiply_int4(
+            (ck_int8_rows){values, stride, &scale, &zero}, depth,
+            (ck_int4_weights){panels, scales, sums}, c, n, greatest);
+        floats_are("c", c, n + gap, 0, 0);
+        floats_are("greatest", greatest, outputs / ck_panel, 0, 0);
+
+        uint32_t *places = zeroed(n * 4 + 4);
+        float *chosen = zeroed(n * 4 + 4), *least = floats(n, 1), *x = floats(n, 1);
+        size_t count = k->select_f32(x, least, n, places, chosen);
+        bytes_are("places", places, count * 4);
+        floats_are("chosen", chosen, count, 0, 0);
+        /* Rows of 100 values, of any type, that no multiplication takes out of range. */
+        enum { width = 100 };
+        float *sum = floats(width + gap, 1), *rows = floats(n * width, 1);
+        k->sum_rows_f32(rows, width * 4, places, chosen, count, sum, width);
+        floats_are("f32 rows", sum, width + gap, 1e-5, 1e-5);
+        uint16_t *halves = zeroed(n * width * 2);
+        int8_t *bytes = zeroed(n * width);
+        for (size_t i = 0; i < n * width; i++) {
+            uint32_t bits;
+            memcpy(&bits, rows + i, 4);
+            halves[i] = (uint16_t)(bits >> 16);
+            bytes[i] = (int8_t)(rows[i] * 100);
+        }
+        k->sum_rows_bf16(halves, width * 2, places, chosen, count, sum, width);
+        floats_are("bf16 rows", sum, width + gap, 1e-5, 1e-5);
+        k->sum_rows_int8(bytes, width, places, chosen, count, sum, width);
+        floats_are("int8 rows", sum, width + gap, 1e-5, 1e-3);
+    }
+}
+
 static void limits(const ck_kernels *k) {
     /* How many sums they keep depends on the table: they must only stay finite. */
     float finite = isfinite(k->peak_bf16(100, 0.5f)) && isfinite(k->peak_int8(100, 0.5f));
@@ -85,6 +129,7 @@ static void limits(const ck_kernels *k) {
 const kernel_case precision_cases[] = {
     {"gemm_bf16, pack_rows_bf16, round_bf16", bf16},
     {"gemm_int8, pack_rows_int8, quantize_int8", int8},
+    {"pack_rows_int4, multiply_int4, select_f32, sum_rows_*", contextual},
     {"peak_bf16, peak_int8", limits},
     {0, 0},
 };

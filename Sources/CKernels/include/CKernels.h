@@ -54,6 +54,13 @@ typedef struct ck_int8_weights {
     const int32_t *sums;
 } ck_int8_weights;
 
+/* Packed weights in 4 bits, likewise; their integers, 8 added, are halves of bytes. */
+typedef struct ck_int4_weights {
+    const uint8_t *panels;
+    const float *scales;
+    const int32_t *sums;
+} ck_int4_weights;
+
 typedef struct ck_kernels {
     const char *name;
 
@@ -118,6 +125,35 @@ typedef struct ck_kernels {
     void (*pack_rows_int8)(
         const float *source, size_t ld, size_t n, size_t width, int8_t *panels, float *scales,
         int32_t *sums);
+
+    /* The same for multiply_int4, the largest weight of an output becoming 7 or -7. */
+    void (*pack_rows_int4)(
+        const float *source, size_t ld, size_t n, size_t width, uint8_t *panels, float *scales,
+        int32_t *sums);
+
+    /* c[n] = a · Wᵀ for one row of one term, W in 4 bits; k < 65536.
+     *
+     * greatest   the greatest c of each panel.
+     * w.panels   ceil(n / 32) panels of 16 * k bytes, k rounded up to 8; see contextual.h. */
+    void (*multiply_int4)(
+        ck_int8_rows a, size_t k, ck_int4_weights w, float *c, size_t n, float *greatest);
+
+    /* The places and values of the x whose size is not at most `least`, in order; returns how many.
+     * Both have room for n. */
+    size_t (*select_f32)(
+        const float *x, const float *least, size_t n, uint32_t *places, float *values);
+
+    /* c[n] += Σ factors[i] * row places[i], for rows of floats, bfloat16 or 8-bit integers that
+     * begin `stride` bytes apart. */
+    void (*sum_rows_f32)(
+        const void *rows, size_t stride, const uint32_t *places, const float *factors, size_t count,
+        float *c, size_t n);
+    void (*sum_rows_bf16)(
+        const void *rows, size_t stride, const uint32_t *places, const float *factors, size_t count,
+        float *c, size_t n);
+    void (*sum_rows_int8)(
+        const void *rows, size_t stride, const uint32_t *places, const float *factors, size_t count,
+        float *c, size_t n);
 
     /* pack_rows_f32 where the rows are inputs and the columns outputs: lanes past the last column are
      * left as they are. */

@@ -26,6 +26,9 @@ public struct ForwardPass {
     public var model: Model
     /// What it runs on.
     public let engine: Engine
+    /// Whether only the greatest logit of a row need be right: then a model whose plan says so looks
+    /// at words coarsely first.
+    public var isGreedy = false
     /// Told of every component's inputs while it is set.
     public weak var observer: (any ForwardObserver)?
 
@@ -216,7 +219,13 @@ public struct ForwardPass {
     private func project(_ states: Activations, into logits: inout Activations) {
         guard let head = model.head else { preconditionFailure("an encoder has no logits") }
         logits.reshape(rows: states.rows, columns: head.outputs)
-        engine.linear(states, head, into: &logits)
+        if isGreedy, let contextual = model.contextual, let coarse = contextual.coarse,
+            let margin = contextual.headMargin
+        {
+            engine.screen(states, coarse: coarse, exact: head, margin: margin, into: &logits)
+        } else {
+            engine.linear(states, head, into: &logits)
+        }
     }
 
     /// The rows that one layer takes on together: few enough for what lies between two of its

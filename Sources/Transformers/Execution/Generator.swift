@@ -11,6 +11,7 @@ public struct Generator {
     /// Creates a generator for prompts and continuations of up to `capacity` tokens together.
     public init(_ pass: ForwardPass, sampler: Sampler, capacity: Int) {
         self.pass = pass
+        self.pass.isGreedy = sampler.isGreedy
         self.sampler = sampler
         cache = KeyValueCache(shape: pass.model.shape, capacity: capacity)
     }

@@ -14,6 +14,8 @@ public struct Model: Sendable {
     /// The output head; nil for encoders.
     let head: PackedWeights?
     let rotary: RotaryTable?
+    /// What is left out token by token; nil where nothing is.
+    var contextual: Contextual?
 
     struct Embeddings {
         /// Nil when the tied head holds the table.

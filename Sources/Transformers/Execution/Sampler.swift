@@ -8,6 +8,9 @@ public struct Sampler: Sendable {
     public var topP: Double
     private var random: SplitMix64
 
+    /// Whether the likeliest token is always taken.
+    var isGreedy: Bool { temperature <= 0 }
+
     /// Creates a sampler; equal seeds make equal choices.
     public init(temperature: Float, topP: Double = 1, seed: UInt64 = 0) {
         self.temperature = temperature

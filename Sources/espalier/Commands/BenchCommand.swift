@@ -22,6 +22,7 @@ struct BenchCommand: Command {
     private let model: String
     private let dense: String?
     private let options: EnvironmentOptions
+    private let text: String?
     private let seconds: Double
     private let measuresLimits: Bool
     private let serves: Bool
@@ -32,6 +33,9 @@ struct BenchCommand: Command {
         dense = try arguments.option(
             "--against", .model, help: "The model to compare with, which takes the same input.")
         options = try EnvironmentOptions(&arguments)
+        text = try arguments.option(
+            "--text", .file,
+            help: "Plain text to decode; a model made by sparsify takes as long as it makes it.")
         seconds = try arguments.option(
             "--seconds", .number(in: 0.1...86_400), default: 20, help: "The most time to measure.")
         measuresLimits = arguments.flag(
@@ -69,7 +73,8 @@ struct BenchCommand: Command {
             try measure(files, with: &watch, into: &answer)
         } else {
             var watch = try Workload(
-                environment, model: (reference ?? loaded).model, engine: engine)
+                environment, model: (reference ?? loaded).model,
+                text: try decodedText(loaded, in: environment), engine: engine)
             try measure(loaded.model, with: &watch, into: &answer)
         }
         if measuresLimits {
@@ -84,6 +89,32 @@ struct BenchCommand: Command {
             : print(
                 answer.text(names: [loaded, reference].compactMap { $0?.location.name }),
                 terminator: "")
+    }
+
+    /// The tokens to decode, where it matters which, behind the context that the environment has.
+    private func decodedText(
+        _ loaded: LoadedModel, in environment: Environment
+    ) throws -> [Int32] {
+        guard environment.phase == .decode, environment.batch == 1 else { return [] }
+        let least = environment.sequence + 1
+        guard let text else {
+            guard loaded.model.isContextual else { return [] }
+            throw ModelFileError(
+                file: loaded.location.path, subject: "contextual.json",
+                problem: "how long a token takes depends on the text",
+                remedy: "give --text with more than \(environment.sequence) tokens")
+        }
+        let tokens =
+            try loaded.opened.windows(
+                ofText: text, tokens: least + 63, length: least + 63,
+                encoderRemedy: "name a decoder"
+            ).first ?? []
+        guard tokens.count >= least else {
+            throw ModelFileError(
+                file: text, subject: "--text", problem: "it holds \(tokens.count) tokens",
+                remedy: "give more than the \(environment.sequence) of the context")
+        }
+        return tokens
     }
 
     /// Times a model, against the dense one where the user gave one.

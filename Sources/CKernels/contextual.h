@@ -1,0 +1,160 @@
+/* What computing only for this token takes: a first look at many outputs in 4 bits, and sums of the
+ * rows of a few neurons.
+ *
+ * A panel in 4 bits holds 32 outputs, eight inputs at a time, zero-padded to whole eights:
+ *
+ *     panels[p*K*16 + (i/8)*128 + j*4 + i%4]  =  W[32p + j][i] + 8, input i + 4 in the high half
+ *
+ * with K = k rounded up to 8. Codes are the unsigned side of the processors' instruction, so the
+ * activations are taken as signed: their code less 128. */
+
+static void CK_NAME(pack_rows_int4)(
+    const float *source, size_t ld, size_t n, size_t width, uint8_t *panels, float *scales,
+    int32_t *sums
+) {
+    size_t eights = (width + 7) / 8;
+    for (size_t j = 0; j < n; j++) {
+        const float *row = source + j * ld;
+        float greatest = 0;
+        for (size_t i = 0; i < width; i++) {
+            float size = __builtin_fabsf(row[i]);
+            greatest = size > greatest ? size : greatest;
+        }
+        float inverse = greatest > 0 ? 7 / greatest : 0;
+        uint8_t *packed = panels + (j / ck_panel * eights * ck_panel + j % ck_panel) * 4;
+        int32_t sum = 0;
+        for (size_t i = 0; i < eights * 8; i++) {
+            float code = i < width ? __builtin_rintf(row[i] * inverse) : 0;
+            code = code > -7 ? code : -7; /* NaN too */
+            code = code < 7 ? code : 7;
+            uint8_t *byte = packed + i / 8 * 4 * ck_panel + i % 4;
+            *byte = i % 8 < 4 ? (uint8_t)(code + 8) : (uint8_t)(*byte | (int)(code + 8) << 4);
+            sum += (int32_t)code;
+        }
+        scales[j] = greatest / 7;
+        sums[j] = sum;
+    }
+}
+
+static void CK_NAME(multiply_int4)(
+    ck_int8_rows a, size_t k, ck_int4_weights w, float *c, size_t n, float *greatest
+) {
+    enum { vectors = ck_panel / CK_LANES, ahead = 32 };
+    size_t eights = (k + 7) / 8, quads = (k + 3) / 4;
+    int32_t total = 0;
+    for (size_t i = 0; i < quads * 4; i++) total += a.values[i] - 128;
+    for (size_t p = 0; p * ck_panel < n; p++) {
+        const uint8_t *panel = w.panels + p * eights * ck_panel * 4;
+        ck_integers sums[2][vectors];
+        for (size_t v = 0; v < vectors; v++) sums[0][v] = sums[1][v] = (ck_integers){0};
+        for (size_t i = 0; i < eights; i++) {
+            const uint8_t *codes = panel + i * ck_panel * 4;
+            __builtin_prefetch(codes + ahead * ck_panel * 4);
+            __builtin_prefetch(codes + ahead * ck_panel * 4 + 64);
+            ck_words low = ck_splat_word(ck_word_at(a.values + i * 8) ^ 0x80808080u);
+            ck_words high = ck_splat_word(
+                2 * i + 1 < quads ? ck_word_at(a.values + i * 8 + 4) ^ 0x80808080u : 0);
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < vectors; v++) {
+                ck_words both = ck_load_words(codes + v * CK_LANES * 4);
+                sums[0][v] = CK_NAME(dot_int8)(sums[0][v], both & 0x0f0f0f0fu, low);
+                sums[1][v] = CK_NAME(dot_int8)(sums[1][v], both >> 4 & 0x0f0f0f0fu, high);
+            }
+        }
+        ck_vector best = ck_splat(-__builtin_inff());
+        /* Σ (a − zero) W, where the sums hold Σ (a − 128)(W + 8). */
+        for (size_t v = 0; v < vectors; v++) {
+            size_t j = p * ck_panel + v * CK_LANES;
+            ck_integers own = (ck_integers)ck_load_words(w.sums + j);
+            ck_integers sum = sums[0][v] + sums[1][v] - 8 * total + own * (128 - a.zeros[0]);
+            ck_vector y = __builtin_convertvector(sum, ck_vector)
+                * (a.scales[0] * ck_load(w.scales + j));
+            if (j + CK_LANES <= n) {
+                ck_store(c + j, y);
+                best = ck_max(best, y);
+            } else if (j < n) {
+                ck_store_part(c + j, y, n - j);
+                best = ck_max(best, ck_load_part(c + j, n - j, -__builtin_inff()));
+            }
+        }
+        greatest[p] = ck_largest(best);
+    }
+}
+
+static size_t CK_NAME(select_f32)(
+    const float *x, const float *least, size_t n, uint32_t *places, float *values
+) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        places[count] = (uint32_t)i;
+        values[count] = x[i];
+        count += !(__builtin_fabsf(x[i]) <= least[i]);
+    }
+    return count;
+}
+
+/* Lanes of a row of floats, of bfloat16 or of integers, as floats. */
+CK_INLINE ck_vector CK_NAME(row_f32)(const void *row, size_t j) {
+    return ck_load((const float *)row + j);
+}
+CK_INLINE ck_vector CK_NAME(row_bf16)(const void *row, size_t j) {
+    typedef uint16_t halves __attribute__((vector_size(CK_LANES * 2), aligned(2)));
+    halves bits = *(const halves *)((const uint16_t *)row + j);
+    return (ck_vector)(__builtin_convertvector(bits, ck_words) << 16);
+}
+CK_INLINE ck_vector CK_NAME(row_int8)(const void *row, size_t j) {
+    typedef int8_t bytes __attribute__((vector_size(CK_LANES), aligned(1)));
+    bytes codes = *(const bytes *)((const int8_t *)row + j);
+    return __builtin_convertvector(__builtin_convertvector(codes, ck_integers), ck_vector);
+}
+
+CK_INLINE float CK_NAME(value_f32)(const void *row, size_t j) { return ((const float *)row)[j]; }
+CK_INLINE float CK_NAME(value_bf16)(const void *row, size_t j) {
+    uint32_t bits = (uint32_t)((const uint16_t *)row)[j] << 16;
+    float value;
+    __builtin_memcpy(&value, &bits, 4);
+    return value;
+}
+CK_INLINE float CK_NAME(value_int8)(const void *row, size_t j) {
+    return (float)((const int8_t *)row)[j];
+}
+
+/* A block of `block` vectors from column j on stays in registers while all rows pass; `size` is a
+ * value's bytes. */
+#define CK_SUM_BLOCK(type, size, block) \
+    for (; j + block * CK_LANES <= n; j += block * CK_LANES) { \
+        ck_vector sums[block]; \
+        _Pragma("clang loop unroll(full)") \
+        for (size_t v = 0; v < block; v++) sums[v] = ck_load(c + j + v * CK_LANES); \
+        for (size_t i = 0; i < count; i++) { \
+            const char *row = first + places[i] * stride; \
+            const char *next = first + places[i + 4 < count ? i + 4 : i] * stride + j * size; \
+            _Pragma("clang loop unroll(full)") \
+            for (size_t b = 0; b < block * CK_LANES * size; b += 64) __builtin_prefetch(next + b); \
+            _Pragma("clang loop unroll(full)") \
+            for (size_t v = 0; v < block; v++) \
+                sums[v] += factors[i] * CK_NAME(row_##type)(row, j + v * CK_LANES); \
+        } \
+        _Pragma("clang loop unroll(full)") \
+        for (size_t v = 0; v < block; v++) ck_store(c + j + v * CK_LANES, sums[v]); \
+    }
+
+#define CK_SUM_ROWS(type, size) \
+    static void CK_NAME(sum_rows_##type)( \
+        const void *rows, size_t stride, const uint32_t *places, const float *factors, \
+        size_t count, float *c, size_t n \
+    ) { \
+        enum { wide = CK_ROWS * CK_VECTORS < 18 ? 8 : 18 }; \
+        const char *first = rows; \
+        size_t j = 0; \
+        CK_SUM_BLOCK(type, size, wide) \
+        CK_SUM_BLOCK(type, size, 4) \
+        CK_SUM_BLOCK(type, size, 1) \
+        for (; j < n; j++) \
+            for (size_t i = 0; i < count; i++) \
+                c[j] += factors[i] * CK_NAME(value_##type)(first + places[i] * stride, j); \
+    }
+
+CK_SUM_ROWS(f32, 4)
+CK_SUM_ROWS(bf16, 2)
+CK_SUM_ROWS(int8, 1)

@@ -1,0 +1,175 @@
+import CKernels
+
+/// What computes only for the token at hand.
+extension Engine {
+    /// Scores of all outputs for each row: exact wherever one may be the greatest, coarse elsewhere.
+    ///
+    /// A panel of 32 outputs is computed exactly where a coarse score in it is at most `margin` below
+    /// the greatest coarse one. Where the margin is at least twice the coarse scores' error the
+    /// greatest score is the exact one.
+    ///
+    /// - Parameters:
+    ///   - x: Shape `[tokens, inputs]`.
+    ///   - coarse: The weights in 4 bits.
+    ///   - exact: The weights, without a bias.
+    ///   - margin: How far below the greatest coarse score.
+    ///   - y: Shape `[tokens, outputs]`.
+    /// - Returns: The share of panels that were computed exactly.
+    @discardableResult
+    public func screen(
+        _ x: Activations, coarse: CoarseWeights, exact: PackedWeights, margin: Float,
+        into y: inout Activations
+    ) -> Double {
+        precondition(x.columns == exact.inputs && y.columns == exact.outputs, "screened widths")
+        precondition(coarse.inputs == exact.inputs && coarse.outputs == exact.outputs, "weights")
+        precondition(x.rows <= y.rows && !exact.hasBias, "screened rows")
+        let (inputs, outputs, panels) = (x.columns, y.columns, exact.panels)
+        let threads = min(pool.threads, panels)
+        guard threads > 0 else { return 0 }
+        let stride = (inputs + 3) / 4 * 4
+        var codes = [UInt8](repeating: 0, count: stride)
+        var greatest = [Float](repeating: 0, count: panels)
+        var counts = [Int](repeating: 0, count: threads)
+        x.storage.withUnsafeBufferPointer { source in
+            y.storage.withUnsafeMutableBufferPointer { target in
+                for row in 0..<x.rows {
+                    let (a, c) = (
+                        source.baseAddress! + row * inputs, target.baseAddress! + row * outputs
+                    )
+                    var (scale, zero): (Float, Int32) = (0, 0)
+                    kernels.quantize_int8(a, inputs, 1, &codes, stride, &scale, &zero)
+                    codes.withUnsafeBufferPointer { codes in
+                        withUnsafePointer(to: scale) { scale in
+                            withUnsafePointer(to: zero) { zero in
+                                let quantised = ck_int8_rows(
+                                    values: codes.baseAddress!, stride: stride, scales: scale,
+                                    zeros: zero)
+                                look(quantised, coarse, into: c, threads, &greatest)
+                            }
+                        }
+                    }
+                    let least = greatest.reduce(-Float.infinity, max) - margin
+                    multiply(a, exact, where: greatest, isAtLeast: least, into: c, threads, &counts)
+                }
+            }
+        }
+        return Double(counts.reduce(0, +)) / Double(max(1, panels * x.rows))
+    }
+
+    /// The coarse scores of one row, and the greatest of every panel.
+    private func look(
+        _ a: ck_int8_rows, _ coarse: CoarseWeights, into c: UnsafeMutablePointer<Float>,
+        _ threads: Int, _ greatest: inout [Float]
+    ) {
+        let (panel, outputs, panels) = (PackedWeights.panel, coarse.outputs, greatest.count)
+        greatest.withUnsafeMutableBufferPointer { greatest in
+            let greatest = greatest
+            pool.run { thread in
+                guard thread < threads else { return }
+                let own = panels * thread / threads..<panels * (thread + 1) / threads
+                let (first, last) = (
+                    own.lowerBound * panel, min(outputs, own.upperBound * panel)
+                )
+                kernels.multiply_int4(
+                    a, coarse.inputs, coarse.kernelWeights(fromPanel: own.lowerBound), c + first,
+                    last - first, greatest.baseAddress! + own.lowerBound)
+            }
+        }
+    }
+
+    /// The exact scores of one row in panels whose greatest coarse one is not too small.
+    private func multiply(
+        _ x: UnsafePointer<Float>, _ weights: PackedWeights, where greatest: [Float],
+        isAtLeast least: Float, into c: UnsafeMutablePointer<Float>, _ threads: Int,
+        _ counts: inout [Int]
+    ) {
+        let wanted = greatest.indices.filter { greatest[$0] >= least }
+        let operand = operand(x, rows: 1, of: weights)
+        convert(x, rows: 0..<1, weights.inputs, to: operand)
+        counts.withUnsafeMutableBufferPointer { counts in
+            let counts = counts
+            pool.run { thread in
+                guard thread < threads else { return }
+                for index in stride(from: thread, to: wanted.count, by: threads) {
+                    multiply(
+                        operand, rows: 0..<1, weights, panels: wanted[index]..<wanted[index] + 1,
+                        into: c, .store)
+                    counts[thread] += 1
+                }
+            }
+        }
+    }
+
+    /// Adds a linear layer's product with one row of inputs of which few matter.
+    ///
+    /// - Parameters:
+    ///   - x: Shape `[1, inputs]`.
+    ///   - least: For each input the size that its value must be above to count.
+    ///   - rows: The weights, input by input.
+    ///   - y: Shape `[1, outputs]`; is added to.
+    /// - Returns: How many inputs counted.
+    @discardableResult
+    public func addProduct(
+        of x: Activations, above least: [Float], _ rows: InputRows, to y: inout Activations
+    ) -> Int {
+        precondition(x.rows == 1 && y.rows == 1 && x.columns == rows.inputs, "sparse inputs")
+        precondition(least.count == rows.inputs && y.columns == rows.outputs, "sparse widths")
+        let (inputs, outputs, bytes) = (
+            rows.inputs, rows.outputs, InputRows.stride(rows.outputs, rows.precision)
+        )
+        let memory = scratch.bytes(inputs * 8)
+        let places = memory.assumingMemoryBound(to: UInt32.self)
+        let factors = (memory + inputs * 4).assumingMemoryBound(to: Float.self)
+        let count = x.storage.withUnsafeBufferPointer { x in
+            least.withUnsafeBufferPointer { least in
+                kernels.select_f32(x.baseAddress!, least.baseAddress!, inputs, places, factors)
+            }
+        }
+        if rows.precision == .int8 {
+            for index in 0..<count { factors[index] *= rows.scales[Int(places[index])] }
+        }
+        y.storage.withUnsafeMutableBufferPointer { y in
+            let c = y.baseAddress!
+            // Threads share outputs, in whole vectors.
+            let blocks = (outputs + 15) / 16
+            let threads = min(pool.threads, blocks)
+            pool.run { thread in
+                guard thread < threads else { return }
+                let first = blocks * thread / threads * 16
+                let last = min(outputs, blocks * (thread + 1) / threads * 16)
+                let sum =
+                    switch rows.precision {
+                    case .f32: kernels.sum_rows_f32
+                    case .bf16: kernels.sum_rows_bf16
+                    case .int8: kernels.sum_rows_int8
+                    }
+                sum(
+                    rows.address(fromOutput: first), bytes, places, factors, count, c + first,
+                    last - first)
+            }
+        }
+        return count
+    }
+}
+
+extension Activations {
+    /// Adds a vector to a row.
+    public mutating func add(_ values: [Float], toRow row: Int) {
+        precondition(values.count == columns, "a value for every column")
+        for column in 0..<columns { storage[row * columns + column] += values[column] }
+    }
+
+    /// Clears the values of a row whose size is not above that of their columns' `least`.
+    ///
+    /// - Returns: How many are left.
+    @discardableResult
+    public mutating func clear(row: Int, notAbove least: [Float]) -> Int {
+        precondition(least.count == columns, "a size for every column")
+        var count = 0
+        for column in 0..<columns {
+            let place = row * columns + column
+            if abs(storage[place]) <= least[column] { storage[place] = 0 } else { count += 1 }
+        }
+        return count
+    }
+}

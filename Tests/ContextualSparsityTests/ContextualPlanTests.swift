@@ -1,0 +1,114 @@
+import Foundation
+import ModelFiles
+import Tensors
+import Testing
+import Transformers
+
+@testable import ContextualSparsity
+
+@Suite("Contextual plans")
+struct ContextualPlanTests {
+    private static func checkpoint(_ name: String) throws -> Checkpoint {
+        let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent()
+        return try Checkpoint(
+            tests.appendingPathComponent("TransformersTests/Fixtures/\(name)").path)
+    }
+
+    private let engine = Engine(threads: 2)
+    private let tokens: [Int32] = (0..<24).map { 3 + Int32($0 * 7 % 90) }
+
+    private func calibration(
+        _ model: Model, _ checkpoint: Checkpoint, densities: [Double]
+    ) throws -> ContextualCalibration {
+        try ContextualCalibration(
+            of: model, source: checkpoint, windows: [tokens, tokens.reversed()],
+            densities: densities, engine: engine)
+    }
+
+    /// The logits of every token, decoded one after another behind the first.
+    private func decoded(_ model: Model) -> [[Float]] {
+        var pass = ForwardPass(model, on: engine)
+        var cache = KeyValueCache(shape: model.shape, capacity: tokens.count)
+        var logits = Activations()
+        return tokens.map { token in
+            pass.advance([token], cache: &cache, logits: &logits)
+            return Array(logits.row(0))
+        }
+    }
+
+    @Test("a plan that leaves nothing out is the dense model, bit by bit")
+    func whole() throws {
+        let checkpoint = try Self.checkpoint("tiny-llama")
+        let model = try Model(checkpoint)
+        let plan = try calibration(model, checkpoint, densities: [1])
+            .plan(density: 1, screensHead: false, layers: model.shape.layers.count)
+        #expect(plan.thresholds.allSatisfy { $0 == nil } && plan.headMargin == nil)
+        #expect(decoded(try model.applying(plan, of: checkpoint)) == decoded(model))
+    }
+
+    @Test(
+        "decoding without neurons gives what clearing them does",
+        arguments: ["tiny-llama", "tiny-opt", "tiny-gpt2"], [0.2, 0.5, 0.8])
+    func maskedDense(name: String, density: Double) throws {
+        let checkpoint = try Self.checkpoint(name)
+        let model = try Model(checkpoint)
+        let plan = try calibration(model, checkpoint, densities: [density])
+            .plan(density: density, screensHead: false, layers: model.shape.layers.count)
+        let sparse = try model.applying(plan, of: checkpoint)
+        var masked: [[Float]] = []
+        var pass = ForwardPass(sparse, on: engine)
+        pass.logits(of: TokenBatch([tokens])) { _, logits in
+            masked += (0..<logits.rows).map { Array(logits.row($0)) }
+        }
+        let step = decoded(sparse)
+        for (a, b) in zip(step.joined(), masked.joined()) { #expect(abs(a - b) <= 1e-4) }
+        #expect(step != decoded(model))
+    }
+
+    @Test("words that are looked at coarsely first stay the same", arguments: Precision.allCases)
+    func words(precision: Precision) throws {
+        let checkpoint = try Self.checkpoint("tiny-llama")
+        let model = try Model(checkpoint, precision: precision)
+        let found = try calibration(model, checkpoint, densities: [])
+        let plan = found.plan(
+            density: nil, screensHead: true, layers: model.shape.layers.count)
+        let sparse = try model.applying(plan, of: checkpoint)
+        let same = try ContextualCalibration.sameWords(
+            of: sparse, on: [tokens, tokens.reversed()], engine: engine)
+        #expect(same.words == 2 * tokens.count && same.share > 0.95)
+        // Where only the greatest matters; else every score is exact.
+        #expect(decoded(sparse) == decoded(model))
+    }
+
+    @Test("a plan comes back from its files, and damaged ones are told")
+    func files() throws {
+        let checkpoint = try Self.checkpoint("tiny-llama")
+        let shape = checkpoint.shape
+        let folder = FileManager.default.temporaryDirectory
+            .appendingPathComponent(UUID().uuidString).path
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        #expect(try ContextualFile.read(beside: folder, of: shape) == nil)
+        var plan = ContextualPlan(headMargin: 1.25, thresholds: shape.layers.map { _ in nil })
+        plan.thresholds[1] = (0..<shape.layers[1].feedForward).map { Float($0) / 3 }
+        try ContextualFile.write(plan, to: folder)
+        #expect(try ContextualFile.read(beside: folder, of: shape) == plan)
+        var other = shape
+        other.layers[1].feedForward += 1
+        #expect(throws: ModelFileError.self) {
+            try ContextualFile.read(beside: folder, of: other)
+        }
+        for (json, subject) in [
+            ("{}", "format_version"), (#"{"format_version": 1, "layers": [9]}"#, "layers"),
+            (#"{"format_version": 1, "head_margin": -1, "layers": []}"#, "head_margin"),
+        ] {
+            try Data(json.utf8).write(to: URL(fileURLWithPath: folder + "/contextual.json"))
+            let error = #expect(throws: ModelFileError.self) {
+                try ContextualFile.read(beside: folder, of: shape)
+            }
+            #expect(error?.subject == subject)
+        }
+    }
+}

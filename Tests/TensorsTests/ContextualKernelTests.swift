@@ -1,0 +1,114 @@
+import CKernels
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Tensors
+
+@Suite("Contextual kernels")
+struct ContextualKernelTests {
+    @Test("a look in 4 bits is as near as 4 bits are", arguments: floatTables)
+    func look(table: FloatTable) {
+        let kernels = table.kernels
+        for (outputs, k) in [(1, 1), (33, 7), (64, 8), (70, 12), (31, 100), (96, 577)] {
+            let (w, a) = (randomFloats(outputs * k, seed: 1), randomFloats(k, seed: 2))
+            let (eights, padded, stride) = (
+                (k + 7) / 8, (outputs + 31) / 32 * 32, (k + 3) / 4 * 4
+            )
+            let panels = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: padded * eights * 4)
+            let scales = UnsafeMutableBufferPointer<Float>.allocate(capacity: padded + 1)
+            let sums = UnsafeMutableBufferPointer<Int32>.allocate(capacity: padded + 1)
+            let codes = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: stride)
+            defer {
+                panels.deallocate()
+                scales.deallocate()
+                sums.deallocate()
+                codes.deallocate()
+            }
+            panels.initialize(repeating: 0)
+            scales.initialize(repeating: 0)
+            sums.initialize(repeating: 0)
+            kernels.pack_rows_int4(
+                w, k, outputs, k, panels.baseAddress!, scales.baseAddress!, sums.baseAddress!)
+            // The row's own scale and zero lie behind those of the outputs.
+            let (scale, zero) = (scales.baseAddress! + padded, sums.baseAddress! + padded)
+            kernels.quantize_int8(a, k, 1, codes.baseAddress!, stride, scale, zero)
+            var c = [Float](repeating: 42, count: outputs + 1)
+            var greatest = [Float](repeating: 0, count: padded / 32)
+            kernels.multiply_int4(
+                ck_int8_rows(
+                    values: codes.baseAddress!, stride: stride, scales: scale, zeros: zero), k,
+                ck_int4_weights(
+                    panels: panels.baseAddress!, scales: scales.baseAddress!,
+                    sums: sums.baseAddress!), &c, outputs, &greatest)
+            #expect(c[outputs] == 42, "wrote past the outputs")
+            for output in 0..<outputs {
+                let row = w[output * k..<(output + 1) * k]
+                let largest = row.reduce(0) { max($0, abs($1)) }
+                // Exactly what the rounded weights and activations give.
+                var want = 0.0
+                for (weight, code) in zip(row, codes) {
+                    let rounded =
+                        largest > 0 ? (weight * (7 / largest)).rounded(.toNearestOrEven) : 0
+                    want +=
+                        Double(rounded * largest / 7) * Double(scale.pointee)
+                        * Double(Int32(code) - zero.pointee)
+                }
+                #expect(abs(Double(c[output]) - want) <= 1e-4 * (1 + abs(want)))
+            }
+            for panel in greatest.indices {
+                #expect(greatest[panel] == c[panel * 32..<min(outputs, panel * 32 + 32)].max())
+            }
+        }
+    }
+
+    @Test("rows of few inputs add up to the product", arguments: Precision.allCases, [1, 2, 3])
+    func sums(precision: Precision, threads: Int) {
+        let engine = Engine(threads: threads)
+        for (outputs, inputs) in [(1, 5), (16, 40), (100, 33), (576, 70)] {
+            let weight = Matrix<Float>(randomRows: outputs, columns: inputs, seed: 3)
+            let x = Activations(Matrix(randomRows: 1, columns: inputs, seed: 4))
+            let least = randomFloats(inputs, seed: 5).map(abs)
+            var y = Activations(Matrix(randomRows: 1, columns: outputs, seed: 6))
+            let before = y
+            let rows = InputRows(weight, precision: precision)
+            let count = engine.addProduct(of: x, above: least, rows, to: &y)
+            let kept = (0..<inputs).filter { abs(x[0, $0]) > least[$0] }
+            #expect(count == kept.count)
+            let step = precision == .f32 ? 1e-6 : precision == .bf16 ? 1.0 / 256 : 1.0 / 127
+            for output in 0..<outputs {
+                let terms = kept.map { Double(x[0, $0]) * Double(weight[output, $0]) }
+                let want = Double(before[0, output]) + terms.reduce(0, +)
+                let room = step * Double(kept.count) * 2 + 1e-5
+                #expect(abs(Double(y[0, output]) - want) <= room)
+            }
+        }
+    }
+
+    @Test(
+        "a screened product has the greatest score, exactly", arguments: Precision.allCases, [1, 2])
+    func screened(precision: Precision, threads: Int) {
+        let engine = Engine(threads: threads)
+        let weight = Matrix(rows: 1000, columns: 48, elements: randomFloats(48_000, seed: 7))
+        let (coarse, exact) = (
+            CoarseWeights(weight), PackedWeights(weight, precision: precision, in: Arena())
+        )
+        let x = Activations(Matrix(rows: 5, columns: 48, elements: randomFloats(240, seed: 8)))
+        var (want, got) = (Activations(), Activations())
+        want.reshape(rows: 5, columns: 1000)
+        got.reshape(rows: 5, columns: 1000)
+        engine.linear(x, exact, into: &want)
+        let share = engine.screen(x, coarse: coarse, exact: exact, margin: 1, into: &got)
+        #expect(share > 0 && share < 0.9)
+        for row in 0..<5 {
+            let best = want.row(row).max()!
+            #expect(abs(got.row(row).max()! - best) <= 1e-5 * abs(best))
+        }
+        #expect(engine.screen(x, coarse: coarse, exact: exact, margin: .infinity, into: &got) == 1)
+        for row in 0..<5 {
+            for column in 0..<1000 {
+                #expect(abs(got[row, column] - want[row, column]) <= 1e-4)
+            }
+        }
+    }
+}
