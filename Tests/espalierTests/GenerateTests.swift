@@ -84,4 +84,38 @@ struct GenerateTests {
             #expect(streamed == tokenizer.decode(cut))
         }
     }
+
+    @Test("a model computes only what each token needs, and shows it")
+    func sparsified() throws {
+        let scratch = try Scratch()
+        let text = (0..<400).map { "Anna found a red ball, then \($0) more, and ran home. " }
+            .joined()
+        try text.write(toFile: scratch.path("text.txt"), atomically: true, encoding: .utf8)
+        let words = [
+            "sparsify", Fixture.llama, "--text", scratch.path("text.txt"), "--tokens", "2048",
+            "--sequence", "16", "--seconds", "0.1", "--threads", "1", "--cost", "0.5",
+        ]
+        let run = try Program.run(words + ["--json", "-o", scratch.path("sparse")]).object()
+        let trials = try #require(run["trials"] as? [[String: Any]])
+        let dense = try #require(run["densePerplexity"] as? Double)
+        #expect(trials.count > 1)
+        // Coarse looks serve where only the greatest score matters, so they cost no perplexity.
+        #expect(trials[0]["density"] as? Double == 1 && trials[0]["perplexity"] as? Double == dense)
+
+        let written = try Program.run(
+            "generate", scratch.path("sparse"), "--prompt", "Anna", "-n", "8", "--threads", "1")
+        #expect(written.status == 0 && !written.output.isEmpty, "\(written.errors)")
+        let bench = [
+            "bench", scratch.path("sparse"), "--sequence", "16", "--seconds", "0.1", "--threads",
+            "1",
+        ]
+        let refused = try Program.run(bench)
+        #expect(refused.status == 1 && refused.errors.contains("contextual.json"))
+        #expect(try Program.run(bench + ["--text", scratch.path("text.txt")]).status == 0)
+
+        let impossible = try Program.run(
+            words + ["--speedup", "90", "-o", scratch.path("impossible")])
+        #expect(impossible.status == 1 && impossible.errors.contains("--speedup"))
+        #expect(!FileManager.default.fileExists(atPath: scratch.path("impossible")))
+    }
 }
