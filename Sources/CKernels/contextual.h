@@ -37,7 +37,8 @@ static void CK_NAME(pack_rows_int4)(
 }
 
 static void CK_NAME(multiply_int4)(
-    ck_int8_rows a, size_t k, ck_int4_weights w, float *c, size_t n, float *greatest
+    ck_int8_rows a, size_t k, ck_int4_weights w, ck_int8_rows fine_a, ck_int8_weights fine,
+    float *c, size_t n, float *greatest
 ) {
     enum { vectors = ck_panel / CK_LANES, ahead = 32 };
     size_t eights = (k + 7) / 8, quads = (k + 3) / 4;
@@ -67,8 +68,16 @@ static void CK_NAME(multiply_int4)(
             size_t j = p * ck_panel + v * CK_LANES;
             ck_integers own = (ck_integers)ck_load_words(w.sums + j);
             ck_integers sum = sums[0][v] + sums[1][v] - 8 * total + own * (128 - a.zeros[0]);
+            ck_integers fines = CK_NAME(begin_int8)(fine_a.zeros[0], fine.sums + j);
+            for (size_t q = 0; q < ck_fine_inputs / 4; q++)
+                fines = CK_NAME(dot_int8)(
+                    fines, ck_splat_word(ck_word_at(fine_a.values + q * 4)),
+                    ck_load_words(
+                        fine.panels + p * ck_fine_inputs * ck_panel
+                        + (q * ck_panel + v * CK_LANES) * 4));
             ck_vector y = __builtin_convertvector(sum, ck_vector)
                 * (a.scales[0] * ck_load(w.scales + j));
+            y += CK_NAME(scale_int8)(fines, fine_a.scales[0], fine.scales + j);
             if (j + CK_LANES <= n) {
                 ck_store(c + j, y);
                 best = ck_max(best, y);

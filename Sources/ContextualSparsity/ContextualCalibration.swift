@@ -10,6 +10,8 @@ public struct ContextualCalibration: Sendable {
 
     /// The margin for coarse scores of words.
     public let headMargin: Float
+    /// The channels of the last hidden state that are greatest, for coarse scores to take in 8 bits.
+    public let headInputs: [Int]
     private let thresholds: [Double: [[Float]?]]
 
     /// Runs a decoder over text.
@@ -28,8 +30,10 @@ public struct ContextualCalibration: Sendable {
     ) throws {
         let scores = try UnitScores(source)
         let statistics = ScoreStatistics(scores)
-        let coarse = try Model.coarseHead(of: source)
         var pass = ForwardPass(model, on: engine)
+        let first = pass.hiddenStates(of: TokenBatch([windows[0]]))
+        headInputs = first.greatestColumns(CoarseWeights.fineCount)
+        let coarse = try Model.coarseHead(of: source, fineInputs: headInputs)
         pass.observer = statistics
         var margins: [Float] = []
         for (index, window) in windows.enumerated() {
@@ -64,7 +68,7 @@ public struct ContextualCalibration: Sendable {
     /// - Returns: The plan.
     public func plan(density: Double?, screensHead: Bool, layers: Int) -> ContextualPlan {
         ContextualPlan(
-            headMargin: screensHead ? headMargin : nil,
+            headMargin: screensHead ? headMargin : nil, headInputs: screensHead ? headInputs : [],
             thresholds: density.flatMap { thresholds[$0] } ?? (0..<layers).map { _ in nil })
     }
 
@@ -102,6 +106,18 @@ public struct ContextualCalibration: Sendable {
 }
 
 extension Activations {
+    /// The columns of the greatest sums of squares, ascending.
+    fileprivate func greatestColumns(_ count: Int) -> [Int] {
+        var squares = [Double](repeating: 0, count: columns)
+        for row in 0..<rows {
+            for column in 0..<columns {
+                squares[column] += Double(self[row, column]) * Double(self[row, column])
+            }
+        }
+        return squares.indices.sorted { (squares[$0], $1) > (squares[$1], $0) }.prefix(count)
+            .sorted()
+    }
+
     fileprivate func greatestColumn(ofRow index: Int) -> Int {
         let row = row(index)
         return (row.indices.max { row[$0] < row[$1] } ?? row.startIndex) - row.startIndex

@@ -1,5 +1,6 @@
 internal import Foundation
 public import ModelFiles
+internal import Tensors
 public import Transformers
 
 /// A plan of what a decoder leaves out token by token, as files beside the model: thresholds in
@@ -25,7 +26,10 @@ public enum ContextualFile {
             "layers": .array(
                 plan.thresholds.enumerated().filter { $0.1 != nil }.map { .integer($0.0) }),
         ]
-        if let margin = plan.headMargin { members["head_margin"] = .number(Double(margin)) }
+        if let margin = plan.headMargin {
+            members["head_margin"] = .number(Double(margin))
+            members["head_inputs"] = .array(plan.headInputs.map(JSONValue.integer))
+        }
         let file = try AtomicFile(directory + "/" + jsonName)
         try file.append(JSONValue.object(members).encoded(indented: true))
         try file.commit()
@@ -60,6 +64,13 @@ public enum ContextualFile {
                 case .integer(let value) where value >= 0: Float(value)
                 default: throw fault("head_margin", "it is not a number from 0 on")
                 }
+        }
+        if let inputs = json.object?["head_inputs"] {
+            let known = (inputs.array ?? []).compactMap(\.integer)
+            guard known.count == inputs.array?.count, known.count <= CoarseWeights.fineCount,
+                known == Set(known).sorted(), known.allSatisfy({ 0..<shape.hiddenSize ~= $0 })
+            else { throw fault("head_inputs", "they are not ascending channels of the model") }
+            plan.headInputs = known
         }
         guard let layers = json.object?["layers"]?.array else {
             throw fault("layers", "it is missing")

@@ -26,8 +26,6 @@ extension Engine {
         let (inputs, outputs, panels) = (x.columns, y.columns, exact.panels)
         let threads = min(pool.threads, panels)
         guard threads > 0 else { return 0 }
-        let stride = (inputs + 3) / 4 * 4
-        var codes = [UInt8](repeating: 0, count: stride)
         var greatest = [Float](repeating: 0, count: panels)
         var counts = [Int](repeating: 0, count: threads)
         x.storage.withUnsafeBufferPointer { source in
@@ -36,18 +34,7 @@ extension Engine {
                     let (a, c) = (
                         source.baseAddress! + row * inputs, target.baseAddress! + row * outputs
                     )
-                    var (scale, zero): (Float, Int32) = (0, 0)
-                    kernels.quantize_int8(a, inputs, 1, &codes, stride, &scale, &zero)
-                    codes.withUnsafeBufferPointer { codes in
-                        withUnsafePointer(to: scale) { scale in
-                            withUnsafePointer(to: zero) { zero in
-                                let quantised = ck_int8_rows(
-                                    values: codes.baseAddress!, stride: stride, scales: scale,
-                                    zeros: zero)
-                                look(quantised, coarse, into: c, threads, &greatest)
-                            }
-                        }
-                    }
+                    look(a, coarse, into: c, threads, &greatest)
                     let least = greatest.reduce(-Float.infinity, max) - margin
                     multiply(a, exact, where: greatest, isAtLeast: least, into: c, threads, &counts)
                 }
@@ -58,10 +45,24 @@ extension Engine {
 
     /// The coarse scores of one row, and the greatest of every panel.
     private func look(
-        _ a: ck_int8_rows, _ coarse: CoarseWeights, into c: UnsafeMutablePointer<Float>,
+        _ a: UnsafePointer<Float>, _ coarse: CoarseWeights, into c: UnsafeMutablePointer<Float>,
         _ threads: Int, _ greatest: inout [Float]
     ) {
         let (panel, outputs, panels) = (PackedWeights.panel, coarse.outputs, greatest.count)
+        let stride = (coarse.inputs + 3) / 4 * 4
+        var fine = [Float](repeating: 0, count: CoarseWeights.fineCount)
+        for (place, input) in coarse.fineInputs.enumerated() { fine[place] = a[input] }
+        // Codes of the row and of its fine inputs, behind their scales and zeros.
+        let memory = scratch.bytes(16 + stride + fine.count)
+        let scales = memory.assumingMemoryBound(to: Float.self)
+        let zeros = (memory + 8).assumingMemoryBound(to: Int32.self)
+        let codes = (memory + 16).assumingMemoryBound(to: UInt8.self)
+        kernels.quantize_int8(a, coarse.inputs, 1, codes, stride, scales, zeros)
+        kernels.quantize_int8(
+            fine, fine.count, 1, codes + stride, fine.count, scales + 1, zeros + 1)
+        let all = ck_int8_rows(values: codes, stride: stride, scales: scales, zeros: zeros)
+        let few = ck_int8_rows(
+            values: codes + stride, stride: fine.count, scales: scales + 1, zeros: zeros + 1)
         greatest.withUnsafeMutableBufferPointer { greatest in
             let greatest = greatest
             pool.run { thread in
@@ -71,8 +72,9 @@ extension Engine {
                     own.lowerBound * panel, min(outputs, own.upperBound * panel)
                 )
                 kernels.multiply_int4(
-                    a, coarse.inputs, coarse.kernelWeights(fromPanel: own.lowerBound), c + first,
-                    last - first, greatest.baseAddress! + own.lowerBound)
+                    all, coarse.inputs, coarse.kernelWeights(fromPanel: own.lowerBound), few,
+                    coarse.fineWeights(fromPanel: own.lowerBound), c + first, last - first,
+                    greatest.baseAddress! + own.lowerBound)
             }
         }
     }

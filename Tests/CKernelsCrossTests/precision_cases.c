@@ -89,11 +89,22 @@ static void contextual(const ck_kernels *k) {
         bytes_are("sums", sums, outputs * 4);
         floats_are("scales", scales, n, 0, 0);
         k->quantize_int8(a, depth, 1, values, stride, &scale, &zero);
+        float *fine_a = floats(ck_fine_inputs, 1), *fine = floats(n * ck_fine_inputs, 0.1f);
+        int8_t *fine_panels = zeroed(outputs * ck_fine_inputs);
+        uint8_t fine_values[ck_fine_inputs];
+        float *fine_scales = zeroed(outputs * 4), fine_scale;
+        int32_t *fine_sums = zeroed(outputs * 4), fine_zero;
+        k->pack_rows_int8(
+            fine, ck_fine_inputs, n, ck_fine_inputs, fine_panels, fine_scales, fine_sums);
+        k->quantize_int8(
+            fine_a, ck_fine_inputs, 1, fine_values, ck_fine_inputs, &fine_scale, &fine_zero);
         k->multiply_int4(
             (ck_int8_rows){values, stride, &scale, &zero}, depth,
-            (ck_int4_weights){panels, scales, sums}, c, n, greatest);
-        floats_are("c", c, n + gap, 0, 0);
-        floats_are("greatest", greatest, outputs / ck_panel, 0, 0);
+            (ck_int4_weights){panels, scales, sums},
+            (ck_int8_rows){fine_values, ck_fine_inputs, &fine_scale, &fine_zero},
+            (ck_int8_weights){fine_panels, fine_scales, fine_sums}, c, n, greatest);
+        floats_are("c", c, n + gap, 1e-5, 1e-5);
+        floats_are("greatest", greatest, outputs / ck_panel, 1e-5, 1e-5);
 
         uint32_t *places = zeroed(n * 4 + 4);
         float *chosen = zeroed(n * 4 + 4), *least = floats(n, 1), *x = floats(n, 1);

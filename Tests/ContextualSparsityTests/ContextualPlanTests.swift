@@ -91,7 +91,8 @@ struct ContextualPlanTests {
             atPath: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(atPath: folder) }
         #expect(try ContextualFile.read(beside: folder, of: shape) == nil)
-        var plan = ContextualPlan(headMargin: 1.25, thresholds: shape.layers.map { _ in nil })
+        var plan = ContextualPlan(
+            headMargin: 1.25, headInputs: [1, 5], thresholds: shape.layers.map { _ in nil })
         plan.thresholds[1] = (0..<shape.layers[1].feedForward).map { Float($0) / 3 }
         try ContextualFile.write(plan, to: folder)
         #expect(try ContextualFile.read(beside: folder, of: shape) == plan)
@@ -103,6 +104,7 @@ struct ContextualPlanTests {
         for (json, subject) in [
             ("{}", "format_version"), (#"{"format_version": 1, "layers": [9]}"#, "layers"),
             (#"{"format_version": 1, "head_margin": -1, "layers": []}"#, "head_margin"),
+            (#"{"format_version": 1, "head_inputs": [3, 1], "layers": []}"#, "head_inputs"),
         ] {
             try Data(json.utf8).write(to: URL(fileURLWithPath: folder + "/contextual.json"))
             let error = #expect(throws: ModelFileError.self) {

@@ -19,15 +19,19 @@ struct ContextualKernelTests {
             let scales = UnsafeMutableBufferPointer<Float>.allocate(capacity: padded + 1)
             let sums = UnsafeMutableBufferPointer<Int32>.allocate(capacity: padded + 1)
             let codes = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: stride)
+            // No inputs in 8 bits: all of it is 0.
+            let nothing = UnsafeMutableBufferPointer<Int32>.allocate(capacity: padded * 2)
             defer {
                 panels.deallocate()
                 scales.deallocate()
                 sums.deallocate()
                 codes.deallocate()
+                nothing.deallocate()
             }
             panels.initialize(repeating: 0)
             scales.initialize(repeating: 0)
             sums.initialize(repeating: 0)
+            nothing.initialize(repeating: 0)
             kernels.pack_rows_int4(
                 w, k, outputs, k, panels.baseAddress!, scales.baseAddress!, sums.baseAddress!)
             // The row's own scale and zero lie behind those of the outputs.
@@ -35,12 +39,21 @@ struct ContextualKernelTests {
             kernels.quantize_int8(a, k, 1, codes.baseAddress!, stride, scale, zero)
             var c = [Float](repeating: 42, count: outputs + 1)
             var greatest = [Float](repeating: 0, count: padded / 32)
+            let zeros = UnsafeRawPointer(nothing.baseAddress!)
+            let noScales = zeros.assumingMemoryBound(to: Float.self)
             kernels.multiply_int4(
                 ck_int8_rows(
                     values: codes.baseAddress!, stride: stride, scales: scale, zeros: zero), k,
                 ck_int4_weights(
                     panels: panels.baseAddress!, scales: scales.baseAddress!,
-                    sums: sums.baseAddress!), &c, outputs, &greatest)
+                    sums: sums.baseAddress!),
+                ck_int8_rows(
+                    values: zeros.assumingMemoryBound(to: UInt8.self), stride: 8,
+                    scales: noScales, zeros: nothing.baseAddress!),
+                ck_int8_weights(
+                    panels: zeros.assumingMemoryBound(to: Int8.self), scales: noScales,
+                    sums: nothing.baseAddress!),
+                &c, outputs, &greatest)
             #expect(c[outputs] == 42, "wrote past the outputs")
             for output in 0..<outputs {
                 let row = w[output * k..<(output + 1) * k]
@@ -110,5 +123,29 @@ struct ContextualKernelTests {
                 #expect(abs(got[row, column] - want[row, column]) <= 1e-4)
             }
         }
+    }
+
+    @Test("inputs in 8 bits are nearer than in 4", arguments: [1, 2])
+    func fine(threads: Int) {
+        let engine = Engine(threads: threads)
+        let weight = Matrix(rows: 500, columns: 40, elements: randomFloats(20_000, seed: 9))
+        let exact = PackedWeights(weight, in: Arena())
+        var values = randomFloats(40, seed: 10)
+        values[7] = 90
+        values[31] = -70
+        let x = Activations(Matrix(rows: 1, columns: 40, elements: values))
+        var want = Activations()
+        want.reshape(rows: 1, columns: 500)
+        engine.linear(x, exact, into: &want)
+        func error(_ fineInputs: [Int]) -> Float {
+            var got = Activations()
+            got.reshape(rows: 1, columns: 500)
+            let coarse = CoarseWeights(weight, fineInputs: fineInputs)
+            let share = engine.screen(
+                x, coarse: coarse, exact: exact, margin: -.infinity, into: &got)
+            #expect(share == 0)
+            return (0..<500).map { abs(got[0, $0] - want[0, $0]) }.max()!
+        }
+        #expect(error([7, 31]) < error([]) / 5)
     }
 }

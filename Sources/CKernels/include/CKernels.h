@@ -24,6 +24,9 @@ enum { ck_slab_rows = 384, ck_tile_columns = 48 };
 /* Keys whose scores attention holds at once. */
 enum { ck_key_block = 512 };
 
+/* Inputs that multiply_int4 takes in 8 bits. */
+enum { ck_fine_inputs = 8 };
+
 /* The widest head that attend_int16 takes. */
 enum { ck_widest_int16 = 512 };
 
@@ -131,12 +134,14 @@ typedef struct ck_kernels {
         const float *source, size_t ld, size_t n, size_t width, uint8_t *panels, float *scales,
         int32_t *sums);
 
-    /* c[n] = a · Wᵀ for one row of one term, W in 4 bits; k < 65536.
+    /* c[n] = a · Wᵀ + fine_a · Fᵀ for one row of one term, W in 4 bits and F in 8; k < 65536.
      *
+     * fine_a, fine   ck_fine_inputs further inputs and their weights, as gemm_int8 takes them.
      * greatest   the greatest c of each panel.
      * w.panels   ceil(n / 32) panels of 16 * k bytes, k rounded up to 8; see contextual.h. */
     void (*multiply_int4)(
-        ck_int8_rows a, size_t k, ck_int4_weights w, float *c, size_t n, float *greatest);
+        ck_int8_rows a, size_t k, ck_int4_weights w, ck_int8_rows fine_a, ck_int8_weights fine,
+        float *c, size_t n, float *greatest);
 
     /* The places and values of the x whose size is not at most `least`, in order; returns how many.
      * Both have room for n. */

@@ -5,6 +5,8 @@ public struct ContextualPlan: Sendable, Equatable {
     /// How far below the greatest coarse score of a word, in 4 bits, the exact score of another is
     /// computed; nil where all scores are exact.
     public var headMargin: Float?
+    /// The channels of the last hidden state that coarse scores take in 8 bits.
+    public var headInputs: [Int]
     /// For each layer the sizes that the activations of its neurons must be above to count; nil
     /// where all count.
     ///
@@ -12,8 +14,9 @@ public struct ContextualPlan: Sendable, Equatable {
     public var thresholds: [[Float]?]
 
     /// Describes what is left out.
-    public init(headMargin: Float? = nil, thresholds: [[Float]?]) {
+    public init(headMargin: Float? = nil, headInputs: [Int] = [], thresholds: [[Float]?]) {
         self.headMargin = headMargin
+        self.headInputs = headInputs
         self.thresholds = thresholds
     }
 }
@@ -55,17 +58,22 @@ extension Model {
                     down: InputRows(down.weight, precision: precision), bias: down.bias)
             }
         }
-        let coarse = try plan.headMargin.map { _ in try Self.coarseHead(of: source) }
+        let coarse = try plan.headMargin.map { _ in
+            try Self.coarseHead(of: source, fineInputs: plan.headInputs)
+        }
         var result = self
         result.contextual = Contextual(
             headMargin: plan.headMargin, coarse: coarse, layers: layers)
         return result
     }
 
-    /// The output head of a decoder in 4 bits.
-    public static func coarseHead(of source: some WeightSource) throws -> CoarseWeights {
+    /// The output head of a decoder in 4 bits, some of its inputs in 8.
+    public static func coarseHead(
+        of source: some WeightSource, fineInputs: [Int]
+    ) throws -> CoarseWeights {
         let output = try source.head().output
-        return CoarseWeights(try output ?? source.embeddings().tokens)
+        return CoarseWeights(
+            try output ?? source.embeddings().tokens, fineInputs: fineInputs)
     }
 
     /// Whether it leaves out anything token by token.
