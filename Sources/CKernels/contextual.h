@@ -15,18 +15,12 @@ static void CK_NAME(pack_rows_int4)(
     size_t eights = (width + 7) / 8;
     for (size_t j = 0; j < n; j++) {
         const float *row = source + j * ld;
-        float greatest = 0;
-        for (size_t i = 0; i < width; i++) {
-            float size = __builtin_fabsf(row[i]);
-            greatest = size > greatest ? size : greatest;
-        }
+        float greatest = CK_NAME(greatest_size)(row, width);
         float inverse = greatest > 0 ? 7 / greatest : 0;
         uint8_t *packed = panels + (j / ck_panel * eights * ck_panel + j % ck_panel) * 4;
         int32_t sum = 0;
         for (size_t i = 0; i < eights * 8; i++) {
-            float code = i < width ? __builtin_rintf(row[i] * inverse) : 0;
-            code = code > -7 ? code : -7; /* NaN too */
-            code = code < 7 ? code : 7;
+            float code = i < width ? CK_NAME(nearest_code)(row[i] * inverse, 7) : 0;
             uint8_t *byte = packed + i / 8 * 4 * ck_panel + i % 4;
             *byte = i % 8 < 4 ? (uint8_t)(code + 8) : (uint8_t)(*byte | (int)(code + 8) << 4);
             sum += (int32_t)code;

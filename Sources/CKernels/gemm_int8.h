@@ -71,6 +71,23 @@ static void CK_NAME(quantize_int8)(
     }
 }
 
+/* The greatest size of n values. */
+CK_INLINE float CK_NAME(greatest_size)(const float *x, size_t n) {
+    float greatest = 0;
+    for (size_t i = 0; i < n; i++) {
+        float size = __builtin_fabsf(x[i]);
+        greatest = size > greatest ? size : greatest;
+    }
+    return greatest;
+}
+
+/* The nearest integer from -limit to limit; -limit for NaN. */
+CK_INLINE float CK_NAME(nearest_code)(float x, float limit) {
+    float code = __builtin_rintf(x);
+    code = code > -limit ? code : -limit;
+    return code < limit ? code : limit;
+}
+
 static void CK_NAME(pack_rows_int8)(
     const float *source, size_t ld, size_t n, size_t width, int8_t *panels, float *scales,
     int32_t *sums
@@ -78,18 +95,12 @@ static void CK_NAME(pack_rows_int8)(
     size_t quads = (width + 3) / 4;
     for (size_t j = 0; j < n; j++) {
         const float *row = source + j * ld;
-        float greatest = 0;
-        for (size_t i = 0; i < width; i++) {
-            float size = __builtin_fabsf(row[i]);
-            greatest = size > greatest ? size : greatest;
-        }
+        float greatest = CK_NAME(greatest_size)(row, width);
         float inverse = greatest > 0 ? 127 / greatest : 0;
         int8_t *packed = panels + (j / ck_panel * quads * ck_panel + j % ck_panel) * 4;
         int32_t sum = 0;
         for (size_t i = 0; i < width; i++) {
-            float code = __builtin_rintf(row[i] * inverse);
-            code = code > -127 ? code : -127; /* NaN too */
-            code = code < 127 ? code : 127;
+            float code = CK_NAME(nearest_code)(row[i] * inverse, 127);
             packed[i / 4 * 4 * ck_panel + i % 4] = (int8_t)code;
             sum += (int8_t)code;
         }

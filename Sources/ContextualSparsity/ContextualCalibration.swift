@@ -13,6 +13,7 @@ public struct ContextualCalibration: Sendable {
     /// The channels of the last hidden state that are greatest, for coarse scores to take in 8 bits.
     public let headInputs: [Int]
     private let thresholds: [Double: [[Float]?]]
+    private let layers: Int
 
     /// Runs a decoder over text.
     ///
@@ -31,13 +32,15 @@ public struct ContextualCalibration: Sendable {
         let scores = try UnitScores(source)
         let statistics = ScoreStatistics(scores)
         var pass = ForwardPass(model, on: engine)
-        let first = pass.hiddenStates(of: TokenBatch([windows[0]]))
-        headInputs = first.greatestColumns(CoarseWeights.fineCount)
-        let coarse = try Model.coarseHead(of: source, fineInputs: headInputs)
         pass.observer = statistics
-        var margins: [Float] = []
+        var (head, margins): (CoarseWeights?, [Float]) = (nil, [])
         for (index, window) in windows.enumerated() {
             let states = pass.hiddenStates(of: TokenBatch([window]))
+            let coarse =
+                try head
+                ?? Model.coarseHead(
+                    of: source, fineInputs: states.greatestColumns(CoarseWeights.fineCount))
+            head = coarse
             var part = Activations()
             for first in stride(from: 0, to: states.rows, by: 64) {
                 engine.select(states, rows: first..<min(first + 64, states.rows), into: &part)
@@ -45,6 +48,8 @@ public struct ContextualCalibration: Sendable {
             }
             try progress(index + 1)
         }
+        headInputs = head?.fineInputs ?? []
+        layers = model.shape.layers.count
         margins.sort()
         headMargin =
             margins.isEmpty ? 0 : margins[Int(Self.certainty * Double(margins.count - 1))]
@@ -64,9 +69,8 @@ public struct ContextualCalibration: Sendable {
     ///   - density: The share of neurons that are to count, one of those calibrated for; all where
     ///     it is nil.
     ///   - screensHead: Whether words are looked at coarsely first.
-    ///   - layers: How many layers the model has.
     /// - Returns: The plan.
-    public func plan(density: Double?, screensHead: Bool, layers: Int) -> ContextualPlan {
+    public func plan(density: Double?, screensHead: Bool) -> ContextualPlan {
         ContextualPlan(
             headMargin: screensHead ? headMargin : nil, headInputs: screensHead ? headInputs : [],
             thresholds: density.flatMap { thresholds[$0] } ?? (0..<layers).map { _ in nil })
@@ -91,12 +95,9 @@ public struct ContextualCalibration: Sendable {
         for window in windows {
             let states = exact.hiddenStates(of: TokenBatch([window]))
             var chosen: [Int] = []
-            exact.logits(from: states) { _, logits in
-                chosen += (0..<logits.rows).map { logits.greatestColumn(ofRow: $0) }
-            }
+            exact.logits(from: states) { _, logits in chosen += engine.largestColumn(logits) }
             greedy.logits(from: states) { rows, logits in
-                for (place, row) in rows.enumerated()
-                where logits.greatestColumn(ofRow: place) == chosen[row] { same += 1 }
+                same += zip(engine.largestColumn(logits), chosen[rows]).count { $0 == $1 }
             }
             words += chosen.count
             try progress()
@@ -116,10 +117,5 @@ extension Activations {
         }
         return squares.indices.sorted { (squares[$0], $1) > (squares[$1], $0) }.prefix(count)
             .sorted()
-    }
-
-    fileprivate func greatestColumn(ofRow index: Int) -> Int {
-        let row = row(index)
-        return (row.indices.max { row[$0] < row[$1] } ?? row.startIndex) - row.startIndex
     }
 }

@@ -116,9 +116,7 @@ public struct InputRows: Sendable {
             switch precision {
             case .f32:
                 row.assumingMemoryBound(to: Float.self).update(from: values, count: values.count)
-            case .bf16:
-                let row = row.assumingMemoryBound(to: UInt16.self)
-                for (place, value) in values.enumerated() { row[place] = value.nearestBFloat16 }
+            case .bf16: ck_narrow_bf16(row, values, values.count)
             case .int8:
                 let row = row.assumingMemoryBound(to: Int8.self)
                 let scale = values.reduce(0) { max($0, abs($1)) } / 127
@@ -140,14 +138,5 @@ public struct InputRows: Sendable {
     /// The first row, from an output on.
     func address(fromOutput output: Int) -> UnsafeRawPointer {
         UnsafeRawPointer(memory.floats.baseAddress!) + output * precision.bits / 8
-    }
-}
-
-extension Float {
-    /// The nearest bfloat16, ties to even.
-    fileprivate var nearestBFloat16: UInt16 {
-        let bits = bitPattern
-        guard !isNaN else { return UInt16(bits >> 16) | 0x40 }
-        return UInt16((bits &+ 0x7fff &+ (bits >> 16 & 1)) >> 16)
     }
 }

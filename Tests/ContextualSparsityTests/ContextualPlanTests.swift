@@ -42,7 +42,7 @@ struct ContextualPlanTests {
         let checkpoint = try Self.checkpoint("tiny-llama")
         let model = try Model(checkpoint)
         let plan = try calibration(model, checkpoint, densities: [1])
-            .plan(density: 1, screensHead: false, layers: model.shape.layers.count)
+            .plan(density: 1, screensHead: false)
         #expect(plan.thresholds.allSatisfy { $0 == nil } && plan.headMargin == nil)
         #expect(decoded(try model.applying(plan, of: checkpoint)) == decoded(model))
     }
@@ -54,7 +54,7 @@ struct ContextualPlanTests {
         let checkpoint = try Self.checkpoint(name)
         let model = try Model(checkpoint)
         let plan = try calibration(model, checkpoint, densities: [density])
-            .plan(density: density, screensHead: false, layers: model.shape.layers.count)
+            .plan(density: density, screensHead: false)
         let sparse = try model.applying(plan, of: checkpoint)
         var masked: [[Float]] = []
         var pass = ForwardPass(sparse, on: engine)
@@ -72,7 +72,7 @@ struct ContextualPlanTests {
         let model = try Model(checkpoint, precision: precision)
         let found = try calibration(model, checkpoint, densities: [])
         let plan = found.plan(
-            density: nil, screensHead: true, layers: model.shape.layers.count)
+            density: nil, screensHead: true)
         let sparse = try model.applying(plan, of: checkpoint)
         let same = try ContextualCalibration.sameWords(
             of: sparse, on: [tokens, tokens.reversed()], engine: engine)

@@ -25,9 +25,18 @@ public struct ContextualPlan: Sendable, Equatable {
 struct Contextual: Sendable {
     /// Of one layer.
     struct Layer: Sendable {
-        let thresholds: [Float]
+        var thresholds: [Float] = []
         let down: InputRows
         let bias: [Float]?
+
+        /// Packs the down projection of a layer that has neurons.
+        init(_ weights: LayerWeights, precision: Precision) {
+            guard let projection = weights.feedForward?.down else {
+                preconditionFailure("thresholds of a layer without neurons")
+            }
+            down = InputRows(projection.weight, precision: precision)
+            bias = projection.bias
+        }
     }
     let headMargin: Float?
     let coarse: CoarseWeights?
@@ -43,23 +52,24 @@ extension Model {
     /// - Parameters:
     ///   - plan: What to leave out.
     ///   - source: Where the weights came from.
-    /// - Returns: The model; the weights it has are shared.
+    /// - Returns: The model; the weights it has are shared, those for an earlier plan too.
     /// - Throws: What the source throws.
     public func applying(_ plan: ContextualPlan, of source: some WeightSource) throws -> Model {
         precondition(plan.thresholds.count == layers.count && head != nil, "a plan of this decoder")
         let layers = try plan.thresholds.enumerated().map { index, thresholds in
             try thresholds.map { thresholds in
-                guard let down = try source.layer(index).feedForward?.down else {
-                    preconditionFailure("thresholds of a layer without neurons")
-                }
-                precondition(thresholds.count == down.weight.columns, "a threshold per neuron")
-                return Contextual.Layer(
-                    thresholds: thresholds,
-                    down: InputRows(down.weight, precision: precision), bias: down.bias)
+                var layer =
+                    try contextual?.layers[index]
+                    ?? Contextual.Layer(
+                        source.layer(index), precision: precision)
+                precondition(thresholds.count == layer.down.inputs, "a threshold per neuron")
+                layer.thresholds = thresholds
+                return layer
             }
         }
+        let known = contextual?.coarse.flatMap { $0.fineInputs == plan.headInputs ? $0 : nil }
         let coarse = try plan.headMargin.map { _ in
-            try Self.coarseHead(of: source, fineInputs: plan.headInputs)
+            try known ?? Self.coarseHead(of: source, fineInputs: plan.headInputs)
         }
         var result = self
         result.contextual = Contextual(
@@ -96,10 +106,7 @@ extension Model {
         rough.reshape(rows: states.rows, columns: head.outputs)
         engine.linear(states, head, into: &exact)
         engine.screen(states, coarse: coarse, exact: head, margin: -.infinity, into: &rough)
-        return (0..<states.rows).map { row in
-            let (exact, rough) = (exact.row(row), rough.row(row))
-            let best = exact.indices.max { exact[$0] < exact[$1] } ?? exact.startIndex
-            return (rough.max() ?? 0) - rough[rough.startIndex + best - exact.startIndex]
-        }
+        let (right, guessed) = (engine.largestColumn(exact), engine.largestColumn(rough))
+        return (0..<states.rows).map { rough[$0, guessed[$0]] - rough[$0, right[$0]] }
     }
 }

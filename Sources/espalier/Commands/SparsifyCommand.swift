@@ -117,7 +117,7 @@ private struct Sparsified {
         decoded: [Int32], context: Int, densities: [Double], cost: Double, speedup: Double?,
         seconds: Double, threads: Int
     ) throws {
-        let (engine, layers) = (Engine(threads: threads), opened.shape.layers.count)
+        let engine = Engine(threads: threads)
         let dense = try opened.packed(in: precision)
         let calibrating = ProgressBar("Calibrating", total: calibration.count, unit: "windows")
         let found = try ContextualCalibration(
@@ -143,20 +143,22 @@ private struct Sparsified {
                 model, with: &watch, timeLimit: seconds, tick: { _ in try Interruption.check() })
         }
         let whole = try terminal.stage("Evaluating") { try perplexity(dense) }
-        plan = found.plan(density: nil, screensHead: true, layers: layers)
+        plan = found.plan(density: nil, screensHead: true)
         var trials: [SparsifyAnswer.Trial] = []
-        // What the head alone brings; where that is nothing it stays as it is.
+        // Each plan takes over what the one before has packed.
+        var sparse = dense
         func trial(_ density: Double?, screensHead: Bool) throws -> SparsifyAnswer.Trial {
             let name = density.map(Human.percent) ?? "all"
-            let next = found.plan(density: density, screensHead: screensHead, layers: layers)
+            let next = found.plan(density: density, screensHead: screensHead)
             return try terminal.stage("Trying \(name) of the neurons") {
-                let model = try dense.applying(next, of: opened.checkpoint)
-                let loss = try perplexity(model)
+                sparse = try sparse.applying(next, of: opened.checkpoint)
+                let loss = try perplexity(sparse)
                 return SparsifyAnswer.Trial(
                     density: density ?? 1, screensHead: screensHead, perplexity: loss,
-                    isWithinCost: loss <= whole * (1 + cost), timing: try measured(model))
+                    isWithinCost: loss <= whole * (1 + cost), timing: try measured(sparse))
             }
         }
+        // What the head alone brings; where that is nothing it stays as it is.
         let head = try trial(nil, screensHead: true)
         trials.append(head)
         let screens = head.isFaster && head.isWithinCost
@@ -170,8 +172,8 @@ private struct Sparsified {
         }
         plan = found.plan(
             density: best.flatMap { $0.density < 1 ? $0.density : nil },
-            screensHead: best?.screensHead ?? false, layers: layers)
-        let final = try dense.applying(plan, of: opened.checkpoint)
+            screensHead: best?.screensHead ?? false)
+        let final = try sparse.applying(plan, of: opened.checkpoint)
         let same =
             try best?.screensHead == true
             ? terminal.stage("Comparing words") {
