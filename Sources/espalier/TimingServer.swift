@@ -24,12 +24,17 @@ struct TimingServer {
 
     /// Prepares and warms up the work.
     ///
+    /// - Parameters:
+    ///   - model: The model.
+    ///   - environment: The conditions.
+    ///   - text: Tokens to decode, where it matters which.
     /// - Throws: `ProfileError` where the model cannot do such work.
-    init(_ model: Model, in environment: Profiling.Environment) throws {
+    init(_ model: Model, in environment: Profiling.Environment, text: [Int32]) throws {
         self.model = model
         threads = environment.threads
         workload = try Workload(
-            environment, model: model, clearsCaches: false, engine: Engine(threads: threads))
+            environment, model: model, clearsCaches: false, text: text,
+            engine: Engine(threads: threads))
     }
 
     /// Answers every line of standard input.

@@ -109,8 +109,15 @@ struct GenerateTests {
             "bench", scratch.path("sparse"), "--sequence", "16", "--seconds", "0.1", "--threads",
             "1",
         ]
-        let refused = try Program.run(bench)
-        #expect(refused.status == 1 && refused.errors.contains("contextual.json"))
+        for more in [[], ["--against", Fixture.llama]] {
+            let refused = try Program.run(bench + more)
+            #expect(refused.status == 1 && refused.errors.contains("contextual.json"))
+        }
+        let asReference = try Program.run([
+            "bench", Fixture.llama, "--against", scratch.path("sparse"), "--sequence", "16",
+            "--seconds", "0.1", "--threads", "1",
+        ])
+        #expect(asReference.status == 1 && asReference.errors.contains("contextual.json"))
         #expect(try Program.run(bench + ["--text", scratch.path("text.txt")]).status == 0)
 
         let impossible = try Program.run(

@@ -57,7 +57,8 @@ struct BenchCommand: Command {
             throw UsageError("--serve and --limits are of the built-in runtime: drop --runtime")
         }
         if serves {
-            var server = try TimingServer(loaded.model, in: environment)
+            var server = try TimingServer(
+                loaded.model, in: environment, text: try decodedText([loaded], in: environment))
             return try server.run()
         }
         let reference = try dense.map { try LoadedModel($0, precision: options.precision) }
@@ -74,7 +75,8 @@ struct BenchCommand: Command {
         } else {
             var watch = try Workload(
                 environment, model: (reference ?? loaded).model,
-                text: try decodedText(loaded, in: environment), engine: engine)
+                text: try decodedText([loaded, reference].compactMap(\.self), in: environment),
+                engine: engine)
             try measure(loaded.model, with: &watch, into: &answer)
         }
         if measuresLimits {
@@ -93,19 +95,19 @@ struct BenchCommand: Command {
 
     /// The tokens to decode, where it matters which, behind the context that the environment has.
     private func decodedText(
-        _ loaded: LoadedModel, in environment: Environment
+        _ models: [LoadedModel], in environment: Environment
     ) throws -> [Int32] {
         guard environment.phase == .decode, environment.batch == 1 else { return [] }
         let least = environment.sequence + 1
         guard let text else {
-            guard loaded.model.isContextual else { return [] }
+            guard let contextual = models.first(where: \.model.isContextual) else { return [] }
             throw ModelFileError(
-                file: loaded.location.path, subject: "contextual.json",
+                file: contextual.location.path, subject: "contextual.json",
                 problem: "how long a token takes depends on the text",
                 remedy: "give --text with more than \(environment.sequence) tokens")
         }
         let tokens =
-            try loaded.opened.windows(
+            try models[0].opened.windows(
                 ofText: text, tokens: least + 63, length: least + 63,
                 encoderRemedy: "name a decoder"
             ).first ?? []
