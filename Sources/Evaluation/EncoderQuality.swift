@@ -13,13 +13,15 @@ public struct EncoderQuality: Sendable, Equatable {
     /// - Parameters:
     ///   - model: The model.
     ///   - dense: The model to compare with.
+    ///   - channels: The channels of the dense model's residual stream that the other has; nil for
+    ///     all.
     ///   - sentences: Token ids of each sentence, special tokens included; none empty.
     ///   - engine: What to run on.
     ///   - progress: Called with the sentences done; may throw to stop.
     /// - Throws: What `progress` throws.
     public init(
-        of model: Model, against dense: Model, on sentences: [[Int32]], engine: Engine,
-        progress: (Int) throws -> Void = { _ in }
+        of model: Model, against dense: Model, channels: [Int]? = nil,
+        on sentences: [[Int32]], engine: Engine, progress: (Int) throws -> Void = { _ in }
     ) rethrows {
         var pass = ForwardPass(model, on: engine)
         var densePass = ForwardPass(dense, on: engine)
@@ -31,7 +33,9 @@ public struct EncoderQuality: Sendable, Equatable {
                 pass.hiddenStates(of: batch), densePass.hiddenStates(of: batch)
             )
             for rows in batch.sequences {
-                total += 1 - cosine(hidden.mean(of: rows), wanted.mean(of: rows))
+                let whole = wanted.mean(of: rows)
+                let target = channels.map { $0.map { whole[$0] } } ?? whole
+                total += 1 - cosine(hidden.mean(of: rows), target)
             }
             try progress(last)
         }

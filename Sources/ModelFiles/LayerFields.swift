@@ -141,16 +141,20 @@ extension HuggingFaceConfig {
     ///
     /// - Parameters:
     ///   - layers: The sizes of each layer.
+    ///   - hiddenSize: The channels of the residual stream; nil for as many as here.
     ///   - extra: Members to add or replace, such as `auto_map`.
     /// - Returns: Indented JSON with sorted keys, the same bytes for the same values.
-    public func encoded(layers: [LayerShape], extra: [JSONKey: JSONValue] = [:]) -> [UInt8] {
+    public func encoded(
+        layers: [LayerShape], hiddenSize: Int? = nil, extra: [JSONKey: JSONValue] = [:]
+    ) -> [UInt8] {
         var members = members
         let fields = LayerFields(family: family)
-        let top = fields.top(of: layers, usual: defaultLayer)
+        let top = fields.top(of: layers, usual: usualLayer(hiddenSize))
         func set(_ name: String, _ value: Int) {
             members[JSONKey(family.fieldName(name))] = .integer(value)
         }
         set("num_hidden_layers", layers.count)
+        if let hiddenSize { set("hidden_size", hiddenSize) }
         // Of the layers as they were; `transformers` makes it anew.
         if layers.count != self.layers.count { members["layer_types"] = nil }
         if top != defaultLayer {
@@ -168,9 +172,20 @@ extension HuggingFaceConfig {
 
     /// Whether a model with layers of such sizes needs code of its own, because stock code gives all
     /// layers the sizes at the top.
-    public func needsCode(for layers: [LayerShape]) -> Bool {
+    public func needsCode(for layers: [LayerShape], hiddenSize: Int? = nil) -> Bool {
         let fields = LayerFields(family: family)
-        return fields.overrides(of: layers, defaults: fields.top(of: layers, usual: defaultLayer))
-            != nil
+        let top = fields.top(of: layers, usual: usualLayer(hiddenSize))
+        return fields.overrides(of: layers, defaults: top) != nil
+    }
+
+    /// The sizes that stock code gives to the layers of a model of some width: without `head_dim` it
+    /// divides the width by the heads.
+    private func usualLayer(_ hiddenSize: Int?) -> LayerShape {
+        var layer = defaultLayer
+        if family.hasBiases, let hiddenSize, hiddenSize != self.hiddenSize {
+            layer.queryHeads = hiddenSize / headDimension
+            layer.keyValueHeads = layer.queryHeads
+        }
+        return layer
     }
 }

@@ -63,9 +63,13 @@ public struct LatencyTable: Hashable, Sendable {
     }
 
     /// The seconds of the parts of a plan's model together: what a search adds up.
+    ///
+    /// Where the plan narrows the residual stream, all are taken to fall as its width does.
     public func sum(of plan: Plan) -> Double {
-        plan.attention.reduce(base.seconds) { $0 + seconds(of: .attention, keeping: $1) }
+        let sum =
+            plan.attention.reduce(base.seconds) { $0 + seconds(of: .attention, keeping: $1) }
             + plan.feedForward.reduce(0) { $0 + seconds(of: .feedForward, keeping: $1) }
+        return sum * Double(plan.hiddenSize ?? shape.hiddenSize) / Double(shape.hiddenSize)
     }
 
     /// The predicted seconds of the whole model under a plan.

@@ -18,6 +18,9 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     /// Whole layers go, those first without which the model foretells least differently. Source:
     /// Muralidharan et al., "Minitron", arXiv 2407.14679.
     case minitronDepth = "minitron-depth"
+    /// All layers alike lose the channels of the residual stream, heads and neurons that are
+    /// smallest on average; nothing is corrected. Source: the same.
+    case minitronWidth = "minitron-width"
     /// Random units of random components go; nothing is corrected.
     case random
 
@@ -27,6 +30,7 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         case .greedy, .spdy, .uniform, .depth, .minitronDepth: .optimalBrainSurgeon
         case .flap: .fluctuation
         case .magnitude: .magnitude
+        case .minitronWidth: .activation
         case .random: .random(seed: seed)
         }
     }
@@ -55,6 +59,8 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
             return try space.depthPlan(within: budget, importance: knowledge.blockInfluence)
         case .minitronDepth:
             return try space.depthPlan(within: budget, importance: knowledge.layerDamage)
+        case .minitronWidth:
+            return try space.widthPlan(within: budget, step: knowledge.channelStep)
         case .random: return try space.randomPlan(within: budget, seed: seed)
         }
     }
@@ -66,7 +72,7 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     ) -> [(seconds: Double, loss: Double)]? {
         switch self {
         case .greedy, .flap, .magnitude: removal(in: space, knowing: knowledge).path()
-        case .spdy, .uniform, .depth, .minitronDepth, .random: nil
+        case .spdy, .uniform, .depth, .minitronDepth, .minitronWidth, .random: nil
         }
     }
 
@@ -95,6 +101,8 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         public var sensitivity: Sensitivity
         /// What multiplies the priors of each component of the search space, for SPDY.
         public var coefficients: [Double] = []
+        /// What the channels of the residual stream that a plan keeps are a multiple of.
+        public var channelStep: Int
 
         /// The damage that each layer's being gone does; of its branches together where that of the
         /// layer was not measured.
@@ -111,11 +119,13 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
 
         /// Creates it from its parts.
         public init(
-            losses: LossTable, blockInfluence: [Double], sensitivity: Sensitivity = Sensitivity([:])
+            losses: LossTable, blockInfluence: [Double],
+            sensitivity: Sensitivity = Sensitivity([:]), channelStep: Int = 1
         ) {
             self.losses = losses
             self.blockInfluence = blockInfluence
             self.sensitivity = sensitivity
+            self.channelStep = channelStep
         }
     }
 }

@@ -51,6 +51,7 @@ struct Narrative {
             + "\(Figures.count(sum(dense, \.queryHeads))) heads and "
             + "\(Figures.count(sum(result.layers, \.feedForward))) of "
             + "\(Figures.count(sum(dense, \.feedForward))) neurons"
+            + (result.hiddenSize.map { ", and \(Figures.count($0)) channels between them" } ?? "")
             + (gone == 0 ? "." : gone == 1 ? "; one layer is gone." : "; \(gone) layers are gone.")
     }
 

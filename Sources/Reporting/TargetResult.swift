@@ -24,6 +24,8 @@ public struct TargetResult: Codable, Sendable, Equatable {
     public var continuations: [String]?
     /// Its layers from input to output.
     public var layers: [LayerSizes]
+    /// The channels of its residual stream, where it lost some.
+    public var hiddenSize: Int?
     /// The dense model's time, measured in alternation with this model's.
     public var denseSeconds: Double
     /// Its time.

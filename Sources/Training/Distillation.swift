@@ -4,13 +4,14 @@ public import Transformers
 /// What a student learns from a teacher.
 ///
 /// Logits by their divergence, `T² KL(teacher ‖ student)` with both divided by the temperature T;
-/// scores by the squared difference; of an encoder that only embeds text, the last hidden states. The residual streams behind every layer but the last, token by
-/// token, by their squared distance over the mean square of the teacher's, the mean over layers.
+/// scores by the squared difference; of an encoder that only embeds text, the last hidden states. The
+/// residual streams behind every layer but the last, token by token, by their squared distance over
+/// the mean square of the teacher's, the mean over layers.
 /// Source: Hinton, Vinyals and Dean, arXiv 1503.02531; of streams: Kurtić, Frantar and Alistarh,
 /// "ZipLM", arXiv 2302.04089, section 3.4; of the student's own text: Agarwal et al., "On-policy
 /// distillation of language models", arXiv 2306.13649.
 public struct Distillation: Sendable {
-    /// The teacher, of as many layers and channels as the student.
+    /// The teacher, of as many layers as the student, and of as many channels where streams count.
     public var teacher: Model
     /// Its head, where labels are learnt.
     public var classifier: Classifier?

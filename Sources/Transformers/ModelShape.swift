@@ -46,6 +46,14 @@ public struct ModelShape: Codable, Hashable, Sendable {
     /// The layers from input to output.
     public var layers: [LayerShape]
 
+    /// Whether the residual stream can be narrowed and configurations of the family still say how
+    /// wide heads are.
+    public var canNarrow: Bool { architecture == .llama || architecture == .bert }
+
+    /// What the width of the residual stream has to be a multiple of when it is narrowed: of heads in
+    /// encoders, because other programs divide it by theirs; else of blocks of quantised weights.
+    public var channelStep: Int { architecture.isEncoder ? headDimension : min(32, headDimension) }
+
     /// Creates a model shape.
     public init(
         architecture: Architecture, vocabularySize: Int, hiddenSize: Int, headDimension: Int,

@@ -28,17 +28,22 @@ public struct Component: Codable, Hashable, Sendable, Comparable {
     }
 }
 
-/// How many units each component keeps; 0 removes the whole branch.
+/// How many units each component keeps, and channels the residual stream between them.
+///
+/// A component of 0 units is a branch that is gone.
 public struct Plan: Codable, Hashable, Sendable {
     /// Kept heads (or key-value groups) of each layer.
     public var attention: [Int]
     /// Kept feed-forward neurons of each layer.
     public var feedForward: [Int]
+    /// Kept channels of the residual stream; nil keeps all.
+    public var hiddenSize: Int?
 
     /// Creates a plan from the kept units of each layer.
-    public init(attention: [Int], feedForward: [Int]) {
+    public init(attention: [Int], feedForward: [Int], hiddenSize: Int? = nil) {
         self.attention = attention
         self.feedForward = feedForward
+        self.hiddenSize = hiddenSize
     }
 
     /// The plan that keeps everything of a model.
@@ -85,6 +90,7 @@ extension ModelShape {
     /// The shape that remains when this model keeps only a plan's units.
     public func applying(_ plan: Plan) -> ModelShape {
         var result = self
+        result.hiddenSize = plan.hiddenSize ?? hiddenSize
         for (index, layer) in layers.enumerated() {
             let groupSize = layer.keyValueHeads == 0 ? 0 : layer.queryHeads / layer.keyValueHeads
             result.layers[index] = LayerShape(

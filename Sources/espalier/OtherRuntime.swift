@@ -77,13 +77,15 @@ final class OtherRuntime {
         return files
     }
 
-    /// Writes files of weights.
-    func emit(_ weights: some WeightSource, like checkpoint: Checkpoint) throws -> EmittedModel {
+    /// Writes files of weights, perhaps of some channels of a checkpoint alone.
+    func emit(
+        _ weights: some WeightSource, like checkpoint: Checkpoint, channels: [Int]? = nil
+    ) throws -> EmittedModel {
         count += 1
         let directory = "\(folder)/\(count)"
-        try HuggingFaceDirectory.write(weights, like: checkpoint, to: directory) { _ in
-            try Interruption.check()
-        }
+        try HuggingFaceDirectory.write(
+            weights, like: checkpoint, channels: channels, to: directory
+        ) { _ in try Interruption.check() }
         return emitted(directory, weights.shape)
     }
 

@@ -51,6 +51,7 @@ struct DeterminismTests {
 
 /// A second for every whole component, and in proportion for less.
 private struct UnitCosts: CostModel {
+    let hiddenSize = 96
     let shape: ModelShape
 
     var base: Double { 0.1 }

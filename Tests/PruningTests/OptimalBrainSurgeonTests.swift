@@ -195,7 +195,12 @@ struct OptimalBrainSurgeonTests {
             }
         }
         #expect(norms == norms.sorted())
-        for removal in [magnitude, surgeon.randomOrder(seed: 3)] {
+        let activation = surgeon.activationOrder()
+        let squares = activation.order.map { unit in
+            layer.columns([unit]).reduce(0) { $0 + layer.hessian[$1, $1] }
+        }
+        #expect(squares == squares.sorted())
+        for removal in [magnitude, activation, surgeon.randomOrder(seed: 3)] {
             #expect(removal.order.sorted() == Array(0..<9))
             for level in 0...9 {
                 var masked = Matrix<Double>(rows: 4, columns: 18)

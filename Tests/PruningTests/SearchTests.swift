@@ -7,6 +7,7 @@ import Transformers
 
 /// Seconds by component and level.
 private struct TableCosts: CostModel {
+    let hiddenSize = 96
     var base = 0.5
     var table: [Component: [Int: Double]]
 
@@ -354,6 +355,43 @@ struct SearchTests {
         }
         #expect(try space.randomPlan(within: budget, seed: 7) == random)
         #expect(try space.randomPlan(within: budget, seed: 8) != random)
+    }
+
+    @Test(
+        "a width plan keeps the same share of everything, the widest stream that allows it",
+        arguments: [1, 1.2, 2, 4, 9])
+    func width(speedup: Double) throws {
+        var problem = Problem(layers: 3, units: 6, seed: 6)
+        for component in problem.dense.components {
+            problem.costs.table[component] = problem.costs.table[problem.dense.components[0]]
+        }
+        let space = problem.space
+        let budget = space.denseSeconds / speedup
+        let plan = try space.widthPlan(within: budget, step: 8)
+        #expect(space.seconds(of: plan) <= budget)
+        #expect(Set(plan.attention).count == 1 && Set(plan.feedForward).count == 1)
+        #expect((plan == problem.dense) == (speedup == 1))
+        let size = plan.hiddenSize ?? 96
+        #expect(size % 8 == 0)
+        func nearest(_ share: Double) -> Int { max(1, Int((6 * share).rounded())) }
+        #expect(abs(plan.attention[0] - nearest(Double(size) / 96)) <= 1)
+        // By trying all: of streams as wide and wider only this one leaves neurons their share.
+        for wider in stride(from: 96, through: size, by: -8) {
+            let share = Double(wider) / 96
+            let heads = [Int](repeating: nearest(share), count: 3)
+            let held = (1...6).filter { neurons in
+                let other = Plan(
+                    attention: heads, feedForward: [Int](repeating: neurons, count: 3),
+                    hiddenSize: wider)
+                return Double(neurons) >= 6 * share && space.seconds(of: other) <= budget
+            }
+            if wider == size, plan.attention == heads {
+                #expect(held.max() ?? nearest(share) == plan.feedForward[0])
+            } else if wider > size {
+                #expect(held.isEmpty)
+            }
+        }
+        #expect(throws: SearchError.self) { try space.widthPlan(within: 1e-3, step: 8) }
     }
 
     @Test("depth drops the least important layers and keeps of the last what fits")

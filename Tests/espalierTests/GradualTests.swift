@@ -25,6 +25,27 @@ struct GradualTests {
         try #require(report["targets"] as? [[String: Any]])
     }
 
+    @Test("a decoder whose residual stream is narrowed step by step learns from the wide one")
+    func narrowed() throws {
+        let prune = try PruneFixture()
+        let run = try Program.run(
+            words(
+                prune,
+                ["--method", "minitron-width", "--recover", "distill", "--steps", "20"] + text))
+        #expect(run.status == 0, "\(run.errors)")
+        let shapes = try [Fixture.llama, prune.out + "/1.3x", prune.out + "/2x"].map {
+            try ModelShape(contentsOf: $0)
+        }
+        #expect(shapes[0].hiddenSize > shapes[1].hiddenSize)
+        #expect(shapes[1].hiddenSize > shapes[2].hiddenSize)
+        for target in try targets(prune.report()) {
+            let recovery = try #require(target["recovery"] as? [String: Any])
+            let before = try #require(recovery["before"] as? Double)
+            #expect(try #require(recovery["after"] as? Double) < before)
+            #expect(target["kl"] as? Double != nil)
+        }
+    }
+
     @Test(
         "a decoder wins quality back at every target, and is pruned on from there",
         arguments: ["distill", "finetune"])

@@ -186,6 +186,41 @@ struct PruneTests {
         }
     }
 
+    @Test(
+        "a model with a narrower residual stream is smaller, and every command takes it",
+        arguments: [Fixture.llama, Fixture.bert])
+    func narrowed(model: String) throws {
+        let prune = try PruneFixture(model)
+        let run = try Program.run(
+            prune.words(speedup: "2", to: nil, "--method", "minitron-width", "--attempts", "1"))
+        #expect(run.status == 0, "\(run.errors)")
+        let targets = try #require(try prune.report()["targets"] as? [[String: Any]])
+        let hiddenSize = try #require(targets[0]["hiddenSize"] as? Int)
+        let (dense, shape) = (
+            try ModelShape(contentsOf: model), try ModelShape(contentsOf: prune.out + "/2x")
+        )
+        #expect(shape.hiddenSize == hiddenSize && hiddenSize < dense.hiddenSize)
+        #expect(Set(shape.layers).count == 1)
+        let page = try String(contentsOfFile: prune.out + "/report.html", encoding: .utf8)
+        #expect(page.contains("and \(hiddenSize) channels between them"))
+        let bench = try Program.run(
+            "bench", prune.out + "/2x", "--against", model, "--seconds", "0.1", "--json")
+        #expect(bench.status == 0, "\(bench.errors)")
+        let copy = prune.scratch.path("copy")
+        let export = try Program.run(
+            "export", prune.out + "/2x", "--format", "huggingface", "-o", copy)
+        #expect(export.status == 0, "\(export.errors)")
+        #expect(try ModelShape(contentsOf: copy) == shape)
+    }
+
+    @Test("a family whose heads are as wide as its stream allows is not narrowed")
+    func notNarrowed() throws {
+        let prune = try PruneFixture(Fixture.folder + "/tiny-gpt2")
+        let run = try Program.run(prune.words() + ["--baseline", "minitron-width"])
+        #expect(run.status == 2 && run.errors.contains("gpt2"), "\(run.errors)")
+        #expect(!FileManager.default.fileExists(atPath: prune.out))
+    }
+
     @Test("without text a decoder writes its own, and an encoder asks for it")
     func withoutText() throws {
         let prune = try PruneFixture()

@@ -7,7 +7,8 @@ public import Transformers
 /// For every component the second moments `E[x xᵀ]` of its output projection's inputs, products of
 /// one batch in f32, sums over batches in f64; `x` ends in the constant 1, for a bias and for means.
 /// For every layer the block influence, `1 − E[cos(h, h′)]` between the residual stream before and
-/// after it (Men et al., "ShortGPT", arXiv 2403.03853).
+/// after it (Men et al., "ShortGPT", arXiv 2403.03853). For every channel of the stream how great it
+/// is where layers read it.
 public final class Calibration: ForwardObserver {
     /// The tokens of the text.
     public let tokens: Int
@@ -17,6 +18,10 @@ public final class Calibration: ForwardObserver {
     public private(set) var blockInfluence: [Double] = []
     /// For every layer so far the mean square norm of the residual stream behind it.
     public private(set) var streamSquares: [Double] = []
+    /// For every channel the root of the mean square of what layers so far take in, normalised
+    /// where their norms come before, summed over layers (Muralidharan et al., "Minitron", arXiv
+    /// 2407.14679, section 2.2).
+    public private(set) var channelNorms: [Double]
 
     private let weights: any WeightSource
     private let batches: [TokenBatch]
@@ -39,6 +44,7 @@ public final class Calibration: ForwardObserver {
         self.engine = engine
         shape = weights.shape
         tokens = batches.reduce(0) { $0 + $1.ids.count }
+        channelNorms = [Double](repeating: 0, count: weights.shape.hiddenSize)
         embeddings = try Model(embeddingsOf: weights)
         var pass = ForwardPass(embeddings, on: engine)
         streams = batches.map { pass.embedded($0) }
@@ -61,9 +67,19 @@ public final class Calibration: ForwardObserver {
                 layer: index, with: try weights.layer(index), sizes: shape.layers[index]),
             on: engine)
         pass.observer = self
+        let first = shape.components.first { $0.layer == index }
+        var channels = [Double](repeating: 0, count: shape.hiddenSize)
         var (influence, squares) = (0.0, 0.0)
         for (place, batch) in batches.enumerated() {
             let before = streams[place]
+            if let first {
+                let entry = pass.entry(of: first, entering: before)
+                for row in 0..<entry.rows {
+                    for (channel, value) in entry.row(row).enumerated() {
+                        channels[channel] += Double(value) * Double(value)
+                    }
+                }
+            }
             let after = pass.stream(behind: index, of: batch, entering: before)
             for row in 0..<after.rows {
                 influence += 1 - cosine(before.row(row), after.row(row))
@@ -76,6 +92,9 @@ public final class Calibration: ForwardObserver {
         guard squares.isFinite else { throw SurgeonError.streamNotFinite(layer: index) }
         blockInfluence.append(influence * scale)
         streamSquares.append(squares * scale)
+        for (channel, sum) in channels.enumerated() {
+            channelNorms[channel] += (sum * scale).squareRoot()
+        }
         var result: [Component: Matrix<Double>] = [:]
         // One at a time, since they are large.
         for component in Array(moments.keys) {

@@ -14,6 +14,7 @@ public enum HuggingFaceDirectory {
     /// - Parameters:
     ///   - weights: The weights, read twice, a layer at a time.
     ///   - checkpoint: What they were made from: configuration, tokenizer, other tensors.
+    ///   - channels: The channels of its residual stream that they have; nil for all.
     ///   - path: The directory, replaced where it exists.
     ///   - classifier: An encoder's head, to be written in place of what tensors the checkpoint has
     ///     beside; the directory is then that of a model with such a head.
@@ -25,8 +26,8 @@ public enum HuggingFaceDirectory {
     ///   - progress: Called before each tensor is written with the layers done; may throw to stop.
     /// - Throws: What reading the weights or writing files throws; nothing is left behind then.
     public static func write(
-        _ weights: some WeightSource, like checkpoint: Checkpoint, to path: String,
-        classifier: Classifier? = nil, layerDrop: Double? = nil,
+        _ weights: some WeightSource, like checkpoint: Checkpoint, channels: [Int]? = nil,
+        to path: String, classifier: Classifier? = nil, layerDrop: Double? = nil,
         extraFiles: [String: [UInt8]] = [:], type: DType = .f32,
         writesONNX: Bool = true,
         progress: (_ layers: Int) throws -> Void = { _ in }
@@ -53,7 +54,12 @@ public enum HuggingFaceDirectory {
             let names =
                 classifier.flatMap { _ in checkpoint.config.family.classifyingNames }
                 ?? checkpoint.huggingFaceNames
-            let others = try classifier.map(checkpoint.tensors) ?? checkpoint.otherTensors()
+            var others = try classifier.map(checkpoint.tensors) ?? checkpoint.otherTensors()
+            if let channels {
+                others = others.map {
+                    $0.selecting(channels: channels, of: checkpoint.shape.hiddenSize)
+                }
+            }
             try WeightsFile.write(
                 weights, names: names, others: others, to: temporary, type: type,
                 progress: progress)
@@ -95,7 +101,7 @@ public enum HuggingFaceDirectory {
         {
             extra["output_bias"] = .bool(true)
         }
-        if checkpoint.config.needsCode(for: shape.layers) {
+        if checkpoint.config.needsCode(for: shape.layers, hiddenSize: shape.hiddenSize) {
             extra["auto_map"] = .object(
                 ofStrings: ModelingEspalier.autoMap(
                     for: family, head: try classifier?.kind ?? checkpoint.classifier()?.kind))
@@ -104,7 +110,8 @@ public enum HuggingFaceDirectory {
                 to: "\(directory)/\(ModelingEspalier.fileName)")
         }
         try AtomicFile.write(
-            checkpoint.config.encoded(layers: shape.layers, extra: extra),
+            checkpoint.config.encoded(
+                layers: shape.layers, hiddenSize: shape.hiddenSize, extra: extra),
             to: "\(directory)/config.json")
     }
 }

@@ -5,6 +5,9 @@ public protocol CostModel: Sendable {
     /// Seconds that no plan changes: embeddings, norms, output head.
     var base: Double { get }
 
+    /// The channels of the residual stream that all seconds are for.
+    var hiddenSize: Int { get }
+
     /// The seconds of one component that keeps some of its units.
     func seconds(of component: Component, keeping level: Int) -> Double
 

@@ -26,6 +26,9 @@ public struct LoadableCosts: CostModel {
     /// Seconds that no plan changes.
     public var base: Double { costs.base }
 
+    /// The channels of the residual stream that all seconds are for.
+    public var hiddenSize: Int { costs.hiddenSize }
+
     /// The predicted seconds of a component that keeps some units.
     public func seconds(of component: Component, keeping level: Int) -> Double {
         costs.seconds(of: component, keeping: level)

@@ -32,6 +32,49 @@ extension SearchSpace {
         return plan(levels.map { $0.count - 1 })
     }
 
+    /// Keeps the same share of the residual stream's channels and of every component's units, all
+    /// layers alike: the widest stream beside which at least as great a share of the neurons stays.
+    ///
+    /// - Parameters:
+    ///   - budget: Seconds.
+    ///   - step: What the channels that are kept are a multiple of.
+    /// - Returns: The plan.
+    /// - Throws: ``SearchError/unreachable(target:greatest:)``.
+    public func widthPlan(within budget: Double, step: Int) throws(SearchError) -> Plan {
+        var least = denseSeconds
+        for size in stride(from: hiddenSize / step * step, to: 0, by: -step) {
+            let share = Double(size) / Double(hiddenSize)
+            func level(of component: Int, nearest share: Double) -> Int {
+                let levels = levels[component]
+                func distance(_ index: Int) -> Double {
+                    abs(Double(levels[index]) - share * Double(levels[0]))
+                }
+                return levels.indices.filter { levels[$0] > 0 }
+                    .min { distance($0) < distance($1) } ?? 0
+            }
+            // From all neurons down to the share of the channels.
+            let neurons = components.indices.filter { components[$0].kind == .feedForward }
+            let shares = Set(
+                neurons.flatMap { index in
+                    levels[index].map { Double($0) / Double(levels[index][0]) }
+                })
+            for wanted in shares.filter({ $0 > share }).sorted(by: >) + [share] {
+                let choice = components.indices.map {
+                    level(
+                        of: $0,
+                        nearest: components[$0].kind == .feedForward ? wanted : share)
+                }
+                let needed = share * seconds(choice)
+                least = min(least, needed)
+                guard needed <= budget else { continue }
+                var plan = plan(choice)
+                if size < hiddenSize { plan.hiddenSize = size }
+                return plan
+            }
+        }
+        throw .unreachable(target: denseSeconds / budget, greatest: denseSeconds / least)
+    }
+
     /// Drops whole layers, the least important first, as few as are needed.
     ///
     /// Of the last layer dropped, one branch stays if the budget allows, the slower one that fits,

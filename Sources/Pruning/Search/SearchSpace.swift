@@ -14,8 +14,11 @@ public struct SearchSpace: Sendable {
     /// The seconds of each of `levels`.
     let seconds: [[Double]]
 
-    /// Seconds that no plan changes.
+    /// Seconds that no level changes.
     let base: Double
+
+    /// The channels of the residual stream of the plan that keeps everything.
+    let hiddenSize: Int
 
     private let costs: any CostModel
 
@@ -24,14 +27,16 @@ public struct SearchSpace: Sendable {
     /// Levels that are no faster than a larger one are left out.
     public init(dense: Plan, costs: some CostModel) {
         let components = dense.components.filter { dense[$0] > 0 }.sorted()
+        hiddenSize = dense.hiddenSize ?? costs.hiddenSize
+        let share = Double(hiddenSize) / Double(costs.hiddenSize)
         var levels: [[Int]] = []
         var seconds: [[Double]] = []
         for component in components {
             let units = dense[component]
             var kept = [units]
-            var times = [costs.seconds(of: component, keeping: units)]
+            var times = [share * costs.seconds(of: component, keeping: units)]
             for level in costs.levels(of: component) where level >= 0 && level < units {
-                let time = costs.seconds(of: component, keeping: level)
+                let time = share * costs.seconds(of: component, keeping: level)
                 if level < kept[kept.count - 1], time < times[times.count - 1] {
                     kept.append(level)
                     times.append(time)
@@ -45,12 +50,13 @@ public struct SearchSpace: Sendable {
         self.levels = levels
         self.seconds = seconds
         self.costs = costs
-        base = costs.base
+        base = share * costs.base
     }
 
-    /// The predicted seconds of a plan.
+    /// The predicted seconds of a plan, which fall as the width of the residual stream does.
     public func seconds(of plan: Plan) -> Double {
-        components.reduce(base) { $0 + costs.seconds(of: $1, keeping: plan[$1]) }
+        let sum = components.reduce(costs.base) { $0 + costs.seconds(of: $1, keeping: plan[$1]) }
+        return sum * Double(plan.hiddenSize ?? hiddenSize) / Double(costs.hiddenSize)
     }
 
     /// The predicted seconds of the dense model.

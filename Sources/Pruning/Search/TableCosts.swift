@@ -13,6 +13,9 @@ public struct TableCosts: CostModel {
     /// Seconds that no plan changes.
     public var base: Double { table.base.seconds }
 
+    /// The channels of the profiled model's residual stream.
+    public var hiddenSize: Int { table.shape.hiddenSize }
+
     /// The predicted seconds of a component that keeps some units.
     public func seconds(of component: Component, keeping level: Int) -> Double {
         table.seconds(of: component.kind, keeping: level)

@@ -11,6 +11,8 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
     public internal(set) var shape: ModelShape
     /// The units that each component keeps, ascending.
     public internal(set) var kept: [Component: [Int]]
+    /// The channels that the residual stream keeps, ascending; nil where all are.
+    public let channels: [Int]?
 
     let surgery: Surgery
     private let correction: Surgery.Correction
@@ -31,17 +33,24 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
         self.surgery = surgery
         correction = order.correction
         shape = surgery.dense.shape.applying(plan)
+        channels =
+            shape.hiddenSize < surgery.dense.shape.hiddenSize
+            ? surgery.channels(shape.hiddenSize) : nil
         kept = losses.components.reduce(into: [:]) { $0[$1.key] = $1.value.kept(plan[$1.key]) }
     }
 
     /// Gives back what is remembered to make the next weights faster, of all plans of one surgery.
     public func forgetWorkingMemory() { surgery.forget() }
 
-    /// The dense embeddings.
-    public func embeddings() throws -> EmbeddingWeights { try surgery.dense.embeddings() }
+    /// The dense embeddings, of the kept channels.
+    public func embeddings() throws -> EmbeddingWeights {
+        try surgery.dense.embeddings().selecting(channels: channels)
+    }
 
-    /// The dense head.
-    public func head() throws -> HeadWeights { try surgery.dense.head() }
+    /// The dense head, of the kept channels.
+    public func head() throws -> HeadWeights {
+        try surgery.dense.head().selecting(channels: channels)
+    }
 
     /// The layer at an index, with the kept units alone.
     public func layer(_ index: Int) throws -> LayerWeights {
@@ -58,7 +67,7 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
         for kind in ComponentKind.allCases {
             try shrink(&layer, Component(layer: index, kind: kind), correction)
         }
-        return layer
+        return layer.selecting(channels: channels)
     }
 
     /// One branch alone of the layer that a dense one becomes.

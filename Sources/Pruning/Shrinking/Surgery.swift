@@ -18,6 +18,9 @@ public final class Surgery {
     /// The most bytes of shrunk projections that are kept where not all are.
     private static let mostBytes = 1 << 30
 
+    /// How important each channel of the residual stream is; empty where none will go.
+    private let channelImportance: [Double]
+
     private let calibration: CalibrationFile
     private let damping: Double
     private let engine: Engine
@@ -37,13 +40,16 @@ public final class Surgery {
     /// - Parameters:
     ///   - dense: The dense weights.
     ///   - calibration: The second moments of its inputs.
+    ///   - channelImportance: Which channels of the residual stream stay longest where a plan
+    ///     narrows it.
     ///   - damping: The fraction of the mean diagonal added to every Hessian's diagonal.
     ///   - engine: What to compute on.
     public init(
-        _ dense: any WeightSource, calibration: CalibrationFile, damping: Double = 0.01,
-        engine: Engine
+        _ dense: any WeightSource, calibration: CalibrationFile, channelImportance: [Double] = [],
+        damping: Double = 0.01, engine: Engine
     ) {
         self.dense = dense
+        self.channelImportance = channelImportance
         self.calibration = calibration
         self.damping = damping
         self.engine = engine
@@ -57,6 +63,8 @@ public final class Surgery {
         case fluctuation
         /// By the norm of the units' weights; what stays is left as it is.
         case magnitude
+        /// By the norm of what the units give; what stays is left as it is.
+        case activation
         /// At random; what stays is left as it is.
         case random(seed: UInt64)
 
@@ -65,7 +73,7 @@ public final class Surgery {
             switch self {
             case .optimalBrainSurgeon: .leastSquares
             case .fluctuation: .bias
-            case .magnitude, .random: .none
+            case .magnitude, .activation, .random: .none
             }
         }
     }
@@ -103,6 +111,7 @@ public final class Surgery {
                 case .optimalBrainSurgeon: try surgeon.removalOrder()
                 case .fluctuation: surgeon.fluctuationOrder()
                 case .magnitude: surgeon.magnitudeOrder()
+                case .activation: surgeon.activationOrder()
                 case .random(let seed):
                     surgeon.randomOrder(
                         seed: seed &+ UInt64(2 * component.layer)
@@ -148,6 +157,17 @@ public final class Surgery {
         }
         keep(projection, as: cut, of: component)
         return projection
+    }
+
+    /// The most important channels of the residual stream, ascending.
+    ///
+    /// - Precondition: Their importance is known.
+    func channels(_ count: Int) -> [Int] {
+        precondition(channelImportance.count == dense.shape.hiddenSize, "channels nobody ranked")
+        let order = channelImportance.indices.sorted {
+            (-channelImportance[$0], $0) < (-channelImportance[$1], $1)
+        }
+        return order.prefix(count).sorted()
     }
 
     /// Gives back the memory of shrunk projections and of the last surgeon.

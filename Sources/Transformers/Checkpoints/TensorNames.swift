@@ -121,6 +121,13 @@ public struct NamedTensor: Sendable {
     public let shape: [Int]
     /// The elements in row-major order.
     public let elements: [Float]
+
+    /// Creates a tensor.
+    public init(name: String, shape: [Int], elements: [Float]) {
+        self.name = name
+        self.shape = shape
+        self.elements = elements
+    }
 }
 
 extension TensorNames {

@@ -146,7 +146,6 @@ extension LoadedModel {
         let (mine, its) = (model.shape, other.model.shape)
         let sizes: [(String, String, String)] = [
             ("architecture", mine.architecture.rawValue, its.architecture.rawValue),
-            ("hidden size", "\(mine.hiddenSize)", "\(its.hiddenSize)"),
             ("head dimension", "\(mine.headDimension)", "\(its.headDimension)"),
             ("vocabulary", "\(mine.vocabularySize)", "\(its.vocabularySize)"),
         ]

@@ -119,7 +119,8 @@ struct EvaluateCommand: Command {
         let reference = try LoadedModel(against).model
         let other = reference.shape
         guard other.architecture == shape.architecture,
-            other.vocabularySize == shape.vocabularySize, other.hiddenSize == shape.hiddenSize
+            other.vocabularySize == shape.vocabularySize,
+            other.hiddenSize == shape.hiddenSize || !shape.architecture.isEncoder || text == nil
         else {
             throw ModelFileError(
                 file: against, problem: "its type, vocabulary or width is not the model's",

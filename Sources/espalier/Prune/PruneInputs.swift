@@ -17,7 +17,8 @@ struct PruneInputs {
 
     /// Reads the inputs.
     ///
-    /// - Throws: `UsageError` for an encoder without text, `ModelFileError` for unreadable files.
+    /// - Throws: `UsageError` for an encoder without text, or a method that does not know the model's
+    ///   family, `ModelFileError` for unreadable files.
     init(
         _ options: PruneOptions, dense: OpenedModel, environment: Profiling.Environment
     ) throws {
@@ -26,6 +27,14 @@ struct PruneInputs {
             throw UsageError(
                 "an encoder needs text to calibrate on: give --calibration FILE with text like "
                     + "what it will see")
+        }
+        if ([options.method] + options.baselines).contains(.minitronWidth),
+            !dense.shape.canNarrow
+        {
+            throw UsageError(
+                "minitron-width cannot narrow a model of family "
+                    + "\(dense.checkpoint.config.family.rawValue), whose width other programs "
+                    + "divide by its heads: choose another method")
         }
         var files = try FileDigest.modelFiles(dense.location.path).map {
             (name: URL(fileURLWithPath: $0).lastPathComponent, digest: try FileDigest.of($0))

@@ -73,6 +73,7 @@ extension TargetResult {
             },
             denseSeconds: comparison.dense.seconds, seconds: comparison.model.seconds,
             attempts: attempts, isDisturbed: comparison.isDisturbed)
+        hiddenSize = attempt.plan.hiddenSize
     }
 }
 
@@ -112,7 +113,7 @@ extension Plan {
     init(_ result: TargetResult) {
         self.init(
             attention: result.layers.map(\.keyValueHeads),
-            feedForward: result.layers.map(\.feedForward))
+            feedForward: result.layers.map(\.feedForward), hiddenSize: result.hiddenSize)
     }
 }
 

@@ -88,7 +88,7 @@ extension PruneRun {
             progress.finish()
             return CalibrationFacts(
                 tokens: calibration.tokens, blockInfluence: calibration.blockInfluence,
-                streamSquares: calibration.streamSquares)
+                streamSquares: calibration.streamSquares, channelNorms: calibration.channelNorms)
         }
         try directory.write(facts, Product.facts)
         return facts
@@ -151,4 +151,5 @@ struct CalibrationFacts: Codable {
     let tokens: Int
     let blockInfluence: [Double]
     let streamSquares: [Double]
+    let channelNorms: [Double]
 }

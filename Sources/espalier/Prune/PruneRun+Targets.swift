@@ -15,7 +15,8 @@ extension PruneRun {
     }
 
     private func evaluate(
-        _ model: Model, against reference: Model?, on text: CalibrationText
+        _ model: Model, of channels: [Int]? = nil, against reference: Model?,
+        on text: CalibrationText
     ) throws -> QualityFigures {
         let progress = ProgressBar("Evaluating", total: text.heldOut.count, unit: "sequences")
         defer { progress.finish() }
@@ -24,9 +25,12 @@ extension PruneRun {
             try Interruption.check()
         }
         if model.shape.architecture.isEncoder {
+            let width = channels == nil ? model.shape.hiddenSize : dense.shape.hiddenSize
+            // Vectors of channels that nobody keeps track of are not comparable.
+            guard width == (reference ?? model).shape.hiddenSize else { return QualityFigures() }
             let quality = try EncoderQuality(
-                of: model, against: reference ?? model, on: text.heldOut, engine: engine,
-                progress: tick)
+                of: model, against: reference ?? model, channels: channels, on: text.heldOut,
+                engine: engine, progress: tick)
             return QualityFigures(meanCosineDistance: quality.meanCosineDistance)
         }
         if reference != nil, denseStates == nil {
@@ -41,12 +45,12 @@ extension PruneRun {
             perplexity: quality.perplexity, kl: quality.kl, top1: quality.top1)
     }
 
-    /// How good a model is beside the reference, and what it writes.
+    /// How good a model, of some channels of the reference, is beside it, and what it writes.
     func judge(
-        _ model: Model, on text: CalibrationText
+        _ model: Model, of channels: [Int]? = nil, on text: CalibrationText
     ) throws -> (quality: QualityFigures, continuations: [String]?) {
         (
-            try evaluate(model, against: try baseline(), on: text),
+            try evaluate(model, of: channels, against: try baseline(), on: text),
             try continuations(by: model, of: text)
         )
     }
@@ -93,9 +97,13 @@ extension PruneRun {
 
     /// The plans to choose from.
     private func space(_ table: LatencyTable) -> SearchSpace {
-        SearchSpace(
-            dense: Plan(keepingAllOf: dense.shape),
-            costs: LoadableCosts(TableCosts(table), for: options.runtime))
+        var whole = Plan(keepingAllOf: dense.shape)
+        // Of a model that was narrowed before, which is less than was profiled.
+        if dense.shape.hiddenSize != table.shape.hiddenSize {
+            whole.hiddenSize = dense.shape.hiddenSize
+        }
+        return SearchSpace(
+            dense: whole, costs: LoadableCosts(TableCosts(table), for: options.runtime))
     }
 
     /// How the search for the family goes down from the dense model.
@@ -143,7 +151,9 @@ extension PruneRun {
             } measure: { plan in
                 if let otherRuntime {
                     var watch = try otherRuntime.stopwatch(against: reference)
-                    let files = try otherRuntime.emit(weights(plan), like: dense.checkpoint)
+                    let weights = weights(plan)
+                    let files = try otherRuntime.emit(
+                        weights, like: dense.checkpoint, channels: weights.channels)
                     return try compare(files, with: &watch, until: loop.isDecided)
                 }
                 let model = try pack(weights(plan), name: name)
@@ -169,13 +179,14 @@ extension PruneRun {
         on text: CalibrationText
     ) throws -> TargetResult {
         let (quality, texts) = try stage("evaluate") {
-            try judge(try pack(weights, name: name), on: text)
+            try judge(try pack(weights, name: name), of: weights.channels, on: text)
         }
         try stage("write") {
             if isLarge { forgetModels() }
             try Terminal.standardError.stage("Writing \(options.output)/\(name)") {
                 try HuggingFaceDirectory.write(
-                    weights, like: dense.checkpoint, to: directory.product(name)
+                    weights, like: dense.checkpoint, channels: weights.channels,
+                    to: directory.product(name)
                 ) { _ in try Interruption.check() }
                 guard options.runtime == .gguf else { return }
                 try GGUFModel.write(

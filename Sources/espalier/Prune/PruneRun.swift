@@ -84,14 +84,15 @@ final class PruneRun {
         let surgery = Surgery(
             dense.checkpoint,
             calibration: try CalibrationFile(path: directory.product(Product.moments)),
-            damping: options.damping, engine: engine)
+            channelImportance: facts.channelNorms, damping: options.damping, engine: engine)
         var steps: [SearchStep]?
         func results(of method: PruningMethod, isBaseline: Bool) throws -> [TargetResult] {
             surgery.keepsAll = method == .spdy
             let losses = try losses(of: method, surgery)
             let knowledge = PruningMethod.Knowledge(
                 losses: losses, blockInfluence: facts.blockInfluence,
-                sensitivity: try sensitivity(of: method, losses, surgery, facts, on: text))
+                sensitivity: try sensitivity(of: method, losses, surgery, facts, on: text),
+                channelStep: dense.shape.channelStep)
             if !isBaseline { steps = searchSteps(table, knowledge) }
             _ = try evaluateDense(on: text)
             return try reach(

@@ -31,7 +31,7 @@ struct FinetuneOptions {
                 help: "What the divergence of choices counts.")
             streamShare = try arguments.option(
                 "--streams", .number(in: 0...1000).named("SHARE"), default: 0.5,
-                help: "What the distance of residual streams counts.")
+                help: "What the distance of residual streams counts, where both are as wide.")
             taskShare = try arguments.option(
                 "--task-loss", .number(in: 0...1000).named("SHARE"), default: 0,
                 help: "What the text or the labels themselves count.")

@@ -155,13 +155,15 @@ final class FinetuneRun {
         }
         let teacher = try OpenedModel(corrected ?? options.model)
         let (own, other) = (opened.shape, teacher.shape)
+        let isNarrower = own.hiddenSize != other.hiddenSize
         let classifier = try teacher.checkpoint.classifier()
         let problem: String? =
-            other.architecture != own.architecture || other.hiddenSize != own.hiddenSize
-                || other.layers.count != own.layers.count
+            other.architecture != own.architecture || other.layers.count != own.layers.count
                 || other.vocabularySize != own.vocabularySize
-            ? "its type, vocabulary, width or number of layers is not the student's"
-            : head != classifier?.kind ? "its head is not for the task" : nil
+            ? "its type, vocabulary or number of layers is not the student's"
+            : isNarrower && own.architecture.isEncoder && head == nil
+                ? "its vectors are of another width than the student's"
+                : head != classifier?.kind ? "its head is not for the task" : nil
         if let problem {
             throw ModelFileError(
                 file: teacher.location.path, problem: problem,
@@ -173,7 +175,8 @@ final class FinetuneRun {
         distillation.mixture = Float(options.mixture)
         distillation.onPolicyShare = options.onPolicyShare
         (distillation.logitShare, distillation.streamShare, distillation.taskShare) = (
-            Float(options.logitShare), Float(options.streamShare), Float(options.taskShare)
+            Float(options.logitShare), isNarrower ? 0 : Float(options.streamShare),
+            Float(options.taskShare)
         )
         return distillation
     }
