@@ -96,7 +96,7 @@ static size_t CK_NAME(select_f32)(
     return count;
 }
 
-/* Lanes of a row of floats, of bfloat16 or of integers, as floats. */
+/* Lanes of a row of floats, of halves, those of f16 times 2^-112, or of integers, as floats. */
 CK_INLINE ck_vector CK_NAME(row_f32)(const void *row, size_t j) {
     return ck_load((const float *)row + j);
 }
@@ -104,6 +104,11 @@ CK_INLINE ck_vector CK_NAME(row_bf16)(const void *row, size_t j) {
     typedef uint16_t halves __attribute__((vector_size(CK_LANES * 2), aligned(2)));
     halves bits = *(const halves *)((const uint16_t *)row + j);
     return (ck_vector)(__builtin_convertvector(bits, ck_words) << 16);
+}
+CK_INLINE ck_vector CK_NAME(row_f16)(const void *row, size_t j) {
+    typedef uint16_t halves __attribute__((vector_size(CK_LANES * 2), aligned(2)));
+    ck_words bits = __builtin_convertvector(*(const halves *)((const uint16_t *)row + j), ck_words);
+    return (ck_vector)((bits & 0x7fff) << 13 | (bits & 0x8000) << 16);
 }
 CK_INLINE ck_vector CK_NAME(row_int8)(const void *row, size_t j) {
     typedef int8_t bytes __attribute__((vector_size(CK_LANES), aligned(1)));
@@ -114,6 +119,13 @@ CK_INLINE ck_vector CK_NAME(row_int8)(const void *row, size_t j) {
 CK_INLINE float CK_NAME(value_f32)(const void *row, size_t j) { return ((const float *)row)[j]; }
 CK_INLINE float CK_NAME(value_bf16)(const void *row, size_t j) {
     uint32_t bits = (uint32_t)((const uint16_t *)row)[j] << 16;
+    float value;
+    __builtin_memcpy(&value, &bits, 4);
+    return value;
+}
+CK_INLINE float CK_NAME(value_f16)(const void *row, size_t j) {
+    uint32_t bits = ((const uint16_t *)row)[j];
+    bits = (bits & 0x7fff) << 13 | (bits & 0x8000) << 16;
     float value;
     __builtin_memcpy(&value, &bits, 4);
     return value;
@@ -160,4 +172,5 @@ CK_INLINE float CK_NAME(value_int8)(const void *row, size_t j) {
 
 CK_SUM_ROWS(f32, 4)
 CK_SUM_ROWS(bf16, 2)
+CK_SUM_ROWS(f16, 2)
 CK_SUM_ROWS(int8, 1)

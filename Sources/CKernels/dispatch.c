@@ -3,10 +3,11 @@
 extern const ck_kernels ck_kernels__scalar;
 
 #if defined(__x86_64__)
-extern const ck_kernels ck_kernels__avx512bf16, ck_kernels__avx512vnni, ck_kernels__avx512,
-    ck_kernels__avx2;
+extern const ck_kernels ck_kernels__avx512fp16, ck_kernels__avx512bf16, ck_kernels__avx512vnni,
+    ck_kernels__avx512, ck_kernels__avx2;
 
-/* How many of avx2, avx512, avx512vnni and avx512bf16 to run here; each needs those before it. */
+/* How many of avx2, avx512, avx512vnni and the last, of which there are two, to run here; each needs
+ * those before it. */
 static int levels(void) {
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 0;
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512vl")
@@ -14,14 +15,16 @@ static int levels(void) {
         return 1;
     if (!__builtin_cpu_supports("avx512vnni")) return 2;
     /* AMD's multiply pairs at twice the rate of floats; an Intel one measured took twice the time. */
-    return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_is("amd") ? 4 : 3;
+    return __builtin_cpu_supports("avx512fp16")
+            || (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_is("amd")) ? 4 : 3;
 }
 
 const ck_kernels *const *ck_tables(void) {
-    static const ck_kernels *const all[] = {
-        &ck_kernels__avx512bf16, &ck_kernels__avx512vnni, &ck_kernels__avx512, &ck_kernels__avx2,
-        &ck_kernels__scalar, 0};
-    return all + 4 - levels();
+#define CK_OLDER &ck_kernels__avx512vnni, &ck_kernels__avx512, &ck_kernels__avx2, \
+    &ck_kernels__scalar, 0
+    static const ck_kernels *const halves[] = {&ck_kernels__avx512fp16, CK_OLDER};
+    static const ck_kernels *const pairs[] = {&ck_kernels__avx512bf16, CK_OLDER};
+    return (__builtin_cpu_supports("avx512fp16") ? halves : pairs) + 4 - levels();
 }
 #elif defined(__aarch64__)
 extern const ck_kernels ck_kernels__neon;

@@ -2,7 +2,14 @@
 #include "vector.h"
 #include "product.h"
 #include "gemm_f32.h"
-#include "gemm_bf16.h"
+#define CK_HALF bf16
+#define CK_IS_F16 0
+#include "gemm_half.h"
+#undef CK_HALF
+#undef CK_IS_F16
+#define CK_HALF f16
+#define CK_IS_F16 1
+#include "gemm_half.h"
 #include "gemm_int8.h"
 #include "attention.h"
 #include "attention_f32.h"
@@ -21,19 +28,27 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .gemm_f32 = CK_NAME(gemm_f32),
     .gemm_bf16 = CK_NAME(gemm_bf16),
     .gemm_int8 = CK_NAME(gemm_int8),
+    .gemm_f16 = CK_NAME(gemm_f16),
 #if CK_BF16
-    .round_bf16 = CK_NAME(round_bf16),
+    .round_bf16 = CK_NAME(round_weights_bf16),
+#endif
+#if CK_FP16
+    .round_f16 = CK_NAME(round_f16),
+    .transposed_product_f16 = CK_NAME(transposed_product_f16),
 #endif
     .quantize_int8 = CK_NAME(quantize_int8),
     .gram_f32 = CK_NAME(gram_f32),
     .pack_rows_f32 = CK_NAME(pack_rows_f32),
     .pack_rows_bf16 = CK_NAME(pack_rows_bf16),
+    .pack_rows_f16 = CK_NAME(pack_rows_f16),
+    .pack_columns_f16 = CK_NAME(pack_columns_f16),
     .pack_rows_int8 = CK_NAME(pack_rows_int8),
     .pack_rows_int4 = CK_NAME(pack_rows_int4),
     .multiply_int4 = CK_NAME(multiply_int4),
     .select_f32 = CK_NAME(select_f32),
     .sum_rows_f32 = CK_NAME(sum_rows_f32),
     .sum_rows_bf16 = CK_NAME(sum_rows_bf16),
+    .sum_rows_f16 = CK_NAME(sum_rows_f16),
     .sum_rows_int8 = CK_NAME(sum_rows_int8),
     .pack_columns_f32 = CK_NAME(pack_columns_f32),
     .attend_f32 = CK_NAME(attend_f32),
@@ -56,6 +71,7 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .transposed_product_f32 = CK_NAME(transposed_product_f32),
     .peak_f32 = CK_NAME(peak_f32),
     .peak_bf16 = CK_NAME(peak_bf16),
+    .peak_f16 = CK_NAME(peak_f16),
     .peak_int8 = CK_NAME(peak_int8),
     .read_f32 = CK_NAME(read_f32),
 };

@@ -31,6 +31,22 @@ static float CK_NAME(peak_bf16)(size_t repeats, float seed) {
 #endif
 }
 
+static float CK_NAME(peak_f16)(size_t repeats, float seed) {
+#if CK_FP16
+    __m512h values[24], factor = _mm512_set1_ph((_Float16)0.999f);
+    __m512h term = _mm512_set1_ph((_Float16)(seed / 64));
+    for (size_t v = 0; v < 24; v++) values[v] = _mm512_set1_ph((_Float16)(seed / 64));
+    for (size_t i = 0; i < repeats; i++)
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < 24; v++) values[v] = _mm512_fmadd_ph(values[v], factor, term);
+    __m512h total = values[0];
+    for (size_t v = 1; v < 24; v++) total = _mm512_add_ph(total, values[v]);
+    return (float)_mm512_reduce_add_ph(total);
+#else
+    return CK_NAME(peak_f32)(2 * repeats, seed);
+#endif
+}
+
 static float CK_NAME(peak_int8)(size_t repeats, float seed) {
     enum { sums = 384 / CK_LANES < 24 ? 384 / CK_LANES : (CK_ROWS * CK_VECTORS) };
     ck_integers values[sums];

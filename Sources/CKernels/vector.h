@@ -3,7 +3,7 @@
  * Each kernels_*.c defines CK_SUFFIX, CK_LANES (floats per vector) and the tile CK_ROWS × CK_VECTORS
  * vectors, then includes kernels.h. The headers hold the only source of each operation; processors
  * differ in the vector's width, the number of registers, and whether they have instructions for
- * small integers (CK_VNNI) and bfloat16 (CK_BF16). */
+ * small integers (CK_VNNI), bfloat16 (CK_BF16) and half precision (CK_FP16). */
 #define CK_JOIN_(a, b) a##__##b
 #define CK_JOIN(a, b) CK_JOIN_(a, b)
 #define CK_NAME(operation) CK_JOIN(operation, CK_SUFFIX)

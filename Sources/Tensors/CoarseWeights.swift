@@ -116,6 +116,10 @@ public struct InputRows: Sendable {
             switch precision {
             case .f32:
                 row.assumingMemoryBound(to: Float.self).update(from: values, count: values.count)
+            case .f16:
+                // As products take them: times 64, and none so small that digits are missing.
+                let stored = values.map { abs(64 * $0) < 0x1p-14 ? 0 : 64 * $0 }
+                ck_narrow_f16(row, stored, stored.count)
             case .bf16: ck_narrow_bf16(row, values, values.count)
             case .int8:
                 let row = row.assumingMemoryBound(to: Int8.self)

@@ -127,6 +127,9 @@ extension Engine {
                 kernels.select_f32(x.baseAddress!, least.baseAddress!, inputs, places, factors)
             }
         }
+        if rows.precision == .f16 {
+            for index in 0..<count { factors[index] *= 0x1p106 }
+        }
         if rows.precision == .int8 {
             for index in 0..<count { factors[index] *= rows.scales[Int(places[index])] }
         }
@@ -142,6 +145,7 @@ extension Engine {
                 let sum =
                     switch rows.precision {
                     case .f32: kernels.sum_rows_f32
+                    case .f16: kernels.sum_rows_f16
                     case .bf16: kernels.sum_rows_bf16
                     case .int8: kernels.sum_rows_int8
                     }

@@ -16,21 +16,25 @@ extension Engine {
     ///   - b: The layer's inputs, `[tokens, inputs]`; some thousand tokens at most.
     ///   - c: Shape `[outputs, inputs]`.
     ///   - adding: Whether what is in c stays.
+    ///   - precision: `f16` to multiply in half precision where the processor does.
     /// - Complexity: O(tokens · outputs · inputs)
     public func transposedProduct(
-        _ a: Activations, _ b: Activations, into c: inout Matrix<Float>, adding: Bool = false
+        _ a: Activations, _ b: Activations, into c: inout Matrix<Float>, adding: Bool = false,
+        precision: Precision = .f32
     ) {
         precondition(a.rows == b.rows, "rows of a transposed product")
         precondition(c.rows == a.columns && c.columns == b.columns, "shape of the product")
         let (rows, outputs, inputs) = (b.rows, a.columns, b.columns)
         precondition(rows > 0, "a product of no rows")
+        let halves = precision == .f16 ? kernels.transposed_product_f16 : nil
+        let product = halves ?? kernels.transposed_product_f32
         a.storage.withUnsafeBufferPointer { a in
             b.storage.withUnsafeBufferPointer { b in
                 c.elements.withUnsafeMutableBufferPointer { c in
                     let c = c
                     if !adding { c.update(repeating: 0) }
                     shareProduct(outputs, inputs) { ours, theirs, scratch in
-                        kernels.transposed_product_f32(
+                        product(
                             a.baseAddress! + ours.lowerBound, outputs, rows, ours.count,
                             b.baseAddress!, inputs, theirs.lowerBound, theirs.upperBound,
                             c.baseAddress! + ours.lowerBound * inputs, scratch)

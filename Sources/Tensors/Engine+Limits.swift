@@ -13,6 +13,7 @@ extension Engine {
     public func spinArithmetic(repeats: Int, precision: Precision, seed: Float) -> Float {
         switch precision {
         case .f32: kernels.peak_f32(repeats, seed)
+        case .f16: kernels.peak_f16(repeats, seed)
         case .bf16: kernels.peak_bf16(repeats, seed)
         case .int8: kernels.peak_int8(repeats, seed)
         }

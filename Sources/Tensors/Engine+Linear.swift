@@ -26,8 +26,12 @@ extension Engine {
                 let operand = operand(x, rows: taken.count, of: weights)
                 let c = target.baseAddress! + firstRow * outputs
                 let converts =
-                    weights.precision == .int8
-                    || weights.precision == .bf16 && kernels.round_bf16 != nil
+                    switch weights.precision {
+                    case .f32: false
+                    case .f16: kernels.round_f16 != nil
+                    case .bf16: kernels.round_bf16 != nil
+                    case .int8: true
+                    }
                 split(rows: taken.count, panels: weights.panels, converts: converts) { rows in
                     convert(x, rows: rows, inputs, to: operand)
                 } multiplying: { rows, panels in
@@ -55,10 +59,12 @@ extension Engine {
                 a + rows.lowerBound * inputs, inputs, rows.count, inputs,
                 packed.assumingMemoryBound(to: Float.self), bias, result, outputs, columns,
                 epilogue.kernel)
-        case .words(let a, let stride):
-            kernels.gemm_bf16(
-                a + rows.lowerBound * stride * MemoryLayout<UInt32>.stride, stride, rows.count,
-                inputs, packed.assumingMemoryBound(to: UInt16.self), bias, result, outputs, columns,
+        case .words(let a, let stride, let scales):
+            let multiply = weights.precision == .f16 ? kernels.gemm_f16 : kernels.gemm_bf16
+            multiply(
+                a + rows.lowerBound * stride * MemoryLayout<UInt32>.stride,
+                scales.map { $0 + rows.lowerBound }, stride, rows.count, inputs,
+                packed.assumingMemoryBound(to: UInt16.self), bias, result, outputs, columns,
                 epilogue.kernel)
         case .integers(let a, _):
             kernels.gemm_int8(
@@ -75,8 +81,9 @@ extension Engine {
     /// Activations as the kernel of a precision takes them.
     enum Operand {
         case floats(UnsafePointer<Float>)
-        /// Rows of floats or of pairs of bfloat16, so many 32-bit words apart.
-        case words(UnsafeMutableRawPointer, stride: Int)
+        /// Rows of floats or of pairs of 16-bit floats, so many 32-bit words apart; those in half
+        /// precision have scales.
+        case words(UnsafeMutableRawPointer, stride: Int, scales: UnsafeMutablePointer<Float>?)
         case integers(ck_int8_rows, terms: Int)
     }
 
@@ -87,13 +94,17 @@ extension Engine {
         let columns = weights.inputs
         switch weights.precision {
         case .f32: return .floats(x)
-        case .bf16:
-            guard kernels.round_bf16 != nil else {
-                return .words(UnsafeMutableRawPointer(mutating: x), stride: columns)
+        case .f16, .bf16:
+            let isHalf = weights.precision == .f16
+            guard isHalf ? kernels.round_f16 != nil : kernels.round_bf16 != nil else {
+                return .words(UnsafeMutableRawPointer(mutating: x), stride: columns, scales: nil)
             }
             let words = (columns + 1) / 2
+            let memory = scratch.bytes(rows * (words + 1) * MemoryLayout<UInt32>.stride)
+            let scales = memory + rows * words * MemoryLayout<UInt32>.stride
             return .words(
-                scratch.bytes(rows * words * MemoryLayout<UInt32>.stride), stride: words)
+                memory, stride: words,
+                scales: isHalf ? scales.assumingMemoryBound(to: Float.self) : nil)
         case .int8:
             let (terms, stride) = (weights.activationTerms, (columns + 3) / 4 * 4)
             let count = rows * terms
@@ -115,10 +126,16 @@ extension Engine {
     ) {
         switch operand {
         case .floats: break
-        case .words(let words, let stride):
-            guard let round = kernels.round_bf16 else { return }
+        case .words(let words, let stride, let scales):
             let rounded = words.assumingMemoryBound(to: UInt16.self)
-            for row in rows { round(x + row * columns, columns, rounded + row * stride * 2) }
+            if let scales, let round = kernels.round_f16 {
+                for row in rows {
+                    scales[row] = round(x + row * columns, columns, rounded + row * stride * 2)
+                }
+            } else if UnsafeRawPointer(words) != UnsafeRawPointer(x), let round = kernels.round_bf16
+            {
+                for row in rows { round(x + row * columns, columns, rounded + row * stride * 2) }
+            }
         case .integers(let integers, let terms):
             for row in rows {
                 let first = row * terms

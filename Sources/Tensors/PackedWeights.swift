@@ -3,7 +3,7 @@ import CKernels
 /// The weights of a linear layer in the order in which the kernels read them.
 ///
 /// Panels of 32 outputs, input by input, serve both matrix×matrix and matrix×vector products; the
-/// layouts are drawn in `gemm_f32.h`, `gemm_bf16.h` and `gemm_int8.h`.
+/// layouts are drawn in `gemm_f32.h`, `gemm_half.h` and `gemm_int8.h`.
 public struct PackedWeights: Sendable {
     /// Columns of the weight.
     public let inputs: Int
@@ -48,11 +48,14 @@ public struct PackedWeights: Sendable {
         pack(weight, bias: bias, lanes: 0..<Self.panel)
     }
 
-    /// Packs weights `[inputs, outputs]`, one row for each input, in f32: the transpose of a layer
-    /// takes gradients back through it.
-    public init(transposing weight: Matrix<Float>, in arena: Arena) {
+    /// Packs weights `[inputs, outputs]`, one row for each input, in f32 or f16: the transpose of a
+    /// layer takes gradients back through it.
+    public init(
+        transposing weight: Matrix<Float>, precision: Precision = .f32, in arena: Arena
+    ) {
+        precondition(precision == .f32 || precision == .f16, "a transpose in another precision")
         self.init(
-            inputs: weight.rows, outputs: weight.columns, precision: .f32, step: Self.panel,
+            inputs: weight.rows, outputs: weight.columns, precision: precision, step: Self.panel,
             hasBias: false, in: arena)
         refill(transposing: weight)
     }
@@ -173,14 +176,19 @@ extension PackedWeights {
 
     /// Overwrites weights with a transpose, for every copy of this value.
     ///
-    /// - Precondition: As many weights in f32 as before.
+    /// - Precondition: As many weights as before.
     public func refill(transposing weight: Matrix<Float>) {
         precondition(weight.rows == inputs && weight.columns == outputs, "refilled shape")
         weight.elements.withUnsafeBufferPointer { source in
             guard let source = source.baseAddress else { return }
-            ck_best().pointee.pack_columns_f32(
-                source, outputs, inputs, outputs,
-                address(ofPanel: 0).assumingMemoryBound(to: Float.self))
+            let (kernels, target) = (ck_best().pointee, address(ofPanel: 0))
+            if precision == .f16 {
+                kernels.pack_columns_f16(
+                    source, outputs, inputs, outputs, target.assumingMemoryBound(to: UInt16.self))
+            } else {
+                kernels.pack_columns_f32(
+                    source, outputs, inputs, outputs, target.assumingMemoryBound(to: Float.self))
+            }
         }
     }
 
@@ -198,6 +206,9 @@ extension PackedWeights {
                 case .f32:
                     kernels.pack_rows_f32(
                         rows, inputs, count, inputs, target.assumingMemoryBound(to: Float.self))
+                case .f16:
+                    kernels.pack_rows_f16(
+                        rows, inputs, count, inputs, target.assumingMemoryBound(to: UInt16.self))
                 case .bf16:
                     kernels.pack_rows_bf16(
                         rows, inputs, count, inputs, target.assumingMemoryBound(to: UInt16.self))
@@ -223,6 +234,14 @@ extension PackedWeights {
         case .f32:
             let first = first.assumingMemoryBound(to: Float.self)
             for input in 0..<inputs { target[input] = first[input * Self.panel] }
+        case .f16:
+            let first = first.assumingMemoryBound(to: UInt16.self)
+            for input in 0..<inputs {
+                let half = UInt32(first[input / 2 * 2 * Self.panel + input % 2])
+                // A half's bits in a float's places are 2^-112 of it, and weights are stored times 64.
+                target[input] =
+                    Float(bitPattern: (half & 0x7fff) << 13 | (half & 0x8000) << 16) * 0x1p106
+            }
         case .bf16:
             let first = first.assumingMemoryBound(to: UInt16.self)
             for input in 0..<inputs {

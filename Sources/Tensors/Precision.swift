@@ -5,6 +5,10 @@
 public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
     /// Weights, activations and sums in 32-bit floats.
     case f32
+    /// Weights in half precision, sums in 32-bit floats; where the processor has such arithmetic,
+    /// activations in half precision too, with a power of two for each token, and sums of 96
+    /// products. No weight may be greater than 1023.
+    case f16
     /// Weights in bfloat16, sums in 32-bit floats; activations in bfloat16 where the processor
     /// multiplies such pairs.
     case bf16
@@ -17,7 +21,7 @@ public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
     public var bits: Int {
         switch self {
         case .f32: 32
-        case .bf16: 16
+        case .f16, .bf16: 16
         case .int8: 8
         }
     }

@@ -83,18 +83,21 @@ private func laneSquareSum(_ values: Slice<UnsafeBufferPointer<Float>>) -> Doubl
     return values[whole...].reduce(lanes.sum()) { $0 + Double($1) * Double($1) }
 }
 
-/// A linear layer that is trained, packed both ways.
+/// A linear layer that is trained, its weights kept in f32 and packed both ways.
 struct TrainableLinear: Sendable {
     var weight: Parameter
     var bias: Parameter?
     private let packed: PackedWeights
     private let transposed: PackedWeights
 
-    init(_ projection: Projection, in arena: Arena) {
+    /// Takes a layer to train, with products in `f32` or `f16`.
+    init(_ projection: Projection, precision: Precision = .f32, in arena: Arena) {
         weight = Parameter(projection.weight)
         bias = projection.bias.map { Parameter($0) }
-        packed = PackedWeights(projection.weight, bias: projection.bias, in: arena)
-        transposed = PackedWeights(transposing: projection.weight, in: arena)
+        packed = PackedWeights(
+            projection.weight, bias: projection.bias, precision: precision, in: arena)
+        transposed = PackedWeights(
+            transposing: projection.weight, precision: precision, in: arena)
     }
 
     /// The weights so far.
@@ -120,7 +123,8 @@ struct TrainableLinear: Sendable {
 
     /// Gathers the gradients of weights and bias, given those by the outputs.
     mutating func gather(_ gradient: Activations, inputs x: Activations, on engine: Engine) {
-        engine.transposedProduct(gradient, x, into: &weight.gradient, adding: true)
+        engine.transposedProduct(
+            gradient, x, into: &weight.gradient, adding: true, precision: packed.precision)
         guard bias != nil else { return }
         for (column, sum) in gradient.columnSums.enumerated() {
             bias?.gradient.elements[column] += sum

@@ -23,13 +23,17 @@ struct TrainableLayer: Sendable {
     var feedForward: FeedForward?
     var feedForwardNorm: TrainableNorm?
 
-    init(_ weights: LayerWeights, shape: ModelShape, index: Int, in arena: Arena) {
+    init(
+        _ weights: LayerWeights, shape: ModelShape, index: Int, precision: Precision,
+        in arena: Arena
+    ) {
         let sizes = shape.layers[index]
         attention = weights.attention.map { block in
             Attention(
                 fused: TrainableLinear(
-                    Projection(stacking: [block.query, block.key, block.value]), in: arena),
-                output: TrainableLinear(block.output, in: arena),
+                    Projection(stacking: [block.query, block.key, block.value]),
+                    precision: precision, in: arena),
+                output: TrainableLinear(block.output, precision: precision, in: arena),
                 queryNorm: block.queryNorm.map(TrainableNorm.init),
                 keyNorm: block.keyNorm.map(TrainableNorm.init),
                 heads: AttentionHeads(
@@ -41,8 +45,9 @@ struct TrainableLayer: Sendable {
             FeedForward(
                 first: TrainableLinear(
                     block.gate.map { Projection(stacking: [$0, block.up]) } ?? block.up,
-                    in: arena),
-                down: TrainableLinear(block.down, in: arena), isGated: block.gate != nil)
+                    precision: precision, in: arena),
+                down: TrainableLinear(block.down, precision: precision, in: arena),
+                isGated: block.gate != nil)
         }
         feedForwardNorm = weights.feedForwardNorm.map(TrainableNorm.init)
     }

@@ -25,13 +25,18 @@ public struct TrainableModel: WeightSource {
     /// - Parameters:
     ///   - source: Where they come from.
     ///   - classifier: An encoder's head, to be trained too.
+    ///   - precision: How products are computed, in `f32` or `f16`; weights are kept in f32.
     /// - Throws: What reading them throws.
-    public init(_ source: some WeightSource, classifier: Classifier? = nil) throws {
+    public init(
+        _ source: some WeightSource, classifier: Classifier? = nil, precision: Precision = .f32
+    ) throws {
         shape = source.shape
         let arena = Arena()
         let (embeddings, head) = (try source.embeddings(), try source.head())
         let table = head.output ?? (shape.tiedHead ? embeddings.tokens : nil)
-        output = table.map { TrainableLinear(Projection(weight: $0), in: arena) }
+        output = table.map {
+            TrainableLinear(Projection(weight: $0), precision: precision, in: arena)
+        }
         tokens = shape.tiedHead ? nil : Parameter(embeddings.tokens)
         positions = embeddings.positions.map { Parameter($0) }
         types = embeddings.types.map { Parameter($0) }
@@ -39,7 +44,8 @@ public struct TrainableModel: WeightSource {
         for index in shape.layers.indices {
             layers.append(
                 TrainableLayer(
-                    try source.layer(index), shape: shape, index: index, in: arena))
+                    try source.layer(index), shape: shape, index: index, precision: precision,
+                    in: arena))
         }
         finalNorm = head.norm.map(TrainableNorm.init)
         labelling = classifier.map { TrainableClassifier($0, in: arena) }

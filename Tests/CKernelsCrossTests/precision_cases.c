@@ -36,9 +36,34 @@ static void bf16(const ck_kernels *k) {
                 for (size_t r = 0; r < m; r++)
                     k->round_bf16(a + r * depth, depth, rounded + r * pairs * 2);
             k->gemm_bf16(
-                k->round_bf16 ? (const void *)rounded : a, k->round_bf16 ? pairs : depth, m, depth,
-                panels, bias, c, ldc, n, (ck_epilogue)epilogue);
+                k->round_bf16 ? (const void *)rounded : a, 0, k->round_bf16 ? pairs : depth, m,
+                depth, panels, bias, c, ldc, n, (ck_epilogue)epilogue);
             floats_are("c", c, (m - 1) * ldc + n, 2e-5, 1e-5);
+        }
+}
+
+static void f16(const ck_kernels *k) {
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_relu; epilogue++) {
+            size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n, pairs = (depth + 1) / 2;
+            size_t outputs = packed_outputs(n, epilogue), ldc = n + gap;
+            float *a = floats(m * depth, 1), *w = floats(outputs * depth, 0.1f);
+            float *c = floats((m - 1) * ldc + n, 1), *bias = floats(outputs, 1);
+            float *scales = zeroed(m * 4);
+            uint16_t *panels = zeroed(outputs * pairs * 4), *rounded = zeroed(m * pairs * 4);
+            k->pack_columns_f16(w, outputs, depth, outputs, panels);
+            bytes_are("columns", panels, outputs * pairs * 4);
+            k->pack_rows_f16(w, depth, outputs, depth, panels);
+            bytes_are("panels", panels, outputs * pairs * 4);
+            if (k->round_f16)
+                for (size_t r = 0; r < m; r++)
+                    scales[r] = k->round_f16(a + r * depth, depth, rounded + r * pairs * 2);
+            k->gemm_f16(
+                k->round_f16 ? (const void *)rounded : a, scales, k->round_f16 ? pairs : depth, m,
+                depth, panels, bias, c, ldc, n, (ck_epilogue)epilogue);
+            /* Some tables round activations and sums too. */
+            float most = k->round_f16 ? 1e-2f : 1e-5f;
+            floats_are("c", c, (m - 1) * ldc + n, 2 * most, most);
         }
 }
 
@@ -126,6 +151,10 @@ static void contextual(const ck_kernels *k) {
         }
         k->sum_rows_bf16(halves, width * 2, places, chosen, count, sum, width);
         floats_are("bf16 rows", sum, width + gap, 1e-5, 1e-5);
+        for (size_t i = 0; i < count; i++) chosen[i] *= 0x1p106f;
+        k->sum_rows_f16(halves, width * 2, places, chosen, count, sum, width);
+        for (size_t i = 0; i < count; i++) chosen[i] *= 0x1p-106f;
+        floats_are("f16 rows", sum, width + gap, 1e-5, 1e-3);
         k->sum_rows_int8(bytes, width, places, chosen, count, sum, width);
         floats_are("int8 rows", sum, width + gap, 1e-5, 1e-3);
     }
@@ -133,14 +162,16 @@ static void contextual(const ck_kernels *k) {
 
 static void limits(const ck_kernels *k) {
     /* How many sums they keep depends on the table: they must only stay finite. */
-    float finite = isfinite(k->peak_bf16(100, 0.5f)) && isfinite(k->peak_int8(100, 0.5f));
+    float finite = isfinite(k->peak_bf16(100, 0.5f)) && isfinite(k->peak_f16(100, 0.5f))
+        && isfinite(k->peak_int8(100, 0.5f));
     floats_are("peaks are finite", &finite, 1, 0, 0);
 }
 
 const kernel_case precision_cases[] = {
     {"gemm_bf16, pack_rows_bf16, round_bf16", bf16},
+    {"gemm_f16, pack_rows_f16, pack_columns_f16, round_f16", f16},
     {"gemm_int8, pack_rows_int8, quantize_int8", int8},
     {"pack_rows_int4, multiply_int4, select_f32, sum_rows_*", contextual},
-    {"peak_bf16, peak_int8", limits},
+    {"peak_bf16, peak_f16, peak_int8", limits},
     {0, 0},
 };

@@ -97,9 +97,9 @@ struct BFloat16KernelTests {
             var c = before + [42]
             if isRounded {
                 kernels.gemm_bf16(
-                    words, pairs, m, k, packed, bias, &c, columns, columns, epilogue)
+                    words, nil, pairs, m, k, packed, bias, &c, columns, columns, epilogue)
             } else {
-                kernels.gemm_bf16(a, k, m, k, packed, bias, &c, columns, columns, epilogue)
+                kernels.gemm_bf16(a, nil, k, m, k, packed, bias, &c, columns, columns, epilogue)
             }
             #expect(c.removeLast() == 42, "wrote past the product")
             expectClose(

@@ -11,6 +11,7 @@ struct PackedWeightsTests {
         let roots = Float(k).squareRoot()
         return switch precision {
         case .f32: 1e-5 * roots
+        case .f16: 0.002 * roots
         case .bf16: 0.01 * roots
         case .int8: 0.03 * roots
         }
@@ -59,6 +60,7 @@ struct PackedWeightsTests {
             for (got, want) in zip(y.row(row), want) {
                 switch precision {
                 case .f32: #expect(got == want)
+                case .f16: #expect(abs(got - want) <= abs(want) / 2048)
                 case .bf16: #expect(abs(got - want) <= abs(want) / 256)
                 case .int8: #expect(abs(got - want) <= greatest / 253)
                 }
@@ -76,6 +78,7 @@ struct PackedWeightsTests {
             ).byteCount
         }
         #expect(bytes(.f32, bias: false) == 64 * 160)
+        #expect(bytes(.f16, bias: false) == 64 * 80)
         #expect(bytes(.bf16, bias: false) == 64 * 80)
         #expect(bytes(.int8, bias: false) == 64 * (40 + 8))
         #expect(bytes(.int8, bias: true) == 64 * (40 + 12))

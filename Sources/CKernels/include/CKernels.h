@@ -11,7 +11,7 @@
 #include "ck_f64.h"
 #pragma clang assume_nonnull begin
 
-/* Outputs per panel of packed weights; see gemm_f32.h, gemm_bf16.h, gemm_int8.h for layouts. */
+/* Outputs per panel of packed weights; see gemm_f32.h, gemm_half.h, gemm_int8.h for layouts. */
 enum { ck_panel = 32 };
 
 /* Rows that a product takes through the caches together. */
@@ -81,10 +81,19 @@ typedef struct ck_kernels {
      *
      * a, lda   m rows, lda 32-bit words apart: k floats, or where round_bf16 is not null what that
      *          makes of them.
+     * scales   means nothing.
      * panels   ceil(outputs / 32) panels of 32 * k values, k rounded up to 2. */
     void (*gemm_bf16)(
-        const void *a, size_t lda, size_t m, size_t k, const uint16_t *panels,
-        const float *_Nullable bias, float *c, size_t ldc, size_t n, ck_epilogue epilogue);
+        const void *a, const float *_Nullable scales, size_t lda, size_t m, size_t k,
+        const uint16_t *panels, const float *_Nullable bias, float *c, size_t ldc, size_t n,
+        ck_epilogue epilogue);
+
+    /* The same over weights in half precision, of up to 1023; where round_f16 is not null with what
+     * it gave as the rows' scales, and then sums of 96 products in half precision too. */
+    void (*gemm_f16)(
+        const void *a, const float *_Nullable scales, size_t lda, size_t m, size_t k,
+        const uint16_t *panels, const float *_Nullable bias, float *c, size_t ldc, size_t n,
+        ck_epilogue epilogue);
 
     /* The same over weights and activations in 8 bits, summed exactly; k < 65536.
      *
@@ -98,6 +107,10 @@ typedef struct ck_kernels {
     /* Rounds n activations to bfloat16 for gemm_bf16, and fills the last pair with 0; null where
      * it takes floats. */
     void (*_Nullable round_bf16)(const float *x, size_t n, uint16_t *y);
+
+    /* Rounds n activations, by a power of two of their own, for gemm_f16, and fills the last pair
+     * with 0. Returns the row's scale. Null where gemm_f16 takes floats. */
+    float (*_Nullable round_f16)(const float *x, size_t n, uint16_t *y);
 
     /* Quantises n activations as 1 or 2 rows for gemm_int8, and fills the last four with the zero.
      * The least value, 0 included, becomes 0 and the greatest 254 or 255; a second row, stride
@@ -122,6 +135,11 @@ typedef struct ck_kernels {
 
     /* The same for gemm_bf16, rounding to the nearest, ties to even. */
     void (*pack_rows_bf16)(
+        const float *source, size_t ld, size_t n, size_t width, uint16_t *panels);
+
+    /* The same for gemm_f16, times 64, what is then below 2^-14 becoming 0 and what is past the
+     * greatest half that one. */
+    void (*pack_rows_f16)(
         const float *source, size_t ld, size_t n, size_t width, uint16_t *panels);
 
     /* The same for gemm_int8, the largest weight of an output becoming 127 or -127. */
@@ -149,11 +167,14 @@ typedef struct ck_kernels {
         const float *x, const float *least, size_t n, uint32_t *places, float *values);
 
     /* c[n] += Σ factors[i] * row places[i], for rows of floats, bfloat16 or 8-bit integers that
-     * begin `stride` bytes apart. */
+     * begin `stride` bytes apart; halves of f16 count 2^-112 times what they are. */
     void (*sum_rows_f32)(
         const void *rows, size_t stride, const uint32_t *places, const float *factors, size_t count,
         float *c, size_t n);
     void (*sum_rows_bf16)(
+        const void *rows, size_t stride, const uint32_t *places, const float *factors, size_t count,
+        float *c, size_t n);
+    void (*sum_rows_f16)(
         const void *rows, size_t stride, const uint32_t *places, const float *factors, size_t count,
         float *c, size_t n);
     void (*sum_rows_int8)(
@@ -163,6 +184,10 @@ typedef struct ck_kernels {
     /* pack_rows_f32 where the rows are inputs and the columns outputs: lanes past the last column are
      * left as they are. */
     void (*pack_columns_f32)(const float *source, size_t ld, size_t n, size_t width, float *panels);
+
+    /* The same of pack_rows_f16, lanes past the last column becoming 0. */
+    void (*pack_columns_f16)(
+        const float *source, size_t ld, size_t n, size_t width, uint16_t *panels);
 
     /* One attention head for a run of queries against packed keys and values.
      *
@@ -246,12 +271,19 @@ typedef struct ck_kernels {
         const float *a, size_t lda, size_t rows, size_t n, const float *b, size_t width,
         size_t first, size_t last, float *c, float *scratch);
 
+    /* The same of operands rounded to half precision, by a power of two for each block of them, and
+     * with sums of 96 products in it too; null where the processor has no such arithmetic. */
+    void (*_Nullable transposed_product_f16)(
+        const float *a, size_t lda, size_t rows, size_t n, const float *b, size_t width,
+        size_t first, size_t last, float *c, float *scratch);
+
     /* Fused multiply-adds in registers, `repeats` times 384 floats: the arithmetic peak.
      * Returns a value that depends on all of them. */
     float (*peak_f32)(size_t repeats, float seed);
 
-    /* The same with what gemm_bf16 does to 384 pairs, and gemm_int8 to 384 fours. */
+    /* The same with what gemm_bf16 and gemm_f16 do to 384 pairs, and gemm_int8 to 384 fours. */
     float (*peak_bf16)(size_t repeats, float seed);
+    float (*peak_f16)(size_t repeats, float seed);
     float (*peak_int8)(size_t repeats, float seed);
 
     /* The sum of n floats read once: the memory read bandwidth. */

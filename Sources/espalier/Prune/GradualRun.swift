@@ -146,6 +146,7 @@ extension RecoveryOptions {
             "--recover": method.rawValue, "--steps": String(settings.steps),
             "--rate": String(settings.rate), "--training-batch": String(settings.batch),
             "--training-length": String(length),
+            "--training-precision": settings.precision.rawValue,
         ]
     }
 }

@@ -42,6 +42,7 @@ struct RecoveryOptions {
         length = try arguments.option(
             "--training-length", .integer(in: 2...(1 << 20)).named("TOKENS"), default: 256,
             help: "Tokens of a window of text in training.")
+        settings.precision = try FinetuneOptions.precision("--training-precision", &arguments)
         self.settings = settings
         guard let method else {
             guard steps == nil, text.isEmpty, task == nil, validation == nil else {

@@ -1,4 +1,5 @@
 import CommandLine
+import Tensors
 import Training
 
 /// What the user asked of a training.
@@ -115,6 +116,7 @@ extension FinetuneOptions {
         takesLayerDrop = layerDrop == nil
         settings.recomputes = arguments.flag(
             "--recompute", help: "Keep less on the way: a fifth of the memory, a third slower.")
+        settings.precision = try Self.precision("--precision", &arguments)
         settings.seed = try arguments.option(
             "--seed", .seed, default: 1, help: "Decides what is random.")
         self.settings = settings
@@ -137,6 +139,20 @@ extension FinetuneOptions {
     static func rate(_ arguments: inout Arguments) throws(UsageError) -> Double {
         try arguments.option(
             "--rate", .number(in: 0...10), default: 1e-4, help: "The greatest learning rate.")
+    }
+
+    /// The precisions that gradients can be computed in.
+    private enum Products: String, CaseIterable { case f32, f16 }
+
+    /// Reads how products are computed.
+    static func precision(
+        _ name: String, _ arguments: inout Arguments
+    ) throws(UsageError) -> Precision {
+        let products = try arguments.option(
+            name, .choice(), default: Products.f32,
+            help: "How products of a training are computed: f16 takes half as long on processors "
+                + "with such arithmetic; weights are kept in f32.")
+        return products == .f16 ? .f16 : .f32
     }
 
     /// The training that adapts the teacher to the text or labels; nil where none was asked for.

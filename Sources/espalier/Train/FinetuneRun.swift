@@ -113,7 +113,9 @@ final class FinetuneRun {
         var settings = options.settings
         settings.distillation = try distillation(head: classifier?.kind)
         var trainer = Trainer(
-            try TrainableModel(opened.checkpoint, classifier: classifier), on: lesson.data,
+            try TrainableModel(
+                opened.checkpoint, classifier: classifier, precision: settings.precision),
+            on: lesson.data,
             settings: settings, engine: engine)
         let before =
             try directory.read(Judgement.self, Product.before)
@@ -170,7 +172,8 @@ final class FinetuneRun {
                 remedy: "name the model that the student was pruned from, trained for the task")
         }
         var distillation = Distillation(
-            from: try teacher.packed(in: .f32), classifier: head == nil ? nil : classifier)
+            from: try teacher.packed(in: self.options.settings.precision),
+            classifier: head == nil ? nil : classifier)
         distillation.temperature = Float(options.temperature)
         distillation.mixture = Float(options.mixture)
         distillation.onPolicyShare = options.onPolicyShare
@@ -260,7 +263,8 @@ extension FinetuneOptions {
             "--batch": String(settings.batch), "--accumulate": String(settings.accumulation),
             "--length": String(length), "--weight-decay": String(settings.optimiser.weightDecay),
             "--clip": String(settings.optimiser.greatestNorm),
-            "--layerdrop": String(settings.layerDrop), "--seed": String(settings.seed),
+            "--layerdrop": String(settings.layerDrop), "--precision": settings.precision.rawValue,
+            "--seed": String(settings.seed),
             "version": Espalier.version,
         ]
     }

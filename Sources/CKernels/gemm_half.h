@@ -1,0 +1,413 @@
+/* Matrix product over weights in 16 bits, summed in f32; for each of two formats, CK_HALF: bf16 and f16.
+ *
+ * A panel holds 32 outputs of the weight, two inputs at a time, zero-padded to whole pairs:
+ *
+ *     panels[p*K*32 + (i/2)*64 + j*2 + i%2]  =  W[32p + j][i]      K = k rounded up to 2
+ *
+ * so a 32-bit lane holds two inputs of one output. Weights in f16 are stored times 64, and those
+ * below 2^-20 as 0: none then is smaller than a float of 16 bits with all its digits.
+ *
+ * With CK_PAIRS the processor multiplies pairs by pairs, and activations are rounded too; else each
+ * half of the lane becomes a float, and activations stay f32. */
+#define CK_OF_(operation, half) CK_NAME(operation##_##half)
+#define CK_OF__(operation, half) CK_OF_(operation, half)
+#define CK_OF(operation) CK_OF__(operation, CK_HALF)
+
+#if CK_IS_F16
+/* The nearest float of 16 bits to 64 x, ties to even, in the lower half of each lane; past the
+ * greatest that one. */
+CK_INLINE ck_words CK_OF(nearest)(ck_vector x) {
+    ck_words bits = (ck_words)(64.0f * x), size = bits & 0x7fffffff;
+    ck_words rounded = (size + 0xfff + (size >> 13 & 1) - (112u << 23)) >> 13;
+    ck_words some = (ck_words)(size >= 113u << 23), whole = (ck_words)(size < 0x477ff000u);
+    ck_words nan = (ck_words)(x != x);
+    ck_words number = ((rounded & whole) | (0x7bff & ~whole)) & some;
+    return (bits >> 16 & 0x8000) | (0x7e00 & nan) | (number & ~nan);
+}
+#else
+/* The nearest bfloat16, ties to even, in the lower half of each lane. */
+CK_INLINE ck_words CK_OF(nearest)(ck_vector x) {
+    ck_words bits = (ck_words)x;
+    ck_words rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16, quiet = bits >> 16 | 0x40;
+    ck_words nan = (ck_words)(x != x);
+    return (quiet & nan) | (rounded & ~nan);
+}
+#endif
+
+/* Rounds n floats, and fills the last pair with 0. */
+CK_INLINE void CK_OF(round_weights)(const float *x, size_t n, uint16_t *y) {
+    typedef uint16_t halves __attribute__((vector_size(CK_LANES * 2), aligned(2)));
+    size_t i = 0;
+    for (; i + CK_LANES <= n; i += CK_LANES)
+        *(halves *)(y + i) = __builtin_convertvector(CK_OF(nearest)(ck_load(x + i)), halves);
+    if (i == n) return;
+    ck_words rest = CK_OF(nearest)(ck_load_part(x + i, n - i, 0));
+    for (size_t j = 0; i + j < (n + 1) / 2 * 2; j++) y[i + j] = (uint16_t)rest[j];
+}
+
+static void CK_OF(pack_rows)(
+    const float *source, size_t ld, size_t n, size_t width, uint16_t *panels
+) {
+    enum { chunk = 256 };
+    uint16_t rounded[chunk];
+    size_t pairs = (width + 1) / 2;
+    for (size_t j = 0; j < n; j++) {
+        uint16_t *packed = panels + (j / ck_panel * pairs * ck_panel + j % ck_panel) * 2;
+        for (size_t first = 0; first < width; first += chunk) {
+            size_t count = width - first < chunk ? width - first : chunk;
+            CK_OF(round_weights)(source + j * ld + first, count, rounded);
+            for (size_t i = 0; i < count; i++)
+                packed[(first + i) / 2 * 2 * ck_panel + i % 2] = rounded[i];
+        }
+    }
+}
+
+typedef struct {
+    const uint32_t *a;
+    const float *scales;
+    size_t lda, m, k;
+    const uint32_t *panels;
+} CK_OF(operands);
+
+#if CK_IS_F16 && CK_FP16
+/* Products of so many pairs are summed in half precision: its rounding is then no more than that of
+ * the operands. */
+enum { ck_half_chain = 48 };
+
+/* The sums of both halves of each lane. */
+CK_INLINE ck_vector CK_NAME(widened)(__m512h sums) {
+    __m512h both = _mm512_add_ph(sums, (__m512h)_mm512_ror_epi32((__m512i)sums, 16));
+    return (ck_vector)_mm512_cvtph_ps(_mm512_cvtepi32_epi16((__m512i)both));
+}
+
+/* Adds to a tile the products of pairs of halves, which begin at a and panel, times each row's scale. */
+CK_INLINE void CK_NAME(multiply_halves)(
+    const uint32_t *a, size_t row_stride, size_t pair_stride, const float *scales,
+    const uint32_t *panel, const ck_slab *slab, size_t rows, float *tile
+) {
+    size_t pairs = slab->last - slab->first;
+    const char *next = slab->next;
+    if (slab->first == 0)
+        for (size_t i = 0; i < rows * ck_panel; i += CK_LANES) ck_store(tile + i, ck_splat(0));
+    for (size_t begin = 0, end; begin < pairs; begin = end) {
+        end = pairs - begin < ck_half_chain ? pairs : begin + ck_half_chain;
+        const uint32_t *weights = panel + begin * ck_panel, *inputs[ck_row_groups];
+        __m512h sums[CK_ROWS][CK_VECTORS];
+#pragma clang loop unroll(full)
+        for (size_t r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < CK_VECTORS; v++) sums[r][v] = _mm512_setzero_ph();
+#pragma clang loop unroll(full)
+        for (size_t g = 0; g < ck_row_groups; g++)
+            inputs[g] = a + 3 * g * row_stride + begin * pair_stride;
+        for (size_t i = begin; i < end; i++, weights += ck_panel, next += slab->step) {
+            __builtin_prefetch(next, 0, 2);
+            __m512h weight[CK_VECTORS];
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < CK_VECTORS; v++)
+                weight[v] = (__m512h)ck_load_words(weights + v * CK_LANES);
+#pragma clang loop unroll(full)
+            for (size_t r = 0; r < rows; r++) {
+                __m512h x = (__m512h)_mm512_set1_epi32((int)inputs[r / 3][r % 3 * row_stride]);
+#pragma clang loop unroll(full)
+                for (size_t v = 0; v < CK_VECTORS; v++)
+                    sums[r][v] = _mm512_fmadd_ph(x, weight[v], sums[r][v]);
+            }
+            CK_ADVANCE(inputs, pair_stride);
+        }
+#pragma clang loop unroll(full)
+        for (size_t r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < CK_VECTORS; v++) {
+                float *to = tile + r * ck_panel + v * CK_LANES;
+                ck_store(to, ck_load(to) + CK_NAME(widened)(sums[r][v]) * scales[r]);
+            }
+    }
+}
+
+/* A power of two that brings the greatest of n floats to 1/16 or somewhat more; 1 of zeros. */
+CK_INLINE float CK_NAME(half_scale)(ck_vector most) {
+    float greatest = ck_largest(most);
+    uint32_t bits;
+    __builtin_memcpy(&bits, &greatest, 4);
+    uint32_t exponent = bits >> 23 & 0xff;
+    if (exponent < 10 || exponent > 245) return 1;
+    bits = (250 - exponent) << 23;
+    __builtin_memcpy(&greatest, &bits, 4);
+    return greatest;
+}
+CK_INLINE ck_vector CK_NAME(size_of)(ck_vector x) { return ck_max(x, -x); }
+
+/* What round_f16 gives: the row's scale. */
+static float CK_NAME(round_f16)(const float *x, size_t n, uint16_t *y) {
+    ck_vector most = ck_splat(0);
+    for (size_t i = 0; i < n; i += CK_LANES)
+        most = ck_max(most, CK_NAME(size_of)(ck_load_up_to(x + i, n - i, 0)));
+    float factor = CK_NAME(half_scale)(most);
+    for (size_t i = 0; i < n; i += CK_LANES) {
+        ck_vector scaled = factor * ck_load_up_to(x + i, n - i, 0);
+        __m256i halves = _mm512_cvtps_ph((__m512)scaled, _MM_FROUND_TO_NEAREST_INT);
+        size_t left = (n - i + 1) / 2 * 2;
+        if (left >= CK_LANES) _mm256_storeu_si256((__m256i *)(y + i), halves);
+        else __builtin_memcpy(y + i, &halves, left * sizeof *y);
+    }
+    return 1 / (64 * factor);
+}
+
+#define CK_TILE_F16(n) \
+    static __attribute__((noinline)) void CK_NAME(f16_##n)( \
+        const CK_OF(operands) *o, size_t top, size_t p, const ck_slab *slab, float *tile \
+    ) { \
+        CK_NAME(multiply_halves)( \
+            o->a + top * o->lda + slab->first, o->lda, 1, o->scales + top, \
+            o->panels + (p * ((o->k + 1) / 2) + slab->first) * ck_panel, slab, n, tile); \
+    } \
+    static __attribute__((noinline)) void CK_NAME(half_columns_##n)( \
+        const uint32_t *a, const float *scales, const uint32_t *panel, const ck_slab *slab, \
+        float *tile \
+    ) { CK_NAME(multiply_halves)(a, 1, CK_ROWS, scales, panel, slab, n, tile); }
+CK_ROW_COUNTS(CK_TILE_F16)
+#else
+
+/* One of the two inputs that each lane holds, as floats; of f16 times 2^-106. */
+CK_INLINE ck_vector CK_OF(half)(const uint32_t *weights, size_t half) {
+    ck_words both = ck_load_words(weights);
+#if CK_IS_F16
+    ck_words bits = half ? both >> 16 : both;
+    return (ck_vector)((bits & 0x7fff) << 13 | (bits & 0x8000) << 16);
+#else
+    return (ck_vector)(half ? both & 0xffff0000u : both << 16);
+#endif
+}
+
+/* sums += a row's inputs 2i and 2i + 1, or the first alone, times `count` vectors of weights. */
+CK_INLINE void CK_OF(add_pair)(
+    ck_vector *sums, const uint32_t *a, size_t i, size_t halves, const uint32_t *weights,
+    size_t count
+) {
+#if CK_BF16 && !CK_IS_F16
+    (void)halves;
+    __m512bh x = (__m512bh)_mm512_set1_epi32((int)a[i]);
+#pragma clang loop unroll(full)
+    for (size_t v = 0; v < count; v++)
+        sums[v] = _mm512_dpbf16_ps(
+            sums[v], x, (__m512bh)ck_load_words(weights + v * CK_LANES));
+#else
+#pragma clang loop unroll(full)
+    for (size_t half = 0; half < halves; half++) {
+        ck_vector x = (ck_vector)ck_splat_word(a[2 * i + half]);
+        if (CK_IS_F16) x *= 0x1p106f;
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < count; v++)
+            sums[v] += x * CK_OF(half)(weights + v * CK_LANES, half);
+    }
+#endif
+}
+
+CK_INLINE void CK_OF(multiply_tile)(
+    const CK_OF(operands) *o, size_t top, size_t p, const ck_slab *slab, size_t rows,
+    float *tile
+) {
+    size_t k = o->k, pairs = (k + 1) / 2, lda = o->lda;
+    size_t whole = slab->last < k / 2 ? slab->last : k / 2;
+    const uint32_t *a = o->a + top * lda;
+    const char *next = slab->next;
+    for (size_t column = 0; column < ck_panel; column += CK_VECTORS * CK_LANES) {
+        ck_vector sums[CK_ROWS][CK_VECTORS];
+#pragma clang loop unroll(full)
+        for (size_t r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < CK_VECTORS; v++)
+                sums[r][v] = slab->first
+                    ? ck_load(tile + r * ck_panel + column + v * CK_LANES) : ck_splat(0);
+        const uint32_t *weights = o->panels + (p * pairs + slab->first) * ck_panel + column;
+        for (size_t i = slab->first; i < whole; i++, weights += ck_panel, next += slab->step) {
+            __builtin_prefetch(next, 0, 2);
+#pragma clang loop unroll(full)
+            for (size_t r = 0; r < rows; r++)
+                CK_OF(add_pair)(sums[r], a + r * lda, i, 2, weights, CK_VECTORS);
+        }
+        if (slab->last > k / 2) {
+#pragma clang loop unroll(full)
+            for (size_t r = 0; r < rows; r++)
+                CK_OF(add_pair)(sums[r], a + r * lda, k / 2, 1, weights, CK_VECTORS);
+        }
+#pragma clang loop unroll(full)
+        for (size_t r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < CK_VECTORS; v++)
+                ck_store(tile + r * ck_panel + column + v * CK_LANES, sums[r][v]);
+    }
+}
+
+/* One row, as multiply_row does it for f32. */
+CK_INLINE void CK_OF(multiply_row)(const CK_OF(operands) *o, size_t p, float *tile) {
+    enum { vectors = ck_panel / CK_LANES, chains = vectors >= 4 ? 1 : 4, ahead = 32 };
+    size_t k = o->k;
+    const uint32_t *panel = o->panels + p * ((k + 1) / 2) * ck_panel;
+    ck_vector sums[chains][vectors];
+    for (size_t c = 0; c < chains; c++)
+        for (size_t v = 0; v < vectors; v++) sums[c][v] = ck_splat(0);
+    size_t i = 0;
+    for (; i + chains <= k / 2; i += chains) {
+#pragma clang loop unroll(full)
+        for (size_t c = 0; c < chains; c++) {
+            const uint32_t *weights = panel + (i + c) * ck_panel;
+            __builtin_prefetch(weights + ahead * ck_panel);
+            __builtin_prefetch(weights + ahead * ck_panel + 16);
+            CK_OF(add_pair)(sums[c], o->a, i + c, 2, weights, vectors);
+        }
+    }
+    for (; i < k / 2; i++)
+        CK_OF(add_pair)(sums[0], o->a, i, 2, panel + i * ck_panel, vectors);
+    if (k % 2) CK_OF(add_pair)(sums[0], o->a, i, 1, panel + i * ck_panel, vectors);
+    for (size_t v = 0; v < vectors; v++) {
+        ck_vector sum = sums[0][v];
+        for (size_t c = 1; c < chains; c++) sum += sums[c][v];
+        ck_store(tile + v * CK_LANES, sum);
+    }
+}
+
+#define CK_TILE_HALF_(n, half) \
+    static __attribute__((noinline)) void CK_NAME(half##_##n)( \
+        const CK_OF(operands) *o, size_t top, size_t p, const ck_slab *slab, float *tile \
+    ) { CK_OF(multiply_tile)(o, top, p, slab, n, tile); }
+#define CK_TILE_HALF__(n, half) CK_TILE_HALF_(n, half)
+#define CK_TILE_HALF(n) CK_TILE_HALF__(n, CK_HALF)
+CK_ROW_COUNTS(CK_TILE_HALF)
+#undef CK_TILE_HALF_
+#undef CK_TILE_HALF__
+#undef CK_TILE_HALF
+#endif
+
+#define CK_TILE_OF_HALF_(n, half) CK_NAME(half##_##n),
+#define CK_TILE_OF_HALF__(n, half) CK_TILE_OF_HALF_(n, half)
+#define CK_TILE_OF_HALF(n) CK_TILE_OF_HALF__(n, CK_HALF)
+static void (*const CK_OF(tiles_of)[])(
+    const CK_OF(operands) *o, size_t top, size_t p, const ck_slab *slab, float *tile
+) = {CK_ROW_COUNTS(CK_TILE_OF_HALF)};
+#undef CK_TILE_OF_HALF_
+#undef CK_TILE_OF_HALF__
+#undef CK_TILE_OF_HALF
+
+CK_INLINE void CK_OF(multiply)(
+    const void *operands, size_t top, size_t bottom, size_t p, const ck_slab *slab, float *tile
+) {
+    const CK_OF(operands) *o = operands;
+#if !(CK_IS_F16 && CK_FP16)
+    if (o->m == 1) return CK_OF(multiply_row)(o, p, tile);
+#endif
+    CK_OF(tiles_of)[bottom - top - 1](o, top, p, slab, tile);
+}
+
+static void CK_OF(gemm)(
+    const void *a, const float *scales, size_t lda, size_t m, size_t k, const uint16_t *panels,
+    const float *bias, float *c, size_t ldc, size_t n, ck_epilogue epilogue
+) {
+    CK_OF(operands) operands = {a, scales, lda, m, k, (const uint32_t *)panels};
+    CK_NAME(product)(
+        &operands, CK_OF(multiply), panels, m, (k + 1) / 2, CK_ROWS, bias, c, ldc, n,
+        epilogue);
+}
+
+#if CK_IS_F16
+static void CK_NAME(pack_columns_f16)(
+    const float *source, size_t ld, size_t n, size_t width, uint16_t *panels
+) {
+    for (size_t j = 0; j < width; j += ck_panel)
+        for (size_t i = 0; i < n; i += 2, panels += 2 * ck_panel)
+            for (size_t c = j; c < j + ck_panel && c < width; c += CK_LANES) {
+                size_t left = width - c;
+                const float *from = source + i * ld + c;
+                ck_words pair = CK_NAME(nearest_f16)(ck_load_up_to(from, left, 0));
+                if (i + 1 < n)
+                    pair |= CK_NAME(nearest_f16)(ck_load_up_to(from + ld, left, 0)) << 16;
+                *(ck_words *)(panels + 2 * (c - j)) = pair;
+            }
+}
+#endif
+
+#if CK_IS_F16 && CK_FP16
+static void (*const CK_NAME(tiles_of_half_columns)[])(
+    const uint32_t *a, const float *scales, const uint32_t *panel, const ck_slab *slab, float *tile
+) = {
+#define CK_TILE_OF_HALF_COLUMNS(n) CK_NAME(half_columns_##n),
+    CK_ROW_COUNTS(CK_TILE_OF_HALF_COLUMNS)
+};
+
+/* A pair of rows of up to 16 columns, times a factor, as pairs of halves. */
+CK_INLINE ck_words CK_NAME(halves_of)(
+    const float *from, size_t ld, size_t rows, size_t columns, float factor
+) {
+    ck_vector first = factor * ck_load_up_to(from, columns, 0), second = ck_splat(0);
+    if (rows > 1) second = factor * ck_load_up_to(from + ld, columns, 0);
+    __m512i low = _mm512_cvtepu16_epi32(
+        _mm512_cvtps_ph((__m512)first, _MM_FROUND_TO_NEAREST_INT));
+    __m512i high = _mm512_cvtepu16_epi32(
+        _mm512_cvtps_ph((__m512)second, _MM_FROUND_TO_NEAREST_INT));
+    return (ck_words)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
+/* The factor that brings the greatest of a block into range. */
+CK_INLINE float CK_NAME(block_factor)(
+    const float *from, size_t ld, size_t rows, size_t columns
+) {
+    ck_vector most = ck_splat(0);
+    for (size_t r = 0; r < rows; r++, from += ld)
+        for (size_t i = 0; i < columns; i += CK_LANES)
+            most = ck_max(most, CK_NAME(size_of)(ck_load_up_to(from + i, columns - i, 0)));
+    return CK_NAME(half_scale)(most);
+}
+
+/* As transposed_product_f32, in half precision: every block of either operand by a power of two of
+ * its own, sums beyond a chain in f32. */
+static void CK_NAME(transposed_product_f16)(
+    const float *a, size_t lda, size_t rows, size_t n, const float *b, size_t width, size_t first,
+    size_t last, float *c, float *scratch
+) {
+    float tile[CK_ROWS * ck_panel] __attribute__((aligned(64))), scales[CK_ROWS];
+    for (size_t top = 0; top < rows; top += ck_slab_rows) {
+        size_t count = rows - top < ck_slab_rows ? rows - top : ck_slab_rows;
+        size_t pairs = (count + 1) / 2;
+        ck_slab slab = {0, pairs, (const char *)scratch, 0};
+        uint32_t *packed = (uint32_t *)scratch;
+        uint32_t *gathered = packed + (last - first + ck_panel - 1) / ck_panel * ck_panel * pairs;
+        const float *from = b + top * width + first;
+        float factor = CK_NAME(block_factor)(from, width, count, last - first);
+        for (size_t j = 0; j < last - first; j += CK_LANES)
+            for (size_t r = 0; r < pairs; r++)
+                *(ck_words *)(packed + j / ck_panel * ck_panel * pairs + r * ck_panel
+                    + j % ck_panel) =
+                    CK_NAME(halves_of)(
+                        from + 2 * r * width + j, width, count - 2 * r, last - first - j, factor);
+        for (size_t i = 0; i < n; i += CK_ROWS) {
+            size_t some = n - i < CK_ROWS ? n - i : CK_ROWS, within = i % ck_tile_columns;
+            if (within == 0) {
+                size_t ahead = n - i < ck_tile_columns ? n - i : ck_tile_columns;
+                const float *columns = a + top * lda + i;
+                float own = CK_NAME(block_factor)(columns, lda, count, ahead);
+                for (size_t r = 0; r < CK_ROWS; r++) scales[r] = 1 / own / factor;
+                for (size_t r = 0; r < pairs; r++) {
+                    uint32_t words[ck_tile_columns] __attribute__((aligned(64)));
+                    for (size_t j = 0; j < ahead; j += CK_LANES)
+                        *(ck_words *)(words + j) = CK_NAME(halves_of)(
+                            columns + 2 * r * lda + j, lda, count - 2 * r, ahead - j, own);
+                    for (size_t j = 0; j < ahead; j += CK_ROWS)
+                        __builtin_memcpy(
+                            gathered + j * pairs + r * CK_ROWS, words + j,
+                            CK_ROWS * sizeof *words);
+                }
+            }
+            for (size_t j = first; j < last; j += ck_panel) {
+                size_t columns = last - j < ck_panel ? last - j : ck_panel;
+                CK_NAME(tiles_of_half_columns)[some - 1](
+                    gathered + within * pairs, scales, packed + (j - first) * pairs, &slab, tile);
+                CK_NAME(add_tile_f32)(c, width, i, j, some, columns, tile);
+            }
+        }
+    }
+}
+#endif
+#undef CK_OF_
+#undef CK_OF__
+#undef CK_OF

@@ -1,0 +1,147 @@
+import CKernels
+import Foundation
+import TestSupport
+import Testing
+
+/// The value of a half's bits.
+private func value(of half: UInt16) -> Double {
+    let (exponent, mantissa) = (Int(half >> 10 & 31), Double(half & 1023))
+    let size =
+        exponent == 0 ? mantissa * 0x1p-24 : (1 + mantissa / 1024) * exp2(Double(exponent - 15))
+    return half >> 15 == 0 ? size : -size
+}
+
+@Suite("Kernels of half precision, of every instruction set")
+struct HalfKernelTests {
+    /// A weight as it is stored: 64 times what it is in the nearest half, chosen among all.
+    private func nearest(_ weight: Float) -> Double {
+        let wanted = 64 * abs(Double(weight))
+        if wanted < 0x1p-14 { return 0 }
+        let exponent = max(-14, min(15, floor(log2(wanted))))
+        let step = exp2(exponent - 10)
+        let size = min(65504, (wanted / step).rounded(.toNearestOrEven) * step)
+        return weight < 0 ? -size / 64 : size / 64
+    }
+
+    @Test(
+        "products in half precision agree with f64 sums of rounded weights",
+        arguments: floatTables, ProductSizes.all)
+    func product(table: FloatTable, sizes: ProductSizes) {
+        let (m, k, n) = (sizes.m, sizes.k, sizes.n)
+        let kernels = table.kernels
+        let (panels, pairs) = ((n + 31) / 32, (k + 1) / 2)
+        let outputs = panels * 32
+        // Rows of very different sizes.
+        let a = randomFloats(m * k, seed: 1).enumerated().map {
+            $0.element * Float(exp2(Double($0.offset / max(k, 1) % 5 * 9 - 18)))
+        }
+        let w = randomFloats(outputs * k, seed: 2)
+        var packed = [UInt16](repeating: 0, count: max(panels * 64 * pairs, 1))
+        kernels.pack_rows_f16(w, k, outputs, k, &packed)
+        var words = [UInt16](repeating: 42, count: m * pairs * 2 + 2)
+        var scales = [Float](repeating: 0, count: m)
+        if let round = kernels.round_f16 {
+            for row in 0..<m {
+                words.withUnsafeMutableBufferPointer {
+                    scales[row] = round(
+                        Array(a[(row * k)..<(row * k + k)]), k, $0.baseAddress! + row * pairs * 2)
+                }
+            }
+            #expect(words.suffix(2) == [42, 42], "wrote past the rows")
+        }
+        for epilogue in epilogues {
+            let columns = epilogue == ck_epilogue_swiglu ? (n + 1) / 2 : n
+            let bias = randomFloats(outputs, seed: 3)
+            let before = randomFloats(m * columns, seed: 4)
+            var (sums, sizes) = ([Double](), [Double]())
+            for index in 0..<m * outputs {
+                let terms = (0..<k).map {
+                    Double(a[index / outputs * k + $0]) * nearest(w[index % outputs * k + $0])
+                }
+                sums.append(terms.reduce(0, +))
+                sizes.append(terms.reduce(0) { $0 + $1 * $1 }.squareRoot())
+            }
+            var c = before + [42]
+            if kernels.round_f16 != nil {
+                kernels.gemm_f16(
+                    words, scales, pairs, m, k, packed, bias, &c, columns, columns, epilogue)
+            } else {
+                kernels.gemm_f16(a, nil, k, m, k, packed, bias, &c, columns, columns, epilogue)
+            }
+            #expect(c.removeLast() == 42, "wrote past the product")
+            let want = finished(sums, bias: bias, before: before, n: columns, epilogue)
+            guard epilogue == ck_epilogue_store || epilogue == ck_epilogue_add else {
+                guard kernels.round_f16 == nil else { continue }
+                // Of rows that are not large, whose sums f32 holds well enough for any function.
+                let rows = (0..<m).filter { $0 % 5 < 3 }.flatMap {
+                    $0 * columns..<($0 + 1) * columns
+                }
+                expectClose(
+                    rows.map { c[$0] }, rows.map { want[$0] }, absolute: 5e-5, relative: 2e-5)
+                continue
+            }
+            // Half the last place of 11 bits, for each term and each of its partial sums, at worst.
+            let rounding: Double = kernels.round_f16 == nil ? 2e-6 : 8e-3
+            for (index, (got, want)) in zip(c, want).enumerated() {
+                let size = sizes[index / columns * outputs + index % columns]
+                #expect(
+                    abs(Double(got - want)) <= rounding * size + 1e-5 + 1e-6 * abs(Double(want)))
+            }
+        }
+    }
+
+    @Test("weights round to the nearest half of 64 times, ties to even", arguments: floatTables)
+    func rounding(table: FloatTable) {
+        let ties: [Float] = [
+            0x1.004p0, 0x1.00cp0, 0x1.ffep-1, 0x1p-20, 0x1.ffp-21, 1023.5, 1e4, 0, -0.3,
+        ]
+        var values = ties + randomFloats(51, seed: 1, in: -2...2)
+        values += randomFloats(9, seed: 2, in: -1e-5...1e-5)
+        var halves = [UInt16](repeating: 0, count: (values.count + 1) / 2 * 64)
+        table.kernels.pack_rows_f16(values, values.count, 1, values.count, &halves)
+        for (index, weight) in values.enumerated() {
+            #expect(
+                value(of: halves[index / 2 * 64 + index % 2]) / 64 == nearest(weight), "\(weight)")
+        }
+        var columns = [UInt16](repeating: 0, count: (values.count + 1) / 2 * 64)
+        table.kernels.pack_columns_f16(values, 1, values.count, 1, &columns)
+        for index in values.indices {
+            let place = index / 2 * 64 + index % 2
+            #expect(columns[place] == halves[place])
+        }
+        table.kernels.pack_rows_f16([.nan], 1, 1, 1, &halves)
+        #expect(halves[0] & 0x7c00 == 0x7c00 && halves[0] & 0x3ff != 0)
+    }
+
+    @Test(
+        "gradients of weights in half precision are near those in f64", arguments: floatTables,
+        [(1, 1, 1), (5, 13, 40), (385, 60, 70), (900, 50, 33)])
+    func gradients(table: FloatTable, sizes: (rows: Int, outputs: Int, inputs: Int)) {
+        guard let product = table.kernels.transposed_product_f16 else { return }
+        let (rows, outputs, inputs) = sizes
+        let a = randomFloats(rows * outputs, seed: 1).map { $0 * 1e-4 }
+        let b = randomFloats(rows * inputs, seed: 2).map { $0 * 300 }
+        let padded = (inputs + 31) / 32 * 32
+        var c = [Float](repeating: 1, count: outputs * inputs + 1)
+        c[outputs * inputs] = 42
+        var scratch = [Float](
+            repeating: 0, count: Int(ck_slab_rows) * (padded + Int(ck_tile_columns)))
+        for first in stride(from: 0, to: inputs, by: 32) {
+            product(
+                a, outputs, rows, outputs, b, inputs, first, min(first + 32, inputs), &c, &scratch)
+        }
+        #expect(c.removeLast() == 42, "wrote past the product")
+        for output in 0..<outputs {
+            for input in 0..<inputs {
+                let terms = (0..<rows).map {
+                    Double(a[$0 * outputs + output]) * Double(b[$0 * inputs + input])
+                }
+                let (sum, size) = (
+                    terms.reduce(0, +), terms.reduce(0) { $0 + $1 * $1 }.squareRoot()
+                )
+                let error = abs(Double(c[output * inputs + input]) - 1 - sum)
+                #expect(error <= 8e-3 * size + 1e-6)
+            }
+        }
+    }
+}
