@@ -25,13 +25,7 @@ extension Engine {
                 let x = source.baseAddress! + taken.lowerBound * inputs
                 let operand = operand(x, rows: taken.count, of: weights)
                 let c = target.baseAddress! + firstRow * outputs
-                let converts =
-                    switch weights.precision {
-                    case .f32: false
-                    case .f16: kernels.round_f16 != nil
-                    case .bf16: kernels.round_bf16 != nil
-                    case .int8: true
-                    }
+                let converts = if case .floats = operand { false } else { true }
                 split(rows: taken.count, panels: weights.panels, converts: converts) { rows in
                     convert(x, rows: rows, inputs, to: operand)
                 } multiplying: { rows, panels in
@@ -53,19 +47,26 @@ extension Engine {
         let columns = min(outputs, panels.upperBound * weights.step) - first
         let bias = weights.biases(fromPanel: panels.lowerBound)
         let packed = weights.address(ofPanel: panels.lowerBound)
+        func multiplyHalves(
+            _ a: UnsafeRawPointer, _ scales: UnsafePointer<Float>?, stride: Int
+        ) {
+            let multiply = weights.precision == .f16 ? kernels.gemm_f16 : kernels.gemm_bf16
+            multiply(
+                a, scales, stride, rows.count, inputs, packed.assumingMemoryBound(to: UInt16.self),
+                bias, result, outputs, columns, epilogue.kernel)
+        }
         switch operand {
-        case .floats(let a):
+        case .floats(let a) where weights.precision == .f32:
             kernels.gemm_f32(
                 a + rows.lowerBound * inputs, inputs, rows.count, inputs,
                 packed.assumingMemoryBound(to: Float.self), bias, result, outputs, columns,
                 epilogue.kernel)
-        case .words(let a, let stride, let scales):
-            let multiply = weights.precision == .f16 ? kernels.gemm_f16 : kernels.gemm_bf16
-            multiply(
-                a + rows.lowerBound * stride * MemoryLayout<UInt32>.stride,
-                scales.map { $0 + rows.lowerBound }, stride, rows.count, inputs,
-                packed.assumingMemoryBound(to: UInt16.self), bias, result, outputs, columns,
-                epilogue.kernel)
+        case .floats(let a):
+            multiplyHalves(a + rows.lowerBound * inputs, nil, stride: inputs)
+        case .halves(let a, let stride, let scales):
+            multiplyHalves(
+                a + rows.lowerBound * stride * 2, scales.map { $0 + rows.lowerBound },
+                stride: stride)
         case .integers(let a, _):
             kernels.gemm_int8(
                 a.dropping(rows.lowerBound * weights.activationTerms), rows.count,
@@ -80,10 +81,11 @@ extension Engine {
 
     /// Activations as the kernel of a precision takes them.
     enum Operand {
+        /// As they are.
         case floats(UnsafePointer<Float>)
-        /// Rows of floats or of pairs of 16-bit floats, so many 32-bit words apart; those in half
-        /// precision have scales.
-        case words(UnsafeMutableRawPointer, stride: Int, scales: UnsafeMutablePointer<Float>?)
+        /// Rows of pairs of 16-bit floats, so many pairs apart; those in half precision have scales.
+        case halves(
+            UnsafeMutablePointer<UInt16>, stride: Int, scales: UnsafeMutablePointer<Float>?)
         case integers(ck_int8_rows, terms: Int)
     }
 
@@ -93,18 +95,15 @@ extension Engine {
     ) -> Operand {
         let columns = weights.inputs
         switch weights.precision {
-        case .f32: return .floats(x)
-        case .f16, .bf16:
-            let isHalf = weights.precision == .f16
-            guard isHalf ? kernels.round_f16 != nil : kernels.round_bf16 != nil else {
-                return .words(UnsafeMutableRawPointer(mutating: x), stride: columns, scales: nil)
-            }
-            let words = (columns + 1) / 2
-            let memory = scratch.bytes(rows * (words + 1) * MemoryLayout<UInt32>.stride)
-            let scales = memory + rows * words * MemoryLayout<UInt32>.stride
-            return .words(
-                memory, stride: words,
-                scales: isHalf ? scales.assumingMemoryBound(to: Float.self) : nil)
+        case .f16 where kernels.round_f16 != nil, .bf16 where kernels.round_bf16 != nil:
+            let pairs = (columns + 1) / 2
+            let memory = scratch.bytes(rows * (pairs + 1) * MemoryLayout<UInt32>.stride)
+            let scales = memory + rows * pairs * MemoryLayout<UInt32>.stride
+            return .halves(
+                memory.assumingMemoryBound(to: UInt16.self), stride: pairs,
+                scales: weights.precision == .f16
+                    ? scales.assumingMemoryBound(to: Float.self) : nil)
+        case .f32, .f16, .bf16: return .floats(x)
         case .int8:
             let (terms, stride) = (weights.activationTerms, (columns + 3) / 4 * 4)
             let count = rows * terms
@@ -126,15 +125,14 @@ extension Engine {
     ) {
         switch operand {
         case .floats: break
-        case .words(let words, let stride, let scales):
-            let rounded = words.assumingMemoryBound(to: UInt16.self)
-            if let scales, let round = kernels.round_f16 {
-                for row in rows {
-                    scales[row] = round(x + row * columns, columns, rounded + row * stride * 2)
+        case .halves(let halves, let stride, let scales):
+            for row in rows {
+                let (from, to) = (x + row * columns, halves + row * stride * 2)
+                if let scales {
+                    scales[row] = kernels.round_f16?(from, columns, to) ?? 1
+                } else {
+                    kernels.round_bf16?(from, columns, to)
                 }
-            } else if UnsafeRawPointer(words) != UnsafeRawPointer(x), let round = kernels.round_bf16
-            {
-                for row in rows { round(x + row * columns, columns, rounded + row * stride * 2) }
             }
         case .integers(let integers, let terms):
             for row in rows {

@@ -13,7 +13,7 @@ extension OptimalBrainSurgeon {
                 squares[column / unitSize] += value * value
             }
         }
-        return masking((0..<units).sorted { (squares[$0], $0) < (squares[$1], $1) })
+        return masking(ascending: squares)
     }
 
     /// Removes the units of least `Σ_j H_jj` first, whose outputs are smallest on average.
@@ -25,7 +25,7 @@ extension OptimalBrainSurgeon {
         let scores = (0..<units).map { unit in
             (unit * unitSize..<(unit + 1) * unitSize).reduce(0) { $0 + hessian[$1, $1] }
         }
-        return masking((0..<units).sorted { (scores[$0], $0) < (scores[$1], $1) })
+        return masking(ascending: scores)
     }
 
     /// Removes the units of least `Σ_j ‖W_j‖² H_jj` first.
@@ -42,7 +42,7 @@ extension OptimalBrainSurgeon {
                 scores[column / unitSize] += value * value * hessian[column, column]
             }
         }
-        return masking((0..<units).sorted { (scores[$0], $0) < (scores[$1], $1) })
+        return masking(ascending: scores)
     }
 
     /// Removes units in a random order that depends on the seed alone.
@@ -51,6 +51,11 @@ extension OptimalBrainSurgeon {
     public func randomOrder(seed: UInt64) -> RemovalOrder {
         var generator = SplitMix64(seed: seed)
         return masking((0..<units).shuffled(using: &generator))
+    }
+
+    /// Removes the units of least score first, of equal ones the first.
+    private func masking(ascending scores: [Double]) -> RemovalOrder {
+        masking((0..<units).sorted { (scores[$0], $0) < (scores[$1], $1) })
     }
 
     /// The errors `tr(W[:,S] · H[S,S] · W[:,S]ᵀ)` of removing the columns `S` in a given order.

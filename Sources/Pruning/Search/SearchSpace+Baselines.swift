@@ -41,28 +41,27 @@ extension SearchSpace {
     /// - Returns: The plan.
     /// - Throws: ``SearchError/unreachable(target:greatest:)``.
     public func widthPlan(within budget: Double, step: Int) throws(SearchError) -> Plan {
+        func level(of component: Int, nearest share: Double) -> Int {
+            let levels = levels[component]
+            func distance(_ index: Int) -> Double {
+                abs(Double(levels[index]) - share * Double(levels[0]))
+            }
+            return levels.indices.filter { levels[$0] > 0 }
+                .min { distance($0) < distance($1) } ?? 0
+        }
+        let areNeurons = components.map { $0.kind == .feedForward }
+        let neuronShares = Set(
+            components.indices.filter { areNeurons[$0] }.flatMap { index in
+                levels[index].map { Double($0) / Double(levels[index][0]) }
+            }
+        ).sorted(by: >)
         var least = denseSeconds
         for size in stride(from: hiddenSize / step * step, to: 0, by: -step) {
             let share = Double(size) / Double(hiddenSize)
-            func level(of component: Int, nearest share: Double) -> Int {
-                let levels = levels[component]
-                func distance(_ index: Int) -> Double {
-                    abs(Double(levels[index]) - share * Double(levels[0]))
-                }
-                return levels.indices.filter { levels[$0] > 0 }
-                    .min { distance($0) < distance($1) } ?? 0
-            }
             // From all neurons down to the share of the channels.
-            let neurons = components.indices.filter { components[$0].kind == .feedForward }
-            let shares = Set(
-                neurons.flatMap { index in
-                    levels[index].map { Double($0) / Double(levels[index][0]) }
-                })
-            for wanted in shares.filter({ $0 > share }).sorted(by: >) + [share] {
+            for wanted in neuronShares.filter({ $0 > share }) + [share] {
                 let choice = components.indices.map {
-                    level(
-                        of: $0,
-                        nearest: components[$0].kind == .feedForward ? wanted : share)
+                    level(of: $0, nearest: areNeurons[$0] ? wanted : share)
                 }
                 let needed = share * seconds(choice)
                 least = min(least, needed)
