@@ -1,5 +1,5 @@
-/* What computing only for this token takes: a first look at many outputs in 4 bits, and sums of the
- * rows of a few neurons.
+/* What computing only for this token takes: a first look at many outputs in 4 bits, and products with
+ * the rows of a few neurons, and their sums.
  *
  * A panel in 4 bits holds 32 outputs, eight inputs at a time, zero-padded to whole eights:
  *
@@ -174,3 +174,45 @@ CK_SUM_ROWS(f32, 4)
 CK_SUM_ROWS(bf16, 2)
 CK_SUM_ROWS(f16, 2)
 CK_SUM_ROWS(int8, 1)
+
+/* Four rows pass together, the next four being fetched meanwhile; past the last one it is repeated. */
+#define CK_DOT_ROWS(type, size) \
+    static void CK_NAME(dot_rows_##type)( \
+        const void *rows, size_t stride, const uint32_t *places, size_t count, const float *x, \
+        size_t n, float *c \
+    ) { \
+        enum { together = 4 }; \
+        const char *first = rows; \
+        for (size_t i = 0; i < count; i += together) { \
+            const char *row[together], *next[together]; \
+            ck_vector sums[together]; \
+            float rest[together]; \
+            for (size_t r = 0; r < together; r++) { \
+                size_t own = i + r < count ? i + r : count - 1; \
+                size_t later = i + r + together < count ? i + r + together : own; \
+                row[r] = first + places[own] * stride; \
+                next[r] = first + places[later] * stride; \
+                sums[r] = ck_splat(0); \
+                rest[r] = 0; \
+            } \
+            size_t j = 0; \
+            for (; j + CK_LANES <= n; j += CK_LANES) { \
+                ck_vector v = ck_load(x + j); \
+                _Pragma("clang loop unroll(full)") \
+                for (size_t r = 0; r < together; r++) { \
+                    if (j * size % 64 < CK_LANES * size) __builtin_prefetch(next[r] + j * size); \
+                    sums[r] += v * CK_NAME(row_##type)(row[r], j); \
+                } \
+            } \
+            for (; j < n; j++) \
+                for (size_t r = 0; r < together; r++) \
+                    rest[r] += x[j] * CK_NAME(value_##type)(row[r], j); \
+            for (size_t r = 0; r < together && i + r < count; r++) \
+                c[i + r] = ck_sum(sums[r]) + rest[r]; \
+        } \
+    }
+
+CK_DOT_ROWS(f32, 4)
+CK_DOT_ROWS(bf16, 2)
+CK_DOT_ROWS(f16, 2)
+CK_DOT_ROWS(int8, 1)

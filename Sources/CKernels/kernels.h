@@ -50,6 +50,10 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .sum_rows_bf16 = CK_NAME(sum_rows_bf16),
     .sum_rows_f16 = CK_NAME(sum_rows_f16),
     .sum_rows_int8 = CK_NAME(sum_rows_int8),
+    .dot_rows_f32 = CK_NAME(dot_rows_f32),
+    .dot_rows_bf16 = CK_NAME(dot_rows_bf16),
+    .dot_rows_f16 = CK_NAME(dot_rows_f16),
+    .dot_rows_int8 = CK_NAME(dot_rows_int8),
     .pack_columns_f32 = CK_NAME(pack_columns_f32),
     .attend_f32 = CK_NAME(attend_f32),
 #if CK_VNNI

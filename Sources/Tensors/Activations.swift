@@ -68,6 +68,19 @@ public struct Activations: Sendable {
         }
     }
 
+    /// Multiplies every column with a factor.
+    public mutating func scale(columns factors: [Float]) {
+        precondition(factors.count == columns, "a factor for every column")
+        for row in 0..<rows {
+            for column in 0..<columns { storage[row * columns + column] *= factors[column] }
+        }
+    }
+
+    /// Makes every value its size.
+    public mutating func dropSigns() {
+        for index in 0..<rows * columns { storage[index] = abs(storage[index]) }
+    }
+
     /// The mean of some rows: of a sequence's hidden states, the embedding that sentence
     /// transformers use.
     ///
@@ -93,6 +106,18 @@ public struct Activations: Sendable {
     /// The sum of the squares of all values.
     public var squareSum: Double {
         (0..<rows * columns).reduce(0) { $0 + Double(storage[$1]) * Double(storage[$1]) }
+    }
+
+    /// The share of values whose size is above that of their columns' `least`.
+    public func share(above least: [Float]) -> Double {
+        precondition(least.count == columns, "a size for every column")
+        var count = 0
+        for row in 0..<rows {
+            for column in 0..<columns where abs(storage[row * columns + column]) > least[column] {
+                count += 1
+            }
+        }
+        return rows * columns > 0 ? Double(count) / Double(rows * columns) : 0
     }
 
     /// A copy as a matrix.

@@ -49,6 +49,26 @@ extension Engine {
         _ threads: Int, _ greatest: inout [Float]
     ) {
         let (panel, outputs, panels) = (PackedWeights.panel, coarse.outputs, greatest.count)
+        let row = coarseRow(a, of: coarse)
+        greatest.withUnsafeMutableBufferPointer { greatest in
+            let greatest = greatest
+            pool.run { thread in
+                guard thread < threads else { return }
+                let own = panels * thread / threads..<panels * (thread + 1) / threads
+                let first = own.lowerBound * panel
+                look(
+                    row, coarse, panels: own, into: c + first,
+                    min(outputs, own.upperBound * panel) - first,
+                    greatest: greatest.baseAddress! + own.lowerBound)
+            }
+        }
+    }
+
+    /// A row of activations in 8 bits, and the fine inputs of it.
+    typealias CoarseRow = (all: ck_int8_rows, few: ck_int8_rows)
+
+    /// Puts a row into the working memory as coarse weights of one width and fine inputs take it.
+    func coarseRow(_ a: UnsafePointer<Float>, of coarse: CoarseWeights) -> CoarseRow {
         let stride = (coarse.inputs + 3) / 4 * 4
         var fine = [Float](repeating: 0, count: CoarseWeights.fineCount)
         for (place, input) in coarse.fineInputs.enumerated() { fine[place] = a[input] }
@@ -60,23 +80,21 @@ extension Engine {
         kernels.quantize_int8(a, coarse.inputs, 1, codes, stride, scales, zeros)
         kernels.quantize_int8(
             fine, fine.count, 1, codes + stride, fine.count, scales + 1, zeros + 1)
-        let all = ck_int8_rows(values: codes, stride: stride, scales: scales, zeros: zeros)
-        let few = ck_int8_rows(
-            values: codes + stride, stride: fine.count, scales: scales + 1, zeros: zeros + 1)
-        greatest.withUnsafeMutableBufferPointer { greatest in
-            let greatest = greatest
-            pool.run { thread in
-                guard thread < threads else { return }
-                let own = panels * thread / threads..<panels * (thread + 1) / threads
-                let (first, last) = (
-                    own.lowerBound * panel, min(outputs, own.upperBound * panel)
-                )
-                kernels.multiply_int4(
-                    all, coarse.inputs, coarse.kernelWeights(fromPanel: own.lowerBound), few,
-                    coarse.fineWeights(fromPanel: own.lowerBound), c + first, last - first,
-                    greatest.baseAddress! + own.lowerBound)
-            }
-        }
+        return (
+            ck_int8_rows(values: codes, stride: stride, scales: scales, zeros: zeros),
+            ck_int8_rows(
+                values: codes + stride, stride: fine.count, scales: scales + 1, zeros: zeros + 1)
+        )
+    }
+
+    /// The coarse scores in some panels, and the greatest of each.
+    func look(
+        _ row: CoarseRow, _ coarse: CoarseWeights, panels: Range<Int>,
+        into c: UnsafeMutablePointer<Float>, _ count: Int, greatest: UnsafeMutablePointer<Float>
+    ) {
+        kernels.multiply_int4(
+            row.all, coarse.inputs, coarse.kernelWeights(fromPanel: panels.lowerBound), row.few,
+            coarse.fineWeights(fromPanel: panels.lowerBound), c, count, greatest)
     }
 
     /// The exact scores of one row in panels whose greatest coarse one is not too small.
@@ -105,57 +123,80 @@ extension Engine {
     /// Adds a linear layer's product with one row of inputs of which few matter.
     ///
     /// - Parameters:
-    ///   - x: Shape `[1, inputs]`.
-    ///   - least: For each input the size that its value must be above to count.
-    ///   - rows: The weights, input by input.
+    ///   - x: Shape `[1, units]`.
+    ///   - least: For each unit the size that its value must be above to count.
+    ///   - rows: The weights, unit by unit.
     ///   - y: Shape `[1, outputs]`; is added to.
     /// - Returns: How many inputs counted.
     @discardableResult
     public func addProduct(
-        of x: Activations, above least: [Float], _ rows: InputRows, to y: inout Activations
+        of x: Activations, above least: [Float], _ rows: UnitRows, to y: inout Activations
     ) -> Int {
-        precondition(x.rows == 1 && y.rows == 1 && x.columns == rows.inputs, "sparse inputs")
-        precondition(least.count == rows.inputs && y.columns == rows.outputs, "sparse widths")
-        let (inputs, outputs, bytes) = (
-            rows.inputs, rows.outputs, InputRows.stride(rows.outputs, rows.precision)
-        )
-        let memory = scratch.bytes(inputs * 8)
+        let part = rows.parts[rows.parts.count - 1]
+        precondition(x.rows == 1 && y.rows == 1 && x.columns == rows.units, "sparse inputs")
+        precondition(least.count == rows.units && y.columns == part.width, "sparse widths")
+        let memory = scratch.bytes(rows.units * 8)
         let places = memory.assumingMemoryBound(to: UInt32.self)
-        let factors = (memory + inputs * 4).assumingMemoryBound(to: Float.self)
+        let factors = (memory + rows.units * 4).assumingMemoryBound(to: Float.self)
         let count = x.storage.withUnsafeBufferPointer { x in
             least.withUnsafeBufferPointer { least in
-                kernels.select_f32(x.baseAddress!, least.baseAddress!, inputs, places, factors)
+                kernels.select_f32(x.baseAddress!, least.baseAddress!, rows.units, places, factors)
             }
         }
-        if rows.precision == .f16 {
-            for index in 0..<count { factors[index] *= 0x1p106 }
-        }
-        if rows.precision == .int8 {
-            for index in 0..<count { factors[index] *= rows.scales[Int(places[index])] }
+        if rows.precision != .f32 {
+            for index in 0..<count {
+                factors[index] *= rows.factor(of: part, unit: Int(places[index]))
+            }
         }
         y.storage.withUnsafeMutableBufferPointer { y in
             let c = y.baseAddress!
             // Threads share outputs, in whole vectors.
-            let blocks = (outputs + 15) / 16
+            let blocks = (part.width + 15) / 16
             let threads = min(pool.threads, blocks)
             pool.run { thread in
                 guard thread < threads else { return }
                 let first = blocks * thread / threads * 16
-                let last = min(outputs, blocks * (thread + 1) / threads * 16)
-                let sum =
-                    switch rows.precision {
-                    case .f32: kernels.sum_rows_f32
-                    case .f16: kernels.sum_rows_f16
-                    case .bf16: kernels.sum_rows_bf16
-                    case .int8: kernels.sum_rows_int8
-                    }
-                sum(
-                    rows.address(fromOutput: first), bytes, places, factors, count, c + first,
-                    last - first)
+                let last = min(part.width, blocks * (thread + 1) / threads * 16)
+                kernels.sumRows(rows.precision)(
+                    rows.address(of: part, fromOutput: first), rows.stride, places, factors, count,
+                    c + first, last - first)
             }
         }
         return count
     }
+}
+
+extension ck_kernels {
+    /// What adds up rows of a precision.
+    func sumRows(_ precision: Precision) -> RowSum {
+        switch precision {
+        case .f32: sum_rows_f32
+        case .f16: sum_rows_f16
+        case .bf16: sum_rows_bf16
+        case .int8: sum_rows_int8
+        }
+    }
+
+    /// What multiplies rows of a precision.
+    func dotRows(_ precision: Precision) -> RowProduct {
+        switch precision {
+        case .f32: dot_rows_f32
+        case .f16: dot_rows_f16
+        case .bf16: dot_rows_bf16
+        case .int8: dot_rows_int8
+        }
+    }
+
+    typealias RowSum =
+        @convention(c) (
+            UnsafeRawPointer, Int, UnsafePointer<UInt32>, UnsafePointer<Float>, Int,
+            UnsafeMutablePointer<Float>, Int
+        ) -> Void
+    typealias RowProduct =
+        @convention(c) (
+            UnsafeRawPointer, Int, UnsafePointer<UInt32>, Int, UnsafePointer<Float>, Int,
+            UnsafeMutablePointer<Float>
+        ) -> Void
 }
 
 extension Activations {

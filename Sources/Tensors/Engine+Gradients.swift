@@ -8,6 +8,48 @@ import CKernels
 
 /// What gradients need beside ``linear(_:rows:_:into:firstRow:_:)``.
 extension Engine {
+    /// Turns logits into the gradient of the mean over rows of a weighted binary cross-entropy, summed
+    /// over columns.
+    ///
+    /// - Parameters:
+    ///   - logits: Shape `[tokens, neurons]`; becomes the gradient.
+    ///   - values: As many; a place is to be found where its value's size is above `least`.
+    ///   - least: A size for every column.
+    ///   - negativeWeight: What places that are not to be found weigh, others weighing 1.
+    /// - Returns: The cross-entropy.
+    public func differentiateBinaryCrossEntropy(
+        _ logits: inout Activations, of values: Activations, above least: [Float],
+        negativeWeight: Float
+    ) -> Double {
+        let (rows, columns) = (logits.rows, logits.columns)
+        precondition(values.rows == rows && values.columns == columns, "values of logits")
+        precondition(least.count == columns && rows > 0, "a size for every column")
+        var losses = [Double](repeating: 0, count: rows)
+        logits.storage.withUnsafeMutableBufferPointer { logits in
+            losses.withUnsafeMutableBufferPointer { losses in
+                let (logits, losses) = (logits, losses)
+                splitRows(rows) { range in
+                    for row in range {
+                        var loss: Float = 0
+                        for column in 0..<columns {
+                            let (place, logit) = (
+                                row * columns + column, logits[row * columns + column]
+                            )
+                            let isFound = abs(values.storage[place]) > least[column]
+                            let weight = isFound ? 1 : negativeWeight
+                            let rest = exp(-abs(logit))
+                            loss += weight * (log1p(rest) + max(isFound ? -logit : logit, 0))
+                            let share = (logit >= 0 ? 1 : rest) / (1 + rest)
+                            logits[place] = weight * (share - (isFound ? 1 : 0)) / Float(rows)
+                        }
+                        losses[row] = Double(loss)
+                    }
+                }
+            }
+        }
+        return losses.reduce(0, +) / Double(rows)
+    }
+
     /// The gradient of a linear layer's weights, `c = aᵀ · b`, or that added to c, of the same value
     /// for any number of threads.
     ///

@@ -206,6 +206,13 @@ extension Engine {
         }
     }
 
+    /// A copy of some rows.
+    public func selecting(rows: some Collection<Int>, of x: Activations) -> Activations {
+        var result = Activations()
+        select(x, rows: rows, into: &result)
+        return result
+    }
+
     /// Some columns of every row, in the order given.
     public func selecting(columns: [Int], of x: Activations) -> Activations {
         precondition(columns.allSatisfy { 0..<x.columns ~= $0 }, "columns to select")

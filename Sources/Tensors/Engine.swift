@@ -14,6 +14,9 @@ public final class Engine: Sendable {
     /// The activations of the linear layer that runs, in the precision of its weights.
     let scratch = Scratch()
 
+    /// What threads make of the neurons that they compute.
+    let neuronScratch = Scratch()
+
     /// Creates an engine of a number of threads, with the fastest kernels of this processor.
     public init(threads: Int) {
         pool = ThreadPool(threads: threads)

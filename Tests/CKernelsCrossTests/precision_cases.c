@@ -149,6 +149,16 @@ static void contextual(const ck_kernels *k) {
             halves[i] = (uint16_t)(bits >> 16);
             bytes[i] = (int8_t)(rows[i] * 100);
         }
+        float *dots = floats(count + gap, 1), *x = floats(width, 1);
+        k->dot_rows_f32(rows, width * 4, places, count, x, width, dots);
+        floats_are("products with f32 rows", dots, count + gap, 1e-5, 1e-5);
+        k->dot_rows_bf16(halves, width * 2, places, count, x, width, dots);
+        floats_are("products with bf16 rows", dots, count + gap, 1e-5, 1e-5);
+        k->dot_rows_f16(halves, width * 2, places, count, x, width, dots);
+        for (size_t i = 0; i < count; i++) dots[i] *= 0x1p106f;
+        floats_are("products with f16 rows", dots, count + gap, 1e-5, 1e-3);
+        k->dot_rows_int8(bytes, width, places, count, x, width, dots);
+        floats_are("products with int8 rows", dots, count + gap, 1e-5, 1e-3);
         k->sum_rows_bf16(halves, width * 2, places, chosen, count, sum, width);
         floats_are("bf16 rows", sum, width + gap, 1e-5, 1e-5);
         for (size_t i = 0; i < count; i++) chosen[i] *= 0x1p106f;
@@ -171,7 +181,7 @@ const kernel_case precision_cases[] = {
     {"gemm_bf16, pack_rows_bf16, round_bf16", bf16},
     {"gemm_f16, pack_rows_f16, pack_columns_f16, round_f16", f16},
     {"gemm_int8, pack_rows_int8, quantize_int8", int8},
-    {"pack_rows_int4, multiply_int4, select_f32, sum_rows_*", contextual},
+    {"pack_rows_int4, multiply_int4, select_f32, sum_rows_*, dot_rows_*", contextual},
     {"peak_bf16, peak_f16, peak_int8", limits},
     {0, 0},
 };

@@ -84,7 +84,7 @@ struct ContextualKernelTests {
             let least = randomFloats(inputs, seed: 5).map(abs)
             var y = Activations(Matrix(randomRows: 1, columns: outputs, seed: 6))
             let before = y
-            let rows = InputRows(weight, precision: precision)
+            let rows = UnitRows(to: weight, precision: precision)
             let count = engine.addProduct(of: x, above: least, rows, to: &y)
             let kept = (0..<inputs).filter { abs(x[0, $0]) > least[$0] }
             #expect(count == kept.count)

@@ -181,6 +181,20 @@ typedef struct ck_kernels {
         const void *rows, size_t stride, const uint32_t *places, const float *factors, size_t count,
         float *c, size_t n);
 
+    /* c[i] = row places[i] · x, of n values, for count rows as sum_rows takes them. */
+    void (*dot_rows_f32)(
+        const void *rows, size_t stride, const uint32_t *places, size_t count, const float *x,
+        size_t n, float *c);
+    void (*dot_rows_bf16)(
+        const void *rows, size_t stride, const uint32_t *places, size_t count, const float *x,
+        size_t n, float *c);
+    void (*dot_rows_f16)(
+        const void *rows, size_t stride, const uint32_t *places, size_t count, const float *x,
+        size_t n, float *c);
+    void (*dot_rows_int8)(
+        const void *rows, size_t stride, const uint32_t *places, size_t count, const float *x,
+        size_t n, float *c);
+
     /* pack_rows_f32 where the rows are inputs and the columns outputs: lanes past the last column are
      * left as they are. */
     void (*pack_columns_f32)(const float *source, size_t ld, size_t n, size_t width, float *panels);

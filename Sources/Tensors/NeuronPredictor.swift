@@ -1,0 +1,113 @@
+/// A cheap guess at the neurons of a feed-forward block that a token needs.
+///
+/// A neuron is computed where its score is above its own `least`.
+public struct NeuronPredictor: Sendable {
+    /// How scores are made.
+    enum Method: Sendable {
+        /// What neurons give, from the weights that lead to them in 4 bits; its size but for ReLU.
+        case coarse([CoarseWeights], biases: [[Float]?], Epilogue)
+        /// `B · (A · x)`, trained to be positive for neurons that are needed.
+        case lowRank(PackedWeights, PackedWeights)
+    }
+
+    let method: Method
+    /// For each neuron what its score must be above.
+    public let least: [Float]
+
+    /// Guesses from rounded weights.
+    ///
+    /// - Parameters:
+    ///   - incoming: What leads to neurons, the gate first where there is one, each
+    ///     `[neurons, inputs]`.
+    ///   - biases: Of each of them, or nil.
+    ///   - activation: What makes their value of the products.
+    ///   - fineInputs: The inputs that are to have 8 bits.
+    ///   - least: For each neuron what its score must be above.
+    public init(
+        roundingTo4Bits incoming: [Matrix<Float>], biases: [[Float]?], activation: Epilogue,
+        fineInputs: [Int] = [], above least: [Float]
+    ) {
+        precondition(incoming.allSatisfy { $0.rows == least.count }, "a least score per neuron")
+        method = .coarse(
+            incoming.map { CoarseWeights($0, fineInputs: fineInputs) }, biases: biases, activation)
+        self.least = least
+    }
+
+    /// Guesses by a product of low rank; its weights are stored in 8 bits.
+    ///
+    /// - Parameters:
+    ///   - down: Shape `[rank, inputs]`.
+    ///   - up: Shape `[neurons, rank]`.
+    ///   - least: For each neuron what its score must be above.
+    ///
+    /// Source: Liu et al., "Deja Vu", arXiv 2310.17157, section 4.
+    public init(down: Matrix<Float>, up: Matrix<Float>, above least: [Float]) {
+        precondition(up.columns == down.rows && up.rows == least.count, "a product of low rank")
+        let arena = Arena(regionFloats: 1 << 14)
+        method = .lowRank(
+            PackedWeights(down, precision: .int8, in: arena),
+            PackedWeights(up, precision: .int8, activationTerms: 2, in: arena))
+        self.least = least
+    }
+
+    private init(_ method: Method, above least: [Float]) {
+        (self.method, self.least) = (method, least)
+    }
+
+    /// The same guess with other least scores.
+    public func above(_ least: [Float]) -> NeuronPredictor {
+        precondition(least.count == self.least.count, "a least score per neuron")
+        return NeuronPredictor(method, above: least)
+    }
+
+    /// The bytes that it reads for a token.
+    public var byteCount: Int {
+        switch method {
+        case .coarse(let weights, _, _): weights.reduce(0) { $0 + $1.byteCount }
+        case .lowRank(let down, let up): down.byteCount + up.byteCount
+        }
+    }
+
+    /// The neurons of one panel of scores for another of weights, by which threads share them.
+    static var panel: Int { PackedWeights.panel }
+    var panels: Int { (least.count + Self.panel - 1) / Self.panel }
+}
+
+/// A feed-forward block of which only the neurons are computed that a predictor names.
+public struct PredictedFeedForward: Sendable {
+    let rows: UnitRows
+    let biases: [[Float]?]
+    let activation: Epilogue
+    let outputBias: [Float]?
+    /// What names the neurons.
+    public var predictor: NeuronPredictor
+    /// For each neuron the size that its value must be above to be added.
+    public var least: [Float]
+
+    /// Packs a block.
+    ///
+    /// - Parameters:
+    ///   - incoming: What leads to neurons, the gate first where there is one, each
+    ///     `[neurons, inputs]`.
+    ///   - biases: Of each of them, or nil.
+    ///   - activation: What makes their value of the products.
+    ///   - outgoing: The down projection, `[outputs, neurons]`.
+    ///   - outputBias: Its bias, or nil.
+    ///   - precision: How to store the weights.
+    ///   - predictor: What names the neurons.
+    ///   - least: For each neuron the size that its value must be above to be added.
+    public init(
+        from incoming: [Matrix<Float>], biases: [[Float]?], activation: Epilogue,
+        to outgoing: Matrix<Float>, outputBias: [Float]?, precision: Precision,
+        predictor: NeuronPredictor, above least: [Float]
+    ) {
+        precondition(
+            incoming.count == (activation == .swiglu ? 2 : 1) && biases.count == incoming.count,
+            "a block's projections")
+        precondition(
+            least.count == outgoing.columns && predictor.least.count == least.count, "neurons")
+        rows = UnitRows(from: incoming, to: outgoing, precision: precision)
+        (self.biases, self.activation, self.outputBias) = (biases, activation, outputBias)
+        (self.predictor, self.least) = (predictor, least)
+    }
+}

@@ -1,0 +1,113 @@
+internal import Foundation
+public import Tensors
+internal import Transformers
+
+/// What tells from the inputs of a feed-forward block which of its neurons a token needs:
+/// `up · (down · x)`, above 0 where it does.
+///
+/// Source: Liu et al., "Deja Vu", arXiv 2310.17157, section 4 and appendix; two layers without biases
+/// or anything between them, fitted by binary cross-entropy in which neurons that are not needed weigh
+/// as much as the share of those that are.
+public struct LowRankPredictor: Sendable, Equatable {
+    /// Shape `[rank, inputs]`.
+    public let down: Matrix<Float>
+    /// Shape `[neurons, rank]`.
+    public let up: Matrix<Float>
+
+    /// Fits a predictor.
+    ///
+    /// - Parameters:
+    ///   - inputs: What enters the block, `[tokens, inputs]`.
+    ///   - values: What its neurons give, `[tokens, neurons]`.
+    ///   - least: For each neuron the size that its value must be above to be needed.
+    ///   - rank: The rank of the product.
+    ///   - passes: How often each token is seen.
+    ///   - seed: Decides the first weights and the order.
+    ///   - engine: What to compute on.
+    ///   - check: Called before each step; may throw to stop.
+    /// - Throws: What `check` throws.
+    /// - Complexity: O(passes · tokens · rank · (inputs + neurons))
+    public init(
+        fittedTo inputs: Activations, values: Activations, above least: [Float], rank: Int,
+        passes: Int, seed: UInt64, engine: Engine, check: () throws -> Void = {}
+    ) throws {
+        var descent = LowRankDescent(
+            inputs: inputs.columns, neurons: values.columns, rank: rank, seed: seed, engine: engine)
+        let share = values.share(above: least)
+        var random = SplitMix64(seed: seed)
+        var order = Array(0..<inputs.rows)
+        let steps = (order.count + LowRankDescent.batch - 1) / LowRankDescent.batch
+        var (x, y) = (Activations(), Activations())
+        for step in 0..<passes * steps {
+            try check()
+            let place = step % steps
+            if place == 0 { order.shuffle(using: &random) }
+            let rows = order[order.count * place / steps..<order.count * (place + 1) / steps]
+            engine.select(inputs, rows: rows, into: &x)
+            engine.select(values, rows: rows, into: &y)
+            let left = 0.5 + 0.5 * cos(Float.pi * Float(step) / Float(passes * steps))
+            descent.step(
+                x, y, above: least, negativeWeight: Float(share) + 0.005, rate: 1e-2 * left)
+        }
+        (down, up) = descent.weights
+    }
+}
+
+/// The two layers while they are fitted.
+struct LowRankDescent {
+    /// Tokens of a step.
+    static let batch = 256
+
+    private(set) var down: TrainableLinear
+    private(set) var up: TrainableLinear
+    private let engine: Engine
+    private var hidden = Activations()
+    private var logits = Activations()
+    private var hiddenGradient = Activations()
+
+    init(inputs: Int, neurons: Int, rank: Int, seed: UInt64, engine: Engine) {
+        let arena = Arena(regionFloats: 1 << 16)
+        func linear(_ rows: Int, _ columns: Int, _ seed: UInt64) -> TrainableLinear {
+            TrainableLinear(
+                Projection(weight: Matrix(randomRows: rows, columns: columns, seed: seed)),
+                in: arena)
+        }
+        (down, up) = (linear(rank, inputs, seed), linear(neurons, rank, seed &+ 1))
+        self.engine = engine
+    }
+
+    /// The weights so far.
+    var weights: (down: Matrix<Float>, up: Matrix<Float>) {
+        (down.projection.weight, up.projection.weight)
+    }
+
+    /// Computes the gradients of the mean over tokens of the weighted cross-entropy, and returns it.
+    @discardableResult
+    mutating func differentiate(
+        _ x: Activations, _ values: Activations, above least: [Float], negativeWeight: Float
+    ) -> Double {
+        down.apply(to: x, into: &hidden, on: engine)
+        up.apply(to: hidden, into: &logits, on: engine)
+        let loss = engine.differentiateBinaryCrossEntropy(
+            &logits, of: values, above: least, negativeWeight: negativeWeight)
+        down.visit("") { [engine] in $1.clearGradient(on: engine.pool) }
+        up.visit("") { [engine] in $1.clearGradient(on: engine.pool) }
+        up.gather(logits, inputs: hidden, on: engine)
+        up.gradientByInputs(logits, into: &hiddenGradient, on: engine)
+        down.gather(hiddenGradient, inputs: x, on: engine)
+        return loss
+    }
+
+    /// Takes one step of Adam.
+    mutating func step(
+        _ x: Activations, _ values: Activations, above least: [Float], negativeWeight: Float,
+        rate: Float
+    ) {
+        differentiate(x, values, above: least, negativeWeight: negativeWeight)
+        let pool = engine.pool
+        down.visit("") { $1.step(rate: rate, decay: 0.01, pool: pool) }
+        up.visit("") { $1.step(rate: rate, decay: 0.01, pool: pool) }
+        down.pack()
+        up.pack()
+    }
+}

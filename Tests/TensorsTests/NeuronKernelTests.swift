@@ -1,0 +1,157 @@
+import CKernels
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Tensors
+
+@Suite("Neurons that a predictor names")
+struct NeuronKernelTests {
+    private let inputs = 52
+    private let outputs = 37
+
+    private func incoming(_ activation: Epilogue, _ neurons: Int) -> [Matrix<Float>] {
+        (0..<(activation == .swiglu ? 2 : 1)).map {
+            Matrix(randomRows: neurons, columns: inputs, seed: UInt64(20 + $0))
+        }
+    }
+
+    private func predictor(
+        _ activation: Epilogue, _ neurons: Int, lowRank: Bool, above least: [Float]
+    ) -> NeuronPredictor {
+        guard lowRank else {
+            let weights = incoming(activation, neurons)
+            return NeuronPredictor(
+                roundingTo4Bits: weights, biases: weights.map { _ in nil }, activation: activation,
+                fineInputs: [3, 40], above: least)
+        }
+        return NeuronPredictor(
+            down: Matrix(randomRows: 6, columns: inputs, seed: 30),
+            up: Matrix(randomRows: neurons, columns: 6, seed: 31), above: least)
+    }
+
+    private func x(rows: Int) -> Activations {
+        Activations(
+            Matrix(rows: rows, columns: inputs, elements: randomFloats(rows * inputs, seed: 9)))
+    }
+
+    @Test("rows of few units times a vector", arguments: floatTables)
+    func products(table: FloatTable) {
+        for (width, count) in [(1, 1), (16, 4), (33, 7), (100, 5), (576, 9)] {
+            let rows = randomFloats(20 * width, seed: 1)
+            let vector = randomFloats(width, seed: 2)
+            let places = (0..<count).map { UInt32($0 * 7 % 20) }
+            var products = [Float](repeating: 42, count: count + 1)
+            table.kernels.dot_rows_f32(rows, width * 4, places, count, vector, width, &products)
+            #expect(products[count] == 42, "wrote past the products")
+            for (place, product) in zip(places, products) {
+                let row = rows[Int(place) * width..<(Int(place) + 1) * width]
+                let want = zip(row, vector).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+                #expect(abs(Double(product) - want) <= 1e-5 * Double(width).squareRoot())
+            }
+        }
+    }
+
+    @Test("scores are those of the rounded or the trained weights", arguments: [1, 3])
+    func scores(threads: Int) {
+        let engine = Engine(threads: threads)
+        let neurons = 70
+        let least = [Float](repeating: 0, count: neurons)
+        let x = x(rows: 4)
+        var found = Activations()
+        engine.predict(x, predictor(.relu, neurons, lowRank: true, above: least), into: &found)
+        let (down, up) = (
+            Matrix<Float>(randomRows: 6, columns: inputs, seed: 30),
+            Matrix<Float>(randomRows: neurons, columns: 6, seed: 31)
+        )
+        for row in 0..<4 {
+            let hidden = (0..<6).map { rank in
+                zip(down.row(rank), x.row(row)).reduce(0) { $0 + $1.0 * $1.1 }
+            }
+            let size = hidden.reduce(0) { $0 + abs($1) }
+            for neuron in 0..<neurons {
+                let want = zip(up.row(neuron), hidden).reduce(0) { $0 + $1.0 * $1.1 }
+                #expect(abs(found[row, neuron] - want) <= 0.02 * size)
+            }
+        }
+        // Weights in 4 bits are off by a fourteenth of the greatest at most.
+        engine.predict(x, predictor(.relu, neurons, lowRank: false, above: least), into: &found)
+        let weights = incoming(.relu, neurons)[0]
+        for row in 0..<4 {
+            for neuron in 0..<neurons {
+                let terms = zip(weights.row(neuron), x.row(row))
+                let greatest = weights.row(neuron).reduce(0) { max($0, abs($1)) }
+                let want = terms.reduce(0) { $0 + $1.0 * $1.1 }
+                let room = x.row(row).reduce(0) { $0 + abs($1) } * greatest * (1 / 14 + 1 / 100)
+                #expect(abs(found[row, neuron] - want) <= room)
+            }
+        }
+    }
+
+    @Test(
+        "a block of named neurons is the sum over them", arguments: Precision.allCases,
+        [Epilogue.swiglu, .relu, .tanhGELU])
+    func block(precision: Precision, activation: Epilogue) {
+        for (neurons, threads, lowRank) in [(96, 2, false), (70, 3, true), (5, 2, false)] {
+            let engine = Engine(threads: threads)
+            let weights = incoming(activation, neurons)
+            let down = Matrix<Float>(randomRows: outputs, columns: neurons, seed: 40)
+            let biases: [[Float]?] = weights.indices.map {
+                $0 == 0 ? nil : randomFloats(neurons, seed: 50)
+            }
+            let least = randomFloats(neurons, seed: 51).map { abs($0) / 10 }
+            let bounds = randomFloats(neurons, seed: 52).map {
+                activation == .relu ? $0 : abs($0) / 4
+            }
+            let block = PredictedFeedForward(
+                from: weights, biases: biases, activation: activation, to: down,
+                outputBias: randomFloats(outputs, seed: 53), precision: precision,
+                predictor: predictor(activation, neurons, lowRank: lowRank, above: bounds),
+                above: least)
+            let x = x(rows: 1)
+            var scores = Activations()
+            engine.predict(x, block.predictor, into: &scores)
+            let named = (0..<neurons).filter { scores[0, $0] > bounds[$0] }
+            #expect(named.count > 0 && (named.count < neurons || neurons < 32))
+            var y = Activations(rows: 1, columns: outputs, repeating: 0.5)
+            #expect(engine.addFeedForward(of: x, block, to: &y) == named.count)
+
+            func product(_ part: Int, _ neuron: Int) -> Double {
+                zip(weights[part].row(neuron), x.row(0)).reduce(
+                    Double(biases[part]?[neuron] ?? 0)
+                ) { $0 + Double($1.0) * Double($1.1) }
+            }
+            var want = randomFloats(outputs, seed: 53).map { Double($0) + 0.5 }
+            for neuron in named {
+                let z = product(0, neuron)
+                let value =
+                    switch activation {
+                    case .swiglu: z / (1 + exp(-z)) * product(1, neuron)
+                    case .relu: max(z, 0)
+                    default:
+                        z / 2
+                            * (1 + tanh((2 / Double.pi).squareRoot() * (z + 0.044715 * z * z * z)))
+                    }
+                guard abs(value) > Double(least[neuron]) else { continue }
+                for output in 0..<outputs { want[output] += value * Double(down[output, neuron]) }
+            }
+            let room = precision == .f32 ? 1e-4 : precision == .f16 ? 0.02 : 0.1
+            expectClose(y.row(0).map(Double.init), want, absolute: room)
+        }
+    }
+
+    @Test("clearing leaves the neurons that are named")
+    func clearing() {
+        let (engine, neurons) = (Engine(threads: 2), 70)
+        let least = randomFloats(neurons, seed: 60)
+        let predictor = predictor(.relu, neurons, lowRank: false, above: least)
+        var (scores, values) = (Activations(), Activations(rows: 3, columns: neurons, repeating: 1))
+        engine.predict(x(rows: 3), predictor, into: &scores)
+        engine.clear(&values, exceptPredictedFrom: x(rows: 3), predictor)
+        for row in 0..<3 {
+            for neuron in 0..<neurons {
+                #expect(values[row, neuron] == (scores[row, neuron] > least[neuron] ? 1 : 0))
+            }
+        }
+    }
+}
