@@ -52,7 +52,12 @@ let package = Package(
             "Pruning",
             ["Profiling", "Training", "Transformers", "Tensors", "ModelFiles", "Tokenizers"]),
         module("Evaluation", ["Transformers", "Tensors", "ModelFiles", "Tokenizers"]),
-        module("ContextualSparsity", ["Evaluation", "Transformers", "Tensors", "ModelFiles"]),
+        module(
+            "ContextualSparsity",
+            [
+                "Pruning", "Profiling", "Evaluation", "Training", "Transformers", "Tensors",
+                "ModelFiles",
+            ]),
         module("Reporting", []),
         module("CommandLine", []),
         .executableTarget(
@@ -75,7 +80,7 @@ let package = Package(
         tests(of: "Evaluation", using: ["Transformers", "ModelFiles", "Tensors", "Tokenizers"]),
         tests(
             of: "ContextualSparsity",
-            using: ["Transformers", "Tensors", "Evaluation", "ModelFiles"]),
+            using: ["Pruning", "Transformers", "Tensors", "Evaluation", "ModelFiles"]),
         tests(of: "Reporting"),
         tests(of: "CommandLine"),
         tests(of: "espalier", using: ["ModelFiles", "Pruning", "Profiling"]),

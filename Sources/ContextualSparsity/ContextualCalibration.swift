@@ -1,8 +1,8 @@
 public import Tensors
 public import Transformers
 
-/// What plans of a decoder are made from: how far coarse scores of words are off, and how much
-/// neurons contribute, over text.
+/// What plans of a decoder are made from: how far coarse scores of words are off, and what leaving out
+/// neurons comes to, over text.
 public struct ContextualCalibration: Sendable {
     /// The share of words of the text for which the margin is enough: more would cost time for words
     /// that hardly come.
@@ -12,30 +12,46 @@ public struct ContextualCalibration: Sendable {
     public let headMargin: Float
     /// The channels of the last hidden state that are greatest, for coarse scores to take in 8 bits.
     public let headInputs: [Int]
-    private let thresholds: [Double: [[Float]?]]
-    private let layers: Int
+    /// For each layer what leaving out neurons comes to; nil where there are none.
+    public let layers: [NeuronCalibration?]
 
-    /// Runs a decoder over text.
+    /// Runs a decoder over text, layer by layer.
     ///
     /// - Parameters:
     ///   - model: The decoder, packed.
     ///   - source: Where its weights came from.
     ///   - windows: Token windows, at least one.
+    ///   - choices: The ways to tell neurons that plans are wanted for.
     ///   - densities: The shares of neurons that plans are wanted for.
     ///   - engine: What to run on.
-    ///   - progress: Called after each window with the windows done; may throw to stop.
+    ///   - progress: Called with the layers done, and between; may throw to stop.
     /// - Throws: What reading weights and `progress` throw.
     public init(
-        of model: Model, source: some WeightSource, windows: [[Int32]], densities: [Double],
-        engine: Engine, progress: (Int) throws -> Void = { _ in }
+        of model: Model, source: some WeightSource, windows: [[Int32]],
+        choices: [NeuronChoice], densities: [Double], engine: Engine,
+        progress: (Int) throws -> Void = { _ in }
     ) throws {
-        let scores = try UnitScores(source)
-        let statistics = ScoreStatistics(scores)
         var pass = ForwardPass(model, on: engine)
-        pass.observer = statistics
+        let batches = windows.map { TokenBatch([$0]) }
+        var streams = batches.map { pass.embedded($0) }
+        var layers: [NeuronCalibration?] = []
+        for index in model.shape.layers.indices {
+            let seen = try Self.walk(index, &pass, batches, &streams)
+            layers.append(
+                try source.layer(index).feedForward.flatMap { block in
+                    guard !choices.isEmpty, !densities.isEmpty, let seen else { return nil }
+                    return try NeuronCalibration(
+                        of: block, activation: model.shape.architecture.activation,
+                        inputs: seen.inputs, values: seen.values, choices: choices,
+                        densities: densities, engine: engine
+                    ) { try progress(index) }
+                })
+            try progress(index + 1)
+        }
+        self.layers = layers
         var (head, margins): (CoarseWeights?, [Float]) = (nil, [])
-        for (index, window) in windows.enumerated() {
-            let states = pass.hiddenStates(of: TokenBatch([window]))
+        for (batch, stream) in zip(batches, streams) {
+            let states = pass.hiddenStates(of: batch, from: layers.count, entering: stream)
             let coarse =
                 try head
                 ?? Model.coarseHead(
@@ -46,34 +62,66 @@ public struct ContextualCalibration: Sendable {
                 engine.select(states, rows: first..<min(first + 64, states.rows), into: &part)
                 margins += model.headMargins(of: part, coarse: coarse, on: engine)
             }
-            try progress(index + 1)
         }
         headInputs = head?.fineInputs ?? []
-        layers = model.shape.layers.count
         margins.sort()
         headMargin =
             margins.isEmpty ? 0 : margins[Int(Self.certainty * Double(margins.count - 1))]
-        thresholds = statistics.thresholds(densities: densities).mapValues { found in
-            model.shape.layers.indices.map { layer in
-                let component = Component(layer: layer, kind: .feedForward)
-                return found[component].flatMap { $0 < 0 ? nil : $0 }.map {
-                    scores.inputs(of: component, contributing: $0)
+    }
+
+    /// Takes windows through a layer, and returns what enters its feed-forward block and what its
+    /// neurons give, over all of them; nil where there is no such block.
+    static func walk(
+        _ layer: Int, _ pass: inout ForwardPass, _ batches: [TokenBatch],
+        _ streams: inout [Activations]
+    ) throws -> (inputs: Activations, values: Activations)? {
+        var (inputs, values) = (Activations(), Activations())
+        for (place, batch) in batches.enumerated() {
+            for kind in ComponentKind.allCases {
+                let component = Component(layer: layer, kind: kind)
+                guard
+                    let given = pass.inputs(of: component, in: batch, entering: streams[place])
+                else { continue }
+                if kind == .feedForward {
+                    inputs.append(pass.entry(of: component, entering: streams[place]))
+                    values.append(given)
                 }
+                streams[place] = pass.stream(
+                    after: component, entering: streams[place],
+                    adding: pass.output(of: component, from: given))
             }
         }
+        return inputs.rows > 0 ? (inputs, values) : nil
+    }
+
+    /// A plan in which every layer leaves out alike.
+    ///
+    /// - Parameters:
+    ///   - choice: How neurons are told.
+    ///   - density: The share of neurons that are to count, one of those calibrated for; all where
+    ///     it is nil.
+    ///   - screensHead: Whether words are looked at coarsely first.
+    /// - Returns: The plan.
+    public func plan(
+        _ choice: NeuronChoice = .computed, density: Double?, screensHead: Bool
+    ) -> ContextualPlan {
+        plan(screensHead: screensHead) { _ in density.map { DensityLevel(choice, density: $0) } }
     }
 
     /// A plan.
     ///
     /// - Parameters:
-    ///   - density: The share of neurons that are to count, one of those calibrated for; all where
-    ///     it is nil.
     ///   - screensHead: Whether words are looked at coarsely first.
+    ///   - level: What counts in a layer; nil where all neurons do.
     /// - Returns: The plan.
-    public func plan(density: Double?, screensHead: Bool) -> ContextualPlan {
+    public func plan(
+        screensHead: Bool, _ level: (Int) -> DensityLevel?
+    ) -> ContextualPlan {
         ContextualPlan(
             headMargin: screensHead ? headMargin : nil, headInputs: screensHead ? headInputs : [],
-            thresholds: density.flatMap { thresholds[$0] } ?? (0..<layers).map { _ in nil })
+            layers: layers.enumerated().map { index, layer in
+                level(index).flatMap { layer?.neurons($0.choice, density: $0.density) }
+            })
     }
 
     /// The share of words that a model which looks coarsely first chooses as it would by exact scores.
@@ -103,19 +151,5 @@ public struct ContextualCalibration: Sendable {
             try progress()
         }
         return (Double(same) / Double(words), words)
-    }
-}
-
-extension Activations {
-    /// The columns of the greatest sums of squares, ascending.
-    fileprivate func greatestColumns(_ count: Int) -> [Int] {
-        var squares = [Double](repeating: 0, count: columns)
-        for row in 0..<rows {
-            for column in 0..<columns {
-                squares[column] += Double(self[row, column]) * Double(self[row, column])
-            }
-        }
-        return squares.indices.sorted { (squares[$0], $1) > (squares[$1], $0) }.prefix(count)
-            .sorted()
     }
 }

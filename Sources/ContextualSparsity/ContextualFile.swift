@@ -13,18 +13,42 @@ public enum ContextualFile {
     ///
     /// - Throws: ``ModelFileError`` where a file cannot be written.
     public static func write(_ plan: ContextualPlan, to directory: String) throws {
-        let known = plan.thresholds.enumerated().compactMap { index, thresholds in
-            thresholds.map { (name(ofLayer: index), $0) }
+        var (tensors, layers): ([String: Matrix<Float>], [JSONValue]) = ([:], [])
+        var names: [String] = []
+        for (index, neurons) in plan.layers.enumerated() {
+            guard let neurons else { continue }
+            func add(_ part: String, _ matrix: Matrix<Float>) {
+                names.append(name(of: part, layer: index))
+                tensors[name(of: part, layer: index)] = matrix
+            }
+            func add(_ part: String, _ vector: [Float]) {
+                add(part, Matrix(rows: 1, columns: vector.count, elements: vector))
+            }
+            var members: [JSONKey: JSONValue] = [JSONKey("layer"): .integer(index)]
+            add("thresholds", neurons.least)
+            if let predictor = neurons.predictor {
+                add("scores", predictor.least)
+                switch predictor.method {
+                case .coarse(let inputs):
+                    members["predictor"] = .string("coarse")
+                    members["inputs"] = .array(inputs.map(JSONValue.integer))
+                case .lowRank(let down, let up):
+                    members["predictor"] = .string("low_rank")
+                    add("down", down)
+                    add("up", up)
+                }
+            }
+            layers.append(.object(members))
         }
-        let tensors = Dictionary(known) { first, _ in first }
         try SafetensorsWriter.write(
-            known.map { SafetensorsWriter.Entry(name: $0.0, shape: [$0.1.count]) },
+            names.map { name in
+                SafetensorsWriter.Entry(
+                    name: name, shape: [tensors[name]?.rows ?? 0, tensors[name]?.columns ?? 0])
+            },
             to: directory + "/" + tensorName
-        ) { tensors[$0.name] ?? [] }
+        ) { tensors[$0.name]?.elements ?? [] }
         var members: [JSONKey: JSONValue] = [
-            "format_version": .integer(1),
-            "layers": .array(
-                plan.thresholds.enumerated().filter { $0.1 != nil }.map { .integer($0.0) }),
+            "format_version": .integer(2), "layers": .array(layers),
         ]
         if let margin = plan.headMargin {
             members["head_margin"] = .number(Double(margin))
@@ -53,10 +77,18 @@ public enum ContextualFile {
                 file: path, subject: subject, problem: problem,
                 remedy: "run espalier sparsify again")
         }
-        guard json.object?["format_version"]?.integer == 1 else {
-            throw fault("format_version", "it is not 1")
+        guard json.object?["format_version"]?.integer == 2 else {
+            throw fault("format_version", "it is not 2")
         }
-        var plan = ContextualPlan(thresholds: shape.layers.map { _ in nil })
+        func channels(_ value: JSONValue?, _ subject: String) throws(ModelFileError) -> [Int] {
+            let listed = value?.array ?? []
+            let known = listed.compactMap(\.integer)
+            guard known.count == listed.count, known.count <= CoarseWeights.fineCount,
+                known == Set(known).sorted(), known.allSatisfy({ 0..<shape.hiddenSize ~= $0 })
+            else { throw fault(subject, "they are not ascending channels of the model") }
+            return known
+        }
+        var plan = ContextualPlan(layers: shape.layers.map { _ in nil })
         if let margin = json.object?["head_margin"] {
             plan.headMargin =
                 switch margin {
@@ -65,34 +97,63 @@ public enum ContextualFile {
                 default: throw fault("head_margin", "it is not a number from 0 on")
                 }
         }
-        if let inputs = json.object?["head_inputs"] {
-            let known = (inputs.array ?? []).compactMap(\.integer)
-            guard known.count == inputs.array?.count, known.count <= CoarseWeights.fineCount,
-                known == Set(known).sorted(), known.allSatisfy({ 0..<shape.hiddenSize ~= $0 })
-            else { throw fault("head_inputs", "they are not ascending channels of the model") }
-            plan.headInputs = known
-        }
+        plan.headInputs = try channels(json.object?["head_inputs"], "head_inputs")
         guard let layers = json.object?["layers"]?.array else {
             throw fault("layers", "it is missing")
         }
         guard !layers.isEmpty else { return plan }
         let tensors = try SafetensorsFile(path: directory + "/" + tensorName)
         for layer in layers {
-            guard let index = layer.integer, shape.layers.indices.contains(index) else {
-                throw fault("layers", "it names a layer that the model does not have")
+            guard let index = layer.object?["layer"]?.integer, shape.layers.indices.contains(index),
+                plan.layers[index] == nil, shape.layers[index].feedForward > 0
+            else { throw fault("layers", "one is not of the model, or is there twice") }
+            let neurons = shape.layers[index].feedForward
+            func read(_ part: String, rows: Int = 1, columns: Int) throws(ModelFileError) -> [Float]
+            {
+                let name = name(of: part, layer: index)
+                let values = try tensors.floats(name)
+                guard values.count == rows * columns, !values.contains(where: \.isNaN) else {
+                    throw fault(
+                        name,
+                        "it has \(values.count) values, of which some may be no numbers, where "
+                            + "the model needs \(rows * columns)")
+                }
+                return values
             }
-            let found = try tensors.floats(name(ofLayer: index))
-            guard found.count == shape.layers[index].feedForward, found.allSatisfy({ $0 >= 0 })
-            else {
-                throw fault(
-                    "layers",
-                    "layer \(index) has \(found.count) thresholds, of which some may be "
-                        + "negative, for \(shape.layers[index].feedForward) neurons")
+            var known = ContextualPlan.Neurons(least: try read("thresholds", columns: neurons))
+            guard known.least.allSatisfy({ $0 >= 0 }) else {
+                throw fault(name(of: "thresholds", layer: index), "some are negative")
             }
-            plan.thresholds[index] = found
+            let method: ContextualPlan.Predictor.Method?
+            switch layer.object?["predictor"]?.string {
+            case nil: method = nil
+            case "coarse":
+                method = .coarse(fineInputs: try channels(layer.object?["inputs"], "inputs"))
+            case "low_rank":
+                let rank = tensors.shape(of: name(of: "down", layer: index))?.first ?? 0
+                guard rank > 0, rank <= neurons else {
+                    throw fault("predictor", "its rank is \(rank)")
+                }
+                let width = shape.hiddenSize
+                method = .lowRank(
+                    down: Matrix(
+                        rows: rank, columns: width,
+                        elements: try read("down", rows: rank, columns: width)),
+                    up: Matrix(
+                        rows: neurons, columns: rank,
+                        elements: try read("up", rows: neurons, columns: rank)))
+            case let other?: throw fault("predictor", "\"\(other)\" is not one of coarse, low_rank")
+            }
+            if let method {
+                known.predictor = ContextualPlan.Predictor(
+                    method, above: try read("scores", columns: neurons))
+            }
+            plan.layers[index] = known
         }
         return plan
     }
 
-    private static func name(ofLayer index: Int) -> String { "layers.\(index).thresholds" }
+    private static func name(of part: String, layer index: Int) -> String {
+        "layers.\(index).\(part)"
+    }
 }

@@ -22,13 +22,7 @@ public struct UnitScores: Sendable {
         for component in weights.shape.components {
             let layer = try weights.layer(component.layer)
             guard let weight = layer.outputProjection(of: component.kind)?.weight else { continue }
-            var squares = [Float](repeating: 0, count: weight.columns)
-            for row in 0..<weight.rows {
-                for (column, value) in weight.row(row).enumerated() {
-                    squares[column] += value * value
-                }
-            }
-            norms[component] = squares.map { $0.squareRoot() }
+            norms[component] = Self.columnNorms(weight)
         }
         self.norms = norms
         headDimension = weights.shape.headDimension
@@ -44,9 +38,13 @@ public struct UnitScores: Sendable {
         (norms[component]?.count ?? 0) / unitSize(of: component)
     }
 
-    /// The sizes of inputs of a feed-forward block's output projection that contribute so much.
-    func inputs(of component: Component, contributing contribution: Float) -> [Float] {
-        (norms[component] ?? []).map { $0 > 0 ? contribution / $0 : .greatestFiniteMagnitude }
+    /// The lengths of the columns of a matrix.
+    static func columnNorms(_ weight: Matrix<Float>) -> [Float] {
+        var squares = [Float](repeating: 0, count: weight.columns)
+        for row in 0..<weight.rows {
+            for (column, value) in weight.row(row).enumerated() { squares[column] += value * value }
+        }
+        return squares.map { $0.squareRoot() }
     }
 
     /// The contribution of every unit for one token.

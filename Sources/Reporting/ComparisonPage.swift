@@ -70,7 +70,8 @@ public struct ComparisonPage: Sendable {
             """
         return Page(
             title: "\(report.model.name), runs compared: Espalier", kind: "runs compared",
-            report: report, sections: [section], footer: "Made by Espalier \(report.version)."
+            heading: report.model.name, environment: report.environment, version: report.version,
+            sections: [section], footer: "Made by Espalier \(report.version)."
         ).markup.text
     }
 }

@@ -2,18 +2,8 @@
 struct Narrative {
     let report: PruneReport
 
-    /// `Espalier 1.0 · decode · batch 1 · …`: what a speedup of this report means.
-    var environment: String {
-        let environment = report.environment
-        let length =
-            environment.phase == "decode"
-            ? "context \(environment.sequence)" : "sequence \(environment.sequence)"
-        return [
-            environment.phase, "batch \(environment.batch)", length,
-            "\(environment.threads) \(environment.threads == 1 ? "thread" : "threads")",
-            environment.precision, environment.runtime, environment.machine,
-        ].joined(separator: " · ")
-    }
+    /// `decode · batch 1 · …`: what a speedup of this report means.
+    var environment: String { report.environment.summary }
 
     /// Whether a target is held, missed, or within the noise.
     func verdict(of result: TargetResult) -> String {

@@ -4,7 +4,11 @@ struct Page {
     let title: String
     /// What kind of page it is, above the heading.
     let kind: String
-    let report: PruneReport
+    /// What the model is called.
+    let heading: String
+    let environment: EnvironmentDescription
+    /// The version of the program.
+    let version: String
     let sections: [Markup]
     let footer: String
 
@@ -15,7 +19,7 @@ struct Page {
         <head>
         <meta charset="utf-8"/>
         <meta name="viewport" content="width=device-width, initial-scale=1"/>
-        <meta name="generator" content="Espalier \(report.version)"/>
+        <meta name="generator" content="Espalier \(version)"/>
         <title>\(title)</title>
         <style>
         \(Stylesheet.text)
@@ -25,8 +29,8 @@ struct Page {
         <main>
         <header>
         <p class="eyebrow">Espalier · \(kind)</p>
-        <h1>\(report.model.name)</h1>
-        <p class="soft">\(Narrative(report: report).environment)</p>
+        <h1>\(heading)</h1>
+        <p class="soft">\(environment.summary)</p>
         </header>
         \(sections)
         <footer>\(footer)</footer>

@@ -12,7 +12,7 @@ struct HTMLReport {
     var page: Markup {
         Page(
             title: "\(report.model.name), pruned: Espalier report", kind: "prune report",
-            report: report,
+            heading: report.model.name, environment: report.environment, version: report.version,
             sections: [
                 section("speed", "How much faster", [speed]),
                 section("quality", "How much quality", [quality]),

@@ -198,6 +198,15 @@ public struct EnvironmentDescription: Codable, Sendable, Equatable {
         self.runtime = runtime
         self.machine = machine
     }
+
+    /// Such as `decode · batch 1 · context 256 · …`.
+    var summary: String {
+        [
+            phase, "batch \(batch)",
+            phase == "decode" ? "context \(sequence)" : "sequence \(sequence)",
+            "\(threads) \(threads == 1 ? "thread" : "threads")", precision, runtime, machine,
+        ].joined(separator: " · ")
+    }
 }
 
 /// What one stage of a run took.

@@ -13,7 +13,7 @@ extension ForwardPass {
             observer?.willProject(component, inputs: context)
             engine.linear(context, block.output, into: &hidden, .add)
         }
-        decoderFeedForward(index, clearing: model.contextual?.layers[index]?.thresholds)
+        decoderFeedForward(index, leavingOut: model.contextual?.layers[index])
     }
 
     /// Leaves the inputs of the attention block's output projection in `context`; nil without block.
@@ -60,11 +60,22 @@ extension ForwardPass {
         }
         if let block { engine.linear(context, block.output, into: &hidden, .add) }
         if hidden.rows == 1, let few = model.contextual?.layers[index] {
-            guard decoderActivation(index, rows: 0..<1) != nil else { return }
-            engine.addProduct(of: activation, above: few.thresholds, few.down, to: &hidden)
-            if let bias = few.bias { hidden.add(bias, toRow: 0) }
+            decoderFeedForward(index, computing: few)
         } else {
             decoderFeedForward(index)
+        }
+    }
+
+    /// The feed-forward block of one token, without what a plan leaves out.
+    private mutating func decoderFeedForward(_ index: Int, computing few: Contextual.Layer) {
+        switch few.form {
+        case .added(let rows, let bias):
+            guard decoderActivation(index, rows: 0..<1) != nil else { return }
+            engine.addProduct(of: activation, above: few.plan.least, rows, to: &hidden)
+            if let bias { hidden.add(bias, toRow: 0) }
+        case .predicted(let block):
+            normalise(model.layers[index].feedForwardNorm, rows: 0..<1)
+            engine.addFeedForward(of: normed, block, to: &hidden)
         }
     }
 
@@ -94,12 +105,17 @@ extension ForwardPass {
         return block
     }
 
-    /// The feed-forward block, without the activations that are not above their thresholds, if any.
-    private mutating func decoderFeedForward(_ index: Int, clearing thresholds: [Float]? = nil) {
+    /// The feed-forward block, without the activations that a plan leaves out, if there is one.
+    private mutating func decoderFeedForward(
+        _ index: Int, leavingOut few: Contextual.Layer? = nil
+    ) {
         for rows in chunks(of: hidden.rows) {
             guard let block = decoderActivation(index, rows: rows) else { return }
-            if let thresholds {
-                for row in 0..<rows.count { activation.clear(row: row, notAbove: thresholds) }
+            if let few {
+                if case .predicted(let block) = few.form {
+                    engine.clear(&activation, exceptPredictedFrom: normed, block.predictor)
+                }
+                for row in 0..<rows.count { activation.clear(row: row, notAbove: few.plan.least) }
             }
             let component = Component(layer: index, kind: .feedForward)
             observer?.filter(component, inputs: &activation)

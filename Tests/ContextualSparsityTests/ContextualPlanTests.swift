@@ -15,6 +15,7 @@ struct ContextualPlanTests {
             tests.appendingPathComponent("TransformersTests/Fixtures/\(name)").path)
     }
 
+    private static let choices: [NeuronChoice] = [.computed, .coarse, .lowRank(8)]
     private let engine = Engine(threads: 2)
     private let tokens: [Int32] = (0..<24).map { 3 + Int32($0 * 7 % 90) }
 
@@ -23,7 +24,7 @@ struct ContextualPlanTests {
     ) throws -> ContextualCalibration {
         try ContextualCalibration(
             of: model, source: checkpoint, windows: [tokens, tokens.reversed()],
-            densities: densities, engine: engine)
+            choices: Self.choices, densities: densities, engine: engine)
     }
 
     /// The logits of every token, decoded one after another behind the first.
@@ -37,24 +38,29 @@ struct ContextualPlanTests {
         }
     }
 
-    @Test("a plan that leaves nothing out is the dense model, bit by bit")
-    func whole() throws {
+    @Test("a plan that leaves nothing out is the dense model, bit by bit", arguments: Self.choices)
+    func whole(choice: NeuronChoice) throws {
         let checkpoint = try Self.checkpoint("tiny-llama")
         let model = try Model(checkpoint)
         let plan = try calibration(model, checkpoint, densities: [1])
-            .plan(density: 1, screensHead: false)
-        #expect(plan.thresholds.allSatisfy { $0 == nil } && plan.headMargin == nil)
+            .plan(choice, density: 1, screensHead: false)
+        #expect(plan.layers.allSatisfy { $0 == nil } && plan.headMargin == nil)
         #expect(decoded(try model.applying(plan, of: checkpoint)) == decoded(model))
     }
 
     @Test(
         "decoding without neurons gives what clearing them does",
-        arguments: ["tiny-llama", "tiny-opt", "tiny-gpt2"], [0.2, 0.5, 0.8])
-    func maskedDense(name: String, density: Double) throws {
+        arguments: ["tiny-llama", "tiny-opt", "tiny-gpt2"], Self.choices)
+    func maskedDense(name: String, choice: NeuronChoice) throws {
+        for density in [0.2, 0.5, 0.8] { try maskedDense(name, choice, density) }
+    }
+
+    private func maskedDense(_ name: String, _ choice: NeuronChoice, _ density: Double) throws {
         let checkpoint = try Self.checkpoint(name)
         let model = try Model(checkpoint)
         let plan = try calibration(model, checkpoint, densities: [density])
-            .plan(density: density, screensHead: false)
+            .plan(choice, density: density, screensHead: false)
+        #expect(plan.layers.contains { $0 != nil })
         let sparse = try model.applying(plan, of: checkpoint)
         var masked: [[Float]] = []
         var pass = ForwardPass(sparse, on: engine)
@@ -92,8 +98,23 @@ struct ContextualPlanTests {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         #expect(try ContextualFile.read(beside: folder, of: shape) == nil)
         var plan = ContextualPlan(
-            headMargin: 1.25, headInputs: [1, 5], thresholds: shape.layers.map { _ in nil })
-        plan.thresholds[1] = (0..<shape.layers[1].feedForward).map { Float($0) / 3 }
+            headMargin: 1.25, headInputs: [1, 5], layers: shape.layers.map { _ in nil })
+        let neurons = shape.layers[1].feedForward
+        let least = (0..<neurons).map { Float($0) / 3 }
+        for method: ContextualPlan.Predictor.Method? in [
+            nil, .coarse(fineInputs: [2, 3]),
+            .lowRank(
+                down: Matrix(randomRows: 1, columns: shape.hiddenSize, seed: 1),
+                up: Matrix(randomRows: neurons, columns: 1, seed: 2)),
+        ] {
+            plan.layers[1] = ContextualPlan.Neurons(
+                least: least,
+                predictor: method.map {
+                    ContextualPlan.Predictor($0, above: least.map { 1 - $0 })
+                })
+            try ContextualFile.write(plan, to: folder)
+            #expect(try ContextualFile.read(beside: folder, of: shape) == plan)
+        }
         try ContextualFile.write(plan, to: folder)
         #expect(try ContextualFile.read(beside: folder, of: shape) == plan)
         var other = shape
@@ -102,9 +123,11 @@ struct ContextualPlanTests {
             try ContextualFile.read(beside: folder, of: other)
         }
         for (json, subject) in [
-            ("{}", "format_version"), (#"{"format_version": 1, "layers": [9]}"#, "layers"),
-            (#"{"format_version": 1, "head_margin": -1, "layers": []}"#, "head_margin"),
-            (#"{"format_version": 1, "head_inputs": [3, 1], "layers": []}"#, "head_inputs"),
+            ("{}", "format_version"), (#"{"format_version": 1, "layers": []}"#, "format_version"),
+            (#"{"format_version": 2, "layers": [{"layer": 9}]}"#, "layers"),
+            (#"{"format_version": 2, "layers": [{"layer": 1, "predictor": "no"}]}"#, "predictor"),
+            (#"{"format_version": 2, "head_margin": -1, "layers": []}"#, "head_margin"),
+            (#"{"format_version": 2, "head_inputs": [3, 1], "layers": []}"#, "head_inputs"),
         ] {
             try Data(json.utf8).write(to: URL(fileURLWithPath: folder + "/contextual.json"))
             let error = #expect(throws: ModelFileError.self) {

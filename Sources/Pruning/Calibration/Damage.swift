@@ -53,7 +53,7 @@ public final class Damage {
     }
 
     /// The damage done to a model of which the residual stream before some layer is known.
-    func of(_ model: Model, from first: Int, entering: Activations) -> Double {
+    public func of(_ model: Model, from first: Int, entering: Activations) -> Double {
         var pass = ForwardPass(model, on: engine)
         return difference(pass.hiddenStates(of: batch, from: first, entering: entering))
     }

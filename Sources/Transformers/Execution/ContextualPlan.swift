@@ -7,40 +7,129 @@ public struct ContextualPlan: Sendable, Equatable {
     public var headMargin: Float?
     /// The channels of the last hidden state that coarse scores take in 8 bits.
     public var headInputs: [Int]
-    /// For each layer the sizes that the activations of its neurons must be above to count; nil
-    /// where all count.
-    ///
-    /// Source: thresholds on activations, Liu et al., "TEAL", arXiv 2408.14690.
-    public var thresholds: [[Float]?]
+    /// For each layer which neurons count; nil where all do.
+    public var layers: [Neurons?]
+
+    /// Which neurons of a layer count.
+    public struct Neurons: Sendable, Equatable {
+        /// For each neuron the size that its activation must be above.
+        ///
+        /// Source: thresholds on activations, Liu et al., "TEAL", arXiv 2408.14690.
+        public var least: [Float]
+        /// What names the neurons that are computed at all; nil where all are.
+        public var predictor: Predictor?
+
+        /// Describes which neurons count.
+        public init(least: [Float], predictor: Predictor? = nil) {
+            (self.least, self.predictor) = (least, predictor)
+        }
+    }
+
+    /// What names neurons before they are computed.
+    public struct Predictor: Sendable, Equatable {
+        /// How it scores them.
+        public enum Method: Sendable, Equatable {
+            /// By their weights in 4 bits, but for those of some inputs in 8.
+            case coarse(fineInputs: [Int])
+            /// By `up · (down · x)`, `[neurons, rank]` and `[rank, hidden]`.
+            case lowRank(down: Matrix<Float>, up: Matrix<Float>)
+        }
+        /// How it scores them.
+        public var method: Method
+        /// For each neuron what its score must be above.
+        public var least: [Float]
+
+        /// Describes a predictor.
+        public init(_ method: Method, above least: [Float]) {
+            (self.method, self.least) = (method, least)
+        }
+    }
 
     /// Describes what is left out.
-    public init(headMargin: Float? = nil, headInputs: [Int] = [], thresholds: [[Float]?]) {
+    public init(headMargin: Float? = nil, headInputs: [Int] = [], layers: [Neurons?]) {
         self.headMargin = headMargin
         self.headInputs = headInputs
-        self.thresholds = thresholds
+        self.layers = layers
     }
 }
 
 /// A plan with the weights in the forms that it needs.
 struct Contextual: Sendable {
-    /// Of one layer.
-    struct Layer: Sendable {
-        var thresholds: [Float] = []
-        let down: InputRows
-        let bias: [Float]?
-
-        /// Packs the down projection of a layer that has neurons.
-        init(_ weights: LayerWeights, precision: Precision) {
-            guard let projection = weights.feedForward?.down else {
-                preconditionFailure("thresholds of a layer without neurons")
-            }
-            down = InputRows(projection.weight, precision: precision)
-            bias = projection.bias
-        }
-    }
     let headMargin: Float?
     let coarse: CoarseWeights?
     let layers: [Layer?]
+
+    /// Of one layer.
+    struct Layer: Sendable {
+        /// What it was made from.
+        let plan: ContextualPlan.Neurons
+        let form: Form
+
+        /// How neurons are computed.
+        enum Form: Sendable {
+            /// All, of which few are added.
+            case added(UnitRows, bias: [Float]?)
+            /// Those that are named.
+            case predicted(PredictedFeedForward)
+        }
+
+        /// Packs what a plan needs of a layer that has neurons, or takes it over.
+        init(
+            _ plan: ContextualPlan.Neurons, known: Layer?, activation: Epilogue,
+            precision: Precision, reading read: () throws -> LayerWeights
+        ) throws {
+            self.plan = plan
+            switch (known?.form, plan.predictor) {
+            case (.added(let rows, let bias), nil): form = .added(rows, bias: bias)
+            case (.predicted(var block), let wanted?)
+            where wanted.method == known?.plan.predictor?.method:
+                block.predictor = block.predictor.above(wanted.least)
+                block.least = plan.least
+                form = .predicted(block)
+            case (_, let wanted):
+                guard let weights = try read().feedForward else {
+                    preconditionFailure("thresholds of a layer without neurons")
+                }
+                guard let wanted else {
+                    form = .added(
+                        UnitRows(to: weights.down.weight, precision: precision),
+                        bias: weights.down.bias)
+                    return
+                }
+                let incoming = [weights.gate, weights.up].compactMap(\.self)
+                form = .predicted(
+                    PredictedFeedForward(
+                        from: incoming.map(\.weight), biases: incoming.map(\.bias),
+                        activation: activation, to: weights.down.weight,
+                        outputBias: weights.down.bias, precision: precision,
+                        predictor: NeuronPredictor(wanted, of: weights, activation),
+                        above: plan.least))
+            }
+        }
+    }
+}
+
+extension NeuronPredictor {
+    /// The predictor of a plan, packed.
+    ///
+    /// - Parameters:
+    ///   - predictor: What the plan says.
+    ///   - weights: The feed-forward block.
+    ///   - activation: What makes values of its neurons.
+    public init(
+        _ predictor: ContextualPlan.Predictor, of weights: FeedForwardWeights,
+        _ activation: Epilogue
+    ) {
+        switch predictor.method {
+        case .coarse(let fineInputs):
+            let incoming = [weights.gate, weights.up].compactMap(\.self)
+            self.init(
+                roundingTo4Bits: incoming.map(\.weight), biases: incoming.map(\.bias),
+                activation: activation, fineInputs: fineInputs, above: predictor.least)
+        case .lowRank(let down, let up):
+            self.init(down: down, up: up, above: predictor.least)
+        }
+    }
 }
 
 extension Model {
@@ -55,16 +144,15 @@ extension Model {
     /// - Returns: The model; the weights it has are shared, those for an earlier plan too.
     /// - Throws: What the source throws.
     public func applying(_ plan: ContextualPlan, of source: some WeightSource) throws -> Model {
-        precondition(plan.thresholds.count == layers.count && head != nil, "a plan of this decoder")
-        let layers = try plan.thresholds.enumerated().map { index, thresholds in
-            try thresholds.map { thresholds in
-                var layer =
-                    try contextual?.layers[index]
-                    ?? Contextual.Layer(
-                        source.layer(index), precision: precision)
-                precondition(thresholds.count == layer.down.inputs, "a threshold per neuron")
-                layer.thresholds = thresholds
-                return layer
+        precondition(plan.layers.count == layers.count && head != nil, "a plan of this decoder")
+        let layers = try plan.layers.enumerated().map { index, neurons in
+            try neurons.map { neurons in
+                precondition(
+                    neurons.least.count == shape.layers[index].feedForward, "a size per neuron")
+                return try Contextual.Layer(
+                    neurons, known: contextual?.layers[index],
+                    activation: shape.architecture.activation, precision: precision
+                ) { try source.layer(index) }
             }
         }
         let known = contextual?.coarse.flatMap { $0.fineInputs == plan.headInputs ? $0 : nil }

@@ -1,0 +1,276 @@
+public import Profiling
+public import Pruning
+public import Tensors
+public import Transformers
+
+/// One way for the neurons of a layer to count: how they are told, and the share of them.
+public struct DensityLevel: Hashable, Sendable {
+    /// How neurons are told.
+    public let choice: NeuronChoice
+    /// The share of them that is to count.
+    public let density: Double
+
+    /// Names a level.
+    public init(_ choice: NeuronChoice, density: Double) {
+        (self.choice, self.density) = (choice, density)
+    }
+}
+
+/// What is known of removing units for good, from a prune of the same model for the same environment.
+public struct Removal: Sendable {
+    let table: LatencyTable
+    /// The order in which units go.
+    public let losses: LossTable
+    let sensitivity: Sensitivity
+
+    /// Puts together what a prune has found out.
+    public init(table: LatencyTable, losses: LossTable, sensitivity: Sensitivity) {
+        (self.table, self.losses, self.sensitivity) = (table, losses, sensitivity)
+    }
+
+    /// The share of the dense model's time that a component takes at a level.
+    func seconds(of component: Component, keeping level: Int) -> Double {
+        table.seconds(of: component.kind, keeping: level) / table.dense.seconds
+    }
+
+    /// What keeping so many units of a component alone does to the dense model.
+    func damage(_ component: Component, keeping level: Int) -> Double {
+        sensitivity.damage(of: component, prior: losses.prior(of: component, keeping: level))
+    }
+}
+
+/// Which share of neurons counts in which layer, and how they are told.
+///
+/// The search is that which removes units for good: what a level saves was measured on whole models,
+/// and so was what it does to the model's predictions. Where what removal costs is known too, a component may lose units for good, or
+/// compute few of them, or both.
+///
+/// Times are shares of the dense model's.
+public struct DensitySearch {
+    /// What is chosen for a model.
+    public struct Choice: Sendable {
+        /// The units that stay.
+        public let plan: Plan
+        /// For each layer how the neurons that count are told; nil where all do.
+        public let levels: [DensityLevel?]
+        /// For each layer the share of the neurons that stay that should be computed.
+        public let computed: [Double]
+    }
+
+    /// The shares at which what is saved is measured, and damage.
+    public static let probes = [0.5, 0.2]
+
+    /// One way for a component to be.
+    private struct Option {
+        var units: Int
+        var level: DensityLevel?
+        var computed = 1.0
+        /// Beside the dense component's.
+        var seconds: Double
+        var loss: Double
+    }
+
+    private let options: [Component: [Option]]
+    private let layers: Int
+    private let search: GreedySearch
+
+    /// Prepares a search.
+    ///
+    /// - Parameters:
+    ///   - calibration: What levels of each layer come to.
+    ///   - choices: The ways to tell neurons.
+    ///   - densities: The shares of neurons, those of ``probes`` among them.
+    ///   - shape: The sizes of the model.
+    ///   - saved: For each way and each of ``probes`` the share of the dense model's time that it
+    ///     saves where all layers are told alike.
+    ///   - headSaving: What screening the head saves.
+    ///   - damages: What levels of single layers do to the dense model.
+    ///   - removal: What removing units for good costs; nil where none are.
+    public init(
+        _ calibration: ContextualCalibration, choices: [NeuronChoice], densities: [Double],
+        shape: ModelShape, saved: [NeuronChoice: [Double]], headSaving: Double,
+        damages: Sensitivity, removal: Removal? = nil
+    ) {
+        let costs = choices.reduce(into: [:]) { costs, choice in
+            costs[choice] = Cost(
+                volumes: Self.probes.map { calibration.volume(choice, density: $0) },
+                saved: saved[choice] ?? [])
+        }
+        let neurons = Double(max(1, shape.layers.reduce(0) { $0 + $1.feedForward }))
+        var options: [Component: [Option]] = [:]
+        for component in shape.components {
+            let all = shape.units(of: component)
+            let widths =
+                [all]
+                + (removal?.table.usefulLevels(of: component.kind) ?? [])
+                .filter { $0 < all }
+            var known: [Option] = []
+            for units in widths {
+                var fixed = Option(units: units, seconds: 0, loss: 0)
+                if let removal, units < all {
+                    fixed.seconds =
+                        removal.seconds(of: component, keeping: units)
+                        - removal.seconds(of: component, keeping: all)
+                    fixed.loss = removal.damage(component, keeping: units)
+                }
+                known.append(fixed)
+                guard component.kind == .feedForward, units > 0,
+                    let layer = calibration.layers[component.layer]
+                else { continue }
+                let kept = removal?.losses.components[component]?.kept(units) ?? Array(0..<all)
+                let share = Double(all) / neurons
+                for choice in choices {
+                    guard let cost = costs[choice] else { continue }
+                    // What does not depend on how many are computed grows with those that stay.
+                    let whole =
+                        removal.map {
+                            $0.seconds(of: component, keeping: all)
+                                - $0.seconds(of: component, keeping: 0)
+                        } ?? 0
+                    let telling = max(0, whole - share * cost.saved(at: 0))
+                    for density in densities {
+                        guard let level = layer.level(choice, density: density), level.isPartial
+                        else { continue }
+                        let totals = level.totals(of: kept)
+                        known.append(
+                            Option(
+                                units: units, level: DensityLevel(choice, density: density),
+                                computed: totals.computed * Double(all) / Double(units),
+                                seconds: -share * cost.saved(at: totals.volume)
+                                    - telling * (1 - Double(units) / Double(all)),
+                                loss: fixed.loss
+                                    + damages.damage(of: component, prior: totals.lost)))
+                    }
+                }
+            }
+            options[component] = Self.worthwhile(known)
+        }
+        self.options = options
+        layers = shape.layers.count
+        func code(_ kind: ComponentKind) -> [Int] {
+            (0..<shape.layers.count).map {
+                (options[Component(layer: $0, kind: kind)]?.count ?? 1) - 1
+            }
+        }
+        search = GreedySearch(
+            SearchSpace(
+                dense: Plan(attention: code(.attention), feedForward: code(.feedForward)),
+                costs: OptionCosts(
+                    base: 1 - headSaving, seconds: options.mapValues { $0.map(\.seconds) }))
+        ) { options[$0]?[$1].loss ?? 0 }
+    }
+
+    /// Options by their seconds, the fastest first and dense last, without those that do more damage
+    /// than a faster one.
+    private static func worthwhile(_ options: [Option]) -> [Option] {
+        var kept: [Option] = []
+        for option in options.sorted(by: { ($0.seconds, $0.loss) < ($1.seconds, $1.loss) })
+        where option.seconds < 0 && option.loss < kept.last?.loss ?? .infinity {
+            kept.append(option)
+        }
+        return kept + options.prefix(1)
+    }
+
+    /// The greatest speedup that is predicted of any choice.
+    public var greatestSpeedup: Double { 1 / search.space.leastSeconds }
+
+    /// What should do least damage at a speedup.
+    ///
+    /// - Throws: `SearchError` where it is out of reach.
+    public func choice(speedup: Double) throws(SearchError) -> Choice {
+        let codes = try search.plan(within: 1 / speedup)
+        func chosen(_ kind: ComponentKind) -> [Option?] {
+            (0..<layers).map { layer in
+                let component = Component(layer: layer, kind: kind)
+                return options[component]?[codes[component]]
+            }
+        }
+        let neurons = chosen(.feedForward)
+        return Choice(
+            plan: Plan(
+                attention: chosen(.attention).map { $0?.units ?? 0 },
+                feedForward: neurons.map { $0?.units ?? 0 }),
+            levels: neurons.map { $0?.level }, computed: neurons.map { $0?.computed ?? 1 })
+    }
+}
+
+/// What a way to tell neurons saves, from two plans in which all layers are told alike.
+private struct Cost {
+    let volumes: [Double]
+    let saved: [Double]
+
+    /// What it saves where so large a share of the weights is read.
+    func saved(at volume: Double) -> Double {
+        guard saved.count == 2, volumes[0] != volumes[1] else { return saved.last ?? 0 }
+        let slope = (saved[1] - saved[0]) / (volumes[1] - volumes[0])
+        return saved[0] + slope * (volume - volumes[0])
+    }
+}
+
+/// Options by their number.
+private struct OptionCosts: CostModel {
+    let base: Double
+    let seconds: [Component: [Double]]
+
+    var hiddenSize: Int { 1 }
+
+    func seconds(of component: Component, keeping level: Int) -> Double {
+        seconds[component]?[level] ?? 0
+    }
+
+    func levels(of component: Component) -> [Int] {
+        (seconds[component] ?? []).indices.reversed()
+    }
+}
+
+extension ContextualCalibration {
+    /// The share of all layers' feed-forward weights that is read where they are told alike.
+    public func volume(_ choice: NeuronChoice, density: Double) -> Double {
+        let known = layers.compactMap { $0?.level(choice, density: density)?.total.volume }
+        return known.isEmpty ? 1 : known.reduce(0, +) / Double(known.count)
+    }
+
+    /// The damage that each layer alone does at two shares of its neurons, told in 4 bits or, where
+    /// that was not calibrated, by value.
+    ///
+    /// - Parameters:
+    ///   - model: The decoder.
+    ///   - source: Where its weights came from.
+    ///   - windows: A few of the calibration's windows.
+    ///   - choice: How neurons are told.
+    ///   - densities: The shares.
+    ///   - engine: What to run on.
+    ///   - progress: Called with the layers done; may throw to stop.
+    /// - Returns: Damages by the share of squared contributions that is lost.
+    /// - Throws: What reading weights and `progress` throw.
+    public func damages(
+        of model: Model, source: some WeightSource, windows: [[Int32]], choice: NeuronChoice,
+        densities: [Double], engine: Engine, progress: (Int) throws -> Void
+    ) throws -> Sensitivity {
+        let batch = TokenBatch(windows)
+        let damage = Damage(from: model, on: batch, engine: engine)
+        var pass = ForwardPass(model, on: engine)
+        var streams = [pass.embedded(batch)]
+        var points: [Component: [Sensitivity.Point]] = [:]
+        for index in layers.indices {
+            let component = Component(layer: index, kind: .feedForward)
+            // What one plan has packed serves the next.
+            var changed = model
+            for density in densities {
+                guard let level = layers[index]?.level(choice, density: density), level.isPartial
+                else { continue }
+                let alone = plan(screensHead: false) {
+                    $0 == index ? DensityLevel(choice, density: density) : nil
+                }
+                changed = try changed.applying(alone, of: source)
+                points[component, default: []].append(
+                    Sensitivity.Point(
+                        prior: level.total.lost,
+                        damage: damage.of(changed, from: index, entering: streams[0])))
+            }
+            _ = try Self.walk(index, &pass, [batch], &streams)
+            try progress(index + 1)
+        }
+        return Sensitivity(points)
+    }
+}

@@ -1,0 +1,247 @@
+/// What a decoder leaves out token by token, and what that is worth.
+public struct SparsityReport: Codable, Sendable, Equatable {
+    /// One model that was tried.
+    public struct Trial: Codable, Sendable, Equatable {
+        /// What it leaves out.
+        public let name: String
+        /// On text that it was not calibrated on.
+        public let perplexity: Double
+        /// How many times faster than dense, and the ends of the 95 % confidence interval; nil where
+        /// that was not measured.
+        public let speedup: Double?
+        /// The ends of the interval, or none.
+        public let interval: [Double]
+        /// Whether its perplexity is low enough.
+        public let isWithinCost: Bool
+        /// Whether other programs took processor time from nearly every sample.
+        public let isDisturbed: Bool
+
+        /// Describes a trial.
+        public init(
+            name: String, perplexity: Double, speedup: Double?, interval: [Double],
+            isWithinCost: Bool, isDisturbed: Bool
+        ) {
+            (self.name, self.perplexity, self.speedup) = (name, perplexity, speedup)
+            (self.interval, self.isWithinCost) = (interval, isWithinCost)
+            self.isDisturbed = isDisturbed
+        }
+
+        /// Whether it is surely faster than dense.
+        public var isFaster: Bool { interval.first.map { $0 > 1 } ?? false }
+    }
+
+    /// A layer in which neurons are left out, over text that they were not told by.
+    public struct Layer: Codable, Sendable, Equatable {
+        /// Its index.
+        public let layer: Int
+        /// How neurons are told.
+        public let choice: String
+        /// The share of neurons that is computed.
+        public let density: Double
+        /// Of the neurons that are needed, the share that is computed.
+        public let recall: Double
+        /// The share of squared contributions that those computed make.
+        public let kept: Double
+        /// The same for as many that contribute most.
+        public let keptByOracle: Double
+        /// The same for as many at random.
+        public let keptAtRandom: Double
+
+        /// Describes a layer.
+        public init(
+            layer: Int, choice: String, density: Double, recall: Double, kept: Double,
+            keptByOracle: Double, keptAtRandom: Double
+        ) {
+            (self.layer, self.choice, self.density) = (layer, choice, density)
+            (self.recall, self.kept) = (recall, kept)
+            (self.keptByOracle, self.keptAtRandom) = (keptByOracle, keptAtRandom)
+        }
+    }
+
+    /// The version of the program.
+    public var version: String
+    /// What the model is called.
+    public var model: String
+    /// What was timed.
+    public var environment: EnvironmentDescription
+    /// The perplexity of the dense model.
+    public var densePerplexity: Double
+    /// What was tried, in order.
+    public var trials: [Trial]
+    /// The trial that was written; nil where nothing is faster than dense.
+    public var best: Trial?
+    /// The layers in which neurons are left out.
+    public var layers: [Layer]
+    /// The shares of heads and of neurons that are gone for good.
+    public var removed: [Double]
+    /// The share of words that are chosen as by exact scores, where they are looked at coarsely.
+    public var sameWords: Double?
+    /// Over how many words.
+    public var comparedWords: Int?
+
+    /// Puts a report together.
+    public init(
+        version: String, model: String, environment: EnvironmentDescription,
+        densePerplexity: Double, trials: [Trial], best: Trial?, layers: [Layer],
+        removed: [Double], sameWords: Double?, comparedWords: Int?
+    ) {
+        (self.version, self.model, self.environment) = (version, model, environment)
+        (self.densePerplexity, self.trials, self.best) = (densePerplexity, trials, best)
+        (self.layers, self.removed) = (layers, removed)
+        (self.sameWords, self.comparedWords) = (sameWords, comparedWords)
+    }
+
+    /// What each table says, shared by the page and the terminal.
+    public var trialColumns: [String] {
+        ["left out", "perplexity", "cost", "speedup", "interval", ""]
+    }
+
+    /// The cells of the trials' table.
+    public var trialRows: [[String]] {
+        trials.map { trial in
+            [
+                trial.name, Figures.perplexity(trial.perplexity),
+                Figures.change(from: densePerplexity, to: trial.perplexity),
+                trial.speedup.map(Figures.ratio) ?? "",
+                trial.interval.isEmpty ? "" : Figures.interval(trial.interval),
+                trial == best ? "written" : trial.isWithinCost ? "" : "too dear",
+            ]
+        }
+    }
+
+    /// The columns of the layers' table.
+    public var layerColumns: [String] {
+        ["layer", "neurons told", "computed", "recall", "kept", "best", "random"]
+    }
+
+    /// The cells of the layers' table.
+    public var layerRows: [[String]] {
+        layers.map { layer in
+            [
+                String(layer.layer), layer.choice, Figures.percent(layer.density),
+                Figures.percent(layer.recall), Figures.percent(layer.kept),
+                Figures.percent(layer.keptByOracle), Figures.percent(layer.keptAtRandom),
+            ]
+        }
+    }
+
+    /// What is to be said beside the tables, in whole sentences.
+    public var remarks: [String] {
+        var remarks: [String] = []
+        if let heads = removed.first, let neurons = removed.last, heads + neurons > 0 {
+            remarks.append(
+                "\(Figures.percent(heads)) of the heads and \(Figures.percent(neurons)) of the "
+                    + "neurons are gone for good.")
+        }
+        if let sameWords, let comparedWords {
+            remarks.append(
+                "Of \(Figures.count(comparedWords)) words "
+                    + "\(Figures.decimal(100 * sameWords, 2))% are the same as by exact scores.")
+        }
+        if best == nil {
+            remarks.append("Nothing is surely faster than dense here: all stays as it is.")
+        }
+        if trials.contains(where: \.isDisturbed) {
+            remarks.append("Other programs took processor time: stop them and measure again.")
+        }
+        return remarks
+    }
+
+    /// How to read the trials.
+    public static let trialNote =
+        "Decoding beside the dense model, and perplexity on text that was not calibrated on."
+    /// How to read the layers.
+    public static let layerNote =
+        "Of each layer's neurons so many are computed; of those that are needed so many are among "
+        + "them. They keep such a share of squared contributions; the best as many would keep, and "
+        + "random ones, what stands behind."
+
+    /// A self-contained page: no script, no other file, valid XML as well.
+    public var html: String {
+        func table(_ caption: String, _ columns: [String], _ rows: [[String]], own: Set<Int> = [])
+            -> Markup
+        {
+            HTMLTable(
+                caption: caption, columns: columns,
+                rows: rows.map { ($0[0], Array($0.dropFirst())) }, strong: own
+            ).markup
+        }
+        func section(_ id: String, _ title: String, _ content: Markup) -> Markup {
+            """
+            <section aria-labelledby="\(id)">
+            <h2 id="\(id)">\(title)</h2>
+            \(content)
+            </section>
+            """
+        }
+        let own = Set(trials.indices.filter { trials[$0] == best })
+        let notes = remarks.map { "<p>\($0)</p>" as Markup }
+        let figure = DensityFigure(layers: layers).markup.map {
+            "<figure>\n\($0)\n</figure>" as Markup
+        }
+        return Page(
+            title: "\(model), sparsified: Espalier report", kind: "sparsity report", heading: model,
+            environment: environment, version: version,
+            sections: [
+                section(
+                    "speed", "How much faster, and what it costs",
+                    "\(table(Self.trialNote, trialColumns, trialRows, own: own))\n\(notes)"),
+                layers.isEmpty
+                    ? ""
+                    : section(
+                        "layers", "Which neurons are computed",
+                        """
+                        <p>\(Self.layerNote)</p>
+                        <div class="pictures">
+                        \([figure].compactMap(\.self))
+                        </div>
+                        \(table("By layer", layerColumns, layerRows))
+                        """),
+            ],
+            footer: "Made by Espalier \(version)."
+        ).markup.text
+    }
+}
+
+/// Plots what predictors keep of each layer beside the best choice and a random one.
+private struct DensityFigure {
+    let layers: [SparsityReport.Layer]
+
+    private let height = 240.0
+
+    /// The plot, or nothing where there are not two layers.
+    var markup: Markup? {
+        guard layers.count > 1, let first = layers.first, let last = layers.last else { return nil }
+        let x = Axis(
+            Double(first.layer), Double(last.layer), from: PlotFrame.left + 6,
+            to: PlotFrame.right - 6)
+        let y = Axis(0, 100, from: height - PlotFrame.bottom, to: PlotFrame.top)
+        let frame = PlotFrame(
+            height: height, x: x, y: y, xTitle: "layer", yTitle: "% of neurons, or of what they add"
+        )
+        let series: [(name: String, values: [Double])] = [
+            ("kept", layers.map(\.kept)), ("computed, kept at random", layers.map(\.density)),
+            ("needed ones found", layers.map(\.recall)),
+        ]
+        let lines = series.enumerated().map { index, one -> Markup in
+            let points = zip(layers, one.values).map { layer, value -> Markup in
+                "\(x.position(Double(layer.layer))),\(y.position(100 * value))"
+            }
+            return "<g class=\"series s\(index)\"><polyline points=\"\(points)\"/></g>"
+        }
+        let entries = series.enumerated().map { index, one -> Markup in
+            """
+            <li><svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">\
+            <g class="series s\(index)"><polyline points="0,7 14,7"/></g></svg> \(one.name)</li>
+            """
+        }
+        let picture = PlotFrame.picture(
+            title: "Neurons by layer",
+            description: series.map { one in
+                let mean = one.values.reduce(0, +) / Double(one.values.count)
+                return "\(one.name): \(Figures.percent(mean)) in the mean"
+            }.joined(separator: "; ") + ".",
+            height: height, "\(frame.markup)\n\(lines)")
+        return "\(picture)\n<ul class=\"legend\">\n\(entries)\n</ul>"
+    }
+}

@@ -1,0 +1,338 @@
+import CommandLine
+import ContextualSparsity
+import Evaluation
+import Foundation
+import ModelFiles
+import Profiling
+import Pruning
+import Reporting
+import Tensors
+import Transformers
+
+/// Finds by measuring what a decoder may leave out token by token.
+struct SparsifyRun {
+    /// What is wanted.
+    struct Wish {
+        /// By what share perplexity may rise.
+        var cost: Double
+        /// How many times faster than dense; nil for as fast as the cost allows.
+        var speedup: Double?
+        /// The share of neurons that is to count in every layer; nil where that is searched for.
+        var density: Double?
+        /// The ways to tell neurons.
+        var choices: [NeuronChoice]
+        /// The most time for each measurement.
+        var seconds: Double
+        /// The directory of a prune of the model, where units may be removed for good too.
+        var prune: String?
+    }
+
+    /// A decoder and what it is to leave out.
+    struct Candidate {
+        /// The weights that stay.
+        let weights: any WeightSource
+        /// All of them, packed.
+        let whole: Model
+        let plan: ContextualPlan
+    }
+
+    /// The shares of neurons that the search may choose from.
+    private static let densities = [
+        0.85, 0.75, 0.65, 0.57, 0.5, 0.44, 0.38, 0.32, 0.26, 0.2, 0.15, 0.1, 0.05,
+    ]
+    /// How often the speedup between what is cheap enough and what is not is halved.
+    private static let halvings = 6
+    /// How many plans are measured to reach a speedup.
+    private static let attempts = 5
+    /// How far beyond it to aim.
+    private static let margin = 1.015
+
+    private let opened: OpenedModel
+    private let environment: Profiling.Environment
+    private let wish: Wish
+    private let engine: Engine
+    private let dense: Model
+    private let held: [[Int32]]
+    private let calibration: [[Int32]]
+    private let found: ContextualCalibration
+    private let whole: Double
+    private var watch: Workload
+    /// The model of the last plan, from which the next takes over what is packed.
+    private var sparse: Model
+    private var trials: [SparsityReport.Trial] = []
+    private var removing: (knowledge: Removal, surgery: Surgery)?
+
+    /// Calibrates.
+    ///
+    /// - Parameters:
+    ///   - opened: The decoder.
+    ///   - environment: What is timed.
+    ///   - wish: What is wanted.
+    ///   - windows: The text; half of it tells what a plan costs.
+    ///   - decoded: The tokens that timed steps decode.
+    /// - Throws: `ModelFileError`, or `Interrupted` when the user asks to stop.
+    init(
+        _ opened: OpenedModel, in environment: Profiling.Environment, wish: Wish,
+        windows: [[Int32]],
+        decoded: [Int32]
+    ) throws {
+        (self.opened, self.environment, self.wish) = (opened, environment, wish)
+        engine = Engine(threads: environment.threads)
+        (calibration, held) = (
+            Array(windows.prefix(windows.count / 2)), Array(windows.dropFirst(windows.count / 2))
+        )
+        dense = try opened.packed(in: environment.precision)
+        sparse = dense
+        let progress = ProgressBar(
+            "Calibrating", total: opened.shape.layers.count, unit: "layers")
+        found = try ContextualCalibration(
+            of: dense, source: opened.checkpoint, windows: calibration, choices: wish.choices,
+            densities: wish.density.map { [$0] } ?? Self.densities, engine: engine
+        ) {
+            progress.advance(to: $0)
+            try Interruption.check()
+        }
+        progress.finish()
+        removing = try wish.prune.map { [engine] in
+            try Self.removal($0, of: opened, in: environment, engine: engine)
+        }
+        watch = try Workload(environment, model: dense, text: decoded, engine: engine)
+        whole = try Terminal.standardError.stage("Evaluating") { [engine, dense, held] in
+            try DecoderQuality(of: dense, on: held, engine: engine) { _ in
+                try Interruption.check()
+            }.perplexity
+        }
+    }
+
+    /// Finds what to leave out.
+    mutating func run() throws -> (model: Candidate, report: SparsityReport) {
+        let chosen: Candidate
+        if let density = wish.density {
+            chosen = plain(
+                found.plan(wish.choices[0], density: density, screensHead: density < 1))
+            trials.append(try trial("\(Human.percent(density)) everywhere", chosen, isTimed: true))
+        } else {
+            chosen = try searched()
+        }
+        return (chosen, try report(chosen))
+    }
+
+    /// The dense model with a plan.
+    private func plain(_ plan: ContextualPlan) -> Candidate {
+        Candidate(weights: opened.checkpoint, whole: dense, plan: plan)
+    }
+
+    private mutating func searched() throws -> Candidate {
+        let head = plain(found.plan(density: nil, screensHead: true))
+        let headTrial = try trial("words in 4 bits first", head, isTimed: true)
+        trials.append(headTrial)
+        let screens = headTrial.isFaster && headTrial.isWithinCost
+        let search = try search(headSaving: screens ? 1 - 1 / (headTrial.speedup ?? 1) : 0)
+        var best = screens ? (head, headTrial) : nil
+        func name(_ speedup: Double) -> String { "\(Human.ratio(speedup)) by the search" }
+        if let wanted = wish.speedup {
+            var aim = wanted * Self.margin
+            for _ in 0..<Self.attempts where aim < search.greatestSpeedup {
+                let next = try candidate(search.choice(speedup: aim), screensHead: screens)
+                let trial = try trial(name(aim), next, isTimed: true)
+                trials.append(trial)
+                if trial.isWithinCost, trial.interval[0] >= wanted { return next }
+                let speedup = trial.speedup ?? 1
+                if trial.isWithinCost, trial.isFaster, speedup > best?.1.speedup ?? 1 {
+                    best = (next, trial)
+                }
+                aim *= max(wanted * Self.margin / speedup, 1.005)
+            }
+        } else {
+            var (low, high) = (max(1, best?.1.speedup ?? 1), search.greatestSpeedup)
+            var cheap: (Candidate, Double)?
+            for _ in 0..<Self.halvings where high > low * 1.01 {
+                let middle = (low * high).squareRoot()
+                let next = try candidate(search.choice(speedup: middle), screensHead: screens)
+                let trial = try trial(name(middle), next, isTimed: false)
+                trials.append(trial)
+                if trial.isWithinCost {
+                    (low, cheap) = (middle, (next, middle))
+                } else {
+                    high = middle
+                }
+            }
+            if let cheap {
+                trials.removeAll { $0.name == name(cheap.1) }
+                let trial = try trial(name(cheap.1), cheap.0, isTimed: true)
+                trials.append(trial)
+                if trial.isFaster, trial.speedup ?? 1 > best?.1.speedup ?? 1 {
+                    best = (cheap.0, trial)
+                }
+            }
+        }
+        return best?.0 ?? plain(found.plan(density: nil, screensHead: false))
+    }
+
+    /// The model of a choice; where units are gone, what the others are worth is found out anew.
+    private func candidate(
+        _ choice: DensitySearch.Choice, screensHead: Bool
+    ) throws -> Candidate {
+        guard let removing, choice.plan != Plan(keepingAllOf: opened.shape) else {
+            return plain(found.plan(screensHead: screensHead) { choice.levels[$0] })
+        }
+        let weights = ShrunkWeights(
+            choice.plan, losses: removing.knowledge.losses, surgery: removing.surgery,
+            order: .optimalBrainSurgeon)
+        let whole = try Terminal.standardError.stage("Removing units") {
+            try Model(weights, precision: dense.precision) { _ in try Interruption.check() }
+        }
+        let anew = try Terminal.standardError.stage("Calibrating what stays") {
+            try ContextualCalibration(
+                of: whole, source: weights, windows: calibration,
+                choices: Set(choice.levels.compactMap { $0?.choice }).sorted {
+                    $0.description < $1.description
+                },
+                densities: Self.densities, engine: engine
+            ) { _ in try Interruption.check() }
+        }
+        let plan = anew.plan(screensHead: screensHead) { layer in
+            choice.levels[layer].flatMap { level in
+                anew.layers[layer]?.density(level.choice, computing: choice.computed[layer])
+                    .map { DensityLevel(level.choice, density: $0) }
+            }
+        }
+        return Candidate(weights: weights, whole: whole, plan: plan)
+    }
+
+    /// Measures what levels cost, and prepares to choose among them.
+    private mutating func search(headSaving: Double) throws -> DensitySearch {
+        var saved: [NeuronChoice: [Double]] = [:]
+        for choice in wish.choices {
+            for density in DensitySearch.probes {
+                let plan = found.plan(choice, density: density, screensHead: false)
+                let measured = try Terminal.standardError.stage(
+                    "Timing \(Human.percent(density)) of neurons, told \(choice)"
+                ) { try timing(try sparsified(plain(plan))) }
+                saved[choice, default: []].append(1 - 1 / measured.speedup)
+            }
+        }
+        let progress = ProgressBar(
+            "Judging layers", total: opened.shape.layers.count, unit: "layers")
+        let damages = try found.damages(
+            of: dense, source: opened.checkpoint, windows: Array(calibration.prefix(2)),
+            choice: wish.choices.contains(.coarse) ? .coarse : wish.choices[0],
+            densities: DensitySearch.probes, engine: engine
+        ) {
+            progress.advance(to: $0)
+            try Interruption.check()
+        }
+        progress.finish()
+        return DensitySearch(
+            found, choices: wish.choices, densities: Self.densities, shape: opened.shape,
+            saved: saved, headSaving: headSaving, damages: damages, removal: removing?.knowledge)
+    }
+
+    /// What a prune of the model found out about removing units.
+    ///
+    /// - Throws: `ModelFileError` where it is of another model, or not complete.
+    private static func removal(
+        _ directory: String, of opened: OpenedModel, in environment: Profiling.Environment,
+        engine: Engine
+    ) throws -> (knowledge: Removal, surgery: Surgery) {
+        let table = try LatencyTable(contentsOf: directory + "/" + Product.profile)
+        try table.check(against: opened.shape)
+        let surgery = Surgery(
+            opened.checkpoint,
+            calibration: try CalibrationFile(path: directory + "/" + Product.moments),
+            engine: engine)
+        func read<Value: Decodable>(_ product: String) throws -> Value {
+            let path = directory + "/" + product
+            do {
+                return try JSONDecoder().decode(
+                    Value.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+            } catch {
+                throw ModelFileError(
+                    file: path, problem: "it cannot be read as what a prune found out",
+                    remedy: "name the directory of a prune of this model that is complete")
+            }
+        }
+        return (
+            Removal(
+                table: table, losses: try read(Product.losses),
+                sensitivity: try read(Product.sensitivity)), surgery
+        )
+    }
+
+    /// The model of a candidate; what the last one has packed of the dense model is taken over.
+    private mutating func sparsified(_ candidate: Candidate) throws -> Model {
+        guard candidate.whole.shape == dense.shape else {
+            return try candidate.whole.applying(candidate.plan, of: candidate.weights)
+        }
+        sparse = try sparse.applying(candidate.plan, of: candidate.weights)
+        return sparse
+    }
+
+    private mutating func timing(_ model: Model) throws -> Comparison {
+        try Comparison(
+            model, with: &watch, timeLimit: wish.seconds,
+            tick: { _ in try Interruption.check() })
+    }
+
+    private mutating func trial(
+        _ name: String, _ candidate: Candidate, isTimed: Bool
+    ) throws -> SparsityReport.Trial {
+        try Terminal.standardError.stage("Trying \(name)") { () -> SparsityReport.Trial in
+            let model = try sparsified(candidate)
+            let perplexity = try DecoderQuality(of: model, on: held, engine: engine) { _ in
+                try Interruption.check()
+            }.perplexity
+            let timing = isTimed ? try timing(model) : nil
+            return SparsityReport.Trial(
+                name: name, perplexity: perplexity, speedup: timing?.speedup,
+                interval: timing.map { [$0.interval.lowerBound, $0.interval.upperBound] } ?? [],
+                isWithinCost: perplexity <= whole * (1 + wish.cost),
+                isDisturbed: timing?.isDisturbed ?? false)
+        }
+    }
+
+    /// What is told of the model that was found.
+    private mutating func report(_ chosen: Candidate) throws -> SparsityReport {
+        let (plan, model) = (chosen.plan, try sparsified(chosen))
+        let same =
+            try plan.headMargin == nil
+            ? nil
+            : Terminal.standardError.stage("Comparing words") {
+                try ContextualCalibration.sameWords(of: model, on: held, engine: engine) {
+                    try Interruption.check()
+                }
+            }
+        let layers = try Terminal.standardError.stage("Comparing neurons") {
+            try NeuronRecall.all(
+                of: plan, model: chosen.whole, source: chosen.weights,
+                windows: Array(held.prefix(2)), engine: engine
+            ) { _ in try Interruption.check() }
+        }
+        let stays = Plan(keepingAllOf: chosen.whole.shape)
+        let all = Plan(keepingAllOf: dense.shape)
+        return SparsityReport(
+            version: Espalier.version, model: opened.location.name,
+            environment: EnvironmentDescription(environment), densePerplexity: whole,
+            trials: trials, best: plan.leavesOut ? trials.last { $0.isFaster } : nil,
+            layers: layers.map {
+                SparsityReport.Layer(
+                    layer: $0.layer, choice: $0.choice.description, density: $0.density,
+                    recall: $0.recall, kept: $0.kept, keptByOracle: $0.keptByOracle,
+                    keptAtRandom: $0.keptAtRandom)
+            },
+            removed: [
+                Self.share(of: all.attention, beside: stays.attention),
+                Self.share(of: all.feedForward, beside: stays.feedForward),
+            ], sameWords: same?.share, comparedWords: same?.words)
+    }
+
+    /// The share of units that is gone.
+    private static func share(of all: [Int], beside kept: [Int]) -> Double {
+        1 - Double(kept.reduce(0, +)) / Double(max(1, all.reduce(0, +)))
+    }
+}
+
+extension ContextualPlan {
+    /// Whether it leaves out anything.
+    fileprivate var leavesOut: Bool { headMargin != nil || layers.contains { $0 != nil } }
+}
