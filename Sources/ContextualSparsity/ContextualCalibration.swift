@@ -6,7 +6,7 @@ public import Transformers
 public struct ContextualCalibration: Sendable {
     /// The share of words of the text for which the margin is enough: more would cost time for words
     /// that hardly come.
-    public static let certainty = 0.9997
+    public static let certainty = 0.9999
 
     /// The margin for coarse scores of words.
     public let headMargin: Float
@@ -14,6 +14,9 @@ public struct ContextualCalibration: Sendable {
     public let headInputs: [Int]
     /// For each layer what leaving out neurons comes to; nil where there are none.
     public let layers: [NeuronCalibration?]
+    /// For each layer what leaving out inputs of its attention block comes to; nil where that was not
+    /// asked for.
+    public let attention: [InputCalibration?]
 
     /// Runs a decoder over text, layer by layer.
     ///
@@ -34,12 +37,23 @@ public struct ContextualCalibration: Sendable {
         var pass = ForwardPass(model, on: engine)
         let batches = windows.map { TokenBatch([$0]) }
         var streams = batches.map { pass.embedded($0) }
-        var layers: [NeuronCalibration?] = []
+        var (layers, attention): ([NeuronCalibration?], [InputCalibration?]) = ([], [])
         for index in model.shape.layers.indices {
             let seen = try Self.walk(index, &pass, batches, &streams)
+            let weights = try source.layer(index)
+            attention.append(
+                weights.attention.flatMap { block in
+                    guard choices.contains(.computed), let seen = seen[.attention] else {
+                        return nil
+                    }
+                    return InputCalibration(
+                        of: block, inputs: seen.inputs, context: seen.values,
+                        densities: densities, engine: engine)
+                })
             layers.append(
-                try source.layer(index).feedForward.flatMap { block in
-                    guard !choices.isEmpty, !densities.isEmpty, let seen else { return nil }
+                try weights.feedForward.flatMap { block in
+                    guard !choices.isEmpty, !densities.isEmpty, let seen = seen[.feedForward]
+                    else { return nil }
                     return try NeuronCalibration(
                         of: block, activation: model.shape.architecture.activation,
                         inputs: seen.inputs, values: seen.values, choices: choices,
@@ -48,7 +62,7 @@ public struct ContextualCalibration: Sendable {
                 })
             try progress(index + 1)
         }
-        self.layers = layers
+        (self.layers, self.attention) = (layers, attention)
         var (head, margins): (CoarseWeights?, [Float]) = (nil, [])
         for (batch, stream) in zip(batches, streams) {
             let states = pass.hiddenStates(of: batch, from: layers.count, entering: stream)
@@ -69,32 +83,31 @@ public struct ContextualCalibration: Sendable {
             margins.isEmpty ? 0 : margins[Int(Self.certainty * Double(margins.count - 1))]
     }
 
-    /// Takes windows through a layer, and returns what enters its feed-forward block and what its
-    /// neurons give, over all of them; nil where there is no such block.
+    /// Takes windows through a layer, and returns what enters its blocks and what their output
+    /// projections take in, over all of them; nothing for blocks that are gone.
     static func walk(
         _ layer: Int, _ pass: inout ForwardPass, _ batches: [TokenBatch],
         _ streams: inout [Activations]
-    ) throws -> (inputs: Activations, values: Activations)? {
-        var (inputs, values) = (Activations(), Activations())
+    ) throws -> [ComponentKind: (inputs: Activations, values: Activations)] {
+        var seen: [ComponentKind: (inputs: Activations, values: Activations)] = [:]
         for (place, batch) in batches.enumerated() {
             for kind in ComponentKind.allCases {
                 let component = Component(layer: layer, kind: kind)
                 guard
                     let given = pass.inputs(of: component, in: batch, entering: streams[place])
                 else { continue }
-                if kind == .feedForward {
-                    inputs.append(pass.entry(of: component, entering: streams[place]))
-                    values.append(given)
-                }
+                let entry = pass.entry(of: component, entering: streams[place])
+                seen[kind, default: (Activations(), Activations())].inputs.append(entry)
+                seen[kind]?.values.append(given)
                 streams[place] = pass.stream(
                     after: component, entering: streams[place],
                     adding: pass.output(of: component, from: given))
             }
         }
-        return inputs.rows > 0 ? (inputs, values) : nil
+        return seen
     }
 
-    /// A plan in which every layer leaves out alike.
+    /// A plan in which every layer's neurons are left out alike.
     ///
     /// - Parameters:
     ///   - choice: How neurons are told.
@@ -105,23 +118,59 @@ public struct ContextualCalibration: Sendable {
     public func plan(
         _ choice: NeuronChoice = .computed, density: Double?, screensHead: Bool
     ) -> ContextualPlan {
-        plan(screensHead: screensHead) { _ in density.map { DensityLevel(choice, density: $0) } }
+        plan(screensHead: screensHead) { component in
+            component.kind == .feedForward
+                ? density.map { DensityLevel(choice, density: $0) } : nil
+        }
     }
 
     /// A plan.
     ///
     /// - Parameters:
     ///   - screensHead: Whether words are looked at coarsely first.
-    ///   - level: What counts in a layer; nil where all neurons do.
+    ///   - level: What counts in a component; nil where all does. Inputs of attention blocks are told
+    ///     by value.
     /// - Returns: The plan.
     public func plan(
-        screensHead: Bool, _ level: (Int) -> DensityLevel?
+        screensHead: Bool, _ level: (Component) -> DensityLevel?
     ) -> ContextualPlan {
         ContextualPlan(
             headMargin: screensHead ? headMargin : nil, headInputs: screensHead ? headInputs : [],
             layers: layers.enumerated().map { index, layer in
-                level(index).flatMap { layer?.neurons($0.choice, density: $0.density) }
+                level(Component(layer: index, kind: .feedForward)).flatMap {
+                    layer?.neurons($0.choice, density: $0.density)
+                }
+            },
+            attention: attention.enumerated().map { index, inputs in
+                level(Component(layer: index, kind: .attention)).flatMap {
+                    inputs?.inputs(density: $0.density)
+                }
             })
+    }
+
+    /// The level, of those calibrated for, that is told like another and computes most nearly a share
+    /// of neurons; of attention's inputs the same level.
+    public func level(
+        like level: DensityLevel, computing computed: Double, in component: Component
+    ) -> DensityLevel {
+        let density =
+            component.kind == .attention
+            ? nil : layers[component.layer]?.density(level.choice, computing: computed)
+        return DensityLevel(level.choice, density: density ?? level.density)
+    }
+
+    /// What a level comes to, of all units of a component or of some neurons; nil where nothing is
+    /// left out.
+    func totals(
+        _ level: DensityLevel, of component: Component, kept: [Int]? = nil
+    ) -> NeuronCalibration.Totals? {
+        guard component.kind == .feedForward else {
+            return attention[component.layer]?.totals(density: level.density)
+        }
+        return layers[component.layer]?.level(level.choice, density: level.density).flatMap {
+            guard $0.isPartial else { return nil }
+            return kept.map($0.totals) ?? $0.total
+        }
     }
 
     /// The share of words that a model which looks coarsely first chooses as it would by exact scores.

@@ -51,10 +51,29 @@ public struct DensitySearch {
     public struct Choice: Sendable {
         /// The units that stay.
         public let plan: Plan
-        /// For each layer how the neurons that count are told; nil where all do.
-        public let levels: [DensityLevel?]
-        /// For each layer the share of the neurons that stay that should be computed.
-        public let computed: [Double]
+        /// What counts in components; those are missing in which all does.
+        public let levels: [Component: DensityLevel]
+        /// The share of the neurons that stay that should be computed, where not all are.
+        public let computed: [Component: Double]
+    }
+
+    /// A way in which components of one kind may be told what counts.
+    public struct Way: Hashable, Sendable {
+        /// Which components.
+        public let kind: ComponentKind
+        /// How; inputs of attention blocks are told by value alone.
+        public let choice: NeuronChoice
+
+        /// Names a way.
+        public init(_ kind: ComponentKind, _ choice: NeuronChoice) {
+            (self.kind, self.choice) = (kind, choice)
+        }
+
+        /// All that some choices allow.
+        public static func all(of choices: [NeuronChoice]) -> [Way] {
+            choices.map { Way(.feedForward, $0) }
+                + (choices.contains(.computed) ? [Way(.attention, .computed)] : [])
+        }
     }
 
     /// The shares at which what is saved is measured, and damage.
@@ -78,25 +97,28 @@ public struct DensitySearch {
     ///
     /// - Parameters:
     ///   - calibration: What levels of each layer come to.
-    ///   - choices: The ways to tell neurons.
-    ///   - densities: The shares of neurons, those of ``probes`` among them.
+    ///   - densities: The shares that may count, those of ``probes`` among them.
     ///   - shape: The sizes of the model.
     ///   - saved: For each way and each of ``probes`` the share of the dense model's time that it
-    ///     saves where all layers are told alike.
+    ///     saves where all components of its kind are told alike.
     ///   - headSaving: What screening the head saves.
     ///   - damages: What levels of single layers do to the dense model.
     ///   - removal: What removing units for good costs; nil where none are.
     public init(
-        _ calibration: ContextualCalibration, choices: [NeuronChoice], densities: [Double],
-        shape: ModelShape, saved: [NeuronChoice: [Double]], headSaving: Double,
-        damages: Sensitivity, removal: Removal? = nil
+        _ calibration: ContextualCalibration, densities: [Double], shape: ModelShape,
+        saved: [Way: [Double]], headSaving: Double, damages: Sensitivity, removal: Removal? = nil
     ) {
-        let costs = choices.reduce(into: [:]) { costs, choice in
-            costs[choice] = Cost(
-                volumes: Self.probes.map { calibration.volume(choice, density: $0) },
-                saved: saved[choice] ?? [])
+        let costs = saved.map { way, saved in
+            Cost(
+                way: way,
+                volumes: Self.probes.map {
+                    calibration.volume(way, density: $0, components: shape.components)
+                }, saved: saved)
+        }.sorted { $0.way.choice.description < $1.way.choice.description }
+        var sizes: [ComponentKind: Int] = [:]
+        for component in shape.components {
+            sizes[component.kind, default: 0] += shape.units(of: component)
         }
-        let neurons = Double(max(1, shape.layers.reduce(0) { $0 + $1.feedForward }))
         var options: [Component: [Option]] = [:]
         for component in shape.components {
             let all = shape.units(of: component)
@@ -114,27 +136,23 @@ public struct DensitySearch {
                     fixed.loss = removal.damage(component, keeping: units)
                 }
                 known.append(fixed)
-                guard component.kind == .feedForward, units > 0,
-                    let layer = calibration.layers[component.layer]
-                else { continue }
-                let kept = removal?.losses.components[component]?.kept(units) ?? Array(0..<all)
-                let share = Double(all) / neurons
-                for choice in choices {
-                    guard let cost = costs[choice] else { continue }
+                guard units > 0, units == all || component.kind == .feedForward else { continue }
+                let kept = removal?.losses.components[component]?.kept(units)
+                let share = Double(all) / Double(sizes[component.kind] ?? 1)
+                for cost in costs where cost.way.kind == component.kind {
                     // What does not depend on how many are computed grows with those that stay.
-                    let whole =
-                        removal.map {
-                            $0.seconds(of: component, keeping: all)
-                                - $0.seconds(of: component, keeping: 0)
-                        } ?? 0
-                    let telling = max(0, whole - share * cost.saved(at: 0))
+                    let whole = removal.map {
+                        $0.seconds(of: component, keeping: all)
+                            - $0.seconds(of: component, keeping: 0)
+                    }
+                    let telling = max(0, (whole ?? 0) - share * cost.saved(at: 0))
                     for density in densities {
-                        guard let level = layer.level(choice, density: density), level.isPartial
+                        let level = DensityLevel(cost.way.choice, density: density)
+                        guard let totals = calibration.totals(level, of: component, kept: kept)
                         else { continue }
-                        let totals = level.totals(of: kept)
                         known.append(
                             Option(
-                                units: units, level: DensityLevel(choice, density: density),
+                                units: units, level: level,
                                 computed: totals.computed * Double(all) / Double(units),
                                 seconds: -share * cost.saved(at: totals.volume)
                                     - telling * (1 - Double(units) / Double(all)),
@@ -179,23 +197,23 @@ public struct DensitySearch {
     /// - Throws: `SearchError` where it is out of reach.
     public func choice(speedup: Double) throws(SearchError) -> Choice {
         let codes = try search.plan(within: 1 / speedup)
-        func chosen(_ kind: ComponentKind) -> [Option?] {
-            (0..<layers).map { layer in
-                let component = Component(layer: layer, kind: kind)
-                return options[component]?[codes[component]]
-            }
+        var plan = Plan(
+            attention: [Int](repeating: 0, count: layers),
+            feedForward: [Int](repeating: 0, count: layers))
+        var (levels, computed): ([Component: DensityLevel], [Component: Double]) = ([:], [:])
+        for (component, options) in options {
+            let option = options[codes[component]]
+            plan[component] = option.units
+            levels[component] = option.level
+            computed[component] = option.level.map { _ in option.computed }
         }
-        let neurons = chosen(.feedForward)
-        return Choice(
-            plan: Plan(
-                attention: chosen(.attention).map { $0?.units ?? 0 },
-                feedForward: neurons.map { $0?.units ?? 0 }),
-            levels: neurons.map { $0?.level }, computed: neurons.map { $0?.computed ?? 1 })
+        return Choice(plan: plan, levels: levels, computed: computed)
     }
 }
 
-/// What a way to tell neurons saves, from two plans in which all layers are told alike.
+/// What a way to tell what counts saves, from two plans in which all components are told alike.
 private struct Cost {
+    let way: DensitySearch.Way
     let volumes: [Double]
     let saved: [Double]
 
@@ -224,14 +242,17 @@ private struct OptionCosts: CostModel {
 }
 
 extension ContextualCalibration {
-    /// The share of all layers' feed-forward weights that is read where they are told alike.
-    public func volume(_ choice: NeuronChoice, density: Double) -> Double {
-        let known = layers.compactMap { $0?.level(choice, density: density)?.total.volume }
+    /// The share of the weights of all components of a kind that is read where they are told alike.
+    fileprivate func volume(
+        _ way: DensitySearch.Way, density: Double, components: [Component]
+    ) -> Double {
+        let known = components.filter { $0.kind == way.kind }.map {
+            totals(DensityLevel(way.choice, density: density), of: $0)?.volume ?? 1
+        }
         return known.isEmpty ? 1 : known.reduce(0, +) / Double(known.count)
     }
 
-    /// The damage that each layer alone does at two shares of its neurons, told in 4 bits or, where
-    /// that was not calibrated, by value.
+    /// The damage that each component alone does at two shares of what counts.
     ///
     /// - Parameters:
     ///   - model: The decoder.
@@ -253,20 +274,21 @@ extension ContextualCalibration {
         var streams = [pass.embedded(batch)]
         var points: [Component: [Sensitivity.Point]] = [:]
         for index in layers.indices {
-            let component = Component(layer: index, kind: .feedForward)
             // What one plan has packed serves the next.
             var changed = model
-            for density in densities {
-                guard let level = layers[index]?.level(choice, density: density), level.isPartial
-                else { continue }
-                let alone = plan(screensHead: false) {
-                    $0 == index ? DensityLevel(choice, density: density) : nil
+            for kind in ComponentKind.allCases {
+                let component = Component(layer: index, kind: kind)
+                for density in densities {
+                    let level = DensityLevel(
+                        kind == .attention ? .computed : choice, density: density)
+                    guard let totals = totals(level, of: component) else { continue }
+                    let alone = plan(screensHead: false) { $0 == component ? level : nil }
+                    changed = try changed.applying(alone, of: source)
+                    points[component, default: []].append(
+                        Sensitivity.Point(
+                            prior: totals.lost,
+                            damage: damage.of(changed, from: index, entering: streams[0])))
                 }
-                changed = try changed.applying(alone, of: source)
-                points[component, default: []].append(
-                    Sensitivity.Point(
-                        prior: level.total.lost,
-                        damage: damage.of(changed, from: index, entering: streams[0])))
             }
             _ = try Self.walk(index, &pass, [batch], &streams)
             try progress(index + 1)

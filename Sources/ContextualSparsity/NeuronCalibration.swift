@@ -8,6 +8,8 @@ public enum NeuronChoice: Hashable, Sendable, CustomStringConvertible {
     case computed
     /// By their weights in 4 bits.
     case coarse
+    /// By what their gate lets through, which is computed of all.
+    case gate
     /// By a trained product of such a rank.
     case lowRank(Int)
 
@@ -16,9 +18,15 @@ public enum NeuronChoice: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .computed: "by value"
         case .coarse: "in 4 bits"
+        case .gate: "by the gate"
         case .lowRank(let rank): "low rank \(rank)"
         }
     }
+}
+
+extension NeuronChoice {
+    /// Whether scores are of what neurons give, and count as much as these contribute.
+    fileprivate var scoresValues: Bool { self == .coarse || self == .gate }
 }
 
 /// What leaving out neurons of one feed-forward block comes to, over text, for each way to tell them
@@ -112,6 +120,9 @@ public struct NeuronCalibration: Sendable {
                 continue
             case .coarse:
                 method = .coarse(fineInputs: inputs.greatestColumns(CoarseWeights.fineCount))
+            case .gate:
+                guard block.gate != nil else { continue }
+                method = .gate
             case .lowRank(let rank):
                 let rest =
                     inputs.rows > Self.stride
@@ -129,10 +140,11 @@ public struct NeuronCalibration: Sendable {
             try check()
             let nothing = [Float](repeating: 0, count: norms.count)
             let predictor = NeuronPredictor(
-                ContextualPlan.Predictor(method, above: nothing), of: block, activation)
+                ContextualPlan.Predictor(method, above: nothing), of: block, activation,
+                precision: .f32)
             var scores = Activations()
             engine.predict(sample, predictor, into: &scores)
-            if choice == .coarse { scores.scale(columns: norms) }
+            if choice.scoresValues { scores.scale(columns: norms) }
             levels[choice] = contributions.levels(limits, scores: scores)
         }
         self.methods = methods
@@ -150,7 +162,7 @@ public struct NeuronCalibration: Sendable {
             guard level.isPartial else { return nil }
             let least = Self.sizes(contributing: level.contribution, norms)
             let scores =
-                choice == .coarse
+                choice.scoresValues
                 ? Self.sizes(contributing: level.score, norms)
                 : least.map { _ in level.score }
             return ContextualPlan.Neurons(
@@ -172,101 +184,6 @@ public struct NeuronCalibration: Sendable {
     /// The sizes of values of neurons that contribute so much.
     static func sizes(contributing contribution: Float, _ norms: [Float]) -> [Float] {
         norms.map { $0 > 0 ? contribution / $0 : .greatestFiniteMagnitude }
-    }
-}
-
-/// How much each neuron contributes to each of some tokens.
-private struct Contributions {
-    private let values: Activations
-    /// The rows of weights of a neuron.
-    private let parts: Int
-
-    init(_ values: Activations, _ norms: [Float], parts: Int) {
-        self.parts = parts
-        var values = values
-        values.scale(columns: norms)
-        values.dropSigns()
-        self.values = values
-    }
-
-    /// For each share of neurons the contribution that so many are above, over tokens and neurons
-    /// together.
-    func limits(densities: [Double]) -> [Double: Float] {
-        let sorted = values.matrix.elements.sorted(by: >)
-        let found = densities.map { density -> Float in
-            let place = Int((density * Double(sorted.count)).rounded())
-            guard place < sorted.count else { return -1 }
-            // Between two, so that no rounding decides about either.
-            return (sorted[place] + sorted[max(0, place - 1)]) / 2
-        }
-        return Dictionary(zip(densities, found)) { first, _ in first }
-    }
-
-    /// What is left where all are computed, and those at most `limit` not added.
-    func level(above limit: Float) -> NeuronCalibration.Level {
-        level(above: limit, scores: nil, score: -.infinity)
-    }
-
-    /// What is left where those are computed that have the highest scores, for each share of them.
-    ///
-    /// A neuron that is not computed saves all rows of its weights, one that is computed but not added
-    /// the last row alone: that is worth a loss as many times smaller. So what is added must contribute
-    /// more than the root of the mean squared contribution, over the number of rows, of neurons whose
-    /// scores are about the least.
-    func levels(
-        _ limits: [Double: Float], scores: Activations
-    ) -> [Double: NeuronCalibration.Level] {
-        let count = values.rows * values.columns
-        let step = max(1, count / Self.enough)
-        let ranked = Swift.stride(from: 0, to: count, by: step).map { place in
-            let (row, column) = place.quotientAndRemainder(dividingBy: values.columns)
-            return (score: scores[row, column], value: Double(values[row, column]))
-        }.sorted { $0.score > $1.score }
-        return Dictionary(
-            uniqueKeysWithValues: limits.map { density, limit in
-                let place = Int((density * Double(ranked.count)).rounded())
-                guard place < ranked.count, limit >= 0 else { return (density, level(above: -1)) }
-                let near = ranked[
-                    max(
-                        0, place - ranked.count / 50)..<min(
-                            ranked.count, place + ranked.count / 50 + 1)]
-                let square = near.reduce(0) { $0 + $1.value * $1.value } / Double(near.count)
-                return (
-                    density,
-                    level(
-                        above: Float((square / Double(parts)).squareRoot()), scores: scores,
-                        score: ranked[place].score)
-                )
-            })
-    }
-
-    /// How many neurons of tokens are enough to rank.
-    private static let enough = 200_000
-
-    private func level(
-        above limit: Float, scores: Activations?, score: Float
-    ) -> NeuronCalibration.Level {
-        var neurons = [NeuronCalibration.Level.Neuron](repeating: .init(), count: values.columns)
-        var total = 0.0
-        for row in 0..<values.rows {
-            for column in 0..<values.columns {
-                let value = values[row, column]
-                total += Double(value) * Double(value)
-                let isComputed = scores.map { $0[row, column] > score } ?? true
-                let isAdded = isComputed && value > limit
-                neurons[column].computed += isComputed ? 1 : 0
-                neurons[column].added += isAdded ? 1 : 0
-                neurons[column].lost += isAdded ? 0 : value * value
-            }
-        }
-        let (share, part) = (1 / Float(max(1, values.rows)), total > 0 ? Float(1 / total) : 0)
-        for column in neurons.indices {
-            neurons[column].computed *= share
-            neurons[column].added *= share
-            neurons[column].lost *= part
-        }
-        return NeuronCalibration.Level(
-            contribution: limit, score: score, neurons: neurons, parts: parts)
     }
 }
 

@@ -41,7 +41,9 @@ public struct NeuronRecall: Sendable, Equatable {
         var found: [NeuronRecall] = []
         for (index, neurons) in plan.layers.enumerated() {
             let seen = try ContextualCalibration.walk(index, &pass, [batch], &streams)
-            if let neurons, let seen, let block = try source.layer(index).feedForward {
+            if let neurons, let seen = seen[.feedForward],
+                let block = try source.layer(index).feedForward
+            {
                 found.append(
                     NeuronRecall(
                         layer: index, neurons, block,
@@ -59,7 +61,9 @@ public struct NeuronRecall: Sendable, Equatable {
     ) {
         let norms = UnitScores.columnNorms(block.down.weight)
         var scores = Activations()
-        let predictor = neurons.predictor.map { NeuronPredictor($0, of: block, activation) }
+        let predictor = neurons.predictor.map {
+            NeuronPredictor($0, of: block, activation, precision: .f32)
+        }
         if let predictor { engine.predict(inputs, predictor, into: &scores) }
         let worth = block.gate == nil ? Float(2).squareRoot() : Float(3).squareRoot()
         var (computed, needed, both) = (0, 0, 0)
@@ -96,6 +100,7 @@ public struct NeuronRecall: Sendable, Equatable {
             switch neurons.predictor?.method {
             case nil: .computed
             case .coarse: .coarse
+            case .gate: .gate
             case .lowRank(let down, _): .lowRank(down.rows)
             }
         density = Double(computed) / (tokens * Double(width))

@@ -72,6 +72,8 @@ public struct SparsityReport: Codable, Sendable, Equatable {
     public var best: Trial?
     /// The layers in which neurons are left out.
     public var layers: [Layer]
+    /// In how many layers only some inputs of the attention block count.
+    public var inputLayers: Int
     /// The shares of heads and of neurons that are gone for good.
     public var removed: [Double]
     /// The share of words that are chosen as by exact scores, where they are looked at coarsely.
@@ -83,11 +85,11 @@ public struct SparsityReport: Codable, Sendable, Equatable {
     public init(
         version: String, model: String, environment: EnvironmentDescription,
         densePerplexity: Double, trials: [Trial], best: Trial?, layers: [Layer],
-        removed: [Double], sameWords: Double?, comparedWords: Int?
+        inputLayers: Int, removed: [Double], sameWords: Double?, comparedWords: Int?
     ) {
         (self.version, self.model, self.environment) = (version, model, environment)
         (self.densePerplexity, self.trials, self.best) = (densePerplexity, trials, best)
-        (self.layers, self.removed) = (layers, removed)
+        (self.layers, self.inputLayers, self.removed) = (layers, inputLayers, removed)
         (self.sameWords, self.comparedWords) = (sameWords, comparedWords)
     }
 
@@ -132,6 +134,11 @@ public struct SparsityReport: Codable, Sendable, Equatable {
             remarks.append(
                 "\(Figures.percent(heads)) of the heads and \(Figures.percent(neurons)) of the "
                     + "neurons are gone for good.")
+        }
+        if inputLayers > 0 {
+            remarks.append(
+                "In \(inputLayers) \(inputLayers == 1 ? "layer" : "layers") small inputs of the "
+                    + "attention block are not multiplied.")
         }
         if let sameWords, let comparedWords {
             remarks.append(

@@ -200,6 +200,12 @@ extension ck_kernels {
 }
 
 extension Activations {
+    /// Puts a vector in the place of a row.
+    public mutating func set(_ values: [Float], row: Int) {
+        precondition(values.count == columns && row < rows, "a value for every column")
+        for column in 0..<columns { storage[row * columns + column] = values[column] }
+    }
+
     /// Adds a vector to a row.
     public mutating func add(_ values: [Float], toRow row: Int) {
         precondition(values.count == columns, "a value for every column")

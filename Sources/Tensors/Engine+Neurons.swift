@@ -85,9 +85,10 @@ extension Engine {
                     let own = work.panels(of: thread)
                     guard !own.isEmpty else { return }
                     score(guess, predictor, panels: own, part)
-                    let named = select(predictor, predictor.neurons(of: own), part)
+                    let range = predictor.neurons(of: own)
+                    let named = select(predictor, range, part)
                     counts[thread] = named
-                    if named > 0 { add(named, of: block, x, part) }
+                    if named > 0 { add(named, of: block, x, part, from: range.lowerBound) }
                 }
             }
         }
@@ -115,15 +116,22 @@ extension Engine {
         }
     }
 
-    /// Adds what the first neurons of a part's places give to its sums.
+    /// Adds what the first neurons of a part's places, which has those from one on, give to its sums.
     private func add(
         _ count: Int, of block: PredictedFeedForward, _ x: UnsafePointer<Float>,
-        _ part: NeuronWork.Part
+        _ part: NeuronWork.Part, from first: Int
     ) {
         let rows = block.rows
         let last = rows.parts[rows.parts.count - 1]
+        let known = block.predictor.knowsGates ? 1 : 0
+        if known > 0 {
+            // What the predictor left of all neurons is brought together; none is overwritten early.
+            for place in 0..<count {
+                part.products[place] = part.products[Int(part.places[place]) - first]
+            }
+        }
         for (index, incoming) in rows.parts.dropLast().enumerated() {
-            let products = part.products + index * count
+            let products = part.products + (known + index) * count
             kernels.dotRows(rows.precision)(
                 rows.address(of: incoming), rows.stride, part.places, count, x, incoming.width,
                 products)
@@ -152,13 +160,17 @@ extension Engine {
     /// A token as a predictor takes it.
     private enum Guess {
         case coarse(CoarseRow)
-        case lowRank(Operand)
+        case product(Operand)
     }
 
     /// Brings a token to where all threads read it.
     private func prepare(_ x: UnsafePointer<Float>, for predictor: NeuronPredictor) -> Guess {
         switch predictor.method {
         case .coarse(let weights, _, _): return .coarse(coarseRow(x, of: weights[0]))
+        case .gate(let weights):
+            let operand = operand(x, rows: 1, of: weights)
+            convert(x, rows: 0..<1, weights.inputs, to: operand)
+            return .product(operand)
         case .lowRank(let down, let up):
             let narrow = operand(x, rows: 1, of: down)
             convert(x, rows: 0..<1, down.inputs, to: narrow)
@@ -167,7 +179,7 @@ extension Engine {
                 multiply(narrow, rows: 0..<1, down, panels: 0..<down.panels, into: hidden, .store)
                 let wide = operand(hidden, rows: 1, of: up)
                 convert(hidden, rows: 0..<1, up.inputs, to: wide)
-                return .lowRank(wide)
+                return .product(wide)
             }
         }
     }
@@ -193,7 +205,15 @@ extension Engine {
                 kernels.activate_f32(part.products, range.count, activation.kernel, part.scores)
                 for place in 0..<range.count { part.scores[place] = abs(part.scores[place]) }
             }
-        case (.lowRank(let operand), .lowRank(_, let up)):
+        case (.product(let operand), .gate(let weights)):
+            multiply(
+                operand, rows: 0..<1, weights, panels: panels,
+                into: part.products - range.lowerBound, .store)
+            (part.products + range.count).update(repeating: 1, count: range.count)
+            kernels.activate_f32(
+                part.products, range.count, Epilogue.swiglu.kernel, part.scores)
+            for place in 0..<range.count { part.scores[place] = abs(part.scores[place]) }
+        case (.product(let operand), .lowRank(_, let up)):
             // The product's outputs are counted from the first panel on.
             multiply(
                 operand, rows: 0..<1, up, panels: panels, into: part.scores - range.lowerBound,
@@ -207,6 +227,7 @@ extension NeuronPredictor {
     var inputs: Int {
         switch method {
         case .coarse(let weights, _, _): weights[0].inputs
+        case .gate(let weights): weights.inputs
         case .lowRank(let down, _): down.inputs
         }
     }

@@ -6,6 +6,8 @@ public struct NeuronPredictor: Sendable {
     enum Method: Sendable {
         /// What neurons give, from the weights that lead to them in 4 bits; its size but for ReLU.
         case coarse([CoarseWeights], biases: [[Float]?], Epilogue)
+        /// The size of what the gate lets through, from its weights, all of them.
+        case gate(PackedWeights)
         /// `B · (A · x)`, trained to be positive for neurons that are needed.
         case lowRank(PackedWeights, PackedWeights)
     }
@@ -30,6 +32,25 @@ public struct NeuronPredictor: Sendable {
         precondition(incoming.allSatisfy { $0.rows == least.count }, "a least score per neuron")
         method = .coarse(
             incoming.map { CoarseWeights($0, fineInputs: fineInputs) }, biases: biases, activation)
+        self.least = least
+    }
+
+    /// Guesses by the gate, which is then known of all neurons.
+    ///
+    /// - Parameters:
+    ///   - gate: Shape `[neurons, inputs]`.
+    ///   - bias: One value per neuron, or nil.
+    ///   - precision: How to store it.
+    ///   - least: For each neuron what its score must be above.
+    ///
+    /// Source: Lee et al., "CATS", arXiv 2404.08763.
+    public init(
+        gate: Matrix<Float>, bias: [Float]?, precision: Precision, above least: [Float]
+    ) {
+        precondition(gate.rows == least.count, "a least score per neuron")
+        method = .gate(
+            PackedWeights(
+                gate, bias: bias, precision: precision, in: Arena(regionFloats: 1 << 14)))
         self.least = least
     }
 
@@ -64,12 +85,15 @@ public struct NeuronPredictor: Sendable {
     public var byteCount: Int {
         switch method {
         case .coarse(let weights, _, _): weights.reduce(0) { $0 + $1.byteCount }
+        case .gate(let weights): weights.byteCount
         case .lowRank(let down, let up): down.byteCount + up.byteCount
         }
     }
 
     /// The neurons of one panel of scores for another of weights, by which threads share them.
     static var panel: Int { PackedWeights.panel }
+    /// Whether it computes all gates, which need not be computed again.
+    var knowsGates: Bool { if case .gate = method { true } else { false } }
     var panels: Int { (least.count + Self.panel - 1) / Self.panel }
 }
 
@@ -106,8 +130,11 @@ public struct PredictedFeedForward: Sendable {
             "a block's projections")
         precondition(
             least.count == outgoing.columns && predictor.least.count == least.count, "neurons")
-        rows = UnitRows(from: incoming, to: outgoing, precision: precision)
-        (self.biases, self.activation, self.outputBias) = (biases, activation, outputBias)
+        let known = predictor.knowsGates ? 1 : 0
+        rows = UnitRows(
+            from: Array(incoming.dropFirst(known)), to: outgoing, precision: precision)
+        self.biases = Array(biases.dropFirst(known))
+        (self.activation, self.outputBias) = (activation, outputBias)
         (self.predictor, self.least) = (predictor, least)
     }
 }

@@ -6,9 +6,27 @@ public import Tensors
 /// heads, in Qwen3: arXiv 2505.09388; Radford et al., "Language models are unsupervised multitask
 /// learners" (2019); Zhang et al., "OPT", arXiv 2205.01068.
 extension ForwardPass {
+    /// How what a plan leaves out is left out.
+    private enum Omission {
+        /// Not at all.
+        case nothing
+        /// It is cleared, for any number of tokens.
+        case clearing
+        /// It is not read, for one token.
+        case notReading
+    }
+
     mutating func decoderLayer(_ index: Int, positions: [Int], sequences: [Range<Int>]) {
-        if let block = decoderContext(index, positions: positions, sequences: sequences) {
+        let few = model.contextual?.attention[index]
+        if let block = decoderContext(
+            index, positions: positions, sequences: sequences, omission: .clearing)
+        {
             let component = Component(layer: index, kind: .attention)
+            if let few {
+                for row in 0..<context.rows {
+                    context.clear(row: row, notAbove: few.plan.leaving)
+                }
+            }
             observer?.filter(component, inputs: &context)
             observer?.willProject(component, inputs: context)
             engine.linear(context, block.output, into: &hidden, .add)
@@ -20,7 +38,13 @@ extension ForwardPass {
     mutating func decoderContext(
         _ index: Int, positions: [Int], sequences: [Range<Int>]
     ) -> Model.Layer.Attention? {
-        decoderContext(index, positions: positions) { pass, heads in
+        decoderContext(index, positions: positions, sequences: sequences, omission: .nothing)
+    }
+
+    private mutating func decoderContext(
+        _ index: Int, positions: [Int], sequences: [Range<Int>], omission: Omission
+    ) -> Model.Layer.Attention? {
+        decoderContext(index, positions: positions, omission: omission) { pass, heads in
             pass.engine.attend(
                 pass.fused, heads: heads, sequences: sequences, causal: true,
                 precision: pass.model.precision, into: &pass.context, scratch: &pass.scratch)
@@ -38,7 +62,10 @@ extension ForwardPass {
     }
 
     mutating func decoderLayer(_ index: Int, positions: [Int], cache: inout KeyValueCache) {
-        let block = decoderContext(index, positions: positions) { pass, heads in
+        let omission = hidden.rows == 1 ? Omission.notReading : .nothing
+        let block = decoderContext(
+            index, positions: positions, omission: omission
+        ) { pass, heads in
             let tokens = positions.count / cache.sequences
             for place in 0..<cache.sequences * heads.keyValue {
                 let (sequence, head) = place.quotientAndRemainder(dividingBy: heads.keyValue)
@@ -58,7 +85,12 @@ extension ForwardPass {
                 sequences: cache.sequences, count: cache.count + tokens,
                 precision: pass.model.precision, into: &pass.context, scratch: &pass.scratch)
         }
-        if let block { engine.linear(context, block.output, into: &hidden, .add) }
+        if hidden.rows == 1, let few = model.contextual?.attention[index] {
+            engine.addProduct(of: context, above: few.plan.leaving, few.leaving, to: &hidden)
+            if let bias = few.leavingBias { hidden.add(bias, toRow: 0) }
+        } else if let block {
+            engine.linear(context, block.output, into: &hidden, .add)
+        }
         if hidden.rows == 1, let few = model.contextual?.layers[index] {
             decoderFeedForward(index, computing: few)
         } else {
@@ -80,14 +112,25 @@ extension ForwardPass {
     }
 
     private mutating func decoderContext(
-        _ index: Int, positions: [Int],
+        _ index: Int, positions: [Int], omission: Omission,
         attend: (inout ForwardPass, AttentionHeads) -> Void
     ) -> Model.Layer.Attention? {
         let layer = model.layers[index]
         guard let block = layer.attention else { return nil }
         normalise(layer.attentionNorm, rows: 0..<hidden.rows)
         fused.reshape(rows: hidden.rows, columns: block.heads.fusedWidth)
-        engine.linear(normed, block.fused, into: &fused)
+        let few = omission == .nothing ? nil : model.contextual?.attention[index]
+        if let few, omission == .notReading {
+            fused.set(few.enteringBias, row: 0)
+            engine.addProduct(of: normed, above: few.plan.entering, few.entering, to: &fused)
+        } else {
+            if let few {
+                for row in 0..<normed.rows {
+                    normed.clear(row: row, notAbove: few.plan.entering)
+                }
+            }
+            engine.linear(normed, block.fused, into: &fused)
+        }
         let queries = 0..<block.heads.query
         let keys = queries.upperBound..<queries.upperBound + block.heads.keyValue
         for (heads, norm) in [(queries, block.queryNorm), (keys, block.keyNorm)] {

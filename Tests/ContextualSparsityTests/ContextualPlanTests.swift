@@ -15,7 +15,7 @@ struct ContextualPlanTests {
             tests.appendingPathComponent("TransformersTests/Fixtures/\(name)").path)
     }
 
-    private static let choices: [NeuronChoice] = [.computed, .coarse, .lowRank(8)]
+    private static let choices: [NeuronChoice] = [.computed, .coarse, .gate, .lowRank(8)]
     private let engine = Engine(threads: 2)
     private let tokens: [Int32] = (0..<24).map { 3 + Int32($0 * 7 % 90) }
 
@@ -52,6 +52,8 @@ struct ContextualPlanTests {
         "decoding without neurons gives what clearing them does",
         arguments: ["tiny-llama", "tiny-opt", "tiny-gpt2"], Self.choices)
     func maskedDense(name: String, choice: NeuronChoice) throws {
+        // Only some models have gates.
+        guard choice != .gate || name == "tiny-llama" else { return }
         for density in [0.2, 0.5, 0.8] { try maskedDense(name, choice, density) }
     }
 
@@ -61,7 +63,11 @@ struct ContextualPlanTests {
         let plan = try calibration(model, checkpoint, densities: [density])
             .plan(choice, density: density, screensHead: false)
         #expect(plan.layers.contains { $0 != nil })
-        let sparse = try model.applying(plan, of: checkpoint)
+        try compare(model.applying(plan, of: checkpoint), with: model)
+    }
+
+    /// Decoding token by token gives what whole sequences do, and not what the dense model does.
+    private func compare(_ sparse: Model, with model: Model) throws {
         var masked: [[Float]] = []
         var pass = ForwardPass(sparse, on: engine)
         pass.logits(of: TokenBatch([tokens])) { _, logits in
@@ -70,6 +76,20 @@ struct ContextualPlanTests {
         let step = decoded(sparse)
         for (a, b) in zip(step.joined(), masked.joined()) { #expect(abs(a - b) <= 1e-4) }
         #expect(step != decoded(model))
+    }
+
+    @Test(
+        "decoding without inputs of attention gives what clearing them does",
+        arguments: ["tiny-llama", "tiny-opt", "tiny-gpt2", "tiny-qwen2", "tiny-qwen3"])
+    func maskedAttention(name: String) throws {
+        let checkpoint = try Self.checkpoint(name)
+        let model = try Model(checkpoint)
+        let plan = try calibration(model, checkpoint, densities: [0.5])
+            .plan(screensHead: false) {
+                $0.kind == .attention ? DensityLevel(.computed, density: 0.5) : nil
+            }
+        #expect(plan.attention.allSatisfy { $0 != nil })
+        try compare(model.applying(plan, of: checkpoint), with: model)
     }
 
     @Test("words that are looked at coarsely first stay the same", arguments: Precision.allCases)
@@ -102,7 +122,7 @@ struct ContextualPlanTests {
         let neurons = shape.layers[1].feedForward
         let least = (0..<neurons).map { Float($0) / 3 }
         for method: ContextualPlan.Predictor.Method? in [
-            nil, .coarse(fineInputs: [2, 3]),
+            nil, .coarse(fineInputs: [2, 3]), .gate,
             .lowRank(
                 down: Matrix(randomRows: 1, columns: shape.hiddenSize, seed: 1),
                 up: Matrix(randomRows: neurons, columns: 1, seed: 2)),
@@ -114,6 +134,9 @@ struct ContextualPlanTests {
                 })
             try ContextualFile.write(plan, to: folder)
             #expect(try ContextualFile.read(beside: folder, of: shape) == plan)
+            plan.attention[0] = ContextualPlan.Inputs(
+                entering: (0..<shape.hiddenSize).map { Float($0) / 7 },
+                leaving: (0..<shape.layers[0].queryHeads * shape.headDimension).map(Float.init))
         }
         try ContextualFile.write(plan, to: folder)
         #expect(try ContextualFile.read(beside: folder, of: shape) == plan)
@@ -124,8 +147,13 @@ struct ContextualPlanTests {
         }
         for (json, subject) in [
             ("{}", "format_version"), (#"{"format_version": 1, "layers": []}"#, "format_version"),
-            (#"{"format_version": 2, "layers": [{"layer": 9}]}"#, "layers"),
-            (#"{"format_version": 2, "layers": [{"layer": 1, "predictor": "no"}]}"#, "predictor"),
+            (#"{"format_version": 2, "layers": []}"#, "layers"),
+            (#"{"format_version": 2, "attention": [], "layers": [{"layer": 9}]}"#, "layers"),
+            (#"{"format_version": 2, "attention": [-1], "layers": []}"#, "attention"),
+            (
+                #"{"format_version": 2, "attention": [], "layers": [{"layer": 1, "predictor": "no"}]}"#,
+                "predictor"
+            ),
             (#"{"format_version": 2, "head_margin": -1, "layers": []}"#, "head_margin"),
             (#"{"format_version": 2, "head_inputs": [3, 1], "layers": []}"#, "head_inputs"),
         ] {

@@ -201,4 +201,36 @@ private final class PageReader: NSObject, XMLParserDelegate {
         }
         return texts + report.inputs.map(\.digest)
     }
+
+    @Test("the page of what is left out token by token shows every trial and layer")
+    func sparsity() throws {
+        func trial(_ name: String, _ speedup: Double?) -> SparsityReport.Trial {
+            SparsityReport.Trial(
+                name: name, perplexity: 20.5, speedup: speedup,
+                interval: speedup.map { [$0 - 0.01, $0 + 0.01] } ?? [], isWithinCost: true,
+                isDisturbed: false)
+        }
+        let best = trial("a < b", 1.5)
+        var report = SparsityReport(
+            version: "1", model: "A & B",
+            environment: EnvironmentDescription(
+                phase: "decode", batch: 1, sequence: 256, threads: 2, precision: "f32",
+                runtime: "espalier", machine: "here"),
+            densePerplexity: 20, trials: [trial("first", nil), best], best: best,
+            layers: (0..<3).map {
+                SparsityReport.Layer(
+                    layer: $0, choice: "in 4 bits", density: 0.5, recall: 0.94, kept: 0.97,
+                    keptByOracle: 0.98, keptAtRandom: 0.5)
+            }, inputLayers: 2, removed: [0.25, 0], sameWords: 0.9995, comparedWords: 4096)
+        let page = try read(report.html)
+        #expect(page.unlabelledPictures == 0 && !page.text.contains("FORBIDDEN"))
+        #expect(Set(page.references).isSubset(of: Set(page.identifiers)))
+        for text in ["A & B", "a < b", "1.50×", "+2.5%", "94.0%", "25.0%", "99.95%", "2 layers"] {
+            #expect(page.text.contains(text), "\(text)")
+        }
+        #expect(page.elements["polyline"] == 6)
+        (report.layers, report.best) = ([], nil)
+        let bare = try read(report.html)
+        #expect(bare.elements["svg"] == nil && bare.text.contains("Nothing is surely faster"))
+    }
 }

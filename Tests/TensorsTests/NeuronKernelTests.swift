@@ -17,18 +17,25 @@ struct NeuronKernelTests {
     }
 
     private func predictor(
-        _ activation: Epilogue, _ neurons: Int, lowRank: Bool, above least: [Float]
+        _ activation: Epilogue, _ neurons: Int, _ way: Way, _ precision: Precision = .f32,
+        above least: [Float]
     ) -> NeuronPredictor {
-        guard lowRank else {
-            let weights = incoming(activation, neurons)
-            return NeuronPredictor(
+        let weights = incoming(activation, neurons)
+        return switch way {
+        case .coarse:
+            NeuronPredictor(
                 roundingTo4Bits: weights, biases: weights.map { _ in nil }, activation: activation,
                 fineInputs: [3, 40], above: least)
+        case .gate:
+            NeuronPredictor(gate: weights[0], bias: nil, precision: precision, above: least)
+        case .lowRank:
+            NeuronPredictor(
+                down: Matrix(randomRows: 6, columns: inputs, seed: 30),
+                up: Matrix(randomRows: neurons, columns: 6, seed: 31), above: least)
         }
-        return NeuronPredictor(
-            down: Matrix(randomRows: 6, columns: inputs, seed: 30),
-            up: Matrix(randomRows: neurons, columns: 6, seed: 31), above: least)
     }
+
+    private enum Way { case coarse, gate, lowRank }
 
     private func x(rows: Int) -> Activations {
         Activations(
@@ -59,7 +66,7 @@ struct NeuronKernelTests {
         let least = [Float](repeating: 0, count: neurons)
         let x = x(rows: 4)
         var found = Activations()
-        engine.predict(x, predictor(.relu, neurons, lowRank: true, above: least), into: &found)
+        engine.predict(x, predictor(.relu, neurons, .lowRank, above: least), into: &found)
         let (down, up) = (
             Matrix<Float>(randomRows: 6, columns: inputs, seed: 30),
             Matrix<Float>(randomRows: neurons, columns: 6, seed: 31)
@@ -75,7 +82,7 @@ struct NeuronKernelTests {
             }
         }
         // Weights in 4 bits are off by a fourteenth of the greatest at most.
-        engine.predict(x, predictor(.relu, neurons, lowRank: false, above: least), into: &found)
+        engine.predict(x, predictor(.relu, neurons, .coarse, above: least), into: &found)
         let weights = incoming(.relu, neurons)[0]
         for row in 0..<4 {
             for neuron in 0..<neurons {
@@ -92,7 +99,9 @@ struct NeuronKernelTests {
         "a block of named neurons is the sum over them", arguments: Precision.allCases,
         [Epilogue.swiglu, .relu, .tanhGELU])
     func block(precision: Precision, activation: Epilogue) {
-        for (neurons, threads, lowRank) in [(96, 2, false), (70, 3, true), (5, 2, false)] {
+        for (neurons, threads, way) in [
+            (96, 2, Way.coarse), (70, 3, .lowRank), (5, 2, .coarse), (70, 2, .gate),
+        ] where way != .gate || activation == .swiglu {
             let engine = Engine(threads: threads)
             let weights = incoming(activation, neurons)
             let down = Matrix<Float>(randomRows: outputs, columns: neurons, seed: 40)
@@ -106,7 +115,7 @@ struct NeuronKernelTests {
             let block = PredictedFeedForward(
                 from: weights, biases: biases, activation: activation, to: down,
                 outputBias: randomFloats(outputs, seed: 53), precision: precision,
-                predictor: predictor(activation, neurons, lowRank: lowRank, above: bounds),
+                predictor: predictor(activation, neurons, way, precision, above: bounds),
                 above: least)
             let x = x(rows: 1)
             var scores = Activations()
@@ -144,7 +153,7 @@ struct NeuronKernelTests {
     func clearing() {
         let (engine, neurons) = (Engine(threads: 2), 70)
         let least = randomFloats(neurons, seed: 60)
-        let predictor = predictor(.relu, neurons, lowRank: false, above: least)
+        let predictor = predictor(.relu, neurons, .coarse, above: least)
         var (scores, values) = (Activations(), Activations(rows: 3, columns: neurons, repeating: 1))
         engine.predict(x(rows: 3), predictor, into: &scores)
         engine.clear(&values, exceptPredictedFrom: x(rows: 3), predictor)

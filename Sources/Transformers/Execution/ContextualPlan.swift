@@ -9,6 +9,23 @@ public struct ContextualPlan: Sendable, Equatable {
     public var headInputs: [Int]
     /// For each layer which neurons count; nil where all do.
     public var layers: [Neurons?]
+    /// For each layer which inputs of the attention block's projections count; nil where all do.
+    public var attention: [Inputs?]
+
+    /// The sizes that inputs of an attention block must be above to count.
+    ///
+    /// Source: Liu et al., "TEAL", arXiv 2408.14690.
+    public struct Inputs: Sendable, Equatable {
+        /// Those of queries, keys and values.
+        public var entering: [Float]
+        /// Those of the output projection.
+        public var leaving: [Float]
+
+        /// Describes which inputs count.
+        public init(entering: [Float], leaving: [Float]) {
+            (self.entering, self.leaving) = (entering, leaving)
+        }
+    }
 
     /// Which neurons of a layer count.
     public struct Neurons: Sendable, Equatable {
@@ -31,6 +48,8 @@ public struct ContextualPlan: Sendable, Equatable {
         public enum Method: Sendable, Equatable {
             /// By their weights in 4 bits, but for those of some inputs in 8.
             case coarse(fineInputs: [Int])
+            /// By what the gate lets through, of blocks that have one.
+            case gate
             /// By `up · (down · x)`, `[neurons, rank]` and `[rank, hidden]`.
             case lowRank(down: Matrix<Float>, up: Matrix<Float>)
         }
@@ -45,11 +64,15 @@ public struct ContextualPlan: Sendable, Equatable {
         }
     }
 
-    /// Describes what is left out.
-    public init(headMargin: Float? = nil, headInputs: [Int] = [], layers: [Neurons?]) {
+    /// Describes what is left out; nothing of attention blocks unless that is told.
+    public init(
+        headMargin: Float? = nil, headInputs: [Int] = [], layers: [Neurons?],
+        attention: [Inputs?]? = nil
+    ) {
         self.headMargin = headMargin
         self.headInputs = headInputs
         self.layers = layers
+        self.attention = attention ?? layers.map { _ in nil }
     }
 }
 
@@ -58,8 +81,39 @@ struct Contextual: Sendable {
     let headMargin: Float?
     let coarse: CoarseWeights?
     let layers: [Layer?]
+    let attention: [Attention?]
 
-    /// Of one layer.
+    /// Of the attention block of one layer.
+    struct Attention: Sendable {
+        let plan: ContextualPlan.Inputs
+        let entering: UnitRows
+        let enteringBias: [Float]
+        let leaving: UnitRows
+        let leavingBias: [Float]?
+
+        /// Packs what a plan needs of a layer that has heads, or takes it over.
+        init(
+            _ plan: ContextualPlan.Inputs, known: Attention?, precision: Precision,
+            reading read: () throws -> LayerWeights
+        ) throws {
+            self.plan = plan
+            if let known {
+                (entering, enteringBias) = (known.entering, known.enteringBias)
+                (leaving, leavingBias) = (known.leaving, known.leavingBias)
+                return
+            }
+            guard let block = try read().attention else {
+                preconditionFailure("sizes of a layer without heads")
+            }
+            let fused = Projection(stacking: [block.query, block.key, block.value])
+            entering = UnitRows(to: fused.weight, precision: precision)
+            enteringBias = fused.bias ?? [Float](repeating: 0, count: fused.weight.rows)
+            leaving = UnitRows(to: block.output.weight, precision: precision)
+            leavingBias = block.output.bias
+        }
+    }
+
+    /// Of the feed-forward block of one layer.
     struct Layer: Sendable {
         /// What it was made from.
         let plan: ContextualPlan.Neurons
@@ -102,7 +156,8 @@ struct Contextual: Sendable {
                         from: incoming.map(\.weight), biases: incoming.map(\.bias),
                         activation: activation, to: weights.down.weight,
                         outputBias: weights.down.bias, precision: precision,
-                        predictor: NeuronPredictor(wanted, of: weights, activation),
+                        predictor: NeuronPredictor(
+                            wanted, of: weights, activation, precision: precision),
                         above: plan.least))
             }
         }
@@ -116,9 +171,10 @@ extension NeuronPredictor {
     ///   - predictor: What the plan says.
     ///   - weights: The feed-forward block.
     ///   - activation: What makes values of its neurons.
+    ///   - precision: How weights of the block are stored that it takes as they are.
     public init(
         _ predictor: ContextualPlan.Predictor, of weights: FeedForwardWeights,
-        _ activation: Epilogue
+        _ activation: Epilogue, precision: Precision
     ) {
         switch predictor.method {
         case .coarse(let fineInputs):
@@ -126,6 +182,10 @@ extension NeuronPredictor {
             self.init(
                 roundingTo4Bits: incoming.map(\.weight), biases: incoming.map(\.bias),
                 activation: activation, fineInputs: fineInputs, above: predictor.least)
+        case .gate:
+            guard let gate = weights.gate else { preconditionFailure("a block without a gate") }
+            self.init(
+                gate: gate.weight, bias: gate.bias, precision: precision, above: predictor.least)
         case .lowRank(let down, let up):
             self.init(down: down, up: up, above: predictor.least)
         }
@@ -144,7 +204,9 @@ extension Model {
     /// - Returns: The model; the weights it has are shared, those for an earlier plan too.
     /// - Throws: What the source throws.
     public func applying(_ plan: ContextualPlan, of source: some WeightSource) throws -> Model {
-        precondition(plan.layers.count == layers.count && head != nil, "a plan of this decoder")
+        precondition(
+            plan.layers.count == layers.count && plan.attention.count == layers.count
+                && head != nil, "a plan of this decoder")
         let layers = try plan.layers.enumerated().map { index, neurons in
             try neurons.map { neurons in
                 precondition(
@@ -155,13 +217,20 @@ extension Model {
                 ) { try source.layer(index) }
             }
         }
+        let attention = try plan.attention.enumerated().map { index, inputs in
+            try inputs.map { inputs in
+                try Contextual.Attention(
+                    inputs, known: contextual?.attention[index], precision: precision
+                ) { try source.layer(index) }
+            }
+        }
         let known = contextual?.coarse.flatMap { $0.fineInputs == plan.headInputs ? $0 : nil }
         let coarse = try plan.headMargin.map { _ in
             try known ?? Self.coarseHead(of: source, fineInputs: plan.headInputs)
         }
         var result = self
         result.contextual = Contextual(
-            headMargin: plan.headMargin, coarse: coarse, layers: layers)
+            headMargin: plan.headMargin, coarse: coarse, layers: layers, attention: attention)
         return result
     }
 

@@ -32,7 +32,7 @@ struct SparsifyCommand: Command {
 
     /// Which way to tell neurons is allowed.
     private enum Way: String, CaseIterable {
-        case any, coarse, trained, value
+        case any, coarse, gate, trained, value
     }
 
     private let model: String
@@ -48,7 +48,7 @@ struct SparsifyCommand: Command {
     private let printsJSON: Bool
     private let density: Double?
     private let way: Way
-    private let rank: Int
+    private let ranks: [Int]
     private let prune: String?
     init(_ arguments: inout Arguments) throws(UsageError) {
         model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
@@ -68,11 +68,15 @@ struct SparsifyCommand: Command {
             help: "The share of neurons that counts in every layer; by default searched for.")
         way = try arguments.option(
             "--predictor", .choice(of: Way.self), default: .any,
-            help: "How neurons are told: by weights in 4 bits, trained, by value, or as the search "
-                + "finds best.")
-        rank = try arguments.option(
-            "--rank", .integer(in: 1...4096).named("COUNT"), default: 64,
-            help: "The rank of trained predictors.")
+            help:
+                "How neurons are told: by weights in 4 bits, by the gate, trained, by value, or as "
+                + "the search finds best of the first, the third and the fourth.")
+        let ranks = try arguments.options(
+            "--rank", .integer(in: 1...4096).named("COUNT"),
+            help:
+                "The rank of trained predictors, by default 64; of several the search chooses for "
+                + "each layer.")
+        self.ranks = ranks.isEmpty ? [64] : ranks
         prune = try arguments.option(
             "--prune", .directory,
             help: "The directory of a prune of this model: units may then go for good too.")
@@ -106,9 +110,10 @@ struct SparsifyCommand: Command {
         }
         let choices: [NeuronChoice] =
             switch way {
-            case .any: [.coarse, .computed, .lowRank(rank)]
+            case .any: [.coarse, .computed] + ranks.map(NeuronChoice.lowRank)
             case .coarse: [.coarse]
-            case .trained: [.lowRank(rank)]
+            case .gate: [.gate]
+            case .trained: ranks.map(NeuronChoice.lowRank)
             case .value: [.computed]
             }
         var run = try SparsifyRun(

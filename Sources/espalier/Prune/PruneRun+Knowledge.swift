@@ -21,24 +21,7 @@ extension PruneRun {
     }
 
     private func existingProfile(_ path: String) throws -> LatencyTable {
-        let table = try LatencyTable(contentsOf: path)
-        do {
-            try table.check(against: reference.shape)
-        } catch {
-            var error = error
-            error.file = path
-            throw error
-        }
-        let wanted = environment
-        var known = table.environment
-        known.machine = wanted.machine
-        guard known == wanted else {
-            throw ProfileError(
-                file: path, field: "environment",
-                problem: "it is of \(known.summary), not \(wanted.summary)",
-                remedy: "give the options it was made with, or leave out --profile")
-        }
-        return table
+        try LatencyTable(contentsOf: path, of: reference.shape, in: environment)
     }
 
     /// The text, or where none was given, text that the decoder writes itself.
@@ -143,6 +126,32 @@ extension PruneRun {
         }
         try directory.write(sensitivity, Product.sensitivity)
         return sensitivity
+    }
+}
+
+extension LatencyTable {
+    /// Reads a profile that must be of a model's sizes in an environment, on whichever machine.
+    ///
+    /// - Throws: `ProfileError` where it is of others.
+    init(
+        contentsOf path: String, of shape: ModelShape, in wanted: Profiling.Environment
+    ) throws(ProfileError) {
+        try self.init(contentsOf: path)
+        do {
+            try check(against: shape)
+        } catch {
+            var error = error
+            error.file = path
+            throw error
+        }
+        var known = environment
+        known.machine = wanted.machine
+        guard known == wanted else {
+            throw ProfileError(
+                file: path, field: "environment",
+                problem: "it is of \(known.summary), not \(wanted.summary)",
+                remedy: "give the options it was made with, or leave out --profile")
+        }
     }
 }
 

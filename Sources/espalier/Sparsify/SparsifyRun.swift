@@ -41,7 +41,7 @@ struct SparsifyRun {
         0.85, 0.75, 0.65, 0.57, 0.5, 0.44, 0.38, 0.32, 0.26, 0.2, 0.15, 0.1, 0.05,
     ]
     /// How often the speedup between what is cheap enough and what is not is halved.
-    private static let halvings = 6
+    private static let halvings = 8
     /// How many plans are measured to reach a speedup.
     private static let attempts = 5
     /// How far beyond it to aim.
@@ -73,8 +73,7 @@ struct SparsifyRun {
     /// - Throws: `ModelFileError`, or `Interrupted` when the user asks to stop.
     init(
         _ opened: OpenedModel, in environment: Profiling.Environment, wish: Wish,
-        windows: [[Int32]],
-        decoded: [Int32]
+        windows: [[Int32]], decoded: [Int32]
     ) throws {
         (self.opened, self.environment, self.wish) = (opened, environment, wish)
         engine = Engine(threads: environment.threads)
@@ -106,67 +105,85 @@ struct SparsifyRun {
 
     /// Finds what to leave out.
     mutating func run() throws -> (model: Candidate, report: SparsityReport) {
-        let chosen: Candidate
-        if let density = wish.density {
-            chosen = plain(
-                found.plan(wish.choices[0], density: density, screensHead: density < 1))
-            trials.append(try trial("\(Human.percent(density)) everywhere", chosen, isTimed: true))
-        } else {
-            chosen = try searched()
-        }
-        return (chosen, try report(chosen))
+        let found =
+            if let density = wish.density { try everywhere(density) } else { try searched() }
+        let nothing = plain(self.found.plan(density: nil, screensHead: false))
+        let chosen = found?.candidate ?? nothing
+        return (chosen, try report(chosen, found?.trial))
     }
+
+    /// What was tried.
+    private typealias Tried = (candidate: Candidate, trial: SparsityReport.Trial)
 
     /// The dense model with a plan.
     private func plain(_ plan: ContextualPlan) -> Candidate {
         Candidate(weights: opened.checkpoint, whole: dense, plan: plan)
     }
 
-    private mutating func searched() throws -> Candidate {
+    /// The same share of neurons in every layer.
+    private mutating func everywhere(_ density: Double) throws -> Tried? {
+        let candidate = plain(
+            found.plan(wish.choices[0], density: density, screensHead: density < 1))
+        let trial = try trial("\(Human.percent(density)) everywhere", candidate, isTimed: true)
+        return density < 1 ? (candidate, trial) : nil
+    }
+
+    /// What a search finds; nil where nothing is faster than dense.
+    private mutating func searched() throws -> Tried? {
         let head = plain(found.plan(density: nil, screensHead: true))
-        let headTrial = try trial("words in 4 bits first", head, isTimed: true)
-        trials.append(headTrial)
-        let screens = headTrial.isFaster && headTrial.isWithinCost
-        let search = try search(headSaving: screens ? 1 - 1 / (headTrial.speedup ?? 1) : 0)
-        var best = screens ? (head, headTrial) : nil
-        func name(_ speedup: Double) -> String { "\(Human.ratio(speedup)) by the search" }
+        let trial = try trial("words in 4 bits first", head, isTimed: true)
+        let screens = trial.isFaster && trial.isWithinCost
+        let search = try search(headSaving: screens ? 1 - 1 / (trial.speedup ?? 1) : 0)
+        let best = screens ? (head, trial) : nil
         if let wanted = wish.speedup {
-            var aim = wanted * Self.margin
-            for _ in 0..<Self.attempts where aim < search.greatestSpeedup {
-                let next = try candidate(search.choice(speedup: aim), screensHead: screens)
-                let trial = try trial(name(aim), next, isTimed: true)
-                trials.append(trial)
-                if trial.isWithinCost, trial.interval[0] >= wanted { return next }
-                let speedup = trial.speedup ?? 1
-                if trial.isWithinCost, trial.isFaster, speedup > best?.1.speedup ?? 1 {
-                    best = (next, trial)
-                }
-                aim *= max(wanted * Self.margin / speedup, 1.005)
-            }
-        } else {
-            var (low, high) = (max(1, best?.1.speedup ?? 1), search.greatestSpeedup)
-            var cheap: (Candidate, Double)?
-            for _ in 0..<Self.halvings where high > low * 1.01 {
-                let middle = (low * high).squareRoot()
-                let next = try candidate(search.choice(speedup: middle), screensHead: screens)
-                let trial = try trial(name(middle), next, isTimed: false)
-                trials.append(trial)
-                if trial.isWithinCost {
-                    (low, cheap) = (middle, (next, middle))
-                } else {
-                    high = middle
-                }
-            }
-            if let cheap {
-                trials.removeAll { $0.name == name(cheap.1) }
-                let trial = try trial(name(cheap.1), cheap.0, isTimed: true)
-                trials.append(trial)
-                if trial.isFaster, trial.speedup ?? 1 > best?.1.speedup ?? 1 {
-                    best = (cheap.0, trial)
-                }
+            return try reach(wanted, by: search, screensHead: screens, before: best)
+        }
+        return try fastest(by: search, screensHead: screens, before: best)
+    }
+
+    private static func name(_ speedup: Double) -> String {
+        "\(Human.ratio(speedup)) by the search"
+    }
+
+    /// The first candidate that is surely as fast as wanted, else the fastest, within the cost.
+    private mutating func reach(
+        _ wanted: Double, by search: DensitySearch, screensHead: Bool, before: Tried?
+    ) throws -> Tried? {
+        var (best, aim) = (before, wanted * Self.margin)
+        for _ in 0..<Self.attempts where aim < search.greatestSpeedup {
+            let next = try candidate(search.choice(speedup: aim), screensHead: screensHead)
+            let trial = try trial(Self.name(aim), next, isTimed: true)
+            best = Self.better(best, (next, trial))
+            if trial.isWithinCost, trial.interval[0] >= wanted { return (next, trial) }
+            aim *= max(wanted * Self.margin / (trial.speedup ?? 1), 1.005)
+        }
+        return best
+    }
+
+    /// The fastest candidate within the cost, as predicted; timed at the end.
+    private mutating func fastest(
+        by search: DensitySearch, screensHead: Bool, before: Tried?
+    ) throws -> Tried? {
+        var (low, high) = (max(1, before?.trial.speedup ?? 1), search.greatestSpeedup)
+        var cheap: Candidate?
+        for _ in 0..<Self.halvings where high > low * 1.005 {
+            let middle = (low * high).squareRoot()
+            let next = try candidate(search.choice(speedup: middle), screensHead: screensHead)
+            if try trial(Self.name(middle), next, isTimed: false).isWithinCost {
+                (low, cheap) = (middle, next)
+            } else {
+                high = middle
             }
         }
-        return best?.0 ?? plain(found.plan(density: nil, screensHead: false))
+        guard let cheap else { return before }
+        trials.removeAll { $0.name == Self.name(low) }
+        return Self.better(before, (cheap, try trial(Self.name(low), cheap, isTimed: true)))
+    }
+
+    /// What is faster within the cost, and surely faster than dense.
+    private static func better(_ known: Tried?, _ next: Tried) -> Tried? {
+        guard next.trial.isWithinCost, next.trial.isFaster else { return known }
+        return next.trial.speedup ?? 1 > known?.trial.speedup ?? 1 ? next : known
     }
 
     /// The model of a choice; where units are gone, what the others are worth is found out anew.
@@ -185,16 +202,16 @@ struct SparsifyRun {
         let anew = try Terminal.standardError.stage("Calibrating what stays") {
             try ContextualCalibration(
                 of: whole, source: weights, windows: calibration,
-                choices: Set(choice.levels.compactMap { $0?.choice }).sorted {
-                    $0.description < $1.description
+                choices: wish.choices.filter { wanted in
+                    choice.levels.contains { $0.value.choice == wanted }
                 },
                 densities: Self.densities, engine: engine
             ) { _ in try Interruption.check() }
         }
-        let plan = anew.plan(screensHead: screensHead) { layer in
-            choice.levels[layer].flatMap { level in
-                anew.layers[layer]?.density(level.choice, computing: choice.computed[layer])
-                    .map { DensityLevel(level.choice, density: $0) }
+        let plan = anew.plan(screensHead: screensHead) { component in
+            choice.levels[component].map { level in
+                anew.level(
+                    like: level, computing: choice.computed[component] ?? 1, in: component)
             }
         }
         return Candidate(weights: weights, whole: whole, plan: plan)
@@ -202,14 +219,17 @@ struct SparsifyRun {
 
     /// Measures what levels cost, and prepares to choose among them.
     private mutating func search(headSaving: Double) throws -> DensitySearch {
-        var saved: [NeuronChoice: [Double]] = [:]
-        for choice in wish.choices {
+        var saved: [DensitySearch.Way: [Double]] = [:]
+        for way in DensitySearch.Way.all(of: wish.choices) {
             for density in DensitySearch.probes {
-                let plan = found.plan(choice, density: density, screensHead: false)
+                let plan = found.plan(screensHead: false) {
+                    $0.kind == way.kind ? DensityLevel(way.choice, density: density) : nil
+                }
+                let units = way.kind == .attention ? "attention's inputs" : "neurons"
                 let measured = try Terminal.standardError.stage(
-                    "Timing \(Human.percent(density)) of neurons, told \(choice)"
+                    "Timing \(Human.percent(density)) of \(units), told \(way.choice)"
                 ) { try timing(try sparsified(plain(plan))) }
-                saved[choice, default: []].append(1 - 1 / measured.speedup)
+                saved[way, default: []].append(1 - 1 / measured.speedup)
             }
         }
         let progress = ProgressBar(
@@ -224,8 +244,8 @@ struct SparsifyRun {
         }
         progress.finish()
         return DensitySearch(
-            found, choices: wish.choices, densities: Self.densities, shape: opened.shape,
-            saved: saved, headSaving: headSaving, damages: damages, removal: removing?.knowledge)
+            found, densities: Self.densities, shape: opened.shape, saved: saved,
+            headSaving: headSaving, damages: damages, removal: removing?.knowledge)
     }
 
     /// What a prune of the model found out about removing units.
@@ -235,8 +255,8 @@ struct SparsifyRun {
         _ directory: String, of opened: OpenedModel, in environment: Profiling.Environment,
         engine: Engine
     ) throws -> (knowledge: Removal, surgery: Surgery) {
-        let table = try LatencyTable(contentsOf: directory + "/" + Product.profile)
-        try table.check(against: opened.shape)
+        let table = try LatencyTable(
+            contentsOf: directory + "/" + Product.profile, of: opened.shape, in: environment)
         let surgery = Surgery(
             opened.checkpoint,
             calibration: try CalibrationFile(path: directory + "/" + Product.moments),
@@ -283,16 +303,20 @@ struct SparsifyRun {
                 try Interruption.check()
             }.perplexity
             let timing = isTimed ? try timing(model) : nil
-            return SparsityReport.Trial(
+            let trial = SparsityReport.Trial(
                 name: name, perplexity: perplexity, speedup: timing?.speedup,
                 interval: timing.map { [$0.interval.lowerBound, $0.interval.upperBound] } ?? [],
                 isWithinCost: perplexity <= whole * (1 + wish.cost),
                 isDisturbed: timing?.isDisturbed ?? false)
+            trials.append(trial)
+            return trial
         }
     }
 
     /// What is told of the model that was found.
-    private mutating func report(_ chosen: Candidate) throws -> SparsityReport {
+    private mutating func report(
+        _ chosen: Candidate, _ best: SparsityReport.Trial?
+    ) throws -> SparsityReport {
         let (plan, model) = (chosen.plan, try sparsified(chosen))
         let same =
             try plan.headMargin == nil
@@ -313,13 +337,14 @@ struct SparsifyRun {
         return SparsityReport(
             version: Espalier.version, model: opened.location.name,
             environment: EnvironmentDescription(environment), densePerplexity: whole,
-            trials: trials, best: plan.leavesOut ? trials.last { $0.isFaster } : nil,
+            trials: trials, best: best,
             layers: layers.map {
                 SparsityReport.Layer(
                     layer: $0.layer, choice: $0.choice.description, density: $0.density,
                     recall: $0.recall, kept: $0.kept, keptByOracle: $0.keptByOracle,
                     keptAtRandom: $0.keptAtRandom)
             },
+            inputLayers: plan.attention.count { $0 != nil },
             removed: [
                 Self.share(of: all.attention, beside: stays.attention),
                 Self.share(of: all.feedForward, beside: stays.feedForward),
@@ -330,9 +355,4 @@ struct SparsifyRun {
     private static func share(of all: [Int], beside kept: [Int]) -> Double {
         1 - Double(kept.reduce(0, +)) / Double(max(1, all.reduce(0, +)))
     }
-}
-
-extension ContextualPlan {
-    /// Whether it leaves out anything.
-    fileprivate var leavesOut: Bool { headMargin != nil || layers.contains { $0 != nil } }
 }

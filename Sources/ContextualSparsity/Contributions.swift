@@ -1,0 +1,96 @@
+internal import Tensors
+
+/// How much each neuron, or each input, contributes to each of some tokens.
+struct Contributions {
+    private let values: Activations
+    /// The rows of weights of a neuron.
+    private let parts: Int
+
+    init(_ values: Activations, _ norms: [Float], parts: Int) {
+        self.parts = parts
+        var values = values
+        values.scale(columns: norms)
+        values.dropSigns()
+        self.values = values
+    }
+
+    /// For each share of neurons the contribution that so many are above, over tokens and neurons
+    /// together.
+    func limits(densities: [Double]) -> [Double: Float] {
+        let sorted = values.matrix.elements.sorted(by: >)
+        let found = densities.map { density -> Float in
+            let place = Int((density * Double(sorted.count)).rounded())
+            guard place < sorted.count else { return -1 }
+            // Between two, so that no rounding decides about either.
+            return (sorted[place] + sorted[max(0, place - 1)]) / 2
+        }
+        return Dictionary(zip(densities, found)) { first, _ in first }
+    }
+
+    /// What is left where all are computed, and those at most `limit` not added.
+    func level(above limit: Float) -> NeuronCalibration.Level {
+        level(above: limit, scores: nil, score: -.infinity)
+    }
+
+    /// What is left where those are computed that have the highest scores, for each share of them.
+    ///
+    /// A neuron that is not computed saves all rows of its weights, one that is computed but not added
+    /// the last row alone: that is worth a loss as many times smaller. So what is added must contribute
+    /// more than the root of the mean squared contribution, over the number of rows, of neurons whose
+    /// scores are about the least.
+    func levels(
+        _ limits: [Double: Float], scores: Activations
+    ) -> [Double: NeuronCalibration.Level] {
+        let count = values.rows * values.columns
+        // No divisor of a row, so that all columns are seen.
+        let step =
+            (max(1, count / Self.enough)...).first { $0 == 1 || values.columns % $0 != 0 } ?? 1
+        let ranked = Swift.stride(from: 0, to: count, by: step).map { place in
+            let (row, column) = place.quotientAndRemainder(dividingBy: values.columns)
+            return (score: scores[row, column], value: Double(values[row, column]))
+        }.sorted { $0.score > $1.score }
+        return Dictionary(
+            uniqueKeysWithValues: limits.map { density, limit in
+                let place = Int((density * Double(ranked.count)).rounded())
+                guard place < ranked.count, limit >= 0 else { return (density, level(above: -1)) }
+                let some = ranked.count / 50
+                let near = ranked[max(0, place - some)..<min(ranked.count, place + some + 1)]
+                let square = near.reduce(0) { $0 + $1.value * $1.value } / Double(near.count)
+                return (
+                    density,
+                    level(
+                        above: Float((square / Double(parts)).squareRoot()), scores: scores,
+                        score: (ranked[place].score + ranked[max(0, place - 1)].score) / 2)
+                )
+            })
+    }
+
+    /// How many neurons of tokens are enough to rank.
+    private static let enough = 200_000
+
+    private func level(
+        above limit: Float, scores: Activations?, score: Float
+    ) -> NeuronCalibration.Level {
+        var neurons = [NeuronCalibration.Level.Neuron](repeating: .init(), count: values.columns)
+        var total = 0.0
+        for row in 0..<values.rows {
+            for column in 0..<values.columns {
+                let value = values[row, column]
+                total += Double(value) * Double(value)
+                let isComputed = scores.map { $0[row, column] > score } ?? true
+                let isAdded = isComputed && value > limit
+                neurons[column].computed += isComputed ? 1 : 0
+                neurons[column].added += isAdded ? 1 : 0
+                neurons[column].lost += isAdded ? 0 : value * value
+            }
+        }
+        let (share, part) = (1 / Float(max(1, values.rows)), total > 0 ? Float(1 / total) : 0)
+        for column in neurons.indices {
+            neurons[column].computed *= share
+            neurons[column].added *= share
+            neurons[column].lost *= part
+        }
+        return NeuronCalibration.Level(
+            contribution: limit, score: score, neurons: neurons, parts: parts)
+    }
+}
