@@ -129,9 +129,7 @@ public struct Workload: Stopwatch {
             if text.isEmpty {
                 cache?.fillRandomly(seed: 2)
             } else {
-                pass.model = dense
                 pass.advance(text, cache: &cache!, logits: &logits)
-                pass.model = model
             }
         }
         let result = body(&self, &cache)
