@@ -14,9 +14,8 @@ public struct ContextualCalibration: Sendable {
     public let headInputs: [Int]
     /// For each layer what leaving out neurons comes to; nil where there are none.
     public let layers: [NeuronCalibration?]
-    /// For each layer what leaving out inputs of its attention block comes to; nil where that was not
-    /// asked for.
-    public let attention: [InputCalibration?]
+    /// For each layer what leaving out parts of its attention block comes to; nil where there is none.
+    public let attention: [AttentionCalibration?]
 
     /// Runs a decoder over text, layer by layer.
     ///
@@ -37,18 +36,20 @@ public struct ContextualCalibration: Sendable {
         var pass = ForwardPass(model, on: engine)
         let batches = windows.map { TokenBatch([$0]) }
         var streams = batches.map { pass.embedded($0) }
-        var (layers, attention): ([NeuronCalibration?], [InputCalibration?]) = ([], [])
+        var (layers, attention): ([NeuronCalibration?], [AttentionCalibration?]) = ([], [])
+        var earlier: [ComponentKind: Activations] = [:]
         for index in model.shape.layers.indices {
             let seen = try Self.walk(index, &pass, batches, &streams)
             let weights = try source.layer(index)
             attention.append(
-                weights.attention.flatMap { block in
-                    guard choices.contains(.computed), let seen = seen[.attention] else {
-                        return nil
-                    }
-                    return InputCalibration(
-                        of: block, inputs: seen.inputs, context: seen.values,
-                        densities: densities, engine: engine)
+                try weights.attention.flatMap { block in
+                    guard !choices.isEmpty, !densities.isEmpty, let seen = seen[.attention]
+                    else { return nil }
+                    return try AttentionCalibration(
+                        of: block, headDimension: model.shape.headDimension, inputs: seen.inputs,
+                        earlier: earlier[.attention], context: seen.values, choices: choices,
+                        densities: densities, engine: engine
+                    ) { try progress(index) }
                 })
             layers.append(
                 try weights.feedForward.flatMap { block in
@@ -56,10 +57,12 @@ public struct ContextualCalibration: Sendable {
                     else { return nil }
                     return try NeuronCalibration(
                         of: block, activation: model.shape.architecture.activation,
-                        inputs: seen.inputs, values: seen.values, choices: choices,
-                        densities: densities, engine: engine
+                        inputs: seen.inputs, earlier: earlier[.feedForward],
+                        values: seen.values, choices: choices, densities: densities,
+                        engine: engine
                     ) { try progress(index) }
                 })
+            for (kind, seen) in seen { earlier[kind] = seen.inputs }
             try progress(index + 1)
         }
         (self.layers, self.attention) = (layers, attention)
@@ -128,8 +131,7 @@ public struct ContextualCalibration: Sendable {
     ///
     /// - Parameters:
     ///   - screensHead: Whether words are looked at coarsely first.
-    ///   - level: What counts in a component; nil where all does. Inputs of attention blocks are told
-    ///     by value.
+    ///   - level: What counts in a component; nil where all does.
     /// - Returns: The plan.
     public func plan(
         screensHead: Bool, _ level: (Component) -> DensityLevel?
@@ -141,15 +143,15 @@ public struct ContextualCalibration: Sendable {
                     layer?.neurons($0.choice, density: $0.density)
                 }
             },
-            attention: attention.enumerated().map { index, inputs in
+            attention: attention.enumerated().map { index, layer in
                 level(Component(layer: index, kind: .attention)).flatMap {
-                    inputs?.inputs(density: $0.density)
+                    layer?.counted($0.choice, density: $0.density)
                 }
             })
     }
 
     /// The level, of those calibrated for, that is told like another and computes most nearly a share
-    /// of neurons; of attention's inputs the same level.
+    /// of neurons; of attention the same level.
     public func level(
         like level: DensityLevel, computing computed: Double, in component: Component
     ) -> DensityLevel {
@@ -165,7 +167,7 @@ public struct ContextualCalibration: Sendable {
         _ level: DensityLevel, of component: Component, kept: [Int]? = nil
     ) -> NeuronCalibration.Totals? {
         guard component.kind == .feedForward else {
-            return attention[component.layer]?.totals(density: level.density)
+            return attention[component.layer]?.totals(level.choice, density: level.density)
         }
         return layers[component.layer]?.level(level.choice, density: level.density).flatMap {
             guard $0.isPartial else { return nil }

@@ -21,32 +21,44 @@ public enum ContextualFile {
         func add(_ part: String, _ index: Int, _ vector: [Float]) {
             add(part, index, Matrix(rows: 1, columns: vector.count, elements: vector))
         }
+        func add(_ predictor: ContextualPlan.Predictor, _ index: Int, to prefix: String)
+            -> [JSONKey: JSONValue]
+        {
+            var members: [JSONKey: JSONValue] = [:]
+            add(prefix + "scores", index, predictor.least)
+            switch predictor.method {
+            case .coarse(let inputs):
+                members["predictor"] = .string("coarse")
+                members["inputs"] = .array(inputs.map(JSONValue.integer))
+            case .gate: members["predictor"] = .string("gate")
+            case .lowRank(let down, let up):
+                members["predictor"] = .string("low_rank")
+                if predictor.looksAhead { members["looks_ahead"] = .bool(true) }
+                add(prefix + "down", index, down)
+                add(prefix + "up", index, up)
+            }
+            return members
+        }
         var layers: [JSONValue] = []
         for (index, neurons) in plan.layers.enumerated() {
             guard let neurons else { continue }
-            var members: [JSONKey: JSONValue] = ["layer": .integer(index)]
             add("thresholds", index, neurons.least)
-            if let predictor = neurons.predictor {
-                add("scores", index, predictor.least)
-                switch predictor.method {
-                case .coarse(let inputs):
-                    members["predictor"] = .string("coarse")
-                    members["inputs"] = .array(inputs.map(JSONValue.integer))
-                case .gate: members["predictor"] = .string("gate")
-                case .lowRank(let down, let up):
-                    members["predictor"] = .string("low_rank")
-                    add("down", index, down)
-                    add("up", index, up)
-                }
-            }
+            var members = neurons.predictor.map { add($0, index, to: "") } ?? [:]
+            members["layer"] = .integer(index)
             layers.append(.object(members))
         }
         var attention: [JSONValue] = []
-        for (index, inputs) in plan.attention.enumerated() {
-            guard let inputs else { continue }
-            add("entering", index, inputs.entering)
-            add("leaving", index, inputs.leaving)
-            attention.append(.integer(index))
+        for (index, counted) in plan.attention.enumerated() {
+            guard let counted else { continue }
+            var members: [JSONKey: JSONValue] = [:]
+            switch counted {
+            case .inputs(let entering, let leaving):
+                add("entering", index, entering)
+                add("leaving", index, leaving)
+            case .heads(let predictor): members = add(predictor, index, to: "heads.")
+            }
+            members["layer"] = .integer(index)
+            attention.append(.object(members))
         }
         let values = Dictionary(tensors.map { ($0.name, $0.matrix.elements) }) { first, _ in first }
         try SafetensorsWriter.write(

@@ -46,13 +46,19 @@ struct ContextualReader {
             plan.layers[index] = try neurons(index, layer.object ?? [:], tensors)
         }
         for layer in attention {
-            let index = try place(layer, "attention") {
+            let index = try place(layer.object?["layer"], "attention") {
                 plan.attention[$0] == nil && shape.layers[$0].queryHeads > 0
             }
-            let width = shape.layers[index].queryHeads * shape.headDimension
-            plan.attention[index] = ContextualPlan.Inputs(
-                entering: try sizes("entering", index, shape.hiddenSize, tensors),
-                leaving: try sizes("leaving", index, width, tensors))
+            let heads = shape.layers[index].queryHeads
+            if let predictor = try predictor(
+                index, layer.object ?? [:], of: .attention, "heads.", units: heads, tensors)
+            {
+                plan.attention[index] = .heads(predictor)
+            } else {
+                plan.attention[index] = .inputs(
+                    entering: try sizes("entering", index, shape.hiddenSize, tensors),
+                    leaving: try sizes("leaving", index, heads * shape.headDimension, tensors))
+            }
         }
         return plan
     }
@@ -82,26 +88,44 @@ struct ContextualReader {
         _ index: Int, _ members: [JSONKey: JSONValue], _ tensors: SafetensorsFile
     ) throws(ModelFileError) -> ContextualPlan.Neurons {
         let count = shape.layers[index].feedForward
-        var neurons = ContextualPlan.Neurons(
-            least: try sizes("thresholds", index, count, tensors))
+        return ContextualPlan.Neurons(
+            least: try sizes("thresholds", index, count, tensors),
+            predictor: try predictor(
+                index, members, of: .feedForward, "", units: count, tensors))
+    }
+
+    /// What names units; nil where nothing does.
+    private func predictor(
+        _ index: Int, _ members: [JSONKey: JSONValue], of kind: ComponentKind, _ prefix: String,
+        units: Int, _ tensors: SafetensorsFile
+    ) throws(ModelFileError) -> ContextualPlan.Predictor? {
+        let isAttention = kind == .attention
         let method: ContextualPlan.Predictor.Method
+        var looksAhead = false
         switch members["predictor"]?.string {
-        case nil: return neurons
-        case "coarse": method = .coarse(fineInputs: try channels(members["inputs"], "inputs"))
-        case "gate" where shape.architecture.activation == .swiglu: method = .gate
+        case nil: return nil
+        case "coarse" where !isAttention:
+            method = .coarse(fineInputs: try channels(members["inputs"], "inputs"))
+        case "gate" where !isAttention && shape.architecture.activation == .swiglu: method = .gate
         case "low_rank":
-            let rank =
-                tensors.shape(of: ContextualFile.name(of: "down", layer: index))?.first ?? 0
-            guard rank > 0, rank <= count else { throw fault("predictor", "its rank is \(rank)") }
+            let name = ContextualFile.name(of: prefix + "down", layer: index)
+            let rank = tensors.shape(of: name)?.first ?? 0
+            guard rank > 0, rank <= 4096 else { throw fault("predictor", "its rank is \(rank)") }
             method = .lowRank(
-                down: try matrix("down", index, rows: rank, columns: shape.hiddenSize, tensors),
-                up: try matrix("up", index, rows: count, columns: rank, tensors))
-        case let other?:
-            throw fault("predictor", "\"\(other)\" is not one of coarse, gate, low_rank")
+                down: try matrix(
+                    prefix + "down", index, rows: rank, columns: shape.hiddenSize, tensors),
+                up: try matrix(prefix + "up", index, rows: units, columns: rank, tensors))
+            looksAhead = members["looks_ahead"] == .bool(true)
+            let before = shape.layers[..<index].map { isAttention ? $0.queryHeads : $0.feedForward }
+            guard !looksAhead || before.contains(where: { $0 > 0 }) else {
+                throw fault("looks_ahead", "there is nothing before layer \(index)")
+            }
+        case let other?: throw fault("predictor", "\"\(other)\" does not fit the model")
         }
-        neurons.predictor = ContextualPlan.Predictor(
-            method, above: try matrix("scores", index, rows: 1, columns: count, tensors).elements)
-        return neurons
+        return ContextualPlan.Predictor(
+            method,
+            above: try matrix(prefix + "scores", index, rows: 1, columns: units, tensors).elements,
+            looksAhead: looksAhead)
     }
 
     private func matrix(

@@ -39,7 +39,7 @@ struct Contributions {
     /// more than the root of the mean squared contribution, over the number of rows, of neurons whose
     /// scores are about the least.
     func levels(
-        _ limits: [Double: Float], scores: Activations
+        _ limits: [Double: Float], scores: Activations, addsAll: Bool = false
     ) -> [Double: NeuronCalibration.Level] {
         let count = values.rows * values.columns
         // No divisor of a row, so that all columns are seen.
@@ -59,7 +59,8 @@ struct Contributions {
                 return (
                     density,
                     level(
-                        above: Float((square / Double(parts)).squareRoot()), scores: scores,
+                        above: addsAll ? 0 : Float((square / Double(parts)).squareRoot()),
+                        scores: scores,
                         score: (ranked[place].score + ranked[max(0, place - 1)].score) / 2)
                 )
             })

@@ -1,6 +1,5 @@
 public import Profiling
 public import Pruning
-public import Tensors
 public import Transformers
 
 /// One way for the neurons of a layer to count: how they are told, and the share of them.
@@ -61,7 +60,7 @@ public struct DensitySearch {
     public struct Way: Hashable, Sendable {
         /// Which components.
         public let kind: ComponentKind
-        /// How; inputs of attention blocks are told by value alone.
+        /// How: of attention blocks inputs are told by value, heads by trained predictors.
         public let choice: NeuronChoice
 
         /// Names a way.
@@ -72,7 +71,7 @@ public struct DensitySearch {
         /// All that some choices allow.
         public static func all(of choices: [NeuronChoice]) -> [Way] {
             choices.map { Way(.feedForward, $0) }
-                + (choices.contains(.computed) ? [Way(.attention, .computed)] : [])
+                + choices.filter { $0 == .computed || $0.rank != nil }.map { Way(.attention, $0) }
         }
     }
 
@@ -102,11 +101,12 @@ public struct DensitySearch {
     ///   - saved: For each way and each of ``probes`` the share of the dense model's time that it
     ///     saves where all components of its kind are told alike.
     ///   - headSaving: What screening the head saves.
-    ///   - damages: What levels of single layers do to the dense model.
+    ///   - damages: What levels of single components do to the dense model.
     ///   - removal: What removing units for good costs; nil where none are.
     public init(
         _ calibration: ContextualCalibration, densities: [Double], shape: ModelShape,
-        saved: [Way: [Double]], headSaving: Double, damages: Sensitivity, removal: Removal? = nil
+        saved: [Way: [Double]], headSaving: Double, damages: ContextualDamages,
+        removal: Removal? = nil
     ) {
         let costs = saved.map { way, saved in
             Cost(
@@ -157,7 +157,8 @@ public struct DensitySearch {
                                 seconds: -share * cost.saved(at: totals.volume)
                                     - telling * (1 - Double(units) / Double(all)),
                                 loss: fixed.loss
-                                    + damages.damage(of: component, prior: totals.lost)))
+                                    + damages.damage(
+                                        of: component, level.choice, losing: totals.lost)))
                     }
                 }
             }
@@ -250,49 +251,5 @@ extension ContextualCalibration {
             totals(DensityLevel(way.choice, density: density), of: $0)?.volume ?? 1
         }
         return known.isEmpty ? 1 : known.reduce(0, +) / Double(known.count)
-    }
-
-    /// The damage that each component alone does at two shares of what counts.
-    ///
-    /// - Parameters:
-    ///   - model: The decoder.
-    ///   - source: Where its weights came from.
-    ///   - windows: A few of the calibration's windows.
-    ///   - choice: How neurons are told.
-    ///   - densities: The shares.
-    ///   - engine: What to run on.
-    ///   - progress: Called with the layers done; may throw to stop.
-    /// - Returns: Damages by the share of squared contributions that is lost.
-    /// - Throws: What reading weights and `progress` throw.
-    public func damages(
-        of model: Model, source: some WeightSource, windows: [[Int32]], choice: NeuronChoice,
-        densities: [Double], engine: Engine, progress: (Int) throws -> Void
-    ) throws -> Sensitivity {
-        let batch = TokenBatch(windows)
-        let damage = Damage(from: model, on: batch, engine: engine)
-        var pass = ForwardPass(model, on: engine)
-        var streams = [pass.embedded(batch)]
-        var points: [Component: [Sensitivity.Point]] = [:]
-        for index in layers.indices {
-            // What one plan has packed serves the next.
-            var changed = model
-            for kind in ComponentKind.allCases {
-                let component = Component(layer: index, kind: kind)
-                for density in densities {
-                    let level = DensityLevel(
-                        kind == .attention ? .computed : choice, density: density)
-                    guard let totals = totals(level, of: component) else { continue }
-                    let alone = plan(screensHead: false) { $0 == component ? level : nil }
-                    changed = try changed.applying(alone, of: source)
-                    points[component, default: []].append(
-                        Sensitivity.Point(
-                            prior: totals.lost,
-                            damage: damage.of(changed, from: index, entering: streams[0])))
-                }
-            }
-            _ = try Self.walk(index, &pass, [batch], &streams)
-            try progress(index + 1)
-        }
-        return Sensitivity(points)
     }
 }

@@ -12,6 +12,8 @@ public enum NeuronChoice: Hashable, Sendable, CustomStringConvertible {
     case gate
     /// By a trained product of such a rank.
     case lowRank(Int)
+    /// The same of what enters the layer before.
+    case lookAhead(Int)
 
     /// Such as `low rank 64`.
     public var description: String {
@@ -20,6 +22,7 @@ public enum NeuronChoice: Hashable, Sendable, CustomStringConvertible {
         case .coarse: "in 4 bits"
         case .gate: "by the gate"
         case .lowRank(let rank): "low rank \(rank)"
+        case .lookAhead(let rank): "low rank \(rank), ahead"
         }
     }
 }
@@ -27,6 +30,15 @@ public enum NeuronChoice: Hashable, Sendable, CustomStringConvertible {
 extension NeuronChoice {
     /// Whether scores are of what neurons give, and count as much as these contribute.
     fileprivate var scoresValues: Bool { self == .coarse || self == .gate }
+    /// The rank of a trained predictor.
+    var rank: Int? {
+        switch self {
+        case .lowRank(let rank), .lookAhead(let rank): rank
+        default: nil
+        }
+    }
+    /// Whether it scores by what enters the layer before.
+    var looksAhead: Bool { if case .lookAhead = self { true } else { false } }
 }
 
 /// What leaving out neurons of one feed-forward block comes to, over text, for each way to tell them
@@ -81,8 +93,6 @@ public struct NeuronCalibration: Sendable {
         public var volume = 0.0
     }
 
-    /// Of how many tokens one serves to find thresholds; the others train predictors.
-    static let stride = 8
     private let norms: [Float]
     private let methods: [NeuronChoice: ContextualPlan.Predictor.Method]
     private var levels: [NeuronChoice: [Double: Level]] = [:]
@@ -93,6 +103,7 @@ public struct NeuronCalibration: Sendable {
     ///   - block: The feed-forward block.
     ///   - activation: What makes values of its neurons.
     ///   - inputs: What enters it, `[tokens, hidden]`.
+    ///   - earlier: What enters that of the layer before; nil for the first.
     ///   - values: What its neurons give, `[tokens, neurons]`.
     ///   - choices: The ways to tell neurons.
     ///   - densities: The shares of neurons that are to count.
@@ -101,19 +112,19 @@ public struct NeuronCalibration: Sendable {
     /// - Throws: What `check` throws.
     init(
         of block: FeedForwardWeights, activation: Epilogue, inputs: Activations,
-        values: Activations, choices: [NeuronChoice], densities: [Double], engine: Engine,
-        check: () throws -> Void
+        earlier: Activations?, values: Activations, choices: [NeuronChoice], densities: [Double],
+        engine: Engine, check: () throws -> Void
     ) throws {
         norms = UnitScores.columnNorms(block.down.weight)
-        let few = Array(Swift.stride(from: 0, to: inputs.rows, by: Self.stride))
-        let sample = engine.selecting(rows: few, of: inputs)
+        let tokens = Tokens(count: inputs.rows)
         let parts = block.gate == nil ? 2 : 3
         let contributions = Contributions(
-            engine.selecting(rows: few, of: values), norms, parts: parts)
+            engine.selecting(rows: tokens.sample, of: values), norms, parts: parts)
         let limits = contributions.limits(densities: densities)
         var methods: [NeuronChoice: ContextualPlan.Predictor.Method] = [:]
         for choice in choices {
             let method: ContextualPlan.Predictor.Method
+            var source = inputs
             switch choice {
             case .computed:
                 levels[choice] = limits.mapValues { contributions.level(above: $0) }
@@ -123,18 +134,14 @@ public struct NeuronCalibration: Sendable {
             case .gate:
                 guard block.gate != nil else { continue }
                 method = .gate
-            case .lowRank(let rank):
-                let rest =
-                    inputs.rows > Self.stride
-                    ? (0..<inputs.rows).filter { $0 % Self.stride != 0 } : few
-                // Of the shares that are asked for, one in the middle: scores rank neurons.
-                let middle = limits.values.sorted()[limits.count / 2]
-                let found = try LowRankPredictor(
-                    fittedTo: engine.selecting(rows: rest, of: inputs),
-                    values: engine.selecting(rows: rest, of: values),
-                    above: Self.sizes(contributing: middle, norms), rank: rank, passes: 30,
-                    seed: 1, engine: engine, check: check)
-                method = .lowRank(down: found.down, up: found.up)
+            case .lowRank(let rank), .lookAhead(let rank):
+                if choice.looksAhead {
+                    guard let earlier else { continue }
+                    source = earlier
+                }
+                method = try tokens.fitted(
+                    to: source, values, above: Self.sizes(contributing: limits.middle, norms),
+                    rank: rank, engine: engine, check: check)
             }
             methods[choice] = method
             try check()
@@ -143,7 +150,8 @@ public struct NeuronCalibration: Sendable {
                 ContextualPlan.Predictor(method, above: nothing), of: block, activation,
                 precision: .f32)
             var scores = Activations()
-            engine.predict(sample, predictor, into: &scores)
+            engine.predict(
+                engine.selecting(rows: tokens.sample, of: source), predictor, into: &scores)
             if choice.scoresValues { scores.scale(columns: norms) }
             levels[choice] = contributions.levels(limits, scores: scores)
         }
@@ -167,7 +175,9 @@ public struct NeuronCalibration: Sendable {
                 : least.map { _ in level.score }
             return ContextualPlan.Neurons(
                 least: least,
-                predictor: methods[choice].map { ContextualPlan.Predictor($0, above: scores) })
+                predictor: methods[choice].map {
+                    ContextualPlan.Predictor($0, above: scores, looksAhead: choice.looksAhead)
+                })
         }
     }
 

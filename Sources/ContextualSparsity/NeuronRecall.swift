@@ -2,16 +2,19 @@ internal import Pruning
 public import Tensors
 public import Transformers
 
-/// How well a plan tells the neurons of one layer that tokens need, over text.
+/// How well a plan tells the neurons, or heads, of one layer that tokens need, over text.
 public struct NeuronRecall: Sendable, Equatable {
     /// The layer.
     public let layer: Int
-    /// How neurons are told.
+    /// Which branch of it.
+    public let kind: ComponentKind
+    /// How neurons, or heads, are told.
     public let choice: NeuronChoice
-    /// The share of neurons that is computed.
+    /// The share of them that is computed.
     public let density: Double
-    /// Of the neurons that are needed, the share that is computed: of ReLU those that are not 0, of
-    /// others those that contribute as much as is worth computing.
+    /// Of those that are needed, the share that is computed: of ReLU the neurons that are not 0, of
+    /// others those that contribute as much as is worth computing, of heads as many as are computed,
+    /// those that contribute most.
     public let recall: Double
     /// The share of a token's squared contributions that those computed make, in the mean.
     public let kept: Double
@@ -20,7 +23,7 @@ public struct NeuronRecall: Sendable, Equatable {
     /// The same for as many at random, in expectation.
     public let keptAtRandom: Double
 
-    /// Looks at every layer in which a plan leaves neurons out.
+    /// Looks at every layer in which a plan leaves neurons or heads out.
     ///
     /// - Parameters:
     ///   - plan: What to judge.
@@ -39,17 +42,29 @@ public struct NeuronRecall: Sendable, Equatable {
         let batch = TokenBatch(windows)
         var streams = [pass.embedded(batch)]
         var found: [NeuronRecall] = []
-        for (index, neurons) in plan.layers.enumerated() {
+        var earlier: [ComponentKind: Activations] = [:]
+        for (index, (neurons, counted)) in zip(plan.layers, plan.attention).enumerated() {
             let seen = try ContextualCalibration.walk(index, &pass, [batch], &streams)
-            if let neurons, let seen = seen[.feedForward],
-                let block = try source.layer(index).feedForward
+            let weights = try source.layer(index)
+            if case .heads(let predictor)? = counted, let seen = seen[.attention],
+                let block = weights.attention
             {
+                let source = predictor.looksAhead ? earlier[.attention] : seen.inputs
+                found.append(
+                    NeuronRecall(
+                        headsOf: index, predictor, block, dimension: model.shape.headDimension,
+                        inputs: source ?? seen.inputs, context: seen.values, engine: engine))
+            }
+            if let neurons, let seen = seen[.feedForward], let block = weights.feedForward {
+                let isAhead = neurons.predictor?.looksAhead == true
                 found.append(
                     NeuronRecall(
                         layer: index, neurons, block,
                         activation: model.shape.architecture.activation,
-                        inputs: seen.inputs, values: seen.values, engine: engine))
+                        inputs: (isAhead ? earlier[.feedForward] : nil) ?? seen.inputs,
+                        values: seen.values, engine: engine))
             }
+            for (kind, seen) in seen { earlier[kind] = seen.inputs }
             try progress(index + 1)
         }
         return found
@@ -66,45 +81,89 @@ public struct NeuronRecall: Sendable, Equatable {
         }
         if let predictor { engine.predict(inputs, predictor, into: &scores) }
         let worth = block.gate == nil ? Float(2).squareRoot() : Float(3).squareRoot()
+        self.init(
+            layer: layer, .feedForward,
+            neurons.predictor.map(NeuronChoice.init) ?? .computed, tokens: values.rows,
+            units: norms.count
+        ) { row, unit in
+            let value = values[row, unit]
+            return Unit(
+                contribution: value * norms[unit],
+                isComputed: predictor.map { scores[row, unit] > $0.least[unit] }
+                    ?? (abs(value) > neurons.least[unit]),
+                isNeeded: activation == .relu
+                    ? value > 0 : abs(value) > worth * neurons.least[unit])
+        }
+    }
+
+    private init(
+        headsOf layer: Int, _ predictor: ContextualPlan.Predictor, _ block: AttentionWeights,
+        dimension: Int, inputs: Activations, context: Activations, engine: Engine
+    ) {
+        let sizes = UnitScores.headSizes(
+            context, norms: UnitScores.columnNorms(block.output.weight), headDimension: dimension)
+        var scores = Activations()
+        if case .lowRank(let down, let up) = predictor.method {
+            engine.predict(
+                inputs, NeuronPredictor(down: down, up: up, above: predictor.least), into: &scores)
+        }
+        self.init(
+            layer: layer, .attention, NeuronChoice(predictor), tokens: sizes.rows,
+            units: sizes.columns
+        ) { row, head in
+            Unit(
+                contribution: sizes[row, head],
+                isComputed: scores[row, head] > predictor.least[head], isNeeded: nil)
+        }
+    }
+
+    /// A unit for one token.
+    private struct Unit {
+        var contribution: Float
+        var isComputed: Bool
+        /// Nil where those that contribute most are needed.
+        var isNeeded: Bool?
+
+        var square: Double { Double(contribution) * Double(contribution) }
+    }
+
+    private init(
+        layer: Int, _ kind: ComponentKind, _ choice: NeuronChoice, tokens: Int, units: Int,
+        _ unit: (_ row: Int, _ unit: Int) -> Unit
+    ) {
         var (computed, needed, both) = (0, 0, 0)
         var (kept, oracle, random) = (0.0, 0.0, 0.0)
-        let width = norms.count
-        for row in 0..<values.rows {
-            var (total, own, count) = (0.0, 0.0, 0)
-            let squares = (0..<width).map { unit -> Double in
-                let value = values[row, unit]
-                let square = Double(value * norms[unit]) * Double(value * norms[unit])
-                let isNeeded =
-                    activation == .relu ? value > 0 : abs(value) > worth * neurons.least[unit]
-                let isComputed =
-                    predictor.map { scores[row, unit] > $0.least[unit] }
-                    ?? (abs(value) > neurons.least[unit])
-                total += square
-                needed += isNeeded ? 1 : 0
-                if isComputed {
-                    count += 1
-                    own += square
-                    both += isNeeded ? 1 : 0
-                }
-                return square
-            }
+        for row in 0..<tokens {
+            var all = (0..<units).map { unit(row, $0) }
+            let count = all.count { $0.isComputed }
+            let best = all.indices.sorted { (all[$0].square, $1) > (all[$1].square, $0) }
+                .prefix(count)
+            if all.first?.isNeeded == nil { for place in best { all[place].isNeeded = true } }
             computed += count
+            needed += all.count { $0.isNeeded == true }
+            both += all.count { $0.isNeeded == true && $0.isComputed }
+            let total = all.reduce(0) { $0 + $1.square }
             guard total > 0 else { continue }
-            kept += own / total
-            oracle += squares.sorted(by: >).prefix(count).reduce(0, +) / total
-            random += Double(count) / Double(width)
+            kept += all.reduce(0) { $0 + ($1.isComputed ? $1.square : 0) } / total
+            oracle += best.reduce(0) { $0 + all[$1].square } / total
+            random += Double(count) / Double(units)
         }
-        let tokens = Double(max(1, values.rows))
-        self.layer = layer
-        choice =
-            switch neurons.predictor?.method {
-            case nil: .computed
-            case .coarse: .coarse
-            case .gate: .gate
-            case .lowRank(let down, _): .lowRank(down.rows)
-            }
-        density = Double(computed) / (tokens * Double(width))
+        let rows = Double(max(1, tokens))
+        (self.layer, self.kind, self.choice) = (layer, kind, choice)
+        density = Double(computed) / (rows * Double(max(1, units)))
         recall = needed > 0 ? Double(both) / Double(needed) : 1
-        (self.kept, keptByOracle, keptAtRandom) = (kept / tokens, oracle / tokens, random / tokens)
+        (self.kept, keptByOracle, keptAtRandom) = (kept / rows, oracle / rows, random / rows)
+    }
+}
+
+extension NeuronChoice {
+    /// How a predictor tells.
+    fileprivate init(_ predictor: ContextualPlan.Predictor) {
+        switch predictor.method {
+        case .coarse: self = .coarse
+        case .gate: self = .gate
+        case .lowRank(let down, _):
+            self = predictor.looksAhead ? .lookAhead(down.rows) : .lowRank(down.rows)
+        }
     }
 }

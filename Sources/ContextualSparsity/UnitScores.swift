@@ -47,6 +47,22 @@ public struct UnitScores: Sendable {
         return squares.map { $0.squareRoot() }
     }
 
+    /// What each head contributes to each token, columns taken for orthogonal, `[tokens, heads]`.
+    static func headSizes(
+        _ context: Activations, norms: [Float], headDimension: Int
+    ) -> Activations {
+        let heads = context.columns / headDimension
+        var sizes = [Float](repeating: 0, count: context.rows * heads)
+        for row in 0..<context.rows {
+            for column in 0..<heads * headDimension {
+                let product = context[row, column] * norms[column]
+                sizes[row * heads + column / headDimension] += product * product
+            }
+        }
+        return Activations(
+            Matrix(rows: context.rows, columns: heads, elements: sizes.map { $0.squareRoot() }))
+    }
+
     /// The contribution of every unit for one token.
     ///
     /// - Parameters:

@@ -113,7 +113,7 @@ public struct SparsityReport: Codable, Sendable, Equatable {
 
     /// The columns of the layers' table.
     public var layerColumns: [String] {
-        ["layer", "neurons told", "computed", "recall", "kept", "best", "random"]
+        ["layer", "told", "computed", "recall", "kept", "best", "random"]
     }
 
     /// The cells of the layers' table.
@@ -159,8 +159,8 @@ public struct SparsityReport: Codable, Sendable, Equatable {
         "Decoding beside the dense model, and perplexity on text that was not calibrated on."
     /// How to read the layers.
     public static let layerNote =
-        "Of each layer's neurons so many are computed; of those that are needed so many are among "
-        + "them. They keep such a share of squared contributions; the best as many would keep, and "
+        "Of a layer's neurons, or heads, so many are computed; of those that are needed so many are "
+        + "among them. They keep such a share of squared contributions; the best as many would keep, and "
         + "random ones, what stands behind."
 
     /// A self-contained page: no script, no other file, valid XML as well.

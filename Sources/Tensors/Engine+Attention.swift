@@ -147,12 +147,14 @@ extension Engine {
     ///   - sequences: How many sequences there are, all equally long.
     ///   - count: Rows of each sequence's cache in use, the new tokens included.
     ///   - precision: That of the model's products.
+    ///   - named: For one token of each sequence, the heads that attend; others give 0. All where it
+    ///     is nil.
     ///   - context: Shape `[sequences · tokens, heads.contextWidth]`, the result.
     ///   - scratch: Working memory.
     public func attend(
         _ fused: Activations, heads: AttentionHeads, keys: Matrix<Float>, values: Matrix<Float>,
-        sequences: Int, count: Int, precision: Precision = .f32, into context: inout Activations,
-        scratch: inout AttentionScratch
+        sequences: Int, count: Int, precision: Precision = .f32, named: [Int]? = nil,
+        into context: inout Activations, scratch: inout AttentionScratch
     ) {
         let capacity = keys.rows / sequences / heads.keyValue
         let tokens = fused.rows / sequences
@@ -172,7 +174,8 @@ extension Engine {
                     }
                     attend(
                         queries: source.baseAddress!, width: heads.fusedWidth, segments,
-                        heads: heads, precision: precision, into: &context, scratch: &scratch)
+                        heads: heads, named: named, precision: precision, into: &context,
+                        scratch: &scratch)
                 }
             }
         }
@@ -180,9 +183,13 @@ extension Engine {
 
     private func attend(
         queries: UnsafePointer<Float>, width: Int, _ segments: [Segment], heads: AttentionHeads,
-        precision: Precision, into context: inout Activations, scratch: inout AttentionScratch
+        named: [Int]? = nil, precision: Precision, into context: inout Activations,
+        scratch: inout AttentionScratch
     ) {
         precondition(context.columns == heads.contextWidth, "attention output width")
+        precondition(
+            named?.allSatisfy { 0..<heads.query ~= $0 } ?? true
+                && (named == nil || segments.allSatisfy { $0.queries == 1 }), "named heads")
         let dimension = heads.dimension
         let group = heads.query / heads.keyValue
         let longest = segments.map(\.keyCount).max() ?? 0
@@ -203,9 +210,11 @@ extension Engine {
                     let (packed, scores, out) = (packed.baseAddress, scores.baseAddress!, target)
                     let outWidth = heads.contextWidth
                     if single {
-                        pool.forEach(segments.count * heads.query) { index, thread in
+                        let some = named ?? Array(0..<heads.query)
+                        if named != nil { target.update(repeating: 0) }
+                        pool.forEach(segments.count * some.count) { index, thread in
                             let (segment, head) = (
-                                segments[index / heads.query], index % heads.query
+                                segments[index / some.count], some[index % some.count]
                             )
                             let shared = head / group * segment.headStride
                             kernels.attend_one_f32(

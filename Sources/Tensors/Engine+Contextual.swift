@@ -27,7 +27,7 @@ extension Engine {
         let threads = min(pool.threads, panels)
         guard threads > 0 else { return 0 }
         var greatest = [Float](repeating: 0, count: panels)
-        var counts = [Int](repeating: 0, count: threads)
+        var count = 0
         x.storage.withUnsafeBufferPointer { source in
             y.storage.withUnsafeMutableBufferPointer { target in
                 for row in 0..<x.rows {
@@ -36,11 +36,11 @@ extension Engine {
                     )
                     look(a, coarse, into: c, threads, &greatest)
                     let least = greatest.reduce(-Float.infinity, max) - margin
-                    multiply(a, exact, where: greatest, isAtLeast: least, into: c, threads, &counts)
+                    count += multiply(a, exact, where: greatest, isAtLeast: least, into: c)
                 }
             }
         }
-        return Double(counts.reduce(0, +)) / Double(max(1, panels * x.rows))
+        return Double(count) / Double(max(1, panels * x.rows))
     }
 
     /// The coarse scores of one row, and the greatest of every panel.
@@ -100,22 +100,52 @@ extension Engine {
     /// The exact scores of one row in panels whose greatest coarse one is not too small.
     private func multiply(
         _ x: UnsafePointer<Float>, _ weights: PackedWeights, where greatest: [Float],
-        isAtLeast least: Float, into c: UnsafeMutablePointer<Float>, _ threads: Int,
-        _ counts: inout [Int]
-    ) {
+        isAtLeast least: Float, into c: UnsafeMutablePointer<Float>
+    ) -> Int {
         let wanted = greatest.indices.filter { greatest[$0] >= least }
+        multiply(x, weights, panels: wanted, into: c)
+        return wanted.count
+    }
+
+    /// Some panels of one row's product.
+    private func multiply(
+        _ x: UnsafePointer<Float>, _ weights: PackedWeights, panels: [Int],
+        into c: UnsafeMutablePointer<Float>
+    ) {
         let operand = operand(x, rows: 1, of: weights)
         convert(x, rows: 0..<1, weights.inputs, to: operand)
-        counts.withUnsafeMutableBufferPointer { counts in
-            let counts = counts
-            pool.run { thread in
-                guard thread < threads else { return }
-                for index in stride(from: thread, to: wanted.count, by: threads) {
-                    multiply(
-                        operand, rows: 0..<1, weights, panels: wanted[index]..<wanted[index] + 1,
-                        into: c, .store)
-                    counts[thread] += 1
-                }
+        pool.run { thread in
+            for index in stride(from: thread, to: panels.count, by: pool.threads) {
+                multiply(
+                    operand, rows: 0..<1, weights, panels: panels[index]..<panels[index] + 1,
+                    into: c, .store)
+            }
+        }
+    }
+
+    /// Some outputs of a linear layer for one row; others that share a panel of 32 with them are
+    /// computed too, the rest is left as it is.
+    ///
+    /// - Parameters:
+    ///   - x: Shape `[1, inputs]`.
+    ///   - weights: The layer.
+    ///   - outputs: Ranges of outputs.
+    ///   - y: Shape `[1, outputs]`.
+    public func linear(
+        _ x: Activations, _ weights: PackedWeights, outputs: [Range<Int>],
+        into y: inout Activations
+    ) {
+        precondition(x.rows == 1 && x.columns == weights.inputs, "inputs of some outputs")
+        precondition(y.rows == 1 && y.columns == weights.outputs, "some outputs")
+        let panels = Set(
+            outputs.filter { !$0.isEmpty }.flatMap {
+                $0.lowerBound / weights.step...($0.upperBound - 1) / weights.step
+            }
+        ).sorted()
+        precondition(panels.last ?? 0 < weights.panels, "outputs of the layer")
+        x.storage.withUnsafeBufferPointer { x in
+            y.storage.withUnsafeMutableBufferPointer { y in
+                multiply(x.baseAddress!, weights, panels: panels, into: y.baseAddress!)
             }
         }
     }

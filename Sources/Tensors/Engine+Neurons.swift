@@ -34,6 +34,14 @@ extension Engine {
         }
     }
 
+    /// The units whose scores for a token are above their least, ascending.
+    public func named(by predictor: NeuronPredictor, for x: Activations, row: Int = 0) -> [Int] {
+        var (one, scores) = (Activations(), Activations())
+        select(x, rows: [row], into: &one)
+        predict(one, predictor, into: &scores)
+        return predictor.least.indices.filter { !(scores[0, $0] <= predictor.least[$0]) }
+    }
+
     /// Clears the values of neurons that a predictor does not name.
     ///
     /// - Parameters:
@@ -59,23 +67,29 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - x: What enters the block, `[1, inputs]`.
+    ///   - other: What the predictor scores by where that is something else, `[1, inputs]`; not
+    ///     for gates.
     ///   - block: The block.
     ///   - y: Shape `[1, outputs]`; is added to.
     /// - Returns: How many neurons were computed.
     @discardableResult
     public func addFeedForward(
-        of x: Activations, _ block: PredictedFeedForward, to y: inout Activations
+        of x: Activations, predictedFrom other: Activations? = nil, _ block: PredictedFeedForward,
+        to y: inout Activations
     ) -> Int {
-        let predictor = block.predictor
+        let (predictor, other) = (block.predictor, other ?? x)
         let last = block.rows.parts[block.rows.parts.count - 1]
         precondition(x.rows == 1 && x.columns == predictor.inputs, "a predicted block's inputs")
+        precondition(other.rows == 1 && other.columns == x.columns, "what predicts a block")
         precondition(y.rows == 1 && y.columns == last.width, "a predicted block's outputs")
         let work = NeuronWork(predictor, outputs: last.width, threads: pool.threads)
         let memory = neuronScratch.bytes(work.bytes)
         var counts = [Int](repeating: 0, count: work.threads)
         x.storage.withUnsafeBufferPointer { x in
             let x = x.baseAddress!
-            let guess = prepare(x, for: predictor)
+            let guess = other.storage.withUnsafeBufferPointer {
+                prepare($0.baseAddress!, for: predictor)
+            }
             counts.withUnsafeMutableBufferPointer { counts in
                 let counts = counts
                 pool.run { thread in

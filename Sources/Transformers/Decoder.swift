@@ -22,16 +22,29 @@ extension ForwardPass {
             index, positions: positions, sequences: sequences, omission: .clearing)
         {
             let component = Component(layer: index, kind: .attention)
-            if let few {
-                for row in 0..<context.rows {
-                    context.clear(row: row, notAbove: few.plan.leaving)
-                }
-            }
+            if let few { clearContext(few, block.heads) }
             observer?.filter(component, inputs: &context)
             observer?.willProject(component, inputs: context)
             engine.linear(context, block.output, into: &hidden, .add)
         }
         decoderFeedForward(index, leavingOut: model.contextual?.layers[index])
+    }
+
+    /// Clears what a plan leaves out of the inputs of the attention block's output projection.
+    private mutating func clearContext(_ few: Contextual.Attention, _ heads: AttentionHeads) {
+        for row in 0..<context.rows {
+            if case .heads(let predictor, let looksAhead) = few.form {
+                let named = Set(
+                    engine.named(
+                        by: predictor, for: looksAhead ? enteringAttention.earlier : normed,
+                        row: row))
+                let idle = (0..<heads.query).filter { !named.contains($0) }
+                context.clear(
+                    row: row,
+                    columns: idle.flatMap { $0 * heads.dimension..<($0 + 1) * heads.dimension })
+            }
+            context.clear(row: row, notAbove: few.leavingLeast)
+        }
     }
 
     /// Leaves the inputs of the attention block's output projection in `context`; nil without block.
@@ -44,7 +57,7 @@ extension ForwardPass {
     private mutating func decoderContext(
         _ index: Int, positions: [Int], sequences: [Range<Int>], omission: Omission
     ) -> Model.Layer.Attention? {
-        decoderContext(index, positions: positions, omission: omission) { pass, heads in
+        decoderContext(index, positions: positions, omission: omission) { pass, heads, _ in
             pass.engine.attend(
                 pass.fused, heads: heads, sequences: sequences, causal: true,
                 precision: pass.model.precision, into: &pass.context, scratch: &pass.scratch)
@@ -65,7 +78,7 @@ extension ForwardPass {
         let omission = hidden.rows == 1 ? Omission.notReading : .nothing
         let block = decoderContext(
             index, positions: positions, omission: omission
-        ) { pass, heads in
+        ) { pass, heads, named in
             let tokens = positions.count / cache.sequences
             for place in 0..<cache.sequences * heads.keyValue {
                 let (sequence, head) = place.quotientAndRemainder(dividingBy: heads.keyValue)
@@ -83,10 +96,11 @@ extension ForwardPass {
             pass.engine.attend(
                 pass.fused, heads: heads, keys: cache.keys[index], values: cache.values[index],
                 sequences: cache.sequences, count: cache.count + tokens,
-                precision: pass.model.precision, into: &pass.context, scratch: &pass.scratch)
+                precision: pass.model.precision, named: named, into: &pass.context,
+                scratch: &pass.scratch)
         }
         if hidden.rows == 1, let few = model.contextual?.attention[index] {
-            engine.addProduct(of: context, above: few.plan.leaving, few.leaving, to: &hidden)
+            engine.addProduct(of: context, above: few.leavingLeast, few.leaving, to: &hidden)
             if let bias = few.leavingBias { hidden.add(bias, toRow: 0) }
         } else if let block {
             engine.linear(context, block.output, into: &hidden, .add)
@@ -100,6 +114,9 @@ extension ForwardPass {
 
     /// The feed-forward block of one token, without what a plan leaves out.
     private mutating func decoderFeedForward(_ index: Int, computing few: Contextual.Layer) {
+        let keeps = model.contextual?.looksAhead == true
+        if keeps { enteringFeedForward.advance() }
+        defer { if keeps { enteringFeedForward.append(normed) } }
         switch few.form {
         case .added(let rows, let bias):
             guard decoderActivation(index, rows: 0..<1) != nil else { return }
@@ -107,29 +124,44 @@ extension ForwardPass {
             if let bias { hidden.add(bias, toRow: 0) }
         case .predicted(let block):
             normalise(model.layers[index].feedForwardNorm, rows: 0..<1)
-            engine.addFeedForward(of: normed, block, to: &hidden)
+            let looksAhead = few.plan.predictor?.looksAhead == true
+            engine.addFeedForward(
+                of: normed, predictedFrom: looksAhead ? enteringFeedForward.earlier : normed,
+                block, to: &hidden)
         }
     }
 
     private mutating func decoderContext(
         _ index: Int, positions: [Int], omission: Omission,
-        attend: (inout ForwardPass, AttentionHeads) -> Void
+        attend: (inout ForwardPass, AttentionHeads, _ named: [Int]?) -> Void
     ) -> Model.Layer.Attention? {
         let layer = model.layers[index]
         guard let block = layer.attention else { return nil }
         normalise(layer.attentionNorm, rows: 0..<hidden.rows)
         fused.reshape(rows: hidden.rows, columns: block.heads.fusedWidth)
         let few = omission == .nothing ? nil : model.contextual?.attention[index]
-        if let few, omission == .notReading {
-            fused.set(few.enteringBias, row: 0)
-            engine.addProduct(of: normed, above: few.plan.entering, few.entering, to: &fused)
-        } else {
-            if let few {
-                for row in 0..<normed.rows {
-                    normed.clear(row: row, notAbove: few.plan.entering)
-                }
-            }
+        if omission != .nothing, model.contextual?.looksAhead == true {
+            enteringAttention.advance()
+            enteringAttention.append(normed)
+        }
+        var named: [Int]?
+        switch (few?.form, omission) {
+        case (.inputs(let rows, let bias, let least), .notReading):
+            fused.set(bias, row: 0)
+            engine.addProduct(of: normed, above: least, rows, to: &fused)
+        case (.heads(let predictor, let looksAhead), .notReading):
+            let found = engine.named(
+                by: predictor, for: looksAhead ? enteringAttention.earlier : normed)
+            let dimension = block.heads.dimension
+            engine.linear(
+                normed, block.fused,
+                outputs: found.map { $0 * dimension..<($0 + 1) * dimension }
+                    + [block.heads.contextWidth..<block.heads.fusedWidth], into: &fused)
+            named = found
+        case (.inputs(_, _, let least), _):
+            for row in 0..<normed.rows { normed.clear(row: row, notAbove: least) }
             engine.linear(normed, block.fused, into: &fused)
+        default: engine.linear(normed, block.fused, into: &fused)
         }
         let queries = 0..<block.heads.query
         let keys = queries.upperBound..<queries.upperBound + block.heads.keyValue
@@ -144,7 +176,7 @@ extension ForwardPass {
                 dimension: block.heads.dimension, positions: positions, table: rotary)
         }
         context.reshape(rows: hidden.rows, columns: block.heads.contextWidth)
-        attend(&self, block.heads)
+        attend(&self, block.heads, named)
         return block
     }
 
@@ -152,11 +184,19 @@ extension ForwardPass {
     private mutating func decoderFeedForward(
         _ index: Int, leavingOut few: Contextual.Layer? = nil
     ) {
+        let keeps = model.contextual?.looksAhead == true
+        if keeps, model.layers[index].feedForward != nil { enteringFeedForward.advance() }
         for rows in chunks(of: hidden.rows) {
             guard let block = decoderActivation(index, rows: rows) else { return }
+            if keeps { enteringFeedForward.append(normed) }
             if let few {
                 if case .predicted(let block) = few.form {
-                    engine.clear(&activation, exceptPredictedFrom: normed, block.predictor)
+                    engine.clear(
+                        &activation,
+                        exceptPredictedFrom: few.plan.predictor?.looksAhead == true
+                            ? engine.selecting(rows: rows, of: enteringFeedForward.earlier)
+                            : normed,
+                        block.predictor)
                 }
                 for row in 0..<rows.count { activation.clear(row: row, notAbove: few.plan.least) }
             }

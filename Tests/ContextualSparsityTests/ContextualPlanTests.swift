@@ -15,7 +15,9 @@ struct ContextualPlanTests {
             tests.appendingPathComponent("TransformersTests/Fixtures/\(name)").path)
     }
 
-    private static let choices: [NeuronChoice] = [.computed, .coarse, .gate, .lowRank(8)]
+    private static let choices: [NeuronChoice] = [
+        .computed, .coarse, .gate, .lowRank(8), .lookAhead(8),
+    ]
     private let engine = Engine(threads: 2)
     private let tokens: [Int32] = (0..<24).map { 3 + Int32($0 * 7 % 90) }
 
@@ -79,16 +81,17 @@ struct ContextualPlanTests {
     }
 
     @Test(
-        "decoding without inputs of attention gives what clearing them does",
-        arguments: ["tiny-llama", "tiny-opt", "tiny-gpt2", "tiny-qwen2", "tiny-qwen3"])
-    func maskedAttention(name: String) throws {
+        "decoding without inputs of attention, or heads, gives what clearing them does",
+        arguments: ["tiny-llama", "tiny-opt", "tiny-gpt2", "tiny-qwen2", "tiny-qwen3"],
+        [NeuronChoice.computed, .lowRank(8), .lookAhead(8)])
+    func maskedAttention(name: String, choice: NeuronChoice) throws {
         let checkpoint = try Self.checkpoint(name)
         let model = try Model(checkpoint)
         let plan = try calibration(model, checkpoint, densities: [0.5])
             .plan(screensHead: false) {
-                $0.kind == .attention ? DensityLevel(.computed, density: 0.5) : nil
+                $0.kind == .attention ? DensityLevel(choice, density: 0.5) : nil
             }
-        #expect(plan.attention.allSatisfy { $0 != nil })
+        #expect(plan.attention.dropFirst(choice == .lookAhead(8) ? 1 : 0).allSatisfy { $0 != nil })
         try compare(model.applying(plan, of: checkpoint), with: model)
     }
 
@@ -134,9 +137,16 @@ struct ContextualPlanTests {
                 })
             try ContextualFile.write(plan, to: folder)
             #expect(try ContextualFile.read(beside: folder, of: shape) == plan)
-            plan.attention[0] = ContextualPlan.Inputs(
+            plan.attention[0] = .inputs(
                 entering: (0..<shape.hiddenSize).map { Float($0) / 7 },
                 leaving: (0..<shape.layers[0].queryHeads * shape.headDimension).map(Float.init))
+            let heads = shape.layers[1].queryHeads
+            plan.attention[1] = .heads(
+                ContextualPlan.Predictor(
+                    .lowRank(
+                        down: Matrix(randomRows: 3, columns: shape.hiddenSize, seed: 3),
+                        up: Matrix(randomRows: heads, columns: 3, seed: 4)),
+                    above: (0..<heads).map { Float($0) - 1 }, looksAhead: true))
         }
         try ContextualFile.write(plan, to: folder)
         #expect(try ContextualFile.read(beside: folder, of: shape) == plan)
@@ -149,7 +159,7 @@ struct ContextualPlanTests {
             ("{}", "format_version"), (#"{"format_version": 1, "layers": []}"#, "format_version"),
             (#"{"format_version": 2, "layers": []}"#, "layers"),
             (#"{"format_version": 2, "attention": [], "layers": [{"layer": 9}]}"#, "layers"),
-            (#"{"format_version": 2, "attention": [-1], "layers": []}"#, "attention"),
+            (#"{"format_version": 2, "attention": [{"layer": -1}], "layers": []}"#, "attention"),
             (
                 #"{"format_version": 2, "attention": [], "layers": [{"layer": 1, "predictor": "no"}]}"#,
                 "predictor"

@@ -17,7 +17,7 @@ struct DensitySearchTests {
 
     private func prepared(
         _ name: String
-    ) throws -> (Checkpoint, Model, ContextualCalibration, Sensitivity) {
+    ) throws -> (Checkpoint, Model, ContextualCalibration, ContextualDamages) {
         let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent()
         let checkpoint = try Checkpoint(
@@ -26,9 +26,9 @@ struct DensitySearchTests {
         let calibration = try ContextualCalibration(
             of: model, source: checkpoint, windows: windows, choices: choices,
             densities: densities, engine: engine)
-        let damages = try calibration.damages(
-            of: model, source: checkpoint, windows: windows, choice: .coarse,
-            densities: DensitySearch.probes, engine: engine
+        let damages = try ContextualDamages(
+            calibration, of: model, source: checkpoint, windows: windows, choices: choices,
+            engine: engine
         ) { _ in }
         return (checkpoint, model, calibration, damages)
     }
@@ -59,9 +59,11 @@ struct DensitySearchTests {
                     }
                 }
                 let component = Component(layer: index, kind: .feedForward)
-                #expect(
-                    damages.damage(of: component, prior: 0.3)
-                        >= damages.damage(of: component, prior: 0.1))
+                for choice in choices {
+                    #expect(
+                        damages.damage(of: component, choice, losing: 0.3)
+                            >= damages.damage(of: component, choice, losing: 0.1))
+                }
             }
         }
     }
@@ -103,11 +105,16 @@ struct DensitySearchTests {
     func recall() throws {
         let (checkpoint, model, calibration, _) = try prepared("tiny-opt")
         for choice in choices {
-            let plan = calibration.plan(choice, density: 0.3, screensHead: false)
+            let plan = calibration.plan(screensHead: false) {
+                $0.kind == .feedForward || choice != .coarse
+                    ? DensityLevel(choice, density: 0.5) : nil
+            }
             let layers = try NeuronRecall.all(
                 of: plan, model: model, source: checkpoint, windows: windows, engine: engine
             ) { _ in }
-            #expect(layers.count == checkpoint.shape.layers.count)
+            let count = checkpoint.shape.layers.count
+            #expect(layers.count { $0.kind == .feedForward } == count)
+            #expect(layers.count { $0.kind == .attention } == (choice == .lowRank(8) ? count : 0))
             for layer in layers {
                 #expect(layer.choice == choice)
                 #expect(layer.recall >= 0 && layer.recall <= 1)

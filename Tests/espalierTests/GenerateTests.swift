@@ -92,13 +92,13 @@ struct GenerateTests {
             .joined()
         try text.write(toFile: scratch.path("text.txt"), atomically: true, encoding: .utf8)
         let words = [
-            "sparsify", Fixture.llama, "--text", scratch.path("text.txt"), "--tokens", "2048",
+            "sparsify", Fixture.llama, "--text", scratch.path("text.txt"), "--tokens", "1024",
             "--sequence", "16", "--seconds", "0.1", "--threads", "1", "--cost", "0.5",
         ]
         let run = try Program.run(words + ["--json", "-o", scratch.path("sparse")]).object()
         let trials = try #require(run["trials"] as? [[String: Any]])
         let dense = try #require(run["densePerplexity"] as? Double)
-        #expect(trials.count > 1)
+        #expect(!trials.isEmpty)
         // Coarse looks serve where only the greatest score matters, so they cost no perplexity.
         #expect(trials[0]["perplexity"] as? Double == dense)
 

@@ -9,22 +9,19 @@ public struct ContextualPlan: Sendable, Equatable {
     public var headInputs: [Int]
     /// For each layer which neurons count; nil where all do.
     public var layers: [Neurons?]
-    /// For each layer which inputs of the attention block's projections count; nil where all do.
-    public var attention: [Inputs?]
+    /// For each layer what counts of the attention block; nil where all does.
+    public var attention: [Attention?]
 
-    /// The sizes that inputs of an attention block must be above to count.
-    ///
-    /// Source: Liu et al., "TEAL", arXiv 2408.14690.
-    public struct Inputs: Sendable, Equatable {
-        /// Those of queries, keys and values.
-        public var entering: [Float]
-        /// Those of the output projection.
-        public var leaving: [Float]
-
-        /// Describes which inputs count.
-        public init(entering: [Float], leaving: [Float]) {
-            (self.entering, self.leaving) = (entering, leaving)
-        }
+    /// What counts of an attention block, of which keys and values are always written.
+    public enum Attention: Sendable, Equatable {
+        /// Inputs of queries, keys and values, and those of the output projection, above such sizes.
+        ///
+        /// Source: Liu et al., "TEAL", arXiv 2408.14690.
+        case inputs(entering: [Float], leaving: [Float])
+        /// The query heads that a trained predictor names.
+        ///
+        /// Source: Liu et al., "Deja Vu", arXiv 2310.17157.
+        case heads(Predictor)
     }
 
     /// Which neurons of a layer count.
@@ -55,19 +52,22 @@ public struct ContextualPlan: Sendable, Equatable {
         }
         /// How it scores them.
         public var method: Method
-        /// For each neuron what its score must be above.
+        /// For each neuron, or head, what its score must be above.
         public var least: [Float]
+        /// Whether it scores by what enters the same block of the layer before, so that it could
+        /// run ahead.
+        public var looksAhead: Bool
 
         /// Describes a predictor.
-        public init(_ method: Method, above least: [Float]) {
-            (self.method, self.least) = (method, least)
+        public init(_ method: Method, above least: [Float], looksAhead: Bool = false) {
+            (self.method, self.least, self.looksAhead) = (method, least, looksAhead)
         }
     }
 
     /// Describes what is left out; nothing of attention blocks unless that is told.
     public init(
         headMargin: Float? = nil, headInputs: [Int] = [], layers: [Neurons?],
-        attention: [Inputs?]? = nil
+        attention: [Attention?]? = nil
     ) {
         self.headMargin = headMargin
         self.headInputs = headInputs
@@ -83,33 +83,73 @@ struct Contextual: Sendable {
     let layers: [Layer?]
     let attention: [Attention?]
 
+    /// Whether any predictor looks ahead, for which what enters blocks is kept.
+    var looksAhead: Bool {
+        layers.contains { $0?.plan.predictor?.looksAhead == true }
+            || attention.contains { $0?.looksAhead == true }
+    }
+
     /// Of the attention block of one layer.
     struct Attention: Sendable {
-        let plan: ContextualPlan.Inputs
-        let entering: UnitRows
-        let enteringBias: [Float]
+        let form: Form
+        /// The sizes that inputs of the output projection must be above.
+        let leavingLeast: [Float]
         let leaving: UnitRows
         let leavingBias: [Float]?
 
+        /// What is computed.
+        enum Form: Sendable {
+            /// Queries, keys and values from some inputs.
+            case inputs(UnitRows, bias: [Float], least: [Float])
+            /// The queries of some heads.
+            case heads(NeuronPredictor, looksAhead: Bool)
+        }
+
+        var looksAhead: Bool {
+            if case .heads(_, let looksAhead) = form { looksAhead } else { false }
+        }
+
         /// Packs what a plan needs of a layer that has heads, or takes it over.
         init(
-            _ plan: ContextualPlan.Inputs, known: Attention?, precision: Precision,
+            _ plan: ContextualPlan.Attention, known: Attention?, precision: Precision,
             reading read: () throws -> LayerWeights
         ) throws {
-            self.plan = plan
+            func block() throws -> AttentionWeights {
+                guard let block = try read().attention else {
+                    preconditionFailure("what counts of a layer without heads")
+                }
+                return block
+            }
             if let known {
-                (entering, enteringBias) = (known.entering, known.enteringBias)
                 (leaving, leavingBias) = (known.leaving, known.leavingBias)
-                return
+            } else {
+                let output = try block().output
+                leaving = UnitRows(to: output.weight, precision: precision)
+                leavingBias = output.bias
             }
-            guard let block = try read().attention else {
-                preconditionFailure("sizes of a layer without heads")
+            switch plan {
+            case .inputs(let entering, let leavingLeast):
+                self.leavingLeast = leavingLeast
+                if case .inputs(let rows, let bias, _) = known?.form {
+                    form = .inputs(rows, bias: bias, least: entering)
+                    return
+                }
+                let block = try block()
+                let fused = Projection(stacking: [block.query, block.key, block.value])
+                form = .inputs(
+                    UnitRows(to: fused.weight, precision: precision),
+                    bias: fused.bias ?? [Float](repeating: 0, count: fused.weight.rows),
+                    least: entering)
+            case .heads(let predictor):
+                guard case .lowRank(let down, let up) = predictor.method else {
+                    preconditionFailure("heads are told by trained predictors")
+                }
+                // What heads that are not named give is 0.
+                leavingLeast = [Float](repeating: 0, count: leaving.units)
+                form = .heads(
+                    NeuronPredictor(down: down, up: up, above: predictor.least),
+                    looksAhead: predictor.looksAhead)
             }
-            let fused = Projection(stacking: [block.query, block.key, block.value])
-            entering = UnitRows(to: fused.weight, precision: precision)
-            enteringBias = fused.bias ?? [Float](repeating: 0, count: fused.weight.rows)
-            leaving = UnitRows(to: block.output.weight, precision: precision)
-            leavingBias = block.output.bias
         }
     }
 
@@ -217,10 +257,10 @@ extension Model {
                 ) { try source.layer(index) }
             }
         }
-        let attention = try plan.attention.enumerated().map { index, inputs in
-            try inputs.map { inputs in
+        let attention = try plan.attention.enumerated().map { index, counted in
+            try counted.map { counted in
                 try Contextual.Attention(
-                    inputs, known: contextual?.attention[index], precision: precision
+                    counted, known: contextual?.attention[index], precision: precision
                 ) { try source.layer(index) }
             }
         }

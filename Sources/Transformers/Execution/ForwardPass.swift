@@ -40,6 +40,24 @@ public struct ForwardPass {
     var activation = Activations()
     var selected = Activations()
     var scratch = AttentionScratch()
+    /// What enters attention and feed-forward blocks, kept where a predictor looks ahead.
+    var enteringAttention = Trail()
+    var enteringFeedForward = Trail()
+
+    /// What enters a block, and what entered the same block of the layer before.
+    struct Trail {
+        private(set) var earlier = Activations()
+        private var latest = Activations()
+
+        /// Goes on to the next layer.
+        mutating func advance() {
+            swap(&earlier, &latest)
+            latest = Activations()
+        }
+
+        /// Adds rows that enter the block of this layer.
+        mutating func append(_ rows: Activations) { latest.append(rows) }
+    }
 
     /// Creates a forward pass of a model on an engine.
     public init(_ model: Model, on engine: Engine) {

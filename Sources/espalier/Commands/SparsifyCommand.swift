@@ -32,7 +32,7 @@ struct SparsifyCommand: Command {
 
     /// Which way to tell neurons is allowed.
     private enum Way: String, CaseIterable {
-        case any, coarse, gate, trained, value
+        case any, coarse, gate, trained, ahead, value
     }
 
     private let model: String
@@ -69,8 +69,9 @@ struct SparsifyCommand: Command {
         way = try arguments.option(
             "--predictor", .choice(of: Way.self), default: .any,
             help:
-                "How neurons are told: by weights in 4 bits, by the gate, trained, by value, or as "
-                + "the search finds best of the first, the third and the fourth.")
+                "How neurons are told: by weights in 4 bits, by the gate, trained, trained on what "
+                + "enters the layer before, by value, or as the search finds best; of attention, "
+                + "trained ones tell heads, and values its inputs.")
         let ranks = try arguments.options(
             "--rank", .integer(in: 1...4096).named("COUNT"),
             help:
@@ -114,6 +115,7 @@ struct SparsifyCommand: Command {
             case .coarse: [.coarse]
             case .gate: [.gate]
             case .trained: ranks.map(NeuronChoice.lowRank)
+            case .ahead: ranks.map(NeuronChoice.lookAhead)
             case .value: [.computed]
             }
         var run = try SparsifyRun(

@@ -225,7 +225,9 @@ struct SparsifyRun {
                 let plan = found.plan(screensHead: false) {
                     $0.kind == way.kind ? DensityLevel(way.choice, density: density) : nil
                 }
-                let units = way.kind == .attention ? "attention's inputs" : "neurons"
+                let units =
+                    way.kind == .feedForward
+                    ? "neurons" : way.choice == .computed ? "attention's inputs" : "heads"
                 let measured = try Terminal.standardError.stage(
                     "Timing \(Human.percent(density)) of \(units), told \(way.choice)"
                 ) { try timing(try sparsified(plain(plan))) }
@@ -234,10 +236,9 @@ struct SparsifyRun {
         }
         let progress = ProgressBar(
             "Judging layers", total: opened.shape.layers.count, unit: "layers")
-        let damages = try found.damages(
-            of: dense, source: opened.checkpoint, windows: Array(calibration.prefix(2)),
-            choice: wish.choices.contains(.coarse) ? .coarse : wish.choices[0],
-            densities: DensitySearch.probes, engine: engine
+        let damages = try ContextualDamages(
+            found, of: dense, source: opened.checkpoint, windows: Array(calibration.prefix(2)),
+            choices: wish.choices, engine: engine
         ) {
             progress.advance(to: $0)
             try Interruption.check()
@@ -340,11 +341,13 @@ struct SparsifyRun {
             trials: trials, best: best,
             layers: layers.map {
                 SparsityReport.Layer(
-                    layer: $0.layer, choice: $0.choice.description, density: $0.density,
+                    layer: $0.layer,
+                    choice: ($0.kind == .attention ? "heads, " : "") + $0.choice.description,
+                    density: $0.density,
                     recall: $0.recall, kept: $0.kept, keptByOracle: $0.keptByOracle,
                     keptAtRandom: $0.keptAtRandom)
             },
-            inputLayers: plan.attention.count { $0 != nil },
+            inputLayers: plan.attention.count { if case .inputs? = $0 { true } else { false } },
             removed: [
                 Self.share(of: all.attention, beside: stays.attention),
                 Self.share(of: all.feedForward, beside: stays.feedForward),

@@ -1,0 +1,74 @@
+internal import Pruning
+public import Tensors
+public import Transformers
+
+/// What leaving out neurons, inputs or heads of single components does to the dense model's
+/// predictions, by the share of squared contributions that is lost.
+public struct ContextualDamages: Sendable {
+    private let neurons: Sensitivity
+    private let inputs: Sensitivity
+    private let heads: Sensitivity
+
+    /// Measures every component alone at two shares of what counts.
+    ///
+    /// Neurons are told in 4 bits where that was calibrated, since what they lose matters, not how
+    /// they are told.
+    ///
+    /// - Parameters:
+    ///   - calibration: What shares come to.
+    ///   - model: The decoder.
+    ///   - source: Where its weights came from.
+    ///   - windows: A few of the calibration's windows.
+    ///   - choices: The ways to tell what counts.
+    ///   - engine: What to run on.
+    ///   - progress: Called with the layers done; may throw to stop.
+    /// - Throws: What reading weights and `progress` throw.
+    public init(
+        _ calibration: ContextualCalibration, of model: Model, source: some WeightSource,
+        windows: [[Int32]], choices: [NeuronChoice], engine: Engine,
+        progress: (Int) throws -> Void
+    ) throws {
+        let batch = TokenBatch(windows)
+        let damage = Damage(from: model, on: batch, engine: engine)
+        var pass = ForwardPass(model, on: engine)
+        var streams = [pass.embedded(batch)]
+        var points = [[Component: [Sensitivity.Point]]](repeating: [:], count: 3)
+        let ways: [(kind: ComponentKind, choice: NeuronChoice?)] = [
+            (.feedForward, choices.first { $0 == .coarse } ?? choices.first { !$0.looksAhead }),
+            (.attention, choices.first { $0 == .computed }),
+            (.attention, choices.first { $0.rank != nil && !$0.looksAhead }),
+        ]
+        for index in model.shape.layers.indices {
+            for (place, way) in ways.enumerated() {
+                guard let choice = way.choice else { continue }
+                let component = Component(layer: index, kind: way.kind)
+                // What one plan has packed serves the next.
+                var changed = model
+                for density in DensitySearch.probes {
+                    let level = DensityLevel(choice, density: density)
+                    guard let totals = calibration.totals(level, of: component) else { continue }
+                    let alone = calibration.plan(screensHead: false) {
+                        $0 == component ? level : nil
+                    }
+                    changed = try changed.applying(alone, of: source)
+                    points[place][component, default: []].append(
+                        Sensitivity.Point(
+                            prior: totals.lost,
+                            damage: damage.of(changed, from: index, entering: streams[0])))
+                }
+            }
+            _ = try ContextualCalibration.walk(index, &pass, [batch], &streams)
+            try progress(index + 1)
+        }
+        (neurons, inputs, heads) = (
+            Sensitivity(points[0]), Sensitivity(points[1]), Sensitivity(points[2])
+        )
+    }
+
+    /// The damage of losing a share of squared contributions.
+    func damage(of component: Component, _ choice: NeuronChoice, losing lost: Double) -> Double {
+        let known =
+            component.kind == .feedForward ? neurons : choice == .computed ? inputs : heads
+        return known.damage(of: component, prior: lost)
+    }
+}
