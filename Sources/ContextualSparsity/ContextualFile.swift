@@ -68,7 +68,8 @@ public enum ContextualFile {
             to: directory + "/" + tensorName
         ) { values[$0.name] ?? [] }
         var members: [JSONKey: JSONValue] = [
-            "format_version": .integer(version), "layers": .array(layers),
+            "format_version": .integer(version), "sequences": .integer(plan.sequences),
+            "layers": .array(layers),
             "attention": .array(attention),
         ]
         if let margin = plan.headMargin {

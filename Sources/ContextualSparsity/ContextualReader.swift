@@ -34,6 +34,12 @@ struct ContextualReader {
                 default: throw fault("head_margin", "it is not a number from 0 on")
                 }
         }
+        if let sequences = members["sequences"] {
+            guard let count = sequences.integer, 1...1024 ~= count else {
+                throw fault("sequences", "it is not a number from 1 to 1024")
+            }
+            plan.sequences = count
+        }
         plan.headInputs = try channels(members["head_inputs"], "head_inputs")
         guard let layers = members["layers"]?.array, let attention = members["attention"]?.array
         else { throw fault("layers", "what counts of layers, or of attention, is missing") }

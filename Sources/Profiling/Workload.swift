@@ -45,9 +45,9 @@ public struct Workload: Stopwatch {
     ///   - model: The dense model, which also warms the machine up.
     ///   - clearsCaches: Whether other memory is read ahead of every decode step of a model that is
     ///     larger than a core's cache, as models are compared; not for one that runs on and on.
-    ///   - text: For decoding one sequence, tokens of a text to decode behind the environment's
-    ///     context, longer than that: models that leave out what a token does not need take as long
-    ///     as the text makes them. Others take equally long with any.
+    ///   - text: For decoding, tokens of a text to decode behind the environment's context, longer
+    ///     than that: models that leave out what a token does not need take as long as the text makes
+    ///     them. Others take equally long with any. Several sequences begin at different places.
     ///   - engine: What the work runs on; its threads are the environment's.
     /// - Throws: ``ProfileError`` where the model cannot do such work.
     public init(
@@ -57,8 +57,7 @@ public struct Workload: Stopwatch {
         try environment.check(against: model.shape)
         precondition(
             text.isEmpty
-                || environment.phase == .decode && environment.batch == 1
-                    && text.count > environment.sequence,
+                || environment.phase == .decode && text.count > environment.sequence,
             "a text to decode")
         self.text = text
         precondition(model.precision == environment.precision, "precision of another environment")
@@ -129,7 +128,10 @@ public struct Workload: Stopwatch {
             if text.isEmpty {
                 cache?.fillRandomly(seed: 2)
             } else {
-                pass.advance(text, cache: &cache!, logits: &logits)
+                pass.advance(
+                    (0..<environment.batch).flatMap { sequence in
+                        text.indices.map { token(at: $0, of: sequence) }
+                    }, cache: &cache!, logits: &logits)
             }
         }
         let result = body(&self, &cache)
@@ -159,8 +161,15 @@ public struct Workload: Stopwatch {
             }
             cache!.count += step % (text.count - environment.sequence)
             step += 1
-            pass.advance([text[cache!.count]], cache: &cache!, logits: &logits)
+            pass.advance(
+                (0..<environment.batch).map { token(at: cache!.count, of: $0) }, cache: &cache!,
+                logits: &logits)
         }
+    }
+
+    /// A token of the text as a sequence has it, turned round to a place of its own.
+    private func token(at place: Int, of sequence: Int) -> Int32 {
+        text[(place + sequence * text.count / environment.batch) % text.count]
     }
 }
 

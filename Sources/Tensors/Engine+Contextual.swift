@@ -49,7 +49,7 @@ extension Engine {
         _ threads: Int, _ greatest: inout [Float]
     ) {
         let (panel, outputs, panels) = (PackedWeights.panel, coarse.outputs, greatest.count)
-        let row = coarseRow(a, of: coarse)
+        let row = coarseRows(a, of: coarse)
         greatest.withUnsafeMutableBufferPointer { greatest in
             let greatest = greatest
             pool.run { thread in
@@ -64,32 +64,39 @@ extension Engine {
         }
     }
 
-    /// A row of activations in 8 bits, and the fine inputs of it.
-    typealias CoarseRow = (all: ck_int8_rows, few: ck_int8_rows)
+    /// Rows of activations in 8 bits, and the fine inputs of them.
+    typealias CoarseRows = (all: ck_int8_rows, few: ck_int8_rows)
 
-    /// Puts a row into the working memory as coarse weights of one width and fine inputs take it.
-    func coarseRow(_ a: UnsafePointer<Float>, of coarse: CoarseWeights) -> CoarseRow {
-        let stride = (coarse.inputs + 3) / 4 * 4
-        var fine = [Float](repeating: 0, count: CoarseWeights.fineCount)
-        for (place, input) in coarse.fineInputs.enumerated() { fine[place] = a[input] }
-        // Codes of the row and of its fine inputs, behind their scales and zeros.
-        let memory = scratch.bytes(16 + stride + fine.count)
+    /// Puts rows into the working memory as coarse weights of one width and fine inputs take them.
+    func coarseRows(
+        _ a: UnsafePointer<Float>, rows: Int = 1, of coarse: CoarseWeights
+    ) -> CoarseRows {
+        let (stride, width) = ((coarse.inputs + 3) / 4 * 4, CoarseWeights.fineCount)
+        // Codes of the rows and of their fine inputs, behind scales and zeros of both.
+        let memory = scratch.bytes(rows * (16 + stride + width))
         let scales = memory.assumingMemoryBound(to: Float.self)
-        let zeros = (memory + 8).assumingMemoryBound(to: Int32.self)
-        let codes = (memory + 16).assumingMemoryBound(to: UInt8.self)
-        kernels.quantize_int8(a, coarse.inputs, 1, codes, stride, scales, zeros)
-        kernels.quantize_int8(
-            fine, fine.count, 1, codes + stride, fine.count, scales + 1, zeros + 1)
-        return (
-            ck_int8_rows(values: codes, stride: stride, scales: scales, zeros: zeros),
-            ck_int8_rows(
-                values: codes + stride, stride: fine.count, scales: scales + 1, zeros: zeros + 1)
-        )
+        let zeros = (memory + 8 * rows).assumingMemoryBound(to: Int32.self)
+        let codes = (memory + 16 * rows).assumingMemoryBound(to: UInt8.self)
+        let all = ck_int8_rows(values: codes, stride: stride, scales: scales, zeros: zeros)
+        let few = ck_int8_rows(
+            values: codes + rows * stride, stride: width, scales: scales + rows,
+            zeros: zeros + rows)
+        var fine = [Float](repeating: 0, count: width)
+        for row in 0..<rows {
+            let x = a + row * coarse.inputs
+            for (place, input) in coarse.fineInputs.enumerated() { fine[place] = x[input] }
+            kernels.quantize_int8(
+                x, coarse.inputs, 1, codes + row * stride, stride, scales + row, zeros + row)
+            kernels.quantize_int8(
+                fine, width, 1, codes + rows * stride + row * width, width, scales + rows + row,
+                zeros + rows + row)
+        }
+        return (all, few)
     }
 
-    /// The coarse scores in some panels, and the greatest of each.
+    /// The coarse scores of the first row in some panels, and the greatest of each.
     func look(
-        _ row: CoarseRow, _ coarse: CoarseWeights, panels: Range<Int>,
+        _ row: CoarseRows, _ coarse: CoarseWeights, panels: Range<Int>,
         into c: UnsafeMutablePointer<Float>, _ count: Int, greatest: UnsafeMutablePointer<Float>
     ) {
         kernels.multiply_int4(

@@ -203,7 +203,7 @@ extension Engine {
 
 extension ck_int8_rows {
     /// The rows after the first few.
-    fileprivate func dropping(_ count: Int) -> ck_int8_rows {
+    func dropping(_ count: Int) -> ck_int8_rows {
         ck_int8_rows(
             values: values + count * stride, stride: stride, scales: scales + count,
             zeros: zeros + count)

@@ -14,20 +14,21 @@ extension Engine {
         let (neurons, rows) = (predictor.least.count, x.rows)
         precondition(x.columns == predictor.inputs, "a predictor's inputs")
         scores.reshape(rows: rows, columns: neurons)
-        let work = NeuronWork(predictor, outputs: 0, threads: pool.threads)
+        let work = NeuronWork(predictor, sums: 0, threads: pool.threads)
         let memory = neuronScratch.bytes(work.bytes)
         x.storage.withUnsafeBufferPointer { x in
             scores.storage.withUnsafeMutableBufferPointer { scores in
-                for row in 0..<rows {
-                    let target = scores.baseAddress! + row * neurons
-                    let guess = prepare(x.baseAddress! + row * predictor.inputs, for: predictor)
-                    pool.run { thread in
-                        let own = work.panels(of: thread)
-                        guard !own.isEmpty else { return }
-                        let part = work.part(of: thread, in: memory)
-                        let range = predictor.neurons(of: own)
-                        score(guess, predictor, panels: own, part)
-                        (target + range.lowerBound).update(from: part.scores, count: range.count)
+                let (source, target) = (x.baseAddress!, scores.baseAddress!)
+                let guess = prepare(source, rows: rows, for: predictor)
+                pool.run { thread in
+                    let own = work.panels(of: thread)
+                    guard !own.isEmpty else { return }
+                    let part = work.part(of: thread, in: memory)
+                    let range = predictor.neurons(of: own)
+                    for row in 0..<rows {
+                        score(guess, row: row, predictor, panels: own, part)
+                        (target + row * neurons + range.lowerBound).update(
+                            from: part.scores, count: range.count)
                     }
                 }
             }
@@ -62,56 +63,65 @@ extension Engine {
         }
     }
 
-    /// Adds what a feed-forward block gives for one token, computing only the neurons that its
-    /// predictor names.
+    /// Adds what a feed-forward block gives for a few tokens, computing for each only the neurons that
+    /// its predictor names.
+    ///
+    /// Several tokens go through a few neurons together, so that weights which more than one of them
+    /// needs are read once.
     ///
     /// - Parameters:
-    ///   - x: What enters the block, `[1, inputs]`.
-    ///   - other: What the predictor scores by where that is something else, `[1, inputs]`; not
+    ///   - x: What enters the block, `[tokens, inputs]`.
+    ///   - other: What the predictor scores by where that is something else, of the same shape; not
     ///     for gates.
     ///   - block: The block.
-    ///   - y: Shape `[1, outputs]`; is added to.
-    /// - Returns: How many neurons were computed.
+    ///   - y: Shape `[tokens, outputs]`; is added to.
+    /// - Returns: How many neurons were computed, of all tokens.
     @discardableResult
     public func addFeedForward(
         of x: Activations, predictedFrom other: Activations? = nil, _ block: PredictedFeedForward,
         to y: inout Activations
     ) -> Int {
-        let (predictor, other) = (block.predictor, other ?? x)
-        let last = block.rows.parts[block.rows.parts.count - 1]
-        precondition(x.rows == 1 && x.columns == predictor.inputs, "a predicted block's inputs")
-        precondition(other.rows == 1 && other.columns == x.columns, "what predicts a block")
-        precondition(y.rows == 1 && y.columns == last.width, "a predicted block's outputs")
-        let work = NeuronWork(predictor, outputs: last.width, threads: pool.threads)
+        let (predictor, other, rows) = (block.predictor, other ?? x, x.rows)
+        let width = block.rows.parts[block.rows.parts.count - 1].width
+        precondition(x.columns == predictor.inputs, "a predicted block's inputs")
+        precondition(other.rows == rows && other.columns == x.columns, "what predicts a block")
+        precondition(y.rows == rows && y.columns == width, "a predicted block's outputs")
+        let work = NeuronWork(predictor, sums: rows * width, threads: pool.threads)
         let memory = neuronScratch.bytes(work.bytes)
         var counts = [Int](repeating: 0, count: work.threads)
         x.storage.withUnsafeBufferPointer { x in
-            let x = x.baseAddress!
+            let (x, inputs) = (x.baseAddress!, predictor.inputs)
             let guess = other.storage.withUnsafeBufferPointer {
-                prepare($0.baseAddress!, for: predictor)
+                prepare($0.baseAddress!, rows: rows, for: predictor)
             }
             counts.withUnsafeMutableBufferPointer { counts in
                 let counts = counts
                 pool.run { thread in
                     guard thread < work.threads else { return }
                     let part = work.part(of: thread, in: memory)
-                    part.sums.update(repeating: 0, count: last.width)
-                    let own = work.panels(of: thread)
-                    guard !own.isEmpty else { return }
-                    score(guess, predictor, panels: own, part)
-                    let range = predictor.neurons(of: own)
-                    let named = select(predictor, range, part)
-                    counts[thread] = named
-                    if named > 0 { add(named, of: block, x, part, from: range.lowerBound) }
+                    part.sums.update(repeating: 0, count: rows * width)
+                    for panels in work.blocks(of: thread, rows: rows) {
+                        let range = predictor.neurons(of: panels)
+                        for row in 0..<rows {
+                            score(guess, row: row, predictor, panels: panels, part)
+                            let named = select(predictor, range, part)
+                            counts[thread] += named
+                            guard named > 0 else { continue }
+                            add(
+                                named, of: block, x + row * inputs, part, from: range.lowerBound,
+                                to: part.sums + row * width)
+                        }
+                    }
                 }
             }
         }
         y.storage.withUnsafeMutableBufferPointer { y in
             for thread in 0..<work.threads {
-                kernels.add_f32(y.baseAddress!, work.part(of: thread, in: memory).sums, last.width)
+                kernels.add_f32(
+                    y.baseAddress!, work.part(of: thread, in: memory).sums, rows * width)
             }
         }
-        if let bias = block.outputBias { y.add(bias, toRow: 0) }
+        if let bias = block.outputBias { for row in 0..<rows { y.add(bias, toRow: row) } }
         return counts.reduce(0, +)
     }
 
@@ -130,10 +140,10 @@ extension Engine {
         }
     }
 
-    /// Adds what the first neurons of a part's places, which has those from one on, give to its sums.
+    /// Adds what the first neurons of a part's places, which has those from one on, give.
     private func add(
         _ count: Int, of block: PredictedFeedForward, _ x: UnsafePointer<Float>,
-        _ part: NeuronWork.Part, from first: Int
+        _ part: NeuronWork.Part, from first: Int, to sums: UnsafeMutablePointer<Float>
     ) {
         let rows = block.rows
         let last = rows.parts[rows.parts.count - 1]
@@ -167,44 +177,51 @@ extension Engine {
             kept += abs(value) <= block.least[Int(neuron)] ? 0 : 1
         }
         kernels.sumRows(rows.precision)(
-            rows.address(of: last), rows.stride, part.places, part.scores, kept, part.sums,
-            last.width)
+            rows.address(of: last), rows.stride, part.places, part.scores, kept, sums, last.width)
     }
 
-    /// A token as a predictor takes it.
+    /// Tokens as a predictor takes them.
     private enum Guess {
-        case coarse(CoarseRow)
+        case coarse(CoarseRows)
         case product(Operand)
     }
 
-    /// Brings a token to where all threads read it.
-    private func prepare(_ x: UnsafePointer<Float>, for predictor: NeuronPredictor) -> Guess {
+    /// Brings tokens to where all threads read them.
+    private func prepare(
+        _ x: UnsafePointer<Float>, rows: Int, for predictor: NeuronPredictor
+    ) -> Guess {
+        func converted(_ x: UnsafePointer<Float>, for weights: PackedWeights) -> Operand {
+            let operand = operand(x, rows: rows, of: weights)
+            convert(x, rows: 0..<rows, weights.inputs, to: operand)
+            return operand
+        }
         switch predictor.method {
-        case .coarse(let weights, _, _): return .coarse(coarseRow(x, of: weights[0]))
-        case .gate(let weights):
-            let operand = operand(x, rows: 1, of: weights)
-            convert(x, rows: 0..<1, weights.inputs, to: operand)
-            return .product(operand)
+        case .coarse(let weights, _, _): return .coarse(coarseRows(x, rows: rows, of: weights[0]))
+        case .gate(let weights): return .product(converted(x, for: weights))
         case .lowRank(let down, let up):
-            let narrow = operand(x, rows: 1, of: down)
-            convert(x, rows: 0..<1, down.inputs, to: narrow)
-            return withUnsafeTemporaryAllocation(of: Float.self, capacity: down.outputs) { hidden in
+            return withUnsafeTemporaryAllocation(
+                of: Float.self, capacity: rows * down.outputs
+            ) { hidden in
                 let hidden = hidden.baseAddress!
-                multiply(narrow, rows: 0..<1, down, panels: 0..<down.panels, into: hidden, .store)
-                let wide = operand(hidden, rows: 1, of: up)
-                convert(hidden, rows: 0..<1, up.inputs, to: wide)
-                return .product(wide)
+                multiply(
+                    converted(x, for: down), rows: 0..<rows, down, panels: 0..<down.panels,
+                    into: hidden, .store)
+                return .product(converted(hidden, for: up))
             }
         }
     }
 
-    /// The scores of the neurons of some panels, into a part's scores.
+    /// One token's scores of the neurons of some panels, into a part's scores.
     private func score(
-        _ guess: Guess, _ predictor: NeuronPredictor, panels: Range<Int>, _ part: NeuronWork.Part
+        _ guess: Guess, row: Int, _ predictor: NeuronPredictor, panels: Range<Int>,
+        _ part: NeuronWork.Part
     ) {
         let range = predictor.neurons(of: panels)
+        // Where a product's first output would go, were all rows and outputs there.
+        let before = row * predictor.least.count + range.lowerBound
         switch (guess, predictor.method) {
-        case (.coarse(let row), .coarse(let weights, let biases, let activation)):
+        case (.coarse(let rows), .coarse(let weights, let biases, let activation)):
+            let row = CoarseRows(rows.all.dropping(row), rows.few.dropping(row))
             for (index, weights) in weights.enumerated() {
                 let products = part.products + index * range.count
                 look(
@@ -221,16 +238,15 @@ extension Engine {
             }
         case (.product(let operand), .gate(let weights)):
             multiply(
-                operand, rows: 0..<1, weights, panels: panels,
-                into: part.products - range.lowerBound, .store)
+                operand, rows: row..<row + 1, weights, panels: panels,
+                into: part.products - before, .store)
             (part.products + range.count).update(repeating: 1, count: range.count)
             kernels.activate_f32(
                 part.products, range.count, Epilogue.swiglu.kernel, part.scores)
             for place in 0..<range.count { part.scores[place] = abs(part.scores[place]) }
         case (.product(let operand), .lowRank(_, let up)):
-            // The product's outputs are counted from the first panel on.
             multiply(
-                operand, rows: 0..<1, up, panels: panels, into: part.scores - range.lowerBound,
+                operand, rows: row..<row + 1, up, panels: panels, into: part.scores - before,
                 .store)
         default: preconditionFailure("a token of another predictor")
         }
@@ -256,21 +272,33 @@ private struct NeuronWork {
     let threads: Int
     private let panels: Int
     private let capacity: Int
-    private let outputs: Int
+    private let sums: Int
 
-    init(_ predictor: NeuronPredictor, outputs: Int, threads: Int) {
+    /// How many panels several tokens go through together: their weights stay in a core's cache.
+    private static let panelsTogether = 4
+
+    init(_ predictor: NeuronPredictor, sums: Int, threads: Int) {
         panels = predictor.panels
         self.threads = max(1, min(threads, panels))
         capacity = (panels / self.threads + 1) * NeuronPredictor.panel
-        self.outputs = (outputs + 15) / 16 * 16
+        self.sums = (sums + 15) / 16 * 16
     }
 
-    private var floats: Int { 5 * capacity + outputs }
+    private var floats: Int { 5 * capacity + sums }
     var bytes: Int { threads * floats * MemoryLayout<Float>.stride }
 
     func panels(of thread: Int) -> Range<Int> {
         guard thread < threads else { return 0..<0 }
         return panels * thread / threads..<panels * (thread + 1) / threads
+    }
+
+    /// A thread's panels: all at once for one token, a few at a time for several.
+    func blocks(of thread: Int, rows: Int) -> [Range<Int>] {
+        let own = panels(of: thread)
+        guard rows > 1 else { return own.isEmpty ? [] : [own] }
+        return stride(from: own.lowerBound, to: own.upperBound, by: Self.panelsTogether).map {
+            $0..<min($0 + Self.panelsTogether, own.upperBound)
+        }
     }
 
     /// One thread's working memory.

@@ -105,14 +105,19 @@ extension ForwardPass {
         } else if let block {
             engine.linear(context, block.output, into: &hidden, .add)
         }
-        if hidden.rows == 1, let few = model.contextual?.layers[index] {
+        let (tokens, contextual) = (hidden.rows, model.contextual)
+        if let few = contextual?.layers[index],
+            tokens == 1
+                || few.isPredicted && tokens == cache.sequences
+                    && tokens <= contextual?.sequences ?? 0
+        {
             decoderFeedForward(index, computing: few)
         } else {
             decoderFeedForward(index)
         }
     }
 
-    /// The feed-forward block of one token, without what a plan leaves out.
+    /// The feed-forward block of one token, or of one of each sequence, without what a plan leaves out.
     private mutating func decoderFeedForward(_ index: Int, computing few: Contextual.Layer) {
         let keeps = model.contextual?.looksAhead == true
         if keeps { enteringFeedForward.advance() }
@@ -123,7 +128,7 @@ extension ForwardPass {
             engine.addProduct(of: activation, above: few.plan.least, rows, to: &hidden)
             if let bias { hidden.add(bias, toRow: 0) }
         case .predicted(let block):
-            normalise(model.layers[index].feedForwardNorm, rows: 0..<1)
+            normalise(model.layers[index].feedForwardNorm, rows: 0..<hidden.rows)
             let looksAhead = few.plan.predictor?.looksAhead == true
             engine.addFeedForward(
                 of: normed, predictedFrom: looksAhead ? enteringFeedForward.earlier : normed,

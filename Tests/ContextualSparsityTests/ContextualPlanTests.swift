@@ -95,6 +95,34 @@ struct ContextualPlanTests {
         try compare(model.applying(plan, of: checkpoint), with: model)
     }
 
+    @Test(
+        "sequences that are decoded together are each as alone",
+        arguments: ["tiny-llama", "tiny-opt"])
+    func together(name: String) throws {
+        let checkpoint = try Self.checkpoint(name)
+        let model = try Model(checkpoint)
+        var plan = try calibration(model, checkpoint, densities: [0.4])
+            .plan(.coarse, density: 0.4, screensHead: false)
+        plan.sequences = 2
+        let sparse = try model.applying(plan, of: checkpoint)
+        let alone = decoded(sparse)
+        func both(_ model: Model) -> [[Float]] {
+            var pass = ForwardPass(model, on: engine)
+            var cache = KeyValueCache(
+                shape: model.shape, capacity: tokens.count, sequences: 2)
+            var logits = Activations()
+            return zip(tokens, tokens.reversed()).map { pair in
+                pass.advance([pair.0, pair.1], cache: &cache, logits: &logits)
+                return Array(logits.row(0))
+            }
+        }
+        for (a, b) in zip(both(sparse).joined(), alone.joined()) { #expect(abs(a - b) <= 1e-4) }
+        // More sequences than the plan is for are dense.
+        plan.sequences = 1
+        let (dense, one) = (both(model), both(try model.applying(plan, of: checkpoint)))
+        #expect(one == dense && dense != alone)
+    }
+
     @Test("words that are looked at coarsely first stay the same", arguments: Precision.allCases)
     func words(precision: Precision) throws {
         let checkpoint = try Self.checkpoint("tiny-llama")

@@ -146,6 +146,17 @@ struct NeuronKernelTests {
             }
             let room = precision == .f32 ? 1e-4 : precision == .f16 ? 0.02 : 0.1
             expectClose(y.row(0).map(Double.init), want, absolute: room)
+
+            // Several tokens together are each of them alone.
+            let several = self.x(rows: 3)
+            var together = Activations(rows: 3, columns: outputs, repeating: 0.5)
+            engine.addFeedForward(of: several, block, to: &together)
+            for row in 0..<3 {
+                var alone = Activations(rows: 1, columns: outputs, repeating: 0.5)
+                engine.addFeedForward(
+                    of: engine.selecting(rows: [row], of: several), block, to: &alone)
+                expectClose(Array(together.row(row)), Array(alone.row(0)), absolute: 1e-5)
+            }
         }
     }
 

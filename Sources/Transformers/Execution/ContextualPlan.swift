@@ -7,6 +7,9 @@ public struct ContextualPlan: Sendable, Equatable {
     public var headMargin: Float?
     /// The channels of the last hidden state that coarse scores take in 8 bits.
     public var headInputs: [Int]
+    /// How many sequences that are decoded together, at most, it is followed for; only feed-forward
+    /// blocks with predictors follow it for more than one.
+    public var sequences = 1
     /// For each layer which neurons count; nil where all do.
     public var layers: [Neurons?]
     /// For each layer what counts of the attention block; nil where all does.
@@ -79,6 +82,7 @@ public struct ContextualPlan: Sendable, Equatable {
 /// A plan with the weights in the forms that it needs.
 struct Contextual: Sendable {
     let headMargin: Float?
+    let sequences: Int
     let coarse: CoarseWeights?
     let layers: [Layer?]
     let attention: [Attention?]
@@ -158,6 +162,8 @@ struct Contextual: Sendable {
         /// What it was made from.
         let plan: ContextualPlan.Neurons
         let form: Form
+
+        var isPredicted: Bool { if case .predicted = form { true } else { false } }
 
         /// How neurons are computed.
         enum Form: Sendable {
@@ -270,7 +276,8 @@ extension Model {
         }
         var result = self
         result.contextual = Contextual(
-            headMargin: plan.headMargin, coarse: coarse, layers: layers, attention: attention)
+            headMargin: plan.headMargin, sequences: plan.sequences, coarse: coarse, layers: layers,
+            attention: attention)
         return result
     }
 
@@ -283,8 +290,8 @@ extension Model {
             try output ?? source.embeddings().tokens, fineInputs: fineInputs)
     }
 
-    /// Whether it leaves out anything token by token.
-    public var isContextual: Bool { contextual != nil }
+    /// How many sequences may be decoded together for it to leave anything out; 0 where it does not.
+    public var contextualSequences: Int { contextual?.sequences ?? 0 }
 
     /// By how much the greatest coarse score of any word is above that of the word whose exact score
     /// is greatest, for each row.

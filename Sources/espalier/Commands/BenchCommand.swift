@@ -97,10 +97,14 @@ struct BenchCommand: Command {
     private func decodedText(
         _ models: [LoadedModel], in environment: Environment
     ) throws -> [Int32] {
-        guard environment.phase == .decode, environment.batch == 1 else { return [] }
+        guard environment.phase == .decode else { return [] }
         let least = environment.sequence + 1
         guard let text else {
-            guard let contextual = models.first(where: \.model.isContextual) else { return [] }
+            guard
+                let contextual = models.first(where: {
+                    $0.model.contextualSequences >= environment.batch
+                })
+            else { return [] }
             throw ModelFileError(
                 file: contextual.location.path, subject: "contextual.json",
                 problem: "how long a token takes depends on the text",

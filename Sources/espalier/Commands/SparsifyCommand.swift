@@ -33,6 +33,18 @@ struct SparsifyCommand: Command {
     /// Which way to tell neurons is allowed.
     private enum Way: String, CaseIterable {
         case any, coarse, gate, trained, ahead, value
+
+        /// What the search may choose from.
+        func choices(ranks: [Int]) -> [NeuronChoice] {
+            switch self {
+            case .any: [.coarse, .computed] + ranks.map(NeuronChoice.lowRank)
+            case .coarse: [.coarse]
+            case .gate: [.gate]
+            case .trained: ranks.map(NeuronChoice.lowRank)
+            case .ahead: ranks.map(NeuronChoice.lookAhead)
+            case .value: [.computed]
+            }
+        }
     }
 
     private let model: String
@@ -40,6 +52,7 @@ struct SparsifyCommand: Command {
     private let output: String
     private let cost: Double
     private let speedup: Double?
+    private let batch: Int
     private let context: Int
     private let tokens: Int
     private let seconds: Double
@@ -81,6 +94,9 @@ struct SparsifyCommand: Command {
         prune = try arguments.option(
             "--prune", .directory,
             help: "The directory of a prune of this model: units may then go for good too.")
+        batch = try arguments.option(
+            "--batch", .integer(in: 1...64), default: 1,
+            help: "Sequences that are decoded together.")
         context = try arguments.option(
             "--sequence", .integer(in: 1...(1 << 20)).named("TOKENS"), default: 256,
             help: "The cached context of a timed decode step.")
@@ -97,6 +113,12 @@ struct SparsifyCommand: Command {
 
     func run() throws {
         let opened = try OpenedModel(model)
+        guard way != .gate || opened.shape.architecture.activation == .swiglu else {
+            throw ModelFileError(
+                file: opened.location.path, subject: "--predictor",
+                problem: "the model's feed-forward blocks have no gate to tell neurons by",
+                remedy: "leave the choice to the search, or use coarse, trained or value")
+        }
         let length = min(512, opened.shape.maximumPositions)
         let windows = try opened.windows(
             ofText: text, tokens: tokens, length: length, encoderRemedy: "name a decoder")
@@ -109,23 +131,14 @@ struct SparsifyCommand: Command {
                     + "behind \(context)",
                 remedy: "give a longer text, or a shorter --sequence")
         }
-        let choices: [NeuronChoice] =
-            switch way {
-            case .any: [.coarse, .computed] + ranks.map(NeuronChoice.lowRank)
-            case .coarse: [.coarse]
-            case .gate: [.gate]
-            case .trained: ranks.map(NeuronChoice.lowRank)
-            case .ahead: ranks.map(NeuronChoice.lookAhead)
-            case .value: [.computed]
-            }
         var run = try SparsifyRun(
             opened,
             in: Environment(
-                phase: .decode, batch: 1, sequence: context, threads: threads,
+                phase: .decode, batch: batch, sequence: context, threads: threads,
                 precision: precision, runtime: "espalier"),
             wish: SparsifyRun.Wish(
-                cost: cost, speedup: speedup, density: density, choices: choices,
-                seconds: seconds, prune: prune),
+                cost: cost, speedup: speedup, density: density,
+                choices: way.choices(ranks: ranks), seconds: seconds, prune: prune),
             windows: windows,
             decoded: Array(stream.prefix(min(context + 64, opened.shape.maximumPositions))))
         let (found, report) = try run.run()

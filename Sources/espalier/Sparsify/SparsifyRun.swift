@@ -117,7 +117,16 @@ struct SparsifyRun {
 
     /// The dense model with a plan.
     private func plain(_ plan: ContextualPlan) -> Candidate {
-        Candidate(weights: opened.checkpoint, whole: dense, plan: plan)
+        candidate(opened.checkpoint, dense, plan)
+    }
+
+    /// A model with a plan for as many sequences as are timed.
+    private func candidate(
+        _ weights: any WeightSource, _ whole: Model, _ plan: ContextualPlan
+    ) -> Candidate {
+        var plan = plan
+        plan.sequences = environment.batch
+        return Candidate(weights: weights, whole: whole, plan: plan)
     }
 
     /// The same share of neurons in every layer.
@@ -214,7 +223,7 @@ struct SparsifyRun {
                     like: level, computing: choice.computed[component] ?? 1, in: component)
             }
         }
-        return Candidate(weights: weights, whole: whole, plan: plan)
+        return self.candidate(weights, whole, plan)
     }
 
     /// Measures what levels cost, and prepares to choose among them.

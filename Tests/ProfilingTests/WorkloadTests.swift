@@ -1,0 +1,24 @@
+import ModelFiles
+import Tensors
+import Testing
+import Transformers
+
+@testable import Profiling
+
+@Suite("Work that is timed")
+struct WorkloadTests {
+    @Test("a text is decoded by models that kept fewer heads too")
+    func fewerHeads() throws {
+        let dense = try Model(RandomWeights(shape: smallShape))
+        let environment = Environment(
+            phase: .decode, batch: 1, sequence: 8, threads: 1, precision: .f32)
+        var workload = try Workload(
+            environment, model: dense, text: (0..<20).map { $0 * 7 }, engine: Engine(threads: 1))
+        var shape = smallShape
+        shape.layers[1] = LayerShape(queryHeads: 2, keyValueHeads: 1, feedForward: 64)
+        shape.layers[2] = LayerShape(queryHeads: 0, keyValueHeads: 0, feedForward: 96)
+        for model in [dense, workload.standIn(shape), dense] {
+            #expect(workload.sample(model).seconds > 0)
+        }
+    }
+}
