@@ -149,15 +149,15 @@ static void contextual(const ck_kernels *k) {
             halves[i] = (uint16_t)(bits >> 16);
             bytes[i] = (int8_t)(rows[i] * 100);
         }
-        float *dots = floats(count + gap, 1), *x = floats(width, 1);
-        k->dot_rows_f32(rows, width * 4, places, count, x, width, dots);
+        float *dots = floats(count + gap, 1), *vector = floats(width, 1);
+        k->dot_rows_f32(rows, width * 4, places, count, vector, width, dots);
         floats_are("products with f32 rows", dots, count + gap, 1e-5, 1e-5);
-        k->dot_rows_bf16(halves, width * 2, places, count, x, width, dots);
+        k->dot_rows_bf16(halves, width * 2, places, count, vector, width, dots);
         floats_are("products with bf16 rows", dots, count + gap, 1e-5, 1e-5);
-        k->dot_rows_f16(halves, width * 2, places, count, x, width, dots);
+        k->dot_rows_f16(halves, width * 2, places, count, vector, width, dots);
         for (size_t i = 0; i < count; i++) dots[i] *= 0x1p106f;
         floats_are("products with f16 rows", dots, count + gap, 1e-5, 1e-3);
-        k->dot_rows_int8(bytes, width, places, count, x, width, dots);
+        k->dot_rows_int8(bytes, width, places, count, vector, width, dots);
         floats_are("products with int8 rows", dots, count + gap, 1e-5, 1e-3);
         k->sum_rows_bf16(halves, width * 2, places, chosen, count, sum, width);
         floats_are("bf16 rows", sum, width + gap, 1e-5, 1e-5);

@@ -1,0 +1,160 @@
+public import Tensors
+
+/// A plan with the weights in the forms that it needs.
+struct Contextual: Sendable {
+    let headMargin: Float?
+    let sequences: Int
+    let coarse: CoarseWeights?
+    let layers: [Layer?]
+    let attention: [Attention?]
+
+    /// Whether any predictor looks ahead, for which what enters blocks is kept.
+    var looksAhead: Bool {
+        layers.contains { $0?.plan.predictor?.looksAhead == true }
+            || attention.contains { $0?.looksAhead == true }
+    }
+
+    /// Of the attention block of one layer.
+    struct Attention: Sendable {
+        let form: Form
+        /// The sizes that inputs of the output projection must be above.
+        let leavingLeast: [Float]
+        let leaving: UnitRows
+        let leavingBias: [Float]?
+
+        /// What is computed.
+        enum Form: Sendable {
+            /// Queries, keys and values from some inputs.
+            case inputs(UnitRows, bias: [Float], least: [Float])
+            /// The queries of some heads.
+            case heads(NeuronPredictor, looksAhead: Bool)
+        }
+
+        var looksAhead: Bool {
+            if case .heads(_, let looksAhead) = form { looksAhead } else { false }
+        }
+
+        /// Packs what a plan needs of a layer that has heads, or takes it over.
+        init(
+            _ plan: ContextualPlan.Attention, known: Attention?, precision: Precision,
+            reading read: () throws -> LayerWeights
+        ) throws {
+            func block() throws -> AttentionWeights {
+                guard let block = try read().attention else {
+                    preconditionFailure("what counts of a layer without heads")
+                }
+                return block
+            }
+            if let known {
+                (leaving, leavingBias) = (known.leaving, known.leavingBias)
+            } else {
+                let output = try block().output
+                leaving = UnitRows(to: output.weight, precision: precision)
+                leavingBias = output.bias
+            }
+            switch plan {
+            case .inputs(let entering, let leavingLeast):
+                self.leavingLeast = leavingLeast
+                if case .inputs(let rows, let bias, _) = known?.form {
+                    form = .inputs(rows, bias: bias, least: entering)
+                    return
+                }
+                let block = try block()
+                let fused = Projection(stacking: [block.query, block.key, block.value])
+                form = .inputs(
+                    UnitRows(to: fused.weight, precision: precision),
+                    bias: fused.bias ?? [Float](repeating: 0, count: fused.weight.rows),
+                    least: entering)
+            case .heads(let predictor):
+                guard case .lowRank(let down, let up) = predictor.method else {
+                    preconditionFailure("heads are told by trained predictors")
+                }
+                // What heads that are not named give is 0.
+                leavingLeast = [Float](repeating: 0, count: leaving.units)
+                form = .heads(
+                    NeuronPredictor(down: down, up: up, above: predictor.least),
+                    looksAhead: predictor.looksAhead)
+            }
+        }
+    }
+
+    /// Of the feed-forward block of one layer.
+    struct Layer: Sendable {
+        /// What it was made from.
+        let plan: ContextualPlan.Neurons
+        let form: Form
+
+        var isPredicted: Bool { if case .predicted = form { true } else { false } }
+
+        /// How neurons are computed.
+        enum Form: Sendable {
+            /// All, of which few are added.
+            case added(UnitRows, bias: [Float]?)
+            /// Those that are named.
+            case predicted(PredictedFeedForward)
+        }
+
+        /// Packs what a plan needs of a layer that has neurons, or takes it over.
+        init(
+            _ plan: ContextualPlan.Neurons, known: Layer?, activation: Epilogue,
+            precision: Precision, reading read: () throws -> LayerWeights
+        ) throws {
+            self.plan = plan
+            switch (known?.form, plan.predictor) {
+            case (.added(let rows, let bias), nil): form = .added(rows, bias: bias)
+            case (.predicted(var block), let wanted?)
+            where wanted.method == known?.plan.predictor?.method:
+                block.predictor = block.predictor.above(wanted.least)
+                block.least = plan.least
+                form = .predicted(block)
+            case (_, let wanted):
+                guard let weights = try read().feedForward else {
+                    preconditionFailure("thresholds of a layer without neurons")
+                }
+                guard let wanted else {
+                    form = .added(
+                        UnitRows(to: weights.down.weight, precision: precision),
+                        bias: weights.down.bias)
+                    return
+                }
+                let incoming = [weights.gate, weights.up].compactMap(\.self)
+                form = .predicted(
+                    PredictedFeedForward(
+                        from: incoming.map(\.weight), biases: incoming.map(\.bias),
+                        activation: activation, to: weights.down.weight,
+                        outputBias: weights.down.bias, precision: precision,
+                        predictor: NeuronPredictor(
+                            wanted, of: weights, activation, precision: precision),
+                        above: plan.least))
+            }
+        }
+    }
+}
+
+extension NeuronPredictor {
+    /// The predictor of a plan, packed.
+    ///
+    /// - Parameters:
+    ///   - predictor: What the plan says.
+    ///   - weights: The feed-forward block.
+    ///   - activation: What makes values of its neurons.
+    ///   - precision: How weights of the block are stored that it takes as they are.
+    public init(
+        _ predictor: ContextualPlan.Predictor, of weights: FeedForwardWeights,
+        _ activation: Epilogue, precision: Precision
+    ) {
+        switch predictor.method {
+        case .coarse(let fineInputs):
+            let incoming = [weights.gate, weights.up].compactMap(\.self)
+            self.init(
+                roundingTo4Bits: incoming.map(\.weight), biases: incoming.map(\.bias),
+                activation: activation, fineInputs: fineInputs, above: predictor.least)
+        case .gate:
+            guard let gate = weights.gate else { preconditionFailure("a block without a gate") }
+            self.init(
+                gate: gate.weight, bias: gate.bias, precision: precision, above: predictor.least)
+        case .lowRank(let down, let up):
+            self.init(down: down, up: up, above: predictor.least)
+        }
+    }
+}
