@@ -87,11 +87,11 @@ public struct AttentionCalibration: Sendable {
     /// What a share comes to; nil where it was not asked for, or is all.
     func totals(_ choice: NeuronChoice, density: Double) -> NeuronCalibration.Totals? {
         guard choice == .computed else {
-            guard let heads = heads[choice], let level = heads.levels[density], level.isPartial
-            else { return nil }
-            var totals = level.total
-            totals.volume = 1 - heads.weights * (1 - totals.computed)
-            return totals
+            return headLevel(choice, density).map { heads, level in
+                var totals = level.total
+                totals.volume = 1 - heads.weights * (1 - totals.computed)
+                return totals
+            }
         }
         guard let (first, last) = inputLevels(density) else { return nil }
         let (a, b) = (first.total, last.total)
@@ -103,12 +103,12 @@ public struct AttentionCalibration: Sendable {
     /// The part of a plan that lets a share count; nil where that is all, or was not asked for.
     func counted(_ choice: NeuronChoice, density: Double) -> ContextualPlan.Attention? {
         guard choice == .computed else {
-            guard let heads = heads[choice], let level = heads.levels[density], level.isPartial
-            else { return nil }
-            return .heads(
-                ContextualPlan.Predictor(
-                    heads.method, above: level.neurons.map { _ in level.score },
-                    looksAhead: choice.looksAhead))
+            return headLevel(choice, density).map { heads, level in
+                .heads(
+                    ContextualPlan.Predictor(
+                        heads.method, above: level.neurons.map { _ in level.score },
+                        looksAhead: choice.looksAhead))
+            }
         }
         return inputLevels(density).map { first, last in
             .inputs(
@@ -116,6 +116,14 @@ public struct AttentionCalibration: Sendable {
                     contributing: first.contribution, entering.norms),
                 leaving: NeuronCalibration.sizes(contributing: last.contribution, leaving.norms))
         }
+    }
+
+    private func headLevel(
+        _ choice: NeuronChoice, _ density: Double
+    ) -> (Heads, NeuronCalibration.Level)? {
+        guard let heads = heads[choice], let level = heads.levels[density], level.isPartial
+        else { return nil }
+        return (heads, level)
     }
 
     private func inputLevels(

@@ -39,7 +39,7 @@ public struct ContextualCalibration: Sendable {
         var (layers, attention): ([NeuronCalibration?], [AttentionCalibration?]) = ([], [])
         var earlier: [ComponentKind: Activations] = [:]
         for index in model.shape.layers.indices {
-            let seen = try Self.walk(index, &pass, batches, &streams)
+            let seen = Self.walk(index, &pass, batches, &streams)
             let weights = try source.layer(index)
             attention.append(
                 try weights.attention.flatMap { block in
@@ -91,7 +91,7 @@ public struct ContextualCalibration: Sendable {
     static func walk(
         _ layer: Int, _ pass: inout ForwardPass, _ batches: [TokenBatch],
         _ streams: inout [Activations]
-    ) throws -> [ComponentKind: (inputs: Activations, values: Activations)] {
+    ) -> [ComponentKind: (inputs: Activations, values: Activations)] {
         var seen: [ComponentKind: (inputs: Activations, values: Activations)] = [:]
         for (place, batch) in batches.enumerated() {
             for kind in ComponentKind.allCases {

@@ -57,7 +57,7 @@ public struct ContextualDamages: Sendable {
                             damage: damage.of(changed, from: index, entering: streams[0])))
                 }
             }
-            _ = try ContextualCalibration.walk(index, &pass, [batch], &streams)
+            _ = ContextualCalibration.walk(index, &pass, [batch], &streams)
             try progress(index + 1)
         }
         (neurons, inputs, heads) = (

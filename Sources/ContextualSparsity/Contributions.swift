@@ -17,14 +17,7 @@ struct Contributions {
     /// For each share of neurons the contribution that so many are above, over tokens and neurons
     /// together.
     func limits(densities: [Double]) -> [Double: Float] {
-        let sorted = values.matrix.elements.sorted(by: >)
-        let found = densities.map { density -> Float in
-            let place = Int((density * Double(sorted.count)).rounded())
-            guard place < sorted.count else { return -1 }
-            // Between two, so that no rounding decides about either.
-            return (sorted[place] + sorted[max(0, place - 1)]) / 2
-        }
-        return Dictionary(zip(densities, found)) { first, _ in first }
+        values.matrix.elements.limits(densities: densities)
     }
 
     /// What is left where all are computed, and those at most `limit` not added.
@@ -93,5 +86,19 @@ struct Contributions {
         }
         return NeuronCalibration.Level(
             contribution: limit, score: score, neurons: neurons, parts: parts)
+    }
+}
+
+extension [Float] {
+    /// For each share the value that so many are above; below all of them where that is all.
+    func limits(densities: [Double]) -> [Double: Float] {
+        let sorted = sorted(by: >)
+        let found = densities.map { density -> Float in
+            let place = Int((density * Double(sorted.count)).rounded())
+            guard place < sorted.count else { return -1 }
+            // Between two, so that no rounding decides about either.
+            return (sorted[place] + sorted[Swift.max(0, place - 1)]) / 2
+        }
+        return Dictionary(zip(densities, found)) { first, _ in first }
     }
 }

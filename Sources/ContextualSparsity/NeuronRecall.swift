@@ -44,7 +44,7 @@ public struct NeuronRecall: Sendable, Equatable {
         var found: [NeuronRecall] = []
         var earlier: [ComponentKind: Activations] = [:]
         for (index, (neurons, counted)) in zip(plan.layers, plan.attention).enumerated() {
-            let seen = try ContextualCalibration.walk(index, &pass, [batch], &streams)
+            let seen = ContextualCalibration.walk(index, &pass, [batch], &streams)
             let weights = try source.layer(index)
             if case .heads(let predictor)? = counted, let seen = seen[.attention],
                 let block = weights.attention

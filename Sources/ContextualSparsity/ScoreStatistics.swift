@@ -52,15 +52,9 @@ public final class ScoreStatistics: ForwardObserver {
     /// For each share of units, and for each component, the contribution that so many have at least,
     /// over tokens and units together.
     public func thresholds(densities: [Double]) -> [Double: [Component: Float]] {
-        let sorted = samples.mapValues { $0.sorted(by: >) }
-        let found = densities.map { density in
-            sorted.mapValues { sorted -> Float in
-                let place = Int((density * Double(sorted.count)).rounded())
-                guard place < sorted.count else { return -1 }
-                // Between two, so that no rounding decides about either.
-                return (sorted[place] + sorted[max(0, place - 1)]) / 2
-            }
+        let limits = samples.mapValues { $0.limits(densities: densities) }
+        return densities.reduce(into: [:]) { found, density in
+            found[density] = limits.compactMapValues { $0[density] }
         }
-        return Dictionary(zip(densities, found)) { first, _ in first }
     }
 }

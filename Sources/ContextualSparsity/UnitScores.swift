@@ -51,16 +51,23 @@ public struct UnitScores: Sendable {
     static func headSizes(
         _ context: Activations, norms: [Float], headDimension: Int
     ) -> Activations {
-        let heads = context.columns / headDimension
-        var sizes = [Float](repeating: 0, count: context.rows * heads)
-        for row in 0..<context.rows {
-            for column in 0..<heads * headDimension {
-                let product = context[row, column] * norms[column]
-                sizes[row * heads + column / headDimension] += product * product
-            }
+        Activations(
+            Matrix(
+                rows: context.rows, columns: context.columns / headDimension,
+                elements: (0..<context.rows).flatMap {
+                    contributions(of: context.row($0), norms, unitSize: headDimension)
+                }))
+    }
+
+    /// What each unit of so many inputs contributes, given these and the lengths of their columns.
+    private static func contributions(
+        of inputs: ArraySlice<Float>, _ norms: [Float], unitSize size: Int
+    ) -> [Float] {
+        let products = zip(inputs, norms).map { $0 * $1 }
+        guard size > 1 else { return products.map(abs) }
+        return stride(from: 0, to: products.count, by: size).map { first in
+            products[first..<first + size].reduce(0) { $0 + $1 * $1 }.squareRoot()
         }
-        return Activations(
-            Matrix(rows: context.rows, columns: heads, elements: sizes.map { $0.squareRoot() }))
     }
 
     /// The contribution of every unit for one token.
@@ -70,12 +77,8 @@ public struct UnitScores: Sendable {
     ///   - inputs: What its output projection takes in for the token.
     /// - Returns: A value for each unit, none below 0.
     func scores(of component: Component, inputs: ArraySlice<Float>) -> [Float] {
-        guard let norms = norms[component] else { return [] }
-        let products = zip(inputs, norms).map { $0 * $1 }
-        let size = unitSize(of: component)
-        guard size > 1 else { return products.map(abs) }
-        return stride(from: 0, to: products.count, by: size).map { first in
-            products[first..<first + size].reduce(0) { $0 + $1 * $1 }.squareRoot()
-        }
+        norms[component].map {
+            Self.contributions(of: inputs, $0, unitSize: unitSize(of: component))
+        } ?? []
     }
 }

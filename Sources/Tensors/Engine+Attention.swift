@@ -210,12 +210,11 @@ extension Engine {
                     let (packed, scores, out) = (packed.baseAddress, scores.baseAddress!, target)
                     let outWidth = heads.contextWidth
                     if single {
-                        let some = named ?? Array(0..<heads.query)
+                        let count = named?.count ?? heads.query
                         if named != nil { target.update(repeating: 0) }
-                        pool.forEach(segments.count * some.count) { index, thread in
-                            let (segment, head) = (
-                                segments[index / some.count], some[index % some.count]
-                            )
+                        pool.forEach(segments.count * count) { index, thread in
+                            let (segment, place) = (segments[index / count], index % count)
+                            let head = named?[place] ?? place
                             let shared = head / group * segment.headStride
                             kernels.attend_one_f32(
                                 queries + segment.firstRow * width + head * dimension, dimension,

@@ -35,12 +35,13 @@ extension Engine {
         }
     }
 
-    /// The units whose scores for a token are above their least, ascending.
-    public func named(by predictor: NeuronPredictor, for x: Activations, row: Int = 0) -> [Int] {
-        var (one, scores) = (Activations(), Activations())
-        select(x, rows: [row], into: &one)
-        predict(one, predictor, into: &scores)
-        return predictor.least.indices.filter { !(scores[0, $0] <= predictor.least[$0]) }
+    /// For each token the units whose scores are above their least, ascending.
+    public func named(by predictor: NeuronPredictor, for x: Activations) -> [[Int]] {
+        var scores = Activations()
+        predict(x, predictor, into: &scores)
+        return (0..<x.rows).map { row in
+            predictor.least.indices.filter { !(scores[row, $0] <= predictor.least[$0]) }
+        }
     }
 
     /// Clears the values of neurons that a predictor does not name.

@@ -81,15 +81,6 @@ public struct NeuronPredictor: Sendable {
         return NeuronPredictor(method, above: least)
     }
 
-    /// The bytes that it reads for a token.
-    public var byteCount: Int {
-        switch method {
-        case .coarse(let weights, _, _): weights.reduce(0) { $0 + $1.byteCount }
-        case .gate(let weights): weights.byteCount
-        case .lowRank(let down, let up): down.byteCount + up.byteCount
-        }
-    }
-
     /// The neurons of one panel of scores for another of weights, by which threads share them.
     static var panel: Int { PackedWeights.panel }
     /// Whether it computes all gates, which need not be computed again.

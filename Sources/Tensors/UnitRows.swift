@@ -51,8 +51,9 @@ public struct UnitRows: Sendable {
                     index < incoming.count
                     ? Array(incoming[index].row(unit))
                     : (0..<outgoing.rows).map { outgoing.elements[$0 * units + unit] }
-                Self.store(values, in: precision, at: start + unit * offset + part.offset).map {
-                    parts[index].scales.append($0)
+                let row = start + unit * offset + part.offset
+                if let scale = Self.store(values, in: precision, at: row) {
+                    parts[index].scales.append(scale)
                 }
             }
         }

@@ -1,4 +1,3 @@
-internal import Foundation
 public import Tensors
 public import Transformers
 
@@ -143,13 +142,10 @@ extension FeedForwardWeights {
         for rate in rates {
             var descent = FeedForwardDescent(self, function: function, engine: engine)
             let before = descent.squaredError(on: heldOut)
-            for step in 0..<passes * steps {
+            try ShuffledPasses(passes: passes, steps: steps).run(
+                over: &order, using: &random
+            ) { rows, left in
                 try check()
-                let place = step % steps
-                if place == 0 { order.shuffle(using: &random) }
-                let rows = order[
-                    order.count * place / steps..<order.count * (place + 1) / steps]
-                let left = 0.5 + 0.5 * cos(Float.pi * Float(step) / Float(passes * steps))
                 descent.step(on: examples.selecting(rows: rows, on: engine), rate: rate * left)
             }
             if descent.squaredError(on: heldOut) < before { return descent.weights }

@@ -1,4 +1,3 @@
-internal import Foundation
 public import Tensors
 internal import Transformers
 
@@ -38,14 +37,12 @@ public struct LowRankPredictor: Sendable, Equatable {
         var order = Array(0..<inputs.rows)
         let steps = (order.count + LowRankDescent.batch - 1) / LowRankDescent.batch
         var (x, y) = (Activations(), Activations())
-        for step in 0..<passes * steps {
+        try ShuffledPasses(passes: passes, steps: steps).run(
+            over: &order, using: &random
+        ) { rows, left in
             try check()
-            let place = step % steps
-            if place == 0 { order.shuffle(using: &random) }
-            let rows = order[order.count * place / steps..<order.count * (place + 1) / steps]
             engine.select(inputs, rows: rows, into: &x)
             engine.select(values, rows: rows, into: &y)
-            let left = 0.5 + 0.5 * cos(Float.pi * Float(step) / Float(passes * steps))
             descent.step(
                 x, y, above: least, negativeWeight: Float(share) + 0.005, rate: 1e-2 * left)
         }

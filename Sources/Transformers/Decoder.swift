@@ -32,19 +32,17 @@ extension ForwardPass {
 
     /// Clears what a plan leaves out of the inputs of the attention block's output projection.
     private mutating func clearContext(_ few: Contextual.Attention, _ heads: AttentionHeads) {
-        for row in 0..<context.rows {
-            if case .heads(let predictor, let looksAhead) = few.form {
-                let named = Set(
-                    engine.named(
-                        by: predictor, for: looksAhead ? enteringAttention.earlier : normed,
-                        row: row))
-                let idle = (0..<heads.query).filter { !named.contains($0) }
+        if case .heads(let predictor, let looksAhead) = few.form {
+            let named = engine.named(
+                by: predictor, for: looksAhead ? enteringAttention.earlier : normed)
+            for (row, named) in named.enumerated() {
+                let idle = Set(0..<heads.query).subtracting(named)
                 context.clear(
                     row: row,
                     columns: idle.flatMap { $0 * heads.dimension..<($0 + 1) * heads.dimension })
             }
-            context.clear(row: row, notAbove: few.leavingLeast)
         }
+        for row in 0..<context.rows { context.clear(row: row, notAbove: few.leavingLeast) }
     }
 
     /// Leaves the inputs of the attention block's output projection in `context`; nil without block.
@@ -105,11 +103,11 @@ extension ForwardPass {
         } else if let block {
             engine.linear(context, block.output, into: &hidden, .add)
         }
-        let (tokens, contextual) = (hidden.rows, model.contextual)
-        if let few = contextual?.layers[index],
+        let tokens = hidden.rows
+        if let few = model.contextual?.layers[index],
             tokens == 1
                 || few.isPredicted && tokens == cache.sequences
-                    && tokens <= contextual?.sequences ?? 0
+                    && tokens <= model.contextualSequences
         {
             decoderFeedForward(index, computing: few)
         } else {
@@ -156,7 +154,7 @@ extension ForwardPass {
             engine.addProduct(of: normed, above: least, rows, to: &fused)
         case (.heads(let predictor, let looksAhead), .notReading):
             let found = engine.named(
-                by: predictor, for: looksAhead ? enteringAttention.earlier : normed)
+                by: predictor, for: looksAhead ? enteringAttention.earlier : normed)[0]
             let dimension = block.heads.dimension
             engine.linear(
                 normed, block.fused,

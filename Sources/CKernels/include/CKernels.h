@@ -64,6 +64,17 @@ typedef struct ck_int4_weights {
     const int32_t *sums;
 } ck_int4_weights;
 
+/* c[n] += Σ factors[i] * row places[i], for rows of floats, bfloat16 or 8-bit integers that begin
+ * `stride` bytes apart; halves of f16 count 2^-112 times what they are. */
+typedef void ck_sum_rows(
+    const void *rows, size_t stride, const uint32_t *places, const float *factors, size_t count,
+    float *c, size_t n);
+
+/* c[i] = row places[i] · x, of n values, for count rows of the same kinds. */
+typedef void ck_dot_rows(
+    const void *rows, size_t stride, const uint32_t *places, size_t count, const float *x, size_t n,
+    float *c);
+
 typedef struct ck_kernels {
     const char *name;
 
@@ -166,34 +177,9 @@ typedef struct ck_kernels {
     size_t (*select_f32)(
         const float *x, const float *least, size_t n, uint32_t *places, float *values);
 
-    /* c[n] += Σ factors[i] * row places[i], for rows of floats, bfloat16 or 8-bit integers that
-     * begin `stride` bytes apart; halves of f16 count 2^-112 times what they are. */
-    void (*sum_rows_f32)(
-        const void *rows, size_t stride, const uint32_t *places, const float *factors, size_t count,
-        float *c, size_t n);
-    void (*sum_rows_bf16)(
-        const void *rows, size_t stride, const uint32_t *places, const float *factors, size_t count,
-        float *c, size_t n);
-    void (*sum_rows_f16)(
-        const void *rows, size_t stride, const uint32_t *places, const float *factors, size_t count,
-        float *c, size_t n);
-    void (*sum_rows_int8)(
-        const void *rows, size_t stride, const uint32_t *places, const float *factors, size_t count,
-        float *c, size_t n);
-
-    /* c[i] = row places[i] · x, of n values, for count rows as sum_rows takes them. */
-    void (*dot_rows_f32)(
-        const void *rows, size_t stride, const uint32_t *places, size_t count, const float *x,
-        size_t n, float *c);
-    void (*dot_rows_bf16)(
-        const void *rows, size_t stride, const uint32_t *places, size_t count, const float *x,
-        size_t n, float *c);
-    void (*dot_rows_f16)(
-        const void *rows, size_t stride, const uint32_t *places, size_t count, const float *x,
-        size_t n, float *c);
-    void (*dot_rows_int8)(
-        const void *rows, size_t stride, const uint32_t *places, size_t count, const float *x,
-        size_t n, float *c);
+    /* By the type of the rows. */
+    ck_sum_rows *sum_rows_f32, *sum_rows_bf16, *sum_rows_f16, *sum_rows_int8;
+    ck_dot_rows *dot_rows_f32, *dot_rows_bf16, *dot_rows_f16, *dot_rows_int8;
 
     /* pack_rows_f32 where the rows are inputs and the columns outputs: lanes past the last column are
      * left as they are. */

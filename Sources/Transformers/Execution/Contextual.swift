@@ -9,8 +9,15 @@ struct Contextual: Sendable {
     let attention: [Attention?]
 
     /// Whether any predictor looks ahead, for which what enters blocks is kept.
-    var looksAhead: Bool {
-        layers.contains { $0?.plan.predictor?.looksAhead == true }
+    let looksAhead: Bool
+
+    init(
+        _ plan: ContextualPlan, coarse: CoarseWeights?, layers: [Layer?], attention: [Attention?]
+    ) {
+        (headMargin, sequences) = (plan.headMargin, plan.sequences)
+        (self.coarse, self.layers, self.attention) = (coarse, layers, attention)
+        looksAhead =
+            layers.contains { $0?.plan.predictor?.looksAhead == true }
             || attention.contains { $0?.looksAhead == true }
     }
 

@@ -38,8 +38,7 @@ extension Model {
         }
         var result = self
         result.contextual = Contextual(
-            headMargin: plan.headMargin, sequences: plan.sequences, coarse: coarse, layers: layers,
-            attention: attention)
+            plan, coarse: coarse, layers: layers, attention: attention)
         return result
     }
 

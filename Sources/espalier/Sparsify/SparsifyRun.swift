@@ -162,8 +162,10 @@ struct SparsifyRun {
         for _ in 0..<Self.attempts where aim < search.greatestSpeedup {
             let next = try candidate(search.choice(speedup: aim), screensHead: screensHead)
             let trial = try trial(Self.name(aim), next, isTimed: true)
+            // Faster ones cost more still.
+            guard trial.isWithinCost else { break }
             best = Self.better(best, (next, trial))
-            if trial.isWithinCost, trial.interval[0] >= wanted { return (next, trial) }
+            if trial.interval[0] >= wanted { return (next, trial) }
             aim *= max(wanted * Self.margin / (trial.speedup ?? 1), 1.005)
         }
         return best
