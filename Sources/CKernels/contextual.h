@@ -1,54 +1,105 @@
 /* What computing only for this token takes: a first look at many outputs in 4 bits, and products with
  * the rows of a few neurons, and their sums.
  *
- * A panel in 4 bits holds 32 outputs, eight inputs at a time, zero-padded to whole eights:
+ * A panel in 4 bits is one run of memory with all that its 32 outputs take: eight inputs at a time,
+ * zero-padded to whole eights, then the fine inputs, four at a time, then the outputs' scales.
  *
- *     panels[p*K*16 + (i/8)*128 + j*4 + i%4]  =  W[32p + j][i] + 8, input i + 4 in the high half
+ *     panel[(i/8)*128 + j*4 + i%4]        =  W[j][i] / scale[j] + 8, input i + 4 in the high half
+ *     panel[K*16 + (f/4)*128 + j*4 + f%4] =  16 W[j][fine[f]] / scale[j] + 128
  *
- * with K = k rounded up to 8. Codes are the unsigned side of the processors' instruction, so the
- * activations are taken as signed: their code less 128. */
+ * with K = k rounded up to 8. Codes are the unsigned side of the processors' instruction, the
+ * activations the signed one. */
+
+/* Bytes of a panel of k inputs. */
+CK_INLINE size_t CK_NAME(int4_panel)(size_t k) {
+    return ((k + 7) / 8 + ck_fine_inputs / 4 + 1) * ck_panel * 4;
+}
 
 static void CK_NAME(pack_rows_int4)(
-    const float *source, size_t ld, size_t n, size_t width, uint8_t *panels, float *scales,
-    int32_t *sums
+    const float *source, size_t ld, size_t n, size_t width, const uint32_t *fine, size_t fines,
+    uint8_t *panels
 ) {
     size_t eights = (width + 7) / 8;
     for (size_t j = 0; j < n; j++) {
         const float *row = source + j * ld;
-        float greatest = CK_NAME(greatest_size)(row, width);
-        float inverse = greatest > 0 ? 7 / greatest : 0;
-        uint8_t *packed = panels + (j / ck_panel * eights * ck_panel + j % ck_panel) * 4;
-        int32_t sum = 0;
-        for (size_t i = 0; i < eights * 8; i++) {
-            float code = i < width ? CK_NAME(nearest_code)(row[i] * inverse, 7) : 0;
-            uint8_t *byte = packed + i / 8 * 4 * ck_panel + i % 4;
-            *byte = i % 8 < 4 ? (uint8_t)(code + 8) : (uint8_t)(*byte | (int)(code + 8) << 4);
-            sum += (int32_t)code;
+        uint8_t *panel = panels + j / ck_panel * CK_NAME(int4_panel)(width);
+        uint8_t *own = panel + j % ck_panel * 4;
+        float coarsest = 0, finest = 0;
+        for (size_t i = 0, f = 0; i < width; i++) {
+            float size = __builtin_fabsf(row[i]);
+            if (f < fines && fine[f] == i) {
+                finest = size > finest ? size : finest;
+                f++;
+            } else
+                coarsest = size > coarsest ? size : coarsest;
         }
-        scales[j] = greatest / 7;
-        sums[j] = sum;
+        float scale = coarsest / 7;
+        if (finest * 16 / 127 > scale) scale = finest * 16 / 127;
+        float inverse = scale > 0 ? 1 / scale : 0;
+        for (size_t i = 0, f = 0; i < eights * 8; i++) {
+            int is_fine = f < fines && fine[f] == i;
+            f += (size_t)is_fine;
+            float code =
+                i < width && !is_fine ? CK_NAME(nearest_code)(row[i] * inverse, 7) : 0;
+            uint8_t *byte = own + i / 8 * 4 * ck_panel + i % 4;
+            *byte = i % 8 < 4 ? (uint8_t)(code + 8) : (uint8_t)(*byte | (int)(code + 8) << 4);
+        }
+        uint8_t *last = own + eights * 4 * ck_panel;
+        for (size_t f = 0; f < ck_fine_inputs; f++) {
+            float code =
+                f < fines ? CK_NAME(nearest_code)(row[fine[f]] * inverse * 16, 127) : 0;
+            last[f / 4 * 4 * ck_panel + f % 4] = (uint8_t)(code + 128);
+        }
+        __builtin_memcpy(last + ck_fine_inputs * ck_panel, &scale, sizeof scale);
     }
 }
 
+static float CK_NAME(round_int8)(const float *x, size_t n, int8_t *y) {
+/* Fused or not, the last bit would differ between instruction sets. */
+#pragma clang fp contract(off)
+    typedef int8_t bytes __attribute__((vector_size(CK_LANES), aligned(1)));
+    const float round = 12582912.0f; /* 1.5 · 2²³: adding it rounds to the nearest integer */
+    ck_vector sizes = ck_splat(0);
+    for (size_t i = 0; i < n; i += CK_LANES) {
+        ck_vector v = ck_load_up_to(x + i, n - i, 0);
+        sizes = ck_max(sizes, ck_max(v, -v));
+    }
+    float greatest = ck_largest(sizes), inverse = greatest > 0 ? 127 / greatest : 0;
+    for (size_t i = 0; i < n; i += CK_LANES) {
+        ck_vector shifted = ck_load_up_to(x + i, n - i, 0) * inverse + round;
+        ck_integers codes = (ck_integers)shifted - 0x4b400000;
+        codes = __builtin_elementwise_max(codes, (ck_integers){0} - 127);
+        codes = __builtin_elementwise_min(codes, (ck_integers){0} + 127);
+        if (i + CK_LANES <= n)
+            *(bytes *)(y + i) = __builtin_convertvector(codes, bytes);
+        else
+            for (size_t j = i; j < n; j++) y[j] = (int8_t)codes[j - i];
+    }
+    for (size_t i = n; i < (n + 7) / 8 * 8; i++) y[i] = 0;
+    return greatest / 127;
+}
+
 static void CK_NAME(multiply_int4)(
-    ck_int8_rows a, size_t k, ck_int4_weights w, ck_int8_rows fine_a, ck_int8_weights fine,
-    float *c, size_t n, float *greatest
+    ck_int4_row a, size_t k, const uint8_t *panels, float *c, size_t n, float *greatest
 ) {
     enum { vectors = ck_panel / CK_LANES, ahead = 32 };
-    size_t eights = (k + 7) / 8, quads = (k + 3) / 4;
-    int32_t total = 0;
-    for (size_t i = 0; i < quads * 4; i++) total += a.values[i] - 128;
+    size_t eights = (k + 7) / 8;
+    int32_t total = 0, fine_total = 0;
+    for (size_t i = 0; i < eights * 8; i++) total += a.values[i];
+    for (size_t f = 0; f < ck_fine_inputs; f++) fine_total += a.fine[f];
     for (size_t p = 0; p * ck_panel < n; p++) {
-        const uint8_t *panel = w.panels + p * eights * ck_panel * 4;
-        ck_integers sums[2][vectors];
-        for (size_t v = 0; v < vectors; v++) sums[0][v] = sums[1][v] = (ck_integers){0};
-        for (size_t i = 0; i < eights; i++) {
-            const uint8_t *codes = panel + i * ck_panel * 4;
+        const uint8_t *codes = panels + p * CK_NAME(int4_panel)(k);
+        ck_integers sums[2][vectors], fines[vectors];
+        for (size_t v = 0; v < vectors; v++) {
+            sums[0][v] = (ck_integers){0} - 8 * total;
+            sums[1][v] = (ck_integers){0};
+            fines[v] = (ck_integers){0} - 128 * fine_total;
+        }
+        for (size_t i = 0; i < eights; i++, codes += ck_panel * 4) {
             __builtin_prefetch(codes + ahead * ck_panel * 4);
             __builtin_prefetch(codes + ahead * ck_panel * 4 + 64);
-            ck_words low = ck_splat_word(ck_word_at(a.values + i * 8) ^ 0x80808080u);
-            ck_words high = ck_splat_word(
-                2 * i + 1 < quads ? ck_word_at(a.values + i * 8 + 4) ^ 0x80808080u : 0);
+            ck_words low = ck_splat_word(ck_word_at(a.values + i * 8));
+            ck_words high = ck_splat_word(ck_word_at(a.values + i * 8 + 4));
 #pragma clang loop unroll(full)
             for (size_t v = 0; v < vectors; v++) {
                 ck_words both = ck_load_words(codes + v * CK_LANES * 4);
@@ -56,22 +107,19 @@ static void CK_NAME(multiply_int4)(
                 sums[1][v] = CK_NAME(dot_int8)(sums[1][v], both >> 4 & 0x0f0f0f0fu, high);
             }
         }
+#pragma clang loop unroll(full)
+        for (size_t q = 0; q < ck_fine_inputs / 4; q++, codes += ck_panel * 4)
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < vectors; v++)
+                fines[v] = CK_NAME(dot_int8)(
+                    fines[v], ck_load_words(codes + v * CK_LANES * 4),
+                    ck_splat_word(ck_word_at(a.fine + q * 4)));
         ck_vector best = ck_splat(-__builtin_inff());
-        /* Σ (a − zero) W, where the sums hold Σ (a − 128)(W + 8). */
         for (size_t v = 0; v < vectors; v++) {
             size_t j = p * ck_panel + v * CK_LANES;
-            ck_integers own = (ck_integers)ck_load_words(w.sums + j);
-            ck_integers sum = sums[0][v] + sums[1][v] - 8 * total + own * (128 - a.zeros[0]);
-            ck_integers fines = CK_NAME(begin_int8)(fine_a.zeros[0], fine.sums + j);
-            for (size_t q = 0; q < ck_fine_inputs / 4; q++)
-                fines = CK_NAME(dot_int8)(
-                    fines, ck_splat_word(ck_word_at(fine_a.values + q * 4)),
-                    ck_load_words(
-                        fine.panels + p * ck_fine_inputs * ck_panel
-                        + (q * ck_panel + v * CK_LANES) * 4));
-            ck_vector y = __builtin_convertvector(sum, ck_vector)
-                * (a.scales[0] * ck_load(w.scales + j));
-            y += CK_NAME(scale_int8)(fines, fine_a.scales[0], fine.scales + j);
+            ck_vector y = __builtin_convertvector(sums[0][v] + sums[1][v], ck_vector) * a.scale
+                + __builtin_convertvector(fines[v], ck_vector) * (a.fine_scale / 16);
+            y *= (ck_vector)ck_load_words(codes + v * CK_LANES * 4);
             if (j + CK_LANES <= n) {
                 ck_store(c + j, y);
                 best = ck_max(best, y);

@@ -44,6 +44,7 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .pack_columns_f16 = CK_NAME(pack_columns_f16),
     .pack_rows_int8 = CK_NAME(pack_rows_int8),
     .pack_rows_int4 = CK_NAME(pack_rows_int4),
+    .round_int8 = CK_NAME(round_int8),
     .multiply_int4 = CK_NAME(multiply_int4),
     .select_f32 = CK_NAME(select_f32),
     .sum_rows_f32 = CK_NAME(sum_rows_f32),

@@ -49,7 +49,7 @@ extension Engine {
         _ threads: Int, _ greatest: inout [Float]
     ) {
         let (panel, outputs, panels) = (PackedWeights.panel, coarse.outputs, greatest.count)
-        let row = coarseRows(a, of: coarse)
+        let row = coarseRows(a, of: coarse)[0]
         greatest.withUnsafeMutableBufferPointer { greatest in
             let greatest = greatest
             pool.run { thread in
@@ -64,44 +64,32 @@ extension Engine {
         }
     }
 
-    /// Rows of activations in 8 bits, and the fine inputs of them.
-    typealias CoarseRows = (all: ck_int8_rows, few: ck_int8_rows)
-
     /// Puts rows into the working memory as coarse weights of one width and fine inputs take them.
     func coarseRows(
         _ a: UnsafePointer<Float>, rows: Int = 1, of coarse: CoarseWeights
     ) -> CoarseRows {
-        let (stride, width) = ((coarse.inputs + 3) / 4 * 4, CoarseWeights.fineCount)
-        // Codes of the rows and of their fine inputs, behind scales and zeros of both.
-        let memory = scratch.bytes(rows * (16 + stride + width))
-        let scales = memory.assumingMemoryBound(to: Float.self)
-        let zeros = (memory + 8 * rows).assumingMemoryBound(to: Int32.self)
-        let codes = (memory + 16 * rows).assumingMemoryBound(to: UInt8.self)
-        let all = ck_int8_rows(values: codes, stride: stride, scales: scales, zeros: zeros)
-        let few = ck_int8_rows(
-            values: codes + rows * stride, stride: width, scales: scales + rows,
-            zeros: zeros + rows)
-        var fine = [Float](repeating: 0, count: width)
-        for row in 0..<rows {
-            let x = a + row * coarse.inputs
-            for (place, input) in coarse.fineInputs.enumerated() { fine[place] = x[input] }
-            kernels.quantize_int8(
-                x, coarse.inputs, 1, codes + row * stride, stride, scales + row, zeros + row)
-            kernels.quantize_int8(
-                fine, width, 1, codes + rows * stride + row * width, width, scales + rows + row,
-                zeros + rows + row)
+        let result = CoarseRows(inputs: coarse.inputs) { scratch.bytes(rows * $0) }
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: coarse.inputs) { rest in
+            let rest = rest.baseAddress!
+            for row in 0..<rows {
+                var fine = [Float](repeating: 0, count: CoarseWeights.fineCount)
+                rest.update(from: a + row * coarse.inputs, count: coarse.inputs)
+                for (place, input) in coarse.fineInputs.enumerated() {
+                    swap(&rest[input], &fine[place])
+                }
+                result.set(row, rest, fine, kernels)
+            }
         }
-        return (all, few)
+        return result
     }
 
-    /// The coarse scores of the first row in some panels, and the greatest of each.
+    /// The coarse scores of a row in some panels, and the greatest of each.
     func look(
-        _ row: CoarseRows, _ coarse: CoarseWeights, panels: Range<Int>,
+        _ row: ck_int4_row, _ coarse: CoarseWeights, panels: Range<Int>,
         into c: UnsafeMutablePointer<Float>, _ count: Int, greatest: UnsafeMutablePointer<Float>
     ) {
         kernels.multiply_int4(
-            row.all, coarse.inputs, coarse.kernelWeights(fromPanel: panels.lowerBound), row.few,
-            coarse.fineWeights(fromPanel: panels.lowerBound), c, count, greatest)
+            row, coarse.inputs, coarse.address(ofPanel: panels.lowerBound), c, count, greatest)
     }
 
     /// The exact scores of one row in panels whose greatest coarse one is not too small.
@@ -200,6 +188,43 @@ extension Engine {
             }
         }
         return count
+    }
+}
+
+/// Rows of activations in 8 bits beside their fine inputs, which count as 0 in the rows themselves.
+struct CoarseRows {
+    private let inputs: Int
+    private let memory: UnsafeMutableRawPointer
+
+    /// Both scales, the fine inputs, and the row, which begins at a multiple of 16 bytes.
+    private static let header = 8 + CoarseWeights.fineCount
+
+    init(inputs: Int, memory: (_ bytesPerRow: Int) -> UnsafeMutableRawPointer) {
+        self.inputs = inputs
+        self.memory = memory(Self.header + (inputs + 7) / 8 * 8)
+    }
+
+    private func address(_ row: Int) -> UnsafeMutableRawPointer {
+        memory + row * (Self.header + (inputs + 7) / 8 * 8)
+    }
+
+    fileprivate func set(
+        _ row: Int, _ rest: UnsafePointer<Float>, _ fine: [Float], _ kernels: ck_kernels
+    ) {
+        let start = address(row)
+        let scales = start.assumingMemoryBound(to: Float.self)
+        let codes = (start + 8).assumingMemoryBound(to: Int8.self)
+        scales[0] = kernels.round_int8(rest, inputs, codes + fine.count)
+        scales[1] = kernels.round_int8(fine, fine.count, codes)
+    }
+
+    subscript(row: Int) -> ck_int4_row {
+        let start = UnsafeRawPointer(address(row))
+        let scales = start.assumingMemoryBound(to: Float.self)
+        let codes = (start + 8).assumingMemoryBound(to: Int8.self)
+        return ck_int4_row(
+            values: codes + CoarseWeights.fineCount, fine: codes, scale: scales[0],
+            fine_scale: scales[1])
     }
 }
 

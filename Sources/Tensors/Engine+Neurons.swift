@@ -222,7 +222,7 @@ extension Engine {
         let before = row * predictor.least.count + range.lowerBound
         switch (guess, predictor.method) {
         case (.coarse(let rows), .coarse(let weights, let biases, let activation)):
-            let row = CoarseRows(rows.all.dropping(row), rows.few.dropping(row))
+            let row = rows[row]
             for (index, weights) in weights.enumerated() {
                 let products = part.products + index * range.count
                 look(

@@ -103,31 +103,23 @@ static void int8(const ck_kernels *k) {
 
 static void contextual(const ck_kernels *k) {
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        size_t depth = sizes[s].k, n = sizes[s].n, stride = (depth + 3) / 4 * 4;
+        size_t depth = sizes[s].k, n = sizes[s].n;
         size_t outputs = packed_outputs(n, ck_epilogue_store), eights = (depth + 7) / 8;
         float *a = floats(depth, 1), *w = floats(n * depth, 0.1f), *c = floats(n + gap, 1);
-        uint8_t *panels = zeroed(outputs * eights * 4), *values = zeroed(stride);
-        float *scales = zeroed(outputs * 4), *greatest = zeroed(outputs / ck_panel * 4), scale;
-        int32_t *sums = zeroed(outputs * 4), zero;
-        k->pack_rows_int4(w, depth, n, depth, panels, scales, sums);
-        bytes_are("panels", panels, outputs * eights * 4);
-        bytes_are("sums", sums, outputs * 4);
-        floats_are("scales", scales, n, 0, 0);
-        k->quantize_int8(a, depth, 1, values, stride, &scale, &zero);
-        float *fine_a = floats(ck_fine_inputs, 1), *fine = floats(n * ck_fine_inputs, 0.1f);
-        int8_t *fine_panels = zeroed(outputs * ck_fine_inputs);
-        uint8_t fine_values[ck_fine_inputs];
-        float *fine_scales = zeroed(outputs * 4), fine_scale;
-        int32_t *fine_sums = zeroed(outputs * 4), fine_zero;
-        k->pack_rows_int8(
-            fine, ck_fine_inputs, n, ck_fine_inputs, fine_panels, fine_scales, fine_sums);
-        k->quantize_int8(
-            fine_a, ck_fine_inputs, 1, fine_values, ck_fine_inputs, &fine_scale, &fine_zero);
-        k->multiply_int4(
-            (ck_int8_rows){values, stride, &scale, &zero}, depth,
-            (ck_int4_weights){panels, scales, sums},
-            (ck_int8_rows){fine_values, ck_fine_inputs, &fine_scale, &fine_zero},
-            (ck_int8_weights){fine_panels, fine_scales, fine_sums}, c, n, greatest);
+        uint8_t *panels = zeroed(outputs * (eights + 3) * 4);
+        int8_t *values = zeroed(eights * 8), fine[ck_fine_inputs];
+        float *greatest = zeroed(outputs / ck_panel * 4);
+        uint32_t places_of_fine[] = {0, (uint32_t)depth / 2};
+        size_t fines = depth == 0 ? 0 : depth == 1 ? 1 : 2;
+        k->pack_rows_int4(w, depth, n, depth, places_of_fine, fines, panels);
+        bytes_are("panels", panels, outputs * (eights + 3) * 4);
+        float scale = k->round_int8(a, depth, values);
+        bytes_are("values", values, eights * 8);
+        float fine_scale = k->round_int8(floats(ck_fine_inputs, 1), ck_fine_inputs, fine);
+        bytes_are("fine", fine, ck_fine_inputs);
+        float scales[] = {scale, fine_scale};
+        floats_are("scales", scales, 2, 0, 0);
+        k->multiply_int4((ck_int4_row){values, fine, scale, fine_scale}, depth, panels, c, n, greatest);
         floats_are("c", c, n + gap, 1e-5, 1e-5);
         floats_are("greatest", greatest, outputs / ck_panel, 1e-5, 1e-5);
 

@@ -10,62 +10,56 @@ struct ContextualKernelTests {
     @Test("a look in 4 bits is as near as 4 bits are", arguments: floatTables)
     func look(table: FloatTable) {
         let kernels = table.kernels
-        for (outputs, k) in [(1, 1), (33, 7), (64, 8), (70, 12), (31, 100), (96, 577)] {
+        for (outputs, k, fine) in [
+            (1, 1, []), (33, 7, [0]), (64, 8, [3, 7]), (70, 12, []), (31, 100, [0, 50, 99]),
+            (96, 577, [1, 2, 3, 100, 200, 300, 400, 576]),
+        ] {
             let (w, a) = (randomFloats(outputs * k, seed: 1), randomFloats(k, seed: 2))
-            let (eights, padded, stride) = (
-                (k + 7) / 8, (outputs + 31) / 32 * 32, (k + 3) / 4 * 4
+            let (eights, padded) = ((k + 7) / 8, (outputs + 31) / 32 * 32)
+            var panels = [UInt8](repeating: 0, count: padded * (eights + 3) * 4)
+            kernels.pack_rows_int4(w, k, outputs, k, fine.map(UInt32.init), fine.count, &panels)
+            var rest = a
+            for input in fine { rest[input] = 0 }
+            let few = fine.map { a[$0] } + [Float](repeating: 0, count: 8 - fine.count)
+            var (codes, fineCodes) = (
+                [Int8](repeating: 42, count: eights * 8), [Int8](repeating: 42, count: 8)
             )
-            let panels = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: padded * eights * 4)
-            let scales = UnsafeMutableBufferPointer<Float>.allocate(capacity: padded + 1)
-            let sums = UnsafeMutableBufferPointer<Int32>.allocate(capacity: padded + 1)
-            let codes = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: stride)
-            // No inputs in 8 bits: all of it is 0.
-            let nothing = UnsafeMutableBufferPointer<Int32>.allocate(capacity: padded * 2)
-            defer {
-                panels.deallocate()
-                scales.deallocate()
-                sums.deallocate()
-                codes.deallocate()
-                nothing.deallocate()
+            let scale = kernels.round_int8(rest, k, &codes)
+            let fineScale = kernels.round_int8(few, 8, &fineCodes)
+            for (code, x) in zip(codes, rest) {
+                #expect(abs(Float(code) * scale - x) <= scale * 0.50001)
             }
-            panels.initialize(repeating: 0)
-            scales.initialize(repeating: 0)
-            sums.initialize(repeating: 0)
-            nothing.initialize(repeating: 0)
-            kernels.pack_rows_int4(
-                w, k, outputs, k, panels.baseAddress!, scales.baseAddress!, sums.baseAddress!)
-            // The row's own scale and zero lie behind those of the outputs.
-            let (scale, zero) = (scales.baseAddress! + padded, sums.baseAddress! + padded)
-            kernels.quantize_int8(a, k, 1, codes.baseAddress!, stride, scale, zero)
+            #expect(codes[k...].allSatisfy { $0 == 0 })
             var c = [Float](repeating: 42, count: outputs + 1)
             var greatest = [Float](repeating: 0, count: padded / 32)
-            let zeros = UnsafeRawPointer(nothing.baseAddress!)
-            let noScales = zeros.assumingMemoryBound(to: Float.self)
-            kernels.multiply_int4(
-                ck_int8_rows(
-                    values: codes.baseAddress!, stride: stride, scales: scale, zeros: zero), k,
-                ck_int4_weights(
-                    panels: panels.baseAddress!, scales: scales.baseAddress!,
-                    sums: sums.baseAddress!),
-                ck_int8_rows(
-                    values: zeros.assumingMemoryBound(to: UInt8.self), stride: 8,
-                    scales: noScales, zeros: nothing.baseAddress!),
-                ck_int8_weights(
-                    panels: zeros.assumingMemoryBound(to: Int8.self), scales: noScales,
-                    sums: nothing.baseAddress!),
-                &c, outputs, &greatest)
+            codes.withUnsafeBufferPointer { codes in
+                fineCodes.withUnsafeBufferPointer { fineCodes in
+                    let row = ck_int4_row(
+                        values: codes.baseAddress!, fine: fineCodes.baseAddress!, scale: scale,
+                        fine_scale: fineScale)
+                    kernels.multiply_int4(row, k, panels, &c, outputs, &greatest)
+                }
+            }
             #expect(c[outputs] == 42, "wrote past the outputs")
             for output in 0..<outputs {
-                let row = w[output * k..<(output + 1) * k]
-                let largest = row.reduce(0) { max($0, abs($1)) }
+                let row = Array(w[output * k..<(output + 1) * k])
+                func greatest(_ inputs: some Sequence<Int>) -> Float {
+                    inputs.reduce(0) { max($0, abs(row[$1])) }
+                }
+                let step = max(
+                    greatest((0..<k).filter { !fine.contains($0) }) / 7,
+                    greatest(fine) * 16 / 127)
+                let inverse = step > 0 ? 1 / step : 0
                 // Exactly what the rounded weights and activations give.
                 var want = 0.0
-                for (weight, code) in zip(row, codes) {
-                    let rounded =
-                        largest > 0 ? (weight * (7 / largest)).rounded(.toNearestOrEven) : 0
-                    want +=
-                        Double(rounded * largest / 7) * Double(scale.pointee)
-                        * Double(Int32(code) - zero.pointee)
+                for input in 0..<k {
+                    let place = fine.firstIndex(of: input)
+                    let finer: Float = place == nil ? 1 : 16
+                    let code = (row[input] * inverse * finer).rounded(.toNearestOrEven)
+                    let x =
+                        place.map { Float(fineCodes[$0]) * fineScale }
+                        ?? Float(codes[input]) * scale
+                    want += Double(code / finer * step) * Double(x)
                 }
                 #expect(abs(Double(c[output]) - want) <= 1e-4 * (1 + abs(want)))
             }

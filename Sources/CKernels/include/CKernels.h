@@ -57,12 +57,12 @@ typedef struct ck_int8_weights {
     const int32_t *sums;
 } ck_int8_weights;
 
-/* Packed weights in 4 bits, likewise; their integers, 8 added, are halves of bytes. */
-typedef struct ck_int4_weights {
-    const uint8_t *panels;
-    const float *scales;
-    const int32_t *sums;
-} ck_int4_weights;
+/* A row of activations in 8 bits for multiply_int4, filled up to whole eights with 0, and its fine
+ * inputs, which the row itself has as 0: each is its integer times the scale. */
+typedef struct ck_int4_row {
+    const int8_t *values, *fine;
+    float scale, fine_scale;
+} ck_int4_row;
 
 /* c[n] += Σ factors[i] * row places[i], for rows of floats, bfloat16 or 8-bit integers that begin
  * `stride` bytes apart; halves of f16 count 2^-112 times what they are. */
@@ -158,19 +158,21 @@ typedef struct ck_kernels {
         const float *source, size_t ld, size_t n, size_t width, int8_t *panels, float *scales,
         int32_t *sums);
 
-    /* The same for multiply_int4, the largest weight of an output becoming 7 or -7. */
+    /* The same for multiply_int4, which takes `fines` inputs, at most ck_fine_inputs and in order,
+     * in 8 bits. Panels, see contextual.h, are of 128 * (ceil(width / 8) + 3) bytes. */
     void (*pack_rows_int4)(
-        const float *source, size_t ld, size_t n, size_t width, uint8_t *panels, float *scales,
-        int32_t *sums);
+        const float *source, size_t ld, size_t n, size_t width, const uint32_t *_Nullable fine,
+        size_t fines, uint8_t *panels);
 
-    /* c[n] = a · Wᵀ + fine_a · Fᵀ for one row of one term, W in 4 bits and F in 8; k < 65536.
+    /* Rounds n activations to integers from -127 to 127, and fills the last eight with 0. Returns
+     * their scale. Every table gives the same. */
+    float (*round_int8)(const float *x, size_t n, int8_t *y);
+
+    /* c[n] = a · Wᵀ for a row of k < 65536 inputs, W in 4 bits but for its fine inputs.
      *
-     * fine_a, fine   ck_fine_inputs further inputs and their weights, as gemm_int8 takes them.
-     * greatest   the greatest c of each panel.
-     * w.panels   ceil(n / 32) panels of 16 * k bytes, k rounded up to 8; see contextual.h. */
+     * greatest   the greatest c of each panel. */
     void (*multiply_int4)(
-        ck_int8_rows a, size_t k, ck_int4_weights w, ck_int8_rows fine_a, ck_int8_weights fine,
-        float *c, size_t n, float *greatest);
+        ck_int4_row a, size_t k, const uint8_t *panels, float *c, size_t n, float *greatest);
 
     /* The places and values of the x whose size is not at most `least`, in order; returns how many.
      * Both have room for n. */
