@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 import Tensors
 import Testing
 import Tokenizers
@@ -133,5 +134,39 @@ struct GenerateTests {
             words + ["--speedup", "90", "-o", scratch.path("impossible")])
         #expect(impossible.status == 1 && impossible.errors.contains("--speedup"))
         #expect(!FileManager.default.fileExists(atPath: scratch.path("impossible")))
+    }
+
+    @Test("units go for good too where a prune is named, and one that is not whole is told")
+    func pruned() throws {
+        let prune = try PruneFixture()
+        let pruned = try Program.run(prune.words())
+        #expect(pruned.status == 0, "\(pruned.errors)")
+        let sparse = prune.scratch.path("sparse")
+        let words = [
+            "sparsify", Fixture.llama, "--text", Fixture.folder + "/text/calibration.txt",
+            "--tokens", "1024", "--sequence", "32", "--seconds", "0.1", "--threads", "1", "--cost",
+            "10", "--predictor", "coarse", "--prune", prune.out, "-o", sparse,
+        ]
+        let run = try Program.run(words + ["--json"]).object()
+        let removed = try #require(run["removed"] as? [Double])
+        let dense = try ModelShape(contentsOf: Fixture.llama)
+        let shape = try ModelShape(contentsOf: sparse)
+        func gone(_ units: KeyPath<LayerShape, Int>) -> Double {
+            let (left, all) = (
+                shape.layers.map { $0[keyPath: units] }.reduce(0, +),
+                dense.layers.map { $0[keyPath: units] }.reduce(0, +)
+            )
+            return 1 - Double(left) / Double(all)
+        }
+        for (told, real) in zip(removed, [gone(\.queryHeads), gone(\.feedForward)]) {
+            #expect(abs(told - real) < 1e-9)
+        }
+        let written = try Program.run("generate", sparse, "--prompt", "Anna", "-n", "8")
+        #expect(written.status == 0, "\(written.errors)")
+
+        try FileManager.default.removeItem(atPath: prune.out + "/losses.json")
+        let again = try Program.run(words.dropLast() + [prune.scratch.path("again")])
+        #expect(again.status == 1 && again.errors.contains("losses.json"), "\(again.errors)")
+        #expect(!FileManager.default.fileExists(atPath: prune.scratch.path("again")))
     }
 }

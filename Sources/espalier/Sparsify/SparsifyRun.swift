@@ -80,6 +80,9 @@ struct SparsifyRun {
         (calibration, held) = (
             Array(windows.prefix(windows.count / 2)), Array(windows.dropFirst(windows.count / 2))
         )
+        removing = try wish.prune.map { [engine] in
+            try Self.removal($0, of: opened, in: environment, engine: engine)
+        }
         dense = try opened.packed(in: environment.precision)
         sparse = dense
         let progress = ProgressBar(
@@ -92,9 +95,6 @@ struct SparsifyRun {
             try Interruption.check()
         }
         progress.finish()
-        removing = try wish.prune.map { [engine] in
-            try Self.removal($0, of: opened, in: environment, engine: engine)
-        }
         watch = try Workload(environment, model: dense, text: decoded, engine: engine)
         whole = try Terminal.standardError.stage("Evaluating") { [engine, dense, held] in
             try DecoderQuality(of: dense, on: held, engine: engine) { _ in
