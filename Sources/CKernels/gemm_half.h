@@ -80,16 +80,16 @@ CK_INLINE ck_vector CK_NAME(widened)(__m512h sums) {
     return (ck_vector)_mm512_cvtph_ps(_mm512_cvtepi32_epi16((__m512i)both));
 }
 
-/* Adds to a tile the products of pairs of halves, which begin at a and panel, times each row's scale. */
+/* Adds to a tile, or begins it with, the products of pairs of halves, which begin at a and panel,
+ * times each row's scale. */
 CK_INLINE void CK_NAME(multiply_halves)(
     const uint32_t *a, size_t row_stride, size_t pair_stride, const float *scales,
     const uint32_t *panel, const ck_slab *slab, size_t rows, float *tile
 ) {
     size_t pairs = slab->last - slab->first;
     const char *next = slab->next;
-    if (slab->first == 0)
-        for (size_t i = 0; i < rows * ck_panel; i += CK_LANES) ck_store(tile + i, ck_splat(0));
-    for (size_t begin = 0, end; begin < pairs; begin = end) {
+    size_t begin = 0, end;
+    do {
         end = pairs - begin < ck_half_chain ? pairs : begin + ck_half_chain;
         const uint32_t *weights = panel + begin * ck_panel, *inputs[ck_row_groups];
         __m512h sums[CK_ROWS][CK_VECTORS];
@@ -120,9 +120,11 @@ CK_INLINE void CK_NAME(multiply_halves)(
 #pragma clang loop unroll(full)
             for (size_t v = 0; v < CK_VECTORS; v++) {
                 float *to = tile + r * ck_panel + v * CK_LANES;
-                ck_store(to, ck_load(to) + CK_NAME(widened)(sums[r][v]) * scales[r]);
+                ck_vector sum = CK_NAME(widened)(sums[r][v]) * scales[r];
+                ck_store(to, slab->first + begin > 0 ? ck_load(to) + sum : sum);
             }
-    }
+        begin = end;
+    } while (begin < pairs);
 }
 
 /* A power of two that brings the greatest of n floats to 1/16 or somewhat more; 1 of zeros. */

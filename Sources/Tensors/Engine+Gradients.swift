@@ -329,19 +329,6 @@ extension Engine {
         return losses.reduce(0, +)
     }
 
-    private func scale(_ x: inout Activations, by factor: Float) {
-        guard factor != 1 else { return }
-        let columns = x.columns
-        x.storage.withUnsafeMutableBufferPointer { values in
-            let values = values
-            splitRows(values.count / max(columns, 1)) { rows in
-                for index in rows.lowerBound * columns..<rows.upperBound * columns {
-                    values[index] *= factor
-                }
-            }
-        }
-    }
-
     /// The gradient of the divergence between a teacher's distributions and those of logits in
     /// place of the logits.
     ///
@@ -354,47 +341,64 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - logits: Shape `[rows, classes]`; then the gradient.
-    ///   - teacher: The teacher's logits, of the same shape; then p.
+    ///   - teacher: The teacher's logits, of the same shape.
     ///   - temperature: T.
     ///   - mixture: β, from 0 to 1.
     ///   - factor: What the gradient is multiplied with.
     /// - Returns: The sum over rows, in nats.
     public func differentiateDivergence(
-        _ logits: inout Activations, from teacher: inout Activations, temperature: Float,
+        _ logits: inout Activations, from teacher: Activations, temperature: Float,
         mixture: Float = 0, factor: Float
     ) -> Double {
         precondition(logits.rows == teacher.rows && logits.columns == teacher.columns, "logits")
         precondition((0...1).contains(mixture), "a share")
-        scale(&logits, by: 1 / temperature)
-        scale(&teacher, by: 1 / temperature)
-        var divergences = mixture == 0 ? divergence(of: logits, from: teacher) : []
-        if mixture > 0 { divergences = [Double](repeating: 0, count: logits.rows) }
         let (rows, columns) = (logits.rows, logits.columns)
         let slope = factor * temperature
+        var divergences = [Double](repeating: 0, count: rows)
         logits.storage.withUnsafeMutableBufferPointer { logits in
-            teacher.storage.withUnsafeMutableBufferPointer { teacher in
+            teacher.storage.withUnsafeBufferPointer { teacher in
                 divergences.withUnsafeMutableBufferPointer { divergences in
                     let (logits, teacher, divergences) = (logits, teacher, divergences)
                     splitRows(rows) { rows in
-                        for row in rows {
-                            let own = logits.baseAddress! + row * columns
-                            let given = teacher.baseAddress! + row * columns
-                            kernels.softmax_f32(own, columns, 1)
-                            kernels.softmax_f32(given, columns, 1)
-                            guard mixture > 0 else {
+                        withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { given in
+                            let given = given.baseAddress!
+                            for row in rows {
+                                let own = logits.baseAddress! + row * columns
+                                let taught = teacher.baseAddress! + row * columns
                                 for column in 0..<columns {
-                                    own[column] = slope * (own[column] - given[column])
+                                    own[column] /= temperature
+                                    given[column] = taught[column] / temperature
                                 }
-                                continue
+                                divergences[row] = differentiate(
+                                    own, from: given, columns, mixture: mixture, factor: slope)
                             }
-                            divergences[row] = Self.differentiateMixture(
-                                own, given, columns, mixture: mixture, factor: slope)
                         }
                     }
                 }
             }
         }
         return Double(temperature * temperature) * divergences.reduce(0, +)
+    }
+
+    /// The divergence of one row's logits; they become the gradient by them, and the teacher's p.
+    private func differentiate(
+        _ own: UnsafeMutablePointer<Float>, from given: UnsafeMutablePointer<Float>, _ count: Int,
+        mixture: Float, factor: Float
+    ) -> Double {
+        var divergence = 0.0
+        if mixture == 0 {
+            let (a, b) = (
+                kernels.log_sum_exp_f32(given, count), kernels.log_sum_exp_f32(own, count)
+            )
+            divergence = kernels.divergence_f32(given, own, count, a, b)
+        }
+        kernels.softmax_f32(own, count, 1)
+        kernels.softmax_f32(given, count, 1)
+        guard mixture == 0 else {
+            return Self.differentiateMixture(own, given, count, mixture: mixture, factor: factor)
+        }
+        for place in 0..<count { own[place] = factor * (own[place] - given[place]) }
+        return divergence
     }
 
     /// The divergence of one row's distributions q and p by their mixture; q becomes its gradient

@@ -120,25 +120,24 @@ extension TrainingPass {
         if model.output == nil {
             loss = lecture.compare(hidden: hidden, factor: factor, addingTo: &gradient)
         }
-        var (part, own, slope) = (Activations(), Activations(), Activations())
+        var (part, slope) = (Activations(), Activations())
         let teaching = ForwardPass(distillation.teacher, on: engine)
         let taught = model.output == nil ? Activations() : lecture.hidden
         teaching.logits(from: taught, rowsAtOnce: Self.rowsAtOnce) { rows, given in
             engine.select(hidden, rows: rows, into: &part)
-            model.output?.apply(to: part, into: &own, on: engine)
-            var given = given
-            slope = own
+            model.output?.apply(to: part, into: &slope, on: engine)
+            var task = taskShare > 0 ? slope : Activations()
             loss +=
                 Double(logitShare * factor)
                 * engine.differentiateDivergence(
-                    &slope, from: &given, temperature: distillation.temperature,
+                    &slope, from: given, temperature: distillation.temperature,
                     mixture: distillation.mixture, factor: logitShare * factor)
             if taskShare > 0 {
                 loss +=
                     Double(taskShare * factor)
                     * engine.differentiateCrossEntropy(
-                        &own, targets: Array(targets[rows]), factor: taskShare * factor)
-                slope.add(own, times: 1)
+                        &task, targets: Array(targets[rows]), factor: taskShare * factor)
+                slope.add(task, times: 1)
             }
             model.output?.gather(slope, inputs: part, on: engine)
             model.output?.gradientByInputs(

@@ -156,7 +156,7 @@ extension TrainingPass {
         _ logits: inout Activations, labels: [Label], from given: Activations?,
         _ lecture: Lecture?, factor: Float
     ) -> Double {
-        guard var given, let shares = lecture?.distillation else {
+        guard let given, let shares = lecture?.distillation else {
             return differentiate(&logits, labels: labels, factor: factor)
         }
         var task = logits
@@ -167,7 +167,7 @@ extension TrainingPass {
             loss +=
                 Double(shares.logitShare)
                 * engine.differentiateDivergence(
-                    &logits, from: &given, temperature: shares.temperature,
+                    &logits, from: given, temperature: shares.temperature,
                     mixture: shares.mixture, factor: shares.logitShare * factor)
         } else {
             let scores = (0..<given.rows).map { Label.score(given[$0, 0]) }
