@@ -10,11 +10,6 @@
  * with K = k rounded up to 8. Codes are the unsigned side of the processors' instruction, the
  * activations the signed one. */
 
-/* Bytes of a panel of k inputs. */
-CK_INLINE size_t CK_NAME(int4_panel)(size_t k) {
-    return ((k + 7) / 8 + ck_fine_inputs / 4 + 1) * ck_panel * 4;
-}
-
 static void CK_NAME(pack_rows_int4)(
     const float *source, size_t ld, size_t n, size_t width, const uint32_t *fine, size_t fines,
     uint8_t *panels
@@ -22,7 +17,7 @@ static void CK_NAME(pack_rows_int4)(
     size_t eights = (width + 7) / 8;
     for (size_t j = 0; j < n; j++) {
         const float *row = source + j * ld;
-        uint8_t *panel = panels + j / ck_panel * CK_NAME(int4_panel)(width);
+        uint8_t *panel = panels + j / ck_panel * ck_int4_panel(width);
         uint8_t *own = panel + j % ck_panel * 4;
         float coarsest = 0, finest = 0;
         for (size_t i = 0, f = 0; i < width; i++) {
@@ -59,12 +54,7 @@ static float CK_NAME(round_int8)(const float *x, size_t n, int8_t *y) {
 #pragma clang fp contract(off)
     typedef int8_t bytes __attribute__((vector_size(CK_LANES), aligned(1)));
     const float round = 12582912.0f; /* 1.5 · 2²³: adding it rounds to the nearest integer */
-    ck_vector sizes = ck_splat(0);
-    for (size_t i = 0; i < n; i += CK_LANES) {
-        ck_vector v = ck_load_up_to(x + i, n - i, 0);
-        sizes = ck_max(sizes, ck_max(v, -v));
-    }
-    float greatest = ck_largest(sizes), inverse = greatest > 0 ? 127 / greatest : 0;
+    float greatest = CK_NAME(greatest_size)(x, n), inverse = greatest > 0 ? 127 / greatest : 0;
     for (size_t i = 0; i < n; i += CK_LANES) {
         ck_vector shifted = ck_load_up_to(x + i, n - i, 0) * inverse + round;
         ck_integers codes = (ck_integers)shifted - 0x4b400000;
@@ -88,7 +78,7 @@ static void CK_NAME(multiply_int4)(
     for (size_t i = 0; i < eights * 8; i++) total += a.values[i];
     for (size_t f = 0; f < ck_fine_inputs; f++) fine_total += a.fine[f];
     for (size_t p = 0; p * ck_panel < n; p++) {
-        const uint8_t *codes = panels + p * CK_NAME(int4_panel)(k);
+        const uint8_t *codes = panels + p * ck_int4_panel(k);
         ck_integers sums[2][vectors], fines[vectors];
         for (size_t v = 0; v < vectors; v++) {
             sums[0][v] = (ck_integers){0} - 8 * total;

@@ -71,14 +71,14 @@ static void CK_NAME(quantize_int8)(
     }
 }
 
-/* The greatest size of n values. */
+/* The greatest size of n values; NaN has none. */
 CK_INLINE float CK_NAME(greatest_size)(const float *x, size_t n) {
-    float greatest = 0;
-    for (size_t i = 0; i < n; i++) {
-        float size = __builtin_fabsf(x[i]);
-        greatest = size > greatest ? size : greatest;
+    ck_vector greatest = ck_splat(0);
+    for (size_t i = 0; i < n; i += CK_LANES) {
+        ck_vector v = ck_load_up_to(x + i, n - i, 0);
+        greatest = ck_max(ck_max(v, -v), greatest);
     }
-    return greatest;
+    return ck_largest(greatest);
 }
 
 /* The nearest integer from -limit to limit; -limit for NaN. */

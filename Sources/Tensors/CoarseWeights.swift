@@ -14,6 +14,7 @@ public struct CoarseWeights: Sendable {
     /// How many such inputs there can be.
     public static let fineCount = Int(ck_fine_inputs)
 
+    /// Panels, one after another.
     private let memory: Memory
 
     /// Packs weights `[outputs, inputs]`.
@@ -28,7 +29,7 @@ public struct CoarseWeights: Sendable {
         (inputs, outputs) = (weight.columns, weight.rows)
         self.fineInputs = fineInputs
         let panels = PackedWeights.padded(weight.rows) / PackedWeights.panel
-        memory = Memory(count: panels * Self.panelFloats(inputs))
+        memory = Memory(count: panels * ck_int4_panel(inputs) / MemoryLayout<Float>.stride)
         memory.floats.initialize(repeating: 0)
         guard outputs > 0 else { return }
         ck_best().pointee.pack_rows_int4(
@@ -41,11 +42,7 @@ public struct CoarseWeights: Sendable {
 
     /// The weights from a panel on, as the kernel takes them.
     func address(ofPanel panel: Int) -> UnsafeMutablePointer<UInt8> {
-        let start = memory.floats.baseAddress! + panel * Self.panelFloats(inputs)
-        return UnsafeMutableRawPointer(start).assumingMemoryBound(to: UInt8.self)
-    }
-
-    private static func panelFloats(_ inputs: Int) -> Int {
-        ((inputs + 7) / 8 + fineCount / 4 + 1) * PackedWeights.panel
+        (UnsafeMutableRawPointer(memory.floats.baseAddress!) + panel * ck_int4_panel(inputs))
+            .assumingMemoryBound(to: UInt8.self)
     }
 }

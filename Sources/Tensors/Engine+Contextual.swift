@@ -68,16 +68,20 @@ extension Engine {
     func coarseRows(
         _ a: UnsafePointer<Float>, rows: Int = 1, of coarse: CoarseWeights
     ) -> CoarseRows {
-        let result = CoarseRows(inputs: coarse.inputs) { scratch.bytes(rows * $0) }
+        let stride = CoarseRows.header + (coarse.inputs + 7) / 8 * 8
+        let result = CoarseRows(memory: scratch.bytes(rows * stride), stride: stride)
+        var fine = [Float](repeating: 0, count: CoarseWeights.fineCount)
         withUnsafeTemporaryAllocation(of: Float.self, capacity: coarse.inputs) { rest in
-            let rest = rest.baseAddress!
             for row in 0..<rows {
-                var fine = [Float](repeating: 0, count: CoarseWeights.fineCount)
-                rest.update(from: a + row * coarse.inputs, count: coarse.inputs)
+                let start = rest.baseAddress!
+                start.update(from: a + row * coarse.inputs, count: coarse.inputs)
                 for (place, input) in coarse.fineInputs.enumerated() {
-                    swap(&rest[input], &fine[place])
+                    fine[place] = rest[input]
+                    rest[input] = 0
                 }
-                result.set(row, rest, fine, kernels)
+                let (scales, codes) = result.parts(of: row)
+                scales[0] = kernels.round_int8(start, rest.count, codes + fine.count)
+                scales[1] = kernels.round_int8(fine, fine.count, codes)
             }
         }
         return result
@@ -193,35 +197,23 @@ extension Engine {
 
 /// Rows of activations in 8 bits beside their fine inputs, which count as 0 in the rows themselves.
 struct CoarseRows {
-    private let inputs: Int
-    private let memory: UnsafeMutableRawPointer
+    /// For each row both scales, the fine inputs, and all inputs.
+    let memory: UnsafeMutableRawPointer
+    /// The bytes of a row.
+    let stride: Int
 
-    /// Both scales, the fine inputs, and the row, which begins at a multiple of 16 bytes.
-    private static let header = 8 + CoarseWeights.fineCount
+    /// The bytes ahead of a row's inputs.
+    static let header = 2 * MemoryLayout<Float>.stride + CoarseWeights.fineCount
 
-    init(inputs: Int, memory: (_ bytesPerRow: Int) -> UnsafeMutableRawPointer) {
-        self.inputs = inputs
-        self.memory = memory(Self.header + (inputs + 7) / 8 * 8)
-    }
-
-    private func address(_ row: Int) -> UnsafeMutableRawPointer {
-        memory + row * (Self.header + (inputs + 7) / 8 * 8)
-    }
-
-    fileprivate func set(
-        _ row: Int, _ rest: UnsafePointer<Float>, _ fine: [Float], _ kernels: ck_kernels
-    ) {
-        let start = address(row)
-        let scales = start.assumingMemoryBound(to: Float.self)
-        let codes = (start + 8).assumingMemoryBound(to: Int8.self)
-        scales[0] = kernels.round_int8(rest, inputs, codes + fine.count)
-        scales[1] = kernels.round_int8(fine, fine.count, codes)
+    fileprivate func parts(
+        of row: Int
+    ) -> (scales: UnsafeMutablePointer<Float>, codes: UnsafeMutablePointer<Int8>) {
+        let scales = (memory + row * stride).assumingMemoryBound(to: Float.self)
+        return (scales, UnsafeMutableRawPointer(scales + 2).assumingMemoryBound(to: Int8.self))
     }
 
     subscript(row: Int) -> ck_int4_row {
-        let start = UnsafeRawPointer(address(row))
-        let scales = start.assumingMemoryBound(to: Float.self)
-        let codes = (start + 8).assumingMemoryBound(to: Int8.self)
+        let (scales, codes) = parts(of: row)
         return ck_int4_row(
             values: codes + CoarseWeights.fineCount, fine: codes, scale: scales[0],
             fine_scale: scales[1])

@@ -106,13 +106,13 @@ static void contextual(const ck_kernels *k) {
         size_t depth = sizes[s].k, n = sizes[s].n;
         size_t outputs = packed_outputs(n, ck_epilogue_store), eights = (depth + 7) / 8;
         float *a = floats(depth, 1), *w = floats(n * depth, 0.1f), *c = floats(n + gap, 1);
-        uint8_t *panels = zeroed(outputs * (eights + 3) * 4);
+        uint8_t *panels = zeroed(outputs / ck_panel * ck_int4_panel(depth));
         int8_t *values = zeroed(eights * 8), fine[ck_fine_inputs];
         float *greatest = zeroed(outputs / ck_panel * 4);
         uint32_t places_of_fine[] = {0, (uint32_t)depth / 2};
         size_t fines = depth == 0 ? 0 : depth == 1 ? 1 : 2;
         k->pack_rows_int4(w, depth, n, depth, places_of_fine, fines, panels);
-        bytes_are("panels", panels, outputs * (eights + 3) * 4);
+        bytes_are("panels", panels, outputs / ck_panel * ck_int4_panel(depth));
         float scale = k->round_int8(a, depth, values);
         bytes_are("values", values, eights * 8);
         float fine_scale = k->round_int8(floats(ck_fine_inputs, 1), ck_fine_inputs, fine);

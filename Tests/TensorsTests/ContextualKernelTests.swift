@@ -16,7 +16,7 @@ struct ContextualKernelTests {
         ] {
             let (w, a) = (randomFloats(outputs * k, seed: 1), randomFloats(k, seed: 2))
             let (eights, padded) = ((k + 7) / 8, (outputs + 31) / 32 * 32)
-            var panels = [UInt8](repeating: 0, count: padded * (eights + 3) * 4)
+            var panels = [UInt8](repeating: 0, count: padded / 32 * ck_int4_panel(k))
             kernels.pack_rows_int4(w, k, outputs, k, fine.map(UInt32.init), fine.count, &panels)
             var rest = a
             for input in fine { rest[input] = 0 }

@@ -57,6 +57,11 @@ typedef struct ck_int8_weights {
     const int32_t *sums;
 } ck_int8_weights;
 
+/* Bytes of a panel of k inputs in 4 bits; see contextual.h. */
+static inline size_t ck_int4_panel(size_t k) {
+    return ((k + 7) / 8 + ck_fine_inputs / 4 + 1) * ck_panel * 4;
+}
+
 /* A row of activations in 8 bits for multiply_int4, filled up to whole eights with 0, and its fine
  * inputs, which the row itself has as 0: each is its integer times the scale. */
 typedef struct ck_int4_row {
@@ -159,7 +164,7 @@ typedef struct ck_kernels {
         int32_t *sums);
 
     /* The same for multiply_int4, which takes `fines` inputs, at most ck_fine_inputs and in order,
-     * in 8 bits. Panels, see contextual.h, are of 128 * (ceil(width / 8) + 3) bytes. */
+     * in 8 bits. Panels are of ck_int4_panel(width) bytes. */
     void (*pack_rows_int4)(
         const float *source, size_t ld, size_t n, size_t width, const uint32_t *_Nullable fine,
         size_t fines, uint8_t *panels);
