@@ -9,6 +9,7 @@
  *
  * With CK_PAIRS the processor multiplies pairs by pairs, and activations are rounded too; else each
  * half of the lane becomes a float, and activations stay f32. */
+#define CK_PAIRS ((CK_IS_F16 && CK_FP16) || (!CK_IS_F16 && CK_BF16))
 #define CK_OF_(operation, half) CK_NAME(operation##_##half)
 #define CK_OF__(operation, half) CK_OF_(operation, half)
 #define CK_OF(operation) CK_OF__(operation, CK_HALF)
@@ -69,7 +70,7 @@ typedef struct {
     const uint32_t *panels;
 } CK_OF(operands);
 
-#if CK_IS_F16 && CK_FP16
+#if CK_PAIRS && CK_IS_F16
 /* Products of so many pairs are summed in half precision: its rounding is then no more than that of
  * the operands. */
 enum { ck_half_chain = 48 };
@@ -82,7 +83,7 @@ CK_INLINE ck_vector CK_NAME(widened)(__m512h sums) {
 
 /* Adds to a tile, or begins it with, the products of pairs of halves, which begin at a and panel,
  * times each row's scale. */
-CK_INLINE void CK_NAME(multiply_halves)(
+CK_INLINE void CK_OF(multiply_pairs)(
     const uint32_t *a, size_t row_stride, size_t pair_stride, const float *scales,
     const uint32_t *panel, const ck_slab *slab, size_t rows, float *tile
 ) {
@@ -156,21 +157,75 @@ static float CK_NAME(round_f16)(const float *x, size_t n, uint16_t *y) {
     return 1 / (64 * factor);
 }
 
-#define CK_TILE_F16(n) \
-    static __attribute__((noinline)) void CK_NAME(f16_##n)( \
-        const CK_OF(operands) *o, size_t top, size_t p, const ck_slab *slab, float *tile \
-    ) { \
-        CK_NAME(multiply_halves)( \
-            o->a + top * o->lda + slab->first, o->lda, 1, o->scales + top, \
-            o->panels + (p * ((o->k + 1) / 2) + slab->first) * ck_panel, slab, n, tile); \
-    } \
-    static __attribute__((noinline)) void CK_NAME(half_columns_##n)( \
-        const uint32_t *a, const float *scales, const uint32_t *panel, const ck_slab *slab, \
-        float *tile \
-    ) { CK_NAME(multiply_halves)(a, 1, CK_ROWS, scales, panel, slab, n, tile); }
-CK_ROW_COUNTS(CK_TILE_F16)
-#else
+/* The factor that brings the greatest of a block into range. */
+CK_INLINE float CK_OF(block_factor)(
+    const float *from, size_t ld, size_t rows, size_t columns
+) {
+    ck_vector most = ck_splat(0);
+    for (size_t r = 0; r < rows; r++, from += ld)
+        for (size_t i = 0; i < columns; i += CK_LANES)
+            most = ck_max(most, CK_NAME(size_of)(ck_load_up_to(from + i, columns - i, 0)));
+    return CK_NAME(half_scale)(most);
+}
 
+CK_INLINE __m256i CK_OF(rounded)(ck_vector x, float factor) {
+    return _mm512_cvtps_ph((__m512)(factor * x), _MM_FROUND_TO_NEAREST_INT);
+}
+#elif CK_PAIRS
+/* Adds to a tile, or begins it with, the products of pairs, which begin at a and panel. */
+CK_INLINE void CK_OF(multiply_pairs)(
+    const uint32_t *a, size_t row_stride, size_t pair_stride, const float *scales,
+    const uint32_t *panel, const ck_slab *slab, size_t rows, float *tile
+) {
+    (void)scales;
+    size_t pairs = slab->last - slab->first;
+    const char *next = slab->next;
+    const uint32_t *inputs[ck_row_groups];
+    ck_vector sums[CK_ROWS][CK_VECTORS];
+#pragma clang loop unroll(full)
+    for (size_t r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < CK_VECTORS; v++)
+            sums[r][v] = slab->first ? ck_load(tile + r * ck_panel + v * CK_LANES) : ck_splat(0);
+#pragma clang loop unroll(full)
+    for (size_t g = 0; g < ck_row_groups; g++) inputs[g] = a + 3 * g * row_stride;
+    for (size_t i = 0; i < pairs; i++, panel += ck_panel, next += slab->step) {
+        __builtin_prefetch(next, 0, 2);
+        __m512bh weight[CK_VECTORS];
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < CK_VECTORS; v++)
+            weight[v] = (__m512bh)ck_load_words(panel + v * CK_LANES);
+#pragma clang loop unroll(full)
+        for (size_t r = 0; r < rows; r++) {
+            __m512bh x = (__m512bh)_mm512_set1_epi32((int)inputs[r / 3][r % 3 * row_stride]);
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < CK_VECTORS; v++)
+                sums[r][v] = _mm512_dpbf16_ps(sums[r][v], x, weight[v]);
+        }
+        CK_ADVANCE(inputs, pair_stride);
+    }
+#pragma clang loop unroll(full)
+    for (size_t r = 0; r < rows; r++)
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < CK_VECTORS; v++)
+            ck_store(tile + r * ck_panel + v * CK_LANES, sums[r][v]);
+}
+
+/* Every block is in range. */
+CK_INLINE float CK_OF(block_factor)(
+    const float *from, size_t ld, size_t rows, size_t columns
+) {
+    (void)from, (void)ld, (void)rows, (void)columns;
+    return 1;
+}
+
+CK_INLINE __m256i CK_OF(rounded)(ck_vector x, float factor) {
+    (void)factor;
+    return (__m256i)_mm512_cvtneps_pbh((__m512)x);
+}
+#endif
+
+#if !CK_PAIRS
 /* One of the two inputs that each lane holds, as floats; of f16 times 2^-106. */
 CK_INLINE ck_vector CK_OF(half)(const uint32_t *weights, size_t half) {
     ck_words both = ck_load_words(weights);
@@ -181,13 +236,15 @@ CK_INLINE ck_vector CK_OF(half)(const uint32_t *weights, size_t half) {
     return (ck_vector)(half ? both & 0xffff0000u : both << 16);
 #endif
 }
+#endif
 
+#if !(CK_PAIRS && CK_IS_F16)
 /* sums += a row's inputs 2i and 2i + 1, or the first alone, times `count` vectors of weights. */
 CK_INLINE void CK_OF(add_pair)(
     ck_vector *sums, const uint32_t *a, size_t i, size_t halves, const uint32_t *weights,
     size_t count
 ) {
-#if CK_BF16 && !CK_IS_F16
+#if CK_PAIRS
     (void)halves;
     __m512bh x = (__m512bh)_mm512_set1_epi32((int)a[i]);
 #pragma clang loop unroll(full)
@@ -206,6 +263,55 @@ CK_INLINE void CK_OF(add_pair)(
 #endif
 }
 
+/* One row, as multiply_row does it for f32. */
+CK_INLINE void CK_OF(multiply_row)(const CK_OF(operands) *o, size_t p, float *tile) {
+    enum { vectors = ck_panel / CK_LANES, chains = vectors >= 4 ? 1 : 4, ahead = 32 };
+    size_t k = o->k;
+    const uint32_t *panel = o->panels + p * ((k + 1) / 2) * ck_panel;
+    ck_vector sums[chains][vectors];
+    for (size_t c = 0; c < chains; c++)
+        for (size_t v = 0; v < vectors; v++) sums[c][v] = ck_splat(0);
+    size_t i = 0;
+    for (; i + chains <= k / 2; i += chains) {
+#pragma clang loop unroll(full)
+        for (size_t c = 0; c < chains; c++) {
+            const uint32_t *weights = panel + (i + c) * ck_panel;
+            __builtin_prefetch(weights + ahead * ck_panel);
+            __builtin_prefetch(weights + ahead * ck_panel + 16);
+            CK_OF(add_pair)(sums[c], o->a, i + c, 2, weights, vectors);
+        }
+    }
+    for (; i < k / 2; i++)
+        CK_OF(add_pair)(sums[0], o->a, i, 2, panel + i * ck_panel, vectors);
+    if (k % 2) CK_OF(add_pair)(sums[0], o->a, i, 1, panel + i * ck_panel, vectors);
+    for (size_t v = 0; v < vectors; v++) {
+        ck_vector sum = sums[0][v];
+        for (size_t c = 1; c < chains; c++) sum += sums[c][v];
+        ck_store(tile + v * CK_LANES, sum);
+    }
+}
+#endif
+
+#if CK_PAIRS
+#define CK_TILE_PAIRS_(n, half) \
+    static __attribute__((noinline)) void CK_NAME(half##_##n)( \
+        const CK_OF(operands) *o, size_t top, size_t p, const ck_slab *slab, float *tile \
+    ) { \
+        CK_OF(multiply_pairs)( \
+            o->a + top * o->lda + slab->first, o->lda, 1, o->scales ? o->scales + top : 0, \
+            o->panels + (p * ((o->k + 1) / 2) + slab->first) * ck_panel, slab, n, tile); \
+    } \
+    static __attribute__((noinline)) void CK_NAME(half##_columns_##n)( \
+        const uint32_t *a, const float *scales, const uint32_t *panel, const ck_slab *slab, \
+        float *tile \
+    ) { CK_OF(multiply_pairs)(a, 1, CK_ROWS, scales, panel, slab, n, tile); }
+#define CK_TILE_PAIRS__(n, half) CK_TILE_PAIRS_(n, half)
+#define CK_TILE_PAIRS(n) CK_TILE_PAIRS__(n, CK_HALF)
+CK_ROW_COUNTS(CK_TILE_PAIRS)
+#undef CK_TILE_PAIRS_
+#undef CK_TILE_PAIRS__
+#undef CK_TILE_PAIRS
+#else
 CK_INLINE void CK_OF(multiply_tile)(
     const CK_OF(operands) *o, size_t top, size_t p, const ck_slab *slab, size_t rows,
     float *tile
@@ -242,34 +348,6 @@ CK_INLINE void CK_OF(multiply_tile)(
     }
 }
 
-/* One row, as multiply_row does it for f32. */
-CK_INLINE void CK_OF(multiply_row)(const CK_OF(operands) *o, size_t p, float *tile) {
-    enum { vectors = ck_panel / CK_LANES, chains = vectors >= 4 ? 1 : 4, ahead = 32 };
-    size_t k = o->k;
-    const uint32_t *panel = o->panels + p * ((k + 1) / 2) * ck_panel;
-    ck_vector sums[chains][vectors];
-    for (size_t c = 0; c < chains; c++)
-        for (size_t v = 0; v < vectors; v++) sums[c][v] = ck_splat(0);
-    size_t i = 0;
-    for (; i + chains <= k / 2; i += chains) {
-#pragma clang loop unroll(full)
-        for (size_t c = 0; c < chains; c++) {
-            const uint32_t *weights = panel + (i + c) * ck_panel;
-            __builtin_prefetch(weights + ahead * ck_panel);
-            __builtin_prefetch(weights + ahead * ck_panel + 16);
-            CK_OF(add_pair)(sums[c], o->a, i + c, 2, weights, vectors);
-        }
-    }
-    for (; i < k / 2; i++)
-        CK_OF(add_pair)(sums[0], o->a, i, 2, panel + i * ck_panel, vectors);
-    if (k % 2) CK_OF(add_pair)(sums[0], o->a, i, 1, panel + i * ck_panel, vectors);
-    for (size_t v = 0; v < vectors; v++) {
-        ck_vector sum = sums[0][v];
-        for (size_t c = 1; c < chains; c++) sum += sums[c][v];
-        ck_store(tile + v * CK_LANES, sum);
-    }
-}
-
 #define CK_TILE_HALF_(n, half) \
     static __attribute__((noinline)) void CK_NAME(half##_##n)( \
         const CK_OF(operands) *o, size_t top, size_t p, const ck_slab *slab, float *tile \
@@ -296,7 +374,7 @@ CK_INLINE void CK_OF(multiply)(
     const void *operands, size_t top, size_t bottom, size_t p, const ck_slab *slab, float *tile
 ) {
     const CK_OF(operands) *o = operands;
-#if !(CK_IS_F16 && CK_FP16)
+#if !(CK_PAIRS && CK_IS_F16)
     if (o->m == 1) return CK_OF(multiply_row)(o, p, tile);
 #endif
     CK_OF(tiles_of)[bottom - top - 1](o, top, p, slab, tile);
@@ -312,8 +390,7 @@ static void CK_OF(gemm)(
         epilogue);
 }
 
-#if CK_IS_F16
-static void CK_NAME(pack_columns_f16)(
+static void CK_OF(pack_columns)(
     const float *source, size_t ld, size_t n, size_t width, uint16_t *panels
 ) {
     for (size_t j = 0; j < width; j += ck_panel)
@@ -321,78 +398,68 @@ static void CK_NAME(pack_columns_f16)(
             for (size_t c = j; c < j + ck_panel && c < width; c += CK_LANES) {
                 size_t left = width - c;
                 const float *from = source + i * ld + c;
-                ck_words pair = CK_NAME(nearest_f16)(ck_load_up_to(from, left, 0));
+                ck_words pair = CK_OF(nearest)(ck_load_up_to(from, left, 0));
                 if (i + 1 < n)
-                    pair |= CK_NAME(nearest_f16)(ck_load_up_to(from + ld, left, 0)) << 16;
+                    pair |= CK_OF(nearest)(ck_load_up_to(from + ld, left, 0)) << 16;
                 *(ck_words *)(panels + 2 * (c - j)) = pair;
             }
 }
-#endif
 
-#if CK_IS_F16 && CK_FP16
-static void (*const CK_NAME(tiles_of_half_columns)[])(
+#if CK_PAIRS
+#define CK_TILE_OF_COLUMNS_(n, half) CK_NAME(half##_columns_##n),
+#define CK_TILE_OF_COLUMNS__(n, half) CK_TILE_OF_COLUMNS_(n, half)
+#define CK_TILE_OF_PAIRS(n) CK_TILE_OF_COLUMNS__(n, CK_HALF)
+static void (*const CK_OF(tiles_of_columns)[])(
     const uint32_t *a, const float *scales, const uint32_t *panel, const ck_slab *slab, float *tile
-) = {
-#define CK_TILE_OF_HALF_COLUMNS(n) CK_NAME(half_columns_##n),
-    CK_ROW_COUNTS(CK_TILE_OF_HALF_COLUMNS)
-};
+) = {CK_ROW_COUNTS(CK_TILE_OF_PAIRS)};
+#undef CK_TILE_OF_COLUMNS_
+#undef CK_TILE_OF_COLUMNS__
+#undef CK_TILE_OF_PAIRS
 
-/* A pair of rows of up to 16 columns, times a factor, as pairs of halves. */
-CK_INLINE ck_words CK_NAME(halves_of)(
+/* A pair of rows of up to 16 columns, times a factor, rounded. */
+CK_INLINE ck_words CK_OF(pair_of)(
     const float *from, size_t ld, size_t rows, size_t columns, float factor
 ) {
-    ck_vector first = factor * ck_load_up_to(from, columns, 0), second = ck_splat(0);
-    if (rows > 1) second = factor * ck_load_up_to(from + ld, columns, 0);
-    __m512i low = _mm512_cvtepu16_epi32(
-        _mm512_cvtps_ph((__m512)first, _MM_FROUND_TO_NEAREST_INT));
-    __m512i high = _mm512_cvtepu16_epi32(
-        _mm512_cvtps_ph((__m512)second, _MM_FROUND_TO_NEAREST_INT));
+    ck_vector first = ck_load_up_to(from, columns, 0), second = ck_splat(0);
+    if (rows > 1) second = ck_load_up_to(from + ld, columns, 0);
+    __m512i low = _mm512_cvtepu16_epi32(CK_OF(rounded)(first, factor));
+    __m512i high = _mm512_cvtepu16_epi32(CK_OF(rounded)(second, factor));
     return (ck_words)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 
-/* The factor that brings the greatest of a block into range. */
-CK_INLINE float CK_NAME(block_factor)(
-    const float *from, size_t ld, size_t rows, size_t columns
-) {
-    ck_vector most = ck_splat(0);
-    for (size_t r = 0; r < rows; r++, from += ld)
-        for (size_t i = 0; i < columns; i += CK_LANES)
-            most = ck_max(most, CK_NAME(size_of)(ck_load_up_to(from + i, columns - i, 0)));
-    return CK_NAME(half_scale)(most);
-}
-
-/* As transposed_product_f32, in half precision: every block of either operand by a power of two of
- * its own, sums beyond a chain in f32. */
-static void CK_NAME(transposed_product_f16)(
+/* As transposed_product_f32, of pairs; in half precision every block of either operand by a power of
+ * two of its own, sums beyond a chain in f32. */
+static void CK_OF(transposed_product)(
     const float *a, size_t lda, size_t rows, size_t n, const float *b, size_t width, size_t first,
     size_t last, float *c, float *scratch
 ) {
     float tile[CK_ROWS * ck_panel] __attribute__((aligned(64))), scales[CK_ROWS];
-    for (size_t top = 0; top < rows; top += ck_slab_rows) {
-        size_t count = rows - top < ck_slab_rows ? rows - top : ck_slab_rows;
+    enum { slab_rows = 2 * ck_slab_rows };
+    for (size_t top = 0; top < rows; top += slab_rows) {
+        size_t count = rows - top < slab_rows ? rows - top : slab_rows;
         size_t pairs = (count + 1) / 2;
         ck_slab slab = {0, pairs, (const char *)scratch, 0};
         uint32_t *packed = (uint32_t *)scratch;
         uint32_t *gathered = packed + (last - first + ck_panel - 1) / ck_panel * ck_panel * pairs;
         const float *from = b + top * width + first;
-        float factor = CK_NAME(block_factor)(from, width, count, last - first);
+        float factor = CK_OF(block_factor)(from, width, count, last - first);
         for (size_t j = 0; j < last - first; j += CK_LANES)
             for (size_t r = 0; r < pairs; r++)
                 *(ck_words *)(packed + j / ck_panel * ck_panel * pairs + r * ck_panel
                     + j % ck_panel) =
-                    CK_NAME(halves_of)(
+                    CK_OF(pair_of)(
                         from + 2 * r * width + j, width, count - 2 * r, last - first - j, factor);
         for (size_t i = 0; i < n; i += CK_ROWS) {
             size_t some = n - i < CK_ROWS ? n - i : CK_ROWS, within = i % ck_tile_columns;
             if (within == 0) {
                 size_t ahead = n - i < ck_tile_columns ? n - i : ck_tile_columns;
                 const float *columns = a + top * lda + i;
-                float own = CK_NAME(block_factor)(columns, lda, count, ahead);
+                float own = CK_OF(block_factor)(columns, lda, count, ahead);
                 for (size_t r = 0; r < CK_ROWS; r++) scales[r] = 1 / own / factor;
                 for (size_t r = 0; r < pairs; r++) {
                     uint32_t words[ck_tile_columns] __attribute__((aligned(64)));
                     for (size_t j = 0; j < ahead; j += CK_LANES)
-                        *(ck_words *)(words + j) = CK_NAME(halves_of)(
+                        *(ck_words *)(words + j) = CK_OF(pair_of)(
                             columns + 2 * r * lda + j, lda, count - 2 * r, ahead - j, own);
                     for (size_t j = 0; j < ahead; j += CK_ROWS)
                         __builtin_memcpy(
@@ -402,7 +469,7 @@ static void CK_NAME(transposed_product_f16)(
             }
             for (size_t j = first; j < last; j += ck_panel) {
                 size_t columns = last - j < ck_panel ? last - j : ck_panel;
-                CK_NAME(tiles_of_half_columns)[some - 1](
+                CK_OF(tiles_of_columns)[some - 1](
                     gathered + within * pairs, scales, packed + (j - first) * pairs, &slab, tile);
                 CK_NAME(add_tile_f32)(c, width, i, j, some, columns, tile);
             }
@@ -413,3 +480,4 @@ static void CK_NAME(transposed_product_f16)(
 #undef CK_OF_
 #undef CK_OF__
 #undef CK_OF
+#undef CK_PAIRS

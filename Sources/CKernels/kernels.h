@@ -31,6 +31,7 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .gemm_f16 = CK_NAME(gemm_f16),
 #if CK_BF16
     .round_bf16 = CK_NAME(round_weights_bf16),
+    .transposed_product_bf16 = CK_NAME(transposed_product_bf16),
 #endif
 #if CK_FP16
     .round_f16 = CK_NAME(round_f16),
@@ -41,6 +42,7 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .pack_rows_f32 = CK_NAME(pack_rows_f32),
     .pack_rows_bf16 = CK_NAME(pack_rows_bf16),
     .pack_rows_f16 = CK_NAME(pack_rows_f16),
+    .pack_columns_bf16 = CK_NAME(pack_columns_bf16),
     .pack_columns_f16 = CK_NAME(pack_columns_f16),
     .pack_rows_int8 = CK_NAME(pack_rows_int8),
     .pack_rows_int4 = CK_NAME(pack_rows_int4),

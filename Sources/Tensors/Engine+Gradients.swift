@@ -58,7 +58,7 @@ extension Engine {
     ///   - b: The layer's inputs, `[tokens, inputs]`; some thousand tokens at most.
     ///   - c: Shape `[outputs, inputs]`.
     ///   - adding: Whether what is in c stays.
-    ///   - precision: `f16` to multiply in half precision where the processor does.
+    ///   - precision: `f16` or `bf16` to multiply such pairs where the processor does.
     /// - Complexity: O(tokens · outputs · inputs)
     public func transposedProduct(
         _ a: Activations, _ b: Activations, into c: inout Matrix<Float>, adding: Bool = false,
@@ -68,8 +68,12 @@ extension Engine {
         precondition(c.rows == a.columns && c.columns == b.columns, "shape of the product")
         let (rows, outputs, inputs) = (b.rows, a.columns, b.columns)
         precondition(rows > 0, "a product of no rows")
-        let halves = precision == .f16 ? kernels.transposed_product_f16 : nil
-        let product = halves ?? kernels.transposed_product_f32
+        let product =
+            switch precision {
+            case .f16: kernels.transposed_product_f16 ?? kernels.transposed_product_f32
+            case .bf16: kernels.transposed_product_bf16 ?? kernels.transposed_product_f32
+            case .f32, .int8: kernels.transposed_product_f32
+            }
         a.storage.withUnsafeBufferPointer { a in
             b.storage.withUnsafeBufferPointer { b in
                 c.elements.withUnsafeMutableBufferPointer { c in

@@ -48,12 +48,12 @@ public struct PackedWeights: Sendable {
         pack(weight, bias: bias, lanes: 0..<Self.panel)
     }
 
-    /// Packs weights `[inputs, outputs]`, one row for each input, in f32 or f16: the transpose of a
-    /// layer takes gradients back through it.
+    /// Packs weights `[inputs, outputs]`, one row for each input, in floats of any size: the
+    /// transpose of a layer takes gradients back through it.
     public init(
         transposing weight: Matrix<Float>, precision: Precision = .f32, in arena: Arena
     ) {
-        precondition(precision == .f32 || precision == .f16, "a transpose in another precision")
+        precondition(precision != .int8, "a transpose in integers")
         self.init(
             inputs: weight.rows, outputs: weight.columns, precision: precision, step: Self.panel,
             hasBias: false, in: arena)
@@ -182,13 +182,12 @@ extension PackedWeights {
         weight.elements.withUnsafeBufferPointer { source in
             guard let source = source.baseAddress else { return }
             let (kernels, target) = (ck_best().pointee, address(ofPanel: 0))
-            if precision == .f16 {
-                kernels.pack_columns_f16(
-                    source, outputs, inputs, outputs, target.assumingMemoryBound(to: UInt16.self))
-            } else {
-                kernels.pack_columns_f32(
+            if precision == .f32 {
+                return kernels.pack_columns_f32(
                     source, outputs, inputs, outputs, target.assumingMemoryBound(to: Float.self))
             }
+            let pack = precision == .f16 ? kernels.pack_columns_f16 : kernels.pack_columns_bf16
+            pack(source, outputs, inputs, outputs, target.assumingMemoryBound(to: UInt16.self))
         }
     }
 

@@ -90,7 +90,7 @@ struct TrainableLinear: Sendable {
     private let packed: PackedWeights
     private let transposed: PackedWeights
 
-    /// Takes a layer to train, with products in `f32` or `f16`.
+    /// Takes a layer to train, with products in `f32`, `f16` or `bf16`.
     init(_ projection: Projection, precision: Precision = .f32, in arena: Arena) {
         weight = Parameter(projection.weight)
         bias = projection.bias.map { Parameter($0) }

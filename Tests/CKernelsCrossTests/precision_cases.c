@@ -30,6 +30,8 @@ static void bf16(const ck_kernels *k) {
                 memcpy(a + i, &bits, 4);
             }
             uint16_t *panels = zeroed(outputs * pairs * 4), *rounded = zeroed(m * pairs * 4);
+            k->pack_columns_bf16(w, outputs, depth, outputs, panels);
+            bytes_are("columns", panels, outputs * pairs * 4);
             k->pack_rows_bf16(w, depth, outputs, depth, panels);
             bytes_are("panels", panels, outputs * pairs * 4);
             if (k->round_bf16)
@@ -170,7 +172,7 @@ static void limits(const ck_kernels *k) {
 }
 
 const kernel_case precision_cases[] = {
-    {"gemm_bf16, pack_rows_bf16, round_bf16", bf16},
+    {"gemm_bf16, pack_rows_bf16, pack_columns_bf16, round_bf16", bf16},
     {"gemm_f16, pack_rows_f16, pack_columns_f16, round_f16", f16},
     {"gemm_int8, pack_rows_int8, quantize_int8", int8},
     {"pack_rows_int4, multiply_int4, select_f32, sum_rows_*, dot_rows_*", contextual},

@@ -121,10 +121,55 @@ struct BFloat16KernelTests {
             }
         }
         #expect(packed(values) == values.map(nearestBFloat16))
+        var columns = [UInt16](repeating: 42, count: (values.count + 1) / 2 * 64)
+        table.kernels.pack_columns_bf16(values, 1, values.count, 1, &columns)
+        for (index, value) in values.enumerated() {
+            let half = columns[index / 2 * 64 + index % 2]
+            #expect(Float(bitPattern: UInt32(half) << 16) == nearestBFloat16(value))
+        }
         // Half a step beyond the greatest bfloat16 there is nothing but infinity.
         let ends = packed([3.4e38, .infinity, -.infinity])
         #expect(ends == [.infinity, .infinity, -.infinity])
         let nans = packed([.nan, Float(bitPattern: 0x7fff_ffff)])
         #expect(nans[0].isNaN && nans[1].isNaN)
     }
+    @Test(
+        "gradients of weights from rounded operands agree with f64", arguments: floatTables,
+        [(1, 1, 1), (5, 13, 40), (385, 60, 70), (900, 50, 33)])
+    func gradients(table: FloatTable, sizes: (rows: Int, outputs: Int, inputs: Int)) {
+        guard let product = table.kernels.transposed_product_bf16 else { return }
+        let (rows, outputs, inputs) = sizes
+        let a = randomFloats(rows * outputs, seed: 1).map { $0 * 1e-4 }
+        let b = randomFloats(rows * inputs, seed: 2).map { $0 * 300 }
+        let c = transposedProduct(product, a, b, rows: rows, outputs: outputs, inputs: inputs)
+        for output in 0..<outputs {
+            for input in 0..<inputs {
+                let sum = (0..<rows).reduce(0.0) {
+                    $0 + Double(nearestBFloat16(a[$1 * outputs + output]))
+                        * Double(nearestBFloat16(b[$1 * inputs + input]))
+                }
+                #expect(abs(Double(c[output * inputs + input]) - 1 - sum) <= 1e-5 * (1 + abs(sum)))
+            }
+        }
+    }
+}
+
+/// Ones, to which a product `aᵀ · b` of a table is added, panel by panel.
+func transposedProduct(
+    _ product: (
+        UnsafePointer<Float>, Int, Int, Int, UnsafePointer<Float>, Int, Int, Int,
+        UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
+    ) -> Void, _ a: [Float], _ b: [Float], rows: Int, outputs: Int, inputs: Int
+) -> [Float] {
+    let padded = (inputs + 31) / 32 * 32
+    var c = [Float](repeating: 1, count: outputs * inputs + 1)
+    c[outputs * inputs] = 42
+    var scratch = [Float](
+        repeating: 0, count: Int(ck_slab_rows) * (padded + Int(ck_tile_columns)))
+    for first in stride(from: 0, to: inputs, by: 32) {
+        product(
+            a, outputs, rows, outputs, b, inputs, first, min(first + 32, inputs), &c, &scratch)
+    }
+    #expect(c.removeLast() == 42, "wrote past the product")
+    return c
 }

@@ -121,16 +121,7 @@ struct HalfKernelTests {
         let (rows, outputs, inputs) = sizes
         let a = randomFloats(rows * outputs, seed: 1).map { $0 * 1e-4 }
         let b = randomFloats(rows * inputs, seed: 2).map { $0 * 300 }
-        let padded = (inputs + 31) / 32 * 32
-        var c = [Float](repeating: 1, count: outputs * inputs + 1)
-        c[outputs * inputs] = 42
-        var scratch = [Float](
-            repeating: 0, count: Int(ck_slab_rows) * (padded + Int(ck_tile_columns)))
-        for first in stride(from: 0, to: inputs, by: 32) {
-            product(
-                a, outputs, rows, outputs, b, inputs, first, min(first + 32, inputs), &c, &scratch)
-        }
-        #expect(c.removeLast() == 42, "wrote past the product")
+        let c = transposedProduct(product, a, b, rows: rows, outputs: outputs, inputs: inputs)
         for output in 0..<outputs {
             for input in 0..<inputs {
                 let terms = (0..<rows).map {

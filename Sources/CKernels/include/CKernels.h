@@ -192,7 +192,9 @@ typedef struct ck_kernels {
      * left as they are. */
     void (*pack_columns_f32)(const float *source, size_t ld, size_t n, size_t width, float *panels);
 
-    /* The same of pack_rows_f16, lanes past the last column becoming 0. */
+    /* The same of pack_rows_bf16 and pack_rows_f16, lanes past the last column becoming 0. */
+    void (*pack_columns_bf16)(
+        const float *source, size_t ld, size_t n, size_t width, uint16_t *panels);
     void (*pack_columns_f16)(
         const float *source, size_t ld, size_t n, size_t width, uint16_t *panels);
 
@@ -275,6 +277,11 @@ typedef struct ck_kernels {
      * c         n rows of width floats.
      * scratch   as gram_f32. */
     void (*transposed_product_f32)(
+        const float *a, size_t lda, size_t rows, size_t n, const float *b, size_t width,
+        size_t first, size_t last, float *c, float *scratch);
+
+    /* The same of operands rounded to bfloat16; null where the processor has no such arithmetic. */
+    void (*_Nullable transposed_product_bf16)(
         const float *a, size_t lda, size_t rows, size_t n, const float *b, size_t width,
         size_t first, size_t last, float *c, float *scratch);
 

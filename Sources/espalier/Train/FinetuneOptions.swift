@@ -142,7 +142,17 @@ extension FinetuneOptions {
     }
 
     /// The precisions that gradients can be computed in.
-    private enum Products: String, CaseIterable { case f32, f16 }
+    private enum Products: String, CaseIterable {
+        case f32, f16, bf16
+
+        var precision: Precision {
+            switch self {
+            case .f32: .f32
+            case .f16: .f16
+            case .bf16: .bf16
+            }
+        }
+    }
 
     /// Reads how products are computed.
     static func precision(
@@ -150,9 +160,9 @@ extension FinetuneOptions {
     ) throws(UsageError) -> Precision {
         let products = try arguments.option(
             name, .choice(), default: Products.f32,
-            help: "How products of a training are computed: f16 takes half as long on processors "
-                + "with such arithmetic; weights are kept in f32.")
-        return products == .f16 ? .f16 : .f32
+            help: "How products of a training are computed: f16 and bf16 take half as long on "
+                + "processors with such arithmetic; weights are kept in f32.")
+        return products.precision
     }
 
     /// The training that adapts the teacher to the text or labels; nil where none was asked for.
