@@ -211,17 +211,27 @@ CK_INLINE void CK_OF(multiply_pairs)(
             ck_store(tile + r * ck_panel + v * CK_LANES, sums[r][v]);
 }
 
+CK_INLINE __m256i CK_OF(rounded)(ck_vector x, float factor) {
+    (void)factor;
+    return (__m256i)_mm512_cvtneps_pbh((__m512)x);
+}
+
+/* What round_bf16 gives. */
+static void CK_NAME(round_bf16)(const float *x, size_t n, uint16_t *y) {
+    for (size_t i = 0; i < n; i += CK_LANES) {
+        __m256i pairs = CK_OF(rounded)(ck_load_up_to(x + i, n - i, 0), 1);
+        size_t left = (n - i + 1) / 2 * 2;
+        if (left >= CK_LANES) _mm256_storeu_si256((__m256i *)(y + i), pairs);
+        else __builtin_memcpy(y + i, &pairs, left * sizeof *y);
+    }
+}
+
 /* Every block is in range. */
 CK_INLINE float CK_OF(block_factor)(
     const float *from, size_t ld, size_t rows, size_t columns
 ) {
     (void)from, (void)ld, (void)rows, (void)columns;
     return 1;
-}
-
-CK_INLINE __m256i CK_OF(rounded)(ck_vector x, float factor) {
-    (void)factor;
-    return (__m256i)_mm512_cvtneps_pbh((__m512)x);
 }
 #endif
 
@@ -386,8 +396,8 @@ static void CK_OF(gemm)(
 ) {
     CK_OF(operands) operands = {a, scales, lda, m, k, (const uint32_t *)panels};
     CK_NAME(product)(
-        &operands, CK_OF(multiply), panels, m, (k + 1) / 2, CK_ROWS, bias, c, ldc, n,
-        epilogue);
+        &operands, CK_OF(multiply), panels, m, (k + 1) / 2, ck_part_units, CK_ROWS, bias,
+        c, ldc, n, epilogue);
 }
 
 static void CK_OF(pack_columns)(
@@ -420,6 +430,10 @@ static void (*const CK_OF(tiles_of_columns)[])(
 CK_INLINE ck_words CK_OF(pair_of)(
     const float *from, size_t ld, size_t rows, size_t columns, float factor
 ) {
+    /* Rows lie apart, where no prefetcher sees what comes next. */
+    enum { ahead = 8 };
+    __builtin_prefetch(from + ahead * ld);
+    __builtin_prefetch(from + (ahead + 1) * ld);
     ck_vector first = ck_load_up_to(from, columns, 0), second = ck_splat(0);
     if (rows > 1) second = ck_load_up_to(from + ld, columns, 0);
     __m512i low = _mm512_cvtepu16_epi32(CK_OF(rounded)(first, factor));
@@ -469,6 +483,9 @@ static void CK_OF(transposed_product)(
             }
             for (size_t j = first; j < last; j += ck_panel) {
                 size_t columns = last - j < ck_panel ? last - j : ck_panel;
+                for (size_t r = 0; r < some; r++)
+                    for (size_t k = 0; k < columns; k += CK_LANES)
+                        __builtin_prefetch(c + (i + r) * width + j + k, 1);
                 CK_OF(tiles_of_columns)[some - 1](
                     gathered + within * pairs, scales, packed + (j - first) * pairs, &slab, tile);
                 CK_NAME(add_tile_f32)(c, width, i, j, some, columns, tile);

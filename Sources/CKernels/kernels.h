@@ -30,7 +30,7 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .gemm_int8 = CK_NAME(gemm_int8),
     .gemm_f16 = CK_NAME(gemm_f16),
 #if CK_BF16
-    .round_bf16 = CK_NAME(round_weights_bf16),
+    .round_bf16 = CK_NAME(round_bf16),
     .transposed_product_bf16 = CK_NAME(transposed_product_bf16),
 #endif
 #if CK_FP16

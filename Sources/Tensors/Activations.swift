@@ -48,7 +48,9 @@ public struct Activations: Sendable {
         self.rows = rows
         self.columns = columns
         if storage.count < rows * columns {
-            storage = [Float](repeating: 0, count: rows * columns)
+            storage = []
+            // Left as they are: clearing what is overwritten next takes a part of a training step.
+            storage = [Float](unsafeUninitializedCapacity: rows * columns) { $1 = rows * columns }
         }
     }
 

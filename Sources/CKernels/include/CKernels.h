@@ -19,7 +19,7 @@ enum { ck_block_rows = 132 };
 
 /* Rows that gram_f32 and transposed_product_f32 take at once, and columns of the first operand: a
  * multiple of every table's tile. */
-enum { ck_slab_rows = 384, ck_tile_columns = 48 };
+enum { ck_slab_rows = 384, ck_tile_columns = 96 };
 
 /* Keys whose scores attention holds at once. */
 enum { ck_key_block = 512 };
