@@ -188,9 +188,12 @@ static void CK_NAME(pack_columns_f32)(
 ) {
     for (size_t j = 0; j < width; j += ck_panel, panels += n * ck_panel) {
         size_t columns = width - j < ck_panel ? width - j : ck_panel;
-        for (size_t i = 0; i < n; i++)
-            for (size_t c = 0; c < columns; c++)
-                panels[i * ck_panel + c] = source[i * ld + j + c];
+        for (size_t i = 0; i < n; i++) {
+            const float *from = source + i * ld + j;
+            __builtin_prefetch(from + ck_rows_ahead * ld);
+            __builtin_prefetch(from + ck_rows_ahead * ld + 16);
+            for (size_t c = 0; c < columns; c++) panels[i * ck_panel + c] = from[c];
+        }
     }
 }
 
@@ -208,6 +211,7 @@ CK_INLINE void CK_NAME(gather_columns)(
     for (size_t r = 0; r < rows; r++, from += lda)
         for (size_t i = 0; i < n; i += CK_ROWS) {
             float *to = tiles + i * rows + r * CK_ROWS;
+            __builtin_prefetch(from + ck_rows_ahead * lda + i);
             if (n - i >= CK_ROWS) __builtin_memcpy(to, from + i, CK_ROWS * sizeof *to);
             else __builtin_memcpy(to, from + i, (n - i) * sizeof *to);
         }

@@ -50,15 +50,29 @@ static void CK_OF(pack_rows)(
     const float *source, size_t ld, size_t n, size_t width, uint16_t *panels
 ) {
     enum { chunk = 256 };
-    uint16_t rounded[chunk];
+    uint16_t rounded[CK_LANES][chunk] __attribute__((aligned(64)));
     size_t pairs = (width + 1) / 2;
-    for (size_t j = 0; j < n; j++) {
+    for (size_t j = 0; j < n; j += CK_LANES) {
+        size_t count = n - j < CK_LANES ? n - j : CK_LANES;
         uint16_t *packed = panels + (j / ck_panel * pairs * ck_panel + j % ck_panel) * 2;
-        for (size_t first = 0; first < width; first += chunk) {
-            size_t count = width - first < chunk ? width - first : chunk;
-            CK_OF(round_weights)(source + j * ld + first, count, rounded);
-            for (size_t i = 0; i < count; i++)
-                packed[(first + i) / 2 * 2 * ck_panel + i % 2] = rounded[i];
+        for (size_t first = 0; first < width; first += chunk, packed += chunk * ck_panel) {
+            size_t inputs = width - first < chunk ? width - first : chunk, i = 0;
+            for (size_t r = 0; r < count; r++)
+                CK_OF(round_weights)(source + (j + r) * ld + first, inputs, rounded[r]);
+            /* A pair takes as much room as a float. */
+            for (; count == CK_LANES && i + 2 * CK_LANES <= inputs; i += 2 * CK_LANES) {
+                ck_vector rows[CK_LANES];
+#pragma clang loop unroll(full)
+                for (size_t r = 0; r < CK_LANES; r++)
+                    rows[r] = (ck_vector)ck_load_words((const uint32_t *)(rounded[r] + i));
+                CK_NAME(transpose)(rows);
+#pragma clang loop unroll(full)
+                for (size_t r = 0; r < CK_LANES; r++)
+                    ck_store((float *)(packed + (i + 2 * r) * ck_panel), rows[r]);
+            }
+            for (size_t r = 0; r < count; r++)
+                for (size_t k = i; k < inputs; k += 2)
+                    __builtin_memcpy(packed + k * ck_panel + 2 * r, rounded[r] + k, 4);
         }
     }
 }
@@ -430,10 +444,8 @@ static void (*const CK_OF(tiles_of_columns)[])(
 CK_INLINE ck_words CK_OF(pair_of)(
     const float *from, size_t ld, size_t rows, size_t columns, float factor
 ) {
-    /* Rows lie apart, where no prefetcher sees what comes next. */
-    enum { ahead = 8 };
-    __builtin_prefetch(from + ahead * ld);
-    __builtin_prefetch(from + (ahead + 1) * ld);
+    __builtin_prefetch(from + ck_rows_ahead * ld);
+    __builtin_prefetch(from + (ck_rows_ahead + 1) * ld);
     ck_vector first = ck_load_up_to(from, columns, 0), second = ck_splat(0);
     if (rows > 1) second = ck_load_up_to(from + ld, columns, 0);
     __m512i low = _mm512_cvtepu16_epi32(CK_OF(rounded)(first, factor));

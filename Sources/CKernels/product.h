@@ -8,6 +8,10 @@
 #define CK_ROW_COUNTS(make) make(1) make(2) make(3) make(4) make(5) make(6)
 #endif
 
+/* Where some columns are read of rows that lie apart, no prefetcher sees what comes next: rows are
+ * asked for so many before their use. */
+enum { ck_rows_ahead = 8 };
+
 /* Three rows of a tile share a pointer. Hidden from the compiler, which else keeps one pointer and
  * computes all addresses from it, time and again: more instructions than some processors take in
  * beside the arithmetic. */
@@ -105,6 +109,10 @@ CK_INLINE void CK_NAME(product)(
                         size_t top = begin + rows * t / tiles;
                         size_t bottom = begin + rows * (t + 1) / tiles;
                         float *tile = sums + t * CK_ROWS * ck_panel;
+                        for (size_t r = top; s + 1 == slabs && r < bottom; r++) {
+                            __builtin_prefetch(c + r * ldc + j, 1);
+                            __builtin_prefetch(c + r * ldc + j + 16, 1);
+                        }
                         if (part > 0 && s == 0)
                             for (size_t r = top; r < bottom; r++)
                                 CK_NAME(take_up_row)(

@@ -85,7 +85,8 @@ private struct GroupGradient {
         ]
         let memory = UnsafeMutablePointer<Float>.allocate(capacity: sizes.reduce(0, +))
         defer { memory.deallocate() }
-        memory.initialize(repeating: 0, count: sizes.reduce(0, +))
+        // All but what products work in.
+        memory.initialize(repeating: 0, count: sizes.dropLast().reduce(0, +))
         var next = memory
         let parts = sizes.map { size in
             defer { next += size }

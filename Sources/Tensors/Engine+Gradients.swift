@@ -101,7 +101,7 @@ extension Engine {
         let (panel, tile) = (PackedWeights.panel, Int(ck_tile_columns))
         let (panels, tiles) = ((columns + panel - 1) / panel, (rows + tile - 1) / tile)
         let across = (panels + 11) / 12
-        let down = min(tiles, (3 * pool.threads + across - 1) / across)
+        let down = min(tiles, (2 * pool.threads + across - 1) / across)
         let floats = Int(ck_slab_rows) * ((panels + across - 1) / across * panel + tile)
         let memory = scratch.bytes(pool.threads * floats * MemoryLayout<Float>.stride)
             .assumingMemoryBound(to: Float.self)
