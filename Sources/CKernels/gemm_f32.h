@@ -142,8 +142,7 @@ static void CK_NAME(gemm_f32)(
 ) {
     ck_f32_operands operands = {a, lda, m, k, panels};
     CK_NAME(product)(
-        &operands, CK_NAME(multiply_f32), panels, m, k, ck_part_units, CK_ROWS, bias, c, ldc, n,
-        epilogue);
+        &operands, CK_NAME(multiply_f32), 1, panels, m, k, CK_ROWS, bias, c, ldc, n, epilogue);
 }
 
 /* Rows become columns: blocks off the diagonal change places, of half the width, then a quarter. */

@@ -410,8 +410,8 @@ static void CK_OF(gemm)(
 ) {
     CK_OF(operands) operands = {a, scales, lda, m, k, (const uint32_t *)panels};
     CK_NAME(product)(
-        &operands, CK_OF(multiply), panels, m, (k + 1) / 2, ck_part_units, CK_ROWS, bias,
-        c, ldc, n, epilogue);
+        &operands, CK_OF(multiply), 1, panels, m, (k + 1) / 2, CK_ROWS, bias, c, ldc, n,
+        epilogue);
 }
 
 static void CK_OF(pack_columns)(
@@ -495,9 +495,7 @@ static void CK_OF(transposed_product)(
             }
             for (size_t j = first; j < last; j += ck_panel) {
                 size_t columns = last - j < ck_panel ? last - j : ck_panel;
-                for (size_t r = 0; r < some; r++)
-                    for (size_t k = 0; k < columns; k += CK_LANES)
-                        __builtin_prefetch(c + (i + r) * width + j + k, 1);
+                CK_NAME(ask_for_tile)(c + i * width + j, width, some);
                 CK_OF(tiles_of_columns)[some - 1](
                     gathered + within * pairs, scales, packed + (j - first) * pairs, &slab, tile);
                 CK_NAME(add_tile_f32)(c, width, i, j, some, columns, tile);

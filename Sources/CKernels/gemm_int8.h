@@ -281,6 +281,6 @@ static void CK_NAME(gemm_int8)(
 ) {
     ck_int8_operands operands = {a, m, terms, (k + 3) / 4, w};
     CK_NAME(product)(
-        &operands, CK_NAME(multiply_int8), w.panels, m, (k + 3) / 4, SIZE_MAX / 2, CK_ROWS / terms,
-        bias, c, ldc, n, epilogue);
+        &operands, CK_NAME(multiply_int8), 0, w.panels, m, (k + 3) / 4, CK_ROWS / terms, bias, c,
+        ldc, n, epilogue);
 }

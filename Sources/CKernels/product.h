@@ -69,61 +69,67 @@ typedef struct {
 typedef void (*ck_multiply)(
     const void *operands, size_t top, size_t bottom, size_t p, const ck_slab *slab, float *tile);
 
-/* What an earlier part of the product has left in a row of c. */
-CK_INLINE void CK_NAME(take_up_row)(const float *c, size_t n, float *tile) {
-    for (size_t j = 0; j < ck_panel && j < n; j += CK_LANES)
-        ck_store(tile + j, ck_load_up_to(c + j, n - j, 0));
+/* Asks for some rows of a panel's columns of c, which are written soon. */
+CK_INLINE void CK_NAME(ask_for_tile)(const float *c, size_t ldc, size_t rows) {
+    for (size_t r = 0; r < rows; r++) {
+        __builtin_prefetch(c + r * ldc, 1);
+        __builtin_prefetch(c + r * ldc + 16, 1);
+    }
+}
+
+/* What an earlier part of the product has left in c. */
+CK_INLINE void CK_NAME(take_up_tile)(
+    const float *c, size_t ldc, size_t rows, size_t n, float *tile
+) {
+    for (size_t r = 0; r < rows; r++, c += ldc, tile += ck_panel)
+        for (size_t j = 0; j < ck_panel && j < n; j += CK_LANES)
+            ck_store(tile + j, ck_load_up_to(c + j, n - j, 0));
 }
 
 /* c[m, n] = epilogue(product + bias), where `multiply` makes the product from panels of `depth`
  * units, tile_rows <= CK_ROWS rows at once. While the rows of a block pass over a slab, the next one
- * comes from memory: no prefetcher sees that the same few kilobytes are followed by others. Depths of
- * more than part_units are added to c part by part, where the epilogue is linear.
+ * comes from memory: no prefetcher sees that the same few kilobytes are followed by others. Where
+ * tiles hold floats and the epilogue is linear, great depths are added to c part by part.
  * Source: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008). */
 CK_INLINE void CK_NAME(product)(
-    const void *operands, ck_multiply multiply, const void *panels, size_t m, size_t depth,
-    size_t part_units, size_t tile_rows, const float *bias, float *c, size_t ldc, size_t n, ck_epilogue epilogue
+    const void *operands, ck_multiply multiply, int tiles_are_floats, const void *panels, size_t m,
+    size_t depth, size_t tile_rows, const float *bias, float *c, size_t ldc, size_t n,
+    ck_epilogue epilogue
 ) {
     size_t step = epilogue == ck_epilogue_swiglu ? ck_panel / 2 : ck_panel;
     size_t most = ck_block_rows / CK_ROWS * tile_rows, blocks = (m + most - 1) / most;
     /* A single row reads every weight once: there is nothing to keep near. */
+    int whole = m == 1 || depth == 0;
     int linear = epilogue == ck_epilogue_store || epilogue == ck_epilogue_add;
-    size_t parts = m == 1 || depth == 0 || !linear ? 1 : (depth + part_units - 1) / part_units;
+    size_t parts = 1;
+    if (!whole && tiles_are_floats && linear) parts = (depth + ck_part_units - 1) / ck_part_units;
     float sums[ck_block_rows * ck_panel] __attribute__((aligned(64)));
-    for (size_t piece = 0; piece < blocks; piece++) {
-        size_t begin = m * piece / blocks, rows = m * (piece + 1) / blocks - begin;
+    for (size_t piece = 0; piece < blocks * parts; piece++) {
+        size_t block = piece / parts, part = piece % parts;
+        size_t begin = m * block / blocks, rows = m * (block + 1) / blocks - begin;
         size_t tiles = (rows + tile_rows - 1) / tile_rows;
-        for (size_t part = 0; part < parts; part++) {
-            size_t from = depth * part / parts, units = depth * (part + 1) / parts - from;
-            size_t slabs = m == 1 || units == 0 ? 1 : (units + ck_slab_units - 1) / ck_slab_units;
-            for (size_t j = 0, p = 0; j < n; j += step, p++) {
-                const float *panel_bias = bias && part == 0 ? bias + p * ck_panel : 0;
-                for (size_t s = 0; s < slabs; s++) {
-                    ck_slab slab = {
-                        from + units * s / slabs, from + units * (s + 1) / slabs, 0, 0};
-                    size_t share = (slab.last - slab.first) * ck_unit_bytes / tiles;
-                    slab.step = ck_unit_bytes / tiles;
-                    size_t next = s + 1 < slabs ? p * depth + slab.last : (p + 1) * depth + from;
-                    slab.next = (const char *)panels + next * ck_unit_bytes;
-                    for (size_t t = 0; t < tiles; t++, slab.next += share) {
-                        size_t top = begin + rows * t / tiles;
-                        size_t bottom = begin + rows * (t + 1) / tiles;
-                        float *tile = sums + t * CK_ROWS * ck_panel;
-                        for (size_t r = top; s + 1 == slabs && r < bottom; r++) {
-                            __builtin_prefetch(c + r * ldc + j, 1);
-                            __builtin_prefetch(c + r * ldc + j + 16, 1);
-                        }
-                        if (part > 0 && s == 0)
-                            for (size_t r = top; r < bottom; r++)
-                                CK_NAME(take_up_row)(
-                                    c + r * ldc + j, n - j, tile + (r - top) * ck_panel);
-                        multiply(operands, top, bottom, p, &slab, tile);
-                        if (s + 1 < slabs) continue;
-                        for (size_t r = top; r < bottom; r++)
-                            CK_NAME(finish_row)(
-                                tile + (r - top) * ck_panel, panel_bias, c + r * ldc + j, n - j,
-                                part == 0 ? epilogue : ck_epilogue_store);
-                    }
+        size_t from = depth * part / parts, units = depth * (part + 1) / parts - from;
+        size_t slabs = whole ? 1 : (units + ck_slab_units - 1) / ck_slab_units;
+        for (size_t j = 0, p = 0; j < n; j += step, p++) {
+            const float *panel_bias = bias && part == 0 ? bias + p * ck_panel : 0;
+            for (size_t s = 0; s < slabs; s++) {
+                ck_slab slab = {from + units * s / slabs, from + units * (s + 1) / slabs, 0, 0};
+                size_t share = (slab.last - slab.first) * ck_unit_bytes / tiles;
+                slab.step = ck_unit_bytes / tiles;
+                size_t next = s + 1 < slabs ? p * depth + slab.last : (p + 1) * depth + from;
+                slab.next = (const char *)panels + next * ck_unit_bytes;
+                for (size_t t = 0; t < tiles; t++, slab.next += share) {
+                    size_t top = begin + rows * t / tiles, bottom = begin + rows * (t + 1) / tiles;
+                    float *tile = sums + t * CK_ROWS * ck_panel, *to = c + top * ldc + j;
+                    if (s + 1 == slabs) CK_NAME(ask_for_tile)(to, ldc, bottom - top);
+                    if (part > 0 && s == 0)
+                        CK_NAME(take_up_tile)(to, ldc, bottom - top, n - j, tile);
+                    multiply(operands, top, bottom, p, &slab, tile);
+                    if (s + 1 < slabs) continue;
+                    for (size_t r = 0; r < bottom - top; r++)
+                        CK_NAME(finish_row)(
+                            tile + r * ck_panel, panel_bias, to + r * ldc, n - j,
+                            part == 0 ? epilogue : ck_epilogue_store);
                 }
             }
         }

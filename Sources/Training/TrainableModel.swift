@@ -25,7 +25,8 @@ public struct TrainableModel: WeightSource {
     /// - Parameters:
     ///   - source: Where they come from.
     ///   - classifier: An encoder's head, to be trained too.
-    ///   - precision: How products are computed, in `f32`, `f16` or `bf16`; weights are kept in f32.
+    ///   - precision: How products are computed, in `f32`, `f16` or `bf16`; weights are kept in
+    ///     f32.
     /// - Throws: What reading them throws.
     public init(
         _ source: some WeightSource, classifier: Classifier? = nil, precision: Precision = .f32

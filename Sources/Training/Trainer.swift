@@ -88,7 +88,8 @@ public struct Trainer {
         public var seed: UInt64 = 1
         /// Weight decay and the greatest norm of gradients.
         public var optimiser = AdamW()
-        /// How products are computed, in `f32`, `f16` or `bf16`, by whoever makes the model and its teacher.
+        /// How products are computed, in `f32`, `f16` or `bf16`, by whoever makes the model and
+        /// its teacher.
         public var precision = Precision.f32
         /// What is learnt from a teacher, if anything.
         public var distillation: Distillation?

@@ -133,34 +133,33 @@ struct BFloat16KernelTests {
         let nans = packed([.nan, Float(bitPattern: 0x7fff_ffff)])
         #expect(nans[0].isNaN && nans[1].isNaN)
     }
+
     @Test(
         "gradients of weights from rounded operands agree with f64", arguments: floatTables,
         [(1, 1, 1), (5, 13, 40), (385, 60, 70), (900, 50, 33)])
     func gradients(table: FloatTable, sizes: (rows: Int, outputs: Int, inputs: Int)) {
         guard let product = table.kernels.transposed_product_bf16 else { return }
-        let (rows, outputs, inputs) = sizes
-        let a = randomFloats(rows * outputs, seed: 1).map { $0 * 1e-4 }
-        let b = randomFloats(rows * inputs, seed: 2).map { $0 * 300 }
-        let c = transposedProduct(product, a, b, rows: rows, outputs: outputs, inputs: inputs)
-        for output in 0..<outputs {
-            for input in 0..<inputs {
-                let sum = (0..<rows).reduce(0.0) {
-                    $0 + Double(nearestBFloat16(a[$1 * outputs + output]))
-                        * Double(nearestBFloat16(b[$1 * inputs + input]))
-                }
-                #expect(abs(Double(c[output * inputs + input]) - 1 - sum) <= 1e-5 * (1 + abs(sum)))
+        checkTransposedProduct(product, sizes) { operands, got in
+            let sum = operands.reduce(0.0) {
+                $0 + Double(nearestBFloat16($1.0)) * Double(nearestBFloat16($1.1))
             }
+            #expect(abs(got - sum) <= 1e-5 * (1 + abs(sum)))
         }
     }
 }
 
-/// Ones, to which a product `aᵀ · b` of a table is added, panel by panel.
-func transposedProduct(
+/// Calls `check` with the operands of each sum of a table's product `aᵀ · b`, of very different
+/// sizes, and what was added to 1 for it, panel by panel.
+func checkTransposedProduct(
     _ product: (
         UnsafePointer<Float>, Int, Int, Int, UnsafePointer<Float>, Int, Int, Int,
         UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>
-    ) -> Void, _ a: [Float], _ b: [Float], rows: Int, outputs: Int, inputs: Int
-) -> [Float] {
+    ) -> Void, _ sizes: (rows: Int, outputs: Int, inputs: Int),
+    _ check: (_ operands: [(Float, Float)], _ got: Double) -> Void
+) {
+    let (rows, outputs, inputs) = sizes
+    let a = randomFloats(rows * outputs, seed: 1).map { $0 * 1e-4 }
+    let b = randomFloats(rows * inputs, seed: 2).map { $0 * 300 }
     let padded = (inputs + 31) / 32 * 32
     var c = [Float](repeating: 1, count: outputs * inputs + 1)
     c[outputs * inputs] = 42
@@ -171,5 +170,9 @@ func transposedProduct(
             a, outputs, rows, outputs, b, inputs, first, min(first + 32, inputs), &c, &scratch)
     }
     #expect(c.removeLast() == 42, "wrote past the product")
-    return c
+    for (index, got) in c.enumerated() {
+        let (output, input) = index.quotientAndRemainder(dividingBy: inputs)
+        let operands = (0..<rows).map { (a[$0 * outputs + output], b[$0 * inputs + input]) }
+        check(operands, Double(got) - 1)
+    }
 }

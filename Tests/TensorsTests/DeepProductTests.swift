@@ -48,20 +48,18 @@ struct DeepProductTests {
             var c = before
             kernels.gemm_f32(a, k, m, k, floats, bias, &c, n, n, epilogue)
             #expect(c == want)
-            c = before
-            if kernels.round_bf16 != nil {
-                kernels.gemm_bf16(rounded, nil, pairs, m, k, bfloats, bias, &c, n, n, epilogue)
-            } else {
-                kernels.gemm_bf16(a, nil, k, m, k, bfloats, bias, &c, n, n, epilogue)
+            for (gemm, words, panels, isRounded) in [
+                (kernels.gemm_bf16, rounded, bfloats, kernels.round_bf16 != nil),
+                (kernels.gemm_f16, scaled, halves, kernels.round_f16 != nil),
+            ] {
+                c = before
+                if isRounded {
+                    gemm(words, scales, pairs, m, k, panels, bias, &c, n, n, epilogue)
+                } else {
+                    gemm(a, nil, k, m, k, panels, bias, &c, n, n, epilogue)
+                }
+                #expect(c == want)
             }
-            #expect(c == want)
-            c = before
-            if kernels.round_f16 != nil {
-                kernels.gemm_f16(scaled, scales, pairs, m, k, halves, bias, &c, n, n, epilogue)
-            } else {
-                kernels.gemm_f16(a, nil, k, m, k, halves, bias, &c, n, n, epilogue)
-            }
-            #expect(c == want)
         }
     }
 }

@@ -118,21 +118,10 @@ struct HalfKernelTests {
         [(1, 1, 1), (5, 13, 40), (385, 60, 70), (900, 50, 33)])
     func gradients(table: FloatTable, sizes: (rows: Int, outputs: Int, inputs: Int)) {
         guard let product = table.kernels.transposed_product_f16 else { return }
-        let (rows, outputs, inputs) = sizes
-        let a = randomFloats(rows * outputs, seed: 1).map { $0 * 1e-4 }
-        let b = randomFloats(rows * inputs, seed: 2).map { $0 * 300 }
-        let c = transposedProduct(product, a, b, rows: rows, outputs: outputs, inputs: inputs)
-        for output in 0..<outputs {
-            for input in 0..<inputs {
-                let terms = (0..<rows).map {
-                    Double(a[$0 * outputs + output]) * Double(b[$0 * inputs + input])
-                }
-                let (sum, size) = (
-                    terms.reduce(0, +), terms.reduce(0) { $0 + $1 * $1 }.squareRoot()
-                )
-                let error = abs(Double(c[output * inputs + input]) - 1 - sum)
-                #expect(error <= 8e-3 * size + 1e-6)
-            }
+        checkTransposedProduct(product, sizes) { operands, got in
+            let terms = operands.map { Double($0.0) * Double($0.1) }
+            let size = terms.reduce(0) { $0 + $1 * $1 }.squareRoot()
+            #expect(abs(got - terms.reduce(0, +)) <= 8e-3 * size + 1e-6)
         }
     }
 }
