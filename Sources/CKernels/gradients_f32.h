@@ -54,6 +54,22 @@ static void CK_NAME(differentiate_f32)(
     }
 }
 
+static void CK_NAME(softmax_gradient_f32)(
+    float *x, float *gradient, size_t n, size_t padded, float scale
+) {
+    CK_NAME(softmax_f32)(x, n, scale);
+    ck_vector sums = ck_splat(0);
+    for (size_t i = 0; i < n; i += CK_LANES)
+        sums += ck_load_up_to(x + i, n - i, 0) * ck_load_up_to(gradient + i, n - i, 0);
+    float mean = ck_sum(sums);
+    for (size_t i = 0; i < padded; i += CK_LANES) {
+        ck_vector weight = i < n ? ck_load_up_to(x + i, n - i, 0) : ck_splat(0);
+        ck_vector given = i < n ? ck_load_up_to(gradient + i, n - i, mean) : ck_splat(mean);
+        ck_store(x + i, weight);
+        ck_store(gradient + i, scale * weight * (given - mean));
+    }
+}
+
 /* One row of a norm, see CKernels.h. With g = gradient * w and z the normalised x, the gradient by x
  * is r (g - mean(g) - z mean(g z)), the first mean only where the norm centres. */
 static void CK_NAME(norm_gradient_f32)(

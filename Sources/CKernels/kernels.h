@@ -74,6 +74,7 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .add_f32 = CK_NAME(add_f32),
     .activate_f32 = CK_NAME(activate_f32),
     .differentiate_f32 = CK_NAME(differentiate_f32),
+    .softmax_gradient_f32 = CK_NAME(softmax_gradient_f32),
     .norm_gradient_f32 = CK_NAME(norm_gradient_f32),
     .transposed_product_f32 = CK_NAME(transposed_product_f32),
     .peak_f32 = CK_NAME(peak_f32),

@@ -96,20 +96,6 @@ public struct Activations: Sendable {
         return sum.map { $0 / Double(rows.count) }
     }
 
-    /// The sum over rows of each column.
-    public var columnSums: [Float] {
-        var sums = [Float](repeating: 0, count: columns)
-        for row in 0..<rows {
-            for column in 0..<columns { sums[column] += storage[row * columns + column] }
-        }
-        return sums
-    }
-
-    /// The sum of the squares of all values.
-    public var squareSum: Double {
-        (0..<rows * columns).reduce(0) { $0 + Double(storage[$1]) * Double(storage[$1]) }
-    }
-
     /// The share of values whose size is above that of their columns' `least`.
     public func share(above least: [Float]) -> Double {
         precondition(least.count == columns, "a size for every column")

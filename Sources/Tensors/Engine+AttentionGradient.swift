@@ -3,8 +3,8 @@ import CKernels
 extension Engine {
     /// The gradient by what ``attend(_:heads:sequences:causal:precision:into:scratch:)`` takes in.
     ///
-    /// With `P = softmax(s Q·Kᵀ)` and `O = P·V`, that is `dV = Pᵀ·dO`, `dS = s P ∘ (dO·Vᵀ - rowsum(dO ∘
-    /// O))`, `dQ = dS·K` and `dK = dSᵀ·Q`, a block of queries at a time, P computed anew.
+    /// With `P = softmax(s Q·Kᵀ)`, `O = P·V` and `dP = dO·Vᵀ`, that is `dV = Pᵀ·dO`, `dS = s P ∘ (dP -
+    /// rowsum(P ∘ dP))`, `dQ = dS·K` and `dK = dSᵀ·Q`, a block of queries at a time, P computed anew.
     /// Source: Dao et al., "FlashAttention", arXiv 2205.14135, section B.4.
     ///
     /// - Parameters:
@@ -12,41 +12,42 @@ extension Engine {
     ///   - heads: The heads in it.
     ///   - sequences: The rows of each sequence.
     ///   - causal: Whether a token sees only itself and what is before it.
-    ///   - context: What attention gave, `[tokens, heads.contextWidth]`.
-    ///   - gradient: By the context.
+    ///   - precision: `bf16` to multiply such pairs where the processor does.
+    ///   - gradient: By the context, `[tokens, heads.contextWidth]`.
     ///   - result: By fused, of its shape; is overwritten.
     public func differentiateAttention(
         _ fused: Activations, heads: AttentionHeads, sequences: [Range<Int>], causal: Bool,
-        context: Activations, gradient: Activations, into result: inout Activations
+        precision: Precision = .f32, gradient: Activations, into result: inout Activations
     ) {
         precondition(fused.columns == heads.fusedWidth, "attention input width")
-        precondition(
-            context.columns == heads.contextWidth && gradient.columns == heads.contextWidth,
-            "attention output width")
-        precondition(context.rows == fused.rows && gradient.rows == fused.rows, "attention rows")
+        precondition(gradient.columns == heads.contextWidth, "attention output width")
+        precondition(gradient.rows == fused.rows, "attention rows")
         result.reshape(rows: fused.rows, columns: fused.columns)
+        let memory = GradientMemory(
+            keys: sequences.map(\.count).max() ?? 0, width: heads.dimension)
+        let bytes = memory.end * MemoryLayout<Float>.stride
+        let scratch = scratch.bytes(pool.threads * bytes).assumingMemoryBound(to: Float.self)
+        let products = GradientProducts(kernels, precision)
         fused.storage.withUnsafeBufferPointer { fused in
-            context.storage.withUnsafeBufferPointer { context in
-                gradient.storage.withUnsafeBufferPointer { gradient in
-                    result.storage.withUnsafeMutableBufferPointer { result in
-                        let result = result
-                        // Query heads of a group add to the same keys, so one thread takes them.
-                        pool.forEach(sequences.count * heads.keyValue) { index, _ in
-                            let (place, group) = index.quotientAndRemainder(
-                                dividingBy: heads.keyValue)
-                            let rows = sequences[place]
-                            let (wide, narrow) = (
-                                rows.lowerBound * heads.fusedWidth,
-                                rows.lowerBound * heads.contextWidth
-                            )
-                            GroupGradient(
-                                kernels: kernels, heads: heads, group: group, count: rows.count,
-                                causal: causal, fused: fused.baseAddress! + wide,
-                                context: context.baseAddress! + narrow,
-                                gradient: gradient.baseAddress! + narrow,
-                                result: result.baseAddress! + wide
-                            ).compute()
-                        }
+            gradient.storage.withUnsafeBufferPointer { gradient in
+                result.storage.withUnsafeMutableBufferPointer { result in
+                    let result = result
+                    // Query heads of a group add to the same keys, so one thread takes them.
+                    pool.forEach(sequences.count * heads.keyValue) { index, thread in
+                        let (place, group) = index.quotientAndRemainder(
+                            dividingBy: heads.keyValue)
+                        let rows = sequences[place]
+                        let (wide, narrow) = (
+                            rows.lowerBound * heads.fusedWidth,
+                            rows.lowerBound * heads.contextWidth
+                        )
+                        GroupGradient(
+                            products: products, heads: heads, group: group, count: rows.count,
+                            causal: causal, fused: fused.baseAddress! + wide,
+                            gradient: gradient.baseAddress! + narrow,
+                            result: result.baseAddress! + wide,
+                            parts: memory.at(scratch + thread * memory.end)
+                        ).compute()
                     }
                 }
             }
@@ -54,17 +55,62 @@ extension Engine {
     }
 }
 
+/// Where the gradient of a group of heads is computed.
+private struct GradientMemory {
+    static let queryBlock = 72
+
+    private let sizes: [Int]
+
+    init(keys: Int, width: Int) {
+        let (keys, columns) = (PackedWeights.padded(keys), PackedWeights.padded(width))
+        let block = Self.queryBlock
+        sizes = [
+            keys * columns, keys * columns, keys * columns, block * keys, block * keys,
+            block * width, block * width, keys * width, keys * width, block * max(keys, width),
+            Int(ck_slab_rows) * (columns + Int(ck_tile_columns)),
+        ].map(PackedWeights.padded)  // so that every part begins a cache line
+    }
+
+    /// How many floats it takes.
+    var end: Int { sizes.reduce(0, +) }
+
+    /// The parts that begin at an address.
+    func at(_ address: UnsafeMutablePointer<Float>) -> Parts {
+        var next = address
+        let parts = sizes.map { size in
+            defer { next += size }
+            return next
+        }
+        return Parts(
+            keyRows: parts[0], valueRows: parts[1], keyColumns: parts[2], weights: parts[3],
+            slopes: parts[4], queries: parts[5], given: parts[6], keySums: parts[7],
+            valueSums: parts[8], rounded: parts[9], scratch: parts[10])
+    }
+
+    struct Parts {
+        /// Keys and values packed as outputs, and keys as inputs.
+        let keyRows, valueRows, keyColumns: UnsafeMutablePointer<Float>
+        /// P and dS, with a row for each query of a block.
+        let weights, slopes: UnsafeMutablePointer<Float>
+        /// The block's queries and the gradient by their contexts.
+        let queries, given: UnsafeMutablePointer<Float>
+        /// The gradients by keys and values.
+        let keySums, valueSums: UnsafeMutablePointer<Float>
+        /// What products work in.
+        let rounded, scratch: UnsafeMutablePointer<Float>
+    }
+}
+
 /// The gradient of one group of query heads in one sequence.
 private struct GroupGradient {
-    let kernels: ck_kernels
+    let products: GradientProducts
     let heads: AttentionHeads
     let group, count: Int
     let causal: Bool
     /// The sequence's rows.
-    let fused, context, gradient: UnsafePointer<Float>
+    let fused, gradient: UnsafePointer<Float>
     let result: UnsafeMutablePointer<Float>
-
-    private static let queryBlock = 48
+    let parts: GradientMemory.Parts
 
     private var width: Int { heads.dimension }
     private var scale: Float { 1 / Float(width).squareRoot() }
@@ -73,105 +119,67 @@ private struct GroupGradient {
     private var valueColumn: Int { keyColumn + heads.keyValue * width }
 
     func compute() {
-        let (ld, keys, columns) = (
-            heads.fusedWidth, PackedWeights.padded(count), PackedWeights.padded(width)
-        )
-        let blockFloats = Self.queryBlock * keys
-        let productFloats = Int(ck_slab_rows) * (columns + Int(ck_tile_columns))
-        let sizes = [
-            keys * width, keys * width, columns * count, blockFloats, blockFloats,
-            Self.queryBlock * width, Self.queryBlock * width, keys * width, keys * width,
-            productFloats,
-        ]
-        let memory = UnsafeMutablePointer<Float>.allocate(capacity: sizes.reduce(0, +))
-        defer { memory.deallocate() }
-        // All but what products work in.
-        memory.initialize(repeating: 0, count: sizes.dropLast().reduce(0, +))
-        var next = memory
-        let parts = sizes.map { size in
-            defer { next += size }
-            return next
+        let ld = heads.fusedWidth
+        products.packRows(fused + keyColumn, ld, count, width, into: parts.keyRows)
+        products.packRows(fused + valueColumn, ld, count, width, into: parts.valueRows)
+        products.packColumns(fused + keyColumn, ld, count, width, into: parts.keyColumns)
+        for sums in [parts.keySums, parts.valueSums] {
+            sums.update(repeating: 0, count: PackedWeights.padded(count) * width)
         }
-        let (keyRows, valueRows, keyColumns) = (parts[0], parts[1], parts[2])
-        let (keySums, valueSums) = (parts[7], parts[8])
-        kernels.pack_rows_f32(fused + keyColumn, ld, count, width, keyRows)
-        kernels.pack_rows_f32(fused + valueColumn, ld, count, width, valueRows)
-        kernels.pack_columns_f32(fused + keyColumn, ld, count, width, keyColumns)
         let share = heads.query / heads.keyValue
         for head in group * share..<(group + 1) * share {
-            for first in stride(from: 0, to: count, by: Self.queryBlock) {
-                let block = Block(
-                    head: head, first: first, rows: min(Self.queryBlock, count - first),
-                    weights: parts[3], slopes: parts[4], queries: parts[5], given: parts[6])
-                add(
-                    block, keyRows, valueRows, keyColumns, to: keySums, valueSums,
-                    scratch: parts[9])
+            for first in stride(from: 0, to: count, by: GradientMemory.queryBlock) {
+                add(head, first..<min(first + GradientMemory.queryBlock, count))
             }
         }
         for row in 0..<count {
-            (result + row * ld + keyColumn).update(from: keySums + row * width, count: width)
-            (result + row * ld + valueColumn).update(from: valueSums + row * width, count: width)
+            let target = result + row * ld
+            (target + keyColumn).update(from: parts.keySums + row * width, count: width)
+            (target + valueColumn).update(from: parts.valueSums + row * width, count: width)
         }
     }
 
-    /// Some queries of a head, and memory for what is computed of them.
-    private struct Block {
-        let head, first, rows: Int
-        /// P, then dS, with a row for each query.
-        let weights, slopes: UnsafeMutablePointer<Float>
-        /// The queries and the gradient by their contexts, side by side.
-        let queries, given: UnsafeMutablePointer<Float>
-    }
-
-    private func add(
-        _ block: Block, _ keyRows: UnsafeMutablePointer<Float>,
-        _ valueRows: UnsafeMutablePointer<Float>, _ keyColumns: UnsafeMutablePointer<Float>,
-        to keySums: UnsafeMutablePointer<Float>, _ valueSums: UnsafeMutablePointer<Float>,
-        scratch: UnsafeMutablePointer<Float>
-    ) {
-        let (ld, narrow, rows) = (heads.fusedWidth, heads.contextWidth, block.rows)
-        let seen = causal ? block.first + rows : count
+    /// Takes some queries of a head.
+    private func add(_ head: Int, _ block: Range<Int>) {
+        let (ld, narrow, rows) = (heads.fusedWidth, heads.contextWidth, block.count)
+        let seen = causal ? block.upperBound : count
         let stride = PackedWeights.padded(seen)
-        let column = block.head * width
-        for row in 0..<rows {
-            (block.queries + row * width).update(
-                from: fused + (block.first + row) * ld + column, count: width)
-            (block.given + row * width).update(
-                from: gradient + (block.first + row) * narrow + column, count: width)
+        let column = head * width
+        let (weights, slopes) = (parts.weights, parts.slopes)
+        for (row, place) in block.enumerated() {
+            (parts.queries + row * width).update(
+                from: fused + place * ld + column, count: width)
+            (parts.given + row * width).update(
+                from: gradient + place * narrow + column, count: width)
         }
-        let (weights, slopes) = (block.weights, block.slopes)
-        kernels.gemm_f32(
-            block.queries, width, rows, width, keyRows, nil, weights, stride, seen,
-            ck_epilogue_store)
-        kernels.gemm_f32(
-            block.given, width, rows, width, valueRows, nil, slopes, stride, seen,
-            ck_epilogue_store)
-        for row in 0..<rows {
-            let limit = causal ? block.first + row + 1 : count
-            let (weights, slopes) = (weights + row * stride, slopes + row * stride)
-            kernels.softmax_f32(weights, limit, scale)
-            let (own, result) = (
-                block.given + row * width, context + (block.first + row) * narrow + column
-            )
-            var mean: Float = 0
-            for index in 0..<width { mean += own[index] * result[index] }
-            for key in 0..<limit { slopes[key] = scale * weights[key] * (slopes[key] - mean) }
-            (weights + limit).update(repeating: 0, count: stride - limit)
-            (slopes + limit).update(repeating: 0, count: stride - limit)
+        for (own, panels, product) in [
+            (parts.queries, parts.keyRows, weights), (parts.given, parts.valueRows, slopes),
+        ] {
+            let (a, depth) = products.operand(
+                own, width, rows: rows, inputs: width, rounded: parts.rounded)
+            products.multiply(
+                a, depth, rows: rows, inputs: width, panels, into: product, stride,
+                columns: seen)
         }
-        kernels.transposed_product_f32(
-            weights, stride, rows, stride, block.given, width, 0, width, valueSums, scratch)
-        kernels.transposed_product_f32(
-            slopes, stride, rows, stride, block.queries, width, 0, width, keySums, scratch)
+        for (row, place) in block.enumerated() {
+            products.kernels.softmax_gradient_f32(
+                weights + row * stride, slopes + row * stride, causal ? place + 1 : count,
+                stride, scale)
+        }
+        products.addTransposed(
+            weights, rows: rows, columns: stride, parts.given, width: width,
+            to: parts.valueSums, scratch: parts.scratch)
+        products.addTransposed(
+            slopes, rows: rows, columns: stride, parts.queries, width: width,
+            to: parts.keySums, scratch: parts.scratch)
+        let (a, depth) = products.operand(
+            slopes, stride, rows: rows, inputs: seen, rounded: parts.rounded)
         for first in Swift.stride(from: 0, to: width, by: PackedWeights.panel) {
-            kernels.gemm_f32(
-                slopes, stride, rows, seen, keyColumns + first * count, nil,
-                block.queries + first, width, min(PackedWeights.panel, width - first),
-                ck_epilogue_store)
-        }
-        for row in 0..<rows {
-            (result + (block.first + row) * ld + column).update(
-                from: block.queries + row * width, count: width)
+            products.multiply(
+                a, depth, rows: rows, inputs: seen,
+                parts.keyColumns + first * products.depth(count),
+                into: result + block.lowerBound * ld + column + first, ld,
+                columns: min(PackedWeights.panel, width - first))
         }
     }
 }

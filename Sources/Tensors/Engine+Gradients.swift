@@ -90,18 +90,49 @@ extension Engine {
         }
     }
 
+    /// The sum over rows of each column, of the same value for any number of threads.
+    public func columnSums(_ x: Activations) -> [Float] {
+        let (rows, columns, length) = (x.rows, x.columns, 128)
+        let pieces = (rows + length - 1) / length
+        var sums = [Float](repeating: 0, count: columns * (pieces + 1))
+        x.storage.withUnsafeBufferPointer { x in
+            sums.withUnsafeMutableBufferPointer { sums in
+                let sums = sums.baseAddress!
+                pool.forEach(pieces) { piece, _ in
+                    for row in piece * length..<min((piece + 1) * length, rows) {
+                        kernels.add_f32(
+                            sums + (piece + 1) * columns, x.baseAddress! + row * columns, columns)
+                    }
+                }
+                for piece in 1..<pieces + 1 {
+                    kernels.add_f32(sums, sums + piece * columns, columns)
+                }
+            }
+        }
+        return Array(sums.prefix(columns))
+    }
+
     /// Calls `body` with blocks of a product's rows and columns, and memory for their products.
     ///
-    /// Blocks are as wide as packed columns fit the second-level cache, since rows are brought
-    /// together once for each, and as high as leaves some for every thread.
+    /// Packed columns of a block fit the second-level cache. Rows are packed once for each block
+    /// beside, columns once for each below: there are as many as makes that least, and as many for one
+    /// thread as for another.
     private func shareProduct(
         _ rows: Int, _ columns: Int,
         _ body: (_ rows: Range<Int>, _ columns: Range<Int>, UnsafeMutablePointer<Float>) -> Void
     ) {
-        let (panel, tile) = (PackedWeights.panel, Int(ck_tile_columns))
+        let (panel, tile, threads) = (PackedWeights.panel, Int(ck_tile_columns), pool.threads)
         let (panels, tiles) = ((columns + panel - 1) / panel, (rows + tile - 1) / tile)
-        let across = (panels + 11) / 12
-        let down = min(tiles, (2 * pool.threads + across - 1) / across)
+        let least = (panels + 11) / 12
+        let shapes = (least..<least + threads).map { across in
+            let across = min(across, panels)
+            var down = 1
+            while across * down % threads > 0 { down += 1 }
+            return (across: across, down: min(down, tiles))
+        }
+        let (across, down) = shapes.min {
+            $0.across * rows + $0.down * columns < $1.across * rows + $1.down * columns
+        }!
         let floats = Int(ck_slab_rows) * ((panels + across - 1) / across * panel + tile)
         let memory = scratch.bytes(pool.threads * floats * MemoryLayout<Float>.stride)
             .assumingMemoryBound(to: Float.self)

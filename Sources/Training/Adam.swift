@@ -33,17 +33,17 @@ public struct Adam: Sendable {
         }
     }
 
-    /// Takes one step against a gradient.
+    /// Takes one step against a gradient, and clears that: memory is passed over once.
     ///
     /// - Parameters:
     ///   - weights: What is to change.
-    ///   - gradient: As many values.
+    ///   - gradient: As many values, then 0.
     ///   - rate: How far a weight goes whose gradient is always the same.
     ///   - gradientShare: What the gradient is multiplied with.
     ///   - decay: What weights lose beside, as a share of the rate.
     ///   - pool: The threads to use.
     public mutating func step(
-        _ weights: inout [Float], against gradient: [Float], rate: Float,
+        _ weights: inout [Float], against gradient: inout [Float], rate: Float,
         gradientShare: Float = 1, decay: Float = 0, pool: ThreadPool
     ) {
         precondition(weights.count == means.count && gradient.count == means.count, "moments")
@@ -56,11 +56,13 @@ public struct Adam: Sendable {
         weights.withUnsafeMutableBufferPointer { weights in
             means.withUnsafeMutableBufferPointer { means in
                 squares.withUnsafeMutableBufferPointer { squares in
-                    gradient.withUnsafeBufferPointer { gradient in
-                        let (weights, means, squares) = (weights, means, squares)
+                    gradient.withUnsafeMutableBufferPointer { gradient in
+                        let (weights, gradient) = (weights, gradient)
+                        let (means, squares) = (means, squares)
                         pool.split(gradient.count) { range, _ in
                             for index in range {
                                 let slope = gradientShare * gradient[index]
+                                gradient[index] = 0
                                 let mean = meanDecay * means[index] + (1 - meanDecay) * slope
                                 let square =
                                     squareDecay * squares[index]

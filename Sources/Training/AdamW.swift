@@ -24,14 +24,13 @@ public struct AdamW: Sendable {
     public func step(_ model: inout TrainableModel, rate: Float, on engine: Engine) -> Double {
         var squares = 0.0
         model.visit { _, parameter in
-            squares += parameter.gradient.squareSum(on: engine.pool)
+            if !parameter.isFrozen { squares += parameter.gradient.squareSum(on: engine.pool) }
         }
         let norm = squares.squareRoot()
         let share = norm > Double(greatestNorm) ? greatestNorm / Float(norm) : 1
         model.visit { _, parameter in
             parameter.step(
                 rate: rate, gradientShare: share, decay: weightDecay, pool: engine.pool)
-            parameter.clearGradient(on: engine.pool)
         }
         model.pack(on: engine.pool)
         return norm

@@ -34,6 +34,7 @@ public struct Distillation: Sendable {
 /// What a teacher makes of a batch.
 struct Lecture {
     let distillation: Distillation
+    private let engine: Engine
     /// After the final norm.
     let hidden: Activations
     /// Behind each layer but the last.
@@ -41,6 +42,7 @@ struct Lecture {
 
     init(_ distillation: Distillation, _ batch: TokenBatch, on engine: Engine) {
         self.distillation = distillation
+        self.engine = engine
         var pass = ForwardPass(distillation.teacher, on: engine)
         let recorder = StreamRecorder()
         pass.observer = recorder
@@ -78,12 +80,11 @@ struct Lecture {
         _ own: Activations, with wanted: Activations, share: Float,
         addingTo gradient: inout Activations
     ) -> Double {
-        var difference = own
-        difference.add(wanted, times: -1)
-        let square = wanted.squareSum / Double(max(wanted.rows, 1))
+        let square = engine.squareSum(wanted) / Double(max(wanted.rows, 1))
         let weight = Double(share) / max(square, 1e-30)
-        gradient.add(difference, times: Float(2 * weight))
-        return weight * difference.squareSum
+        return weight
+            * engine.differentiateDistance(
+                of: own, from: wanted, factor: Float(weight), addingTo: &gradient)
     }
 }
 

@@ -73,7 +73,7 @@ struct FeedForwardDescent {
     /// The squared error, summed over examples and outputs.
     mutating func squaredError(on examples: Examples) -> Double {
         run(on: examples)
-        return error.squareSum
+        return engine.squareSum(error)
     }
 
     /// Leaves what the block does wrong in `error`.

@@ -92,13 +92,13 @@ struct LayerPass {
             enter(&layer.feedForwardNorm, middle, active, addingTo: &gradient)
         }
         gradient = unnormed(&layer.attentionNorm, record.middle, gradient)
-        if let heads = layer.attention?.heads {
+        if let (heads, precision) = layer.attention.map({ ($0.heads, $0.fused.precision) }) {
             var (context, fused) = (Activations(), Activations())
             layer.attention?.output.gather(gradient, inputs: record.context, on: engine)
             layer.attention?.output.gradientByInputs(gradient, into: &context, on: engine)
             engine.differentiateAttention(
                 record.fused, heads: heads, sequences: sequences, causal: !isPostNorm,
-                context: record.context, gradient: context, into: &fused)
+                precision: precision, gradient: context, into: &fused)
             if let rotary {
                 engine.rotate(
                     &fused, heads: heads.query + heads.keyValue, dimension: heads.dimension,

@@ -9,6 +9,8 @@ public struct Parameter: Sendable {
     public internal(set) var gradient: Matrix<Float>
     /// Whether weight decay draws it to 0: matrices are, biases and norms are not.
     public let decays: Bool
+    /// Whether the values stay: nothing is gathered of their gradient.
+    var isFrozen = false
 
     var adam: Adam
 
@@ -25,7 +27,7 @@ public struct Parameter: Sendable {
         self.init(Matrix(rows: 1, columns: vector.count, elements: vector), decays: false)
     }
 
-    /// Takes one step of Adam against the gradient.
+    /// Takes one step of Adam against the gradient, and forgets that.
     ///
     /// - Parameters:
     ///   - rate: How far a weight goes whose gradient is always the same.
@@ -35,8 +37,9 @@ public struct Parameter: Sendable {
     mutating func step(
         rate: Float, gradientShare: Float = 1, decay: Float = 0, pool: ThreadPool
     ) {
+        guard !isFrozen else { return }
         adam.step(
-            &values.elements, against: gradient.elements, rate: rate,
+            &values.elements, against: &gradient.elements, rate: rate,
             gradientShare: gradientShare, decay: decays ? decay : 0, pool: pool)
     }
 
@@ -54,33 +57,8 @@ public struct Parameter: Sendable {
 extension Matrix<Float> {
     /// The sum of the squares of all elements, of the same value for any number of threads.
     func squareSum(on pool: ThreadPool) -> Double {
-        let piece = 1 << 15
-        var sums = [Double](repeating: 0, count: (elements.count + piece - 1) / piece)
-        elements.withUnsafeBufferPointer { elements in
-            sums.withUnsafeMutableBufferPointer { sums in
-                let sums = sums
-                pool.forEach(sums.count) { index, _ in
-                    sums[index] = laneSquareSum(
-                        elements[index * piece..<min((index + 1) * piece, elements.count)])
-                }
-            }
-        }
-        return sums.reduce(0, +)
+        pool.squareSum(of: elements, first: elements.count)
     }
-}
-
-/// The sum of squares, in lanes that do not wait for each other.
-private func laneSquareSum(_ values: Slice<UnsafeBufferPointer<Float>>) -> Double {
-    let values = UnsafeBufferPointer(rebasing: values)
-    var lanes = SIMD16<Double>(repeating: 0)
-    let whole = values.count / 16 * 16
-    for first in stride(from: 0, to: whole, by: 16) {
-        let piece = UnsafeRawPointer(values.baseAddress! + first)
-            .loadUnaligned(as: SIMD16<Float>.self)
-        let wide = SIMD16<Double>(piece)
-        lanes += wide * wide
-    }
-    return values[whole...].reduce(lanes.sum()) { $0 + Double($1) * Double($1) }
 }
 
 /// A linear layer that is trained, its weights kept in f32 and packed both ways.
@@ -99,6 +77,9 @@ struct TrainableLinear: Sendable {
         transposed = PackedWeights(
             transposing: projection.weight, precision: precision, in: arena)
     }
+
+    /// That of the products.
+    var precision: Precision { packed.precision }
 
     /// The weights so far.
     var projection: Projection {
@@ -123,10 +104,12 @@ struct TrainableLinear: Sendable {
 
     /// Gathers the gradients of weights and bias, given those by the outputs.
     mutating func gather(_ gradient: Activations, inputs x: Activations, on engine: Engine) {
-        engine.transposedProduct(
-            gradient, x, into: &weight.gradient, adding: true, precision: packed.precision)
+        if !weight.isFrozen {
+            engine.transposedProduct(
+                gradient, x, into: &weight.gradient, adding: true, precision: precision)
+        }
         guard bias != nil else { return }
-        for (column, sum) in gradient.columnSums.enumerated() {
+        for (column, sum) in engine.columnSums(gradient).enumerated() {
             bias?.gradient.elements[column] += sum
         }
     }
@@ -146,7 +129,8 @@ struct TrainableLinear: Sendable {
 
     /// What brings changed weights to where products read them; in any order, at once too.
     var packing: [() -> Void] {
-        [
+        if weight.isFrozen, bias == nil { return [] }
+        return [
             { packed.refill(weight.values, bias: bias?.values.elements) },
             { transposed.refill(transposing: weight.values) },
         ]

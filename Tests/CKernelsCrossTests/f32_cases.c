@@ -118,6 +118,11 @@ static void softmax(const ck_kernels *k) {
         extreme[0] = 1;
         k->softmax_f32(extreme, n, 1);
         floats_are("extreme", extreme, n, 1e-30, 1e-5);
+        size_t padded = (n + 31) / 32 * 32;
+        float *scores = floats(padded, 9), *given = floats(padded, 1);
+        k->softmax_gradient_f32(scores, given, n, padded, 0.5f);
+        floats_are("weights", scores, padded, 1e-30, 1e-4);
+        floats_are("gradient", given, padded, 1e-5, 1e-4);
     }
 }
 
@@ -179,7 +184,7 @@ const kernel_case kernel_cases[] = {
     {"pack_rows_f32, pack_columns_f32", pack},
     {"attend_f32, attend_one_f32", attend},
     {"rms_norm_f32, layer_norm_f32", norms},
-    {"softmax_f32", softmax},
+    {"softmax_f32, softmax_gradient_f32", softmax},
     {"log_sum_exp_f32, divergence_f32", logits},
     {"rotate_f32, add_f32", rotate_and_add},
     {"activate_f32, differentiate_f32, transposed_product_f32", gradients},

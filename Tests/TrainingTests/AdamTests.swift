@@ -16,7 +16,9 @@ struct AdamTests {
         var adam = Adam(count: count)
         for step in 1...9 {
             let gradient = (0..<count).map { _ in Float.random(in: -2...1, using: &random) }
-            adam.step(&weights, against: gradient, rate: 0.1, pool: pool)
+            var forgotten = gradient
+            adam.step(&weights, against: &forgotten, rate: 0.1, pool: pool)
+            #expect(forgotten.allSatisfy { $0 == 0 })
             var (meanPower, squarePower) = (1.0, 1.0)
             for _ in 0..<step { (meanPower, squarePower) = (meanPower * 0.9, squarePower * 0.999) }
             for index in 0..<count {
@@ -38,9 +40,9 @@ struct AdamTests {
         let minimum: [Float] = [1, 1, -1]
         var adam = Adam(count: 3)
         for step in 0..<600 {
+            var gradient = zip(weights, minimum).map { 2 * ($0 - $1) }
             adam.step(
-                &weights, against: zip(weights, minimum).map { 2 * ($0 - $1) },
-                rate: 0.05 * Float(600 - step) / 600, pool: pool)
+                &weights, against: &gradient, rate: 0.05 * Float(600 - step) / 600, pool: pool)
         }
         for (found, wanted) in zip(weights, minimum) { #expect(abs(found - wanted) < 1e-3) }
     }

@@ -264,6 +264,11 @@ typedef struct ck_kernels {
     void (*differentiate_f32)(
         const float *x, const float *gradient, size_t n, ck_epilogue activation, float *result);
 
+    /* softmax_f32, and in place of the gradient by its result that by x; both are then 0 from n up to
+     * padded, n rounded up to 32 at most. */
+    void (*softmax_gradient_f32)(
+        float *x, float *gradient, size_t n, size_t padded, float scale);
+
     /* Adds the gradient by the x of layer_norm_f32, or of rms_norm_f32 where it is not centred, given
      * that by its y, to result[n], and those by w and b to weight_sums[n] and bias_sums[n]. */
     void (*norm_gradient_f32)(
