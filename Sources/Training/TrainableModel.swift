@@ -88,6 +88,14 @@ public struct TrainableModel: WeightSource {
         try labelling?.visit("classifier", body)
     }
 
+    /// Keeps the tables of embeddings, and what tells tokens from hidden states, as they are.
+    mutating func freezeEmbeddings() {
+        tokens?.isFrozen = true
+        positions?.isFrozen = true
+        types?.isFrozen = true
+        output?.weight.isFrozen = true
+    }
+
     /// The gradients as if they were weights, to be read by the weights' names.
     var gradients: TrainableModel {
         var model = self

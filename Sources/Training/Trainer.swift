@@ -95,6 +95,8 @@ public struct Trainer {
         public var distillation: Distillation?
         /// Whether activations are computed anew on the way back, for less memory.
         public var recomputes = false
+        /// Whether the tables of embeddings, and a decoder's head, stay as they are.
+        public var freezesEmbeddings = false
 
         /// Creates settings.
         public init(steps: Int, rate: Double) {
@@ -138,6 +140,7 @@ public struct Trainer {
     ) {
         precondition(data.count > 0, "something to train on")
         self.model = model
+        if settings.freezesEmbeddings { self.model.freezeEmbeddings() }
         self.data = data
         self.settings = settings
         pass = TrainingPass(model.shape, on: engine)

@@ -132,6 +132,7 @@ public struct TrainingPass {
     private func scatter(_ gradient: Activations, into model: inout TrainableModel) {
         let places = places(model, batch)
         func add(_ rows: [Int32], to parameter: inout Parameter) {
+            guard !parameter.isFrozen else { return }
             engine.scatter(gradient, rows: rows, addingTo: &parameter.gradient)
         }
         if model.tokens != nil {

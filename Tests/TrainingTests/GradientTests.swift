@@ -288,6 +288,26 @@ struct GradientTests {
         #expect(try losses() == found)
     }
 
+    @Test("frozen embeddings stay, all else learns", arguments: ["llama", "qwen2", "gpt2", "opt"])
+    func frozen(name: String) throws {
+        let start = try TrainableModel(try TorchGradients.checkpoint(name))
+        var settings = Trainer.Settings(steps: 6, rate: 0.003)
+        (settings.batch, settings.freezesEmbeddings) = (2, true)
+        let data = TrainingData.text(
+            [0, 40].map { first in TextSequence((0..<24).map { Int32(first + $0) }) })
+        var trainer = Trainer(start, on: data, settings: settings, engine: Engine(threads: 2))
+        let losses = try (0..<6).map { _ in try trainer.advance().loss }
+        #expect(losses[5] < losses[0])
+        var (before, after) = ([String: [Float]](), [String: [Float]]())
+        var (old, new) = (start, trainer.model)
+        old.visit { before[$0] = $1.values.elements }
+        new.visit { after[$0] = $1.values.elements }
+        for (name, values) in before {
+            let stays = name == "head.weight" || name.hasPrefix("embeddings.")
+            #expect((after[name] == values) == stays, "\(name)")
+        }
+    }
+
     @Test("an encoder learns a teacher's states", arguments: ["bert", "roberta", "distilbert"])
     func states(name: String) throws {
         let checkpoint = try TorchGradients.checkpoint(name)

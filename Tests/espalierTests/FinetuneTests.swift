@@ -245,6 +245,13 @@ struct FinetuneTests {
             try #require(answer["before"] as? Double), try #require(answer["after"] as? Double)
         )
         #expect(after < before)
+        // A coarser teacher teaches too, and what is frozen stays.
+        let frozen = try Program.run(
+            words.dropLast(2) + [
+                "--teacher-precision", "int8", "--freeze-embeddings", "-o", scratch.path("frozen"),
+            ]
+        ).object()
+        #expect(try #require(frozen["after"] as? Double) < before)
         // The teacher learns first, the student by text of its own; done, nothing is done again.
         let policy =
             words.dropLast(2) + [

@@ -7,6 +7,8 @@ struct FinetuneOptions {
     /// What a student learns from.
     struct Teacher {
         var model: String
+        /// How its products are computed; nil as those of the training.
+        var precision: Precision?
         var temperature = 1.0
         var logitShare = 1.0
         var streamShare = 0.5
@@ -24,6 +26,9 @@ struct FinetuneOptions {
                 "--teacher", .text.named("MODEL"),
                 help: "The model to learn from, such as the dense one; or command:'…', which is "
                     + "given lines with a prompt and prints lines with a completion.")
+            precision = try arguments.option(
+                "--teacher-precision", .choice(),
+                help: "How the teacher's products are computed; by default as the student's.")
             temperature = try arguments.option(
                 "--temperature", .number(in: 0.1...100), default: 1,
                 help: "Divides the logits of both, for softer choices.")
@@ -116,6 +121,10 @@ extension FinetuneOptions {
         takesLayerDrop = layerDrop == nil
         settings.recomputes = arguments.flag(
             "--recompute", help: "Keep less on the way: a fifth of the memory, a third slower.")
+        settings.freezesEmbeddings = arguments.flag(
+            "--freeze-embeddings",
+            help: "Keep the tables of embeddings, and a decoder's head, as they are: faster, and "
+                + "words that the text lacks do not suffer.")
         settings.precision = try Self.precision("--precision", &arguments)
         settings.seed = try arguments.option(
             "--seed", .seed, default: 1, help: "Decides what is random.")

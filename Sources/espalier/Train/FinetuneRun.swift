@@ -172,7 +172,7 @@ final class FinetuneRun {
                 remedy: "name the model that the student was pruned from, trained for the task")
         }
         var distillation = Distillation(
-            from: try teacher.packed(in: self.options.settings.precision),
+            from: try teacher.packed(in: options.precision ?? self.options.settings.precision),
             classifier: head == nil ? nil : classifier)
         distillation.temperature = Float(options.temperature)
         distillation.mixture = Float(options.mixture)
@@ -258,12 +258,15 @@ extension FinetuneOptions {
         }
         return [
             "--teacher's shares": shares.map { "\($0)" } ?? "",
+            "--teacher-precision": teacher?.precision?.rawValue ?? "",
             "--steps": String(settings.steps), "--rate": String(settings.rate),
             "--warm-up": String(settings.warmUp), "--schedule": settings.schedule.rawValue,
             "--batch": String(settings.batch), "--accumulate": String(settings.accumulation),
             "--length": String(length), "--weight-decay": String(settings.optimiser.weightDecay),
             "--clip": String(settings.optimiser.greatestNorm),
-            "--layerdrop": String(settings.layerDrop), "--precision": settings.precision.rawValue,
+            "--layerdrop": String(settings.layerDrop),
+            "--freeze-embeddings": String(settings.freezesEmbeddings),
+            "--precision": settings.precision.rawValue,
             "--seed": String(settings.seed),
             "version": Espalier.version,
         ]
