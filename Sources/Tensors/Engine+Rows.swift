@@ -279,6 +279,34 @@ extension Engine {
         }
     }
 
+    /// Copies all of `x`, on every thread.
+    public func copy(_ x: Activations, into y: inout Activations) {
+        let columns = x.columns
+        y.reshape(rows: x.rows, columns: columns)
+        x.storage.withUnsafeBufferPointer { source in
+            y.storage.withUnsafeMutableBufferPointer { target in
+                let target = target
+                splitRows(x.rows) { rows in
+                    let first = rows.lowerBound * columns
+                    (target.baseAddress! + first).update(
+                        from: source.baseAddress! + first, count: rows.count * columns)
+                }
+            }
+        }
+    }
+
+    /// Gives `y` a shape and fills it with 0, on every thread.
+    public func clear(_ y: inout Activations, rows: Int, columns: Int) {
+        y.reshape(rows: rows, columns: columns)
+        y.storage.withUnsafeMutableBufferPointer { target in
+            let target = target
+            splitRows(rows) { rows in
+                (target.baseAddress! + rows.lowerBound * columns).update(
+                    repeating: 0, count: rows.count * columns)
+            }
+        }
+    }
+
     /// Copies a block of columns of some rows of `x` into consecutive rows of `y`.
     public func copy(
         _ x: Activations, rows: Range<Int>, columns: Range<Int>, into y: inout Matrix<Float>,

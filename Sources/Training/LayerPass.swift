@@ -39,8 +39,8 @@ struct LayerPass {
     func forward(_ layer: TrainableLayer, _ entering: Activations) -> (Activations, LayerRecord) {
         var record = LayerRecord()
         record.entering = entering
-        record.middle = entering
         if let block = layer.attention {
+            engine.copy(entering, into: &record.middle)
             let inputs = entry(layer.attentionNorm, entering)
             block.fused.apply(to: inputs, into: &record.fused, on: engine)
             if block.queryNorm != nil || block.keyNorm != nil { record.raw = record.fused }
@@ -61,10 +61,14 @@ struct LayerPass {
                 record.fused, heads: block.heads, sequences: sequences, causal: !isPostNorm,
                 into: &record.context, scratch: &scratch)
             block.output.apply(to: record.context, into: &record.middle, adding: true, on: engine)
+        } else {
+            record.middle = entering
         }
         let middle = stream(layer.attentionNorm, record.middle)
         var result = middle
         if let block = layer.feedForward {
+            result = Activations()
+            engine.copy(middle, into: &result)
             block.first.apply(
                 to: entry(layer.feedForwardNorm, middle), into: &record.inner, on: engine)
             block.down.apply(to: active(record), into: &result, adding: true, on: engine)
@@ -73,13 +77,13 @@ struct LayerPass {
         return (stream(layer.feedForwardNorm, result), record)
     }
 
-    /// The gradient by the residual stream before a layer, given that behind it; gathers those by
+    /// Turns the gradient by the residual stream behind a layer into that before it; gathers those by
     /// its weights.
     func backward(
-        _ layer: inout TrainableLayer, _ record: LayerRecord, _ gradient: Activations
-    ) -> Activations {
+        _ layer: inout TrainableLayer, _ record: LayerRecord, _ gradient: inout Activations
+    ) {
         let middle = stream(layer.attentionNorm, record.middle)
-        var gradient = unnormed(&layer.feedForwardNorm, record.sum, gradient)
+        unnorm(&layer.feedForwardNorm, record.sum, &gradient)
         // No copy of a block is held here, or its gradients would be copied to be added to.
         if layer.feedForward != nil {
             var (active, inner) = (Activations(), Activations())
@@ -91,7 +95,7 @@ struct LayerPass {
             layer.feedForward?.first.gradientByInputs(inner, into: &active, on: engine)
             enter(&layer.feedForwardNorm, middle, active, addingTo: &gradient)
         }
-        gradient = unnormed(&layer.attentionNorm, record.middle, gradient)
+        unnorm(&layer.attentionNorm, record.middle, &gradient)
         if let (heads, precision) = layer.attention.map({ ($0.heads, $0.fused.precision) }) {
             var (context, fused) = (Activations(), Activations())
             layer.attention?.output.gather(gradient, inputs: record.context, on: engine)
@@ -115,7 +119,6 @@ struct LayerPass {
             layer.attention?.fused.gradientByInputs(fused, into: &context, on: engine)
             enter(&layer.attentionNorm, record.entering, context, addingTo: &gradient)
         }
-        return gradient
     }
 
     /// What a block takes in: the residual stream, normalised where its norm comes before.
@@ -140,15 +143,16 @@ struct LayerPass {
             gradient, inputs: stream, epsilon: epsilon, addingTo: &result, on: engine)
     }
 
-    /// The gradient before a norm that follows a block.
-    private func unnormed(
-        _ norm: inout TrainableNorm?, _ sum: Activations, _ gradient: Activations
-    ) -> Activations {
-        guard isPostNorm, norm != nil else { return gradient }
-        var result = Activations(rows: sum.rows, columns: sum.columns, repeating: 0)
+    /// Takes a gradient back through a norm that follows a block.
+    private func unnorm(
+        _ norm: inout TrainableNorm?, _ sum: Activations, _ gradient: inout Activations
+    ) {
+        guard isPostNorm, norm != nil else { return }
+        var result = Activations()
+        engine.clear(&result, rows: sum.rows, columns: sum.columns)
         norm?.differentiate(
             gradient, inputs: sum, epsilon: epsilon, addingTo: &result, on: engine)
-        return result
+        gradient = result
     }
 
     /// What the feed-forward block's last projection takes in.

@@ -86,7 +86,7 @@ public struct TrainingPass {
             records[index] = nil
             adding(index, &gradient)
             if recomputes { record = pass.forward(model.layers[index], record.entering).1 }
-            gradient = pass.backward(&model.layers[index], record, gradient)
+            pass.backward(&model.layers[index], record, &gradient)
         }
         if model.embeddingNorm != nil {
             var before = Activations(rows: embedded.rows, columns: embedded.columns, repeating: 0)
