@@ -120,9 +120,10 @@ private struct GroupGradient {
 
     func compute() {
         let ld = heads.fusedWidth
-        products.packRows(fused + keyColumn, ld, count, width, into: parts.keyRows)
-        products.packRows(fused + valueColumn, ld, count, width, into: parts.valueRows)
-        products.packColumns(fused + keyColumn, ld, count, width, into: parts.keyColumns)
+        products.pack(fused + keyColumn, ld, count, width, into: parts.keyRows)
+        products.pack(fused + valueColumn, ld, count, width, into: parts.valueRows)
+        products.pack(
+            fused + keyColumn, ld, count, width, asInputs: true, into: parts.keyColumns)
         for sums in [parts.keySums, parts.valueSums] {
             sums.update(repeating: 0, count: PackedWeights.padded(count) * width)
         }

@@ -27,26 +27,18 @@ struct GradientProducts {
         }
     }
 
-    /// Packs rows as outputs.
-    func packRows(
+    /// Packs rows as outputs, or as inputs.
+    func pack(
         _ source: UnsafePointer<Float>, _ stride: Int, _ count: Int, _ width: Int,
-        into panels: UnsafeMutablePointer<Float>
+        asInputs: Bool = false, into panels: UnsafeMutablePointer<Float>
     ) {
-        guard halves != nil else {
-            return kernels.pack_rows_f32(source, stride, count, width, panels)
+        if halves == nil {
+            let pack = asInputs ? kernels.pack_columns_f32 : kernels.pack_rows_f32
+            pack(source, stride, count, width, panels)
+        } else {
+            let pack = asInputs ? kernels.pack_columns_bf16 : kernels.pack_rows_bf16
+            pack(source, stride, count, width, panels.pairs)
         }
-        kernels.pack_rows_bf16(source, stride, count, width, panels.pairs)
-    }
-
-    /// Packs rows as inputs.
-    func packColumns(
-        _ source: UnsafePointer<Float>, _ stride: Int, _ count: Int, _ width: Int,
-        into panels: UnsafeMutablePointer<Float>
-    ) {
-        guard halves != nil else {
-            return kernels.pack_columns_f32(source, stride, count, width, panels)
-        }
-        kernels.pack_columns_bf16(source, stride, count, width, panels.pairs)
     }
 
     /// How many floats hold so many inputs of an output.

@@ -147,12 +147,9 @@ struct LayerPass {
     private func unnorm(
         _ norm: inout TrainableNorm?, _ sum: Activations, _ gradient: inout Activations
     ) {
-        guard isPostNorm, norm != nil else { return }
-        var result = Activations()
-        engine.clear(&result, rows: sum.rows, columns: sum.columns)
-        norm?.differentiate(
-            gradient, inputs: sum, epsilon: epsilon, addingTo: &result, on: engine)
-        gradient = result
+        guard isPostNorm else { return }
+        gradient =
+            norm?.gradientByInputs(gradient, inputs: sum, epsilon: epsilon, on: engine) ?? gradient
     }
 
     /// What the feed-forward block's last projection takes in.

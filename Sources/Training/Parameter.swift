@@ -193,6 +193,16 @@ struct TrainableNorm: Sendable {
         }
     }
 
+    /// The gradient by x alone; gathers the weights' own.
+    mutating func gradientByInputs(
+        _ gradient: Activations, inputs x: Activations, epsilon: Float, on engine: Engine
+    ) -> Activations {
+        var result = Activations()
+        engine.clear(&result, rows: x.rows, columns: x.columns)
+        differentiate(gradient, inputs: x, epsilon: epsilon, addingTo: &result, on: engine)
+        return result
+    }
+
     /// The same for norms of heads, in place of the gradient.
     mutating func differentiate(
         heads: Range<Int>, inputs x: Activations, epsilon: Float,

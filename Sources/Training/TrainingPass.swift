@@ -73,13 +73,9 @@ public struct TrainingPass {
         adding: (Int, inout Activations) -> Void = { _, _ in }
     ) {
         let epsilon = model.shape.normEpsilon
-        var gradient = gradient
-        if model.finalNorm != nil {
-            var before = Activations(rows: last.rows, columns: last.columns, repeating: 0)
-            model.finalNorm?.differentiate(
-                gradient, inputs: last, epsilon: epsilon, addingTo: &before, on: engine)
-            gradient = before
-        }
+        var gradient =
+            model.finalNorm?.gradientByInputs(
+                gradient, inputs: last, epsilon: epsilon, on: engine) ?? gradient
         let pass = layerPass(model)
         for index in model.layers.indices.reversed() {
             guard var record = records[index] else { continue }
@@ -88,12 +84,9 @@ public struct TrainingPass {
             if recomputes { record = pass.forward(model.layers[index], record.entering).1 }
             pass.backward(&model.layers[index], record, &gradient)
         }
-        if model.embeddingNorm != nil {
-            var before = Activations(rows: embedded.rows, columns: embedded.columns, repeating: 0)
-            model.embeddingNorm?.differentiate(
-                gradient, inputs: embedded, epsilon: epsilon, addingTo: &before, on: engine)
-            gradient = before
-        }
+        gradient =
+            model.embeddingNorm?.gradientByInputs(
+                gradient, inputs: embedded, epsilon: epsilon, on: engine) ?? gradient
         scatter(gradient, into: &model)
     }
 

@@ -69,7 +69,7 @@ struct AttentionGradientTests {
                 }
             }
         }
-        // Eight digits of each factor: scores, and so the logarithms of weights, are off by that.
+        // Eight bits of each factor: scores, and so the logarithms of weights, are off by that.
         expectClose(
             result.matrix.elements, wanted.map(Float.init),
             absolute: way.precision == .bf16 ? 0.15 : 2e-4)
