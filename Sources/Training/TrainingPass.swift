@@ -20,11 +20,7 @@ public struct TrainingPass {
     /// Prepares to run a model, or one of the same sizes but for its layers'.
     public init(_ shape: ModelShape, on engine: Engine) {
         self.engine = engine
-        guard shape.architecture.isRotary else { return }
-        let table = RotaryTable(
-            dimension: shape.headDimension, theta: shape.ropeTheta,
-            positions: shape.maximumPositions)
-        rotary = (table, table.reversed)
+        rotary = RotaryTable(shape).map { ($0, $0.reversed) }
     }
 
     /// Runs a batch.
@@ -101,10 +97,10 @@ public struct TrainingPass {
         _ model: TrainableModel, _ batch: TokenBatch
     ) -> (positions: [Int32], types: [Int32]) {
         let reserved = (model.positions?.values.rows ?? 0) - model.shape.maximumPositions
-        let types = batch.typeIDs
         return (
             batch.positions.map { Int32(reserved + $0) },
-            types.isEmpty ? [Int32](repeating: 0, count: batch.ids.count) : types
+            TokenBatch.segmentRows(
+                batch.typeIDs, of: batch.ids.count, in: model.types?.values.rows ?? 0)
         )
     }
 

@@ -214,9 +214,8 @@ public struct ForwardPass {
                 table, rows: positions.map { Int32(reserved + $0) }, into: &hidden, adding: true)
         }
         if let table = model.embeddings.types {
-            let isTold = !typeIDs.isEmpty && typeIDs.allSatisfy { $0 < table.rows }
-            let types = isTold ? typeIDs : [Int32](repeating: 0, count: ids.count)
-            engine.gather(table, rows: types, into: &hidden, adding: true)
+            let rows = TokenBatch.segmentRows(typeIDs, of: ids.count, in: table.rows)
+            engine.gather(table, rows: rows, into: &hidden, adding: true)
         }
         if let norm = model.embeddings.norm { layerNorm(norm) }
     }

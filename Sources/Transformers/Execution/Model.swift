@@ -238,7 +238,7 @@ extension Model.Layer {
 
 extension RotaryTable {
     /// The table for a model's positions; nil where these have embeddings.
-    fileprivate init?(_ shape: ModelShape) {
+    public init?(_ shape: ModelShape) {
         guard shape.architecture.isRotary else { return nil }
         self.init(
             dimension: shape.headDimension, theta: shape.ropeTheta,

@@ -27,6 +27,19 @@ public struct TokenBatch: Sendable, Equatable {
         precondition(typeIDs.count == ids.count, "a segment for every token")
     }
 
+    /// The rows that tokens look up in a table of segments: all row 0 where the table has no others,
+    /// or segments are not told.
+    ///
+    /// - Parameters:
+    ///   - typeIDs: The segment of each token; may be empty.
+    ///   - count: How many tokens there are.
+    ///   - rows: How many rows the table has.
+    /// - Returns: A row for each token.
+    public static func segmentRows(_ typeIDs: [Int32], of count: Int, in rows: Int) -> [Int32] {
+        let isTold = !typeIDs.isEmpty && typeIDs.allSatisfy { $0 < rows }
+        return isTold ? typeIDs : [Int32](repeating: 0, count: count)
+    }
+
     /// The position of each token in its sequence.
     public var positions: [Int] {
         sequences.flatMap { Array(0..<$0.count) }
