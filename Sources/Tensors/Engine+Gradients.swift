@@ -55,7 +55,7 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - a: Gradients by the layer's outputs, `[tokens, outputs]`.
-    ///   - b: The layer's inputs, `[tokens, inputs]`; some thousand tokens at most.
+    ///   - b: The layer's inputs, `[tokens, inputs]`.
     ///   - c: Shape `[outputs, inputs]`.
     ///   - adding: Whether what is in c stays.
     ///   - precision: `f16` or `bf16` to multiply such pairs where the processor does.

@@ -45,7 +45,7 @@ struct Lecture {
         self.engine = engine
         var pass = ForwardPass(distillation.teacher, on: engine)
         let recorder = StreamRecorder()
-        pass.observer = recorder
+        if distillation.streamShare > 0 { pass.observer = recorder }
         hidden = pass.hiddenStates(of: batch)
         streams = Array(recorder.entering.dropFirst())
     }

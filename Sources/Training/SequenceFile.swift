@@ -22,7 +22,8 @@ public struct SequenceFile: Sendable {
     public init(_ path: String) throws(ModelFileError) {
         file = try MappedFile(path: path)
         let damaged = ModelFileError(
-            file: path, problem: "it is no file of sequences", remedy: "train again with --restart")
+            file: path, problem: "it is no file of sequences",
+            remedy: "delete it: it is made again")
         guard file.count >= Self.endBytes else { throw damaged }
         let count: Int64 = file.integer(at: file.count - Self.endBytes)
         let mark: Int64 = file.integer(at: file.count - 8)

@@ -215,7 +215,9 @@ public struct Trainer {
             length: given.reduce(1) { max($0, $1.ids.count) },
             seed: settings.seed &+ UInt64(pass) &* 0x9e37_79b9
         ) { _ in }
-        return zip(written, given).map { TextSequence($0, firstLearnt: $1.firstLearnt) }
+        return zip(written, given).map { own, given in
+            TextSequence(Array(own.prefix(given.ids.count)), firstLearnt: given.firstLearnt)
+        }
     }
 
     /// The sequences of a pass: each once, in random order, before any comes again.

@@ -30,7 +30,7 @@ extension Trainer {
         guard steps >= 0, steps < 16_777_216, steps == steps.rounded() else {
             throw ModelFileError(
                 file: path, subject: Self.stepName, problem: "\(steps) is no number of steps",
-                remedy: "begin anew with --restart")
+                remedy: "delete it, to begin anew")
         }
         try model.visit { name, parameter in
             let (rows, columns) = (parameter.values.rows, parameter.values.columns)

@@ -30,6 +30,21 @@ enum FileDigest {
         return digest.hexDigest
     }
 
+    /// The digests of what a training learns and is judged by, each by its option and with how it
+    /// is read.
+    static func ofLesson(
+        text: [String], task: String?, validation: String?
+    ) throws -> [String: String] {
+        var files = text.enumerated().map { ("--text \($0 + 1)", $1) }
+        files += [("--task", task), ("--validation", validation)].compactMap { option, path in
+            path.map { (option, $0) }
+        }
+        return try files.reduce(into: [:]) { digests, file in
+            let kind = RecordFile.isNamed(file.1) ? "records " : ""
+            digests[file.0] = kind + (try of(file.1))
+        }
+    }
+
     /// The digests of all files of a model, one after another.
     static func ofModel(_ path: String) throws -> String {
         try modelFiles(path).map(of).joined(separator: " ")

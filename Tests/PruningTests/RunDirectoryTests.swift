@@ -53,6 +53,24 @@ struct RunDirectoryTests {
         #expect(throws: Never.self) { _ = try open(["model": "a", "text": "b", "--seed": "1"]) }
     }
 
+    @Test("what is read may lie beside a run's products, not among them")
+    func sources() throws {
+        for (name, isProduct) in [
+            ("2x", true), ("work/2x-pruned/2x", true), ("work/../2x/a", true), ("text.txt", false),
+            ("models/2x", false), ("../2x", false),
+        ] {
+            let path = scratch.path("run/" + name)
+            var found: RunDirectory.Failure?
+            do {
+                _ = try RunDirectory(scratch.path("run"), inputs: [:], reading: [path])
+            } catch let failure as RunDirectory.Failure {
+                found = failure
+            }
+            #expect((found != nil) == isProduct, "\(name)")
+            if let found { #expect(found.description.contains(path)) }
+        }
+    }
+
     @Test("a restart discards a prune's own products alone")
     func restart() throws {
         _ = try open(["model": "a"])

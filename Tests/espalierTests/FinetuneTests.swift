@@ -44,6 +44,20 @@ struct FinetuneTests {
         // Done already, so nothing is done again.
         let again = try Program.run(words("run", "--accumulate", "2"))
         #expect(again.status == 0 && !again.errors.contains("Training"))
+        try FileManager.default.moveItem(
+            atPath: scratch.path("run"), toPath: scratch.path("moved"))
+        let moved = try Program.run(words("moved", "--accumulate", "2")).object()
+        #expect(moved["path"] as? String == scratch.path("moved/model"))
+        try FileManager.default.moveItem(
+            atPath: scratch.path("moved"), toPath: scratch.path("run"))
+        // A run does not take its own model's place.
+        for more in [[], ["--restart"]] {
+            let onto = try Program.run(
+                ["finetune", path, "--text", text, "--steps", "1", "-o", scratch.path("run")]
+                    + more)
+            #expect(onto.status == 1 && onto.errors.contains("choose another -o"))
+            #expect(FileManager.default.fileExists(atPath: path + "/model.safetensors"))
+        }
         let other = try Program.run(words("run"))
         #expect(other.status == 1 && other.errors.contains("training with other inputs"))
     }
@@ -68,15 +82,24 @@ struct FinetuneTests {
         let tuned = try Program.run(words("finetune", "records"))
         #expect(tuned.status == 0, "\(tuned.errors)")
         try check("records")
+        // Of a prompt that fills the window its end is kept, and the answer.
+        let long = scratch.path("long.jsonl")
+        let prompt = String(repeating: "Anna found a ", count: 60)
+        let lines = (0..<40).map { "{\"prompt\": \"\(prompt)\($0)\", \"completion\": \" ball\"}" }
+        try lines.joined(separator: "\n").write(toFile: long, atomically: true, encoding: .utf8)
+        let cut = try Program.run(
+            "finetune", Fixture.llama, "--text", long, "--steps", "1", "--length", "64", "--json",
+            "-o", scratch.path("long"))
+        #expect(try cut.object()["trainedTokens"] as? Int == 8 * 64, "\(cut.errors)")
 
         let answer = "command:while read -r line; do echo '{\"completion\": \" ball, red\"}'; done"
         let asked = words("distill", "asked", "--teacher", answer)
         let taught = try Program.run(asked)
         #expect(taught.status == 0, "\(taught.errors)")
         try check("asked")
-        let lines = try String(
+        let told = try String(
             contentsOfFile: scratch.path("asked/work/teacher.jsonl"), encoding: .utf8)
-        #expect(lines.split(separator: "\n").count == 40 && lines.contains("Anna found a 3"))
+        #expect(told.split(separator: "\n").count == 40 && told.contains("Anna found a 3"))
         #expect(try Program.run(asked).errors.contains("Asking") == false)
         for (command, problem) in [
             ("command:head -n 1 >/dev/null; echo '{\"completion\": \"a\"}'", "1 of 40 prompts"),
@@ -85,6 +108,8 @@ struct FinetuneTests {
             let refused = try Program.run(words("distill", "refused", "--teacher", command))
             #expect(refused.status == 1 && refused.errors.contains(problem), "\(refused.errors)")
         }
+        let vain = try Program.run(asked + ["--mixture", "0.5"])
+        #expect(vain.status == 2 && vain.errors.contains("leave out"))
     }
 
     @Test("a layer's chance to be left out goes into the configuration, and comes from there")
@@ -106,6 +131,9 @@ struct FinetuneTests {
         let known = try loss("known", [])
         #expect(try known == loss("given", ["--layerdrop", "0.2"]))
         #expect(try known != loss("none", ["--layerdrop", "0"]))
+        let none = try String(
+            contentsOfFile: scratch.path("none/model/config.json"), encoding: .utf8)
+        #expect(none.contains("\"layerdrop\": 0"), "\(none)")
         let kept = try Program.run(
             "layerdrop", path, "--keep", "2", "--strategy", "learned", "--text", text, "--threads",
             "1", "-o", scratch.path("kept"))
@@ -192,6 +220,40 @@ struct FinetuneTests {
         let again = try Program.run("evaluate", path, "--task", task, "--json").object()
         let tasks = try #require(again["tasks"] as? [String: [String: Any]])
         #expect(abs((tasks["task"]?["value"] as? Double ?? 0) - after) < 1e-6)
+        // Its vectors can be learnt from text alone.
+        let vectors = try Program.run(
+            "distill", path, "--teacher", path, "--text", text, "--steps", "2", "-o",
+            scratch.path("vectors"))
+        #expect(vectors.status == 0, "\(vectors.errors)")
+    }
+
+    @Test("a head has the labels that a file names, and keeps those that it has")
+    func namedLabels() throws {
+        let (three, two) = (scratch.path("three.jsonl"), scratch.path("two.jsonl"))
+        let items = (0..<40).map { #"{"text": "Anna \#($0)", "label": \#($0 % 2)}"# }
+        let names = #"{"labels": ["bad", "good", "neither"]}"#
+        for (lines, path) in [([names] + items, three), (items, two)] {
+            try lines.joined(separator: "\n").write(
+                toFile: path, atomically: true, encoding: .utf8)
+        }
+        func train(_ model: String, _ task: String, _ out: String) throws -> Program.Outcome {
+            try Program.run(
+                "finetune", model, "--task", task, "--steps", "1", "-o", scratch.path(out))
+        }
+        for (model, task, out) in [
+            (Fixture.bert, three, "named"), (scratch.path("named/model"), two, "kept"),
+        ] {
+            let run = try train(model, task, out)
+            #expect(run.status == 0, "\(run.errors)")
+            let config = try String(
+                contentsOfFile: scratch.path(out + "/model/config.json"), encoding: .utf8)
+            #expect(config.contains("LABEL_2") && !config.contains("LABEL_3"), "\(config)")
+        }
+        let wild = scratch.path("wild.jsonl")
+        try (items + [#"{"text": "Anna", "label": 9223372036854775807}"#])
+            .joined(separator: "\n").write(toFile: wild, atomically: true, encoding: .utf8)
+        let refused = try train(Fixture.bert, wild, "wild")
+        #expect(refused.status == 1 && refused.errors.contains("line 41"), "\(refused.errors)")
     }
 
     @Test("an encoder learns to find answers, also once pruned, and emits a model that does")

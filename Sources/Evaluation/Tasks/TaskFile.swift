@@ -82,6 +82,9 @@ private struct TaskFields {
     let members: [JSONKey: JSONValue]
     let file: String
 
+    /// The most labels that are believed where a file does not name them.
+    private static let mostLabels = 65_536
+
     func has(_ name: String) -> Bool { members[JSONKey(name)] != nil }
 
     func item(prompt: String?, labels: Int) throws(ModelFileError) -> TaskItem {
@@ -112,8 +115,10 @@ private struct TaskFields {
                 first: try string("first"), second: try string("second"), score: try score())
         }
         if has("label") {
-            guard let label = integer("label"), label >= 0, labels == 0 || label < labels
-            else { throw fault("\"label\" is not the index of a label") }
+            let most = labels > 0 ? labels : Self.mostLabels
+            guard let label = integer("label"), 0..<most ~= label else {
+                throw fault("\"label\" is not the index of a label, from 0 to \(most - 1)")
+            }
             let usual = "{text}" + (has("second") ? "\n{second}" : "")
             return .labelled(
                 text: try string("text"), second: try optional("second"),

@@ -41,16 +41,22 @@ public final class RunDirectory: @unchecked Sendable {
     ///   - path: The directory, created where it does not exist.
     ///   - kind: What is done there.
     ///   - inputs: Everything that the products depend on, by name, as digests or values.
+    ///   - sources: The files and directories that the run reads.
     ///   - restarting: Discards what was made from other inputs instead of refusing; where
     ///     nothing was made yet, the inputs may change freely.
-    /// - Throws: ``Failure`` where another run holds it or it belongs to other inputs, or
-    ///   `ModelFileError` where it cannot be written.
+    /// - Throws: ``Failure`` where another run holds it, it belongs to other inputs or a product
+    ///   would take a source's place, or `ModelFileError` where it cannot be written.
     public init(
         _ path: String, for kind: Kind = .prune, inputs: [String: String],
-        restarting: Bool = false
+        reading sources: [String] = [], restarting: Bool = false
     ) throws {
         self.path = path
         self.kind = kind
+        if let source = sources.first(where: { kind.isProduct($0, in: path) }) {
+            throw Failure(
+                description: "\(source): it is where the \(kind.rawValue) in \(path) would write "
+                    + "what it makes; choose another -o")
+        }
         let files = FileManager.default
         let work = path + "/work"
         do {
@@ -152,9 +158,22 @@ extension RunDirectory.Kind {
         "work/teacher.jsonl",
     ]
 
+    /// Whether a file or directory is, or lies in, what a run in a directory makes.
+    fileprivate func isProduct(_ path: String, in directory: String) -> Bool {
+        func parts(_ path: String) -> [String] {
+            URL(fileURLWithPath: path).resolvingSymlinksInPath().pathComponents
+        }
+        let (whole, start) = (parts(path), parts(directory))
+        guard whole.starts(with: start) else { return false }
+        let inside = whole.dropFirst(start.count)
+        let name = inside.prefix(inside.first == "work" ? 2 : 1).joined(separator: "/")
+        return isProduct(name[...])
+    }
+
     private static let ofPrune: Set<Substring> = [
         "profile.json", "losses.json", "plan.json", "report.json", "report.md", "report.html",
-        "work/inputs.json", "work/stages.json", "work/sampled.json", "work/moments.safetensors",
+        "work/inputs.json", "work/stages.json", "work/sequences.bin", "work/sampled.json",
+        "work/moments.safetensors",
         "work/calibration.json", "work/sensitivity.json", "work/dense.json",
         "work/runtime", "work/samples.json",
     ]

@@ -9,8 +9,8 @@ struct DistillCommand: Command {
     static let discussion = """
         The student learns the teacher's choices, by their divergence at a temperature, and its \
         residual streams, token by token, on text or on the texts of a task; the words or labels \
-        themselves count by --task-loss. Both have as many layers and channels; heads and \
-        neurons may be fewer. All else is as with finetune, checkpoints too.
+        themselves count by --task-loss. Both have as many layers; the student may have fewer \
+        heads, neurons and channels. All else is as with finetune, checkpoints too.
 
         Example: espalier distill out/1.5x --teacher SmolLM2.gguf --text novels.txt --steps 1000 \
         -o tuned

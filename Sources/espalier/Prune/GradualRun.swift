@@ -25,13 +25,24 @@ final class GradualRun {
         let dense = try OpenedModel(options.model)
         let environment = try options.environment.environment(for: dense.shape)
         var digests = try PruneInputs(options, dense: dense, environment: environment).digests
-        let files = recovery.text + [recovery.task, recovery.validation].compactMap(\.self)
-        for (index, path) in files.enumerated() {
-            digests["training file \(index + 1)"] = try FileDigest.of(path)
-        }
+        let files = try FileDigest.ofLesson(
+            text: recovery.text, task: recovery.task, validation: recovery.validation)
+        for more in [files, recovery.digests] { digests.merge(more) { known, _ in known } }
         directory = try RunDirectory(
-            options.output, inputs: digests.merging(recovery.digests) { known, _ in known },
+            options.output, inputs: digests,
+            reading: [dense.location.path] + options.calibration + recovery.text
+                + [recovery.task, recovery.validation].compactMap(\.self),
             restarting: options.restarts)
+        let first = directoryName(of: options.targets[0])
+        guard !directory.has("work/\(first)-trained") else { return }
+        // What cannot be learnt is refused before hours of pruning, not after.
+        let sequences = directory.product("work/sequences.bin")
+        defer { try? FileManager.default.removeItem(atPath: sequences) }
+        let training = recovery.training(
+            of: options.model, by: options.model, threads: environment.threads,
+            seed: options.seed, output: directory.path)
+        let lesson = try Lesson(training, for: dense, in: sequences)
+        if training.teacher != nil { _ = try lesson.head(of: dense) }
     }
 
     /// Runs every round that has not finished, and reports.

@@ -40,7 +40,9 @@ final class PruneRun {
         inputs = try PruneInputs(options, dense: dense, environment: environment)
         givenText = try inputs.text(options, dense: dense, environment: environment)
         directory = try RunDirectory(
-            options.output, inputs: inputs.digests, restarting: options.restarts)
+            options.output, inputs: inputs.digests,
+            reading: [dense.location.path, reference.location.path] + options.calibration,
+            restarting: options.restarts)
         otherRuntime = try OtherRuntime(
             environment, folder: directory.product(Product.runtimeFiles))
         costs = directory.read([String: StageCost].self, "work/stages.json") ?? [:]

@@ -29,7 +29,7 @@ struct RecoveryOptions {
             "--text", .file,
             help: "What to train on, as for finetune; other text than what is calibrated on.")
         task = try arguments.option(
-            "--task", .file, help: "Labelled texts or scored pairs that an encoder trains on.")
+            "--task", .file, help: "What an encoder trains on, as for finetune.")
         validation = try arguments.option(
             "--validation", .file,
             help: "What the training is judged by; by default a twentieth of the rest.")

@@ -5,7 +5,7 @@ import Training
 /// What the user asked of a training.
 struct FinetuneOptions {
     /// What a student learns from.
-    struct Teacher {
+    struct Teacher: Equatable {
         var model: String
         /// How its products are computed; nil as those of the training.
         var precision: Precision?
@@ -139,8 +139,16 @@ extension FinetuneOptions {
         guard text.isEmpty != (task == nil) else {
             throw UsageError("give either --text or --task to train on")
         }
-        guard task == nil || teacher.flatMap({ BlackBox($0.model) }) == nil else {
-            throw UsageError("a command as teacher answers prompts: give --text")
+        if let teacher, BlackBox(teacher.model) != nil {
+            guard task == nil else {
+                throw UsageError("a command as teacher answers prompts: give --text")
+            }
+            guard teacher == Teacher(teacher.model) else {
+                throw UsageError(
+                    "a command as teacher only answers: leave out --teacher-precision, "
+                        + "--temperature, --logits, --streams, --task-loss, --mixture, "
+                        + "--on-policy and --teacher-steps")
+            }
         }
     }
 
@@ -183,7 +191,8 @@ extension FinetuneOptions {
         var correction = self
         (correction.model, correction.teacher) = (teacher.model, nil)
         correction.settings.steps = steps
-        correction.settings.warmUp = min(settings.warmUp, steps)
+        correction.settings.warmUp = steps * settings.warmUp / settings.steps
+        (correction.settings.layerDrop, correction.takesLayerDrop) = (0, true)
         correction.output = output + "/work/teacher"
         return correction
     }

@@ -25,7 +25,7 @@ struct TrainingAnswer: Codable {
     let seconds: Double
     /// Of this process so far.
     let peakBytes: Int
-    let path: String
+    var path: String
 
     var text: String {
         var table = Table("measure", "value")
@@ -74,15 +74,18 @@ final class FinetuneRun {
                 try blackBox?.command
                 ?? FileDigest.ofModel(try ModelLocation(teacher.model).path)
         }
-        let files = options.text + [options.task, options.validation].compactMap(\.self)
-        for (index, path) in files.enumerated() {
-            digests["file \(index + 1)"] = try FileDigest.of(path)
-        }
+        let files = try FileDigest.ofLesson(
+            text: options.text, task: options.task, validation: options.validation)
+        for more in [files, options.digests] { digests.merge(more) { known, _ in known } }
         directory = try RunDirectory(
-            options.output, for: .training,
-            inputs: digests.merging(options.digests) { known, _ in known },
+            options.output, for: .training, inputs: digests, reading: try options.paths,
             restarting: options.restarts)
         if let blackBox {
+            guard !opened.shape.architecture.isEncoder else {
+                throw ModelFileError(
+                    file: opened.location.path, problem: "an encoder writes no text to learn",
+                    remedy: "name a decoder, or a model as --teacher")
+            }
             let answers = directory.product(Product.answers)
             if !directory.has(Product.answers) {
                 let reader = TrainingText(
@@ -103,8 +106,9 @@ final class FinetuneRun {
     /// Trains to the end, and judges.
     func finish() throws -> TrainingAnswer {
         if directory.has(Product.model),
-            let known = directory.read(TrainingAnswer.self, Product.answer)
+            var known = directory.read(TrainingAnswer.self, Product.answer)
         {
+            known.path = directory.product(Product.model)
             return known
         }
         let classifier = try lesson.head.map {
@@ -136,7 +140,8 @@ final class FinetuneRun {
             try HuggingFaceDirectory.write(
                 trainer.model, like: opened.checkpoint, to: path,
                 classifier: trainer.model.classifier,
-                layerDrop: settings.layerDrop > 0 ? settings.layerDrop : nil
+                layerDrop: max(settings.layerDrop, opened.checkpoint.config.layerDrop) > 0
+                    ? settings.layerDrop : nil
             ) { _ in try Interruption.check() }
         }
         let answer = TrainingAnswer(
@@ -152,28 +157,34 @@ final class FinetuneRun {
     /// What the student learns from its teacher; nil without.
     private func distillation(head: Classifier.Kind?) throws -> Distillation? {
         guard let options = options.teacher else { return nil }
-        let corrected = try self.options.teacherCorrection.map {
-            try FinetuneRun($0).finish().path
-        }
-        let teacher = try OpenedModel(corrected ?? options.model)
+        var teacher = try OpenedModel(options.model)
         let (own, other) = (opened.shape, teacher.shape)
         let isNarrower = own.hiddenSize != other.hiddenSize
-        let classifier = try teacher.checkpoint.classifier()
+        let longest = min(
+            own.maximumPositions, self.options.task == nil ? self.options.length : .max)
         let problem: String? =
-            other.architecture != own.architecture || other.layers.count != own.layers.count
-                || other.vocabularySize != own.vocabularySize
-            ? "its type, vocabulary or number of layers is not the student's"
-            : isNarrower && own.architecture.isEncoder && head == nil
-                ? "its vectors are of another width than the student's"
-                : head != classifier?.kind ? "its head is not for the task" : nil
-        if let problem {
-            throw ModelFileError(
-                file: teacher.location.path, problem: problem,
-                remedy: "name the model that the student was pruned from, trained for the task")
+            if other.architecture != own.architecture {
+                "its type is not the student's"
+            } else if other.layers.count != own.layers.count {
+                "its number of layers, \(other.layers.count), is not the student's, "
+                    + "\(own.layers.count)"
+            } else if other.vocabularySize != own.vocabularySize {
+                "its vocabulary of \(other.vocabularySize) is not the student's of "
+                    + "\(own.vocabularySize)"
+            } else if other.maximumPositions < longest {
+                "its \(other.maximumPositions) positions are fewer than the \(longest) of a window"
+            } else if isNarrower, own.architecture.isEncoder, head == nil {
+                "its vectors are of another width than the student's"
+            } else {
+                nil
+            }
+        if let problem { throw Lesson.refusal(of: teacher, problem) }
+        if let correction = self.options.teacherCorrection {
+            teacher = try OpenedModel(FinetuneRun(correction).finish().path)
         }
         var distillation = Distillation(
             from: try teacher.packed(in: options.precision ?? self.options.settings.precision),
-            classifier: head == nil ? nil : classifier)
+            classifier: try lesson.head(of: teacher))
         distillation.temperature = Float(options.temperature)
         distillation.mixture = Float(options.mixture)
         distillation.onPolicyShare = options.onPolicyShare
@@ -203,9 +214,7 @@ final class FinetuneRun {
             let report = try trainer.advance()
             seconds += Double(host_monotonic_nanoseconds() - start) * 1e-9
             guard report.loss.isFinite, report.norm.isFinite else {
-                throw ModelFileError(
-                    file: opened.location.path, subject: "step \(trainer.step)",
-                    problem: "the loss is no number any more", remedy: "try a lower --rate")
+                throw diverged("step \(trainer.step)", "the loss")
             }
             losses.append(report)
             tokens += report.tokens
@@ -230,12 +239,19 @@ final class FinetuneRun {
         try trainer.writeState(to: directory.product(Product.state))
     }
 
+    private func diverged(_ subject: String, _ measure: String) -> ModelFileError {
+        ModelFileError(
+            file: opened.location.path, subject: subject,
+            problem: "\(measure) is no number any more",
+            remedy: "try a lower --rate, with --restart or another -o")
+    }
+
     private func judge(
         _ model: TrainableModel, beside teacher: Model?, _ title: String
     ) throws -> Judgement {
         let progress = ProgressBar(title, total: 100, unit: "%")
         defer { progress.finish() }
-        return try lesson.judge(
+        let judgement = try lesson.judge(
             try Model(model), model.classifier, beside: teacher,
             tokenizer: try opened.checkpoint.tokenizer(),
             engine: engine
@@ -243,10 +259,21 @@ final class FinetuneRun {
             progress.advance(to: Int(100 * done))
             try Interruption.check()
         }
+        guard judgement.value.isFinite else { throw diverged(title, "the \(judgement.measure)") }
+        return judgement
     }
 }
 
 extension FinetuneOptions {
+    /// The files and models that are read.
+    fileprivate var paths: [String] {
+        get throws {
+            let models = [model] + [teacher?.model].compactMap(\.self)
+            return try models.filter { BlackBox($0) == nil }.map { try ModelLocation($0).path }
+                + text + [task, validation].compactMap(\.self)
+        }
+    }
+
     /// What a training depends on beside its files.
     fileprivate var digests: [String: String] {
         let settings = settings

@@ -59,10 +59,14 @@ struct Lesson {
         if isEncoder, options.teacher?.onPolicyShare ?? 0 > 0 {
             throw refuse("an encoder writes no text", "leave out --on-policy")
         }
+        if isEncoder, options.task == nil, options.teacher?.correctionSteps != nil {
+            throw refuse("an encoder is adapted to tasks alone", "leave out --teacher-steps")
+        }
         let tokenizer = try model.checkpoint.tokenizer()
         if let path = options.task {
             (data, head, heldOut) = try Self.task(
-                path, options.validation, tokenizer, most: model.shape.maximumPositions)
+                path, options.validation, tokenizer, most: model.shape.maximumPositions,
+                known: try model.checkpoint.classifier()?.kind)
         } else {
             let reader = TrainingText(
                 tokenizer: tokenizer, length: min(options.length, model.shape.maximumPositions))
@@ -94,7 +98,7 @@ struct Lesson {
                     file: (options.text + [options.validation].compactMap(\.self))
                         .joined(separator: ", "),
                     problem: "it is too short to train on and to judge by",
-                    remedy: "give more text, or a smaller --length")
+                    remedy: "give more text, or windows of fewer tokens")
             }
             let judged = (apart + all.removeLast(count)).map(\.ids)
             data = .stored(all)
@@ -104,7 +108,8 @@ struct Lesson {
     }
 
     private static func task(
-        _ path: String, _ validation: String?, _ tokenizer: some Tokenizer, most: Int
+        _ path: String, _ validation: String?, _ tokenizer: some Tokenizer, most: Int,
+        known: Classifier.Kind?
     ) throws -> (TrainingData, Classifier.Kind, HeldOut) {
         let task = try TaskFile.read(path)
         let apart = try validation.map { try TaskFile.read($0) }
@@ -112,7 +117,12 @@ struct Lesson {
         let judged = apart?.items ?? items.suffix(max(1, items.count / 20))
         if apart == nil { items.removeLast(judged.count) }
         let examples = items.flatMap { $0.examples(tokenizer, most: most) }
-        guard !examples.isEmpty, apart?.kind ?? task.kind == task.kind else {
+        if let validation, apart?.kind != task.kind {
+            throw ModelFileError(
+                file: validation, problem: "its items are of another kind than those of \(path)",
+                remedy: "give items of one kind to train on and to judge by")
+        }
+        guard !examples.isEmpty else {
             throw ModelFileError(
                 file: path, problem: "it has nothing that an encoder's head learns, or too little",
                 remedy: "give lines of text and label, of first, second and score, or of "
@@ -122,9 +132,38 @@ struct Lesson {
             switch task.kind {
             case .similarity: .labels(1)
             case .questions: .spans
-            default: .labels(1 + max(task.greatestLabel, apart?.greatestLabel ?? 0, 1))
+            default: labels(of: [task] + [apart].compactMap(\.self), known: known)
             }
         return (.labelled(examples), head, .task(task.asking(judged)))
+    }
+
+    /// A head for the labels that tasks name or have, at least two: as the model has it, where that
+    /// is enough.
+    private static func labels(
+        of tasks: [Evaluation.Task], known: Classifier.Kind?
+    ) -> Classifier.Kind {
+        let count = tasks.reduce(2) { max($0, $1.labels.count, $1.greatestLabel + 1) }
+        if case .labels(let own) = known, own > count { return .labels(own) }
+        return .labels(count)
+    }
+
+    /// A teacher's head, where labels are learnt.
+    ///
+    /// - Throws: `ModelFileError` where it has none for them.
+    func head(of teacher: OpenedModel) throws -> Classifier? {
+        guard let head else { return nil }
+        let classifier = try teacher.checkpoint.classifier()
+        guard classifier?.kind == head else {
+            throw Self.refusal(of: teacher, "its head is not for the task")
+        }
+        return classifier
+    }
+
+    /// Why a teacher cannot be learnt from.
+    static func refusal(of teacher: OpenedModel, _ problem: String) -> ModelFileError {
+        ModelFileError(
+            file: teacher.location.path, problem: problem,
+            remedy: "name the model that the student was pruned from, trained for the task")
     }
 
     /// Judges a model by what was held out.

@@ -8,7 +8,8 @@ import Transformers
 ///
 /// Plain text, and records with `text`, are put one behind the other, with the end of text between
 /// records, and cut into windows. A record with `prompt` and `completion` is a sequence of its own,
-/// of which the completion is learnt.
+/// of which the completion is learnt; of a prompt too long to leave it half of the window only the
+/// end is kept. What a teacher makes of the prompt is learnt too.
 struct TrainingText {
     let tokenizer: any Tokenizer
     /// The most tokens of a sequence.
@@ -39,9 +40,11 @@ struct TrainingText {
                 let completion = record.members["completion"]?.string
             {
                 let before = tokens(prompt)
-                let whole = (before + tokens(completion) + end).prefix(length)
-                if before.count < whole.count {
-                    try body(TextSequence(Array(whole), firstLearnt: before.count))
+                let answer = (tokens(completion) + end).prefix(
+                    length - min(before.count, length / 2))
+                let start = before.suffix(length - answer.count)
+                if !answer.isEmpty {
+                    try body(TextSequence(Array(start) + answer, firstLearnt: start.count))
                 }
             } else if let text = record.members["text"]?.string {
                 try pack(tokens(text) + end)
