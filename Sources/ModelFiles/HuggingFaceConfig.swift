@@ -199,6 +199,10 @@ public struct HuggingFaceConfig: Sendable, Equatable {
                 "num_attention_heads", "it does not divide hidden_size \(hiddenSize)",
                 remedy: "correct either, or give head_dim")
         }
+        guard hasBiases || headDimension % 2 == 0 else {
+            throw fields.fault(
+                "head_dim", "rotary positions turn pairs, and it is odd", remedy: "correct it")
+        }
         self.headDimension = headDimension
         let layerFields = LayerFields(family: family)
         defaultLayer = try layerFields.defaults(fields)

@@ -12,13 +12,16 @@ public struct ModelFileError: Error, Equatable, Sendable, CustomStringConvertibl
     /// Creates an error; without a remedy the file counts as damaged.
     public init(
         file: String, subject: String? = nil, problem: String,
-        remedy: String = "the file is damaged or cut short; fetch or make it again"
+        remedy: String = Self.damaged
     ) {
         self.file = file
         self.subject = subject
         self.problem = problem
         self.remedy = remedy
     }
+
+    /// What is said where nothing else would help.
+    public static let damaged = "the file is damaged or cut short; fetch or make it again"
 
     /// File, part, problem and remedy on one line.
     public var description: String {

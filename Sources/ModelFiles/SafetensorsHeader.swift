@@ -34,7 +34,8 @@ struct SafetensorsHeader {
                 tensors[name.text] = try Self.tensor(value, in: file, from: start)
             } catch {
                 throw ModelFileError(
-                    file: file.path, subject: "tensor \(quoted(name.text))", problem: error.problem)
+                    file: file.path, subject: "tensor \(quoted(name.text))", problem: error.problem,
+                    remedy: error.remedy)
             }
         }
         try Self.checkCoverage(of: tensors, from: start, in: file)
@@ -43,14 +44,20 @@ struct SafetensorsHeader {
 
     private struct Fault: Error {
         let problem: String
+        var remedy = ModelFileError.damaged
     }
 
     /// Checks one member of the header against the file.
     private static func tensor(
         _ value: JSONValue, in file: MappedFile, from start: Int
     ) throws(Fault) -> StoredTensor {
-        guard let code = value.object?["dtype"]?.string, let type = DType(safetensors: code) else {
-            throw Fault(problem: "its dtype is missing or unknown")
+        guard let code = value.object?["dtype"]?.string else {
+            throw Fault(problem: "its dtype is missing")
+        }
+        guard let type = DType(safetensors: code) else {
+            throw Fault(
+                problem: "its dtype \(quoted(code)) is not supported",
+                remedy: "name a model whose weights are F32, F16 or BF16")
         }
         let shape = (value.object?["shape"]?.array ?? [.null]).compactMap(\.integer)
         guard shape.count == value.object?["shape"]?.array?.count,

@@ -98,6 +98,43 @@ struct GGUFModelTests {
         expectClose(found, up, absolute: greatest * (storage == .q40 ? 0.15 : 0.01))
     }
 
+    @Test("a file whose rotary positions are scaled is refused, in whatever words")
+    func scaledPositions() throws {
+        let scratch = try Scratch()
+        let plain = try GGUFFile(path: TinyModel.path("tiny-llama.gguf"))
+        func open(
+            _ metadata: [String: GGUFValue] = [:], factor: Float? = nil
+        ) throws -> Checkpoint {
+            var entries = plain.names.map {
+                GGUFWriter.Entry(name: $0, shape: plain.shape(of: $0) ?? [], type: .f32)
+            }
+            if factor != nil {
+                entries.append(
+                    GGUFWriter.Entry(name: "rope_freqs.weight", shape: [4], type: .f32))
+            }
+            let path = scratch.path("model.gguf")
+            try GGUFWriter.write(
+                entries, metadata: plain.metadata.merging(metadata) { $1 }, to: path
+            ) { entry in
+                try factor.flatMap { value in
+                    entry.name == "rope_freqs.weight" ? [1, 1, 1, value] : nil
+                } ?? plain.floats(entry.name)
+            }
+            return try Checkpoint(path)
+        }
+        let factor = "llama.rope.scaling.factor"
+        _ = try open()
+        _ = try open([factor: .number(8), "llama.rope.scaling.type": .string("none")])
+        _ = try open([factor: .number(1)], factor: 1)
+        func refused(_ open: () throws -> Checkpoint, _ field: String) {
+            let error = #expect(throws: ModelFileError.self) { _ = try open() }
+            #expect(error?.description.contains(field) == true)
+        }
+        refused({ try open([factor: .number(8)]) }, factor)
+        refused({ try open(["llama.rope.scale_linear": .number(2)]) }, "scale_linear")
+        refused({ try open(factor: 8) }, "rope_freqs.weight")
+    }
+
     @Test("refuses an encoder and leaves no file")
     func encoder() throws {
         let (tiny, scratch) = (try TinyModel("tiny-bert"), try Scratch())

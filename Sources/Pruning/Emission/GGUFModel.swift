@@ -114,12 +114,15 @@ public enum GGUFModel {
         }
     }
 
-    private static func check(_ checkpoint: Checkpoint) throws(ModelFileError) {
+    /// Refuses what no GGUF file can hold.
+    ///
+    /// - Throws: `ModelFileError` that says why.
+    public static func check(_ checkpoint: Checkpoint) throws {
         guard [.llama, .mistral, .qwen2].contains(checkpoint.config.family) else {
             throw ModelFileError(
                 file: checkpoint.path, subject: "model_type",
                 problem: "\"\(checkpoint.config.family.rawValue)\" is not written as GGUF",
-                remedy: "export llama, mistral or qwen2, or choose another format")
+                remedy: "name a llama, mistral or qwen2, or choose another format")
         }
     }
 
@@ -169,11 +172,13 @@ public enum GGUFModel {
                 remedy: "choose another format")
         }
         var metadata = try tokenizer.ggufMetadata(tokens: checkpoint.shape.vocabularySize)
-        let configuration = try checkpoint.tokenizerFiles()["tokenizer_config.json"]
+        let files = try checkpoint.tokenizerFiles()
+        let configuration = try files["tokenizer_config.json"]
             .map { try JSONValue(parsing: Array($0), file: "tokenizer_config.json") }
-        if case .string(let template)? = configuration?.object?["chat_template"] {
-            metadata["tokenizer.chat_template"] = .string(template)
-        }
+        let template =
+            configuration?.object?["chat_template"]?.string
+            ?? files["chat_template.jinja"].map { String(decoding: $0, as: UTF8.self) }
+        if let template { metadata["tokenizer.chat_template"] = .string(template) }
         return metadata
     }
 }

@@ -53,9 +53,11 @@ extension Checkpoint {
         ]
     }
 
-    private static let tokenizerFileNames = [
+    /// The files beside a model's weights and configuration that belong to it.
+    public static let tokenizerFileNames = [
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt",
-        "vocab.json", "merges.txt", "added_tokens.json", "generation_config.json",
+        "vocab.json", "merges.txt", "added_tokens.json", "chat_template.jinja",
+        "generation_config.json",
     ]
 
     private func bytePairTokenizer(_ gguf: GGUFFile) throws -> BytePairTokenizer {
@@ -73,12 +75,14 @@ extension Checkpoint {
         }
         let types = "tokenizer.ggml.token_type"
         let adds = "tokenizer.ggml.add_bos_token"
+        // Files of this kind say nothing of it, and llama.cpp adds it.
+        let isAdded = try gguf.string("tokenizer.ggml.pre") == "llama-bpe" && id("bos") != nil
         return try BytePairTokenizer(
             tokens: try gguf.strings("tokenizer.ggml.tokens"),
             tokenTypes: gguf.metadata[types] == nil ? nil : try gguf.integers(types),
             merges: try gguf.strings("tokenizer.ggml.merges"),
             preTokenizer: try gguf.string("tokenizer.ggml.pre"),
             beginningOfText: try id("bos"), endOfText: try id("eos"), padding: try id("padding"),
-            addsBeginning: gguf.metadata[adds] == nil ? false : try gguf.bool(adds))
+            addsBeginning: gguf.metadata[adds] == nil ? isAdded : try gguf.bool(adds))
     }
 }

@@ -43,6 +43,7 @@ extension HuggingFaceConfig {
                 try gguf.number(key("attention.layer_norm_rms_epsilon"))),
             "tie_word_embeddings": .bool(gguf.shape(of: "output.weight") == nil),
         ]
+        try Self.refuseScaledPositions(gguf, architecture: key(""))
         members["rope_theta"] = .number(
             gguf.metadata[key("rope.freq_base")] == nil
                 ? 10_000 : try gguf.number(key("rope.freq_base")))
@@ -65,6 +66,31 @@ extension HuggingFaceConfig {
         }
         let base = try HuggingFaceConfig(members: members, path: gguf.path)
         try self.init(parsing: base.encoded(layers: layers), path: gguf.path)
+    }
+
+    /// Refuses rotary positions that are scaled, in any of the ways that files have said so; keys
+    /// begin with the architecture.
+    private static func refuseScaledPositions(
+        _ gguf: GGUFFile, architecture: String
+    ) throws(ModelFileError) {
+        let factors = "rope_freqs.weight"
+        var scaled: String?
+        if gguf.shape(of: factors) != nil, try gguf.floats(factors).contains(where: { $0 != 1 }) {
+            scaled = factors
+        }
+        for name in ["rope.scaling.factor", "rope.scale_linear"] {
+            let key = architecture + name
+            guard gguf.metadata[key] != nil, try gguf.number(key) != 1 else { continue }
+            scaled = key
+        }
+        let type = architecture + "rope.scaling.type"
+        if gguf.metadata[type] != nil, try gguf.string(type) == "none" { scaled = nil }
+        if let scaled {
+            throw ModelFileError(
+                file: gguf.path, subject: scaled,
+                problem: "only unscaled rotary positions are supported",
+                remedy: "name a model without rope scaling")
+        }
     }
 
     /// The sizes of each layer: one number for all of them, or an array.
