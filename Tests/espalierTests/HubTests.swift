@@ -67,6 +67,22 @@ struct HubTests {
         #expect(again.status == 0 && again.output == first.output)
     }
 
+    @Test("what another tool has fetched in part is made whole, and stays")
+    func completes() throws {
+        let snapshot = model + "/snapshots/c0ffee"
+        try FileManager.default.createDirectory(
+            atPath: snapshot, withIntermediateDirectories: true)
+        for name in ["config.json", "notes.txt"] {
+            try FileManager.default.copyItem(
+                atPath: Fixture.llama + "/config.json", toPath: snapshot + "/" + name)
+        }
+        let run = try inspect(Hub(Fixture.llama, []))
+        #expect(run.status == 0 && run.output.contains("llama"), "\(run.errors)")
+        for name in ["model.safetensors", "notes.txt"] {
+            #expect(FileManager.default.fileExists(atPath: snapshot + "/" + name))
+        }
+    }
+
     @Test("what breaks off goes on at the next try, where the server can and where not")
     func resumes() throws {
         let hub = try Hub(Fixture.llama, ["slow"])

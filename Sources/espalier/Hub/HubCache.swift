@@ -52,13 +52,15 @@ struct HubCache {
         path + "/models--" + id.split(separator: "/").joined(separator: "--")
     }
 
-    /// The snapshot of a hub id: that of `refs/main`, else the only one; nil without any.
+    /// The snapshot of a hub id that has a model: that of `refs/main`, else the only one; nil
+    /// without any.
     ///
     /// - Throws: `ModelFileError` where several are there and none is main.
     func snapshot(of id: String) throws(ModelFileError) -> String? {
         let home = folder(of: id)
         let snapshots = home + "/snapshots"
-        let revisions = (try? FileManager.default.contentsOfDirectory(atPath: snapshots)) ?? []
+        let all = (try? FileManager.default.contentsOfDirectory(atPath: snapshots)) ?? []
+        let revisions = all.filter { isWhole(snapshots + "/" + $0) }
         let main = (try? String(contentsOfFile: home + "/refs/main", encoding: .utf8))?
             .trimmingCharacters(in: .whitespacesAndNewlines)
         if let main, revisions.contains(main) { return snapshots + "/" + main }
@@ -68,5 +70,14 @@ struct HubCache {
                 remedy: "name the directory of one of them")
         }
         return revisions.first.map { snapshots + "/" + $0 }
+    }
+
+    /// Whether a snapshot has a configuration and weights: other tools fetch file by file.
+    private func isWhole(_ snapshot: String) -> Bool {
+        func has(_ name: String) -> Bool {
+            FileManager.default.fileExists(atPath: snapshot + "/" + name)
+        }
+        return has("config.json")
+            && (has("model.safetensors") || has("model.safetensors.index.json"))
     }
 }

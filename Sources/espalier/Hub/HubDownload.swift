@@ -2,6 +2,7 @@ import CommandLine
 import Foundation
 import ModelFiles
 import Tensors
+import Transformers
 
 #if canImport(Darwin)
     import Darwin
@@ -60,14 +61,18 @@ struct HubDownload {
         let snapshot = "\(folder)/snapshots/\(commit)"
         let temporary = "\(folder)/snapshots/.\(commit).tmp"
         try? files.removeItem(atPath: temporary)
+        // What is there already, perhaps by another tool, stays.
+        if files.fileExists(atPath: snapshot) {
+            try files.moveItem(atPath: snapshot, toPath: temporary)
+        }
         for entry in entries {
             let link = temporary + "/" + entry.name
+            try? files.removeItem(atPath: link)
             try makeDirectory((link as NSString).deletingLastPathComponent)
             let up = String(repeating: "../", count: 2 + entry.name.count { $0 == "/" })
             try files.createSymbolicLink(
                 atPath: link, withDestinationPath: up + "blobs/" + entry.digest)
         }
-        if files.fileExists(atPath: snapshot) { try files.removeItem(atPath: snapshot) }
         try files.moveItem(atPath: temporary, toPath: snapshot)
         try AtomicFile.write(Array(commit.utf8), to: folder + "/refs/main")
         return snapshot
@@ -128,12 +133,8 @@ struct HubDownload {
 
     /// Whether a file at the top of a repository is part of a model.
     private static func isWanted(_ name: String) -> Bool {
-        let names = [
-            "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
-            "special_tokens_map.json", "vocab.txt", "vocab.json", "merges.txt",
-            "added_tokens.json", "model.safetensors.index.json", "chat_template.jinja",
-        ]
-        return names.contains(name)
+        let names = ["config.json", "model.safetensors.index.json"]
+        return (names + Checkpoint.tokenizerFileNames).contains(name)
             || name.hasSuffix(".safetensors") && !name.contains("/") && name.hasPrefix("model")
     }
 
@@ -190,11 +191,7 @@ struct HubDownload {
         (curl.standardInput, curl.standardOutput, curl.standardError) = (
             configuration, answer, problem
         )
-        do { try curl.run() } catch {
-            throw ModelFileError(
-                file: id, problem: "curl cannot be started: \(error.localizedDescription)",
-                remedy: "install curl, or fetch the model with `hf download \(id)`")
-        }
+        do { try curl.run() } catch { throw missing(error.localizedDescription) }
         let header = cache.token.map { "header = \"Authorization: Bearer \($0)\"\n" } ?? ""
         try? configuration.fileHandleForWriting.write(contentsOf: Data(header.utf8))
         try? configuration.fileHandleForWriting.close()
@@ -209,8 +206,18 @@ struct HubDownload {
             try FileManager.default.removeItem(atPath: path)
             return try transfer(address, to: path, progress: progress)
         }
+        guard curl.terminationStatus != Self.isMissing else { throw missing("there is none") }
         throw refusal(code: text(of: answer), said: text(of: problem))
     }
+
+    private func missing(_ reason: String) -> ModelFileError {
+        ModelFileError(
+            file: id, problem: "curl cannot be started: \(reason)",
+            remedy: "install curl, or fetch the model with `hf download \(id)`")
+    }
+
+    /// What `env` ends with where there is no such program.
+    private static let isMissing: Int32 = 127
 
     /// curl's status where a server gives no parts of files.
     private static let cannotResume: Int32 = 33
