@@ -49,6 +49,12 @@ struct TaskTests {
         #expect(some.items == [all.items[1]] && some.examples == "s\nQ: one\nA: b\n\n")
     }
 
+    @Test("a first item with a heading's member is an item")
+    func firstItem() throws {
+        let all = try task((0..<2).map { #"{"name": "Ada", "text": "a", "label": \#($0)}"# })
+        #expect(all.items.count == 2 && all.name != "Ada")
+    }
+
     @Test(
         "a line that cannot be is refused with its number",
         arguments: [

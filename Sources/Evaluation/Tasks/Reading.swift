@@ -54,10 +54,14 @@ public struct Reading: Sendable, Equatable {
     public func windows(by tokenizer: some Tokenizer, most: Int) -> [Window] {
         let most = min(most, Self.longest)
         var frame = tokenizer.encode(question, pair: "")
-        if frame.ids.count > most / 2, let end = frame.ids.last {
+        if frame.ids.count > most / 2 {
             // Of a long question the end goes, for at least half of a window to be of the passage.
-            frame.ids = frame.ids.prefix(most / 2 - 1) + [end]
-            frame.typeIDs = Array(frame.typeIDs.prefix(most / 2))
+            let bare = tokenizer.encode("", pair: "").ids
+            let head = zip(frame.ids, bare).prefix { $0 == $1 }.count
+            let end = frame.ids.count - max(bare.count - head, 0)
+            let cut = max(head, end - (frame.ids.count - most / 2))..<end
+            frame.ids.removeSubrange(cut)
+            frame.typeIDs.removeSubrange(cut)
         }
         var (tokens, words) = ([Int32](), [Range<String.Index>]())
         for word in passage.words {

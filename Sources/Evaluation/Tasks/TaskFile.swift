@@ -38,7 +38,9 @@ public enum TaskFile {
         let most = limit.map { $0 + shots } ?? .max
         try RecordFile.visit(path) { record throws(ModelFileError) in
             let fields = TaskFields(members: record.members, file: record.place)
-            if record.index == 0, ["name", "prompt", "labels"].contains(where: fields.has) {
+            if record.index == 0, !fields.isItem,
+                ["name", "prompt", "labels"].contains(where: fields.has)
+            {
                 name = try fields.optional("name") ?? name
                 prompt = try fields.optional("prompt")
                 if fields.has("labels") { labels = try fields.strings("labels") }
@@ -86,6 +88,12 @@ private struct TaskFields {
     private static let mostLabels = 65_536
 
     func has(_ name: String) -> Bool { members[JSONKey(name)] != nil }
+
+    /// Whether it is one of a kind of items, not a heading.
+    var isItem: Bool {
+        ["choices", "continuation", "good", "question", "score", "label", "document"]
+            .contains(where: has)
+    }
 
     func item(prompt: String?, labels: Int) throws(ModelFileError) -> TaskItem {
         if has("choices") {

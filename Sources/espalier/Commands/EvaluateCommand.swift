@@ -80,10 +80,19 @@ struct EvaluateCommand: Command {
         guard text != nil || !tasks.isEmpty else {
             throw UsageError("give --text, --task or both")
         }
+        guard text != nil || dump == nil && samples == 0 else {
+            throw UsageError("--dump and --samples need --text")
+        }
     }
 
     func run() throws {
         let questions = try tasks.map { try TaskFile.read($0, limit: items, shots: shots) }
+        for (index, task) in questions.enumerated()
+        where questions[..<index].contains(where: { $0.name == task.name }) {
+            throw ModelFileError(
+                file: tasks[index], problem: "its task is called \"\(task.name)\", as another is",
+                remedy: "give it another \"name\" in its first line, or rename the file")
+        }
         let loaded = try LoadedModel(model, precision: precision)
         let reference = try reference(for: loaded)
         let engine = Engine(threads: threads)
@@ -91,33 +100,41 @@ struct EvaluateCommand: Command {
         if let text {
             let sequences = try sequences(of: text, for: loaded)
             if let dump { try write(loaded, sequences[0], engine, to: dump) }
-            answer = try evaluate(loaded, reference, sequences, engine)
-            answer.samples = try writings(loaded, reference, sequences, engine)
+            answer = try evaluate(loaded, reference?.model, sequences, engine)
+            answer.samples = try writings(loaded, reference?.model, sequences, engine)
         }
         for task in questions {
             let result = try loaded.ask(task, on: engine)
-            let other = try reference.map {
-                try LoadedModel(loaded.opened, model: $0).ask(task, on: engine)
-            }
             answer.tasks[task.name] = TaskAnswer(
-                result, against: other,
-                perplexity: reference.flatMap { result.perplexity(to: $0, on: engine) })
+                result, against: try reference?.ask(task, on: engine),
+                perplexity: reference.flatMap { result.perplexity(to: $0.model, on: engine) })
         }
         if printsJSON { try printJSON(answer) } else { print(answer.text) }
     }
 
     /// The model to compare with, in f32: another, or where the precision is not f32 the same.
-    private func reference(for loaded: LoadedModel) throws -> Model? {
+    private func reference(for loaded: LoadedModel) throws -> LoadedModel? {
         let shape = loaded.model.shape
         guard let against else {
-            if precision != .f32 { return try loaded.model(in: .f32) }
+            if precision != .f32 {
+                return LoadedModel(loaded.opened, model: try loaded.model(in: .f32))
+            }
             guard !shape.architecture.isEncoder || text == nil else {
                 throw UsageError("an encoder predicts no text: give --against to compare it with")
             }
             return nil
         }
-        let reference = try LoadedModel(against).model
-        let other = reference.shape
+        let reference = try LoadedModel(against)
+        let other = reference.model.shape
+        let longest = min(shape.maximumPositions, tasks.isEmpty ? window : .max)
+        guard other.maximumPositions >= longest else {
+            throw ModelFileError(
+                file: against,
+                problem: "its \(other.maximumPositions) positions are fewer than the \(longest) "
+                    + "that the model is evaluated on",
+                remedy: "give a smaller --window, or compare with the model that it was pruned from"
+            )
+        }
         guard other.architecture == shape.architecture,
             other.vocabularySize == shape.vocabularySize,
             other.hiddenSize == shape.hiddenSize || !shape.architecture.isEncoder || text == nil
@@ -143,7 +160,9 @@ struct EvaluateCommand: Command {
             throw ModelFileError(
                 file: text, problem: "it holds too little text", remedy: "give a longer text")
         }
-        return Array(all.prefix(limit ?? all.count))
+        let taken = Array(all.prefix(limit ?? all.count))
+        try loaded.opened.check(taken.joined())
+        return taken
     }
 
     private func evaluate(

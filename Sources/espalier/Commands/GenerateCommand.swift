@@ -52,14 +52,14 @@ struct GenerateCommand: Command {
     }
 
     func run() throws {
-        let location = try ModelLocation(model)
-        let shape = try ModelShape(contentsOf: location.path)
+        let opened = try OpenedModel(model)
+        let shape = opened.shape
         guard !shape.architecture.isEncoder else {
             throw ModelFileError(
-                file: location.path, problem: "an encoder writes no text",
+                file: opened.location.path, problem: "an encoder writes no text",
                 remedy: "name a decoder, such as a model of type \"llama\"")
         }
-        let loaded = try LoadedModel(model, precision: precision)
+        let loaded = LoadedModel(opened, model: try opened.contextual(in: precision))
         let tokenizer = try loaded.checkpoint.tokenizer()
         let start = try promptTokens(tokenizer, for: loaded)
         var generator = Generator(
@@ -109,12 +109,7 @@ struct GenerateCommand: Command {
                     + "\(shape.maximumPositions) positions",
                 remedy: "give a shorter prompt")
         }
-        guard tokens.allSatisfy({ 0..<Int32(shape.vocabularySize) ~= $0 }) else {
-            throw ModelFileError(
-                file: loaded.location.path, subject: "tokenizer",
-                problem: "it makes tokens beyond the model's vocabulary of \(shape.vocabularySize)",
-                remedy: "use the tokenizer that belongs to the model")
-        }
+        try loaded.opened.check(tokens)
         return tokens
     }
 }
