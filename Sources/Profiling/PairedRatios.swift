@@ -16,19 +16,25 @@ public struct Sample: Sendable, Equatable {
 }
 
 /// Values of which some were disturbed: those count only while there are too few others.
-struct CleanFirst: Sendable, Equatable {
+public struct CleanFirst: Sendable, Equatable {
     /// The least undisturbed values that stand alone: as many as an interval needs.
     static let enough = 6
 
     private var clean: [Double] = []
     private var disturbed: [Double] = []
 
-    mutating func add(_ value: Double, isTainted: Bool) {
+    /// Creates an empty collection.
+    public init() {}
+
+    /// Adds a value.
+    public mutating func add(_ value: Double, isTainted: Bool) {
         if isTainted { disturbed.append(value) } else { clean.append(value) }
     }
 
-    var areDisturbed: Bool { clean.count < Self.enough && !disturbed.isEmpty }
-    var values: [Double] { areDisturbed ? clean + disturbed : clean }
+    /// Whether disturbed values count for want of others.
+    public var areDisturbed: Bool { clean.count < Self.enough && !disturbed.isEmpty }
+    /// The values that count.
+    public var values: [Double] { areDisturbed ? clean + disturbed : clean }
     var taintedCount: Int { disturbed.count }
 }
 

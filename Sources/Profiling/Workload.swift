@@ -148,7 +148,8 @@ public struct Workload: Stopwatch {
         let used = Double(host_process_cpu_nanoseconds() - busy)
         return Sample(
             seconds: wall * 1e-9 / Double(repeats),
-            isTainted: used < Self.leastShare * wall * Double(environment.threads))
+            isTainted: used < Self.leastShare * wall
+                * Double(min(environment.threads, Machine.current.cores)))
     }
 
     private mutating func runOnce(_ cache: inout KeyValueCache?) {

@@ -16,32 +16,26 @@ extension BenchAnswer {
         _ model: Watch.Subject, with watch: inout Watch, timeLimit: Double,
         tick: () throws -> Void
     ) throws {
-        var samples: [Sample] = []
+        var samples = CleanFirst()
+        var count = 0
         let end = host_monotonic_nanoseconds() + UInt64(timeLimit * 1e9)
         repeat {
-            samples.append(try watch.sample(model))
+            let sample = try watch.sample(model)
+            samples.add(sample.seconds, isTainted: sample.isTainted)
+            count += 1
             try tick()
-            if samples.count >= 30, samples.count % 10 == 0,
-                Self.statistics(of: samples).isSettled(relativeWidth: 0.005)
+            if count >= 30, count % 10 == 0,
+                Statistics(samples.values).isSettled(relativeWidth: 0.005)
             {
                 break
             }
         } while host_monotonic_nanoseconds() < end
-        guard let timing = Timing(Self.statistics(of: samples)) else {
+        guard let timing = Timing(Statistics(samples.values)) else {
             throw ProfileError(
                 file: "measurement", field: "samples", problem: "the clock gave no time",
                 remedy: "measure again")
         }
         self.model = Figures(timing)
-        isDisturbed = Self.areDisturbed(samples)
-    }
-
-    private static func statistics(of samples: [Sample]) -> Statistics {
-        let counted = areDisturbed(samples) ? samples : samples.filter { !$0.isTainted }
-        return Statistics(counted.map(\.seconds))
-    }
-
-    private static func areDisturbed(_ samples: [Sample]) -> Bool {
-        samples.count { !$0.isTainted } < 6
+        isDisturbed = samples.areDisturbed
     }
 }

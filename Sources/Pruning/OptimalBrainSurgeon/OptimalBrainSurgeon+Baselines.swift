@@ -22,8 +22,12 @@ extension OptimalBrainSurgeon {
     ///
     /// - Complexity: O(outputs · columns²) for the errors.
     public func activationOrder() -> RemovalOrder {
+        // Inputs that are always 0 have a 1 in the Hessian, to be invertible.
+        let dead = Set(deadColumns)
         let scores = (0..<units).map { unit in
-            (unit * unitSize..<(unit + 1) * unitSize).reduce(0) { $0 + hessian[$1, $1] }
+            (unit * unitSize..<(unit + 1) * unitSize).reduce(0) {
+                dead.contains($1) ? $0 : $0 + hessian[$1, $1]
+            }
         }
         return masking(ascending: scores)
     }
@@ -36,9 +40,9 @@ extension OptimalBrainSurgeon {
     /// - Complexity: O(outputs · columns²) for the errors.
     public func fluctuationOrder() -> RemovalOrder {
         var scores = [Double](repeating: 0, count: units)
-        for row in 0..<dense.rows {
+        for row in 0..<weight.rows {
             for column in 0..<units * unitSize {
-                let value = Double(dense[row, column])
+                let value = weight[row, column]
                 scores[column / unitSize] += value * value * hessian[column, column]
             }
         }

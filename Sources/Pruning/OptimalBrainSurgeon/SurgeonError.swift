@@ -29,7 +29,8 @@ public enum SurgeonError: Error, Equatable, CustomStringConvertible {
         case .hessianDiagonal(let column, let value):
             "Hessian diagonal \(column) is \(value); the calibration activations overflow"
         case .notPositiveDefinite(let row):
-            "damped Hessian is not positive definite at row \(row); raise the damping"
+            "damped Hessian is not positive definite at row \(row); raise --damping, "
+                + "with --restart"
         case .unknownUnit(let unit, let units):
             "there is no unit \(unit) in a layer of \(units)"
         }
