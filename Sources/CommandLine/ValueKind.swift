@@ -41,15 +41,21 @@ extension ValueKind where Value == String {
     /// The path of a file; `-` may stand for standard input where a command says so.
     public static var file: ValueKind { path("FILE", .file) }
 
-    /// The path of a directory.
-    public static var directory: ValueKind { path("DIRECTORY", .directory) }
+    /// The path of a directory, without the slash that a shell completes it with.
+    public static var directory: ValueKind {
+        path("DIRECTORY", .directory) { text in
+            let end = text.lastIndex { $0 != "/" } ?? text.startIndex
+            return text.isEmpty ? nil : String(text[...end])
+        }
+    }
 
     private static func path(
-        _ placeholder: String, _ completion: Declaration.Completion
+        _ placeholder: String, _ completion: Declaration.Completion,
+        parse: @escaping (String) -> String? = { $0.isEmpty ? nil : $0 }
     ) -> ValueKind {
         ValueKind(
             placeholder: placeholder, expectation: "a path", completion: completion, example: ".",
-            parse: { $0.isEmpty ? nil : $0 })
+            parse: parse)
     }
 }
 

@@ -53,6 +53,17 @@ struct RunDirectoryTests {
         #expect(throws: Never.self) { _ = try open(["model": "a", "text": "b", "--seed": "1"]) }
     }
 
+    @Test("products whose inputs are unknown are refused, but for a profile alone")
+    func unknownInputs() throws {
+        try put("profile.json")
+        _ = try open(["model": "a"])
+        try put("losses.json")
+        try FileManager.default.removeItem(atPath: scratch.path("run/work"))
+        #expect(try failure(["model": "b"]).contains("inputs.json is missing"))
+        let run = try open(["model": "b"], restarting: true)
+        #expect(!run.has("losses.json") && run.has("profile.json"))
+    }
+
     @Test("what is read may lie beside a run's products, not among them")
     func sources() throws {
         for (name, isProduct) in [
@@ -102,6 +113,7 @@ struct RunDirectoryTests {
 
     @Test("what a killed run left half written goes")
     func leftovers() throws {
+        _ = try open(["model": "a"])
         try put(
             "losses.json.123-456.tmp", "1.25x.tmp/config.json", "1.5x/config.json",
             "work/moments.safetensors.1-2.tmp", "work/2x.json.1-2.tmp", "mine.json.1-2.tmp")

@@ -138,6 +138,14 @@ struct FinetuneTests {
             "layerdrop", path, "--keep", "2", "--strategy", "learned", "--text", text, "--threads",
             "1", "-o", scratch.path("kept"))
         #expect(kept.status == 0 && kept.output.contains("Layers kept"), "\(kept.errors)")
+        // A slash that the shell adds is no other place, and what is there stays.
+        func halve(_ out: String) throws -> Program.Outcome {
+            try Program.run("layerdrop", path, "--keep", "1", "-o", scratch.path(out))
+        }
+        #expect(try halve("half/").status == 0)
+        #expect(FileManager.default.fileExists(atPath: scratch.path("half/config.json")))
+        let onto = try halve("half")
+        #expect(onto.status == 1 && onto.errors.contains("it exists"))
     }
 
     @Test("other text is trained on anew, behind a failure or a restart")
@@ -220,6 +228,17 @@ struct FinetuneTests {
         let again = try Program.run("evaluate", path, "--task", task, "--json").object()
         let tasks = try #require(again["tasks"] as? [String: [String: Any]])
         #expect(abs((tasks["task"]?["value"] as? Double ?? 0) - after) < 1e-6)
+        // Each of two models answers by its own head.
+        let both = try Program.run(
+            "evaluate", Fixture.folder + "/classifiers/bert", "--against", path, "--task", task,
+            "--json")
+        if !isScored {
+            let tasks = try #require(both.object()["tasks"] as? [String: [String: Any]])
+            #expect(abs((tasks["task"]?["dense"] as? Double ?? 0) - after) < 1e-6)
+        }
+        let headless = try Program.run(
+            "evaluate", path, "--against", Fixture.bert, "--task", task)
+        #expect(isScored || headless.errors.contains("no head that gives labels"))
         // Its vectors can be learnt from text alone.
         let vectors = try Program.run(
             "distill", path, "--teacher", path, "--text", text, "--steps", "2", "-o",

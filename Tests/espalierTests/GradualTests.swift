@@ -82,6 +82,10 @@ struct GradualTests {
         let again = try Program.run(asked)
         #expect(again.status == 0 && !again.errors.contains("Training"))
         #expect(try targets(again.object()).count == 2)
+        // Behind another target it is another model.
+        let between = try Program.run(asked + ["--speedup", "1.6"])
+        #expect(between.status == 0 && between.errors.contains("Training"), "\(between.errors)")
+        #expect(try targets(between.object()).count == 3)
     }
 
     @Test("an encoder without labels learns the dense one's vectors")

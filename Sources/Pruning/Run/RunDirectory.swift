@@ -110,19 +110,30 @@ public final class RunDirectory: @unchecked Sendable {
         let name = "work/inputs.json"
         for entry in entries where kind.isLeftover(entry) { try remove(entry) }
         let made = entries.filter { kind.isProduct($0[...]) && !Kind.records.contains($0) }
-        if let known = read([String: String].self, name), known != inputs {
-            let differing = Set(known.keys).union(inputs.keys).filter { known[$0] != inputs[$0] }
-            guard restarting || made.isEmpty else {
-                throw Failure(
-                    description: "\(path): it holds a \(kind.rawValue) with other inputs ("
-                        + differing.sorted().joined(separator: ", ")
-                        + "); choose another -o, or discard it with --restart")
+        if let known = read([String: String].self, name) {
+            if known != inputs {
+                let differing = Set(known.keys).union(inputs.keys)
+                    .filter { known[$0] != inputs[$0] }.sorted().joined(separator: ", ")
+                try discard(made, "other inputs (\(differing))", if: restarting)
             }
-            // The inputs stay until all that was made from them is gone.
-            let byproducts = Kind.byproducts.filter { kind.isProduct($0[...]) }
-            for entry in made + byproducts where has(entry) { try remove(entry) }
+        } else {
+            // A profile alone may be there to be used.
+            try discard(
+                made.filter { $0 != "profile.json" }, "unknown inputs (\(name) is missing)",
+                if: restarting)
         }
         try write(inputs, name)
+    }
+
+    /// Removes what was made from other inputs; these stay until it is gone.
+    private func discard(_ made: [String], _ inputs: String, if restarting: Bool) throws {
+        guard restarting || made.isEmpty else {
+            throw Failure(
+                description: "\(path): it holds a \(kind.rawValue) with \(inputs); choose another "
+                    + "-o, or discard it with --restart")
+        }
+        let byproducts = Kind.byproducts.filter { kind.isProduct($0[...]) }
+        for entry in made + byproducts where has(entry) { try remove(entry) }
     }
 
     /// The names in the directory, and those in its folder `work`.
@@ -197,7 +208,8 @@ extension RunDirectory.Kind {
             target = target.dropFirst(method.rawValue.count + 1)
             if isWork, target == "losses" { return true }
         }
-        if isWork, let suffix = ["-coefficients", "-plan"].first(where: { target.hasSuffix($0) }) {
+        let suffixes = ["-coefficients", "-plan", "-chain"]
+        if isWork, let suffix = suffixes.first(where: { target.hasSuffix($0) }) {
             target = target.dropLast(suffix.count)
         }
         return isTarget(target)

@@ -68,10 +68,7 @@ struct ExportCommand: Command {
                 try Interruption.check()
             }
         case .huggingface, .onnx:
-            guard !FileManager.default.fileExists(atPath: output) else {
-                throw ModelFileError(
-                    file: output, problem: "it exists", remedy: "choose another --output")
-            }
+            try requireAbsent(output)
             try HuggingFaceDirectory.write(
                 checkpoint, like: checkpoint, to: output, type: type.matrixType,
                 writesONNX: format == .onnx

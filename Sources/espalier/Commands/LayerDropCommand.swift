@@ -60,6 +60,7 @@ struct LayerDropCommand: Command {
     }
 
     func run() throws {
+        try requireAbsent(output)
         let opened = try OpenedModel(model)
         let layers = opened.shape.layers.count
         guard count <= layers else {

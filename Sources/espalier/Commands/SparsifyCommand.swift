@@ -34,6 +34,9 @@ struct SparsifyCommand: Command {
     private enum Way: String, CaseIterable {
         case any, coarse, gate, trained, ahead, value
 
+        /// Whether predictors have a rank.
+        var isTrained: Bool { self == .trained || self == .ahead }
+
         /// What the search may choose from.
         func choices(ranks: [Int]) -> [NeuronChoice] {
             switch self {
@@ -109,9 +112,17 @@ struct SparsifyCommand: Command {
         precision = try EnvironmentOptions.precision(&arguments)
         threads = try EnvironmentOptions.threads(&arguments)
         printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
+        guard density == nil || prune == nil else {
+            throw UsageError("--density leaves nothing to search for --prune to go with")
+        }
+        guard density == nil || ranks.isEmpty || ranks.count == 1 && way.isTrained else {
+            throw UsageError(
+                "with --density give one --rank, and --predictor trained or ahead that has it")
+        }
     }
 
     func run() throws {
+        try requireAbsent(output)
         let opened = try OpenedModel(model)
         guard way != .gate || opened.shape.architecture.activation == .swiglu else {
             throw ModelFileError(
@@ -123,8 +134,14 @@ struct SparsifyCommand: Command {
         let windows = try opened.windows(
             ofText: text, tokens: tokens, length: length, encoderRemedy: "name a decoder")
         let stream = windows.flatMap(\.self)
-        guard windows.count > 1, stream.count > context + 1, context < opened.shape.maximumPositions
-        else {
+        guard context < opened.shape.maximumPositions else {
+            throw ModelFileError(
+                file: opened.location.path, subject: "--sequence",
+                problem: "a context of \(context) leaves no room in the model's "
+                    + "\(opened.shape.maximumPositions) positions",
+                remedy: "give a shorter --sequence")
+        }
+        guard windows.count > 1, stream.count > context + 1 else {
             throw ModelFileError(
                 file: text, subject: "--text",
                 problem: "it holds \(stream.count) tokens, too few to calibrate and to decode "

@@ -31,7 +31,7 @@ final class GradualRun {
         directory = try RunDirectory(
             options.output, inputs: digests,
             reading: [dense.location.path] + options.calibration + recovery.text
-                + [recovery.task, recovery.validation].compactMap(\.self),
+                + [options.profile, recovery.task, recovery.validation].compactMap(\.self),
             restarting: options.restarts)
         let first = directoryName(of: options.targets[0])
         guard !directory.has("work/\(first)-trained") else { return }
@@ -80,6 +80,7 @@ final class GradualRun {
     /// Prunes to a target and trains, or reads what came of that.
     private func reach(_ target: Double, from source: String) throws -> TargetResult {
         let name = directoryName(of: target)
+        try discard(name, unlessBehind: options.targets.filter { $0 < target })
         if directory.has(name), var known = directory.read(TargetResult.self, "work/\(name).json") {
             known.path = directory.product(name)
             return known
@@ -110,6 +111,17 @@ final class GradualRun {
         try emit(trained, to: result.path, storage: GGUFModel.Storage(round.environment.precision))
         try directory.write(result, "work/\(name).json")
         return result
+    }
+
+    /// Removes what was made of a target behind other ones, and notes which are before it now.
+    private func discard(_ name: String, unlessBehind targets: [Double]) throws {
+        let chain = "work/\(name)-chain.json"
+        guard directory.read([Double].self, chain) != targets else { return }
+        for made in [name, "work/\(name)-pruned", "work/\(name)-trained", "work/\(name).json"]
+        where directory.has(made) {
+            try FileManager.default.removeItem(atPath: directory.product(made))
+        }
+        try directory.write(targets, chain)
     }
 
     /// What is asked of the prune of a round.

@@ -36,6 +36,15 @@ struct PruneInputs {
                     + "\(dense.checkpoint.config.family.rawValue), whose width other programs "
                     + "divide by its heads: choose another method")
         }
+        if options.runtime == .gguf { try GGUFModel.check(dense.checkpoint) }
+        if options.reference == nil, Set(dense.shape.layers).count > 1 {
+            throw ModelFileError(
+                file: dense.location.path, subject: "layers",
+                problem: "their sizes differ: it is pruned already, and there are no latencies "
+                    + "to search by",
+                remedy: "prune the dense model to a higher --speedup; with --recover it goes from "
+                    + "target to target")
+        }
         var files = try FileDigest.modelFiles(dense.location.path).map {
             (name: URL(fileURLWithPath: $0).lastPathComponent, digest: try FileDigest.of($0))
         }
@@ -57,8 +66,11 @@ struct PruneInputs {
                 ("reference", try FileDigest.ofModel(try ModelLocation(reference).path)))
         }
         (self.files, self.contents) = (files, contents)
+        // What is held out depends on the order.
+        let order = options.calibration.map { URL(fileURLWithPath: $0).lastPathComponent }
         digests = Dictionary(
             files.map { ($0.name, $0.digest) } + [
+                ("--calibration", order.joined(separator: " ")),
                 ("--method", options.method.rawValue), ("--seed", String(options.seed)),
                 ("--damping", String(options.damping)),
                 ("--calibration-tokens", String(options.calibrationTokens)),

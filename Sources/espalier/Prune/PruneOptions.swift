@@ -100,5 +100,5 @@ struct PruneOptions {
 
 /// The name of a target's directory, such as `1.25x`.
 func directoryName(of target: Double) -> String {
-    (target == target.rounded() ? String(Int(target)) : String(target)) + "x"
+    (Int(exactly: target).map(String.init) ?? String(target)) + "x"
 }

@@ -276,6 +276,7 @@ extension PruneRun {
             ) { _ in try Interruption.check() }.meanNLL
         } progress: {
             progress.advance(to: $0)
+            try Interruption.check()
         }
         try directory.write(found, product)
         return found

@@ -41,7 +41,8 @@ final class PruneRun {
         givenText = try inputs.text(options, dense: dense, environment: environment)
         directory = try RunDirectory(
             options.output, inputs: inputs.digests,
-            reading: [dense.location.path, reference.location.path] + options.calibration,
+            reading: [dense.location.path, reference.location.path] + options.calibration
+                + [options.profile].compactMap(\.self),
             restarting: options.restarts)
         otherRuntime = try OtherRuntime(
             environment, folder: directory.product(Product.runtimeFiles))

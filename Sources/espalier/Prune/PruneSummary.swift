@@ -50,7 +50,10 @@ struct PruneSummary {
         }
         let missed = report.targets.filter { $0.interval.first ?? 0 < $0.target }
             .map {
-                "The target \(Human.ratio($0.target)) is not surely held: the machine is noisy."
+                "The target \(Human.ratio($0.target)) is not "
+                    + ($0.interval.last ?? 0 < $0.target
+                        ? "held: give it more --attempts, in another -o."
+                        : "surely held: the machine is noisy.")
             }
         let disturbed = report.targets.filter(\.isDisturbed)
             .map {
