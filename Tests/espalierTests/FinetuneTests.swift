@@ -229,13 +229,14 @@ struct FinetuneTests {
         let tasks = try #require(again["tasks"] as? [String: [String: Any]])
         #expect(abs((tasks["task"]?["value"] as? Double ?? 0) - after) < 1e-6)
         // Each of two models answers by its own head.
+        let fresh = try Program.run(
+            "finetune", Fixture.bert, "--task", task, "--steps", "1", "-o", scratch.path("fresh"))
+        #expect(fresh.status == 0, "\(fresh.errors)")
         let both = try Program.run(
-            "evaluate", Fixture.folder + "/classifiers/bert", "--against", path, "--task", task,
-            "--json")
-        if !isScored {
-            let tasks = try #require(both.object()["tasks"] as? [String: [String: Any]])
-            #expect(abs((tasks["task"]?["dense"] as? Double ?? 0) - after) < 1e-6)
-        }
+            "evaluate", scratch.path("fresh/model"), "--against", path, "--task", task, "--json"
+        ).object()
+        let compared = try #require(both["tasks"] as? [String: [String: Any]])
+        #expect(abs((compared["task"]?["dense"] as? Double ?? 0) - after) < 1e-6)
         let headless = try Program.run(
             "evaluate", path, "--against", Fixture.bert, "--task", task)
         #expect(isScored || headless.errors.contains("no head that gives labels"))
