@@ -19,10 +19,12 @@ public struct UnitScores: Sendable {
     /// - Throws: What reading them throws.
     public init(_ weights: some WeightSource) throws {
         var norms: [Component: [Float]] = [:]
-        for component in weights.shape.components {
-            let layer = try weights.layer(component.layer)
-            guard let weight = layer.outputProjection(of: component.kind)?.weight else { continue }
-            norms[component] = Self.columnNorms(weight)
+        for index in weights.shape.layers.indices {
+            let layer = try weights.layer(index)
+            for kind in ComponentKind.allCases {
+                guard let weight = layer.outputProjection(of: kind)?.weight else { continue }
+                norms[Component(layer: index, kind: kind)] = Self.columnNorms(weight)
+            }
         }
         self.norms = norms
         headDimension = weights.shape.headDimension

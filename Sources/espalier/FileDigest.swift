@@ -1,17 +1,19 @@
 import Foundation
 import ModelFiles
 import Tensors
+import Transformers
 
 /// Fingerprints of files that a run depends on.
 enum FileDigest {
-    /// The files that hold a model's weights, sizes and tokenizer.
+    /// The files that hold a model's weights, sizes, tokenizer and what goes with that.
     static func modelFiles(_ path: String) throws -> [String] {
         var isDirectory: ObjCBool = false
         _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
         guard isDirectory.boolValue else { return [path] }
         return try FileManager.default.contentsOfDirectory(atPath: path)
             .filter {
-                $0.hasSuffix(".safetensors") || $0 == "config.json" || $0 == "tokenizer.json"
+                $0.hasSuffix(".safetensors") || $0 == "config.json"
+                    || Checkpoint.tokenizerFileNames.contains($0)
             }
             .sorted().map { path + "/" + $0 }
     }

@@ -322,7 +322,9 @@ struct PruneTests {
         #expect(refused.errors.contains("--restart"))
         let text = Fixture.folder + "/text/held-out.txt"
         let other = try Program.run(prune.words(calibration: text))
-        #expect(other.errors.contains("(calibration.txt, held-out.txt)"), "\(other.errors)")
+        #expect(
+            other.errors.contains("(--calibration, calibration.txt, held-out.txt)"),
+            "\(other.errors)")
         let taken = try Program.run(prune.words("--damping", "0.1", "--restart"))
         #expect(taken.status == 0, "\(taken.errors)")
         #expect(

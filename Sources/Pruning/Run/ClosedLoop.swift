@@ -95,9 +95,9 @@ public struct ClosedLoop {
             do {
                 let plan = try search(correction)
                 if !tried.contains(plan) { return plan }
-            } catch let error as SearchError {
-                if isFirst { throw error }
-                return nil
+            } catch SearchError.unreachable(_, let greatest) {
+                guard isFirst else { return nil }
+                throw SearchError.unreachable(target: target, greatest: greatest)
             }
             correction *= 1.005
         }

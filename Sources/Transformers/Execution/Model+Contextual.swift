@@ -15,22 +15,30 @@ extension Model {
         precondition(
             plan.layers.count == layers.count && plan.attention.count == layers.count
                 && head != nil, "a plan of this decoder")
-        let layers = try plan.layers.enumerated().map { index, neurons in
-            try neurons.map { neurons in
-                precondition(
-                    neurons.least.count == shape.layers[index].feedForward, "a size per neuron")
-                return try Contextual.Layer(
-                    neurons, known: contextual?.layers[index],
-                    activation: shape.architecture.activation, precision: precision
-                ) { try source.layer(index) }
+        var (layers, attention) = ([Contextual.Layer?](), [Contextual.Attention?]())
+        for index in plan.layers.indices {
+            // A layer is read once, and only where something of it is needed.
+            var weights: LayerWeights?
+            func read() throws -> LayerWeights {
+                let found = try weights ?? source.layer(index)
+                weights = found
+                return found
             }
-        }
-        let attention = try plan.attention.enumerated().map { index, counted in
-            try counted.map { counted in
-                try Contextual.Attention(
-                    counted, known: contextual?.attention[index], precision: precision
-                ) { try source.layer(index) }
-            }
+            layers.append(
+                try plan.layers[index].map { neurons in
+                    precondition(
+                        neurons.least.count == shape.layers[index].feedForward, "a size per neuron")
+                    return try Contextual.Layer(
+                        neurons, known: contextual?.layers[index],
+                        activation: shape.architecture.activation, precision: precision,
+                        reading: read)
+                })
+            attention.append(
+                try plan.attention[index].map { counted in
+                    try Contextual.Attention(
+                        counted, known: contextual?.attention[index], precision: precision,
+                        reading: read)
+                })
         }
         let known = contextual?.coarse.flatMap { $0.fineInputs == plan.headInputs ? $0 : nil }
         let coarse = try plan.headMargin.map { _ in

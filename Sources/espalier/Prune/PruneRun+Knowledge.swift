@@ -21,7 +21,13 @@ extension PruneRun {
     }
 
     private func existingProfile(_ path: String) throws -> LatencyTable {
-        try LatencyTable(contentsOf: path, of: reference.shape, in: environment)
+        let table = try LatencyTable(contentsOf: path, of: reference.shape, in: environment)
+        if table.environment.machine != environment.machine {
+            remark(
+                "\(path) is of another machine (\(table.environment.machine)); what is measured "
+                    + "here corrects the plans: keep to it with --attempts 1")
+        }
+        return table
     }
 
     /// The text, or where none was given, text that the decoder writes itself.

@@ -102,11 +102,16 @@ final class PruneRun {
                 by: method, isBaseline: isBaseline, table, surgery, knowledge, text: text)
         }
         let targets = try results(of: options.method, isBaseline: false)
-        let baselines = try options.baselines.flatMap { method in
-            try results(of: method, isBaseline: true).map {
-                BaselineResult(
-                    method: method.rawValue, target: $0.target, measured: $0.measured,
-                    quality: $0.quality)
+        let baselines = try options.baselines.flatMap { method -> [BaselineResult] in
+            do {
+                return try results(of: method, isBaseline: true).map {
+                    BaselineResult(
+                        method: method.rawValue, target: $0.target, measured: $0.measured,
+                        quality: $0.quality)
+                }
+            } catch let error as SearchError {
+                remark("\(method.rawValue) is left out: \(error)")
+                return []
             }
         }
         var report = PruneReport(
