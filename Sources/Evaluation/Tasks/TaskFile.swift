@@ -89,11 +89,13 @@ private struct TaskFields {
 
     func has(_ name: String) -> Bool { members[JSONKey(name)] != nil }
 
-    /// Whether it is one of a kind of items, not a heading.
-    var isItem: Bool {
-        ["choices", "continuation", "good", "question", "score", "label", "document"]
-            .contains(where: has)
-    }
+    /// Members of which every kind of item has one.
+    private static let itemMembers = [
+        "choices", "continuation", "good", "question", "score", "label", "document",
+    ]
+
+    /// Whether it is an item, not a heading.
+    var isItem: Bool { Self.itemMembers.contains(where: has) }
 
     func item(prompt: String?, labels: Int) throws(ModelFileError) -> TaskItem {
         if has("choices") {
@@ -137,8 +139,7 @@ private struct TaskFields {
                 prompt: try filled(prompt ?? "{document}\n\nSummary:"),
                 summary: try string("summary"))
         }
-        throw fault(
-            "it has none of choices, continuation, good, question, score, label and document")
+        throw fault("it has none of \(Self.itemMembers.joined(separator: ", "))")
     }
 
     /// The prompt with members in place of their names in braces.

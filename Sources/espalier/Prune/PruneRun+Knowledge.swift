@@ -11,7 +11,7 @@ extension PruneRun {
             return try existingProfile(directory.product(Product.profile))
         }
         let table = try stage("profile") {
-            try options.profile.map(existingProfile)
+            try options.profile.map(givenProfile)
                 ?? Profiler.profile(
                     reference.shape, of: reference.location, in: environment,
                     seconds: options.seconds ?? Profiler().timeLimit, seed: options.seed)
@@ -21,7 +21,11 @@ extension PruneRun {
     }
 
     private func existingProfile(_ path: String) throws -> LatencyTable {
-        let table = try LatencyTable(contentsOf: path, of: reference.shape, in: environment)
+        try LatencyTable(contentsOf: path, of: reference.shape, in: environment)
+    }
+
+    private func givenProfile(_ path: String) throws -> LatencyTable {
+        let table = try existingProfile(path)
         if table.environment.machine != environment.machine {
             remark(
                 "\(path) is of another machine (\(table.environment.machine)); what is measured "
