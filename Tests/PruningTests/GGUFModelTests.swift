@@ -1,3 +1,4 @@
+import Foundation
 import ModelFiles
 import Tensors
 import TestSupport
@@ -133,6 +134,50 @@ struct GGUFModelTests {
         refused({ try open([factor: .number(8)]) }, factor)
         refused({ try open(["llama.rope.scale_linear": .number(2)]) }, "scale_linear")
         refused({ try open(factor: 8) }, "rope_freqs.weight")
+    }
+
+    @Test("a chat template in a file of its own goes with the model")
+    func chatTemplate() throws {
+        let (scratch, out) = (try Scratch(), try Scratch())
+        let model = scratch.path("tiny")
+        try FileManager.default.copyItem(atPath: TinyModel.path("tiny-llama"), toPath: model)
+        let template = "{{ messages[0].content }}"
+        try template.write(
+            toFile: model + "/chat_template.jinja", atomically: true, encoding: .utf8)
+        let checkpoint = try Checkpoint(model)
+        try HuggingFaceDirectory.write(checkpoint, like: checkpoint, to: out.path("copy"))
+        #expect(
+            try MappedFile(path: out.path("copy/chat_template.jinja")).bytes
+                == Array(template.utf8))
+        try GGUFModel.write(
+            checkpoint, like: checkpoint, to: out.path("m.gguf"), storage: .f32)
+        #expect(
+            try GGUFFile(path: out.path("m.gguf")).string("tokenizer.chat_template") == template)
+    }
+
+    @Test("texts of Llama 3's tokenizer begin with its token unless the file says otherwise")
+    func beginning() throws {
+        let scratch = try Scratch()
+        let plain = try GGUFFile(path: TinyModel.path("tiny-llama.gguf"))
+        let key = "tokenizer.ggml.add_bos_token"
+        func firstTokens(_ kind: String, adds: Bool?) throws -> [Int32] {
+            var metadata = plain.metadata
+            metadata["tokenizer.ggml.pre"] = .string(kind)
+            metadata[key] = adds.map { .bool($0) }
+            let path = scratch.path("model.gguf")
+            let entries = plain.names.map {
+                GGUFWriter.Entry(name: $0, shape: plain.shape(of: $0) ?? [], type: .f32)
+            }
+            try GGUFWriter.write(entries, metadata: metadata, to: path) {
+                try plain.floats($0.name)
+            }
+            return try Checkpoint(path).tokenizer().encode("", addingSpecialTokens: true)
+        }
+        let first = Int32(try plain.integer("tokenizer.ggml.bos_token_id"))
+        #expect(try firstTokens("llama-bpe", adds: nil) == [first])
+        #expect(try firstTokens("llama-bpe", adds: false) == [])
+        #expect(try firstTokens("smollm", adds: nil) == [])
+        #expect(try firstTokens("smollm", adds: true) == [first])
     }
 
     @Test("refuses an encoder and leaves no file")

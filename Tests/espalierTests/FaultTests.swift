@@ -85,6 +85,42 @@ struct FaultTests {
         expectFault(try Program.run("profile", huge.path()), "memory", "smaller")
     }
 
+    @Test("tokens that the model lacks, and positions that the other one lacks")
+    func beyond() throws {
+        let scratch = try Scratch()
+        let text = scratch.path("text.txt")
+        try String(repeating: "Anna found a zebra. ", count: 20)
+            .write(toFile: text, atomically: true, encoding: .utf8)
+        func copy(_ name: String, changing file: String, _ change: (inout [String: Any]) -> Void)
+            throws -> String
+        {
+            let model = scratch.path(name)
+            try FileManager.default.copyItem(atPath: Fixture.llama, toPath: model)
+            let url = URL(fileURLWithPath: model + "/" + file)
+            var json = try #require(
+                try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any])
+            change(&json)
+            try JSONSerialization.data(withJSONObject: json).write(to: url)
+            return model
+        }
+        let wordy = try copy("wordy", changing: "tokenizer.json") {
+            let more: [String: Any] = [
+                "id": 100_000, "content": "zebra", "single_word": false, "lstrip": false,
+                "rstrip": false, "normalized": false, "special": false,
+            ]
+            $0["added_tokens"] = ($0["added_tokens"] as? [Any] ?? []) + [more]
+        }
+        expectFault(
+            try Program.run("evaluate", wordy, "--text", text), "wordy", "vocabulary",
+            "tokenizer that belongs")
+        let short = try copy("short", changing: "config.json") {
+            $0["max_position_embeddings"] = 32
+        }
+        expectFault(
+            try Program.run("evaluate", Fixture.llama, "--against", short, "--text", text),
+            "short", "32 positions", "--window")
+    }
+
     @Test("a directory that cannot be written to")
     func unwritable() throws {
         let run = try Program.run(

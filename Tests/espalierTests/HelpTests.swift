@@ -40,5 +40,27 @@ struct HelpTests {
         }
     }
 
-    static let commands = ["profile", "bench", "generate", "inspect"]
+    @Test("options that ask for nothing together are refused")
+    func combinations() throws {
+        let sparsify = ["sparsify", Fixture.llama, "--text", "a.txt", "-o", "out"]
+        let ranks = ["--rank", "8", "--rank", "16"]
+        let mistakes: [([String], String)] = [
+            (["evaluate", Fixture.llama], "--task"),
+            (["evaluate", Fixture.llama, "--task", "a.jsonl", "--samples", "1"], "--text"),
+            (["evaluate", Fixture.llama, "--task", "a.jsonl", "--dump", "a.json"], "--text"),
+            (sparsify + ["--density", "0.5", "--prune", "run"], "--prune"),
+            (sparsify + ["--density", "0.5", "--rank", "8"], "--predictor"),
+            (sparsify + ["--density", "0.5", "--predictor", "ahead"] + ranks, "one --rank"),
+        ]
+        for (words, remedy) in mistakes {
+            let run = try Program.run(words)
+            #expect(run.status == 2 && run.output.isEmpty, "\(words)")
+            #expect(run.errors.contains(remedy), "\(run.errors)")
+        }
+    }
+
+    static let commands = [
+        "profile", "prune", "evaluate", "bench", "generate", "finetune", "distill", "layerdrop",
+        "sparsity", "sparsify", "export", "report", "compare", "inspect",
+    ]
 }

@@ -131,5 +131,7 @@ struct HubTests {
         #expect(try inspect(hub, id: "home/tiny").status == 1)
         let gone = try inspect(hub, ["HF_ENDPOINT": "http://127.0.0.1:9"])
         #expect(gone.status == 1 && gone.errors.contains("HF_ENDPOINT"), "\(gone.errors)")
+        let bare = try inspect(hub, ["PATH": scratch.path()])
+        #expect(bare.status == 1 && bare.errors.contains("install curl"), "\(bare.errors)")
     }
 }

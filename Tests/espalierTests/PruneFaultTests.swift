@@ -98,6 +98,16 @@ struct PruneFaultTests {
         expectFault(try Program.run(prune.words()), "profile.json")
     }
 
+    @Test("a model that is pruned already")
+    func prunedBefore() throws {
+        let prune = try PruneFixture()
+        #expect(try Program.run(prune.words()).status == 0)
+        let again = try PruneFixture()
+        var words = again.words()
+        words[1] = prune.out + "/1.3x"
+        expectFault(try Program.run(words), "1.3x", "pruned already", "dense model")
+    }
+
     @Test("a place where nothing can be written")
     func unwritable() throws {
         let prune = try PruneFixture()

@@ -28,6 +28,8 @@ struct HubDownload {
         let digest: String
         /// Whether the digest is the bytes' SHA-256, as of all large files.
         let isSHA256: Bool
+
+        var isWeights: Bool { name.hasPrefix("model") }
     }
 
     init(_ id: String, to cache: HubCache) {
@@ -61,19 +63,18 @@ struct HubDownload {
         let snapshot = "\(folder)/snapshots/\(commit)"
         let temporary = "\(folder)/snapshots/.\(commit).tmp"
         try? files.removeItem(atPath: temporary)
-        // What is there already, perhaps by another tool, stays.
-        if files.fileExists(atPath: snapshot) {
-            try files.moveItem(atPath: snapshot, toPath: temporary)
-        }
-        for entry in entries {
-            let link = temporary + "/" + entry.name
+        // What is there already, perhaps by another tool, is only added to, weights last: a
+        // snapshot that has them counts as whole.
+        let exists = files.fileExists(atPath: snapshot)
+        for entry in entries.filter({ !$0.isWeights }) + entries.filter(\.isWeights) {
+            let link = (exists ? snapshot : temporary) + "/" + entry.name
             try? files.removeItem(atPath: link)
             try makeDirectory((link as NSString).deletingLastPathComponent)
             let up = String(repeating: "../", count: 2 + entry.name.count { $0 == "/" })
             try files.createSymbolicLink(
                 atPath: link, withDestinationPath: up + "blobs/" + entry.digest)
         }
-        try files.moveItem(atPath: temporary, toPath: snapshot)
+        if !exists { try files.moveItem(atPath: temporary, toPath: snapshot) }
         try AtomicFile.write(Array(commit.utf8), to: folder + "/refs/main")
         return snapshot
     }

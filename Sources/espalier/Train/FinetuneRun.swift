@@ -124,7 +124,7 @@ final class FinetuneRun {
         let before =
             try directory.read(Judgement.self, Product.before)
             ?? judge(
-                trainer.model, beside: settings.distillation?.teacher, "Evaluating before")
+                trainer, beside: settings.distillation?.teacher, "Evaluating before")
         try directory.write(before, Product.before)
         var losses: [Trainer.Report] = []
         if directory.has(Product.state) {
@@ -134,7 +134,7 @@ final class FinetuneRun {
         }
         let (tokens, seconds) = try train(&trainer, &losses)
         let after = try judge(
-            trainer.model, beside: settings.distillation?.teacher, "Evaluating after")
+            trainer, beside: settings.distillation?.teacher, "Evaluating after")
         let path = directory.product(Product.model)
         try Terminal.standardError.stage("Writing \(path)") {
             try HuggingFaceDirectory.write(
@@ -214,7 +214,7 @@ final class FinetuneRun {
             let report = try trainer.advance()
             seconds += Double(host_monotonic_nanoseconds() - start) * 1e-9
             guard report.loss.isFinite, report.norm.isFinite else {
-                throw diverged("step \(trainer.step)", "the loss")
+                throw diverged("step \(trainer.step)", "the loss", after: trainer.step)
             }
             losses.append(report)
             tokens += report.tokens
@@ -239,27 +239,34 @@ final class FinetuneRun {
         try trainer.writeState(to: directory.product(Product.state))
     }
 
-    private func diverged(_ subject: String, _ measure: String) -> ModelFileError {
+    /// The error of a loss that is no number, after steps or before any.
+    private func diverged(
+        _ subject: String, _ measure: String, after steps: Int
+    ) -> ModelFileError {
         ModelFileError(
             file: opened.location.path, subject: subject,
-            problem: "\(measure) is no number any more",
-            remedy: "try a lower --rate, with --restart or another -o")
+            problem: "\(measure) is no number" + (steps > 0 ? " any more" : ""),
+            remedy: steps > 0
+                ? "try a lower --rate, with --restart or another -o"
+                : "the model may be damaged: see what `espalier evaluate` finds")
     }
 
     private func judge(
-        _ model: TrainableModel, beside teacher: Model?, _ title: String
+        _ trainer: Trainer, beside teacher: Model?, _ title: String
     ) throws -> Judgement {
         let progress = ProgressBar(title, total: 100, unit: "%")
         defer { progress.finish() }
         let judgement = try lesson.judge(
-            try Model(model), model.classifier, beside: teacher,
+            try Model(trainer.model), trainer.model.classifier, beside: teacher,
             tokenizer: try opened.checkpoint.tokenizer(),
             engine: engine
         ) { done in
             progress.advance(to: Int(100 * done))
             try Interruption.check()
         }
-        guard judgement.value.isFinite else { throw diverged(title, "the \(judgement.measure)") }
+        guard judgement.value.isFinite else {
+            throw diverged(title, "the \(judgement.measure)", after: trainer.step)
+        }
         return judgement
     }
 }
