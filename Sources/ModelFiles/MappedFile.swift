@@ -69,6 +69,27 @@ public struct MappedFile: Sendable {
         String(validating: data[range], as: UTF8.self)
     }
 
+    /// The file as text, or where it is longer than a limit runs of whole lines, spread evenly over
+    /// all of it; what is not UTF-8 is replaced.
+    ///
+    /// - Parameters:
+    ///   - limit: The most bytes.
+    ///   - runs: How many runs there are then, at least 2.
+    /// - Returns: The text.
+    public func text(atMost limit: Int, runs: Int = 64) -> String {
+        guard count > limit else { return String(decoding: bytes, as: UTF8.self) }
+        let length = limit / runs
+        return (0..<runs).map { run in
+            let start = (count - length) * run / (runs - 1)
+            var lines = bytes(in: start..<start + length)[...]
+            if run > 0, let end = lines.firstIndex(of: UInt8(ascii: "\n")) {
+                lines = lines[(end + 1)...]
+            }
+            if let end = lines.lastIndex(of: UInt8(ascii: "\n")) { lines = lines[...end] }
+            return String(decoding: lines, as: UTF8.self)
+        }.joined()
+    }
+
     /// The little-endian number at an offset.
     ///
     /// - Precondition: The number lies in the file.

@@ -14,6 +14,8 @@ struct PruneInputs {
     let files: [(name: String, digest: String)]
     /// The calibration text, empty where the model is to write it.
     private let contents: String
+    /// The most of a calibration file: all tokens of it are drawn from.
+    private static let mostBytes = 32 << 20
 
     /// Reads the inputs.
     ///
@@ -50,13 +52,15 @@ struct PruneInputs {
         }
         var contents = ""
         for path in options.calibration {
-            let bytes = try Self.bytes(of: path)
             files.append(
-                (
-                    URL(fileURLWithPath: path).lastPathComponent,
-                    SHA256.hexDigest(of: bytes)
-                ))
-            contents += String(decoding: bytes, as: UTF8.self) + "\n"
+                (URL(fileURLWithPath: path).lastPathComponent, try FileDigest.of(path)))
+            let text = try MappedFile(path: path)
+            if text.count > Self.mostBytes {
+                remark(
+                    "\(Human.bytes(Self.mostBytes)) of lines, spread over all of \(path), are read."
+                )
+            }
+            contents += text.text(atMost: Self.mostBytes) + "\n"
         }
         if let profile = options.profile {
             files.append(("profile", try FileDigest.of(profile)))
@@ -108,10 +112,6 @@ struct PruneInputs {
                 remedy: "give at least a few thousand words of plain text")
         }
         return text
-    }
-
-    private static func bytes(of path: String) throws -> [UInt8] {
-        try MappedFile(path: path).bytes
     }
 }
 
