@@ -95,10 +95,6 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let activation: String
     /// `tie_word_embeddings`: whether the output head is the token embedding.
     public let tiesWordEmbeddings: Bool
-    /// `attention_bias`; true for encoders.
-    public let attentionBias: Bool
-    /// `mlp_bias`; true for encoders.
-    public let feedForwardBias: Bool
     /// `bos_token_id`, none or more.
     public let beginningTokens: [Int]
     /// `eos_token_id`, none or more.
@@ -183,8 +179,6 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         ropeTheta = try Self.ropeTheta(fields)
         activation = try fields.string("hidden_act") ?? family.usualActivation
         tiesWordEmbeddings = try fields.bool("tie_word_embeddings") ?? hasBiases
-        attentionBias = try fields.bool("attention_bias") ?? hasBiases
-        feedForwardBias = try fields.bool("mlp_bias") ?? hasBiases
         let (beginning, end) =
             family == .gpt2 ? (50256, 50256) : family == .opt ? (2, 2) : (1, 2)
         beginningTokens = try fields.tokens("bos_token_id", default: isEncoder ? [] : [beginning])

@@ -29,7 +29,6 @@ import Testing
         #expect(config.ropeTheta == 100_000)
         #expect(config.activation == "silu")
         #expect(config.tiesWordEmbeddings)
-        #expect(!config.attentionBias && !config.feedForwardBias)
         #expect(config.beginningTokens == [1])
         #expect(config.endTokens == [2, 3])
         #expect(config.paddingToken == nil)
@@ -52,7 +51,6 @@ import Testing
         #expect(config.typeVocabularySize == 2)
         #expect(config.maximumPositions == 512)
         #expect(config.normEpsilon == 1e-12)
-        #expect(config.attentionBias && config.feedForwardBias)
         #expect(config.paddingToken == 0 && config.beginningTokens.isEmpty)
         #expect(config.layers[2] == LayerShape(queryHeads: 7, keyValueHeads: 7, feedForward: 1536))
         let again = try HuggingFaceConfig(

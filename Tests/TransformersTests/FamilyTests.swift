@@ -73,4 +73,13 @@ struct FamilyTests {
         #expect(try ModelShape(contentsOf: Fixture.path("tiny-mistral")).maximumPositions == 32)
         #expect(try ModelShape(contentsOf: Fixture.path("tiny-qwen2")).maximumPositions == 64)
     }
+
+    @Test("of stacked projections those without a bias have one of zeros, unless all lack it")
+    func stacking() {
+        let plain = Projection(weight: Matrix(rows: 2, columns: 3, repeating: 1))
+        let biased = Projection(weight: Matrix(rows: 1, columns: 3, repeating: 2), bias: [5])
+        let mixed = Projection(stacking: [plain, biased])
+        #expect(mixed.bias == [0, 0, 5] && mixed.weight.elements == [1, 1, 1, 1, 1, 1, 2, 2, 2])
+        #expect(Projection(stacking: [plain, plain]).bias == nil)
+    }
 }

@@ -13,11 +13,11 @@ public struct Projection: Sendable, Equatable {
         self.bias = bias
     }
 
-    /// The outputs of some projections of the same inputs, one after another; all have a bias, or
-    /// none.
+    /// The outputs of some projections of the same inputs, one after another.
     public init(stacking parts: [Projection]) {
         weight = Matrix(stacking: parts.map(\.weight))
-        bias = parts.contains { $0.bias == nil } ? nil : parts.flatMap { $0.bias ?? [] }
+        guard parts.contains(where: { $0.bias != nil }) else { return }
+        bias = parts.flatMap { $0.bias ?? [Float](repeating: 0, count: $0.weight.rows) }
     }
 
     /// The outputs at some places alone, in that order.
