@@ -244,6 +244,17 @@ struct PruneTests {
         #expect(!run.errors.contains("Calibrating"))
     }
 
+    @Test("so is one beyond what llama.cpp loads, which others would reach")
+    func unreachableElsewhere() throws {
+        let prune = try PruneFixture()
+        let run = try Program.run(prune.words(speedup: "5", "--for", "gguf"))
+        // Stay: a tenth, half of an attention block and 32 of 96 neurons in each block.
+        let greatest = 1 / (0.1 + 0.45 / 8 + 0.45 / 3)
+        let shown = (greatest * 100).rounded(.down) / 100
+        #expect(run.status == 1 && run.errors.contains("\(shown); ask for less"), "\(run.errors)")
+        #expect(!run.errors.contains("Calibrating"))
+    }
+
     @Test("killed at any moment it goes on, to the same bytes, and leaves no scraps")
     func killed() throws {
         let prune = try PruneFixture()

@@ -86,7 +86,7 @@ final class GradualRun {
             return known
         }
         let round = try PruneRun(round(target, from: source))
-        try round.profile().check(reaches: options.targets)
+        try round.check(reaches: options.targets, try round.profile())
         guard var result = try round.finish().targets.first else {
             throw SearchError.unreachable(target: target, greatest: 1)
         }

@@ -106,6 +106,17 @@ extension PruneRun {
             dense: whole, costs: LoadableCosts(TableCosts(table), for: options.runtime))
     }
 
+    /// Refuses targets that none of the plans to choose from reaches.
+    ///
+    /// - Throws: `SearchError.unreachable` for the first of them.
+    func check(reaches targets: [Double], _ table: LatencyTable) throws(SearchError) {
+        let least = table.interplay.seconds(ofSum: space(table).leastSeconds)
+        let greatest = table.dense.seconds / least
+        for target in targets where target > greatest {
+            throw .unreachable(target: target, greatest: greatest)
+        }
+    }
+
     /// How the search for the family goes down from the dense model.
     func searchSteps(
         _ table: LatencyTable, _ knowledge: PruningMethod.Knowledge

@@ -81,7 +81,7 @@ final class PruneRun {
     /// Runs every stage that has not finished, and reports.
     func finish() throws -> PruneReport {
         let table = try profile()
-        try table.check(reaches: options.targets)
+        try check(reaches: options.targets, table)
         let text = try calibrationText()
         let facts = try calibrate(on: text)
         let surgery = Surgery(
@@ -155,15 +155,4 @@ enum Product {
     static let plans = "plan.json"
     /// Goes with the run.
     static let runtimeFiles = "work/runtime.tmp"
-}
-
-extension LatencyTable {
-    /// Refuses targets that no plan reaches.
-    ///
-    /// - Throws: `SearchError.unreachable` for the first of them.
-    func check(reaches targets: [Double]) throws(SearchError) {
-        for target in targets where target > greatestSpeedup {
-            throw .unreachable(target: target, greatest: greatestSpeedup)
-        }
-    }
 }
