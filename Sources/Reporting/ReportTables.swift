@@ -44,7 +44,9 @@ extension QualityMeasure {
 struct RecoveryTable {
     let report: PruneReport
 
-    let columns = ["Target", "Learnt from", "Steps", "Tokens", "Judged by", "Pruned", "Trained"]
+    let columns = [
+        "Target", "Learnt from", "Steps", "Tokens", "Judged by", "Dense", "Pruned", "Trained",
+    ]
 
     var rows: [(heading: String, cells: [String])] {
         report.targets.compactMap { result in
@@ -54,6 +56,7 @@ struct RecoveryTable {
                     [
                         $0.method == "distill" ? "the dense model" : "the data",
                         Figures.count($0.steps), Figures.count($0.tokens), $0.measure,
+                        $0.dense.map { Figures.decimal($0, 3) } ?? "–",
                         Figures.decimal($0.before, 3), Figures.decimal($0.after, 3),
                     ]
                 )

@@ -145,6 +145,8 @@ public struct Recovery: Codable, Sendable, Equatable {
     public var tokens: Int
     /// What it was judged by, such as `perplexity` or `acc`.
     public var measure: String
+    /// That measure of the dense model, where it has it.
+    public var dense: Double?
     /// That measure before the training.
     public var before: Double
     /// That measure after it.

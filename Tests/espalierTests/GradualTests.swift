@@ -59,6 +59,7 @@ struct GradualTests {
             let recovery = try #require(target["recovery"] as? [String: Any])
             let before = try #require(recovery["before"] as? Double)
             #expect(try #require(recovery["after"] as? Double) < before)
+            #expect(try #require(recovery["dense"] as? Double) < before)
             let unrecovered = try #require(recovery["unrecovered"] as? [String: Double])
             let kl = try #require(target["kl"] as? Double)
             if method == "distill" { #expect(kl < unrecovered["kl"] ?? 0) }
@@ -131,10 +132,16 @@ struct GradualTests {
                 ]))
         #expect(run.status == 0, "\(run.errors)")
         #expect(run.output.contains("2.00× untrained"))
+        #expect(run.output.contains(" acc "))
         for target in try targets(classifier.report()) {
             let recovery = try #require(target["recovery"] as? [String: Any])
             #expect(recovery["measure"] as? String == "acc")
             #expect(try #require(recovery["after"] as? Double) > 0.9)
+            let whole = try Program.run(
+                "evaluate", tuned + "/model", "--task", task, "--json"
+            ).object()
+            let tasks = try #require(whole["tasks"] as? [String: [String: Any]])
+            #expect(recovery["dense"] as? Double == tasks["task"]?["value"] as? Double)
         }
         let config = try String(
             contentsOfFile: classifier.out + "/2x/config.json", encoding: .utf8)

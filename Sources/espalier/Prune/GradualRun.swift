@@ -4,6 +4,7 @@ import ModelFiles
 import Profiling
 import Pruning
 import Reporting
+import Tensors
 import Transformers
 
 /// A prune from target to target, each from the model before, which is trained in between.
@@ -17,13 +18,16 @@ final class GradualRun {
     private let options: PruneOptions
     private let recovery: RecoveryOptions
     private let directory: RunDirectory
+    private let dense: OpenedModel
+    private let threads: Int
 
     /// Takes up the directory.
     init(_ options: PruneOptions, recovery: RecoveryOptions) throws {
         self.options = options
         self.recovery = recovery
-        let dense = try OpenedModel(options.model)
+        dense = try OpenedModel(options.model)
         let environment = try options.environment.environment(for: dense.shape)
+        threads = environment.threads
         var digests = try PruneInputs(options, dense: dense, environment: environment).digests
         let files = try FileDigest.ofLesson(
             text: recovery.text, task: recovery.task, validation: recovery.validation)
@@ -33,24 +37,16 @@ final class GradualRun {
             reading: [dense.location.path] + options.calibration + recovery.text
                 + [options.profile, recovery.task, recovery.validation].compactMap(\.self),
             restarting: options.restarts)
-        let first = directoryName(of: options.targets[0])
-        guard !directory.has("work/\(first)-trained") else { return }
-        // What cannot be learnt is refused before hours of pruning, not after.
-        let sequences = directory.product("work/sequences.bin")
-        defer { try? FileManager.default.removeItem(atPath: sequences) }
-        let training = recovery.training(
-            of: options.model, by: options.model, threads: environment.threads,
-            seed: options.seed, output: directory.path)
-        let lesson = try Lesson(training, for: dense, in: sequences)
-        if training.teacher != nil { _ = try lesson.head(of: dense) }
     }
 
     /// Runs every round that has not finished, and reports.
     func finish() throws -> PruneReport {
+        let whole = try judgeDense()
         var results: [TargetResult] = []
         var (stages, plans): ([String: StageCost], [String: Plan]) = ([:], [:])
         for target in options.targets {
-            let result = try reach(target, from: results.last?.path ?? options.model)
+            var result = try reach(target, from: results.last?.path ?? options.model)
+            result.recovery?.dense = whole?.value
             results.append(result)
             plans[directoryName(of: target)] = Plan(result)
             let round = try PruneReport(inDirectory: prune(for: target))
@@ -71,6 +67,30 @@ final class GradualRun {
         if earlier?.targets == results { report.tasks = earlier?.tasks }
         try report.write(toDirectory: directory.path)
         return report
+    }
+
+    /// How good the dense model is by what the trainings are judged by; nil where it has no head for
+    /// that.
+    ///
+    /// What cannot be learnt is refused here, before hours of pruning.
+    private func judgeDense() throws -> Judgement? {
+        struct Found: Codable { let judgement: Judgement? }
+        if let known = directory.read(Found.self, Product.lesson) { return known.judgement }
+        let sequences = directory.product("work/sequences.bin")
+        defer { try? FileManager.default.removeItem(atPath: sequences) }
+        let training = recovery.training(
+            of: options.model, by: options.model, threads: threads, seed: options.seed,
+            output: directory.path)
+        let lesson = try Lesson(training, for: dense, in: sequences)
+        let hasHead = try lesson.head == nil || dense.checkpoint.classifier()?.kind == lesson.head
+        let judgement =
+            hasHead || training.teacher != nil
+            ? try lesson.judge(
+                try dense.packed(in: .f32), try lesson.head(of: dense), beside: nil,
+                tokenizer: try dense.checkpoint.tokenizer(), engine: Engine(threads: threads),
+                "Evaluating the dense model") : nil
+        try directory.write(Found(judgement: judgement), Product.lesson)
+        return judgement
     }
 
     private func prune(for target: Double) -> String {

@@ -152,6 +152,7 @@ enum Product {
     static let sensitivity = "work/sensitivity.json"
     static let denseQuality = "work/dense.json"
     static let samples = "work/samples.json"
+    static let lesson = "work/lesson.json"
     static let plans = "plan.json"
     /// Goes with the run.
     static let runtimeFiles = "work/runtime.tmp"

@@ -7,41 +7,40 @@ struct PruneSummary {
 
     init(_ report: PruneReport, output: String) {
         let isDecoder = report.model.generatesText
-        var table =
-            isDecoder
-            ? Table("target", "measured", "95% interval", "ms", "perplexity", "KL", "weights")
-            : Table("target", "measured", "95% interval", "ms", "cosine distance", "weights")
+        let training = report.targets.first?.recovery
+        // What a task says comes before what vectors say.
+        let task = training.flatMap { Self.isTask($0.measure) ? $0.measure : nil }
+        var table = Table(
+            titles: ["target", "measured", "95% interval", "ms"] + (task.map { [$0] } ?? [])
+                + (isDecoder ? ["perplexity", "KL"] : ["cosine distance"]) + ["weights"])
         func add(
             _ name: String, _ speedup: String, _ interval: String, _ seconds: Double?,
-            _ quality: QualityFigures, _ parameters: Int?
+            _ quality: QualityFigures, score: Double? = nil, _ parameters: Int?
         ) {
-            let milliseconds = seconds.map { Human.significant($0 * 1e3, digits: 4) } ?? ""
-            let count = parameters.map { Human.count($0) } ?? ""
             func figure(_ value: Double?) -> String {
                 value.map { Human.significant($0, digits: 4) } ?? "–"
             }
-            if isDecoder {
-                table.add(
-                    name, speedup, interval, milliseconds, figure(quality.perplexity),
-                    figure(quality.kl), count)
-            } else {
-                table.add(
-                    name, speedup, interval, milliseconds, figure(quality.meanCosineDistance),
-                    count)
-            }
+            let figures =
+                isDecoder ? [quality.perplexity, quality.kl] : [quality.meanCosineDistance]
+            table.add(
+                row: [name, speedup, interval, seconds.map { figure($0 * 1e3) } ?? ""]
+                    + (task == nil ? [] : [figure(score)]) + figures.map(figure)
+                    + [parameters.map { Human.count($0) } ?? ""])
         }
         add(
             "dense", "1×", "", report.targets.first?.denseSeconds ?? report.denseSeconds,
-            report.dense, report.model.parameters)
+            report.dense, score: training?.dense, report.model.parameters)
         for target in report.targets {
             add(
                 Human.ratio(target.target), Human.ratio(target.measured),
                 target.interval.map { Human.significant($0, digits: 4) }.joined(separator: "–"),
-                target.seconds, target.quality, target.parameters)
+                target.seconds, target.quality, score: target.recovery?.after, target.parameters)
         }
         for target in report.targets {
-            guard let pruned = target.recovery?.unrecovered else { continue }
-            add("\(Human.ratio(target.target)) untrained", "", "", nil, pruned, nil)
+            guard let recovery = target.recovery else { continue }
+            add(
+                "\(Human.ratio(target.target)) untrained", "", "", nil, recovery.unrecovered,
+                score: recovery.before, nil)
         }
         for other in report.baselines {
             add(
@@ -65,5 +64,10 @@ struct PruneSummary {
                 table.rendered(),
                 "Evaluated on \(report.evaluatedOn).",
             ] + missed + disturbed + ["Report: \(output)/report.html"]).joined(separator: "\n")
+    }
+
+    /// Whether a measure is a task's, and not of text as the other columns are.
+    private static func isTask(_ measure: String) -> Bool {
+        measure != "perplexity" && measure != "cosine distance"
     }
 }

@@ -254,16 +254,9 @@ final class FinetuneRun {
     private func judge(
         _ trainer: Trainer, beside teacher: Model?, _ title: String
     ) throws -> Judgement {
-        let progress = ProgressBar(title, total: 100, unit: "%")
-        defer { progress.finish() }
         let judgement = try lesson.judge(
             try Model(trainer.model), trainer.model.classifier, beside: teacher,
-            tokenizer: try opened.checkpoint.tokenizer(),
-            engine: engine
-        ) { done in
-            progress.advance(to: Int(100 * done))
-            try Interruption.check()
-        }
+            tokenizer: try opened.checkpoint.tokenizer(), engine: engine, title)
         guard judgement.value.isFinite else {
             throw diverged(title, "the \(judgement.measure)", after: trainer.step)
         }

@@ -1,3 +1,4 @@
+import CommandLine
 import Evaluation
 import Foundation
 import ModelFiles
@@ -174,13 +175,19 @@ struct Lesson {
     ///   - teacher: What an encoder's vectors are compared with.
     ///   - tokenizer: The model's.
     ///   - engine: What to run on.
-    ///   - progress: Called with the share done; may throw to stop.
+    ///   - title: What is shown meanwhile.
     /// - Returns: What was found.
-    /// - Throws: What `progress` throws.
+    /// - Throws: `Interrupted` when the user asks to stop.
     func judge(
         _ model: Model, _ classifier: Classifier?, beside teacher: Model?,
-        tokenizer: some Tokenizer, engine: Engine, progress: (Double) throws -> Void
+        tokenizer: some Tokenizer, engine: Engine, _ title: String
     ) throws -> Judgement {
+        let bar = ProgressBar(title, total: 100, unit: "%")
+        defer { bar.finish() }
+        func progress(_ done: Double) throws {
+            bar.advance(to: Int(100 * done))
+            try Interruption.check()
+        }
         switch heldOut {
         case .text(let windows):
             let quality = try DecoderQuality(
