@@ -16,7 +16,8 @@ struct EnvironmentOptions {
     /// Reads the options; what depends on the model is settled once its shape is known.
     init(_ arguments: inout Arguments) throws(UsageError) {
         phase = try arguments.option(
-            "--phase", .choice(), help: "What is timed: encode for BERT, else decode by default.")
+            "--phase", .choice(),
+            help: "What is timed: by default encode of encoders, decode of decoders.")
         batch = try arguments.option(
             "--batch", .integer(in: 1...1024), default: 1, help: "Sequences at once.")
         sequence = try arguments.option(
@@ -27,8 +28,9 @@ struct EnvironmentOptions {
         precision = try Self.precision(&arguments)
         runtime = try arguments.option(
             "--runtime", .text.named("NAME"), default: Runtime.builtIn.name,
-            help: "What runs the model: espalier; onnxruntime, in Python; or command:'…', which "
-                + "is given a model's directory and prints seconds.")
+            help: "What runs the model: espalier; onnxruntime, in f32 in the Python that "
+                + "ESPALIER_PYTHON names; or command:'…', which is given a model's directory and "
+                + "prints seconds.")
     }
 
     /// Reads `--precision`.

@@ -35,7 +35,7 @@ struct TaskTests {
             #"{"name": "t", "prompt": "{support}\nQ: {query}\nA:"}"#,
             #"{"query": "one", "support": "s", "choices": ["a", "b"], "gold": 1}"#, "",
             #"{"query": "two", "support": "", "choices": ["a", "b"], "gold": 0}"#,
-            #"{"query": "three", "support": "", "choices": ["c"], "gold": 0}"#,
+            #"{"query": "three", "support": "", "choices": ["c", "d"], "gold": 0}"#,
         ]
         let all = try task(lines)
         #expect(all.name == "t" && all.kind == .multipleChoice && all.examples.isEmpty)
@@ -43,7 +43,7 @@ struct TaskTests {
             all.items == [
                 .choice(prompt: "s\nQ: one\nA:", choices: ["a", "b"], gold: 1),
                 .choice(prompt: "Q: two\nA:", choices: ["a", "b"], gold: 0),
-                .choice(prompt: "Q: three\nA:", choices: ["c"], gold: 0),
+                .choice(prompt: "Q: three\nA:", choices: ["c", "d"], gold: 0),
             ])
         let some = try task(lines, limit: 1, shots: 1)
         #expect(some.items == [all.items[1]] && some.examples == "s\nQ: one\nA: b\n\n")
@@ -58,15 +58,16 @@ struct TaskTests {
     @Test(
         "a line that cannot be is refused with its number",
         arguments: [
-            (#"{"query": "x", "choices": ["a"], "gold": 1}"#, "gold"),
+            (#"{"query": "x", "choices": ["a", "b"], "gold": 2}"#, "gold"),
             (#"{"query": "x", "choices": [], "gold": 0}"#, "choices"),
+            (#"{"query": "x", "choices": ["a"], "gold": 0}"#, "two or more"),
             (#"{"context": 3, "continuation": "x"}"#, "context"),
             (#"{"good": "a", "bad": "b"}"#, "another kind"), (#"{"x": 1}"#, "none of"),
             (#"{"query": "x""#, "line 2"),
         ])
     func refuses(line: String, reason: String) {
         let error = #expect(throws: ModelFileError.self) {
-            try task([#"{"query": "x", "choices": ["a"], "gold": 0}"#, line])
+            try task([#"{"query": "x", "choices": ["a", "b"], "gold": 0}"#, line])
         }
         #expect(error?.description.contains("line 2") == true)
         #expect(error?.description.contains(reason) == true)

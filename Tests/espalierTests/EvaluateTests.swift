@@ -48,6 +48,7 @@ struct EvaluateTests {
         arguments: [
             (Fixture.llama, #"{"text": "x", "label": 0}"#, "labels"),
             (Fixture.llama, #"{"first": "x", "second": "y", "score": 1}"#, "encoder"),
+            (Fixture.llama, #"{"query": "x", "choices": "a", "gold": 0}"#, "two or more"),
             (Fixture.bert, #"{"text": "x", "label": 0}"#, "sequence classification"),
             (Fixture.bert, #"{"document": "x", "summary": "y"}"#, "texts with labels, pairs"),
         ])

@@ -180,6 +180,8 @@ struct GradualTests {
         let prune = try PruneFixture()
         let alone = try Program.run(prune.words() + ["--steps", "3"])
         #expect(alone.status == 2 && alone.errors.contains("go with --recover"))
+        let rate = try Program.run(prune.words() + ["--rate", "0.1"])
+        #expect(rate.status == 2 && rate.errors.contains("go with --recover"))
         let endless = try Program.run(prune.words() + ["--recover", "distill"] + text)
         #expect(endless.status == 2 && endless.errors.contains("--recover needs --steps"))
         let compared = try Program.run(

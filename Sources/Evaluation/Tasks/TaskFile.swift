@@ -100,6 +100,9 @@ private struct TaskFields {
     func item(prompt: String?, labels: Int) throws(ModelFileError) -> TaskItem {
         if has("choices") {
             let choices = try strings("choices")
+            guard choices.count > 1 else {
+                throw fault("\"choices\" is no list of two or more, which a table cannot hold")
+            }
             guard let gold = integer("gold"), choices.indices.contains(gold) else {
                 throw fault("\"gold\" is not the index of one of \(choices.count) choices")
             }

@@ -35,7 +35,8 @@ struct BenchCommand: Command {
         options = try EnvironmentOptions(&arguments)
         text = try arguments.option(
             "--text", .file,
-            help: "Plain text to decode; a model made by sparsify takes as long as it makes it.")
+            help: "Plain text to decode; needed by a model that sparsify made, whose steps take "
+                + "as long as the text makes them.")
         seconds = try arguments.option(
             "--seconds", .number(in: 0.1...86_400), default: 20, help: "The most time to measure.")
         measuresLimits = arguments.flag(

@@ -18,7 +18,8 @@ struct CompareCommand: Command {
     private let output: String
 
     init(_ arguments: inout Arguments) throws(UsageError) {
-        runs = try arguments.positionals("RUN", .directory, help: "Directories of prunes.")
+        runs = try arguments.positionals(
+            "RUN", .directory, help: "Directories of prunes, two or more.")
         output = try arguments.requiredOption(
             "--output", short: "o", .file, help: "The page to write.")
         guard runs.count > 1 else { throw UsageError("name at least two directories to compare") }

@@ -47,7 +47,7 @@ struct LayerDropCommand: Command {
         self.strategy = strategy
         text = try arguments.option(
             "--text", .file,
-            help: "What search and learned judge by; not what the model was trained on.")
+            help: "What search and learned judge by, and need; not what the model was trained on.")
         tokens = try arguments.option(
             "--tokens", .integer(in: 64...(1 << 24)).named("COUNT"), default: 4096,
             help: "How many tokens of it.")

@@ -10,8 +10,8 @@ struct ProfileCommand: Command {
     static let name = "profile"
     static let summary = "Measure what each prunable structure of a model costs on this CPU."
     static let discussion = """
-        Only the model's sizes are needed: a directory with config.json alone will do, so profile \
-        where the model will run and prune where its weights are.
+        Only the model's sizes are needed: a directory with config.json alone will do (not for a \
+        command as --runtime), so profile where the model will run and prune where its weights are.
 
         Example: espalier profile HuggingFaceTB/SmolLM2-135M --phase prefill
 
@@ -33,7 +33,8 @@ struct ProfileCommand: Command {
             "--seconds", .number(in: 0.1...86_400), default: 80,
             help: "The most time to measure; a quarter more with --verify.")
         seed = try arguments.option(
-            "--seed", .seed, default: 1, help: "Seed of the order of measurements.")
+            "--seed", .seed, default: 1,
+            help: "Decides the order of measurements and what plans are random.")
         let verifies = arguments.flag(
             "--verify", help: "Also measure random plans and compare with the predictions.")
         let count = try arguments.option(
@@ -41,7 +42,8 @@ struct ProfileCommand: Command {
         plans = verifies ? count : nil
         output = try arguments.option(
             "--output", short: "o", .file,
-            help: "Where the profile goes; NAME-PHASE.profile.json by default.")
+            help: "Where the profile goes; by default NAME-PHASE.profile.json, with --json "
+                + "nowhere.")
         asJSON = arguments.flag("--json", help: "Print the profile instead of a summary.")
     }
 

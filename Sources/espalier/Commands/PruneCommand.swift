@@ -13,9 +13,10 @@ struct PruneCommand: Command {
         Example: espalier prune SmolLM2.gguf --speedup 1.25 --calibration wiki.txt -o out
 
         With --recover it goes from target to target, trains the model after each, and prunes on \
-        from there.
+        from there; that needs --steps, and --text or --task to train on.
 
-        Example: espalier prune my-bert --speedup 2 --speedup 3 --calibration text.txt -o out
+        Example: espalier prune my-bert --speedup 2 --speedup 4 --calibration text.txt \
+        --recover distill --task sst2.jsonl --steps 500 -o out
         """
 
     private let options: PruneOptions

@@ -19,7 +19,7 @@ struct SparsifyCommand: Command {
         rank that is trained on the text, or, when they are computed, by what they would add. A \
         search chooses for each layer how, and how many, by what that was measured to save and \
         to cost; what does not make this machine faster is left as it is. The model is written to \
-        OUTPUT with contextual.json and contextual.safetensors beside it, which generate, \
+        the --output directory with contextual.json and contextual.safetensors beside it, which generate, \
         evaluate and bench follow.
 
         Half of the text serves to calibrate, the other to tell what a plan costs.
@@ -81,13 +81,15 @@ struct SparsifyCommand: Command {
                 + "--cost allows.")
         density = try arguments.option(
             "--density", .number(in: 0.01...1).named("SHARE"),
-            help: "The share of neurons that counts in every layer; by default searched for.")
+            help: "The share of neurons that is computed, the same in every layer; by default "
+                + "searched for.")
         way = try arguments.option(
             "--predictor", .choice(of: Way.self), default: .any,
             help:
-                "How neurons are told: by weights in 4 bits, by the gate, trained, trained on what "
-                + "enters the layer before, by value, or as the search finds best; of attention, "
-                + "trained ones tell heads, and values its inputs.")
+                "How neurons are picked: coarse by weights in 4 bits, gate by their gates, trained "
+                + "by a predictor, ahead by one of what enters the layer before, value by what "
+                + "they come to, any by what the search finds best of coarse, trained and value; "
+                + "of attention, trained picks heads, and value its inputs.")
         let ranks = try arguments.options(
             "--rank", .integer(in: 1...4096).named("COUNT"),
             help:

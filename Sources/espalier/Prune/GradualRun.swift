@@ -59,7 +59,10 @@ final class GradualRun {
             (cost ?? StageCost(seconds: 0, peakBytes: 0)) + recovery.cost
         }
         report.stages = stages
-        if !Set(recovery.text).isDisjoint(with: options.calibration) {
+        func places(_ paths: [String]) -> Set<URL> {
+            Set(paths.map { URL(fileURLWithPath: $0).resolvingSymlinksInPath() })
+        }
+        if !places(recovery.text).isDisjoint(with: places(options.calibration)) {
             report.notes.append(
                 "The model was trained on the text that it is evaluated on: judge it by another.")
         }

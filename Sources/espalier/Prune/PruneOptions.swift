@@ -41,7 +41,9 @@ struct PruneOptions {
             "--output", short: "o", .directory, help: "Where models and report go.")
         calibration = try arguments.options(
             "--calibration", .file,
-            help: "Plain text like what the model will see; a tenth is held out to evaluate.")
+            help: "Plain text like what the model will see, for encoders a paragraph a line; a "
+                + "tenth, at most 8192 tokens, is held out to evaluate. Encoders need it, decoders "
+                + "write text of their own without.")
         profile = try arguments.option(
             "--profile", .file, help: "A profile made before; else this CPU is profiled first.")
         let method: PruningMethod = try arguments.option(
@@ -73,7 +75,8 @@ struct PruneOptions {
             help: "Plans measured at most for a target; 1 trusts the profile.")
         seconds = try arguments.option(
             "--seconds", .number(in: 0.1...86_400),
-            help: "The most time to profile, and to measure each plan; by default 80 and 20.")
+            help: "The most time to profile, and as much to measure each plan; by default 80 "
+                + "and 20.")
         seed = try arguments.option(
             "--seed", .seed, default: 1, help: "Decides what is random.")
         runtime = try arguments.option(

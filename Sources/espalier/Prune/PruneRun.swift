@@ -82,6 +82,11 @@ final class PruneRun {
     func finish() throws -> PruneReport {
         let table = try profile()
         try check(reaches: options.targets, table)
+        if isLarge {
+            remark(
+                "In f32 the model would fill more than a quarter of memory: what it minds is judged "
+                    + "by each layer alone, and what stays is not refitted.")
+        }
         let text = try calibrationText()
         let facts = try calibrate(on: text)
         let surgery = Surgery(

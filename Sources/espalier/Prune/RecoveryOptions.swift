@@ -33,20 +33,26 @@ struct RecoveryOptions {
         validation = try arguments.option(
             "--validation", .file,
             help: "What the training is judged by; by default a twentieth of the rest.")
-        var settings = Trainer.Settings(
-            steps: steps ?? 1, rate: try FinetuneOptions.rate(&arguments))
+        let rate = try FinetuneOptions.rate(&arguments)
+        let batch = try arguments.option(
+            "--training-batch", .integer(in: 1...4096),
+            help: "Sequences that go together in training; by default 8.")
+        let length = try arguments.option(
+            "--training-length", .integer(in: 2...(1 << 20)).named("TOKENS"),
+            help: "Tokens of a window of text in training; by default 256.")
+        let precision = try FinetuneOptions.precision("--training-precision", &arguments)
+        var settings = Trainer.Settings(steps: steps ?? 1, rate: rate ?? FinetuneOptions.usualRate)
         settings.warmUp = settings.steps / 20
-        settings.batch = try arguments.option(
-            "--training-batch", .integer(in: 1...4096), default: 8,
-            help: "Sequences that go together in training.")
-        length = try arguments.option(
-            "--training-length", .integer(in: 2...(1 << 20)).named("TOKENS"), default: 256,
-            help: "Tokens of a window of text in training.")
-        settings.precision = try FinetuneOptions.precision("--training-precision", &arguments)
-        self.settings = settings
+        settings.batch = batch ?? 8
+        settings.precision = precision ?? .f32
+        (self.settings, self.length) = (settings, length ?? 256)
         guard let method else {
-            guard steps == nil, text.isEmpty, task == nil, validation == nil else {
-                throw UsageError("--steps, --text, --task and --validation go with --recover")
+            guard steps == nil, text.isEmpty, task == nil, validation == nil, rate == nil,
+                batch == nil, length == nil, precision == nil
+            else {
+                throw UsageError(
+                    "--steps, --text, --task, --validation, --rate and --training-… go with "
+                        + "--recover")
             }
             return nil
         }

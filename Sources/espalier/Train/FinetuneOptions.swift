@@ -47,10 +47,10 @@ struct FinetuneOptions {
                     + "likeliest, between is Jensen and Shannon's.")
             onPolicyShare = try arguments.option(
                 "--on-policy", .number(in: 0...1).named("SHARE"), default: 0,
-                help: "How many steps are on text whose second half the student writes itself.")
+                help: "What share of the steps is on text whose second half the student writes.")
             correctionSteps = try arguments.option(
                 "--teacher-steps", .integer(in: 1...10_000_000).named("COUNT"),
-                help: "Adapt the teacher to the text first, in so many steps.")
+                help: "Adapt the teacher to the text first, in so many steps; by default none.")
         }
     }
 
@@ -90,7 +90,8 @@ extension FinetuneOptions {
             "--steps", .integer(in: 1...10_000_000).named("COUNT"), help: "How many steps to take.")
         output = try arguments.requiredOption(
             "--output", short: "o", .directory, help: "Where the model and its training go.")
-        var settings = Trainer.Settings(steps: steps, rate: try Self.rate(&arguments))
+        var settings = Trainer.Settings(
+            steps: steps, rate: try Self.rate(&arguments) ?? Self.usualRate)
         let warmUp = try arguments.option(
             "--warm-up", .integer(in: 0...10_000_000).named("STEPS"),
             help: "How many steps the rate rises; by default a twentieth.")
@@ -125,7 +126,7 @@ extension FinetuneOptions {
             "--freeze-embeddings",
             help: "Keep the tables of embeddings, and a decoder's head, as they are: faster, and "
                 + "words that the text lacks do not suffer.")
-        settings.precision = try Self.precision("--precision", &arguments)
+        settings.precision = try Self.precision("--precision", &arguments) ?? .f32
         settings.seed = try arguments.option(
             "--seed", .seed, default: 1, help: "Decides what is random.")
         self.settings = settings
@@ -152,10 +153,14 @@ extension FinetuneOptions {
         }
     }
 
+    /// The greatest learning rate where none is given.
+    static let usualRate = 1e-4
+
     /// Reads `--rate`.
-    static func rate(_ arguments: inout Arguments) throws(UsageError) -> Double {
+    static func rate(_ arguments: inout Arguments) throws(UsageError) -> Double? {
         try arguments.option(
-            "--rate", .number(in: 0...10), default: 1e-4, help: "The greatest learning rate.")
+            "--rate", .number(in: 0...10),
+            help: "The greatest learning rate; by default \(usualRate).")
     }
 
     /// The precisions that gradients can be computed in.
@@ -174,12 +179,12 @@ extension FinetuneOptions {
     /// Reads how products are computed.
     static func precision(
         _ name: String, _ arguments: inout Arguments
-    ) throws(UsageError) -> Precision {
-        let products = try arguments.option(
-            name, .choice(), default: Products.f32,
-            help: "How products of a training are computed: f16 and bf16 take half as long on "
-                + "processors with such arithmetic; weights are kept in f32.")
-        return products.precision
+    ) throws(UsageError) -> Precision? {
+        let products: Products? = try arguments.option(
+            name, .choice(),
+            help: "How products of a training are computed, by default f32: f16 and bf16 are "
+                + "faster on processors with such arithmetic; weights are kept in f32.")
+        return products?.precision
     }
 
     /// The training that adapts the teacher to the text or labels; nil where none was asked for.
