@@ -4,16 +4,17 @@ extension BytePairTokenizer {
     /// - Parameters:
     ///   - root: The file's root.
     ///   - configuration: The root of `tokenizer_config.json`, where there is one.
+    ///   - limit: How many tokens the model has.
     /// - Throws: ``TokenizerError`` for damaged fields and for BPE that does not work on bytes.
-    init(_ root: JSONField, configuration: JSONField?) throws(TokenizerError) {
+    init(_ root: JSONField, configuration: JSONField?, limit: Int) throws(TokenizerError) {
         let model = root["model"]
         for key in [
             "dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback",
         ] {
             try model[key].requireUnused()
         }
-        let vocabulary = try Vocabulary(model["vocab"])
-        let added = try AddedToken.list(root["added_tokens"])
+        let vocabulary = try Vocabulary(model["vocab"], limit: limit)
+        let added = try AddedToken.list(root["added_tokens"], limit: limit)
         let unknown = model["unk_token"].isNull ? "" : try model["unk_token"].string()
         let postProcessor = try PostProcessor(root["post_processor"])
         var special = SpecialTokens(configuration) { token in

@@ -9,6 +9,9 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     /// A field asks for something that is not implemented.
     case unsupported(field: String, value: String, supported: [String])
 
+    /// A vocabulary has more tokens than the model.
+    case foreign(field: String, tokens: Int, limit: Int)
+
     /// A GGUF file names a pre-tokenizer that is not implemented.
     case unknownPreTokenizer(name: String, known: [String])
 
@@ -22,6 +25,9 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
         case .unsupported(let field, let value, let supported):
             "\(field): \(value) is not supported; use a tokenizer with one of: "
                 + supported.joined(separator: ", ")
+        case .foreign(let field, let tokens, let limit):
+            "\(field): its \(tokens) tokens are more than the \(limit) of the model; use the "
+                + "tokenizer that belongs to the model"
         case .unknownPreTokenizer(let name, let known):
             "tokenizer.ggml.pre: unknown pre-tokenizer \"\(name)\"; known are: "
                 + known.joined(separator: ", ")

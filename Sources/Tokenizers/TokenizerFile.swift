@@ -5,7 +5,15 @@ public enum TokenizerFile {
     /// Loads the tokenizer of a model from its directory or from the `tokenizer.json` itself.
     ///
     /// A `tokenizer_config.json` beside it tells which tokens open, end and fill a text.
-    public static func load(contentsOf url: URL) throws(TokenizerError) -> any Tokenizer {
+    ///
+    /// - Parameters:
+    ///   - url: The place.
+    ///   - limit: How many tokens the model has.
+    /// - Returns: What ``load(contentsOf:configuration:name:limit:)`` does.
+    /// - Throws: ``TokenizerError``.
+    public static func load(
+        contentsOf url: URL, limit: Int = .max
+    ) throws(TokenizerError) -> any Tokenizer {
         var isDirectory: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: url.path, isDirectory: &isDirectory)
         let file =
@@ -19,7 +27,8 @@ public enum TokenizerFile {
             throw .unreadable(file: file.path, reason: error.localizedDescription)
         }
         return try load(
-            contentsOf: data, configuration: try? Data(contentsOf: configuration), name: file.path)
+            contentsOf: data, configuration: try? Data(contentsOf: configuration), name: file.path,
+            limit: limit)
     }
 
     /// Loads a tokenizer from the contents of `tokenizer.json`.
@@ -28,10 +37,13 @@ public enum TokenizerFile {
     ///   - data: The contents of `tokenizer.json`.
     ///   - configuration: The contents of `tokenizer_config.json`, where there is one.
     ///   - name: The name of the file in errors.
+    ///   - limit: How many tokens the model has; added ones beyond are left out.
     /// - Returns: A ``WordPieceTokenizer`` or a ``BytePairTokenizer``.
-    /// - Throws: ``TokenizerError`` for a file that is damaged or of a kind not known here.
+    /// - Throws: ``TokenizerError`` for a file that is damaged, of a kind not known here, or of a
+    ///   model with more tokens.
     public static func load(
-        contentsOf data: Data, configuration: Data? = nil, name: String = "tokenizer.json"
+        contentsOf data: Data, configuration: Data? = nil, name: String = "tokenizer.json",
+        limit: Int = .max
     ) throws(TokenizerError) -> any Tokenizer {
         let root = try JSONField.root(of: data, file: name)
         var settings: JSONField?
@@ -40,8 +52,9 @@ public enum TokenizerFile {
         }
         let type = root["model"]["type"]
         switch try type.string() {
-        case "WordPiece": return try WordPieceTokenizer(root, configuration: settings)
-        case "BPE": return try BytePairTokenizer(root, configuration: settings)
+        case "WordPiece":
+            return try WordPieceTokenizer(root, configuration: settings, limit: limit)
+        case "BPE": return try BytePairTokenizer(root, configuration: settings, limit: limit)
         case let other:
             throw .unsupported(field: type.path, value: other, supported: ["WordPiece", "BPE"])
         }

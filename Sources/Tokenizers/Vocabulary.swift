@@ -26,20 +26,24 @@ struct Vocabulary: Sendable {
 }
 
 extension Vocabulary {
-    /// Reads `model.vocab` of a `tokenizer.json`.
-    init(_ field: JSONField) throws(TokenizerError) {
+    /// Reads `model.vocab` of a `tokenizer.json`, for a model of so many tokens.
+    init(_ field: JSONField, limit: Int) throws(TokenizerError) {
         for (key, value) in try field.members() {
             let entry = JSONField(path: "\(field.path): \(key.text)", value: value)
             let id = try entry.integer()
             if let other = tokens[id] { throw entry.malformed("id \(id) is also that of \(other)") }
             add(key.text, id: id)
         }
+        guard size <= limit else {
+            throw .foreign(field: field.path, tokens: size, limit: limit)
+        }
     }
 }
 
 extension AddedToken {
-    /// Reads `added_tokens` of a `tokenizer.json`.
-    static func list(_ field: JSONField) throws(TokenizerError) -> [AddedToken] {
+    /// Reads `added_tokens` of a `tokenizer.json`; those beyond a limit, which some models have no
+    /// weights for, are left out.
+    static func list(_ field: JSONField, limit: Int) throws(TokenizerError) -> [AddedToken] {
         if field.isNull { return [] }
         var tokens: [AddedToken] = []
         for entry in try field.elements() {
@@ -53,6 +57,6 @@ extension AddedToken {
                     stripsRight: try entry["rstrip"].boolean(default: false),
                     isNormalized: try entry["normalized"].boolean(default: !isSpecial)))
         }
-        return tokens
+        return tokens.filter { $0.id < limit }
     }
 }

@@ -136,10 +136,11 @@ extension WordPieceTokenizer {
     /// - Parameters:
     ///   - root: The file's root.
     ///   - configuration: The root of `tokenizer_config.json`, where there is one.
+    ///   - limit: How many tokens the model has.
     /// - Throws: ``TokenizerError`` for damaged fields and for kinds that BERT does not use.
-    init(_ root: JSONField, configuration: JSONField?) throws(TokenizerError) {
+    init(_ root: JSONField, configuration: JSONField?, limit: Int) throws(TokenizerError) {
         let model = root["model"]
-        let vocabulary = try Vocabulary(model["vocab"])
+        let vocabulary = try Vocabulary(model["vocab"], limit: limit)
         self.vocabulary = vocabulary
         let unknownToken = model["unk_token"]
         guard let unknown = vocabulary.id(of: try unknownToken.string()) else {
@@ -157,7 +158,8 @@ extension WordPieceTokenizer {
                 field: preTokenizer.path, value: "another kind", supported: ["BertPreTokenizer"])
         }
         added = AddedVocabulary(
-            try AddedToken.list(root["added_tokens"]), normalize: normalizer.normalize)
+            try AddedToken.list(root["added_tokens"], limit: limit),
+            normalize: normalizer.normalize)
         postProcessor = try PostProcessor(root["post_processor"])
         try postProcessor.requireIDs(
             below: max(vocabulary.size, added.size), root["post_processor"])

@@ -42,21 +42,8 @@ struct OpenedModel {
         }
         let contents = String(decoding: try MappedFile(path: path).bytes, as: UTF8.self)
         let ids = try checkpoint.tokenizer().encode(contents, addingSpecialTokens: false)
-        try check(ids.prefix(tokens))
         return Transformers.windows(
             of: Array(ids.prefix(tokens)), length: min(length, shape.maximumPositions))
-    }
-
-    /// Refuses tokens that the model has no embeddings for, as a tokenizer of another model makes.
-    ///
-    /// - Throws: `ModelFileError`.
-    func check(_ tokens: some Sequence<Int32>) throws(ModelFileError) {
-        guard tokens.allSatisfy({ 0..<Int32(shape.vocabularySize) ~= $0 }) else {
-            throw ModelFileError(
-                file: location.path, subject: "tokenizer",
-                problem: "it makes tokens beyond the model's vocabulary of \(shape.vocabularySize)",
-                remedy: "use the tokenizer that belongs to the model")
-        }
     }
 
     /// Reads and packs the weights for this processor, showing how far it is.

@@ -102,6 +102,9 @@ public enum HuggingFaceDirectory {
             extra["output_bias"] = .bool(true)
         }
         if checkpoint.config.needsCode(for: shape.layers, hiddenSize: shape.hiddenSize) {
+            // Without it no size that layers share can be read by transformers 5.14 and later, which
+            // even loading a tokenizer does.
+            extra["allow_global_per_layer_attribute_access"] = .bool(true)
             extra["auto_map"] = .object(
                 ofStrings: ModelingEspalier.autoMap(
                     for: family, head: try classifier?.kind ?? checkpoint.classifier()?.kind))

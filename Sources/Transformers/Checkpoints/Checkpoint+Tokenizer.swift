@@ -12,7 +12,8 @@ extension Checkpoint {
     /// - Throws: `TokenizerError` or `ModelFileError` where it is missing, damaged or unknown.
     public func tokenizer() throws -> any Tokenizer {
         guard let gguf else {
-            return try TokenizerFile.load(contentsOf: URL(fileURLWithPath: path))
+            return try TokenizerFile.load(
+                contentsOf: URL(fileURLWithPath: path), limit: shape.vocabularySize)
         }
         return try bytePairTokenizer(gguf)
     }
@@ -73,12 +74,17 @@ extension Checkpoint {
             guard gguf.metadata[key] != nil else { return nil }
             return Int32(exactly: try gguf.integer(key))
         }
+        let tokens = try gguf.strings("tokenizer.ggml.tokens")
+        guard tokens.count <= shape.vocabularySize else {
+            throw TokenizerError.foreign(
+                field: "tokenizer.ggml.tokens", tokens: tokens.count, limit: shape.vocabularySize)
+        }
         let types = "tokenizer.ggml.token_type"
         let adds = "tokenizer.ggml.add_bos_token"
         // Files of this kind say nothing of it, and llama.cpp adds it.
         let isAdded = try gguf.string("tokenizer.ggml.pre") == "llama-bpe" && id("bos") != nil
         return try BytePairTokenizer(
-            tokens: try gguf.strings("tokenizer.ggml.tokens"),
+            tokens: tokens,
             tokenTypes: gguf.metadata[types] == nil ? nil : try gguf.integers(types),
             merges: try gguf.strings("tokenizer.ggml.merges"),
             preTokenizer: try gguf.string("tokenizer.ggml.pre"),

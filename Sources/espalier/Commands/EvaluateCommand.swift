@@ -160,9 +160,7 @@ struct EvaluateCommand: Command {
             throw ModelFileError(
                 file: text, problem: "it holds too little text", remedy: "give a longer text")
         }
-        let taken = Array(all.prefix(limit ?? all.count))
-        try loaded.opened.check(taken.joined())
-        return taken
+        return Array(all.prefix(limit ?? all.count))
     }
 
     private func evaluate(
