@@ -165,7 +165,10 @@ extension HuggingFaceConfig {
                 set("head_dim", headDimension)
             }
         }
-        members["per_layer_config"] = fields.overrides(of: layers, defaults: top)
+        let overrides = fields.overrides(of: layers, defaults: top)
+        members["per_layer_config"] = overrides
+        // By the name that layers have, which transformers looks for; families may have their own.
+        if overrides != nil { members["intermediate_size"] = .integer(top.feedForward) }
         members.merge(extra) { _, new in new }
         return JSONValue.object(members).encoded(indented: true) + [UInt8(ascii: "\n")]
     }

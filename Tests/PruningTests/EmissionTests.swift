@@ -49,6 +49,12 @@ struct EmissionTests {
             #expect(calls > 10)
             let names = try scratch.names("model")
             #expect(names.contains("modeling_espalier.py") == (index < 4))
+            let config = try #require(
+                try JSONSerialization.jsonObject(
+                    with: Data(contentsOf: URL(fileURLWithPath: path + "/config.json")))
+                    as? [String: Any])
+            let isOpen = config["allow_global_per_layer_attribute_access"] as? Bool
+            #expect((isOpen == true) == (index < 4))
             #expect(Set(names).isSuperset(of: ["config.json", "tokenizer.json", "note"]))
             #expect(names.allSatisfy { !$0.hasSuffix(".tmp") })
             let text = "A small story, 12."
