@@ -91,6 +91,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let normEpsilon: Double
     /// `rope_theta`, at the top or in `rope_parameters`; 10000 where absent.
     public let ropeTheta: Double
+    /// `rope_scaling`, or the same in `rope_parameters`; nil where positions are not scaled.
+    public let ropeScaling: RopeScaling?
     /// `hidden_act`, such as `gelu` or `silu`.
     public let activation: String
     /// `tie_word_embeddings`: whether the output head is the token embedding.
@@ -176,7 +178,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         normEpsilon =
             try fields.positive(hasBiases ? "layer_norm_eps" : "rms_norm_eps")
             ?? (isEncoder ? 1e-12 : hasBiases ? 1e-5 : 1e-6)
-        ropeTheta = try Self.ropeTheta(fields)
+        (ropeTheta, ropeScaling) = try Self.rope(fields)
         activation = try fields.string("hidden_act") ?? family.usualActivation
         tiesWordEmbeddings = try fields.bool("tie_word_embeddings") ?? hasBiases
         let (beginning, end) =
@@ -274,21 +276,28 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         return try fields.optionalSize("sliding_window", upTo: Limit.table)
     }
 
-    /// The base of the rotary frequencies, once scaled positions are ruled out.
-    private static func ropeTheta(_ fields: ConfigFields) throws(ModelFileError) -> Double {
+    /// The base of the rotary frequencies, and how they are scaled.
+    private static func rope(
+        _ fields: ConfigFields
+    ) throws(ModelFileError) -> (theta: Double, scaling: RopeScaling?) {
         var theta = try fields.positive("rope_theta")
+        var scaling: RopeScaling?
         for name in ["rope_parameters", "rope_scaling"] {
             guard let rope = try fields.object(name) else { continue }
             let types = [try rope.string("rope_type"), try rope.string("type")]
-            guard types.allSatisfy({ $0 ?? "default" == "default" }),
+            let type = types.compactMap(\.self).first { $0 != "default" }
+            guard type ?? "llama3" == "llama3",
                 rope.members.values.allSatisfy({ $0.object == nil })
             else {
                 throw fields.fault(
-                    name, "only unscaled rotary positions (rope_type \"default\") are supported",
-                    remedy: "name a model without rope scaling")
+                    name,
+                    "of rotary positions only those of rope_type \"default\" and \"llama3\" are "
+                        + "supported",
+                    remedy: "name a model without other rope scaling")
             }
+            if type != nil { scaling = try RopeScaling(rope) }
             theta = try rope.positive("rope_theta") ?? theta
         }
-        return theta ?? 10_000
+        return (theta ?? 10_000, scaling)
     }
 }

@@ -3,7 +3,7 @@ import Foundation
 
 /// Cosines and sines of rotary position embeddings.
 ///
-/// Position `p` turns the pair `(x[i], x[i + d/2])` of a head by `p · theta^(-2i/d)`.
+/// Position `p` turns the pair `(x[i], x[i + d/2])` of a head by `p` times the frequency of `i`.
 /// Source: Su et al., "RoFormer", arXiv 2104.09864, in the half-split order of Hugging Face.
 public struct RotaryTable: Sendable {
     /// Positions covered.
@@ -12,13 +12,11 @@ public struct RotaryTable: Sendable {
     let cosines: [Float]
     let sines: [Float]
 
-    /// Computes the table for heads of a dimension and positions `0..<positions`.
-    public init(dimension: Int, theta: Float, positions: Int) {
+    /// Computes the table for heads of twice as many channels as there are frequencies, and positions
+    /// `0..<positions`.
+    public init(frequencies: [Double], positions: Int) {
         self.positions = positions
-        half = dimension / 2
-        let frequencies = (0..<half).map {
-            exp(-Double(2 * $0) / Double(dimension) * log(Double(theta)))
-        }
+        half = frequencies.count
         let angles = (0..<positions).flatMap { position in
             frequencies.map { Double(position) * $0 }
         }

@@ -41,6 +41,8 @@ public struct ModelShape: Codable, Hashable, Sendable {
     public var normEpsilon: Float
     /// The base of the rotary position frequencies; unused where positions are embedded.
     public var ropeTheta: Float
+    /// How these frequencies are scaled; nil where they are not.
+    public var ropeScaling: RopeScaling?
     /// Whether the output head is the token embedding; false for encoders, which have no head here.
     public var tiedHead: Bool
     /// The layers from input to output.
@@ -57,8 +59,8 @@ public struct ModelShape: Codable, Hashable, Sendable {
     /// Creates a model shape.
     public init(
         architecture: Architecture, vocabularySize: Int, hiddenSize: Int, headDimension: Int,
-        maximumPositions: Int, normEpsilon: Float, ropeTheta: Float, tiedHead: Bool,
-        layers: [LayerShape]
+        maximumPositions: Int, normEpsilon: Float, ropeTheta: Float,
+        ropeScaling: RopeScaling? = nil, tiedHead: Bool, layers: [LayerShape]
     ) {
         self.architecture = architecture
         self.vocabularySize = vocabularySize
@@ -67,6 +69,7 @@ public struct ModelShape: Codable, Hashable, Sendable {
         self.maximumPositions = maximumPositions
         self.normEpsilon = normEpsilon
         self.ropeTheta = ropeTheta
+        self.ropeScaling = ropeScaling
         self.tiedHead = tiedHead
         self.layers = layers
     }

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import ModelFiles
@@ -120,6 +121,23 @@ import Testing
         let old: JSONValue = .object(["type": .string("default")])
         #expect(try read(llama, ["rope_scaling": old]).ropeTheta == 100_000)
         #expect(try read(llama, ["rope_theta": .null]).ropeTheta == 10_000)
+        #expect(try read(llama, ["rope_scaling": old]).ropeScaling == nil)
+        let scaling = RopeScaling(factor: 32)
+        for name in ["rope_scaling", "rope_parameters"] as [JSONKey] {
+            let config = try read(llama, [name: .object(scaling.members)])
+            #expect(config.ropeScaling == scaling && config.ropeTheta == 100_000)
+        }
+    }
+
+    @Test("scales slow pairs by the factor, fast ones not, and those between without a step")
+    func ropeScaling() {
+        let scaling = RopeScaling(factor: 8)
+        let divisors = (0..<6000).map { scaling.divisor(of: pow(0.998, Double($0))) }
+        #expect(divisors.first == 1 && divisors.last == 8 && divisors == divisors.sorted())
+        #expect(zip(divisors, divisors.dropFirst()).allSatisfy { $1 - $0 < 0.05 })
+        // One turn and a half in the original positions: a sixth of the way.
+        let between = scaling.divisor(of: 1.5 * 2 * .pi / 8192)
+        #expect(abs(between - 1 / (5.0 / 6 / 8 + 1.0 / 6)) < 1e-9)
     }
 
     @Test(

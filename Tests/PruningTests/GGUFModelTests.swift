@@ -136,6 +136,35 @@ struct GGUFModelTests {
         refused({ try open(factor: 8) }, "rope_freqs.weight")
     }
 
+    @Test("positions scaled as in Llama 3 are written so, and read again")
+    func llama3() throws {
+        let scratch = try Scratch()
+        let model = scratch.path("tiny")
+        try FileManager.default.copyItem(atPath: TinyModel.path("tiny-llama"), toPath: model)
+        let url = URL(fileURLWithPath: model + "/config.json")
+        var config = try #require(
+            try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any])
+        config["rope_scaling"] = [
+            "rope_type": "llama3", "factor": 32, "low_freq_factor": 1, "high_freq_factor": 4,
+            "original_max_position_embeddings": 8192,
+        ]
+        try JSONSerialization.data(withJSONObject: config).write(to: url)
+        let checkpoint = try Checkpoint(model)
+        let path = scratch.path("model.gguf")
+        try GGUFModel.write(checkpoint, like: checkpoint, to: path, storage: .f32)
+        let divisors = try GGUFFile(path: path).floats("rope_freqs.weight")
+        #expect(divisors.count == 8 && divisors.first == 1 && divisors.last == 32)
+        let read = try Checkpoint(path)
+        #expect(read.shape == checkpoint.shape && read.shape.ropeScaling?.factor == 32)
+        let tiny = try TinyModel("tiny-llama")
+        let output = tiny.output(of: try Model(read))
+        #expect(output == tiny.output(of: try Model(checkpoint)))
+        #expect(output != tiny.output(of: tiny.model))
+        let copy = scratch.path("copy")
+        try HuggingFaceDirectory.write(read, like: read, to: copy)
+        #expect(try Checkpoint(copy).shape == checkpoint.shape)
+    }
+
     @Test("a chat template in a file of its own goes with the model")
     func chatTemplate() throws {
         let (scratch, out) = (try Scratch(), try Scratch())

@@ -78,8 +78,8 @@ extension Projection {
 @Suite("Round trips through every format")
 struct RoundTripTests {
     private static let names = [
-        "tiny-llama", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-gpt2", "tiny-opt",
-        "tiny-bert", "tiny-roberta", "tiny-distilbert", "tiny-llama.gguf",
+        "tiny-llama", "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-gpt2",
+        "tiny-opt", "tiny-bert", "tiny-roberta", "tiny-distilbert", "tiny-llama.gguf",
     ]
 
     /// A model whose layers stay alike, and one whose layers differ and lack branches.

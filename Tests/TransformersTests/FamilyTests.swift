@@ -11,7 +11,9 @@ struct FamilyTests {
         let logits: [[[Float]]]
     }
 
-    static let names = ["tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-gpt2", "tiny-opt"]
+    static let names = [
+        "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-gpt2", "tiny-opt",
+    ]
 
     @Test("logits of every position", arguments: names)
     func logits(name: String) throws {

@@ -81,8 +81,14 @@ public enum GGUFModel {
         try check(checkpoint)
         let form = GGUFForm(weights.shape)
         let names = TensorNames.gguf
-        let outer =
+        var outer =
             names.tensors(of: try weights.embeddings()) + names.tensors(of: try weights.head())
+        if weights.shape.ropeScaling != nil {
+            let divisors = weights.shape.rotaryDivisors.map(Float.init)
+            outer.append(
+                NamedTensor(
+                    name: GGUFFile.rotaryDivisors, shape: [divisors.count], elements: divisors))
+        }
         var (entries, places) = ([GGUFWriter.Entry](), [String: Int]())
         func add(_ tensor: NamedTensor, isTable: Bool) {
             entries.append(

@@ -8,6 +8,7 @@ extension ModelShape {
             vocabularySize: config.vocabularySize, hiddenSize: config.hiddenSize,
             headDimension: config.headDimension, maximumPositions: config.maximumPositions,
             normEpsilon: Float(config.normEpsilon), ropeTheta: Float(config.ropeTheta),
+            ropeScaling: config.ropeScaling,
             tiedHead: !config.family.isEncoder && (config.tiesWordEmbeddings || !hasHead),
             layers: config.layers)
     }

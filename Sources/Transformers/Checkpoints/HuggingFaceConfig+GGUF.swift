@@ -1,3 +1,4 @@
+internal import Foundation
 public import ModelFiles
 
 extension HuggingFaceConfig {
@@ -43,10 +44,13 @@ extension HuggingFaceConfig {
                 try gguf.number(key("attention.layer_norm_rms_epsilon"))),
             "tie_word_embeddings": .bool(gguf.shape(of: "output.weight") == nil),
         ]
-        try Self.refuseScaledPositions(gguf, architecture: key(""))
-        members["rope_theta"] = .number(
+        let theta =
             gguf.metadata[key("rope.freq_base")] == nil
-                ? 10_000 : try gguf.number(key("rope.freq_base")))
+            ? 10_000 : try gguf.number(key("rope.freq_base"))
+        members["rope_theta"] = .number(theta)
+        if let scaling = try Self.ropeScaling(gguf, theta, architecture: key("")) {
+            members["rope_scaling"] = .object(scaling.members)
+        }
         for (key, name) in [
             ("tokenizer.ggml.bos_token_id", "bos_token_id"),
             ("tokenizer.ggml.padding_token_id", "pad_token_id"),
@@ -68,15 +72,19 @@ extension HuggingFaceConfig {
         try self.init(parsing: base.encoded(layers: layers), path: gguf.path)
     }
 
-    /// Refuses rotary positions that are scaled, in any of the ways that files have said so; keys
-    /// begin with the architecture.
-    private static func refuseScaledPositions(
-        _ gguf: GGUFFile, architecture: String
-    ) throws(ModelFileError) {
-        let factors = "rope_freqs.weight"
-        var scaled: String?
-        if gguf.shape(of: factors) != nil, try gguf.floats(factors).contains(where: { $0 != 1 }) {
-            scaled = factors
+    /// How rotary positions are scaled: of the ways that files have said so only the divisors of
+    /// Llama 3.1 and later are known; keys begin with the architecture.
+    private static func ropeScaling(
+        _ gguf: GGUFFile, _ theta: Double, architecture: String
+    ) throws(ModelFileError) -> RopeScaling? {
+        var (scaled, scaling): (String?, RopeScaling?)
+        let name = GGUFFile.rotaryDivisors
+        if gguf.shape(of: name) != nil {
+            let divisors = try gguf.floats(name)
+            if divisors.contains(where: { $0 != 1 }) {
+                scaling = RopeScaling(divisors: divisors, theta: theta)
+                scaled = scaling == nil ? name : nil
+            }
         }
         for name in ["rope.scaling.factor", "rope.scale_linear"] {
             let key = architecture + name
@@ -84,13 +92,14 @@ extension HuggingFaceConfig {
             scaled = key
         }
         let type = architecture + "rope.scaling.type"
-        if gguf.metadata[type] != nil, try gguf.string(type) == "none" { scaled = nil }
+        if gguf.metadata[type] != nil, try gguf.string(type) == "none" { return nil }
         if let scaled {
             throw ModelFileError(
                 file: gguf.path, subject: scaled,
-                problem: "only unscaled rotary positions are supported",
-                remedy: "name a model without rope scaling")
+                problem: "rotary positions that are scaled so are not supported",
+                remedy: "name a model without rope scaling, or scaled as Llama 3.1")
         }
+        return scaling
     }
 
     /// The sizes of each layer: one number for all of them, or an array.
@@ -136,5 +145,23 @@ extension HuggingFaceConfig {
         ModelFileError(
             file: gguf.path, subject: key, problem: problem,
             remedy: "convert the model to GGUF again")
+    }
+}
+
+extension GGUFFile {
+    /// The tensor of what rotary frequencies are divided by.
+    public static let rotaryDivisors = "rope_freqs.weight"
+}
+
+extension RopeScaling {
+    /// The scaling of Llama 3.1 and later that has some divisors; nil where none has.
+    fileprivate init?(divisors: [Float], theta: Double) {
+        guard let factor = divisors.max(), factor.isFinite, factor > 1 else { return nil }
+        self.init(factor: Double(factor))
+        for (pair, divisor) in divisors.enumerated() {
+            let frequency = pow(theta, -Double(pair) / Double(divisors.count))
+            let own = self.divisor(of: frequency)
+            guard abs(Double(divisor) - own) <= 1e-3 * own else { return nil }
+        }
     }
 }

@@ -55,9 +55,7 @@ extension ONNXModel {
         _ positions: ONNXGraph.Value
     ) -> (cosines: ONNXGraph.Value, sines: ONNXGraph.Value) {
         let width = shape.headDimension
-        let frequencies = (0..<width / 2).map {
-            Float(exp(-Double(2 * $0) / Double(width) * log(Double(shape.ropeTheta))))
-        }
+        let frequencies = shape.rotaryFrequencies.map(Float.init)
         let wide = graph.apply("Unsqueeze", positions, graph.constant([1, 3]))
         let numbers = graph.apply("Cast", wide, with: ["to": .integer(1)])
         let angles = graph.apply(
