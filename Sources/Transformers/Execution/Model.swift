@@ -1,4 +1,3 @@
-internal import Foundation
 public import ModelFiles
 public import Tensors
 
@@ -234,32 +233,5 @@ extension Model.Layer {
                         isGated: $0.isGated)
                 },
             feedForwardNorm: feedForwardNorm)
-    }
-}
-
-extension RotaryTable {
-    /// The table for a model's positions; nil where these have embeddings.
-    public init?(_ shape: ModelShape) {
-        guard shape.architecture.isRotary else { return nil }
-        self.init(frequencies: shape.rotaryFrequencies, positions: shape.maximumPositions)
-    }
-}
-
-extension ModelShape {
-    /// The angles by which the pairs of a head turn from one position to the next,
-    /// `theta^(-2i/d)` but for scaling, `[headDimension / 2]`.
-    public var rotaryFrequencies: [Double] {
-        rotaryDivisors.enumerated().map { Self.frequency($0, headDimension, ropeTheta) / $1 }
-    }
-
-    /// What scaling divides each of these frequencies by.
-    public var rotaryDivisors: [Double] {
-        (0..<headDimension / 2).map {
-            ropeScaling?.divisor(of: Self.frequency($0, headDimension, ropeTheta)) ?? 1
-        }
-    }
-
-    private static func frequency(_ pair: Int, _ dimension: Int, _ theta: Float) -> Double {
-        exp(-Double(2 * pair) / Double(dimension) * log(Double(theta)))
     }
 }

@@ -9,13 +9,11 @@ struct FinetuneCommand: Command {
     static let discussion = """
         A decoder learns --text, cut into windows; an encoder learns to label the texts of a \
         --task file, to score its pairs, or to find answers in its passages, with a head that is \
-        made where it has none. All is \
-        seen in random order, each once before any comes again; a twentieth, from the end, and \
-        of text at most 512 windows, is held out to judge by. Weights are trained in f32 by \
-        AdamW. The model is written to model in the --output directory, what was measured to \
-        training.json. \
-        Stopped and run again, a training goes on after its last checkpoint and comes to the \
-        same bytes.
+        made where it has none. All is seen in random order, each once before any comes again; a \
+        twentieth, from the end, and of text at most 512 windows, is held out to judge by. Weights \
+        are trained in f32 by AdamW. The model is written to model in the --output directory, what \
+        was measured to training.json. Stopped and run again, a training goes on after its last \
+        checkpoint and comes to the same bytes.
 
         Example: espalier finetune out/1.5x --text novels.txt --steps 500 -o tuned
 

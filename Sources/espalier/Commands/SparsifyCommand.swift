@@ -19,8 +19,8 @@ struct SparsifyCommand: Command {
         rank that is trained on the text, or, when they are computed, by what they would add. A \
         search chooses for each layer how, and how many, by what that was measured to save and \
         to cost; what does not make this machine faster is left as it is. The model is written to \
-        the --output directory with contextual.json and contextual.safetensors beside it, which generate, \
-        evaluate and bench follow.
+        the --output directory with contextual.json and contextual.safetensors beside it, which \
+        generate, evaluate and bench follow.
 
         Half of the text serves to calibrate, the other to tell what a plan costs.
 

@@ -1,0 +1,30 @@
+internal import Foundation
+internal import ModelFiles
+public import Tensors
+
+extension RotaryTable {
+    /// The table for a model's positions; nil where these have embeddings.
+    public init?(_ shape: ModelShape) {
+        guard shape.architecture.isRotary else { return nil }
+        self.init(frequencies: shape.rotaryFrequencies, positions: shape.maximumPositions)
+    }
+}
+
+extension ModelShape {
+    /// The angles by which the pairs of a head turn from one position to the next, `theta^(-2i/d)` but
+    /// for scaling, `[headDimension / 2]`.
+    public var rotaryFrequencies: [Double] {
+        zip(unscaledFrequencies, rotaryDivisors).map { $0 / $1 }
+    }
+
+    /// What scaling divides each of these by.
+    public var rotaryDivisors: [Double] {
+        unscaledFrequencies.map { ropeScaling?.divisor(of: $0) ?? 1 }
+    }
+
+    private var unscaledFrequencies: [Double] {
+        (0..<headDimension / 2).map {
+            exp(-Double(2 * $0) / Double(headDimension) * log(Double(ropeTheta)))
+        }
+    }
+}
