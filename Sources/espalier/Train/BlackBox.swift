@@ -43,22 +43,34 @@ struct BlackBox {
         guard process.terminationStatus == 0 else {
             throw failure("it ended with status \(process.terminationStatus)")
         }
-        var written: [UInt8] = []
-        var count = 0
-        try RecordFile.visit(answers) { record throws(ModelFileError) in
-            guard let completion = record.members["completion"]?.string, count < prompts.count
-            else {
-                throw failure("line \(record.index + 1) of what it prints has no completion")
+        try AtomicFile.write(try pairs(of: prompts, answeredIn: answers), to: path)
+    }
+
+    /// The lines of prompts and completions.
+    private func pairs(
+        of prompts: [String], answeredIn path: String
+    ) throws(ModelFileError) -> [UInt8] {
+        var (written, count) = ([UInt8](), 0)
+        do {
+            try RecordFile.visit(path) { record throws(ModelFileError) in
+                guard let completion = record.members["completion"]?.string, count < prompts.count
+                else {
+                    throw failure("line \(record.index + 1) of what it prints has no completion")
+                }
+                let pair = ["prompt": prompts[count], "completion": completion]
+                written += JSONValue.object(ofStrings: pair).encoded() + [0x0a]
+                count += 1
+                return true
             }
-            let pair = ["prompt": prompts[count], "completion": completion]
-            written += JSONValue.object(ofStrings: pair).encoded() + [0x0a]
-            count += 1
-            return true
+        } catch {
+            guard error.file.hasPrefix(path) else { throw error }
+            let place = error.file.dropFirst(path.count)
+            throw failure("what it prints\(place) is not read: \(error.problem)")
         }
         guard count == prompts.count else {
             throw failure("it answered \(count) of \(prompts.count) prompts")
         }
-        try AtomicFile.write(written, to: path)
+        return written
     }
 
     private func failure(_ problem: String) -> ModelFileError {
