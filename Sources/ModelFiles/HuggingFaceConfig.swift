@@ -285,8 +285,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         for name in ["rope_parameters", "rope_scaling"] {
             guard let rope = try fields.object(name) else { continue }
             let types = [try rope.string("rope_type"), try rope.string("type")]
-            let type = types.compactMap(\.self).first { $0 != "default" }
-            guard type ?? "llama3" == "llama3",
+            let scaled = types.compactMap(\.self).filter { $0 != "default" }
+            guard scaled.allSatisfy({ $0 == "llama3" }),
                 rope.members.values.allSatisfy({ $0.object == nil })
             else {
                 throw fields.fault(
@@ -295,7 +295,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
                         + "supported",
                     remedy: "name a model without other rope scaling")
             }
-            if type != nil { scaling = try RopeScaling(rope) }
+            if !scaled.isEmpty { scaling = try RopeScaling(rope) }
             theta = try rope.positive("rope_theta") ?? theta
         }
         return (theta ?? 10_000, scaling)

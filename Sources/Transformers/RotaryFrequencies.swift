@@ -23,8 +23,11 @@ extension ModelShape {
     }
 
     private var unscaledFrequencies: [Double] {
-        (0..<headDimension / 2).map {
-            exp(-Double(2 * $0) / Double(headDimension) * log(Double(ropeTheta)))
-        }
+        Self.unscaledFrequencies(ofPairs: headDimension / 2, theta: Double(ropeTheta))
+    }
+
+    /// The frequencies of the pairs of a head where nothing scales them, `theta^(-i/pairs)`.
+    static func unscaledFrequencies(ofPairs pairs: Int, theta: Double) -> [Double] {
+        (0..<pairs).map { exp(-Double($0) / Double(pairs) * log(theta)) }
     }
 }

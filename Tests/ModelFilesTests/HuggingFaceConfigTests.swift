@@ -156,6 +156,11 @@ import Testing
             ("eos_token_id", .string("2")), ("eos_token_id", .array([.number(0.5)])),
             ("rope_scaling", .object(["rope_type": .string("llama3")])),
             ("rope_scaling", .object(["type": .string("linear")])),
+            (
+                "rope_scaling",
+                .object(
+                    RopeScaling(factor: 8).members.merging(["type": .string("yarn")]) { $1 })
+            ),
             ("rope_parameters", .object(["full_attention": .object([:])])),
             ("partial_rotary_factor", .number(0.5)), ("per_layer_config", .array([])),
             ("per_layer_config", .object(["30": .object([:])])),

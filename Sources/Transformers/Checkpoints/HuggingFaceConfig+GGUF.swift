@@ -1,4 +1,3 @@
-internal import Foundation
 public import ModelFiles
 
 extension HuggingFaceConfig {
@@ -158,8 +157,8 @@ extension RopeScaling {
     fileprivate init?(divisors: [Float], theta: Double) {
         guard let factor = divisors.max(), factor.isFinite, factor > 1 else { return nil }
         self.init(factor: Double(factor))
-        for (pair, divisor) in divisors.enumerated() {
-            let frequency = pow(theta, -Double(pair) / Double(divisors.count))
+        let frequencies = ModelShape.unscaledFrequencies(ofPairs: divisors.count, theta: theta)
+        for (frequency, divisor) in zip(frequencies, divisors) {
             let own = self.divisor(of: frequency)
             guard abs(Double(divisor) - own) <= 1e-3 * own else { return nil }
         }
