@@ -89,9 +89,8 @@ final class GradualRun {
         let judgement =
             hasHead || training.teacher != nil
             ? try lesson.judge(
-                try dense.packed(in: .f32), try lesson.head(of: dense), beside: nil,
-                tokenizer: try dense.checkpoint.tokenizer(), engine: Engine(threads: threads),
-                "Evaluating the dense model") : nil
+                try dense.packed(in: .f32), try lesson.head(of: dense), beside: nil, of: dense,
+                engine: Engine(threads: threads), "Evaluating the dense model") : nil
         try directory.write(Found(judgement: judgement), Product.lesson)
         return judgement
     }

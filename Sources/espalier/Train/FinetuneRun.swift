@@ -214,7 +214,8 @@ final class FinetuneRun {
             let report = try trainer.advance()
             seconds += Double(host_monotonic_nanoseconds() - start) * 1e-9
             guard report.loss.isFinite, report.norm.isFinite else {
-                throw diverged("step \(trainer.step)", "the loss", after: trainer.step)
+                throw Lesson.noNumber(
+                    of: opened, "step \(trainer.step)", "the loss", steps: trainer.step)
             }
             losses.append(report)
             tokens += report.tokens
@@ -239,28 +240,12 @@ final class FinetuneRun {
         try trainer.writeState(to: directory.product(Product.state))
     }
 
-    /// The error of a loss that is no number, after steps or before any.
-    private func diverged(
-        _ subject: String, _ measure: String, after steps: Int
-    ) -> ModelFileError {
-        ModelFileError(
-            file: opened.location.path, subject: subject,
-            problem: "\(measure) is no number" + (steps > 0 ? " any more" : ""),
-            remedy: steps > 0
-                ? "try a lower --rate, with --restart or another -o"
-                : "the model may be damaged: see what `espalier evaluate` finds")
-    }
-
     private func judge(
         _ trainer: Trainer, beside teacher: Model?, _ title: String
     ) throws -> Judgement {
-        let judgement = try lesson.judge(
-            try Model(trainer.model), trainer.model.classifier, beside: teacher,
-            tokenizer: try opened.checkpoint.tokenizer(), engine: engine, title)
-        guard judgement.value.isFinite else {
-            throw diverged(title, "the \(judgement.measure)", after: trainer.step)
-        }
-        return judgement
+        try lesson.judge(
+            try Model(trainer.model), trainer.model.classifier, beside: teacher, of: opened,
+            after: trainer.step, engine: engine, title)
     }
 }
 

@@ -167,18 +167,44 @@ struct Lesson {
             remedy: "name the model that the student was pruned from, trained for the task")
     }
 
+    /// The error of a measure that is no number, after steps of training or before any.
+    static func noNumber(
+        of model: OpenedModel, _ subject: String, _ measure: String, steps: Int
+    ) -> ModelFileError {
+        ModelFileError(
+            file: model.location.path, subject: subject,
+            problem: "\(measure) is no number" + (steps > 0 ? " any more" : ""),
+            remedy: steps > 0
+                ? "try a lower --rate, with --restart or another -o"
+                : "the model may be damaged: see what `espalier evaluate` finds")
+    }
+
     /// Judges a model by what was held out.
     ///
     /// - Parameters:
     ///   - model: The model.
     ///   - classifier: Its head, if it has one.
     ///   - teacher: What an encoder's vectors are compared with.
-    ///   - tokenizer: The model's.
+    ///   - opened: The files that the model comes from.
+    ///   - steps: How many steps it was trained.
     ///   - engine: What to run on.
     ///   - title: What is shown meanwhile.
     /// - Returns: What was found.
-    /// - Throws: `Interrupted` when the user asks to stop.
+    /// - Throws: `ModelFileError` where that is no number, `Interrupted` when the user asks to stop.
     func judge(
+        _ model: Model, _ classifier: Classifier?, beside teacher: Model?,
+        of opened: OpenedModel, after steps: Int = 0, engine: Engine, _ title: String
+    ) throws -> Judgement {
+        let judgement = try measure(
+            model, classifier, beside: teacher, tokenizer: try opened.checkpoint.tokenizer(),
+            engine: engine, title)
+        guard judgement.value.isFinite else {
+            throw Self.noNumber(of: opened, title, "the \(judgement.measure)", steps: steps)
+        }
+        return judgement
+    }
+
+    private func measure(
         _ model: Model, _ classifier: Classifier?, beside teacher: Model?,
         tokenizer: some Tokenizer, engine: Engine, _ title: String
     ) throws -> Judgement {
