@@ -8,13 +8,13 @@ public struct Comparison: Codable, Sendable {
     public let dense: Timing
     /// How many times faster the model is: the median of the pairs' ratios.
     public let speedup: Double
-    /// The 95 % confidence interval of that median.
+    /// The 95 % confidence interval of that median, widened by what disturbed the measurement.
     public let interval: ClosedRange<Double>
-    /// Whether other programs took processor time from nearly every sample.
+    /// Whether other programs disturbed so much of the measurement that it may be off.
     public let isDisturbed: Bool
 
-    /// Puts a comparison together from its figures.
-    init(
+    /// Creates a comparison from its figures.
+    public init(
         model: Timing, dense: Timing, speedup: Double, interval: ClosedRange<Double>,
         isDisturbed: Bool = false
     ) {
@@ -31,56 +31,78 @@ public struct Comparison: Codable, Sendable {
     ///   - model: The model in question.
     ///   - watch: What times it, and has the model it is compared with.
     ///   - relativeWidth: The width of the interval to stop at, as a fraction of the speedup.
-    ///   - timeLimit: The most seconds to measure for.
-    ///   - isEnough: Told of the speedup so far and its interval once a quarter of the time limit has
-    ///     passed; whether no more need be known.
+    ///   - timeLimit: The maximum number of seconds to measure for on a quiet machine.
+    ///   - patience: How many times that limit to wait for a quiet machine.
+    ///   - quietDense: The seconds of the dense model on a quiet machine, if they are known.
+    ///   - isEnough: Called with the speedup so far and its interval once a quarter of the time limit
+    ///     has passed; returns whether no more need be known.
     ///   - tick: Called after each pair with the seconds passed; may throw to stop.
     /// - Throws: What timing and `tick` throw.
     public init<Watch: Stopwatch>(
         _ model: Watch.Subject, with watch: inout Watch, relativeWidth: Double = 0.005,
-        timeLimit: Double = 30,
+        timeLimit: Double = 30, patience: Double = 1, quietDense: Double? = nil,
         isEnough: (_ speedup: Double, _ interval: ClosedRange<Double>) -> Bool = { _, _ in false },
         tick: (Double) throws -> Void = { _ in }
     ) throws {
         for _ in 0..<3 { _ = try watch.sample(model) }
-        var pairs = PairedRatios()
-        var (fast, slow) = (CleanFirst(), CleanFirst())
+        var pairs = SamplePairs()
         let start = host_monotonic_nanoseconds()
         var elapsed = 0.0
         var round = 0
-        while elapsed < timeLimit || round < 4 {
+        while elapsed < timeLimit * patience || round < 4 {
             let first = round % 2 == 0
             let before = try watch.sample(first ? model : watch.dense)
             let after = try watch.sample(first ? watch.dense : model)
-            let (candidate, reference) = first ? (before, after) : (after, before)
-            pairs.add(reference: candidate, candidate: reference)
-            fast.add(candidate.seconds, isTainted: candidate.isTainted)
-            slow.add(reference.seconds, isTainted: reference.isTainted)
+            pairs.add(model: first ? before : after, dense: first ? after : before)
             round += 1
             elapsed = Double(host_monotonic_nanoseconds() - start) * 1e-9
             try tick(elapsed)
-            guard round >= 30, round % 10 == 0 else { continue }
-            let ratios = pairs.statistics
-            if ratios.isSettled(relativeWidth: relativeWidth) { break }
-            if elapsed >= timeLimit / 4, let interval = ratios.medianInterval(),
-                isEnough(ratios.median, interval)
+            let isOver = elapsed >= timeLimit
+            guard isOver || round >= 30 && round % 10 == 0,
+                let known = pairs.reading(quietDense: quietDense)
+            else { continue }
+            let width = known.interval.upperBound - known.interval.lowerBound
+            if isOver && !known.isDisturbed || width <= relativeWidth * known.speedup { break }
+            if !known.isDisturbed, elapsed >= timeLimit / 4,
+                isEnough(known.speedup, known.interval)
             {
                 break
             }
         }
-        let ratios = pairs.statistics
-        guard let fast = Timing(Statistics(fast.values)),
-            let slow = Timing(Statistics(slow.values)),
-            let least = ratios.sorted.first, let greatest = ratios.sorted.last
-        else {
+        guard let known = pairs.reading(quietDense: quietDense) else {
             throw ProfileError(
                 file: "measurement", field: "samples", problem: "the clock stood still",
                 remedy: "measure again")
         }
-        self.model = fast
-        self.dense = slow
-        speedup = ratios.median
-        isDisturbed = pairs.areDisturbed
-        interval = ratios.medianInterval() ?? least...greatest
+        self.init(
+            model: known.model, dense: known.dense, speedup: known.speedup,
+            interval: known.interval, isDisturbed: known.isDisturbed)
+    }
+
+    /// Allows for a dense model that was slower than on a quiet machine.
+    ///
+    /// - Parameter seconds: The dense model's seconds on a quiet machine.
+    /// - Returns: The same comparison; disturbed, with a wider interval, where the dense model was
+    ///   slower.
+    public func allowing(forQuietDense seconds: Double) -> Comparison {
+        guard let excess = SamplePairs.excess(of: dense, over: seconds) else { return self }
+        return Comparison(
+            model: model, dense: dense, speedup: speedup,
+            interval: interval.lowerBound / excess...interval.upperBound * excess,
+            isDisturbed: true)
+    }
+
+    /// What two measurements of the same two models say together.
+    ///
+    /// A disturbed measurement is ignored where the other is none. Otherwise the lower speedup
+    /// stands, with an interval that covers both.
+    public func joined(with other: Comparison) -> Comparison {
+        guard isDisturbed == other.isDisturbed else { return isDisturbed ? other : self }
+        let lower = speedup <= other.speedup ? self : other
+        let low = min(interval.lowerBound, other.interval.lowerBound)
+        let high = max(interval.upperBound, other.interval.upperBound)
+        return Comparison(
+            model: lower.model, dense: lower.dense, speedup: lower.speedup, interval: low...high,
+            isDisturbed: isDisturbed)
     }
 }

@@ -65,10 +65,16 @@ struct Narrative {
                     "The interval of the \(name) model begins at \(Figures.ratio(low)), below its "
                         + "target: measured again it may fall short.")
             }
+            if let both = result.confirmation, abs(both.speedup / both.first - 1) > 0.03 {
+                caveats.append(
+                    "The \(name) model measured \(Figures.ratio(both.first)) while it was searched "
+                        + "for and \(Figures.ratio(both.speedup)) later from its files; the later "
+                        + "figure is given, and its interval covers both.")
+            }
             if result.isDisturbed {
                 caveats.append(
-                    "Other programs took processor time from nearly every sample of the \(name) "
-                        + "model: measure it again on a quiet machine.")
+                    "Other programs disturbed the measurement of the \(name) model: measure it "
+                        + "again on a quiet machine.")
             }
             if result.measured > 0, abs(result.predicted / result.measured - 1) > 0.05 {
                 caveats.append(

@@ -13,7 +13,7 @@ public struct SparsityReport: Codable, Sendable, Equatable {
         public let interval: [Double]
         /// Whether its perplexity is low enough.
         public let isWithinCost: Bool
-        /// Whether other programs took processor time from nearly every sample.
+        /// Whether other programs disturbed the measurement.
         public let isDisturbed: Bool
 
         /// Describes a trial.
@@ -149,7 +149,7 @@ public struct SparsityReport: Codable, Sendable, Equatable {
             remarks.append("Nothing is surely faster than dense here: all stays as it is.")
         }
         if trials.contains(where: \.isDisturbed) {
-            remarks.append("Other programs took processor time: stop them and measure again.")
+            remarks.append("Other programs disturbed the measurement: stop them and measure again.")
         }
         return remarks
     }

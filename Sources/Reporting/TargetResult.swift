@@ -34,8 +34,10 @@ public struct TargetResult: Codable, Sendable, Equatable {
     public var attempts: Int
     /// What was predicted and measured of each of them, where that was kept.
     public var trials: [Trial]?
-    /// Whether other programs took processor time from nearly every sample of the measurement.
+    /// Whether other programs disturbed the measurement.
     public var isDisturbed: Bool
+    /// Both measurements of the model, where it was measured again from its files.
+    public var confirmation: Confirmation?
     /// What training won back; nil where the model was not trained.
     public var recovery: Recovery?
 
@@ -50,6 +52,28 @@ public struct TargetResult: Codable, Sendable, Equatable {
         public init(predicted: Double, measured: Double) {
             self.predicted = predicted
             self.measured = measured
+        }
+    }
+
+    /// A model measured twice: while it was searched for, and later from its files.
+    public struct Confirmation: Codable, Sendable, Equatable {
+        /// The speedup that the search measured.
+        public var first: Double
+        /// The ends of its interval.
+        public var firstInterval: [Double]
+        /// The speedup measured from the written files, in a process of its own.
+        public var speedup: Double
+        /// The ends of its interval.
+        public var interval: [Double]
+
+        /// Creates a pair of measurements.
+        public init(
+            first: Double, firstInterval: [Double], speedup: Double, interval: [Double]
+        ) {
+            self.first = first
+            self.firstInterval = firstInterval
+            self.speedup = speedup
+            self.interval = interval
         }
     }
 

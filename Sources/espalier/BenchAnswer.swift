@@ -25,7 +25,7 @@ struct BenchAnswer: Encodable {
     private(set) var speedup: Double?
     /// The ends of the speedup's 95 % confidence interval.
     private(set) var speedupInterval: [Double]?
-    /// Whether other programs took processor time from nearly every sample.
+    /// Whether other programs disturbed the measurement.
     var isDisturbed = false
     var limits: LimitsAnswer?
 
@@ -61,8 +61,7 @@ struct BenchAnswer: Encodable {
             text += " (95% between \(Human.ratio(interval[0])) and \(Human.ratio(interval[1])))\n"
         }
         if isDisturbed {
-            text += "\nOther programs took processor time from nearly every sample: stop them and "
-            text += "measure\nagain.\n"
+            text += "\nOther programs disturbed the measurement: stop them and measure again.\n"
         }
         if let limits { text += "\n" + limits.text }
         return text

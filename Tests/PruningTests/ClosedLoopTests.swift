@@ -147,6 +147,80 @@ struct ClosedLoopTests {
         #expect(!loop.isDecided(2.07, 2.03...2.12))
     }
 
+    /// A comparison of a given speedup.
+    private func comparison(_ speedup: Double, isDisturbed: Bool = false) -> Comparison {
+        Comparison(
+            model: timing(20 / speedup), dense: timing(20), speedup: speedup,
+            interval: isDisturbed
+                ? speedup * 0.8...speedup * 1.2 : speedup * 0.997...speedup * 1.003,
+            isDisturbed: isDisturbed)
+    }
+
+    /// A plan that keeps that many of the neurons of every layer.
+    private func plan(keeping neurons: Int) -> Plan {
+        Plan(
+            attention: [Int](repeating: 8, count: 8),
+            feedForward: [Int](repeating: neurons, count: 8))
+    }
+
+    @Test("a speedup far from its prediction is measured again, and the lower one stands")
+    func distrust() throws {
+        var loop = ClosedLoop(target: 1.25, attempts: 1)
+        loop.tolerance = 1
+        var measured = [1.6, 1.3]
+        let (best, _) = try loop.run(table) { _ in
+            plan(keeping: 160)
+        } measure: { _ in
+            comparison(measured.removeFirst())
+        } report: { _ in
+        }
+        #expect(measured.isEmpty)
+        #expect(best.comparison.speedup == 1.3)
+        #expect(best.comparison.interval.upperBound > 1.6)
+    }
+
+    @Test("a disturbed measurement drives the search to no faster plan")
+    func disturbed() throws {
+        var made = 0
+        let (best, count) = try ClosedLoop(target: 1.3).run(table) { _ in
+            plan(keeping: 160)
+        } measure: { _ in
+            made += 1
+            return comparison(1.33, isDisturbed: true)
+        } report: { _ in
+        }
+        #expect(made == 1 && count == 1)
+        #expect(best.comparison.isDisturbed)
+    }
+
+    @Test("plans found too slow before are not tried again")
+    func excluded() throws {
+        let space = SearchSpace(dense: Plan(keepingAllOf: table.shape), costs: TableCosts(table))
+        let search = GreedySearch(space) { component, level in
+            1 - Double(level) / Double(space.dense[component])
+        }
+        var loop = ClosedLoop(target: 1.5, attempts: 1)
+        func best() throws -> ClosedLoop.Attempt {
+            try loop.run(table) {
+                try search.plan(within: $0)
+            } measure: { plan in
+                comparison(20 / table.predict(plan))
+            } report: { _ in
+            }.best
+        }
+        let first = try best()
+        loop.excluded = [first.plan]
+        #expect(try best().predicted > first.predicted)
+        #expect(throws: SearchError.self) {
+            _ = try loop.run(table) { _ in
+                first.plan
+            } measure: { plan in
+                comparison(20 / table.predict(plan))
+            } report: { _ in
+            }
+        }
+    }
+
     @Test("what stops a measurement stops the loop")
     func stops() {
         struct Stop: Error {}

@@ -12,22 +12,33 @@ public struct ClosedLoop {
         public let predicted: Double
         /// The speedup that was measured.
         public let comparison: Comparison
+
+        /// Creates an attempt.
+        public init(plan: Plan, predicted: Double, comparison: Comparison) {
+            self.plan = plan
+            self.predicted = predicted
+            self.comparison = comparison
+        }
     }
 
     /// The speedup to reach.
     public let target: Double
-    /// The most attempts.
+    /// The maximum number of attempts.
     public var attempts: Int
+    /// Plans that were found too slow before the loop began.
+    public var excluded: Set<Plan> = []
     /// Measured speedups up to this fraction above the target are near enough.
     public var tolerance = 0.03
-    /// How much faster than by the profile a plan has to be for its speedup to be measured, as far as
-    /// is known.
+    /// Correction factor: predicted speedup divided by measured speedup, as far as is known.
     public var correction = 1.0
     /// The fraction above the target to aim at, so that measuring again finds the target held.
     public var margin = 0.018
 
     /// The most that one measurement may change the budget, lest a disturbed one throw it off.
     private static let greatestStep = 1.15
+
+    /// A speedup further than this fraction from its prediction is measured twice.
+    private static let distrust = 0.05
 
     /// Prepares to reach a target.
     public init(target: Double, attempts: Int = 6) {
@@ -44,7 +55,8 @@ public struct ClosedLoop {
     ///   - report: Told of every attempt.
     /// - Returns: The attempt of least speedup that surely holds the target, else the fastest; and
     ///   the number of attempts.
-    /// - Throws: What `search` and `measure` throw.
+    /// - Throws: What `search` and `measure` throw; `SearchError.unreachable` where every plan is
+    ///   excluded.
     public func run(
         _ table: LatencyTable, search: (_ budget: Double) throws -> Plan,
         measure: (Plan) throws -> Comparison, report: (Attempt) -> Void
@@ -55,7 +67,8 @@ public struct ClosedLoop {
         let least = target * table.base.seconds <= dense ? table.base.seconds : 0
         var best: Attempt?
         var correction = Self.step(correction)
-        var tried: Set<Plan> = []
+        var tried = excluded
+        var bias = 1.0
         var made = 0
         var misses = 0
         while made < attempts {
@@ -66,8 +79,13 @@ public struct ClosedLoop {
             // Nothing is gained by a plan that should be faster still than one that holds.
             if let best, holds(best), table.predict(plan) <= table.predict(best.plan) { break }
             tried.insert(plan)
-            let attempt = Attempt(
-                plan: plan, predicted: dense / table.predict(plan), comparison: try measure(plan))
+            let predicted = dense / table.predict(plan)
+            var comparison = try measure(plan)
+            if abs(comparison.speedup * bias / predicted - 1) > Self.distrust {
+                comparison = comparison.joined(with: try measure(plan))
+            }
+            bias = predicted / comparison.speedup
+            let attempt = Attempt(plan: plan, predicted: predicted, comparison: comparison)
             made += 1
             report(attempt)
             best = better(best, attempt)
@@ -77,7 +95,9 @@ public struct ClosedLoop {
             // Miss after miss, as on a plateau of the hardware, the steps lengthen.
             correction *= Self.step(pow(aim / measured, Double(max(misses, 1))))
         }
-        guard let best else { preconditionFailure("a loop makes at least one attempt") }
+        guard let best else {
+            throw SearchError.unreachable(target: target, greatest: dense / table.base.seconds)
+        }
         return (best, made)
     }
 
@@ -112,9 +132,13 @@ public struct ClosedLoop {
             || interval.lowerBound >= least && speedup <= most
     }
 
-    /// Whether an attempt is surely as fast as asked for.
+    /// Whether an attempt is as fast as requested.
+    ///
+    /// The wide interval of a disturbed measurement must not drive the search to ever faster plans.
     private func holds(_ attempt: Attempt) -> Bool {
-        attempt.comparison.interval.lowerBound >= target * (1 + margin / 2)
+        let comparison = attempt.comparison
+        let speedup = comparison.isDisturbed ? comparison.speedup : comparison.interval.lowerBound
+        return speedup >= target * (1 + margin / 2)
     }
 
     private func better(_ known: Attempt?, _ attempt: Attempt) -> Attempt {

@@ -186,7 +186,7 @@ extension RunDirectory.Kind {
         "work/inputs.json", "work/stages.json", "work/sequences.bin", "work/sampled.json",
         "work/moments.safetensors",
         "work/calibration.json", "work/sensitivity.json", "work/dense.json",
-        "work/runtime", "work/samples.json", "work/lesson.json",
+        "work/runtime", "work/samples.json", "work/lesson.json", "work/quiet.json",
     ]
 
     /// Whether a run makes a file or directory of this name: a prune also, for a target such as

@@ -85,7 +85,22 @@ extension PruneRun {
             results[index] = try finish(
                 choice, options.targets[index], names[index], family.removeFirst(), on: text)
         }
-        return results.compactMap(\.self)
+        guard !isBaseline else { return results.compactMap(\.self) }
+        return try zip(results, names).compactMap { result, name in
+            guard let result else { return nil }
+            return try confirm(result, name, table) { result, choice in
+                let again = try choose(
+                    result.target, name, by: method, after: choice, table, surgery, knowledge, text,
+                    attempts: 1)
+                var weights = [
+                    ShrunkWeights(
+                        again.attempt.plan, losses: knowledge.losses, surgery: surgery,
+                        order: method.order(seed: options.seed))
+                ]
+                if refits { weights = try refit(weights, on: text) }
+                return (try finish(again, result.target, name, weights[0], on: text), again)
+            }
+        }
     }
 
     /// A plan that was measured.
@@ -132,10 +147,10 @@ extension PruneRun {
     private func choose(
         _ target: Double, _ name: String, by method: PruningMethod, after other: Choice?,
         _ table: LatencyTable, _ surgery: Surgery, _ knowledge: PruningMethod.Knowledge,
-        _ text: CalibrationText
+        _ text: CalibrationText, attempts: Int? = nil
     ) throws -> Choice {
-        let product = "work/\(name)-plan.json"
-        if let known = directory.read(Choice.self, product) { return known }
+        let product = Product.choice(name)
+        if attempts == nil, let known = directory.read(Choice.self, product) { return known }
         let choice = try stage("target \(name)") {
             let space = space(table)
             func weights(_ plan: Plan) -> ShrunkWeights {
@@ -143,9 +158,10 @@ extension PruneRun {
                     plan, losses: knowledge.losses, surgery: surgery,
                     order: method.order(seed: options.seed))
             }
-            var loop = ClosedLoop(target: target, attempts: options.attempts)
+            var loop = ClosedLoop(target: target, attempts: attempts ?? options.attempts)
             if let other, options.attempts > 1 {
                 loop.correction = other.attempt.predicted / other.attempt.comparison.speedup
+                if attempts != nil { loop.excluded = [other.attempt.plan] }
             }
             var knowledge = knowledge
             let budget = table.interplay.sum(
@@ -155,7 +171,7 @@ extension PruneRun {
                     for: name, in: space, within: budget,
                     losses: knowledge.losses, on: text, weights: weights)
             }
-            var trials: [TargetResult.Trial] = []
+            var trials = attempts == nil ? [] : other?.trials ?? []
             let (best, _) = try loop.run(table) { budget in
                 try method.plan(
                     within: budget, in: space, knowing: knowledge, seed: options.seed)
@@ -165,11 +181,11 @@ extension PruneRun {
                     let weights = weights(plan)
                     let files = try otherRuntime.emit(
                         weights, like: dense.checkpoint, channels: weights.channels)
-                    return try compare(files, with: &watch, until: loop.isDecided)
+                    return try compare(files, with: &watch, table, until: loop.isDecided)
                 }
                 let model = try pack(weights(plan), name: name)
                 var watch = try Workload(environment, model: try baseline(), engine: engine)
-                return try compare(model, with: &watch, until: loop.isDecided)
+                return try compare(model, with: &watch, table, until: loop.isDecided)
             } report: { attempt in
                 trials.append(
                     TargetResult.Trial(
@@ -246,12 +262,15 @@ extension PruneRun {
     }
 
     private func compare<Watch: Stopwatch>(
-        _ model: Watch.Subject, with watch: inout Watch,
+        _ model: Watch.Subject, with watch: inout Watch, _ table: LatencyTable,
         until isDecided: (Double, ClosedRange<Double>) -> Bool
     ) throws -> Comparison {
-        try Comparison(
-            model, with: &watch, timeLimit: options.seconds ?? 20, isEnough: isDecided,
+        let comparison = try Comparison(
+            model, with: &watch, timeLimit: measuringSeconds, patience: 3,
+            quietDense: quietDense(table), isEnough: isDecided,
             tick: { _ in try Interruption.check() })
+        try keep(dense: comparison.dense.seconds)
+        return comparison
     }
 
     /// The coefficients that SPDY finds for a target, by the loss of models on calibration text.

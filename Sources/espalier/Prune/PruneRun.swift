@@ -161,4 +161,8 @@ enum Product {
     static let plans = "plan.json"
     /// Goes with the run.
     static let runtimeFiles = "work/runtime.tmp"
+    static let quietDense = "work/quiet.json"
+
+    /// The plan chosen for a target.
+    static func choice(_ name: String) -> String { "work/\(name)-plan.json" }
 }

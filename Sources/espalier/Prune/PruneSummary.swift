@@ -56,8 +56,8 @@ struct PruneSummary {
             }
         let disturbed = report.targets.filter(\.isDisturbed)
             .map {
-                "Other programs took processor time while \(Human.ratio($0.target)) was measured: "
-                    + "bench it again on a quiet machine."
+                "Other programs disturbed the measurement of \(Human.ratio($0.target)): bench it "
+                    + "again on a quiet machine."
             }
         text =
             ([

@@ -1,0 +1,112 @@
+/// Timings of two models that alternate, and the speedup that they give.
+///
+/// Other programs slow the two models differently: lost processor time, shared caches and shared
+/// memory bandwidth do not cancel out of a ratio. So only quiet pairs count, and the interval also
+/// covers what independent readings of the same pairs say.
+struct SamplePairs {
+    /// One sample of each model, taken one right after the other.
+    struct Pair {
+        let model: Sample
+        let dense: Sample
+
+        var isTainted: Bool { model.isTainted || dense.isTainted }
+        var speedup: Double { dense.seconds / model.seconds }
+    }
+
+    /// What the pairs say together.
+    struct Reading {
+        let model: Timing
+        let dense: Timing
+        /// The median of the quiet pairs' speedups.
+        let speedup: Double
+        let interval: ClosedRange<Double>
+        let isDisturbed: Bool
+    }
+
+    /// Quiet samples lie at most this fraction above the floor of their model's samples.
+    private static let slack = 0.06
+    /// The quantile of a model's undisturbed samples that is its floor.
+    private static let floor = 0.1
+    /// The maximum factor by which a slow dense model widens the interval.
+    private static let greatestExcess = 1.5
+    /// The number of pairs that have a median interval of their own.
+    private static let enough = CleanFirst.enough
+    /// The number of stretches of time whose medians must lie in the interval.
+    private static let stretches = 4
+
+    private var pairs: [Pair] = []
+
+    /// Adds a pair; a pair whose clock failed is left out.
+    mutating func add(model: Sample, dense: Sample) {
+        guard model.isUsable, dense.isUsable else { return }
+        pairs.append(Pair(model: model, dense: dense))
+    }
+
+    /// The speedup and how well it is known; nil without pairs.
+    ///
+    /// - Parameter quietDense: The dense model's seconds on a quiet machine, if they are known. The
+    ///   interval is widened by the fraction that the dense model takes longer here.
+    /// - Returns: The reading of the pairs so far.
+    /// - Complexity: O(n log n) for n pairs.
+    func reading(quietDense: Double? = nil) -> Reading? {
+        let untainted = pairs.filter { !$0.isTainted }
+        var isDisturbed = untainted.count < Self.enough && untainted.count < pairs.count
+        let usable = isDisturbed ? pairs : untainted
+        let quiet = Self.quiet(usable)
+        let speedups = Statistics(quiet.map(\.speedup))
+        guard let model = Timing(Statistics(quiet.map(\.model.seconds))),
+            let dense = Timing(Statistics(quiet.map(\.dense.seconds))),
+            let least = speedups.sorted.first, let greatest = speedups.sorted.last
+        else { return nil }
+        let median = speedups.median
+        let sampled = speedups.medianInterval() ?? least...greatest
+        let others = Self.medians(overTimeOf: quiet) + [Self.speedupOfFloors(usable)]
+        let all = others.compactMap(\.self) + [median, sampled.lowerBound, sampled.upperBound]
+        var interval = all.min()!...all.max()!
+        if let quietDense, let excess = Self.excess(of: dense, over: quietDense) {
+            isDisturbed = true
+            interval = interval.lowerBound / excess...interval.upperBound * excess
+        }
+        return Reading(
+            model: model, dense: dense, speedup: median, interval: interval,
+            isDisturbed: isDisturbed)
+    }
+
+    /// The ratio of a dense time to the quiet one, if it is too great for chance.
+    static func excess(of dense: Timing, over quietDense: Double) -> Double? {
+        let ratio = dense.seconds / (quietDense * 1.02)
+        return ratio > 1 ? min(ratio, greatestExcess) : nil
+    }
+
+    /// The pairs of which both samples are near the floor of their model, or all where those are
+    /// too few to tell.
+    private static func quiet(_ pairs: [Pair]) -> [Pair] {
+        guard pairs.count >= 2 * enough else { return pairs }
+        let greatestModel = floor(pairs.map(\.model.seconds)) * (1 + slack)
+        let greatestDense = floor(pairs.map(\.dense.seconds)) * (1 + slack)
+        let quiet = pairs.filter {
+            $0.model.seconds <= greatestModel && $0.dense.seconds <= greatestDense
+        }
+        return quiet.count < enough ? pairs : quiet
+    }
+
+    private static func floor(_ seconds: [Double]) -> Double {
+        Statistics(seconds).quantile(floor)
+    }
+
+    /// The ratio of the two floors, which no single pair decides; nil for few pairs.
+    private static func speedupOfFloors(_ pairs: [Pair]) -> Double? {
+        guard pairs.count >= stretches * enough else { return nil }
+        return floor(pairs.map(\.dense.seconds)) / floor(pairs.map(\.model.seconds))
+    }
+
+    /// The median speedup of each quarter of the pairs, in order of time: they differ by more than
+    /// chance where the machine changed meanwhile.
+    private static func medians(overTimeOf pairs: [Pair]) -> [Double] {
+        let length = pairs.count / stretches
+        guard length >= enough else { return [] }
+        return (0..<stretches).map { stretch in
+            Statistics(pairs[stretch * length..<(stretch + 1) * length].map(\.speedup)).median
+        }
+    }
+}
