@@ -90,14 +90,19 @@ struct ConfigFields {
         _ name: String, _ problem: String, remedy: String = "use the model's original config.json"
     ) -> ModelFileError {
         let name = self.name(name)
-        let seen = members[JSONKey(name)].map { " (it is \(Self.excerpt($0)))" } ?? ""
+        let seen = members[JSONKey(name)].map { " (it is \($0.excerpt))" } ?? ""
         return ModelFileError(
             file: file, subject: "field \(prefix)\(name)", problem: problem + seen, remedy: remedy)
     }
 
-    /// A value's JSON, shortened.
-    private static func excerpt(_ value: JSONValue) -> String {
-        let text = String(decoding: value.encoded(), as: UTF8.self)
-        return text.count > 60 ? text.prefix(60) + "…" : text
+}
+
+extension JSONValue {
+    /// The value's JSON, shortened and made safe to print.
+    public var excerpt: String {
+        let text = String(decoding: encoded(), as: UTF8.self)
+        let printable = text.unicodeScalars.prefix(60).map { $0.escaped(asASCII: false) }.joined()
+            .replacing("\\\"", with: "\"")
+        return text.unicodeScalars.count > 60 ? printable + "…" : printable
     }
 }

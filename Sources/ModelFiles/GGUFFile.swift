@@ -30,8 +30,16 @@ public struct GGUFFile: TensorFile {
     /// The sizes of a tensor, the slowest-varying first (GGML's `ne` reversed).
     public func shape(of name: String) -> [Int]? { tensors[name]?.shape }
 
-    /// The type that a tensor is stored in; nil where there is none of that name.
-    public func type(of name: String) -> DType? { tensors[name]?.type }
+    /// The type that reads a tensor; nil where none does, or there is none of that name.
+    public func type(of name: String) -> DType? { tensors[name]?.type.numbers }
+
+    /// How a tensor is stored; nil where there is none of that name.
+    public func storedType(of name: String) -> StoredType? { tensors[name]?.type }
+
+    /// Whether two tensors have the same shape, type and bytes.
+    public func areStoredAlike(_ one: String, _ other: String) -> Bool {
+        tensors.areStoredAlike(one, other)
+    }
 
     /// The elements of a tensor, dequantised.
     public func floats(_ name: String) throws(ModelFileError) -> [Float] {

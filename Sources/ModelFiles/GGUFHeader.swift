@@ -8,11 +8,13 @@ struct GGUFHeader {
     init(of file: MappedFile) throws(ModelFileError) {
         var reader = ByteReader(file)
         guard file.count >= 4, file.bytes(in: try reader.take(4)) == Array("GGUF".utf8) else {
-            throw reader.fault("it does not begin with \"GGUF\"", remedy: "name a GGUF file")
+            throw ForeignFile.error(of: file)
+                ?? reader.fault("it does not begin with \"GGUF\"", remedy: "name a GGUF file")
         }
         let version = try reader.integer(UInt32.self)
         guard version == 2 || version == 3 else {
-            let what = version & 0xFFFF == 0 ? "big-endian" : "version \(version)"
+            let isBigEndian = (1...3).contains(version.byteSwapped)
+            let what = isBigEndian ? "big-endian" : "of version \(version)"
             throw reader.fault(
                 "the file is \(what), but little-endian versions 2 and 3 are read",
                 remedy: "convert the model to GGUF again with current tools")
@@ -93,7 +95,7 @@ struct GGUFHeader {
 /// What a GGUF file says of a tensor.
 private struct Description {
     let name: String
-    let type: DType
+    let type: StoredType
     let shape: [Int]
     /// From the start of the data.
     let offset: Int
@@ -118,9 +120,10 @@ private struct Description {
         }
         shape = sizes.reversed()
         let code = try reader.integer(UInt32.self)
-        guard let type = DType(ggml: code) else {
+        guard let type = StoredType(ggml: code) else {
+            let known = StoredType.ggmlRetired[code].map { "\($0), which GGML has given up" }
             throw reader.fault(
-                "its GGML type \(code) is not supported",
+                "its GGML type is \(code), " + (known ?? "which is unknown here"),
                 remedy: "convert the model to F32, F16, BF16, Q8_0, Q4_0 to Q5_1 or Q2_K to Q6_K")
         }
         guard (sizes.first ?? 1) % type.blockSize == 0,

@@ -85,7 +85,7 @@ public enum GGUFWriter {
             throw fault(path, entry, "tensors are not written as \(entry.type.rawValue)")
         }
         guard (entry.shape.last ?? 1) % entry.type.blockSize == 0,
-            let size = StoredTensor.size(of: entry.shape, as: entry.type)
+            let size = StoredTensor.size(of: entry.shape, as: StoredType(entry.type))
         else {
             throw fault(
                 path, entry,

@@ -12,6 +12,7 @@ struct JSONParser {
 
     /// The one value that the text holds.
     mutating func document() throws(ModelFileError) -> JSONValue {
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
         let value = try value()
         skipSpace()
         guard position == bytes.count else { throw fault("something follows the JSON value") }

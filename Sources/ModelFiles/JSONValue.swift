@@ -18,10 +18,13 @@ public enum JSONValue: Sendable, Hashable {
     /// Parses one complete JSON text (RFC 8259), which must not repeat a key.
     ///
     /// - Parameters:
-    ///   - bytes: UTF-8, nested no deeper than 64.
+    ///   - bytes: UTF-8, nested no deeper than 64; a byte-order mark ahead is skipped.
     ///   - file: Where the text is from, for errors.
     /// - Throws: ``ModelFileError`` with the position of the first fault.
     public init(parsing bytes: [UInt8], file: String) throws(ModelFileError) {
+        if let pointer = ForeignFile(pointer: bytes) {
+            throw ModelFileError(file: file, problem: pointer.kind, remedy: pointer.remedy)
+        }
         var parser = JSONParser(bytes: bytes, file: file)
         self = try parser.document()
     }

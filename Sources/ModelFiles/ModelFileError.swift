@@ -20,6 +20,12 @@ public struct ModelFileError: Error, Equatable, Sendable, CustomStringConvertibl
         self.remedy = remedy
     }
 
+    /// Creates an error about a tensor, whose name may be anything.
+    public init(file: String, tensor: String, problem: String, remedy: String = Self.damaged) {
+        self.init(
+            file: file, subject: "tensor \(quoted(tensor))", problem: problem, remedy: remedy)
+    }
+
     /// What is said where nothing else would help.
     public static let damaged = "the file is damaged or cut short; fetch or make it again"
 

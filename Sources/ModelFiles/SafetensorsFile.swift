@@ -17,9 +17,7 @@ public struct SafetensorsFile: TensorFile {
             file = path + "/model.safetensors"
             if FileKind(of: file) != .regular { file += ".index.json" }
             guard FileKind(of: file) == .regular else {
-                throw ModelFileError(
-                    file: path, problem: "holds no model.safetensors and no index of shards",
-                    remedy: "name a directory with a Hugging Face model's weights")
+                throw MissingWeights.error(in: path)
             }
         }
         try self.init(MappedFile(path: file))
@@ -39,8 +37,16 @@ public struct SafetensorsFile: TensorFile {
     /// The sizes of a tensor, the slowest-varying first; nil where there is none of that name.
     public func shape(of name: String) -> [Int]? { tensors[name]?.shape }
 
-    /// The type that a tensor is stored in; nil where there is none of that name.
-    public func type(of name: String) -> DType? { tensors[name]?.type }
+    /// The type that reads a tensor; nil where none does, or there is none of that name.
+    public func type(of name: String) -> DType? { tensors[name]?.type.numbers }
+
+    /// How a tensor is stored; nil where there is none of that name.
+    public func storedType(of name: String) -> StoredType? { tensors[name]?.type }
+
+    /// Whether two tensors have the same shape, type and bytes.
+    public func areStoredAlike(_ one: String, _ other: String) -> Bool {
+        tensors.areStoredAlike(one, other)
+    }
 
     /// The name of the file that holds a tensor, and where in it the bytes lie.
     public func place(
@@ -90,10 +96,10 @@ public struct SafetensorsFile: TensorFile {
         }
         return tensors
     }
+}
 
-    /// Whether a shard's name stays in the directory of its index.
-    private static func isPlainFileName(_ name: String) -> Bool {
-        !name.isEmpty && name != "." && name != ".."
-            && name.unicodeScalars.allSatisfy { $0 != "/" && $0.value >= 0x20 }
-    }
+/// Whether a name that a file gives stays in the directory of that file.
+func isPlainFileName(_ name: String) -> Bool {
+    !name.isEmpty && name != "." && name != ".."
+        && name.unicodeScalars.allSatisfy { $0 != "/" && $0.value >= 0x20 }
 }

@@ -12,16 +12,18 @@ struct SafetensorsHeader {
 
     init(of file: MappedFile) throws(ModelFileError) {
         guard file.count >= 8 else {
-            throw ModelFileError(
-                file: file.path, subject: "header",
-                problem: "the file has \(file.count) bytes, too few for safetensors")
+            throw ForeignFile.error(of: file)
+                ?? ModelFileError(
+                    file: file.path, subject: "header",
+                    problem: "the file has \(file.count) bytes, too few for safetensors")
         }
         let length = file.integer(at: 0, as: UInt64.self)
         guard length <= UInt64(min(Self.maximumLength, file.count - 8)) else {
-            throw ModelFileError(
-                file: file.path, subject: "header",
-                problem: "its length \(length) exceeds the file of \(file.count) bytes or the "
-                    + "format's limit \(Self.maximumLength)")
+            throw ForeignFile.error(of: file)
+                ?? ModelFileError(
+                    file: file.path, subject: "header",
+                    problem: "its length \(length) exceeds the file of \(file.count) bytes or the "
+                        + "format's limit \(Self.maximumLength)")
         }
         let start = 8 + Int(length)
         let json = try JSONValue(parsing: file.bytes(in: 8..<start), file: file.path)
@@ -54,9 +56,9 @@ struct SafetensorsHeader {
         guard let code = value.object?["dtype"]?.string else {
             throw Fault(problem: "its dtype is missing")
         }
-        guard let type = DType(safetensors: code) else {
+        guard let type = StoredType(safetensors: code) else {
             throw Fault(
-                problem: "its dtype \(quoted(code)) is not supported",
+                problem: "its dtype \(quoted(code)) is unknown",
                 remedy: "name a model whose weights are F32, F16 or BF16")
         }
         let shape = (value.object?["shape"]?.array ?? [.null]).compactMap(\.integer)

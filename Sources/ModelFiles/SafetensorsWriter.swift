@@ -60,7 +60,7 @@ public enum SafetensorsWriter {
         for entry in entries {
             guard [.f32, .f16, .bf16].contains(entry.type), let code = entry.type.safetensorsName
             else { throw fault(path, entry, "tensors are not written as \(entry.type.rawValue)") }
-            guard let size = StoredTensor.size(of: entry.shape, as: entry.type),
+            guard let size = StoredTensor.size(of: entry.shape, as: StoredType(entry.type)),
                 size.bytes <= Int.max - end
             else { throw fault(path, entry, "its shape \(entry.shape) is negative or too large") }
             let tensor: JSONValue = .object([

@@ -3,14 +3,14 @@ import Tensors
 /// A tensor's place in a file; made only where the bytes are known to lie in it.
 struct StoredTensor {
     let file: MappedFile
-    let type: DType
+    let type: StoredType
     /// The slowest-varying size first.
     let shape: [Int]
     let bytes: Range<Int>
 
     /// The number of elements of a shape and their bytes as a type, or nil where they overflow or
     /// do not fill the type's blocks.
-    static func size(of shape: [Int], as type: DType) -> (count: Int, bytes: Int)? {
+    static func size(of shape: [Int], as type: StoredType) -> (count: Int, bytes: Int)? {
         var count = 1
         for size in shape {
             let (product, overflow) = count.multipliedReportingOverflow(by: size)
@@ -22,11 +22,11 @@ struct StoredTensor {
 
     /// The elements, converted.
     func floats(named name: String) throws(ModelFileError) -> [Float] {
-        guard type.isFloat else {
+        guard let type = type.numbers, type.isFloat else {
             throw ModelFileError(
                 file: file.path, subject: "tensor \(quoted(name))",
-                problem: "it holds \(type.rawValue), not floating-point numbers",
-                remedy: "use weights stored as floats")
+                problem: "it is stored as \(type.name), which is not read as numbers here",
+                remedy: "convert the model to F32, F16, BF16, Q8_0, Q4_0 to Q5_1 or Q2_K to Q6_K")
         }
         return file.withBytes(in: bytes) { stored in
             let floats = type.floats(from: stored)
@@ -42,5 +42,27 @@ extension [String: StoredTensor] {
     func floats(_ name: String, of file: some TensorFile) throws(ModelFileError) -> [Float] {
         guard let tensor = self[name] else { throw file.missing(name) }
         return try tensor.floats(named: name)
+    }
+
+    /// Whether the tensors of two names have the same shape, type and bytes.
+    func areStoredAlike(_ one: String, _ other: String) -> Bool {
+        guard let one = self[one], let other = self[other] else { return false }
+        return one.isStored(as: other)
+    }
+}
+
+extension StoredTensor {
+    /// Whether another tensor has the same shape, type and bytes.
+    func isStored(as other: StoredTensor) -> Bool {
+        guard type == other.type, shape == other.shape else { return false }
+        let step = 1 << 20
+        return stride(from: 0, to: bytes.count, by: step).allSatisfy { start in
+            let count = Swift.min(step, bytes.count - start)
+            func piece(_ tensor: StoredTensor) -> [UInt8] {
+                let first = tensor.bytes.lowerBound + start
+                return tensor.file.bytes(in: first..<first + count)
+            }
+            return piece(self) == piece(other)
+        }
     }
 }

@@ -11,6 +11,12 @@ public protocol TensorFile: Sendable {
     /// The sizes of a tensor, the slowest-varying first; nil where there is none of that name.
     func shape(of name: String) -> [Int]?
 
+    /// How a tensor is stored; nil where there is none of that name.
+    func storedType(of name: String) -> StoredType?
+
+    /// Whether two tensors have the same shape, type and bytes.
+    func areStoredAlike(_ one: String, _ other: String) -> Bool
+
     /// The elements of a tensor in row-major order, converted.
     func floats(_ name: String) throws(ModelFileError) -> [Float]
 }
@@ -49,7 +55,10 @@ extension TensorFile {
     }
 
     /// The error of asking for a tensor that is not there.
-    func missing(_ name: String) -> ModelFileError {
+    ///
+    /// - Parameter name: The tensor's name.
+    /// - Returns: The error.
+    public func missing(_ name: String) -> ModelFileError {
         ModelFileError(
             file: path, subject: "tensor \(quoted(name))", problem: "there is none of this name",
             remedy: "use the weights that belong to the configuration")
@@ -60,7 +69,9 @@ extension TensorFile {
 public func openTensorFile(_ path: String) throws(ModelFileError) -> any TensorFile {
     if FileKind(of: path) == .regular {
         let file = try MappedFile(path: path)
-        if file.count >= 4, file.bytes(in: 0..<4) == Array("GGUF".utf8) {
+        if path.hasSuffix(".gguf")
+            || file.count >= 4 && file.bytes(in: 0..<4) == Array("GGUF".utf8)
+        {
             return try GGUFFile(file)
         }
     }

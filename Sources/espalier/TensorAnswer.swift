@@ -1,6 +1,5 @@
 import CommandLine
 import ModelFiles
-import Tensors
 
 /// A tensor of a file: its name, type and sizes, the slowest-varying first.
 struct TensorAnswer: Encodable {
@@ -11,14 +10,9 @@ struct TensorAnswer: Encodable {
     /// The tensors of a file, by name.
     static func all(in file: any TensorFile) -> [TensorAnswer] {
         file.names.map { name in
-            let type: DType? =
-                switch file {
-                case let file as GGUFFile: file.type(of: name)
-                case let file as SafetensorsFile: file.type(of: name)
-                default: nil
-                }
-            return TensorAnswer(
-                name: name, type: type?.rawValue ?? "", shape: file.shape(of: name) ?? [])
+            TensorAnswer(
+                name: name, type: file.storedType(of: name)?.name ?? "",
+                shape: file.shape(of: name) ?? [])
         }
     }
 

@@ -77,7 +77,8 @@ import Testing
     @Test("names the version that it does not read")
     func versions() {
         for (version, word): (UInt32, String) in [
-            (1, "version 1"), (4, "version 4"), (UInt32(3).byteSwapped, "big-endian"),
+            (0, "version 0"), (1, "version 1"), (4, "version 4"),
+            (UInt32(3).byteSwapped, "big-endian"),
         ] {
             var builder = GGUFBuilder()
             builder.version = version

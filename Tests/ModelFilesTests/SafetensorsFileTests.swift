@@ -69,11 +69,11 @@ import Testing
 
     @Test("of a type that is not known its name and those that are stand in the error")
     func unknownType() {
-        let header = #"{"a":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}"#
+        let header = #"{"a":{"dtype":"F9_E4M4","shape":[2],"data_offsets":[0,2]}}"#
         let error = #expect(throws: ModelFileError.self) {
             try SafetensorsFile(safetensors(header, data: [0, 0]))
         }
-        #expect(error?.description.contains("F8_E4M3") == true)
+        #expect(error?.description.contains("F9_E4M4") == true)
         #expect(error?.description.contains("F32, F16 or BF16") == true)
     }
 

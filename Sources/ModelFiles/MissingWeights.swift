@@ -1,0 +1,77 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// A directory without weights that are read here, and what it holds instead.
+enum MissingWeights {
+    /// The error that names what is there and how to convert it.
+    static func error(in directory: String) -> ModelFileError {
+        let names = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [])
+            .sorted()
+        func fault(_ problem: String, _ remedy: String) -> ModelFileError {
+            ModelFileError(file: directory, problem: problem, remedy: remedy)
+        }
+        if let name = names.first(where: { $0.hasPrefix("pytorch_model") && $0.contains(".bin") }) {
+            return fault(
+                "it holds no safetensors, only \(quoted(name)), which is not read here because "
+                    + "such files can run code", "convert it with: " + conversion(of: directory))
+        }
+        if names.contains("adapter_model.safetensors") || names.contains("adapter_model.bin") {
+            return fault(
+                "it holds an adapter (LoRA), not a whole model",
+                "merge it into its base model with peft's merge_and_unload(), and name that")
+        }
+        let models = names.filter { $0.hasSuffix(".gguf") }
+        if !models.isEmpty {
+            return fault(
+                "it holds GGUF files and no safetensors",
+                "name one of them: "
+                    + models.prefix(20).map { quoted("\(directory)/\($0)") }
+                    .joined(separator: ", "))
+        }
+        let others = ["tf_model.h5", "flax_model.msgpack", "model.onnx", "rust_model.ot"]
+        if let name = names.first(where: {
+            others.contains($0) || $0.hasSuffix(".pth") || $0.hasPrefix("consolidated")
+        }) {
+            return fault(
+                "it holds \(quoted(name)) and no model.safetensors",
+                "fetch the model's safetensors, or convert it to a Hugging Face directory")
+        }
+        return fault(
+            "it holds no model.safetensors and no index of shards",
+            "name a directory with a Hugging Face model's weights")
+    }
+
+    /// A line of shell that writes safetensors beside what `transformers` can read.
+    private static func conversion(of directory: String) -> String {
+        let bytes = (try? MappedFile(path: directory + "/config.json"))?.bytes ?? []
+        let config = try? JSONValue(parsing: bytes, file: directory)
+        let name = config?.object?["architectures"]?.array?.first?.string ?? ""
+        let isName =
+            !name.isEmpty
+            && name.utf8.allSatisfy { byte in
+                let character = Character(Unicode.Scalar(byte))
+                return character.isASCII && (character.isLetter || character.isNumber)
+            }
+        let place = String(quoted(directory).dropFirst().dropLast())
+        return "python -c \"import transformers as t; t.\(isName ? name : "AutoModel")"
+            + ".from_pretrained('\(place)').save_pretrained('\(place)')\""
+    }
+}
+
+/// Where the transformer of a model's directory lies: in it, or in the folder that the first module
+/// of a sentence-transformers `modules.json` names, such as `0_Transformer`.
+///
+/// - Parameter path: A directory, or anything else, which is returned as it is.
+/// - Returns: The directory of `config.json`.
+public func transformerDirectory(_ path: String) -> String {
+    guard FileKind(of: path) == .directory, FileKind(of: path + "/config.json") != .regular,
+        let bytes = (try? MappedFile(path: path + "/modules.json"))?.bytes,
+        let modules = try? JSONValue(parsing: bytes, file: path),
+        let folder = modules.array?.first?.object?["path"]?.string,
+        isPlainFileName(folder), FileKind(of: path + "/" + folder) == .directory
+    else { return path }
+    return path + "/" + folder
+}
