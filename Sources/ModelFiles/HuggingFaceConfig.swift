@@ -141,9 +141,13 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public init(members: [JSONKey: JSONValue], path: String) throws(ModelFileError) {
         var fields = ConfigFields(file: path, members: members)
         guard let family = try fields.string("model_type").flatMap(Family.init) else {
-            let known = Family.allCases.map(\.rawValue).joined(separator: ", ")
+            let known = Family.allCases.map { "\($0.rawValue) (\($0.examples))" }
             throw fields.fault(
-                "model_type", "only \(known) are supported", remedy: "name a model of such a type")
+                "model_type", "this type of model is not supported",
+                remedy: "name a model of one of these types: "
+                    + known.joined(separator: ", ")
+                    + "; a model that computes the same as one of them can be saved as that type "
+                    + "with transformers")
         }
         fields.name = family.fieldName
         let (isEncoder, hasBiases) = (family.isEncoder, family.hasBiases)
@@ -156,7 +160,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         vocabularySize = try fields.size("vocab_size", upTo: Limit.table)
         let positions =
             try fields.optionalSize("max_position_embeddings", upTo: Limit.table)
-            ?? (isEncoder ? 512 : family == .gpt2 ? 1024 : 2048)
+            ?? family.usualPositions
         let skipsPadding = family.countsPaddedPositions
         let padding = try fields.tokens(
             "pad_token_id", default: skipsPadding ? [1] : isEncoder ? [0] : []
@@ -175,20 +179,21 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         typeVocabularySize =
             isEncoder && family != .distilbert
             ? try fields.optionalSize("type_vocab_size", upTo: Limit.width) ?? 2 : 0
+        // These two families do not read it.
+        let isFixed = family == .distilbert || family == .opt
         normEpsilon =
-            try fields.positive(hasBiases ? "layer_norm_eps" : "rms_norm_eps")
+            try (isFixed ? nil : fields.positive(hasBiases ? "layer_norm_eps" : "rms_norm_eps"))
             ?? (isEncoder ? 1e-12 : hasBiases ? 1e-5 : 1e-6)
         (ropeTheta, ropeScaling) = try Self.rope(fields)
         activation = try fields.string("hidden_act") ?? family.usualActivation
         tiesWordEmbeddings = try fields.bool("tie_word_embeddings") ?? hasBiases
-        let (beginning, end) =
-            family == .gpt2 ? (50256, 50256) : family == .opt ? (2, 2) : (1, 2)
-        beginningTokens = try fields.tokens("bos_token_id", default: isEncoder ? [] : [beginning])
-        endTokens = try fields.tokens("eos_token_id", default: isEncoder ? [] : [end])
+        beginningTokens = try fields.tokens("bos_token_id", default: family.usualEnds.beginning)
+        endTokens = try fields.tokens("eos_token_id", default: family.usualEnds.end)
 
         let heads = try fields.size("num_attention_heads", upTo: Limit.heads)
         guard
             let headDimension = try fields.optionalSize("head_dim", upTo: Limit.width)
+                ?? (family == .qwen3 ? 128 : nil)
                 ?? (hiddenSize % heads == 0 ? hiddenSize / heads : nil)
         else {
             throw fields.fault(
@@ -221,47 +226,36 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     private static func refuseUnsupported(
         _ fields: ConfigFields, _ family: Family
     ) throws(ModelFileError) {
+        try QuantizedWeights.refuse(fields)
+        try KnownFields.refuseUnsupported(fields, family)
         let remedy = "name a model without it"
-        switch family {
-        case .bert, .roberta, .xlmRoberta, .distilbert:
-            guard try fields.string("position_embedding_type") ?? "absolute" == "absolute" else {
-                throw fields.fault(
-                    "position_embedding_type", "only \"absolute\" is supported", remedy: remedy)
-            }
-            for name in ["is_decoder", "add_cross_attention"] {
-                guard try fields.bool(name) ?? false == false else {
-                    throw fields.fault(name, "only encoders are supported", remedy: remedy)
-                }
-            }
-        case .gpt2:
-            for (name, only) in [
-                ("scale_attn_weights", true), ("scale_attn_by_inverse_layer_idx", false),
-                ("add_cross_attention", false),
-            ] where try fields.bool(name) ?? only != only {
-                throw fields.fault(name, "only \(only) is supported", remedy: remedy)
-            }
-        case .opt:
-            for (name, only) in [
-                ("do_layer_norm_before", true), ("enable_bias", true),
-                ("layer_norm_elementwise_affine", true), ("_remove_final_layer_norm", false),
-            ] where try fields.bool(name) ?? only != only {
-                throw fields.fault(name, "only \(only) is supported", remedy: remedy)
-            }
+        if family == .opt {
             let hidden = try fields.size("hidden_size", upTo: Limit.width)
             let width = try fields.optionalSize("word_embed_proj_dim", upTo: Limit.width)
             guard width ?? hidden == hidden else {
                 throw fields.fault(
                     "word_embed_proj_dim", "only hidden_size is supported", remedy: remedy)
             }
-        case .llama, .mistral, .qwen2, .qwen3:
-            for scope in [fields, try fields.object("rope_parameters") ?? fields] {
-                guard try scope.positive("partial_rotary_factor") ?? 1 == 1 else {
-                    throw scope.fault(
-                        "partial_rotary_factor", "only whole heads are rotated", remedy: remedy)
-                }
+        }
+        guard !family.hasBiases else { return }
+        for scope in [fields, try fields.object("rope_parameters") ?? fields] {
+            guard try scope.positive("partial_rotary_factor") ?? 1 == 1 else {
+                throw scope.fault(
+                    "partial_rotary_factor", "only whole heads are rotated", remedy: remedy)
             }
         }
+        let kinds = ["full_attention"] + (try window(fields, family) == nil ? [] : [slidingName])
+        guard let layers = fields.value("layer_types") else { return }
+        guard let layers = layers.array, layers.allSatisfy({ kinds.contains($0.string ?? "") })
+        else {
+            throw fields.fault(
+                "layer_types", "only \(kinds.joined(separator: ", ")) is computed here",
+                remedy: remedy)
+        }
     }
+
+    /// What `layer_types` calls a layer whose attention has a window.
+    private static let slidingName = "sliding_attention"
 
     /// How far back a token sees; nil where that is not limited.
     private static func window(
@@ -273,6 +267,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         case .qwen2, .qwen3:
             guard try fields.bool("use_sliding_window") ?? false else { return nil }
         }
+        // Absent, it has the default of its class; null stands for no window.
+        guard fields.members["sliding_window"] != nil else { return 4096 }
         return try fields.optionalSize("sliding_window", upTo: Limit.table)
     }
 

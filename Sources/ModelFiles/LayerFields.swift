@@ -119,8 +119,10 @@ struct LayerFields {
 
     /// `num_key_value_heads`, which families with biases do not have.
     private func keyValueHeads(_ fields: ConfigFields) throws(ModelFileError) -> Int? {
-        family.hasBiases
-            ? nil : try fields.optionalSize("num_key_value_heads", upTo: Limit.heads)
+        if family.hasBiases { return nil }
+        let isAbsent = fields.prefix.isEmpty && fields.members["num_key_value_heads"] == nil
+        return try fields.optionalSize("num_key_value_heads", upTo: Limit.heads)
+            ?? (isAbsent ? family.usualKeyValueHeads : nil)
     }
 
     /// Checks that key-value heads are shared evenly.

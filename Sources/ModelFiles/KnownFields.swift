@@ -1,0 +1,159 @@
+/// What is known of the fields of `config.json`: which are read, which change nothing that is
+/// computed here, and which change nothing as long as they hold certain values.
+///
+/// Checked against the configurations that transformers 5 writes for every supported family.
+enum KnownFields {
+    /// The fields that readers of this module use, by the names that most families have.
+    private static let used: Set<String> = [
+        "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads",
+        "num_key_value_heads", "intermediate_size", "vocab_size", "max_position_embeddings",
+        "type_vocab_size", "layer_norm_eps", "rms_norm_eps", "hidden_act", "head_dim",
+        "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id", "per_layer_config",
+        "output_bias", "layerdrop", "encoder_layerdrop", "decoder_layerdrop",
+    ]
+
+    /// The same for families with rotary positions.
+    private static let usedWithRotaryPositions: Set<String> = [
+        "rope_theta", "rope_scaling", "rope_parameters", "partial_rotary_factor",
+        "sliding_window", "use_sliding_window", "layer_types", "max_window_layers",
+        "attention_bias", "mlp_bias",
+    ]
+
+    /// Names, training, generation, heads' labels, and how `transformers` computes or returns the
+    /// same numbers.
+    private static let harmless: Set<String> = [
+        // Names and versions.
+        "architectures", "_name_or_path", "name_or_path", "transformers_version", "torch_dtype",
+        "dtype", "tokenizer_class", "model_name", "auto_map_class", "unsloth_version",
+        "unsloth_fixed", "transformers.js_config", "is_llama_config", "_commit_hash",
+        "allow_global_per_layer_attribute_access", "sentence_transformers",
+        // Training.
+        "initializer_range", "initializer_factor", "init_std", "attention_dropout",
+        "attention_probs_dropout_prob", "hidden_dropout_prob", "hidden_dropout", "dropout",
+        "activation_dropout", "classifier_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop",
+        "qa_dropout", "seq_classif_dropout", "summary_first_dropout", "gradient_checkpointing",
+        "neftune_noise_alpha", "finetuning_task", "loss_type",
+        // Heads, which have tensors of their own.
+        "id2label", "label2id", "num_labels", "_num_labels", "problem_type", "summary_activation",
+        "summary_proj_to_labels", "summary_type", "summary_use_proj", "tie_weights_",
+        "directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
+        "pooler_size_per_head", "pooler_type",
+        // How the same numbers are computed or returned.
+        "use_cache", "pretraining_tp", "reorder_and_upcast_attn", "chunk_size_feed_forward",
+        "output_attentions", "output_hidden_states", "output_past", "output_scores",
+        "return_dict", "return_dict_in_generate", "torchscript", "tf_legacy_loss",
+        "use_bfloat16", "xla_device", "_from_model_config", "_flash_attn_2_enabled",
+        "keys_to_ignore_at_inference", "_attn_implementation", "attn_implementation",
+        "_attn_implementation_autoset", "tie_encoder_decoder",
+        // Twins of other fields, and tables that the weights hold.
+        "n_ctx", "max_sequence_length", "sinusoidal_pos_embds", "sep_token_id", "cls_token_id",
+        "unk_token_id",
+        // Generation.
+        "task_specific_params", "max_length", "min_length", "do_sample", "early_stopping",
+        "num_beams", "num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p",
+        "typical_p", "repetition_penalty", "length_penalty", "no_repeat_ngram_size",
+        "encoder_no_repeat_ngram_size", "num_return_sequences", "bad_words_ids", "prefix",
+        "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id",
+        "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens",
+        "begin_suppress_tokens",
+    ]
+
+    /// Fields that are not computed, and the values with which they change nothing; null is always
+    /// one of these.
+    private static let neutral: [String: [JSONValue]] = [
+        "is_encoder_decoder": [.bool(false)], "add_cross_attention": [.bool(false)],
+        "cross_attention_hidden_size": [], "pruned_heads": [.object([:])],
+        "position_embedding_type": [.string("absolute")],
+        "scale_attn_weights": [.bool(true)], "scale_attn_by_inverse_layer_idx": [.bool(false)],
+        "do_layer_norm_before": [.bool(true)], "enable_bias": [.bool(true)],
+        "layer_norm_elementwise_affine": [.bool(true)],
+        "_remove_final_layer_norm": [.bool(false)],
+        "attention_multiplier": [], "query_pre_attn_scalar": [],
+        "residual_multiplier": [.integer(1)], "embedding_multiplier": [.integer(1)],
+        "logits_scaling": [.integer(1)], "logit_scale": [.integer(1)],
+        "attn_logit_softcapping": [.integer(0)], "final_logit_softcapping": [.integer(0)],
+        "clip_qkv": [.integer(0)], "alibi": [.bool(false)], "parallel_attn": [.bool(false)],
+        "use_parallel_residual": [.bool(false)], "rope_interleaved": [.bool(false)],
+        "use_qk_norm": [.bool(false)], "qk_norm": [.bool(false)], "qk_layernorm": [.bool(false)],
+        "num_local_experts": [.integer(0), .integer(1)], "no_rope_layers": [.array([])],
+        "num_experts": [.integer(0), .integer(1)], "n_routed_experts": [.integer(0), .integer(1)],
+    ]
+
+    /// The members of `rope_parameters` and `rope_scaling` that are read or change nothing.
+    private static let rope: Set<String> = [
+        "rope_theta", "rope_type", "type", "factor", "low_freq_factor", "high_freq_factor",
+        "original_max_position_embeddings", "partial_rotary_factor",
+    ]
+
+    /// Refuses the first field whose value changes the numbers and is not computed.
+    static func refuseUnsupported(
+        _ fields: ConfigFields, _ family: HuggingFaceConfig.Family
+    ) throws(ModelFileError) {
+        var neutral = neutral
+        if family.isEncoder { neutral["is_decoder"] = [.bool(false)] }
+        if family != .llama { neutral["mlp_bias"] = [.bool(false)] }
+        if family == .mistral || family == .qwen2 { neutral["attention_bias"] = [.bool(false)] }
+        for (name, values) in neutral.sorted(by: { $0.key < $1.key }) {
+            guard let value = fields.members[JSONKey(name)], value != .null,
+                !values.contains(where: { $0.equals(value) })
+            else { continue }
+            let known = values.map { String(decoding: $0.encoded(), as: UTF8.self) }
+            throw fields.fault(
+                name,
+                known.isEmpty
+                    ? "models with this field are not computed here"
+                    : "only \(known.joined(separator: " or ")) is computed here",
+                remedy: "name a model without it")
+        }
+    }
+
+    /// The names of fields that are not known and could matter, sorted.
+    static func unknown(
+        _ members: [JSONKey: JSONValue], _ family: HuggingFaceConfig.Family
+    ) -> [String] {
+        let own = Set(used.map(family.fieldName))
+        let isRotary = !family.hasBiases
+        var names = members.filter { key, value in
+            let name = key.text
+            let isKnown =
+                own.contains(name) || used.contains(name) || harmless.contains(name)
+                || neutral[name] != nil || name == "is_decoder" || name == "mlp_bias"
+                || isRotary && usedWithRotaryPositions.contains(name)
+            return !isKnown && !value.isEmpty && !(name == "auto_map" && value.isOwnCode)
+        }.keys.map(\.text)
+        if family == .opt { names.removeAll { $0 == "word_embed_proj_dim" } }
+        if isRotary {
+            for scope in ["rope_parameters", "rope_scaling"] {
+                let inner = members[JSONKey(scope)]?.object ?? [:]
+                names += inner.filter { !rope.contains($0.key.text) && !$0.value.isEmpty }
+                    .map { "\(scope).\($0.key.text)" }
+            }
+        }
+        return names.sorted()
+    }
+}
+
+extension JSONValue {
+    /// Whether it says nothing: null, or an empty list, object or string.
+    fileprivate var isEmpty: Bool {
+        [.null, .array([]), .object([:]), .string("")].contains(self)
+    }
+
+    /// Equality that takes 1 and 1.0 for the same number.
+    fileprivate func equals(_ other: JSONValue) -> Bool {
+        if case .integer(let one) = self, case .number(let two) = other {
+            return Double(one) == two
+        }
+        return self == other
+    }
+
+    /// Whether an `auto_map` names nothing but the module that pruned models come with.
+    fileprivate var isOwnCode: Bool {
+        (object ?? [:]).values.allSatisfy { $0.string?.hasPrefix("modeling_espalier.") == true }
+    }
+}
+
+extension HuggingFaceConfig {
+    /// The names of fields that are not known here and could change what the model computes.
+    public var unknownFields: [String] { KnownFields.unknown(members, family) }
+}

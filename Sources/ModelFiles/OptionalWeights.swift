@@ -1,0 +1,55 @@
+/// Weights that some models of an architecture have and others lack.
+public struct OptionalWeights: OptionSet, Codable, Hashable, Sendable {
+    /// The members, one bit each.
+    public let rawValue: Int
+
+    /// Takes the members' bits.
+    public init(rawValue: Int) { self.rawValue = rawValue }
+
+    /// Biases of the query, key and value projections.
+    public static let attentionInputBiases = OptionalWeights(rawValue: 1)
+    /// Biases of the attention blocks' output projections.
+    public static let attentionOutputBias = OptionalWeights(rawValue: 2)
+    /// Biases of the feed-forward blocks' gate and up projections.
+    public static let feedForwardInputBiases = OptionalWeights(rawValue: 4)
+    /// Biases of the feed-forward blocks' down projections.
+    public static let feedForwardOutputBias = OptionalWeights(rawValue: 8)
+    /// Norms of the query and key heads.
+    public static let headNorms = OptionalWeights(rawValue: 16)
+
+    /// All biases of attention blocks.
+    public static let attentionBiases: OptionalWeights = [
+        .attentionInputBiases, .attentionOutputBias,
+    ]
+    /// All biases of feed-forward blocks.
+    public static let feedForwardBiases: OptionalWeights = [
+        .feedForwardInputBiases, .feedForwardOutputBias,
+    ]
+}
+
+extension HuggingFaceConfig {
+    /// The optional weights that a model of this configuration has, as `transformers` makes it.
+    public var optionalWeights: OptionalWeights {
+        switch family {
+        case .bert, .roberta, .xlmRoberta, .distilbert, .gpt2, .opt:
+            [.attentionBiases, .feedForwardBiases]
+        case .llama:
+            OptionalWeights()
+                .union(isSet("attention_bias") ? .attentionBiases : [])
+                .union(isSet("mlp_bias") ? .feedForwardBiases : [])
+        case .mistral: []
+        case .qwen2: .attentionInputBiases
+        case .qwen3: isSet("attention_bias") ? [.headNorms, .attentionBiases] : .headNorms
+        }
+    }
+
+    /// The biases that layers may have: a pruned model's configuration says with `output_bias` that
+    /// some of its output projections have one.
+    public var allowedBiases: OptionalWeights {
+        isSet("output_bias")
+            ? optionalWeights.union([.attentionOutputBias, .feedForwardOutputBias])
+            : optionalWeights
+    }
+
+    private func isSet(_ name: JSONKey) -> Bool { members[name] == .bool(true) }
+}

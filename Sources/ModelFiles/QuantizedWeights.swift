@@ -1,0 +1,33 @@
+/// Weights that other programs have quantised, which are named and refused.
+public enum QuantizedWeights {
+    /// Refuses a configuration that says so.
+    static func refuse(_ fields: ConfigFields) throws(ModelFileError) {
+        for name in ["quantization_config", "compression_config"] {
+            guard let scheme = try fields.object(name) else { continue }
+            let method = try scheme.string("quant_method").map { " by \($0)" } ?? ""
+            throw fields.fault(
+                name, "the weights are quantised\(method), and are not read here", remedy: remedy)
+        }
+    }
+
+    /// What a tensor of such weights belongs to, by its name; nil for names of plain weights.
+    ///
+    /// - Parameter name: The tensor's name.
+    /// - Returns: The kind of weights.
+    public static func kind(of name: String) -> String? {
+        suffixes.first { name.hasSuffix($0.suffix) }?.kind
+    }
+
+    /// What to do instead.
+    public static let remedy =
+        "name the model that was quantised, in F32, F16 or BF16, or a GGUF file of it"
+
+    private static let suffixes: [(suffix: String, kind: String)] = [
+        (".qweight", "GPTQ or AWQ"), (".qzeros", "GPTQ or AWQ"),
+        (".g_idx", "GPTQ"), (".weight_packed", "compressed-tensors"),
+        (".absmax", "bitsandbytes (4 bits)"), (".quant_map", "bitsandbytes (4 bits)"),
+        (".SCB", "bitsandbytes (8 bits)"), (".weight_scale", "scaled 8-bit"),
+        (".weight_scale_inv", "scaled 8-bit"), (".input_scale", "scaled 8-bit"),
+        ("_blocks", "MXFP4"), (".scales", "quantised"),
+    ]
+}

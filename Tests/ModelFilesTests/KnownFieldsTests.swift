@@ -1,0 +1,134 @@
+import Foundation
+import Testing
+
+@testable import ModelFiles
+
+@Suite("Fields of config.json that change what is computed") struct KnownFieldsTests {
+    /// What transformers writes for every supported type.
+    private func fresh() throws -> [String: [JSONKey: JSONValue]] {
+        let value = try JSONValue(
+            parsing: try fixtureBytes("configurations.json"), file: "configurations.json")
+        let all = try #require(value.object)
+        return Dictionary(uniqueKeysWithValues: all.map { ($0.key.text, $0.value.object ?? [:]) })
+    }
+
+    private func read(
+        _ family: String, _ changes: [JSONKey: JSONValue?] = [:]
+    ) throws -> HuggingFaceConfig {
+        var members = try #require(try fresh()[family])
+        for (key, value) in changes { members[key] = value }
+        return try HuggingFaceConfig(members: members, path: "m/config.json")
+    }
+
+    private static let families = HuggingFaceConfig.Family.allCases.map(\.rawValue)
+
+    @Test("every field that transformers writes by itself is known", arguments: families)
+    func fresh(family: String) throws {
+        #expect(try read(family).unknownFields == [])
+    }
+
+    @Test("a field that is absent has the value of the class in transformers", arguments: families)
+    func defaults(family: String) throws {
+        let whole = try read(family)
+        for name in try #require(try fresh()[family]).keys
+        where ![
+            "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size",
+            "intermediate_size", "dim", "n_layers", "n_heads", "hidden_dim", "n_embd", "n_layer",
+            "n_head", "ffn_dim", "layer_types",
+        ].contains(name.text) {
+            let partial = try read(family, [name: JSONValue?.none])
+            #expect(partial.headDimension == whole.headDimension, "\(name.text)")
+            #expect(partial.maximumPositions == whole.maximumPositions, "\(name.text)")
+            #expect(partial.layers == whole.layers, "\(name.text)")
+            #expect(partial.normEpsilon == whole.normEpsilon, "\(name.text)")
+            #expect(partial.tiesWordEmbeddings == whole.tiesWordEmbeddings, "\(name.text)")
+            #expect(partial.beginningTokens == whole.beginningTokens, "\(name.text)")
+            #expect(partial.endTokens == whole.endTokens, "\(name.text)")
+            #expect(partial.ropeTheta == whole.ropeTheta, "\(name.text)")
+        }
+    }
+
+    @Test(
+        "a value that is not computed is refused, whatever the family",
+        arguments: [
+            ("llama", "embedding_multiplier", .number(12)),
+            ("llama", "final_logit_softcapping", .number(30)),
+            ("llama", "num_local_experts", .integer(8)), ("llama", "rope_interleaved", .bool(true)),
+            ("llama", "quantization_config", .object(["quant_method": .string("gptq")])),
+            ("llama", "add_cross_attention", .bool(true)), ("mistral", "mlp_bias", .bool(true)),
+            ("qwen2", "layer_types", .array([.string("sliding_attention")])),
+            ("qwen3", "layer_types", .array([.string("linear_attention")])),
+            ("gpt2", "scale_attn_by_inverse_layer_idx", .bool(true)),
+            ("gpt2", "scale_attn_weights", .bool(false)),
+            ("opt", "do_layer_norm_before", .bool(false)), ("opt", "enable_bias", .bool(false)),
+            ("opt", "word_embed_proj_dim", .integer(512)),
+            ("bert", "is_decoder", .bool(true)),
+            ("bert", "position_embedding_type", .string("relative_key")),
+            ("bert", "pruned_heads", .object(["0": .array([.integer(1)])])),
+            ("distilbert", "is_encoder_decoder", .bool(true)),
+        ] as [(String, String, JSONValue)])
+    func refused(family: String, field: String, value: JSONValue) throws {
+        let error = #expect(throws: ModelFileError.self) {
+            try read(family, [JSONKey(field): value])
+        }
+        #expect(error?.description.contains("field \(field): ") == true)
+    }
+
+    @Test("a value that changes nothing is taken in every notation")
+    func neutral() throws {
+        for value in [.null, .integer(1), .number(1)] as [JSONValue] {
+            #expect(try read("llama", ["logits_scaling": value]).unknownFields == [])
+        }
+        let sliding = JSONValue.array([.string("full_attention"), .string("sliding_attention")])
+        let windowed = try read(
+            "qwen2",
+            [
+                "layer_types": sliding, "use_sliding_window": .bool(true),
+                "sliding_window": .integer(64),
+            ])
+        #expect(windowed.maximumPositions == 64)
+        #expect(try read("mistral", ["sliding_window": .null]).maximumPositions == 131_072)
+    }
+
+    @Test("a field that is not known is named, an empty one and the program's own code are not")
+    func unknown() throws {
+        let config = try read(
+            "llama",
+            [
+                "mystery_scale": .number(2), "quiet": .null,
+                "rope_parameters": .object(["rope_theta": .integer(10_000), "twist": .integer(2)]),
+                "auto_map": .object(["AutoModel": .string("modeling_other.Other")]),
+            ])
+        #expect(config.unknownFields == ["auto_map", "mystery_scale", "rope_parameters.twist"])
+        let own = JSONValue.object(["AutoModel": .string("modeling_espalier.Model")])
+        #expect(try read("llama", ["auto_map": own]).unknownFields == [])
+    }
+
+    @Test("families whose norms have a fixed epsilon read none", arguments: ["distilbert", "opt"])
+    func epsilon(family: String) throws {
+        let usual = try read(family).normEpsilon
+        #expect(try read(family, ["layer_norm_eps": .number(0.5)]).normEpsilon == usual)
+    }
+
+    @Test("a type that is not supported is answered with those that are, and models of them")
+    func types() throws {
+        let error = #expect(throws: ModelFileError.self) {
+            try read("llama", ["model_type": .string("t5")])
+        }
+        let text = try #require(error?.description)
+        for family in Self.families { #expect(text.contains(family)) }
+        #expect(text.contains("\"t5\"") && text.contains("SmolLM2"))
+    }
+
+    @Test("biases and head norms follow from the configuration")
+    func optional() throws {
+        #expect(try read("qwen2").optionalWeights == .attentionInputBiases)
+        #expect(try read("qwen3").optionalWeights == .headNorms)
+        #expect(try read("llama").optionalWeights == [])
+        #expect(
+            try read("llama", ["attention_bias": .bool(true)]).optionalWeights == .attentionBiases)
+        let pruned = try read("llama", ["output_bias": .bool(true)])
+        #expect(pruned.optionalWeights == [])
+        #expect(pruned.allowedBiases == [.attentionOutputBias, .feedForwardOutputBias])
+    }
+}
