@@ -43,10 +43,17 @@ public struct ModelShape: Codable, Hashable, Sendable {
     public var ropeTheta: Float
     /// How these frequencies are scaled; nil where they are not.
     public var ropeScaling: RopeScaling?
+    /// The weights that this model has and others of its architecture may lack; nil for none.
+    public var optionalWeights: OptionalWeights?
     /// Whether the output head is the token embedding; false for encoders, which have no head here.
     public var tiedHead: Bool
     /// The layers from input to output.
     public var layers: [LayerShape]
+
+    /// Whether projections of a kind have a bias.
+    func has(_ bias: OptionalWeights) -> Bool {
+        architecture.hasBiases || optionalWeights?.contains(bias) == true
+    }
 
     /// Whether the residual stream can be narrowed and configurations of the family still say how
     /// wide heads are.

@@ -50,6 +50,21 @@ struct RuntimeTests {
         #expect(try #require(answer["speedup"] as? Double) >= 1.3)
     }
 
+    @Test(
+        "a command is given random weights with the biases and head norms of the family",
+        arguments: ["tiny-qwen2", "tiny-qwen3"])
+    func family(name: String) throws {
+        let scratch = try Scratch()
+        let profile = scratch.path("p.json")
+        let run = try Program.run(
+            ["profile", Fixture.folder + "/" + name, "-o", profile, "--seconds", "1"]
+                + environment + ["--runtime", try weighing(in: scratch)])
+        #expect(run.status == 0, "\(run.errors)")
+        let shape = try LatencyTable(contentsOf: profile).shape
+        #expect(try shape == ModelShape(contentsOf: Fixture.folder + "/\(name)/config.json"))
+        #expect(shape.optionalWeights != nil)
+    }
+
     @Test("a runtime that fails is named with what to do")
     func faults() throws {
         func fault(_ runtime: String, python: String = "python3") throws -> String {

@@ -85,6 +85,9 @@ public enum HuggingFaceDirectory {
             "head_dim": .integer(shape.headDimension),
             "torch_dtype": .string(typeNames[type] ?? "float32"),
         ]
+        if !shape.architecture.isEncoder {
+            extra["tie_word_embeddings"] = .bool(shape.tiedHead)
+        }
         if shape.architecture.isRotary {
             extra["rope_theta"] = .number(Double(shape.ropeTheta))
         }

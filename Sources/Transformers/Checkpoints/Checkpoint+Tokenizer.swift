@@ -13,7 +13,7 @@ extension Checkpoint {
     public func tokenizer() throws -> any Tokenizer {
         guard let gguf else {
             return try TokenizerFile.load(
-                contentsOf: URL(fileURLWithPath: path), limit: shape.vocabularySize)
+                contentsOf: URL(fileURLWithPath: directory), limit: shape.vocabularySize)
         }
         return try bytePairTokenizer(gguf)
     }
@@ -27,7 +27,7 @@ extension Checkpoint {
     public func endTokens(
         with tokenizer: some Tokenizer
     ) throws(ModelFileError) -> Set<Int32> {
-        let ids = try config.endTokens + GenerationConfig(inDirectory: path).endTokens
+        let ids = try config.endTokens + GenerationConfig(inDirectory: directory).endTokens
         let ends = Set(ids.compactMap(Int32.init(exactly:)))
         return tokenizer.endOfText.map { ends.union([$0]) } ?? ends
     }
@@ -40,7 +40,7 @@ extension Checkpoint {
         guard let gguf else {
             var files: TokenizerFiles = [:]
             for name in Self.tokenizerFileNames {
-                let url = URL(fileURLWithPath: path).appendingPathComponent(name)
+                let url = URL(fileURLWithPath: directory).appendingPathComponent(name)
                 files[name] = try? Data(contentsOf: url)
             }
             return files

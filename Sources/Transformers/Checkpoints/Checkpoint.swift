@@ -5,13 +5,20 @@ internal import Tensors
 public struct Checkpoint: WeightSource {
     /// The directory or file.
     public let path: String
+    /// The directory of the configuration and the weights, which may be a folder in ``path``, or the
+    /// file.
+    public let directory: String
     /// The sizes of the model.
     public let shape: ModelShape
     /// The configuration, as read or as made from GGUF metadata.
     public let config: HuggingFaceConfig
 
+    /// What is ignored and could matter, one sentence each.
+    public let remarks: [String]
+
     let file: any TensorFile
     private let names: TensorNames
+    private let expected: ExpectedTensors
     /// GGUF stores the rows of queries and keys so that rotary pairs are neighbours.
     private let interleavesRotaryPairs: Bool
 
@@ -21,24 +28,82 @@ public struct Checkpoint: WeightSource {
     /// - Throws: ``ModelFileError`` where it is damaged or of an unknown kind.
     public init(_ path: String) throws(ModelFileError) {
         self.path = path
-        file = try openTensorFile(path)
-        if let gguf = file as? GGUFFile {
+        directory = transformerDirectory(path)
+        let stored = try openTensorFile(directory)
+        var biases: OptionalWeights
+        if let gguf = stored as? GGUFFile {
+            file = gguf
             config = try HuggingFaceConfig(gguf)
             names = .gguf
             interleavesRotaryPairs = true
+            // llama.cpp reads every bias that is there.
+            biases = [.attentionBiases, .feedForwardBiases]
         } else {
-            config = try HuggingFaceConfig(path: path + "/config.json")
+            config = try HuggingFaceConfig(path: directory + "/config.json")
+            file = config.family.isEncoder ? RenamedTensors(stored) ?? stored : stored
             names = config.family.tensorNames(in: file)
             interleavesRotaryPairs = false
+            biases = config.allowedBiases
         }
-        let hasHead = file.has((names.head ?? "") + ".weight")
-        shape = ModelShape(config, hasHead: hasHead)
         try config.checkActivation()
+        var shape = ModelShape(
+            config, isTied: try Self.isTied(config, file, names))
+        if interleavesRotaryPairs { shape.optionalWeights = Self.optionalWeights(of: file) }
+        self.shape = shape
+        expected = ExpectedTensors(names, shape, config, biases: biases)
+        let surplus = try expected.check(file, config)
+        var remarks: [String] = []
+        if let gguf = stored as? GGUFFile {
+            let architecture = try gguf.string("general.architecture")
+            remarks = GGUFKeys(gguf: gguf, architecture: architecture).unknown
+        } else {
+            remarks = config.unknownFields
+        }
+        remarks = unknownFieldsRemark(remarks, config.path)
+        if surplus > 0 {
+            remarks.append(
+                "\(file.path): \(surplus) tensors belong to layers beyond the "
+                    + "\(shape.layers.count) of the configuration, and are ignored.")
+        }
+        self.remarks = remarks
+    }
+
+    /// Whether the output head is the token embedding: a head in the file counts more than the
+    /// configuration, as in transformers 5.
+    private static func isTied(
+        _ config: HuggingFaceConfig, _ file: any TensorFile, _ names: TensorNames
+    ) throws(ModelFileError) -> Bool {
+        guard let name = names.head, !config.family.isEncoder else { return false }
+        let head = name + ".weight"
+        guard file.has(head) else {
+            guard config.tiesWordEmbeddings else {
+                throw ModelFileError(
+                    file: file.path, tensor: head,
+                    problem: "there is none, and tie_word_embeddings is false: the model has no "
+                        + "output head",
+                    remedy: "name the model with its head, or set tie_word_embeddings to true in "
+                        + "config.json if the head is the token embedding")
+            }
+            return true
+        }
+        return config.tiesWordEmbeddings && file.areStoredAlike(head, names.tokens + ".weight")
+    }
+
+    /// The weights that a GGUF file has beyond those of every model of its architecture.
+    ///
+    /// Biases of output projections alone come from pruning.
+    private static func optionalWeights(of file: any TensorFile) -> OptionalWeights? {
+        func has(_ name: String) -> Bool { file.has("blk.0.\(name).bias") }
+        guard has("attn_q") || has("ffn_up") else { return nil }
+        var weights: OptionalWeights = has("attn_q") ? .attentionInputBiases : []
+        if has("attn_q"), has("attn_output") { weights.insert(.attentionOutputBias) }
+        if has("ffn_up") { weights.formUnion(.feedForwardBiases) }
+        return weights
     }
 
     /// The names that a Hugging Face directory of this model uses.
     public var huggingFaceNames: TensorNames {
-        interleavesRotaryPairs ? .llama : names
+        interleavesRotaryPairs ? .llama() : names
     }
 
     /// The metadata where the model is a GGUF file.
@@ -118,18 +183,9 @@ public struct Checkpoint: WeightSource {
 
     /// Tensors that no forward pass here reads, such as a pooler, to be carried over unchanged.
     public func otherTensors() throws(ModelFileError) -> [NamedTensor] {
-        guard !interleavesRotaryPairs else { return [] }
-        let prefixes = shape.layers.indices.map(names.layerPrefix)
-        let known = [
-            names.tokens, names.positions, names.types, names.embeddingNorm, names.finalNorm,
-            names.head,
-        ].compactMap(\.self)
         var others: [NamedTensor] = []
-        for name in file.names where !name.hasSuffix("position_ids") {
-            guard !prefixes.contains(where: name.hasPrefix),
-                !known.contains(where: { name.hasPrefix($0 + ".") }),
-                let shape = file.shape(of: name)
-            else { continue }
+        for name in file.names where expected.isHead(name) {
+            guard let shape = file.shape(of: name) else { continue }
             others.append(
                 NamedTensor(name: name, shape: shape, elements: try file.floats(name)))
         }

@@ -1,16 +1,19 @@
 internal import ModelFiles
 
 extension ModelShape {
-    /// The sizes that a configuration gives; a decoder without a head of its own ties it.
-    init(_ config: HuggingFaceConfig, hasHead: Bool) {
+    /// The sizes that a configuration gives.
+    init(_ config: HuggingFaceConfig, isTied: Bool) {
+        let architecture = config.family.architecture
+        let optional = config.optionalWeights
         self.init(
-            architecture: config.family.architecture,
+            architecture: architecture,
             vocabularySize: config.vocabularySize, hiddenSize: config.hiddenSize,
             headDimension: config.headDimension, maximumPositions: config.maximumPositions,
             normEpsilon: Float(config.normEpsilon), ropeTheta: Float(config.ropeTheta),
             ropeScaling: config.ropeScaling,
-            tiedHead: !config.family.isEncoder && (config.tiesWordEmbeddings || !hasHead),
-            layers: config.layers)
+            tiedHead: isTied, layers: config.layers)
+        // Those of every model of the architecture go without saying.
+        if !architecture.hasBiases, !optional.isEmpty { optionalWeights = optional }
     }
 }
 
@@ -28,8 +31,10 @@ extension HuggingFaceConfig.Family {
     /// What the tensors of this family are called in a file.
     func tensorNames(in file: any TensorFile) -> TensorNames {
         switch self {
-        case .llama, .mistral, .qwen2: .llama
-        case .qwen3: .qwen3
+        case .llama, .mistral, .qwen2, .qwen3:
+            .llama(
+                prefix: file.has("embed_tokens.weight") ? "" : "model.",
+                hasHeadNorms: self == .qwen3)
         case .gpt2: .gpt2(prefix: file.has("wte.weight") ? "" : "transformer.")
         case .opt:
             .opt(prefix: file.has("decoder.embed_tokens.weight") ? "decoder." : "model.decoder.")
@@ -50,11 +55,15 @@ extension HuggingFaceConfig {
     /// Refuses activations that are not computed here.
     func checkActivation() throws(ModelFileError) {
         let (field, known) = (family.fieldName("hidden_act"), family.usualActivation)
-        // Two names of one function.
-        let isAlias = family == .gpt2 && activation == "gelu_pytorch_tanh"
-        guard activation != known, !isAlias else { return }
+        // Other names of the same functions.
+        let aliases = [
+            "gelu": ["gelu_python"], "silu": ["swish"],
+            "gelu_new": ["gelu_pytorch_tanh", "gelu_fast"],
+        ]
+        guard activation != known, aliases[known]?.contains(activation) != true else { return }
         throw ModelFileError(
-            file: path, subject: field, problem: "\"\(activation)\" is not supported",
-            remedy: "name a model whose \(field) is \"\(known)\"")
+            file: path, subject: "field \(field)",
+            problem: "\(JSONValue.string(activation).excerpt) is not computed here",
+            remedy: "name a model of type \(family.rawValue) whose \(field) is \"\(known)\"")
     }
 }

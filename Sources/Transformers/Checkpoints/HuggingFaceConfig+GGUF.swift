@@ -10,11 +10,15 @@ extension HuggingFaceConfig {
         let architecture = try gguf.string("general.architecture")
         guard Self.ggufArchitectures.contains(architecture) else {
             let known = Self.ggufArchitectures.joined(separator: " or ")
+            let families = Family.allCases.map(\.rawValue).joined(separator: ", ")
             throw ModelFileError(
                 file: gguf.path, subject: "general.architecture",
-                problem: "\"\(architecture)\" is not supported",
-                remedy: "name a model of architecture \(known)")
+                problem: "\(JSONValue.string(architecture).excerpt) is not supported; GGUF is read "
+                    + "of architecture \(known)",
+                remedy: "name such a file (SmolLM2, TinyLlama, Llama, Mistral), or the Hugging "
+                    + "Face directory of a model of type \(families)")
         }
+        try GGUFKeys(gguf: gguf, architecture: architecture).refuseUnsupported()
         func key(_ name: String) -> String { "\(architecture).\(name)" }
         func integer(_ key: String, default value: Int? = nil) throws(ModelFileError) -> JSONValue {
             if let value, gguf.metadata[key] == nil { return .integer(value) }
@@ -38,7 +42,7 @@ extension HuggingFaceConfig {
             "num_key_value_heads": .integer(widest.keyValueHeads),
             "intermediate_size": .integer(widest.feedForward),
             "vocab_size": try integer(key("vocab_size"), default: vocabulary),
-            "max_position_embeddings": try integer(key("context_length")),
+            "max_position_embeddings": try Self.positions(gguf, key("")),
             "rms_norm_eps": .number(
                 try gguf.number(key("attention.layer_norm_rms_epsilon"))),
             "tie_word_embeddings": .bool(gguf.shape(of: "output.weight") == nil),
@@ -69,6 +73,16 @@ extension HuggingFaceConfig {
         }
         let base = try HuggingFaceConfig(members: members, path: gguf.path)
         try self.init(parsing: base.encoded(layers: layers), path: gguf.path)
+    }
+
+    /// The longest sequence: that of the model, or the window of attention where that is shorter.
+    private static func positions(
+        _ gguf: GGUFFile, _ prefix: String
+    ) throws(ModelFileError) -> JSONValue {
+        let length = try gguf.integer(prefix + "context_length")
+        let window = prefix + "attention.sliding_window"
+        let limit = gguf.metadata[window] == nil ? 0 : try gguf.integer(window)
+        return .integer(limit > 0 ? min(length, limit) : length)
     }
 
     /// How rotary positions are scaled: of the ways that files have said so only the divisors of

@@ -8,6 +8,18 @@ extension ModelShape {
     ///   `.gguf` file.
     /// - Throws: `ModelFileError` where it is damaged or of an unknown kind.
     public init(contentsOf path: String) throws(ModelFileError) {
+        self = try Self.read(path).shape
+    }
+
+    /// The same, with what is ignored and could matter, one sentence each.
+    ///
+    /// - Parameter path: As for ``init(contentsOf:)``.
+    /// - Returns: The sizes, and the remarks.
+    /// - Throws: As ``init(contentsOf:)`` does.
+    public static func read(
+        _ path: String
+    ) throws(ModelFileError) -> (shape: ModelShape, remarks: [String]) {
+        let path = transformerDirectory(path)
         let weights = ["", "/model.safetensors", "/model.safetensors.index.json"]
         let hasWeights = weights.contains { name in
             var isDirectory: ObjCBool = false
@@ -16,21 +28,26 @@ extension ModelShape {
             return exists && !isDirectory.boolValue
         }
         if hasWeights && !path.hasSuffix(".json") {
-            self = try Checkpoint(path).shape
+            let checkpoint = try Checkpoint(path)
+            return (checkpoint.shape, checkpoint.remarks)
         } else {
             let config = try HuggingFaceConfig(path: path)
             try config.checkActivation()
-            self.init(config, hasHead: true)
+            let shape = ModelShape(
+                config, isTied: !config.family.isEncoder && config.tiesWordEmbeddings)
+            return (shape, unknownFieldsRemark(config.unknownFields, config.path))
         }
     }
 
     /// The number of weights of a model of this shape, with embeddings, norms and the biases that
-    /// its architecture always has; a pooler and optional biases are not counted.
+    /// its architecture or ``optionalWeights`` name; a pooler is not counted.
     public var parameters: Int {
         let isEncoder = architecture.isEncoder
         let bias = architecture.hasBiases ? 1 : 0
         let norm = (1 + bias) * hiddenSize
-        func projection(_ inputs: Int, _ outputs: Int) -> Int { (inputs + bias) * outputs }
+        func projection(_ inputs: Int, _ outputs: Int, _ kind: OptionalWeights) -> Int {
+            (inputs + (has(kind) ? 1 : 0)) * outputs
+        }
         var total = vocabularySize * hiddenSize + norm
         if !architecture.isRotary { total += maximumPositions * hiddenSize }
         if isEncoder {
@@ -41,12 +58,19 @@ extension ModelShape {
         for layer in layers {
             let queries = layer.queryHeads * headDimension
             if queries > 0 {
-                total += projection(hiddenSize, queries) + projection(queries, hiddenSize)
-                total += 2 * projection(hiddenSize, layer.keyValueHeads * headDimension)
+                total += projection(hiddenSize, queries, .attentionInputBiases)
+                total += projection(queries, hiddenSize, .attentionOutputBias)
+                total +=
+                    2
+                    * projection(
+                        hiddenSize, layer.keyValueHeads * headDimension, .attentionInputBiases)
+                if optionalWeights?.contains(.headNorms) == true { total += 2 * headDimension }
             }
             if layer.feedForward > 0 {
-                total += (architecture.isGated ? 2 : 1) * projection(hiddenSize, layer.feedForward)
-                total += projection(layer.feedForward, hiddenSize)
+                total +=
+                    (architecture.isGated ? 2 : 1)
+                    * projection(hiddenSize, layer.feedForward, .feedForwardInputBiases)
+                total += projection(layer.feedForward, hiddenSize, .feedForwardOutputBias)
             }
             total +=
                 (queries > 0 || isEncoder ? norm : 0)
@@ -54,4 +78,15 @@ extension ModelShape {
         }
         return total
     }
+}
+
+/// The remark about fields that are not known and could matter; none where there are none.
+func unknownFieldsRemark(_ names: [String], _ path: String) -> [String] {
+    guard !names.isEmpty else { return [] }
+    let list = names.prefix(10).map { JSONValue.string($0).excerpt }.joined(separator: ", ")
+    let more = names.count > 10 ? " and \(names.count - 10) more" : ""
+    return [
+        "\(path): \(list)\(more): not known here, and ignored; if it changes what the model "
+            + "computes, results are wrong."
+    ]
 }

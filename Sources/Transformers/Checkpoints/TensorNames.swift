@@ -41,20 +41,21 @@ public struct TensorNames: Sendable {
     /// The output head; nil without.
     public internal(set) var head: String?
 
-    /// Hugging Face's `LlamaForCausalLM`.
-    public static let llama = TensorNames(
-        layerPrefix: { "model.layers.\($0)." },
-        query: "self_attn.q_proj", key: "self_attn.k_proj", value: "self_attn.v_proj",
-        output: "self_attn.o_proj", attentionNorm: "input_layernorm", gate: "mlp.gate_proj",
-        up: "mlp.up_proj", down: "mlp.down_proj", feedForwardNorm: "post_attention_layernorm",
-        tokens: "model.embed_tokens", finalNorm: "model.norm", head: "lm_head")
-
-    /// Hugging Face's `Qwen3ForCausalLM`.
-    public static let qwen3: TensorNames = {
-        var names = llama
-        (names.queryNorm, names.keyNorm) = ("self_attn.q_norm", "self_attn.k_norm")
-        return names
-    }()
+    /// Hugging Face's `LlamaForCausalLM`, or its `LlamaModel` with an empty prefix; with head norms
+    /// those of Qwen3.
+    public static func llama(
+        prefix: String = "model.", hasHeadNorms: Bool = false
+    ) -> TensorNames {
+        TensorNames(
+            layerPrefix: { "\(prefix)layers.\($0)." },
+            query: "self_attn.q_proj", key: "self_attn.k_proj", value: "self_attn.v_proj",
+            output: "self_attn.o_proj",
+            queryNorm: hasHeadNorms ? "self_attn.q_norm" : nil,
+            keyNorm: hasHeadNorms ? "self_attn.k_norm" : nil,
+            attentionNorm: "input_layernorm", gate: "mlp.gate_proj", up: "mlp.up_proj",
+            down: "mlp.down_proj", feedForwardNorm: "post_attention_layernorm",
+            tokens: "\(prefix)embed_tokens", finalNorm: "\(prefix)norm", head: "lm_head")
+    }
 
     /// GGUF's `llama` and `deci`.
     public static let gguf = TensorNames(

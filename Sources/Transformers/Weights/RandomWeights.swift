@@ -1,3 +1,4 @@
+import ModelFiles
 import Tensors
 
 /// Random weights of a shape, for timing a model on a machine that does not have its weights.
@@ -33,15 +34,16 @@ public struct RandomWeights: WeightSource {
             layer.queryHeads * shape.headDimension, layer.keyValueHeads * shape.headDimension
         )
         let attention = AttentionWeights(
-            query: projection(queries, hidden, first),
-            key: projection(keys, hidden, first + 1),
-            value: projection(keys, hidden, first + 2),
-            output: projection(hidden, queries, first + 3))
+            query: projection(queries, hidden, first, .attentionInputBiases),
+            key: projection(keys, hidden, first + 1, .attentionInputBiases),
+            value: projection(keys, hidden, first + 2, .attentionInputBiases),
+            output: projection(hidden, queries, first + 3, .attentionOutputBias),
+            queryNorm: headNorm(), keyNorm: headNorm())
         let feedForward = FeedForwardWeights(
             gate: shape.architecture.isGated
-                ? projection(layer.feedForward, hidden, first + 4) : nil,
-            up: projection(layer.feedForward, hidden, first + 5),
-            down: projection(hidden, layer.feedForward, first + 6))
+                ? projection(layer.feedForward, hidden, first + 4, .feedForwardInputBiases) : nil,
+            up: projection(layer.feedForward, hidden, first + 5, .feedForwardInputBiases),
+            down: projection(hidden, layer.feedForward, first + 6, .feedForwardOutputBias))
         return LayerWeights(
             attention: layer.queryHeads > 0 ? attention : nil, attentionNorm: norm(),
             feedForward: layer.feedForward > 0 ? feedForward : nil, feedForwardNorm: norm())
@@ -63,10 +65,17 @@ public struct RandomWeights: WeightSource {
                 ? [Float](repeating: 0, count: shape.hiddenSize) : nil)
     }
 
-    private func projection(_ outputs: Int, _ inputs: Int, _ seed: UInt64) -> Projection {
+    private func headNorm() -> NormWeights? {
+        guard shape.optionalWeights?.contains(.headNorms) == true else { return nil }
+        return NormWeights(weight: [Float](repeating: 1, count: shape.headDimension))
+    }
+
+    private func projection(
+        _ outputs: Int, _ inputs: Int, _ seed: UInt64, _ bias: OptionalWeights
+    ) -> Projection {
         Projection(
             weight: matrix(outputs, inputs, seed),
-            bias: shape.architecture.hasBiases ? [Float](repeating: 0.01, count: outputs) : nil)
+            bias: shape.has(bias) ? [Float](repeating: 0.01, count: outputs) : nil)
     }
 
     private func matrix(_ rows: Int, _ columns: Int, _ seed: UInt64) -> Matrix<Float> {

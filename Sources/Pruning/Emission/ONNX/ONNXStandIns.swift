@@ -17,7 +17,8 @@ public struct ONNXStandIns {
         self.directory = directory
         switch dense.architecture {
         case .bert: names = .bert()
-        case .llama: names = .llama
+        case .llama:
+            names = .llama(hasHeadNorms: dense.optionalWeights?.contains(.headNorms) == true)
         case .gpt2: names = .gpt2()
         case .opt: names = .opt()
         }

@@ -1,0 +1,216 @@
+internal import ModelFiles
+
+/// What the tensors of a model's file have to be: those that are read, with their shapes.
+///
+/// A file is checked when it is opened, by its header alone. A tensor that is missing, has another
+/// shape or cannot be read is refused, and so is one that no part of the model reads and that could
+/// matter: it shows that the configuration does not describe the model.
+struct ExpectedTensors {
+    /// The shapes of the tensors that must be there.
+    private(set) var required: [String: [Int]] = [:]
+    /// The shapes of the tensors that may be there.
+    private(set) var optional: [String: [Int]] = [:]
+
+    private let names: TensorNames
+    private let shape: ModelShape
+
+    /// Lists the tensors of a model.
+    ///
+    /// - Parameters:
+    ///   - names: What they are called.
+    ///   - shape: The model's sizes.
+    ///   - config: Rows of the tables of positions and segment types.
+    ///   - biases: The biases that projections may have.
+    init(
+        _ names: TensorNames, _ shape: ModelShape, _ config: HuggingFaceConfig,
+        biases: OptionalWeights
+    ) {
+        self.names = names
+        self.shape = shape
+        let hidden = shape.hiddenSize
+        table(names.tokens, shape.vocabularySize)
+        if let name = names.positions {
+            table(name, config.reservedPositions + shape.maximumPositions)
+        }
+        if let name = names.types { table(name, config.typeVocabularySize) }
+        if let name = names.embeddingNorm { norm(name, hidden) }
+        if let name = names.finalNorm { norm(name, hidden) }
+        if let name = names.head, !shape.architecture.isEncoder {
+            let sizes = [shape.vocabularySize, hidden]
+            if shape.tiedHead {
+                optional[name + ".weight"] = sizes
+            } else {
+                required[name + ".weight"] = sizes
+            }
+        }
+        for index in shape.layers.indices { layer(index, biases) }
+    }
+
+    private mutating func layer(_ index: Int, _ biases: OptionalWeights) {
+        let (prefix, sizes, hidden) = (
+            names.layerPrefix(index), shape.layers[index], shape.hiddenSize
+        )
+        let queries = sizes.queryHeads * shape.headDimension
+        let keys = sizes.keyValueHeads * shape.headDimension
+        let isPostNorm = shape.architecture.isEncoder
+        if queries > 0 {
+            let hasBias = biases.contains(.attentionInputBiases)
+            if names.query == names.key {
+                projection(prefix + names.query, queries + 2 * keys, hidden, hasBias)
+            } else {
+                projection(prefix + names.query, queries, hidden, hasBias)
+                projection(prefix + names.key, keys, hidden, hasBias)
+                projection(prefix + names.value, keys, hidden, hasBias)
+            }
+            projection(
+                prefix + names.output, hidden, queries, biases.contains(.attentionOutputBias))
+            for name in [names.queryNorm, names.keyNorm].compactMap(\.self) {
+                required[prefix + name + ".weight"] = [shape.headDimension]
+            }
+        }
+        if queries > 0 || isPostNorm { norm(prefix + names.attentionNorm, hidden) }
+        if sizes.feedForward > 0 {
+            let hasBias = biases.contains(.feedForwardInputBiases)
+            for name in [names.gate, names.up].compactMap(\.self) {
+                projection(prefix + name, sizes.feedForward, hidden, hasBias)
+            }
+            projection(
+                prefix + names.down, hidden, sizes.feedForward,
+                biases.contains(.feedForwardOutputBias))
+        }
+        if sizes.feedForward > 0 || isPostNorm { norm(prefix + names.feedForwardNorm, hidden) }
+    }
+
+    private mutating func table(_ name: String, _ rows: Int) {
+        required[name + ".weight"] = [rows, shape.hiddenSize]
+    }
+
+    private mutating func projection(
+        _ name: String, _ outputs: Int, _ inputs: Int, _ hasBias: Bool
+    ) {
+        required[name + ".weight"] =
+            names.storesInputsFirst ? [inputs, outputs] : [outputs, inputs]
+        if hasBias { optional[name + ".bias"] = [outputs] }
+    }
+
+    private mutating func norm(_ name: String, _ width: Int) {
+        required[name + ".weight"] = [width]
+        if shape.architecture.hasBiases { required[name + ".bias"] = [width] }
+    }
+}
+
+extension ExpectedTensors {
+    /// Where a tensor that is not read belongs.
+    private enum Place {
+        /// Nowhere that matters.
+        case harmless
+        /// To a layer beyond those of the configuration.
+        case surplusLayer
+        /// To a head behind an encoder.
+        case head
+        /// To the model, which therefore computes something else.
+        case model
+    }
+
+    /// Whether a tensor belongs behind an encoder, and is carried over as it is.
+    func isHead(_ name: String) -> Bool { !isRead(name) && place(of: name) == .head }
+
+    /// Whether a file's tensors are those of the model.
+    ///
+    /// - Parameters:
+    ///   - file: The file.
+    ///   - config: The configuration, for errors.
+    /// - Returns: How many tensors belong to layers that the configuration leaves out.
+    /// - Throws: `ModelFileError` for the first tensor at fault.
+    func check(
+        _ file: any TensorFile, _ config: HuggingFaceConfig
+    ) throws(ModelFileError) -> Int {
+        let all = file.names
+        if let foreign = all.lazy.compactMap({ name in
+            Self.kind(of: name).map { (name, $0.kind, $0.remedy) }
+        }).first {
+            throw fault(file, foreign.0, "it belongs to \(foreign.1)", foreign.2)
+        }
+        for (name, sizes) in required.sorted(by: { $0.key < $1.key }) {
+            guard file.has(name) else { throw file.missing(name) }
+            try check(name, sizes, in: file)
+        }
+        for (name, sizes) in optional where file.has(name) { try check(name, sizes, in: file) }
+        let others = all.filter { !isRead($0) }
+        let strange = others.filter { place(of: $0) == .model }
+        if let name = strange.first {
+            let more = strange.count > 1 ? " (and \(strange.count - 1) more)" : ""
+            let isBias = name.hasSuffix(".bias")
+            throw fault(
+                file, name,
+                "no part of a model of type \"\(config.family.rawValue)\" reads it\(more)"
+                    + (isBias ? ", with the biases that its configuration names" : ""),
+                isBias
+                    ? "set attention_bias or mlp_bias in config.json to true if the model was "
+                        + "trained with it, or remove the tensor"
+                    : "use the configuration that belongs to these weights")
+        }
+        return others.count { place(of: $0) == .surplusLayer }
+    }
+
+    private func isRead(_ name: String) -> Bool {
+        required[name] != nil || optional[name] != nil
+    }
+
+    private func check(
+        _ name: String, _ sizes: [Int], in file: any TensorFile
+    ) throws(ModelFileError) {
+        if let type = file.storedType(of: name), type.numbers?.isFloat != true {
+            throw fault(
+                file, name, "it is stored as \(type.name), which is not read as numbers here",
+                "convert the model to F32, F16, BF16, Q8_0, Q4_0 to Q5_1 or Q2_K to Q6_K")
+        }
+        guard let found = file.shape(of: name), found != sizes else { return }
+        throw fault(
+            file, name, "its shape is \(found), but the configuration asks for \(sizes)",
+            "use the configuration that belongs to these weights")
+    }
+
+    private func fault(
+        _ file: any TensorFile, _ name: String, _ problem: String, _ remedy: String
+    ) -> ModelFileError {
+        ModelFileError(
+            file: file.path, tensor: name, problem: problem, remedy: remedy)
+    }
+
+    /// Buffers that models of old versions have, which hold nothing that is not known.
+    private static let harmlessSuffixes = [
+        "position_ids", "embeddings.token_type_ids", "rotary_emb.inv_freq", ".attn.bias",
+        ".attn.masked_bias", "attn_rot_embd.weight", GGUFFile.rotaryDivisors,
+    ]
+
+    private func place(of name: String) -> Place {
+        if Self.harmlessSuffixes.contains(where: name.hasSuffix) { return .harmless }
+        let stem = String(names.layerPrefix(0).dropLast(2))
+        if name.hasPrefix(stem) {
+            let index = name.dropFirst(stem.count).prefix { $0 != "." }
+            guard let index = Int(index), index >= shape.layers.count, names.gate != "ffn_gate"
+            else { return .model }
+            return .surplusLayer
+        }
+        guard shape.architecture.isEncoder else { return .model }
+        let embeddings = names.tokens.split(separator: ".").dropLast().joined(separator: ".")
+        return name.hasPrefix(embeddings + ".") ? .model : .head
+    }
+
+    /// Weights of other kinds, recognised by a tensor's name.
+    private static func kind(of name: String) -> (kind: String, remedy: String)? {
+        if let kind = QuantizedWeights.kind(of: name) {
+            return ("weights that are quantised: \(kind)", QuantizedWeights.remedy)
+        }
+        if name.contains(".lora_A.") || name.hasSuffix(".lora_a") {
+            return (
+                "an adapter (LoRA)",
+                "merge it into its base model with peft's merge_and_unload(), and name that"
+            )
+        }
+        let experts = ["block_sparse_moe.", ".experts.", "_exps.", "ffn_gate_inp."]
+        guard experts.contains(where: name.contains) else { return nil }
+        return ("a mixture of experts, which is not computed here", "name a dense model")
+    }
+}

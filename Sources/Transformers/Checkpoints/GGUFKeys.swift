@@ -1,0 +1,106 @@
+internal import ModelFiles
+
+/// What is known of a GGUF file's metadata under the name of its architecture.
+struct GGUFKeys {
+    let gguf: GGUFFile
+    let architecture: String
+
+    /// The keys that are read, or that change nothing here.
+    private static let known: Set<String> = [
+        "block_count", "context_length", "embedding_length", "feed_forward_length", "vocab_size",
+        "attention.head_count", "attention.head_count_kv", "attention.layer_norm_rms_epsilon",
+        "attention.key_length", "attention.value_length", "attention.sliding_window",
+        "rope.freq_base", "rope.dimension_count", "rope.scaling.type", "rope.scaling.factor",
+        "rope.scaling.original_context_length", "rope.scaling.finetuned", "rope.scale_linear",
+        // How weights were laid out before they were converted, and what other programs do with
+        // the last hidden states.
+        "tensor_data_layout", "pooling_type", "attention.layer_norm_epsilon",
+        "expert_used_count",
+    ]
+
+    /// Keys that are not computed, and the one number with which they change nothing.
+    private static let neutral: [String: Double] = [
+        "attention.scale": 0, "attention.clamp_kqv": 0, "attention.max_alibi_bias": 0,
+        "attn_logit_softcapping": 0, "final_logit_softcapping": 0, "expert_count": 0,
+        "logit_scale": 1, "residual_scale": 1, "embedding_scale": 1,
+        "rope.scaling.attn_factor": 1, "rope.scaling.yarn_log_multiplier": 0,
+    ]
+
+    /// Flags that are not computed, and the one value with which they change nothing.
+    private static let neutralFlags: [String: Bool] = [
+        "attention.causal": true, "use_parallel_residual": false,
+    ]
+
+    private func key(_ name: String) -> String { "\(architecture).\(name)" }
+
+    /// Refuses what would change the forward pass and is not computed here.
+    func refuseUnsupported() throws(ModelFileError) {
+        let isPart = try count("split.count") > 1
+        if isPart {
+            let (part, all) = (try count("split.no") + 1, try count("split.count"))
+            throw ModelFileError(
+                file: gguf.path, subject: "split.count",
+                problem: "it is part \(part) of \(all) of a model",
+                remedy: "join the parts with 'llama-gguf-split --merge FIRST-PART WHOLE.gguf', "
+                    + "and name the whole")
+        }
+        if gguf.metadata["general.type"] != nil {
+            let type = try gguf.string("general.type")
+            guard type == "model" else {
+                throw fault("general.type", "it is no model but of type \"\(type)\"")
+            }
+        }
+        for (name, neutral) in Self.neutral.sorted(by: { $0.key < $1.key })
+        where gguf.metadata[key(name)] != nil {
+            let value = try gguf.number(key(name))
+            guard value == neutral || value == 0 else {
+                throw fault(key(name), "only \(neutral) is computed here (it is \(value))")
+            }
+        }
+        for (name, neutral) in Self.neutralFlags.sorted(by: { $0.key < $1.key })
+        where gguf.metadata[key(name)] != nil {
+            guard try gguf.bool(key(name)) == neutral else {
+                throw fault(key(name), "only \(neutral) is computed here")
+            }
+        }
+        for name in ["rope_factors_long.weight", "rope_factors_short.weight"]
+        where gguf.shape(of: name) != nil {
+            throw fault(name, "rotary positions that are scaled so are not computed here")
+        }
+        let type = key("rope.scaling.type")
+        if gguf.metadata[type] != nil {
+            let name = try gguf.string(type)
+            guard ["none", "linear"].contains(name) else {
+                throw fault(type, "rotary positions scaled by \"\(name)\" are not computed here")
+            }
+        }
+        let rotary = key("rope.dimension_count")
+        for name in ["attention.key_length", "attention.value_length"].map(key)
+        where gguf.metadata[name] != nil && gguf.metadata[rotary] != nil {
+            let (length, turned) = (try gguf.integer(name), try gguf.integer(rotary))
+            guard length == turned else {
+                throw fault(
+                    name, "heads of \(length) of which \(turned) are rotated are not computed here")
+            }
+        }
+    }
+
+    /// The keys that are not known and could matter, sorted.
+    var unknown: [String] {
+        gguf.metadata.keys.filter { key in
+            guard key.hasPrefix(architecture + ".") else { return false }
+            let name = String(key.dropFirst(architecture.count + 1))
+            return !Self.known.contains(name) && Self.neutral[name] == nil
+                && Self.neutralFlags[name] == nil
+        }.sorted()
+    }
+
+    private func count(_ key: String) throws(ModelFileError) -> Int {
+        gguf.metadata[key] == nil ? 0 : try gguf.integer(key)
+    }
+
+    private func fault(_ subject: String, _ problem: String) -> ModelFileError {
+        ModelFileError(
+            file: gguf.path, subject: subject, problem: problem, remedy: "name a model without it")
+    }
+}

@@ -1,0 +1,45 @@
+internal import ModelFiles
+
+/// A file whose norms have the names of TensorFlow, as Google's BERT models do: `gamma` and `beta`
+/// for weight and bias.
+struct RenamedTensors: TensorFile {
+    let base: any TensorFile
+    /// The names in the file of the tensors that are called otherwise here.
+    private let stored: [String: String]
+
+    /// Renames norms; nil where the file has none of such names.
+    init?(_ base: any TensorFile) {
+        self.base = base
+        var stored: [String: String] = [:]
+        for name in base.names {
+            for (old, new) in [(".gamma", ".weight"), (".beta", ".bias")] where name.hasSuffix(old)
+            {
+                let renamed = name.dropLast(old.count) + new
+                if !base.has(String(renamed)) { stored[String(renamed)] = name }
+            }
+        }
+        guard !stored.isEmpty else { return nil }
+        self.stored = stored
+    }
+
+    var path: String { base.path }
+
+    var names: [String] {
+        let old = Set(stored.values)
+        return (base.names.filter { !old.contains($0) } + stored.keys).sorted()
+    }
+
+    func shape(of name: String) -> [Int]? { base.shape(of: stored[name] ?? name) }
+
+    func storedType(of name: String) -> StoredType? {
+        base.storedType(of: stored[name] ?? name)
+    }
+
+    func areStoredAlike(_ one: String, _ other: String) -> Bool {
+        base.areStoredAlike(stored[one] ?? one, stored[other] ?? other)
+    }
+
+    func floats(_ name: String) throws(ModelFileError) -> [Float] {
+        try base.floats(stored[name] ?? name)
+    }
+}
