@@ -3,11 +3,17 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     /// A file cannot be read.
     case unreadable(file: String, reason: String)
 
+    /// A directory has no `tokenizer.json`, perhaps files that one can be made of.
+    case absent(directory: String, found: [String])
+
     /// A field is missing or holds something that it cannot.
     case malformed(field: String, problem: String)
 
     /// A field asks for something that is not implemented.
     case unsupported(field: String, value: String, supported: [String])
+
+    /// Two files of a tokenizer disagree.
+    case contradiction(field: String, value: String, other: String)
 
     /// A vocabulary has more tokens than the model.
     case foreign(field: String, tokens: Int, limit: Int)
@@ -20,11 +26,17 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .unreadable(let file, let reason):
             "cannot read \(file): \(reason); check the path and its permissions"
+        case .absent(let directory, let found):
+            Self.absence(
+                directory.unicodeScalars.map { $0.escaped(asASCII: false) }.joined(), found)
         case .malformed(let field, let problem):
             "\(field): \(problem); the file is damaged, fetch it again"
         case .unsupported(let field, let value, let supported):
             "\(field): \(value) is not supported; use a tokenizer with one of: "
                 + supported.joined(separator: ", ")
+        case .contradiction(let field, let value, let other):
+            "\(field): it is \(value), which is not what \(other) has; make tokenizer.json again "
+                + "with transformers (AutoTokenizer, save_pretrained), or correct the wrong one"
         case .foreign(let field, let tokens, let limit):
             "\(field): its \(tokens) tokens are more than the \(limit) of the model; use the "
                 + "tokenizer that belongs to the model"
@@ -32,5 +44,14 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
             "tokenizer.ggml.pre: unknown pre-tokenizer \"\(name)\"; known are: "
                 + known.joined(separator: ", ")
         }
+    }
+
+    private static func absence(_ directory: String, _ found: [String]) -> String {
+        guard !found.isEmpty else {
+            return "\(directory): it holds no tokenizer.json; fetch that of the model"
+        }
+        return "\(directory): it holds no tokenizer.json, only \(found.joined(separator: ", ")); "
+            + "make it with: python -c \"from transformers import AutoTokenizer as t; "
+            + "t.from_pretrained('\(directory)').save_pretrained('\(directory)')\""
     }
 }

@@ -20,6 +20,18 @@ public enum TokenizerFile {
             exists && isDirectory.boolValue ? url.appendingPathComponent("tokenizer.json") : url
         let configuration =
             file.deletingLastPathComponent().appendingPathComponent("tokenizer_config.json")
+        let directory = file.deletingLastPathComponent().path
+        let hasFile = FileManager.default.fileExists(atPath: file.path)
+        guard hasFile || !FileManager.default.fileExists(atPath: directory) else {
+            let others = [
+                "vocab.txt", "vocab.json", "merges.txt", "spiece.model", "tokenizer.model",
+            ]
+            throw .absent(
+                directory: directory,
+                found: others.filter {
+                    FileManager.default.fileExists(atPath: directory + "/" + $0)
+                })
+        }
         let data: Data
         do {
             data = try Data(contentsOf: file)
@@ -48,7 +60,9 @@ public enum TokenizerFile {
         let root = try JSONField.root(of: data, file: name)
         var settings: JSONField?
         if let configuration {
-            settings = try JSONField.root(of: configuration, file: "tokenizer_config.json")
+            let field = try JSONField.root(of: configuration, file: "tokenizer_config.json")
+            try TokenizerSettings.check(field, root)
+            settings = field
         }
         let type = root["model"]["type"]
         switch try type.string() {
