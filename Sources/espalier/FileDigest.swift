@@ -10,6 +10,7 @@ enum FileDigest {
         var isDirectory: ObjCBool = false
         _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
         guard isDirectory.boolValue else { return [path] }
+        let path = transformerDirectory(path)
         return try FileManager.default.contentsOfDirectory(atPath: path)
             .filter {
                 $0.hasSuffix(".safetensors") || $0 == "config.json"

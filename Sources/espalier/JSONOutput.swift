@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// The answer of a command to a program: indented JSON with sorted keys on standard output.
 func printJSON(_ value: some Encodable) throws {
@@ -16,3 +17,13 @@ func writeOutput(_ data: Data) throws {
 func remark(_ text: String) {
     try? FileHandle.standardError.write(contentsOf: Data((text + "\n").utf8))
 }
+
+/// Writes remarks to standard error, each once however often its model is opened.
+func remarkOnce(_ texts: [String]) {
+    for text in texts {
+        let isNew = remarked.withLock { $0.insert(text).inserted }
+        if isNew { remark(text) }
+    }
+}
+
+private let remarked = Mutex<Set<String>>([])

@@ -18,6 +18,7 @@ struct OpenedModel {
     init(_ name: String) throws {
         location = try ModelLocation(name)
         checkpoint = try Checkpoint(location.path)
+        remarkOnce(checkpoint.remarks)
     }
 
     /// The sizes of the model.

@@ -122,6 +122,21 @@ struct HubTests {
         #expect(!FileManager.default.fileExists(atPath: model + "/snapshots/c0ffee"))
     }
 
+    @Test("a repository without safetensors says what it has, and how to get on with that")
+    func unsuitable() throws {
+        for (name, part) in [
+            ("tiny.Q8_0.gguf", "hf download someone/tiny tiny.Q8_0.gguf"),
+            ("pytorch_model.bin", "save_pretrained"), ("model.onnx", "name another model"),
+        ] {
+            let folder = scratch.path("served-" + name)
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: true)
+            try "x".write(toFile: folder + "/" + name, atomically: true, encoding: .utf8)
+            let run = try inspect(Hub(folder, []))
+            #expect(run.status == 1 && run.errors.contains(part), "\(run.errors)")
+        }
+    }
+
     @Test("errors say what to do")
     func errors() throws {
         let hub = try Hub(Fixture.llama, [])

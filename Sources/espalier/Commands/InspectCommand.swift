@@ -10,8 +10,9 @@ struct InspectCommand: Command {
     static let name = "inspect"
     static let summary = "Show what a model, a profile or a file of tensors holds."
     static let discussion = """
-        Of a model it shows the sizes, layer by layer; of a profile the latency of every level as \
-        tables and plots; of any other safetensors or GGUF file its tensors.
+        Of a model it shows the sizes, layer by layer, and says what other commands will refuse; of \
+        a profile the latency of every level as tables and plots; of any other safetensors or GGUF \
+        file its tensors.
 
         Example: espalier inspect pruned/1.5x --json
 
@@ -37,10 +38,11 @@ struct InspectCommand: Command {
             asJSON
                 ? try writeOutput(Data(profile.json()))
                 : print(ProfileText(profile).full, terminator: "")
-        case .tensors(let tensors):
+        case .tensors(let tensors, let refusal):
             asJSON
                 ? try printJSON(["tensors": tensors])
                 : print(TensorAnswer.table(of: tensors), terminator: "")
+            if let refusal { throw refusal }
         }
     }
 
@@ -48,29 +50,56 @@ struct InspectCommand: Command {
     private enum Content {
         case model(ModelShape)
         case profile(LatencyTable)
-        case tensors([TensorAnswer])
+        /// A file of tensors; where it should be a model, with what other commands say of it.
+        case tensors([TensorAnswer], refusal: ModelFileError? = nil)
 
         init(of path: String) throws {
             var isDirectory: ObjCBool = false
             _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
             if isDirectory.boolValue {
-                let hasConfig = FileManager.default.fileExists(atPath: path + "/config.json")
-                self =
-                    hasConfig
-                    ? .model(try ModelShape(contentsOf: path))
-                    : .tensors(TensorAnswer.all(in: try openTensorFile(path)))
+                let hasConfig = FileManager.default.fileExists(
+                    atPath: transformerDirectory(path) + "/config.json")
+                if hasConfig {
+                    try self.init(model: path)
+                } else {
+                    self = .tensors(TensorAnswer.all(in: try openTensorFile(path)))
+                    remark("There is no config.json in \(path): other commands refuse it.")
+                }
             } else if path.hasSuffix(".json") {
                 try self.init(json: path)
             } else {
                 let file = try openTensorFile(path)
-                if let gguf = file as? GGUFFile,
-                    HuggingFaceConfig.ggufArchitectures.contains(
-                        try gguf.string("general.architecture"))
-                {
-                    self = .model(try ModelShape(contentsOf: path))
-                } else {
+                guard let gguf = file as? GGUFFile else {
                     self = .tensors(TensorAnswer.all(in: file))
+                    return
                 }
+                do {
+                    try self.init(model: path)
+                } catch let refusal as ModelFileError {
+                    let name = try? gguf.string("general.architecture")
+                    let isModel = HuggingFaceConfig.ggufArchitectures.contains(name ?? "")
+                    if !isModel { remark("Other commands refuse it: \(refusal)") }
+                    self = .tensors(
+                        TensorAnswer.all(in: file), refusal: isModel ? refusal : nil)
+                }
+            }
+        }
+
+        /// Opens a model as other commands do, and says what some of them will refuse.
+        private init(model path: String) throws {
+            let (shape, remarks) = try ModelShape.read(path)
+            remarkOnce(remarks)
+            self = .model(shape)
+            guard !path.hasSuffix(".json") else { return }
+            do {
+                let checkpoint = try Checkpoint(path)
+                do {
+                    _ = try checkpoint.tokenizer()
+                } catch {
+                    remark("Commands that read text refuse it: \(error)")
+                }
+            } catch {
+                remark("Only 'profile' takes it, by its sizes: \(error)")
             }
         }
 
@@ -80,7 +109,7 @@ struct InspectCommand: Command {
             if members["curves"] != nil {
                 self = .profile(try LatencyTable(json: bytes, file: path))
             } else if members["model_type"] != nil {
-                self = .model(try ModelShape(contentsOf: path))
+                try self.init(model: path)
             } else if members["weight_map"] != nil {
                 self = .tensors(TensorAnswer.all(in: try openTensorFile(path)))
             } else {

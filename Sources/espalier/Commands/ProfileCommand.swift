@@ -49,7 +49,8 @@ struct ProfileCommand: Command {
 
     func run() throws {
         let location = try ModelLocation(model)
-        let shape = try ModelShape(contentsOf: location.path)
+        let (shape, remarks) = try ModelShape.read(location.path)
+        remarkOnce(remarks)
         let environment = try options.environment(for: shape)
         let path = output ?? (asJSON ? nil : "\(location.name)-\(environment.phase).profile.json")
         guard let path else {

@@ -60,20 +60,45 @@ struct HubCache {
         let home = folder(of: id)
         let snapshots = home + "/snapshots"
         let all = (try? FileManager.default.contentsOfDirectory(atPath: snapshots)) ?? []
-        let revisions = all.filter { isWhole(snapshots + "/" + $0) }
+        let revisions = all.filter {
+            isWhole(snapshots + "/" + $0) || !ggufFiles(snapshots + "/" + $0).isEmpty
+        }
         let main = (try? String(contentsOfFile: home + "/refs/main", encoding: .utf8))?
             .trimmingCharacters(in: .whitespacesAndNewlines)
-        if let main, revisions.contains(main) { return snapshots + "/" + main }
+        if let main, revisions.contains(main) {
+            return try model(in: snapshots + "/" + main, of: id)
+        }
         guard revisions.count < 2 else {
             throw ModelFileError(
                 file: id, problem: "\(snapshots) holds \(revisions.count) revisions and no main",
                 remedy: "name the directory of one of them")
         }
-        return revisions.first.map { snapshots + "/" + $0 }
+        return try revisions.first.map { revision throws(ModelFileError) in
+            try model(in: snapshots + "/" + revision, of: id)
+        }
+    }
+
+    /// What a snapshot holds: a Hugging Face directory, else its only GGUF file.
+    private func model(in snapshot: String, of id: String) throws(ModelFileError) -> String {
+        guard !isWhole(snapshot) else { return snapshot }
+        let files = ggufFiles(snapshot)
+        guard files.count == 1 else {
+            throw ModelFileError(
+                file: id, problem: "it holds \(files.count) GGUF files and no safetensors",
+                remedy: "name one of them: "
+                    + files.map { "\(snapshot)/\($0)" }.joined(separator: ", "))
+        }
+        return snapshot + "/" + files[0]
+    }
+
+    private func ggufFiles(_ snapshot: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: snapshot)) ?? [])
+            .filter { $0.hasSuffix(".gguf") }.sorted()
     }
 
     /// Whether a snapshot has a configuration and weights: other tools fetch file by file.
     private func isWhole(_ snapshot: String) -> Bool {
+        let snapshot = transformerDirectory(snapshot)
         func has(_ name: String) -> Bool {
             FileManager.default.fileExists(atPath: snapshot + "/" + name)
         }

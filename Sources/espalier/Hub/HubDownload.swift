@@ -29,7 +29,11 @@ struct HubDownload {
         /// Whether the digest is the bytes' SHA-256, as of all large files.
         let isSHA256: Bool
 
-        var isWeights: Bool { name.hasPrefix("model") }
+        var isWeights: Bool {
+            Self.fileName(name).hasPrefix("model.") || Self.fileName(name).hasPrefix("model-")
+        }
+
+        static func fileName(_ path: String) -> String { (path as NSString).lastPathComponent }
     }
 
     init(_ id: String, to cache: HubCache) {
@@ -106,6 +110,7 @@ struct HubDownload {
         guard let commit = value?["sha"]?.string, Self.isPlain(commit) else { throw fault("sha") }
         guard let siblings = value?["siblings"]?.array else { throw fault("siblings") }
         var entries: [Entry] = []
+        let names = siblings.compactMap { $0.object?["rfilename"]?.string }
         for sibling in siblings {
             guard let name = sibling.object?["rfilename"]?.string, Self.isWanted(name) else {
                 continue
@@ -117,14 +122,38 @@ struct HubDownload {
             entries.append(
                 Entry(name: name, size: size, digest: digest, isSHA256: large != nil))
         }
-        guard entries.contains(where: { $0.name == "config.json" }),
+        guard entries.contains(where: { Entry.fileName($0.name) == "config.json" }),
             entries.contains(where: { $0.name.hasSuffix(".safetensors") })
-        else {
-            throw ModelFileError(
-                file: id, problem: "the hub has no config.json with safetensors for it",
-                remedy: "name another model, or give the path of a .gguf file")
-        }
+        else { throw unsuitable(names) }
         return (commit, entries.sorted { $0.name < $1.name })
+    }
+
+    /// The error of a repository without safetensors, which says what it has instead.
+    private func unsuitable(_ names: [String]) -> ModelFileError {
+        let models = names.filter { $0.hasSuffix(".gguf") && Self.isPlainPath($0) }.sorted()
+        if !models.isEmpty {
+            let file = models.first { $0.lowercased().contains("q8_0") } ?? models[0]
+            return ModelFileError(
+                file: id, problem: "the hub has GGUF files and no safetensors for it",
+                remedy: "fetch one of its \(models.count) files, with: hf download \(id) \(file); "
+                    + "then name the path that this prints")
+        }
+        if names.contains(where: { $0.hasSuffix(".bin") }) {
+            return ModelFileError(
+                file: id, problem: "the hub has PyTorch files and no safetensors for it",
+                remedy: "convert it with: python -c \"import transformers as t; "
+                    + "t.AutoTokenizer.from_pretrained('\(id)').save_pretrained('model'); "
+                    + "t.AutoModel.from_pretrained('\(id)').save_pretrained('model')\" "
+                    + "(AutoModelForCausalLM for a decoder), and name the directory 'model'")
+        }
+        return ModelFileError(
+            file: id, problem: "the hub has no config.json with safetensors for it",
+            remedy: "name another model, or give the path of a .gguf file")
+    }
+
+    /// Whether a path in a repository can be printed and pasted as it is.
+    private static func isPlainPath(_ name: String) -> Bool {
+        name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./".contains($0)) }
     }
 
     /// Whether a name can stand in a path as it is.
@@ -132,9 +161,16 @@ struct HubDownload {
         !name.isEmpty && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
     }
 
-    /// Whether a file at the top of a repository is part of a model.
+    /// Whether a file of a repository is part of a model.
     private static func isWanted(_ name: String) -> Bool {
-        let names = ["config.json", "model.safetensors.index.json"]
+        let names = [
+            "config.json", "model.safetensors.index.json", "modules.json",
+            "sentence_bert_config.json", "config_sentence_transformers.json",
+            "1_Pooling/config.json",
+        ]
+        // Where old versions of sentence-transformers put the model itself.
+        let folder = "0_Transformer/"
+        let name = name.hasPrefix(folder) ? String(name.dropFirst(folder.count)) : name
         return (names + Checkpoint.tokenizerFileNames).contains(name)
             || name.hasSuffix(".safetensors") && !name.contains("/") && name.hasPrefix("model")
     }
