@@ -101,10 +101,6 @@ static int advise(const void *start, size_t bytes, int advice) {
     return madvise((void *)(first + skipped), whole, advice) == 0 ? 0 : errno;
 }
 
-int host_release_pages(const void *start, size_t bytes) {
-    return advise(start, bytes, MADV_DONTNEED);
-}
-
 int host_advise_huge_pages(void *start, size_t bytes) {
 #if defined(MADV_HUGEPAGE)
     return advise(start, bytes, MADV_HUGEPAGE);

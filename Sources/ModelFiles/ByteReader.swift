@@ -5,25 +5,36 @@ struct ByteReader {
     private(set) var offset = 0
     /// What is being read, for errors.
     var subject = "header"
+    /// What is in memory of the file, and where it begins there.
+    private var window: [UInt8] = []
+    private var windowStart = 0
+
+    private static let windowLength = 1 << 20
 
     init(_ file: MappedFile) {
         self.file = file
     }
 
     /// The next bytes, as many as given.
-    mutating func take(_ count: Int) throws(ModelFileError) -> Range<Int> {
+    mutating func take(_ count: Int) throws(ModelFileError) -> ArraySlice<UInt8> {
         guard let range = file.range(from: offset, count: count) else {
             throw fault("\(count) bytes at \(offset) are not in the file of \(file.count) bytes")
         }
+        if range.upperBound > windowStart + window.count {
+            let end = min(file.count, max(range.upperBound, offset + Self.windowLength))
+            window = try file.bytes(in: offset..<end)
+            windowStart = offset
+        }
         offset = range.upperBound
-        return range
+        return window[range.lowerBound - windowStart..<range.upperBound - windowStart]
     }
 
     /// The next integer.
     mutating func integer<Value: FixedWidthInteger & BitwiseCopyable>(
         _ type: Value.Type = Value.self
     ) throws(ModelFileError) -> Value {
-        file.integer(at: try take(MemoryLayout<Value>.size).lowerBound)
+        let bytes = try take(MemoryLayout<Value>.size)
+        return bytes.span.integer(at: 0)
     }
 
     /// The next 64-bit number of items, which are so many bytes long at least: no more than the
@@ -39,7 +50,9 @@ struct ByteReader {
     /// The next string, with its 64-bit length before it.
     mutating func string() throws(ModelFileError) -> String {
         let bytes = try take(count(ofAtLeast: 1))
-        guard let text = file.text(in: bytes) else { throw fault("a string is not UTF-8") }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw fault("a string is not UTF-8")
+        }
         return text
     }
 

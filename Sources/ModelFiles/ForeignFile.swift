@@ -7,7 +7,7 @@ struct ForeignFile {
 
     /// Recognises a file; nil for bytes that could be anything.
     init?(_ file: MappedFile) {
-        let head = file.bytes(in: 0..<min(file.count, 512))
+        guard let head = try? file.bytes(in: 0..<min(file.count, 512)) else { return nil }
         func begins(with text: String) -> Bool { head.starts(with: text.utf8) }
         if let pointer = Self(pointer: head) {
             self = pointer

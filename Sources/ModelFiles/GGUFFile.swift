@@ -16,7 +16,7 @@ public struct GGUFFile: TensorFile {
         try self.init(MappedFile(path: path))
     }
 
-    /// Reads the header of a mapped file.
+    /// Reads the header of an open file.
     init(_ file: MappedFile) throws(ModelFileError) {
         path = file.path
         let header = try GGUFHeader(of: file)

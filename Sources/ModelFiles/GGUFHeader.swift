@@ -7,7 +7,7 @@ struct GGUFHeader {
 
     init(of file: MappedFile) throws(ModelFileError) {
         var reader = ByteReader(file)
-        guard file.count >= 4, file.bytes(in: try reader.take(4)) == Array("GGUF".utf8) else {
+        guard file.count >= 4, try reader.take(4).elementsEqual("GGUF".utf8) else {
             throw ForeignFile.error(of: file)
                 ?? reader.fault("it does not begin with \"GGUF\"", remedy: "name a GGUF file")
         }

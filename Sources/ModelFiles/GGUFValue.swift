@@ -96,9 +96,8 @@ extension GGUFValue {
     ) throws(ModelFileError) -> [Value] {
         let size = MemoryLayout<Value>.size
         let count = try reader.count(ofAtLeast: size)
-        let start = try reader.take(count * size).lowerBound
-        let file = reader.file
-        return (0..<count).map { file.integer(at: start + $0 * size) }
+        let bytes = try reader.take(count * size)
+        return (0..<count).map { bytes.span.integer(at: $0 * size) }
     }
 
     private static func bool(

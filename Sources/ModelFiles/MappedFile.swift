@@ -1,19 +1,38 @@
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
+#if canImport(Darwin)
+    internal import Darwin
+#elseif canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
 #endif
 
-/// A file in memory as the operating system maps it: read-only, read from disk where touched.
+/// A file on disk, of which any part is read when it is asked for.
 ///
-/// No read goes past the end of the file as it was when opened; who shortens a mapped file
-/// meanwhile stops the process, as with every mapping.
+/// Its size is that of the moment when it was opened. It is not mapped into memory: a file that is
+/// shortened while a command uses it would end the process with a signal, and so is an error.
 public struct MappedFile: Sendable {
     /// Where the file is.
     public let path: String
-    private let data: Data
+    /// The size in bytes when the file was opened.
+    public let count: Int
+    private let source: Source
 
-    /// Maps a regular file.
+    private enum Source: Sendable {
+        case disk(Descriptor)
+        case memory([UInt8])
+    }
+
+    /// An open file, closed when the last user is gone.
+    private final class Descriptor: Sendable {
+        let number: Int32
+        init(_ number: Int32) { self.number = number }
+        deinit { close(number) }
+    }
+
+    /// Opens a regular file.
+    ///
+    /// - Parameter path: Where it is.
+    /// - Throws: ``ModelFileError`` where it is none, or cannot be read.
     public init(path: String) throws(ModelFileError) {
         switch FileKind(of: path) {
         case .regular: break
@@ -26,47 +45,101 @@ public struct MappedFile: Sendable {
         case .unreachable(let reason):
             throw ModelFileError(file: path, problem: reason, remedy: "check the path")
         }
-        do {
-            data = try Data(contentsOf: URL(filePath: path), options: .alwaysMapped)
-        } catch {
+        let number = open(path, O_RDONLY | O_CLOEXEC)
+        guard number >= 0 else {
             throw ModelFileError(
-                file: path, problem: "cannot be mapped", remedy: "check its permissions")
+                file: path, problem: "cannot be opened: \(lastSystemError())",
+                remedy: "check its permissions")
+        }
+        let descriptor = Descriptor(number)
+        var information = stat()
+        guard fstat(number, &information) == 0 else {
+            throw ModelFileError(
+                file: path, problem: "its size cannot be found: \(lastSystemError())",
+                remedy: "check the disk")
         }
         self.path = path
+        count = Int(information.st_size)
+        source = .disk(descriptor)
     }
 
     /// Treats bytes in memory as a file.
     init(_ bytes: [UInt8], path: String) {
-        data = Data(bytes)
+        source = .memory(bytes)
+        count = bytes.count
         self.path = path
     }
 
-    /// The size in bytes.
-    public var count: Int { data.count }
-
     /// The range of so many bytes from an offset, or nil where it leaves the file.
     public func range(from offset: Int, count: Int) -> Range<Int>? {
-        guard offset >= 0, count >= 0, offset <= data.count, count <= data.count - offset else {
+        guard offset >= 0, count >= 0, offset <= self.count, count <= self.count - offset else {
             return nil
         }
         return offset..<offset + count
     }
 
-    /// A copy of the whole file.
-    public var bytes: [UInt8] { bytes(in: 0..<count) }
-
-    /// A copy of a range of the file.
-    ///
-    /// - Precondition: The range lies in the file.
-    public func bytes(in range: Range<Int>) -> [UInt8] {
-        [UInt8](data[range])
+    /// The whole file.
+    public var bytes: [UInt8] {
+        get throws(ModelFileError) { try bytes(in: 0..<count) }
     }
 
-    /// A range of the file as text, or nil where it is not UTF-8.
+    /// A range of the file.
     ///
+    /// - Parameter range: Which bytes.
+    /// - Returns: All of them.
+    /// - Throws: ``ModelFileError`` where the file was shortened, or cannot be read.
     /// - Precondition: The range lies in the file.
-    public func text(in range: Range<Int>) -> String? {
-        String(validating: data[range], as: UTF8.self)
+    public func bytes(in range: Range<Int>) throws(ModelFileError) -> [UInt8] {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "a range in the file")
+        switch source {
+        case .memory(let bytes): return [UInt8](bytes[range])
+        case .disk(let descriptor): return try read(descriptor.number, range)
+        }
+    }
+
+    private func read(_ number: Int32, _ range: Range<Int>) throws(ModelFileError) -> [UInt8] {
+        var failure: String?
+        let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, done in
+            while done < range.count {
+                let got = pread(
+                    number, buffer.baseAddress.map { $0 + done }, range.count - done,
+                    off_t(range.lowerBound + done))
+                if got < 0, errno == EINTR { continue }
+                if got < 0 { failure = lastSystemError() }
+                guard got > 0 else { return }
+                done += got
+            }
+        }
+        if let failure {
+            throw ModelFileError(
+                file: path, problem: "cannot be read: \(failure)", remedy: "check the disk")
+        }
+        guard bytes.count == range.count else {
+            throw ModelFileError(
+                file: path, problem: "it was shortened while it was read",
+                remedy: "run the command again on a file that nobody changes")
+        }
+        return bytes
+    }
+
+    /// Visits a range of the file a few megabytes at a time.
+    ///
+    /// - Parameters:
+    ///   - range: Which bytes.
+    ///   - multiple: What the length of every piece is a multiple of, if that of the range is.
+    ///   - body: Called with each piece.
+    /// - Throws: ``ModelFileError`` as `bytes(in:)` does.
+    public func visit(
+        _ range: Range<Int>, inMultiplesOf multiple: Int = 1, _ body: (RawSpan) -> Void
+    ) throws(ModelFileError) {
+        let length = max(1, (4 << 20) / multiple) * multiple
+        var start = range.lowerBound
+        while start < range.upperBound {
+            let end = min(range.upperBound, start + length)
+            let bytes = try bytes(in: start..<end)
+            body(bytes.span.bytes)
+            start = end
+        }
     }
 
     /// The file as text, or where it is longer than a limit runs of whole lines, spread evenly over
@@ -76,38 +149,31 @@ public struct MappedFile: Sendable {
     ///   - limit: The most bytes.
     ///   - runs: How many runs there are then, at least 2.
     /// - Returns: The text.
-    public func text(atMost limit: Int, runs: Int = 64) -> String {
-        guard count > limit else { return String(decoding: bytes, as: UTF8.self) }
+    /// - Throws: ``ModelFileError`` as `bytes(in:)` does.
+    public func text(atMost limit: Int, runs: Int = 64) throws(ModelFileError) -> String {
+        guard count > limit else { return String(decoding: try bytes, as: UTF8.self) }
         let length = limit / runs
-        return (0..<runs).map { run in
+        var text = ""
+        for run in 0..<runs {
             let start = (count - length) * run / (runs - 1)
-            var lines = bytes(in: start..<start + length)[...]
+            var lines = try bytes(in: start..<start + length)[...]
             if run > 0, let end = lines.firstIndex(of: UInt8(ascii: "\n")) {
                 lines = lines[(end + 1)...]
             }
             if let end = lines.lastIndex(of: UInt8(ascii: "\n")) { lines = lines[...end] }
-            return String(decoding: lines, as: UTF8.self)
-        }.joined()
+            text += String(decoding: lines, as: UTF8.self)
+        }
+        return text
     }
+}
 
+extension Span<UInt8> {
     /// The little-endian number at an offset.
     ///
-    /// - Precondition: The number lies in the file.
-    public func integer<Value: FixedWidthInteger & BitwiseCopyable>(
+    /// - Precondition: The number lies in the bytes.
+    func integer<Value: FixedWidthInteger & BitwiseCopyable>(
         at offset: Int, as type: Value.Type = Value.self
     ) -> Value {
-        Value(littleEndian: data.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: type))
-    }
-
-    /// Calls a function with a range of the file, without copying it.
-    ///
-    /// - Precondition: The range lies in the file.
-    public func withBytes<Result>(in range: Range<Int>, _ body: (RawSpan) -> Result) -> Result {
-        body(data.bytes.extracting(range))
-    }
-
-    /// Calls a function with the whole file, without copying it.
-    public func withBytes<Result>(_ body: (RawSpan) -> Result) -> Result {
-        body(data.bytes)
+        Value(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: type))
     }
 }

@@ -43,7 +43,7 @@ public enum RecordFile {
     ) throws(ModelFileError) {
         var bytes = bytes
         var (index, number) = (0, 0)
-        while let line = bytes.nextLine() {
+        while let line = try bytes.nextLine() {
             number += 1
             guard line.contains(where: { $0 > 0x20 }) else { continue }
             let place = "\(path), line \(number)"
@@ -57,12 +57,12 @@ public enum RecordFile {
         _ bytes: ByteStream, _ path: String, separator: UInt8, quotes: Bool,
         _ body: (Record) throws(ModelFileError) -> Bool
     ) throws(ModelFileError) {
-        var table = TableReader(bytes: bytes, separator: separator, quotes: quotes)
-        guard let names = table.next() else { return }
+        var table = try TableReader(bytes: bytes, separator: separator, quotes: quotes)
+        guard let names = try table.next() else { return }
         var index = 0
         while true {
             let line = table.line
-            guard let values = table.next() else { return }
+            guard let values = try table.next() else { return }
             if values == [""] { continue }
             let place = "\(path), line \(line)"
             guard values.count == names.count else {
@@ -88,14 +88,14 @@ private struct TableReader {
     /// Where the next row begins.
     private(set) var line = 1
 
-    init(bytes: ByteStream, separator: UInt8, quotes: Bool) {
+    init(bytes: ByteStream, separator: UInt8, quotes: Bool) throws(ModelFileError) {
         (self.bytes, self.separator, self.quotes) = (bytes, separator, quotes)
-        self.bytes.skip([0xef, 0xbb, 0xbf])
+        try self.bytes.skip([0xef, 0xbb, 0xbf])
     }
 
     /// The values of the next row; nil behind the last.
-    mutating func next() -> [String]? {
-        guard bytes.peek() != nil else { return nil }
+    mutating func next() throws(ModelFileError) -> [String]? {
+        guard try bytes.peek() != nil else { return nil }
         var values: [String] = []
         var value: [UInt8] = []
         var isQuoted = false
@@ -104,14 +104,14 @@ private struct TableReader {
             let end = value.last == UInt8(ascii: "\r") ? value.count - 1 : value.count
             return String(decoding: value[..<end], as: UTF8.self)
         }
-        while let byte = bytes.next() {
+        while let byte = try bytes.next() {
             if byte == newline { line += 1 }
             if isQuoted {
                 if byte != mark {
                     value.append(byte)
-                } else if bytes.peek() == mark {
+                } else if try bytes.peek() == mark {
                     value.append(mark)
-                    _ = bytes.next()
+                    _ = try bytes.next()
                 } else {
                     isQuoted = false
                 }
@@ -141,33 +141,33 @@ private struct ByteStream {
     init(_ file: MappedFile) { self.file = file }
 
     /// The byte that comes next; nil behind the last.
-    mutating func peek() -> UInt8? {
+    mutating func peek() throws(ModelFileError) -> UInt8? {
         if place == piece.count {
             guard following < file.count else { return nil }
             let end = min(following + (1 << 20), file.count)
-            (piece, place) = (file.bytes(in: following..<end), 0)
+            (piece, place) = (try file.bytes(in: following..<end), 0)
             following = end
         }
         return piece[place]
     }
 
-    mutating func next() -> UInt8? {
-        let byte = peek()
+    mutating func next() throws(ModelFileError) -> UInt8? {
+        let byte = try peek()
         if byte != nil { place += 1 }
         return byte
     }
 
     /// Skips bytes where they come next.
-    mutating func skip(_ bytes: [UInt8]) {
-        _ = peek()
+    mutating func skip(_ bytes: [UInt8]) throws(ModelFileError) {
+        _ = try peek()
         if piece[place...].starts(with: bytes) { place += bytes.count }
     }
 
     /// The bytes before the next line end, or before the end of the file; nil behind that.
-    mutating func nextLine() -> [UInt8]? {
-        guard peek() != nil else { return nil }
+    mutating func nextLine() throws(ModelFileError) -> [UInt8]? {
+        guard try peek() != nil else { return nil }
         var line: [UInt8] = []
-        while peek() != nil {
+        while try peek() != nil {
             if let end = piece[place...].firstIndex(of: UInt8(ascii: "\n")) {
                 line += piece[place..<end]
                 place = end + 1

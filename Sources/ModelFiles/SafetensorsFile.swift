@@ -23,7 +23,7 @@ public struct SafetensorsFile: TensorFile {
         try self.init(MappedFile(path: file))
     }
 
-    /// Reads the header of a mapped file, or of each shard of a mapped index.
+    /// Reads the header of an open file, or of each shard of an index.
     init(_ file: MappedFile) throws(ModelFileError) {
         path = file.path
         tensors =

@@ -17,7 +17,8 @@ struct SafetensorsHeader {
                     file: file.path, subject: "header",
                     problem: "the file has \(file.count) bytes, too few for safetensors")
         }
-        let length = file.integer(at: 0, as: UInt64.self)
+        let start = try file.bytes(in: 0..<8)
+        let length = start.span.integer(at: 0, as: UInt64.self)
         guard length <= UInt64(min(Self.maximumLength, file.count - 8)) else {
             throw ForeignFile.error(of: file)
                 ?? ModelFileError(
@@ -25,22 +26,22 @@ struct SafetensorsHeader {
                     problem: "its length \(length) exceeds the file of \(file.count) bytes or the "
                         + "format's limit \(Self.maximumLength)")
         }
-        let start = 8 + Int(length)
-        let json = try JSONValue(parsing: file.bytes(in: 8..<start), file: file.path)
+        let dataStart = 8 + Int(length)
+        let json = try JSONValue(parsing: try file.bytes(in: 8..<dataStart), file: file.path)
         guard let members = json.object else {
             throw ModelFileError(file: file.path, subject: "header", problem: "it is no object")
         }
         var tensors: [String: StoredTensor] = [:]
         for (name, value) in members.sorted(by: { $0.key < $1.key }) where name != "__metadata__" {
             do {
-                tensors[name.text] = try Self.tensor(value, in: file, from: start)
+                tensors[name.text] = try Self.tensor(value, in: file, from: dataStart)
             } catch {
                 throw ModelFileError(
                     file: file.path, subject: "tensor \(quoted(name.text))", problem: error.problem,
                     remedy: error.remedy)
             }
         }
-        try Self.checkCoverage(of: tensors, from: start, in: file)
+        try Self.checkCoverage(of: tensors, from: dataStart, in: file)
         self.tensors = tensors
     }
 

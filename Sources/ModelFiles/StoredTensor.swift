@@ -28,12 +28,10 @@ struct StoredTensor {
                 problem: "it is stored as \(type.name), which is not read as numbers here",
                 remedy: "convert the model to F32, F16, BF16, Q8_0, Q4_0 to Q5_1 or Q2_K to Q6_K")
         }
-        return file.withBytes(in: bytes) { stored in
-            let floats = type.floats(from: stored)
-            // A model may be larger than memory, and its tensors are read one after another.
-            if stored.byteCount >= 1 << 20 { releasePages(of: stored) }
-            return floats
-        }
+        var floats: [Float] = []
+        floats.reserveCapacity(bytes.count / type.bytesPerBlock * type.blockSize)
+        try file.visit(bytes, inMultiplesOf: type.bytesPerBlock) { floats += type.floats(from: $0) }
+        return floats
     }
 }
 

@@ -69,7 +69,7 @@ extension TensorFile {
 public func openTensorFile(_ path: String) throws(ModelFileError) -> any TensorFile {
     if FileKind(of: path) == .regular {
         let file = try MappedFile(path: path)
-        if path.hasSuffix(".gguf")
+        if try path.hasSuffix(".gguf")
             || file.count >= 4 && file.bytes(in: 0..<4) == Array("GGUF".utf8)
         {
             return try GGUFFile(file)

@@ -17,29 +17,36 @@ public enum TextFile {
         let file = try MappedFile(path: path)
         var start = 0
         while start < file.count {
-            let end = self.end(of: file, from: start, length: length)
-            try body(String(decoding: file.bytes(in: start..<end), as: UTF8.self))
-            start = end
+            // Most pieces end soon behind their least length.
+            var read = min(file.count, start + length + (1 << 16))
+            let longest = min(file.count, start + 100 * length + 1)
+            var bytes = try file.bytes(in: start..<read)
+            var end = self.end(of: bytes, length: length)
+            while end == nil, read < longest {
+                read = min(longest, start + 4 * bytes.count)
+                bytes = try file.bytes(in: start..<read)
+                end = self.end(of: bytes, length: length)
+            }
+            let isLast = read == file.count
+            let piece = end ?? (isLast ? bytes.count : fallbackEnd(of: bytes, length))
+            try body(String(decoding: bytes[..<piece], as: UTF8.self))
+            start += piece
         }
     }
 
-    private static func end(of file: MappedFile, from start: Int, length: Int) -> Int {
-        guard file.count - start > length else { return file.count }
-        let last = min(file.count - 1, start + 100 * length)
-        var fallback: Int?
-        for place in max(start + length, start + 1)..<max(last, start + length + 1)
-        where place < file.count && byte(file, place - 1) == UInt8(ascii: "\n") {
-            if !isBlank(file, place), place >= 2, !isBlank(file, place - 2) { return place }
-            fallback = fallback ?? place
+    /// Where a piece of at least a length ends between two signs that are not blank.
+    private static func end(of bytes: [UInt8], length: Int) -> Int? {
+        guard bytes.count > length else { return nil }
+        return (max(length, 2)..<max(length, 2, bytes.count)).first {
+            bytes[$0 - 1] == newline && bytes[$0] > space && bytes[$0 - 2] > space
         }
-        return last == file.count - 1 ? file.count : fallback ?? last
     }
 
-    private static func byte(_ file: MappedFile, _ place: Int) -> UInt8 {
-        file.integer(at: place)
+    /// Where it ends otherwise: behind a line end, or anywhere.
+    private static func fallbackEnd(of bytes: [UInt8], _ length: Int) -> Int {
+        (max(length, 1)..<bytes.count).first { bytes[$0 - 1] == newline } ?? bytes.count - 1
     }
 
-    private static func isBlank(_ file: MappedFile, _ place: Int) -> Bool {
-        byte(file, place) <= UInt8(ascii: " ")
-    }
+    private static let newline = UInt8(ascii: "\n")
+    private static let space = UInt8(ascii: " ")
 }

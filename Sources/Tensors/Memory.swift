@@ -23,14 +23,6 @@ final class Memory: @unchecked Sendable {
     }
 }
 
-/// Lets the system take back the memory of bytes of a file that is mapped read-only, until they are
-/// read again.
-public func releasePages(of bytes: RawSpan) {
-    bytes.withUnsafeBytes { bytes in
-        if let start = bytes.baseAddress { host_release_pages(start, bytes.count) }
-    }
-}
-
 /// Hands out pieces of large regions, so that the weights of a model lie together in the order in
 /// which they were packed.
 public final class Arena {

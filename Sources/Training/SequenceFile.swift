@@ -10,7 +10,8 @@ public struct SequenceFile: Sendable {
     public private(set) var count: Int
 
     private let file: MappedFile
-    private let index: Int
+    /// Where each sequence begins, how long it is, and what is learnt of it.
+    private let entries: [UInt8]
 
     private static let entryBytes = 16
     private static let endBytes = 16
@@ -20,18 +21,20 @@ public struct SequenceFile: Sendable {
     ///
     /// - Throws: `ModelFileError` where it is none.
     public init(_ path: String) throws(ModelFileError) {
-        file = try MappedFile(path: path)
+        let file = try MappedFile(path: path)
         let damaged = ModelFileError(
             file: path, problem: "it is no file of sequences",
             remedy: "delete it: it is made again")
         guard file.count >= Self.endBytes else { throw damaged }
-        let count: Int64 = file.integer(at: file.count - Self.endBytes)
-        let mark: Int64 = file.integer(at: file.count - 8)
+        let end = try file.bytes(in: file.count - Self.endBytes..<file.count)
+        let (count, mark) = (Int64(littleEndian: load(end, 0)), Int64(littleEndian: load(end, 8)))
         guard mark == Self.mark, count >= 0,
             count <= (file.count - Self.endBytes) / Self.entryBytes
         else { throw damaged }
+        let index = file.count - Self.endBytes - Int(count) * Self.entryBytes
+        self.file = file
         self.count = Int(count)
-        index = file.count - Self.endBytes - Int(count) * Self.entryBytes
+        entries = try file.bytes(in: index..<file.count - Self.endBytes)
         for sequence in 0..<self.count {
             let (start, length) = place(of: sequence)
             guard start >= 0, length > 0, start <= index / 4, length <= index / 4 - start else {
@@ -41,29 +44,37 @@ public struct SequenceFile: Sendable {
     }
 
     private func place(of sequence: Int) -> (start: Int, length: Int) {
-        let entry = index + sequence * Self.entryBytes
-        let (start, length): (Int64, Int32) = (
-            file.integer(at: entry), file.integer(at: entry + 8)
+        let entry = sequence * Self.entryBytes
+        return (
+            Int(Int64(littleEndian: load(entries, entry))),
+            Int(Int32(littleEndian: load(entries, entry + 8)))
         )
-        return (Int(start), Int(length))
     }
 
-    /// One of the sequences.
+    /// One of the sequences, read from disk.
     ///
+    /// - Throws: `ModelFileError` where the file was shortened.
     /// - Precondition: `0 <= sequence < count`, or it is one of those left out.
     public subscript(sequence: Int) -> TextSequence {
-        let (start, length) = place(of: sequence)
-        let first: Int32 = file.integer(at: index + sequence * Self.entryBytes + 12)
-        let ids = (start..<start + length).map { file.integer(at: 4 * $0, as: Int32.self) }
-        return TextSequence(ids, firstLearnt: Int(first))
+        get throws(ModelFileError) {
+            let (start, length) = place(of: sequence)
+            let first = Int32(littleEndian: load(entries, sequence * Self.entryBytes + 12))
+            let bytes = try file.bytes(in: 4 * start..<4 * (start + length))
+            let ids = (0..<length).map { Int32(littleEndian: load(bytes, 4 * $0)) }
+            return TextSequence(ids, firstLearnt: Int(first))
+        }
     }
 
     /// Leaves out some sequences from the end.
     ///
+    /// - Parameter number: How many.
     /// - Returns: Those.
-    public mutating func removeLast(_ number: Int) -> [TextSequence] {
+    /// - Throws: `ModelFileError` where the file was shortened.
+    public mutating func removeLast(_ number: Int) throws(ModelFileError) -> [TextSequence] {
         count -= number
-        return (count..<count + number).map { self[$0] }
+        var removed: [TextSequence] = []
+        for sequence in count..<count + number { removed.append(try self[sequence]) }
+        return removed
     }
 
     /// Writes sequences as they come.
@@ -107,4 +118,9 @@ public struct SequenceFile: Sendable {
             try file.commit()
         }
     }
+}
+
+/// The number that lies at an offset.
+private func load<Value: BitwiseCopyable>(_ bytes: [UInt8], _ offset: Int) -> Value {
+    bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: Value.self)
 }

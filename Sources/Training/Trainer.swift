@@ -22,10 +22,10 @@ public enum TrainingData: Sendable {
 
 extension TrainingData {
     /// Some sequences that a decoder learns; none where it is others that are learnt.
-    fileprivate func texts(at places: [Int]) -> [TextSequence] {
+    fileprivate func texts(at places: [Int]) throws -> [TextSequence] {
         switch self {
         case .text(let sequences): places.map { sequences[$0] }
-        case .stored(let sequences): places.map { sequences[$0] }
+        case .stored(let sequences): try places.map { try sequences[$0] }
         case .labelled: []
         }
     }
@@ -149,7 +149,7 @@ public struct Trainer {
 
     /// Takes the next step.
     ///
-    /// - Throws: Where the student, to write text itself, cannot be packed.
+    /// - Throws: Where the data cannot be read, or the student, to write text itself, be packed.
     public mutating func advance() throws -> Report {
         let passes = (0..<settings.accumulation).map { step * settings.accumulation + $0 }
         let chosen = passes.map { places(of: $0) }
@@ -157,8 +157,8 @@ public struct Trainer {
         switch data {
         case .text, .stored:
             let writer = writesItself ? try Model(model) : nil
-            let texts = zip(passes, chosen).map { pass, places in
-                let given = data.texts(at: places)
+            let texts = try zip(passes, chosen).map { pass, places in
+                let given = try data.texts(at: places)
                 return writer.map { rewritten(given, by: $0, pass) } ?? given
             }
             let targets = texts.map { $0.flatMap(\.targets) }

@@ -20,16 +20,12 @@ enum FileDigest {
     }
 
     /// The digest of a file, which may be larger than memory.
-    static func of(_ path: String) throws -> String {
-        let file = try MappedFile(path: path)
+    static func of(_ path: String) throws -> String { try of(MappedFile(path: path)) }
+
+    /// The digest of an open file.
+    static func of(_ file: MappedFile) throws(ModelFileError) -> String {
         var digest = SHA256()
-        let piece = 64 << 20
-        for start in stride(from: 0, to: file.count, by: piece) {
-            file.withBytes(in: start..<min(start + piece, file.count)) { bytes in
-                digest.update(bytes)
-                releasePages(of: bytes)
-            }
-        }
+        try file.visit(0..<file.count) { digest.update($0) }
         return digest.hexDigest
     }
 

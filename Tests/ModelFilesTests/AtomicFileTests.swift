@@ -38,6 +38,6 @@ import Testing
 
     private func fileBytes(_ path: String) throws -> [UInt8] {
         let file = try MappedFile(path: path)
-        return file.bytes(in: 0..<file.count)
+        return try file.bytes(in: 0..<file.count)
     }
 }

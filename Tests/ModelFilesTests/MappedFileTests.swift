@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import ModelFiles
@@ -8,9 +9,9 @@ struct MappedFileTests {
     func spread(runs: Int) throws {
         let lines = (0..<5000).map { "line \($0) é" }
         let file = MappedFile(Array(lines.joined(separator: "\n").utf8), path: "text")
-        #expect(file.text(atMost: file.count) == lines.joined(separator: "\n"))
+        #expect(try file.text(atMost: file.count) == lines.joined(separator: "\n"))
         let limit = 16_384
-        let taken = file.text(atMost: limit, runs: runs)
+        let taken = try file.text(atMost: limit, runs: runs)
         #expect(taken.utf8.count <= limit && taken.utf8.count > limit - runs * 32)
         let numbers = try taken.split(separator: "\n").map { line in
             let number = try #require(lines.firstIndex(of: String(line)), "\(line)")
@@ -25,9 +26,46 @@ struct MappedFileTests {
     }
 
     @Test("one long line is cut, and what is no text is replaced")
-    func rough() {
+    func rough() throws {
         let line = MappedFile([UInt8](repeating: 0x61, count: 1000), path: "line")
-        #expect(line.text(atMost: 100, runs: 4) == String(repeating: "a", count: 100))
-        #expect(MappedFile([0x61, 0xFF], path: "bytes").text(atMost: 2) == "a\u{FFFD}")
+        #expect(try line.text(atMost: 100, runs: 4) == String(repeating: "a", count: 100))
+        #expect(try MappedFile([0x61, 0xFF], path: "bytes").text(atMost: 2) == "a\u{FFFD}")
+    }
+
+    @Test("a file that is shortened while it is open is an error that names it, never fewer bytes")
+    func shortened() throws {
+        try withTemporaryDirectory { directory in
+            let path = directory + "/file"
+            try AtomicFile.write([UInt8](repeating: 7, count: 100_000), to: path)
+            let file = try MappedFile(path: path)
+            #expect(try file.bytes.count == 100_000)
+            for length in [99_999, 4096, 0] {
+                #expect(truncate(path, off_t(length)) == 0)
+                #expect(try file.bytes(in: 0..<length).count == length)
+                let error = #expect(throws: ModelFileError.self) { try file.bytes }
+                #expect(error?.file == path && error?.problem.contains("shortened") == true)
+                #expect(throws: ModelFileError.self) { try file.visit(0..<file.count) { _ in } }
+                #expect(throws: ModelFileError.self) { try file.text(atMost: 50_000) }
+            }
+        }
+    }
+
+    @Test("tensors of a file that is shortened are errors too", arguments: ["model.gguf", "f"])
+    func tensors(name: String) throws {
+        let fixtures = ["model.gguf": "quantized.gguf", "f": "floats.safetensors"]
+        try withTemporaryDirectory { directory in
+            let path = directory + "/" + name
+            try AtomicFile.write(try fixtureBytes(fixtures[name] ?? ""), to: path)
+            let file = try openTensorFile(path)
+            #expect(truncate(path, 16) == 0)
+            for name in file.names where file.shape(of: name)?.contains(0) == false {
+                guard
+                    (file as? GGUFFile)?.type(of: name)?.isFloat
+                        ?? (file as? SafetensorsFile)?.type(of: name)?.isFloat == true
+                else { continue }
+                let error = #expect(throws: ModelFileError.self) { try file.floats(name) }
+                #expect(error?.file == path)
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ func fixture(_ name: String) -> String {
 /// The bytes of a golden file.
 func fixtureBytes(_ name: String) throws -> [UInt8] {
     let file = try MappedFile(path: fixture(name))
-    return file.bytes(in: 0..<file.count)
+    return try file.bytes(in: 0..<file.count)
 }
 
 /// Calls a function with the path of an empty directory, removed afterwards.

@@ -49,10 +49,6 @@ void host_release_freed_memory(void);
 /* Asks for huge pages on the whole pages inside a range. Returns 0 or an errno value. */
 int host_advise_huge_pages(void *start, size_t bytes);
 
-/* Lets go of the whole pages inside a range of a file mapped read-only, which come back when
- * touched. Returns 0 or an errno value. */
-int host_release_pages(const void *start, size_t bytes);
-
 /* ---- Clocks (clock.c) ---- */
 
 /* Nanoseconds of a clock that never goes back. */

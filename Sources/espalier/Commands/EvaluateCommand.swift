@@ -148,7 +148,7 @@ struct EvaluateCommand: Command {
 
     private func sequences(of text: String, for loaded: LoadedModel) throws -> [[Int32]] {
         let file = try MappedFile(path: text)
-        let contents = String(decoding: file.bytes, as: UTF8.self)
+        let contents = String(decoding: try file.bytes, as: UTF8.self)
         let tokenizer = try loaded.checkpoint.tokenizer()
         let length = min(window, loaded.model.shape.maximumPositions)
         let all =

@@ -189,7 +189,7 @@ struct HubDownload {
         }
         let file = try MappedFile(path: temporary)
         var isWhole = file.count == entry.size
-        if isWhole, entry.isSHA256 { isWhole = digest(of: file) == entry.digest }
+        if isWhole, entry.isSHA256 { isWhole = try FileDigest.of(file) == entry.digest }
         guard isWhole else {
             try FileManager.default.removeItem(atPath: temporary)
             throw ModelFileError(
@@ -197,14 +197,6 @@ struct HubDownload {
                 problem: "what arrived is not what the hub describes", remedy: "fetch it again")
         }
         try FileManager.default.moveItem(atPath: temporary, toPath: blob)
-    }
-
-    private func digest(of file: MappedFile) -> String {
-        var digest = SHA256()
-        for start in stride(from: 0, to: file.count, by: 64 << 20) {
-            file.withBytes(in: start..<min(start + 64 << 20, file.count)) { digest.update($0) }
-        }
-        return digest.hexDigest
     }
 
     private func size(of path: String) -> Int {

@@ -60,7 +60,7 @@ struct PruneInputs {
                     "\(Human.bytes(Self.mostBytes)) of lines, spread over all of \(path), are read."
                 )
             }
-            contents += text.text(atMost: Self.mostBytes) + "\n"
+            contents += try text.text(atMost: Self.mostBytes) + "\n"
         }
         if let profile = options.profile {
             files.append(("profile", try FileDigest.of(profile)))

@@ -101,7 +101,7 @@ struct Lesson {
                     problem: "it is too short to train on and to judge by",
                     remedy: "give more text, or windows of fewer tokens")
             }
-            let judged = (apart + all.removeLast(count)).map(\.ids)
+            let judged = (apart + (try all.removeLast(count))).map(\.ids)
             data = .stored(all)
             heldOut = isEncoder ? .sentences(judged) : .text(judged)
             head = nil
