@@ -49,8 +49,11 @@ static int read_line(const char *path, char *line, size_t capacity) {
 
 uint64_t host_cache_bytes(int level) {
     char path[96], text[64];
+    int32_t cpu = 0;
+    host_usable_cpus(&cpu, 1);
     for (int index = 0; index < 8; index++) {
-        const char *const directory = "/sys/devices/system/cpu/cpu0/cache/index";
+        char directory[64];
+        snprintf(directory, sizeof directory, "/sys/devices/system/cpu/cpu%d/cache/index", cpu);
         snprintf(path, sizeof path, "%s%d/level", directory, index);
         if (!read_line(path, text, sizeof text)) break;
         if (atoi(text) != level) continue;
@@ -79,6 +82,29 @@ uint64_t host_memory_bytes(void) {
 }
 
 #endif
+
+uint64_t host_resident_bytes(void) {
+#if defined(__linux__)
+    char text[64], *second = text;
+    if (!read_line("/proc/self/statm", text, sizeof text)) return 0;
+    strtoull(text, &second, 10);
+    return strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+#else
+    return 0;
+#endif
+}
+
+uint64_t host_memory_limit(void) {
+    struct rlimit limit;
+    uint64_t least = 0;
+#if defined(RLIMIT_AS)
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        least = limit.rlim_cur;
+#endif
+    if (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        if (least == 0 || limit.rlim_cur < least) least = limit.rlim_cur;
+    return least;
+}
 
 uint64_t host_peak_resident_bytes(void) {
     struct rusage usage;

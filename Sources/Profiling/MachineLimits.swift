@@ -3,10 +3,13 @@ public import Tensors
 
 /// What the machine can do at most, measured with the kernels' own instructions.
 public enum MachineLimits {
+    /// The bytes of memory that ``readBandwidth(on:)`` reads.
+    public static let probeBytes = 256 << 20
+
     /// The memory read bandwidth of all the engine's threads, in bytes per second: the median of
     /// several passes over memory far larger than the caches.
     public static func readBandwidth(on engine: Engine) -> Double {
-        let probe = MemoryProbe()
+        let probe = MemoryProbe(bytes: probeBytes)
         let seconds = (0..<9).map { _ in
             let start = host_monotonic_nanoseconds()
             _ = engine.readAll(probe)

@@ -146,10 +146,11 @@ public struct Workload: Stopwatch {
         for _ in 0..<repeats { runOnce(&cache) }
         let wall = Double(max(1, host_monotonic_nanoseconds() - start))
         let used = Double(host_process_cpu_nanoseconds() - busy)
+        let allowed = Allowance.current
         return Sample(
             seconds: wall * 1e-9 / Double(repeats),
             isTainted: used < Self.leastShare * wall
-                * Double(min(environment.threads, Machine.current.cores)))
+                * min(Double(min(environment.threads, allowed.cpus)), allowed.quota ?? .infinity))
     }
 
     private mutating func runOnce(_ cache: inout KeyValueCache?) {

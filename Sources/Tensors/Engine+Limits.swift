@@ -45,8 +45,8 @@ public struct MemoryProbe: Sendable {
 
     /// Allocates the memory and touches all of it.
     ///
-    /// - Parameter bytes: How much; by default far more than caches hold.
-    public init(bytes: Int = 256 << 20) {
+    /// - Parameter bytes: How much; for memory itself far more than caches hold.
+    public init(bytes: Int) {
         memory = Memory(count: bytes / MemoryLayout<Float>.stride)
         memory.floats.initialize(repeating: 0)
     }

@@ -40,17 +40,39 @@ struct EnvironmentOptions {
             help: "How weights are stored and products computed.")
     }
 
-    /// Reads `--threads`, by default as many as this process may use CPUs.
+    /// Reads `--threads`, by default as many as this process may use CPUs at once.
     static func threads(_ arguments: inout Arguments) throws(UsageError) -> Int {
-        let threads = try arguments.option(
-            "--threads", .integer(in: 1...1024), help: "Threads that compute; all CPUs by default.")
-        return threads ?? min(1024, Machine.current.cores)
+        let given = try arguments.option(
+            "--threads", .integer(in: 1...1024),
+            help: "Threads that compute; by default all CPUs, or as many as a container's quota "
+                + "has whole CPUs.")
+        let allowed = Allowance.current
+        guard let given else { return min(1024, allowed.threads) }
+        guard given <= allowed.cpus else {
+            throw UsageError(
+                "--threads \(given): this process may run on \(allowed.cpus) "
+                    + "CPU\(allowed.cpus == 1 ? "" : "s"); give at most that many")
+        }
+        if let quota = allowed.quota, given > allowed.threads {
+            remark(
+                "--threads \(given): this container's quota is \(Human.significant(quota, digits: 2)) CPUs; "
+                    + "--threads \(allowed.threads) is faster.")
+        }
+        return given
     }
 
     /// The conditions for a model of a shape, checked against it.
     ///
     /// A length that the user left open is cut to the model's positions.
-    func environment(for shape: ModelShape) throws(ProfileError) -> Environment {
+    ///
+    /// - Parameters:
+    ///   - shape: The sizes of the model.
+    ///   - more: The bytes that the command takes beside the work itself.
+    /// - Returns: The conditions.
+    /// - Throws: `ProfileError` where the model cannot do such work, or there is too little memory.
+    func environment(
+        for shape: ModelShape, beside more: Int = 0
+    ) throws(ProfileError) -> Environment {
         let phase = phase ?? (shape.architecture.isEncoder ? .encode : .decode)
         let usual: (length: Int, longest: Int) =
             switch phase {
@@ -62,14 +84,18 @@ struct EnvironmentOptions {
             phase: phase, batch: batch, sequence: sequence ?? min(usual.length, usual.longest),
             threads: threads, precision: precision, runtime: runtime)
         try environment.check(against: shape)
-        try environment.checkMemory(for: shape)
+        try environment.checkMemory(for: shape, beside: more)
         return environment
     }
 }
 
 extension Environment {
-    /// Refuses work that cannot fit the machine's memory: weights, and caches and activations in f32.
-    fileprivate func checkMemory(for shape: ModelShape) throws(ProfileError) {
+    /// What a process takes before it reads a model.
+    private static let baseBytes = 48 << 20
+
+    /// Refuses work that cannot fit the memory that this process may use: weights, the largest of
+    /// them once more while it is read, and caches and activations in f32.
+    fileprivate func checkMemory(for shape: ModelShape, beside more: Int) throws(ProfileError) {
         let tokens = Double(batch) * Double(phase == .decode ? 1 : sequence)
         let cached = phase == .encode ? 0 : Double(batch) * Double(sequence + 1)
         let width = Double(shape.headDimension)
@@ -77,13 +103,15 @@ extension Environment {
         floats += tokens * 4 * Double(shape.hiddenSize)
         for layer in shape.layers { floats += cached * 2 * Double(layer.keyValueHeads) * width }
         floats += tokens * Double(shape.layers.map(\.feedForward).max() ?? 0)
-        let (needed, there) = (4 * floats, Machine.current.memoryBytes)
+        let there = Allowance.current.memoryBytes
+        let largest = Double(shape.vocabularySize) * Double(shape.hiddenSize)
+        let needed = 4 * (floats + largest) + Double(more + Self.baseBytes)
         guard there > 0, needed > Double(there) else { return }
         throw ProfileError(
             file: "environment", field: "memory",
             problem: "it takes at least \(Human.bytes(Int(min(needed, 1e18)))), "
-                + "but the machine has \(Human.bytes(there))",
-            remedy: "use a smaller --batch, --sequence or model")
+                + "but this process may use \(Human.bytes(there))",
+            remedy: "use a smaller --batch, --sequence or model, or allow it more memory")
     }
 
     /// The conditions in a few words, such as `decode, batch 1, context 256, 2 threads, f32`.

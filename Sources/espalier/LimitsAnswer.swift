@@ -79,7 +79,7 @@ struct LimitsAnswer: Encodable {
 
         barrier = environment.threads > 1 ? Self.barrier(of: engine) : nil
 
-        let probe = MemoryProbe()
+        let probe = MemoryProbe(bytes: MachineLimits.probeBytes)
         var workload =
             environment.phase == .decode
             ? try Workload(environment, model: model, clearsCaches: false, engine: engine) : nil

@@ -1,6 +1,7 @@
 import CommandLine
 import ContextualSparsity
 import ModelFiles
+import Profiling
 import Tensors
 import Transformers
 
@@ -53,6 +54,8 @@ struct OpenedModel {
     /// - Returns: The model, ready to run.
     /// - Throws: `ModelFileError`, or `Interrupted` when the user asks to stop.
     func packed(in precision: Precision) throws -> Model {
+        try requireMemory(
+            shape.parameters * precision.bits / 8, beside: shape.vocabularySize * shape.hiddenSize)
         let suffix = precision == .f32 ? "" : " in \(precision.rawValue)"
         let progress = ProgressBar(
             "Packing \(location.name)\(suffix)", total: shape.layers.count, unit: "layers")
@@ -61,6 +64,23 @@ struct OpenedModel {
             progress.advance(to: done)
             try Interruption.check()
         }
+    }
+
+    /// Refuses work that this process may not use the memory for, ahead of being killed for it.
+    ///
+    /// - Parameters:
+    ///   - bytes: What the work takes, beside what the process holds already.
+    ///   - floats: The floats of the largest tensor, which is read before it is packed.
+    /// - Throws: `ModelFileError` that says how much is missing.
+    func requireMemory(_ bytes: Int, beside floats: Int = 0) throws(ModelFileError) {
+        let needed = bytes + floats * MemoryLayout<Float>.size
+        guard !Allowance.current.fits(needed) else { return }
+        let allowed = Human.bytes(Allowance.current.memoryBytes)
+        throw ModelFileError(
+            file: location.path,
+            problem: "it takes \(Human.bytes(needed)) more memory, but this process may use "
+                + "\(allowed) in all",
+            remedy: "use a smaller model or --precision, or allow it more memory")
     }
 
     /// The same, leaving out token by token what the plan beside the model says, if there is one.

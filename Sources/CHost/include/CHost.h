@@ -30,11 +30,17 @@ size_t host_usable_cpus(int32_t *_Nullable ids, size_t capacity);
 
 /* ---- Memory (memory.c) ---- */
 
-/* Bytes of one cache that CPU 0 sees: level 1 (data), 2 or 3; 0 when absent or unknown. */
+/* Bytes of one cache that the first usable CPU sees: level 1 (data), 2 or 3; 0 when absent or unknown. */
 uint64_t host_cache_bytes(int level);
 
 /* Bytes of memory of the machine. */
 uint64_t host_memory_bytes(void);
+
+/* The most bytes that the shell lets this process allocate; 0 where it sets no limit. */
+uint64_t host_memory_limit(void);
+
+/* The bytes of this process that are in memory; 0 where that is not known. */
+uint64_t host_resident_bytes(void);
 
 /* The most bytes of this process that have been in memory at once. */
 uint64_t host_peak_resident_bytes(void);

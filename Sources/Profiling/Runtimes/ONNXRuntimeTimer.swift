@@ -15,7 +15,7 @@ final class ONNXRuntimeTimer: ModelTimer {
         let error: String?
     }
 
-    /// The share of the machine's memory that models may take.
+    /// The share of the usable memory that models may take.
     private static let memoryShare = 0.4
     /// The least share of one thread's time that must have been its own.
     private static let leastShare = 0.95
@@ -34,7 +34,7 @@ final class ONNXRuntimeTimer: ModelTimer {
         judgesShare = environment.threads == 1
         let python = ProcessInfo.processInfo.environment["ESPALIER_PYTHON"] ?? "python3"
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        let memory = Int(Double(Machine.current.memoryBytes) * Self.memoryShare)
+        let memory = Int(Double(Allowance.current.memoryBytes) * Self.memoryShare)
         process.arguments = [
             python, "-c", ONNXRuntimeWorker.source, environment.phase.rawValue,
             String(environment.batch), String(environment.sequence), String(environment.threads),

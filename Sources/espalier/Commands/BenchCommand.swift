@@ -51,8 +51,10 @@ struct BenchCommand: Command {
     }
 
     func run() throws {
-        let loaded = try LoadedModel(model, precision: options.precision)
-        let environment = try options.environment(for: loaded.model.shape)
+        let opened = try OpenedModel(model)
+        let environment = try options.environment(
+            for: opened.shape, beside: measuresLimits ? MachineLimits.probeBytes : 0)
+        let loaded = LoadedModel(opened, model: try opened.contextual(in: options.precision))
         let other = try OtherRuntime(environment)
         if other != nil, serves || measuresLimits {
             throw UsageError("--serve and --limits are of the built-in runtime: drop --runtime")

@@ -51,7 +51,7 @@ struct ProfileCommand: Command {
         let location = try ModelLocation(model)
         let (shape, remarks) = try ModelShape.read(location.path)
         remarkOnce(remarks)
-        let environment = try options.environment(for: shape)
+        let environment = try options.environment(for: shape, beside: MachineLimits.probeBytes)
         let path = output ?? (asJSON ? nil : "\(location.name)-\(environment.phase).profile.json")
         guard let path else {
             let table = try measure(shape, of: location, in: environment)

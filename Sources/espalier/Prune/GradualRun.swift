@@ -26,7 +26,8 @@ final class GradualRun {
         self.options = options
         self.recovery = recovery
         dense = try OpenedModel(options.model)
-        let environment = try options.environment.environment(for: dense.shape)
+        let environment = try options.environment.environment(
+            for: dense.shape, beside: options.profile == nil ? MachineLimits.probeBytes : 0)
         threads = environment.threads
         var digests = try PruneInputs(options, dense: dense, environment: environment).digests
         let files = try FileDigest.ofLesson(

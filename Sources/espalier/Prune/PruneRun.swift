@@ -35,7 +35,8 @@ final class PruneRun {
         self.options = options
         dense = try OpenedModel(options.model)
         reference = try options.reference.map { try OpenedModel($0) } ?? dense
-        environment = try options.environment.environment(for: reference.shape)
+        environment = try options.environment.environment(
+            for: reference.shape, beside: options.profile == nil ? MachineLimits.probeBytes : 0)
         engine = Engine(threads: environment.threads)
         inputs = try PruneInputs(options, dense: dense, environment: environment)
         givenText = try inputs.text(options, dense: dense, environment: environment)
@@ -75,7 +76,7 @@ final class PruneRun {
     /// Whether the dense model in f32 is too large to keep in memory beside others.
     var isLarge: Bool {
         let bytes = dense.shape.parameters * MemoryLayout<Float>.size
-        return bytes > Int(host_memory_bytes() / 4)
+        return bytes > Allowance.current.memoryBytes / 4
     }
 
     /// Runs every stage that has not finished, and reports.

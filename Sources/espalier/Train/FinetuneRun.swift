@@ -114,6 +114,8 @@ final class FinetuneRun {
         let classifier = try lesson.head.map {
             try opened.checkpoint.classifier($0, seed: options.settings.seed)
         }
+        // Weights and two moments of each.
+        try opened.requireMemory(3 * MemoryLayout<Float>.size * opened.shape.parameters)
         var settings = options.settings
         settings.distillation = try distillation(head: classifier?.kind)
         var trainer = Trainer(

@@ -1,0 +1,120 @@
+internal import Foundation
+
+/// The limits of the control groups of Linux that this process is in, of versions 1 and 2.
+///
+/// A limit holds for all groups below, so the least counts of those from the process's own group up
+/// to the root that is mounted. Formats: `man 7 cgroups`, `man 5 proc_pid_mountinfo`, and the kernel's
+/// `admin-guide/cgroup-v1` and `cgroup-v2`.
+struct ControlGroups: Equatable {
+    /// How many CPUs' time may be used, such as 1.5; nil without a limit.
+    private(set) var cpus: Double?
+    /// The most bytes of memory; nil without a limit.
+    private(set) var memoryBytes: Int?
+
+    /// Reads the limits of this process.
+    ///
+    /// - Parameter root: The folder that holds `proc` and `sys`; empty for the system's root.
+    init(root: String = "") {
+        let groups = Self.lines(root + "/proc/self/cgroup").compactMap(Group.init)
+        for mount in Self.lines(root + "/proc/self/mountinfo").compactMap(Mount.init) {
+            guard let group = groups.first(where: { mount.holds($0) }) else { continue }
+            for folder in mount.folders(of: group) {
+                let isSecond = mount.controllers.isEmpty
+                read(root + folder, isSecond)
+            }
+        }
+    }
+
+    private mutating func read(_ folder: String, _ isSecond: Bool) {
+        let quota: [Substring]
+        if isSecond {
+            quota = Self.words(folder + "/cpu.max")
+        } else {
+            quota = ["quota", "period"].flatMap { Self.words("\(folder)/cpu.cfs_\($0)_us") }
+        }
+        if quota.count == 2, let time = Double(quota[0]), let period = Double(quota[1]),
+            time > 0, period > 0
+        {
+            cpus = min(cpus ?? .infinity, time / period)
+        }
+        let memory = Self.words(folder + (isSecond ? "/memory.max" : "/memory.limit_in_bytes"))
+        if let bytes = memory.first.flatMap({ Int($0) }), bytes > 0 {
+            memoryBytes = min(memoryBytes ?? .max, bytes)
+        }
+    }
+
+    private static func lines(_ path: String) -> [Substring] {
+        ((try? String(contentsOfFile: path, encoding: .utf8)) ?? "").split(separator: "\n")
+    }
+
+    private static func words(_ path: String) -> [Substring] {
+        lines(path).first?.split(separator: " ") ?? []
+    }
+}
+
+/// A group that the process is in.
+private struct Group {
+    /// What version 1 controls by it; empty in version 2.
+    let controllers: Set<Substring>
+    let path: Substring
+
+    /// Reads a line such as `4:cpu,cpuacct:/a/b`, or of version 2 `0::/a/b`.
+    init?(_ line: Substring) {
+        let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3 else { return nil }
+        (controllers, path) = (Set(parts[1].split(separator: ",")), parts[2])
+    }
+}
+
+/// A mounted hierarchy of groups.
+private struct Mount {
+    /// What version 1 controls by it; empty in version 2.
+    let controllers: Set<Substring>
+    /// Which group is mounted.
+    private let root: String
+    /// Where.
+    private let place: String
+
+    /// Reads a line such as `35 31 0:32 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu`; nil for one
+    /// of another file system.
+    init?(_ line: Substring) {
+        let words = line.split(separator: " ")
+        guard let dash = words.firstIndex(of: "-"), dash >= 5, words.count > dash + 1 else {
+            return nil
+        }
+        switch words[dash + 1] {
+        case "cgroup": controllers = Set((words.last ?? "").split(separator: ","))
+        case "cgroup2": controllers = []
+        default: return nil
+        }
+        (root, place) = (Self.unescaped(words[3]), Self.unescaped(words[4]))
+    }
+
+    func holds(_ group: Group) -> Bool {
+        controllers.isEmpty
+            ? group.controllers.isEmpty
+            : ["cpu", "memory"].contains {
+                controllers.contains($0) && group.controllers.contains($0)
+            }
+    }
+
+    /// The folders of a group and of those above it, as far as they are mounted.
+    func folders(of group: Group) -> [String] {
+        let (whole, mounted) = (group.path.split(separator: "/"), root.split(separator: "/"))
+        // Of a group elsewhere only what is mounted is seen, as in most containers.
+        let isInside = whole.starts(with: mounted) && !whole.contains("..")
+        let inside = isInside ? whole.dropFirst(mounted.count) : []
+        return (0...inside.count).map {
+            ([place] + inside.prefix($0).map(String.init)).joined(separator: "/")
+        }
+    }
+
+    /// A path in which blanks and the like are octal numbers, such as `\040`.
+    private static func unescaped(_ text: Substring) -> String {
+        let parts = text.split(separator: "\\", omittingEmptySubsequences: false)
+        return parts.dropFirst().reduce(String(parts.first ?? "")) { path, part in
+            guard let code = UInt8(part.prefix(3), radix: 8) else { return path + "\\" + part }
+            return path + String(UnicodeScalar(code)) + part.dropFirst(3)
+        }
+    }
+}
