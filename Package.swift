@@ -47,7 +47,7 @@ let package = Package(
         module("Tokenizers", ["ModelFiles"]),
         module("Transformers", ["Tensors", "ModelFiles", "Tokenizers"]),
         module("Training", ["Transformers", "Tensors", "ModelFiles"]),
-        module("Profiling", ["Transformers", "Tensors", "CHost"]),
+        module("Profiling", ["Transformers", "Tensors", "ModelFiles", "CHost"]),
         module(
             "Pruning",
             ["Profiling", "Training", "Transformers", "Tensors", "ModelFiles", "Tokenizers"]),

@@ -8,18 +8,29 @@ public struct CommandSet {
     /// What the program is for, in one sentence.
     let summary: String
     let commands: [any Command.Type]
+    /// Words for errors of the system, which have none of their own.
+    private let describing: (any Error) -> String?
 
     /// The names of the commands, in order.
     var commandNames: [String] { commands.map { $0.name } }
 
     /// Creates a program from its commands, in the order in which help lists them.
+    ///
+    /// - Parameters:
+    ///   - program: The program's name, as the user types it.
+    ///   - version: Its version.
+    ///   - summary: What it is for, in one sentence.
+    ///   - commands: Its commands.
+    ///   - describing: Words for errors of the system, which have none of their own; nil for others.
     public init(
-        program: String, version: String, summary: String, commands: [any Command.Type]
+        program: String, version: String, summary: String, commands: [any Command.Type],
+        describing: @escaping (any Error) -> String? = { _ in nil }
     ) {
         self.program = program
         self.version = version
         self.summary = summary
         self.commands = commands
+        self.describing = describing
     }
 
     /// Runs what the process was asked for and ends the process.
@@ -76,7 +87,7 @@ public struct CommandSet {
             errors("\(name): interrupted\n")
             return .interrupted
         } catch {
-            errors("\(name): \(Self.describe(error))\n")
+            errors("\(name): \(describe(error))\n")
             return .failed
         }
     }
@@ -104,8 +115,9 @@ public struct CommandSet {
     }
 
     /// Errors of the system know their text only as a localised one.
-    private static func describe(_ error: any Error) -> String {
-        switch error {
+    private func describe(_ error: any Error) -> String {
+        if let words = describing(error) { return words }
+        return switch error {
         case let error as any LocalizedError: error.errorDescription ?? "\(error)"
         case is CocoaError, is POSIXError, is URLError: error.localizedDescription
         default: "\(error)"

@@ -21,8 +21,13 @@ public struct AtomicFile: ~Copyable {
     /// Creates the temporary file.
     public init(_ path: String) throws(ModelFileError) {
         let name = "\(path).\(getpid())-\(UInt32.random(in: .min ... .max)).tmp"
-        descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw Self.failure(path, "cannot be created") }
+        let isTaken = FileKind(of: path) == .directory
+        descriptor = isTaken ? -1 : open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else {
+            throw isTaken
+                ? ModelFileError(file: path, problem: "is a directory", remedy: "name a file")
+                : Self.failure(path, "cannot be created")
+        }
         self.path = path
         temporary = name
     }

@@ -1,4 +1,5 @@
 public import Foundation
+internal import ModelFiles
 
 /// Hugging Face's `tokenizer.json`.
 public enum TokenizerFile {
@@ -34,9 +35,9 @@ public enum TokenizerFile {
         }
         let data: Data
         do {
-            data = try Data(contentsOf: file)
+            data = Data(try MappedFile(path: file.path).bytes)
         } catch {
-            throw .unreadable(file: file.path, reason: error.localizedDescription)
+            throw .unreadable(file: file.path, reason: error.problem)
         }
         return try load(
             contentsOf: data, configuration: try? Data(contentsOf: configuration), name: file.path,

@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 import Synchronization
 
 /// The answer of a command to a program: indented JSON with sorted keys on standard output.
@@ -10,7 +11,11 @@ func printJSON(_ value: some Encodable) throws {
 
 /// Writes bytes to standard output at once, past any buffer.
 func writeOutput(_ data: Data) throws {
-    try FileHandle.standardOutput.write(contentsOf: data)
+    do { try FileHandle.standardOutput.write(contentsOf: data) } catch {
+        throw ModelFileError(
+            file: "standard output", problem: "it cannot be written: \(error.plainReason)",
+            remedy: "make room where it goes")
+    }
 }
 
 /// Writes a remark to standard error.

@@ -30,7 +30,7 @@ final class OtherRuntime {
                 atPath: self.folder, withIntermediateDirectories: true)
         } catch {
             throw ModelFileError(
-                file: self.folder, problem: "it cannot be created: \(error.localizedDescription)",
+                file: self.folder, problem: "it cannot be created: \(error.plainReason)",
                 remedy: "set TMPDIR to a directory that is writable and has room")
         }
     }

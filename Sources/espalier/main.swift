@@ -1,4 +1,5 @@
 import CommandLine
+import ModelFiles
 
 Interruption.install()
 
@@ -10,5 +11,5 @@ CommandSet(
         GenerateCommand.self, FinetuneCommand.self, DistillCommand.self, LayerDropCommand.self,
         SparsityCommand.self, SparsifyCommand.self, ExportCommand.self, ReportCommand.self,
         CompareCommand.self, InspectCommand.self,
-    ]
+    ], describing: { $0.fileSystemFault?.description }
 ).main()

@@ -154,4 +154,58 @@ struct FaultTests {
             "profile", Fixture.bert, "--seconds", "0.1", "--threads", "1", "-o", "/no/where.json")
         expectFault(run, "/no/where.json", "directory")
     }
+
+    @Test("an output whose place is a file, whose name is too long, or that is a directory")
+    func outputs() throws {
+        let scratch = try Scratch()
+        let (file, long) = (scratch.path("file"), scratch.path(String(repeating: "a", count: 300)))
+        try Data("mine".utf8).write(to: URL(fileURLWithPath: file))
+        let text = Fixture.folder + "/text/calibration.txt"
+        let prune = ["prune", Fixture.llama, "--speedup", "1.3", "--calibration", text, "-o"]
+        let export = ["export", Fixture.llama, "--format"]
+        for (words, problem) in [
+            (prune + [file], "part of the path is a file"),
+            (prune + [long], "File name too long"),
+            (
+                ["finetune", Fixture.llama, "--text", text, "--steps", "1", "-o", file],
+                "part of the path is a file"
+            ),
+            (export + ["huggingface", "-o", file + "/a"], "part of the path is a file"),
+            (export + ["gguf", "-o", file + "/a"], "part of the path is a file"),
+            (export + ["gguf", "-o", scratch.path()], "is a directory"),
+            (export + ["huggingface", "-o", long], "File name too long"),
+        ] {
+            let run = try Program.run(words)
+            expectFault(run, words.last ?? "", problem)
+            #expect(!run.errors.contains("Cocoa") && !run.errors.contains("could not be completed"))
+        }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == Data("mine".utf8))
+    }
+
+    @Test("more threads than there are CPUs")
+    func threads() throws {
+        for command in [["generate", Fixture.llama, "--prompt", "a"], ["profile", Fixture.bert]] {
+            let run = try Program.run(command + ["--threads", "1024"])
+            #expect(run.status == 2 && run.output.isEmpty)
+            #expect(run.errors.contains("1024") && run.errors.contains("CPU"))
+        }
+    }
+
+    @Test("a model that the shell's limit on memory does not hold is refused, not killed")
+    func memory() throws {
+        let scratch = try configuration(["vocab_size": 1 << 20, "hidden_size": 1 << 9])
+        for words in [["profile", scratch.path(), "-o", scratch.path("p.json")]] {
+            let run = try Program.run(words, memoryKilobytes: 2_000_000)
+            expectFault(run, "memory", "smaller", "this process may use 1.9 GiB")
+        }
+    }
+
+    @Test("standard output that is full")
+    func full() throws {
+        #if os(Linux)
+            let run = try Program.run(
+                ["inspect", Fixture.llama, "--json"], shell: "exec \"$@\" > /dev/full")
+            expectFault(run, "standard output", "No space left on device")
+        #endif
+    }
 }

@@ -40,9 +40,19 @@ enum Program {
 
     /// Runs the program where no file may grow beyond a number of the shell's blocks.
     static func run(_ words: [String], fileBlocks: Int) throws -> Outcome {
-        let shell = ["-c", "ulimit -f \(fileBlocks) && exec \"$@\"", "sh", executable.path]
-        return try Running(
-            URL(fileURLWithPath: "/bin/sh"), shell + words, environment: [:], in: nil
+        try run(words, shell: "ulimit -f \(fileBlocks) && exec \"$@\"")
+    }
+
+    /// Runs the program where no more memory may be allocated.
+    static func run(_ words: [String], memoryKilobytes: Int) throws -> Outcome {
+        try run(words, shell: "ulimit -v \(memoryKilobytes) && exec \"$@\"")
+    }
+
+    /// Runs the program by a line of the shell.
+    static func run(_ words: [String], shell line: String) throws -> Outcome {
+        try Running(
+            URL(fileURLWithPath: "/bin/sh"), ["-c", line, "sh", executable.path] + words,
+            environment: [:], in: nil
         ).finish()
     }
 

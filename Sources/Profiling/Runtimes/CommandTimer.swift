@@ -1,4 +1,5 @@
 internal import Foundation
+internal import ModelFiles
 
 /// Runs a command of the user's for every sample.
 ///
@@ -32,13 +33,13 @@ struct CommandTimer: ModelTimer {
         do {
             try process.run()
         } catch {
-            throw failure("/bin/sh cannot be run: \(error.localizedDescription)")
+            throw failure("/bin/sh cannot be run: \(error.plainReason)")
         }
         let printed = String(
             decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
-            throw failure("it ended with status \(process.terminationStatus)")
+            throw failure(process.ending)
         }
         let last = printed.split(whereSeparator: \.isWhitespace).last.map(String.init) ?? ""
         guard let seconds = Double(last), seconds > 0, seconds.isFinite else {

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import ModelFiles
 internal import Transformers
 
 /// Keeps ONNX Runtime at work in a Python process, which holds as many models as memory allows.
@@ -48,7 +49,7 @@ final class ONNXRuntimeTimer: ModelTimer {
         do {
             try process.run()
         } catch {
-            throw Self.failure("\(python) cannot be run: \(error.localizedDescription)")
+            throw Self.failure("\(python) cannot be run: \(error.plainReason)")
         }
         if let problem = try answer(from: python).error { throw Self.failure(problem) }
     }
@@ -83,7 +84,10 @@ final class ONNXRuntimeTimer: ModelTimer {
                 return answer
             }
             let more = answers.fileHandleForReading.availableData
-            guard !more.isEmpty else { throw Self.failure("\(name) ended without an answer") }
+            guard !more.isEmpty else {
+                process.waitUntilExit()
+                throw Self.failure("\(name) gave no answer: \(process.ending)")
+            }
             unread += more
         }
     }

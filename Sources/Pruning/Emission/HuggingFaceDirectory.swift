@@ -41,7 +41,7 @@ public enum HuggingFaceDirectory {
                 atPath: temporary, withIntermediateDirectories: true)
         } catch {
             throw ModelFileError(
-                file: temporary, problem: "it cannot be created: \(error.localizedDescription)",
+                file: temporary, problem: "it cannot be created: \(error.plainReason)",
                 remedy: "check that the directory above it is writable and has room")
         }
         do {

@@ -63,7 +63,7 @@ public final class RunDirectory: @unchecked Sendable {
             try files.createDirectory(atPath: work, withIntermediateDirectories: true)
         } catch {
             throw Failure(
-                description: "\(path): it cannot be created: \(error.localizedDescription); "
+                description: "\(path): it cannot be created: \(error.plainReason); "
                     + "choose another -o")
         }
         lock = open(work + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
@@ -150,7 +150,7 @@ public final class RunDirectory: @unchecked Sendable {
         } catch {
             throw Failure(
                 description: "\(product(name)): it cannot be removed: "
-                    + "\(error.localizedDescription); choose another -o")
+                    + "\(error.plainReason); choose another -o")
         }
     }
 }

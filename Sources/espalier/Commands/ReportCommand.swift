@@ -83,7 +83,7 @@ extension PruneReport {
         let bytes = try MappedFile(path: path).bytes
         do { try self.init(json: Data(bytes)) } catch {
             throw ModelFileError(
-                file: path, problem: "it is no report of a prune: \(error.localizedDescription)",
+                file: path, problem: "it is no report of a prune: \(error.plainReason)",
                 remedy: "run `espalier prune` with this -o again")
         }
     }

@@ -89,7 +89,7 @@ struct HubDownload {
                 atPath: path, withIntermediateDirectories: true)
         } catch {
             throw ModelFileError(
-                file: path, problem: "it cannot be created: \(error.localizedDescription)",
+                file: path, problem: "it cannot be created: \(error.plainReason)",
                 remedy: "set HF_HUB_CACHE to a directory that is writable and has room")
         }
     }
@@ -220,7 +220,7 @@ struct HubDownload {
         (curl.standardInput, curl.standardOutput, curl.standardError) = (
             configuration, answer, problem
         )
-        do { try curl.run() } catch { throw missing(error.localizedDescription) }
+        do { try curl.run() } catch { throw missing(error.plainReason) }
         let header = cache.token.map { "header = \"Authorization: Bearer \($0)\"\n" } ?? ""
         try? configuration.fileHandleForWriting.write(contentsOf: Data(header.utf8))
         try? configuration.fileHandleForWriting.close()

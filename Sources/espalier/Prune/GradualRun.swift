@@ -179,7 +179,7 @@ final class GradualRun {
             try files.moveItem(atPath: unfinished, toPath: path)
         } catch let error as CocoaError {
             throw ModelFileError(
-                file: path, problem: "it cannot be written: \(error.localizedDescription)",
+                file: path, problem: "it cannot be written: \(error.plainReason)",
                 remedy: "make room, or choose another -o")
         }
     }

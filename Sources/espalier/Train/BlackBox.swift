@@ -1,6 +1,7 @@
 import CommandLine
 import Foundation
 import ModelFiles
+import Profiling
 
 /// A teacher that is reached as text alone: a command that answers prompts.
 ///
@@ -36,12 +37,12 @@ struct BlackBox {
         do {
             try process.run()
         } catch {
-            throw failure("/bin/sh cannot be run: \(error.localizedDescription)")
+            throw failure("/bin/sh cannot be run: \(error.plainReason)")
         }
         process.waitUntilExit()
         try Interruption.check()
         guard process.terminationStatus == 0 else {
-            throw failure("it ended with status \(process.terminationStatus)")
+            throw failure(process.ending)
         }
         try AtomicFile.write(try pairs(of: prompts, answeredIn: answers), to: path)
     }
