@@ -70,6 +70,13 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport",
             swiftSettings: strict),
+        .executableTarget(
+            name: "fuzz",
+            dependencies: [
+                "Tensors", "ModelFiles", "Tokenizers", "Transformers", "Profiling", "Pruning",
+                "Training", "Evaluation", "ContextualSparsity", "Reporting",
+            ],
+            path: "Tests/Fuzz", swiftSettings: strict),
         tests(of: "Tensors", using: ["CKernels"]),
         tests(of: "ModelFiles", fixtures: true),
         tests(of: "Tokenizers", using: ["ModelFiles", "Tensors"], fixtures: true),
