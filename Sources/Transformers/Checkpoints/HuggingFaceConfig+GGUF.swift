@@ -30,8 +30,19 @@ extension HuggingFaceConfig {
             keyValueHeads: layers.max { $0.queryHeads < $1.queryHeads }?.keyValueHeads ?? 0,
             feedForward: layers.map(\.feedForward).max() ?? 0)
         let vocabulary = gguf.shape(of: "token_embd.weight")?.first
-        // Of the families that these architectures hold only this has biases there.
-        let isQwen = layers.indices.contains { gguf.shape(of: "blk.\($0).attn_q.bias") != nil }
+        let names = TensorNames.gguf
+        func isBiased(_ projections: String?...) -> Bool {
+            layers.indices.contains { index in
+                projections.compactMap(\.self).contains {
+                    gguf.shape(of: names.layerPrefix(index) + $0 + ".bias") != nil
+                }
+            }
+        }
+        // Qwen2 has biases there and nowhere else; Llama may have them in all of a block.
+        let biasesInputs = isBiased(names.query, names.key, names.value)
+        let biasesOutput = isBiased(names.output)
+        let biasesFeedForward = isBiased(names.gate, names.up, names.down)
+        let isQwen = biasesInputs && !biasesOutput && !biasesFeedForward
         var members: [JSONKey: JSONValue] = [
             "model_type": .string(isQwen ? "qwen2" : "llama"),
             "architectures": .array([.string(isQwen ? "Qwen2ForCausalLM" : "LlamaForCausalLM")]),
@@ -47,6 +58,10 @@ extension HuggingFaceConfig {
                 try gguf.number(key("attention.layer_norm_rms_epsilon"))),
             "tie_word_embeddings": .bool(gguf.shape(of: "output.weight") == nil),
         ]
+        if !isQwen {
+            members["attention_bias"] = .bool(biasesInputs || biasesOutput)
+            members["mlp_bias"] = .bool(biasesFeedForward)
+        }
         let theta =
             gguf.metadata[key("rope.freq_base")] == nil
             ? 10_000 : try gguf.number(key("rope.freq_base"))
@@ -95,7 +110,11 @@ extension HuggingFaceConfig {
         if gguf.shape(of: name) != nil {
             let divisors = try gguf.floats(name)
             if divisors.contains(where: { $0 != 1 }) {
-                scaling = RopeScaling(divisors: divisors, theta: theta)
+                let positions = architecture + GGUFFile.scaledPositions
+                scaling = RopeScaling(
+                    divisors: divisors, theta: theta,
+                    originalPositions: gguf.metadata[positions] == nil
+                        ? nil : try gguf.integer(positions))
                 scaled = scaling == nil ? name : nil
             }
         }
@@ -164,17 +183,7 @@ extension HuggingFaceConfig {
 extension GGUFFile {
     /// The tensor of what rotary frequencies are divided by.
     public static let rotaryDivisors = "rope_freqs.weight"
-}
 
-extension RopeScaling {
-    /// The scaling of Llama 3.1 and later that has some divisors; nil where none has.
-    fileprivate init?(divisors: [Float], theta: Double) {
-        guard let factor = divisors.max(), factor.isFinite, factor > 1 else { return nil }
-        self.init(factor: Double(factor))
-        let frequencies = ModelShape.unscaledFrequencies(ofPairs: divisors.count, theta: theta)
-        for (frequency, divisor) in zip(frequencies, divisors) {
-            let own = self.divisor(of: frequency)
-            guard abs(Double(divisor) - own) <= 1e-3 * own else { return nil }
-        }
-    }
+    /// The key, behind the architecture's, of how many positions a model had before these were scaled.
+    public static let scaledPositions = "rope.scaling.original_context_length"
 }
