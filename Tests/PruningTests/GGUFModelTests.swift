@@ -165,6 +165,98 @@ struct GGUFModelTests {
         #expect(try Checkpoint(copy).shape == checkpoint.shape)
     }
 
+    @Test(
+        "positions scaled from others than Llama 3's are read again, and back in a directory",
+        arguments: [64, 1000, 4096])
+    func originalPositions(count: Int) throws {
+        let scratch = try Scratch()
+        let model = try edited(in: scratch) {
+            $0["rope_scaling"] = [
+                "rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4,
+                "original_max_position_embeddings": count,
+            ]
+        }
+        let checkpoint = try Checkpoint(model)
+        let (path, copy) = (scratch.path("model.gguf"), scratch.path("copy"))
+        try GGUFModel.write(checkpoint, like: checkpoint, to: path, storage: .f32)
+        let read = try Checkpoint(path)
+        #expect(read.shape == checkpoint.shape)
+        try HuggingFaceDirectory.write(read, like: read, to: copy)
+        #expect(try Checkpoint(copy).shape == checkpoint.shape)
+    }
+
+    @Test("tokens that the model's files alone name are in the file")
+    func specialTokens() throws {
+        let scratch = try Scratch()
+        let model = try edited(in: scratch) {
+            ($0["bos_token_id"], $0["eos_token_id"], $0["pad_token_id"]) = (3, [7, 5], 9)
+        }
+        try #"{"eos_token_id": [11, 5]}"#.write(
+            toFile: model + "/generation_config.json", atomically: true, encoding: .utf8)
+        let checkpoint = try Checkpoint(model)
+        let path = scratch.path("model.gguf")
+        try GGUFModel.write(checkpoint, like: checkpoint, to: path, storage: .f32)
+        let file = try GGUFFile(path: path)
+        let tokens = ["bos": 3, "eos": 7, "eot": 5, "eom": 11, "padding": 9]
+        for (name, id) in tokens {
+            #expect(try file.integer("tokenizer.ggml.\(name)_token_id") == id, "\(name)")
+        }
+        let read = try Checkpoint(path)
+        #expect(
+            try read.endTokens(with: read.tokenizer())
+                == checkpoint.endTokens(with: checkpoint.tokenizer()))
+        // What the tokenizer names comes first.
+        let words = try checkpoint.tokenizer()
+        let (begin, end) = (words.decode([20]), words.decode([21]))
+        try JSONSerialization.data(withJSONObject: ["bos_token": begin, "eos_token": end])
+            .write(to: URL(fileURLWithPath: model + "/tokenizer_config.json"))
+        try GGUFModel.write(checkpoint, like: checkpoint, to: path, storage: .f32)
+        let named = try GGUFFile(path: path)
+        let known = try checkpoint.tokenizer()
+        #expect(known.endOfText != nil)
+        #expect(
+            try named.integer("tokenizer.ggml.eos_token_id") == known.endOfText.map { Int($0) })
+        #expect(try named.integer("tokenizer.ggml.eot_token_id") == 7)
+    }
+
+    @Test(
+        "a Llama with biases stays one, and its directory says which",
+        arguments: [(true, false), (false, true), (true, true)])
+    func biases(attention: Bool, feedForward: Bool) throws {
+        let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
+        let biased = BiasedWeights(
+            dense: tiny.checkpoint, attention: attention, feedForward: feedForward)
+        let (path, copy) = (scratch.path("model.gguf"), scratch.path("copy"))
+        try GGUFModel.write(biased, like: tiny.checkpoint, to: path, storage: .f32)
+        let read = try Checkpoint(path)
+        #expect(read.config.family == .llama)
+        try HuggingFaceDirectory.write(read, like: read, to: copy)
+        let config = try Checkpoint(copy).config
+        #expect(config.family == .llama)
+        #expect(config.members["attention_bias"] == .bool(attention))
+        #expect(config.members["mlp_bias"] == .bool(feedForward))
+        let want = tiny.output(of: try Model(biased))
+        #expect(tiny.output(of: try Model(Checkpoint(copy))) == want)
+        #expect(tiny.output(of: tiny.model) != want)
+        // Classes of transformers have all biases of a block or none.
+        let names = try SafetensorsFile(path: copy).names.filter { $0.hasSuffix(".bias") }
+        #expect(
+            names.count == tiny.shape.layers.count * ((attention ? 4 : 0) + (feedForward ? 3 : 0)))
+    }
+
+    private func edited(
+        in scratch: Scratch, _ change: (inout [String: Any]) -> Void
+    ) throws -> String {
+        let model = scratch.path("tiny")
+        try FileManager.default.copyItem(atPath: TinyModel.path("tiny-llama"), toPath: model)
+        let url = URL(fileURLWithPath: model + "/config.json")
+        var config = try #require(
+            try JSONSerialization.jsonObject(with: Data(contentsOf: url)) as? [String: Any])
+        change(&config)
+        try JSONSerialization.data(withJSONObject: config).write(to: url)
+        return model
+    }
+
     @Test("a chat template in a file of its own goes with the model")
     func chatTemplate() throws {
         let (scratch, out) = (try Scratch(), try Scratch())
@@ -217,5 +309,32 @@ struct GGUFModelTests {
                 tiny.checkpoint, like: tiny.checkpoint, to: scratch.path("m.gguf"), storage: .f32)
         }
         #expect(try scratch.names().isEmpty)
+    }
+}
+
+/// A decoder with biases in its attention, but for one projection, and in its feed-forward blocks.
+private struct BiasedWeights: WeightSource {
+    let dense: Checkpoint
+    let attention: Bool
+    let feedForward: Bool
+
+    var shape: ModelShape { dense.shape }
+
+    func embeddings() throws -> EmbeddingWeights { try dense.embeddings() }
+
+    func head() throws -> HeadWeights { try dense.head() }
+
+    func layer(_ index: Int) throws -> LayerWeights {
+        var layer = try dense.layer(index)
+        func bias(_ projection: Projection?) -> [Float]? {
+            projection.map { (0..<$0.weight.rows).map { Float($0 % 5) / 8 - 0.2 } }
+        }
+        if attention {
+            layer.attention?.query.bias = bias(layer.attention?.query)
+            layer.attention?.value.bias = bias(layer.attention?.value)
+            layer.attention?.output.bias = bias(layer.attention?.output)
+        }
+        if feedForward { layer.feedForward?.down.bias = bias(layer.feedForward?.down) }
+        return layer
     }
 }
