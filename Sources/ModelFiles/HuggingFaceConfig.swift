@@ -2,7 +2,7 @@
 ///
 /// Members are named here as most families name them; ``Family/fieldName(_:)`` tells of others.
 ///
-/// Sizes of single layers come from `per_layer_config`, as `transformers` writes it:
+/// Sizes of single layers come from `espalier_layers`, or `per_layer_config` of `transformers`:
 /// `{"5": {"intermediate_size": 960}, "23": {"skip": ["mlp"]}}`.
 public struct HuggingFaceConfig: Sendable, Equatable {
     /// The `model_type` values that are read.

@@ -14,13 +14,20 @@ struct LayerFields {
         return sizes
     }
 
-    /// The sizes of each layer: the defaults, but for what `per_layer_config` says.
+    /// The member that says which layers have other sizes, as it is written.
+    ///
+    /// `transformers` has `per_layer_config` for that, which is read too; but of a file with that
+    /// name its stock classes warn whenever a tokenizer is loaded.
+    static let member = "espalier_layers"
+
+    /// The sizes of each layer: the defaults, but for what the file says of single ones.
     func layers(
         _ fields: ConfigFields, defaults: LayerShape
     ) throws(ModelFileError) -> [LayerShape] {
         let count = try fields.size("num_hidden_layers", upTo: Limit.layers)
         var layers = [LayerShape](repeating: defaults, count: count)
-        guard let overrides = try fields.object("per_layer_config") else { return layers }
+        let named = [Self.member, "per_layer_config"].first { fields.value($0) != nil }
+        guard let named, let overrides = try fields.object(named) else { return layers }
         let groupsQueries = try keyValueHeads(fields) != nil
         var seen: Set<Int> = []
         for name in overrides.members.keys.map(\.text).sorted() {
@@ -41,15 +48,17 @@ struct LayerFields {
     /// The sizes that a configuration's top should give: those of all layers where these are alike
     /// and stock code can tell so, else the usual ones.
     ///
-    /// Only families with `head_dim` may have fewer heads at the top.
-    func top(of layers: [LayerShape], usual: LayerShape) -> LayerShape {
+    /// Only families with `head_dim` may have fewer heads at the top, and Llama only as many as
+    /// divide the width.
+    func top(of layers: [LayerShape], usual: LayerShape, hiddenSize: Int) -> LayerShape {
         guard let first = layers.first, layers.allSatisfy({ $0 == first }), first.feedForward > 0,
-            first.queryHeads > 0, !family.hasBiases || first.queryHeads == usual.queryHeads
+            first.queryHeads > 0, !family.hasBiases || first.queryHeads == usual.queryHeads,
+            !family.dividesWidthByHeads || hiddenSize % first.queryHeads == 0
         else { return usual }
         return first
     }
 
-    /// What `per_layer_config` must say of layers; nil where all have the defaults.
+    /// What must be said of single layers; nil where all have the defaults.
     func overrides(of layers: [LayerShape], defaults: LayerShape) -> JSONValue? {
         var overrides: [JSONKey: JSONValue] = [:]
         for (index, layer) in layers.enumerated() where layer != defaults {
@@ -135,28 +144,35 @@ struct LayerFields {
     }
 }
 
+extension HuggingFaceConfig.Family {
+    /// Whether `transformers` refuses a width that the heads do not divide, though `head_dim` is
+    /// there: its `LlamaConfig` does, and so do all encoders.
+    public var dividesWidthByHeads: Bool { self == .llama || isEncoder }
+}
+
 extension HuggingFaceConfig {
     /// The text of this configuration for a model whose layers have other sizes.
     ///
     /// Every member is kept but `num_hidden_layers`, which counts the layers, the sizes at the top
-    /// where all layers have others, and `per_layer_config`, which tells where layers differ.
+    /// where all layers have others, what says where layers differ, and second names of these
+    /// sizes, which `transformers` would take instead.
     ///
     /// - Parameters:
     ///   - layers: The sizes of each layer.
     ///   - hiddenSize: The channels of the residual stream; nil for as many as here.
-    ///   - extra: Members to add or replace, such as `auto_map`.
+    ///   - extra: Members to add or replace, such as `auto_map`; null removes one.
     /// - Returns: Indented JSON with sorted keys, the same bytes for the same values.
     public func encoded(
         layers: [LayerShape], hiddenSize: Int? = nil, extra: [JSONKey: JSONValue] = [:]
     ) -> [UInt8] {
         var members = members
-        let fields = LayerFields(family: family)
-        let top = fields.top(of: layers, usual: usualLayer(hiddenSize))
+        let (fields, top) = fieldsAndTop(of: layers, hiddenSize)
         func set(_ name: String, _ value: Int) {
+            members[JSONKey(name)] = nil
             members[JSONKey(family.fieldName(name))] = .integer(value)
         }
         set("num_hidden_layers", layers.count)
-        if let hiddenSize { set("hidden_size", hiddenSize) }
+        set("hidden_size", hiddenSize ?? self.hiddenSize)
         // Of the layers as they were; `transformers` makes it anew.
         if layers.count != self.layers.count { members["layer_types"] = nil }
         if top != defaultLayer {
@@ -167,30 +183,44 @@ extension HuggingFaceConfig {
                 set("head_dim", headDimension)
             }
         }
-        let overrides = fields.overrides(of: layers, defaults: top)
-        members["per_layer_config"] = overrides
-        // By the name that layers have, which transformers looks for; families may have their own.
-        if overrides != nil { members["intermediate_size"] = .integer(top.feedForward) }
+        members["per_layer_config"] = nil
+        members["allow_global_per_layer_attribute_access"] = nil
+        members[JSONKey(LayerFields.member)] = fields.overrides(of: layers, defaults: top)
         members.merge(extra) { _, new in new }
+        for (key, value) in extra where value == .null { members[key] = nil }
         return JSONValue.object(members).encoded(indented: true) + [UInt8(ascii: "\n")]
     }
 
     /// Whether a model with layers of such sizes needs code of its own, because stock code gives all
     /// layers the sizes at the top.
     public func needsCode(for layers: [LayerShape], hiddenSize: Int? = nil) -> Bool {
-        let fields = LayerFields(family: family)
-        let top = fields.top(of: layers, usual: usualLayer(hiddenSize))
+        let (fields, top) = fieldsAndTop(of: layers, hiddenSize)
         return fields.overrides(of: layers, defaults: top) != nil
     }
 
-    /// The sizes that stock code gives to the layers of a model of some width: without `head_dim` it
-    /// divides the width by the heads.
-    private func usualLayer(_ hiddenSize: Int?) -> LayerShape {
+    private func fieldsAndTop(
+        of layers: [LayerShape], _ hiddenSize: Int?
+    ) -> (fields: LayerFields, top: LayerShape) {
+        let (fields, width) = (LayerFields(family: family), hiddenSize ?? self.hiddenSize)
+        return (fields, fields.top(of: layers, usual: usualLayer(width), hiddenSize: width))
+    }
+
+    /// The sizes that stock code can give to the layers of a model of some width: without `head_dim`
+    /// it divides the width by the heads, and Llama's wants no remainder.
+    private func usualLayer(_ hiddenSize: Int) -> LayerShape {
         var layer = defaultLayer
-        if family.hasBiases, let hiddenSize, hiddenSize != self.hiddenSize {
+        if family.hasBiases, hiddenSize != self.hiddenSize {
             layer.queryHeads = hiddenSize / headDimension
             layer.keyValueHeads = layer.queryHeads
         }
+        if family.dividesWidthByHeads, hiddenSize % layer.queryHeads != 0 {
+            layer.queryHeads = Self.commonDivisor(hiddenSize, layer.queryHeads)
+            layer.keyValueHeads = Self.commonDivisor(layer.queryHeads, layer.keyValueHeads)
+        }
         return layer
+    }
+
+    private static func commonDivisor(_ a: Int, _ b: Int) -> Int {
+        b == 0 ? a : commonDivisor(b, a % b)
     }
 }

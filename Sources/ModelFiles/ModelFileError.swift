@@ -36,7 +36,7 @@ public struct ModelFileError: Error, Equatable, Sendable, CustomStringConvertibl
 }
 
 /// A name found in a file, made safe to print: quoted, escaped, shortened.
-func quoted(_ name: String) -> String {
+public func quoted(_ name: String) -> String {
     let printable = name.unicodeScalars.prefix(100).map { $0.escaped(asASCII: false) }.joined()
     return "\"" + printable + (name.unicodeScalars.count > 100 ? "…" : "") + "\""
 }

@@ -44,7 +44,7 @@ import Testing
             {"model_type": "bert", "hidden_size": 384, "num_hidden_layers": 6, "pad_token_id": 0,
              "num_attention_heads": 12, "intermediate_size": 1536, "vocab_size": 30522,
              "layer_norm_eps": 1e-12, "hidden_act": "gelu", "bos_token_id": null,
-             "per_layer_config": {"2": {"num_attention_heads": 7}}}
+             "espalier_layers": {"2": {"num_attention_heads": 7}}}
             """
         let config = try HuggingFaceConfig(parsing: Array(text.utf8), path: "config.json")
         #expect(config.family == .bert)
@@ -93,7 +93,7 @@ import Testing
         #expect(again.members["unknown"] == llama["unknown"])
         #expect(again.members["auto_map"] == .object([:]))
         let perLayer = String(
-            decoding: (again.members["per_layer_config"] ?? .null).encoded(), as: UTF8.self)
+            decoding: (again.members["espalier_layers"] ?? .null).encoded(), as: UTF8.self)
         #expect(
             perLayer == #"{"11":{"num_attention_heads":6,"num_key_value_heads":2},"#
                 + #""5":{"intermediate_size":960},"7":{"skip":["attention","mlp"]}}"#)
@@ -105,9 +105,9 @@ import Testing
         #expect(!config.needsCode(for: alike) && config.needsCode(for: layers))
         let thin = try HuggingFaceConfig(
             parsing: config.encoded(layers: alike), path: "m/config.json")
-        #expect(thin.layers == alike && thin.members["per_layer_config"] == nil)
+        #expect(thin.layers == alike && thin.members["espalier_layers"] == nil)
         #expect(thin.headDimension == config.headDimension)
-        #expect(dense.members["per_layer_config"] == nil)
+        #expect(dense.members["espalier_layers"] == nil)
         #expect(dense.layers == config.layers)
     }
 

@@ -80,7 +80,8 @@ struct EmissionTests {
                 atPath: TinyModel.path(name) + "/" + file, toPath: path + "/" + file)
         }
         let names = tiny.checkpoint.huggingFaceNames
-        try WeightsFile.write(weights, names: names, to: path, mostBytes: 40_000)
+        try WeightsFile.write(
+            weights, names: names, of: tiny.checkpoint.config.family, to: path, mostBytes: 40_000)
         let files = try scratch.names("model").filter { $0.hasSuffix(".safetensors") }
         #expect(files.count > 2 && files.allSatisfy { $0.hasPrefix("model-0000") }, "\(files)")
         let sharded = try SafetensorsFile(path: path)

@@ -1,12 +1,12 @@
 internal import Foundation
-internal import ModelFiles
+public import ModelFiles
 public import Tensors
 public import Transformers
 
 /// Writes a model as a Hugging Face directory, with ``ONNXModel`` beside, that appears complete or
 /// not at all.
 ///
-/// `config.json` has `per_layer_config` where layers differ, and then `auto_map` with the Python
+/// `config.json` has `espalier_layers` where layers differ, and then `auto_map` with the Python
 /// module that makes `from_pretrained(…, trust_remote_code=True)` load it.
 public enum HuggingFaceDirectory {
     /// Writes a model.
@@ -34,8 +34,14 @@ public enum HuggingFaceDirectory {
     ) throws {
         precondition(!writesONNX || type == .f32, "an ONNX graph of other weights than floats")
         let files = FileManager.default
-        let temporary = path + ".tmp"
-        try? files.removeItem(atPath: temporary)
+        let head = try classifier?.taskHead ?? checkpoint.taskHead()
+        let names =
+            classifier.flatMap { _ in checkpoint.config.family.classifyingNames }
+            ?? checkpoint.huggingFaceNames
+        let outputs = checkpoint.config.family.outputs(of: head, names: names) ?? []
+        let companions = try CompanionFiles(of: checkpoint, width: weights.shape.hiddenSize)
+        let temporary =
+            "\(path).\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: .min ... .max)).tmp"
         do {
             try files.createDirectory(
                 atPath: temporary, withIntermediateDirectories: true)
@@ -48,25 +54,32 @@ public enum HuggingFaceDirectory {
             for (name, data) in try checkpoint.tokenizerFiles() {
                 try AtomicFile.write(data, to: "\(temporary)/\(name)")
             }
-            for (name, bytes) in extraFiles {
-                try AtomicFile.write(bytes, to: "\(temporary)/\(name)")
+            for (name, bytes) in companions.contents.merging(extraFiles, uniquingKeysWith: { $1 }) {
+                let file = URL(fileURLWithPath: "\(temporary)/\(name)")
+                try files.createDirectory(
+                    at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+                try AtomicFile.write(bytes, to: file.path)
             }
-            let names =
-                classifier.flatMap { _ in checkpoint.config.family.classifyingNames }
-                ?? checkpoint.huggingFaceNames
             var others = try classifier.map(checkpoint.tensors) ?? checkpoint.otherTensors()
             if let channels {
-                others = others.map {
-                    $0.selecting(channels: channels, of: checkpoint.shape.hiddenSize)
+                others = others.map { tensor in
+                    // As many labels as channels are labels still.
+                    let isLogits = outputs.contains { tensor.name.hasPrefix($0.output + ".") }
+                    return tensor.selecting(
+                        channels: channels, of: checkpoint.shape.hiddenSize,
+                        keepingRows: isLogits)
                 }
             }
-            try WeightsFile.write(
-                weights, names: names, others: others, to: temporary, type: type,
-                progress: progress)
+            let biases = try WeightsFile.write(
+                weights, names: names, of: checkpoint.config.family, others: others,
+                to: temporary, type: type, progress: progress)
             try writeConfig(
-                weights.shape, like: checkpoint, names: names, classifier: classifier,
-                layerDrop: layerDrop, type: type, to: temporary)
-            if writesONNX { try ONNXModel.write(weights.shape, in: temporary, names: names) }
+                weights.shape, like: checkpoint, biases: biases, head: head,
+                classifier: classifier, layerDrop: layerDrop, type: type, to: temporary)
+            if writesONNX {
+                try ONNXModel.write(
+                    weights.shape, in: temporary, names: names, head: head, outputs: outputs)
+            }
             try? files.removeItem(atPath: path)
             try files.moveItem(atPath: temporary, toPath: path)
         } catch {
@@ -75,66 +88,66 @@ public enum HuggingFaceDirectory {
         }
     }
 
+    /// Refuses what no directory can hold.
+    ///
+    /// - Parameters:
+    ///   - checkpoint: The model that is to be written, or something made from it.
+    ///   - width: The least channels that its residual stream may have then; nil for all.
+    /// - Throws: `ModelFileError` that says why.
+    public static func check(
+        _ checkpoint: Checkpoint, width: Int? = nil
+    ) throws(ModelFileError) {
+        _ = try checkpoint.taskHead()
+        _ = try CompanionFiles(of: checkpoint, width: width ?? checkpoint.shape.hiddenSize)
+    }
+
     private static func writeConfig(
-        _ shape: ModelShape, like checkpoint: Checkpoint, names: TensorNames,
+        _ shape: ModelShape, like checkpoint: Checkpoint, biases: StockBiases, head: TaskHead,
         classifier: Classifier?, layerDrop: Double?, type: DType, to directory: String
     ) throws {
-        let family = checkpoint.config.family
-        let typeNames: [DType: String] = [.f16: "float16", .bf16: "bfloat16"]
-        var extra: [JSONKey: JSONValue] = [
-            "head_dim": .integer(shape.headDimension),
-            "torch_dtype": .string(typeNames[type] ?? "float32"),
-        ]
+        let (config, typeNames) = (checkpoint.config, [DType.f16: "float16", .bf16: "bfloat16"])
+        // A second name of the type, or one of a part, would be believed instead.
+        var extra = config.members.mapValues(\.withoutTypes).filter { key, value in
+            value != config.members[key]
+        }
+        extra["dtype"] = .null
+        extra["torch_dtype"] = .string(typeNames[type] ?? "float32")
+        extra["architectures"] = .array([.string(config.family.className(of: head))])
+        extra["head_dim"] = .integer(shape.headDimension)
         if !shape.architecture.isEncoder {
             extra["tie_word_embeddings"] = .bool(shape.tiedHead)
         }
         if shape.architecture.isRotary {
             extra["rope_theta"] = .number(Double(shape.ropeTheta))
         }
+        if !shape.architecture.isEncoder { extra["tie_word_embeddings"] = .bool(shape.tiedHead) }
         if let layerDrop {
             extra[JSONKey(HuggingFaceConfig.layerDropFields[0])] = .number(layerDrop)
         }
-        if let classifier {
-            extra.merge(classifier.kind.fields(of: family)) { $1 }
-        }
-        let biases = [names.output + ".bias", names.down + ".bias"]
-        let stored = try SafetensorsFile(path: directory).names
-        if !shape.architecture.hasBiases,
-            stored.contains(where: { biases.contains(where: $0.hasSuffix) })
+        extra.merge(classifier?.kind.fields ?? [:]) { $1 }
+        extra.merge(biases.members) { $1 }
+        // Code of the source's own is not copied.
+        extra["auto_map"] = .null
+        if biases.outputs
+            || config.needsCode(for: shape.layers, hiddenSize: shape.hiddenSize)
         {
-            extra["output_bias"] = .bool(true)
-        }
-        if checkpoint.config.needsCode(for: shape.layers, hiddenSize: shape.hiddenSize) {
-            // Without it no size that layers share can be read by transformers 5.14 and later, which
-            // even loading a tokenizer does.
-            extra["allow_global_per_layer_attribute_access"] = .bool(true)
             extra["auto_map"] = .object(
-                ofStrings: ModelingEspalier.autoMap(
-                    for: family, head: try classifier?.kind ?? checkpoint.classifier()?.kind))
+                ofStrings: ModelingEspalier.autoMap(for: config.family, head: head))
             try AtomicFile.write(
                 Array(ModelingEspalier.source.utf8),
                 to: "\(directory)/\(ModelingEspalier.fileName)")
         }
         try AtomicFile.write(
-            checkpoint.config.encoded(
+            config.encoded(
                 layers: shape.layers, hiddenSize: shape.hiddenSize, extra: extra),
             to: "\(directory)/config.json")
     }
 }
 
 extension Classifier.Kind {
-    /// What the classes of `transformers` that have such a head end with.
-    var className: String {
-        switch self {
-        case .labels: "ForSequenceClassification"
-        case .spans: "ForQuestionAnswering"
-        }
-    }
-
-    /// The fields of `config.json` that tell of the head.
-    fileprivate func fields(of family: HuggingFaceConfig.Family) -> [JSONKey: JSONValue] {
-        let name = ModelingEspalier.className(of: family) + className
-        var fields: [JSONKey: JSONValue] = ["architectures": .array([.string(name)])]
+    /// The fields of `config.json` that tell of the labels.
+    fileprivate var fields: [JSONKey: JSONValue] {
+        var fields: [JSONKey: JSONValue] = [:]
         guard case .labels(let count) = self else { return fields }
         let labels = (0..<count).map { ($0, "LABEL_\($0)") }
         fields["id2label"] = .object(

@@ -5,7 +5,7 @@ public import Transformers
 ///
 /// It stands beside `config.json` in every emitted directory, whose `auto_map` names its classes;
 /// `from_pretrained(directory, trust_remote_code=True)` then builds each layer with the sizes that
-/// `per_layer_config` gives. It works from transformers 4.40 on; `scripts/check-remote-code` tests
+/// `espalier_layers` gives. It works from transformers 4.40 on; `scripts/check-remote-code` tests
 /// it against masked dense models.
 public enum ModelingEspalier {
     /// The name under which the module is written.
@@ -15,39 +15,22 @@ public enum ModelingEspalier {
     ///
     /// - Parameters:
     ///   - family: The family.
-    ///   - head: What an encoder's head says, if it has one.
+    ///   - head: The model's head.
     /// - Returns: The module's class for each of the automatic ones.
     public static func autoMap(
-        for family: HuggingFaceConfig.Family, head: Classifier.Kind? = nil
+        for family: HuggingFaceConfig.Family, head: TaskHead = .base
     ) -> [String: String] {
-        let name = className(of: family)
         var classes = ["AutoConfig": "Config", "AutoModel": "Model"]
         if !family.isEncoder { classes["AutoModelForCausalLM"] = "ForCausalLM" }
-        if let head { classes["AutoModel" + head.className] = head.className }
-        return classes.mapValues { "modeling_espalier.Espalier\(name)\($0)" }
-    }
-
-    /// What `transformers` puts before the names of a family's classes.
-    static func className(of family: HuggingFaceConfig.Family) -> String {
-        switch family {
-        case .bert: "Bert"
-        case .roberta: "Roberta"
-        case .xlmRoberta: "XLMRoberta"
-        case .llama: "Llama"
-        case .mistral: "Mistral"
-        case .qwen2: "Qwen2"
-        case .qwen3: "Qwen3"
-        case .distilbert: "DistilBert"
-        case .gpt2: "GPT2"
-        case .opt: "OPT"
-        }
+        if head != .base { classes["AutoModel" + head.rawValue] = head.rawValue }
+        return classes.mapValues { "modeling_espalier.Espalier\(family.className)\($0)" }
     }
 
     /// The module's text.
     public static let source = #"""
         """Loads a model pruned by Espalier, whose layers may differ in size.
 
-        `per_layer_config` in config.json names the layers that differ from the other sizes there:
+        `espalier_layers` in config.json names the layers that differ from the other sizes there:
 
             {"5": {"intermediate_size": 960},
              "11": {"num_attention_heads": 6, "num_key_value_heads": 2},
@@ -62,20 +45,13 @@ public enum ModelingEspalier {
         from torch import nn
         from transformers.pytorch_utils import Conv1D
 
+        ENCODER_HEADS = (
+            "ForMaskedLM", "ForPreTraining", "ForNextSentencePrediction",
+            "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering",
+            "ForMultipleChoice",
+        )
         # Before 4.48 a decoder layer also expects the cache back from its attention.
         DECODER_ATTENTION_RESULTS = 3 if Version(transformers.__version__) < Version("4.48") else 2
-
-
-        def read_sizes(config, per_layer_config):
-            # Not stored as `config.per_layer_config`: transformers 5.14 and later would then refuse
-            # to read the sizes that the other layers share.
-            config.layer_sizes = {int(k): dict(v) for k, v in (per_layer_config or {}).items()}
-
-
-        def write_sizes(dictionary):
-            sizes = dictionary.pop("layer_sizes", {})
-            dictionary["per_layer_config"] = {str(k): v for k, v in sorted(sizes.items())}
-            return dictionary
 
 
         class Zero(nn.Module):
@@ -232,12 +208,15 @@ public enum ModelingEspalier {
 
         def configuration(family):
             class Config(getattr(transformers, f"{family}Config")):
-                def __init__(self, per_layer_config=None, **kwargs):
+                def __init__(self, espalier_layers=None, **kwargs):
                     super().__init__(**kwargs)
-                    read_sizes(self, per_layer_config)
+                    self.layer_sizes = {int(k): dict(v) for k, v in (espalier_layers or {}).items()}
 
                 def to_dict(self):
-                    return write_sizes(super().to_dict())
+                    dictionary = super().to_dict()
+                    sizes = dictionary.pop("layer_sizes", {})
+                    dictionary["espalier_layers"] = {str(k): v for k, v in sorted(sizes.items())}
+                    return dictionary
 
             return Config
 
@@ -294,7 +273,7 @@ public enum ModelingEspalier {
                 Headed.__name__ = name
                 return Headed
 
-            heads = "ForSequenceClassification", "ForQuestionAnswering"
+            heads = [head for head in ENCODER_HEADS if hasattr(transformers, f"{family}{head}")]
             publish(family, AutoConfig=config, AutoModel=Model,
                     **{f"AutoModel{name}": with_head(name) for name in heads})
 

@@ -13,17 +13,22 @@ enum WeightsFile {
     /// - Parameters:
     ///   - weights: Outlined for the headers, then read for the elements.
     ///   - names: What the tensors are called.
+    ///   - family: What the model is to be of; its classes have biases in all layers or in none, so
+    ///     those missing are written as zeros.
     ///   - others: Further tensors.
     ///   - directory: Where the files go.
     ///   - mostBytes: The most bytes of tensors in one file.
     ///   - type: What they are stored as: `f32`, `f16` or `bf16`.
     ///   - progress: Called before each tensor is written with the layers done; may throw to stop.
+    /// - Returns: The biases that the files have.
     /// - Throws: What reading the weights or writing files throws.
+    @discardableResult
     static func write(
-        _ weights: some WeightSource, names: TensorNames, others: [NamedTensor] = [],
-        to directory: String, mostBytes: Int = mostBytes, type: DType = .f32,
+        _ weights: some WeightSource, names: TensorNames, of family: HuggingFaceConfig.Family,
+        others: [NamedTensor] = [], to directory: String, mostBytes: Int = mostBytes,
+        type: DType = .f32,
         progress: (_ layers: Int) throws -> Void = { _ in }
-    ) throws {
+    ) throws -> StockBiases {
         let outer =
             names.tensors(of: try weights.embeddings()) + names.tensors(of: try weights.head())
             + others
@@ -38,12 +43,20 @@ enum WeightsFile {
                 layerOf[tensor.name] = index
             }
         }
+        let biases = try StockBiases(
+            family, names: names, tensors: entries.map(\.name), path: directory)
+        let zeros = biases.missing(among: entries)
+        entries += zeros
+        let filled = Set(zeros.map(\.name))
         var loaded: (index: Int, tensors: [NamedTensor])?
         var done: Set<Int> = []
         let shards = shards(of: entries, mostBytes: mostBytes)
         for (name, entries) in shards {
             try SafetensorsWriter.write(entries, to: "\(directory)/\(name)") { entry in
                 try progress(done.count)
+                if filled.contains(entry.name) {
+                    return [Float](repeating: 0, count: entry.shape.reduce(1, *))
+                }
                 guard let index = layerOf[entry.name] else {
                     return outer.first { $0.name == entry.name }?.elements ?? []
                 }
@@ -55,6 +68,7 @@ enum WeightsFile {
             }
         }
         if shards.count > 1 { try writeIndex(of: shards, to: directory) }
+        return biases
     }
 
     /// The files and what goes into each, in the order of the entries.

@@ -45,8 +45,14 @@ extension LayerWeights {
 extension NamedTensor {
     /// The same where every dimension that is as large as the residual stream is that: of a pooler's
     /// weights both are.
-    func selecting(channels: [Int], of hiddenSize: Int) -> NamedTensor {
-        let kept = shape.map { $0 == hiddenSize ? channels : Array(0..<$0) }
+    ///
+    /// The first dimension of what keeps its rows is something else.
+    func selecting(
+        channels: [Int], of hiddenSize: Int, keepingRows keepsRows: Bool = false
+    ) -> NamedTensor {
+        let kept = shape.enumerated().map { axis, size in
+            size == hiddenSize && !(keepsRows && axis == 0) ? channels : Array(0..<size)
+        }
         var places = [0]
         for (dimension, kept) in zip(shape, kept) {
             places = places.flatMap { place in kept.map { place * dimension + $0 } }

@@ -184,12 +184,17 @@ public struct Checkpoint: WeightSource {
     /// Tensors that no forward pass here reads, such as a pooler, to be carried over unchanged.
     public func otherTensors() throws(ModelFileError) -> [NamedTensor] {
         var others: [NamedTensor] = []
-        for name in file.names where expected.isHead(name) {
+        for name in otherTensorNames {
             guard let shape = file.shape(of: name) else { continue }
             others.append(
                 NamedTensor(name: name, shape: shape, elements: try file.floats(name)))
         }
         return others
+    }
+
+    /// The names of these, without buffers and layers beyond those of the configuration.
+    var otherTensorNames: [String] {
+        file.names.filter(expected.isHead)
     }
 
     func projection(

@@ -23,6 +23,9 @@ public struct Classifier: Sendable {
         case spans
     }
 
+    /// The class of head.
+    public var taskHead: TaskHead { dense == nil ? .span : .sequence }
+
     /// What the head says.
     public var kind: Kind { dense == nil ? .spans : .labels(output.weight.rows) }
 
@@ -85,15 +88,16 @@ extension Checkpoint {
     ///
     /// - Throws: ``ModelFileError`` where it has sizes that do not fit the model.
     public func classifier() throws(ModelFileError) -> Classifier? {
-        guard let (inner, outer, isRectified) = config.family.classifierNames else { return nil }
+        guard let (inner, outer, isRectified) = config.family.classifierNames,
+            let head = try? taskHead(), head == .sequence || head == .span
+        else { return nil }
         let spans = HuggingFaceConfig.Family.spanHeadName
-        if file.has(spans + ".weight") {
+        if head == .span {
             return Classifier(
                 dense: nil, output: try projection(spans, 2, shape.hiddenSize),
                 isRectified: isRectified)
         }
-        guard file.has(inner + ".weight"), let labels = file.shape(of: outer + ".weight")?.first
-        else { return nil }
+        guard let labels = file.shape(of: outer + ".weight")?.first else { return nil }
         return Classifier(
             dense: try projection(inner, shape.hiddenSize, shape.hiddenSize),
             output: try projection(outer, labels, shape.hiddenSize), isRectified: isRectified)

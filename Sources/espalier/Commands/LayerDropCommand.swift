@@ -62,6 +62,7 @@ struct LayerDropCommand: Command {
     func run() throws {
         try requireAbsent(output)
         let opened = try OpenedModel(model)
+        try HuggingFaceDirectory.check(opened.checkpoint)
         let layers = opened.shape.layers.count
         guard count <= layers else {
             throw ModelFileError(

@@ -126,6 +126,7 @@ struct SparsifyCommand: Command {
     func run() throws {
         try requireAbsent(output)
         let opened = try OpenedModel(model)
+        try HuggingFaceDirectory.check(opened.checkpoint)
         guard way != .gate || opened.shape.architecture.activation == .swiglu else {
             throw ModelFileError(
                 file: opened.location.path, subject: "--predictor",

@@ -30,15 +30,16 @@ struct PruneInputs {
                 "an encoder needs text to calibrate on: give --calibration FILE with text like "
                     + "what it will see")
         }
-        if ([options.method] + options.baselines).contains(.minitronWidth),
-            !dense.shape.canNarrow
-        {
+        let narrows = ([options.method] + options.baselines).contains(.minitronWidth)
+        if narrows, !dense.shape.canNarrow {
             throw UsageError(
                 "minitron-width cannot narrow a model of family "
                     + "\(dense.checkpoint.config.family.rawValue), whose width other programs "
                     + "divide by its heads: choose another method")
         }
         if options.runtime == .gguf { try GGUFModel.check(dense.checkpoint) }
+        try HuggingFaceDirectory.check(
+            dense.checkpoint, width: narrows ? dense.shape.channelStep : nil)
         if options.reference == nil, Set(dense.shape.layers).count > 1 {
             throw ModelFileError(
                 file: dense.location.path, subject: "layers",

@@ -4,24 +4,15 @@ internal import Transformers
 /// The encoder of `Encoder.swift` in ONNX.
 extension ONNXModel {
     mutating func addEncoder() throws(ModelFileError) {
-        let hidden = shape.hiddenSize
-        let tokens: [ONNXGraph.Dimension] = [.named("batch"), .named("sequence")]
-        let ids = graph.input("input_ids", .int64, tokens)
-        let mask = graph.input("attention_mask", .int64, tokens)
-        let types = graph.input("token_type_ids", .int64, tokens)
-        let (batch, length) = (size(of: ids, 0), size(of: ids, 1))
-
-        let embedded = try embeddings(ids, types: types, length: length)
-        var x = graph.apply("Reshape", embedded, graph.constant([-1, hidden]))
-        let split = joined(batch, length, graph.constant([-1, shape.headDimension]))
-        let penalty = encoderMask(mask)
+        let texts = addTexts()
+        let embedded = try embeddings(texts.ids, types: texts.types, length: texts.length)
+        var x = graph.apply("Reshape", embedded, graph.constant([-1, shape.hiddenSize]))
+        let split = joined(texts.batch, texts.length, graph.constant([-1, shape.headDimension]))
+        let penalty = encoderMask(texts.mask)
         for index in shape.layers.indices {
             x = try encoderLayer(x, index, split: split, mask: penalty)
         }
-        let sizes = joined(batch, length, graph.constant([hidden]))
-        graph.output(
-            graph.apply("Reshape", x, sizes), as: "last_hidden_state", .float,
-            tokens + [.fixed(hidden)])
+        try addOutputs(x, of: texts)
     }
 
     private mutating func embeddings(
@@ -81,7 +72,7 @@ extension ONNXModel {
     }
 
     /// `x / 2 · (1 + erf(x / √2))`, in the order in which ONNX Runtime knows it as one operator.
-    private mutating func gelu(_ x: ONNXGraph.Value) -> ONNXGraph.Value {
+    mutating func gelu(_ x: ONNXGraph.Value) -> ONNXGraph.Value {
         let scaled = graph.apply("Div", x, graph.constant(Float(2).squareRoot()))
         let error = graph.apply("Erf", scaled)
         let grown = graph.apply("Add", error, graph.constant(1))

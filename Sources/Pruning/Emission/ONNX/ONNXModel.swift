@@ -5,7 +5,8 @@ public import Transformers
 /// Writes a model as an ONNX graph beside the safetensors files that hold its weights.
 ///
 /// Batch and sequence are free. Encoders take `input_ids`, `attention_mask` and `token_type_ids`
-/// and give `last_hidden_state`; decoders take `input_ids`, `attention_mask`, `position_ids` and
+/// and give `last_hidden_state`, or what their head gives: `logits`, or `start_logits` and
+/// `end_logits`; decoders take `input_ids`, `attention_mask`, `position_ids` and
 /// `past_key_values.N.key` and `.value`, and give `logits` and `present.N.key` and `.value`, which
 /// layers without attention lack. These are the names of Hugging Face's own exports.
 public struct ONNXModel {
@@ -15,9 +16,15 @@ public struct ONNXModel {
     var graph = ONNXGraph()
     /// A decoder's keys and values, which become outputs behind the logits.
     var cache: [(name: String, value: ONNXGraph.Value, sizes: [ONNXGraph.Dimension])] = []
+    /// Weights that are in the graph.
+    private var known: [String: ONNXGraph.Value] = [:]
     let shape: ModelShape
     let names: TensorNames
     let file: SafetensorsFile
+    /// An encoder's head.
+    let head: TaskHead
+    /// What that gives; empty without a head.
+    let outputs: [TaskHead.Output]
 
     /// Prepares a graph.
     ///
@@ -26,10 +33,17 @@ public struct ONNXModel {
     ///     from the first bytes of what is there: good for timing only.
     ///   - directory: Where the weights lie, in f32.
     ///   - names: What the tensors are called.
+    ///   - head: An encoder's head.
+    ///   - outputs: What that gives; empty without a head.
     /// - Throws: `ModelFileError` where the file cannot be read.
-    init(_ shape: ModelShape, in directory: String, names: TensorNames) throws(ModelFileError) {
+    init(
+        _ shape: ModelShape, in directory: String, names: TensorNames, head: TaskHead,
+        outputs: [TaskHead.Output]
+    ) throws(ModelFileError) {
         self.shape = shape
         self.names = names
+        self.head = head
+        self.outputs = outputs
         file = try SafetensorsFile(path: directory)
     }
 
@@ -39,13 +53,16 @@ public struct ONNXModel {
     ///   - shape: The model's sizes; smaller ones than the weights' make a graph for timing only.
     ///   - directory: Where the weights lie, in f32.
     ///   - names: What the tensors are called.
+    ///   - head: An encoder's head.
+    ///   - outputs: What that gives; empty without a head.
     ///   - fileName: The graph's file.
     /// - Throws: `ModelFileError` where weights are missing, or the file cannot be written.
     public static func write(
-        _ shape: ModelShape, in directory: String, names: TensorNames,
-        as fileName: String = Self.fileName
+        _ shape: ModelShape, in directory: String, names: TensorNames, head: TaskHead = .base,
+        outputs: [TaskHead.Output] = [], as fileName: String = Self.fileName
     ) throws(ModelFileError) {
-        var model = try ONNXModel(shape, in: directory, names: names)
+        var model = try ONNXModel(
+            shape, in: directory, names: names, head: head, outputs: outputs)
         if shape.architecture.isEncoder {
             try model.addEncoder()
         } else {
@@ -59,6 +76,7 @@ public struct ONNXModel {
     /// The weights of a name, or the first of them where a shape asks for fewer.
     mutating func weights(_ name: String, _ shape: [Int]) throws(ModelFileError) -> ONNXGraph.Value
     {
+        if let known = known[name] { return known }
         let place = try file.place(of: name)
         let length = shape.reduce(MemoryLayout<Float>.size, *)
         guard file.type(of: name) == .f32, length <= place.bytes.count else {
@@ -67,10 +85,12 @@ public struct ONNXModel {
                 problem: "it is no f32 tensor of at least the sizes \(shape)",
                 remedy: "use the configuration that belongs to these weights")
         }
-        return graph.weights(
+        let value = graph.weights(
             name, shape: shape,
             at: ONNXGraph.Place(
                 file: place.file, offset: place.bytes.lowerBound, length: length))
+        known[name] = value
+        return value
     }
 
     /// `x · Wᵀ + b`, the bias where there is one; x has two dimensions.

@@ -15,14 +15,17 @@ public struct ONNXStandIns {
     /// - Throws: `ModelFileError` where they cannot be written.
     public init(_ dense: ModelShape, in directory: String) throws {
         self.directory = directory
+        let family: HuggingFaceConfig.Family
         switch dense.architecture {
-        case .bert: names = .bert()
+        case .bert: (family, names) = (.bert, .bert())
         case .llama:
-            names = .llama(hasHeadNorms: dense.optionalWeights?.contains(.headNorms) == true)
-        case .gpt2: names = .gpt2()
-        case .opt: names = .opt()
+            let hasHeadNorms = dense.optionalWeights?.contains(.headNorms) == true
+            (family, names) = (.llama, .llama(hasHeadNorms: hasHeadNorms))
+        case .gpt2: (family, names) = (.gpt2, .gpt2())
+        case .opt: (family, names) = (.opt, .opt())
         }
-        try WeightsFile.write(RandomWeights(shape: dense), names: names, to: directory)
+        try WeightsFile.write(
+            RandomWeights(shape: dense), names: names, of: family, to: directory)
     }
 
     /// Writes a graph.

@@ -1,0 +1,110 @@
+internal import ModelFiles
+internal import Transformers
+
+/// The results of an encoder in ONNX, which are those of its head.
+extension ONNXModel {
+    /// What an encoder takes in, and how its results are arranged.
+    struct Texts {
+        let ids: ONNXGraph.Value
+        let mask: ONNXGraph.Value
+        let types: ONNXGraph.Value
+        /// The sizes of what each text has one of: the texts, or texts and choices of each.
+        let counts: ONNXGraph.Value
+        let dimensions: [ONNXGraph.Dimension]
+        /// All texts and all choices.
+        let batch: ONNXGraph.Value
+        let length: ONNXGraph.Value
+    }
+
+    /// Adds the inputs: with a dimension for choices where the head chooses between texts.
+    mutating func addTexts() -> Texts {
+        let chooses = head == .choice
+        let dimensions: [ONNXGraph.Dimension] =
+            [.named("batch")] + (chooses ? [.named("choices")] : [])
+        let sizes = dimensions + [.named("sequence")]
+        var inputs = ["input_ids", "attention_mask", "token_type_ids"].map {
+            graph.input($0, .int64, sizes)
+        }
+        let length = size(of: inputs[0], dimensions.count)
+        let counts = graph.apply(
+            "Shape", inputs[0], with: ["start": .integer(0), "end": .integer(dimensions.count)])
+        if chooses {
+            let flat = joined(graph.constant([-1]), length)
+            inputs = inputs.map { graph.apply("Reshape", $0, flat) }
+        }
+        return Texts(
+            ids: inputs[0], mask: inputs[1], types: inputs[2], counts: counts,
+            dimensions: dimensions, batch: size(of: inputs[0], 0), length: length)
+    }
+
+    /// Adds the outputs: those of the head, or without one the last hidden states.
+    ///
+    /// - Parameters:
+    ///   - x: The last hidden states as rows.
+    ///   - texts: What they are of.
+    /// - Throws: `ModelFileError` where weights are missing.
+    mutating func addOutputs(
+        _ x: ONNXGraph.Value, of texts: Texts
+    ) throws(ModelFileError) {
+        let hidden = shape.hiddenSize
+        let states = graph.apply(
+            "Reshape", x, joined(texts.batch, texts.length, graph.constant([hidden])))
+        let ofTokens = texts.dimensions + [.named("sequence")]
+        guard !outputs.isEmpty else {
+            graph.output(states, as: "last_hidden_state", .float, ofTokens + [.fixed(hidden)])
+            return
+        }
+        for output in outputs {
+            var rows = x
+            if output.isOfFirstToken {
+                let first = graph.apply(
+                    "Gather", states, graph.constant([0]), with: ["axis": .integer(1)])
+                rows = graph.apply("Reshape", first, graph.constant([-1, hidden]))
+            }
+            let (logits, count) = try logits(output, of: rows)
+            let (sizes, dimensions) =
+                output.isOfFirstToken
+                ? (texts.counts, texts.dimensions) : (joined(texts.counts, texts.length), ofTokens)
+            if output.names.count > 1 {
+                let apart = graph.apply(
+                    "Split", [logits], results: count, with: ["axis": .integer(1)])
+                for (name, part) in zip(output.names, apart) {
+                    graph.output(
+                        graph.apply("Reshape", part, sizes), as: name, .float, dimensions)
+                }
+            } else if head == .choice {
+                graph.output(
+                    graph.apply("Reshape", logits, sizes), as: output.names[0], .float, dimensions)
+            } else {
+                graph.output(
+                    graph.apply("Reshape", logits, joined(sizes, graph.constant([count]))),
+                    as: output.names[0], .float, dimensions + [.fixed(count)])
+            }
+        }
+    }
+
+    /// The logits of rows, and how many a row has.
+    private mutating func logits(
+        _ output: TaskHead.Output, of rows: ONNXGraph.Value
+    ) throws(ModelFileError) -> (ONNXGraph.Value, Int) {
+        let hidden = shape.hiddenSize
+        var x = rows
+        if let dense = output.dense {
+            x = try linear(x, dense, inputs: hidden, outputs: hidden)
+            switch output.activation {
+            case .tanh: x = graph.apply("Tanh", x)
+            case .relu: x = graph.apply("Relu", x)
+            case .gelu: x = gelu(x)
+            }
+        }
+        if let norm = output.norm { x = try normalise(x, norm) }
+        let own = output.output + ".weight"
+        let name = file.shape(of: own) == nil ? names.tokens + ".weight" : own
+        let count = file.shape(of: name)?.first ?? 0
+        var operands = [x, try weights(name, [count, hidden])]
+        if let bias = output.biases.first(where: { file.shape(of: $0) != nil }) {
+            operands.append(try weights(bias, [count]))
+        }
+        return (graph.apply("Gemm", operands, results: 1, with: ["transB": .integer(1)])[0], count)
+    }
+}
