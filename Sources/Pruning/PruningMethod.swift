@@ -60,7 +60,9 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         case .minitronDepth:
             return try space.depthPlan(within: budget, importance: knowledge.layerDamage)
         case .minitronWidth:
-            return try space.widthPlan(within: budget, step: knowledge.channelStep)
+            return try space.widthPlan(
+                within: budget, step: knowledge.channelStep,
+                headsThatDivide: knowledge.headsThatDivide)
         case .random: return try space.randomPlan(within: budget, seed: seed)
         }
     }
@@ -103,6 +105,8 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         public var coefficients: [Double] = []
         /// What the channels of the residual stream that a plan keeps are a multiple of.
         public var channelStep: Int
+        /// How many heads go together, where all that a plan keeps must divide its channels.
+        public var headsThatDivide: Int?
 
         /// The damage that each layer's being gone does; of its branches together where that of the
         /// layer was not measured.
@@ -120,12 +124,14 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         /// Creates it from its parts.
         public init(
             losses: LossTable, blockInfluence: [Double],
-            sensitivity: Sensitivity = Sensitivity([:]), channelStep: Int = 1
+            sensitivity: Sensitivity = Sensitivity([:]), channelStep: Int = 1,
+            headsThatDivide: Int? = nil
         ) {
             self.losses = losses
             self.blockInfluence = blockInfluence
             self.sensitivity = sensitivity
             self.channelStep = channelStep
+            self.headsThatDivide = headsThatDivide
         }
     }
 }

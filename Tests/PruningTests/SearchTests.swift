@@ -392,6 +392,10 @@ struct SearchTests {
             }
         }
         #expect(throws: SearchError.self) { try space.widthPlan(within: 1e-3, step: 8) }
+        // Where other programs want so: 2 heads a unit.
+        let even = try space.widthPlan(within: budget, step: 8, headsThatDivide: 2)
+        #expect(space.seconds(of: even) <= budget)
+        #expect((even.hiddenSize ?? 96) % (2 * even.attention[0]) == 0)
     }
 
     @Test("depth drops the least important layers and keeps of the last what fits")

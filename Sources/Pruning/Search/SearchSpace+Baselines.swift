@@ -38,16 +38,26 @@ extension SearchSpace {
     /// - Parameters:
     ///   - budget: Seconds.
     ///   - step: What the channels that are kept are a multiple of.
+    ///   - headsThatDivide: How many heads a unit of attention has, where all that stay must divide
+    ///     the channels.
     /// - Returns: The plan.
     /// - Throws: ``SearchError/unreachable(target:greatest:)``.
-    public func widthPlan(within budget: Double, step: Int) throws(SearchError) -> Plan {
-        func level(of component: Int, nearest share: Double) -> Int {
+    public func widthPlan(
+        within budget: Double, step: Int, headsThatDivide: Int? = nil
+    ) throws(SearchError) -> Plan {
+        func level(of component: Int, nearest share: Double, size: Int) -> Int? {
             let levels = levels[component]
+            func divides(_ index: Int) -> Bool {
+                guard let headsThatDivide, components[component].kind == .attention else {
+                    return true
+                }
+                return size % (levels[index] * headsThatDivide) == 0
+            }
             func distance(_ index: Int) -> Double {
                 abs(Double(levels[index]) - share * Double(levels[0]))
             }
-            return levels.indices.filter { levels[$0] > 0 }
-                .min { distance($0) < distance($1) } ?? 0
+            return levels.indices.filter { levels[$0] > 0 && divides($0) }
+                .min { distance($0) < distance($1) }
         }
         let areNeurons = components.map { $0.kind == .feedForward }
         let neuronShares = Set(
@@ -60,9 +70,10 @@ extension SearchSpace {
             let share = Double(size) / Double(hiddenSize)
             // From all neurons down to the share of the channels.
             for wanted in neuronShares.filter({ $0 > share }) + [share] {
-                let choice = components.indices.map {
-                    level(of: $0, nearest: areNeurons[$0] ? wanted : share)
+                let choice = components.indices.compactMap {
+                    level(of: $0, nearest: areNeurons[$0] ? wanted : share, size: size)
                 }
+                guard choice.count == components.count else { continue }
                 let needed = share * seconds(choice)
                 least = min(least, needed)
                 guard needed <= budget else { continue }
