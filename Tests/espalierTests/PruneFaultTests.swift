@@ -108,6 +108,58 @@ struct PruneFaultTests {
         expectFault(try Program.run(words), "1.3x", "pruned already", "dense model")
     }
 
+    @Test("a head that is not known is refused before anything is made")
+    func unknownHead() throws {
+        let prune = try PruneFixture(Fixture.bert)
+        let model = prune.scratch.path("tiny")
+        try FileManager.default.copyItem(atPath: Fixture.bert, toPath: model)
+        let config = model + "/config.json"
+        try String(contentsOfFile: config, encoding: .utf8)
+            .replacingOccurrences(of: "BertModel", with: "BertLMHeadModel")
+            .write(toFile: config, atomically: true, encoding: .utf8)
+        var words = prune.words()
+        words[1] = model
+        // The pooler alone belongs to no head.
+        #expect(try Program.run(words).status == 0)
+        try FileManager.default.removeItem(atPath: prune.out)
+        let weights = URL(fileURLWithPath: model + "/model.safetensors")
+        var bytes = [UInt8](try Data(contentsOf: weights))
+        let (old, new) = (Array("pooler.dense.weight".utf8), Array("ranker.dense.weight".utf8))
+        let place = try #require(
+            bytes.indices.dropLast(old.count).first {
+                bytes[$0..<$0 + old.count].elementsEqual(old)
+            })
+        bytes.replaceSubrange(place..<place + old.count, with: new)
+        try Data(bytes).write(to: weights)
+        for words in [words, ["export", model, "--format", "onnx", "-o", prune.out]] {
+            expectFault(try Program.run(words), "BertLMHeadModel", "ranker.dense.weight")
+            #expect(!FileManager.default.fileExists(atPath: prune.out))
+        }
+    }
+
+    @Test("a target out of reach leaves no more than the profile")
+    func unreachable() throws {
+        let prune = try PruneFixture()
+        expectFault(try Program.run(prune.words(speedup: "50")))
+        #expect(try prune.files() == ["profile.json"])
+        #expect(try Program.run(prune.words()).status == 0)
+    }
+
+    @Test("an export takes the place of nothing", arguments: ["gguf", "huggingface", "onnx"])
+    func existing(format: String) throws {
+        let scratch = try Scratch()
+        let model = scratch.path("tiny")
+        try FileManager.default.copyItem(atPath: Fixture.llama, toPath: model)
+        let weights = model + "/model.safetensors"
+        let whole = try Data(contentsOf: URL(fileURLWithPath: weights))
+        for output in [weights, model, scratch.path()] {
+            expectFault(
+                try Program.run("export", model, "--format", format, "-o", output), output,
+                "it exists")
+        }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: weights)) == whole)
+    }
+
     @Test("a place where nothing can be written")
     func unwritable() throws {
         let prune = try PruneFixture()

@@ -20,6 +20,8 @@ public final class RunDirectory: @unchecked Sendable {
 
     private let lock: Int32
     private let kind: Kind
+    /// Whether it was not there before.
+    private let isNew: Bool
 
     /// What is done in a directory, which tells its products from the user's files.
     public enum Kind: String, Sendable {
@@ -59,6 +61,7 @@ public final class RunDirectory: @unchecked Sendable {
         }
         let files = FileManager.default
         let work = path + "/work"
+        isNew = !files.fileExists(atPath: path)
         do {
             try files.createDirectory(atPath: work, withIntermediateDirectories: true)
         } catch {
@@ -79,6 +82,19 @@ public final class RunDirectory: @unchecked Sendable {
 
     deinit {
         if lock >= 0 { close(lock) }
+    }
+
+    /// Removes what only prepares for products where none but a profile was made, and the directory
+    /// too where nothing is left in it and it was not there before.
+    public func removeUnused() {
+        let names = entries
+        let prepares = names.filter { Kind.records.contains($0) || kind.isLeftover($0) }
+        let made = names.filter { kind.isProduct($0[...]) && !prepares.contains($0) }
+        guard made.allSatisfy({ $0 == "profile.json" }) else { return }
+        for name in prepares + ["work/lock"] { try? remove(name) }
+        for (folder, isOwn) in [(product("work"), true), (path, isNew)] where isOwn {
+            rmdir(folder)
+        }
     }
 
     /// The path of a product.

@@ -59,6 +59,11 @@ struct ExportCommand: Command {
 
     func run() throws {
         let checkpoint = try OpenedModel(model).checkpoint
+        try requireAbsent(output)
+        switch format {
+        case .gguf: try GGUFModel.check(checkpoint)
+        case .huggingface, .onnx: try HuggingFaceDirectory.check(checkpoint)
+        }
         let progress = ProgressBar(
             "Writing \(output)", total: checkpoint.shape.layers.count, unit: "layers")
         defer { progress.finish() }
@@ -69,7 +74,6 @@ struct ExportCommand: Command {
                 try Interruption.check()
             }
         case .huggingface, .onnx:
-            try requireAbsent(output)
             try HuggingFaceDirectory.write(
                 checkpoint, like: checkpoint, to: output, type: type.matrixType,
                 writesONNX: format == .onnx

@@ -40,8 +40,12 @@ final class GradualRun {
             restarting: options.restarts)
     }
 
-    /// Runs every round that has not finished, and reports.
+    /// Runs every round that has not finished, and reports; one that is refused leaves nothing.
     func finish() throws -> PruneReport {
+        try directory.leavingNothingUnused { try run() }
+    }
+
+    private func run() throws -> PruneReport {
         let whole = try judgeDense()
         var results: [TargetResult] = []
         var (stages, plans): ([String: StageCost], [String: Plan]) = ([:], [:])

@@ -79,8 +79,20 @@ final class PruneRun {
         return bytes > Allowance.current.memoryBytes / 4
     }
 
-    /// Runs every stage that has not finished, and reports.
+    /// How many heads go together, where `transformers` wants all of them to divide the width; an
+    /// encoder's step sees to that.
+    private var headsThatDivide: Int? {
+        let config = dense.checkpoint.config
+        guard config.family.dividesWidthByHeads, !config.family.isEncoder else { return nil }
+        return config.defaultLayer.queryHeads / config.defaultLayer.keyValueHeads
+    }
+
+    /// Runs every stage that has not finished, and reports; one that is refused leaves nothing.
     func finish() throws -> PruneReport {
+        try directory.leavingNothingUnused { try run() }
+    }
+
+    private func run() throws -> PruneReport {
         let table = try profile()
         try check(reaches: options.targets, table)
         if isLarge {
@@ -101,7 +113,7 @@ final class PruneRun {
             let knowledge = PruningMethod.Knowledge(
                 losses: losses, blockInfluence: facts.blockInfluence,
                 sensitivity: try sensitivity(of: method, losses, surgery, facts, on: text),
-                channelStep: dense.shape.channelStep)
+                channelStep: dense.shape.channelStep, headsThatDivide: headsThatDivide)
             if !isBaseline { steps = searchSteps(table, knowledge) }
             _ = try evaluateDense(on: text)
             return try reach(

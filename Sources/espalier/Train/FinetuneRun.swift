@@ -99,8 +99,12 @@ final class FinetuneRun {
             (options.text, options.teacher) = ([answers], nil)
         }
         self.options = options
-        lesson = try Lesson(
-            options, for: opened, in: directory.product(Product.sequences))
+        let (model, run) = (opened, directory)
+        lesson = try run.leavingNothingUnused { [options] in
+            let lesson = try Lesson(options, for: model, in: run.product(Product.sequences))
+            if lesson.head == nil { try HuggingFaceDirectory.check(model.checkpoint) }
+            return lesson
+        }
     }
 
     /// Trains to the end, and judges.
