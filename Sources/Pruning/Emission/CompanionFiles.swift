@@ -8,6 +8,9 @@ struct CompanionFiles {
     /// Contents by the path in the model's directory.
     private(set) var contents: [String: [UInt8]] = [:]
 
+    /// The folders of modules, which may hold nothing.
+    private(set) var folders: [String] = []
+
     private let hiddenSize: Int
     private let width: Int
 
@@ -58,6 +61,7 @@ struct CompanionFiles {
                     file: file, subject: "path", problem: "a module lies outside of the model",
                     remedy: "correct the path")
             }
+            folders.append(path)
             try add(folder: path, from: root)
         }
         if var module = modules[place].object {

@@ -54,6 +54,10 @@ public enum HuggingFaceDirectory {
             for (name, data) in try checkpoint.tokenizerFiles() {
                 try AtomicFile.write(data, to: "\(temporary)/\(name)")
             }
+            for folder in companions.folders {
+                try files.createDirectory(
+                    atPath: "\(temporary)/\(folder)", withIntermediateDirectories: true)
+            }
             for (name, bytes) in companions.contents.merging(extraFiles, uniquingKeysWith: { $1 }) {
                 let file = URL(fileURLWithPath: "\(temporary)/\(name)")
                 try files.createDirectory(
@@ -64,7 +68,9 @@ public enum HuggingFaceDirectory {
             if let channels {
                 others = others.map { tensor in
                     // As many labels as channels are labels still.
-                    let isLogits = outputs.contains { tensor.name.hasPrefix($0.output + ".") }
+                    let isLogits = outputs.contains {
+                        tensor.name.hasPrefix($0.output + ".") || $0.biases.contains(tensor.name)
+                    }
                     return tensor.selecting(
                         channels: channels, of: checkpoint.shape.hiddenSize,
                         keepingRows: isLogits)
