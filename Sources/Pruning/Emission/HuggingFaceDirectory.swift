@@ -120,9 +120,6 @@ public enum HuggingFaceDirectory {
         extra["torch_dtype"] = .string(typeNames[type] ?? "float32")
         extra["architectures"] = .array([.string(config.family.className(of: head))])
         extra["head_dim"] = .integer(shape.headDimension)
-        if !shape.architecture.isEncoder {
-            extra["tie_word_embeddings"] = .bool(shape.tiedHead)
-        }
         if shape.architecture.isRotary {
             extra["rope_theta"] = .number(Double(shape.ropeTheta))
         }
