@@ -114,10 +114,21 @@ public struct CommandSet {
         throw UsageError("there is no command '\(word)', only \(names.joined(separator: ", "))")
     }
 
+    /// The place of a value in a JSON document, such as `targets[0].perplexity`.
+    private static func path(_ keys: [any CodingKey]) -> String {
+        keys.reduce("") { path, key in
+            if let index = key.intValue { return "\(path)[\(index)]" }
+            return path.isEmpty ? key.stringValue : "\(path).\(key.stringValue)"
+        }
+    }
+
     /// Errors of the system know their text only as a localised one.
     private func describe(_ error: any Error) -> String {
         if let words = describing(error) { return words }
         return switch error {
+        case EncodingError.invalidValue(let value, let context):
+            "\(Self.path(context.codingPath)): \(value) cannot be written as JSON; a computation "
+                + "overflowed, or its input is damaged"
         case let error as any LocalizedError: error.errorDescription ?? "\(error)"
         case is CocoaError, is POSIXError, is URLError: error.localizedDescription
         default: "\(error)"

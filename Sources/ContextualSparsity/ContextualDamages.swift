@@ -51,10 +51,12 @@ public struct ContextualDamages: Sendable {
                         $0 == component ? level : nil
                     }
                     changed = try changed.applying(alone, of: source)
+                    let found = damage.of(changed, from: index, entering: streams[0])
+                    guard found.isFinite else {
+                        throw SurgeonError.damageNotFinite(layer: index)
+                    }
                     points[place][component, default: []].append(
-                        Sensitivity.Point(
-                            prior: totals.lost,
-                            damage: damage.of(changed, from: index, entering: streams[0])))
+                        Sensitivity.Point(prior: totals.lost, damage: found))
                 }
             }
             _ = ContextualCalibration.walk(index, &pass, [batch], &streams)

@@ -138,7 +138,7 @@ struct ContextualReader {
         _ part: String, _ index: Int, rows: Int, columns: Int, _ tensors: SafetensorsFile
     ) throws(ModelFileError) -> Matrix<Float> {
         let name = ContextualFile.name(of: part, layer: index)
-        let values = try tensors.floats(name)
+        let values = try tensors.storedFloats(name)
         guard values.count == rows * columns, !values.contains(where: \.isNaN) else {
             throw fault(
                 name,

@@ -11,17 +11,18 @@ public import Transformers
 ///   - engine: What to run on.
 ///   - count: The most tokens to write.
 /// - Returns: A text for each prompt.
+/// - Throws: `NonFiniteError`.
 public func continuations(
     of prompts: [[Int32]], by model: Model, tokenizer: some Tokenizer, engine: Engine,
     count: Int = 40
-) -> [String] {
+) throws -> [String] {
     let longest = prompts.reduce(0) { max($0, $1.count) }
     var generator = Generator(
         ForwardPass(model, on: engine), sampler: Sampler(temperature: 0),
         capacity: min(longest + count, model.shape.maximumPositions))
-    return prompts.map { prompt in
+    return try prompts.map { prompt in
         var written: [Int32] = []
-        generator.generate(
+        try generator.generate(
             after: prompt, count: count, ends: Set([tokenizer.endOfText].compactMap(\.self))
         ) { written.append($0) }
         return tokenizer.decode(written)

@@ -67,12 +67,12 @@ public struct DecoderQuality: Sendable, Equatable {
     ///   - observer: Sees, and may change, what flows through the model.
     ///   - engine: What to run on.
     ///   - progress: Called after each window with the windows done; may throw to stop.
-    /// - Throws: What `progress` throws.
+    /// - Throws: `NonFiniteError`, and what `progress` throws.
     public init(
         of model: Model, against dense: Reference? = nil, on windows: [[Int32]],
         through observer: (any ForwardObserver)? = nil, engine: Engine,
         progress: (Int) throws -> Void = { _ in }
-    ) rethrows {
+    ) throws {
         isCompared = dense != nil
         var pass = ForwardPass(model, on: engine)
         pass.observer = observer
@@ -93,6 +93,8 @@ public struct DecoderQuality: Sendable, Equatable {
                     part += 1
                 }
             }
+            try NonFiniteError.check(
+                negativeLogLikelihood + divergence, "the logits of text window \(index + 1)")
             try progress(index + 1)
         }
     }

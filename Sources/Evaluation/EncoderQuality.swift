@@ -18,11 +18,11 @@ public struct EncoderQuality: Sendable, Equatable {
     ///   - sentences: Token ids of each sentence, special tokens included; none empty.
     ///   - engine: What to run on.
     ///   - progress: Called with the sentences done; may throw to stop.
-    /// - Throws: What `progress` throws.
+    /// - Throws: `NonFiniteError`, and what `progress` throws.
     public init(
         of model: Model, against dense: Model, channels: [Int]? = nil,
         on sentences: [[Int32]], engine: Engine, progress: (Int) throws -> Void = { _ in }
-    ) rethrows {
+    ) throws {
         var pass = ForwardPass(model, on: engine)
         var densePass = ForwardPass(dense, on: engine)
         var total = 0.0
@@ -37,6 +37,7 @@ public struct EncoderQuality: Sendable, Equatable {
                 let target = channels.map { $0.map { whole[$0] } } ?? whole
                 total += 1 - cosine(hidden.mean(of: rows), target)
             }
+            try NonFiniteError.check(total, "the vectors of sentences up to \(last)")
             try progress(last)
         }
         meanCosineDistance = total / Double(max(sentences.count, 1))

@@ -49,8 +49,20 @@ public struct AtomicFile: ~Copyable {
         }
     }
 
-    /// Adds floats at the end as a type whose blocks they fill, a few megabytes at a time.
-    func append(_ floats: [Float], as type: DType) throws(ModelFileError) {
+    /// Adds the floats of a tensor at the end as a type whose blocks they fill, a few megabytes at a
+    /// time; refuses those that the type cannot hold.
+    func append(
+        _ floats: [Float], as type: DType, tensor name: String
+    ) throws(ModelFileError) {
+        let limit = type.greatestMagnitude ?? .greatestFiniteMagnitude
+        if let found = firstOutside(floats, limit: limit) {
+            throw ModelFileError(
+                file: path, subject: "tensor \(quoted(name))",
+                problem: "element \(found.position) is \(found.value), which \(type.rawValue) "
+                    + "cannot hold",
+                remedy: found.value.isFinite
+                    ? "store the weights as f32" : "the weights are damaged; use others")
+        }
         let piece = 1 << 20
         for start in stride(from: 0, to: floats.count, by: piece) {
             let part = floats.span.extracting(start..<min(start + piece, floats.count))

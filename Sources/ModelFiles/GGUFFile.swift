@@ -42,8 +42,8 @@ public struct GGUFFile: TensorFile {
     }
 
     /// The elements of a tensor, dequantised.
-    public func floats(_ name: String) throws(ModelFileError) -> [Float] {
-        try tensors.floats(name, of: self)
+    public func storedFloats(_ name: String) throws(ModelFileError) -> [Float] {
+        try tensors.storedFloats(name, of: self)
     }
 }
 

@@ -69,7 +69,7 @@ public enum GGUFWriter {
                 throw fault(
                     path, entry, "it has \(elements.count) elements, not the \(count) of its shape")
             }
-            try file.append(elements, as: entry.type)
+            try file.append(elements, as: entry.type, tensor: entry.name)
             let size = try size(of: entry, path: path)
             try file.append([UInt8](repeating: 0, count: padded(size) - size))
         }

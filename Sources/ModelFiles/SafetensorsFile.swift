@@ -61,8 +61,8 @@ public struct SafetensorsFile: TensorFile {
     }
 
     /// The elements of a tensor of F64, F32, F16 or BF16.
-    public func floats(_ name: String) throws(ModelFileError) -> [Float] {
-        try tensors.floats(name, of: self)
+    public func storedFloats(_ name: String) throws(ModelFileError) -> [Float] {
+        try tensors.storedFloats(name, of: self)
     }
 
     /// The tensors that an index spreads over files beside it.

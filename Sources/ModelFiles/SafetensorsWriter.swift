@@ -44,7 +44,7 @@ public enum SafetensorsWriter {
                 throw fault(
                     path, entry, "it has \(elements.count) elements, not the \(count) of its shape")
             }
-            try file.append(elements, as: entry.type)
+            try file.append(elements, as: entry.type, tensor: entry.name)
         }
         try file.commit()
     }

@@ -37,7 +37,7 @@ struct StoredTensor {
 
 extension [String: StoredTensor] {
     /// The elements of the tensor of a name.
-    func floats(_ name: String, of file: some TensorFile) throws(ModelFileError) -> [Float] {
+    func storedFloats(_ name: String, of file: some TensorFile) throws(ModelFileError) -> [Float] {
         guard let tensor = self[name] else { throw file.missing(name) }
         return try tensor.floats(named: name)
     }

@@ -17,11 +17,21 @@ public protocol TensorFile: Sendable {
     /// Whether two tensors have the same shape, type and bytes.
     func areStoredAlike(_ one: String, _ other: String) -> Bool
 
-    /// The elements of a tensor in row-major order, converted.
-    func floats(_ name: String) throws(ModelFileError) -> [Float]
+    /// The elements of a tensor in row-major order, converted, NaN and infinities among them.
+    func storedFloats(_ name: String) throws(ModelFileError) -> [Float]
 }
 
 extension TensorFile {
+    /// The elements of a tensor in row-major order, converted; all must be finite.
+    public func floats(_ name: String) throws(ModelFileError) -> [Float] {
+        let floats = try storedFloats(name)
+        guard let found = firstOutside(floats) else { return floats }
+        throw ModelFileError(
+            file: path, subject: "tensor \(quoted(name))",
+            problem: "element \(found.position) is \(found.value), not a finite number",
+            remedy: "the weights are damaged, or training diverged; use another checkpoint")
+    }
+
     /// The elements of a tensor that must have a known shape.
     public func floats(_ name: String, shape: [Int]) throws(ModelFileError) -> [Float] {
         guard let found = self.shape(of: name) else { throw missing(name) }

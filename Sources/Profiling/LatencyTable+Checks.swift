@@ -139,8 +139,9 @@ extension LatencyTable {
     }
 
     private func require(_ value: Double, field: String) throws(ProfileError) {
-        guard value > 0, value.isFinite else {
-            throw ProfileError(field: field, problem: "is \(value), not above 0 and finite")
+        // Ratios and sums of such numbers stay finite.
+        guard (1e-15...1e15).contains(value) else {
+            throw ProfileError(field: field, problem: "is \(value), not within 1e-15 to 1e15")
         }
     }
 

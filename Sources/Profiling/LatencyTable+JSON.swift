@@ -88,6 +88,10 @@ extension LatencyTable: Codable {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
             return [UInt8](try encoder.encode(self)) + [UInt8(ascii: "\n")]
+        } catch EncodingError.invalidValue(let value, let context) {
+            throw ProfileError(
+                field: ProfileError.path(context.codingPath),
+                problem: "is \(value), which cannot be written as JSON")
         } catch {
             throw ProfileError(problem: "cannot be written as JSON: \(error)")
         }

@@ -47,7 +47,8 @@ public struct ProfileError: Error, Equatable, Sendable, CustomStringConvertible 
         }
     }
 
-    private static func path(_ keys: [any CodingKey]) -> String {
+    /// The place of a value, such as `curves.attention[2].seconds`.
+    static func path(_ keys: [any CodingKey]) -> String {
         keys.reduce("") { path, key in
             if let index = key.intValue { return "\(path)[\(index)]" }
             return path.isEmpty ? key.stringValue : "\(path).\(key.stringValue)"

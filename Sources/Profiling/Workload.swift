@@ -85,6 +85,13 @@ public struct Workload: Stopwatch {
         let bytes = 2 * MemoryLayout<Float>.size * environment.batch * capacity * max(1, width)
         cacheLimit = 1 + Self.cacheBytes / bytes
         for _ in 0..<3 { _ = sample(model) }
+        let output = environment.phase == .encode ? pass.hiddenStates(of: batch) : logits
+        for row in 0..<output.rows where firstOutside(output.row(row)) != nil {
+            throw ProfileError(
+                file: "the model", field: "output", problem: "holds NaN or infinity",
+                remedy: "the checkpoint may be damaged, or its numbers overflow: use "
+                    + "--precision f32")
+        }
     }
 
     /// A model of a smaller shape, of which only the time means anything.

@@ -11,5 +11,5 @@ public func cosine<Scalar: BinaryFloatingPoint>(
         second += right * right
     }
     let lengths = (first * second).squareRoot()
-    return lengths > 0 ? dot / lengths : 1
+    return lengths == 0 ? 1 : dot / lengths
 }

@@ -149,7 +149,8 @@ public struct Trainer {
 
     /// Takes the next step.
     ///
-    /// - Throws: Where the data cannot be read, or the student, to write text itself, be packed.
+    /// - Throws: Where the data cannot be read, or the student, to write text itself, cannot be packed,
+    ///   or its logits are NaN.
     public mutating func advance() throws -> Report {
         let passes = (0..<settings.accumulation).map { step * settings.accumulation + $0 }
         let chosen = passes.map { places(of: $0) }
@@ -159,7 +160,7 @@ public struct Trainer {
             let writer = writesItself ? try Model(model) : nil
             let texts = try zip(passes, chosen).map { pass, places in
                 let given = try data.texts(at: places)
-                return writer.map { rewritten(given, by: $0, pass) } ?? given
+                return try writer.map { try rewritten(given, by: $0, pass) } ?? given
             }
             let targets = texts.map { $0.flatMap(\.targets) }
             terms = targets.reduce(0) { $0 + $1.count { $0 >= 0 } }
@@ -207,9 +208,9 @@ public struct Trainer {
     /// Sequences whose second halves, or answers, the student has written.
     private func rewritten(
         _ given: [TextSequence], by student: Model, _ pass: Int
-    ) -> [TextSequence] {
+    ) throws -> [TextSequence] {
         let lengths = given.map { $0.firstLearnt > 1 ? $0.firstLearnt : max(1, $0.ids.count / 2) }
-        let written = SampledText.sequences(
+        let written = try SampledText.sequences(
             from: student, on: self.pass.engine,
             continuing: zip(given, lengths).map { Array($0.ids.prefix($1)) },
             length: given.reduce(1) { max($0, $1.ids.count) },

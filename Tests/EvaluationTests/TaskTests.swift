@@ -81,7 +81,7 @@ struct TaskTests {
         let texts = [("Anna found a ", "white drum"), ("", "He gave it"), ("In the", " harbour.")]
         let continuations = texts.map { Continuation($0, $1, tokenizer: tokenizer, most: 256) }
         #expect(continuations[1].predicted == continuations[1].tokens.count - 1)
-        let found = Likelihood.all(of: continuations, by: model, on: engine) { _ in }
+        let found = try Likelihood.all(of: continuations, by: model, on: engine) { _ in }
         for (continuation, likelihood) in zip(continuations, found) {
             var (sum, isGreedy) = (0.0, true)
             for count in continuation.tokens.count
@@ -313,7 +313,7 @@ struct TaskTests {
         let result = try run(task([#"{"prompt": "{document}"}"#, line]))
         #expect(result.metric == "rougeL" && result.written.count == 1)
         let model = try Model(Checkpoint(folder + "/tiny-llama"))
-        let perplexity = try #require(result.perplexity(to: model, on: Engine(threads: 2)))
+        let perplexity = try #require(try result.perplexity(to: model, on: Engine(threads: 2)))
         // It wrote what it finds likeliest.
         #expect(perplexity >= 1 && perplexity < 3)
         #expect(try run(task([line])).written.count == 1)

@@ -13,8 +13,8 @@ import Testing
     func agreesWithGGUF(type: String) throws {
         let file = try GGUFFile(path: fixture("quantized.gguf"))
         #expect(file.type(of: type) == DType(rawValue: type))
-        let got = try file.floats(type)
-        let want = try file.floats("expected.\(type)")
+        let got = try file.storedFloats(type)
+        let want = try file.storedFloats("expected.\(type)")
         #expect(!want.isEmpty)
         #expect(got.map(\.bitPattern) == want.map(\.bitPattern))
     }
@@ -22,24 +22,24 @@ import Testing
     @Test("agrees to the bit with numpy and torch", arguments: ["f16", "bf16", "f64"])
     func agreesWithTorch(type: String) throws {
         let file = try SafetensorsFile(path: fixture("floats.safetensors"))
-        let want = try file.floats("expected.\(type)")
-        #expect(try file.floats(type).map(\.bitPattern) == want.map(\.bitPattern))
+        let want = try file.storedFloats("expected.\(type)")
+        #expect(try file.storedFloats(type).map(\.bitPattern) == want.map(\.bitPattern))
     }
 
     @Test("rounds as numpy and torch do", arguments: [DType.f16, .bf16])
     func narrows(type: DType) throws {
         let file = try SafetensorsFile(path: fixture("floats.safetensors"))
-        let got = floats(of: bytes(of: try file.floats("f32"), as: type), as: type)
-        let want = try file.floats("expected.\(type)")
+        let got = floats(of: bytes(of: try file.storedFloats("f32"), as: type), as: type)
+        let want = try file.storedFloats("expected.\(type)")
         #expect(got.map(\.bitPattern) == want.map(\.bitPattern))
     }
 
     @Test("quantises as the Python package gguf does", arguments: [DType.q80, .q40])
     func quantises(type: DType) throws {
         let file = try GGUFFile(path: fixture("rounded.gguf"))
-        let source = try file.floats("source")
+        let source = try file.storedFloats("source")
         let got = floats(of: bytes(of: source, as: type), as: type)
-        #expect(got.map(\.bitPattern) == (try file.floats(type.rawValue)).map(\.bitPattern))
+        #expect(got.map(\.bitPattern) == (try file.storedFloats(type.rawValue)).map(\.bitPattern))
     }
 
     @Test("reads every half by its definition, and writes it back")

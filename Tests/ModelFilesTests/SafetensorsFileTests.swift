@@ -15,7 +15,7 @@ import Testing
         #expect(file.shape(of: "empty") == [0, 5])
         #expect(try file.floats("empty").isEmpty)
         #expect(file.shape(of: "none") == nil)
-        #expect(try file.matrix("f32").row(0).prefix(2) == [1 + 0x1p-11, 1 + 0x3p-11])
+        #expect(try file.storedFloats("f32").prefix(2) == [1 + 0x1p-11, 1 + 0x3p-11])
     }
 
     @Test("reads shards through an index, from the index or its directory")
@@ -34,6 +34,8 @@ import Testing
         let absent = #expect(throws: ModelFileError.self) { try file.floats("none") }
         #expect(
             absent?.description.contains("floats.safetensors: tensor \"none\": there is") == true)
+        let infinite = #expect(throws: ModelFileError.self) { try file.floats("f32") }
+        #expect(infinite?.description.contains("tensor \"f32\": element 13 is") == true)
         #expect(throws: ModelFileError.self) { try file.floats("i64") }
         #expect(throws: ModelFileError.self) { try file.matrix("f64") }
         #expect(throws: ModelFileError.self) { try file.floats("f64", shape: [3, 3]) }

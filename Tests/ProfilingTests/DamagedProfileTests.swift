@@ -36,6 +36,7 @@ struct DamagedProfileTests {
             ("\"seconds\" : 1.5", "\"seconds\" : -1.5", "curves.attention[1].seconds"),
             ("\"seconds\" : 1.5", "\"seconds\" : \"NaN\"", "curves.attention[1].seconds"),
             ("\"seconds\" : 1.5", "\"seconds\" : 15", "curves.attention[1].seconds"),
+            ("\"seconds\" : 1.5", "\"seconds\" : 1e308", "curves.attention[1].seconds"),
             ("\"hiddenSize\" : 64", "\"hiddenSize\" : 65", "shapeDigest"),
             ("\"hiddenSize\" : 64", "\"hiddenSize\" : -64", "shape.hiddenSize"),
             ("\"samples\" : 9", "\"samples\" : 0", "base.samples"),

@@ -84,21 +84,21 @@ struct CalibrationTextTests {
     @Test("a decoder writes texts of the length asked for, by seed, from its own distribution")
     func sampled() throws {
         let tiny = try TinyModel("tiny-llama")
-        func write(_ seed: UInt64) -> [[Int32]] {
+        func write(_ seed: UInt64) throws -> [[Int32]] {
             var seen: [Int] = []
-            let texts = SampledText.sequences(
+            let texts = try SampledText.sequences(
                 from: tiny.model, on: tiny.engine, continuing: [[5], [5], [5, 9]], length: 60,
                 seed: seed
             ) { seen.append($0) }
             #expect(seen.last == 180 && seen == seen.sorted())
             return texts
         }
-        let texts = write(7)
+        let texts = try write(7)
         #expect(texts.count == 3 && Set(texts).count == 3 && texts[2][1] == 9)
         #expect(texts.allSatisfy { $0.count == 60 && $0[0] == 5 })
         #expect(texts.joined().allSatisfy { 0 <= $0 && $0 < Int32(tiny.shape.vocabularySize) })
-        #expect(write(7) == texts)
-        #expect(write(8) != texts)
+        #expect(try write(7) == texts)
+        #expect(try write(8) != texts)
         var pass = ForwardPass(tiny.model, on: tiny.engine)
         var (nll, count) = (0.0, 0)
         pass.logits(of: TokenBatch(texts)) { rows, logits in

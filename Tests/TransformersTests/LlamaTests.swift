@@ -91,7 +91,7 @@ struct LlamaTests {
         let pass = try Fixture.pass("tiny-llama")
         var generator = Generator(pass, sampler: Sampler(temperature: 0), capacity: 64)
         var tokens: [Int32] = []
-        generator.generate(after: expected.greedy.prompt, count: 24) { tokens.append($0) }
+        try generator.generate(after: expected.greedy.prompt, count: 24) { tokens.append($0) }
         #expect(tokens == expected.greedy.continuation)
     }
 

@@ -371,14 +371,8 @@ struct FinetuneTests {
 
     @Test("a loss that is no number before any step is laid to the model, not to the rate")
     func notFinite() throws {
-        let model = scratch.path("damaged")
-        try FileManager.default.copyItem(atPath: Fixture.llama, toPath: model)
-        let url = URL(fileURLWithPath: model + "/model.safetensors")
-        var bytes = try Data(contentsOf: url)
-        for index in (bytes.count - 4096)..<bytes.count { bytes[index] = 0xFF }
-        try bytes.write(to: url)
         var words = words("run")
-        words[1] = model
+        words[1] = try DamagedLlama.overflowing(in: scratch)
         let damaged = try Program.run(words)
         #expect(damaged.status == 1 && damaged.errors.contains("Evaluating before"))
         #expect(damaged.errors.contains("espalier evaluate"), "\(damaged.errors)")

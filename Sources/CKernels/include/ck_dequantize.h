@@ -42,5 +42,8 @@ void ck_narrow_bf16(void *out, const float *in, size_t count);
 void ck_quantize_q8_0(void *out, const float *in, size_t block_count);
 void ck_quantize_q4_0(void *out, const float *in, size_t block_count);
 
+/* The index of the first float that is NaN or whose magnitude exceeds `limit`; `count` if none. */
+size_t ck_first_outside(const float *in, size_t count, float limit);
+
 #pragma clang assume_nonnull end
 #endif

@@ -52,7 +52,7 @@ struct Likelihood {
     static func all(
         of continuations: [Continuation], by model: Model, on engine: Engine,
         progress: (Int) throws -> Void
-    ) rethrows -> [Likelihood] {
+    ) throws -> [Likelihood] {
         var pass = ForwardPass(model, on: engine)
         var found: [Likelihood] = []
         while found.count < continuations.count {
@@ -61,7 +61,7 @@ struct Likelihood {
                 batch.append(continuation)
                 tokens += continuation.tokens.count
             }
-            found += likelihoods(of: batch, &pass)
+            found += try likelihoods(of: batch, &pass)
             try progress(found.count)
         }
         return found
@@ -69,7 +69,7 @@ struct Likelihood {
 
     private static func likelihoods(
         of batch: [Continuation], _ pass: inout ForwardPass
-    ) -> [Likelihood] {
+    ) throws -> [Likelihood] {
         let engine = pass.engine
         let inputs = TokenBatch(batch.map { Array($0.tokens.dropLast()) })
         var (rows, wanted) = ([Int](), [Int32]())
@@ -78,7 +78,10 @@ struct Likelihood {
             wanted += continuation.tokens.suffix(continuation.predicted)
         }
         var (logarithms, hits) = ([Double](), [Bool]())
-        pass.logits(of: inputs, at: rows) { places, logits in
+        try pass.logits(of: inputs, at: rows) { places, logits in
+            for row in 0..<logits.rows {
+                try NonFiniteError.check(logits.row(row), "the logits of the task's texts")
+            }
             let (normalisers, best) = (engine.logSumExp(logits), engine.largestColumn(logits))
             for (index, place) in places.enumerated() {
                 let token = Int(wanted[place])

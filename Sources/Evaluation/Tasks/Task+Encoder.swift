@@ -51,12 +51,13 @@ extension Task {
     ) throws -> TaskResult {
         var pass = ForwardPass(model, on: engine)
         let found = try inBatches(progress) { items in
-            items.map { item -> String in
+            try items.map { item -> String in
                 guard case .question(_, _, let reading?) = item else { return "" }
                 let windows = reading.windows(
                     by: tokenizer, most: model.shape.maximumPositions)
                 let batch = TokenBatch(windows.map { ($0.ids, $0.typeIDs) })
                 let hidden = pass.hiddenStates(of: batch)
+                try hidden.checkFinite()
                 let best = zip(windows, batch.sequences).compactMap { window, rows in
                     let logits = rows.map { classifier.logits(of: hidden.row($0)) }
                     return window.likeliest(logits, most: Self.answerTokens)
@@ -82,6 +83,7 @@ extension Task {
             let batch = TokenBatch(
                 items.map { $0.encoded(by: tokenizer, most: most) ?? ([], []) })
             let hidden = pass.hiddenStates(of: batch)
+            try hidden.checkFinite()
             return batch.sequences.map { classifier.logits(of: hidden.row($0.lowerBound)) }
         }
     }
@@ -103,20 +105,30 @@ extension Task {
             }
             let batch = TokenBatch(sentences)
             let hidden = pass.hiddenStates(of: batch)
+            try hidden.checkFinite()
             let means = batch.sequences.map { hidden.mean(of: $0) }
             return stride(from: 0, to: means.count, by: 2).map { cosine(means[$0], means[$0 + 1]) }
         }
     }
 
     private func inBatches<Answer>(
-        _ progress: (Double) throws -> Void, _ body: (ArraySlice<TaskItem>) -> [Answer]
+        _ progress: (Double) throws -> Void, _ body: (ArraySlice<TaskItem>) throws -> [Answer]
     ) throws -> [Answer] {
         var answers: [Answer] = []
         while answers.count < items.count {
-            answers += body(items[answers.count...].prefix(Self.batch))
+            answers += try body(items[answers.count...].prefix(Self.batch))
             try progress(Double(answers.count) / Double(items.count))
         }
         return answers
+    }
+}
+
+extension Activations {
+    /// Refuses last hidden states of which one is NaN or infinite.
+    fileprivate func checkFinite() throws {
+        for row in 0..<rows {
+            try NonFiniteError.check(self.row(row), "the hidden states of the task's texts")
+        }
     }
 }
 

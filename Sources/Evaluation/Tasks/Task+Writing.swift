@@ -15,7 +15,8 @@ extension Task {
         var writer = Writer(model, tokenizer, engine, most: Self.answerTokens)
         var judged: [JudgedAnswer] = []
         for case .question(let prompt, let answers, _) in items {
-            judged.append(JudgedAnswer(writer.line(after: examples + prompt), answers: answers))
+            judged.append(
+                JudgedAnswer(try writer.line(after: examples + prompt), answers: answers))
             try progress(Double(judged.count) / Double(items.count))
         }
         return JudgedAnswer.result(
@@ -29,7 +30,7 @@ extension Task {
         var writer = Writer(model, tokenizer, engine, most: Self.summaryTokens)
         var (longest, ones, twos, repetition) = ([Double](), [Double](), [Double](), [Double]())
         for case .document(let prompt, let summary) in items {
-            let written = Wording(writer.line(after: examples + prompt))
+            let written = Wording(try writer.line(after: examples + prompt))
             let wanted = Wording(summary)
             longest.append(written.overlapOfSequence(with: wanted))
             ones.append(written.overlap(with: wanted, of: 1))
@@ -63,7 +64,7 @@ private struct Writer<Words: Tokenizer> {
     }
 
     /// The first line that is written, empty ones left out.
-    mutating func line(after prompt: String) -> String {
+    mutating func line(after prompt: String) throws -> String {
         var start = tokenizer.encode(prompt, addingSpecialTokens: false)
             .suffix(max(1, positions - most))
         if start.isEmpty { start = [tokenizer.beginningOfText ?? tokenizer.endOfText ?? 0] }
@@ -77,7 +78,7 @@ private struct Writer<Words: Tokenizer> {
                 if hasText, text.contains(where: \.isNewline) { throw EndOfLine() }
                 hasText = hasText || text.contains { !$0.isWhitespace }
             }
-        } catch {}
+        } catch is EndOfLine {}
         written.append(Continuation(Array(start), ids))
         let lines = tokenizer.decode(ids).split(whereSeparator: \.isNewline)
         return lines.first { $0.contains { !$0.isWhitespace } }.map(String.init) ?? ""
@@ -94,9 +95,10 @@ extension TaskResult {
     ///   - model: A decoder with the tokens of the one that wrote.
     ///   - engine: What to run on.
     /// - Returns: The perplexity; nil where nothing was written.
-    public func perplexity(to model: Model, on engine: Engine) -> Double? {
+    /// - Throws: `NonFiniteError`.
+    public func perplexity(to model: Model, on engine: Engine) throws -> Double? {
         let texts = written.filter { $0.predicted > 0 }
-        let found = Likelihood.all(of: texts, by: model, on: engine) { _ in }
+        let found = try Likelihood.all(of: texts, by: model, on: engine) { _ in }
         let count = texts.reduce(0) { $0 + $1.predicted }
         return count == 0 ? nil : exp(-found.reduce(0) { $0 + $1.logarithm } / Double(count))
     }

@@ -55,7 +55,7 @@ public final class Calibration: ForwardObserver {
     /// - Parameter progress: Called after each batch with the share of the layer that is done; may
     ///   throw to stop, after which the calibration is of no more use.
     /// - Returns: The moments of the layer's components, symmetric; nil behind the last layer.
-    /// - Throws: ``SurgeonError`` where the stream is not finite, and what reading the weights and
+    /// - Throws: ``SurgeonError`` where the stream or a moment is not finite, and what reading the weights and
     ///   `progress` throw.
     public func next(
         progress: (Double) throws -> Void = { _ in }
@@ -98,7 +98,11 @@ public final class Calibration: ForwardObserver {
         var result: [Component: Matrix<Double>] = [:]
         // One at a time, since they are large.
         for component in Array(moments.keys) {
-            result[component] = moments.removeValue(forKey: component)?.mean()
+            let mean = moments.removeValue(forKey: component)?.mean()
+            if let mean, !(0..<mean.rows).allSatisfy({ mean[$0, $0].isFinite }) {
+                throw SurgeonError.momentsNotFinite(component)
+            }
+            result[component] = mean
         }
         return result
     }

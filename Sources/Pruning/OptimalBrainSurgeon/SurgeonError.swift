@@ -1,3 +1,5 @@
+public import Transformers
+
 /// A layer that cannot be pruned as asked.
 public enum SurgeonError: Error, Equatable, CustomStringConvertible {
     /// The Hessian is not square with one row for every column of the weight.
@@ -6,6 +8,10 @@ public enum SurgeonError: Error, Equatable, CustomStringConvertible {
     case unitSize(Int, columns: Int)
     /// What flows through the model is not finite behind a layer.
     case streamNotFinite(layer: Int)
+    /// The second moments of a component's inputs are not finite.
+    case momentsNotFinite(Component)
+    /// What a changed layer does to the model's output is not finite.
+    case damageNotFinite(layer: Int)
     /// The weight holds a value that is not finite.
     case weightNotFinite(row: Int, column: Int)
     /// The Hessian has a negative or infinite value on its diagonal.
@@ -23,7 +29,14 @@ public enum SurgeonError: Error, Equatable, CustomStringConvertible {
         case .unitSize(let size, let columns):
             "\(columns) weight columns are not a whole number of units of \(size)"
         case .streamNotFinite(let layer):
-            "the residual stream behind layer \(layer) is not finite; the checkpoint is damaged"
+            "the residual stream behind layer \(layer) holds NaN or infinity; the checkpoint is "
+                + "damaged"
+        case .momentsNotFinite(let component):
+            "the Hessian of \(component.kind.rawValue) of layer \(component.layer) holds NaN or "
+                + "infinity; the checkpoint's activations overflow"
+        case .damageNotFinite(let layer):
+            "with layer \(layer) changed, the model's output holds NaN or infinity; the "
+                + "checkpoint's activations overflow"
         case .weightNotFinite(let row, let column):
             "weight [\(row), \(column)] is not finite; the checkpoint is damaged"
         case .hessianDiagonal(let column, let value):

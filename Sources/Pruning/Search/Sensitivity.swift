@@ -38,7 +38,8 @@ public struct Sensitivity: Sendable, Equatable {
     ///   - surgery: The dense model and its calibration.
     ///   - damage: How to judge a changed model.
     ///   - progress: Called with the components done; may throw to stop.
-    /// - Throws: What reading and correcting weights throws, or `progress`.
+    /// - Throws: ``SurgeonError`` where a damage is not finite, and what reading and correcting
+    ///   weights throws, or `progress`.
     /// - Complexity: For each component and prior, and for each layer, half a forward pass, and for
     ///   decoders the output head.
     public init(
@@ -51,7 +52,9 @@ public struct Sensitivity: Sendable, Equatable {
             let weights = ShrunkWeights(
                 plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
             let changed = try damage.dense.replacing(layer: layer, of: weights)
-            return damage.of(changed, from: layer, entering: start.entering[layer])
+            let measured = damage.of(changed, from: layer, entering: start.entering[layer])
+            guard measured.isFinite else { throw SurgeonError.damageNotFinite(layer: layer) }
+            return measured
         }
         for (component, known) in losses.components.sorted(by: { $0.key < $1.key }) {
             let points = try known.levels(nearest: Self.priors).map { level in

@@ -197,6 +197,13 @@ public struct Checkpoint: WeightSource {
         file.names.filter(expected.isHead)
     }
 
+    /// Reads every tensor of numbers once, which refuses NaN and infinities.
+    public func checkNumbers() throws(ModelFileError) {
+        for name in file.names where file.storedType(of: name)?.numbers?.isFloat == true {
+            _ = try file.floats(name)
+        }
+    }
+
     func projection(
         _ name: String, _ outputs: Int, _ inputs: Int
     ) throws(ModelFileError) -> Projection {

@@ -39,7 +39,7 @@ struct RenamedTensors: TensorFile {
         base.areStoredAlike(stored[one] ?? one, stored[other] ?? other)
     }
 
-    func floats(_ name: String) throws(ModelFileError) -> [Float] {
-        try base.floats(stored[name] ?? name)
+    func storedFloats(_ name: String) throws(ModelFileError) -> [Float] {
+        try base.storedFloats(stored[name] ?? name)
     }
 }

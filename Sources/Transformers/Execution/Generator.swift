@@ -23,15 +23,17 @@ public struct Generator {
     ///   - count: The most tokens to add.
     ///   - ends: The tokens to stop at, which are not handed over.
     ///   - body: Called with each new token; may throw to stop.
-    /// - Throws: What `body` throws.
+    /// - Throws: ``NonFiniteError``, and what `body` throws.
     public mutating func generate(
         after prompt: [Int32], count: Int, ends: Set<Int32> = [],
         _ body: (Int32) throws -> Void
-    ) rethrows {
+    ) throws {
         cache.count = 0
         var tokens = prompt
         for _ in 0..<min(count, cache.capacity - prompt.count) {
             pass.advance(tokens, cache: &cache, logits: &logits)
+            try NonFiniteError.check(
+                logits.row(0), "the logits behind \(cache.count) tokens")
             let token = sampler.next(logits.row(0))
             if ends.contains(token) { return }
             try body(token)

@@ -65,7 +65,8 @@ public struct Model: Sendable {
     ///   - source: Where the weights come from.
     ///   - precision: How to store the weights of linear layers and of the output head.
     ///   - progress: Called after each layer with the layers done.
-    /// - Throws: What the source throws.
+    /// - Throws: What the source throws, and ``NonFiniteError`` where a weight is too large for the
+    ///   precision.
     public init(
         _ source: some WeightSource, precision: Precision = .f32,
         progress: (Int) throws -> Void = { _ in }
@@ -75,10 +76,10 @@ public struct Model: Sendable {
         self.precision = precision
         var layers: [Layer] = []
         for index in shape.layers.indices {
+            let weights = try source.layer(index)
+            try precision.check(weights, index: index)
             layers.append(
-                Layer(
-                    try source.layer(index), shape: shape, index: index, precision: precision,
-                    in: arena))
+                Layer(weights, shape: shape, index: index, precision: precision, in: arena))
             try progress(index + 1)
         }
         self.layers = layers
@@ -86,6 +87,7 @@ public struct Model: Sendable {
         let (embeddings, headWeights) = (try source.embeddings(), try source.head())
         finalNorm = headWeights.norm
         let output = headWeights.output ?? (shape.tiedHead ? embeddings.tokens : nil)
+        try precision.check(output, "the output head")
         head = output.map {
             PackedWeights(
                 $0, precision: precision, activationTerms: Layer.fineActivations, in: arena)

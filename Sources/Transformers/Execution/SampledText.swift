@@ -12,11 +12,11 @@ public enum SampledText {
     ///   - seed: Equal seeds give equal text.
     ///   - progress: Called with the tokens there are; may throw to stop.
     /// - Returns: The sequences, with their beginnings.
-    /// - Throws: What `progress` throws.
+    /// - Throws: ``NonFiniteError``, and what `progress` throws.
     public static func sequences(
         from model: Model, on engine: Engine, continuing beginnings: [[Int32]], length: Int,
         seed: UInt64, progress: (Int) throws -> Void
-    ) rethrows -> [[Int32]] {
+    ) throws -> [[Int32]] {
         var pass = ForwardPass(model, on: engine)
         var cache = KeyValueCache(
             shape: model.shape, capacity: length, sequences: beginnings.count)
@@ -27,6 +27,8 @@ public enum SampledText {
         for written in 1..<max(1, length) {
             pass.advance(texts.map { $0[written - 1] }, cache: &cache, logits: &logits)
             for index in texts.indices where texts[index].count == written {
+                try NonFiniteError.check(
+                    logits.row(index), "the logits behind \(written) sampled tokens")
                 texts[index].append(samplers[index].next(logits.row(index)))
             }
             try progress((written + 1) * texts.count)

@@ -107,7 +107,9 @@ struct EvaluateCommand: Command {
             let result = try loaded.ask(task, on: engine)
             answer.tasks[task.name] = TaskAnswer(
                 result, against: try reference?.ask(task, on: engine),
-                perplexity: reference.flatMap { result.perplexity(to: $0.model, on: engine) })
+                perplexity: try reference.flatMap {
+                    try result.perplexity(to: $0.model, on: engine)
+                })
         }
         if printsJSON { try printJSON(answer) } else { print(answer.text) }
     }
@@ -195,10 +197,10 @@ struct EvaluateCommand: Command {
         guard samples > 0, !loaded.model.shape.architecture.isEncoder else { return nil }
         let tokenizer = try loaded.checkpoint.tokenizer()
         let prompts = sequences.prefix(samples).map { Array($0.prefix(min(48, $0.count))) }
-        func texts(_ model: Model) -> [String] {
-            continuations(of: prompts, by: model, tokenizer: tokenizer, engine: engine)
+        func texts(_ model: Model) throws -> [String] {
+            try continuations(of: prompts, by: model, tokenizer: tokenizer, engine: engine)
         }
-        let (own, other) = (texts(loaded.model), reference.map(texts))
+        let (own, other) = (try texts(loaded.model), try reference.map(texts))
         return prompts.indices.map {
             EvaluateAnswer.Sample(
                 prompt: tokenizer.decode(prompts[$0]), text: own[$0], other: other?[$0])

@@ -19,7 +19,7 @@ extension PruneRun {
     /// What a model makes of them; nil for encoders.
     func continuations(by model: Model, of text: CalibrationText) throws -> [String]? {
         guard !model.shape.architecture.isEncoder else { return nil }
-        return Evaluation.continuations(
+        return try Evaluation.continuations(
             of: prompts(of: text), by: model, tokenizer: try dense.checkpoint.tokenizer(),
             engine: engine)
     }

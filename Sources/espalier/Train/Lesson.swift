@@ -173,7 +173,7 @@ struct Lesson {
     ) -> ModelFileError {
         ModelFileError(
             file: model.location.path, subject: subject,
-            problem: "\(measure) is no number" + (steps > 0 ? " any more" : ""),
+            problem: "\(measure): NaN or infinity" + (steps > 0 ? " after \(steps) steps" : ""),
             remedy: steps > 0
                 ? "try a lower --rate, with --restart or another -o"
                 : "the model may be damaged: see what `espalier evaluate` finds")
@@ -195,13 +195,15 @@ struct Lesson {
         _ model: Model, _ classifier: Classifier?, beside teacher: Model?,
         of opened: OpenedModel, after steps: Int = 0, engine: Engine, _ title: String
     ) throws -> Judgement {
-        let judgement = try measure(
-            model, classifier, beside: teacher, tokenizer: try opened.checkpoint.tokenizer(),
-            engine: engine, title)
-        guard judgement.value.isFinite else {
-            throw Self.noNumber(of: opened, title, "the \(judgement.measure)", steps: steps)
+        do {
+            let judgement = try measure(
+                model, classifier, beside: teacher, tokenizer: try opened.checkpoint.tokenizer(),
+                engine: engine, title)
+            try NonFiniteError.check(judgement.value, "the \(judgement.measure)")
+            return judgement
+        } catch let error as NonFiniteError {
+            throw Self.noNumber(of: opened, title, error.place, steps: steps)
         }
-        return judgement
     }
 
     private func measure(

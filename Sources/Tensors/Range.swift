@@ -1,0 +1,46 @@
+import CKernels
+
+/// Finds the first float that is NaN, infinite, or beyond a limit.
+///
+/// - Parameters:
+///   - values: The floats.
+///   - limit: The greatest magnitude that is accepted.
+/// - Returns: Its position, counted from 0, and its value; nil if there is none.
+public func firstOutside(
+    _ values: some Collection<Float>, limit: Float = .greatestFiniteMagnitude
+) -> (position: Int, value: Float)? {
+    func search(_ values: UnsafeBufferPointer<Float>) -> (position: Int, value: Float)? {
+        guard let start = values.baseAddress else { return nil }
+        let position = ck_first_outside(start, values.count, limit)
+        return position < values.count ? (position, values[position]) : nil
+    }
+    return values.withContiguousStorageIfAvailable(search)
+        ?? Array(values).withUnsafeBufferPointer(search)
+}
+
+extension DType {
+    /// The greatest magnitude that rounds to a finite number of this type; nil if any float does.
+    public var greatestMagnitude: Float? {
+        switch self {
+        case .f16: Self.greatestHalf
+        case .bf16: Float(bitPattern: 0x7f7f_0000)
+        case .q80: 127 * Self.greatestHalf
+        case .q40: 8 * Self.greatestHalf
+        default: nil
+        }
+    }
+
+    private static let greatestHalf: Float = 65504
+}
+
+extension Precision {
+    /// The greatest magnitude of a weight that is packed as it is; nil if any float is.
+    public var greatestWeight: Float? {
+        switch self {
+        // Packed weights of f16 are multiplied by 64.
+        case .f16: 65504 / 64
+        case .bf16: DType.bf16.greatestMagnitude
+        case .f32, .int8: nil
+        }
+    }
+}

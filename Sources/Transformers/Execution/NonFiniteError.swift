@@ -1,0 +1,65 @@
+internal import Tensors
+
+/// A computation that gave NaN, an infinity, or a number that its type cannot hold.
+public struct NonFiniteError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// What was computed, such as "the logits of window 3".
+    public let place: String
+    /// What was found there.
+    public let problem: String
+    /// What to do.
+    public let remedy: String
+
+    /// Creates an error.
+    public init(
+        _ place: String, problem: String = "hold NaN or infinity",
+        remedy: String = "the model's numbers overflow: the checkpoint may be damaged, or use "
+            + "--precision f32"
+    ) {
+        self.place = place
+        self.problem = problem
+        self.remedy = remedy
+    }
+
+    /// The place, the problem and the remedy on one line.
+    public var description: String { "\(place) \(problem); \(remedy)" }
+
+    /// Refuses values of which one is NaN or infinite.
+    public static func check(
+        _ values: some Collection<Float>, _ place: @autoclosure () -> String
+    ) throws(NonFiniteError) {
+        if firstOutside(values) != nil { throw NonFiniteError(place()) }
+    }
+
+    /// Refuses a value that is NaN or infinite.
+    public static func check(
+        _ value: Double, _ place: @autoclosure () -> String
+    ) throws(NonFiniteError) {
+        if !value.isFinite { throw NonFiniteError(place()) }
+    }
+}
+
+extension Precision {
+    /// Refuses weights that packing would change to other numbers.
+    func check(_ weight: Matrix<Float>?, _ place: String) throws(NonFiniteError) {
+        guard let weight, let greatestWeight,
+            let found = firstOutside(weight.elements, limit: greatestWeight)
+        else { return }
+        throw NonFiniteError(
+            place, problem: "holds \(found.value), beyond ±\(greatestWeight) of \(rawValue)",
+            remedy: "use another --precision, such as f32")
+    }
+
+    /// Refuses a layer whose weights packing would change to other numbers.
+    func check(_ layer: LayerWeights, index: Int) throws(NonFiniteError) {
+        guard greatestWeight != nil else { return }
+        let parts = [
+            ("query", layer.attention?.query), ("key", layer.attention?.key),
+            ("value", layer.attention?.value), ("attention output", layer.attention?.output),
+            ("gate", layer.feedForward?.gate), ("up", layer.feedForward?.up),
+            ("down", layer.feedForward?.down),
+        ]
+        for (name, part) in parts {
+            try check(part?.weight, "the \(name) projection of layer \(index)")
+        }
+    }
+}
