@@ -19,7 +19,7 @@ struct GenerateTests {
             ForwardPass(try Model(checkpoint), on: Engine(threads: 1)),
             sampler: Sampler(temperature: 0), capacity: 128)
         var ids: [Int32] = []
-        generator.generate(
+        try generator.generate(
             after: tokenizer.encode(prompt, addingSpecialTokens: true), count: count,
             ends: try checkpoint.endTokens(with: tokenizer)
         ) { ids.append($0) }
@@ -59,6 +59,70 @@ struct GenerateTests {
         let run = try Program.run(
             "generate", Fixture.llama, "--prompt", String(repeating: "a b ", count: 300))
         #expect(run.status == 1 && run.errors.contains("shorter prompt"))
+    }
+
+    /// A copy of the tiny Llama with a chat template and an end of turn that it writes at once.
+    private func chatModel(_ scratch: Scratch, template: String) throws -> String {
+        let path = scratch.path("chat")
+        try FileManager.default.copyItem(atPath: Fixture.llama, toPath: path)
+        let configuration = ["chat_template": template, "bos_token": "<s>"]
+        try JSONSerialization.data(withJSONObject: configuration)
+            .write(to: URL(fileURLWithPath: path + "/tokenizer_config.json"))
+        return path
+    }
+
+    @Test("--chat puts the template's markup around the prompt, without it all is as it was")
+    func chat() throws {
+        let scratch = try Scratch()
+        let model = try chatModel(
+            scratch,
+            template: "{{ bos_token }}{% for m in messages %}{{ m.role[0] ~ ': ' ~ m.content }}\n"
+                + "{% endfor %}{% if add_generation_prompt %}Once upon{% endif %}")
+        let words = ["generate", model, "-n", "8", "--threads", "1", "--json"]
+        let chat = try Program.run(
+            words + ["--chat", "--system", "Be kind.", "--prompt", "Anna"]
+        ).object()
+        let rendered = try #require(chat["rendered"] as? String)
+        #expect(rendered == "<s>s: Be kind.\nu: Anna\nOnce upon")
+        let plain = try Program.run(words + ["--prompt", rendered, "--raw"]).object()
+        #expect(plain["tokens"] as? [Int] == chat["tokens"] as? [Int])
+        #expect(plain["rendered"] == nil)
+    }
+
+    @Test("a template that refuses, is not there, or needs what is unknown is one error")
+    func chatRefused() throws {
+        let scratch = try Scratch()
+        func run(_ template: String) throws -> Program.Outcome {
+            try? FileManager.default.removeItem(atPath: scratch.path("chat"))
+            return try Program.run(
+                "generate", try chatModel(scratch, template: template), "--prompt", "a", "--chat")
+        }
+        let refused = try run("{{ raise_exception('no users') }}")
+        #expect(refused.status == 1 && refused.errors.contains("line 1: the template refuses"))
+        let unknown = try run("{% include 'x' %}")
+        #expect(unknown.status == 1 && unknown.errors.contains("{% include %}"))
+        let none = try Program.run("generate", Fixture.llama, "--prompt", "a", "--chat")
+        #expect(none.status == 1 && none.errors.contains("the model has no chat template"))
+        for words in [["--chat", "--raw"], ["--system", "a"]] {
+            let run = try Program.run(["generate", Fixture.llama, "--prompt", "a"] + words)
+            #expect(run.status == 2 && run.errors.contains("--chat"))
+        }
+    }
+
+    @Test("a chat model that writes nothing is told to be asked with --chat")
+    func silent() throws {
+        let scratch = try Scratch()
+        let model = try chatModel(scratch, template: "x")
+        // Every token ends the text.
+        let count = try ModelShape(contentsOf: model).vocabularySize
+        try #"{"eos_token_id": \#(Array(0..<count))}"#.write(
+            toFile: model + "/generation_config.json", atomically: true, encoding: .utf8)
+        let run = try Program.run("generate", model, "--prompt", "Anna")
+        #expect(run.status == 0 && run.output == "\n")
+        #expect(run.errors.contains("\nNothing was written: the model ended the text at once."))
+        #expect(run.errors.contains("--chat"))
+        let chat = try Program.run("generate", model, "--prompt", "Anna", "--chat")
+        #expect(!chat.errors.contains("--chat"))
     }
 
     @Test("streamed pieces are whole characters that make up the text")

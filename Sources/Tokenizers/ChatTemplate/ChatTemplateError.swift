@@ -1,0 +1,26 @@
+/// Why a model's chat template cannot be applied.
+public struct ChatTemplateError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The line of the template, from 1; nil where the template itself is not at fault.
+    public let line: Int?
+    /// What is wrong, with the construct.
+    public let problem: String
+
+    /// Creates an error.
+    public init(line: Int? = nil, problem: String) {
+        self.line = line
+        self.problem = problem
+    }
+
+    /// The line, the problem and the remedy on one line.
+    public var description: String {
+        let place = line.map { "chat_template, line \($0)" } ?? "chat_template"
+        let printable = problem.unicodeScalars.prefix(300).map { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator:
+                scalar.escaped(asASCII: true)
+            default: String(scalar)
+            }
+        }.joined()
+        return "\(place): \(printable); without --chat the prompt is used as it is"
+    }
+}

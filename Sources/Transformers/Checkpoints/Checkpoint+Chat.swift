@@ -1,0 +1,82 @@
+internal import Foundation
+public import ModelFiles
+public import Tokenizers
+
+extension Checkpoint {
+    /// Reads the template that puts a chat model's markup around messages: `chat_template.jinja`,
+    /// `chat_template` of `tokenizer_config.json`, or `tokenizer.chat_template` of GGUF.
+    ///
+    /// - Returns: The template; nil where the model has none.
+    /// - Throws: `ChatTemplateError` where it is not valid or needs what is not supported,
+    ///   `ModelFileError` where a file is damaged.
+    public func chatTemplate() throws -> ChatTemplate? {
+        try chatTemplateText().map { try ChatTemplate($0) }
+    }
+
+    /// Whether the model has a chat template; one that cannot be read counts.
+    public var hasChatTemplate: Bool {
+        do { return try chatTemplateText() != nil } catch { return true }
+    }
+
+    private func chatTemplateText() throws(ModelFileError) -> String? {
+        let key = "tokenizer.chat_template"
+        if let gguf { return gguf.metadata[key] == nil ? nil : try gguf.string(key) }
+        let file = path + "/chat_template.jinja"
+        if FileManager.default.fileExists(atPath: file) {
+            return String(decoding: try MappedFile(path: file).bytes, as: UTF8.self)
+        }
+        let configuration = path + "/tokenizer_config.json"
+        guard let value = try members(of: configuration)["chat_template"], value != .null else {
+            return nil
+        }
+        if let text = value.string { return text }
+        let named = (value.array ?? []).compactMap { entry -> (name: String, text: String)? in
+            guard let name = entry.object?["name"]?.string,
+                let text = entry.object?["template"]?.string
+            else { return nil }
+            return (name, text)
+        }
+        guard let template = named.first(where: { $0.name == "default" }) else {
+            throw ModelFileError(
+                file: configuration, subject: "chat_template",
+                problem: "it is no text, and no list with a template named \"default\"",
+                remedy: "use the tokenizer_config.json of the original model")
+        }
+        return template.text
+    }
+
+    /// The texts of special tokens by the names that chat templates use, such as `bos_token`.
+    ///
+    /// - Parameter tokenizer: The model's tokenizer.
+    /// - Returns: The texts; names without a token are absent.
+    /// - Throws: `ModelFileError` where a file is damaged.
+    public func specialTokenTexts(
+        with tokenizer: some Tokenizer
+    ) throws(ModelFileError) -> [String: String] {
+        var texts: [String: String] = [:]
+        if gguf != nil {
+            let ids = [
+                ("bos_token", tokenizer.beginningOfText), ("eos_token", tokenizer.endOfText),
+                ("pad_token", tokenizer.padding),
+            ]
+            for (name, id) in ids { texts[name] = id.map { tokenizer.decode([$0]) } }
+            return texts
+        }
+        for file in ["special_tokens_map.json", "tokenizer_config.json"] {
+            let members = try members(of: path + "/" + file)
+            for name in ["bos", "eos", "unk", "pad", "sep", "cls", "mask"].map({ $0 + "_token" }) {
+                let value = members[JSONKey(name)]
+                if let text = value?.string ?? value?.object?["content"]?.string {
+                    texts[name] = text
+                }
+            }
+        }
+        return texts
+    }
+
+    /// The members of a JSON file; none where there is no such file.
+    private func members(of file: String) throws(ModelFileError) -> [JSONKey: JSONValue] {
+        guard FileManager.default.fileExists(atPath: file) else { return [:] }
+        return try JSONValue(parsing: MappedFile(path: file).bytes, file: file).object ?? [:]
+    }
+}
