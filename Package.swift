@@ -42,6 +42,7 @@ let package = Package(
         .target(
             name: "CKernels", cSettings: optimised, linkerSettings: [.linkedLibrary("m")]),
         .target(name: "CHost", cSettings: [.treatAllWarnings(as: .error)]),
+        .target(name: "CProse", cSettings: [.treatAllWarnings(as: .error)]),
         module("Tensors", ["CKernels", "CHost"]),
         module("ModelFiles", ["Tensors"]),
         module("Tokenizers", ["ModelFiles"]),
@@ -51,7 +52,7 @@ let package = Package(
         module(
             "Pruning",
             ["Profiling", "Training", "Transformers", "Tensors", "ModelFiles", "Tokenizers"]),
-        module("Evaluation", ["Transformers", "Tensors", "ModelFiles", "Tokenizers"]),
+        module("Evaluation", ["Transformers", "Tensors", "ModelFiles", "Tokenizers", "CProse"]),
         module(
             "ContextualSparsity",
             [

@@ -38,7 +38,8 @@ public struct ComparisonPage: Sendable {
         report.baselines = runs.dropFirst().flatMap { name, other in
             other.targets.map {
                 BaselineResult(
-                    method: name, target: $0.target, measured: $0.measured, quality: $0.quality)
+                    method: name, target: $0.target, measured: $0.measured, quality: $0.quality,
+                    second: $0.second)
             }
         }
         return report
@@ -50,7 +51,7 @@ public struct ComparisonPage: Sendable {
         let measures = QualityMeasure.present(in: report)
         let models = QualityTable(report: report, measures: measures)
         let table = HTMLTable(
-            caption: "Measured on \(report.evaluatedOn)", columns: models.columns,
+            caption: "Measured on \(report.evaluationTexts)", columns: models.columns,
             rows: models.rows, strong: models.ownRows)
         let plots = measures.compactMap {
             TradeoffFigure(report: report, measure: $0).markup

@@ -57,7 +57,7 @@ struct MarkdownReport {
         guard !measures.isEmpty else { return ["Quality was not measured."] }
         let table = QualityTable(report: report, measures: measures)
         return [
-            "Measured on \(Self.escaped(report.evaluatedOn)).",
+            "Measured on \(Self.escaped(report.evaluationTexts)).",
             Self.table(table.columns, table.rows), Self.list(measures.map(\.explanation)),
         ] + recovery + tasks + samples
     }

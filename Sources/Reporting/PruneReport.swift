@@ -23,6 +23,10 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var dense: QualityFigures
     /// What quality was measured on, such as `WikiText-2 test, 4 096 tokens`.
     public var evaluatedOn: String
+    /// A second text that quality was measured on, of another kind.
+    public var secondText: String?
+    /// The quality of the dense model on the second text.
+    public var secondDense: QualityFigures?
     /// The same targets reached by simpler methods; may be empty.
     public var baselines: [BaselineResult]
     /// What the models scored on tasks; nil where none were asked.

@@ -5,15 +5,20 @@ struct QualityTable {
 
     var columns: [String] {
         ["Model", "Measured"] + measures.flatMap { [$0.title] + ($0.hasChange ? ["Change"] : []) }
+            + secondColumns
     }
 
     var rows: [(heading: String, cells: [String])] {
         let dense = row("dense", 1, nil, isDense: true)
         let own = report.targets.map {
-            row("\(report.method), \(Figures.target($0.target))", $0.measured, $0.quality)
+            row(
+                "\(report.method), \(Figures.target($0.target))", $0.measured, $0.quality,
+                $0.second)
         }
         let others = report.baselines.map {
-            row("\(report.label(of: $0)), \(Figures.target($0.target))", $0.measured, $0.quality)
+            row(
+                "\(report.label(of: $0)), \(Figures.target($0.target))", $0.measured, $0.quality,
+                $0.second)
         }
         return [dense] + own + others
     }
@@ -22,7 +27,8 @@ struct QualityTable {
     var ownRows: Set<Int> { Set(report.targets.indices.map { $0 + 1 }) }
 
     private func row(
-        _ name: String, _ speedup: Double, _ figures: QualityFigures?, isDense: Bool = false
+        _ name: String, _ speedup: Double, _ figures: QualityFigures?,
+        _ second: QualityFigures? = nil, isDense: Bool = false
     ) -> (heading: String, cells: [String]) {
         let cells = measures.flatMap { measure -> [String] in
             let dense = measure.denseValue(in: report)
@@ -31,7 +37,8 @@ struct QualityTable {
             guard !isDense, let dense, let value else { return [measure.text(value), "–"] }
             return [measure.text(value), Figures.change(from: dense, to: value)]
         }
-        return (name, [Figures.ratio(speedup)] + cells)
+        let second = secondCells(second, isDense: isDense)
+        return (name, [Figures.ratio(speedup)] + cells + second)
     }
 }
 

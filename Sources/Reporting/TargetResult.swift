@@ -20,6 +20,8 @@ public struct TargetResult: Codable, Sendable, Equatable {
     public var perplexity: Double?
     /// For encoders: the mean cosine distance of its sentence vectors from the dense model's.
     public var meanCosineDistance: Double?
+    /// Its quality on the report's second text.
+    public var second: QualityFigures?
     /// What it writes behind the prompts of the report's samples; nil for encoders.
     public var continuations: [String]?
     /// Its layers from input to output.
@@ -206,9 +208,15 @@ public struct BaselineResult: Codable, Sendable, Equatable {
     public var measured: Double
     /// Its quality.
     public var quality: QualityFigures
+    /// Its quality on the report's second text.
+    public var second: QualityFigures?
 
     /// Creates a result.
-    public init(method: String, target: Double, measured: Double, quality: QualityFigures) {
+    public init(
+        method: String, target: Double, measured: Double, quality: QualityFigures,
+        second: QualityFigures? = nil
+    ) {
+        self.second = second
         self.method = method
         self.target = target
         self.measured = measured

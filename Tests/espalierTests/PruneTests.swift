@@ -22,6 +22,12 @@ struct PruneTests {
             }
             #expect((target["meanCosineDistance"] as? Double != nil) == !decoder)
         }
+        #expect(try #require(report["secondText"] as? String).contains("shipped prose"))
+        for figures in targets.map({ $0["second"] }) + [report["secondDense"]] {
+            let second = try #require(figures as? [String: Double])
+            #expect((second["perplexity"] != nil) == decoder)
+            #expect((second["meanCosineDistance"] != nil) == !decoder)
+        }
         let stages = try #require(report["stages"] as? [String: [String: Double]])
         for name in ["profile", "calibrate", "surgeon", "sensitivity", "evaluate"] {
             let stage = try #require(stages[name])
@@ -73,6 +79,31 @@ struct PruneTests {
         let shape = try Program.run("inspect", model, "--json").object()
         let parameters = try #require(targets(report)[0] as? [String: Any])["parameters"] as? Int
         #expect(shape["parameters"] as? Int == parameters)
+    }
+
+    @Test(
+        "quality is measured on a second text too: the user's, or one that is too short is refused")
+    func secondText() throws {
+        let prune = try PruneFixture()
+        let text = Fixture.folder + "/text/held-out.txt"
+        let run = try Program.run(prune.words() + ["--evaluation", text])
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(run.output.contains("second text") && run.output.contains("held-out.txt, "))
+        let report = try prune.report()
+        let dense = try #require(report["secondDense"] as? [String: Double])
+        // The fixture's held-out text is like its calibration text, and prose of 1861 is not.
+        let shipped = try PruneFixture()
+        #expect(try Program.run(shipped.words()).status == 0)
+        let other = try #require(try shipped.report()["secondDense"] as? [String: Double])
+        #expect(try #require(other["perplexity"]) > 2 * (try #require(dense["perplexity"])))
+        let page = try String(contentsOfFile: prune.out + "/report.html", encoding: .utf8)
+        #expect(page.contains("Perplexity, second text"))
+        #expect(page.contains("second text: held-out.txt"))
+        let short = prune.scratch.path("short.txt")
+        try "Too short.".write(toFile: short, atomically: true, encoding: .utf8)
+        let refused = try Program.run(
+            prune.words(to: prune.scratch.path("refused")) + ["--evaluation", short])
+        #expect(refused.status == 1 && refused.errors.contains("too few to evaluate on"))
     }
 
     @Test(

@@ -126,7 +126,7 @@ final class GradualRun {
         ).finish()
 
         let trained = try OpenedModel(training.path)
-        let (quality, continuations) = try round.judge(
+        let (quality, second, continuations) = try round.judge(
             try trained.packed(in: round.environment.precision), on: text)
         result.recovery = Recovery(
             method: recovery.method.rawValue, steps: training.steps,
@@ -134,6 +134,7 @@ final class GradualRun {
             after: training.after, unrecovered: result.quality,
             cost: StageCost(seconds: training.seconds, peakBytes: training.peakBytes))
         (result.quality, result.continuations) = (quality, continuations)
+        result.second = second
         result.path = directory.product(name)
         try emit(trained, to: result.path, storage: GGUFModel.Storage(round.environment.precision))
         try directory.write(result, "work/\(name).json")

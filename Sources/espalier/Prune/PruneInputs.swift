@@ -15,7 +15,7 @@ struct PruneInputs {
     /// The calibration text, empty where the model is to write it.
     private let contents: String
     /// The most of a calibration file: all tokens of it are drawn from.
-    private static let mostBytes = 32 << 20
+    static let mostBytes = 32 << 20
 
     /// Reads the inputs.
     ///
@@ -48,6 +48,7 @@ struct PruneInputs {
                 remedy: "prune the dense model to a higher --speedup; with --recover it goes from "
                     + "target to target")
         }
+        try dense.checkpoint.checkNumbers()
         var files = try FileDigest.modelFiles(dense.location.path).map {
             (name: URL(fileURLWithPath: $0).lastPathComponent, digest: try FileDigest.of($0))
         }
@@ -62,6 +63,9 @@ struct PruneInputs {
                 )
             }
             contents += try text.text(atMost: Self.mostBytes) + "\n"
+        }
+        if let evaluation = options.evaluation {
+            files.append(("evaluation", try FileDigest.of(evaluation)))
         }
         if let profile = options.profile {
             files.append(("profile", try FileDigest.of(profile)))

@@ -12,6 +12,8 @@ struct PruneOptions {
     var environment: EnvironmentOptions
     var profile: String?
     var calibration: [String]
+    /// A second text to evaluate on; nil for the shipped one.
+    var evaluation: String?
     var calibrationTokens: Int
     var method: PruningMethod
     /// Other methods to compare with, each once.
@@ -44,6 +46,10 @@ struct PruneOptions {
             help: "Plain text like what the model will see, for encoders a paragraph a line; a "
                 + "tenth, at most 8192 tokens, is held out to evaluate. Encoders need it, decoders "
                 + "write text of their own without.")
+        evaluation = try arguments.option(
+            "--evaluation", .file,
+            help: "Plain text of another kind, to evaluate on as well; by default a story that "
+                + "comes with the program.")
         profile = try arguments.option(
             "--profile", .file, help: "A profile made before; else this CPU is profiled first.")
         let method: PruningMethod = try arguments.option(

@@ -7,18 +7,24 @@ import Transformers
 
 /// The stages that reach a target and say what it was worth.
 extension PruneRun {
-    func evaluateDense(on text: CalibrationText) throws -> QualityFigures {
-        if let known = directory.read(QualityFigures.self, Product.denseQuality) { return known }
-        let quality = try stage("evaluate") { try evaluate(try baseline(), against: nil, on: text) }
-        try directory.write(quality, Product.denseQuality)
+    func evaluateDense(
+        on text: CalibrationText, _ set: EvaluationSet = .heldOut
+    ) throws -> QualityFigures {
+        let product = set == .heldOut ? Product.denseQuality : Product.denseSecondQuality
+        if let known = directory.read(QualityFigures.self, product) { return known }
+        let quality = try stage("evaluate") {
+            try evaluate(try baseline(), against: nil, on: text, set)
+        }
+        try directory.write(quality, product)
         return quality
     }
 
     private func evaluate(
         _ model: Model, of channels: [Int]? = nil, against reference: Model?,
-        on text: CalibrationText
+        on text: CalibrationText, _ set: EvaluationSet
     ) throws -> QualityFigures {
-        let progress = ProgressBar("Evaluating", total: text.heldOut.count, unit: "sequences")
+        let sequences = try sequences(of: set, text)
+        let progress = ProgressBar("Evaluating", total: sequences.count, unit: "sequences")
         defer { progress.finish() }
         func tick(_ done: Int) throws {
             progress.advance(to: done)
@@ -29,17 +35,17 @@ extension PruneRun {
             // Vectors of channels that nobody keeps track of are not comparable.
             guard width == (reference ?? model).shape.hiddenSize else { return QualityFigures() }
             let quality = try EncoderQuality(
-                of: model, against: reference ?? model, channels: channels, on: text.heldOut,
+                of: model, against: reference ?? model, channels: channels, on: sequences,
                 engine: engine, progress: tick)
             return QualityFigures(meanCosineDistance: quality.meanCosineDistance)
         }
-        if reference != nil, denseStates == nil {
-            denseStates = try .states(of: try baseline(), on: text.heldOut, engine: engine) { _ in
-                try Interruption.check()
+        if reference != nil, denseStates[set] == nil {
+            denseStates[set] = try .states(of: try baseline(), on: sequences, engine: engine) {
+                _ in try Interruption.check()
             }
         }
         let quality = try DecoderQuality(
-            of: model, against: reference == nil ? nil : denseStates, on: text.heldOut,
+            of: model, against: reference == nil ? nil : denseStates[set], on: sequences,
             engine: engine, progress: tick)
         return QualityFigures(
             perplexity: quality.perplexity, kl: quality.kl, top1: quality.top1)
@@ -48,9 +54,10 @@ extension PruneRun {
     /// How good a model, of some channels of the reference, is beside it, and what it writes.
     func judge(
         _ model: Model, of channels: [Int]? = nil, on text: CalibrationText
-    ) throws -> (quality: QualityFigures, continuations: [String]?) {
+    ) throws -> (quality: QualityFigures, second: QualityFigures, continuations: [String]?) {
         (
-            try evaluate(model, of: channels, against: try baseline(), on: text),
+            try evaluate(model, of: channels, against: try baseline(), on: text, .heldOut),
+            try evaluate(model, of: channels, against: try baseline(), on: text, .second),
             try continuations(by: model, of: text)
         )
     }
@@ -205,7 +212,7 @@ extension PruneRun {
         _ choice: Choice, _ target: Double, _ name: String, _ weights: ShrunkWeights,
         on text: CalibrationText
     ) throws -> TargetResult {
-        let (quality, texts) = try stage("evaluate") {
+        let (quality, second, texts) = try stage("evaluate") {
             try judge(try pack(weights, name: name), of: weights.channels, on: text)
         }
         try stage("write") {
@@ -225,6 +232,7 @@ extension PruneRun {
         var result = TargetResult(
             target: target, attempt: choice.attempt, attempts: choice.trials.count,
             path: directory.product(name), weights: weights, quality: quality)
+        result.second = second
         result.continuations = texts
         result.trials = choice.trials
         var plans = directory.read([String: Plan].self, Product.plans) ?? [:]
@@ -301,9 +309,13 @@ extension PruneRun {
             }
             latest = model
             if let damage { return damage.of(model) }
-            return try DecoderQuality(
-                of: model, against: nil, on: text.spread(tokens: 4096), engine: engine
-            ) { _ in try Interruption.check() }.meanNLL
+            do {
+                return try DecoderQuality(
+                    of: model, against: nil, on: text.spread(tokens: 4096), engine: engine
+                ) { _ in try Interruption.check() }.meanNLL
+            } catch is NonFiniteError {
+                return .infinity
+            }
         } progress: {
             progress.advance(to: $0)
             try Interruption.check()

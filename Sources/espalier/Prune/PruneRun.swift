@@ -28,8 +28,9 @@ final class PruneRun {
     private var costs: [String: StageCost]
     private var packed: [Precision: Model] = [:]
     private var packedReference: Model?
-    /// What the dense model makes of the held-out text; once for all models.
-    var denseStates: DecoderQuality.Reference?
+    /// What the dense model makes of the texts to evaluate on; once for all models.
+    var denseStates: [EvaluationSet: DecoderQuality.Reference] = [:]
+    var cutSecondText: SecondText?
 
     init(_ options: PruneOptions) throws {
         self.options = options
@@ -43,7 +44,7 @@ final class PruneRun {
         directory = try RunDirectory(
             options.output, inputs: inputs.digests,
             reading: [dense.location.path, reference.location.path] + options.calibration
-                + [options.profile].compactMap(\.self),
+                + [options.profile, options.evaluation].compactMap(\.self),
             restarting: options.restarts)
         otherRuntime = try OtherRuntime(
             environment, folder: directory.product(Product.runtimeFiles))
@@ -60,7 +61,7 @@ final class PruneRun {
 
     /// Gives back the memory of packed models.
     func forgetModels() {
-        (packed, packedReference, denseStates) = ([:], nil, nil)
+        (packed, packedReference, denseStates) = ([:], nil, [:])
         host_release_freed_memory()
     }
 
@@ -115,7 +116,7 @@ final class PruneRun {
                 sensitivity: try sensitivity(of: method, losses, surgery, facts, on: text),
                 channelStep: dense.shape.channelStep, headsThatDivide: headsThatDivide)
             if !isBaseline { steps = searchSteps(table, knowledge) }
-            _ = try evaluateDense(on: text)
+            for set in [EvaluationSet.heldOut, .second] { _ = try evaluateDense(on: text, set) }
             return try reach(
                 by: method, isBaseline: isBaseline, table, surgery, knowledge, text: text)
         }
@@ -125,7 +126,7 @@ final class PruneRun {
                 return try results(of: method, isBaseline: true).map {
                     BaselineResult(
                         method: method.rawValue, target: $0.target, measured: $0.measured,
-                        quality: $0.quality)
+                        quality: $0.quality, second: $0.second)
                 }
             } catch let error as SearchError {
                 remark("\(method.rawValue) is left out: \(error)")
@@ -137,6 +138,8 @@ final class PruneRun {
             targets: targets, denseQuality: try evaluateDense(on: text), baselines: baselines,
             text: text,
             facts: facts, stages: costs, inputs: inputs)
+        report.secondText = try secondText().name
+        report.secondDense = try evaluateDense(on: text, .second)
         report.search = steps
         report.samples = try samples(of: text)
         // Tasks were asked of the models that are still there.
@@ -169,6 +172,7 @@ enum Product {
     static let losses = "losses.json"
     static let sensitivity = "work/sensitivity.json"
     static let denseQuality = "work/dense.json"
+    static let denseSecondQuality = "work/dense-second.json"
     static let samples = "work/samples.json"
     static let lesson = "work/lesson.json"
     static let plans = "plan.json"

@@ -12,29 +12,36 @@ struct PruneSummary {
         let task = training.flatMap { Self.isTask($0.measure) ? $0.measure : nil }
         var table = Table(
             titles: ["target", "measured", "95% interval", "ms"] + (task.map { [$0] } ?? [])
-                + (isDecoder ? ["perplexity", "KL"] : ["cosine distance"]) + ["weights"])
+                + (isDecoder ? ["perplexity", "KL"] : ["cosine distance"])
+                + (report.secondText == nil ? [] : ["second text"]) + ["weights"])
         func add(
             _ name: String, _ speedup: String, _ interval: String, _ seconds: Double?,
-            _ quality: QualityFigures, score: Double? = nil, _ parameters: Int?
+            _ quality: QualityFigures, second: QualityFigures? = nil, score: Double? = nil,
+            _ parameters: Int?
         ) {
             func figure(_ value: Double?) -> String {
                 value.map { Human.significant($0, digits: 4) } ?? "–"
             }
             let figures =
                 isDecoder ? [quality.perplexity, quality.kl] : [quality.meanCosineDistance]
+            let others =
+                report.secondText == nil
+                ? [] : [isDecoder ? second?.perplexity : second?.meanCosineDistance]
             table.add(
                 row: [name, speedup, interval, seconds.map { figure($0 * 1e3) } ?? ""]
-                    + (task == nil ? [] : [figure(score)]) + figures.map(figure)
+                    + (task == nil ? [] : [figure(score)]) + (figures + others).map(figure)
                     + [parameters.map { Human.count($0) } ?? ""])
         }
         add(
             "dense", "1×", "", report.targets.first?.denseSeconds ?? report.denseSeconds,
-            report.dense, score: training?.dense, report.model.parameters)
+            report.dense, second: report.secondDense, score: training?.dense,
+            report.model.parameters)
         for target in report.targets {
             add(
                 Human.ratio(target.target), Human.ratio(target.measured),
                 target.interval.map { Human.significant($0, digits: 4) }.joined(separator: "–"),
-                target.seconds, target.quality, score: target.recovery?.after, target.parameters)
+                target.seconds, target.quality, second: target.second,
+                score: target.recovery?.after, target.parameters)
         }
         for target in report.targets {
             guard let recovery = target.recovery else { continue }
@@ -45,7 +52,8 @@ struct PruneSummary {
         for other in report.baselines {
             add(
                 "\(Human.ratio(other.target)) by \(report.label(of: other))",
-                Human.ratio(other.measured), "", nil, other.quality, nil)
+                Human.ratio(other.measured), "", nil, other.quality, second: other.second,
+                nil)
         }
         let missed = report.targets.filter { $0.interval.first ?? 0 < $0.target }
             .map {
@@ -62,7 +70,8 @@ struct PruneSummary {
         text =
             ([
                 table.rendered(),
-                "Evaluated on \(report.evaluatedOn).",
+                "Evaluated on \(report.evaluatedOn)."
+                    + (report.secondText.map { "\nSecond text: \($0)." } ?? ""),
             ] + missed + disturbed + ["Report: \(output)/report.html"]).joined(separator: "\n")
     }
 
