@@ -9,6 +9,9 @@ import Testing
         let failed = run("prune", "missing", "--speedup", "2", "-o", "o")
         #expect(failed.status == .failed)
         #expect(failed.errors == "espalier prune: missing/config.json does not exist\n")
+        let infinite = run("prune", "infinite", "--speedup", "2", "-o", "o")
+        #expect(infinite.status == .failed)
+        #expect(infinite.errors.contains("prune: targets[1]: nan cannot be written as JSON"))
         let usage = run("prune", "--bacth")
         #expect(usage.status == .usage)
         #expect(

@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 
 @testable import CommandLine
@@ -55,6 +56,7 @@ struct SampleCommand: Command {
     func run() throws {
         if model == "missing" { throw SampleError() }
         if model == "stopped" { throw Interrupted() }
+        if model == "infinite" { _ = try JSONEncoder().encode(["targets": [1, Double.nan]]) }
     }
 }
 
