@@ -191,6 +191,14 @@ struct TemplateLexer {
             isInteger = false
             end = source[(end + 1)...].firstIndex { !$0.isDigit } ?? source.count
         }
+        if !followsDot, end < source.count, source[end] == "e" || source[end] == "E" {
+            var digits = end + 1
+            if digits < source.count, source[digits] == "-" || source[digits] == "+" { digits += 1 }
+            if digits < source.count, source[digits].isDigit {
+                isInteger = false
+                end = source[digits...].firstIndex { !$0.isDigit } ?? source.count
+            }
+        }
         let text = String(scalars: source[position..<end])
         advance(to: end)
         if isInteger, let value = Int(text) { return .integer(value) }
