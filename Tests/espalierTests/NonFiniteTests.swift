@@ -50,7 +50,8 @@ struct NonFiniteTests {
     /// Commands that compute with a model's weights, by their words behind the model.
     private static let commands = [
         ["evaluate", "--text", text, "--json"], ["generate", "--prompt", "Anna"], ["bench"],
-        ["sparsity", "study", "--text", text], ["layerdrop", "--text", text],
+        ["sparsity", "study", "--text", text],
+        ["layerdrop", "--keep", "2", "--strategy", "search", "--text", text],
         ["prune"],
         ["finetune", "--text", text, "--steps", "2"],
         ["distill", "--teacher", Fixture.llama, "--text", text, "--steps", "2"],
@@ -63,7 +64,8 @@ struct NonFiniteTests {
             return try Program.run(prune.words().map { $0 == Fixture.llama ? model : $0 })
         }
         let first = command[0] == "sparsity" ? 2 : 1
-        let writes = ["prune", "finetune", "distill", "sparsify", "export"].contains(command[0])
+        let writes = ["prune", "finetune", "distill", "sparsify", "export", "layerdrop"].contains(
+            command[0])
         return try Program.run(
             command.prefix(first) + [model] + command.dropFirst(first)
                 + (writes ? ["-o", scratch.path("out")] : []))

@@ -87,7 +87,12 @@ struct GenerateCommand: Command {
         var clock = TokenClock()
         let ends = try loaded.checkpoint.endTokens(with: tokenizer)
         do {
-            defer { if !asJSON { try? writeOutput(Data((text.finish() + "\n").utf8)) } }
+            var isDone = false
+            defer {
+                if !asJSON, isDone || !answer.tokens.isEmpty {
+                    try? writeOutput(Data((text.finish() + "\n").utf8))
+                }
+            }
             try generator.generate(after: start, count: tokens, ends: ends) { token in
                 clock.tick()
                 answer.tokens.append(token)
@@ -95,6 +100,7 @@ struct GenerateCommand: Command {
                 if !asJSON { try writeOutput(Data(piece.utf8)) }
                 try Interruption.check()
             }
+            isDone = true
         }
         answer.text = tokenizer.decode(answer.tokens)
         answer.seconds = clock.seconds
