@@ -1,0 +1,67 @@
+public import Tokenizers
+
+/// Where a decoder's prompt begins in a piece of text: at its first sentence.
+public struct TextBeginning: Sendable {
+    /// The tokens from there on.
+    public let tokens: [Int32]
+    /// Whether a sentence begins there; without one they begin as the piece does.
+    public let isSentence: Bool
+
+    /// Finds the first sentence of a piece that may begin in the middle of one.
+    ///
+    /// - Parameters:
+    ///   - piece: Tokens of a text.
+    ///   - startsText: Whether the piece is the beginning of the whole text.
+    ///   - tokenizer: Its tokenizer.
+    public init(of piece: [Int32], startsText: Bool = false, tokenizer: some Tokenizer) {
+        let text = Array(tokenizer.decode(piece))
+        guard !startsText, let start = Self.sentence(in: text.prefix(text.count * 3 / 4)) else {
+            (tokens, isSentence) = (piece, startsText)
+            return
+        }
+        tokens = tokenizer.encode(String(text[start...]), addingSpecialTokens: false)
+        isSentence = true
+    }
+
+    /// The first tokens, fewer where the next one would go on with a word.
+    ///
+    /// - Parameters:
+    ///   - most: The most tokens, at least 1.
+    ///   - tokenizer: The tokenizer.
+    /// - Returns: At least one token, where there is one.
+    public func prefix(_ most: Int, tokenizer: some Tokenizer) -> [Int32] {
+        guard most < tokens.count else { return tokens }
+        var next = tokenizer.decode(Array(tokens.prefix(most + 1)))
+        for count in stride(from: most, to: 1, by: -1) {
+            let text = tokenizer.decode(Array(tokens.prefix(count)))
+            if next.dropFirst(text.count).first?.isWhitespace == true {
+                return Array(tokens.prefix(count))
+            }
+            next = text
+        }
+        return Array(tokens.prefix(most))
+    }
+
+    /// Where the first sentence begins that has an end of another, or of a line, before it.
+    static func sentence(in text: ArraySlice<Character>) -> Int? {
+        var isBehindEnd = false
+        var isBehindSpace = false
+        for place in text.indices {
+            let character = text[place]
+            if character.isNewline {
+                (isBehindEnd, isBehindSpace) = (true, true)
+            } else if character.isWhitespace {
+                isBehindSpace = true
+            } else if isBehindEnd, isBehindSpace,
+                character.isUppercase || character.isNumber || "\"“‘«(".contains(character)
+            {
+                return place
+            } else if ".!?…".contains(character) {
+                (isBehindEnd, isBehindSpace) = (true, false)
+            } else if !isBehindEnd || !"\"”’»)]'".contains(character) || isBehindSpace {
+                (isBehindEnd, isBehindSpace) = (false, false)
+            }
+        }
+        return nil
+    }
+}
