@@ -23,16 +23,19 @@ extension LatencyTable {
 
     /// Refuses a table that was measured for another model.
     ///
-    /// - Parameter model: The sizes of the model to be pruned.
-    /// - Throws: ``ProfileError`` with both digests.
-    public func check(against model: ModelShape) throws(ProfileError) {
-        let wanted = ShapeDigest(model)
-        guard shapeDigest == wanted else {
-            throw ProfileError(
-                field: "shapeDigest",
-                problem: "is \(shapeDigest), but the model's is \(wanted)",
-                remedy: "profile this model with `espalier profile`")
-        }
+    /// - Parameters:
+    ///   - other: The sizes of the model to be pruned.
+    ///   - name: What it is called.
+    /// - Throws: ``ProfileError`` that names both models and what differs.
+    public func check(against other: ModelShape, named name: String) throws(ProfileError) {
+        guard shapeDigest != ShapeDigest(other) else { return }
+        throw ProfileError(
+            field: "model",
+            problem: "it is of \(model ?? "a model") (\(shape.summary)), not of \(name) "
+                + "(\(other.summary)); what differs: \(shape.differences(from: other))",
+            remedy:
+                "profile this model with `espalier profile`, or name the profile's with the prune"
+        )
     }
 
     private func check(_ shape: ModelShape) throws(ProfileError) {

@@ -13,6 +13,7 @@ extension LatencyTable: Codable {
         case created
         case machine
         case environment
+        case model
         case shape
         case shapeDigest
         case dense
@@ -47,6 +48,7 @@ extension LatencyTable: Codable {
                 .compactMapValues { $0 },
             created: try container.decode(String.self, forKey: .created),
             espalierVersion: try container.decode(String.self, forKey: .espalierVersion))
+        model = try container.decodeIfPresent(String.self, forKey: .model)
         interplay =
             try container.decodeIfPresent(Interplay.self, forKey: .interplay) ?? Interplay()
         verification = try container.decodeIfPresent(Verification.self, forKey: .verification)
@@ -67,6 +69,7 @@ extension LatencyTable: Codable {
         try container.encode(created, forKey: .created)
         try container.encode(machine, forKey: .machine)
         try container.encode(environment, forKey: .environment)
+        try container.encodeIfPresent(model, forKey: .model)
         try container.encode(shape, forKey: .shape)
         try container.encode(shapeDigest, forKey: .shapeDigest)
         try container.encode(dense, forKey: .dense)

@@ -19,6 +19,8 @@ public struct LatencyTable: Hashable, Sendable {
     public let environment: Environment
     /// The sizes of the dense model.
     public let shape: ModelShape
+    /// What the dense model is called; nil in profiles that do not say.
+    public var model: String?
     /// The whole dense model.
     public let dense: Timing
     /// What no plan changes: embeddings, norms, output head, pooler.

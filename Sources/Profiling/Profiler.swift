@@ -19,21 +19,24 @@ public struct Profiler {
 
     /// What a profile has measured so far.
     public struct Progress: Sendable {
-        /// Levels whose time is known well enough.
+        /// Models whose time is known well enough.
         public let settled: Int
-        /// Levels to be measured.
+        /// Models to be timed.
         public let total: Int
         /// Seconds since the first measurement.
         public let elapsed: Double
     }
 
-    /// A profile, and how many of its levels are less certain than asked for.
+    /// A profile, and how many of the models timed for it are less certain than asked for.
     public struct Result: Sendable {
         /// The profile.
         public let table: LatencyTable
-        /// Levels that the machine's noise kept from settling within the time limit.
+        /// Models that the machine's noise kept from settling within the time limit.
         public let unsettled: Int
     }
+
+    /// How many models are timed to profile a shape, beside the dense one.
+    public static func modelCount(for shape: ModelShape) -> Int { Probe.all(of: shape).count }
 
     /// Creates a profiler with its usual settings.
     public init() {}
@@ -73,8 +76,8 @@ public struct Profiler {
     ///   - count: How many plans, at least 1.
     ///   - watch: What times them in the table's environment.
     ///   - progress: Called every few samples; may throw to stop.
-    /// - Returns: The new table with its verification, and how many of its levels and plans are
-    ///   less certain than asked.
+    /// - Returns: The new table with its verification, and how many of its models are less certain
+    ///   than asked.
     /// - Throws: What timing and `progress` throw.
     public func verify(
         _ draft: LatencyTable, plans count: Int, with watch: inout some Stopwatch,

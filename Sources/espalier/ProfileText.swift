@@ -34,6 +34,7 @@ struct ProfileText {
         """
         \(profile.machine.brand) (\(profile.environment.machine))
         \(profile.environment.summary)
+        \(profile.model.map { "Model             \($0)\n" } ?? "")\
         Dense model       \(time(profile.dense))
         Base              \(time(profile.base)), which no plan changes
         Greatest speedup  \(Human.ratio(profile.greatestSpeedup))

@@ -41,7 +41,7 @@ struct LatencyTableTests {
         let copy = try LatencyTable(json: json, file: "p.json")
         #expect(copy == table)
         #expect(try copy.json() == json)
-        try copy.check(against: smallShape)
+        try copy.check(against: smallShape, named: "mine")
     }
 
     @Test("needs no curve of a kind that no layer has")
@@ -57,12 +57,34 @@ struct LatencyTableTests {
         #expect(copy.usefulLevels(of: .attention) == [0])
     }
 
-    @Test("is refused for another model")
-    func anotherModel() {
+    @Test("is refused for another model, with both names and what differs")
+    func anotherModel() throws {
         var other = smallShape
-        other.hiddenSize = 128
-        let error = #expect(throws: ProfileError.self) { try smallTable().check(against: other) }
-        #expect(error?.field == "shapeDigest")
+        (other.hiddenSize, other.layers[1].feedForward) = (128, 7)
+        other.layers.append(other.layers[0])
+        var table = smallTable()
+        table.model = "the profiled"
+        table = try LatencyTable(json: table.json(), file: "p.json")
+        let error = #expect(throws: ProfileError.self) {
+            try table.check(against: other, named: "the pruned")
+        }
+        #expect(error?.field == "model")
+        let (mine, its) = (smallShape.layers.count, other.layers.count)
+        for part in [
+            "of the profiled (llama, \(mine) layers, hidden size \(smallShape.hiddenSize))",
+            "not of the pruned (llama, \(its) layers, hidden size 128)",
+            "hidden size \(smallShape.hiddenSize) instead of 128",
+            "layers \(mine) instead of \(its)",
+            "layer 2 ", " heads and 7 neurons",
+        ] {
+            #expect(error?.problem.contains(part) == true, "\(part): \(error?.problem ?? "")")
+        }
+        #expect(error?.problem.contains("norm epsilon") == false)
+        // Older profiles have no name.
+        let unnamed = #expect(throws: ProfileError.self) {
+            try smallTable().check(against: other, named: "the pruned")
+        }
+        #expect(unnamed?.problem.hasPrefix("it is of a model (llama, ") == true)
     }
 
     @Test("is refused where its parts are impossible")

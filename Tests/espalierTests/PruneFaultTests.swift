@@ -80,7 +80,10 @@ struct PruneFaultTests {
     func otherProfile() throws {
         let (prune, other) = (try PruneFixture(), try PruneFixture(Fixture.bert))
         let theirs = other.scratch.path("made.profile.json")
-        expectFault(try Program.run(prune.words("--profile", theirs)), "made.profile.json")
+        expectFault(
+            try Program.run(prune.words("--profile", theirs)), "made.profile.json",
+            "it is of tiny-bert (bert, ", "not of tiny-llama (llama, ",
+            "architecture bert instead of llama")
         expectFault(try Program.run(prune.words("--sequence", "16")), "context 16", "--profile")
         expectFault(try Program.run(prune.words("--precision", "int8")), "int8", "--profile")
         try "{".write(

@@ -64,7 +64,7 @@ final class PruneFixture {
                         level: $0, timing: timing(full * Double($0) / Double(levels[0])))
                 })
         }
-        let table = LatencyTable(
+        var table = LatencyTable(
             shape: shape, machine: .current,
             environment: Environment(
                 phase: shape.architecture == .bert ? .encode : .decode, batch: 1, sequence: 32,
@@ -72,6 +72,7 @@ final class PruneFixture {
             dense: timing(seconds), base: timing(0.1 * seconds),
             curves: [.attention: curve(.attention), .feedForward: curve(.feedForward)],
             created: "2025-01-01T00:00:00Z", espalierVersion: "0")
+        table.model = shape.architecture == .bert ? "tiny-bert" : "tiny-llama"
         try table.check()
         return table
     }

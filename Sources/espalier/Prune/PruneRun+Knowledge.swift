@@ -21,7 +21,7 @@ extension PruneRun {
     }
 
     private func existingProfile(_ path: String) throws -> LatencyTable {
-        try LatencyTable(contentsOf: path, of: reference.shape, in: environment)
+        try LatencyTable(contentsOf: path, of: reference, in: environment)
     }
 
     private func givenProfile(_ path: String) throws -> LatencyTable {
@@ -144,11 +144,11 @@ extension LatencyTable {
     ///
     /// - Throws: `ProfileError` where it is of others.
     init(
-        contentsOf path: String, of shape: ModelShape, in wanted: Profiling.Environment
+        contentsOf path: String, of model: OpenedModel, in wanted: Profiling.Environment
     ) throws(ProfileError) {
         try self.init(contentsOf: path)
         do {
-            try check(against: shape)
+            try check(against: model.shape, named: model.location.name)
         } catch {
             var error = error
             error.file = path

@@ -267,8 +267,19 @@ struct SparsifyRun {
         _ directory: String, of opened: OpenedModel, in environment: Profiling.Environment,
         engine: Engine
     ) throws -> (knowledge: Removal, surgery: Surgery) {
+        guard FileManager.default.fileExists(atPath: directory + "/" + Product.moments) else {
+            throw ModelFileError(
+                file: directory, subject: "--prune",
+                problem: "it has no \(Product.moments), which a prune leaves without --tidy",
+                remedy: "name the directory of a prune that still has it, or prune again")
+        }
         let table = try LatencyTable(
-            contentsOf: directory + "/" + Product.profile, of: opened.shape, in: environment)
+            contentsOf: directory + "/" + Product.profile, of: opened, in: environment)
+        if table.environment.machine != environment.machine {
+            remark(
+                "The profile of \(directory) is of another machine (\(table.environment.machine)): "
+                    + "what units cost is guessed from there.")
+        }
         let surgery = Surgery(
             opened.checkpoint,
             calibration: try CalibrationFile(path: directory + "/" + Product.moments),

@@ -1,0 +1,42 @@
+internal import Transformers
+
+extension ModelShape {
+    /// The sizes that people know a model by, such as `llama, 30 layers, hidden size 576`.
+    var summary: String {
+        "\(architecture.rawValue), \(layers.count) layers, hidden size \(hiddenSize)"
+    }
+
+    /// Every size that another model has otherwise, such as `hidden size 64 instead of 128`.
+    func differences(from other: ModelShape) -> String {
+        let values = zip(Mirror(reflecting: self).children, Mirror(reflecting: other).children)
+        var differences = values.compactMap { mine, its -> String? in
+            let (mine, its, label) = (Self.text(mine.value), Self.text(its.value), mine.label ?? "")
+            guard label != "layers", mine != its else { return nil }
+            return "\(Self.words(label)) \(mine) instead of \(its)"
+        }
+        if layers.count != other.layers.count {
+            differences.append("layers \(layers.count) instead of \(other.layers.count)")
+        }
+        let shared = layers.indices.prefix(other.layers.count)
+        if let index = shared.first(where: { layers[$0] != other.layers[$0] }) {
+            differences.append(
+                "layer \(index + 1) \(sizes(of: index)) instead of \(other.sizes(of: index))")
+        }
+        return differences.joined(separator: ", ")
+    }
+
+    private func sizes(of index: Int) -> String {
+        let layer = layers[index]
+        return "\(layer.queryHeads)/\(layer.keyValueHeads) heads and \(layer.feedForward) neurons"
+    }
+
+    private static func text(_ value: Any) -> String {
+        let value = "\(value)"
+        return value == "nil" ? "none" : value
+    }
+
+    /// `hidden size` for `hiddenSize`.
+    private static func words(_ name: String) -> String {
+        name.reduce(into: "") { $0 += $1.isUppercase ? " " + $1.lowercased() : String($1) }
+    }
+}
