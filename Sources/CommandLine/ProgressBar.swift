@@ -61,8 +61,13 @@ public final class ProgressBar: Sendable {
     }
 
     /// Replaces the bar by what was done in which time; later calls do nothing.
+    ///
+    /// Work that ends before its last step has failed: then the bar says where it stopped.
     public func finish() {
         state.withLock {
+            guard $0.count == total else {
+                return end(&$0, "stopped at \(fraction(of: $0.count))")
+            }
             let seconds = terminal.now() - start
             let rate =
                 seconds > 0 ? " (\(Human.count($0.count)) \(unit), \(rate($0, seconds)))" : ""

@@ -22,10 +22,23 @@ import Testing
         #expect((45...51).contains(frames.count))
         #expect(frames.last?.hasPrefix("Calibrating  ████") == true)
         #expect(frames.last?.hasSuffix("100 tokens/s  5.0 s left") == true)
+        fake.pass(5)
+        bar.advance(to: 1000)
         bar.finish()
         bar.advance()
         #expect(
-            fake.text.hasSuffix("Calibrating … done in 5.0 s (500 tokens, 100 tokens/s)\n"))
+            fake.text.hasSuffix("Calibrating … done in 10 s (1000 tokens, 100 tokens/s)\n"))
+    }
+
+    @Test("work that ends before its last step is not done", arguments: [0, 3])
+    func failed(count: Int) {
+        let fake = FakeTerminal(isInteractive: false)
+        let bar = ProgressBar("Writing", total: 4, unit: "layers", on: fake.terminal)
+        bar.advance(to: count)
+        fake.pass(1e-4)
+        bar.finish()
+        #expect(fake.text.hasSuffix("Writing … stopped at \(count * 25)%\n"))
+        #expect(!fake.text.contains("done"))
     }
 
     @Test("fits any width", arguments: [0, 1, 10, 20, 30, 40, 60, 80])
@@ -47,13 +60,14 @@ import Testing
             fake.pass(1)
             bar.advance(to: step)
         }
+        bar.advance(to: 100)
         bar.finish()
         #expect(
             fake.text == """
                 Profiling …
                 Profiling … 5%, 1.0 levels/s, 1 min 35 s left
                 Profiling … 10%, 1.0 levels/s, 1 min 30 s left
-                Profiling … done in 10 s (10 levels, 1.0 levels/s)
+                Profiling … done in 10 s (100 levels, 10 levels/s)
 
                 """)
     }

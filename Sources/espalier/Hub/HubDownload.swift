@@ -62,6 +62,7 @@ struct HubDownload {
         for entry in entries {
             try fetch(entry, of: commit) { progress.advance(to: done + $0) }
             done += entry.size
+            progress.advance(to: done)
         }
         progress.finish()
         let snapshot = "\(folder)/snapshots/\(commit)"

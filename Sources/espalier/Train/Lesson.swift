@@ -210,27 +210,32 @@ struct Lesson {
         _ model: Model, _ classifier: Classifier?, beside teacher: Model?,
         tokenizer: some Tokenizer, engine: Engine, _ title: String
     ) throws -> Judgement {
-        let bar = ProgressBar(title, total: 100, unit: "%")
+        let (total, unit) =
+            switch heldOut {
+            case .text(let windows): (windows.count, "windows")
+            case .sentences(let sentences): (sentences.count, "sentences")
+            case .task(let task): (task.items.count, "items")
+            }
+        let bar = ProgressBar(title, total: total, unit: unit)
         defer { bar.finish() }
-        func progress(_ done: Double) throws {
-            bar.advance(to: Int(100 * done))
+        func progress(_ done: Int) throws {
+            bar.advance(to: done)
             try Interruption.check()
         }
         switch heldOut {
         case .text(let windows):
             let quality = try DecoderQuality(
-                of: model, against: nil, on: windows, engine: engine
-            ) { try progress(Double($0) / Double(windows.count)) }
+                of: model, against: nil, on: windows, engine: engine, progress: progress)
             return Judgement(measure: "perplexity", value: quality.perplexity)
         case .sentences(let sentences):
             let quality = try EncoderQuality(
-                of: model, against: teacher ?? model, on: sentences, engine: engine
-            ) { try progress(Double($0) / Double(sentences.count)) }
+                of: model, against: teacher ?? model, on: sentences, engine: engine,
+                progress: progress)
             return Judgement(measure: "cosine distance", value: quality.meanCosineDistance)
         case .task(let task):
             let result = try task.run(
-                model, classifier: classifier, tokenizer: tokenizer, engine: engine,
-                progress: progress)
+                model, classifier: classifier, tokenizer: tokenizer, engine: engine
+            ) { try progress(Int(($0 * Double(total)).rounded())) }
             return Judgement(measure: result.metric, value: result.value)
         }
     }
