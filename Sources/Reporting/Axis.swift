@@ -5,15 +5,21 @@ struct Axis {
     let low: Double
     let high: Double
     let isLogarithmic: Bool
+    /// Values that have a tick whatever is round, such as the dense model's.
+    let always: [Double]
+    /// Whether only whole numbers mean anything.
+    let isWhole: Bool
     /// Coordinates of the low and the high end.
     let start: Double
     let end: Double
 
     /// Creates an axis; an empty range is widened, and a logarithmic one needs positive values.
     init(
-        _ low: Double, _ high: Double, isLogarithmic: Bool = false, from start: Double,
-        to end: Double
+        _ low: Double, _ high: Double, isLogarithmic: Bool = false, always: [Double] = [],
+        isWhole: Bool = false, from start: Double, to end: Double
     ) {
+        self.always = always
+        self.isWhole = isWhole
         self.low = low
         self.high = high > low ? high : low + max(abs(low), 1)
         self.isLogarithmic = isLogarithmic && low > 0
@@ -29,8 +35,19 @@ struct Axis {
         return start + (end - start) * fraction
     }
 
-    /// Round values within the range: about four, or 1, 2, 5 and their tenfolds.
+    /// Round values within the range: about four, or 1, 2, 5 and their tenfolds; and those that are
+    /// always there, in place of round ones too near for two texts.
     var ticks: [Double] {
+        let wanted = always.filter { (low...high).contains($0) }
+        let room = abs(end - start) * 0.09
+        return
+            (wanted
+            + round.filter { tick in
+                wanted.allSatisfy { abs(position($0) - position(tick)) > room }
+            }).sorted()
+    }
+
+    private var round: [Double] {
         if isLogarithmic {
             let decades = Int(log10(low).rounded(.down))...Int(log10(high).rounded(.up))
             let all = decades.flatMap { decade -> [Double] in
@@ -46,7 +63,7 @@ struct Axis {
 
     /// A tick's text, with as many decimals as tell ticks apart.
     func text(_ tick: Double) -> String {
-        let finest = isLogarithmic && ticks.count > 2 ? abs(tick) : step
+        let finest = isLogarithmic && round.count > 2 ? abs(tick) : step
         let places = max(0, -Int((log10(max(finest, 1e-12)) + 1e-9).rounded(.down)))
         return abs(tick) >= 10_000 && abs(tick) < 1e15 && places == 0
             ? Figures.count(Int(tick.rounded())) : Figures.decimal(tick, min(9, places))
@@ -54,7 +71,7 @@ struct Axis {
 
     /// 1, 2 or 5 times a power of ten, a quarter of the range or a bit more.
     private var step: Double {
-        let rough = (high - low) / 4
+        let rough = isWhole ? max(1, (high - low) / 4) : (high - low) / 4
         let power = pow(10, log10(rough).rounded(.down))
         let factor = [1.0, 2, 5, 10].first { $0 * power >= rough * 0.999 } ?? 10
         return factor * power

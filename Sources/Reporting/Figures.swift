@@ -18,6 +18,11 @@ enum Figures {
         return "\(decimal(low, 2))–\(ratio(high))"
     }
 
+    /// The unit in which times up to a greatest one are plotted, and how many make a second.
+    static func unit(for greatest: Double) -> (scale: Double, name: String) {
+        greatest >= 1 ? (1, "s") : greatest >= 1e-3 ? (1e3, "ms") : (1e6, "µs")
+    }
+
     /// A time in four significant digits, such as `12.34 ms`.
     static func time(_ seconds: Double) -> String {
         for (scale, unit) in [(1.0, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns")] {
@@ -49,6 +54,7 @@ enum Figures {
     /// A size in memory, such as `812 MiB` or `1.24 GiB`.
     static func bytes(_ count: Int) -> String {
         let mebibytes = Double(count) / 1_048_576
+        guard mebibytes >= 0.9995 else { return "\(decimal(mebibytes * 1024, 0)) KiB" }
         return mebibytes < 999.5
             ? "\(decimal(mebibytes, 0)) MiB" : "\(decimal(mebibytes / 1024, 2)) GiB"
     }

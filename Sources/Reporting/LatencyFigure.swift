@@ -8,10 +8,10 @@ struct LatencyFigure {
 
     var markup: Markup {
         let greatest = curve.points.map { max($0.high, $0.seconds) }.max() ?? 0
-        let (scale, unit): (Double, String) =
-            greatest >= 1 ? (1, "s") : greatest >= 1e-3 ? (1e3, "ms") : (1e6, "µs")
+        let (scale, unit) = Figures.unit(for: greatest)
+        let most = Double(curve.points.last?.level ?? 1)
         let x = Axis(
-            0, Double(curve.points.last?.level ?? 1), from: PlotFrame.left, to: PlotFrame.right)
+            0, most, always: [most], isWhole: true, from: PlotFrame.left, to: PlotFrame.right)
         let y = Axis(
             0, greatest * scale * 1.02, from: height - PlotFrame.bottom, to: PlotFrame.top)
         let frame = PlotFrame(
@@ -37,9 +37,9 @@ struct LatencyFigure {
             height: height,
             """
             \(frame.markup)
+            <polygon class="band" points="\(band)"/>
             <line class="flops" x1="\(x.position(0))" y1="\(y.position(0))" \
             x2="\(x.position(full))" y2="\(arithmetic)"/>
-            <polygon class="band" points="\(band)"/>
             <polyline class="line" points="\(middle)"/>
             \(dots)
             """)

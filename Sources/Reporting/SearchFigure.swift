@@ -1,4 +1,4 @@
-/// Plots how the damage foretold grows as a search removes one component's units after another's.
+/// Plots how the predicted damage grows as a search removes one component's units after another's.
 struct SearchFigure {
     let steps: [SearchStep]
     let targets: [TargetResult]
@@ -10,25 +10,29 @@ struct SearchFigure {
         let points = steps.filter { $0.speedup.isFinite && $0.damage > 0 }
         guard points.count > 1, let first = points.first, let last = points.last else { return nil }
         let x = Axis(
-            1, last.speedup, from: PlotFrame.left + 6, to: PlotFrame.right - 6)
+            1, last.speedup, always: [1], from: PlotFrame.left + 6, to: PlotFrame.right - 6)
+        let labels = labels(on: x, upTo: last.speedup)
+        let rows = Double((labels.map(\.row).max() ?? -1) + 1)
+        let height = height + 12 * rows
+        let top = PlotFrame.top + 12 * rows
         let y = Axis(
             first.damage, points.map(\.damage).max() ?? 1, isLogarithmic: true,
-            from: height - PlotFrame.bottom, to: PlotFrame.top)
+            from: height - PlotFrame.bottom, to: top)
         let frame = PlotFrame(
             height: height, x: x, y: y, xTitle: "times faster, predicted",
-            yTitle: "damage foretold, logarithmic")
+            yTitle: "predicted damage, logarithmic")
         let line = points.map { "\(x.position($0.speedup)),\(y.position($0.damage))" as Markup }
-        let marks = targets.map { result -> Markup in
-            let at = x.position(min(result.predicted, last.speedup))
+        let marks = labels.map { label -> Markup in
+            let base = PlotFrame.top + 12 * Double(label.row)
             return """
-                <line class="axis" x1="\(at)" x2="\(at)" y1="\(PlotFrame.top)" \
+                <line class="axis" x1="\(label.at)" x2="\(label.at)" y1="\(base + 4)" \
                 y2="\(height - PlotFrame.bottom)" stroke-dasharray="3 3"/>
-                <text class="tick" x="\(at)" y="\(PlotFrame.top - 4)" \
-                text-anchor="middle">\(Figures.target(result.target))</text>
+                <text class="tick" x="\(label.at)" y="\(base)" \
+                text-anchor="middle">\(label.text)</text>
                 """
         }
         return PlotFrame.picture(
-            title: "Damage foretold against speedup",
+            title: "Predicted damage against speedup",
             description: "\(steps.count) steps, from \(Figures.ratio(first.speedup)) to "
                 + "\(Figures.ratio(last.speedup)); dashed lines are the plans chosen.",
             height: height,
@@ -37,5 +41,20 @@ struct SearchFigure {
             \(marks)
             <g class="series s0"><polyline points="\(line)"/></g>
             """)
+    }
+
+    /// The targets' names above their plans, under the title of the axis: each in the lowest row
+    /// where none is near.
+    private func labels(
+        on x: Axis, upTo most: Double
+    ) -> [(text: String, at: Double, row: Int)] {
+        var labels: [(text: String, at: Double, row: Int)] = []
+        for result in targets.sorted(by: { $0.predicted < $1.predicted }) {
+            let at = x.position(max(1, min(result.predicted, most)))
+            let taken = Set(labels.filter { abs($0.at - at) < 38 }.map(\.row))
+            let row = (0...labels.count).first { !taken.contains($0) } ?? 0
+            labels.append((Figures.target(result.target), at, row))
+        }
+        return labels
     }
 }

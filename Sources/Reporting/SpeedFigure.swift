@@ -5,10 +5,13 @@ struct SpeedFigure {
     var markup: Markup {
         let shown = [result.target, result.predicted, result.measured] + result.interval
         let (least, greatest) = (shown.min() ?? 1, shown.max() ?? 1)
-        let margin = 0.2 * (greatest - least)
-        let axis = Axis(least - margin, greatest + margin, from: 20, to: 300)
-        let low = axis.position(result.interval.first ?? result.measured)
-        let high = axis.position(result.interval.last ?? result.measured)
+        // The dense model's 1× shows how far all is from it.
+        let low = min(1, least)
+        let margin = 0.06 * (greatest - low)
+        let axis = Axis(
+            low < 1 ? low - margin : 1, greatest + margin, always: [1], from: 20, to: 300)
+        let left = axis.position(result.interval.first ?? result.measured)
+        let right = axis.position(result.interval.last ?? result.measured)
         let at = axis.position(result.measured)
         let target = axis.position(result.target)
         let anchor = target > 280 ? "end" : target < 40 ? "start" : "middle"
@@ -26,7 +29,7 @@ struct SpeedFigure {
             width: 320, height: 70,
             """
             <line class="axis" x1="2" x2="318" y1="50" y2="50"/>
-            <rect class="band" x="\(low)" y="26" width="\(max(2, high - low))" height="16" rx="3"/>
+            <rect class="band" x="\(left)" y="26" width="\(max(2, right - left))" height="16" rx="3"/>
             <line class="target" x1="\(target)" x2="\(target)" y1="18" y2="50"/>
             <text class="tick" x="\(target)" y="13" text-anchor="\(anchor)">target</text>
             <circle class="hollow" cx="\(axis.position(result.predicted))" cy="34" r="5"/>

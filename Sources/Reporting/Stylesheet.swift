@@ -48,7 +48,7 @@ enum Stylesheet {
         .figure { font-size: 3.4rem; line-height: 1.05; color: var(--leaf); font-weight: 600; }
         .figure small { font-size: 1.1rem; color: var(--ink); font-weight: 400; }
         .verdict { font-weight: 600; color: var(--leaf); margin: 0.4rem 0 0.6rem; }
-        .verdict.missed { color: var(--warn); }
+        .verdict.missed, .figure.missed, .warning { color: var(--warn); }
         dl {
           display: grid; grid-template-columns: max-content 1fr; gap: 0.3rem 0.75rem;
           margin: 0.75rem 0 0;
@@ -65,13 +65,14 @@ enum Stylesheet {
         .scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--leaf); }
         table { border-collapse: collapse; font-size: 0.9375rem; }
         caption { text-align: left; padding-bottom: 0.5rem; }
+        caption span { display: block; max-width: calc(100vw - 3.5rem); }
         th, td {
           text-align: right; padding: 0.4rem 0 0.4rem 1.5rem; border-bottom: 1px solid var(--rule);
           font-weight: 400; white-space: nowrap;
         }
         thead th { color: var(--soft); font-size: 0.8125rem; vertical-align: bottom; }
         th:first-child { text-align: left; padding-left: 0; }
-        tr.own th, tr.own td { font-weight: 600; color: var(--leaf); }
+        tr.own th, tr.own td { font-weight: 600; }
         pre {
           background: var(--bare); border-radius: 8px; padding: 1rem; margin: 0.5rem 0 1.25rem;
           overflow-x: auto; font-size: 0.8125rem; line-height: 1.55;

@@ -20,6 +20,27 @@ private let logarithmicRanges: [(Double, Double)] = [
         for tick in axis.ticks { #expect((-0.01...100.01).contains(axis.position(tick))) }
     }
 
+    @Test(
+        "a value that always has a tick stands for round ones near it",
+        arguments: [(1.0, 18.2), (1, 8.6), (1, 1.31), (0.94, 2.1), (1, 2)])
+    func always(low: Double, high: Double) {
+        let axis = Axis(low, high, always: [1], from: 0, to: 300)
+        #expect(axis.ticks.contains(1))
+        for (one, next) in zip(axis.ticks, axis.ticks.dropFirst()) {
+            #expect(axis.position(next) - axis.position(one) > 25)
+        }
+        #expect(axis.ticks.count > 2)
+    }
+
+    @Test("units that cannot be halved have whole ticks, and the dense model's size one")
+    func whole() {
+        #expect(Axis(0, 2, always: [2], isWhole: true, from: 46, to: 388).ticks == [0, 1, 2])
+        #expect(Axis(0, 96, always: [96], isWhole: true, from: 46, to: 388).ticks == [0, 50, 96])
+        #expect(
+            Axis(0, 1536, always: [1536], isWhole: true, from: 46, to: 388).ticks
+                == [0, 500, 1000, 1536])
+    }
+
     @Test("logarithmic ticks stand in range", arguments: logarithmicRanges)
     func logarithmic(low: Double, high: Double) {
         let axis = Axis(low, high, isLogarithmic: true, from: 0, to: 100)

@@ -21,6 +21,7 @@ import Testing
         #expect(Figures.count(-1000) == "−1,000")
         #expect(Figures.count(.min) == "−9,223,372,036,854,775,808")
         #expect(Figures.bytes(812_000_000) == "774 MiB")
+        #expect(Figures.bytes(320_000) == "312 KiB" && Figures.bytes(0) == "0 KiB")
         #expect(Figures.bytes(1_931_000_000) == "1.80 GiB")
         #expect(Figures.change(from: 20, to: 21) == "+5.0%")
         #expect(Figures.change(from: 20, to: 19) == "−5.0%")
