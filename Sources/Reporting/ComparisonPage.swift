@@ -1,13 +1,45 @@
-/// Several runs on one page: what each reached, at which quality.
+/// Several runs on one page: how long each model takes, at which quality.
+///
+/// Speedups of runs over different dense models, such as one in f32 and one in int8, cannot be
+/// compared. So all models are shown by their time, and by how many times faster they are than the
+/// slowest dense model.
 public struct ComparisonPage: Sendable {
     private let runs: [(name: String, report: PruneReport)]
+    /// The dense models, each once, the slowest first.
+    private let dense: [DenseModel]
 
-    /// Puts runs side by side; the first is what the others are compared with.
+    /// A model in an environment, which several runs may have begun with.
+    private struct DenseModel {
+        let name: String
+        let environment: EnvironmentDescription
+        /// The median of the times that the runs have for it.
+        let seconds: Double
+        /// Its quality in the first of the runs.
+        let report: PruneReport
+
+        func isOf(_ report: PruneReport) -> Bool {
+            name == report.model.name && environment == report.environment
+        }
+    }
+
+    /// Puts runs side by side; the first is what the others' conditions are compared with.
     ///
     /// - Precondition: There is at least one.
     public init(_ runs: [(name: String, report: PruneReport)]) {
         precondition(!runs.isEmpty, "nothing to compare")
         self.runs = runs
+        dense = runs.reduce(into: [DenseModel]()) { known, run in
+            let report = run.report
+            guard !known.contains(where: { $0.isOf(report) }) else { return }
+            let times = runs.map(\.report).filter {
+                $0.model.name == report.model.name && $0.environment == report.environment
+            }.map(\.denseSeconds).sorted()
+            known.append(
+                DenseModel(
+                    name: report.model.name, environment: report.environment,
+                    seconds: (times[(times.count - 1) / 2] + times[times.count / 2]) / 2,
+                    report: report))
+        }.sorted { $0.seconds > $1.seconds }
     }
 
     /// Why the runs may not be comparable, in whole sentences; empty where they are.
@@ -18,7 +50,10 @@ public struct ComparisonPage: Sendable {
             if report.model.name != first.model.name {
                 reasons.append("\(name) is of another model, \(report.model.name).")
             }
-            if report.environment != first.environment {
+            // Times in different precisions can be compared.
+            var environment = report.environment
+            environment.precision = first.environment.precision
+            if environment != first.environment {
                 let environment = Narrative(report: report).environment
                 reasons.append("\(name) was measured in another environment: \(environment).")
             }
@@ -31,38 +66,108 @@ public struct ComparisonPage: Sendable {
         }
     }
 
-    /// All runs as the baselines of the first one.
-    private var joined: PruneReport {
-        var report = runs[0].report
-        report.method = runs[0].name
-        report.baselines = runs.dropFirst().flatMap { name, other in
-            other.targets.map {
-                BaselineResult(
-                    method: name, target: $0.target, measured: $0.measured, quality: $0.quality,
-                    second: $0.second)
+    /// The dense model of a run.
+    private func dense(of report: PruneReport) -> DenseModel {
+        dense.first { $0.isOf(report) } ?? dense[0]
+    }
+
+    /// A dense model's name on the page, with what tells it from the others.
+    private func name(of model: DenseModel) -> String {
+        "dense, " + (dense.allSatisfy { $0.name == model.name } ? "" : "\(model.name), ")
+            + model.environment.precision
+    }
+
+    private var measures: [QualityMeasure] {
+        QualityMeasure.allCases.filter { measure in
+            runs.contains { QualityMeasure.present(in: $0.report).contains(measure) }
+        }
+    }
+
+    /// The dense models and all results: times, speedups over the slowest and over their own dense
+    /// model, qualities.
+    private var table: HTMLTable {
+        let slowest = dense[0]
+        func row(
+            _ name: String, _ model: DenseModel, _ speedup: Double,
+            _ value: (QualityMeasure) -> Double?
+        ) -> (heading: String, cells: [String]) {
+            let seconds = model.seconds / speedup
+            let quality = measures.flatMap { measure -> [String] in
+                let value = value(measure)
+                guard measure.hasChange else { return [measure.text(value)] }
+                guard let value, let whole = measure.denseValue(in: slowest.report),
+                    model.name == slowest.name
+                else { return [measure.text(value), "–"] }
+                return [measure.text(value), Figures.change(from: whole, to: value)]
+            }
+            return (
+                name,
+                [
+                    Figures.time(seconds), Figures.ratio(slowest.seconds / seconds),
+                    Figures.ratio(speedup),
+                ] + quality
+            )
+        }
+        let whole = dense.map { model in
+            row(name(of: model), model, 1) { $0.denseValue(in: model.report) }
+        }
+        let results = runs.flatMap { run in
+            run.report.targets.map { result in
+                row(
+                    "\(run.name), \(Figures.target(result.target)), "
+                        + run.report.environment.precision, dense(of: run.report), result.measured
+                ) { $0.value(of: result.quality) }
             }
         }
-        return report
+        return HTMLTable(
+            caption: "Measured on \(runs[0].report.evaluatedOn)",
+            columns: ["Model", "Time", "Speed", "Over own dense"]
+                + measures.flatMap { [$0.title] + ($0.hasChange ? ["Change"] : []) },
+            rows: whole + results)
+    }
+
+    private func figure(of measure: QualityMeasure) -> Markup? {
+        let (scale, unit) = Figures.unit(for: dense[0].seconds)
+        return TradeoffFigure(
+            measure: measure,
+            series: runs.compactMap { run in
+                let model = dense(of: run.report)
+                guard let quality = measure.denseValue(in: run.report) else { return nil }
+                return TradeoffFigure.Series(
+                    name: "\(run.name), \(run.report.environment.precision)",
+                    dense: TradeoffFigure.Point(x: model.seconds * scale, quality: quality),
+                    points: run.report.targets.compactMap { result in
+                        measure.value(of: result.quality).map {
+                            TradeoffFigure.Point(
+                                x: model.seconds / result.measured * scale, quality: $0,
+                                label: Figures.target(result.target))
+                        }
+                    }.sorted { $0.x > $1.x })
+            },
+            xTitle: "\(unit), measured: further left is faster", ticks: [],
+            describe: { "\(Figures.decimal($0, 2)) \(unit)" }
+        ).markup
     }
 
     /// A self-contained page: no script, no other file.
     public var html: String {
-        let report = joined
-        let measures = QualityMeasure.present(in: report)
-        let models = QualityTable(report: report, measures: measures)
-        let table = HTMLTable(
-            caption: "Measured on \(report.evaluationTexts)", columns: models.columns,
-            rows: models.rows, strong: models.ownRows)
-        let plots = measures.compactMap {
-            TradeoffFigure(report: report, measure: $0).markup
-        }.map { "<figure>\n\($0)\n</figure>" as Markup }
+        let first = runs[0].report
+        var environment = first.environment
+        environment.precision = dense.map(\.environment.precision).reduce(into: [String]()) {
+            if !$0.contains($1) { $0.append($1) }
+        }.joined(separator: " and ")
+        let plots = measures.compactMap(figure).map { "<figure>\n\($0)\n</figure>" as Markup }
         let warnings: Markup =
             caveats.isEmpty
             ? "" : "<ul>\n\(caveats.map { "<li>\($0)</li>" as Markup })\n</ul>"
+        let slowest = "\(name(of: dense[0])), \(Figures.time(dense[0].seconds))"
         let section: Markup = """
             <section aria-labelledby="quality">
             <h2 id="quality">Speed and quality</h2>
             \(warnings)
+            <p>Speed is over the slowest dense model (\(slowest)), the same for all. \
+            \(Narrative(report: first).times) Changes of quality are from that model too; \
+            divergences and distances are from a run’s own dense model.</p>
             \(table.markup)
             <div class="pictures">
             \(plots)
@@ -70,9 +175,9 @@ public struct ComparisonPage: Sendable {
             </section>
             """
         return Page(
-            title: "\(report.model.name), runs compared: Espalier", kind: "runs compared",
-            heading: report.model.name, environment: report.environment, version: report.version,
-            sections: [section], footer: "Made by Espalier \(report.version)."
+            title: "\(first.model.name), runs compared: Espalier", kind: "runs compared",
+            heading: first.model.name, environment: environment, version: first.version,
+            sections: [section], footer: "Made by Espalier \(first.version)."
         ).markup.text
     }
 }

@@ -7,18 +7,41 @@ struct Narrative {
 
     /// Whether a target is held, missed, or within the noise.
     func verdict(of result: TargetResult) -> String {
-        let low = result.interval.first ?? result.measured
         if result.measured < result.target { return "below the target" }
-        return low < result.target ? "target held, within the noise" : "target held"
+        return isSure(of: result) ? "target held" : "target held, within the noise"
+    }
+
+    /// Whether a model is surely as fast as asked for.
+    func isSure(of result: TargetResult) -> Bool {
+        min(result.measured, result.interval.first ?? result.measured) >= result.target
     }
 
     /// What the time outside all components allows at most, or nothing where it was not measured.
     var greatestSpeedup: String? {
         guard report.baseSeconds > 0, report.denseSeconds > 0 else { return nil }
-        return "Of \(Figures.time(report.denseSeconds)) for the dense model as profiled, "
+        return "Of \(Figures.time(report.denseSeconds)) for the dense model, by the profile "
             + "\(Figures.time(report.baseSeconds)) are spent outside the layers and never shrink, "
             + "so no plan can be more than "
             + "\(Figures.ratio(report.denseSeconds / report.baseSeconds)) faster."
+    }
+
+    /// How the times belong to the speedups.
+    let times =
+        "A speedup is the median of paired ratios. The dense model has one time, the median of those "
+        + "measured beside the models; a model’s time is that divided by its speedup."
+
+    /// What is wrong with a profile of another machine, or nothing where it is of this one.
+    var otherMachine: String? {
+        report.profiledMachine.map {
+            "The profile is of another machine (\($0)). Predictions and the cost of each size hold "
+                + "there; speedups were measured on \(report.environment.machine)."
+        }
+    }
+
+    /// What the models take on disk, before and after; nil where that is not known.
+    func disk(of result: TargetResult) -> String? {
+        guard let bytes = result.bytes else { return nil }
+        return (report.model.bytes.map { Figures.bytes($0) + " → " } ?? "") + Figures.bytes(bytes)
     }
 
     /// How far the profile can be trusted, or nothing where that was not measured.
@@ -54,7 +77,7 @@ struct Narrative {
 
     /// Reasons for caution that follow from the numbers, then those of the run itself.
     var caveats: [String] {
-        var caveats: [String] = []
+        var caveats = [otherMachine].compactMap(\.self)
         for result in report.targets {
             let name = Figures.target(result.target)
             if result.measured < result.target {
@@ -76,7 +99,9 @@ struct Narrative {
                     "Other programs disturbed the measurement of the \(name) model: measure it "
                         + "again on a quiet machine.")
             }
-            if result.measured > 0, abs(result.predicted / result.measured - 1) > 0.05 {
+            if report.profiledMachine == nil, result.measured > 0,
+                abs(result.predicted / result.measured - 1) > 0.05
+            {
                 caveats.append(
                     "The \(name) model was predicted at \(Figures.ratio(result.predicted)) and "
                         + "measured at \(Figures.ratio(result.measured)): the profile does not "

@@ -45,11 +45,12 @@ struct HTMLReport {
             return "<p>This run made no model. \(narrative.greatestSpeedup ?? "")</p>"
         }
         let cards = report.targets.map { result -> Markup in
-            let missed: Markup = result.measured < result.target ? " missed" : ""
+            let missed: Markup = narrative.isSure(of: result) ? "" : " missed"
+            let disk = narrative.disk(of: result).map { "<dt>On disk</dt><dd>\($0)</dd>" as Markup }
             return """
                 <div class="card">
                 <h3>Target \(Figures.target(result.target))</h3>
-                <div class="figure">\(Figures.ratio(result.measured)) <small>faster</small></div>
+                <div class="figure\(missed)">\(Figures.ratio(result.measured)) <small>faster</small></div>
                 <p class="verdict\(missed)">\(narrative.verdict(of: result))</p>
                 \(SpeedFigure(result: result).markup)
                 <dl>
@@ -58,6 +59,7 @@ struct HTMLReport {
                 <dt>Time</dt>
                 <dd>\(Figures.time(result.denseSeconds)) → \(Figures.time(result.seconds))</dd>
                 <dt>Weights</dt><dd>\(Figures.count(result.parameters))</dd>
+                \(disk ?? "")
                 <dt>Plans tried</dt><dd>\(result.attempts)</dd>
                 </dl>
                 </div>
@@ -70,7 +72,7 @@ struct HTMLReport {
             \(cards)
             </div>
             <p class="soft">Filled dot: measured; bar behind it: 95% confidence; ring: predicted \
-            from the profile. \(narrative.greatestSpeedup ?? "")</p>
+            from the profile. \(narrative.times) \(narrative.greatestSpeedup ?? "")</p>
             """
     }
 
@@ -108,7 +110,7 @@ struct HTMLReport {
                 "<dt>\(model)</dt><dd>\(text)</dd>" as Markup
             }
             return """
-                <p class="soft">…\(samples[index].prompt)</p>
+                <p class="soft">\(samples[index].prompt) …</p>
                 <dl class="wide">
                 \(writings)
                 </dl>
@@ -116,7 +118,7 @@ struct HTMLReport {
         }
         return """
             <details><summary>What they write</summary>
-            <p>Behind the beginning of a held-out text, always the likeliest token.</p>
+            <p>What follows on the beginning of a held-out text; the most likely token each time.</p>
             \(texts)
             </details>
             """
@@ -178,10 +180,13 @@ struct HTMLReport {
                 </figure>
                 """
         }
+        let warning = narrative.otherMachine.map { "<p class=\"warning\">\($0)</p>" as Markup }
         return """
+            \(warning ?? "")
             <p>The time of one branch of one layer by the number of units it keeps. The band is \
             the spread of the measurements, rings are levels that a larger one matches, so they \
-            are never chosen, and the dashed line is what arithmetic alone would promise. \(narrative.verification ?? "")</p>
+            are never chosen, and the dashed line is what arithmetic alone would promise. \
+            \(narrative.verification ?? "")</p>
             <div class="pictures">
             \(pictures)
             </div>
@@ -190,7 +195,7 @@ struct HTMLReport {
 
     private var tradeoff: Markup? {
         guard let measure = QualityMeasure.present(in: report).first,
-            let plot = TradeoffFigure(report: report, measure: measure).markup
+            let plot = TradeoffFigure(report: report, measure: measure)?.markup
         else { return nil }
         return "<figure>\n\(plot)\n</figure>"
     }

@@ -33,7 +33,7 @@ struct MarkdownReport {
     private var speed: [String] {
         let table = Self.table(
             [
-                "Target", "Measured", "95% interval", "Predicted", "Dense time", "Time", "Weights",
+                "Target", "Measured", "95% interval", "Predicted", "Time", "Weights", "On disk",
                 "Plans tried",
             ],
             report.targets.map {
@@ -41,14 +41,16 @@ struct MarkdownReport {
                     Figures.target($0.target),
                     [
                         Figures.ratio($0.measured), Figures.interval($0.interval),
-                        Figures.ratio($0.predicted), Figures.time($0.denseSeconds),
-                        Figures.time($0.seconds), Figures.count($0.parameters), "\($0.attempts)",
+                        Figures.ratio($0.predicted),
+                        "\(Figures.time($0.denseSeconds)) → \(Figures.time($0.seconds))",
+                        Figures.count($0.parameters), narrative.disk(of: $0) ?? "–",
+                        "\($0.attempts)",
                     ]
                 )
             })
         return [
             "The dense model has \(Figures.count(report.model.parameters)) weights.", table,
-            narrative.greatestSpeedup,
+            report.targets.isEmpty ? nil : narrative.times, narrative.greatestSpeedup,
         ].compactMap(\.self)
     }
 
@@ -73,7 +75,7 @@ struct MarkdownReport {
         guard let samples = report.samples, !samples.isEmpty else { return [] }
         return ["### What they write"]
             + samples.indices.flatMap { index in
-                ["> …" + Self.escaped(samples[index].prompt)]
+                ["> " + Self.escaped(samples[index].prompt) + " …"]
                     + [
                         Self.list(
                             report.writings(behind: index).map { "\($0.model): \($0.text)" })
@@ -98,7 +100,7 @@ struct MarkdownReport {
     }
 
     private var latency: [String] {
-        [narrative.verification].compactMap(\.self)
+        [narrative.otherMachine, narrative.verification].compactMap(\.self).map(Self.escaped)
             + report.latencyCurves.flatMap { curve in
                 [
                     "### \(Self.escaped(curve.title))",

@@ -39,8 +39,11 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var latencyCurves: [LatencyCurve]
     /// The time that no plan changes.
     public var baseSeconds: Double
-    /// The time of the dense model as profiled.
+    /// The time of the dense model: as profiled, or where ``settleTimes()`` was called, as measured
+    /// beside the models.
     public var denseSeconds: Double
+    /// The machine that was profiled, where it is not the environment's; nil where it is.
+    public var profiledMachine: String?
     /// How well the profile foretold random plans, where that was measured.
     public var verification: VerificationFigures?
     /// What each stage of the run took, by its name.
@@ -157,6 +160,8 @@ public struct ModelDescription: Codable, Sendable, Equatable {
     public var generatesText: Bool
     /// Its layers from input to output.
     public var layers: [LayerSizes]
+    /// What its files take on disk, where that is known.
+    public var bytes: Int?
 
     /// Creates a description.
     public init(

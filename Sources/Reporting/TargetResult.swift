@@ -28,9 +28,12 @@ public struct TargetResult: Codable, Sendable, Equatable {
     public var layers: [LayerSizes]
     /// The channels of its residual stream, where it lost some.
     public var hiddenSize: Int?
-    /// The dense model's time, measured in alternation with this model's.
+    /// What its directory takes on disk, where that is known.
+    public var bytes: Int?
+    /// The dense model's time: the median of those measured in alternation with this model's, or
+    /// where ``PruneReport/settleTimes()`` was called, the same for all targets.
     public var denseSeconds: Double
-    /// Its time.
+    /// Its time: the dense model's divided by the measured speedup.
     public var seconds: Double
     /// How many plans were built and measured until the target held.
     public var attempts: Int

@@ -1,28 +1,43 @@
-/// Plots quality against measured speedup for the family and the baselines.
+/// Plots quality against speed for methods, or for runs.
 struct TradeoffFigure {
-    let report: PruneReport
-    let measure: QualityMeasure
-
-    /// One method's results in order of speed.
-    private struct Series {
-        let name: String
-        let points: [(speedup: Double, quality: Double)]
+    /// A model: how fast it is on the figure's axis, how good, and what stands beside its mark.
+    struct Point {
+        let x: Double
+        let quality: Double
+        var label = ""
     }
+
+    /// Models that one method or run made, and the dense one that they come from.
+    struct Series {
+        let name: String
+        let dense: Point
+        let points: [Point]
+    }
+
+    let measure: QualityMeasure
+    let series: [Series]
+    /// What the horizontal axis shows, such as `times faster, measured`.
+    let xTitle: String
+    /// Values of that axis that have a tick.
+    let ticks: [Double]
+    /// A value of that axis in words.
+    let describe: (Double) -> String
 
     private let height = 290.0
 
     /// The plot with its legend, or nothing where there are not two results to compare.
     var markup: Markup? {
-        let series = series
         let all = series.flatMap(\.points)
-        guard all.count > 1, let dense = measure.denseValue(in: report) else { return nil }
-        let qualities = all.map(\.quality) + [dense]
-        let (least, greatest) = (qualities.min() ?? 0, qualities.max() ?? 1)
-        let speeds = all.map(\.speedup) + [1]
+        guard all.count > 1 else { return nil }
+        let shown = all + series.map(\.dense)
+        let (least, greatest) = (
+            shown.map(\.quality).min() ?? 0, shown.map(\.quality).max() ?? 1
+        )
         let isLogarithmic = measure == .perplexity && least > 0 && greatest / least > 6
         let margin = isLogarithmic ? 1.12 : 1 + 0.06 * (1 - least / max(greatest, 1e-12))
+        let (low, high) = (shown.map(\.x).min() ?? 0, shown.map(\.x).max() ?? 1)
         let x = Axis(
-            min(1, speeds.min() ?? 1), (speeds.max() ?? 1) * 1.02, from: PlotFrame.left + 6,
+            low, high + 0.02 * abs(high), always: ticks, from: PlotFrame.left + 6,
             to: PlotFrame.right - 6)
         let y = Axis(
             isLogarithmic
@@ -32,14 +47,14 @@ struct TradeoffFigure {
             greatest * margin, isLogarithmic: isLogarithmic, from: height - PlotFrame.bottom,
             to: PlotFrame.top)
         let frame = PlotFrame(
-            height: height, x: x, y: y, xTitle: "times faster, measured",
-            yTitle: measure.title.lowercased() + (isLogarithmic ? ", logarithmic" : ""))
+            height: height, x: x, y: y, xTitle: xTitle,
+            yTitle: measure.title + (isLogarithmic ? ", logarithmic" : ""))
         let drawn = series.enumerated().reversed().map { index, one -> Markup in
-            let line = ([(speedup: 1, quality: dense)] + one.points).map { point -> Markup in
-                "\(x.position(point.speedup)),\(y.position(point.quality))"
+            let line = ([one.dense] + one.points).map { point -> Markup in
+                "\(x.position(point.x)),\(y.position(point.quality))"
             }
             let marks = one.points.map {
-                marker(index, x: x.position($0.speedup), y: y.position($0.quality))
+                marker(index, x: x.position($0.x), y: y.position($0.quality))
             }
             return """
                 <g class="series s\(index % 6)">
@@ -48,43 +63,85 @@ struct TradeoffFigure {
                 </g>
                 """
         }
+        let rings = series.map { one -> Markup in
+            """
+            <circle class="dense" cx="\(x.position(one.dense.x))" \
+            cy="\(y.position(one.dense.quality))" r="4.5"/>
+            """
+        }
         let picture = PlotFrame.picture(
-            title: "\(measure.title) against speedup",
+            title: "\(measure.title) against speed",
             description: series.map { one in
                 "\(one.name): "
-                    + one.points.map {
-                        "\(measure.text($0.quality)) at \(Figures.ratio($0.speedup))"
-                    }.joined(separator: ", ")
+                    + one.points.map { "\(measure.text($0.quality)) at \(describe($0.x))" }
+                    .joined(separator: ", ")
             }.joined(separator: "; ") + ".",
             height: height,
             """
             \(frame.markup)
             \(drawn)
-            <circle class="dense" cx="\(x.position(1))" cy="\(y.position(dense))" r="4.5"/>
+            \(rings)
+            \(labels(x, y))
             """)
-        return "\(picture)\n\(legend(series))"
+        return "\(picture)\n\(legend)"
     }
 
-    private var series: [Series] {
-        let own = Series(
-            name: report.method,
-            points: report.targets.compactMap { result in
-                measure.value(of: result.quality).map { (result.measured, $0) }
-            }.sorted { $0.speedup < $1.speedup })
-        let methods = report.baselines.map(report.label)
-        let unique = methods.indices.filter { methods.firstIndex(of: methods[$0]) == $0 }
-        return [own]
-            + unique.map { index in
-                Series(
-                    name: methods[index],
-                    points: report.baselines.filter { report.label(of: $0) == methods[index] }
-                        .compactMap { result in
-                            measure.value(of: result.quality).map { (result.measured, $0) }
-                        }.sorted { $0.speedup < $1.speedup })
-            }.filter { !$0.points.isEmpty }
+    /// What stands beside the marks, each at the first place that no mark, line or other text has.
+    private func labels(_ x: Axis, _ y: Axis) -> [Markup] {
+        struct Box {
+            let left, right, top, bottom: Double
+
+            func meets(_ other: Box) -> Bool {
+                left < other.right && other.left < right && top < other.bottom
+                    && other.top < bottom
+            }
+        }
+        let shown = series.flatMap { [$0.dense] + $0.points }
+        var taken = shown.map { point in
+            let (at, height) = (x.position(point.x), y.position(point.quality))
+            return Box(left: at - 5, right: at + 5, top: height - 5, bottom: height + 5)
+        }
+        for one in series {
+            let line = [one.dense] + one.points
+            for (from, to) in zip(line, line.dropFirst()) {
+                taken += (0...40).map { step in
+                    let share = Double(step) / 40
+                    let (left, right) = (x.position(from.x), x.position(to.x))
+                    let (first, last) = (y.position(from.quality), y.position(to.quality))
+                    let at = left + share * (right - left)
+                    let height = first + share * (last - first)
+                    return Box(left: at - 1, right: at + 1, top: height - 1, bottom: height + 1)
+                }
+            }
+        }
+        return shown.filter { !$0.label.isEmpty }.compactMap { point in
+            let (at, height) = (x.position(point.x), y.position(point.quality))
+            let width = 6.4 * Double(point.label.count)
+            let places: [(x: Double, y: Double)] = [
+                (at, height - 9), (at, height + 17), (at + 8 + width / 2, height + 4),
+                (at - 8 - width / 2, height + 4), (at + 5 + width / 2, height - 8),
+                (at - 5 - width / 2, height - 8), (at + 5 + width / 2, height + 15),
+                (at - 5 - width / 2, height + 15),
+            ]
+            for place in places {
+                let box = Box(
+                    left: place.x - width / 2, right: place.x + width / 2, top: place.y - 9,
+                    bottom: place.y + 2)
+                guard box.left >= PlotFrame.left, box.right <= PlotFrame.width,
+                    box.top >= PlotFrame.top - 8, box.bottom <= self.height - PlotFrame.bottom,
+                    !taken.contains(where: box.meets)
+                else { continue }
+                taken.append(box)
+                return """
+                    <text class="tick" x="\(place.x)" y="\(place.y)" \
+                    text-anchor="middle">\(point.label)</text>
+                    """
+            }
+            return nil
+        }
     }
 
-    private func legend(_ series: [Series]) -> Markup {
+    private var legend: Markup {
         let entries = series.enumerated().map { index, one -> Markup in
             """
             <li><svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">\
@@ -112,5 +169,35 @@ struct TradeoffFigure {
         default:
             "<polygon points=\"\(x),\(y + 4.5) \(x + 4.5),\(y - 3.5) \(x - 4.5),\(y - 3.5)\"/>"
         }
+    }
+}
+
+extension TradeoffFigure {
+    /// Plots the family and the baselines of a report; nil where the dense model's quality is not
+    /// known.
+    init?(report: PruneReport, measure: QualityMeasure) {
+        guard let quality = measure.denseValue(in: report) else { return nil }
+        func series(_ name: String, _ results: [(speedup: Double, figures: QualityFigures)])
+            -> Series
+        {
+            Series(
+                name: name, dense: Point(x: 1, quality: quality),
+                points: results.compactMap { result in
+                    measure.value(of: result.figures).map { Point(x: result.speedup, quality: $0) }
+                }.sorted { $0.x < $1.x })
+        }
+        let methods = report.baselines.map(report.label)
+        let unique = methods.indices.filter { methods.firstIndex(of: methods[$0]) == $0 }
+        let others = unique.map { index in
+            series(
+                methods[index],
+                report.baselines.filter { report.label(of: $0) == methods[index] }
+                    .map { ($0.measured, $0.quality) })
+        }
+        self.init(
+            measure: measure,
+            series: [series(report.method, report.targets.map { ($0.measured, $0.quality) })]
+                + others.filter { !$0.points.isEmpty },
+            xTitle: "times faster, measured", ticks: [1], describe: Figures.ratio)
     }
 }

@@ -84,11 +84,40 @@ private final class PageReader: NSObject, XMLParserDelegate {
         let page = ComparisonPage([("one", Samples.decoder), ("two & three", other)])
         #expect(page.caveats.count == 2)
         let reader = try read(page.html)
-        for part in ["one, 1.5×", "two & three, 1.5×", "something else"] {
+        for part in ["one, 1.5×, f32", "two & three, 1.5×, f32", "something else"] {
             #expect(reader.text.contains(part), "\(part)")
         }
         #expect(reader.unlabelledPictures == 0 && reader.elements["script"] == nil)
         #expect(!reader.text.contains("FORBIDDEN"))
+    }
+
+    @Test("runs in two precisions have one reference, the slowest dense model")
+    func comparedPrecisions() throws {
+        var (float, byte) = (Samples.decoder, Samples.decoder)
+        byte.environment.precision = "int8"
+        for index in byte.targets.indices { byte.targets[index].denseSeconds = 0.0035 }
+        float.settleTimes()
+        byte.settleTimes()
+        let page = ComparisonPage([("bytes", byte), ("floats", float)])
+        #expect(page.caveats.isEmpty)
+        let reader = try read(page.html)
+        let (slow, fast) = (float.targets[1], byte.targets[1])
+        for part in [
+            "slowest dense model (dense, f32, 12.35 ms)", "dense, int8", "bytes, int8",
+            "f32 and int8", "ms, measured",
+            // The time, over the slowest, over its own.
+            [
+                "bytes, 1.5×, int8", Figures.time(fast.seconds),
+                Figures.ratio(float.denseSeconds / fast.seconds), Figures.ratio(fast.measured),
+            ].joined(separator: "\n"),
+            [
+                "floats, 1.5×, f32", Figures.time(slow.seconds), Figures.ratio(slow.measured),
+                Figures.ratio(slow.measured),
+            ].joined(separator: "\n"),
+        ] {
+            #expect(reader.text.contains(part), "\(part)")
+        }
+        #expect(reader.unlabelledPictures == 0)
     }
 
     @Test("what models write stands beside what the dense one does, with the plans tried")

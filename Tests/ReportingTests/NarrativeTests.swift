@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Reporting
@@ -23,5 +24,72 @@ import Testing
         #expect(caveats.count == before + 1)
         let name = Figures.target(report.targets[0].target)
         #expect(caveats.contains { $0.contains("Other programs") && $0.contains(name) })
+    }
+
+    @Test("one dense time, and pairs of times whose ratios are the speedups, in all forms")
+    func times() throws {
+        var report = Samples.decoder
+        // Medians as they are measured: of other moments, and not each other's ratio.
+        for (index, dense) in [0.02254, 0.01811, 0.01793].enumerated() {
+            report.targets[index].denseSeconds = dense
+            report.targets[index].seconds = dense / report.targets[index].measured * 0.96
+        }
+        let share = report.baseSeconds / report.denseSeconds
+        report.settleTimes()
+        #expect(report.denseSeconds == 0.01811)
+        #expect(abs(report.baseSeconds / report.denseSeconds - share) < 1e-12)
+        for text in [report.html, report.markdown] {
+            for other in ["22.54 ms", "17.93 ms", "12.40 ms"] {
+                #expect(!text.contains(other), "\(other)")
+            }
+            for target in report.targets {
+                #expect(target.denseSeconds == 0.01811)
+                let pair =
+                    "18.11 ms → \(Figures.time(target.seconds))"
+                #expect(text.contains(pair), "\(pair)")
+                let shown = try #require(
+                    Double(Figures.time(target.seconds).split(separator: " ")[0]))
+                #expect(Figures.ratio(18.11 / shown) == Figures.ratio(target.measured))
+            }
+        }
+        let once = report
+        report.settleTimes()
+        #expect(report == once)
+        report.targets = []
+        report.settleTimes()
+        #expect(report.denseSeconds == 0.01811)
+    }
+
+    @Test("a profile of another machine is warned of in page, Markdown and JSON")
+    func otherMachine() throws {
+        var report = Samples.decoder
+        for text in [report.html, report.markdown] { #expect(!text.contains("another machine")) }
+        report.profiledMachine = "A64FX <8>"
+        report.targets[0].predicted = 3
+        #expect(report.html.contains("The profile is of another machine (A64FX &lt;8&gt;)"))
+        #expect(report.markdown.contains("The profile is of another machine (A64FX &lt;8>)"))
+        let json = String(decoding: try report.json(), as: UTF8.self)
+        #expect(json.contains("\"profiledMachine\" : \"A64FX <8>\""))
+        // Where it is, a wrong prediction says nothing about this machine.
+        #expect(!report.html.contains("present state"))
+    }
+
+    @Test("what models take on disk stands in page and Markdown where it is known")
+    func disk() {
+        var report = Samples.decoder
+        for text in [report.html, report.markdown] { #expect(!text.contains(" → 401 MiB")) }
+        (report.model.bytes, report.targets[1].bytes) = (98 << 20, 401 << 20)
+        for text in [report.html, report.markdown] { #expect(text.contains("98 MiB → 401 MiB")) }
+    }
+
+    @Test("only a target that surely holds has the colour of success")
+    func colours() {
+        var report = Samples.decoder
+        report.targets = [report.targets[0]]
+        #expect(!report.html.contains("figure missed") && !report.html.contains("verdict missed"))
+        report.targets[0].interval[0] = 1.249
+        #expect(report.html.contains("figure missed") && report.html.contains("verdict missed"))
+        // The family's rows, whose changes are losses, are only heavier.
+        #expect(report.html.contains("tr.own th, tr.own td { font-weight: 600; }"))
     }
 }
