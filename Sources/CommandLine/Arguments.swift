@@ -15,6 +15,7 @@ public struct Arguments {
     /// Nothing while arguments are only declared.
     private let given: GivenWords?
     private var positionalsRead = 0
+    private var group = Declaration.usualGroup
 
     /// Creates arguments that only record what is read.
     init() { given = nil }
@@ -22,26 +23,40 @@ public struct Arguments {
     /// Creates arguments that answer from the words given.
     init(given: GivenWords) { self.given = given }
 
-    /// Reads whether a flag was given.
-    public mutating func flag(_ name: String, short: Character? = nil, help: String) -> Bool {
-        declarations.append(Declaration(name: name, form: .flag, short: short, help: help))
+    /// Lists the options that are read from here on under a heading of help.
+    ///
+    /// - Parameter title: The heading, such as `Measuring`; without one that of all commands.
+    public mutating func group(_ title: String? = nil) {
+        group = title ?? Declaration.usualGroup
+    }
+
+    /// Reads whether a flag was given; `--help` leaves out rare ones.
+    public mutating func flag(
+        _ name: String, short: Character? = nil, isRare: Bool = false, help: String
+    ) -> Bool {
+        declarations.append(
+            Declaration(
+                name: name, form: .flag, short: short, help: help, group: group, isRare: isRare))
         return given?.values[name] != nil
     }
 
-    /// Reads an option that has a default.
+    /// Reads an option that has a default; `--help` leaves out rare ones.
     public mutating func option<Value>(
         _ name: String, short: Character? = nil, _ kind: ValueKind<Value>, default value: Value,
-        help: String
+        isRare: Bool = false, help: String
     ) throws(UsageError) -> Value {
-        declare(name, short, kind, help: help) { $0.defaultText = kind.show(value) }
+        declare(name, short, kind, isRare: isRare, help: help) {
+            $0.defaultText = kind.show(value)
+        }
         return try values(of: name, kind).first ?? value
     }
 
-    /// Reads an option that may be left out.
+    /// Reads an option that may be left out; `--help` leaves out rare ones.
     public mutating func option<Value>(
-        _ name: String, short: Character? = nil, _ kind: ValueKind<Value>, help: String
+        _ name: String, short: Character? = nil, _ kind: ValueKind<Value>, isRare: Bool = false,
+        help: String
     ) throws(UsageError) -> Value? {
-        declare(name, short, kind, help: help) { _ in }
+        declare(name, short, kind, isRare: isRare, help: help) { _ in }
         return try values(of: name, kind).first
     }
 
@@ -53,12 +68,13 @@ public struct Arguments {
         return try demand(try values(of: name, kind).first, name, kind)
     }
 
-    /// Reads an option that may be given several times, in the order given.
+    /// Reads an option that may be given several times, in the order given; `--help` leaves out
+    /// rare ones.
     public mutating func options<Value>(
         _ name: String, short: Character? = nil, _ kind: ValueKind<Value>, required: Bool = false,
-        help: String
+        isRare: Bool = false, help: String
     ) throws(UsageError) -> [Value] {
-        declare(name, short, kind, help: help) {
+        declare(name, short, kind, isRare: isRare, help: help) {
             $0.isRepeated = true
             $0.isRequired = required
         }
@@ -96,14 +112,14 @@ public struct Arguments {
     }
 
     private mutating func declare<Value>(
-        _ name: String, _ short: Character?, _ kind: ValueKind<Value>, help: String,
-        _ adjust: (inout Declaration) -> Void
+        _ name: String, _ short: Character?, _ kind: ValueKind<Value>, isRare: Bool = false,
+        help: String, _ adjust: (inout Declaration) -> Void
     ) {
         let isOption = name.hasPrefix("-")
         var declaration = Declaration(
             name: name, form: isOption ? .option : .positional, short: short,
             placeholder: kind.placeholder, help: help, constraint: kind.constraint,
-            completion: kind.completion)
+            completion: kind.completion, group: group, isRare: isRare)
         adjust(&declaration)
         declarations.append(declaration)
     }

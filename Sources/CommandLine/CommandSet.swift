@@ -72,9 +72,8 @@ public struct CommandSet {
             default:
                 let command = try command(named: first)
                 name = "\(program) \(command.name)"
-                if rest.prefix(while: { $0 != "--" }).contains(where: Declaration.helpFlag.isNamed)
-                {
-                    output(Help.page(of: command, program: program))
+                if let page = helpPage(of: command, askedBy: rest) {
+                    output(page)
                 } else {
                     try command.parse(rest).run()
                 }
@@ -94,7 +93,17 @@ public struct CommandSet {
 
     private func help(for words: [String]) throws(UsageError) -> String {
         guard let word = words.first else { return Help.overview(of: self) }
-        return Help.page(of: try command(named: word), program: program)
+        let command = try command(named: word)
+        return helpPage(of: command, askedBy: Array(words.dropFirst()))
+            ?? Help.page(of: command, program: program)
+    }
+
+    /// The help page that a command's words ask for; nil where they do not.
+    private func helpPage(of command: any Command.Type, askedBy words: [String]) -> String? {
+        let options = words.prefix { $0 != "--" }
+        let showsAll = options.contains(where: Declaration.helpAllFlag.isNamed)
+        guard showsAll || options.contains(where: Declaration.helpFlag.isNamed) else { return nil }
+        return Help.page(of: command, program: program, showsAll: showsAll)
     }
 
     private func completion(for words: [String]) throws(UsageError) -> String {

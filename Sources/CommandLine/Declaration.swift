@@ -36,10 +36,27 @@ struct Declaration: Equatable {
     var completion = Completion.none
     var isRequired = false
     var isRepeated = false
+    /// The heading that help lists it under.
+    var group = Self.usualGroup
+    /// Whether only `--help-all` shows it.
+    var isRare = false
 
+    /// The heading of options that belong to no other.
+    static let usualGroup = "Options"
     /// `-h, --help`, which every command has.
     static let helpFlag = Declaration(
         name: "--help", form: .flag, short: "h", help: "Show this help.")
+    /// `--help-all`, which every command has.
+    static let helpAllFlag = Declaration(
+        name: "--help-all", form: .flag, help: "Show all options, rarely used ones too.")
+    /// The same where it is known how many options it adds.
+    static func helpAllFlag(showing hidden: Int) -> Declaration {
+        let options = hidden == 1 ? "1 more option" : "\(hidden) more options"
+        return Declaration(
+            name: helpAllFlag.name, form: .flag, help: "Show \(options), rarely needed.")
+    }
+    /// What every command has.
+    static let helpFlags = [helpFlag, helpAllFlag]
 
     /// Whether a word names this option or flag.
     func isNamed(_ word: some StringProtocol) -> Bool {

@@ -10,7 +10,7 @@ struct GivenWords: Equatable {
     /// The word after an option is its value unless it names another option, so that negative
     /// numbers and texts that start with a dash need no quoting.
     init(_ words: [String], for declarations: [Declaration]) throws(UsageError) {
-        let known = declarations + [.helpFlag]
+        let known = declarations + Declaration.helpFlags
         var rest = words[...]
         while let word = rest.popFirst() {
             if word == "--" {

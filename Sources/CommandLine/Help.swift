@@ -1,18 +1,31 @@
 /// Writes help from declarations, at most 80 columns wide.
 enum Help {
-    /// The page of one command.
-    static func page(of command: any Command.Type, program: String) -> String {
+    /// The page of one command: its options by group, rare ones only where all are asked for.
+    static func page(
+        of command: any Command.Type, program: String, showsAll: Bool = false
+    ) -> String {
         let declarations = command.declarations
-        let positionals = declarations.filter { $0.form == .positional }
-        let options = declarations.filter { $0.form != .positional } + [.helpFlag]
+        let shown = declarations.filter { showsAll || !$0.isRare }
+        let hidden = declarations.count - shown.count
         var sections = [paragraph(command.summary), usage(of: command, program: program)]
         let paragraphs = command.discussion.split(separator: "\n\n")
         sections += paragraphs.map { paragraph(String($0)) }
-        let width = columnWidth(declarations + [.helpFlag])
-        if !positionals.isEmpty { sections.append(list("Arguments", positionals, width)) }
-        let required = options.filter(\.isRequired)
-        if !required.isEmpty { sections.append(list("Required", required, width)) }
-        sections.append(list("Options", options.filter { !$0.isRequired }, width))
+        var groups: [(title: String, members: [Declaration])] = [
+            ("Arguments", shown.filter { $0.form == .positional }),
+            ("Required", shown.filter { $0.form != .positional && $0.isRequired }),
+            (Declaration.usualGroup, []),
+        ]
+        for option in shown where option.form != .positional && !option.isRequired {
+            if let place = groups.firstIndex(where: { $0.title == option.group }) {
+                groups[place].members.append(option)
+            } else {
+                groups.append((option.group, [option]))
+            }
+        }
+        groups[2].members.append(.helpFlag)
+        if hidden > 0 { groups[2].members.append(.helpAllFlag(showing: hidden)) }
+        let width = columnWidth(groups.flatMap(\.members))
+        sections += groups.filter { !$0.members.isEmpty }.map { list($0.title, $0.members, width) }
         return sections.joined(separator: "\n\n") + "\n"
     }
 
@@ -53,7 +66,29 @@ enum Help {
     }
 
     private static func paragraph(_ text: String) -> String {
-        TextLayout.wrapped(text, to: TextLayout.pageWidth).joined(separator: "\n")
+        text.hasPrefix("Example: ")
+            ? example(text)
+            : TextLayout.wrapped(text, to: TextLayout.pageWidth).joined(separator: "\n")
+    }
+
+    /// A command line that can be pasted: broken ahead of an option, never between it and its value.
+    private static func example(_ text: String) -> String {
+        let words = text.split(whereSeparator: \.isWhitespace).map(String.init)
+        var lines: [String] = []
+        for (index, word) in words.enumerated() {
+            // An option stands with the words that follow it.
+            let next = words[(index + 1)...].prefix { !$0.hasPrefix("-") }
+            let unit = ([word] + (word.hasPrefix("-") ? Array(next) : [])).joined(separator: " ")
+            let width = TextLayout.pageWidth - 2
+            if let line = lines.last,
+                !word.hasPrefix("-") || line.count + 1 + unit.count <= width
+            {
+                lines[lines.count - 1] = line + " " + word
+            } else {
+                lines.append((lines.isEmpty ? "" : "    ") + word)
+            }
+        }
+        return lines.joined(separator: " \\\n")
     }
 
     /// `-o, --output FILE`; names without a short form stand under the long ones.

@@ -39,6 +39,11 @@ public enum Human {
         return scaled(Double(count), by: 1000, units: ["k", "M", "G", "T", "P", "E"], digits: 3)
     }
 
+    /// Text broken at spaces into lines of a page's width.
+    public static func wrapped(_ text: String) -> String {
+        TextLayout.wrapped(text, to: TextLayout.pageWidth).joined(separator: "\n")
+    }
+
     /// A speedup, such as `1.27×`.
     public static func ratio(_ value: Double) -> String {
         String(format: "%.2f×", value)

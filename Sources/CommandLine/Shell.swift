@@ -33,7 +33,8 @@ enum Shell: String, CaseIterable {
 
             """
         for command in set.commands {
-            let options = command.declarations.filter { $0.form != .positional } + [.helpFlag]
+            let options =
+                command.declarations.filter { $0.form != .positional } + Declaration.helpFlags
             let words = options.map(\.name).joined(separator: " ")
             cases += "    \(command.name)) words=\(quoted(words))\n        case $previous in\n"
             for option in options where option.form == .option {
@@ -79,7 +80,8 @@ enum Shell: String, CaseIterable {
             .map { "        \(quoted("\($0.0):\($0.1)"))" }.joined(separator: "\n")
         var cases = ""
         for command in set.commands {
-            let specifications = (command.declarations + [.helpFlag]).flatMap(zshSpecifications)
+            let specifications = (command.declarations + Declaration.helpFlags)
+                .flatMap(zshSpecifications)
             cases += "    \(command.name)) _arguments -s "
             cases += specifications.map(quoted).joined(separator: " \\\n        ") + " ;;\n"
         }
@@ -149,7 +151,7 @@ enum Shell: String, CaseIterable {
         lines.append(
             "\(start) \(seen) help' -a \(word(set.commandNames.joined(separator: " ")))")
         for command in set.commands {
-            for declaration in command.declarations + [.helpFlag] {
+            for declaration in command.declarations + Declaration.helpFlags {
                 let offer: String =
                     switch declaration.completion {
                     case .choices(let choices): "-x -a \(word(choices.joined(separator: " ")))"

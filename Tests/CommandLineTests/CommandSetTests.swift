@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import CommandLine
@@ -67,5 +68,37 @@ import Testing
         ] {
             #expect(words.contains(text), "\(text) is missing from\n\(page)")
         }
+    }
+
+    @Test("help lists options by group, rare ones only where all are asked for")
+    func groups() throws {
+        let page = run("prune", "--help").output
+        let headings = page.split(separator: "\n").filter { $0.hasSuffix(":") }
+        #expect(headings == ["Arguments:", "Required:", "Options:", "Sampling:"])
+        let parts = page.components(separatedBy: "Sampling:\n")
+        #expect(parts[1].contains("--temperature") && !parts[1].contains("--batch"))
+        // What is read behind a group returns to the options of all commands.
+        #expect(parts[0].contains("--prompt") && parts[0].contains("--json"))
+        #expect(!page.contains("--seed"))
+        #expect(page.contains("Show 1 more option, rarely needed."))
+        let all = run("prune", "--help-all").output
+        #expect(all.contains("--seed SEED") && !all.contains("more option"))
+        #expect(run("help", "prune", "--help-all").output == all)
+        // Where nothing is rare, both are one.
+        let plain = run("inspect", "--help").output
+        #expect(run("inspect", "--help-all").output == plain && !plain.contains("--help-all"))
+        #expect(run("prune", "m", "--speedup", "2", "-o", "o", "--seed", "3").status == .done)
+    }
+
+    @Test("an example breaks ahead of an option, and can be pasted")
+    func examples() {
+        #expect(
+            run("prune", "--help").output.contains(
+                """
+
+                Example: espalier prune model.gguf --speedup 1.25 --speedup 1.5 --batch 8 \\
+                    --phase prefill --prompt 'Once upon a time' -o out
+
+                """))
     }
 }

@@ -17,6 +17,9 @@ struct SampleCommand: Command {
         until the target holds.
 
         Without --calibration a decoder calibrates on text that it samples itself.
+
+        Example: espalier prune model.gguf --speedup 1.25 --speedup 1.5 --batch 8 --phase prefill \
+        --prompt 'Once upon a time' -o out
         """
 
     let model: String
@@ -41,9 +44,12 @@ struct SampleCommand: Command {
             "--batch", .integer(in: 1...1024), default: 1, help: "Sequences per call.")
         phase = try arguments.option(
             "--phase", .choice(), default: .decode, help: "What is timed.")
+        arguments.group("Sampling")
         temperature = try arguments.option(
             "--temperature", .number, default: 0, help: "Of sampling.")
-        seed = try arguments.option("--seed", .seed, default: 0, help: "Of every random choice.")
+        seed = try arguments.option(
+            "--seed", .seed, default: 0, isRare: true, help: "Of every random choice.")
+        arguments.group()
         prompt = try arguments.option("--prompt", .text, help: "The start of the text.")
         output = try arguments.requiredOption(
             "--output", short: "o", .directory.named("OUT"), help: "Where the results go.")

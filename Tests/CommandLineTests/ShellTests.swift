@@ -7,8 +7,10 @@ import Testing
     @Test("scripts name every command, option and choice", arguments: Shell.allCases)
     func complete(shell: Shell) {
         let script = run("completion", shell.rawValue).output
-        for word in ["prune", "inspect", "completion", "speedup", "batch", "encode prefill decode"]
-        {
+        for word in [
+            "prune", "inspect", "completion", "speedup", "batch", "encode prefill decode", "seed",
+            "help-all",
+        ] {
             #expect(script.contains(word), "\(shell) lacks \(word)")
         }
     }
