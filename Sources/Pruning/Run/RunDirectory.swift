@@ -122,6 +122,20 @@ public final class RunDirectory: @unchecked Sendable {
         try AtomicFile.write(try encoder.encode(value), to: product(name))
     }
 
+    /// Removes what only a run that is resumed needs: the folder `work`, but what in it is the
+    /// user's.
+    ///
+    /// - Throws: ``Failure`` where something cannot be removed.
+    public func tidy() throws {
+        for entry in entries where entry.hasPrefix("work/") {
+            guard kind.isProduct(entry[...]) || kind.isLeftover(entry) || entry == "work/lock"
+            else { continue }
+            try remove(entry)
+        }
+        // A folder that still holds something stays.
+        rmdir(product("work"))
+    }
+
     private func adopt(_ inputs: [String: String], restarting: Bool) throws {
         let name = "work/inputs.json"
         for entry in entries where kind.isLeftover(entry) { try remove(entry) }
@@ -134,8 +148,12 @@ public final class RunDirectory: @unchecked Sendable {
             }
         } else {
             // A profile alone may be there to be used.
+            let isFinished = has("report.json") || has("training.json")
             try discard(
-                made.filter { $0 != "profile.json" }, "unknown inputs (\(name) is missing)",
+                made.filter { $0 != "profile.json" },
+                isFinished
+                    ? "finished results, but no work/ to resume from, as after --tidy"
+                    : "unknown inputs (\(name) is missing)",
                 if: restarting)
         }
         try write(inputs, name)
@@ -146,7 +164,7 @@ public final class RunDirectory: @unchecked Sendable {
         guard restarting || made.isEmpty else {
             throw Failure(
                 description: "\(path): it holds a \(kind.rawValue) with \(inputs); choose another "
-                    + "-o, or discard it with --restart")
+                    + "-o, or discard what it holds with --restart")
         }
         let byproducts = Kind.byproducts.filter { kind.isProduct($0[...]) }
         for entry in made + byproducts where has(entry) { try remove(entry) }
