@@ -13,8 +13,9 @@ struct EnvironmentOptions {
     let precision: Precision
     private let runtime: String
 
-    /// Reads the options; what depends on the model is settled once its shape is known.
+    /// Reads the options, a group of their own; what depends on the model is settled once its shape is known.
     init(_ arguments: inout Arguments) throws(UsageError) {
+        arguments.group("Measuring")
         phase = try arguments.option(
             "--phase", .choice(),
             help: "What is timed: by default encode of encoders, decode of decoders.")
@@ -27,7 +28,7 @@ struct EnvironmentOptions {
         threads = try Self.threads(&arguments)
         precision = try Self.precision(&arguments)
         runtime = try arguments.option(
-            "--runtime", .text.named("NAME"), default: Runtime.builtIn.name,
+            "--runtime", .text.named("NAME"), default: Runtime.builtIn.name, isRare: true,
             help: "What runs the model: espalier; onnxruntime, in f32 in the Python that "
                 + "ESPALIER_PYTHON names; or command:'…', which is given a model's directory and "
                 + "prints seconds.")

@@ -54,6 +54,12 @@ struct EvaluateCommand: Command {
         against = try arguments.option(
             "--against", .model, help: "The model to compare with, such as the dense one.")
         text = try arguments.option("--text", .file, help: "Plain text to predict.")
+        tasks = try arguments.options(
+            "--task", .file, help: "A file of questions, as JSON lines; again for more.")
+        threads = try EnvironmentOptions.threads(&arguments)
+        precision = try EnvironmentOptions.precision(&arguments)
+        printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
+        arguments.group("Text")
         window = try arguments.option(
             "--window", .integer(in: 2...(1 << 20)).named("TOKENS"), default: 1024,
             help: "Tokens of a window, cut to the model's positions.")
@@ -63,20 +69,16 @@ struct EvaluateCommand: Command {
         samples = try arguments.option(
             "--samples", .integer(in: 0...100), default: 0,
             help: "What a decoder writes behind the beginnings of so many windows.")
-        tasks = try arguments.options(
-            "--task", .file, help: "A file of questions, as JSON lines; again for more.")
+        dump = try arguments.option(
+            "--dump", .file, isRare: true,
+            help: "Write token ids and logits or hidden states of the first 64 tokens as JSON.")
+        arguments.group("Tasks")
         items = try arguments.option(
             "--items", .integer(atLeast: 1).named("COUNT"),
             help: "Only the first questions of each task; all by default.")
         shots = try arguments.option(
             "--shots", .integer(in: 0...100), default: 0,
             help: "How many of a task's first questions to give, solved, before each other one.")
-        threads = try EnvironmentOptions.threads(&arguments)
-        precision = try EnvironmentOptions.precision(&arguments)
-        dump = try arguments.option(
-            "--dump", .file,
-            help: "Write token ids and logits or hidden states of the first 64 tokens as JSON.")
-        printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
         guard text != nil || !tasks.isEmpty else {
             throw UsageError("give --text, --task or both")
         }
@@ -196,7 +198,11 @@ struct EvaluateCommand: Command {
     ) throws -> [EvaluateAnswer.Sample]? {
         guard samples > 0, !loaded.model.shape.architecture.isEncoder else { return nil }
         let tokenizer = try loaded.checkpoint.tokenizer()
-        let prompts = sequences.prefix(samples).map { Array($0.prefix(min(48, $0.count))) }
+        let prompts = sequences.prefix(samples).enumerated().map { index, sequence in
+            let beginning = TextBeginning(
+                of: sequence, startsText: index == 0, tokenizer: tokenizer)
+            return beginning.prefix(48, tokenizer: tokenizer)
+        }
         func texts(_ model: Model) throws -> [String] {
             try continuations(of: prompts, by: model, tokenizer: tokenizer, engine: engine)
         }

@@ -41,6 +41,7 @@ struct GenerateCommand: Command {
         tokens = try arguments.option(
             "--tokens", short: "n", .integer(in: 1...(1 << 20)), default: 128,
             help: "The most tokens to add.")
+        arguments.group("Sampling")
         temperature = try arguments.option(
             "--temperature", .number(in: 0...100), default: 0,
             help: "How far to stray from the most likely token.")
@@ -48,6 +49,7 @@ struct GenerateCommand: Command {
             "--top-p", .number(in: 0...1), default: 1,
             help: "Draw only from the most likely tokens of this joint probability.")
         seed = try arguments.option("--seed", .seed, default: 0, help: "Seed of random choices.")
+        arguments.group()
         threads = try EnvironmentOptions.threads(&arguments)
         precision = try EnvironmentOptions.precision(&arguments)
         isRaw = arguments.flag(

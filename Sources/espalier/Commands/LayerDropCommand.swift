@@ -49,10 +49,10 @@ struct LayerDropCommand: Command {
             "--text", .file,
             help: "What search and learned judge by, and need; not what the model was trained on.")
         tokens = try arguments.option(
-            "--tokens", .integer(in: 64...(1 << 24)).named("COUNT"), default: 4096,
+            "--tokens", .integer(in: 64...(1 << 24)).named("COUNT"), default: 4096, isRare: true,
             help: "How many tokens of it.")
         seed = try arguments.option(
-            "--seed", .seed, default: 1, help: "Decides what learned tries.")
+            "--seed", .seed, default: 1, isRare: true, help: "Decides what learned tries.")
         threads = try EnvironmentOptions.threads(&arguments)
         guard strategy == .everyOther || text != nil else {
             throw UsageError("--strategy \(strategy.rawValue) needs --text to judge by")
@@ -80,6 +80,7 @@ struct LayerDropCommand: Command {
                 KeptLayers(opened.checkpoint, layers: kept), like: opened.checkpoint, to: output
             ) { _ in try Interruption.check() }
         }
+        DiskUse.remarkOn(opened.location, to: output)
         print("Layers kept: \(kept.map(String.init).joined(separator: " "))")
     }
 

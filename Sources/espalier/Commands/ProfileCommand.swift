@@ -28,23 +28,24 @@ struct ProfileCommand: Command {
 
     init(_ arguments: inout Arguments) throws(UsageError) {
         model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
-        options = try EnvironmentOptions(&arguments)
-        seconds = try arguments.option(
-            "--seconds", .number(in: 0.1...86_400), default: 80,
-            help: "The most time to measure; a quarter more with --verify.")
-        seed = try arguments.option(
-            "--seed", .seed, default: 1,
-            help: "Decides the order of measurements and what plans are random.")
-        let verifies = arguments.flag(
-            "--verify", help: "Also measure random plans and compare with the predictions.")
-        let count = try arguments.option(
-            "--plans", .integer(in: 1...10_000), default: 32, help: "How many, with --verify.")
-        plans = verifies ? count : nil
         output = try arguments.option(
             "--output", short: "o", .file,
             help: "Where the profile goes; by default NAME-PHASE.profile.json, with --json "
                 + "nowhere.")
         asJSON = arguments.flag("--json", help: "Print the profile instead of a summary.")
+        options = try EnvironmentOptions(&arguments)
+        seconds = try arguments.option(
+            "--seconds", .number(in: 0.1...86_400), default: 80,
+            help: "The most time to measure; a quarter more with --verify.")
+        let verifies = arguments.flag(
+            "--verify", help: "Also measure random plans and compare with the predictions.")
+        let count = try arguments.option(
+            "--plans", .integer(in: 1...10_000), default: 32, isRare: true,
+            help: "How many, with --verify.")
+        plans = verifies ? count : nil
+        seed = try arguments.option(
+            "--seed", .seed, default: 1, isRare: true,
+            help: "Decides the order of measurements and what plans are random.")
     }
 
     func run() throws {

@@ -79,8 +79,13 @@ struct SparsifyCommand: Command {
             "--speedup", .number(in: 1...100),
             help: "Stop where decoding is so many times faster than dense; by default as fast as "
                 + "--cost allows.")
+        prune = try arguments.option(
+            "--prune", .directory,
+            help: "The directory of a prune of this model: units may then go for good too.")
+        printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
+        arguments.group("Search")
         density = try arguments.option(
-            "--density", .number(in: 0.01...1).named("SHARE"),
+            "--density", .number(in: 0.01...1).named("SHARE"), isRare: true,
             help: "The share of neurons that is computed, the same in every layer; by default "
                 + "searched for.")
         way = try arguments.option(
@@ -91,14 +96,12 @@ struct SparsifyCommand: Command {
                 + "they come to, any by what the search finds best of coarse, trained and value; "
                 + "of attention, trained picks heads, and value its inputs.")
         let ranks = try arguments.options(
-            "--rank", .integer(in: 1...4096).named("COUNT"),
+            "--rank", .integer(in: 1...4096).named("COUNT"), isRare: true,
             help:
                 "The rank of trained predictors, by default 64; of several the search chooses for "
                 + "each layer.")
         self.ranks = ranks.isEmpty ? [64] : ranks
-        prune = try arguments.option(
-            "--prune", .directory,
-            help: "The directory of a prune of this model: units may then go for good too.")
+        arguments.group("Measuring")
         batch = try arguments.option(
             "--batch", .integer(in: 1...64), default: 1,
             help: "Sequences that are decoded together.")
@@ -106,14 +109,13 @@ struct SparsifyCommand: Command {
             "--sequence", .integer(in: 1...(1 << 20)).named("TOKENS"), default: 256,
             help: "The cached context of a timed decode step.")
         tokens = try arguments.option(
-            "--tokens", .integer(in: 1024...(1 << 24)).named("COUNT"), default: 8192,
+            "--tokens", .integer(in: 1024...(1 << 24)).named("COUNT"), default: 8192, isRare: true,
             help: "How many tokens of the text.")
         seconds = try arguments.option(
             "--seconds", .number(in: 0.1...86_400), default: 10,
             help: "The most time for each measurement.")
         precision = try EnvironmentOptions.precision(&arguments)
         threads = try EnvironmentOptions.threads(&arguments)
-        printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
         guard density == nil || prune == nil else {
             throw UsageError("--density leaves nothing to search for --prune to go with")
         }
@@ -177,6 +179,7 @@ struct SparsifyCommand: Command {
             try ContextualFile.write(found.plan, to: output)
             try AtomicFile.write(report.html.utf8, to: output + "/sparsity.html")
         }
+        DiskUse.remarkOn(opened.location, to: output)
         if printsJSON { try printJSON(report) } else { print(report.text) }
     }
 }

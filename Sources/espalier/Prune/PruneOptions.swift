@@ -30,6 +30,8 @@ struct PruneOptions {
     var runtime: LoadableCosts.Runtime
     var output: String
     var restarts: Bool
+    /// Whether what only a resumed run needs goes at the end.
+    var tidies: Bool
     var printsJSON: Bool
     /// How quality is won back after each target; nil where it is not.
     var recovery: RecoveryOptions?
@@ -52,47 +54,54 @@ struct PruneOptions {
                 + "comes with the program.")
         profile = try arguments.option(
             "--profile", .file, help: "A profile made before; else this CPU is profiled first.")
+        runtime = try arguments.option(
+            "--for", .choice(), default: .any,
+            help: "gguf keeps to plans that llama.cpp loads, and writes model.gguf too.")
+        restarts = arguments.flag(
+            "--restart", help: "Discard what the output directory holds of another prune.")
+        tidies = arguments.flag(
+            "--tidy",
+            help: "Remove OUTPUT/work at the end: it may be larger than the models, and serves to "
+                + "resume, to add targets, and sparsify --prune.")
+        printsJSON = arguments.flag("--json", help: "Print the report as JSON.")
+        environment = try EnvironmentOptions(&arguments)
+        attempts = try arguments.option(
+            "--attempts", .integer(in: 1...100), default: 4,
+            help: "Plans measured at most for a target; 1 trusts the profile.")
+        seconds = try arguments.option(
+            "--seconds", .number(in: 0.1...86_400), isRare: true,
+            help: "The most time to profile, and as much to measure each plan; by default 80 "
+                + "and 20.")
+        arguments.group("Search")
         let method: PruningMethod = try arguments.option(
             "--method", .choice(), default: .greedy, help: "How the plan is chosen.")
         let others: [PruningMethod] = try arguments.options(
-            "--baseline", .choice(),
+            "--baseline", .choice(), isRare: true,
             help: "Reach the targets by this method too, not refitted, to compare; again for more.")
         self.method = method
         baselines = PruningMethod.allCases.filter { others.contains($0) }
         calibrationTokens = try arguments.option(
             "--calibration-tokens", .integer(in: 256...(1 << 24)).named("TOKENS"),
-            default: 32_768, help: "How many tokens to calibrate on.")
+            default: 32_768, isRare: true, help: "How many tokens to calibrate on.")
         damping = try arguments.option(
-            "--damping", .number(in: 1e-6...10), default: 0.01,
+            "--damping", .number(in: 1e-6...10), default: 0.01, isRare: true,
             help: "Fraction of the Hessian's mean diagonal added to it.")
         let refitTokens = try arguments.option(
             "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"), default: 20_480,
+            isRare: true,
             help: "How many of them to refit kept weights on when a plan is final.")
         self.refitTokens = min(refitTokens, calibrationTokens)
         givenRefitPasses = try arguments.option(
-            "--refit-passes", .integer(in: 0...1000),
+            "--refit-passes", .integer(in: 0...1000), isRare: true,
             help: "How often feed-forward blocks see them too, for better quality; by default 3 "
                 + "for encoders and 0 for decoders, where that takes longer than all else.")
         trials = try arguments.option(
-            "--trials", .integer(in: 1...1_000_000), default: 1100,
+            "--trials", .integer(in: 1...1_000_000), default: 1100, isRare: true,
             help: "Plans whose loss spdy measures for a target; the first eleventh at random.")
-        attempts = try arguments.option(
-            "--attempts", .integer(in: 1...100), default: 4,
-            help: "Plans measured at most for a target; 1 trusts the profile.")
-        seconds = try arguments.option(
-            "--seconds", .number(in: 0.1...86_400),
-            help: "The most time to profile, and as much to measure each plan; by default 80 "
-                + "and 20.")
         seed = try arguments.option(
-            "--seed", .seed, default: 1, help: "Decides what is random.")
-        runtime = try arguments.option(
-            "--for", .choice(), default: .any,
-            help: "gguf keeps to plans that llama.cpp loads, and writes model.gguf too.")
-        environment = try EnvironmentOptions(&arguments)
+            "--seed", .seed, default: 1, isRare: true, help: "Decides what is random.")
+        arguments.group("Training")
         recovery = try RecoveryOptions(&arguments)
-        restarts = arguments.flag(
-            "--restart", help: "Discard what the output directory holds of another prune.")
-        printsJSON = arguments.flag("--json", help: "Print the report as JSON.")
         guard recovery == nil || others.isEmpty else {
             throw UsageError("--baseline is not trained: compare with a prune without --recover")
         }

@@ -31,14 +31,14 @@ struct RecoveryOptions {
         task = try arguments.option(
             "--task", .file, help: "What an encoder trains on, as for finetune.")
         validation = try arguments.option(
-            "--validation", .file,
+            "--validation", .file, isRare: true,
             help: "What the training is judged by; by default a twentieth of the rest.")
         let rate = try FinetuneOptions.rate(&arguments)
         let batch = try arguments.option(
-            "--training-batch", .integer(in: 1...4096),
+            "--training-batch", .integer(in: 1...4096), isRare: true,
             help: "Sequences that go together in training; by default 8.")
         let length = try arguments.option(
-            "--training-length", .integer(in: 2...(1 << 20)).named("TOKENS"),
+            "--training-length", .integer(in: 2...(1 << 20)).named("TOKENS"), isRare: true,
             help: "Tokens of a window of text in training; by default 256.")
         let precision = try FinetuneOptions.precision("--training-precision", &arguments)
         var settings = Trainer.Settings(steps: steps ?? 1, rate: rate ?? FinetuneOptions.usualRate)

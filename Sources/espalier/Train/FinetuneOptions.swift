@@ -26,31 +26,33 @@ struct FinetuneOptions {
                 "--teacher", .text.named("MODEL"),
                 help: "The model to learn from, such as the dense one; or command:'…', which is "
                     + "given lines with a prompt and prints lines with a completion.")
+            arguments.group("Teacher")
             precision = try arguments.option(
-                "--teacher-precision", .choice(),
+                "--teacher-precision", .choice(), isRare: true,
                 help: "How the teacher's products are computed; by default as the student's.")
             temperature = try arguments.option(
-                "--temperature", .number(in: 0.1...100), default: 1,
+                "--temperature", .number(in: 0.1...100), default: 1, isRare: true,
                 help: "Divides the logits of both, for softer choices.")
             logitShare = try arguments.option(
-                "--logits", .number(in: 0...1000).named("SHARE"), default: 1,
+                "--logits", .number(in: 0...1000).named("SHARE"), default: 1, isRare: true,
                 help: "What the divergence of choices counts.")
             streamShare = try arguments.option(
-                "--streams", .number(in: 0...1000).named("SHARE"), default: 0.5,
+                "--streams", .number(in: 0...1000).named("SHARE"), default: 0.5, isRare: true,
                 help: "What the distance of residual streams counts, where both are as wide.")
             taskShare = try arguments.option(
-                "--task-loss", .number(in: 0...1000).named("SHARE"), default: 0,
+                "--task-loss", .number(in: 0...1000).named("SHARE"), default: 0, isRare: true,
                 help: "What the text or the labels themselves count.")
             mixture = try arguments.option(
-                "--mixture", .number(in: 0...1).named("BETA"), default: 0,
+                "--mixture", .number(in: 0...1).named("BETA"), default: 0, isRare: true,
                 help: "Which divergence: 0 covers all that the teacher may choose, 1 keeps to its "
                     + "likeliest, between is Jensen and Shannon's.")
             onPolicyShare = try arguments.option(
-                "--on-policy", .number(in: 0...1).named("SHARE"), default: 0,
+                "--on-policy", .number(in: 0...1).named("SHARE"), default: 0, isRare: true,
                 help: "What share of the steps is on text whose second half the student writes.")
             correctionSteps = try arguments.option(
-                "--teacher-steps", .integer(in: 1...10_000_000).named("COUNT"),
+                "--teacher-steps", .integer(in: 1...10_000_000).named("COUNT"), isRare: true,
                 help: "Adapt the teacher to the text first, in so many steps; by default none.")
+            arguments.group()
         }
     }
 
@@ -90,53 +92,56 @@ extension FinetuneOptions {
             "--steps", .integer(in: 1...10_000_000).named("COUNT"), help: "How many steps to take.")
         output = try arguments.requiredOption(
             "--output", short: "o", .directory, help: "Where the model and its training go.")
+        threads = try EnvironmentOptions.threads(&arguments)
+        restarts = arguments.flag(
+            "--restart", help: "Discard what the output directory holds of another training.")
+        printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
+        arguments.group("Training")
         var settings = Trainer.Settings(
             steps: steps, rate: try Self.rate(&arguments) ?? Self.usualRate)
         let warmUp = try arguments.option(
-            "--warm-up", .integer(in: 0...10_000_000).named("STEPS"),
+            "--warm-up", .integer(in: 0...10_000_000).named("STEPS"), isRare: true,
             help: "How many steps the rate rises; by default a twentieth.")
         settings.warmUp = min(steps, warmUp ?? steps / 20)
         settings.schedule = try arguments.option(
-            "--schedule", .choice(), default: .cosine, help: "How the rate falls then.")
+            "--schedule", .choice(), default: .cosine, isRare: true,
+            help: "How the rate falls then.")
         settings.batch = try arguments.option(
             "--batch", .integer(in: 1...4096), default: 8, help: "Windows that go together.")
         settings.accumulation = try arguments.option(
-            "--accumulate", .integer(in: 1...4096).named("COUNT"), default: 1,
+            "--accumulate", .integer(in: 1...4096).named("COUNT"), default: 1, isRare: true,
             help: "How many such batches make a step.")
         length = try arguments.option(
             "--length", .integer(in: 2...(1 << 20)).named("TOKENS"), default: 256,
             help: "Tokens of a window, cut to the model's positions.")
         settings.optimiser.weightDecay = Float(
             try arguments.option(
-                "--weight-decay", .number(in: 0...1), default: 0.01,
+                "--weight-decay", .number(in: 0...1), default: 0.01, isRare: true,
                 help: "What matrices lose in a step, as a share of the rate."))
         settings.optimiser.greatestNorm = Float(
             try arguments.option(
-                "--clip", .number(above: 0), default: 1,
+                "--clip", .number(above: 0), default: 1, isRare: true,
                 help: "The greatest norm of all gradients; longer ones are shortened."))
         let layerDrop = try arguments.option(
-            "--layerdrop", .number(in: 0...0.99),
+            "--layerdrop", .number(in: 0...0.99), isRare: true,
             help: "How likely a layer is left out of a pass, to train for any depth; by default as "
                 + "the model's configuration says, else 0.")
         settings.layerDrop = layerDrop ?? 0
         takesLayerDrop = layerDrop == nil
         settings.recomputes = arguments.flag(
-            "--recompute", help: "Keep less on the way: a fifth of the memory, a third slower.")
+            "--recompute", isRare: true,
+            help: "Keep less on the way: a fifth of the memory, a third slower.")
         settings.freezesEmbeddings = arguments.flag(
             "--freeze-embeddings",
             help: "Keep the tables of embeddings, and a decoder's head, as they are: faster, and "
                 + "words that the text lacks do not suffer.")
         settings.precision = try Self.precision("--precision", &arguments) ?? .f32
         settings.seed = try arguments.option(
-            "--seed", .seed, default: 1, help: "Decides what is random.")
+            "--seed", .seed, default: 1, isRare: true, help: "Decides what is random.")
         self.settings = settings
         checkpointSteps = try arguments.option(
-            "--checkpoint", .integer(in: 1...10_000_000).named("STEPS"), default: 100,
+            "--checkpoint", .integer(in: 1...10_000_000).named("STEPS"), default: 100, isRare: true,
             help: "After how many steps all is written down.")
-        threads = try EnvironmentOptions.threads(&arguments)
-        restarts = arguments.flag(
-            "--restart", help: "Discard what the output directory holds of another training.")
-        printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
         guard text.isEmpty != (task == nil) else {
             throw UsageError("give either --text or --task to train on")
         }
@@ -181,10 +186,18 @@ extension FinetuneOptions {
         _ name: String, _ arguments: inout Arguments
     ) throws(UsageError) -> Precision? {
         let products: Products? = try arguments.option(
-            name, .choice(),
+            name, .choice(), isRare: true,
             help: "How products of a training are computed, by default f32: f16 and bf16 are "
                 + "faster on processors with such arithmetic; weights are kept in f32.")
         return products?.precision
+    }
+
+    /// Says what the model and its training take on disk.
+    func remarkOnDisk() throws {
+        DiskUse.remarkOn(try ModelLocation(model), to: output + "/model")
+        let note = DiskUse.noteOnWork(
+            in: output, remedy: "Remove it when you train no further.")
+        if let note { remark(Human.wrapped(note)) }
     }
 
     /// The training that adapts the teacher to the text or labels; nil where none was asked for.
