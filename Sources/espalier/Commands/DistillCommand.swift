@@ -32,6 +32,7 @@ struct DistillCommand: Command {
 
     func run() throws {
         let answer = try FinetuneRun(options).finish()
+        try options.remarkOnDisk()
         if options.printsJSON { try printJSON(answer) } else { print(answer.text) }
     }
 }

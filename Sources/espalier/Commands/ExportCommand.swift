@@ -58,7 +58,8 @@ struct ExportCommand: Command {
     }
 
     func run() throws {
-        let checkpoint = try OpenedModel(model).checkpoint
+        let opened = try OpenedModel(model)
+        let checkpoint = opened.checkpoint
         try requireAbsent(output)
         switch format {
         case .gguf: try GGUFModel.check(checkpoint)
@@ -66,7 +67,6 @@ struct ExportCommand: Command {
         }
         let progress = ProgressBar(
             "Writing \(output)", total: checkpoint.shape.layers.count, unit: "layers")
-        defer { progress.finish() }
         switch format {
         case .gguf:
             try GGUFModel.write(checkpoint, like: checkpoint, to: output, storage: type) { done in
@@ -82,5 +82,9 @@ struct ExportCommand: Command {
                 try Interruption.check()
             }
         }
+        // Layers are counted when their tensors begin; a failure leaves the bar where it stopped.
+        progress.advance(to: checkpoint.shape.layers.count)
+        progress.finish()
+        DiskUse.remarkOn(opened.location, to: output)
     }
 }

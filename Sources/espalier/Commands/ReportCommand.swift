@@ -9,7 +9,7 @@ import Transformers
 /// The command that makes the report of a prune anew.
 struct ReportCommand: Command {
     static let name = "report"
-    static let summary = "Make the report of a prune anew, with tasks if wanted."
+    static let summary = "Make the report of a prune anew, with the scores of tasks."
     static let discussion = """
         Reads report.json of a prune's directory and writes report.html and report.md beside it. \
         With --task the dense model and every pruned one are asked the questions of a file first \
@@ -86,6 +86,7 @@ extension PruneReport {
                 file: path, problem: "it is no report of a prune: \(error.plainReason)",
                 remedy: "run `espalier prune` with this -o again")
         }
+        settleTimes()
     }
 
     /// Writes the report in all its forms.
@@ -113,7 +114,7 @@ extension LoadedModel {
         return try task.run(
             model, classifier: classifier, tokenizer: try checkpoint.tokenizer(), engine: engine
         ) { done in
-            progress.advance(to: Int(done * Double(task.items.count)))
+            progress.advance(to: Int((done * Double(task.items.count)).rounded()))
             try Interruption.check()
         }
     }

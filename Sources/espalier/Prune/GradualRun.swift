@@ -71,9 +71,8 @@ final class GradualRun {
             report.notes.append(
                 "The model was trained on the text that it is evaluated on: judge it by another.")
         }
-        let earlier = try? PruneReport(inDirectory: directory.path)
-        if earlier?.targets == results { report.tasks = earlier?.tasks }
-        try report.write(toDirectory: directory.path)
+        try report.settle(in: directory, source: dense.location)
+        if options.tidies { try directory.tidy() }
         return report
     }
 
@@ -157,7 +156,7 @@ final class GradualRun {
         var round = options
         round.output = prune(for: target)
         round.speedups = [target]
-        round.recovery = nil
+        (round.recovery, round.tidies) = (nil, false)
         if target != options.targets[0] {
             (round.model, round.reference) = (source, options.model)
             round.profile = prune(for: options.targets[0]) + "/" + Product.profile

@@ -46,6 +46,21 @@ extension PruneReport {
             inputs: inputs.files.map { InputDigest(name: $0.name, digest: $0.digest) },
             calibration: CalibrationDescription(
                 source: source, tokens: facts.tokens, sampledByModel: sampled))
+        let profiled = table.environment.machine
+        profiledMachine = profiled == environment.machine ? nil : profiled
+    }
+
+    /// Puts the times on one scale, adds what lies on disk and the tasks asked before of the same
+    /// models, and writes the report.
+    mutating func settle(in directory: RunDirectory, source: ModelLocation) throws {
+        settleTimes()
+        model.bytes = DiskUse.bytes(ofModel: source.path)
+        for index in targets.indices {
+            targets[index].bytes = DiskUse.bytes(of: targets[index].path)
+        }
+        let earlier = try? PruneReport(inDirectory: directory.path)
+        if earlier?.targets == targets { tasks = earlier?.tasks }
+        try write(toDirectory: directory.path)
     }
 }
 

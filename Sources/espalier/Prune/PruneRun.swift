@@ -142,10 +142,8 @@ final class PruneRun {
         report.secondDense = try evaluateDense(on: text, .second)
         report.search = steps
         report.samples = try samples(of: text)
-        // Tasks were asked of the models that are still there.
-        let earlier = try? PruneReport(inDirectory: directory.path)
-        if earlier?.targets == targets { report.tasks = earlier?.tasks }
-        try report.write(toDirectory: directory.path)
+        try report.settle(in: directory, source: reference.location)
+        if options.tidies { try directory.tidy() }
         return report
     }
 

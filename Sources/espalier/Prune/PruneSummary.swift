@@ -33,8 +33,8 @@ struct PruneSummary {
                     + [parameters.map { Human.count($0) } ?? ""])
         }
         add(
-            "dense", "1×", "", report.targets.first?.denseSeconds ?? report.denseSeconds,
-            report.dense, second: report.secondDense, score: training?.dense,
+            "dense", "1×", "", report.denseSeconds, report.dense, second: report.secondDense,
+            score: training?.dense,
             report.model.parameters)
         for target in report.targets {
             add(
@@ -67,12 +67,35 @@ struct PruneSummary {
                 "Other programs disturbed the measurement of \(Human.ratio($0.target)): bench it "
                     + "again on a quiet machine."
             }
+        let profiled = report.profiledMachine.map {
+            "The profile is of another machine (\($0)); speedups were measured on this one."
+        }
+        let notes =
+            [
+                "Times are the dense model's median, and that divided by the speedup.",
+                "Evaluated on \(report.evaluatedOn).",
+                report.secondText.map { "Second text: \($0)." }, Self.disk(report),
+                DiskUse.noteOnWork(
+                    in: output,
+                    remedy:
+                        "Remove it, or give --tidy, when you need neither that nor further targets."
+                ),
+                profiled,
+            ].compactMap(\.self) + missed + disturbed
         text =
-            ([
-                table.rendered(),
-                "Evaluated on \(report.evaluatedOn)."
-                    + (report.secondText.map { "\nSecond text: \($0)." } ?? ""),
-            ] + missed + disturbed + ["Report: \(output)/report.html"]).joined(separator: "\n")
+            ([table.rendered()] + notes.map(Human.wrapped) + ["Report: \(output)/report.html"])
+            .joined(separator: "\n")
+    }
+
+    /// What the models take on disk; nil where that is not known.
+    private static func disk(_ report: PruneReport) -> String? {
+        guard let source = report.model.bytes else { return nil }
+        let models = report.targets.compactMap { target in
+            target.bytes.map { "\(Human.ratio(target.target)) \(Human.bytes($0))" }
+        }
+        return "On disk: "
+            + (["\(report.model.name) \(Human.bytes(source))"] + models).joined(separator: ", ")
+            + "."
     }
 
     /// Whether a measure is a task's, and not of text as the other columns are.
