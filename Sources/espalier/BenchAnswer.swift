@@ -1,19 +1,20 @@
 import CommandLine
 import Profiling
+import Tensors
 
 /// What `bench` found.
 struct BenchAnswer: Encodable {
     /// The time of one model.
     struct Figures: Encodable {
-        /// The median.
+        /// The median; of a comparison's model, the dense model's divided by the speedup.
         let seconds: Double
         /// The width of the median's 95 % confidence interval, as a fraction of the median.
         let spread: Double
         /// The number of samples.
         let samples: Int
 
-        init(_ timing: Timing) {
-            seconds = timing.seconds
+        init(_ timing: Timing, seconds: Double? = nil) {
+            self.seconds = seconds ?? timing.seconds
             spread = timing.spread
             samples = timing.samples
         }
@@ -22,6 +23,8 @@ struct BenchAnswer: Encodable {
     let environment: Environment
     var model: Figures?
     private(set) var dense: Figures?
+    /// The precision of the model compared with, where it is another.
+    var densePrecision: Precision?
     private(set) var speedup: Double?
     /// The ends of the speedup's 95 % confidence interval.
     private(set) var speedupInterval: [Double]?
@@ -34,8 +37,12 @@ struct BenchAnswer: Encodable {
     }
 
     /// Takes over what a comparison measured.
+    ///
+    /// The speedup is the median of the ratios of pairs, and rarely the ratio of both medians. One
+    /// pair of times stands for it: the dense model's median, and what the speedup makes of that.
     mutating func add(_ comparison: Comparison) {
-        model = Figures(comparison.model)
+        model = Figures(
+            comparison.model, seconds: comparison.dense.seconds / comparison.speedup)
         dense = Figures(comparison.dense)
         speedup = comparison.speedup
         speedupInterval = [comparison.interval.lowerBound, comparison.interval.upperBound]
@@ -48,10 +55,12 @@ struct BenchAnswer: Encodable {
     /// - Returns: Lines of at most 80 columns.
     func text(names: [String]) -> String {
         var table = Table("model", "time", "±", "samples", "tokens/s")
-        for (name, figures) in zip(names, [model, dense]) {
+        let precisions = [environment.precision, densePrecision ?? environment.precision]
+        for (index, figures) in [model, dense].enumerated() where index < names.count {
             guard let figures else { continue }
+            let suffix = densePrecision == nil ? "" : ", \(precisions[index].rawValue)"
             table.add(
-                name, Human.duration(figures.seconds, digits: 4),
+                names[index] + suffix, Human.duration(figures.seconds, digits: 4),
                 Human.percent(figures.spread / 2), "\(figures.samples)",
                 Human.significant(Double(tokens) / figures.seconds, digits: 4))
         }
@@ -59,6 +68,8 @@ struct BenchAnswer: Encodable {
         if let speedup, let interval = speedupInterval {
             text += "\nSpeedup \(Human.ratio(speedup))"
             text += " (95% between \(Human.ratio(interval[0])) and \(Human.ratio(interval[1])))\n"
+            text +=
+                "It is the median of paired ratios; the first time is the second divided by it.\n"
         }
         if isDisturbed {
             text += "\nOther programs disturbed the measurement: stop them and measure again.\n"

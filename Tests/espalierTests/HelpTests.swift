@@ -4,12 +4,34 @@ import Testing
 struct HelpTests {
     @Test("every command explains itself in 80 columns", arguments: HelpTests.commands)
     func pages(command: String) throws {
-        for words in [[command, "--help"], ["help", command]] {
+        for words in [[command, "--help"], ["help", command], [command, "--help-all"]] {
             let help = try Program.run(words)
             #expect(help.status == 0 && help.errors.isEmpty)
             #expect(help.output.contains("Usage: espalier \(command)"))
             #expect(help.output.contains("Example: espalier \(command)"))
             for line in help.output.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+        }
+        // What everybody reads fits two screens.
+        let lines = try Program.run(command, "--help").output.split(
+            separator: "\n", omittingEmptySubsequences: false)
+        #expect(lines.count <= 80, "\(lines.count)")
+    }
+
+    @Test("prune's options stand in groups, rare ones with --help-all, all in completions")
+    func groups() throws {
+        let (page, all) = (
+            try Program.run("prune", "--help").output, try Program.run("prune", "--help-all").output
+        )
+        for heading in ["Required:", "Options:", "Measuring:", "Search:", "Training:"] {
+            #expect(page.contains("\n\(heading)\n") && all.contains("\n\(heading)\n"))
+        }
+        #expect(page.contains(" more options, rarely needed."))
+        for rare in ["--damping", "--trials", "--training-batch", "--runtime"] {
+            #expect(!page.contains(rare) && all.contains(rare), "\(rare)")
+            for shell in ["bash", "zsh", "fish"] {
+                let script = try Program.run("completion", shell).output
+                #expect(script.contains(rare.dropFirst(2)), "\(rare) in \(shell)")
+            }
         }
     }
 
@@ -32,6 +54,7 @@ struct HelpTests {
             (["profile", Fixture.llama, "--batch", "1e3"], "--batch"),
             (["profile", Fixture.llama, "--sequence", "-1"], "--sequence"),
             (["profile"], "MODEL"), (["generate", Fixture.llama], "--prompt"),
+            (["bench", Fixture.llama, "--against-precision", "int8"], "--against:"),
         ]
         for (words, remedy) in mistakes {
             let run = try Program.run(words)

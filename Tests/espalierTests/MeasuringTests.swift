@@ -16,9 +16,15 @@ struct MeasuringTests {
             ], in: scratch.path())
         #expect(run.status == 0, "\(run.errors)")
         #expect(run.output.contains("Greatest speedup") && run.output.contains("mine.json"))
+        // What is timed, and what of it is uncertain, is counted alike.
+        let count = Profiler.modelCount(for: try ModelShape(contentsOf: Fixture.llama))
+        #expect(run.errors.contains("(\(count) models, "), "\(run.errors)")
+        #expect(!run.errors.contains("levels"))
+        if run.errors.contains("noisy") { #expect(run.errors.contains("of \(count) models are")) }
         let path = scratch.path("mine.json")
         let table = try LatencyTable(contentsOf: path)
         #expect(table.shape == (try ModelShape(contentsOf: Fixture.llama)))
+        #expect(table.model == URL(fileURLWithPath: scratch.path()).lastPathComponent)
         #expect(table.environment.phase == .decode && table.environment.sequence == 32)
         #expect(table.curves[.feedForward]?.entries.map(\.level) == [96, 64, 32])
 
@@ -121,6 +127,28 @@ struct MeasuringTests {
         #expect(interval.count == 2 && interval[0] <= speedup && speedup <= interval[1])
         let text = try Program.measure(words).output
         #expect(text.contains("tiny-llama") && text.contains("Speedup"))
+        // One pair of times, whose ratio is the speedup.
+        func seconds(_ key: String) throws -> Double {
+            try #require((answer[key] as? [String: Any])?["seconds"] as? Double)
+        }
+        #expect(abs(try seconds("dense") / seconds("model") / speedup - 1) < 1e-9)
+    }
+
+    @Test("bench compares a model with itself in another precision")
+    func benchPrecisions() throws {
+        let words = [
+            "bench", Fixture.llama, "--precision", "int8", "--against", Fixture.llama,
+            "--against-precision", "f32", "--threads", "1", "--sequence", "32",
+        ]
+        let answer = try Program.measure(words + ["--json"]).object()
+        #expect(answer["densePrecision"] as? String == "f32")
+        let environment = try #require(answer["environment"] as? [String: Any])
+        #expect(environment["precision"] as? String == "int8")
+        let text = try Program.measure(words).output
+        #expect(text.contains("tiny-llama, int8  ") && text.contains("tiny-llama, f32  "))
+        for line in text.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+        let other = try Program.run(words + ["--runtime", "command:true"])
+        #expect(other.status == 2 && other.errors.contains("--against-precision"))
     }
 
     @Test(

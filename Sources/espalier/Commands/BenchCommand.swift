@@ -16,11 +16,15 @@ struct BenchCommand: Command {
 
         Example: espalier bench pruned/1.5x --against HuggingFaceTB/SmolLM2-135M
 
+        Example: espalier bench out/1.5x --precision int8 --against SmolLM2.gguf \
+        --against-precision f32
+
         Example: espalier bench my-bert --batch 8 --threads 1 --limits --json
         """
 
     private let model: String
     private let dense: String?
+    private let densePrecision: Precision?
     private let options: EnvironmentOptions
     private let text: String?
     private let seconds: Double
@@ -32,19 +36,27 @@ struct BenchCommand: Command {
         model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
         dense = try arguments.option(
             "--against", .model, help: "The model to compare with, which takes the same input.")
-        options = try EnvironmentOptions(&arguments)
+        densePrecision = try arguments.option(
+            "--against-precision", .choice(),
+            help: "The precision of that model; by default --precision too. MODEL itself may be "
+                + "compared, in two precisions.")
         text = try arguments.option(
             "--text", .file,
             help: "Plain text to decode; needed by a model that sparsify made, whose steps take "
                 + "as long as the text makes them.")
+        asJSON = arguments.flag("--json", help: "Print JSON instead of text.")
+        options = try EnvironmentOptions(&arguments)
         seconds = try arguments.option(
             "--seconds", .number(in: 0.1...86_400), default: 20, help: "The most time to measure.")
         measuresLimits = arguments.flag(
-            "--limits", help: "Also measure the machine's limits and how near the kernels come.")
+            "--limits", isRare: true,
+            help: "Also measure the machine's limits and how near the kernels come.")
         serves = arguments.flag(
-            "--serve",
+            "--serve", isRare: true,
             help: "For programs: time the model whenever a line with a number of runs is read.")
-        asJSON = arguments.flag("--json", help: "Print JSON instead of text.")
+        guard densePrecision == nil || dense != nil else {
+            throw UsageError("--against-precision goes with --against: name the other model")
+        }
         if serves, dense != nil || measuresLimits {
             throw UsageError("--serve times one model: leave out --against and --limits")
         }
@@ -64,20 +76,31 @@ struct BenchCommand: Command {
                 loaded.model, in: environment, text: try decodedText([loaded], in: environment))
             return try server.run()
         }
-        let reference = try dense.map { try LoadedModel($0, precision: options.precision) }
+        if other != nil, densePrecision != nil {
+            throw UsageError(
+                "--against-precision is of the built-in runtime: drop it, or drop --runtime")
+        }
+        let reference = try dense.map {
+            try LoadedModel($0, precision: densePrecision ?? options.precision)
+        }
         if let reference {
             try loaded.check(against: reference)
             try environment.check(against: reference.model.shape)
         }
         let engine = Engine(threads: environment.threads)
         var answer = BenchAnswer(environment)
+        if let reference, reference.model.precision != environment.precision {
+            answer.densePrecision = reference.model.precision
+        }
         if let other {
             var watch = try other.stopwatch(against: (reference ?? loaded).opened)
             let files = try reference == nil ? watch.dense : other.emit(loaded.opened)
             try measure(files, with: &watch, into: &answer)
         } else {
+            var conditions = environment
+            conditions.precision = (reference ?? loaded).model.precision
             var watch = try Workload(
-                environment, model: (reference ?? loaded).model,
+                conditions, model: (reference ?? loaded).model,
                 text: try decodedText([loaded, reference].compactMap(\.self), in: environment),
                 engine: engine)
             try measure(loaded.model, with: &watch, into: &answer)

@@ -8,8 +8,8 @@ struct CompareCommand: Command {
     static let name = "compare"
     static let summary = "Put several prunes on one page."
     static let discussion = """
-        Reads report.json of each directory. Runs of one model in one environment can be compared; \
-        where others are given, the page says what differs.
+        Reads report.json of each directory. Models are shown by their time, so that runs of one \
+        model in two precisions can be compared; where other conditions differ, the page says so.
 
         Example: espalier compare greedy spdy -o compared.html
         """
