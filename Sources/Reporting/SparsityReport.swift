@@ -220,7 +220,7 @@ private struct DensityFigure {
     var markup: Markup? {
         guard layers.count > 1, let first = layers.first, let last = layers.last else { return nil }
         let x = Axis(
-            Double(first.layer), Double(last.layer), from: PlotFrame.left + 6,
+            Double(first.layer), Double(last.layer), isWhole: true, from: PlotFrame.left + 6,
             to: PlotFrame.right - 6)
         let y = Axis(0, 100, from: height - PlotFrame.bottom, to: PlotFrame.top)
         let frame = PlotFrame(
