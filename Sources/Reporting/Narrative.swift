@@ -47,7 +47,7 @@ struct Narrative {
     /// How far the profile can be trusted, or nothing where that was not measured.
     var verification: String? {
         report.verification.map {
-            "The profile foretold the times of \($0.plans) random plans, each measured as a whole "
+            "The profile predicted the times of \($0.plans) random plans, each measured as a whole "
                 + "model, to \(Figures.percent($0.medianError)) in the median and "
                 + "\(Figures.percent($0.worstError)) at worst."
         }

@@ -44,7 +44,7 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var denseSeconds: Double
     /// The machine that was profiled, where it is not the environment's; nil where it is.
     public var profiledMachine: String?
-    /// How well the profile foretold random plans, where that was measured.
+    /// How well the profile predicted random plans, where that was measured.
     public var verification: VerificationFigures?
     /// What each stage of the run took, by its name.
     public var stages: [String: StageCost]
@@ -87,7 +87,7 @@ public struct PruneReport: Codable, Sendable, Equatable {
     }
 }
 
-/// How well a profile foretold random plans, each measured as a whole model.
+/// How well a profile predicted random plans, each measured as a whole model.
 public struct VerificationFigures: Codable, Sendable, Equatable {
     /// How many plans.
     public var plans: Int
@@ -108,7 +108,7 @@ public struct VerificationFigures: Codable, Sendable, Equatable {
 public struct SearchStep: Codable, Sendable, Equatable {
     /// The speedup predicted for it.
     public var speedup: Double
-    /// The damage foretold, in the search's own measure.
+    /// The predicted damage, in the search's own measure.
     public var damage: Double
 
     /// Creates a step.

@@ -2,7 +2,7 @@
 public struct TargetResult: Codable, Sendable, Equatable {
     /// The speedup asked for.
     public var target: Double
-    /// The speedup that the latency table foretold for the plan.
+    /// The speedup that the latency table predicted for the plan.
     public var predicted: Double
     /// The speedup of the finished model against the dense one.
     public var measured: Double
@@ -48,7 +48,7 @@ public struct TargetResult: Codable, Sendable, Equatable {
 
     /// A plan that was built and measured.
     public struct Trial: Codable, Sendable, Equatable {
-        /// The speedup that the latency table foretold.
+        /// The speedup that the latency table predicted.
         public var predicted: Double
         /// The speedup that was measured.
         public var measured: Double
