@@ -25,10 +25,12 @@ struct PlotFrame {
                 """
         }
         let columns = x.ticks.map { tick -> Markup in
-            """
-            <text class="tick" x="\(x.position(tick))" y="\(base + 15)" \
-            text-anchor="middle">\(x.text(tick))</text>
-            """
+            // The last one must not leave the picture.
+            let text = x.text(tick)
+            let at = min(x.position(tick), Self.width - 1 - 3.3 * Double(text.count))
+            return """
+                <text class="tick" x="\(at)" y="\(base + 15)" text-anchor="middle">\(text)</text>
+                """
         }
         return """
             \(rows)

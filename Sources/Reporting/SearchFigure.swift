@@ -20,15 +20,16 @@ struct SearchFigure {
             from: height - PlotFrame.bottom, to: top)
         let frame = PlotFrame(
             height: height, x: x, y: y, xTitle: "times faster, predicted",
-            yTitle: "predicted damage, logarithmic")
+            yTitle: "Predicted damage, logarithmic")
         let line = points.map { "\(x.position($0.speedup)),\(y.position($0.damage))" as Markup }
         let marks = labels.map { label -> Markup in
             let base = PlotFrame.top + 12 * Double(label.row)
+            let isLast = label.at > PlotFrame.width - 38
             return """
-                <line class="axis" x1="\(label.at)" x2="\(label.at)" y1="\(base + 4)" \
+                <line class="axis" x1="\(label.at)" x2="\(label.at)" y1="\(base - 8)" \
                 y2="\(height - PlotFrame.bottom)" stroke-dasharray="3 3"/>
-                <text class="tick" x="\(label.at)" y="\(base)" \
-                text-anchor="middle">\(label.text)</text>
+                <text class="tick" x="\(label.at + (isLast ? -3 : 3))" y="\(base)" \
+                text-anchor="\(isLast ? "end" : "start")">\(label.text)</text>
                 """
         }
         return PlotFrame.picture(
@@ -43,16 +44,15 @@ struct SearchFigure {
             """)
     }
 
-    /// The targets' names above their plans, under the title of the axis: each in the lowest row
-    /// where none is near.
+    /// The targets' names behind their plans' lines, under the title of the axis: each in a row
+    /// below those near on its left, whose lines it so does not meet.
     private func labels(
         on x: Axis, upTo most: Double
     ) -> [(text: String, at: Double, row: Int)] {
         var labels: [(text: String, at: Double, row: Int)] = []
         for result in targets.sorted(by: { $0.predicted < $1.predicted }) {
             let at = x.position(max(1, min(result.predicted, most)))
-            let taken = Set(labels.filter { abs($0.at - at) < 38 }.map(\.row))
-            let row = (0...labels.count).first { !taken.contains($0) } ?? 0
+            let row = (labels.filter { at - $0.at < 38 }.map(\.row).max() ?? -1) + 1
             labels.append((Figures.target(result.target), at, row))
         }
         return labels

@@ -32,7 +32,7 @@ private func texts(in markup: Markup) -> [(text: String, x: Double, y: Double)] 
         let markup = try #require(SearchFigure(steps: steps, targets: report.targets).markup)
         let shown = texts(in: markup)
         #expect(shown.contains { $0.text == "1" })
-        let title = try #require(shown.first { $0.text.hasPrefix("predicted damage") })
+        let title = try #require(shown.first { $0.text.hasPrefix("Predicted damage") })
         let names = shown.filter { $0.text.hasSuffix("×") }
         #expect(names.count == 3)
         for (index, name) in names.enumerated() {
@@ -41,6 +41,14 @@ private func texts(in markup: Markup) -> [(text: String, x: Double, y: Double)] 
                 #expect(abs(name.x - other.x) >= 38 || abs(name.y - other.y) >= 12)
             }
         }
+    }
+
+    @Test("the dense size has a tick that stays in the picture")
+    func latency() throws {
+        let curve = Samples.decoder.latencyCurves[1]
+        let shown = texts(in: LatencyFigure(curve: curve, units: "neurons").markup)
+        let full = try #require(shown.first { $0.text == "1536" })
+        #expect(full.x + 13 <= PlotFrame.width)
     }
 
     @Test("names of models in a comparison do not meet")
