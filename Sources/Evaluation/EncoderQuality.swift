@@ -3,7 +3,7 @@ public import Transformers
 
 /// How far the sentence embeddings of an encoder are from those of the model it was made from.
 public struct EncoderQuality: Sendable, Equatable {
-    /// The mean over sentences of 1 minus the cosine between the two mean hidden states.
+    /// The mean over sentences of 1 minus the cosine between the two vectors.
     public let meanCosineDistance: Double
     /// Sentences compared.
     public let sentences: Int
@@ -33,9 +33,11 @@ public struct EncoderQuality: Sendable, Equatable {
                 pass.hiddenStates(of: batch), densePass.hiddenStates(of: batch)
             )
             for rows in batch.sequences {
-                let whole = wanted.mean(of: rows)
-                let target = channels.map { $0.map { whole[$0] } } ?? whole
-                total += 1 - cosine(hidden.mean(of: rows), target)
+                total +=
+                    1
+                    - cosine(
+                        model.pooling.vector(of: rows, in: hidden),
+                        dense.pooling.vector(of: rows, in: wanted, channels: channels))
             }
             try NonFiniteError.check(total, "the vectors of sentences up to \(last)")
             try progress(last)

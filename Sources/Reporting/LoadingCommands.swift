@@ -27,14 +27,19 @@ struct LoadingCommands {
     var python: String {
         let path = Self.pythonQuoted(result.path)
         guard report.model.generatesText else {
+            let parts = (report.model.pooling ?? ["mean"]).map(Self.pooled)
+            let vectors =
+                parts.count == 1 ? parts[0] : "torch.cat([\(parts.joined(separator: ", "))], dim=1)"
             return """
+                \(vectors.contains("torch.") ? "import torch\n" : "")\
                 from transformers import AutoModel, AutoTokenizer
 
                 path = \(path)
                 tokenizer = AutoTokenizer.from_pretrained(path)
                 model = AutoModel.from_pretrained(path, trust_remote_code=True)
                 inputs = tokenizer(["An espalier is a trained tree."], return_tensors="pt")
-                vectors = model(**inputs).last_hidden_state.mean(dim=1)
+                hidden = model(**inputs).last_hidden_state
+                vectors = \(vectors)
                 print(vectors.shape)
                 """
         }
@@ -47,6 +52,20 @@ struct LoadingCommands {
             inputs = tokenizer("Once upon a time", return_tensors="pt")
             print(tokenizer.decode(model.generate(**inputs, max_new_tokens=40)[0]))
             """
+    }
+
+    /// Python for the vectors of sequences without padding, by a mode of Sentence Transformers.
+    private static func pooled(_ mode: String) -> String {
+        switch mode {
+        case "cls": "hidden[:, 0]"
+        case "lasttoken": "hidden[:, -1]"
+        case "max": "hidden.max(dim=1).values"
+        case "mean_sqrt_len_tokens": "hidden.sum(dim=1) / hidden.shape[1] ** 0.5"
+        case "weightedmean":
+            "2 * torch.arange(1.0, hidden.shape[1] + 1) @ hidden / (hidden.shape[1] ** 2 + "
+                + "hidden.shape[1])"
+        default: "hidden.mean(dim=1)"
+        }
     }
 
     /// A text as one word of a POSIX shell, quoted only where it must be.

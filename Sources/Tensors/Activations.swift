@@ -83,19 +83,6 @@ public struct Activations: Sendable {
         for index in 0..<rows * columns { storage[index] = abs(storage[index]) }
     }
 
-    /// The mean of some rows: of a sequence's hidden states, the embedding that sentence
-    /// transformers use.
-    ///
-    /// - Parameter rows: At least one row.
-    /// - Returns: A value for each column.
-    public func mean(of rows: Range<Int>) -> [Double] {
-        var sum = [Double](repeating: 0, count: columns)
-        for row in rows {
-            for (column, value) in self.row(row).enumerated() { sum[column] += Double(value) }
-        }
-        return sum.map { $0 / Double(rows.count) }
-    }
-
     /// The share of values whose size is above that of their columns' `least`.
     public func share(above least: [Float]) -> Double {
         precondition(least.count == columns, "a size for every column")

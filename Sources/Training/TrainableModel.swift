@@ -7,6 +7,8 @@ public import Transformers
 public struct TrainableModel: WeightSource {
     /// The sizes of the model.
     public let shape: ModelShape
+    /// How an encoder's hidden states become vectors.
+    public let pooling: Pooling
 
     /// Nil where the tied head holds the table.
     var tokens: Parameter?
@@ -31,7 +33,7 @@ public struct TrainableModel: WeightSource {
     public init(
         _ source: some WeightSource, classifier: Classifier? = nil, precision: Precision = .f32
     ) throws {
-        shape = source.shape
+        (shape, pooling) = (source.shape, source.pooling)
         let arena = Arena()
         let (embeddings, head) = (try source.embeddings(), try source.head())
         let table = head.output ?? (shape.tiedHead ? embeddings.tokens : nil)

@@ -43,7 +43,16 @@ import Testing
             report: Samples.encoder, result: Samples.encoder.targets[0])
         #expect(!encoder.shell.contains("generate"))
         #expect(!encoder.shell.contains("--precision") && !encoder.shell.contains("--runtime"))
+        #expect(encoder.python.contains("vectors = hidden.mean(dim=1)"))
+        #expect(encoder.python.hasPrefix("from transformers"))
         var report = Samples.encoder
+        report.model.pooling = ["cls"]
+        let first = LoadingCommands(report: report, result: report.targets[0])
+        #expect(first.python.contains("vectors = hidden[:, 0]\n"))
+        report.model.pooling = ["max", "weightedmean"]
+        let both = LoadingCommands(report: report, result: report.targets[0])
+        #expect(both.python.contains("vectors = torch.cat([hidden.max(dim=1).values, 2 * torch"))
+        #expect(both.python.hasPrefix("import torch\nfrom transformers"))
         report.environment.precision = "int8"
         report.environment.runtime = "command:./time it"
         let other = LoadingCommands(report: report, result: report.targets[0])

@@ -10,10 +10,4 @@ struct CosineTests {
         #expect(abs(cosine([1.0, 0], [-2, 2]) + 0.5.squareRoot()) < 1e-12)
         #expect(cosine([0.0, 0], [1, 2]) == 1)
     }
-
-    @Test("the mean of some rows leaves out the others")
-    func mean() {
-        let rows = Activations(Matrix(rows: 3, columns: 2, elements: [9, 9, 1, 2, 3, 6]))
-        #expect(rows.mean(of: 1..<3) == [2, 4])
-    }
 }

@@ -4,8 +4,8 @@ public import Transformers
 /// How much a changed model differs from the dense one on calibration text.
 ///
 /// For decoders the mean Kullback–Leibler divergence of the next-token distribution among likely
-/// words, in nats; for encoders the mean over sequences of 1 minus the cosine between the mean hidden
-/// states.
+/// words, in nats; for encoders the mean over sequences of 1 minus the cosine between the vectors
+/// that the dense model's pooling makes.
 public final class Damage {
     /// The dense model.
     public let dense: Model
@@ -64,7 +64,10 @@ public final class Damage {
             return comparison.divergence(of: hidden) / Double(hidden.rows)
         case .hidden(let wanted):
             let distances = batch.sequences.map {
-                1 - cosine(hidden.mean(of: $0), wanted.mean(of: $0))
+                1
+                    - cosine(
+                        dense.pooling.vector(of: $0, in: hidden),
+                        dense.pooling.vector(of: $0, in: wanted))
             }
             return distances.reduce(0, +) / Double(distances.count)
         }

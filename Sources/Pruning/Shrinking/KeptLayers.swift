@@ -21,6 +21,9 @@ public struct KeptLayers<Source: WeightSource>: WeightSource {
         self.shape = shape
     }
 
+    /// The source's.
+    public var pooling: Pooling { source.pooling }
+
     /// The source's embeddings.
     public func embeddings() throws -> EmbeddingWeights { try source.embeddings() }
 

@@ -39,6 +39,9 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
         kept = losses.components.reduce(into: [:]) { $0[$1.key] = $1.value.kept(plan[$1.key]) }
     }
 
+    /// The dense model's.
+    public var pooling: Pooling { surgery.dense.pooling }
+
     /// Gives back what is remembered to make the next weights faster, of all plans of one surgery.
     public func forgetWorkingMemory() { surgery.forget() }
 

@@ -66,7 +66,7 @@ extension Checkpoint {
         guard model == "gpt2" else {
             throw ModelFileError(
                 file: path, subject: "tokenizer.ggml.model",
-                problem: "\"\(model)\" is not supported",
+                problem: "\(quoted(model)) is not supported",
                 remedy: "use a model with a byte-level BPE tokenizer (\"gpt2\")")
         }
         func id(_ name: String) throws -> Int32? {

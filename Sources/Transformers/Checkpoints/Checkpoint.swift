@@ -12,6 +12,8 @@ public struct Checkpoint: WeightSource {
     public let shape: ModelShape
     /// The configuration, as read or as made from GGUF metadata.
     public let config: HuggingFaceConfig
+    /// How the directory of an encoder says that its hidden states become vectors.
+    public let pooling: Pooling
 
     /// What is ignored and could matter, one sentence each.
     public let remarks: [String]
@@ -50,6 +52,7 @@ public struct Checkpoint: WeightSource {
             config, isTied: try Self.isTied(config, file, names))
         if interleavesRotaryPairs { shape.optionalWeights = Self.optionalWeights(of: file) }
         self.shape = shape
+        pooling = try shape.architecture.isEncoder ? Pooling(inDirectory: path) : .mean
         expected = ExpectedTensors(names, shape, config, biases: biases)
         let surplus = try expected.check(file, config)
         var remarks: [String] = []

@@ -7,6 +7,8 @@ public struct Model: Sendable {
     public let shape: ModelShape
     /// How the weights of linear layers and of the output head are stored.
     public let precision: Precision
+    /// How an encoder's hidden states become vectors.
+    public let pooling: Pooling
 
     let embeddings: Embeddings
     let layers: [Layer]
@@ -73,6 +75,7 @@ public struct Model: Sendable {
     ) throws {
         let arena = Arena()
         shape = source.shape
+        pooling = source.pooling
         self.precision = precision
         var layers: [Layer] = []
         for index in shape.layers.indices {
@@ -108,7 +111,8 @@ public struct Model: Sendable {
         let nothing = Layer(
             attention: nil, attentionNorm: nil, feedForward: nil, feedForwardNorm: nil)
         self.init(
-            shape: shape, precision: .f32, embeddings: Embeddings(embeddings),
+            shape: shape, precision: .f32, pooling: source.pooling,
+            embeddings: Embeddings(embeddings),
             layers: [Layer](repeating: nothing, count: shape.layers.count), finalNorm: nil,
             head: nil, rotary: RotaryTable(shape))
     }
@@ -125,7 +129,7 @@ public struct Model: Sendable {
     /// the bytes that such a model would, but its values mean nothing.
     public func resized(to target: ModelShape) -> Model {
         Model(
-            shape: target, precision: precision, embeddings: embeddings,
+            shape: target, precision: precision, pooling: pooling, embeddings: embeddings,
             layers: zip(layers, target.layers).map { $0.resized(to: $1, shape: target) },
             finalNorm: finalNorm, head: head, rotary: rotary)
     }
@@ -135,7 +139,7 @@ public struct Model: Sendable {
         var shape = shape
         shape.layers = kept.map { shape.layers[$0] }
         return Model(
-            shape: shape, precision: precision, embeddings: embeddings,
+            shape: shape, precision: precision, pooling: pooling, embeddings: embeddings,
             layers: kept.map { layers[$0] }, finalNorm: finalNorm, head: head, rotary: rotary)
     }
 
@@ -155,16 +159,18 @@ public struct Model: Sendable {
         layers[index] = Layer(
             weights, shape: shape, index: index, precision: precision, in: arena)
         return Model(
-            shape: shape, precision: precision, embeddings: embeddings, layers: layers,
+            shape: shape, precision: precision, pooling: pooling, embeddings: embeddings,
+            layers: layers,
             finalNorm: finalNorm, head: head, rotary: rotary)
     }
 
     private init(
-        shape: ModelShape, precision: Precision, embeddings: Embeddings, layers: [Layer],
-        finalNorm: NormWeights?, head: PackedWeights?, rotary: RotaryTable?
+        shape: ModelShape, precision: Precision, pooling: Pooling, embeddings: Embeddings,
+        layers: [Layer], finalNorm: NormWeights?, head: PackedWeights?, rotary: RotaryTable?
     ) {
         self.shape = shape
         self.precision = precision
+        self.pooling = pooling
         self.embeddings = embeddings
         self.layers = layers
         self.finalNorm = finalNorm

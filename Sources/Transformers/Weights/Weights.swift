@@ -160,6 +160,8 @@ public struct HeadWeights: Sendable, Equatable {
 public protocol WeightSource: Sendable {
     /// The sizes of everything that can be read.
     var shape: ModelShape { get }
+    /// How an encoder's hidden states become vectors; by default the mean.
+    var pooling: Pooling { get }
     /// Reads the embeddings.
     func embeddings() throws -> EmbeddingWeights
     /// Reads the layer at an index from the input.
@@ -171,6 +173,9 @@ public protocol WeightSource: Sendable {
 }
 
 extension WeightSource {
+    /// The mean of the tokens.
+    public var pooling: Pooling { .mean }
+
     /// The layer itself.
     public func outline(_ index: Int) throws -> LayerWeights { try layer(index) }
 }

@@ -23,15 +23,18 @@ extension PruneReport {
             ? "text sampled from the model itself"
             : options.calibration.map { URL(fileURLWithPath: $0).lastPathComponent }
                 .joined(separator: ", ")
+        var model = ModelDescription(
+            name: dense.location.name, path: dense.location.path,
+            architecture: shape.architecture.rawValue, parameters: shape.parameters,
+            generatesText: !shape.architecture.isEncoder,
+            layers: shape.layers.map { LayerSizes($0) })
+        let pooling = dense.checkpoint.pooling
+        if pooling != .mean { model.pooling = pooling.modes.map(\.rawValue) }
         self.init(
             version: Espalier.version, createdAt: Date().ISO8601Format(),
             command: CommandLine.arguments.map(\.shellQuoted).joined(separator: " "),
-            model: ModelDescription(
-                name: dense.location.name, path: dense.location.path,
-                architecture: shape.architecture.rawValue, parameters: shape.parameters,
-                generatesText: !shape.architecture.isEncoder,
-                layers: shape.layers.map { LayerSizes($0) }),
-            environment: EnvironmentDescription(environment), method: options.method.rawValue,
+            model: model, environment: EnvironmentDescription(environment),
+            method: options.method.rawValue,
             seed: options.seed, targets: targets, dense: denseQuality,
             evaluatedOn: "held-out part of \(source), \(heldOut) tokens", baselines: baselines,
             latencyCurves: ComponentKind.allCases.compactMap { kind in

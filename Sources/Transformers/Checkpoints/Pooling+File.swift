@@ -1,0 +1,118 @@
+internal import Foundation
+internal import ModelFiles
+
+extension Pooling {
+    /// Modules of Sentence Transformers that do not change the cosine of two vectors.
+    private static let harmless = ["Normalize", "Dropout"]
+
+    /// Reads how a Sentence Transformers directory pools; the mean where it does not say.
+    ///
+    /// `modules.json` lists the modules, each with its folder. It lies beside the weights, or, where
+    /// these have a folder of their own, one level up.
+    ///
+    /// - Parameter directory: The directory of the weights.
+    /// - Throws: ``ModelFileError`` where a file is damaged, or a module or mode is not supported.
+    init(inDirectory directory: String) throws(ModelFileError) {
+        let weights = URL(fileURLWithPath: directory).standardizedFileURL
+        let parent = weights.deletingLastPathComponent()
+        let beside = try Self.modules(in: weights.path)
+        if !beside.isEmpty {
+            self = try Self.reading(beside, in: weights.path, weightsIn: "")
+            return
+        }
+        let own = weights.lastPathComponent
+        // What is above may belong to something else.
+        if let above = try? Self.modules(in: parent.path), above.contains(where: { $0.path == own })
+        {
+            self = try Self.reading(above, in: parent.path, weightsIn: own)
+            return
+        }
+        let alone = weights.path + "/1_Pooling/config.json"
+        self = try FileManager.default.fileExists(atPath: alone) ? Pooling(config: alone) : .mean
+    }
+
+    private struct Module {
+        let path: String
+        /// The class without its packages.
+        let name: String
+    }
+
+    private static func modules(in folder: String) throws(ModelFileError) -> [Module] {
+        let file = folder + "/modules.json"
+        guard FileManager.default.fileExists(atPath: file) else { return [] }
+        let entries = try JSONValue(parsing: MappedFile(path: file).bytes, file: file).array
+        var modules: [Module] = []
+        for entry in entries ?? [] {
+            let type = entry.object?["type"]?.string ?? ""
+            guard let path = entry.object?["path"]?.string,
+                let name = type.split(separator: ".").last
+            else {
+                throw ModelFileError(
+                    file: file, subject: "modules[\(modules.count)]",
+                    problem: "it has no \"path\" or no \"type\"",
+                    remedy: "fetch the file again, or remove it to pool by the mean")
+            }
+            modules.append(Module(path: path, name: String(name)))
+        }
+        guard !modules.isEmpty else {
+            throw ModelFileError(
+                file: file, problem: "it lists no modules",
+                remedy: "fetch the file again, or remove it to pool by the mean")
+        }
+        return modules
+    }
+
+    private static func reading(
+        _ modules: [Module], in folder: String, weightsIn own: String
+    ) throws(ModelFileError) -> Pooling {
+        var pooling: Pooling?
+        for module in modules where !harmless.contains(module.name) {
+            if module.name == "Transformer", module.path == own { continue }
+            guard module.name == "Pooling", pooling == nil else {
+                throw ModelFileError(
+                    file: folder + "/modules.json", subject: "module \(quoted(module.name))",
+                    problem: "it changes the vectors of sentences and is not supported",
+                    remedy: "use a model of a Transformer, a Pooling and perhaps a Normalize "
+                        + "module, or remove modules.json to pool by the mean")
+            }
+            pooling = try Pooling(config: "\(folder)/\(module.path)/config.json")
+        }
+        // Without a module that pools there are no vectors of sentences to compare.
+        return pooling ?? .mean
+    }
+
+    /// Reads the configuration of a pooling module.
+    private init(config file: String) throws(ModelFileError) {
+        let members = try JSONValue(parsing: MappedFile(path: file).bytes, file: file).object ?? [:]
+        // The order in which Sentence Transformers concatenates.
+        let flags: [(String, Mode)] = [
+            ("pooling_mode_cls_token", .cls), ("pooling_mode_max_tokens", .max),
+            ("pooling_mode_mean_tokens", .mean),
+            ("pooling_mode_mean_sqrt_len_tokens", .meanSqrtLength),
+            ("pooling_mode_weightedmean_tokens", .weightedMean),
+            ("pooling_mode_lasttoken", .lastToken),
+        ]
+        func unknown(_ mode: String) -> ModelFileError {
+            ModelFileError(
+                file: file, subject: "pooling_mode", problem: "\(quoted(mode)) is not supported",
+                remedy: "use a model that pools by "
+                    + Mode.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        var modes: [Mode] = []
+        if let value = members["pooling_mode"], value.array != [] {
+            for name in value.array ?? [value] {
+                guard let mode = name.string.flatMap(Mode.init(rawValue:)) else {
+                    throw unknown(name.string ?? String(decoding: name.encoded(), as: UTF8.self))
+                }
+                modes.append(mode)
+            }
+        } else {
+            for (key, value) in members where key.text.hasPrefix("pooling_mode_") {
+                guard value == .bool(true) else { continue }
+                guard flags.contains(where: { $0.0 == key.text }) else { throw unknown(key.text) }
+            }
+            modes = flags.filter { members[JSONKey($0.0)] == .bool(true) }.map(\.1)
+        }
+        self.init(modes.isEmpty ? [.mean] : modes)
+    }
+}
