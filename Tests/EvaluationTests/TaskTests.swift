@@ -64,6 +64,11 @@ struct TaskTests {
             (#"{"context": 3, "continuation": "x"}"#, "context"),
             (#"{"good": "a", "bad": "b"}"#, "another kind"), (#"{"x": 1}"#, "none of"),
             (#"{"query": "x""#, "line 2"),
+            (#"{"query": "x", "choices": ["a", ""], "gold": 0}"#, "\"choices\"[1] is empty"),
+            (#"{"context": "x", "continuation": ""}"#, "\"continuation\" is empty"),
+            (#"{"good": "", "bad": "b"}"#, "\"good\" is empty"),
+            (#"{"document": "a", "summary": ""}"#, "\"summary\" is empty"),
+            (#"{"question": "a", "answers": ["", ""]}"#, "\"answers\""),
         ])
     func refuses(line: String, reason: String) {
         let error = #expect(throws: ModelFileError.self) {
@@ -128,6 +133,33 @@ struct TaskTests {
                 #"{"first": "A dog runs.", "second": "The sea is cold today.", "score": 1}"#,
             ]), "tiny-bert")
         #expect(abs(alike.value - 1) < 1e-9)
+    }
+
+    @Test("a space goes before what follows a prompt where none is there, or what the task says")
+    func delimiters() throws {
+        let perplexities = try [
+            (#""Anna found a""#, #""white drum""#), (#""Anna found a""#, #"" white drum""#),
+            (#""Anna found a ""#, #""white drum""#), (#""Anna found ""#, #""a white drum""#),
+        ].map { context, text in
+            let line = #"{"context": \#(context), "continuation": \#(text)}"#
+            return try #require(try run(task([line])).others["perplexity"])
+        }
+        #expect(perplexities[1] == perplexities[0] && perplexities[2] == perplexities[0])
+        #expect(perplexities[3] < 30)
+        let space = Delimiter(given: nil)
+        #expect(space.before("a", behind: "Q:") == " " && space.before("a", behind: "") == " ")
+        for (text, prompt) in [("\na", "Q:"), ("a", "Q:\n"), (" a", "Q: "), ("\u{a0}a", "Q")] {
+            #expect(space.before(text, behind: prompt).isEmpty)
+        }
+        let head = #"{"delimiter": "", "prompt": "{query}"}"#
+        let choices = #"{"query": "Anna found a", "choices": ["zq", " white drum"], "gold": 1}"#
+        let glued = try task([head, choices, choices], shots: 1)
+        #expect(glued.examples == "Anna found a white drum\n\n")
+        #expect(glued.delimiter.before(" a", behind: "Q") == "")
+        #expect(try run(task([head, choices])).value == 1)
+        let wide = try task([#"{"delimiter": "  "}"#, choices, choices], shots: 1)
+        #expect(wide.examples == "Anna found a   white drum\n\n")
+        #expect(throws: ModelFileError.self) { try task([#"{"labels": ["a", ""]}"#, choices]) }
     }
 
     @Test("answers are judged as SQuAD judges them")

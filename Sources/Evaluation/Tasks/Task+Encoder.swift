@@ -88,7 +88,7 @@ extension Task {
         }
     }
 
-    /// The cosine of both sentences' mean hidden states, for every item.
+    /// The cosine of both sentences' vectors, for every item.
     private func cosines(
         _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
@@ -98,16 +98,17 @@ extension Task {
             var sentences: [[Int32]] = []
             for case .similarity(let one, let other, _) in items {
                 sentences += [one, other].map {
-                    Array(
-                        tokenizer.encode($0, addingSpecialTokens: true)
-                            .prefix(model.shape.maximumPositions))
+                    let ids = tokenizer.encode($0, addingSpecialTokens: true)
+                    return ids.cut(to: model.shape.maximumPositions)
                 }
             }
             let batch = TokenBatch(sentences)
             let hidden = pass.hiddenStates(of: batch)
             try hidden.checkFinite()
-            let means = batch.sequences.map { hidden.mean(of: $0) }
-            return stride(from: 0, to: means.count, by: 2).map { cosine(means[$0], means[$0 + 1]) }
+            let vectors = batch.sequences.map { model.pooling.vector(of: $0, in: hidden) }
+            return stride(from: 0, to: vectors.count, by: 2).map {
+                cosine(vectors[$0], vectors[$0 + 1])
+            }
         }
     }
 
@@ -165,7 +166,7 @@ extension TaskItem {
     public func encoded(
         by tokenizer: some Tokenizer, most: Int
     ) -> (ids: [Int32], typeIDs: [Int32])? {
-        var (ids, typeIDs): ([Int32], [Int32])
+        let (ids, typeIDs): ([Int32], [Int32])
         switch self {
         case .labelled(let first, let second?, _, _), .similarity(let first, let second, _):
             let pair = tokenizer.encode(first, pair: second)
@@ -175,10 +176,13 @@ extension TaskItem {
             typeIDs = [Int32](repeating: 0, count: ids.count)
         default: return nil
         }
-        if ids.count > most, let end = ids.last {
-            ids = ids.prefix(most - 1) + [end]
-            typeIDs = Array(typeIDs.prefix(most))
-        }
-        return (ids, typeIDs)
+        return (ids.cut(to: most), Array(typeIDs.prefix(most)))
+    }
+}
+
+extension [Int32] {
+    /// At most so many tokens: the end goes, but for the last token, which closes a sequence.
+    fileprivate func cut(to most: Int) -> [Int32] {
+        count > most ? prefix(most - 1) + suffix(1) : self
     }
 }

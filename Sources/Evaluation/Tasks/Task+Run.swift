@@ -27,7 +27,7 @@ extension Task {
         }
         switch kind {
         case .multipleChoice, .lastWords, .minimalPairs, .classification:
-            let texts = items.flatMap { $0.texts(behind: examples, labels: labels) }
+            let texts = items.flatMap { self.texts(of: $0) }
             let continuations = texts.map {
                 Continuation(
                     $0, $1, tokenizer: tokenizer, most: model.shape.maximumPositions)
@@ -83,14 +83,17 @@ extension Task {
     }
 }
 
-extension TaskItem {
-    /// The texts whose likelihoods judge the item: a prompt and what follows it.
-    fileprivate func texts(behind examples: String, labels: [String]) -> [(String, String)] {
-        switch self {
-        case .choice(let prompt, let choices, _): choices.map { (examples + prompt, " " + $0) }
-        case .lastWords(let context, let continuation): [(context, " " + continuation)]
+extension Task {
+    /// The texts whose likelihoods score an item: a prompt and what follows it.
+    private func texts(of item: TaskItem) -> [(String, String)] {
+        func following(_ prompt: String, _ texts: [String]) -> [(String, String)] {
+            texts.map { (prompt, delimiter.before($0, behind: prompt) + $0) }
+        }
+        return switch item {
+        case .choice(let prompt, let choices, _): following(examples + prompt, choices)
+        case .lastWords(let context, let continuation): following(context, [continuation])
         case .minimalPair(let good, let bad): [("", good), ("", bad)]
-        case .labelled(_, _, let prompt, _): labels.map { (examples + prompt, " " + $0) }
+        case .labelled(_, _, let prompt, _): following(examples + prompt, labels)
         case .question, .similarity, .document: []
         }
     }

@@ -4,7 +4,9 @@ public import ModelFiles
 /// Tasks as JSON lines, one item a line, or tables whose heading has the members' names.
 ///
 /// Which members a line has tells its kind; `prompt`, in a first line that has no item, shapes what
-/// the model is given, with the members of an item in braces, and `labels` are the words of labels:
+/// the model is given, with the members of an item in braces, `labels` are the words of labels, and
+/// `delimiter` stands between a prompt and what follows it, by default a space where neither has
+/// white space there:
 ///
 ///     {"name": "arc_easy", "prompt": "Question: {query}\nAnswer:"}
 ///     {"query": "What is frozen water?", "choices": ["ice", "steam"], "gold": 0}
@@ -34,16 +36,18 @@ public enum TaskFile {
         var name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
         var prompt: String?
         var labels: [String] = []
+        var delimiter = Delimiter(given: nil)
         var items: [TaskItem] = []
         let most = limit.map { $0 + shots } ?? .max
         try RecordFile.visit(path) { record throws(ModelFileError) in
             let fields = TaskFields(members: record.members, file: record.place)
             if record.index == 0, !fields.isItem,
-                ["name", "prompt", "labels"].contains(where: fields.has)
+                ["name", "prompt", "labels", "delimiter"].contains(where: fields.has)
             {
                 name = try fields.optional("name") ?? name
                 prompt = try fields.optional("prompt")
-                if fields.has("labels") { labels = try fields.strings("labels") }
+                delimiter = Delimiter(given: try fields.optional("delimiter"))
+                if fields.has("labels") { labels = try fields.texts("labels") }
                 return true
             }
             let item = try fields.item(prompt: prompt, labels: labels.count)
@@ -61,19 +65,23 @@ public enum TaskFile {
         }
         return Task(
             name: name, kind: first.kind, items: Array(items.dropFirst(shots)), labels: labels,
-            examples: items.prefix(shots).compactMap { $0.solved(labels) }.joined())
+            examples: items.prefix(shots).compactMap { $0.solved(labels, delimiter) }.joined(),
+            delimiter: delimiter)
     }
 }
 
 extension TaskItem {
     /// The item with its answer, as an example for others; nil where there are no prompts.
-    fileprivate func solved(_ labels: [String]) -> String? {
-        switch self {
-        case .choice(let prompt, let choices, let gold): prompt + " " + choices[gold] + "\n\n"
-        case .question(let prompt, let answers, _): prompt + " " + (answers.first ?? "") + "\n\n"
+    fileprivate func solved(_ labels: [String], _ delimiter: Delimiter) -> String? {
+        func solved(_ prompt: String, _ text: String) -> String {
+            prompt + delimiter.before(text, behind: prompt) + text + "\n\n"
+        }
+        return switch self {
+        case .choice(let prompt, let choices, let gold): solved(prompt, choices[gold])
+        case .question(let prompt, let answers, _): solved(prompt, answers.first ?? "")
         case .labelled(_, _, let prompt, let label):
-            labels.isEmpty ? nil : prompt + " " + labels[label] + "\n\n"
-        case .document(let prompt, let summary): prompt + " " + summary + "\n\n"
+            labels.isEmpty ? nil : solved(prompt, labels[label])
+        case .document(let prompt, let summary): solved(prompt, summary)
         case .lastWords, .minimalPair, .similarity: nil
         }
     }
@@ -99,7 +107,7 @@ private struct TaskFields {
 
     func item(prompt: String?, labels: Int) throws(ModelFileError) -> TaskItem {
         if has("choices") {
-            let choices = try strings("choices")
+            let choices = try texts("choices")
             guard choices.count > 1 else {
                 throw fault("\"choices\" is no list of two or more, which a table cannot hold")
             }
@@ -112,15 +120,15 @@ private struct TaskFields {
         }
         if has("continuation") {
             return .lastWords(
-                context: try string("context"), continuation: try string("continuation"))
+                context: try string("context"), continuation: try text("continuation"))
         }
-        if has("good") { return .minimalPair(good: try string("good"), bad: try string("bad")) }
+        if has("good") { return .minimalPair(good: try text("good"), bad: try text("bad")) }
         if has("question") {
             let usual = (has("passage") ? "{passage}\n" : "") + "Question: {question}\nAnswer:"
             let question = try string("question")
             let passage = try optional("passage").flatMap { $0.isEmpty ? nil : $0 }
             return .question(
-                prompt: try filled(prompt ?? usual), answers: try strings("answers"),
+                prompt: try filled(prompt ?? usual), answers: try answers(),
                 reading: passage.map { Reading(question: question, passage: $0) })
         }
         if has("score") {
@@ -140,7 +148,7 @@ private struct TaskFields {
         if has("document") {
             return .document(
                 prompt: try filled(prompt ?? "{document}\n\nSummary:"),
-                summary: try string("summary"))
+                summary: try text("summary"))
         }
         throw fault("it has none of \(Self.itemMembers.joined(separator: ", "))")
     }
@@ -164,6 +172,20 @@ private struct TaskFields {
         return text
     }
 
+    /// A string that must not be empty, since it is scored.
+    private func text(_ name: String) throws(ModelFileError) -> String {
+        let text = try string(name)
+        guard !text.isEmpty else { throw fault("\"\(name)\" is empty") }
+        return text
+    }
+
+    /// Strings none of which may be empty, since each is scored.
+    func texts(_ name: String) throws(ModelFileError) -> [String] {
+        let texts = try strings(name)
+        if let place = texts.firstIndex(of: "") { throw fault("\"\(name)\"[\(place)] is empty") }
+        return texts
+    }
+
     func optional(_ name: String) throws(ModelFileError) -> String? {
         guard let value = members[JSONKey(name)] else { return nil }
         guard let text = value.string else { throw fault("\"\(name)\" is no string") }
@@ -179,6 +201,15 @@ private struct TaskFields {
             throw fault("\"\(name)\" is no list of strings")
         }
         return strings
+    }
+
+    /// Right answers; an empty one is right where a passage has no answer, but never alone.
+    private func answers() throws(ModelFileError) -> [String] {
+        let answers = try strings("answers")
+        guard answers.contains(where: { !$0.isEmpty }) else {
+            throw fault("\"answers\" has nothing but empty strings")
+        }
+        return answers
     }
 
     /// A whole number; a table has it as a string.

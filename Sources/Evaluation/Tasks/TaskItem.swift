@@ -43,7 +43,7 @@ public enum TaskKind: String, Sendable, CaseIterable {
     /// passage: `f1`; also `em` and `contains`.
     case questions
     /// Spearman's correlation of the scores with what a regression head says, and without one with
-    /// the cosine of mean hidden states: `spearman`.
+    /// the cosine of the sentences' vectors: `spearman`.
     case similarity
     /// Whether the head's greatest logit is of the right label, for decoders whether its word is the
     /// likeliest behind the prompt: `acc`; also `f1`, of label 1 where there are two, else the mean
@@ -66,10 +66,14 @@ public struct Task: Sendable {
     public let labels: [String]
     /// Solved questions that go before each prompt; may be empty.
     public let examples: String
+    /// What stands between a prompt and what follows it.
+    let delimiter: Delimiter
 
     /// The same task of other items of its kind.
     public func asking(_ items: [TaskItem]) -> Task {
-        Task(name: name, kind: kind, items: items, labels: labels, examples: examples)
+        Task(
+            name: name, kind: kind, items: items, labels: labels, examples: examples,
+            delimiter: delimiter)
     }
 
     /// The greatest label that an item has; 0 where none has one.
@@ -77,5 +81,19 @@ public struct Task: Sendable {
         items.reduce(0) { greatest, item in
             if case .labelled(_, _, _, let label) = item { max(greatest, label) } else { greatest }
         }
+    }
+}
+
+/// What stands between a prompt and its continuation, choice, label, answer or summary.
+struct Delimiter: Sendable, Equatable {
+    /// What the task names; nil where it names nothing.
+    let given: String?
+
+    /// What goes before a text that follows a prompt: by default a space, as in
+    /// lm-evaluation-harness, unless there is white space already.
+    func before(_ text: String, behind prompt: String) -> String {
+        if let given { return given }
+        let isApart = text.first?.isWhitespace ?? false || prompt.last?.isWhitespace ?? false
+        return isApart ? "" : " "
     }
 }
