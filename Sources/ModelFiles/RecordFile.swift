@@ -1,10 +1,12 @@
 internal import Foundation
 
-/// A file of records with named members: JSON lines, or a table with a heading.
+/// A file of records with named members: JSON lines, a JSON array, or a table with a heading.
 ///
 /// A `.csv` has commas, and quotes where a value holds commas, quotes, doubled, or line ends (RFC
-/// 4180); a `.tsv` has tabs and no quotes. A table's values are strings. Any other file is taken for
-/// JSON lines. It may be larger than memory.
+/// 4180); a `.tsv` has tabs and no quotes. A table's values are strings. A `.json` holds an array of
+/// objects. Any other file, and a `.json` that begins with an object, is read as JSON lines. The
+/// case of the ending does not count, nor does a byte-order mark. All but arrays may be larger than
+/// memory.
 public enum RecordFile {
     /// One record.
     public struct Record: Sendable {
@@ -14,11 +16,35 @@ public enum RecordFile {
         public let index: Int
         /// Its members.
         public let members: [JSONKey: JSONValue]
+
+        /// The field `text`.
+        ///
+        /// - Throws: ``ModelFileError`` where the record has none, or it is no string.
+        public func text() throws(ModelFileError) -> String {
+            guard let text = members["text"]?.string else { throw lacks("no string \"text\"") }
+            return text
+        }
+
+        /// The error that a record does not have the members that are needed.
+        ///
+        /// - Parameter members: What it has not, such as `no "text"`.
+        public func lacks(_ members: String) -> ModelFileError {
+            let names = self.members.keys.sorted().prefix(8).map { quoted($0.text) }
+            return ModelFileError(
+                file: place,
+                problem: "it has \(members)"
+                    + (names.isEmpty ? "" : ", only \(names.joined(separator: ", "))"),
+                remedy: "rename the field, or the column of a table")
+        }
     }
 
-    /// Whether a file's name says that it holds records: `.jsonl`, `.csv` or `.tsv`.
+    /// Whether a file's name says that it holds records: `.jsonl`, `.json`, `.csv` or `.tsv`.
     public static func isNamed(_ path: String) -> Bool {
-        ["jsonl", "csv", "tsv"].contains(URL(fileURLWithPath: path).pathExtension)
+        ["jsonl", "ndjson", "json", "csv", "tsv"].contains(kind(of: path))
+    }
+
+    private static func kind(of path: String) -> String {
+        URL(fileURLWithPath: path).pathExtension.lowercased()
     }
 
     /// Visits the records of a file.
@@ -30,12 +56,38 @@ public enum RecordFile {
     public static func visit(
         _ path: String, _ body: (Record) throws(ModelFileError) -> Bool
     ) throws(ModelFileError) {
-        let bytes = ByteStream(try MappedFile(path: path))
-        switch URL(fileURLWithPath: path).pathExtension {
+        let file = try MappedFile(textAt: path)
+        var bytes = try ByteStream(file)
+        switch kind(of: path) {
         case "csv": try visitTable(bytes, path, separator: UInt8(ascii: ","), quotes: true, body)
         case "tsv": try visitTable(bytes, path, separator: UInt8(ascii: "\t"), quotes: false, body)
-        default: try visitLines(bytes, path, body)
+        case "json" where try bytes.skipBlanks() == UInt8(ascii: "["):
+            try visitArray(bytes, path, body)
+        default: try visitLines(ByteStream(file), path, body)
         }
+    }
+
+    private static func visitArray(
+        _ bytes: ByteStream, _ path: String, _ body: (Record) throws(ModelFileError) -> Bool
+    ) throws(ModelFileError) {
+        var bytes = bytes
+        let elements = try JSONValue(parsing: try bytes.rest(), file: path).array ?? []
+        for (index, element) in elements.enumerated() {
+            let place = "\(path), record \(index + 1)"
+            let members = try members(of: element, at: place)
+            guard try body(Record(place: place, index: index, members: members)) else { return }
+        }
+    }
+
+    private static func members(
+        of value: JSONValue, at place: String
+    ) throws(ModelFileError) -> [JSONKey: JSONValue] {
+        guard let members = value.object else {
+            throw ModelFileError(
+                file: place, problem: "it is no object",
+                remedy: "give records such as {\"text\": \"…\"}, one a line, or an array of them")
+        }
+        return members
     }
 
     private static func visitLines(
@@ -47,7 +99,7 @@ public enum RecordFile {
             number += 1
             guard line.contains(where: { $0 > 0x20 }) else { continue }
             let place = "\(path), line \(number)"
-            let members = try JSONValue(parsing: line, file: place).object ?? [:]
+            let members = try members(of: JSONValue(parsing: line, file: place), at: place)
             guard try body(Record(place: place, index: index, members: members)) else { return }
             index += 1
         }
@@ -57,7 +109,7 @@ public enum RecordFile {
         _ bytes: ByteStream, _ path: String, separator: UInt8, quotes: Bool,
         _ body: (Record) throws(ModelFileError) -> Bool
     ) throws(ModelFileError) {
-        var table = try TableReader(bytes: bytes, separator: separator, quotes: quotes)
+        var table = TableReader(bytes: bytes, separator: separator, quotes: quotes)
         guard let names = try table.next() else { return }
         var index = 0
         while true {
@@ -88,9 +140,8 @@ private struct TableReader {
     /// Where the next row begins.
     private(set) var line = 1
 
-    init(bytes: ByteStream, separator: UInt8, quotes: Bool) throws(ModelFileError) {
+    init(bytes: ByteStream, separator: UInt8, quotes: Bool) {
         (self.bytes, self.separator, self.quotes) = (bytes, separator, quotes)
-        try self.bytes.skip([0xef, 0xbb, 0xbf])
     }
 
     /// The values of the next row; nil behind the last.
@@ -138,7 +189,11 @@ private struct ByteStream {
     /// Where the next piece begins.
     private var following = 0
 
-    init(_ file: MappedFile) { self.file = file }
+    /// Begins behind a byte-order mark.
+    init(_ file: MappedFile) throws(ModelFileError) {
+        self.file = file
+        try skip(byteOrderMark)
+    }
 
     /// The byte that comes next; nil behind the last.
     mutating func peek() throws(ModelFileError) -> UInt8? {
@@ -157,8 +212,20 @@ private struct ByteStream {
         return byte
     }
 
+    /// Skips blanks and line ends; the byte that comes next, nil behind the last.
+    mutating func skipBlanks() throws(ModelFileError) -> UInt8? {
+        while let byte = try peek(), byte <= UInt8(ascii: " ") { place += 1 }
+        return try peek()
+    }
+
+    /// All bytes from here on.
+    mutating func rest() throws(ModelFileError) -> [UInt8] {
+        _ = try peek()
+        return try piece[place...] + file.bytes(in: following..<file.count)
+    }
+
     /// Skips bytes where they come next.
-    mutating func skip(_ bytes: [UInt8]) throws(ModelFileError) {
+    private mutating func skip(_ bytes: [UInt8]) throws(ModelFileError) {
         _ = try peek()
         if piece[place...].starts(with: bytes) { place += bytes.count }
     }

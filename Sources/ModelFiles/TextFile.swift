@@ -14,8 +14,8 @@ public enum TextFile {
     public static func visit(
         _ path: String, length: Int = 1 << 22, _ body: (String) throws(ModelFileError) -> Void
     ) throws(ModelFileError) {
-        let file = try MappedFile(path: path)
-        var start = 0
+        let file = try MappedFile(textAt: path)
+        var start = try file.hasByteOrderMark ? byteOrderMark.count : 0
         while start < file.count {
             // Most pieces end soon behind their least length.
             var read = min(file.count, start + length + (1 << 16))
@@ -34,6 +34,36 @@ public enum TextFile {
         }
     }
 
+    /// The text of a file: of records (see ``RecordFile``) the fields `text`, each ended by a line
+    /// end.
+    ///
+    /// - Parameters:
+    ///   - path: The file; what is no UTF-8 in it is replaced.
+    ///   - limit: The most bytes, spread evenly over all of a longer file; whole lines or records.
+    /// - Returns: The text, and whether the file has more.
+    /// - Throws: ``ModelFileError`` where it cannot be read, is no text, or a record has no `text`.
+    public static func contents(
+        of path: String, atMost limit: Int = .max
+    ) throws(ModelFileError) -> (text: String, isPart: Bool) {
+        let file = try MappedFile(textAt: path)
+        let isPart = file.count > limit
+        guard RecordFile.isNamed(path) else {
+            let text = try file.text(atMost: limit)
+            return (text.hasPrefix("\u{FEFF}") ? String(text.dropFirst()) : text, isPart)
+        }
+        var text = ""
+        let share = isPart ? Double(limit) / Double(file.count) : 1
+        try RecordFile.visit(path) { record throws(ModelFileError) in
+            let line = try record.text()
+            let index = Double(record.index)
+            if !isPart || ((index + 1) * share).rounded(.down) > (index * share).rounded(.down) {
+                text += line + "\n"
+            }
+            return true
+        }
+        return (text, isPart)
+    }
+
     /// Where a piece of at least a length ends between two signs that are not blank.
     private static func end(of bytes: [UInt8], length: Int) -> Int? {
         guard bytes.count > length else { return nil }
@@ -49,4 +79,15 @@ public enum TextFile {
 
     private static let newline = UInt8(ascii: "\n")
     private static let space = UInt8(ascii: " ")
+}
+
+/// What some programs begin a text in UTF-8 with.
+let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
+
+extension MappedFile {
+    fileprivate var hasByteOrderMark: Bool {
+        get throws(ModelFileError) {
+            try bytes(in: 0..<min(count, byteOrderMark.count)) == byteOrderMark
+        }
+    }
 }

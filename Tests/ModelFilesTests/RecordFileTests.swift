@@ -54,8 +54,23 @@ struct RecordFileTests {
     }
 
     @Test(
+        "the ending says the kind in any case, and a byte-order mark is no part of a record",
+        arguments: [
+            ("a.JSONL", "\u{feff}{\"text\": \"x\"}\n{\"text\": \"y\"}\n"),
+            ("a.json", "\u{feff}\n [{\"text\": \"x\"},\n {\"text\": \"y\"}]\n"),
+            ("a.JSON", "{\"text\": \"x\"}\n{\"text\": \"y\"}"), ("a.CSV", "text\nx\ny\n"),
+            ("a.Tsv", "\u{feff}text\nx\ny"), ("a.ndjson", "{\"text\": \"x\"}\r\n{\"text\": \"y\"}"),
+        ])
+    func endings(name: String, text: String) throws {
+        #expect(RecordFile.isNamed(name))
+        #expect(try read(text, name) == [["text": .string("x")], ["text": .string("y")]])
+    }
+
+    @Test(
         "the line at fault is named",
         arguments: [
+            ("[{}, 3]", "a.json", "a.json, record 2"), ("{}\n[]", "a.jsonl", "a.jsonl, line 2"),
+            ("{\n\"text\": 1}", "a.json", "a.json, line 1"), ("[{}", "a.json", "a.json"),
             ("a,b\n1,2\n\n\"x\ny\",2\n3\n", "a.csv", "a.csv, line 6"),
             ("{}\n\n{x}", "a.jsonl", "a.jsonl, line 3"), ("a\tb\n1\t2\t3", "a.tsv", "line 2"),
         ])
@@ -71,7 +86,7 @@ struct RecordFileTests {
             state = state &* 6_364_136_223_846_793_005 &+ 1
             return Array("ab\",\n\r\t{}:".utf8)[Int(state >> 33) % 10]
         }
-        for name in ["a.csv", "a.tsv", "a.jsonl"] {
+        for name in ["a.csv", "a.tsv", "a.jsonl", "a.json"] {
             let text = String(decoding: bytes, as: UTF8.self)
             do {
                 _ = try read(text, name)

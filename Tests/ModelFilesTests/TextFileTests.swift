@@ -37,4 +37,66 @@ struct TextFileTests {
         #expect(try pieces(of: "", length: 10).isEmpty)
         #expect(try pieces(of: "a", length: 10) == ["a"])
     }
+
+    /// The contents of a file of these bytes.
+    private func contents(
+        _ bytes: some Sequence<UInt8>, _ name: String = "a.txt", atMost limit: Int = .max
+    ) throws -> (text: String, isPart: Bool) {
+        var found = (text: "", isPart: false)
+        try withTemporaryDirectory { directory in
+            let path = directory + "/" + name
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            found = try TextFile.contents(of: path, atMost: limit)
+        }
+        return found
+    }
+
+    @Test("the contents of records are their fields text, spread over a long file")
+    func records() throws {
+        #expect(try contents("\u{feff}a\nb".utf8).text == "a\nb")
+        #expect(
+            try contents("{\"text\": \"a\"}\n{\"text\": \"b\"}".utf8, "a.JSONL").text == "a\nb\n")
+        #expect(try contents("n,text\n1,\"a, b\"\n".utf8, "a.csv").text == "a, b\n")
+        let lines = (0..<100).map { "{\"text\": \"\($0)\"}\n" }.joined()
+        let part = try contents(lines.utf8, "a.jsonl", atMost: lines.utf8.count / 10)
+        let kept = part.text.split(separator: "\n").compactMap { Int($0) }
+        #expect(part.isPart && 9...11 ~= kept.count && kept[0] < 20 && kept[kept.count - 1] > 80)
+        let error = #expect(throws: ModelFileError.self) {
+            try contents("{\"text\": \"a\"}\n{\"body\": 1}".utf8, "a.jsonl")
+        }
+        for part in ["a.jsonl, line 2", "no string \"text\"", "only \"body\""] {
+            #expect(error?.description.contains(part) == true)
+        }
+    }
+
+    /// Beginnings of files that are no text, and what they are called.
+    private static let binaries: [(start: [UInt8], kind: String)] = {
+        var found: [(start: [UInt8], kind: String)] = []
+        found.append((Array("GGUF\u{3}".utf8), "a GGUF model"))
+        found.append(([0x1F, 0x8B, 8, 0], "gzip"))
+        found.append((Array("PK\u{3}\u{4}".utf8), "zip"))
+        found.append((Array("PAR1".utf8), "Parquet"))
+        found.append(([0xFF, 0xFE, 0x41, 0], "UTF-16"))
+        found.append((Array("text\u{0}".utf8), "byte 4 is 0"))
+        let header: [UInt8] = [9, 0, 0, 0, 0, 0, 0, 0]
+        found.append((header + Array("{\"a\": {}}".utf8), "safetensors"))
+        let latin: [UInt8] = [0xE9, 0x61, 0x61]
+        found.append(([[UInt8]](repeating: latin, count: 1000).flatMap { $0 }, "encoding"))
+        return found
+    }()
+
+    @Test("what is no text is named for what it is", arguments: 0..<8)
+    func binary(index: Int) {
+        let (bytes, kind) = Self.binaries[index]
+        for name in ["a.txt", "a.jsonl", "a.csv"] {
+            let error = #expect(throws: ModelFileError.self) { try contents(bytes, name) }
+            #expect(error?.description.contains(kind) == true, "\(String(describing: error))")
+        }
+    }
+
+    @Test("a few bytes of another encoding are replaced")
+    func broken() throws {
+        let text = Array(String(repeating: "wörd � ", count: 1000).utf8) + [0xE9] + Array(" b".utf8)
+        #expect(try contents(text).text.hasSuffix("\u{FFFD} b"))
+    }
 }

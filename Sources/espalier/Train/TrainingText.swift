@@ -52,7 +52,7 @@ struct TrainingText {
                 throw record.lacks("neither \"text\" nor \"prompt\" and \"completion\"")
             }
         }
-        // One token alone has nothing to be foretold from.
+        // A single token has no context to be predicted from.
         if packed.count > 1 { try body(TextSequence(packed)) }
     }
 
@@ -71,10 +71,7 @@ struct TrainingText {
         try visit(paths) { text, _ throws(ModelFileError) in
             try cut(text)
         } record: { record throws(ModelFileError) in
-            guard let text = record.members["text"]?.string else {
-                throw record.lacks("no \"text\"")
-            }
-            try cut(text)
+            try cut(try record.text())
         }
     }
 
@@ -120,14 +117,5 @@ struct TrainingText {
 
     private func tokens(_ text: String) -> [Int32] {
         tokenizer.encode(text, addingSpecialTokens: false)
-    }
-}
-
-extension RecordFile.Record {
-    /// What is wrong with a record without the members that are needed.
-    fileprivate func lacks(_ members: String) -> ModelFileError {
-        ModelFileError(
-            file: place, problem: "it has \(members)",
-            remedy: "name the members, or the columns of a table, so")
     }
 }
