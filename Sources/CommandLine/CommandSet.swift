@@ -80,13 +80,15 @@ public struct CommandSet {
             }
             return .done
         } catch let error as UsageError {
-            errors("\(name): \(error)\nTry '\(name) --help'.\n")
+            let message = Human.printable("\(error)", keepingLines: true)
+            errors("\(name): \(message)\nTry '\(name) --help'.\n")
             return .usage
         } catch is Interrupted {
             errors("\(name): interrupted\n")
             return .interrupted
         } catch {
-            errors("\(name): \(describe(error))\n")
+            let message = Human.printable(describe(error), limit: Self.longestMessage)
+            errors("\(name): \(message)\n")
             return .failed
         }
     }
@@ -130,6 +132,9 @@ public struct CommandSet {
             return path.isEmpty ? key.stringValue : "\(path).\(key.stringValue)"
         }
     }
+
+    /// The most characters of an error.
+    private static let longestMessage = 2000
 
     /// Errors of the system know their text only as a localised one.
     private func describe(_ error: any Error) -> String {

@@ -30,13 +30,13 @@ public final class ProgressBar: Sendable {
     public init(
         _ title: String, total: Int, unit: String, on terminal: Terminal = .standardError
     ) {
-        self.title = title
+        self.title = Human.printable(title)
         self.total = max(0, total)
         self.unit = unit
         self.terminal = terminal
         start = terminal.now()
         state = Mutex(State(lastShown: start))
-        terminal.write(terminal.isInteractive ? line(count: 0, at: start) : "\(title) …\n")
+        terminal.write(terminal.isInteractive ? line(count: 0, at: start) : "\(self.title) …\n")
     }
 
     deinit {
@@ -50,7 +50,7 @@ public final class ProgressBar: Sendable {
     ///   - note: What else to show, such as a loss; the last one where it is nil.
     public func advance(to count: Int, note: String? = nil) {
         state.withLock {
-            $0.note = note ?? $0.note
+            $0.note = note.map { Human.printable($0) } ?? $0.note
             move(&$0, to: count)
         }
     }

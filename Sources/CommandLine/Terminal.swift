@@ -30,7 +30,7 @@ public struct Terminal: Sendable {
     public func stage<Result, Failure: Error>(
         _ title: String, _ work: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        let start = now()
+        let (start, title) = (now(), Human.printable(title))
         write(isInteractive ? "\(title) …" : "\(title) …\n")
         let before = isInteractive ? "\r\u{1B}[K" : ""
         do {

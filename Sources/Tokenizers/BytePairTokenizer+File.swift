@@ -1,3 +1,5 @@
+import ModelFiles
+
 extension BytePairTokenizer {
     /// Reads a `tokenizer.json` whose model is BPE.
     ///
@@ -92,7 +94,9 @@ extension BytePairTokenizer {
             let joined = vocabulary.id(of: Array(left.utf8) + Array(right.utf8))
         else {
             throw .malformed(
-                field: path, problem: "\(left) + \(right) has a token outside the vocabulary")
+                field: path,
+                problem: "\(quoted(left)) + \(quoted(right)) has a token outside the "
+                    + "vocabulary")
         }
         return MergeTable.Merge(left: leftID, right: rightID, joined: joined)
     }
@@ -104,7 +108,7 @@ extension BytePairTokenizer {
         case "NFC": return true
         case "Sequence" where try field["normalizers"].elements().isEmpty: return false
         case let other:
-            throw .unsupported(field: field.path, value: other, supported: ["null", "NFC"])
+            throw .unsupported(field: field.path, value: quoted(other), supported: ["null", "NFC"])
         }
     }
 }

@@ -67,12 +67,21 @@ struct JSONField {
         return integer
     }
 
+    /// The value as errors show it: its JSON, shortened.
+    var shown: String {
+        if let text = value.string { return quoted(text) }
+        let json = String(decoding: value.encoded(), as: UTF8.self)
+        return json.count > 60 ? json.prefix(60) + "…" : json
+    }
+
     /// Throws where the field holds anything but nothing: `null`, `false`, 0 or an empty string.
     func requireUnused() throws(TokenizerError) {
         switch value {
         case .null, .bool(false), .integer(0), .number(0): return
         case .string(let text) where text.isEmpty: return
-        default: throw .unsupported(field: path, value: "a value", supported: ["null"])
+        case .bool: throw .unsupported(field: path, value: shown, supported: ["false"])
+        case .integer, .number: throw .unsupported(field: path, value: shown, supported: ["0"])
+        default: throw .unsupported(field: path, value: shown, supported: ["null"])
         }
     }
 }

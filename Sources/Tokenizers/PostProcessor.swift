@@ -1,3 +1,5 @@
+import ModelFiles
+
 /// The special tokens that a model wants around one text or two.
 struct PostProcessor: Sendable {
     /// A part of the finished sequence, with its segment number.
@@ -66,7 +68,7 @@ extension PostProcessor {
             }
         case let other:
             throw .unsupported(
-                field: field.path, value: other,
+                field: field.path, value: quoted(other),
                 supported: [
                     "TemplateProcessing", "BertProcessing", "RobertaProcessing", "ByteLevel",
                 ])

@@ -114,12 +114,13 @@ extension PreTokenizer {
                 if try field["use_regex"].boolean(default: true) { steps.append(.split(.gpt2)) }
             case let other:
                 throw .unsupported(
-                    field: field.path, value: other, supported: ["Digits", "Split", "ByteLevel"])
+                    field: field.path, value: quoted(other),
+                    supported: ["Digits", "Split", "ByteLevel"])
             }
         }
         guard isByteLevel else {
             throw .unsupported(
-                field: field.path, value: "BPE without bytes", supported: ["ByteLevel"])
+                field: field.path, value: "splitting without ByteLevel", supported: ["ByteLevel"])
         }
         self.steps = steps
     }
@@ -128,14 +129,14 @@ extension PreTokenizer {
         let regex = field["pattern"]["Regex"]
         guard let pattern = WordPattern(rawValue: try regex.string()) else {
             throw .unsupported(
-                field: regex.path, value: try regex.string(),
-                supported: [WordPattern.gpt2, .llama3, .qwen2].map(\.rawValue))
+                field: regex.path, value: regex.shown,
+                supported: ["the pattern of GPT-2", "of Llama 3", "of Qwen 2"])
         }
         let behavior = try field["behavior"].string()
         let inverted = try field["invert"].boolean(default: false)
         guard behavior == "Isolated" || (behavior == "Removed" && inverted) else {
             throw .unsupported(
-                field: field["behavior"].path, value: behavior, supported: ["Isolated"])
+                field: field["behavior"].path, value: quoted(behavior), supported: ["Isolated"])
         }
         return pattern
     }

@@ -1,3 +1,5 @@
+import ModelFiles
+
 /// Why a vocabulary cannot be used.
 public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     /// A file cannot be read.
@@ -32,8 +34,9 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
         case .malformed(let field, let problem):
             "\(field): \(problem); the file is damaged, fetch it again"
         case .unsupported(let field, let value, let supported):
-            "\(field): \(value) is not supported; use a tokenizer with one of: "
-                + supported.joined(separator: ", ")
+            "\(field): \(value) is not supported, only \(supported.joined(separator: " or ")); use a "
+                + "model with a byte-level BPE tokenizer, as Llama 3, Qwen and SmolLM have, or a "
+                + "WordPiece tokenizer, as BERT has"
         case .contradiction(let field, let value, let other):
             "\(field): it is \(value), which is not what \(other) has; make tokenizer.json again "
                 + "with transformers (AutoTokenizer, save_pretrained), or correct the wrong one"
@@ -41,8 +44,9 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
             "\(field): its \(tokens) tokens are more than the \(limit) of the model; use the "
                 + "tokenizer that belongs to the model"
         case .unknownPreTokenizer(let name, let known):
-            "tokenizer.ggml.pre: unknown pre-tokenizer \"\(name)\"; known are: "
-                + known.joined(separator: ", ")
+            "tokenizer.ggml.pre: \(quoted(name)) is not supported, only "
+                + known.joined(separator: ", ") + "; use the model's Hugging Face directory, or a "
+                + "GGUF file with one of these"
         }
     }
 

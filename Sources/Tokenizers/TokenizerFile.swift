@@ -70,8 +70,9 @@ public enum TokenizerFile {
         case "WordPiece":
             return try WordPieceTokenizer(root, configuration: settings, limit: limit)
         case "BPE": return try BytePairTokenizer(root, configuration: settings, limit: limit)
-        case let other:
-            throw .unsupported(field: type.path, value: other, supported: ["WordPiece", "BPE"])
+        default:
+            throw .unsupported(
+                field: type.path, value: type.shown, supported: ["WordPiece", "BPE"])
         }
     }
 }

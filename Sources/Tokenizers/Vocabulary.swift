@@ -1,3 +1,5 @@
+import ModelFiles
+
 /// The tokens of a model, by id and by exact spelling.
 struct Vocabulary: Sendable {
     /// The token of every id.
@@ -29,9 +31,11 @@ extension Vocabulary {
     /// Reads `model.vocab` of a `tokenizer.json`, for a model of so many tokens.
     init(_ field: JSONField, limit: Int) throws(TokenizerError) {
         for (key, value) in try field.members() {
-            let entry = JSONField(path: "\(field.path): \(key.text)", value: value)
+            let entry = JSONField(path: "\(field.path): \(quoted(key.text))", value: value)
             let id = try entry.integer()
-            if let other = tokens[id] { throw entry.malformed("id \(id) is also that of \(other)") }
+            if let other = tokens[id] {
+                throw entry.malformed("id \(id) is also that of \(quoted(other))")
+            }
             add(key.text, id: id)
         }
         guard size <= limit else {

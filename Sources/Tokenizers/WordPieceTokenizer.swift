@@ -1,3 +1,5 @@
+import ModelFiles
+
 /// BERT's tokenizer: words cut into the longest pieces that the vocabulary has.
 public struct WordPieceTokenizer: Tokenizer {
     let vocabulary: Vocabulary
@@ -155,7 +157,8 @@ extension WordPieceTokenizer {
         let preTokenizer = root["pre_tokenizer"]["type"]
         guard case .string("BertPreTokenizer") = preTokenizer.value else {
             throw .unsupported(
-                field: preTokenizer.path, value: "another kind", supported: ["BertPreTokenizer"])
+                field: preTokenizer.path, value: preTokenizer.shown,
+                supported: ["BertPreTokenizer"])
         }
         added = AddedVocabulary(
             try AddedToken.list(root["added_tokens"], limit: limit),
@@ -180,7 +183,8 @@ extension BertNormalizer {
         }
         let type = try field["type"].string()
         guard type == "BertNormalizer" else {
-            throw .unsupported(field: field.path, value: type, supported: ["BertNormalizer"])
+            throw .unsupported(
+                field: field.path, value: quoted(type), supported: ["BertNormalizer"])
         }
         self.init()
         cleansText = try field["clean_text"].boolean(default: true)

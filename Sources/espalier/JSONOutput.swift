@@ -1,3 +1,4 @@
+import CommandLine
 import Foundation
 import ModelFiles
 import Synchronization
@@ -20,7 +21,14 @@ func writeOutput(_ data: Data) throws {
 
 /// Writes a remark to standard error.
 func remark(_ text: String) {
-    try? FileHandle.standardError.write(contentsOf: Data((text + "\n").utf8))
+    let shown = Human.printable(text, keepingLines: true)
+    try? FileHandle.standardError.write(contentsOf: Data((shown + "\n").utf8))
+}
+
+/// Prints what a command answers to people; takes the place of the standard library's function, so
+/// that nothing from a file reaches the terminal as a control character.
+func print(_ text: String, terminator: String = "\n") {
+    Swift.print(Human.printable(text, keepingLines: true), terminator: terminator)
 }
 
 /// Writes remarks to standard error, each once however often its model is opened.

@@ -44,13 +44,19 @@ import Testing
     @Test(
         "an error names the file and the field",
         arguments: [
-            (#""type":"BPE""#, #""type":"Unigram""#, "model: type: Unigram"),
-            (#""type":"ByteLevel""#, #""type":"Metaspace""#, "pre_tokenizer: Metaspace"),
-            (#""vocab":{"#, #""vocab":{"new":-1,"#, "model: vocab: new: expected a whole number"),
+            (#""type":"BPE""#, #""type":"Unigram""#, "model: type: \"Unigram\""),
+            (#""type":"ByteLevel""#, #""type":"Metaspace""#, "pre_tokenizer: \"Metaspace\""),
+            (
+                #""vocab":{"#, #""vocab":{"new":-1,"#,
+                "model: vocab: \"new\": expected a whole number"
+            ),
             (#""merges":["#, #""merges":["\u0000 q","#, "model: merges[0]"),
             (#""vocab":{"#, #""vocab":{"new":5,"#, "model: vocab: "),
-            (#""byte_fallback":false"#, #""byte_fallback":true"#, "model: byte_fallback"),
-            (#""dropout":null"#, #""dropout":0.1"#, "model: dropout"),
+            (
+                #""byte_fallback":false"#, #""byte_fallback":true"#,
+                "model: byte_fallback: true is not supported, only false; use"
+            ),
+            (#""dropout":null"#, #""dropout":0.1"#, "model: dropout: 0.1 is not supported, only 0"),
         ])
     func named(text: String, damage: String, expected: String) throws {
         let file = String(decoding: try fixture("gpt2.json"), as: UTF8.self)
@@ -60,6 +66,21 @@ import Testing
             try TokenizerFile.load(contentsOf: Data(damaged.utf8))
         }
         #expect(error?.description.contains("tokenizer.json: \(expected)") == true, "\(error!)")
+    }
+
+    @Test("a pattern is quoted without control characters, and shortened")
+    func pattern() throws {
+        let file = String(decoding: try fixture("llama3.json"), as: UTF8.self)
+        let start = try #require(file.range(of: #""Regex":""#)).upperBound
+        let end = try #require(file[start...].firstIndex(of: "\""))
+        let long = String(repeating: "x", count: 5000)
+        let damaged = file.replacingCharacters(in: start..<end, with: "\\u001b[2J\\n\(long)")
+        let error = #expect(throws: TokenizerError.self) {
+            try TokenizerFile.load(contentsOf: Data(damaged.utf8))
+        }
+        let text = try #require(error?.description)
+        #expect(text.contains("Regex: \"\\u{1B}[2J\\nxxx") && text.contains("Llama 3"), "\(text)")
+        #expect(text.count < 500 && !text.contains("\u{1B}") && !text.contains("\n"))
     }
 
     @Test("decoding undoes encoding where every byte has a token", arguments: ["gpt2", "llama3"])
