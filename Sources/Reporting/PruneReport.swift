@@ -54,6 +54,8 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var calibration: CalibrationDescription
     /// Further reasons for caution, in whole sentences.
     public var notes: [String]
+    /// Why a target, and those above it, were not written; nil where all were.
+    public var refused: String?
 
     /// Creates a report from its parts.
     public init(
@@ -162,6 +164,8 @@ public struct ModelDescription: Codable, Sendable, Equatable {
     public var layers: [LayerSizes]
     /// What its files take on disk, where that is known.
     public var bytes: Int?
+    /// The modes by which an encoder pools, as Sentence Transformers names them; nil for the mean.
+    public var pooling: [String]?
 
     /// Creates a description.
     public init(

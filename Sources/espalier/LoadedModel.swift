@@ -2,6 +2,7 @@ import CommandLine
 import ContextualSparsity
 import ModelFiles
 import Profiling
+import Pruning
 import Tensors
 import Transformers
 
@@ -28,7 +29,7 @@ struct OpenedModel {
     /// The beginning of a text in windows, for a decoder to be judged by.
     ///
     /// - Parameters:
-    ///   - path: Plain text.
+    ///   - path: Plain text, or records with `text`.
     ///   - tokens: How many tokens of it.
     ///   - length: Tokens of a window, cut to the model's positions.
     ///   - remedy: What to do about an encoder, which foretells no text.
@@ -42,7 +43,7 @@ struct OpenedModel {
                 file: location.path, problem: "an encoder foretells no text to judge by",
                 remedy: remedy)
         }
-        let contents = String(decoding: try MappedFile(path: path).bytes, as: UTF8.self)
+        let contents = try TextFile.contents(of: path).text
         let ids = try checkpoint.tokenizer().encode(contents, addingSpecialTokens: false)
         return Transformers.windows(
             of: Array(ids.prefix(tokens)), length: min(length, shape.maximumPositions))
@@ -127,4 +128,18 @@ struct LoadedModel {
         guard precision != model.precision else { return model }
         return try opened.contextual(in: precision)
     }
+}
+
+/// Refuses text that is too little to evaluate a model on.
+///
+/// - Parameters:
+///   - sequences: The text in tokens.
+///   - path: Its file.
+/// - Throws: `ModelFileError`.
+func requireEnough(_ sequences: [[Int32]], of path: String) throws {
+    let count = sequences.reduce(0) { $0 + $1.count }
+    guard count < min(CalibrationText.leastHeldOut, 64) else { return }
+    throw ModelFileError(
+        file: path, problem: "it holds too little text: \(count) tokens",
+        remedy: "give at least 64 tokens of text, better some thousand")
 }

@@ -72,6 +72,28 @@ struct CalibrationTextTests {
         }
     }
 
+    @Test("too little text is told with how much is needed, for encoders as for decoders")
+    func shortage() throws {
+        let story = try TinyModel.story()
+        for name in TinyModel.names {
+            let tokenizer = try Checkpoint(TinyModel.path(name)).tokenizer()
+            func cut(_ text: String, tokens: Int) -> CalibrationText {
+                name == "tiny-bert"
+                    ? CalibrationText(
+                        paragraphs: text, tokenizer: tokenizer, tokens: tokens, length: 32, seed: 1)
+                    : CalibrationText(
+                        stream: text, tokenizer: tokenizer, tokens: tokens, length: 32, seed: 1)
+            }
+            #expect(cut(story, tokens: 1 << 20).shortage(of: 1 << 20) == nil)
+            let few = cut(story, tokens: 256)
+            #expect(few.shortage(of: 256) == nil)
+            #expect(few.heldOut.reduce(0) { $0 + $1.count } >= CalibrationText.leastHeldOut)
+            let lines = story.split(separator: "\n").prefix(3).joined(separator: "\n")
+            let shortage = try #require(cut(lines, tokens: 1 << 20).shortage(of: 1 << 20))
+            #expect(shortage.contains("too short") && shortage.contains("1024 and 128"))
+        }
+    }
+
     @Test("batches hold all sequences in order")
     func gathering() {
         let sequences: [[Int32]] = [[1], [2, 3], [4, 5, 6], [7], [8]]

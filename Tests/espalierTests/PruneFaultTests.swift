@@ -31,7 +31,7 @@ struct PruneFaultTests {
     }
 
     @Test(
-        "a text of garbage is calibrated on like any other",
+        "a file of garbage is refused as calibration text",
         arguments: [Fixture.llama, Fixture.bert])
     func garbage(model: String) throws {
         let prune = try PruneFixture(model)
@@ -40,7 +40,8 @@ struct PruneFaultTests {
         let bytes = (0..<20_000).map { _ in UInt8.random(in: 0...255, using: &random) }
         try Data(bytes).write(to: URL(fileURLWithPath: path))
         let run = try Program.run(prune.words(calibration: path))
-        #expect(run.status == 0, "\(run.errors)")
+        expectFault(run, path, "not text in UTF-8")
+        #expect(!FileManager.default.fileExists(atPath: prune.out))
     }
 
     @Test("a damaged model", arguments: ["model.safetensors", "config.json", "tokenizer.json"])

@@ -12,6 +12,9 @@ public struct CalibrationText: Sendable {
     /// The fraction of a text that is held out.
     static let heldOutFraction = 0.1
 
+    /// The fewest tokens to calibrate on, where more were asked for, and to evaluate on.
+    public static let (leastCalibration, leastHeldOut) = (1024, 128)
+
     /// The most tokens to hold out, so that evaluating takes less time than pruning.
     static let mostHeldOut = 8192
 
@@ -47,7 +50,12 @@ public struct CalibrationText: Sendable {
     }
 
     private init(pieces: [[Int32]], tokens: Int, seed: UInt64) {
-        let heldOutCount = max(Int(Double(pieces.count) * Self.heldOutFraction), 1)
+        var heldOutCount = max(Int(Double(pieces.count) * Self.heldOutFraction), 1)
+        while heldOutCount < pieces.count,
+            pieces.suffix(heldOutCount).reduce(0, { $0 + $1.count }) < Self.leastHeldOut
+        {
+            heldOutCount += 1
+        }
         var random = SplitMix64(seed: seed)
         func take(_ pieces: ArraySlice<[Int32]>, _ tokens: Int) -> [[Int32]] {
             var (taken, count) = ([Int](), 0)
@@ -59,7 +67,19 @@ public struct CalibrationText: Sendable {
             return taken.sorted().map { pieces[$0] }
         }
         calibration = take(pieces.dropLast(heldOutCount), tokens)
-        heldOut = take(pieces.suffix(heldOutCount), min(tokens / 4, Self.mostHeldOut))
+        heldOut = take(
+            pieces.suffix(heldOutCount),
+            min(max(tokens / 4, Self.leastHeldOut), Self.mostHeldOut))
+    }
+
+    /// What is too little in the text to calibrate on so many tokens; nil where it suffices.
+    public func shortage(of tokens: Int) -> String? {
+        func count(_ sequences: [[Int32]]) -> Int { sequences.reduce(0) { $0 + $1.count } }
+        let (own, held) = (count(calibration), count(heldOut))
+        let least = min(tokens, Self.leastCalibration)
+        guard own < least || held < Self.leastHeldOut else { return nil }
+        return "it is too short to calibrate on: \(own) tokens, and \(held) held out to evaluate, "
+            + "where \(least) and \(Self.leastHeldOut) are the minimum"
     }
 }
 

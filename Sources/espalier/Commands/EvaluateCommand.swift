@@ -24,7 +24,8 @@ struct EvaluateCommand: Command {
         perhaps second for classification, by the model's head or, with labels in the first line, \
         by a decoder; document and summary for summaries; first, second and score for the \
         similarity of sentences. A first line of name and prompt may name the task and shape \
-        what the model is given. scripts/fetch-tasks makes such files.
+        what the model is given; its delimiter stands between a prompt and what follows, by \
+        default a space where neither has white space there. scripts/fetch-tasks makes such files.
 
         Example: espalier evaluate out/1.25x --against SmolLM2.gguf --text wiki.test.raw
 
@@ -53,7 +54,10 @@ struct EvaluateCommand: Command {
         model = try arguments.positional("MODEL", .model, help: ModelLocation.help)
         against = try arguments.option(
             "--against", .model, help: "The model to compare with, such as the dense one.")
-        text = try arguments.option("--text", .file, help: "Plain text to predict.")
+        text = try arguments.option(
+            "--text", .file,
+            help: "Plain text to predict, or .jsonl, .json, .csv or .tsv records with a field text."
+        )
         tasks = try arguments.options(
             "--task", .file, help: "A file of questions, as JSON lines; again for more.")
         threads = try EnvironmentOptions.threads(&arguments)
@@ -151,8 +155,7 @@ struct EvaluateCommand: Command {
     }
 
     private func sequences(of text: String, for loaded: LoadedModel) throws -> [[Int32]] {
-        let file = try MappedFile(path: text)
-        let contents = String(decoding: try file.bytes, as: UTF8.self)
+        let contents = try TextFile.contents(of: text).text
         let tokenizer = try loaded.checkpoint.tokenizer()
         let length = min(window, loaded.model.shape.maximumPositions)
         let all =
@@ -160,10 +163,7 @@ struct EvaluateCommand: Command {
             ? windows(
                 of: tokenizer.encode(contents, addingSpecialTokens: false), length: length)
             : framedPieces(of: contents, tokenizer: tokenizer, length: length)
-        guard !all.isEmpty else {
-            throw ModelFileError(
-                file: text, problem: "it holds too little text", remedy: "give a longer text")
-        }
+        try requireEnough(all, of: text)
         return Array(all.prefix(limit ?? all.count))
     }
 

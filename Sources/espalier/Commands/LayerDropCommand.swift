@@ -89,11 +89,7 @@ struct LayerDropCommand: Command {
         let text = try opened.windows(
             ofText: text ?? "", tokens: tokens, length: 512,
             encoderRemedy: "use --strategy every-other")
-        guard !text.isEmpty else {
-            throw ModelFileError(
-                file: self.text ?? "", problem: "it holds too little text",
-                remedy: "give a longer text")
-        }
+        try requireEnough(text, of: self.text ?? "")
         let (model, engine) = (try opened.packed(in: .f32), Engine(threads: threads))
         let trials = LayerSelection.trials(count, of: opened.shape.layers.count)
         let progress = ProgressBar("Choosing layers", total: trials, unit: "models")

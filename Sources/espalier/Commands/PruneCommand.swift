@@ -34,5 +34,8 @@ struct PruneCommand: Command {
         } else {
             print(PruneSummary(report, output: options.output).text)
         }
+        if let refused = report.refused {
+            throw RefusedTarget(description: "\(options.output): \(refused)")
+        }
     }
 }

@@ -20,6 +20,8 @@ final class GradualRun {
     private let directory: RunDirectory
     private let dense: OpenedModel
     private let threads: Int
+    /// The target whose trained model loses too much quality.
+    private var refusal: QualityRefusal?
 
     /// Takes up the directory.
     init(_ options: PruneOptions, recovery: RecoveryOptions) throws {
@@ -50,7 +52,8 @@ final class GradualRun {
         var results: [TargetResult] = []
         var (stages, plans): ([String: StageCost], [String: Plan]) = ([:], [:])
         for target in options.targets {
-            var result = try reach(target, from: results.last?.path ?? options.model)
+            let source = results.last?.path ?? options.model
+            guard var result = try reach(target, from: source) else { break }
             result.recovery?.dense = whole?.value
             results.append(result)
             plans[directoryName(of: target)] = Plan(result)
@@ -58,12 +61,15 @@ final class GradualRun {
             stages.merge(round.stages) { $0 + $1 }
         }
         try directory.write(plans, Product.plans)
+        refusal?.compare(with: results, beside: try denseQuality)
+        if let refusal, results.isEmpty { throw refusal }
         var report = try PruneReport(inDirectory: prune(for: options.targets[0]))
         report.targets = results
         stages["train"] = results.compactMap(\.recovery).reduce(nil) { cost, recovery in
             (cost ?? StageCost(seconds: 0, peakBytes: 0)) + recovery.cost
         }
         report.stages = stages
+        report.refuse(refusal)
         func places(_ paths: [String]) -> Set<URL> {
             Set(paths.map { URL(fileURLWithPath: $0).resolvingSymlinksInPath() })
         }
@@ -103,13 +109,26 @@ final class GradualRun {
         directory.product("work/\(directoryName(of: target))-pruned")
     }
 
-    /// Prunes to a target and trains, or reads what came of that.
-    private func reach(_ target: Double, from source: String) throws -> TargetResult {
+    /// The dense model's quality, as the first round found it.
+    private var denseQuality: QualityFigures {
+        get throws { try PruneReport(inDirectory: prune(for: options.targets[0])).dense }
+    }
+
+    /// Whether a trained model keeps to `--max-loss`; what does not is noted.
+    private func isWithinLimit(_ quality: QualityFigures, at target: Double) throws -> Bool {
+        refusal = QualityRefusal(
+            of: quality, beside: try denseQuality, at: target, limit: options.maxLoss)
+        return refusal == nil
+    }
+
+    /// Prunes to a target and trains, or reads what came of that; nil where the model loses more
+    /// quality than is allowed.
+    private func reach(_ target: Double, from source: String) throws -> TargetResult? {
         let name = directoryName(of: target)
         try discard(name, unlessBehind: options.targets.filter { $0 < target })
         if directory.has(name), var known = directory.read(TargetResult.self, "work/\(name).json") {
             known.path = directory.product(name)
-            return known
+            return try isWithinLimit(known.quality, at: target) ? known : nil
         }
         let round = try PruneRun(round(target, from: source))
         try round.check(reaches: options.targets, try round.profile())
@@ -127,6 +146,7 @@ final class GradualRun {
         let trained = try OpenedModel(training.path)
         let (quality, second, continuations) = try round.judge(
             try trained.packed(in: round.environment.precision), on: text)
+        guard try isWithinLimit(quality, at: target) else { return nil }
         result.recovery = Recovery(
             method: recovery.method.rawValue, steps: training.steps,
             tokens: training.trainedTokens, measure: training.measure, before: training.before,
@@ -157,6 +177,8 @@ final class GradualRun {
         round.output = prune(for: target)
         round.speedups = [target]
         (round.recovery, round.tidies) = (nil, false)
+        // Training wins quality back: what is left is evaluated after it.
+        round.maxLoss = nil
         if target != options.targets[0] {
             (round.model, round.reference) = (source, options.model)
             round.profile = prune(for: options.targets[0]) + "/" + Product.profile

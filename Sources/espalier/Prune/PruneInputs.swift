@@ -56,13 +56,13 @@ struct PruneInputs {
         for path in options.calibration {
             files.append(
                 (URL(fileURLWithPath: path).lastPathComponent, try FileDigest.of(path)))
-            let text = try MappedFile(path: path)
-            if text.count > Self.mostBytes {
+            let (text, isPart) = try TextFile.contents(of: path, atMost: Self.mostBytes)
+            if isPart {
                 remark(
                     "\(Human.bytes(Self.mostBytes)) of lines, spread over all of \(path), are read."
                 )
             }
-            contents += try text.text(atMost: Self.mostBytes) + "\n"
+            contents += text + "\n"
         }
         if let evaluation = options.evaluation {
             files.append(("evaluation", try FileDigest.of(evaluation)))
@@ -110,11 +110,12 @@ struct PruneInputs {
             : CalibrationText(
                 stream: contents, tokenizer: tokenizer, tokens: options.calibrationTokens,
                 length: min(512, longest), seed: options.seed)
-        guard !text.calibration.isEmpty, !text.heldOut.isEmpty else {
+        if let shortage = text.shortage(of: options.calibrationTokens) {
             throw ModelFileError(
-                file: options.calibration.joined(separator: ", "),
-                problem: "it is too short to calibrate on",
-                remedy: "give at least a few thousand words of plain text")
+                file: options.calibration.joined(separator: ", "), problem: shortage,
+                remedy: "give at least a few thousand words of plain text"
+                    + (dense.shape.architecture.isEncoder
+                        ? "; lines of fewer than 8 tokens do not count" : ""))
         }
         return text
     }

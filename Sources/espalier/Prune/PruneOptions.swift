@@ -26,6 +26,8 @@ struct PruneOptions {
     var trials: Int
     var attempts: Int
     var seconds: Double?
+    /// The most quality that a model may lose; nil for any.
+    var maxLoss: Double?
     var seed: UInt64
     var runtime: LoadableCosts.Runtime
     var output: String
@@ -72,6 +74,11 @@ struct PruneOptions {
             "--seconds", .number(in: 0.1...86_400), isRare: true,
             help: "The most time to profile, and as much to measure each plan; by default 80 "
                 + "and 20.")
+        maxLoss = try arguments.option(
+            "--max-loss", .number(in: 0...1000).named("LOSS"),
+            help: "Write no model that loses more on held-out text: a fraction of perplexity for "
+                + "decoders, such as 0.1 for 10% more, the mean cosine distance from the dense "
+                + "model's vectors for encoders. By default any.")
         arguments.group("Search")
         let method: PruningMethod = try arguments.option(
             "--method", .choice(), default: .greedy, help: "How the plan is chosen.")

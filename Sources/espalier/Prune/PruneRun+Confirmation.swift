@@ -25,13 +25,14 @@ extension PruneRun {
     ///   - result: The finished model.
     ///   - name: The name of its target.
     ///   - table: The profile.
-    ///   - replace: Makes the model of a faster plan, given the plan measured anew.
-    /// - Returns: The last model made, with both of its measurements.
+    ///   - replace: Makes the model of a faster plan, given the plan measured anew; nil where that
+    ///     loses too much quality.
+    /// - Returns: The last model made, with both of its measurements; nil where `replace` gave none.
     /// - Throws: What measuring and `replace` throw.
     func confirm(
         _ result: TargetResult, _ name: String, _ table: LatencyTable,
-        replace: (TargetResult, Choice) throws -> (TargetResult, Choice)
-    ) throws -> TargetResult {
+        replace: (TargetResult, Choice) throws -> (TargetResult, Choice)?
+    ) throws -> TargetResult? {
         guard result.confirmation == nil else { return result }
         guard var choice = directory.read(Choice.self, Product.choice(name)) else { return result }
         var result = result
@@ -50,8 +51,11 @@ extension PruneRun {
             let measured = ClosedLoop.Attempt(
                 plan: choice.attempt.plan, predicted: choice.attempt.predicted, comparison: anew)
             do {
-                (result, choice) = try replace(
-                    result, Choice(attempt: measured, trials: choice.trials))
+                guard
+                    let next = try replace(
+                        result, Choice(attempt: measured, trials: choice.trials))
+                else { return nil }
+                (result, choice) = next
             } catch SearchError.unreachable {
                 break
             }

@@ -19,7 +19,7 @@ extension PruneRun {
         return quality
     }
 
-    private func evaluate(
+    func evaluate(
         _ model: Model, of channels: [Int]? = nil, against reference: Model?,
         on text: CalibrationText, _ set: EvaluationSet
     ) throws -> QualityFigures {
@@ -90,10 +90,13 @@ extension PruneRun {
         if !isBaseline, refits { family = try refit(family, on: text) }
         for (choice, index) in zip(choices, missing) {
             results[index] = try finish(
-                choice, options.targets[index], names[index], family.removeFirst(), on: text)
+                choice, options.targets[index], names[index], family.removeFirst(), on: text,
+                limit: isBaseline ? nil : options.maxLoss)
+            // Higher targets lose more.
+            if !isBaseline, refusal != nil { break }
         }
         guard !isBaseline else { return results.compactMap(\.self) }
-        return try zip(results, names).compactMap { result, name in
+        let confirmed = try zip(results, names).compactMap { result, name -> TargetResult? in
             guard let result else { return nil }
             return try confirm(result, name, table) { result, choice in
                 let again = try choose(
@@ -105,8 +108,13 @@ extension PruneRun {
                         order: method.order(seed: options.seed))
                 ]
                 if refits { weights = try refit(weights, on: text) }
-                return (try finish(again, result.target, name, weights[0], on: text), again)
+                return try finish(
+                    again, result.target, name, weights[0], on: text, limit: options.maxLoss
+                ).map { ($0, again) }
             }
+        }
+        return try keepingToLimit(confirmed, on: text) {
+            try losses(below: $0, by: method, table, surgery, knowledge, on: text)
         }
     }
 
@@ -118,7 +126,7 @@ extension PruneRun {
     }
 
     /// The plans to choose from.
-    private func space(_ table: LatencyTable) -> SearchSpace {
+    func space(_ table: LatencyTable) -> SearchSpace {
         var whole = Plan(keepingAllOf: dense.shape)
         // Of a model that was narrowed before, which is less than was profiled.
         if dense.shape.hiddenSize != table.shape.hiddenSize {
@@ -207,13 +215,19 @@ extension PruneRun {
         return choice
     }
 
-    /// Evaluates and writes the model of a plan.
+    /// Evaluates and writes the model of a plan; nil where it loses more than a limit.
     private func finish(
         _ choice: Choice, _ target: Double, _ name: String, _ weights: ShrunkWeights,
-        on text: CalibrationText
-    ) throws -> TargetResult {
+        on text: CalibrationText, limit: Double?
+    ) throws -> TargetResult? {
         let (quality, second, texts) = try stage("evaluate") {
             try judge(try pack(weights, name: name), of: weights.channels, on: text)
+        }
+        if let found = QualityRefusal(
+            of: quality, beside: try evaluateDense(on: text), at: target, limit: limit)
+        {
+            refusal = found
+            return nil
         }
         try stage("write") {
             if isLarge { forgetModels() }
@@ -325,7 +339,7 @@ extension PruneRun {
     }
 
     /// The model of a plan in the environment's precision, behind a progress bar if it has a name.
-    private func pack(_ weights: ShrunkWeights, name: String?) throws -> Model {
+    func pack(_ weights: ShrunkWeights, name: String?) throws -> Model {
         let progress = name.map {
             ProgressBar("Shrinking to \($0)", total: weights.shape.layers.count, unit: "layers")
         }

@@ -28,6 +28,8 @@ final class PruneRun {
     private var costs: [String: StageCost]
     private var packed: [Precision: Model] = [:]
     private var packedReference: Model?
+    /// The target whose model loses too much quality.
+    var refusal: QualityRefusal?
     /// What the dense model makes of the texts to evaluate on; once for all models.
     var denseStates: [EvaluationSet: DecoderQuality.Reference] = [:]
     var cutSecondText: SecondText?
@@ -142,6 +144,7 @@ final class PruneRun {
         report.secondDense = try evaluateDense(on: text, .second)
         report.search = steps
         report.samples = try samples(of: text)
+        report.refuse(refusal)
         try report.settle(in: directory, source: reference.location)
         if options.tidies { try directory.tidy() }
         return report
