@@ -18,8 +18,8 @@ public enum TextFile {
         var start = try file.hasByteOrderMark ? byteOrderMark.count : 0
         while start < file.count {
             // Most pieces end soon behind their least length.
-            var read = min(file.count, start + length + (1 << 16))
             let longest = min(file.count, start + 100 * length + 1)
+            var read = min(longest, start + length + (1 << 16))
             var bytes = try file.bytes(in: start..<read)
             var end = self.end(of: bytes, length: length)
             while end == nil, read < longest {

@@ -154,7 +154,8 @@ struct Mutation {
         case 1: return .bool(below(2) == 0)
         case 2, 3: return .integer(integer)
         case 4: return .integer(-integer.magnitude.clamped)
-        case 5: return .number(pick([0.5, -1.5, 1e308, -1e308, 5e-324, 1e18, 4.3e9]))
+        case 5:
+            return .number(pick([0.5, -1.5, 1e308, -1e308, .leastNonzeroMagnitude, 1e18, 4.3e9]))
         case 6: return .string(pick(["", "a", "##", "\u{0}", "\u{301}", "é", "(?i)[", "\\"]))
         case 7:
             return .string(pick(["llama", "bert", "BPE", "WordPiece", "ByteLevel", "F16", "I64"]))

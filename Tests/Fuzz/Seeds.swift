@@ -63,7 +63,7 @@ struct Seed {
 
     /// Records and tasks of every kind.
     private static func texts(in folder: String) throws -> String {
-        let files = [
+        let files: [String: String] = [
             "choice.jsonl": """
             {"name": "t", "prompt": "Question: {query}\\nAnswer:"}
             {"query": "What is frozen water?", "choices": ["ice", "steam"], "gold": 0}

@@ -163,7 +163,7 @@ struct FaultTests {
         let text = Fixture.folder + "/text/calibration.txt"
         let prune = ["prune", Fixture.llama, "--speedup", "1.3", "--calibration", text, "-o"]
         let export = ["export", Fixture.llama, "--format"]
-        for (words, problem) in [
+        let cases: [([String], String)] = [
             (prune + [file], "part of the path is a file"),
             (prune + [long], "File name too long"),
             (
@@ -174,7 +174,8 @@ struct FaultTests {
             (export + ["gguf", "-o", file + "/a"], "part of the path is a file"),
             (export + ["gguf", "-o", scratch.path()], "is a directory"),
             (export + ["huggingface", "-o", long], "File name too long"),
-        ] {
+        ]
+        for (words, problem) in cases {
             let run = try Program.run(words)
             expectFault(run, words.last ?? "", problem)
             #expect(!run.errors.contains("Cocoa") && !run.errors.contains("could not be completed"))
