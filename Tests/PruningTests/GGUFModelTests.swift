@@ -326,15 +326,19 @@ private struct BiasedWeights: WeightSource {
 
     func layer(_ index: Int) throws -> LayerWeights {
         var layer = try dense.layer(index)
-        func bias(_ projection: Projection?) -> [Float]? {
-            projection.map { (0..<$0.weight.rows).map { Float($0 % 5) / 8 - 0.2 } }
+        func bias(_ projection: Projection) -> [Float] {
+            (0..<projection.weight.rows).map { Float($0 % 5) / 8 - 0.2 }
         }
-        if attention {
-            layer.attention?.query.bias = bias(layer.attention?.query)
-            layer.attention?.value.bias = bias(layer.attention?.value)
-            layer.attention?.output.bias = bias(layer.attention?.output)
+        if attention, var block = layer.attention {
+            block.query.bias = bias(block.query)
+            block.value.bias = bias(block.value)
+            block.output.bias = bias(block.output)
+            layer.attention = block
         }
-        if feedForward { layer.feedForward?.down.bias = bias(layer.feedForward?.down) }
+        if feedForward, var block = layer.feedForward {
+            block.down.bias = bias(block.down)
+            layer.feedForward = block
+        }
         return layer
     }
 }

@@ -111,11 +111,14 @@ extension HuggingFaceConfig {
             let divisors = try gguf.floats(name)
             if divisors.contains(where: { $0 != 1 }) {
                 let positions = architecture + GGUFFile.scaledPositions
+                let size = architecture + "rope.dimension_count"
+                let fits =
+                    gguf.metadata[size] == nil ? true : try gguf.integer(size) == 2 * divisors.count
                 scaling = RopeScaling(
                     divisors: divisors, theta: theta,
                     originalPositions: gguf.metadata[positions] == nil
                         ? nil : try gguf.integer(positions))
-                scaled = scaling == nil ? name : nil
+                scaled = scaling == nil || !fits ? name : nil
             }
         }
         for name in ["rope.scaling.factor", "rope.scale_linear"] {
