@@ -44,8 +44,10 @@ public struct SafetensorsFile: TensorFile {
     public func storedType(of name: String) -> StoredType? { tensors[name]?.type }
 
     /// Whether two tensors have the same shape, type and bytes.
-    public func areStoredAlike(_ one: String, _ other: String) -> Bool {
-        tensors.areStoredAlike(one, other)
+    public func areStoredAlike(
+        _ one: String, _ other: String
+    ) throws(ModelFileError) -> Bool {
+        try tensors.areStoredAlike(one, other)
     }
 
     /// The name of the file that holds a tensor, and where in it the bytes lie.

@@ -43,24 +43,25 @@ extension [String: StoredTensor] {
     }
 
     /// Whether the tensors of two names have the same shape, type and bytes.
-    func areStoredAlike(_ one: String, _ other: String) -> Bool {
+    func areStoredAlike(_ one: String, _ other: String) throws(ModelFileError) -> Bool {
         guard let one = self[one], let other = self[other] else { return false }
-        return one.isStored(as: other)
+        return try one.isStored(as: other)
     }
 }
 
 extension StoredTensor {
     /// Whether another tensor has the same shape, type and bytes.
-    func isStored(as other: StoredTensor) -> Bool {
+    func isStored(as other: StoredTensor) throws(ModelFileError) -> Bool {
         guard type == other.type, shape == other.shape else { return false }
         let step = 1 << 20
-        return stride(from: 0, to: bytes.count, by: step).allSatisfy { start in
+        for start in stride(from: 0, to: bytes.count, by: step) {
             let count = Swift.min(step, bytes.count - start)
-            func piece(_ tensor: StoredTensor) -> [UInt8] {
+            func piece(_ tensor: StoredTensor) throws(ModelFileError) -> [UInt8] {
                 let first = tensor.bytes.lowerBound + start
-                return tensor.file.bytes(in: first..<first + count)
+                return try tensor.file.bytes(in: first..<first + count)
             }
-            return piece(self) == piece(other)
+            guard try piece(self) == piece(other) else { return false }
         }
+        return true
     }
 }

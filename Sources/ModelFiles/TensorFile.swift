@@ -15,7 +15,7 @@ public protocol TensorFile: Sendable {
     func storedType(of name: String) -> StoredType?
 
     /// Whether two tensors have the same shape, type and bytes.
-    func areStoredAlike(_ one: String, _ other: String) -> Bool
+    func areStoredAlike(_ one: String, _ other: String) throws(ModelFileError) -> Bool
 
     /// The elements of a tensor in row-major order, converted, NaN and infinities among them.
     func storedFloats(_ name: String) throws(ModelFileError) -> [Float]
@@ -79,9 +79,8 @@ extension TensorFile {
 public func openTensorFile(_ path: String) throws(ModelFileError) -> any TensorFile {
     if FileKind(of: path) == .regular {
         let file = try MappedFile(path: path)
-        if try path.hasSuffix(".gguf")
-            || file.count >= 4 && file.bytes(in: 0..<4) == Array("GGUF".utf8)
-        {
+        let start = try file.bytes(in: 0..<min(file.count, 4))
+        if path.hasSuffix(".gguf") || start == Array("GGUF".utf8) {
             return try GGUFFile(file)
         }
     }

@@ -28,7 +28,7 @@ struct CompanionFiles {
     /// - Throws: `ModelFileError` where a file is damaged, or a module cannot take so many channels.
     init(of checkpoint: Checkpoint, width: Int) throws(ModelFileError) {
         (hiddenSize, self.width) = (checkpoint.shape.hiddenSize, width)
-        let own = checkpoint.path
+        let own = checkpoint.directory
         guard Self.isDirectory(own) else { return }
         for name in Self.files(in: own)
         where Self.names.contains(name)

@@ -89,7 +89,8 @@ public struct Checkpoint: WeightSource {
             }
             return true
         }
-        return config.tiesWordEmbeddings && file.areStoredAlike(head, names.tokens + ".weight")
+        guard config.tiesWordEmbeddings else { return false }
+        return try file.areStoredAlike(head, names.tokens + ".weight")
     }
 
     /// The weights that a GGUF file has beyond those of every model of its architecture.

@@ -35,8 +35,8 @@ struct RenamedTensors: TensorFile {
         base.storedType(of: stored[name] ?? name)
     }
 
-    func areStoredAlike(_ one: String, _ other: String) -> Bool {
-        base.areStoredAlike(stored[one] ?? one, stored[other] ?? other)
+    func areStoredAlike(_ one: String, _ other: String) throws(ModelFileError) -> Bool {
+        try base.areStoredAlike(stored[one] ?? one, stored[other] ?? other)
     }
 
     func storedFloats(_ name: String) throws(ModelFileError) -> [Float] {
