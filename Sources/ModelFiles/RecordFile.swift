@@ -28,6 +28,7 @@ public enum RecordFile {
         /// The error that a record does not have the members that are needed.
         ///
         /// - Parameter members: What it has not, such as `no "text"`.
+        /// - Returns: The error, which lists the members that it has.
         public func lacks(_ members: String) -> ModelFileError {
             let names = self.members.keys.sorted().prefix(8).map { quoted($0.text) }
             return ModelFileError(

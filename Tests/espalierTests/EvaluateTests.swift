@@ -1,5 +1,7 @@
 import Foundation
+import Tensors
 import Testing
+import Transformers
 
 @Suite("evaluate through the command")
 struct EvaluateTests {
@@ -40,6 +42,74 @@ struct EvaluateTests {
         let shown = try Program.run(words).output
         for wanted in ["drums", "mcc", "repetition", "its answers, to other", "prompt: "] {
             #expect(shown.contains(wanted))
+        }
+    }
+
+    @Test("an encoder that pools by its first token is scored by that")
+    func pooled() throws {
+        let model = scratch.path("cls")
+        try FileManager.default.copyItem(atPath: Fixture.bert, toPath: model)
+        let checkpoint = try Checkpoint(model)
+        let tokenizer = try checkpoint.tokenizer()
+        var pass = ForwardPass(try Model(checkpoint), on: Engine(threads: 1))
+        let sentences = [
+            "A dog runs.", "The sea is cold today.", "Anna found a drum.", "Tom has 12 cats.",
+            "It snowed in the park.", "a", "Nobody had seen a horse with a hat before.",
+        ]
+        let first = sentences.map { text in
+            let ids = tokenizer.encode(text, addingSpecialTokens: true)
+            return Array(pass.hiddenStates(of: TokenBatch([ids])).row(0))
+        }
+        var lines: [String] = []
+        for one in sentences.indices {
+            for other in sentences.indices where other > one {
+                let score = cosine(first[one], first[other])
+                lines.append(
+                    #"{"first": "\#(sentences[one])", "second": "\#(sentences[other])", "#
+                        + #""score": \#(score)}"#)
+            }
+        }
+        let task = try file("sts", lines.joined(separator: "\n"))
+        func spearman() throws -> Double {
+            let answer = try Program.run("evaluate", model, "--task", task, "--json").object()
+            let tasks = try #require(answer["tasks"] as? [String: [String: Any]])
+            return try #require(tasks["sts"]?["value"] as? Double)
+        }
+        #expect(try spearman() < 0.999)
+        try FileManager.default.createDirectory(
+            atPath: model + "/1_Pooling", withIntermediateDirectories: true)
+        try #"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#.write(
+            toFile: model + "/1_Pooling/config.json", atomically: true, encoding: .utf8)
+        try #"""
+        [{"path": "", "type": "sentence_transformers.models.Transformer"},
+        {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+        {"path": "2_Normalize", "type": "sentence_transformers.models.Normalize"}]
+        """#.write(toFile: model + "/modules.json", atomically: true, encoding: .utf8)
+        #expect(try spearman() > 0.999_999)
+    }
+
+    @Test("records are evaluated by their text, and a model or too little text is refused")
+    func texts() throws {
+        let text = Fixture.folder + "/text/held-out.txt"
+        let lines = try String(contentsOfFile: text, encoding: .utf8).split(separator: "\n")
+        let records = scratch.path("a.JSONL")
+        try
+            ("\u{feff}"
+            + lines.map { #"{"text": "\#($0.replacing("\"", with: "\\\""))"}"# }
+            .joined(separator: "\n")).write(toFile: records, atomically: true, encoding: .utf8)
+        let plain = scratch.path("a.txt")
+        try lines.map { $0 + "\n" }.joined().write(
+            toFile: plain, atomically: true, encoding: .utf8)
+        let answers = try [records, plain].map {
+            try Program.run("evaluate", Fixture.llama, "--text", $0, "--json").output
+        }
+        #expect(answers[0] == answers[1] && answers[0].contains("perplexity"))
+        let model = try Program.run("evaluate", Fixture.llama, "--text", Fixture.gguf)
+        #expect(model.status == 1 && model.errors.contains("a GGUF model, not text"))
+        try "Anna found a drum.".write(toFile: plain, atomically: true, encoding: .utf8)
+        for words in [[Fixture.llama], [Fixture.bert, "--against", Fixture.bert]] {
+            let few = try Program.run(["evaluate"] + words + ["--text", plain])
+            #expect(few.status == 1 && few.errors.contains("too little text"), "\(few.errors)")
         }
     }
 

@@ -77,6 +77,35 @@ struct PruneFaultTests {
         expectFault(try Program.run(words), "finite")
     }
 
+    @Test(
+        "a target that loses more than is allowed is refused, and told what lower ones lose",
+        arguments: [Fixture.llama, Fixture.bert])
+    func maxLoss(model: String) throws {
+        let prune = try PruneFixture(model)
+        let one = try Program.run(prune.words(speedup: "3", "--max-loss", "0"))
+        expectFault(one, "3.00×", "--max-loss 0", "at lower speedups it is: about 1.50×")
+        #expect(!FileManager.default.fileExists(atPath: prune.out + "/3x"))
+        #expect(!FileManager.default.fileExists(atPath: prune.out + "/report.json"))
+        let other = try PruneFixture(model)
+        #expect(try Program.run(other.words("--speedup", "3")).status == 0)
+        let targets = try #require(try other.report()["targets"] as? [[String: Any]])
+        let name = model == Fixture.llama ? "perplexity" : "meanCosineDistance"
+        let values = targets.compactMap { $0[name] as? Double }
+        let dense = (try other.report()["dense"] as? [String: Any])?[name] as? Double
+        let losses = values.map { model == Fixture.llama ? $0 / (dense ?? 1) - 1 : $0 }
+        try #require(losses.count == 2 && losses[0] < losses[1])
+        let between = (losses[0] + losses[1]) / 2
+        let both = try PruneFixture(model)
+        let run = try Program.run(both.words("--speedup", "3", "--max-loss", "\(between)"))
+        #expect(run.status == 1 && run.output.contains("1.30×"), "\(run.errors)")
+        #expect(run.errors.contains("the target 3.00× is not written"), "\(run.errors)")
+        #expect(FileManager.default.fileExists(atPath: both.out + "/1.3x"))
+        #expect(!FileManager.default.fileExists(atPath: both.out + "/3x"))
+        let notes = try #require(try both.report()["notes"] as? [String])
+        #expect(notes.contains { $0.hasPrefix("The target 3.00× is not written") })
+        #expect(try both.report()["refused"] != nil)
+    }
+
     @Test("a profile of another model or environment, and one that is damaged")
     func otherProfile() throws {
         let (prune, other) = (try PruneFixture(), try PruneFixture(Fixture.bert))
