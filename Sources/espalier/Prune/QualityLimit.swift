@@ -135,7 +135,7 @@ extension PruneRun {
                 order: method.order(seed: options.seed))
             let quality = try evaluate(
                 try pack(weights, name: Human.ratio(speedup)), of: weights.channels,
-                against: try baseline(), on: text)
+                against: try baseline(), on: text, .heldOut)
             guard let loss = quality.loss(from: dense) else { continue }
             found.append((speedup, loss, false))
             if loss <= refusal.limit { break }
