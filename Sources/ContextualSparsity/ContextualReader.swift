@@ -11,7 +11,7 @@ struct ContextualReader {
     init(directory: String, shape: ModelShape) throws(ModelFileError) {
         (self.directory, self.shape) = (directory, shape)
         let path = directory + "/" + ContextualFile.jsonName
-        let json = try JSONValue(parsing: try MappedFile(path: path).bytes, file: path)
+        let json = try JSONValue(parsing: try InputFile(path: path).bytes, file: path)
         members = json.object ?? [:]
         guard members["format_version"]?.integer == ContextualFile.version else {
             throw fault("format_version", "it is not \(ContextualFile.version)")

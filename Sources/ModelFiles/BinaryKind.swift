@@ -1,4 +1,4 @@
-extension MappedFile {
+extension InputFile {
     /// Opens a file that must hold text in UTF-8.
     ///
     /// - Parameter path: The file.

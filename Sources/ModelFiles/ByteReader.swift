@@ -1,6 +1,6 @@
 /// Reads little-endian numbers and strings from front to back, and never past the file's end.
 struct ByteReader {
-    let file: MappedFile
+    let file: InputFile
     /// The byte to be read next.
     private(set) var offset = 0
     /// What is being read, for errors.
@@ -11,7 +11,7 @@ struct ByteReader {
 
     private static let windowLength = 1 << 20
 
-    init(_ file: MappedFile) {
+    init(_ file: InputFile) {
         self.file = file
     }
 

@@ -6,7 +6,7 @@ struct ForeignFile {
     let remedy: String
 
     /// Recognises a file; nil for bytes that could be anything.
-    init?(_ file: MappedFile) {
+    init?(_ file: InputFile) {
         guard let head = try? file.bytes(in: 0..<min(file.count, 512)) else { return nil }
         func begins(with text: String) -> Bool { head.starts(with: text.utf8) }
         if let pointer = Self(pointer: head) {
@@ -56,7 +56,7 @@ struct ForeignFile {
     }
 
     /// The error of taking a file for weights, where the file is recognised.
-    static func error(of file: MappedFile) -> ModelFileError? {
+    static func error(of file: InputFile) -> ModelFileError? {
         Self(file).map {
             ModelFileError(file: file.path, problem: $0.kind, remedy: $0.remedy)
         }

@@ -13,11 +13,11 @@ public struct GGUFFile: TensorFile {
 
     /// Opens a file.
     public init(path: String) throws(ModelFileError) {
-        try self.init(MappedFile(path: path))
+        try self.init(InputFile(path: path))
     }
 
     /// Reads the header of an open file.
-    init(_ file: MappedFile) throws(ModelFileError) {
+    init(_ file: InputFile) throws(ModelFileError) {
         path = file.path
         let header = try GGUFHeader(of: file)
         metadata = header.metadata

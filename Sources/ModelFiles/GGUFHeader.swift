@@ -5,7 +5,7 @@ struct GGUFHeader {
     let metadata: [String: GGUFValue]
     let tensors: [String: StoredTensor]
 
-    init(of file: MappedFile) throws(ModelFileError) {
+    init(of file: InputFile) throws(ModelFileError) {
         var reader = ByteReader(file)
         guard file.count >= 4, try reader.take(4).elementsEqual("GGUF".utf8) else {
             throw ForeignFile.error(of: file)

@@ -13,7 +13,7 @@ public struct GenerationConfig: Sendable, Equatable {
             endTokens = []
             return
         }
-        guard let members = try JSONValue(parsing: MappedFile(path: path).bytes, file: path).object
+        guard let members = try JSONValue(parsing: InputFile(path: path).bytes, file: path).object
         else {
             throw ModelFileError(
                 file: path, problem: "it is no JSON object",

@@ -111,7 +111,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     /// Reads a `config.json`, or the one in a directory.
     public init(path: String) throws(ModelFileError) {
         let file = FileKind(of: path) == .directory ? path + "/config.json" : path
-        try self.init(parsing: MappedFile(path: file).bytes, path: file)
+        try self.init(parsing: InputFile(path: file).bytes, path: file)
     }
 
     /// Reads the text of a `config.json` that is, or would be, at a path.

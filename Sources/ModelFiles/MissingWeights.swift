@@ -46,7 +46,7 @@ enum MissingWeights {
 
     /// A line of shell that writes safetensors beside what `transformers` can read.
     private static func conversion(of directory: String) -> String {
-        let bytes = (try? MappedFile(path: directory + "/config.json").bytes) ?? []
+        let bytes = (try? InputFile(path: directory + "/config.json").bytes) ?? []
         let config = try? JSONValue(parsing: bytes, file: directory)
         let name = config?.object?["architectures"]?.array?.first?.string ?? ""
         let isName =
@@ -68,7 +68,7 @@ enum MissingWeights {
 /// - Returns: The directory of `config.json`.
 public func transformerDirectory(_ path: String) -> String {
     guard FileKind(of: path) == .directory, FileKind(of: path + "/config.json") != .regular,
-        let bytes = try? MappedFile(path: path + "/modules.json").bytes,
+        let bytes = try? InputFile(path: path + "/modules.json").bytes,
         let modules = try? JSONValue(parsing: bytes, file: path),
         let folder = modules.array?.first?.object?["path"]?.string,
         isPlainFileName(folder), FileKind(of: path + "/" + folder) == .directory

@@ -57,7 +57,7 @@ public enum RecordFile {
     public static func visit(
         _ path: String, _ body: (Record) throws(ModelFileError) -> Bool
     ) throws(ModelFileError) {
-        let file = try MappedFile(textAt: path)
+        let file = try InputFile(textAt: path)
         var bytes = try ByteStream(file)
         switch kind(of: path) {
         case "csv": try visitTable(bytes, path, separator: UInt8(ascii: ","), quotes: true, body)
@@ -184,14 +184,14 @@ private struct TableReader {
 
 /// Reads a file byte by byte, a megabyte of it in memory.
 private struct ByteStream {
-    private let file: MappedFile
+    private let file: InputFile
     private var piece: [UInt8] = []
     private var place = 0
     /// Where the next piece begins.
     private var following = 0
 
     /// Begins behind a byte-order mark.
-    init(_ file: MappedFile) throws(ModelFileError) {
+    init(_ file: InputFile) throws(ModelFileError) {
         self.file = file
         try skip(byteOrderMark)
     }

@@ -20,11 +20,11 @@ public struct SafetensorsFile: TensorFile {
                 throw MissingWeights.error(in: path)
             }
         }
-        try self.init(MappedFile(path: file))
+        try self.init(InputFile(path: file))
     }
 
     /// Reads the header of an open file, or of each shard of an index.
-    init(_ file: MappedFile) throws(ModelFileError) {
+    init(_ file: InputFile) throws(ModelFileError) {
         path = file.path
         tensors =
             path.hasSuffix(".json")
@@ -68,7 +68,7 @@ public struct SafetensorsFile: TensorFile {
     }
 
     /// The tensors that an index spreads over files beside it.
-    private static func shards(of index: MappedFile) throws(ModelFileError)
+    private static func shards(of index: InputFile) throws(ModelFileError)
         -> [String: StoredTensor]
     {
         let json = try JSONValue(parsing: index.bytes, file: index.path)
@@ -86,7 +86,7 @@ public struct SafetensorsFile: TensorFile {
                     file: index.path, subject: subject, problem: "its shard is no file name")
             }
             if headers[shard] == nil {
-                headers[shard] = try SafetensorsHeader(of: MappedFile(path: directory + shard))
+                headers[shard] = try SafetensorsHeader(of: InputFile(path: directory + shard))
             }
             guard let tensor = headers[shard]?.tensors[name.text] else {
                 throw ModelFileError(

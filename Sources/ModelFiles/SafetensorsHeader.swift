@@ -10,7 +10,7 @@ struct SafetensorsHeader {
 
     let tensors: [String: StoredTensor]
 
-    init(of file: MappedFile) throws(ModelFileError) {
+    init(of file: InputFile) throws(ModelFileError) {
         guard file.count >= 8 else {
             throw ForeignFile.error(of: file)
                 ?? ModelFileError(
@@ -52,7 +52,7 @@ struct SafetensorsHeader {
 
     /// Checks one member of the header against the file.
     private static func tensor(
-        _ value: JSONValue, in file: MappedFile, from start: Int
+        _ value: JSONValue, in file: InputFile, from start: Int
     ) throws(Fault) -> StoredTensor {
         guard let code = value.object?["dtype"]?.string else {
             throw Fault(problem: "its dtype is missing")
@@ -81,7 +81,7 @@ struct SafetensorsHeader {
 
     /// Checks that the tensors fill the file from the header to its end, one behind the other.
     private static func checkCoverage(
-        of tensors: [String: StoredTensor], from start: Int, in file: MappedFile
+        of tensors: [String: StoredTensor], from start: Int, in file: InputFile
     ) throws(ModelFileError) {
         var end = start
         let inOrder = tensors.sorted {

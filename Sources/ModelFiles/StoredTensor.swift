@@ -2,7 +2,7 @@ import Tensors
 
 /// A tensor's place in a file; made only where the bytes are known to lie in it.
 struct StoredTensor {
-    let file: MappedFile
+    let file: InputFile
     let type: StoredType
     /// The slowest-varying size first.
     let shape: [Int]

@@ -78,7 +78,7 @@ extension TensorFile {
 /// Opens a GGUF file, a safetensors file, its index, or a Hugging Face directory.
 public func openTensorFile(_ path: String) throws(ModelFileError) -> any TensorFile {
     if FileKind(of: path) == .regular {
-        let file = try MappedFile(path: path)
+        let file = try InputFile(path: path)
         let start = try file.bytes(in: 0..<min(file.count, 4))
         if path.hasSuffix(".gguf") || start == Array("GGUF".utf8) {
             return try GGUFFile(file)

@@ -14,7 +14,7 @@ public enum TextFile {
     public static func visit(
         _ path: String, length: Int = 1 << 22, _ body: (String) throws(ModelFileError) -> Void
     ) throws(ModelFileError) {
-        let file = try MappedFile(textAt: path)
+        let file = try InputFile(textAt: path)
         var start = try file.hasByteOrderMark ? byteOrderMark.count : 0
         while start < file.count {
             // Most pieces end soon behind their least length.
@@ -45,7 +45,7 @@ public enum TextFile {
     public static func contents(
         of path: String, atMost limit: Int = .max
     ) throws(ModelFileError) -> (text: String, isPart: Bool) {
-        let file = try MappedFile(textAt: path)
+        let file = try InputFile(textAt: path)
         let isPart = file.count > limit
         guard RecordFile.isNamed(path) else {
             let text = try file.text(atMost: limit)
@@ -84,7 +84,7 @@ public enum TextFile {
 /// What some programs begin a text in UTF-8 with.
 let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
-extension MappedFile {
+extension InputFile {
     fileprivate var hasByteOrderMark: Bool {
         get throws(ModelFileError) {
             try bytes(in: 0..<min(count, byteOrderMark.count)) == byteOrderMark

@@ -35,7 +35,7 @@ public enum TokenizerFile {
         }
         let data: Data
         do {
-            data = Data(try MappedFile(path: file.path).bytes)
+            data = Data(try InputFile(path: file.path).bytes)
         } catch {
             throw .unreadable(file: file.path, reason: error.problem)
         }

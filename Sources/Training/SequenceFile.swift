@@ -9,7 +9,7 @@ public struct SequenceFile: Sendable {
     /// How many sequences there are, but for those left out.
     public private(set) var count: Int
 
-    private let file: MappedFile
+    private let file: InputFile
     /// Where each sequence begins, how long it is, and what is learnt of it.
     private let entries: [UInt8]
 
@@ -21,7 +21,7 @@ public struct SequenceFile: Sendable {
     ///
     /// - Throws: `ModelFileError` where it is none.
     public init(_ path: String) throws(ModelFileError) {
-        let file = try MappedFile(path: path)
+        let file = try InputFile(path: path)
         let damaged = ModelFileError(
             file: path, problem: "it is no file of sequences",
             remedy: "delete it: it is made again")

@@ -20,10 +20,10 @@ enum FileDigest {
     }
 
     /// The digest of a file, which may be larger than memory.
-    static func of(_ path: String) throws -> String { try of(MappedFile(path: path)) }
+    static func of(_ path: String) throws -> String { try of(InputFile(path: path)) }
 
     /// The digest of an open file.
-    static func of(_ file: MappedFile) throws(ModelFileError) -> String {
+    static func of(_ file: InputFile) throws(ModelFileError) -> String {
         var digest = SHA256()
         try file.visit(0..<file.count) { digest.update($0) }
         return digest.hexDigest

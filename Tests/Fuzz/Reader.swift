@@ -53,7 +53,7 @@ enum Reader {
         _ = try? TaskFile.read(path)
         _ = try? TaskFile.read(path, limit: 2, shots: 1)
         try? TextFile.visit(path, length: 16) { _ in }
-        _ = try? MappedFile(path: path).text(atMost: 64, runs: 4)
+        _ = try? InputFile(path: path).text(atMost: 64, runs: 4)
     }
 
     private static func sequences(_ path: String) throws {
@@ -64,7 +64,7 @@ enum Reader {
 
     private static func json(_ path: String, _ name: String) throws {
         if name.contains("report") {
-            let report = try PruneReport(json: Data(try MappedFile(path: path).bytes))
+            let report = try PruneReport(json: Data(try InputFile(path: path).bytes))
             _ = try (report.json(), report.markdown, report.html)
         } else if name.contains("tokenizer") {
             try exercise(
@@ -75,7 +75,7 @@ enum Reader {
                 precondition(table.greatestSpeedup >= 1, "a speedup")
                 _ = try LatencyTable(json: table.json(), file: name)
             }
-            _ = try JSONValue(parsing: try MappedFile(path: path).bytes, file: path)
+            _ = try JSONValue(parsing: try InputFile(path: path).bytes, file: path)
             let data = try Data(contentsOf: URL(fileURLWithPath: path))
             _ = try? JSONDecoder().decode(LossTable.self, from: data)
             _ = try? JSONDecoder().decode(Sensitivity.self, from: data)

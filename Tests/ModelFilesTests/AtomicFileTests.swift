@@ -37,7 +37,7 @@ import Testing
     }
 
     private func fileBytes(_ path: String) throws -> [UInt8] {
-        let file = try MappedFile(path: path)
+        let file = try InputFile(path: path)
         return try file.bytes(in: 0..<file.count)
     }
 }

@@ -12,7 +12,7 @@ import Testing
         let original = try fixtureBytes("floats.safetensors")
         let header = 8 + original[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
         try damage(original, header: header) { bytes throws(ModelFileError) in
-            try readAll(SafetensorsFile(MappedFile(bytes, path: "test.safetensors")))
+            try readAll(SafetensorsFile(InputFile(bytes, path: "test.safetensors")))
         }
     }
 
@@ -21,7 +21,7 @@ import Testing
         let path = "sharded/model.safetensors.index.json"
         let original = try fixtureBytes(path)
         try damage(original, header: original.count) { bytes throws(ModelFileError) in
-            try readAll(SafetensorsFile(MappedFile(bytes, path: fixture(path))))
+            try readAll(SafetensorsFile(InputFile(bytes, path: fixture(path))))
         }
     }
 
@@ -29,7 +29,7 @@ import Testing
     func ggufFiles() throws {
         let original = try fixtureBytes("quantized.gguf")
         try damage(original, header: 2800) { bytes throws(ModelFileError) in
-            try readAll(GGUFFile(MappedFile(bytes, path: "test.gguf")))
+            try readAll(GGUFFile(InputFile(bytes, path: "test.gguf")))
         }
     }
 

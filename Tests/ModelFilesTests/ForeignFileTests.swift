@@ -35,7 +35,7 @@ import Testing
             ([0x47, 0x47, 0x55, 0x46, 3, 0, 0, 0xFF], "GGUF"),
         ] as [([UInt8], String)] {
             let error = #expect(throws: ModelFileError.self) {
-                try SafetensorsFile(MappedFile(head + [UInt8](repeating: 7, count: 64), path: "a"))
+                try SafetensorsFile(InputFile(head + [UInt8](repeating: 7, count: 64), path: "a"))
             }
             #expect(error?.problem.contains(kind) == true)
         }

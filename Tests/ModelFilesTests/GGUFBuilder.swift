@@ -36,5 +36,5 @@ struct GGUFBuilder {
         return bytes + data
     }
 
-    var file: MappedFile { MappedFile(bytes, path: "test.gguf") }
+    var file: InputFile { InputFile(bytes, path: "test.gguf") }
 }

@@ -90,7 +90,7 @@ import Testing
 
     @Test("refuses header lengths beyond the file", arguments: [UInt64.max, 1 << 63, 1 << 40, 3])
     func headerLength(length: UInt64) {
-        let file = MappedFile(littleEndian(length) + Array("{}".utf8), path: "test")
+        let file = InputFile(littleEndian(length) + Array("{}".utf8), path: "test")
         #expect(throws: ModelFileError.self) { try SafetensorsFile(file) }
     }
 
@@ -105,7 +105,7 @@ import Testing
         ])
     func index(text: String) {
         let path = fixture("sharded/model.safetensors.index.json")
-        let file = MappedFile(Array(text.utf8), path: path)
+        let file = InputFile(Array(text.utf8), path: path)
         #expect(throws: ModelFileError.self) { try SafetensorsFile(file) }
     }
 

@@ -34,7 +34,7 @@ import Testing
                 #expect(file.type(of: entry.name) == entry.type)
                 #expect(try file.floats(entry.name) == values[entry.name])
             }
-            let mapped = try MappedFile(path: path)
+            let mapped = try InputFile(path: path)
             #expect(try mapped.bytes(in: 0..<1)[0] % 8 == 0)
             #expect(
                 try mapped.bytes(in: 8..<42) == Array(#"{"__metadata__":{"format":"pt"},"b"#.utf8))
@@ -63,7 +63,7 @@ import Testing
                 }
             }
             #expect(try contents(of: directory) == ["model.safetensors"])
-            #expect(try MappedFile(path: path).bytes == Array("old".utf8))
+            #expect(try InputFile(path: path).bytes == Array("old".utf8))
         }
     }
 }

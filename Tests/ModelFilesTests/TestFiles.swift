@@ -10,7 +10,7 @@ func fixture(_ name: String) -> String {
 
 /// The bytes of a golden file.
 func fixtureBytes(_ name: String) throws -> [UInt8] {
-    let file = try MappedFile(path: fixture(name))
+    let file = try InputFile(path: fixture(name))
     return try file.bytes(in: 0..<file.count)
 }
 
@@ -33,6 +33,6 @@ func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {
 }
 
 /// A safetensors file of a header's text and data.
-func safetensors(_ header: String, data: [UInt8] = []) -> MappedFile {
-    MappedFile(littleEndian(UInt64(header.utf8.count)) + Array(header.utf8) + data, path: "test")
+func safetensors(_ header: String, data: [UInt8] = []) -> InputFile {
+    InputFile(littleEndian(UInt64(header.utf8.count)) + Array(header.utf8) + data, path: "test")
 }

@@ -46,7 +46,7 @@ struct GGUFModelTests {
             // From GGUF to GGUF nothing changes either.
             let again = scratch.path("again.gguf")
             try GGUFModel.write(read, like: read, to: again, storage: .f32)
-            #expect(try MappedFile(path: again).bytes == MappedFile(path: path).bytes)
+            #expect(try InputFile(path: again).bytes == InputFile(path: path).bytes)
         }
     }
 
@@ -268,7 +268,7 @@ struct GGUFModelTests {
         let checkpoint = try Checkpoint(model)
         try HuggingFaceDirectory.write(checkpoint, like: checkpoint, to: out.path("copy"))
         #expect(
-            try MappedFile(path: out.path("copy/chat_template.jinja")).bytes
+            try InputFile(path: out.path("copy/chat_template.jinja")).bytes
                 == Array(template.utf8))
         try GGUFModel.write(
             checkpoint, like: checkpoint, to: out.path("m.gguf"), storage: .f32)

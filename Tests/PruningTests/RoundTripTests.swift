@@ -127,8 +127,8 @@ struct RoundTripTests {
                     read, like: read, to: twice, type: type, writesONNX: false)
                 for file in try scratch.names("once") {
                     #expect(
-                        try MappedFile(path: "\(once)/\(file)").bytes
-                            == MappedFile(path: "\(twice)/\(file)").bytes, "\(file)")
+                        try InputFile(path: "\(once)/\(file)").bytes
+                            == InputFile(path: "\(twice)/\(file)").bytes, "\(file)")
                 }
             }
         }
@@ -154,7 +154,7 @@ struct RoundTripTests {
                     try expectSame(path, weights)
                 }
                 try GGUFModel.write(read, like: read, to: twice, storage: storage)
-                #expect(try MappedFile(path: once).bytes == MappedFile(path: twice).bytes)
+                #expect(try InputFile(path: once).bytes == InputFile(path: twice).bytes)
             }
         }
     }

@@ -172,7 +172,7 @@ struct FaultTests {
             ),
             (export + ["huggingface", "-o", file + "/a"], "part of the path is a file"),
             (export + ["gguf", "-o", file + "/a"], "part of the path is a file"),
-            (export + ["gguf", "-o", scratch.path()], "is a directory"),
+            (export + ["gguf", "-o", scratch.path()], "it exists"),
             (export + ["huggingface", "-o", long], "File name too long"),
         ]
         for (words, problem) in cases {

@@ -106,7 +106,7 @@ struct PruneAnswerTests {
         let scratch = try Scratch()
         let out = scratch.path("out.gguf")
         let failed = try Program.run("export", Fixture.bert, "--format", "gguf", "-o", out)
-        #expect(failed.status == 1 && failed.errors.contains("stopped at 0%"), "\(failed.errors)")
+        #expect(failed.status == 1 && !failed.errors.contains("Writing"), "\(failed.errors)")
         #expect(!failed.errors.contains("done"))
         let run = try Program.run("export", Fixture.llama, "--format", "gguf", "-o", out)
         let count = try #require(

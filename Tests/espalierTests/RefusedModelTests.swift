@@ -136,7 +136,8 @@ struct RefusedModelTests {
         try FileManager.default.createDirectory(
             atPath: model, withIntermediateDirectories: false)
         try FileManager.default.copyItem(atPath: Fixture.bert, toPath: model + "/0_Transformer")
-        try "[{\"idx\": 0, \"path\": \"0_Transformer\"}]".write(
+        let type = "sentence_transformers.models.Transformer"
+        try "[{\"idx\": 0, \"path\": \"0_Transformer\", \"type\": \"\(type)\"}]".write(
             toFile: model + "/modules.json", atomically: true, encoding: .utf8)
         let run = try Program.run("inspect", model)
         #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")

@@ -25,7 +25,7 @@ struct CompanionFiles {
     /// - Parameters:
     ///   - checkpoint: The model.
     ///   - width: How many channels the residual stream of its copy has.
-    /// - Throws: `ModelFileError` where a file is damaged, or a module cannot take so many channels.
+    /// - Throws: `ModelFileError` where a file is damaged, or a module lies outside of the model.
     init(of checkpoint: Checkpoint, width: Int) throws(ModelFileError) {
         (hiddenSize, self.width) = (checkpoint.shape.hiddenSize, width)
         let own = checkpoint.directory
@@ -52,7 +52,7 @@ struct CompanionFiles {
     ) throws(ModelFileError) -> Bool {
         let file = "\(root)/\(Self.modules)"
         guard Self.files(in: root).contains(Self.modules) else { return false }
-        var modules = try JSONValue(parsing: MappedFile(path: file).bytes, file: file).array ?? []
+        var modules = try JSONValue(parsing: InputFile(path: file).bytes, file: file).array ?? []
         let paths = modules.map { $0.object?["path"]?.string ?? "" }
         guard let place = paths.firstIndex(of: model) else { return false }
         for path in paths where path != model && !path.isEmpty {
@@ -79,20 +79,13 @@ struct CompanionFiles {
     }
 
     private mutating func add(_ name: String, from root: String) throws(ModelFileError) {
-        let (path, bytes) = ("\(root)/\(name)", try MappedFile(path: "\(root)/\(name)").bytes)
+        let (path, bytes) = ("\(root)/\(name)", try InputFile(path: "\(root)/\(name)").bytes)
         contents[name] = bytes
         guard name.hasSuffix(".json"), !name.hasPrefix("chat_template") else { return }
         let value = try JSONValue(parsing: bytes, file: path)
         // The copy's weights have a type of their own.
         var members = value.withoutTypes.object ?? [:]
         if width != hiddenSize {
-            guard members["in_features"] != .integer(hiddenSize) else {
-                throw ModelFileError(
-                    file: path, subject: "in_features",
-                    problem: "the module takes vectors of \(hiddenSize) numbers, and a narrower "
-                        + "model gives \(width)",
-                    remedy: "choose a --method that keeps the width, or remove the module")
-            }
             for field in ["word_embedding_dimension", "dimension"]
             where members[JSONKey(field)] == .integer(hiddenSize) {
                 members[JSONKey(field)] = .integer(width)

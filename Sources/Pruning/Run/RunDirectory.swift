@@ -220,6 +220,7 @@ extension RunDirectory.Kind {
         "work/inputs.json", "work/stages.json", "work/sequences.bin", "work/sampled.json",
         "work/moments.safetensors",
         "work/calibration.json", "work/sensitivity.json", "work/dense.json",
+        "work/dense-second.json",
         "work/runtime", "work/samples.json", "work/lesson.json", "work/quiet.json",
     ]
 

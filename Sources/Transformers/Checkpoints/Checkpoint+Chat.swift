@@ -23,7 +23,7 @@ extension Checkpoint {
         if let gguf { return gguf.metadata[key] == nil ? nil : try gguf.string(key) }
         let file = path + "/chat_template.jinja"
         if FileManager.default.fileExists(atPath: file) {
-            return String(decoding: try MappedFile(path: file).bytes, as: UTF8.self)
+            return String(decoding: try InputFile(path: file).bytes, as: UTF8.self)
         }
         let configuration = path + "/tokenizer_config.json"
         guard let value = try members(of: configuration)["chat_template"], value != .null else {
@@ -77,6 +77,6 @@ extension Checkpoint {
     /// The members of a JSON file; none where there is no such file.
     private func members(of file: String) throws(ModelFileError) -> [JSONKey: JSONValue] {
         guard FileManager.default.fileExists(atPath: file) else { return [:] }
-        return try JSONValue(parsing: MappedFile(path: file).bytes, file: file).object ?? [:]
+        return try JSONValue(parsing: InputFile(path: file).bytes, file: file).object ?? [:]
     }
 }

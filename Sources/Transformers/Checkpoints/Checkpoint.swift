@@ -52,7 +52,7 @@ public struct Checkpoint: WeightSource {
             config, isTied: try Self.isTied(config, file, names))
         if interleavesRotaryPairs { shape.optionalWeights = Self.optionalWeights(of: file) }
         self.shape = shape
-        pooling = try shape.architecture.isEncoder ? Pooling(inDirectory: path) : .mean
+        pooling = try shape.architecture.isEncoder ? Pooling(inDirectory: directory) : .mean
         expected = ExpectedTensors(names, shape, config, biases: biases)
         let surplus = try expected.check(file, config)
         var remarks: [String] = []

@@ -40,7 +40,7 @@ extension Pooling {
     private static func modules(in folder: String) throws(ModelFileError) -> [Module] {
         let file = folder + "/modules.json"
         guard FileManager.default.fileExists(atPath: file) else { return [] }
-        let entries = try JSONValue(parsing: MappedFile(path: file).bytes, file: file).array
+        let entries = try JSONValue(parsing: InputFile(path: file).bytes, file: file).array
         var modules: [Module] = []
         for entry in entries ?? [] {
             let type = entry.object?["type"]?.string ?? ""
@@ -83,7 +83,7 @@ extension Pooling {
 
     /// Reads the configuration of a pooling module.
     private init(config file: String) throws(ModelFileError) {
-        let members = try JSONValue(parsing: MappedFile(path: file).bytes, file: file).object ?? [:]
+        let members = try JSONValue(parsing: InputFile(path: file).bytes, file: file).object ?? [:]
         // The order in which Sentence Transformers concatenates.
         let flags: [(String, Mode)] = [
             ("pooling_mode_cls_token", .cls), ("pooling_mode_max_tokens", .max),

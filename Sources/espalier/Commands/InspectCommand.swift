@@ -104,7 +104,7 @@ struct InspectCommand: Command {
         }
 
         private init(json path: String) throws {
-            let bytes = try MappedFile(path: path).bytes
+            let bytes = try InputFile(path: path).bytes
             let members = try JSONValue(parsing: bytes, file: path).object ?? [:]
             if members["curves"] != nil {
                 self = .profile(try LatencyTable(json: bytes, file: path))

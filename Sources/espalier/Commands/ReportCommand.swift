@@ -80,7 +80,7 @@ extension PruneReport {
     /// Reads the report of a prune's directory.
     init(inDirectory run: String) throws {
         let path = run + "/report.json"
-        let bytes = try MappedFile(path: path).bytes
+        let bytes = try InputFile(path: path).bytes
         do { try self.init(json: Data(bytes)) } catch {
             throw ModelFileError(
                 file: path, problem: "it is no report of a prune: \(error.plainReason)",

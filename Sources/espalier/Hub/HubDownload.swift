@@ -102,7 +102,7 @@ struct HubDownload {
             .appendingPathComponent("espalier-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: answer) }
         try transfer(address, to: answer) { _ in }
-        let value = try JSONValue(parsing: MappedFile(path: answer).bytes, file: address).object
+        let value = try JSONValue(parsing: InputFile(path: answer).bytes, file: address).object
         func fault(_ what: String) -> ModelFileError {
             ModelFileError(
                 file: address, subject: what, problem: "the hub's answer does not have it",
@@ -188,7 +188,7 @@ struct HubDownload {
                 "\(cache.endpoint)/\(id)/resolve/\(commit)/\(entry.name)", to: temporary,
                 progress: progress)
         }
-        let file = try MappedFile(path: temporary)
+        let file = try InputFile(path: temporary)
         var isWhole = file.count == entry.size
         if isWhole, entry.isSHA256 { isWhole = try FileDigest.of(file) == entry.digest }
         guard isWhole else {

@@ -51,7 +51,7 @@ struct PruneOptions {
                 + "tenth, at most 8192 tokens, is held out to evaluate. Encoders need it, decoders "
                 + "write text of their own without.")
         evaluation = try arguments.option(
-            "--evaluation", .file,
+            "--evaluation", .file, isRare: true,
             help: "Plain text of another kind, to evaluate on as well; by default a story that "
                 + "comes with the program.")
         profile = try arguments.option(
@@ -63,8 +63,8 @@ struct PruneOptions {
             "--restart", help: "Discard what the output directory holds of another prune.")
         tidies = arguments.flag(
             "--tidy",
-            help: "Remove OUTPUT/work at the end: it may be larger than the models, and serves to "
-                + "resume, to add targets, and sparsify --prune.")
+            help: "Remove OUTPUT/work at the end: it serves to resume, to add targets, and "
+                + "sparsify --prune.")
         printsJSON = arguments.flag("--json", help: "Print the report as JSON.")
         environment = try EnvironmentOptions(&arguments)
         attempts = try arguments.option(

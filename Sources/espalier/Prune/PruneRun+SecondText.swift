@@ -34,7 +34,7 @@ struct SecondText {
     ) throws {
         let contents =
             try path.map {
-                try MappedFile(path: $0).text(atMost: PruneInputs.mostBytes)
+                try InputFile(path: $0).text(atMost: PruneInputs.mostBytes)
             } ?? ShippedProse.text
         var pieces: [[Int32]]
         if shape.architecture.isEncoder {

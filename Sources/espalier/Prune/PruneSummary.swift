@@ -13,11 +13,10 @@ struct PruneSummary {
         var table = Table(
             titles: ["target", "measured", "95% interval", "ms"] + (task.map { [$0] } ?? [])
                 + (isDecoder ? ["perplexity", "KL"] : ["cosine distance"])
-                + (report.secondText == nil ? [] : ["second text"]) + ["weights"])
+                + (report.secondText == nil ? [] : ["second"]))
         func add(
             _ name: String, _ speedup: String, _ interval: String, _ seconds: Double?,
-            _ quality: QualityFigures, second: QualityFigures? = nil, score: Double? = nil,
-            _ parameters: Int?
+            _ quality: QualityFigures, second: QualityFigures? = nil, score: Double? = nil
         ) {
             func figure(_ value: Double?) -> String {
                 value.map { Human.significant($0, digits: 4) } ?? "–"
@@ -29,31 +28,28 @@ struct PruneSummary {
                 ? [] : [isDecoder ? second?.perplexity : second?.meanCosineDistance]
             table.add(
                 row: [name, speedup, interval, seconds.map { figure($0 * 1e3) } ?? ""]
-                    + (task == nil ? [] : [figure(score)]) + (figures + others).map(figure)
-                    + [parameters.map { Human.count($0) } ?? ""])
+                    + (task == nil ? [] : [figure(score)]) + (figures + others).map(figure))
         }
         add(
             "dense", "1×", "", report.denseSeconds, report.dense, second: report.secondDense,
-            score: training?.dense,
-            report.model.parameters)
+            score: training?.dense)
         for target in report.targets {
             add(
                 Human.ratio(target.target), Human.ratio(target.measured),
                 target.interval.map { Human.significant($0, digits: 4) }.joined(separator: "–"),
                 target.seconds, target.quality, second: target.second,
-                score: target.recovery?.after, target.parameters)
+                score: target.recovery?.after)
         }
         for target in report.targets {
             guard let recovery = target.recovery else { continue }
             add(
                 "\(Human.ratio(target.target)) untrained", "", "", nil, recovery.unrecovered,
-                score: recovery.before, nil)
+                score: recovery.before)
         }
         for other in report.baselines {
             add(
                 "\(Human.ratio(other.target)) by \(report.label(of: other))",
-                Human.ratio(other.measured), "", nil, other.quality, second: other.second,
-                nil)
+                Human.ratio(other.measured), "", nil, other.quality, second: other.second)
         }
         let missed = report.targets.filter { $0.interval.first ?? 0 < $0.target }
             .map {
@@ -74,7 +70,7 @@ struct PruneSummary {
             [
                 "Times are the dense model's median, and that divided by the speedup.",
                 "Evaluated on \(report.evaluatedOn).",
-                report.secondText.map { "Second text: \($0)." }, Self.disk(report),
+                report.secondText.map { "Second: \($0)." }, Self.disk(report),
                 DiskUse.noteOnWork(
                     in: output,
                     remedy:

@@ -3,12 +3,12 @@ import Testing
 
 @testable import ModelFiles
 
-@Suite("MappedFile")
-struct MappedFileTests {
+@Suite("InputFile")
+struct InputFileTests {
     @Test("of long text whole lines are taken from all of it", arguments: [2, 8, 64])
     func spread(runs: Int) throws {
         let lines = (0..<5000).map { "line \($0) é" }
-        let file = MappedFile(Array(lines.joined(separator: "\n").utf8), path: "text")
+        let file = InputFile(Array(lines.joined(separator: "\n").utf8), path: "text")
         #expect(try file.text(atMost: file.count) == lines.joined(separator: "\n"))
         let limit = 16_384
         let taken = try file.text(atMost: limit, runs: runs)
@@ -27,9 +27,9 @@ struct MappedFileTests {
 
     @Test("one long line is cut, and what is no text is replaced")
     func rough() throws {
-        let line = MappedFile([UInt8](repeating: 0x61, count: 1000), path: "line")
+        let line = InputFile([UInt8](repeating: 0x61, count: 1000), path: "line")
         #expect(try line.text(atMost: 100, runs: 4) == String(repeating: "a", count: 100))
-        #expect(try MappedFile([0x61, 0xFF], path: "bytes").text(atMost: 2) == "a\u{FFFD}")
+        #expect(try InputFile([0x61, 0xFF], path: "bytes").text(atMost: 2) == "a\u{FFFD}")
     }
 
     @Test("a file that is shortened while it is open is an error that names it, never fewer bytes")
@@ -37,7 +37,7 @@ struct MappedFileTests {
         try withTemporaryDirectory { directory in
             let path = directory + "/file"
             try AtomicFile.write([UInt8](repeating: 7, count: 100_000), to: path)
-            let file = try MappedFile(path: path)
+            let file = try InputFile(path: path)
             #expect(try file.bytes.count == 100_000)
             for length in [99_999, 4096, 0] {
                 #expect(truncate(path, off_t(length)) == 0)

@@ -10,7 +10,7 @@
 ///
 /// Its size is that of the moment when it was opened. It is not mapped into memory: a file that is
 /// shortened while a command uses it would end the process with a signal, and so is an error.
-public struct MappedFile: Sendable {
+public struct InputFile: Sendable {
     /// Where the file is.
     public let path: String
     /// The size in bytes when the file was opened.
