@@ -75,14 +75,15 @@ struct ConfigFields {
         switch members[JSONKey(self.name(name))] {
         case nil: return ids
         case .null: return []
-        case .integer(let id): return [id].filter { $0 >= 0 }
+        case .integer(let id) where id < HuggingFaceConfig.Limit.table:
+            return [id].filter { $0 >= 0 }
         case .array(let values):
-            let ids = values.compactMap(\.integer)
+            let ids = values.compactMap(\.integer).filter { $0 < HuggingFaceConfig.Limit.table }
             guard ids.count == values.count else { break }
             return ids.filter { $0 >= 0 }
         default: break
         }
-        throw fault(name, "it is neither an integer nor a list of integers")
+        throw fault(name, "it is neither the id of a token nor a list of such")
     }
 
     /// An error about a member.

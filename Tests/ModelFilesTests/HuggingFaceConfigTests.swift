@@ -38,6 +38,19 @@ import Testing
         #expect(config.layers.allSatisfy { $0 == layer })
     }
 
+    @Test("ids that are none of any table are refused", arguments: ["pad", "bos", "eos"])
+    func tokenIDs(name: String) throws {
+        let error = #expect(throws: ModelFileError.self) {
+            let text = """
+                {"model_type": "roberta", "hidden_size": 64, "num_hidden_layers": 1,
+                 "num_attention_heads": 4, "intermediate_size": 128, "vocab_size": 512,
+                 "\(name)_token_id": 9223372036854775807}
+                """
+            _ = try HuggingFaceConfig(parsing: Array(text.utf8), path: "config.json")
+        }
+        #expect(error?.description.contains("\(name)_token_id") == true)
+    }
+
     @Test("reads a BERT configuration with the defaults of its family")
     func readsBERT() throws {
         let text = """
