@@ -80,10 +80,12 @@ public struct Checkpoint: WeightSource {
         let head = name + ".weight"
         guard file.has(head) else {
             guard config.tiesWordEmbeddings else {
+                let classes = config.members["architectures"]?.array ?? []
+                let name = classes.first?.string.map { "a \($0)" } ?? "the model"
                 throw ModelFileError(
                     file: file.path, tensor: head,
-                    problem: "there is none, and tie_word_embeddings is false: the model has no "
-                        + "output head",
+                    problem: "there is none, and tie_word_embeddings is false: \(name) has no "
+                        + "output head for tokens",
                     remedy: "name the model with its head, or set tie_word_embeddings to true in "
                         + "config.json if the head is the token embedding")
             }
