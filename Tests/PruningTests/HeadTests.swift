@@ -133,23 +133,29 @@ struct HeadTests {
         try expectRefused("BertForRanking", ["ranker.weight": [3, 48]], "ranker.weight")
         try expectRefused("BertForSequenceClassification", Self.one, "bert.pooler.dense.weight")
         #expect(try scratch.names() == ["source"])
-        let llama = scratch.path("llama")
-        try FileManager.default.copyItem(atPath: TinyModel.path("tiny-llama"), toPath: llama)
-        let file = try SafetensorsFile(path: llama)
-        let entries =
-            file.names.map {
-                SafetensorsWriter.Entry(name: $0, shape: file.shape(of: $0) ?? [])
-            } + [SafetensorsWriter.Entry(name: "score.weight", shape: [2, 64])]
-        let contents = try Dictionary(
-            uniqueKeysWithValues: file.names.map { ($0, try file.floats($0)) })
-        try SafetensorsWriter.write(entries, to: llama + "/model.safetensors") {
-            contents[$0.name] ?? [Float](repeating: 1, count: 128)
+        for (fixture, name) in [
+            ("tiny-llama", "LlamaForSequenceClassification"),
+            ("tiny-gpt2", "GPT2ForTokenClassification"),
+        ] {
+            let decoder = scratch.path(fixture)
+            try FileManager.default.copyItem(atPath: TinyModel.path(fixture), toPath: decoder)
+            let file = try SafetensorsFile(path: decoder)
+            let entries =
+                file.names.map {
+                    SafetensorsWriter.Entry(name: $0, shape: file.shape(of: $0) ?? [])
+                } + [SafetensorsWriter.Entry(name: "score.bias", shape: [2])]
+            let contents = try Dictionary(
+                uniqueKeysWithValues: file.names.map { ($0, try file.floats($0)) })
+            try SafetensorsWriter.write(entries, to: decoder + "/model.safetensors") {
+                contents[$0.name] ?? [1, 1]
+            }
+            try edit(decoder) { $0["architectures"] = [name] }
+            let error = #expect(throws: ModelFileError.self) {
+                try HuggingFaceDirectory.check(try Checkpoint(decoder))
+            }
+            #expect(error?.description.contains("score.bias") == true)
+            #expect(error?.description.contains("the head of \"\(name)\"") == true)
         }
-        try edit(llama) { $0["architectures"] = ["LlamaForSequenceClassification"] }
-        let error = #expect(throws: ModelFileError.self) {
-            try HuggingFaceDirectory.check(try Checkpoint(llama))
-        }
-        #expect(error?.description.contains("score.weight") == true)
     }
 
     @Test("layers beyond those of the configuration are left out, and second types of weights")

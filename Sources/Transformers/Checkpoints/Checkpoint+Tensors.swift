@@ -139,6 +139,7 @@ extension ExpectedTensors {
         let others = all.filter { !isRead($0) }
         let strange = others.filter { place(of: $0) == .model }
         if let name = strange.first {
+            if let head = config.unreadHead { throw config.unknownHead(head, name, known: nil) }
             let more = strange.count > 1 ? " (and \(strange.count - 1) more)" : ""
             let isBias = name.hasSuffix(".bias")
             throw fault(

@@ -215,15 +215,35 @@ extension Checkpoint {
     }
 
     private func unknownHead(_ name: String?, _ tensors: [String]) -> ModelFileError {
-        let family = config.family
-        let known = TaskHead.allCases.filter {
-            family.isEncoder
-                ? outputs(of: $0) != nil : $0 == TaskHead.base || $0 == .nextToken
-        }.map { family.className(of: $0) }
+        let isEncoder = config.family.isEncoder
+        return config.unknownHead(
+            name ?? "", tensors[0],
+            known: isEncoder ? TaskHead.allCases.filter { outputs(of: $0) != nil } : nil)
+    }
+}
+
+extension HuggingFaceConfig {
+    /// The class that `architectures` names, if it is a decoder's with a head for anything but
+    /// tokens.
+    var unreadHead: String? {
+        guard !family.isEncoder, let name = members["architectures"]?.array?.first?.string
+        else { return nil }
+        let head = TaskHead(ofClass: name)
+        return head == .nextToken || head == TaskHead.base ? nil : name
+    }
+
+    /// The error that the head of a class is not known.
+    ///
+    /// - Parameters:
+    ///   - name: The class.
+    ///   - tensor: A tensor of the head.
+    ///   - known: The heads that are known; nil for a decoder's.
+    func unknownHead(_ name: String, _ tensor: String, known: [TaskHead]?) -> ModelFileError {
+        let classes = (known ?? [.base, .nextToken]).map { family.className(of: $0) }
         return ModelFileError(
-            file: config.path, subject: "field architectures",
-            problem: "the head of \(quoted(name ?? "")) is not known, to which tensor "
-                + "\(quoted(tensors[0])) belongs",
-            remedy: "name a model of class " + known.joined(separator: ", "))
+            file: path, subject: "field architectures",
+            problem: "the head of \(quoted(name)) is not known, to which tensor "
+                + "\(quoted(tensor)) belongs",
+            remedy: "name a model of class " + classes.joined(separator: ", "))
     }
 }
