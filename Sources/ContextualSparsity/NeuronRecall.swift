@@ -17,15 +17,16 @@ public struct NeuronRecall: Sendable, Equatable {
     /// The share of the needed units that is computed.
     ///
     /// With ReLU the needed neurons are those above 0. With other activations they are the neurons
-    /// whose contribution is worth the time of computing them. The needed heads of a token are
-    /// those with the greatest contributions, and there are as many of them as are computed.
+    /// whose contribution is worth the time of computing them. If a token computes n heads, its
+    /// needed heads are the n heads with the greatest contributions.
     public let recall: Double
     /// The share of a token's squared contributions that the computed units make, averaged over
     /// tokens.
     public let kept: Double
-    /// The same share for the units with the greatest contributions, as many for each token.
+    /// The same share if each token computed the same number of units, those with the greatest
+    /// contributions.
     public let keptByOracle: Double
-    /// The expected share for random units, as many for each token.
+    /// The expected share if each token computed the same number of units, chosen at random.
     public let keptAtRandom: Double
 
     /// Measures every layer in which a plan leaves neurons or heads out.
