@@ -1,8 +1,11 @@
 internal import Tensors
 internal import Transformers
 
-/// What leaving out parts of one attention block comes to, over text, for each share that is to count:
-/// small inputs of its projections, told by value, or query heads, told by a trained predictor.
+/// The effect of computing only a part of one attention block for each token, measured on text.
+///
+/// There are two methods. One leaves out the inputs of the block's projections that have small
+/// values. The other leaves out the query heads to which a trained predictor gives low scores. Each
+/// is measured at several densities. The density is the share of inputs or heads that is kept.
 public struct AttentionCalibration: Sendable {
     private let entering: Part
     private let leaving: Part
@@ -12,7 +15,7 @@ public struct AttentionCalibration: Sendable {
     private struct Part {
         let norms: [Float]
         let levels: [Double: NeuronCalibration.Level]
-        /// The weights that all inputs together read.
+        /// The number of weights of the projection.
         let weights: Double
 
         init(_ weight: Matrix<Float>, _ values: Activations, densities: [Double]) {
@@ -25,26 +28,27 @@ public struct AttentionCalibration: Sendable {
         }
     }
 
-    /// What tells heads, and what shares of them come to.
+    /// A predictor of the heads that a token needs, and its effect at each density.
     private struct Heads {
         let method: ContextualPlan.Predictor.Method
         let levels: [Double: NeuronCalibration.Level]
-        /// The share of the block's weights that all heads together may save.
+        /// The share of the block's weights that is not read if no head is computed.
         let weights: Double
     }
 
-    /// Finds thresholds, and trains predictors.
+    /// Finds thresholds and trains predictors.
     ///
     /// - Parameters:
     ///   - block: The attention block.
     ///   - headDimension: The columns of a head.
-    ///   - inputs: What enters it, `[tokens, hidden]`.
-    ///   - earlier: What enters that of the layer before; nil for the first.
-    ///   - context: What its heads give, `[tokens, heads' columns]`.
-    ///   - choices: The ways to tell what counts; those by weights do not serve here.
-    ///   - densities: The shares of inputs, or of heads, that are to count.
+    ///   - inputs: The inputs of the block, `[tokens, hidden]`.
+    ///   - earlier: The inputs of the attention block one layer before; nil for the first layer.
+    ///   - context: The outputs of the heads, `[tokens, heads · headDimension]`.
+    ///   - choices: The methods to calibrate. Methods that use the block's own weights as predictor
+    ///     are skipped: they are for feed-forward blocks.
+    ///   - densities: The densities to calibrate.
     ///   - engine: What to run on.
-    ///   - check: Called now and then; may throw to stop.
+    ///   - check: Called from time to time; may throw to stop.
     /// - Throws: What `check` throws.
     init(
         of block: AttentionWeights, headDimension: Int, inputs: Activations,
@@ -53,11 +57,12 @@ public struct AttentionCalibration: Sendable {
     ) throws {
         let tokens = Tokens(count: inputs.rows)
         let fused = Matrix(stacking: [block.query.weight, block.key.weight, block.value.weight])
-        let told = choices.contains(.computed) ? densities : []
-        entering = Part(fused, engine.selecting(rows: tokens.sample, of: inputs), densities: told)
+        let byValue = choices.contains(.computed) ? densities : []
+        entering = Part(
+            fused, engine.selecting(rows: tokens.sample, of: inputs), densities: byValue)
         leaving = Part(
             block.output.weight, engine.selecting(rows: tokens.sample, of: context),
-            densities: told)
+            densities: byValue)
         let sizes = UnitScores.headSizes(
             context, norms: leaving.norms, headDimension: headDimension)
         let ones = [Float](repeating: 1, count: sizes.columns)
@@ -84,7 +89,7 @@ public struct AttentionCalibration: Sendable {
         }
     }
 
-    /// What a share comes to; nil where it was not asked for, or is all.
+    /// The effect of a density; nil if it was not calibrated, or leaves nothing out.
     func totals(_ choice: NeuronChoice, density: Double) -> NeuronCalibration.Totals? {
         guard choice == .computed else {
             return headLevel(choice, density).map { heads, level in
@@ -100,7 +105,8 @@ public struct AttentionCalibration: Sendable {
         return NeuronCalibration.Totals(computed: volume, lost: a.lost + b.lost, volume: volume)
     }
 
-    /// The part of a plan that lets a share count; nil where that is all, or was not asked for.
+    /// The thresholds or the predictor of a density; nil if it was not calibrated, or leaves
+    /// nothing out.
     func counted(_ choice: NeuronChoice, density: Double) -> ContextualPlan.Attention? {
         guard choice == .computed else {
             return headLevel(choice, density).map { heads, level in

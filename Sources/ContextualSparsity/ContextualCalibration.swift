@@ -1,32 +1,36 @@
 public import Tensors
 public import Transformers
 
-/// What plans of a decoder are made from: how far coarse scores of words are off, and what leaving out
-/// neurons comes to, over text.
+/// What contextual plans of a decoder are made from, measured on text: the errors of coarse scores
+/// of tokens, and the effect of each density in each block.
 public struct ContextualCalibration: Sendable {
-    /// The share of words of the text for which the margin is enough: more would cost time for words
-    /// that hardly come.
+    /// The share of the text's tokens for which the margin is large enough.
+    ///
+    /// A larger share would cost time for rare tokens.
     public static let certainty = 0.9999
 
-    /// The margin for coarse scores of words.
+    /// The margin of coarse scores: exact scores are computed of the tokens whose coarse score is
+    /// at most this far below the highest.
     public let headMargin: Float
-    /// The channels of the last hidden state that are greatest, for coarse scores to take in 8 bits.
+    /// The largest channels of the last hidden state.
+    ///
+    /// Coarse scores use 8 bits for them.
     public let headInputs: [Int]
-    /// For each layer what leaving out neurons comes to; nil where there are none.
+    /// For each layer the effect of densities in its feed-forward block; nil if it has none.
     public let layers: [NeuronCalibration?]
-    /// For each layer what leaving out parts of its attention block comes to; nil where there is none.
+    /// For each layer the effect of densities in its attention block; nil if it has none.
     public let attention: [AttentionCalibration?]
 
     /// Runs a decoder over text, layer by layer.
     ///
     /// - Parameters:
     ///   - model: The decoder, packed.
-    ///   - source: Where its weights came from.
+    ///   - source: The weights that it was packed from.
     ///   - windows: Token windows, at least one.
-    ///   - choices: The ways to tell neurons that plans are wanted for.
-    ///   - densities: The shares of neurons that plans are wanted for.
+    ///   - choices: The methods to calibrate.
+    ///   - densities: The densities to calibrate.
     ///   - engine: What to run on.
-    ///   - progress: Called with the layers done, and between; may throw to stop.
+    ///   - progress: Called with the number of layers done, also within a layer; may throw to stop.
     /// - Throws: What reading weights and `progress` throw.
     public init(
         of model: Model, source: some WeightSource, windows: [[Int32]],
@@ -86,8 +90,10 @@ public struct ContextualCalibration: Sendable {
             margins.isEmpty ? 0 : margins[Int(Self.certainty * Double(margins.count - 1))]
     }
 
-    /// Takes windows through a layer, and returns what enters its blocks and what their output
-    /// projections take in, over all of them; nothing for blocks that are gone.
+    /// Runs windows through a layer.
+    ///
+    /// - Returns: For each block of the layer its inputs and the inputs of its output projection,
+    ///   over all windows; nothing for removed blocks.
     static func walk(
         _ layer: Int, _ pass: inout ForwardPass, _ batches: [TokenBatch],
         _ streams: inout [Activations]
@@ -110,13 +116,12 @@ public struct ContextualCalibration: Sendable {
         return seen
     }
 
-    /// A plan in which every layer's neurons are left out alike.
+    /// A plan with the same density in every feed-forward block.
     ///
     /// - Parameters:
-    ///   - choice: How neurons are told.
-    ///   - density: The share of neurons that are to count, one of those calibrated for; all where
-    ///     it is nil.
-    ///   - screensHead: Whether words are looked at coarsely first.
+    ///   - choice: The method that selects neurons.
+    ///   - density: The share of neurons to select, one of the calibrated ones; nil for all.
+    ///   - screensHead: Whether the output head computes coarse scores first.
     /// - Returns: The plan.
     public func plan(
         _ choice: NeuronChoice = .computed, density: Double?, screensHead: Bool
@@ -130,8 +135,8 @@ public struct ContextualCalibration: Sendable {
     /// A plan.
     ///
     /// - Parameters:
-    ///   - screensHead: Whether words are looked at coarsely first.
-    ///   - level: What counts in a component; nil where all does.
+    ///   - screensHead: Whether the output head computes coarse scores first.
+    ///   - level: The level of a component; nil to compute all of it.
     /// - Returns: The plan.
     public func plan(
         screensHead: Bool, _ level: (Component) -> DensityLevel?
@@ -150,8 +155,14 @@ public struct ContextualCalibration: Sendable {
             })
     }
 
-    /// The level, of those calibrated for, that is told like another and computes most nearly a share
-    /// of neurons; of attention the same level.
+    /// The calibrated level with the same method as another that computes nearly a share of
+    /// neurons.
+    ///
+    /// - Parameters:
+    ///   - level: The other level.
+    ///   - computed: The share of neurons.
+    ///   - component: The component. For an attention block the result is `level`.
+    /// - Returns: The nearest level.
     public func level(
         like level: DensityLevel, computing computed: Double, in component: Component
     ) -> DensityLevel {
@@ -161,8 +172,8 @@ public struct ContextualCalibration: Sendable {
         return DensityLevel(level.choice, density: density ?? level.density)
     }
 
-    /// What a level comes to, of all units of a component or of some neurons; nil where nothing is
-    /// left out.
+    /// The effect of a level on all units of a component, or on some neurons; nil if the level
+    /// leaves nothing out.
     func totals(
         _ level: DensityLevel, of component: Component, kept: [Int]? = nil
     ) -> NeuronCalibration.Totals? {
@@ -175,14 +186,14 @@ public struct ContextualCalibration: Sendable {
         }
     }
 
-    /// The share of words that a model which looks coarsely first chooses as it would by exact scores.
+    /// How often coarse scores and exact scores give the same top-1 token.
     ///
     /// - Parameters:
     ///   - model: The model, with its plan.
     ///   - windows: Token windows, at least one.
     ///   - engine: What to run on.
     ///   - progress: Called after each window; may throw to stop.
-    /// - Returns: From 0 to 1, and over how many words.
+    /// - Returns: The share, from 0 to 1, and the number of tokens compared.
     /// - Throws: What `progress` throws.
     public static func sameWords(
         of model: Model, on windows: [[Int32]], engine: Engine, progress: () throws -> Void = {}

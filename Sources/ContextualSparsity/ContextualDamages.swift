@@ -2,26 +2,28 @@ internal import Pruning
 public import Tensors
 public import Transformers
 
-/// What leaving out neurons, inputs or heads of single components does to the dense model's
-/// predictions, by the share of squared contributions that is lost.
+/// How sensitive a decoder is to leaving out neurons, inputs or heads of one component.
+///
+/// Damage is the KL divergence from the dense model, as a function of the share of the component's
+/// squared contributions that is lost.
 public struct ContextualDamages: Sendable {
     private let neurons: Sensitivity
     private let inputs: Sensitivity
     private let heads: Sensitivity
 
-    /// Measures every component alone at two shares of what counts.
+    /// Measures every component alone at the densities ``DensitySearch/probes``.
     ///
-    /// Neurons are told in 4 bits where that was calibrated, since what they lose matters, not how
-    /// they are told.
+    /// All methods for neurons share one measurement, because damage depends on what is lost and
+    /// not on the method. It uses the 4-bit method if that was calibrated.
     ///
     /// - Parameters:
-    ///   - calibration: What shares come to.
+    ///   - calibration: The effect of densities on each component.
     ///   - model: The decoder.
-    ///   - source: Where its weights came from.
+    ///   - source: The weights that it was packed from.
     ///   - windows: A few of the calibration's windows.
-    ///   - choices: The ways to tell what counts.
+    ///   - choices: The calibrated methods.
     ///   - engine: What to run on.
-    ///   - progress: Called with the layers done; may throw to stop.
+    ///   - progress: Called with the number of layers done; may throw to stop.
     /// - Throws: What reading weights and `progress` throw.
     public init(
         _ calibration: ContextualCalibration, of model: Model, source: some WeightSource,
@@ -42,7 +44,7 @@ public struct ContextualDamages: Sendable {
             for (place, way) in ways.enumerated() {
                 guard let choice = way.choice else { continue }
                 let component = Component(layer: index, kind: way.kind)
-                // What one plan has packed serves the next.
+                // The next plan reuses what this one has packed.
                 var changed = model
                 for density in DensitySearch.probes {
                     let level = DensityLevel(choice, density: density)
@@ -67,7 +69,7 @@ public struct ContextualDamages: Sendable {
         )
     }
 
-    /// The damage of losing a share of squared contributions.
+    /// The damage of losing a share of a component's squared contributions.
     func damage(of component: Component, _ choice: NeuronChoice, losing lost: Double) -> Double {
         let known =
             component.kind == .feedForward ? neurons : choice == .computed ? inputs : heads

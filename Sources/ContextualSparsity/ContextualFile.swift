@@ -3,14 +3,17 @@ public import ModelFiles
 internal import Tensors
 public import Transformers
 
-/// A plan of what a decoder leaves out token by token, as files beside the model: thresholds in
+/// The files of a contextual plan, in the model's directory: thresholds and predictors in
 /// `contextual.safetensors`, the rest in `contextual.json`.
 public enum ContextualFile {
     static let jsonName = "contextual.json"
     static let tensorName = "contextual.safetensors"
     static let version = 2
 
-    /// Writes a plan into a model's directory, the JSON last, without which there is no plan.
+    /// Writes a plan into a model's directory.
+    ///
+    /// The JSON is written last. Without it a directory has no plan, so a plan is never half
+    /// written.
     ///
     /// - Throws: ``ModelFileError`` where a file cannot be written.
     public static func write(_ plan: ContextualPlan, to directory: String) throws {
@@ -81,13 +84,13 @@ public enum ContextualFile {
         try file.commit()
     }
 
-    /// Reads the plan beside a decoder.
+    /// Reads the plan of a decoder.
     ///
     /// - Parameters:
-    ///   - directory: Where the model is; a file has no plan.
+    ///   - directory: The model's directory; a model that is a single file has no plan.
     ///   - shape: The sizes of the model.
-    /// - Returns: The plan; nil where there is none.
-    /// - Throws: ``ModelFileError`` where it is damaged or of another model.
+    /// - Returns: The plan; nil if the directory has none.
+    /// - Throws: ``ModelFileError`` if the plan is damaged or belongs to another model.
     public static func read(
         beside directory: String, of shape: ModelShape
     ) throws(ModelFileError) -> ContextualPlan? {

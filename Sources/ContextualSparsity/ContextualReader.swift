@@ -2,7 +2,7 @@ internal import ModelFiles
 internal import Tensors
 internal import Transformers
 
-/// Reads a plan, and holds it to the model's sizes.
+/// Reads a contextual plan and checks it against the model's sizes.
 struct ContextualReader {
     private let directory: String
     private let shape: ModelShape
@@ -69,7 +69,7 @@ struct ContextualReader {
         return plan
     }
 
-    /// The index of a layer that may be named.
+    /// The index of a layer, which must have such a block and no entry yet.
     private func place(
         _ value: JSONValue?, _ subject: String, where isFree: (Int) -> Bool
     ) throws(ModelFileError) -> Int {
@@ -100,7 +100,7 @@ struct ContextualReader {
                 index, members, of: .feedForward, "", units: count, tensors))
     }
 
-    /// What names units; nil where nothing does.
+    /// The predictor of a block; nil if its entry has none.
     private func predictor(
         _ index: Int, _ members: [JSONKey: JSONValue], of kind: ComponentKind, _ prefix: String,
         units: Int, _ tensors: SafetensorsFile
@@ -148,7 +148,7 @@ struct ContextualReader {
         return Matrix(rows: rows, columns: columns, elements: values)
     }
 
-    /// A vector without anything below 0.
+    /// A vector whose values must not be negative.
     private func sizes(
         _ part: String, _ index: Int, _ count: Int, _ tensors: SafetensorsFile
     ) throws(ModelFileError) -> [Float] {

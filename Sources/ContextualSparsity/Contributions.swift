@@ -1,9 +1,9 @@
 internal import Tensors
 
-/// How much each neuron, or each input, contributes to each of some tokens.
+/// The contribution of each neuron, or each input, for each of a sample of tokens.
 struct Contributions {
     private let values: Activations
-    /// The rows of weights of a neuron.
+    /// The rows of weights of one neuron: 3 with a gate, else 2.
     private let parts: Int
 
     init(_ values: Activations, _ norms: [Float], parts: Int) {
@@ -14,28 +14,35 @@ struct Contributions {
         self.values = values
     }
 
-    /// For each share of neurons the contribution that so many are above, over tokens and neurons
-    /// together.
+    /// For each density the threshold that this share of all contributions exceeds.
+    ///
+    /// Contributions of all tokens and all neurons are ranked together.
     func limits(densities: [Double]) -> [Double: Float] {
         values.matrix.elements.limits(densities: densities)
     }
 
-    /// What is left where all are computed, and those at most `limit` not added.
+    /// The level that computes all neurons and adds those with a contribution above `limit`.
     func level(above limit: Float) -> NeuronCalibration.Level {
         level(above: limit, scores: nil, score: -.infinity)
     }
 
-    /// What is left where those are computed that have the highest scores, for each share of them.
+    /// For each density the level that computes the neurons with the highest scores.
     ///
-    /// A neuron that is not computed saves all rows of its weights, one that is computed but not added
-    /// the last row alone: that is worth a loss as many times smaller. So what is added must contribute
-    /// more than the root of the mean squared contribution, over the number of rows, of neurons whose
-    /// scores are about the least.
+    /// A neuron that is not computed saves all rows of its weights. A neuron that is computed but
+    /// not added saves only the last row, so its loss must be smaller by the number of rows. Let c
+    /// be the contributions of neurons whose scores are near the threshold. A neuron is added if
+    /// its contribution exceeds `√(E[c²] / rows)`.
+    ///
+    /// - Parameters:
+    ///   - limits: The densities and their thresholds, of ``limits(densities:)``.
+    ///   - scores: The predicted scores, `[tokens, neurons]`.
+    ///   - addsAll: Whether every computed neuron is added.
+    /// - Returns: The levels.
     func levels(
         _ limits: [Double: Float], scores: Activations, addsAll: Bool = false
     ) -> [Double: NeuronCalibration.Level] {
         let count = values.rows * values.columns
-        // No divisor of a row, so that all columns are seen.
+        // The step must not divide the number of columns, or some columns would never be sampled.
         let step =
             (max(1, count / Self.enough)...).first { $0 == 1 || values.columns % $0 != 0 } ?? 1
         let ranked = Swift.stride(from: 0, to: count, by: step).map { place in
@@ -59,7 +66,7 @@ struct Contributions {
             })
     }
 
-    /// How many neurons of tokens are enough to rank.
+    /// The number of sampled contributions that is enough to rank.
     private static let enough = 200_000
 
     private func level(
@@ -90,13 +97,13 @@ struct Contributions {
 }
 
 extension [Float] {
-    /// For each share the value that so many are above; below all of them where that is all.
+    /// For each share the threshold that this share of the values exceeds; -1 for a share of 1.
     func limits(densities: [Double]) -> [Double: Float] {
         let sorted = sorted(by: >)
         let found = densities.map { density -> Float in
             let place = Int((density * Double(sorted.count)).rounded())
             guard place < sorted.count else { return -1 }
-            // Between two, so that no rounding decides about either.
+            // Halfway between two values, so that rounding decides about neither.
             return (sorted[place] + sorted[Swift.max(0, place - 1)]) / 2
         }
         return Dictionary(zip(densities, found)) { first, _ in first }

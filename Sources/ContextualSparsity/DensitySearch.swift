@@ -2,107 +2,115 @@ public import Profiling
 public import Pruning
 public import Transformers
 
-/// One way for the neurons of a layer to count: how they are told, and the share of them.
+/// How much of a component each token computes, and how that part is chosen.
 public struct DensityLevel: Hashable, Sendable {
-    /// How neurons are told.
+    /// How the units to compute are chosen.
     public let choice: NeuronChoice
-    /// The share of them that is to count.
+    /// The share of units to compute.
     public let density: Double
 
-    /// Names a level.
+    /// Creates a level.
     public init(_ choice: NeuronChoice, density: Double) {
         (self.choice, self.density) = (choice, density)
     }
 }
 
-/// What is known of removing units for good, from a prune of the same model for the same environment.
+/// The costs of removing units for good, from a prune of the same model for the same environment.
 public struct Removal: Sendable {
     let table: LatencyTable
-    /// The order in which units go.
+    /// The order in which units are removed.
     public let losses: LossTable
     let sensitivity: Sensitivity
 
-    /// Puts together what a prune has found out.
+    /// Combines the profile, the loss table and the sensitivity of a prune.
     public init(table: LatencyTable, losses: LossTable, sensitivity: Sensitivity) {
         (self.table, self.losses, self.sensitivity) = (table, losses, sensitivity)
     }
 
-    /// The share of the dense model's time that a component takes at a level.
-    func seconds(of component: Component, keeping level: Int) -> Double {
-        table.seconds(of: component.kind, keeping: level) / table.dense.seconds
+    /// The seconds of a component that becomes a variant, as a share of the dense model's.
+    func seconds(of component: Component, as variant: Variant) -> Double {
+        table.seconds(of: component.kind, as: variant) / table.dense.seconds
     }
 
-    /// What keeping so many units of a component alone does to the dense model.
-    func damage(_ component: Component, keeping level: Int) -> Double {
-        sensitivity.damage(of: component, prior: losses.prior(of: component, keeping: level))
+    /// The damage to the dense model when one component alone becomes a variant.
+    func damage(_ component: Component, as variant: Variant) -> Double {
+        sensitivity.damage(
+            of: component, prior: losses.prior(of: component, keeping: variant.units))
     }
 }
 
-/// Which share of neurons counts in which layer, and how they are told.
+/// Chooses for each component how much of it each token computes, and how that part is chosen.
 ///
-/// The search is that which removes units for good: what a level saves was measured on whole models,
-/// and so was what it does to the model's predictions. Where what removal costs is known too, a component may lose units for good, or
-/// compute few of them, or both.
+/// The search is ``GreedySearch``, which also chooses what a prune removes. The seconds that a
+/// level saves are measured on whole models, and so is its effect on the model's predictions. If
+/// the costs of removal are known too, a component may lose units for good, compute few of its
+/// units, or both.
 ///
-/// Times are shares of the dense model's.
+/// Seconds are shares of the dense model's.
 public struct DensitySearch {
     /// What is chosen for a model.
     public struct Choice: Sendable {
         /// The units that stay.
         public let plan: Plan
-        /// What counts in components; those are missing in which all does.
+        /// The level of each component that computes only a part of its units.
         public let levels: [Component: DensityLevel]
-        /// The share of the neurons that stay that should be computed, where not all are.
+        /// The share of the kept units that should be computed, for the same components.
         public let computed: [Component: Double]
     }
 
-    /// A way in which components of one kind may be told what counts.
+    /// A method for components of one kind.
     public struct Way: Hashable, Sendable {
-        /// Which components.
+        /// The kind of components.
         public let kind: ComponentKind
-        /// How: of attention blocks inputs are told by value, heads by trained predictors.
+        /// How units are chosen.
+        ///
+        /// In attention blocks ``NeuronChoice/computed`` chooses inputs by value, and trained
+        /// predictors choose heads.
         public let choice: NeuronChoice
 
-        /// Names a way.
+        /// Creates a way.
         public init(_ kind: ComponentKind, _ choice: NeuronChoice) {
             (self.kind, self.choice) = (kind, choice)
         }
 
-        /// All that some choices allow.
+        /// All ways that some choices allow.
         public static func all(of choices: [NeuronChoice]) -> [Way] {
             choices.map { Way(.feedForward, $0) }
                 + choices.filter { $0 == .computed || $0.rank != nil }.map { Way(.attention, $0) }
         }
     }
 
-    /// The shares at which what is saved is measured, and damage.
+    /// The densities at which savings and damage are measured.
     public static let probes = [0.5, 0.2]
 
-    /// One way for a component to be.
-    private struct Option {
-        var units: Int
+    /// What a component may become.
+    private struct Candidate {
+        var variant: Variant
         var level: DensityLevel?
+        /// The share of the kept units that is computed.
         var computed = 1.0
-        /// Beside the dense component's.
+        /// The seconds minus those of the dense component.
         var seconds: Double
         var loss: Double
     }
 
-    private let options: [Component: [Option]]
-    private let layers: Int
-    private let search: GreedySearch
+    private let dense: Plan
+    private let components: [Component]
+    /// For each of `components` its candidates, the dense one first.
+    private let candidates: [[Candidate]]
+    private let problem: SearchProblem
 
     /// Prepares a search.
     ///
     /// - Parameters:
-    ///   - calibration: What levels of each layer come to.
-    ///   - densities: The shares that may count, those of ``probes`` among them.
+    ///   - calibration: What levels of each layer compute and lose.
+    ///   - densities: The densities to choose from, with those of ``probes``.
     ///   - shape: The sizes of the model.
-    ///   - saved: For each way and each of ``probes`` the share of the dense model's time that it
-    ///     saves where all components of its kind are told alike.
-    ///   - headSaving: What screening the head saves.
-    ///   - damages: What levels of single components do to the dense model.
-    ///   - removal: What removing units for good costs; nil where none are.
+    ///   - saved: For each way and each of ``probes`` the saved share of the dense model's time, if
+    ///     all components of the way's kind have that density.
+    ///   - headSaving: The share of the dense model's time that screening the head saves.
+    ///   - damages: The damage to the dense model by levels of single components.
+    ///   - removal: The costs of removing units for good; nil to remove none.
     public init(
         _ calibration: ContextualCalibration, densities: [Double], shape: ModelShape,
         saved: [Way: [Double]], headSaving: Double, damages: ContextualDamages,
@@ -119,106 +127,96 @@ public struct DensitySearch {
         for component in shape.components {
             sizes[component.kind, default: 0] += shape.units(of: component)
         }
-        var options: [Component: [Option]] = [:]
-        for component in shape.components {
-            let all = shape.units(of: component)
-            let widths =
-                [all]
-                + (removal?.table.usefulLevels(of: component.kind) ?? [])
-                .filter { $0 < all }
-            var known: [Option] = []
-            for units in widths {
-                var fixed = Option(units: units, seconds: 0, loss: 0)
-                if let removal, units < all {
+        dense = Plan(keepingAllOf: shape)
+        components = shape.components
+        var candidates: [[Candidate]] = []
+        for component in components {
+            let whole = dense[component]
+            let all = whole.units
+            let smaller = (removal?.table.usefulVariants(of: component.kind) ?? [])
+                .filter { $0.units < all }
+            var known: [Candidate] = []
+            for variant in [whole] + smaller {
+                let units = variant.units
+                var fixed = Candidate(variant: variant, seconds: 0, loss: 0)
+                if let removal, variant != whole {
                     fixed.seconds =
-                        removal.seconds(of: component, keeping: units)
-                        - removal.seconds(of: component, keeping: all)
-                    fixed.loss = removal.damage(component, keeping: units)
+                        removal.seconds(of: component, as: variant)
+                        - removal.seconds(of: component, as: whole)
+                    fixed.loss = removal.damage(component, as: variant)
                 }
                 known.append(fixed)
                 guard units > 0, units == all || component.kind == .feedForward else { continue }
                 let kept = removal?.losses.components[component]?.kept(units)
                 let share = Double(all) / Double(sizes[component.kind] ?? 1)
                 for cost in costs where cost.way.kind == component.kind {
-                    // What does not depend on how many are computed grows with those that stay.
-                    let whole = removal.map {
-                        $0.seconds(of: component, keeping: all)
-                            - $0.seconds(of: component, keeping: 0)
+                    // The time of choosing, which all levels take, grows with the units kept.
+                    let branch = removal.map {
+                        $0.seconds(of: component, as: whole)
+                            - $0.seconds(of: component, as: .removed)
                     }
-                    let telling = max(0, (whole ?? 0) - share * cost.saved(at: 0))
+                    let choosing = max(0, (branch ?? 0) - share * cost.saved(at: 0))
                     for density in densities {
                         let level = DensityLevel(cost.way.choice, density: density)
                         guard let totals = calibration.totals(level, of: component, kept: kept)
                         else { continue }
                         known.append(
-                            Option(
-                                units: units, level: level,
+                            Candidate(
+                                variant: variant, level: level,
                                 computed: totals.computed * Double(all) / Double(units),
                                 seconds: -share * cost.saved(at: totals.volume)
-                                    - telling * (1 - Double(units) / Double(all)),
+                                    - choosing * (1 - Double(units) / Double(all)),
                                 loss: fixed.loss
                                     + damages.damage(
                                         of: component, level.choice, losing: totals.lost)))
                     }
                 }
             }
-            options[component] = Self.worthwhile(known)
+            candidates.append(Self.undominated(known))
         }
-        self.options = options
-        layers = shape.layers.count
-        func code(_ kind: ComponentKind) -> [Int] {
-            (0..<shape.layers.count).map {
-                (options[Component(layer: $0, kind: kind)]?.count ?? 1) - 1
-            }
-        }
-        search = GreedySearch(
-            SearchSpace(
-                dense: Plan(attention: code(.attention), feedForward: code(.feedForward)),
-                costs: OptionCosts(
-                    base: 1 - headSaving, seconds: options.mapValues { $0.map(\.seconds) }))
-        ) { options[$0]?[$1].loss ?? 0 }
+        self.candidates = candidates
+        problem = SearchProblem(
+            base: 1 - headSaving,
+            options: candidates.map {
+                $0.map { SearchProblem.Option(seconds: $0.seconds, loss: $0.loss) }
+            })
     }
 
-    /// Options by their seconds, the fastest first and dense last, without those that do more damage
-    /// than a faster one.
-    private static func worthwhile(_ options: [Option]) -> [Option] {
-        var kept: [Option] = []
-        for option in options.sorted(by: { ($0.seconds, $0.loss) < ($1.seconds, $1.loss) })
-        where option.seconds < 0 && option.loss < kept.last?.loss ?? .infinity {
-            kept.append(option)
-        }
-        return kept + options.prefix(1)
+    /// The dense candidate, and those that are faster than every candidate of the same or less
+    /// loss.
+    private static func undominated(_ candidates: [Candidate]) -> [Candidate] {
+        let others = candidates.dropFirst().filter(\.loss.isFinite)
+            .sorted { ($0.loss, $0.seconds) < ($1.loss, $1.seconds) }
+        return SearchProblem.undominated(candidates.prefix(1) + others, seconds: \.seconds)
     }
 
-    /// The greatest speedup that is predicted of any choice.
-    public var greatestSpeedup: Double { 1 / search.space.leastSeconds }
+    /// The greatest predicted speedup of any choice.
+    public var greatestSpeedup: Double { 1 / problem.seconds(of: problem.fastest) }
 
-    /// What should do least damage at a speedup.
+    /// The choice with the lowest predicted damage at a speedup.
     ///
-    /// - Throws: `SearchError` where it is out of reach.
+    /// - Throws: `SearchError` where the speedup is out of reach.
     public func choice(speedup: Double) throws(SearchError) -> Choice {
-        let codes = try search.plan(within: 1 / speedup)
-        var plan = Plan(
-            attention: [Int](repeating: 0, count: layers),
-            feedForward: [Int](repeating: 0, count: layers))
+        let found = try GreedySearch(problem).choice(within: 1 / speedup)
+        var plan = dense
         var (levels, computed): ([Component: DensityLevel], [Component: Double]) = ([:], [:])
-        for (component, options) in options {
-            let option = options[codes[component]]
-            plan[component] = option.units
-            levels[component] = option.level
-            computed[component] = option.level.map { _ in option.computed }
+        for (index, component) in components.enumerated() {
+            let candidate = candidates[index][found[index]]
+            plan[component] = candidate.variant
+            levels[component] = candidate.level
+            computed[component] = candidate.level.map { _ in candidate.computed }
         }
         return Choice(plan: plan, levels: levels, computed: computed)
     }
 }
 
-/// What a way to tell what counts saves, from two plans in which all components are told alike.
+/// The time that a way saves, from two measured plans in which all components have one density.
 private struct Cost {
     let way: DensitySearch.Way
     let volumes: [Double]
     let saved: [Double]
 
-    /// What it saves where so large a share of the weights is read.
+    /// The saved share of time where this share of the weights is read: linear through both plans.
     func saved(at volume: Double) -> Double {
         guard saved.count == 2, volumes[0] != volumes[1] else { return saved.last ?? 0 }
         let slope = (saved[1] - saved[0]) / (volumes[1] - volumes[0])
@@ -226,24 +224,8 @@ private struct Cost {
     }
 }
 
-/// Options by their number.
-private struct OptionCosts: CostModel {
-    let base: Double
-    let seconds: [Component: [Double]]
-
-    var hiddenSize: Int { 1 }
-
-    func seconds(of component: Component, keeping level: Int) -> Double {
-        seconds[component]?[level] ?? 0
-    }
-
-    func levels(of component: Component) -> [Int] {
-        (seconds[component] ?? []).indices.reversed()
-    }
-}
-
 extension ContextualCalibration {
-    /// The share of the weights of all components of a kind that is read where they are told alike.
+    /// The mean share of the weights of a kind's components that is read if all have one density.
     fileprivate func volume(
         _ way: DensitySearch.Way, density: Double, components: [Component]
     ) -> Double {

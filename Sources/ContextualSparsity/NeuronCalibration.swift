@@ -2,17 +2,17 @@ internal import Tensors
 internal import Training
 public import Transformers
 
-/// How the neurons that a token needs are told from the others.
+/// The method that selects the neurons that a token needs.
 public enum NeuronChoice: Hashable, Sendable, CustomStringConvertible {
-    /// By their values, when all are computed: what they add is left out.
+    /// By value: all neurons are computed, and those with small values are not added.
     case computed
-    /// By their weights in 4 bits.
+    /// By scores that are computed with the block's weights in 4 bits.
     case coarse
-    /// By what their gate lets through, which is computed of all.
+    /// By the output of their gates, which is computed for all neurons.
     case gate
-    /// By a trained product of such a rank.
+    /// By a trained low-rank predictor of this rank.
     case lowRank(Int)
-    /// The same of what enters the layer before.
+    /// By a low-rank predictor that reads the inputs of the same block one layer before.
     case lookAhead(Int)
 
     /// Such as `low rank 64`.
@@ -28,44 +28,50 @@ public enum NeuronChoice: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension NeuronChoice {
-    /// Whether scores are of what neurons give, and count as much as these contribute.
+    /// Whether scores estimate the values of neurons, which are then weighted like contributions.
     fileprivate var scoresValues: Bool { self == .coarse || self == .gate }
-    /// The rank of a trained predictor.
+    /// The rank of a trained predictor; nil for other methods.
     var rank: Int? {
         switch self {
         case .lowRank(let rank), .lookAhead(let rank): rank
         default: nil
         }
     }
-    /// Whether it scores by what enters the layer before.
+    /// Whether its predictor reads the inputs of the layer before.
     var looksAhead: Bool { if case .lookAhead = self { true } else { false } }
 }
 
-/// What leaving out neurons of one feed-forward block comes to, over text, for each way to tell them
-/// and each share that is to count.
+/// The effect of computing only some neurons of one feed-forward block for each token, measured on
+/// text for each method and each density.
+///
+/// The density is the share of neurons that is selected.
 public struct NeuronCalibration: Sendable {
-    /// What one share comes to.
+    /// The thresholds of one density, and their effect on each neuron.
     public struct Level: Sendable, Equatable {
-        /// The contribution above which neurons count.
+        /// A computed neuron is added if its contribution exceeds this.
         let contribution: Float
-        /// The score above which they are computed.
+        /// A neuron is computed if its score exceeds this.
         let score: Float
-        /// Of every neuron the share of tokens for which it is computed, for which its value is added,
-        /// and what is lost of the squared contributions of all.
+        /// The effect on each neuron.
         let neurons: [Neuron]
-        /// The rows of weights of a neuron.
+        /// The rows of weights of one neuron: 3 with a gate, else 2.
         let parts: Int
 
+        /// The effect on one neuron.
         struct Neuron: Equatable {
+            /// The share of tokens for which it is computed.
             var computed: Float = 0
+            /// The share of tokens for which its value is added.
             var added: Float = 0
+            /// Its lost squared contributions, as a share of the squared contributions of all
+            /// neurons.
             var lost: Float = 0
         }
 
-        /// What the level comes to over all neurons.
+        /// The effect on all neurons together.
         public var total: Totals { totals(of: Array(neurons.indices)) }
 
-        /// What the level comes to over some neurons, as shares of all.
+        /// The effect on some neurons together, as shares of the whole block.
         func totals(of kept: [Int]) -> Totals {
             var totals = Totals()
             let count = Double(neurons.count)
@@ -83,7 +89,7 @@ public struct NeuronCalibration: Sendable {
         var isPartial: Bool { contribution >= 0 }
     }
 
-    /// What a level comes to.
+    /// The effect of a level on a block.
     public struct Totals: Sendable, Equatable {
         /// The share of neurons that is computed.
         public var computed = 0.0
@@ -97,18 +103,18 @@ public struct NeuronCalibration: Sendable {
     private let methods: [NeuronChoice: ContextualPlan.Predictor.Method]
     private var levels: [NeuronChoice: [Double: Level]] = [:]
 
-    /// Finds thresholds, and trains predictors.
+    /// Finds thresholds and trains predictors.
     ///
     /// - Parameters:
     ///   - block: The feed-forward block.
-    ///   - activation: What makes values of its neurons.
-    ///   - inputs: What enters it, `[tokens, hidden]`.
-    ///   - earlier: What enters that of the layer before; nil for the first.
-    ///   - values: What its neurons give, `[tokens, neurons]`.
-    ///   - choices: The ways to tell neurons.
-    ///   - densities: The shares of neurons that are to count.
+    ///   - activation: The activation function of its neurons.
+    ///   - inputs: The inputs of the block, `[tokens, hidden]`.
+    ///   - earlier: The inputs of the feed-forward block one layer before; nil for the first layer.
+    ///   - values: The values of its neurons, `[tokens, neurons]`.
+    ///   - choices: The methods to calibrate.
+    ///   - densities: The densities to calibrate.
     ///   - engine: What to run on.
-    ///   - check: Called now and then; may throw to stop.
+    ///   - check: Called from time to time; may throw to stop.
     /// - Throws: What `check` throws.
     init(
         of block: FeedForwardWeights, activation: Epilogue, inputs: Activations,
@@ -158,13 +164,13 @@ public struct NeuronCalibration: Sendable {
         self.methods = methods
     }
 
-    /// What a share of neurons comes to; nil where it was not asked for.
+    /// The level of a density; nil if it was not calibrated.
     public func level(_ choice: NeuronChoice, density: Double) -> Level? {
         levels[choice]?[density]
     }
 
-    /// The part of a plan that lets a share of neurons count; nil where that is all, or was not asked
-    /// for.
+    /// The thresholds and the predictor of a density; nil if it was not calibrated, or leaves
+    /// nothing out.
     public func neurons(_ choice: NeuronChoice, density: Double) -> ContextualPlan.Neurons? {
         level(choice, density: density).flatMap { level in
             guard level.isPartial else { return nil }
@@ -181,7 +187,7 @@ public struct NeuronCalibration: Sendable {
         }
     }
 
-    /// The share, of those calibrated for, that comes nearest to computing a share of neurons.
+    /// The calibrated density that computes nearly a given share of neurons.
     public func density(_ choice: NeuronChoice, computing computed: Double) -> Double? {
         levels[choice]?.min {
             let (a, b) = (
@@ -191,14 +197,14 @@ public struct NeuronCalibration: Sendable {
         }?.key
     }
 
-    /// The sizes of values of neurons that contribute so much.
+    /// For each neuron the absolute value at which it makes a given contribution.
     static func sizes(contributing contribution: Float, _ norms: [Float]) -> [Float] {
         norms.map { $0 > 0 ? contribution / $0 : .greatestFiniteMagnitude }
     }
 }
 
 extension Activations {
-    /// The columns of the greatest sums of squares, ascending.
+    /// The indices of the columns with the greatest sums of squares, ascending.
     func greatestColumns(_ count: Int) -> [Int] {
         var squares = [Double](repeating: 0, count: columns)
         for row in 0..<rows {

@@ -2,37 +2,43 @@ internal import Pruning
 public import Tensors
 public import Transformers
 
-/// How well a plan tells the neurons, or heads, of one layer that tokens need, over text.
+/// How well a plan selects the units of one layer that tokens need, measured on text.
+///
+/// Units are neurons or query heads.
 public struct NeuronRecall: Sendable, Equatable {
     /// The layer.
     public let layer: Int
     /// Which branch of it.
     public let kind: ComponentKind
-    /// How neurons, or heads, are told.
+    /// The method that selects units.
     public let choice: NeuronChoice
-    /// The share of them that is computed.
+    /// The share of units that is computed.
     public let density: Double
-    /// Of those that are needed, the share that is computed: of ReLU the neurons that are not 0, of
-    /// others those that contribute as much as is worth computing, of heads as many as are computed,
-    /// those that contribute most.
+    /// The share of the needed units that is computed.
+    ///
+    /// With ReLU the needed neurons are those above 0. With other activations they are the neurons
+    /// whose contribution is worth the time of computing them. If a token computes n heads, its
+    /// needed heads are the n heads with the greatest contributions.
     public let recall: Double
-    /// The share of a token's squared contributions that those computed make, in the mean.
+    /// The share of a token's squared contributions that the computed units make, averaged over
+    /// tokens.
     public let kept: Double
-    /// The same for as many neurons of each token, those that contribute most.
+    /// The same share if each token computed the same number of units, those with the greatest
+    /// contributions.
     public let keptByOracle: Double
-    /// The same for as many at random, in expectation.
+    /// The expected share if each token computed the same number of units, chosen at random.
     public let keptAtRandom: Double
 
-    /// Looks at every layer in which a plan leaves neurons or heads out.
+    /// Measures every layer in which a plan leaves neurons or heads out.
     ///
     /// - Parameters:
-    ///   - plan: What to judge.
+    ///   - plan: The plan to measure.
     ///   - model: The dense decoder, packed.
-    ///   - source: Where its weights came from.
-    ///   - windows: Token windows that the plan was not made from.
+    ///   - source: The weights that it was packed from.
+    ///   - windows: Token windows that were not used to make the plan.
     ///   - engine: What to run on.
-    ///   - progress: Called with the layers done; may throw to stop.
-    /// - Returns: The layers, ascending.
+    ///   - progress: Called with the number of layers done; may throw to stop.
+    /// - Returns: One entry for each such block, layers ascending.
     /// - Throws: What reading weights and `progress` throw.
     public static func all(
         of plan: ContextualPlan, model: Model, source: some WeightSource, windows: [[Int32]],
@@ -117,11 +123,11 @@ public struct NeuronRecall: Sendable, Equatable {
         }
     }
 
-    /// A unit for one token.
+    /// One unit for one token.
     private struct Unit {
         var contribution: Float
         var isComputed: Bool
-        /// Nil where those that contribute most are needed.
+        /// Nil if the units with the greatest contributions are the needed ones.
         var isNeeded: Bool?
 
         var square: Double { Double(contribution) * Double(contribution) }
@@ -157,7 +163,7 @@ public struct NeuronRecall: Sendable, Equatable {
 }
 
 extension NeuronChoice {
-    /// How a predictor tells.
+    /// The method of a predictor.
     fileprivate init(_ predictor: ContextualPlan.Predictor) {
         switch predictor.method {
         case .coarse: self = .coarse

@@ -1,25 +1,26 @@
 public import Tensors
 public import Transformers
 
-/// Gathers what units contribute over text: how few do most of it, and where thresholds lie.
+/// Collects the contributions of units over text: how few units make most of them, and thresholds.
 public final class ScoreStatistics: ForwardObserver {
-    /// The shares of the squared contributions of a token that are looked at.
+    /// The shares of a token's squared contributions for which the number of units is measured.
     public static let shares = [0.9, 0.99]
 
     private let scores: UnitScores
-    /// For each component the sums over tokens of the shares of units that do each of ``shares``.
+    /// For each component and each of ``shares`` the share of units that is enough, summed over
+    /// tokens.
     private var needs: [Component: [Double]] = [:]
     private var tokens: [Component: Int] = [:]
-    /// The contributions of some tokens, in no order.
+    /// The contributions of a sample of tokens, in no order.
     private var samples: [Component: [Float]] = [:]
 
-    /// Of how many tokens one is kept for thresholds.
+    /// One token of this many is sampled for thresholds.
     private static let stride = 8
 
-    /// Prepares to gather.
+    /// Prepares to collect.
     public init(_ scores: UnitScores) { self.scores = scores }
 
-    /// Takes the inputs of an output projection into account.
+    /// Adds the inputs of one component's output projection.
     public func willProject(_ component: Component, inputs: Activations) {
         for row in 0..<inputs.rows {
             let found = scores.scores(of: component, inputs: inputs.row(row))
@@ -42,15 +43,16 @@ public final class ScoreStatistics: ForwardObserver {
         }
     }
 
-    /// The mean shares of units that do each of ``shares`` of a token's squared contributions; nil
-    /// for components that were not seen.
+    /// For each of ``shares`` the mean share of units that make this share of a token's squared
+    /// contributions; nil for components that were not seen.
     public func needs(of component: Component) -> [Double]? {
         guard let sums = needs[component], let count = tokens[component] else { return nil }
         return sums.map { $0 / Double(count) }
     }
 
-    /// For each share of units, and for each component, the contribution that so many have at least,
-    /// over tokens and units together.
+    /// For each density and each component the threshold that this share of contributions exceeds.
+    ///
+    /// Contributions of all tokens and units of a component are ranked together.
     public func thresholds(densities: [Double]) -> [Double: [Component: Float]] {
         let limits = samples.mapValues { $0.limits(densities: densities) }
         return densities.reduce(into: [:]) { found, density in

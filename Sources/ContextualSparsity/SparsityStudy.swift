@@ -2,54 +2,54 @@ internal import Evaluation
 public import Tensors
 public import Transformers
 
-/// How much of a decoder's heads and neurons each token needs: perplexity by density, for units chosen
-/// by what they really contribute, by a threshold on that, and at random.
+/// How many heads and neurons of a decoder each token needs: perplexity by density.
 ///
-/// No predictor chooses better than by the real contributions, so a model that loses much there has
-/// no contextual sparsity to use.
+/// Units are selected by their real contributions, by a threshold on them, and at random. No
+/// predictor selects better than the real contributions do. So a model that loses much quality with
+/// them has no contextual sparsity to use.
 public struct SparsityStudy: Codable, Sendable, Equatable {
-    /// One way to leave units out.
+    /// One way to leave units out, and its perplexity.
     public struct Trial: Codable, Sendable, Equatable {
-        /// Of which components.
+        /// The kind of components that lost units.
         public let kind: ComponentKind
-        /// Which units took part.
+        /// How the kept units were selected.
         public let choice: UnitFilter.Choice
-        /// The share that was to take part.
+        /// The requested share of units to keep.
         public let density: Double
-        /// The share that did.
+        /// The share of units that was kept.
         public let measuredDensity: Double
-        /// Of what followed.
+        /// The perplexity of the filtered model.
         public let perplexity: Double
     }
 
-    /// What a component needs.
+    /// The units that a component needs.
     public struct Need: Codable, Sendable, Equatable {
         /// The component.
         public let component: Component
-        /// The mean shares of units that do each of ``ScoreStatistics/shares`` of a token's squared
-        /// contributions.
+        /// For each of ``ScoreStatistics/shares`` the mean share of units that make this share of a
+        /// token's squared contributions.
         public let shares: [Double]
     }
 
     /// The perplexity of the whole model.
     public let densePerplexity: Double
-    /// The trials, kinds and choices in turn, densities falling.
+    /// The trials by kind, then by choice, then by descending density.
     public let trials: [Trial]
-    /// What each component needs, in the order of the forward pass.
+    /// The units that each component needs, in the order of the forward pass.
     public let needs: [Need]
 
-    /// The densities that are tried.
+    /// The densities of the trials.
     public static let densities = [0.75, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05]
 
     /// Studies a decoder.
     ///
     /// - Parameters:
     ///   - model: The decoder, packed.
-    ///   - scores: What its units contribute.
-    ///   - calibration: Windows to find thresholds and needs on, at least one.
-    ///   - windows: Other windows to try on, at least one.
+    ///   - scores: The contributions of its units.
+    ///   - calibration: Windows for finding thresholds and needs, at least one.
+    ///   - windows: Other windows for the trials, at least one.
     ///   - engine: What to run on.
-    ///   - progress: Called with the trials done, the dense one first; may throw to stop.
+    ///   - progress: Called with the number of trials done, the dense one first; may throw to stop.
     /// - Throws: What `progress` throws.
     public init(
         of model: Model, scores: UnitScores, calibration: [[Int32]], windows: [[Int32]],
@@ -86,18 +86,18 @@ public struct SparsityStudy: Codable, Sendable, Equatable {
         self.trials = trials
     }
 
-    /// How many trials a study makes, the dense one included.
+    /// The number of trials of a study, with the dense one.
     public static var trialCount: Int {
         1 + ComponentKind.allCases.count * UnitFilter.Choice.allCases.count * densities.count
     }
 
-    /// The least share of units, of those tried, that is enough for a perplexity.
+    /// The minimum share of units among the trials that keeps perplexity within a limit.
     ///
     /// - Parameters:
-    ///   - kind: Of which components.
-    ///   - choice: Which units take part.
-    ///   - cost: The greatest increase of perplexity, as a share.
-    /// - Returns: The share; 1 where none of those tried is enough.
+    ///   - kind: The kind of components.
+    ///   - choice: How units are selected.
+    ///   - cost: The maximum relative increase of perplexity.
+    /// - Returns: The share; 1 if no trial keeps to the limit.
     public func density(
         of kind: ComponentKind, by choice: UnitFilter.Choice, cost: Double
     ) -> Double {

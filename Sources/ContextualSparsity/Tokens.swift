@@ -2,10 +2,11 @@ internal import Tensors
 internal import Training
 internal import Transformers
 
-/// Which of the calibration's tokens find thresholds, and which train predictors.
+/// The split of the calibration's tokens: some for thresholds, the others for training predictors.
 struct Tokens {
-    /// Every eighth finds thresholds.
+    /// The tokens for thresholds: every eighth.
     let sample: [Int]
+    /// The tokens for training; of at most eight tokens the same ones.
     private let rest: [Int]
 
     init(count: Int) {
@@ -14,15 +15,15 @@ struct Tokens {
         rest = count > stride ? (0..<count).filter { $0 % stride != 0 } : sample
     }
 
-    /// A predictor that is trained on the rest.
+    /// Trains a predictor.
     ///
     /// - Parameters:
-    ///   - inputs: What it scores by, `[tokens, hidden]`.
-    ///   - values: Of units, `[tokens, units]`.
-    ///   - least: For each unit the size that its value must be above to be needed.
-    ///   - rank: The rank of the product.
+    ///   - inputs: The inputs of the predictor, `[tokens, hidden]`.
+    ///   - values: The values of units, `[tokens, units]`.
+    ///   - least: For each unit a threshold. The unit is needed if its absolute value exceeds it.
+    ///   - rank: The rank of the predictor.
     ///   - engine: What to run on.
-    ///   - check: Called now and then; may throw to stop.
+    ///   - check: Called from time to time; may throw to stop.
     /// - Returns: The predictor.
     /// - Throws: What `check` throws.
     func fitted(
@@ -38,6 +39,8 @@ struct Tokens {
 }
 
 extension [Double: Float] {
-    /// Of the limits for some shares one in the middle: predictors only rank units.
+    /// The median of the thresholds of several densities.
+    ///
+    /// One is enough to train a predictor, which only ranks units.
     var middle: Float { values.sorted()[count / 2] }
 }

@@ -1,17 +1,19 @@
 public import Tensors
 public import Transformers
 
-/// Lets only some units of each token take part, and counts them.
+/// Keeps only some units of each token, sets the inputs of the others to 0, and counts both.
 public final class UnitFilter: ForwardObserver {
-    /// Which units take part.
+    /// How the kept units are selected.
     public enum Choice: String, Codable, Sendable, CaseIterable {
-        /// Those that contribute most, as many for each token: what no predictor can do better.
+        /// The units with the greatest contributions, the same number for each token. No predictor
+        /// can select better.
         case largest
-        /// Those that contribute more than a threshold of their component, so many on average.
+        /// The units whose contributions exceed a threshold of their component. Their number
+        /// differs from token to token.
         ///
         /// Source: Liu et al., "TEAL", arXiv 2408.14690.
         case threshold
-        /// As many for each token, at random.
+        /// Random units, the same number for each token.
         case random
     }
 
@@ -26,11 +28,11 @@ public final class UnitFilter: ForwardObserver {
     /// Prepares to leave units out.
     ///
     /// - Parameters:
-    ///   - scores: What units contribute.
-    ///   - kind: Of which components; the others stay whole.
-    ///   - density: The share of units that take part.
-    ///   - choice: Which.
-    ///   - thresholds: For each component what contributions must be above, for that choice.
+    ///   - scores: The contributions of units.
+    ///   - kind: The kind of components to filter; the others stay whole.
+    ///   - density: The share of units to keep.
+    ///   - choice: How the kept units are selected.
+    ///   - thresholds: For ``Choice/threshold``, the threshold of each component.
     public init(
         _ scores: UnitScores, of kind: ComponentKind, density: Double, choice: Choice,
         thresholds: [Component: Float] = [:]
@@ -39,10 +41,10 @@ public final class UnitFilter: ForwardObserver {
         (self.choice, self.thresholds) = (choice, thresholds)
     }
 
-    /// The share of units that took part so far.
+    /// The share of units that were kept so far.
     public var measuredDensity: Double { seen == 0 ? 1 : Double(kept) / Double(seen) }
 
-    /// Clears the inputs of units that do not take part.
+    /// Sets the inputs of units that are left out to 0.
     public func filter(_ component: Component, inputs: inout Activations) {
         let units = scores.units(of: component)
         guard component.kind == kind, units > 0 else { return }
@@ -54,7 +56,7 @@ public final class UnitFilter: ForwardObserver {
         }
     }
 
-    /// The units that do not take part.
+    /// The units to leave out for one token.
     private func idle(_ component: Component, _ scores: [Float]) -> [Int] {
         let count = scores.count - max(1, Int((density * Double(scores.count)).rounded()))
         switch choice {

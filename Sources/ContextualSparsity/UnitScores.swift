@@ -2,15 +2,16 @@ internal import Foundation
 internal import Tensors
 public import Transformers
 
-/// How much each unit of each component of a decoder contributes to what a token adds to the residual
-/// stream: the length of what its inputs and their columns of the output projection make, columns
-/// taken for orthogonal.
+/// The contribution of each unit of a decoder to the output of its component, for one token.
 ///
-/// A unit is a neuron, or here a single query head, since keys and values are computed anyway.
-/// Source of the criterion: Liu et al., "Deja Vu", arXiv 2310.17157, which takes the norm of a head's
-/// output and the contribution of a neuron.
+/// The contribution is the norm of the unit's inputs times their columns of the output projection.
+/// The columns are treated as orthogonal. A unit is a neuron or a single query head, because keys
+/// and values are computed in any case.
+///
+/// Source of the criterion: Liu et al., "Deja Vu", arXiv 2310.17157, which uses the norm of a
+/// head's output and the contribution of a neuron.
 public struct UnitScores: Sendable {
-    /// For each component the lengths of the columns of its output projection.
+    /// For each component the norms of the columns of its output projection.
     private let norms: [Component: [Float]]
     private let headDimension: Int
 
@@ -30,17 +31,17 @@ public struct UnitScores: Sendable {
         headDimension = weights.shape.headDimension
     }
 
-    /// The columns of one unit.
+    /// The number of columns of one unit.
     func unitSize(of component: Component) -> Int {
         component.kind == .attention ? headDimension : 1
     }
 
-    /// The units of a component.
+    /// The number of units of a component.
     func units(of component: Component) -> Int {
         (norms[component]?.count ?? 0) / unitSize(of: component)
     }
 
-    /// The lengths of the columns of a matrix.
+    /// The norms of the columns of a matrix.
     static func columnNorms(_ weight: Matrix<Float>) -> [Float] {
         var squares = [Float](repeating: 0, count: weight.columns)
         for row in 0..<weight.rows {
@@ -49,7 +50,7 @@ public struct UnitScores: Sendable {
         return squares.map { $0.squareRoot() }
     }
 
-    /// What each head contributes to each token, columns taken for orthogonal, `[tokens, heads]`.
+    /// The contribution of each head for each token, `[tokens, heads]`.
     static func headSizes(
         _ context: Activations, norms: [Float], headDimension: Int
     ) -> Activations {
@@ -61,7 +62,7 @@ public struct UnitScores: Sendable {
                 }))
     }
 
-    /// What each unit of so many inputs contributes, given these and the lengths of their columns.
+    /// The contribution of each unit, from the inputs of one token and the norms of their columns.
     private static func contributions(
         of inputs: ArraySlice<Float>, _ norms: [Float], unitSize size: Int
     ) -> [Float] {
@@ -76,7 +77,7 @@ public struct UnitScores: Sendable {
     ///
     /// - Parameters:
     ///   - component: The component.
-    ///   - inputs: What its output projection takes in for the token.
+    ///   - inputs: The inputs of its output projection for the token.
     /// - Returns: A value for each unit, none below 0.
     func scores(of component: Component, inputs: ArraySlice<Float>) -> [Float] {
         norms[component].map {

@@ -74,9 +74,7 @@ public struct Comparison: Codable, Sendable {
                 file: "measurement", field: "samples", problem: "the clock stood still",
                 remedy: "measure again")
         }
-        self.init(
-            model: known.model, dense: known.dense, speedup: known.speedup,
-            interval: known.interval, isDisturbed: known.isDisturbed)
+        self = known
     }
 
     /// Allows for a dense model that was slower than on a quiet machine.

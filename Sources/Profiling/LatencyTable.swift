@@ -52,16 +52,16 @@ public struct LatencyTable: Hashable, Sendable {
     /// The fingerprint of the dense model's sizes.
     public var shapeDigest: ShapeDigest { ShapeDigest(shape) }
 
-    /// The predicted seconds of one component that keeps some units.
+    /// The predicted seconds of one component that becomes a variant.
     ///
-    /// Never more for fewer units, and none for a branch that is gone.
-    public func seconds(of kind: ComponentKind, keeping level: Int) -> Double {
-        cleaned[kind]?.seconds(keeping: level) ?? 0
+    /// Never more for fewer units, and none for a removed branch.
+    public func seconds(of kind: ComponentKind, as variant: Variant) -> Double {
+        cleaned[kind]?.seconds(keeping: variant.units) ?? 0
     }
 
-    /// The levels of a kind of component worth choosing, descending, 0 last.
-    public func usefulLevels(of kind: ComponentKind) -> [Int] {
-        cleaned[kind]?.fallingLevels ?? [0]
+    /// The variants of a kind of component worth choosing, units descending, the removed branch last.
+    public func usefulVariants(of kind: ComponentKind) -> [Variant] {
+        cleaned[kind]?.fallingLevels.map { Variant(units: $0) } ?? [.removed]
     }
 
     /// The seconds of the parts of a plan's model together: what a search adds up.
@@ -69,8 +69,10 @@ public struct LatencyTable: Hashable, Sendable {
     /// Where the plan narrows the residual stream, all are taken to fall as its width does.
     public func sum(of plan: Plan) -> Double {
         let sum =
-            plan.attention.reduce(base.seconds) { $0 + seconds(of: .attention, keeping: $1) }
-            + plan.feedForward.reduce(0) { $0 + seconds(of: .feedForward, keeping: $1) }
+            plan.variants(of: .attention)
+            .reduce(base.seconds) { $0 + seconds(of: .attention, as: $1) }
+            + plan.variants(of: .feedForward)
+            .reduce(0) { $0 + seconds(of: .feedForward, as: $1) }
         return sum * Double(plan.hiddenSize ?? shape.hiddenSize) / Double(shape.hiddenSize)
     }
 

@@ -41,7 +41,6 @@ public enum LevelGrid {
 extension ModelShape {
     /// The most units that any layer has of one kind of component.
     public func greatestLevel(of kind: ComponentKind) -> Int {
-        let plan = Plan(keepingAllOf: self)
-        return (kind == .attention ? plan.attention : plan.feedForward).max() ?? 0
+        Plan(keepingAllOf: self).variants(of: kind).map(\.units).max() ?? 0
     }
 }

@@ -31,7 +31,9 @@ struct Probe {
         for kind in ComponentKind.allCases {
             for level in LevelGrid.levels(of: kind, in: shape) {
                 var plan = empty
-                for layer in 0..<layers { plan[Component(layer: layer, kind: kind)] = level }
+                for layer in 0..<layers {
+                    plan[Component(layer: layer, kind: kind)].units = level
+                }
                 probes.append(Probe(role: .level(kind, level), plan: plan))
             }
         }
@@ -42,9 +44,12 @@ struct Probe {
     /// a feed-forward block counts for two attention blocks.
     private static func mixtures(of shape: ModelShape) -> [Plan] {
         let sampler = PlanSampler(
-            shape: shape, levels: { LevelGrid.levels(of: $0, in: shape) + [0] },
-            cost: { kind, level in
-                Double(level) / Double(max(1, shape.greatestLevel(of: kind)))
+            shape: shape,
+            variants: { kind in
+                LevelGrid.levels(of: kind, in: shape).map { Variant(units: $0) } + [.removed]
+            },
+            cost: { kind, variant in
+                Double(variant.units) / Double(max(1, shape.greatestLevel(of: kind)))
                     * (kind == .attention ? 1 : 2)
             })
         var random = SplitMix64(seed: 1)

@@ -98,7 +98,7 @@ public struct Profiler {
             timings.timing(of: probes.count + index).map {
                 Verification.Entry(
                     predicted: table.predict(plans[index]), measured: $0,
-                    branchesRemoved: plans[index].components.count { plans[index][$0] == 0 })
+                    branchesRemoved: plans[index].components.count { plans[index][$0] == .removed })
             }
         }
         table.verification = Verification(seed: seed, entries: entries)

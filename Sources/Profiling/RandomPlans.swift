@@ -6,10 +6,10 @@ public import Transformers
 struct PlanSampler {
     /// The dense model's sizes.
     let shape: ModelShape
-    /// The levels to choose among, descending, 0 last.
-    let levels: (ComponentKind) -> [Int]
-    /// What a component costs at a level.
-    let cost: (ComponentKind, Int) -> Double
+    /// The variants to choose among, units descending, the removed branch last.
+    let variants: (ComponentKind) -> [Variant]
+    /// What a component costs as a variant.
+    let cost: (ComponentKind, Variant) -> Double
 
     /// Lowers components for as long as all together cost at least so much.
     ///
@@ -22,8 +22,8 @@ struct PlanSampler {
         while let index = candidates.indices.randomElement(using: &random) {
             let component = candidates[index]
             let rest = total - cost(component.kind, plan[component])
-            let lower = levels(component.kind).filter {
-                $0 < plan[component] && rest + cost(component.kind, $0) >= least
+            let lower = variants(component.kind).filter {
+                $0.units < plan[component].units && rest + cost(component.kind, $0) >= least
             }
             guard let lowest = lower.last, let any = lower.randomElement(using: &random) else {
                 candidates.remove(at: index)
@@ -49,7 +49,7 @@ extension LatencyTable {
     /// - Returns: The plans, the slowest first.
     public func randomPlans(_ count: Int, seed: UInt64) -> [Plan] {
         let sampler = PlanSampler(
-            shape: shape, levels: usefulLevels(of:), cost: seconds(of:keeping:))
+            shape: shape, variants: usefulVariants(of:), cost: seconds(of:as:))
         var random = SplitMix64(seed: seed)
         return (0..<count).map { index in
             let part = (Double(index) + Double.random(in: 0..<1, using: &random)) / Double(count)

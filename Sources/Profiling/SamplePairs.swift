@@ -13,16 +13,6 @@ struct SamplePairs {
         var speedup: Double { dense.seconds / model.seconds }
     }
 
-    /// What the pairs say together.
-    struct Reading {
-        let model: Timing
-        let dense: Timing
-        /// The median of the quiet pairs' speedups.
-        let speedup: Double
-        let interval: ClosedRange<Double>
-        let isDisturbed: Bool
-    }
-
     /// Quiet samples lie at most this fraction above the floor of their model's samples.
     private static let slack = 0.06
     /// The quantile of a model's undisturbed samples that is its floor.
@@ -46,11 +36,11 @@ struct SamplePairs {
     ///
     /// - Parameter quietDense: The dense model's seconds on a quiet machine, if they are known. The
     ///   interval is widened by the fraction that the dense model takes longer here.
-    /// - Returns: The reading of the pairs so far.
+    /// - Returns: The comparison of the two models by the pairs so far.
     /// - Complexity: O(n log n) for n pairs.
-    func reading(quietDense: Double? = nil) -> Reading? {
+    func reading(quietDense: Double? = nil) -> Comparison? {
         let untainted = pairs.filter { !$0.isTainted }
-        var isDisturbed = untainted.count < Self.enough && untainted.count < pairs.count
+        let isDisturbed = untainted.count < Self.enough && untainted.count < pairs.count
         let usable = isDisturbed ? pairs : untainted
         let quiet = Self.quiet(usable)
         let speedups = Statistics(quiet.map(\.speedup))
@@ -62,14 +52,10 @@ struct SamplePairs {
         let sampled = speedups.medianInterval() ?? least...greatest
         let others = Self.medians(overTimeOf: quiet) + [Self.speedupOfFloors(usable)]
         let all = others.compactMap(\.self) + [median, sampled.lowerBound, sampled.upperBound]
-        var interval = all.min()!...all.max()!
-        if let quietDense, let excess = Self.excess(of: dense, over: quietDense) {
-            isDisturbed = true
-            interval = interval.lowerBound / excess...interval.upperBound * excess
-        }
-        return Reading(
-            model: model, dense: dense, speedup: median, interval: interval,
+        let reading = Comparison(
+            model: model, dense: dense, speedup: median, interval: all.min()!...all.max()!,
             isDisturbed: isDisturbed)
+        return quietDense.map(reading.allowing(forQuietDense:)) ?? reading
     }
 
     /// The ratio of a dense time to the quiet one, if it is too great for chance.

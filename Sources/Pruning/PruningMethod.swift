@@ -1,27 +1,28 @@
 public import Transformers
 
-/// How a plan is chosen, and what happens to the weights that stay.
+/// How a plan is chosen, and how the kept weights are corrected.
 public enum PruningMethod: String, Codable, Sendable, CaseIterable {
-    /// Optimal Brain Surgeon; the search weighs measured damage against measured latency.
+    /// Optimal Brain Surgeon; a greedy search by measured sensitivity and measured latency.
     case greedy
-    /// Optimal Brain Surgeon; ZipLM's search, which tries weights of the priors by the real loss.
+    /// Optimal Brain Surgeon; ZipLM's search, which finds weights of the priors by the real loss.
     case spdy
-    /// Units whose outputs vary least go first, a bias makes up for their means; a search by the
-    /// priors. Source: An et al., "FLAP", arXiv 2312.11983.
+    /// Removes the units whose outputs vary least. A bias replaces their mean outputs. A greedy
+    /// search by the priors. Source: An et al., "FLAP", arXiv 2312.11983.
     case flap
-    /// Units of small weights go first, nothing is corrected; a search by the priors.
+    /// Removes the units with the smallest weights and corrects nothing. A greedy search by the
+    /// priors.
     case magnitude
     /// Optimal Brain Surgeon; every component keeps the same fraction.
     case uniform
-    /// Whole layers go, those of least block influence first.
+    /// Removes whole layers, those with the lowest block influence first.
     case depth
-    /// Whole layers go, those first without which the model foretells least differently. Source:
-    /// Muralidharan et al., "Minitron", arXiv 2407.14679.
+    /// Removes whole layers, those first whose removal changes the model's predictions least.
+    /// Source: Muralidharan et al., "Minitron", arXiv 2407.14679.
     case minitronDepth = "minitron-depth"
-    /// All layers alike lose the channels of the residual stream, heads and neurons that are
-    /// smallest on average; nothing is corrected. Source: the same.
+    /// Removes the channels of the residual stream, the heads and the neurons with the smallest
+    /// mean activations, the same share in all layers, and corrects nothing. Source: the same.
     case minitronWidth = "minitron-width"
-    /// Random units of random components go; nothing is corrected.
+    /// Removes random units of random components and corrects nothing.
     case random
 
     /// How units are ranked.
@@ -38,22 +39,22 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     /// Finds a plan within a budget of seconds.
     ///
     /// - Parameters:
-    ///   - budget: Seconds that the whole model may take.
+    ///   - budget: The maximum seconds of the whole model.
     ///   - space: The plans to choose from.
-    ///   - knowledge: What calibration found out.
-    ///   - seed: Decides what is random.
+    ///   - knowledge: The results of calibration.
+    ///   - seed: Decides all random choices.
     /// - Returns: The plan.
-    /// - Throws: ``SearchError`` where no plan is as fast.
+    /// - Throws: ``SearchError`` if no plan is as fast.
     public func plan(
         within budget: Double, in space: SearchSpace, knowing knowledge: Knowledge, seed: UInt64
     ) throws(SearchError) -> Plan {
         switch self {
         case .greedy, .flap, .magnitude:
-            return try removal(in: space, knowing: knowledge).plan(within: budget)
+            return space.plan(try removal(in: space, knowing: knowledge).choice(within: budget))
         case .spdy:
-            let losses = knowledge.losses
-            let search = SPDYSearch(space) { losses.prior(of: $0, keeping: $1) }
-            return try search.plan(within: budget, weighing: knowledge.coefficients)
+            let search = SPDYSearch(space.problem(priors: knowledge.losses))
+            return space.plan(
+                try search.choice(within: budget, weighing: knowledge.coefficients))
         case .uniform: return try space.uniformPlan(within: budget)
         case .depth:
             return try space.depthPlan(within: budget, importance: knowledge.blockInfluence)
@@ -67,8 +68,8 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         }
     }
 
-    /// The predicted seconds and losses of the models that removal step by step goes through; nil
-    /// for methods that choose in another way.
+    /// The predicted seconds and losses after each step of the greedy search; nil for other
+    /// searches.
     public func path(
         in space: SearchSpace, knowing knowledge: Knowledge
     ) -> [(seconds: Double, loss: Double)]? {
@@ -78,22 +79,24 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         }
     }
 
-    /// Whether what the model minds is measured for it.
+    /// Whether the method needs measured sensitivities.
     public var needsSensitivity: Bool { self == .greedy || self == .minitronDepth }
 
-    /// The search that removes step by step, by measured damage or by the priors.
+    /// The greedy search, by measured damage or by the priors.
     private func removal(in space: SearchSpace, knowing knowledge: Knowledge) -> GreedySearch {
         let (losses, sensitivity) = (knowledge.losses, knowledge.sensitivity)
         guard self == .greedy else {
-            return GreedySearch(space, loss: { losses.prior(of: $0, keeping: $1) })
+            return GreedySearch(space.problem(priors: losses))
         }
-        return GreedySearch(
-            space,
-            loss: { sensitivity.damage(of: $0, prior: losses.prior(of: $0, keeping: $1)) },
-            layerLoss: { sensitivity.layers[$0] })
+        let problem = space.problem(
+            loss: { component, variant in
+                let prior = losses.prior(of: component, keeping: variant.units)
+                return sensitivity.damage(of: component, prior: prior)
+            }, layerLoss: { sensitivity.layers[$0] })
+        return GreedySearch(problem)
     }
 
-    /// What calibration found out about a model.
+    /// The results of calibrating a model.
     public struct Knowledge: Sendable {
         /// The removal order and the errors of every component.
         public var losses: LossTable
@@ -101,15 +104,16 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         public var blockInfluence: [Double]
         /// The measured sensitivity of each component; empty for methods that do not use it.
         public var sensitivity: Sensitivity
-        /// What multiplies the priors of each component of the search space, for SPDY.
+        /// For SPDY: the factor of the priors of each component of the search space.
         public var coefficients: [Double] = []
-        /// What the channels of the residual stream that a plan keeps are a multiple of.
+        /// The hidden size that a plan keeps is a multiple of this.
         public var channelStep: Int
-        /// How many heads go together, where all that a plan keeps must divide its channels.
+        /// The heads of one unit of attention, if the number of kept heads must divide the hidden
+        /// size; nil if it need not.
         public var headsThatDivide: Int?
 
-        /// The damage that each layer's being gone does; of its branches together where that of the
-        /// layer was not measured.
+        /// The damage of removing each layer; the sum over its branches if the layer's own was not
+        /// measured.
         fileprivate var layerDamage: [Double] {
             blockInfluence.indices.map { layer in
                 sensitivity.layers[layer]

@@ -28,58 +28,85 @@ public struct Component: Codable, Hashable, Sendable, Comparable {
     }
 }
 
-/// How many units each component keeps, and channels the residual stream between them.
-///
-/// A component of 0 units is a branch that is gone.
-public struct Plan: Codable, Hashable, Sendable {
-    /// Kept heads (or key-value groups) of each layer.
-    public var attention: [Int]
-    /// Kept feed-forward neurons of each layer.
-    public var feedForward: [Int]
+/// What each component becomes, and the channels of the residual stream that are kept.
+public struct Plan: Hashable, Sendable {
+    /// What the attention block of each layer becomes.
+    private var attentionBlocks: [Variant]
+    /// What the feed-forward block of each layer becomes.
+    private var feedForwardBlocks: [Variant]
     /// Kept channels of the residual stream; nil keeps all.
     public var hiddenSize: Int?
 
     /// Creates a plan from the kept units of each layer.
     public init(attention: [Int], feedForward: [Int], hiddenSize: Int? = nil) {
-        self.attention = attention
-        self.feedForward = feedForward
+        attentionBlocks = attention.map { Variant(units: $0) }
+        feedForwardBlocks = feedForward.map { Variant(units: $0) }
         self.hiddenSize = hiddenSize
     }
 
     /// The plan that keeps everything of a model.
     public init(keepingAllOf shape: ModelShape) {
-        attention = shape.layers.map(\.keyValueHeads)
-        feedForward = shape.layers.map(\.feedForward)
+        self.init(
+            attention: shape.layers.map(\.keyValueHeads),
+            feedForward: shape.layers.map(\.feedForward))
     }
 
-    /// The kept units of one component.
-    public subscript(component: Component) -> Int {
+    /// Kept heads (or key-value groups) of each layer.
+    public var attention: [Int] {
+        get { attentionBlocks.map(\.units) }
+        set { attentionBlocks = newValue.map { Variant(units: $0) } }
+    }
+
+    /// Kept feed-forward neurons of each layer.
+    public var feedForward: [Int] {
+        get { feedForwardBlocks.map(\.units) }
+        set { feedForwardBlocks = newValue.map { Variant(units: $0) } }
+    }
+
+    /// What the components of one kind become, layer by layer.
+    public func variants(of kind: ComponentKind) -> [Variant] {
+        switch kind {
+        case .attention: attentionBlocks
+        case .feedForward: feedForwardBlocks
+        }
+    }
+
+    /// What one component becomes.
+    public subscript(component: Component) -> Variant {
         get {
             switch component.kind {
-            case .attention: attention[component.layer]
-            case .feedForward: feedForward[component.layer]
+            case .attention: attentionBlocks[component.layer]
+            case .feedForward: feedForwardBlocks[component.layer]
             }
         }
         set {
             switch component.kind {
-            case .attention: attention[component.layer] = newValue
-            case .feedForward: feedForward[component.layer] = newValue
+            case .attention: attentionBlocks[component.layer] = newValue
+            case .feedForward: feedForwardBlocks[component.layer] = newValue
             }
         }
     }
 
     /// All components, in the order of the forward pass.
     public var components: [Component] {
-        attention.indices.flatMap {
+        attentionBlocks.indices.flatMap {
             [Component(layer: $0, kind: .attention), Component(layer: $0, kind: .feedForward)]
         }
+    }
+}
+
+extension Plan: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case attentionBlocks = "attention"
+        case feedForwardBlocks = "feedForward"
+        case hiddenSize
     }
 }
 
 extension ModelShape {
     /// The units of a component that this model has.
     public func units(of component: Component) -> Int {
-        Plan(keepingAllOf: self)[component]
+        Plan(keepingAllOf: self)[component].units
     }
 
     /// The components that have units, in the order of the forward pass.

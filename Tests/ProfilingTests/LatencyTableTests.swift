@@ -22,12 +22,13 @@ struct LatencyTableTests {
             .attention: curve([2: 2, 1: 2.4]), .feedForward: curve([96: 3, 64: 3.5, 32: 1]),
         ])
         #expect(
-            table.seconds(of: .attention, keeping: 1) == table.seconds(of: .attention, keeping: 2))
-        #expect(table.usefulLevels(of: .attention) == [2, 0])
+            table.seconds(of: .attention, as: Variant(units: 1))
+                == table.seconds(of: .attention, as: Variant(units: 2)))
+        #expect(table.usefulVariants(of: .attention) == [Variant(units: 2), .removed])
         for level in 0..<96 {
             let (fewer, more) = (
-                table.seconds(of: .feedForward, keeping: level),
-                table.seconds(of: .feedForward, keeping: level + 1)
+                table.seconds(of: .feedForward, as: Variant(units: level)),
+                table.seconds(of: .feedForward, as: Variant(units: level + 1))
             )
             #expect(fewer <= more)
         }
@@ -54,7 +55,7 @@ struct LatencyTableTests {
         let table = smallTable(shape: shape, curves: [.feedForward: curve([96: 3])])
         let copy = try LatencyTable(json: table.json(), file: "p.json")
         #expect(copy.curves[.attention] == nil)
-        #expect(copy.usefulLevels(of: .attention) == [0])
+        #expect(copy.usefulVariants(of: .attention) == [.removed])
     }
 
     @Test("is refused for another model, with both names and what differs")

@@ -30,7 +30,7 @@ struct RandomPlansTests {
         #expect(plans != table.randomPlans(20, seed: 2))
         for plan in plans {
             for component in plan.components {
-                #expect(table.usefulLevels(of: component.kind).contains(plan[component]))
+                #expect(table.usefulVariants(of: component.kind).contains(plan[component]))
             }
         }
     }

@@ -42,14 +42,15 @@ struct ClosedLoopTests {
     ) throws -> (best: ClosedLoop.Attempt, made: [ClosedLoop.Attempt], count: Int) {
         let space = SearchSpace(
             dense: Plan(keepingAllOf: table.shape), costs: TableCosts(table))
-        let search = GreedySearch(space) { component, level in
-            let kept = Double(level) / Double(space.dense[component])
-            return (1 - kept) * (1 - kept) * Double(1 + component.layer)
-        }
+        let search = GreedySearch(
+            space.problem { component, variant in
+                let kept = Double(variant.units) / Double(space.dense[component].units)
+                return (1 - kept) * (1 - kept) * Double(1 + component.layer)
+            })
         var random = SplitMix64(seed: seed)
         var made: [ClosedLoop.Attempt] = []
         let (best, count) = try loop.run(table) {
-            try search.plan(within: $0)
+            space.plan(try search.choice(within: $0))
         } measure: { plan in
             let predicted = table.predict(Plan(keepingAllOf: table.shape)) / table.predict(plan)
             let speedup =
@@ -196,13 +197,14 @@ struct ClosedLoopTests {
     @Test("plans found too slow before are not tried again")
     func excluded() throws {
         let space = SearchSpace(dense: Plan(keepingAllOf: table.shape), costs: TableCosts(table))
-        let search = GreedySearch(space) { component, level in
-            1 - Double(level) / Double(space.dense[component])
-        }
+        let search = GreedySearch(
+            space.problem { component, variant in
+                1 - Double(variant.units) / Double(space.dense[component].units)
+            })
         var loop = ClosedLoop(target: 1.5, attempts: 1)
         func best() throws -> ClosedLoop.Attempt {
             try loop.run(table) {
-                try search.plan(within: $0)
+                space.plan(try search.choice(within: $0))
             } measure: { plan in
                 comparison(20 / table.predict(plan))
             } report: { _ in

@@ -56,11 +56,11 @@ private struct UnitCosts: CostModel {
 
     var base: Double { 0.1 }
 
-    func seconds(of component: Component, keeping level: Int) -> Double {
-        Double(level) / Double(shape.units(of: component))
+    func seconds(of component: Component, as variant: Variant) -> Double {
+        Double(variant.units) / Double(shape.units(of: component))
     }
 
-    func levels(of component: Component) -> [Int] {
-        LevelGrid.levels(of: component.kind, in: shape) + [0]
+    func variants(of component: Component) -> [Variant] {
+        LevelGrid.levels(of: component.kind, in: shape).map { Variant(units: $0) } + [.removed]
     }
 }

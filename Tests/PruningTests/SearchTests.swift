@@ -11,12 +11,39 @@ private struct TableCosts: CostModel {
     var base = 0.5
     var table: [Component: [Int: Double]]
 
-    func seconds(of component: Component, keeping level: Int) -> Double {
-        table[component]?[level] ?? 0
+    func seconds(of component: Component, as variant: Variant) -> Double {
+        table[component]?[variant.units] ?? 0
     }
 
-    func levels(of component: Component) -> [Int] {
-        (table[component] ?? [:]).keys.sorted(by: >)
+    func variants(of component: Component) -> [Variant] {
+        (table[component] ?? [:]).keys.sorted(by: >).map { Variant(units: $0) }
+    }
+}
+
+/// A greedy search whose choices are turned into plans.
+private struct PlanSearch {
+    let space: SearchSpace
+    let search: GreedySearch
+
+    init(
+        _ space: SearchSpace, loss: (Component, Int) -> Double,
+        layerLoss: (Int) -> Double? = { _ in nil }
+    ) {
+        self.space = space
+        search = GreedySearch(
+            space.problem(loss: { loss($0, $1.units) }, layerLoss: layerLoss))
+    }
+
+    func plan(within budget: Double) throws -> Plan {
+        space.plan(try search.choice(within: budget))
+    }
+
+    /// The predicted loss of a plan; infinite for a plan outside the space.
+    func loss(of plan: Plan) -> Double {
+        let choice = zip(space.components, space.variants).compactMap { component, variants in
+            variants.firstIndex(of: plan[component])
+        }
+        return choice.count == space.components.count ? search.loss(of: choice) : .infinity
     }
 }
 
@@ -53,7 +80,7 @@ private struct Problem {
     /// The sum of weighted losses, as a dynamic programme sees it.
     func loss(of plan: Plan, weighing coefficients: [Double]) -> Double {
         zip(space.components, coefficients).reduce(0) {
-            $0 + $1.1 * (losses[$1.0]?[plan[$1.0]] ?? 0)
+            $0 + $1.1 * (losses[$1.0]?[plan[$1.0].units] ?? 0)
         }
     }
 
@@ -67,11 +94,16 @@ private struct Problem {
     }
 
     var spdy: SPDYSearch {
-        SPDYSearch(space) { losses[$0]?[$1] ?? .nan }
+        SPDYSearch(space.problem { losses[$0]?[$1.units] ?? .nan })
     }
 
-    var greedy: GreedySearch {
-        GreedySearch(space) { losses[$0]?[$1] ?? .nan }
+    /// The plan that dynamic programming finds.
+    func plan(within budget: Double, weighing coefficients: [Double]) throws -> Plan {
+        space.plan(try spdy.choice(within: budget, weighing: coefficients))
+    }
+
+    var greedy: PlanSearch {
+        PlanSearch(space) { losses[$0]?[$1] ?? .nan }
     }
 
     /// The least loss of any plan within a budget, by trying all.
@@ -101,7 +133,7 @@ struct SearchTests {
         "removal goes from the dense plan to the fastest, ever faster and worse", arguments: 1...5)
     func path(seed: Int) throws {
         let problem = Problem(layers: 3, units: 4, seed: UInt64(seed))
-        let path = problem.greedy.path()
+        let path = problem.greedy.search.path()
         #expect(path.first?.loss == 0)
         #expect(abs((path.first?.seconds ?? 0) - problem.space.denseSeconds) < 1e-12)
         for (before, after) in zip(path, path.dropFirst()) {
@@ -125,7 +157,7 @@ struct SearchTests {
             for speedup in [1.2, 1.5, 2, 3] {
                 let budget = problem.space.denseSeconds / speedup
                 guard budget >= problem.space.leastSeconds else { continue }
-                let plan = try problem.spdy.plan(within: budget, weighing: coefficients)
+                let plan = try problem.plan(within: budget, weighing: coefficients)
                 #expect(problem.space.seconds(of: plan) <= budget)
                 let loss = problem.loss(of: plan, weighing: coefficients)
                 // Rounding up costs each component less than a bucket.
@@ -141,10 +173,11 @@ struct SearchTests {
     @Test("trials find coefficients whose plan has less of a loss that they do not know")
     func trials() throws {
         let problem = Problem(layers: 4, units: 4, seed: 7)
-        // Of two plans of equal priors, the model minds the later layers more.
-        func loss(_ plan: Plan) -> Double {
+        // Of two plans of equal priors, the model is more sensitive in later layers.
+        func loss(_ choice: [Int]) -> Double {
             problem.loss(
-                of: plan, weighing: problem.space.components.map { pow(3, Double($0.layer)) })
+                of: problem.space.plan(choice),
+                weighing: problem.space.components.map { pow(3, Double($0.layer)) })
         }
         var search = problem.spdy
         (search.starts, search.steps) = (40, 200)
@@ -153,11 +186,11 @@ struct SearchTests {
         var trials = 0
         let found = try search.coefficients(within: budget, seed: 3, loss: loss) { trials = $0 }
         #expect(trials == 240)
-        let plan = try search.plan(within: budget, weighing: found)
-        #expect(loss(plan) < loss(try search.plan(within: budget, weighing: ones)))
+        let choice = try search.choice(within: budget, weighing: found)
+        #expect(loss(choice) < loss(try search.choice(within: budget, weighing: ones)))
         #expect(found == (try search.coefficients(within: budget, seed: 3, loss: loss)))
         #expect(throws: SearchError.self) {
-            try search.plan(within: problem.space.leastSeconds / 2, weighing: ones)
+            try search.choice(within: problem.space.leastSeconds / 2, weighing: ones)
         }
     }
 
@@ -234,20 +267,21 @@ struct SearchTests {
         var problem = Problem(layers: 1, units: 3, seed: 3)
         let component = problem.space.components[0]
         problem.costs.table[component] = [3: 3, 2: 1, 1: 1.5, 0: 1]
-        #expect(problem.space.levels[0] == [3, 2])
-        #expect(try problem.space.uniformPlan(within: problem.space.leastSeconds)[component] == 2)
+        #expect(problem.space.variants[0].map(\.units) == [3, 2])
+        let uniform = try problem.space.uniformPlan(within: problem.space.leastSeconds)
+        #expect(uniform[component].units == 2)
     }
 
-    @Test("a component that the model minds is kept")
+    @Test("a component to which the model is sensitive is kept")
     func sensitivities() throws {
         let problem = Problem(layers: 3, units: 4, seed: 4)
         let budget = problem.space.denseSeconds / 1.5
         let protected = problem.space.components[1]
-        let weighted = GreedySearch(problem.space) {
+        let weighted = PlanSearch(problem.space) {
             (problem.losses[$0]?[$1] ?? .nan) * ($0 == protected ? 1e6 : 1)
         }
-        #expect(try problem.greedy.plan(within: budget)[protected] < 4)
-        #expect(try weighted.plan(within: budget)[protected] == 4)
+        #expect(try problem.greedy.plan(within: budget)[protected].units < 4)
+        #expect(try weighted.plan(within: budget)[protected].units == 4)
     }
 
     @Test("a layer goes as a whole where that is the best ratio, and only there")
@@ -258,7 +292,7 @@ struct SearchTests {
             problem.losses[component] = [0: 1, 1: 0]
         }
         func plan(_ layers: [Int: Double], removing count: Double) throws -> Plan {
-            let search = GreedySearch(
+            let search = PlanSearch(
                 problem.space, loss: { problem.losses[$0]?[$1] ?? .nan },
                 layerLoss: { layers[$0] })
             let plan = try search.plan(within: problem.space.denseSeconds - count)
@@ -286,7 +320,7 @@ struct SearchTests {
                 $0 + (problem.losses[Component(layer: layer, kind: $1)]?[0] ?? 0)
             }
         }
-        let search = GreedySearch(
+        let search = PlanSearch(
             space, loss: { problem.losses[$0]?[$1] ?? .nan },
             layerLoss: { whole($0) * ($0 == 0 ? 0.6 : 1.3) })
         let levels = 0...3
@@ -327,7 +361,7 @@ struct SearchTests {
         let problem = Problem(layers: 3, units: 100, seed: seed)
         let space = SearchSpace(
             dense: problem.dense, costs: LoadableCosts(problem.costs, for: .gguf))
-        let search = GreedySearch(space) { problem.losses[$0]?[$1] ?? 0 }
+        let search = PlanSearch(space) { problem.losses[$0]?[$1] ?? 0 }
         for speedup in [1.2, 1.5, space.greatestSpeedup] {
             let plan = try search.plan(within: space.denseSeconds / speedup)
             #expect(plan.attention[0] > 0)
@@ -348,9 +382,9 @@ struct SearchTests {
         let levels = uniform.attention + uniform.feedForward
         let (least, most) = (levels.min() ?? 0, levels.max() ?? 0)
         #expect(most - least <= 1, "all within one level")
-        for component in space.components where uniform[component] == least && least < 6 {
+        for component in space.components where uniform[component].units == least && least < 6 {
             var larger = uniform
-            larger[component] += 1
+            larger[component].units += 1
             #expect(space.seconds(of: larger) > budget, "\(component) could keep more")
         }
         #expect(try space.randomPlan(within: budget, seed: 7) == random)

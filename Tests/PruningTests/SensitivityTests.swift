@@ -30,11 +30,11 @@ struct SensitivityTests {
             var worst = 1e-9
             for point in points {
                 let level = try #require(
-                    (0..<dense[component]).first {
+                    (0..<dense[component].units).first {
                         losses.prior(of: component, keeping: $0) == point.prior
                     })
                 var plan = dense
-                plan[component] = level
+                plan[component].units = level
                 let model = try Model(
                     ShrunkWeights(
                         plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon))

@@ -19,7 +19,7 @@ struct ShrinkingTests {
             let plan = tiny.randomPlan(seed: seed)
             let shrunk = ShrunkWeights(plan, losses: losses, surgery: surgery, order: .magnitude)
             #expect(shrunk.shape == tiny.shape.applying(plan))
-            #expect(shrunk.kept.allSatisfy { $0.value.count == plan[$0.key] })
+            #expect(shrunk.kept.allSatisfy { $0.value.count == plan[$0.key].units })
             let model = try Model(shrunk)
             let masked = MaskedWeights(dense: tiny.checkpoint, kept: shrunk.kept)
             let want = tiny.output(of: try Model(masked))
@@ -51,7 +51,7 @@ struct ShrinkingTests {
             let unit = inputs.columns / removal.units
             for level in Set([1, removal.units / 2, removal.units - 1]) {
                 var plan = Plan(keepingAllOf: tiny.shape)
-                plan[component] = level
+                plan[component].units = level
                 let layer = try ShrunkWeights(
                     plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon
                 ).layer(component.layer)

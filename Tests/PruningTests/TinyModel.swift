@@ -94,7 +94,8 @@ struct TinyModel {
         var plan = Plan(keepingAllOf: shape)
         for component in components {
             let gone = Int.random(in: 0..<5, using: &random) == 0
-            plan[component] = gone ? 0 : Int.random(in: 1...plan[component], using: &random)
+            let units = plan[component].units
+            plan[component].units = gone ? 0 : Int.random(in: 1...units, using: &random)
         }
         return plan
     }

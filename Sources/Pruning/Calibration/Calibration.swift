@@ -1,26 +1,29 @@
 public import Tensors
 public import Transformers
 
-/// Collects what pruning needs to know of a model from text that flows through it, one layer after
-/// another, so that only one layer's weights and moments are in memory.
+/// Runs calibration text through a model and collects the statistics that pruning needs.
 ///
-/// For every component the second moments `E[x xᵀ]` of its output projection's inputs, products of
-/// one batch in f32, sums over batches in f64; `x` ends in the constant 1, for a bias and for means.
-/// For every layer the block influence, `1 − E[cos(h, h′)]` between the residual stream before and
-/// after it (Men et al., "ShortGPT", arXiv 2403.03853). For every channel of the stream how great it
-/// is where layers read it.
+/// The text goes through one layer after another, so only one layer's weights and moments are in
+/// memory. The statistics are:
+/// - for every component the second moments `E[x xᵀ]` of the inputs of its output projection.
+///   Products of one batch are f32, sums over batches f64. `x` ends in the constant 1, for the bias
+///   and the means.
+/// - for every layer the block influence, `1 − E[cos(h, h′)]` of the residual stream before and
+///   after it (Men et al., "ShortGPT", arXiv 2403.03853).
+/// - for every channel of the residual stream its size at the inputs of the layers.
 public final class Calibration: ForwardObserver {
-    /// The tokens of the text.
+    /// The number of tokens of the text.
     public let tokens: Int
     /// The sizes of the model.
     public let shape: ModelShape
-    /// The block influence of every layer so far; small where a layer changes little.
+    /// The block influence of every layer so far; a layer that changes little has a small one.
     public private(set) var blockInfluence: [Double] = []
-    /// For every layer so far the mean square norm of the residual stream behind it.
+    /// For every layer so far the mean square norm of the residual stream after it.
     public private(set) var streamSquares: [Double] = []
-    /// For every channel the root of the mean square of what layers so far take in, normalised
-    /// where their norms come before, summed over layers (Muralidharan et al., "Minitron", arXiv
-    /// 2407.14679, section 2.2).
+    /// For every channel the root mean square of the layers' inputs, summed over the layers so far.
+    ///
+    /// In models with pre-norms these are the normalised inputs (Muralidharan et al., "Minitron",
+    /// arXiv 2407.14679, section 2.2).
     public private(set) var channelNorms: [Double]
 
     private let weights: any WeightSource
@@ -50,13 +53,13 @@ public final class Calibration: ForwardObserver {
         streams = batches.map { pass.embedded($0) }
     }
 
-    /// Takes the text through the next layer.
+    /// Runs the text through the next layer.
     ///
     /// - Parameter progress: Called after each batch with the share of the layer that is done; may
-    ///   throw to stop, after which the calibration is of no more use.
-    /// - Returns: The moments of the layer's components, symmetric; nil behind the last layer.
-    /// - Throws: ``SurgeonError`` where the stream or a moment is not finite, and what reading the weights and
-    ///   `progress` throw.
+    ///   throw to stop, after which the calibration cannot be used any more.
+    /// - Returns: The moments of the layer's components, symmetric; nil after the last layer.
+    /// - Throws: ``SurgeonError`` where the stream or a moment is not finite, and what reading the
+    ///   weights and `progress` throw.
     public func next(
         progress: (Double) throws -> Void = { _ in }
     ) throws -> [Component: Matrix<Double>]? {
@@ -96,7 +99,7 @@ public final class Calibration: ForwardObserver {
             channelNorms[channel] += (sum * scale).squareRoot()
         }
         var result: [Component: Matrix<Double>] = [:]
-        // One at a time, since they are large.
+        // One at a time, because they are large.
         for component in Array(moments.keys) {
             let mean = moments.removeValue(forKey: component)?.mean()
             if let mean, !(0..<mean.rows).allSatisfy({ mean[$0, $0].isFinite }) {

@@ -4,8 +4,8 @@ public import Transformers
 
 /// The second moments of a calibration on disk, read one component at a time.
 ///
-/// Stored in f32: rounding changes them by parts in ten million, far below their damping and
-/// their own sampling error, and halves the file. All later arithmetic is f64.
+/// They are stored in f32, which halves the file. The relative rounding error, about 1e-7, is far
+/// below the damping and the sampling error. All later arithmetic is f64.
 public struct CalibrationFile: Sendable {
     private let file: SafetensorsFile
 
@@ -14,13 +14,14 @@ public struct CalibrationFile: Sendable {
         file = try SafetensorsFile(path: path)
     }
 
-    /// Takes the text through all layers, and writes the moments of each when it is done.
+    /// Runs the text through all layers, and writes the moments of each layer after it.
     ///
     /// - Parameters:
-    ///   - calibration: A calibration that stands before the first layer.
+    ///   - calibration: A calibration before its first layer.
     ///   - path: The file.
-    ///   - progress: Called with the layers done, in parts too; may throw to stop.
-    /// - Throws: What calibrating and writing throw; no file is left behind then.
+    ///   - progress: Called with the number of layers done, fractions of layers too; may throw to
+    ///     stop.
+    /// - Throws: What calibrating and writing throw; then no file is left behind.
     public static func write(
         _ calibration: Calibration, to path: String,
         progress: (Double) throws -> Void = { _ in }
@@ -45,7 +46,8 @@ public struct CalibrationFile: Sendable {
         while try next() != nil {}
     }
 
-    /// The mean of `x xᵀ` of a component, `[columns, columns]`, one more where x ends in 1.
+    /// The mean of `x xᵀ` of a component, `[columns, columns]`; with ones, `x` has a last element
+    /// 1.
     public func hessian(
         of component: Component, withOnes: Bool
     ) throws(ModelFileError) -> Matrix<Double> {

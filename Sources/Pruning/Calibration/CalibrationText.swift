@@ -2,30 +2,31 @@ internal import Tensors
 public import Tokenizers
 public import Transformers
 
-/// Token sequences cut from text: some to calibrate on, others, from its end, held out.
+/// Token sequences cut from a text: some for calibration, and some from its end held out.
 public struct CalibrationText: Sendable {
-    /// Sequences to calibrate on.
+    /// The sequences for calibration.
     public let calibration: [[Int32]]
-    /// Sequences that calibration does not see.
+    /// The sequences held out of calibration.
     public let heldOut: [[Int32]]
 
     /// The fraction of a text that is held out.
     static let heldOutFraction = 0.1
 
-    /// The fewest tokens to calibrate on, where more were asked for, and to evaluate on.
+    /// The minimum numbers of tokens for calibration (unless fewer were requested) and for
+    /// evaluation.
     public static let (leastCalibration, leastHeldOut) = (1024, 128)
 
-    /// The most tokens to hold out, so that evaluating takes less time than pruning.
+    /// The maximum number of tokens to hold out, so that evaluation takes less time than pruning.
     static let mostHeldOut = 8192
 
     /// Cuts text for a decoder: one stream without special tokens, in windows.
     ///
     /// - Parameters:
     ///   - text: The text.
-    ///   - tokenizer: The model's.
-    ///   - tokens: How many to calibrate on, and up to a quarter as many to hold out, if there are.
-    ///   - length: Tokens of a window.
-    ///   - seed: Chooses the windows.
+    ///   - tokenizer: The model's tokenizer.
+    ///   - tokens: The number of tokens for calibration. Up to a quarter of it is held out.
+    ///   - length: The tokens of a window.
+    ///   - seed: Decides which windows are taken.
     public init(
         stream text: String, tokenizer: some Tokenizer, tokens: Int, length: Int, seed: UInt64
     ) {
@@ -43,7 +44,7 @@ public struct CalibrationText: Sendable {
         self.init(pieces: pieces, tokens: tokens, seed: seed)
     }
 
-    /// Wraps sequences that need no cutting.
+    /// Uses sequences as they are.
     public init(calibration: [[Int32]], heldOut: [[Int32]]) {
         self.calibration = calibration
         self.heldOut = heldOut
@@ -72,7 +73,8 @@ public struct CalibrationText: Sendable {
             min(max(tokens / 4, Self.leastHeldOut), Self.mostHeldOut))
     }
 
-    /// What is too little in the text to calibrate on so many tokens; nil where it suffices.
+    /// A description of what the text is too short for; nil if it is long enough to calibrate on a
+    /// number of tokens.
     public func shortage(of tokens: Int) -> String? {
         func count(_ sequences: [[Int32]]) -> Int { sequences.reduce(0) { $0 + $1.count } }
         let (own, held) = (count(calibration), count(heldOut))
@@ -87,9 +89,9 @@ public struct CalibrationText: Sendable {
 ///
 /// - Parameters:
 ///   - text: The text, a paragraph a line.
-///   - tokenizer: The model's.
-///   - length: Tokens of a piece at most, special tokens included.
-/// - Returns: The pieces; scraps of fewer than 8 tokens are left out.
+///   - tokenizer: The model's tokenizer.
+///   - length: The maximum number of tokens of a piece, with its special tokens.
+/// - Returns: The pieces; those of fewer than 8 tokens are left out.
 public func framedPieces(
     of text: String, tokenizer: some Tokenizer, length: Int
 ) -> [[Int32]] {
@@ -108,11 +110,11 @@ public func framedPieces(
     return pieces
 }
 
-/// Sequences gathered into batches of at least a number of tokens.
+/// Joins sequences into batches with a minimum number of tokens.
 ///
 /// - Parameters:
 ///   - sequences: The sequences.
-///   - tokens: The least tokens of a batch but the last.
+///   - tokens: The minimum number of tokens of every batch except the last.
 /// - Returns: The batches, in order.
 public func batches(of sequences: [[Int32]], tokens: Int) -> [TokenBatch] {
     var batches: [TokenBatch] = []

@@ -1,11 +1,11 @@
 public import Tensors
 public import Transformers
 
-/// How much a changed model differs from the dense one on calibration text.
+/// Measures the damage of a changed model: its divergence from the dense model on calibration text.
 ///
-/// For decoders the mean Kullback–Leibler divergence of the next-token distribution among likely
-/// words, in nats; for encoders the mean over sequences of 1 minus the cosine between the vectors
-/// that the dense model's pooling makes.
+/// For decoders it is the mean KL divergence of the next-token distributions over likely tokens, in
+/// nats. For encoders it is the mean over sequences of `1 − cos` between the two pooled vectors,
+/// with the dense model's pooling.
 public final class Damage {
     /// The dense model.
     public let dense: Model
@@ -14,13 +14,13 @@ public final class Damage {
     private let engine: Engine
     private let reference: Reference
 
-    /// What the dense model makes of the batch.
+    /// The output of the dense model for the batch.
     private enum Reference {
         case logits(HeadComparison)
         case hidden(Activations)
     }
 
-    /// Runs the dense model, to compare others with.
+    /// Runs the dense model, which others are compared with.
     ///
     /// - Parameters:
     ///   - dense: The dense model.
@@ -37,13 +37,14 @@ public final class Damage {
             ? .hidden(hidden) : .logits(HeadComparison(dense, of: hidden, on: engine))
     }
 
-    /// The damage done to a model; 0 for the dense model itself.
+    /// The damage of a model; 0 for the dense model itself.
     ///
     /// - Complexity: A forward pass, and for decoders the output head.
     public func of(_ model: Model) -> Double { record(model).damage }
 
-    /// A model's damage and the residual stream before each of its layers, with which models that
-    /// differ from it in one layer are judged faster.
+    /// A model's damage and the residual stream before each of its layers.
+    ///
+    /// With the stream, models that differ from it in one layer are measured faster.
     func record(_ model: Model) -> (damage: Double, entering: [Activations]) {
         var pass = ForwardPass(model, on: engine)
         let recorder = StreamRecorder()
@@ -52,7 +53,7 @@ public final class Damage {
         return (difference(hidden), recorder.entering)
     }
 
-    /// The damage done to a model of which the residual stream before some layer is known.
+    /// The damage of a model, from a layer on before which its residual stream is known.
     public func of(_ model: Model, from first: Int, entering: Activations) -> Double {
         var pass = ForwardPass(model, on: engine)
         return difference(pass.hiddenStates(of: batch, from: first, entering: entering))

@@ -1,19 +1,19 @@
 import Tensors
 
-/// `H⁻¹` and `P = WᵀW` of the units that remain, downdated as units are removed.
+/// `H⁻¹` and `P = WᵀW` of the remaining units, updated after each removal.
 ///
 /// With `L·Lᵀ = H⁻¹[S,S]` for the columns `S` of a unit, `Y = L⁻¹·H⁻¹[S,:]` and
 /// `Z = L⁻¹·P[S,:] - ½·(L⁻¹·P[S,S]·L⁻ᵀ)·Y`, removing the unit and correcting the weights is
 /// `H⁻¹ -= Yᵀ·Y` and `P -= Yᵀ·Z + Zᵀ·Y`; its score is the trace of `L⁻¹·P[S,S]·L⁻ᵀ`. The weights
 /// themselves are never needed.
 ///
-/// Units of one column gather in a block before the two matrices are touched; until then their
-/// diagonals are exact, and a row is corrected when it is needed. What is left of the matrices moves
-/// together when an eighth of them is of units that are gone.
+/// Removals of one-column units are pending until a block of them is full; then both matrices are
+/// updated. Until then their diagonals are kept exact, and a row is corrected when it is read. The
+/// matrices are compacted when an eighth of their units is removed.
 struct Elimination {
     /// The columns of one unit.
     private let unitSize: Int
-    /// The surgeon's unit behind each unit here.
+    /// The surgeon's index of each unit.
     private var names: [Int]
     /// `H⁻¹`, without the pending removals.
     private var inverse: SymmetricMatrix
@@ -23,7 +23,7 @@ struct Elimination {
     private var y: Matrix<Double>
     /// The rows `Z` of the pending removals.
     private var z: Matrix<Double>
-    /// How many rows of `y` and `z` are pending.
+    /// The number of pending rows of `y` and `z`.
     private var pending = 0
     /// The exact diagonal of `H⁻¹`, for units of one column.
     private var inverseDiagonal: [Double]
@@ -41,7 +41,7 @@ struct Elimination {
     /// - Parameters:
     ///   - surgeon: The layer.
     ///   - units: The units still present, ascending.
-    ///   - block: How many columns of single-column units to gather.
+    ///   - block: The number of one-column units whose removals form a block.
     /// - Throws: ``SurgeonError`` where the damped `H` of these units is singular.
     /// - Complexity: O(n³ + outputs · n²) for n remaining columns.
     init(_ surgeon: OptimalBrainSurgeon, units: [Int], block: Int) throws(SurgeonError) {
@@ -68,7 +68,7 @@ struct Elimination {
         gramDiagonal = unitSize == 1 ? gram.diagonal : []
     }
 
-    /// Removes the remaining unit of least score, the first of several.
+    /// Removes the remaining unit with the lowest score; the first of equal ones.
     ///
     /// - Returns: The surgeon's unit, and its score.
     /// - Throws: ``SurgeonError`` where a block of `H⁻¹` is singular.
@@ -117,7 +117,7 @@ struct Elimination {
         }
     }
 
-    /// Leaves units that are gone out of everything.
+    /// Drops removed units from all matrices and lists.
     private mutating func compact() {
         let kept =
             remaining.flatMap { columns(of: $0) } + Array(names.count * unitSize..<y.columns)
@@ -142,7 +142,7 @@ struct Elimination {
 }
 
 extension Elimination {
-    /// Adds the rows `Y` and `Z` of one column to those pending, and keeps the diagonals exact.
+    /// Adds the rows `Y` and `Z` of one column to the pending ones, and keeps the diagonals exact.
     private mutating func removeColumn(_ column: Int) {
         let row = pending
         let factor = 1 / inverseDiagonal[column].squareRoot()

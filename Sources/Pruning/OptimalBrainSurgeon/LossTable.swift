@@ -1,8 +1,8 @@
 public import Transformers
 
-/// What removing units of one component does to its output.
+/// The errors of one component's output when units are removed.
 public struct ComponentLosses: Codable, Sendable, Equatable {
-    /// Which units go first, and the squared output error of every level.
+    /// The order in which units are removed, and the squared output error of every level.
     public let removal: RemovalOrder
 
     /// The squared output of the dense component.
@@ -22,7 +22,7 @@ public struct ComponentLosses: Codable, Sendable, Equatable {
         removal.kept(level)
     }
 
-    /// The error of a level as a fraction of the dense output; 1 when the branch is gone.
+    /// The error of a level as a fraction of the dense output; 1 for a removed branch.
     ///
     /// - Precondition: `0 <= level <= units`.
     public func prior(_ level: Int) -> Double {
@@ -31,7 +31,7 @@ public struct ComponentLosses: Codable, Sendable, Equatable {
     }
 }
 
-/// The losses of every component, the product of calibration.
+/// The losses of every component: the result of calibration.
 public struct LossTable: Sendable, Equatable {
     /// The losses by component.
     public var components: [Component: ComponentLosses]
@@ -47,7 +47,7 @@ public struct LossTable: Sendable, Equatable {
     }
 }
 
-/// Written as a list in the order of the forward pass, so that equal tables are equal files.
+/// A table is written as a list in the order of the forward pass, so equal tables give equal files.
 extension LossTable: Codable {
     private struct Entry: Codable {
         let component: Component
@@ -57,7 +57,7 @@ extension LossTable: Codable {
     /// Reads a table.
     ///
     /// - Parameter decoder: Where from.
-    /// - Throws: `DecodingError` where an entry is repeated or does not hold together.
+    /// - Throws: `DecodingError` where an entry is repeated or inconsistent.
     public init(from decoder: any Decoder) throws {
         let entries = try [Entry](from: decoder)
         components = [:]

@@ -1,8 +1,8 @@
 import Tensors
 
-/// Orders that ask for no inverse of `H`, with the errors of masking units and correcting nothing.
+/// Orders that need no inverse of `H`. Their errors are those of removing units without correction.
 extension OptimalBrainSurgeon {
-    /// Removes the units of least weight norm first.
+    /// Removes the units with the smallest weight norm first.
     ///
     /// - Complexity: O(outputs · columns²) for the errors.
     public func magnitudeOrder() -> RemovalOrder {
@@ -16,13 +16,13 @@ extension OptimalBrainSurgeon {
         return masking(ascending: squares)
     }
 
-    /// Removes the units of least `Σ_j H_jj` first, whose outputs are smallest on average.
+    /// Removes the units with the smallest `Σ_j H_jj` first: their inputs are smallest on average.
     ///
     /// Source: Muralidharan et al., "Minitron", arXiv 2407.14679, section 2.2.
     ///
     /// - Complexity: O(outputs · columns²) for the errors.
     public func activationOrder() -> RemovalOrder {
-        // Inputs that are always 0 have a 1 in the Hessian, to be invertible.
+        // Inputs that are always 0 have a 1 in the Hessian, which makes it invertible.
         let dead = Set(deadColumns)
         let scores = (0..<units).map { unit in
             (unit * unitSize..<(unit + 1) * unitSize).reduce(0) {
@@ -32,10 +32,10 @@ extension OptimalBrainSurgeon {
         return masking(ascending: scores)
     }
 
-    /// Removes the units of least `Σ_j ‖W_j‖² H_jj` first.
+    /// Removes the units with the smallest `Σ_j ‖W_j‖² H_jj` first.
     ///
-    /// For an H about the means that is how much their outputs fluctuate. Source: An et al., "FLAP",
-    /// arXiv 2312.11983.
+    /// If H is the covariance of the inputs, this is the variance of the units' outputs. Source: An
+    /// et al., "FLAP", arXiv 2312.11983.
     ///
     /// - Complexity: O(outputs · columns²) for the errors.
     public func fluctuationOrder() -> RemovalOrder {
@@ -49,7 +49,7 @@ extension OptimalBrainSurgeon {
         return masking(ascending: scores)
     }
 
-    /// Removes units in a random order that depends on the seed alone.
+    /// Removes units in a random order that depends only on the seed.
     ///
     /// - Complexity: O(outputs · columns²) for the errors.
     public func randomOrder(seed: UInt64) -> RemovalOrder {
@@ -57,7 +57,7 @@ extension OptimalBrainSurgeon {
         return masking((0..<units).shuffled(using: &generator))
     }
 
-    /// Removes the units of least score first, of equal ones the first.
+    /// Removes the units with the lowest score first; the first of equal ones.
     private func masking(ascending scores: [Double]) -> RemovalOrder {
         masking((0..<units).sorted { (scores[$0], $0) < (scores[$1], $1) })
     }

@@ -1,10 +1,10 @@
 public import Tensors
 
 extension OptimalBrainSurgeon {
-    /// Removes one unit at a time, that of least score first, down to none.
+    /// Removes one unit at a time, the one with the lowest score, until none is left.
     ///
-    /// After each removal the remaining weights are the best for what remains, so the errors are
-    /// those of the least-squares fit at every level.
+    /// After each removal the remaining weights are corrected optimally, so the errors are those of
+    /// the least-squares fit at every level.
     ///
     /// - Returns: The order and the error of every level.
     /// - Throws: ``SurgeonError`` where the damped `H` is not positive definite.
@@ -13,12 +13,13 @@ extension OptimalBrainSurgeon {
         try removalOrder(block: 64, restartBelow: 64)
     }
 
-    /// The order, with the sizes that trade speed alone.
+    /// The order, with two sizes that change speed and rounding but not the method.
     ///
     /// - Parameters:
-    ///   - block: Single columns to gather before the matrices are updated.
-    ///   - restartBelow: As long as more units than this remain, the matrices are made afresh
-    ///     from `H` whenever seven eighths of the units are gone: rounding errors end.
+    ///   - block: The number of one-column units removed before the matrices are updated.
+    ///   - restartBelow: While more units than this remain, the matrices are computed again from
+    ///     `H` each time seven eighths of the units are removed. This ends the build-up of rounding
+    ///     errors.
     /// - Returns: The order and the error of every level.
     /// - Throws: ``SurgeonError`` where the damped `H` is not positive definite.
     func removalOrder(block: Int, restartBelow: Int) throws(SurgeonError) -> RemovalOrder {
@@ -26,10 +27,12 @@ extension OptimalBrainSurgeon {
         return RemovalOrder(order: order, increases: scores)
     }
 
-    /// The units of a level alone, ascending, for less work than the whole order.
+    /// The units of one level, ascending.
     ///
-    /// - Parameter level: How many units to keep.
-    /// - Returns: The units that the order's level has.
+    /// This is faster than computing the whole order.
+    ///
+    /// - Parameter level: The number of units to keep.
+    /// - Returns: The units that the order keeps at this level.
     /// - Throws: ``SurgeonError`` where the damped `H` is not positive definite.
     func kept(_ level: Int) throws(SurgeonError) -> [Int] {
         try eliminate(downTo: level, block: 64, restartBelow: 64).remaining
@@ -55,12 +58,12 @@ extension OptimalBrainSurgeon {
         return (order, scores, remaining)
     }
 
-    /// The weights that serve best when only some units are kept: `M[:,K] · (H[K,K])⁻¹`.
+    /// The optimal weights if only some units are kept: `M[:,K] · (H[K,K])⁻¹`.
     ///
     /// - Parameters:
     ///   - units: The kept units, ascending.
-    ///   - moment: The mean of `target · xᵀ`, shape `[outputs, columns]`, to fit the layer's
-    ///     outputs to something else than the dense layer's; `W · H` when nil.
+    ///   - moment: The mean of `target · xᵀ`, shape `[outputs, columns]`, if the outputs are fitted
+    ///     to another target than the dense layer's outputs; nil for `W · H`.
     /// - Returns: The kept columns, and the bias column if there is one.
     /// - Throws: ``SurgeonError`` for unknown units or a singular `H`.
     /// - Complexity: O(kept³ + outputs · kept²)
@@ -88,7 +91,7 @@ extension OptimalBrainSurgeon {
         return result
     }
 
-    /// Another target's moment, with the damping that draws the fit to the dense weights.
+    /// Another target's moment, plus the damping term that pulls the fit towards the dense weights.
     private func damped(_ moment: Matrix<Double>) -> Matrix<Double> {
         precondition(
             moment.rows == weight.rows && moment.columns == weight.columns,

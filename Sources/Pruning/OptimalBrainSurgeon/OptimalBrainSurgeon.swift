@@ -1,13 +1,13 @@
 public import Tensors
 
-/// One linear layer behind prunable units, with the second moments of its inputs.
+/// One linear layer whose inputs come from prunable units, with the second moments of its inputs.
 ///
 /// A unit is a run of `unitSize` consecutive input columns. `H` is damped once, here, and every
 /// error and every corrected weight is with respect to that same `H`:
 /// `error(Ŵ) = tr((W - Ŵ) · H · (W - Ŵ)ᵀ)`.
 ///
-/// Inputs that were always zero are free to remove: their weights count as zero, and come back
-/// unchanged where their unit is kept. A trailing bias column is neither damped nor removed.
+/// Inputs that were always zero cost nothing to remove: their weights count as zero. If their unit
+/// is kept, these weights are kept unchanged. A trailing bias column is neither damped nor removed.
 public struct OptimalBrainSurgeon: Sendable {
     /// The input columns of one unit.
     public let unitSize: Int
@@ -27,10 +27,10 @@ public struct OptimalBrainSurgeon: Sendable {
     /// The damped `H`.
     let hessian: Matrix<Double>
 
-    /// `W · H`, all that least squares needs to know of the outputs.
+    /// `W · H`, the target moment of least squares.
     let moment: Matrix<Double>
 
-    /// What was added to the diagonal of `H`.
+    /// The value added to the diagonal of `H`.
     let damping: Double
 
     /// The columns of inputs that were always zero.
@@ -85,7 +85,7 @@ public struct OptimalBrainSurgeon: Sendable {
         units = inputs / unitSize
     }
 
-    /// Adds a fraction of the mean diagonal to the diagonal, where that is not zero.
+    /// Adds a fraction of the mean diagonal to the diagonal elements that are not zero.
     private static func damp(
         _ hessian: inout Matrix<Double>, inputs: Int, by fraction: Double
     ) throws(SurgeonError) -> Double {
@@ -104,7 +104,7 @@ public struct OptimalBrainSurgeon: Sendable {
         return added
     }
 
-    /// The columns of some units, ascending where the units are, and the bias column if any.
+    /// The columns of some units, in the order of the units, and the bias column if there is one.
     func columns(of units: [Int]) -> [Int] {
         units.flatMap { $0 * unitSize..<($0 + 1) * unitSize }
             + Array(self.units * unitSize..<weight.columns)

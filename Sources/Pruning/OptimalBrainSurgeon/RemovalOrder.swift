@@ -1,14 +1,14 @@
-/// The order in which a layer's units are removed, and what every level costs.
+/// The order in which a layer's units are removed, and the error of every level.
 public struct RemovalOrder: Codable, Sendable, Equatable {
     /// Unit indices, the first removed first.
     public let order: [Int]
 
     /// The squared output error by number of kept units, `order.count + 1` values.
     ///
-    /// The last is 0, the first the error of removing every unit.
+    /// The last error is 0. The first is the error of removing every unit.
     public let errors: [Double]
 
-    /// Creates an order whose removals added the given errors, one for each unit in turn.
+    /// Creates an order from the units and the error that each removal added, in order of removal.
     init(order: [Int], increases: [Double]) {
         var errors = [0.0]
         for increase in increases { errors.append(errors[errors.count - 1] + increase) }
@@ -31,7 +31,7 @@ public struct RemovalOrder: Codable, Sendable, Equatable {
     /// Reads an order.
     ///
     /// - Parameter decoder: Where from.
-    /// - Throws: `DecodingError` where the units are not each there once, with one error a level.
+    /// - Throws: `DecodingError` unless every unit is there once and every level has one error.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         order = try values.decode([Int].self, forKey: .order)

@@ -1,16 +1,16 @@
 public import Transformers
 
-/// A layer that cannot be pruned as asked.
+/// A layer that cannot be pruned as requested.
 public enum SurgeonError: Error, Equatable, CustomStringConvertible {
     /// The Hessian is not square with one row for every column of the weight.
     case hessianShape(rows: Int, columns: Int, weightColumns: Int)
     /// The weight's columns are not a whole number of units.
     case unitSize(Int, columns: Int)
-    /// What flows through the model is not finite behind a layer.
+    /// The residual stream is not finite after a layer.
     case streamNotFinite(layer: Int)
     /// The second moments of a component's inputs are not finite.
     case momentsNotFinite(Component)
-    /// What a changed layer does to the model's output is not finite.
+    /// The damage of a changed layer is not finite.
     case damageNotFinite(layer: Int)
     /// The weight holds a value that is not finite.
     case weightNotFinite(row: Int, column: Int)

@@ -2,9 +2,9 @@ internal import Foundation
 public import Profiling
 public import Transformers
 
-/// Searches, measures the finished model, and corrects the budget until the target holds.
+/// Searches for a plan, measures its model, and corrects the budget, until the target is reached.
 public struct ClosedLoop {
-    /// What one attempt chose and what it was worth.
+    /// The plan of one attempt, and its predicted and measured speedups.
     public struct Attempt: Codable, Sendable {
         /// The plan.
         public let plan: Plan
@@ -25,16 +25,21 @@ public struct ClosedLoop {
     public let target: Double
     /// The maximum number of attempts.
     public var attempts: Int
-    /// Plans that were found too slow before the loop began.
+    /// Plans that are never tried: they were measured before the loop began and were too slow.
     public var excluded: Set<Plan> = []
-    /// Measured speedups up to this fraction above the target are near enough.
+    /// The loop ends when the measured speedup exceeds the target by at most this fraction.
     public var tolerance = 0.03
-    /// Correction factor: predicted speedup divided by measured speedup, as far as is known.
+    /// Correction factor: predicted speedup divided by measured speedup.
+    ///
+    /// 1 if nothing was measured.
     public var correction = 1.0
-    /// The fraction above the target to aim at, so that measuring again finds the target held.
+    /// The loop aims above the target by this fraction, so that a later measurement also reaches
+    /// the target.
     public var margin = 0.018
 
-    /// The most that one measurement may change the budget, lest a disturbed one throw it off.
+    /// The maximum factor by which one measurement changes the budget.
+    ///
+    /// It limits the effect of a disturbed measurement.
     private static let greatestStep = 1.15
 
     /// A speedup further than this fraction from its prediction is measured twice.
@@ -52,10 +57,10 @@ public struct ClosedLoop {
     ///   - table: The profile.
     ///   - search: Finds the best plan within a budget of seconds.
     ///   - measure: Makes the model of a plan and times it against the dense one.
-    ///   - report: Told of every attempt.
-    /// - Returns: The attempt of least speedup that surely holds the target, else the fastest; and
-    ///   the number of attempts.
-    /// - Throws: What `search` and `measure` throw; `SearchError.unreachable` where every plan is
+    ///   - report: Called with every attempt.
+    /// - Returns: The slowest attempt that surely reaches the target, or the fastest attempt if
+    ///   none reaches it; and the number of attempts.
+    /// - Throws: What `search` and `measure` throw; `SearchError.unreachable` if every plan is
     ///   excluded.
     public func run(
         _ table: LatencyTable, search: (_ budget: Double) throws -> Plan,
@@ -63,7 +68,8 @@ public struct ClosedLoop {
     ) throws -> (best: Attempt, attempts: Int) {
         let dense = table.predict(Plan(keepingAllOf: table.shape))
         let aim = target * (1 + margin)
-        // A target within reach stays so though the aim or a correction lies beyond.
+        // The aim or a correction may demand more than any plan can reach. If the target itself is
+        // within reach, the fastest plan is then tried.
         let least = target * table.base.seconds <= dense ? table.base.seconds : 0
         var best: Attempt?
         var correction = Self.step(correction)
@@ -76,7 +82,7 @@ public struct ClosedLoop {
                 try search(table.interplay.sum(ofSeconds: max(dense / (aim * $0), least)))
             }
             guard let plan = found else { break }
-            // Nothing is gained by a plan that should be faster still than one that holds.
+            // A plan predicted to be faster than one that reaches the target is not needed.
             if let best, holds(best), table.predict(plan) <= table.predict(best.plan) { break }
             tried.insert(plan)
             let predicted = dense / table.predict(plan)
@@ -92,7 +98,7 @@ public struct ClosedLoop {
             let measured = attempt.comparison.speedup
             if holds(attempt), measured <= target * (1 + tolerance) { break }
             misses = holds(attempt) ? 0 : misses + 1
-            // Miss after miss, as on a plateau of the hardware, the steps lengthen.
+            // Each further miss lengthens the step, to get over plateaus of the latency.
             correction *= Self.step(pow(aim / measured, Double(max(misses, 1))))
         }
         guard let best else {
@@ -105,8 +111,10 @@ public struct ClosedLoop {
         min(max(factor, 1 / greatestStep), greatestStep)
     }
 
-    /// The first plan not yet tried as the correction rises; nil where there is none, which only
-    /// the first attempt takes for an error.
+    /// Raises the correction until the search finds a plan that was not tried yet.
+    ///
+    /// - Returns: The plan; nil if there is none.
+    /// - Throws: `SearchError.unreachable` if the first attempt finds no plan within its budget.
     private func next(
         _ isFirst: Bool, _ correction: inout Double, _ tried: Set<Plan>,
         search: (Double) throws -> Plan
@@ -124,17 +132,20 @@ public struct ClosedLoop {
         return nil
     }
 
-    /// Whether a measured speedup decides what becomes of an attempt: it surely misses the target, it
-    /// is surely beyond what is near enough, or it holds.
+    /// Whether a speedup is known well enough to end its measurement.
+    ///
+    /// That is so if the interval lies below the target or above the tolerance, or if its lower end
+    /// reaches the target and the speedup is within the tolerance.
     public func isDecided(_ speedup: Double, _ interval: ClosedRange<Double>) -> Bool {
         let (least, most) = (target * (1 + margin / 2), target * (1 + tolerance))
         return interval.upperBound < least || interval.lowerBound > most
             || interval.lowerBound >= least && speedup <= most
     }
 
-    /// Whether an attempt is as fast as requested.
+    /// Whether an attempt reaches the target.
     ///
-    /// The wide interval of a disturbed measurement must not drive the search to ever faster plans.
+    /// The lower end of the interval decides. Of a disturbed measurement the speedup itself
+    /// decides: its wide interval must not drive the search to ever faster plans.
     private func holds(_ attempt: Attempt) -> Bool {
         let comparison = attempt.comparison
         let speedup = comparison.isDisturbed ? comparison.speedup : comparison.interval.lowerBound

@@ -7,23 +7,25 @@ internal import ModelFiles
     internal import Glibc
 #endif
 
-/// A directory of one run, a prune or a training, that can be stopped and taken up again.
+/// The directory of one run, a prune or a training, which can be stopped and resumed.
 ///
-/// Each stage writes its product atomically under a fixed name; a product that is there was
-/// finished. What all stages depend on is written first, and a directory made from other inputs is
-/// refused. A lock keeps a second run out.
+/// Each stage writes its product atomically under a fixed name, so a product that exists is
+/// complete. The inputs that all stages depend on are written first, and a directory made from
+/// other inputs is refused. A lock keeps a second run out.
 ///
-/// `@unchecked`: immutable; the lock's descriptor is closed when the value goes.
+/// `@unchecked`: the value is immutable; the lock's descriptor is closed when it is destroyed.
 public final class RunDirectory: @unchecked Sendable {
     /// The directory.
     public let path: String
 
     private let lock: Int32
     private let kind: Kind
-    /// Whether it was not there before.
+    /// Whether this run created the directory.
     private let isNew: Bool
 
-    /// What is done in a directory, which tells its products from the user's files.
+    /// The kind of run.
+    ///
+    /// It decides which names are products; all other files are the user's.
     public enum Kind: String, Sendable {
         /// A prune.
         case prune
@@ -37,17 +39,18 @@ public final class RunDirectory: @unchecked Sendable {
         public let description: String
     }
 
-    /// Creates or takes up a directory.
+    /// Creates a directory, or resumes the run in it.
     ///
     /// - Parameters:
     ///   - path: The directory, created where it does not exist.
-    ///   - kind: What is done there.
+    ///   - kind: The kind of run.
     ///   - inputs: Everything that the products depend on, by name, as digests or values.
     ///   - sources: The files and directories that the run reads.
-    ///   - restarting: Discards what was made from other inputs instead of refusing; where
-    ///     nothing was made yet, the inputs may change freely.
-    /// - Throws: ``Failure`` where another run holds it, it belongs to other inputs or a product
-    ///   would take a source's place, or `ModelFileError` where it cannot be written.
+    ///   - restarting: Discards products that were made from other inputs. Without it, such a
+    ///     directory is refused. If there are no products yet, the inputs may change freely.
+    /// - Throws: ``Failure`` if another run holds the lock, if the products were made from other
+    ///   inputs, or if a product would overwrite a source; `ModelFileError` if the directory cannot
+    ///   be written.
     public init(
         _ path: String, for kind: Kind = .prune, inputs: [String: String],
         reading sources: [String] = [], restarting: Bool = false
@@ -84,8 +87,8 @@ public final class RunDirectory: @unchecked Sendable {
         if lock >= 0 { close(lock) }
     }
 
-    /// Removes what only prepares for products where none but a profile was made, and the directory
-    /// too where nothing is left in it and it was not there before.
+    /// Cleans up after a run that made no product, or only a profile: removes the preparatory
+    /// files, and the directory too if this run created it and it is empty.
     public func removeUnused() {
         let names = entries
         let prepares = names.filter { Kind.records.contains($0) || kind.isLeftover($0) }
@@ -107,7 +110,7 @@ public final class RunDirectory: @unchecked Sendable {
 
     /// Reads a JSON product.
     ///
-    /// - Returns: The value, or nil where it is missing or unreadable and must be made again.
+    /// - Returns: The value; nil if it is missing or unreadable and must be made again.
     public func read<Value: Decodable>(_ type: Value.Type, _ name: String) -> Value? {
         guard let data = try? Data(contentsOf: URL(fileURLWithPath: product(name))) else {
             return nil
@@ -122,17 +125,17 @@ public final class RunDirectory: @unchecked Sendable {
         try AtomicFile.write(try encoder.encode(value), to: product(name))
     }
 
-    /// Removes what only a run that is resumed needs: the folder `work`, but what in it is the
-    /// user's.
+    /// Removes the files that only a resumed run needs: those in the folder `work`, except the
+    /// user's own files.
     ///
-    /// - Throws: ``Failure`` where something cannot be removed.
+    /// - Throws: ``Failure`` if a file cannot be removed.
     public func tidy() throws {
         for entry in entries where entry.hasPrefix("work/") {
             guard kind.isProduct(entry[...]) || kind.isLeftover(entry) || entry == "work/lock"
             else { continue }
             try remove(entry)
         }
-        // A folder that still holds something stays.
+        // A folder that is not empty stays.
         rmdir(product("work"))
     }
 
@@ -147,7 +150,7 @@ public final class RunDirectory: @unchecked Sendable {
                 try discard(made, "other inputs (\(differing))", if: restarting)
             }
         } else {
-            // A profile alone may be there to be used.
+            // A profile alone may be an input of this run.
             let isFinished = has("report.json") || has("training.json")
             try discard(
                 made.filter { $0 != "profile.json" },
@@ -159,7 +162,9 @@ public final class RunDirectory: @unchecked Sendable {
         try write(inputs, name)
     }
 
-    /// Removes what was made from other inputs; these stay until it is gone.
+    /// Removes products of other inputs.
+    ///
+    /// Until all are removed, the record of those inputs stays.
     private func discard(_ made: [String], _ inputs: String, if restarting: Bool) throws {
         guard restarting || made.isEmpty else {
             throw Failure(
@@ -170,7 +175,7 @@ public final class RunDirectory: @unchecked Sendable {
         for entry in made + byproducts where has(entry) { try remove(entry) }
     }
 
-    /// The names in the directory, and those in its folder `work`.
+    /// The names in the directory and in its folder `work`.
     private var entries: [String] {
         ["", "work/"].flatMap { folder in
             let names = try? FileManager.default.contentsOfDirectory(atPath: product(folder))
@@ -189,12 +194,14 @@ public final class RunDirectory: @unchecked Sendable {
     }
 }
 
-/// Which names are a run's own: all others are the user's, and stay.
+/// The names of a run's own files. All other files are the user's and are never removed.
 extension RunDirectory.Kind {
-    /// What says how products were made, or only prepares for them, and is nothing without them.
+    /// Files that record how products were made or prepare for them.
+    ///
+    /// Without products they are useless.
     fileprivate static let records = ["work/inputs.json"] + byproducts
 
-    /// Those that go with the inputs.
+    /// The records to remove when the inputs change.
     fileprivate static let byproducts = ["work/stages.json", "work/sequences.bin"]
 
     private static let ofTraining: Set<Substring> = [
@@ -203,7 +210,7 @@ extension RunDirectory.Kind {
         "work/teacher.jsonl",
     ]
 
-    /// Whether a file or directory is, or lies in, what a run in a directory makes.
+    /// Whether a path is a product of a run in a directory, or lies in one.
     fileprivate func isProduct(_ path: String, in directory: String) -> Bool {
         func parts(_ path: String) -> [String] {
             URL(fileURLWithPath: path).resolvingSymlinksInPath().pathComponents
@@ -224,8 +231,10 @@ extension RunDirectory.Kind {
         "work/runtime", "work/samples.json", "work/lesson.json", "work/quiet.json",
     ]
 
-    /// Whether a run makes a file or directory of this name: a prune also, for a target such as
-    /// `1.25x`, perhaps behind a method's name, a directory, and where it is gradual two more.
+    /// Whether a run makes a file or directory of this name.
+    ///
+    /// A prune also makes a directory for each target, such as `1.25x`, for baselines with the name
+    /// of the method in front. A gradual prune makes two more directories for each target.
     fileprivate func isProduct(_ name: Substring) -> Bool {
         guard self == .prune else { return Self.ofTraining.contains(name) }
         if Self.ofPrune.contains(name) { return true }
@@ -250,13 +259,13 @@ extension RunDirectory.Kind {
         return isTarget(target)
     }
 
-    /// Whether a name is that of a target, such as `1.25x`.
+    /// Whether a name is the name of a target, such as `1.25x`.
     private func isTarget(_ name: Substring) -> Bool {
         name.first?.isNumber == true && name.last == "x" && Double(name.dropLast()) != nil
     }
 
-    /// Whether a run that was killed left this half written: a file's temporary name has numbers
-    /// before its end.
+    /// Whether a name is the temporary name of a product, which a killed run leaves behind: it has
+    /// numbers before its end.
     fileprivate func isLeftover(_ name: String) -> Bool {
         guard name.hasSuffix(".tmp") else { return false }
         let product = name.dropLast(4)

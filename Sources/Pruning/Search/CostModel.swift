@@ -5,28 +5,12 @@ public protocol CostModel: Sendable {
     /// Seconds that no plan changes: embeddings, norms, output head.
     var base: Double { get }
 
-    /// The channels of the residual stream that all seconds are for.
+    /// The width of the residual stream for which all seconds are given.
     var hiddenSize: Int { get }
 
-    /// The seconds of one component that keeps some of its units.
-    func seconds(of component: Component, keeping level: Int) -> Double
+    /// The seconds of one component that becomes a variant.
+    func seconds(of component: Component, as variant: Variant) -> Double
 
-    /// The levels worth considering, from the dense one down, without those that are no faster
-    /// than a larger one.
-    func levels(of component: Component) -> [Int]
-}
-
-/// A search that cannot give what was asked for.
-public enum SearchError: Error, Equatable, CustomStringConvertible {
-    /// No plan is as fast as the target; both are speedups over the dense model.
-    case unreachable(target: Double, greatest: Double)
-
-    /// What is wrong, with the values seen, and what to try.
-    public var description: String {
-        switch self {
-        case .unreachable(let target, let greatest):
-            "a speedup of \(target) is beyond what pruning can reach here, "
-                + "\((greatest * 100).rounded(.down) / 100); ask for less"
-        }
-    }
+    /// The variants to consider for a component, in order of preference: units descending.
+    func variants(of component: Component) -> [Variant]
 }

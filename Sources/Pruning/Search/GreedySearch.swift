@@ -1,76 +1,48 @@
-public import Transformers
-
-/// Repeatedly removes what has the least loss for the time it saves, until the budget holds.
+/// Repeatedly takes the step with the lowest loss for the time it saves, until the budget holds.
 ///
-/// A step takes one component to any lower level, so plateaus of the latency are jumped over, or
-/// both branches of a layer away, whose loss need not be the sum of theirs. What the last step saved
-/// too much is given back, and then levels are exchanged between pairs of components as long as that
-/// lowers the loss. Equal choices go to the earlier component and the higher level, so a search has
-/// one result.
+/// A step takes one component to any faster option, so that plateaus of the latency are jumped
+/// over. A step may also take both components of a ``SearchProblem/Pair`` to their last options. If
+/// the last step saved more time than needed, options are raised again. Then components exchange
+/// time in pairs while that lowers the loss. Ties go to the earlier component and the slower
+/// option, so a search has one result.
 public struct GreedySearch: Sendable {
-    /// The plans to choose from.
-    public let space: SearchSpace
+    /// The problem to solve, where losses that are not finite are replaced by 1e100.
+    private let problem: SearchProblem
 
-    /// For each component the loss of each of its levels.
-    private let losses: [[Double]]
-
-    /// For each component the other branch of its layer, where the loss of both being gone is known.
+    /// For each component the other one of its pair.
     private var partners: [Partner?]
 
     private struct Partner {
         var component: Int
-        /// What the loss of the whole layer is beyond that of its branches.
+        /// The loss of the pair minus the losses of its two components.
         var excess: Double
     }
 
     /// Prepares a search.
-    ///
-    /// - Parameters:
-    ///   - space: The plans to choose from.
-    ///   - loss: The loss of a component at a level, such as its prior; one that is not finite
-    ///     counts as 1e100.
-    ///   - layerLoss: The loss of a whole layer being gone; nil where it is that of its branches.
-    public init(
-        _ space: SearchSpace, loss: (_ component: Component, _ level: Int) -> Double,
-        layerLoss: (_ layer: Int) -> Double? = { _ in nil }
-    ) {
-        self.space = space
-        let losses = zip(space.components, space.levels).map { component, levels in
-            levels.map { level in
-                let loss = loss(component, level)
-                return loss.isFinite ? loss : 1e100
+    public init(_ problem: SearchProblem) {
+        let options = problem.options.map { options in
+            options.map { option in
+                SearchProblem.Option(
+                    seconds: option.seconds, loss: option.loss.isFinite ? option.loss : 1e100)
             }
         }
-        partners = losses.map { _ in nil }
-        for (first, component) in space.components.enumerated() where component.kind == .attention {
-            let other = Component(layer: component.layer, kind: .feedForward)
-            guard let second = space.components.firstIndex(of: other),
-                space.levels[first].last == 0, space.levels[second].last == 0,
-                let loss = layerLoss(component.layer), loss.isFinite
-            else { continue }
-            let branches = [losses[first], losses[second]].compactMap(\.last)
-            // A layer is no less than either of its branches.
-            let excess = max(loss, branches.max() ?? 0) - branches.reduce(0, +)
-            partners[first] = Partner(component: second, excess: excess)
-            partners[second] = Partner(component: first, excess: excess)
+        partners = options.map { _ in nil }
+        for pair in problem.pairs where pair.loss.isFinite {
+            let losses = [options[pair.first], options[pair.second]].compactMap(\.last?.loss)
+            // Both together cost at least what each costs alone.
+            let excess = max(pair.loss, losses.max() ?? 0) - losses.reduce(0, +)
+            partners[pair.first] = Partner(component: pair.second, excess: excess)
+            partners[pair.second] = Partner(component: pair.first, excess: excess)
         }
-        self.losses = losses
+        self.problem = SearchProblem(base: problem.base, options: options, pairs: problem.pairs)
     }
 
-    /// The predicted loss of a plan, the sum over its components and the excess of layers that are
-    /// gone; infinite where a level is not of the search space.
-    public func loss(of plan: Plan) -> Double {
-        let choice = zip(space.components, space.levels).compactMap { component, levels in
-            levels.firstIndex(of: plan[component])
-        }
-        return choice.count == space.components.count ? loss(choice) : .infinity
-    }
-
-    private func loss(_ choice: [Int]) -> Double {
+    /// The loss of a choice: the sum over its components, and the excess of pairs.
+    public func loss(of choice: [Int]) -> Double {
         choice.indices.reduce(0) { sum, index in
-            var loss = losses[index][choice[index]]
-            if let partner = partners[index], partner.component < index, isGone(choice, index),
-                isGone(choice, partner.component)
+            var loss = problem.options[index][choice[index]].loss
+            if let partner = partners[index], partner.component < index, isLast(choice, index),
+                isLast(choice, partner.component)
             {
                 loss += partner.excess
             }
@@ -78,32 +50,33 @@ public struct GreedySearch: Sendable {
         }
     }
 
-    private func isGone(_ choice: [Int], _ component: Int) -> Bool {
-        choice[component] == losses[component].count - 1
+    private func isLast(_ choice: [Int], _ component: Int) -> Bool {
+        choice[component] == problem.options[component].count - 1
     }
 
-    /// The best plan found whose predicted seconds are within a budget.
+    /// The best choice found within a budget.
     ///
-    /// - Parameter budget: Seconds, those that no plan changes included.
-    /// - Returns: The plan.
+    /// - Parameter budget: Seconds, with the base.
+    /// - Returns: The index of one option for each component.
     /// - Throws: ``SearchError/unreachable(target:greatest:)``.
-    /// - Complexity: O(steps · components · levels), and as much squared for each exchange.
-    public func plan(within budget: Double) throws(SearchError) -> Plan {
-        try space.check(budget)
-        var choice = [Int](repeating: 0, count: space.components.count)
-        while space.seconds(choice) > budget, let next = cheapestStep(from: choice) {
+    /// - Complexity: O(steps · components · options), and O((components · options)²) for each
+    ///   exchange.
+    public func choice(within budget: Double) throws(SearchError) -> [Int] {
+        try problem.check(budget)
+        var choice = problem.dense
+        while problem.seconds(of: choice) > budget, let next = cheapestStep(from: choice) {
             choice = next
         }
         repeat { giveBack(&choice, within: budget) } while exchange(&choice, within: budget)
-        return space.plan(choice)
+        return choice
     }
 
-    /// The plans that removal alone goes through from the dense one, the first of which it is: their
-    /// predicted seconds and losses.
+    /// The seconds and losses of the choices that removal alone goes through, from the dense one to
+    /// the fastest.
     public func path() -> [(seconds: Double, loss: Double)] {
-        var choice = [Int](repeating: 0, count: space.components.count)
+        var choice = problem.dense
         var path: [(seconds: Double, loss: Double)] = []
-        func note() { path.append((space.seconds(choice), loss(choice))) }
+        func note() { path.append((problem.seconds(of: choice), loss(of: choice))) }
         note()
         while let next = cheapestStep(from: choice) {
             choice = next
@@ -112,111 +85,113 @@ public struct GreedySearch: Sendable {
         return path
     }
 
-    /// One component's change to another index into its levels.
+    /// One component's change to another of its options.
     private struct Move {
         var component: Int
-        var level: Int
+        var option: Int
     }
 
     /// What a move adds to the loss, and the seconds it adds.
-    private func change(_ choice: [Int], _ component: Int, _ level: Int) -> (
+    private func change(_ choice: [Int], _ component: Int, _ option: Int) -> (
         loss: Double, seconds: Double
     ) {
-        let (losses, seconds) = (losses[component], space.seconds[component])
+        let options = problem.options[component]
         let now = choice[component]
-        var loss = losses[level] - losses[now]
-        if let partner = partners[component], isGone(choice, partner.component) {
-            let last = losses.count - 1
-            if level == last, now != last { loss += partner.excess }
-            if now == last, level != last { loss -= partner.excess }
+        var loss = options[option].loss - options[now].loss
+        if let partner = partners[component], isLast(choice, partner.component) {
+            let last = options.count - 1
+            if option == last, now != last { loss += partner.excess }
+            if now == last, option != last { loss -= partner.excess }
         }
-        return (loss, seconds[level] - seconds[now])
+        return (loss, options[option].seconds - options[now].seconds)
     }
 
-    /// The choice behind the step down with the least loss for each second saved, of one component
-    /// or of what is left of a layer.
+    /// The choice after the step with the lowest loss for each second saved, of one component or of
+    /// a pair; nil where no component has a faster option.
     private func cheapestStep(from choice: [Int]) -> [Int]? {
         var best: [Int]?
-        var least = Double.infinity
+        var lowest = Double.infinity
         func consider(_ loss: Double, _ seconds: Double, _ moves: Move...) {
             let ratio = loss / -seconds
-            guard best == nil || ratio < least else { return }
-            (best, least) = (taking(moves, from: choice), ratio)
+            guard best == nil || ratio < lowest else { return }
+            (best, lowest) = (taking(moves, from: choice), ratio)
         }
         for component in choice.indices {
-            for level in space.levels[component].indices.dropFirst(choice[component] + 1) {
-                let change = change(choice, component, level)
-                consider(change.loss, change.seconds, Move(component: component, level: level))
+            for option in problem.options[component].indices.dropFirst(choice[component] + 1) {
+                let change = change(choice, component, option)
+                consider(change.loss, change.seconds, Move(component: component, option: option))
             }
             guard let partner = partners[component]?.component, partner > component,
-                !isGone(choice, component), !isGone(choice, partner)
+                !isLast(choice, component), !isLast(choice, partner)
             else { continue }
-            let first = Move(component: component, level: losses[component].count - 1)
-            let second = Move(component: partner, level: losses[partner].count - 1)
-            let gone = taking([first, second], from: choice)
+            let first = Move(
+                component: component, option: problem.options[component].count - 1)
+            let second = Move(component: partner, option: problem.options[partner].count - 1)
+            let both = taking([first, second], from: choice)
             consider(
-                loss(gone) - loss(choice), space.seconds(gone) - space.seconds(choice), first,
-                second)
+                loss(of: both) - loss(of: choice),
+                problem.seconds(of: both) - problem.seconds(of: choice), first, second)
         }
         return best
     }
 
     private func taking(_ moves: [Move], from choice: [Int]) -> [Int] {
         var choice = choice
-        for move in moves { choice[move.component] = move.level }
+        for move in moves { choice[move.component] = move.option }
         return choice
     }
 
-    /// Raises levels, most loss undone for a second first, as long as the budget holds.
+    /// Raises components as long as the budget holds.
+    ///
+    /// Each time it takes the slower option that undoes the most loss for each second.
     private func giveBack(_ choice: inout [Int], within budget: Double) {
         while true {
-            let slack = budget - space.seconds(choice)
+            let slack = budget - problem.seconds(of: choice)
             var best: Move?
-            var most = 0.0
+            var highest = 0.0
             for component in choice.indices {
-                for level in 0..<choice[component] {
-                    let change = change(choice, component, level)
+                for option in 0..<choice[component] {
+                    let change = change(choice, component, option)
                     guard change.seconds <= slack else { continue }
                     let ratio = -change.loss / change.seconds
-                    if ratio > most {
-                        best = Move(component: component, level: level)
-                        most = ratio
+                    if ratio > highest {
+                        best = Move(component: component, option: option)
+                        highest = ratio
                     }
                 }
             }
             guard let best else { return }
-            var raised = choice
-            raised[best.component] = best.level
-            guard space.seconds(raised) <= budget else { return }
+            let raised = taking([best], from: choice)
+            guard problem.seconds(of: raised) <= budget else { return }
             choice = raised
         }
     }
 
-    /// Raises one component and lowers another where that lowers the loss most; false where not.
+    /// Raises one component and lowers another, the two that lower the loss most; false where no
+    /// two lower it.
     private func exchange(_ choice: inout [Int], within budget: Double) -> Bool {
-        let slack = budget - space.seconds(choice)
-        let total = choice.indices.reduce(0) { $0 + abs(losses[$1][choice[$1]]) }
+        let slack = budget - problem.seconds(of: choice)
+        let total = choice.indices.reduce(0) { $0 + abs(problem.options[$1][choice[$1]].loss) }
         var best = choice
-        var least = -1e-9 * total
+        var lowest = -1e-9 * total
         for raised in choice.indices {
-            for level in 0..<choice[raised] {
-                let up = change(choice, raised, level)
-                guard up.loss < least else { continue }
-                let higher = taking([Move(component: raised, level: level)], from: choice)
+            for option in 0..<choice[raised] {
+                let up = change(choice, raised, option)
+                guard up.loss < lowest else { continue }
+                let higher = taking([Move(component: raised, option: option)], from: choice)
                 for lowered in choice.indices where lowered != raised {
-                    for lower in space.levels[lowered].indices.dropFirst(choice[lowered] + 1) {
-                        let down = change(higher, lowered, lower)
-                        guard up.seconds + down.seconds <= slack, up.loss + down.loss < least
+                    let options = problem.options[lowered].indices
+                    for faster in options.dropFirst(choice[lowered] + 1) {
+                        let down = change(higher, lowered, faster)
+                        guard up.seconds + down.seconds <= slack, up.loss + down.loss < lowest
                         else { continue }
-                        least = up.loss + down.loss
-                        best = choice
-                        best[raised] = level
-                        best[lowered] = lower
+                        lowest = up.loss + down.loss
+                        best = taking([Move(component: lowered, option: faster)], from: higher)
                     }
                 }
             }
         }
-        guard best != choice, space.seconds(best) <= budget else { return false }
+        guard best != choice, problem.seconds(of: best) <= budget else { return false }
         choice = best
         return true
     }

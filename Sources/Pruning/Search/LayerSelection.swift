@@ -7,31 +7,33 @@ public import Transformers
     internal import Darwin
 #endif
 
-/// Which layers of a model trained with LayerDrop are kept at a smaller depth.
+/// Selects the layers to keep when a model trained with LayerDrop is made shallower.
 ///
 /// Source: Fan, Grave and Joulin, "Reducing transformer depth on demand with structured dropout",
 /// arXiv 1909.11556, section 3.2.
 public enum LayerSelection {
-    /// Layers at equal distances, the last one among them: of twice as many every other.
+    /// Layers at equal distances, with the last one.
+    ///
+    /// To keep half of them, it takes every other layer.
     ///
     /// - Parameters:
-    ///   - count: How many to keep.
-    ///   - layers: How many there are, at least as many.
+    ///   - count: The number of layers to keep.
+    ///   - layers: The number of layers, at least `count`.
     /// - Returns: Their indices, ascending.
     public static func everyOther(_ count: Int, of layers: Int) -> [Int] {
         (0..<count).map { ($0 + 1) * layers / count - 1 }
     }
 
-    /// Layers left when again and again the one goes without which the loss is least.
+    /// Removes layers one by one, each time the layer whose removal gives the lowest loss.
     ///
     /// - Parameters:
-    ///   - count: How many to keep.
+    ///   - count: The number of layers to keep.
     ///   - model: The model.
-    ///   - loss: Of a model on validation data.
-    ///   - progress: Called with the number of losses asked for; may throw to stop.
-    /// - Returns: Their indices, ascending.
+    ///   - loss: The loss of a model on validation data.
+    ///   - progress: Called with the number of losses computed; may throw to stop.
+    /// - Returns: The indices of the kept layers, ascending.
     /// - Throws: What `loss` and `progress` throw.
-    /// - Complexity: As many losses as half the square of the layers.
+    /// - Complexity: O(layers²) losses.
     public static func search(
         _ count: Int, of model: Model, loss: (Model) throws -> Double,
         progress: (Int) throws -> Void = { _ in }
@@ -48,33 +50,33 @@ public enum LayerSelection {
                 asked += 1
                 try progress(asked)
             }
-            // Where every loss is infinite or no number, the last layer is as good as any.
+            // If no loss is a finite number, any layer will do: remove the last.
             kept.remove(at: best?.place ?? kept.count - 1)
         }
         return kept
     }
 
-    /// The losses that ``search(_:of:loss:progress:)`` asks for.
+    /// The number of losses that ``search(_:of:loss:progress:)`` computes.
     public static func trials(_ count: Int, of layers: Int) -> Int {
         count < layers ? (count + 1...layers).reduce(0, +) : 0
     }
 
-    /// Layers that a policy learns to keep: those of the greatest scores, which are learnt by
-    /// trying.
+    /// Learns a score for each layer from trials, and returns the best layers found.
     ///
-    /// Layers are drawn without replacement in proportion to the exponentials of their scores (the
-    /// greatest of scores with Gumbel noise). Each score then rises by how much better than others
-    /// the draws were that kept the layer, in the order of their losses, which makes the size of
-    /// losses irrelevant. Half of the paper's idea: it learns its rates while the model is trained.
+    /// Each trial draws layers without replacement, in proportion to the exponentials of their
+    /// scores (the greatest scores after adding Gumbel noise). The draws of a generation are ranked
+    /// by loss. A layer's score rises if the draws that kept it rank above the others. Only ranks
+    /// count, not the size of losses. The paper learns its scores while the model is trained; here
+    /// the trained model stays as it is.
     ///
     /// - Parameters:
-    ///   - count: How many to keep.
+    ///   - count: The number of layers to keep.
     ///   - model: The model.
-    ///   - draws: How many models are tried.
+    ///   - draws: The number of models to try.
     ///   - seed: Decides the draws.
-    ///   - loss: Of a model on validation data.
-    ///   - progress: Called with the number of losses asked for; may throw to stop.
-    /// - Returns: Their indices, ascending.
+    ///   - loss: The loss of a model on validation data.
+    ///   - progress: Called with the number of models tried; may throw to stop.
+    /// - Returns: The indices of the kept layers, ascending.
     /// - Throws: What `loss` and `progress` throw.
     public static func learned(
         _ count: Int, of model: Model, draws: Int, seed: UInt64, loss: (Model) throws -> Double,
@@ -111,7 +113,7 @@ public enum LayerSelection {
             ?? greatest(count, of: scores)
     }
 
-    /// The places of the greatest values, ascending.
+    /// The indices of the greatest values, ascending.
     private static func greatest(_ count: Int, of values: [Double]) -> [Int] {
         values.indices.sorted { values[$0] > values[$1] }.prefix(count).sorted()
     }

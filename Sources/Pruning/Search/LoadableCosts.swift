@@ -1,23 +1,23 @@
 public import Transformers
 
-/// The costs of the plans that another runtime loads as they are.
+/// The costs of plans, limited to plans that another runtime can load.
 public struct LoadableCosts: CostModel {
-    /// What the finished model is for.
+    /// The runtime that is to load the finished model.
     public enum Runtime: String, Sendable, CaseIterable {
         /// Anything that loads layers of any sizes: Espalier, transformers, ONNX.
         case any
-        /// llama.cpp: attention in the first layer, a feed-forward block in every layer, of widths
-        /// whose rows are whole blocks of quantised weights.
+        /// llama.cpp: attention in the first layer, a feed-forward block in every layer, widths
+        /// that are whole blocks of quantised weights.
         case gguf
     }
 
-    /// llama.cpp's blocks.
+    /// The weights of one of llama.cpp's blocks.
     private static let block = 32
 
     private let costs: any CostModel
     private let runtime: Runtime
 
-    /// Narrows costs to what a runtime loads.
+    /// Limits costs to what a runtime can load.
     public init(_ costs: some CostModel, for runtime: Runtime) {
         self.costs = costs
         self.runtime = runtime
@@ -26,23 +26,23 @@ public struct LoadableCosts: CostModel {
     /// Seconds that no plan changes.
     public var base: Double { costs.base }
 
-    /// The channels of the residual stream that all seconds are for.
+    /// The width of the residual stream for which all seconds are given.
     public var hiddenSize: Int { costs.hiddenSize }
 
-    /// The predicted seconds of a component that keeps some units.
-    public func seconds(of component: Component, keeping level: Int) -> Double {
-        costs.seconds(of: component, keeping: level)
+    /// The predicted seconds of a component that becomes a variant.
+    public func seconds(of component: Component, as variant: Variant) -> Double {
+        costs.seconds(of: component, as: variant)
     }
 
-    /// The levels that the runtime loads.
-    public func levels(of component: Component) -> [Int] {
-        let levels = costs.levels(of: component)
-        guard runtime == .gguf else { return levels }
+    /// The variants that the runtime can load.
+    public func variants(of component: Component) -> [Variant] {
+        let variants = costs.variants(of: component)
+        guard runtime == .gguf else { return variants }
         switch component.kind {
-        case .attention: return component.layer == 0 ? levels.filter { $0 > 0 } : levels
+        case .attention: return component.layer == 0 ? variants.filter { $0 != .removed } : variants
         case .feedForward:
-            let whole = levels.map { $0 / Self.block * Self.block }.filter { $0 > 0 }
-            return Set(whole + [Self.block]).sorted(by: >)
+            let whole = variants.map { $0.units / Self.block * Self.block }.filter { $0 > 0 }
+            return Set(whole + [Self.block]).sorted(by: >).map { Variant(units: $0) }
         }
     }
 }

@@ -1,121 +1,117 @@
-import Tensors
 public import Transformers
 
-/// Ways to meet a budget that know nothing of losses, to compare the search with.
+/// Plans that meet a budget without knowledge of losses: baselines for the search.
 extension SearchSpace {
     /// Keeps the same fraction of every component, the largest that is fast enough.
     ///
-    /// A component takes its largest level that is not above the fraction; what that leaves of the
-    /// budget lets components, from the first on, keep one level more.
+    /// A component takes its largest variant that does not exceed the fraction. The rest of the
+    /// budget then lets components, from the first on, keep their next larger variant.
     ///
     /// - Parameter budget: Seconds.
     /// - Returns: The plan.
     /// - Throws: ``SearchError/unreachable(target:greatest:)``.
     public func uniformPlan(within budget: Double) throws(SearchError) -> Plan {
-        try check(budget)
-        func fraction(_ component: Int, _ level: Int) -> Double {
-            Double(levels[component][level]) / Double(levels[component][0])
+        try outline.check(budget)
+        func fraction(_ component: Int, _ index: Int) -> Double {
+            Double(variants[component][index].units) / Double(variants[component][0].units)
         }
         let fractions = Set(
             components.indices.flatMap { component in
-                levels[component].indices.map { fraction(component, $0) }
+                variants[component].indices.map { fraction(component, $0) }
             })
-        for wanted in fractions.sorted(by: >) {
+        for limit in fractions.sorted(by: >) {
             let choice = components.indices.map { component in
-                levels[component].indices.first { fraction(component, $0) <= wanted }
-                    ?? levels[component].count - 1
+                variants[component].indices.first { fraction(component, $0) <= limit }
+                    ?? variants[component].count - 1
             }
-            if seconds(choice) <= budget {
-                return plan(spendingSlack(choice, of: components.indices, within: budget))
+            if outline.seconds(of: choice) <= budget {
+                return plan(outline.raising(choice, in: components.indices, within: budget))
             }
         }
-        return plan(levels.map { $0.count - 1 })
+        return plan(outline.fastest)
     }
 
-    /// Keeps the same share of the residual stream's channels and of every component's units, all
-    /// layers alike: the widest stream beside which at least as great a share of the neurons stays.
+    /// Keeps the same share of the residual stream's channels and of every component's units.
+    ///
+    /// All layers are cut alike. The plan has the largest hidden size that fits the budget while
+    /// the share of neurons kept is at least the share of channels kept. At that hidden size it
+    /// keeps as many neurons as fit.
     ///
     /// - Parameters:
     ///   - budget: Seconds.
-    ///   - step: What the channels that are kept are a multiple of.
-    ///   - headsThatDivide: How many heads a unit of attention has, where all that stay must divide
-    ///     the channels.
+    ///   - step: The hidden size is a multiple of this.
+    ///   - headsThatDivide: The heads of one unit of attention, if the number of kept heads must
+    ///     divide the hidden size; nil if it need not.
     /// - Returns: The plan.
     /// - Throws: ``SearchError/unreachable(target:greatest:)``.
     public func widthPlan(
         within budget: Double, step: Int, headsThatDivide: Int? = nil
     ) throws(SearchError) -> Plan {
-        func level(of component: Int, nearest share: Double, size: Int) -> Int? {
-            let levels = levels[component]
+        func nearest(to share: Double, in component: Int, size: Int) -> Int? {
+            let units = variants[component].map(\.units)
             func divides(_ index: Int) -> Bool {
                 guard let headsThatDivide, components[component].kind == .attention else {
                     return true
                 }
-                return size % (levels[index] * headsThatDivide) == 0
+                return size % (units[index] * headsThatDivide) == 0
             }
             func distance(_ index: Int) -> Double {
-                abs(Double(levels[index]) - share * Double(levels[0]))
+                abs(Double(units[index]) - share * Double(units[0]))
             }
-            return levels.indices.filter { levels[$0] > 0 && divides($0) }
+            return units.indices.filter { units[$0] > 0 && divides($0) }
                 .min { distance($0) < distance($1) }
         }
         let areNeurons = components.map { $0.kind == .feedForward }
         let neuronShares = Set(
             components.indices.filter { areNeurons[$0] }.flatMap { index in
-                levels[index].map { Double($0) / Double(levels[index][0]) }
+                variants[index].map { Double($0.units) / Double(variants[index][0].units) }
             }
         ).sorted(by: >)
-        var least = denseSeconds
+        var fastest = denseSeconds
         for size in stride(from: hiddenSize / step * step, to: 0, by: -step) {
             let share = Double(size) / Double(hiddenSize)
             // From all neurons down to the share of the channels.
-            for wanted in neuronShares.filter({ $0 > share }) + [share] {
+            for neuronShare in neuronShares.filter({ $0 > share }) + [share] {
                 let choice = components.indices.compactMap {
-                    level(of: $0, nearest: areNeurons[$0] ? wanted : share, size: size)
+                    nearest(to: areNeurons[$0] ? neuronShare : share, in: $0, size: size)
                 }
                 guard choice.count == components.count else { continue }
-                let needed = share * seconds(choice)
-                least = min(least, needed)
+                let needed = share * outline.seconds(of: choice)
+                fastest = min(fastest, needed)
                 guard needed <= budget else { continue }
                 var plan = plan(choice)
                 if size < hiddenSize { plan.hiddenSize = size }
                 return plan
             }
         }
-        throw .unreachable(target: denseSeconds / budget, greatest: denseSeconds / least)
+        throw .unreachable(target: denseSeconds / budget, greatest: denseSeconds / fastest)
     }
 
-    /// Drops whole layers, the least important first, as few as are needed.
+    /// Removes whole layers, the least important first, as few as the budget needs.
     ///
-    /// Of the last layer dropped, one branch stays if the budget allows, the slower one that fits,
-    /// and of the other what the budget allows.
+    /// The branches of the last layer removed come back as far as the budget allows, the slower one
+    /// first.
     ///
     /// - Parameters:
     ///   - budget: Seconds.
-    ///   - importance: A score of each layer, such as its block influence; the most important
-    ///     where there is none.
+    ///   - importance: A score of each layer, such as its block influence. Layers without a score
+    ///     count as the most important.
     /// - Returns: The plan.
     /// - Throws: ``SearchError/unreachable(target:greatest:)``.
     public func depthPlan(
         within budget: Double, importance: [Double]
     ) throws(SearchError) -> Plan {
-        try check(budget)
-        var choice = [Int](repeating: 0, count: components.count)
-        let scores = dense.attention.indices.map {
+        let scores = dense.variants(of: .attention).indices.map {
             importance.indices.contains($0) ? importance[$0] : .infinity
         }
         let order = scores.indices.sorted { (scores[$0], $0) < (scores[$1], $1) }
-        var last: [Int] = []
-        for layer in order where seconds(choice) > budget {
-            let branches = components.indices.filter { components[$0].layer == layer }
-            last = branches.sorted { seconds[$0][0] > seconds[$1][0] }
-            for branch in branches { choice[branch] = levels[branch].count - 1 }
+        let groups = order.map { layer in
+            components.indices.filter { components[$0].layer == layer }
         }
-        let everyLevel = last.flatMap { branch in levels[branch].map { _ in branch } }
-        return plan(spendingSlack(choice, of: everyLevel, within: budget))
+        return plan(try outline.removal(of: groups, within: budget))
     }
 
-    /// Lowers random components one level at a time until the plan is fast enough.
+    /// Lowers random components one variant at a time until the plan is fast enough.
     ///
     /// - Parameters:
     ///   - budget: Seconds.
@@ -123,28 +119,6 @@ extension SearchSpace {
     /// - Returns: The plan.
     /// - Throws: ``SearchError/unreachable(target:greatest:)``.
     public func randomPlan(within budget: Double, seed: UInt64) throws(SearchError) -> Plan {
-        try check(budget)
-        var generator = SplitMix64(seed: seed)
-        var choice = [Int](repeating: 0, count: components.count)
-        while seconds(choice) > budget {
-            let lowerable = choice.indices.filter { choice[$0] + 1 < levels[$0].count }
-            guard let component = lowerable.randomElement(using: &generator) else { break }
-            choice[component] += 1
-        }
-        let order = (choice.indices.flatMap { Array(repeating: $0, count: choice[$0]) })
-            .shuffled(using: &generator)
-        return plan(spendingSlack(choice, of: order, within: budget))
-    }
-
-    /// Raises components one level at a time, in the order given, where the budget allows.
-    private func spendingSlack(
-        _ choice: [Int], of order: some Sequence<Int>, within budget: Double
-    ) -> [Int] {
-        var choice = choice
-        for component in order where choice[component] > 0 {
-            choice[component] -= 1
-            if seconds(choice) > budget { choice[component] += 1 }
-        }
-        return choice
+        plan(try outline.randomChoice(within: budget, seed: seed))
     }
 }

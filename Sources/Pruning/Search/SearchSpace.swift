@@ -1,6 +1,8 @@
 public import Transformers
 
 /// Every plan that a search may choose, with its predicted seconds.
+///
+/// The space states a ``SearchProblem`` and turns the choice that solves it into a plan.
 public struct SearchSpace: Sendable {
     /// The prunable components, in the order of the forward pass.
     public let components: [Component]
@@ -8,54 +10,92 @@ public struct SearchSpace: Sendable {
     /// The plan that keeps everything.
     public let dense: Plan
 
-    /// For each component its levels, descending from the dense one, each faster than the last.
-    let levels: [[Int]]
+    /// For each component its variants, the dense one first, each faster than those before it.
+    let variants: [[Variant]]
 
-    /// The seconds of each of `levels`.
-    let seconds: [[Double]]
+    /// The problem with the seconds of each of `variants` and without losses.
+    let outline: SearchProblem
 
-    /// Seconds that no level changes.
-    let base: Double
-
-    /// The channels of the residual stream of the plan that keeps everything.
+    /// The width of the residual stream of the plan that keeps everything.
     let hiddenSize: Int
 
     private let costs: any CostModel
 
     /// Creates the space of plans below a dense one.
     ///
-    /// Levels that are no faster than a larger one are left out.
+    /// Variants that are no faster than a preferred one are left out.
     public init(dense: Plan, costs: some CostModel) {
-        let components = dense.components.filter { dense[$0] > 0 }.sorted()
+        let components = dense.components.filter { dense[$0] != .removed }.sorted()
         hiddenSize = dense.hiddenSize ?? costs.hiddenSize
         let share = Double(hiddenSize) / Double(costs.hiddenSize)
-        var levels: [[Int]] = []
-        var seconds: [[Double]] = []
-        for component in components {
-            let units = dense[component]
-            var kept = [units]
-            var times = [share * costs.seconds(of: component, keeping: units)]
-            for level in costs.levels(of: component) where level >= 0 && level < units {
-                let time = share * costs.seconds(of: component, keeping: level)
-                if level < kept[kept.count - 1], time < times[times.count - 1] {
-                    kept.append(level)
-                    times.append(time)
-                }
-            }
-            levels.append(kept)
-            seconds.append(times)
+        let candidates = components.map { component in
+            let whole = dense[component]
+            let others = costs.variants(of: component)
+                .filter { $0 != whole && $0.units <= whole.units }
+            return SearchProblem.undominated(
+                ([whole] + others).map {
+                    (variant: $0, seconds: share * costs.seconds(of: component, as: $0))
+                }, seconds: \.seconds)
         }
         self.components = components
         self.dense = dense
-        self.levels = levels
-        self.seconds = seconds
         self.costs = costs
-        base = share * costs.base
+        variants = candidates.map { $0.map(\.variant) }
+        outline = SearchProblem(
+            base: share * costs.base,
+            options: candidates.map {
+                $0.map { SearchProblem.Option(seconds: $0.seconds, loss: 0) }
+            })
     }
 
-    /// The predicted seconds of a plan, which fall as the width of the residual stream does.
+    /// The problem to solve for a plan.
+    ///
+    /// - Parameters:
+    ///   - loss: The loss of a component that becomes a variant, such as its prior.
+    ///   - layerLoss: The loss of removing a whole layer; nil where it is the sum of its two
+    ///     branches'.
+    /// - Returns: The problem, with the components in the order of ``components``.
+    public func problem(
+        loss: (_ component: Component, _ variant: Variant) -> Double,
+        layerLoss: (_ layer: Int) -> Double? = { _ in nil }
+    ) -> SearchProblem {
+        SearchProblem(
+            base: outline.base,
+            options: components.indices.map { index in
+                zip(variants[index], outline.options[index]).map { variant, option in
+                    SearchProblem.Option(
+                        seconds: option.seconds, loss: loss(components[index], variant))
+                }
+            },
+            pairs: components.indices.compactMap { first in
+                let component = components[first]
+                let other = Component(layer: component.layer, kind: .feedForward)
+                guard component.kind == .attention,
+                    let second = components.firstIndex(of: other),
+                    variants[first].last == .removed, variants[second].last == .removed,
+                    let loss = layerLoss(component.layer)
+                else { return nil }
+                return SearchProblem.Pair(first: first, second: second, loss: loss)
+            })
+    }
+
+    /// The problem whose losses are the priors of a loss table.
+    public func problem(priors losses: LossTable) -> SearchProblem {
+        problem { losses.prior(of: $0, keeping: $1.units) }
+    }
+
+    /// The plan of a choice of one of the variants of each component.
+    public func plan(_ choice: [Int]) -> Plan {
+        var plan = dense
+        for (index, component) in components.enumerated() {
+            plan[component] = variants[index][choice[index]]
+        }
+        return plan
+    }
+
+    /// The predicted seconds of a plan, proportional to the width of the residual stream.
     public func seconds(of plan: Plan) -> Double {
-        let sum = components.reduce(costs.base) { $0 + costs.seconds(of: $1, keeping: plan[$1]) }
+        let sum = components.reduce(costs.base) { $0 + costs.seconds(of: $1, as: plan[$1]) }
         return sum * Double(plan.hiddenSize ?? hiddenSize) / Double(costs.hiddenSize)
     }
 
@@ -63,34 +103,8 @@ public struct SearchSpace: Sendable {
     public var denseSeconds: Double { seconds(of: dense) }
 
     /// The predicted seconds of the fastest plan.
-    public var leastSeconds: Double {
-        seconds.reduce(base) { $0 + $1[$1.count - 1] }
-    }
+    public var leastSeconds: Double { outline.seconds(of: outline.fastest) }
 
     /// The speedup of the fastest plan over the dense model.
     public var greatestSpeedup: Double { denseSeconds / leastSeconds }
-
-    /// Refuses a budget that no plan holds.
-    ///
-    /// - Parameter budget: Seconds.
-    /// - Throws: ``SearchError/unreachable(target:greatest:)``.
-    func check(_ budget: Double) throws(SearchError) {
-        guard leastSeconds <= budget else {
-            throw .unreachable(target: denseSeconds / budget, greatest: greatestSpeedup)
-        }
-    }
-
-    /// The plan of one index into `levels` for each component.
-    func plan(_ choice: [Int]) -> Plan {
-        var plan = dense
-        for (index, component) in components.enumerated() {
-            plan[component] = levels[index][choice[index]]
-        }
-        return plan
-    }
-
-    /// The seconds of one index into `levels` for each component.
-    func seconds(_ choice: [Int]) -> Double {
-        choice.indices.reduce(base) { $0 + seconds[$1][choice[$1]] }
-    }
 }

@@ -1,18 +1,19 @@
 internal import Foundation
 public import Transformers
 
-/// What removing units of each component does to the whole model, measured on the real network.
+/// How sensitive the whole model is to removing units of each component, measured on the real
+/// network.
 ///
-/// A prior, the relative error of one component's output, says nothing of how much the model minds
-/// it, and what it minds does not grow in proportion. So every component alone is cut down to a
-/// few levels, every layer alone is taken away, and the damage of each is measured; between levels,
-/// damage is a power of the prior.
+/// A prior is the relative error of one component's output. It does not say how much the model's
+/// predictions change, and the change is not proportional to it. So each component alone is reduced
+/// to a few levels, and each layer alone is removed. The damage of each is measured: the divergence
+/// from the dense model. Between measured levels, damage is a power of the prior.
 public struct Sensitivity: Sendable, Equatable {
     /// A measured level of a component.
     public struct Point: Codable, Sendable, Equatable {
         /// The level's prior, above 0.
         public let prior: Double
-        /// The damage that it alone does to the dense model, above 0.
+        /// The damage to the dense model if only this component has this level, above 0.
         public let damage: Double
 
         /// Creates a point from both.
@@ -25,10 +26,11 @@ public struct Sensitivity: Sendable, Equatable {
     /// The measured levels of every component, priors ascending.
     public private(set) var points: [Component: [Point]] = [:]
 
-    /// The damage that each layer's being gone does, where that was measured.
+    /// The damage of removing each layer, if it was measured.
     public private(set) var layers: [Int: Double] = [:]
 
-    /// The priors near which levels are measured, if there are more levels; 1 is the whole branch.
+    /// A component with many levels is measured at those with priors near these; 1 is the whole
+    /// branch.
     static let priors = [0.03, 0.1, 0.3, 1]
 
     /// Measures the components of a model one after another.
@@ -36,10 +38,10 @@ public struct Sensitivity: Sendable, Equatable {
     /// - Parameters:
     ///   - losses: The removal orders and priors.
     ///   - surgery: The dense model and its calibration.
-    ///   - damage: How to judge a changed model.
-    ///   - progress: Called with the components done; may throw to stop.
+    ///   - damage: Measures the damage of a changed model.
+    ///   - progress: Called with the number of components done; may throw to stop.
     /// - Throws: ``SurgeonError`` where a damage is not finite, and what reading and correcting
-    ///   weights throws, or `progress`.
+    ///   weights and `progress` throw.
     /// - Complexity: For each component and prior, and for each layer, half a forward pass, and for
     ///   decoders the output head.
     public init(
@@ -59,7 +61,7 @@ public struct Sensitivity: Sendable, Equatable {
         for (component, known) in losses.components.sorted(by: { $0.key < $1.key }) {
             let points = try known.levels(nearest: Self.priors).map { level in
                 var plan = dense
-                plan[component] = level
+                plan[component].units = level
                 return Point(
                     prior: known.prior(level), damage: try measured(plan, of: component.layer))
             }
@@ -75,13 +77,13 @@ public struct Sensitivity: Sendable, Equatable {
         }
     }
 
-    /// Judges components by themselves, for models too large to measure.
+    /// Estimates sensitivities without measuring, for models that are too large.
     ///
-    /// Damage is the error of a component's output as a share of the residual stream behind it.
+    /// Damage is the error of a component's output as a share of the residual stream after it.
     ///
     /// - Parameters:
     ///   - losses: The removal orders and errors.
-    ///   - squares: For every layer the mean square norm of the residual stream behind it.
+    ///   - squares: For every layer the mean square norm of the residual stream after it.
     public init(_ losses: LossTable, streamSquares squares: [Double]) {
         self.init(
             losses.components.reduce(into: [:]) { points, entry in
@@ -90,17 +92,18 @@ public struct Sensitivity: Sendable, Equatable {
             })
     }
 
-    /// Creates it from what was measured elsewhere.
+    /// Creates it from known points.
     public init(_ points: [Component: [Point]], layers: [Int: Double] = [:]) {
         self.points = points.mapValues(Self.rising)
         self.layers = layers
     }
 
-    /// The damage that a component's level of some prior does; the prior itself for a component that
-    /// was not measured.
+    /// The damage of a component's level with some prior; the prior itself for a component that was
+    /// not measured.
     ///
-    /// With `(p, d)` the measured points about it, `d = d₁ (p / p₁)^(log(d₂/d₁) / log(p₂/p₁))`;
-    /// below the first and above the last, damage is proportional to the prior.
+    /// Between the measured points `(p₁, d₁)` and `(p₂, d₂)` it is
+    /// `d₁ (p / p₁)^(log(d₂/d₁) / log(p₂/p₁))`. Below the first point and above the last one, damage
+    /// is proportional to the prior.
     public func damage(of component: Component, prior: Double) -> Double {
         guard let points = points[component], let first = points.first, let last = points.last
         else { return prior }
@@ -113,9 +116,10 @@ public struct Sensitivity: Sendable, Equatable {
         return below.damage * pow(above.damage / below.damage, share)
     }
 
-    /// Sorts points and lets damage never fall as the prior rises.
+    /// Sorts points and makes damage monotone: it never falls as the prior rises.
     ///
-    /// It is not quite nothing, so that of two removals that do no harm the greater costs more.
+    /// Damage is at least 1e-9, so that of two removals without damage the larger one still costs
+    /// more.
     private static func rising(_ points: [Point]) -> [Point] {
         var kept: [Point] = []
         for point in points.sorted(by: { $0.prior < $1.prior })
@@ -128,8 +132,8 @@ public struct Sensitivity: Sendable, Equatable {
 }
 
 extension ComponentLosses {
-    /// The levels whose priors are nearest to some values, as ratios, among those that remove
-    /// something; all of them where there are no more than values.
+    /// The levels below the dense one whose priors are nearest to some values, on a logarithmic
+    /// scale; all levels below the dense one if there are no more of them than values.
     fileprivate func levels(nearest priors: [Double]) -> Set<Int> {
         guard units > priors.count else { return Set(0..<units) }
         return Set(
@@ -143,8 +147,8 @@ extension ComponentLosses {
     }
 }
 
-/// Written with components in the order of the forward pass, so that equal values are equal files
-/// where keys are sorted.
+/// Components are written in the order of the forward pass. With sorted keys, equal values
+/// therefore give equal files.
 extension Sensitivity: Codable {
     private struct File: Codable {
         let components: [Entry]
@@ -156,7 +160,7 @@ extension Sensitivity: Codable {
         let points: [Point]
     }
 
-    /// Reads what was measured.
+    /// Reads the measured points.
     public init(from decoder: any Decoder) throws {
         let file = try File(from: decoder)
         points = Dictionary(
@@ -165,7 +169,7 @@ extension Sensitivity: Codable {
         layers = file.layers
     }
 
-    /// Writes what was measured.
+    /// Writes the measured points.
     public func encode(to encoder: any Encoder) throws {
         let components = points.sorted { $0.key < $1.key }
             .map { Entry(component: $0.key, points: $0.value) }

@@ -13,16 +13,16 @@ public struct TableCosts: CostModel {
     /// Seconds that no plan changes.
     public var base: Double { table.base.seconds }
 
-    /// The channels of the profiled model's residual stream.
+    /// The width of the profiled model's residual stream.
     public var hiddenSize: Int { table.shape.hiddenSize }
 
-    /// The predicted seconds of a component that keeps some units.
-    public func seconds(of component: Component, keeping level: Int) -> Double {
-        table.seconds(of: component.kind, keeping: level)
+    /// The predicted seconds of a component that becomes a variant.
+    public func seconds(of component: Component, as variant: Variant) -> Double {
+        table.seconds(of: component.kind, as: variant)
     }
 
-    /// The measured levels that no larger one matches.
-    public func levels(of component: Component) -> [Int] {
-        table.usefulLevels(of: component.kind)
+    /// The measured variants that are faster than every larger one.
+    public func variants(of component: Component) -> [Variant] {
+        table.usefulVariants(of: component.kind)
     }
 }

@@ -104,7 +104,7 @@ struct Refit {
         for member in family.indices {
             try check()
             var inputs: [Activations]?
-            if family[member].plan[component] > 0 {
+            if family[member].plan[component] != .removed {
                 inputs = try fit(member, to: branch, of: layer, check: check)
                 shrunk.model = blank.replacing(
                     layer: component.layer, with: try family[member].branch(component, of: layer),
@@ -180,7 +180,7 @@ struct Refit {
                 from: target.columns, on: engine)
         }
         let fit = try surgery.refit(
-            component, of: branch.projection, to: family[member].plan[component],
+            component, of: branch.projection, to: family[member].plan[component].units,
             moments: (consume moments).mean(), dense: branch.moments)
         family[member].kept[component] = fit.units
         family[member].refitted[component] = fit.projection

@@ -36,7 +36,9 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
         channels =
             shape.hiddenSize < surgery.dense.shape.hiddenSize
             ? surgery.channels(shape.hiddenSize) : nil
-        kept = losses.components.reduce(into: [:]) { $0[$1.key] = $1.value.kept(plan[$1.key]) }
+        kept = losses.components.reduce(into: [:]) {
+            $0[$1.key] = $1.value.kept(plan[$1.key].units)
+        }
     }
 
     /// The dense model's.

@@ -302,7 +302,7 @@ extension PruneRun {
     ) throws -> [Double] {
         let product = "work/\(name)-coefficients.json"
         if let known = directory.read([Double].self, product) { return known }
-        var search = SPDYSearch(space) { losses.prior(of: $0, keeping: $1) }
+        var search = SPDYSearch(space.problem(priors: losses))
         search.starts = max(1, options.trials / 11)
         search.steps = options.trials - search.starts
         let damage =
@@ -314,9 +314,9 @@ extension PruneRun {
         defer { progress.finish() }
         // Plans that are tried one after another have most layers in common.
         var latest = try denseModel(in: environment.precision)
-        let found = try search.coefficients(within: budget, seed: options.seed) { plan in
+        let found = try search.coefficients(within: budget, seed: options.seed) { choice in
             var model = latest
-            let weights = weights(plan)
+            let weights = weights(space.plan(choice))
             for layer in model.shape.layers.indices
             where model.shape.layers[layer] != weights.shape.layers[layer] {
                 model = try model.replacing(layer: layer, of: weights)

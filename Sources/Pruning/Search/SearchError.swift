@@ -1,0 +1,14 @@
+/// A search that cannot reach its target.
+public enum SearchError: Error, Equatable, CustomStringConvertible {
+    /// No plan is as fast as the target; both are speedups over the dense model.
+    case unreachable(target: Double, greatest: Double)
+
+    /// What is wrong, with the values seen, and what to try.
+    public var description: String {
+        switch self {
+        case .unreachable(let target, let greatest):
+            "a speedup of \(target) is beyond what pruning can reach here, "
+                + "\((greatest * 100).rounded(.down) / 100); ask for less"
+        }
+    }
+}

@@ -1,0 +1,63 @@
+internal import Tensors
+
+/// Searches that ignore losses.
+extension SearchProblem {
+    /// Takes the last option of whole groups of components, as few groups as the budget needs.
+    ///
+    /// The last group is then undone as far as the budget allows, its slowest component first.
+    ///
+    /// - Parameters:
+    ///   - groups: The indices of the components of each group, in the order of removal.
+    ///   - budget: Seconds, with the base.
+    /// - Returns: The choice.
+    /// - Throws: ``SearchError/unreachable(target:greatest:)``.
+    func removal(of groups: [[Int]], within budget: Double) throws(SearchError) -> [Int] {
+        try check(budget)
+        var choice = dense
+        var last: [Int] = []
+        for group in groups where seconds(of: choice) > budget {
+            last = group.sorted { options[$0][0].seconds > options[$1][0].seconds }
+            for component in group { choice[component] = options[component].count - 1 }
+        }
+        let everyStep = last.flatMap { component in options[component].map { _ in component } }
+        return raising(choice, in: everyStep, within: budget)
+    }
+
+    /// Takes random components to their next option until the choice is fast enough.
+    ///
+    /// - Parameters:
+    ///   - budget: Seconds, with the base.
+    ///   - seed: Equal seeds give equal choices.
+    /// - Returns: The choice.
+    /// - Throws: ``SearchError/unreachable(target:greatest:)``.
+    func randomChoice(within budget: Double, seed: UInt64) throws(SearchError) -> [Int] {
+        try check(budget)
+        var generator = SplitMix64(seed: seed)
+        var choice = dense
+        while seconds(of: choice) > budget {
+            let lowerable = choice.indices.filter { choice[$0] + 1 < options[$0].count }
+            guard let component = lowerable.randomElement(using: &generator) else { break }
+            choice[component] += 1
+        }
+        let order = (choice.indices.flatMap { Array(repeating: $0, count: choice[$0]) })
+            .shuffled(using: &generator)
+        return raising(choice, in: order, within: budget)
+    }
+
+    /// Spends what a choice leaves of the budget: takes components back to the option before, one
+    /// step at a time.
+    ///
+    /// - Parameters:
+    ///   - choice: The choice to begin with.
+    ///   - order: The component of each step.
+    ///   - budget: Seconds, with the base. A step that exceeds it is skipped.
+    /// - Returns: The choice after the last step.
+    func raising(_ choice: [Int], in order: some Sequence<Int>, within budget: Double) -> [Int] {
+        var choice = choice
+        for component in order where choice[component] > 0 {
+            choice[component] -= 1
+            if seconds(of: choice) > budget { choice[component] += 1 }
+        }
+        return choice
+    }
+}

@@ -1,0 +1,37 @@
+import Foundation
+import Testing
+import Transformers
+
+@Suite("Variant")
+struct VariantTests {
+    @Test("is coded as its units, in plans too, and refuses anything else")
+    func coding() throws {
+        let plan = Plan(attention: [3, 0], feedForward: [64, 32], hiddenSize: 48)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let json = #"{"attention":[3,0],"feedForward":[64,32],"hiddenSize":48}"#
+        #expect(String(decoding: try encoder.encode(plan), as: UTF8.self) == json)
+        #expect(try JSONDecoder().decode(Plan.self, from: Data(json.utf8)) == plan)
+        let short = #"{"attention":[1],"feedForward":[2]}"#
+        #expect(
+            try JSONDecoder().decode(Plan.self, from: Data(short.utf8))
+                == Plan(attention: [1], feedForward: [2]))
+        let other = #"{"attention":[{"units":1}],"feedForward":[2]}"#
+        #expect(throws: DecodingError.self) {
+            try JSONDecoder().decode(Plan.self, from: Data(other.utf8))
+        }
+    }
+
+    @Test("of a plan are read and set by component and by kind")
+    func plan() {
+        var plan = Plan(attention: [3, 1], feedForward: [64, 32])
+        let component = Component(layer: 1, kind: .feedForward)
+        #expect(plan[component] == Variant(units: 32))
+        plan[component] = .removed
+        plan[Component(layer: 0, kind: .attention)].units = 2
+        plan.feedForward[0] /= 2
+        #expect(plan == Plan(attention: [2, 1], feedForward: [32, 0]))
+        #expect(plan.variants(of: .attention).map(\.units) == [2, 1])
+        #expect(plan.variants(of: .feedForward) == [Variant(units: 32), .removed])
+    }
+}
