@@ -95,6 +95,7 @@ public struct CommandSet {
 
     private func help(for words: [String]) throws(UsageError) -> String {
         guard let word = words.first else { return Help.overview(of: self) }
+        if word == Help.markdownFlag, words.count == 1 { return Help.markdown(of: self) }
         let command = try command(named: word)
         return helpPage(of: command, askedBy: Array(words.dropFirst()))
             ?? Help.page(of: command, program: program)
