@@ -18,7 +18,8 @@ public struct NotPositiveDefinite: Error, Equatable, CustomStringConvertible {
 
 /// The factor `L` of a symmetric positive definite matrix `A = L · Lᵀ`.
 ///
-/// Blocked: only blocks on the diagonal are factored element by element, all else is products.
+/// Blocked: only blocks on the diagonal are factored element by element. The rest is computed by
+/// matrix products.
 /// - Complexity: O(n³/3) to factor, O(n²) for each right-hand side.
 public struct Cholesky: Sendable {
     /// The number of rows and of columns of the factored matrix.
