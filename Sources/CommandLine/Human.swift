@@ -1,6 +1,6 @@
 import Foundation
 
-/// Numbers as people read them, in few digits and with their unit.
+/// Numbers for people, with few digits and a unit.
 public enum Human {
     /// A time, such as `3.2 ms`, `32 s` or `1 min 20 s`.
     ///
@@ -65,7 +65,9 @@ public enum Human {
         return String(format: "%.\(max(0, digits - 1 - shown))f", rounded)
     }
 
-    /// The value in the first unit that brings it under the base; the first unit is one base up.
+    /// The value in the first unit in which it is below the base.
+    ///
+    /// The first unit is one base above 1.
     private static func scaled(
         _ value: Double, by base: Double, units: [String], digits: Int = 2
     ) -> String {

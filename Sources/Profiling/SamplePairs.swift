@@ -13,7 +13,7 @@ struct SamplePairs {
         var speedup: Double { dense.seconds / model.seconds }
     }
 
-    /// What the pairs say together.
+    /// The result of all pairs.
     struct Reading {
         let model: Timing
         let dense: Timing
@@ -42,7 +42,7 @@ struct SamplePairs {
         pairs.append(Pair(model: model, dense: dense))
     }
 
-    /// The speedup and how well it is known; nil without pairs.
+    /// The speedup and its interval; nil without pairs.
     ///
     /// - Parameter quietDense: The dense model's seconds on a quiet machine, if they are known. The
     ///   interval is widened by the fraction that the dense model takes longer here.
@@ -78,8 +78,8 @@ struct SamplePairs {
         return ratio > 1 ? min(ratio, greatestExcess) : nil
     }
 
-    /// The pairs of which both samples are near the floor of their model, or all where those are
-    /// too few to tell.
+    /// The pairs in which both samples are near the floor of their model; all pairs if these are
+    /// too few.
     private static func quiet(_ pairs: [Pair]) -> [Pair] {
         guard pairs.count >= 2 * enough else { return pairs }
         let greatestModel = floor(pairs.map(\.model.seconds)) * (1 + slack)
@@ -100,8 +100,9 @@ struct SamplePairs {
         return floor(pairs.map(\.dense.seconds)) / floor(pairs.map(\.model.seconds))
     }
 
-    /// The median speedup of each quarter of the pairs, in order of time: they differ by more than
-    /// chance where the machine changed meanwhile.
+    /// The median speedup of each quarter of the pairs, in order of time.
+    ///
+    /// They differ by more than chance if the machine changed meanwhile.
     private static func medians(overTimeOf pairs: [Pair]) -> [Double] {
         let length = pairs.count / stretches
         guard length >= enough else { return [] }

@@ -39,7 +39,7 @@ public struct Cholesky: Sendable {
     /// - Parameters:
     ///   - matrix: Positive definite; its memory becomes the factor's.
     ///   - pool: The threads to use.
-    /// - Throws: ``NotPositiveDefinite`` where a pivot is not positive.
+    /// - Throws: ``NotPositiveDefinite`` if a pivot is not positive.
     public init(
         _ matrix: consuming SymmetricMatrix, pool: ThreadPool
     ) throws(NotPositiveDefinite) {
@@ -88,7 +88,7 @@ extension SymmetricMatrix {
     /// Replaces the matrix by its inverse, in place.
     ///
     /// - Parameter pool: The threads to use.
-    /// - Throws: ``NotPositiveDefinite`` where a pivot is not positive.
+    /// - Throws: ``NotPositiveDefinite`` if a pivot is not positive.
     /// - Complexity: O(n³)
     public mutating func invert(pool: ThreadPool) throws(NotPositiveDefinite) {
         let inverses = try Cholesky.factor(&elements, size: size, pool: pool)

@@ -21,7 +21,7 @@ public struct NeuronPredictor: Sendable {
     /// Predicts from rounded weights.
     ///
     /// - Parameters:
-    ///   - incoming: What leads to neurons, the gate first where there is one, each
+    ///   - incoming: What leads to neurons, the gate first if there is one, each
     ///     `[neurons, inputs]`.
     ///   - biases: Of each of them, or nil.
     ///   - activation: What makes their value of the products.
@@ -106,7 +106,7 @@ public struct PredictedFeedForward: Sendable {
     /// Packs a block.
     ///
     /// - Parameters:
-    ///   - incoming: What leads to neurons, the gate first where there is one, each
+    ///   - incoming: What leads to neurons, the gate first if there is one, each
     ///     `[neurons, inputs]`.
     ///   - biases: Of each of them, or nil.
     ///   - activation: What makes their value of the products.

@@ -4,7 +4,7 @@ import CKernels
 ///
 /// - Parameters:
 ///   - values: The floats.
-///   - limit: The greatest magnitude that is accepted.
+///   - limit: The largest magnitude that is accepted.
 /// - Returns: Its position, counted from 0, and its value; nil if there is none.
 public func firstOutside(
     _ values: some Collection<Float>, limit: Float = .greatestFiniteMagnitude

@@ -5,7 +5,7 @@ import CKernels
 ///
 /// Weights of units that are skipped need not be read.
 public struct UnitRows: Sendable {
-    /// How many units there are.
+    /// The number of units.
     public let units: Int
     /// How weights are stored.
     public let precision: Precision

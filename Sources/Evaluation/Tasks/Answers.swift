@@ -1,14 +1,15 @@
 internal import Foundation
 
-/// Judges written answers as SQuAD does: case, punctuation, articles and blanks do not count.
+/// Scores generated answers like SQuAD: case, punctuation, articles and spaces are ignored.
 ///
 /// Source: Rajpurkar et al., "SQuAD", arXiv 1606.05250.
 struct JudgedAnswer {
-    /// Whether it is one of the answers.
+    /// Whether it is exactly one of the correct answers.
     let isExact: Bool
-    /// The greatest harmonic mean of precision and recall of words over the answers.
+    /// F1 of words: the harmonic mean of precision and recall, with the best of the correct
+    /// answers.
     let overlap: Double
-    /// Whether it contains one of the answers, word by word.
+    /// Whether it contains one of the correct answers, word by word.
     let contains: Bool
 
     init(_ written: String, answers: [String]) {
@@ -24,7 +25,7 @@ struct JudgedAnswer {
         }
     }
 
-    /// The words of a text that count.
+    /// The words of a text that are compared.
     static func words(_ text: String) -> [String] {
         let kept = text.lowercased().unicodeScalars.filter {
             !(CharacterSet.punctuationCharacters.contains($0) || CharacterSet.symbols.contains($0))
@@ -34,13 +35,13 @@ struct JudgedAnswer {
             .map(String.init).filter { !["a", "an", "the"].contains($0) }
     }
 
-    /// The scores of a task by its answers.
+    /// The result of a task from its scored answers.
     ///
     /// - Parameters:
     ///   - judged: The answers.
     ///   - name: The task.
-    ///   - metric: The one that counts, `contains` or `f1`; the others are told beside.
-    ///   - written: What was written, where it was.
+    ///   - metric: The main metric, `contains` or `f1`; the others are reported too.
+    ///   - written: The generated texts, if there are any.
     /// - Returns: The scores.
     static func result(
         of judged: [JudgedAnswer], _ name: String, metric: String, written: [Continuation] = []

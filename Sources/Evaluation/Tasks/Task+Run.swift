@@ -4,14 +4,14 @@ public import Tokenizers
 public import Transformers
 
 extension Task {
-    /// Asks a model all questions.
+    /// Evaluates a model on all items.
     ///
     /// - Parameters:
     ///   - model: A decoder; for similarities an encoder, for classification either.
-    ///   - classifier: The encoder's head; similarities of sentences do without.
+    ///   - classifier: The encoder's head; not needed for similarities of sentences.
     ///   - tokenizer: The model's tokenizer.
-    ///   - engine: What to run on.
-    ///   - progress: Called with the share of the questions that is done; may throw to stop.
+    ///   - engine: The engine to run on.
+    ///   - progress: Called with the fraction of items that is done; may throw to stop.
     /// - Returns: The scores.
     /// - Throws: What `progress` throws.
     public func run(
@@ -42,7 +42,7 @@ extension Task {
         }
     }
 
-    /// Judges the likelihoods of all items' texts.
+    /// The result from the likelihoods of all items' texts.
     private func judged(_ found: [Likelihood]) -> TaskResult {
         var (scores, normalised) = ([Double](), [Double]())
         var verdicts = Verdicts()
@@ -84,7 +84,7 @@ extension Task {
 }
 
 extension Task {
-    /// The texts whose likelihoods score an item: a prompt and what follows it.
+    /// The texts whose likelihoods give the score of an item: prompts and their continuations.
     private func texts(of item: TaskItem) -> [(String, String)] {
         func following(_ prompt: String, _ texts: [String]) -> [(String, String)] {
             texts.map { (prompt, delimiter.before($0, behind: prompt) + $0) }
@@ -100,7 +100,7 @@ extension Task {
 }
 
 extension [Double] {
-    /// The index of the greatest value, the first of several.
+    /// The index of the largest value; the first if there are several.
     var firstGreatest: Int? {
         indices.max { (self[$0], -$0) < (self[$1], -$1) }
     }

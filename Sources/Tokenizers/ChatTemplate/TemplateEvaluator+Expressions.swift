@@ -91,7 +91,7 @@ extension TemplateEvaluator {
         }
     }
 
-    /// `value.name`: a method, else a member.
+    /// `value.name`: a method, or otherwise a member.
     private func attribute(
         _ name: String, of value: TemplateValue
     ) throws(ChatTemplateError) -> TemplateValue {
@@ -127,7 +127,7 @@ extension TemplateEvaluator {
         return .undefined(index.text)
     }
 
-    /// The position that an index means, from the end where it is negative.
+    /// The position of an index, which counts from the end if it is negative.
     private func place(_ index: TemplateValue, of count: Int) -> Int? {
         guard let index = index.asInteger, index >= -count, index < count else { return nil }
         return index < 0 ? index + count : index
@@ -143,7 +143,7 @@ extension TemplateEvaluator {
         return bound
     }
 
-    /// `value[from:to:step]`, as of Python.
+    /// `value[from:to:step]`, as in Python.
     private func slice(
         _ value: TemplateValue, _ from: Int?, _ to: Int?, _ step: Int?
     ) throws(ChatTemplateError) -> TemplateValue {

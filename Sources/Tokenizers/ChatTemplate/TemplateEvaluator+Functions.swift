@@ -6,7 +6,7 @@ extension TemplateEvaluator {
         "namespace", "range", "dict", "raise_exception", "strftime_now",
     ]
 
-    /// The methods of a value that are known.
+    /// The supported methods of a value.
     static func methods(of value: TemplateValue) -> Set<String> {
         switch value {
         case .string: stringMethods
@@ -56,7 +56,7 @@ extension TemplateEvaluator {
         return .list(stride(from: from, to: to, by: step).map(TemplateValue.integer))
     }
 
-    /// The date as of C's `strftime`.
+    /// The date in a format of C's `strftime`.
     private func formatted(_ format: String) -> String {
         var seconds = time_t(date.timeIntervalSince1970)
         var parts = tm()
@@ -181,9 +181,9 @@ extension TemplateEvaluator {
     }
 }
 
-/// What Python does with text, by code points.
+/// Python's methods of text, by code points.
 extension String {
-    /// The text without white space, or without some characters, at its ends.
+    /// The text without white space, or without given characters, at its ends.
     func stripped(of characters: String?, left: Bool = true, right: Bool = true) -> String {
         let isRemoved: (Unicode.Scalar) -> Bool =
             characters.map { characters in { characters.unicodeScalars.contains($0) } }
@@ -196,14 +196,14 @@ extension String {
         return String(scalars)
     }
 
-    /// The number of code points before the first place of a part; nil where there is none.
+    /// The number of code points before the first occurrence of a part; nil if there is none.
     func firstPlace(of part: String) -> Int? {
         guard !part.isEmpty else { return 0 }
         guard let range = utf8Range(of: part, from: utf8.startIndex) else { return nil }
         return unicodeScalars[..<range.lowerBound].count
     }
 
-    /// The parts between separators, split so many times at most where that is not negative.
+    /// The parts between separators, with at most `most` splits unless that is negative.
     func parts(between separator: String, _ most: Int) -> [String] {
         var (parts, start) = ([String](), utf8.startIndex)
         while most < 0 || parts.count < most,
@@ -215,7 +215,7 @@ extension String {
         return parts + [String(self[start...])]
     }
 
-    /// The words between white space, split so many times at most where that is not negative.
+    /// The words between white space, with at most `most` splits unless that is negative.
     fileprivate func words(_ most: Int) -> [TemplateValue] {
         var words: [TemplateValue] = []
         var rest = Substring(stripped(of: nil, right: false)).unicodeScalars
@@ -230,7 +230,7 @@ extension String {
         return words
     }
 
-    /// The first letter large, the others small.
+    /// The first letter in upper case, the others in lower case.
     var sentenceCased: String { prefix(1).uppercased() + dropFirst().lowercased() }
 
     private func utf8Range(of part: String, from start: Index) -> Range<Index>? {
