@@ -2,21 +2,22 @@
 struct Narrative {
     let report: PruneReport
 
-    /// `decode · batch 1 · …`: what a speedup of this report means.
+    /// The environment of the speedups, such as `decode · batch 1 · …`.
     var environment: String { report.environment.summary }
 
-    /// Whether a target is held, missed, or within the noise.
+    /// A text: whether a target is reached, missed, or within the noise.
     func verdict(of result: TargetResult) -> String {
         if result.measured < result.target { return "below the target" }
         return isSure(of: result) ? "target held" : "target held, within the noise"
     }
 
-    /// Whether a model is surely as fast as asked for.
+    /// Whether a model certainly reaches its target.
     func isSure(of result: TargetResult) -> Bool {
         min(result.measured, result.interval.first ?? result.measured) >= result.target
     }
 
-    /// What the time outside all components allows at most, or nothing where it was not measured.
+    /// The largest possible speedup, from the time outside all components; nil if that was not
+    /// measured.
     var greatestSpeedup: String? {
         guard report.baseSeconds > 0, report.denseSeconds > 0 else { return nil }
         return "Of \(Figures.time(report.denseSeconds)) for the dense model, by the profile "
@@ -25,12 +26,12 @@ struct Narrative {
             + "\(Figures.ratio(report.denseSeconds / report.baseSeconds)) faster."
     }
 
-    /// How the times belong to the speedups.
+    /// How the times are related to the speedups.
     let times =
         "A speedup is the median of paired ratios. The dense model has one time, the median of those "
         + "measured beside the models; a model’s time is that divided by its speedup."
 
-    /// What is wrong with a profile of another machine, or nothing where it is of this one.
+    /// A warning if the profile is from another machine; otherwise nil.
     var otherMachine: String? {
         report.profiledMachine.map {
             "The profile is of another machine (\($0)). Predictions and the cost of each size hold "
@@ -38,13 +39,13 @@ struct Narrative {
         }
     }
 
-    /// What the models take on disk, before and after; nil where that is not known.
+    /// The sizes of the models on disk, before and after pruning; nil if unknown.
     func disk(of result: TargetResult) -> String? {
         guard let bytes = result.bytes else { return nil }
         return (report.model.bytes.map { Figures.bytes($0) + " → " } ?? "") + Figures.bytes(bytes)
     }
 
-    /// How far the profile can be trusted, or nothing where that was not measured.
+    /// How exact the profile's predictions are; nil if that was not measured.
     var verification: String? {
         report.verification.map {
             "The profile predicted the times of \($0.plans) random plans, each measured as a whole "
@@ -68,14 +69,14 @@ struct Narrative {
             + (gone == 0 ? "." : gone == 1 ? "; one layer is gone." : "; \(gone) layers are gone.")
     }
 
-    /// What the calibration text was.
+    /// A description of the calibration text.
     var calibration: String {
         let text = report.calibration
         return "\(text.source), \(Figures.count(text.tokens)) tokens"
             + (text.sampledByModel ? ", sampled from the model itself" : "")
     }
 
-    /// Reasons for caution that follow from the numbers, then those of the run itself.
+    /// Reasons for caution: those that follow from the numbers, then those of the run itself.
     var caveats: [String] {
         var caveats = [otherMachine].compactMap(\.self)
         for result in report.targets {

@@ -1,9 +1,11 @@
 extension PruneReport {
-    /// The report as one self-contained page: no script, no other file, valid XML as well.
+    /// The report as one page.
+    ///
+    /// It has no script, needs no other file, and is valid XML.
     public var html: String { HTMLReport(report: self).page.text }
 }
 
-/// Puts the HTML page together, in the order in which a reader asks.
+/// Composes the HTML page, in the order of a reader's questions.
 struct HTMLReport {
     let report: PruneReport
 
@@ -29,7 +31,7 @@ struct HTMLReport {
         ).markup
     }
 
-    /// A section with its heading, or nothing where there is no content.
+    /// A section with its heading; empty if it has no content.
     private func section(_ id: String, _ title: String, _ content: [Markup]) -> Markup {
         guard !content.isEmpty else { return "" }
         return """
@@ -222,7 +224,7 @@ struct HTMLReport {
         ].compactMap(\.self)
     }
 
-    /// The first model's commands, and the others' behind a line that opens them.
+    /// The commands of the first model, and those of the others, folded under lines that open them.
     private var loading: [Markup] {
         report.targets.enumerated().map { index, result in
             let commands = LoadingCommands(report: report, result: result)

@@ -3,7 +3,7 @@ extension PruneReport {
     public var markdown: String { MarkdownReport(report: self).text }
 }
 
-/// Puts the Markdown report together.
+/// Composes the Markdown report.
 struct MarkdownReport {
     let report: PruneReport
 
@@ -144,7 +144,7 @@ struct MarkdownReport {
         ]
     }
 
-    /// A text that Markdown shows as it is, on one line.
+    /// A text on one line that Markdown shows unchanged.
     static func escaped(_ text: String) -> String {
         text.unicodeScalars.reduce(into: "") { result, scalar in
             switch scalar {

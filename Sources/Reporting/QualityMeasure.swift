@@ -1,11 +1,11 @@
-/// One way to say how good a model is, as a column of a table or the axis of a plot.
+/// A measure of quality: a column of a table, or the axis of a plot.
 enum QualityMeasure: CaseIterable {
     case perplexity
     case kl
     case top1
     case meanCosineDistance
 
-    /// The measures that any of the figures has, the most telling first.
+    /// The measures that some model of the report has, the most informative first.
     static func present(in report: PruneReport) -> [QualityMeasure] {
         let all = [report.dense] + report.targets.map(\.quality) + report.baselines.map(\.quality)
         return allCases.filter { measure in all.contains { measure.value(of: $0) != nil } }
@@ -21,7 +21,7 @@ enum QualityMeasure: CaseIterable {
         }
     }
 
-    /// What it says, for readers who meet it first here.
+    /// An explanation for readers who do not know it.
     var explanation: String {
         switch self {
         case .perplexity:
@@ -47,7 +47,9 @@ enum QualityMeasure: CaseIterable {
         }
     }
 
-    /// The dense model's value, which is known even where it was not measured.
+    /// The dense model's value.
+    ///
+    /// For divergences it is known without a measurement.
     func denseValue(in report: PruneReport) -> Double? {
         switch self {
         case .perplexity: report.dense.perplexity

@@ -43,11 +43,11 @@ struct QualityTable {
 }
 
 extension QualityMeasure {
-    /// Whether a relative change from the dense value says something.
+    /// Whether a relative change from the dense value is meaningful.
     var hasChange: Bool { self == .perplexity }
 }
 
-/// What training won back of each target.
+/// What training recovered for each target.
 struct RecoveryTable {
     let report: PruneReport
 
