@@ -52,7 +52,7 @@ public struct ComparisonPage: Sendable {
         return runs.dropFirst().flatMap { name, report -> [String] in
             var reasons: [String] = []
             if report.model.name != first.model.name {
-                reasons.append("\(name) is of another model, \(report.model.name).")
+                reasons.append("\(name) pruned another model, \(report.model.name).")
             }
             // Times in different precisions can be compared.
             var environment = report.environment

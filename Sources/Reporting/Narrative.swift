@@ -20,16 +20,17 @@ struct Narrative {
     /// measured.
     var greatestSpeedup: String? {
         guard report.baseSeconds > 0, report.denseSeconds > 0 else { return nil }
-        return "Of \(Figures.time(report.denseSeconds)) for the dense model, by the profile "
-            + "\(Figures.time(report.baseSeconds)) are spent outside the layers and never shrink, "
-            + "so no plan can be more than "
+        return "The dense model takes \(Figures.time(report.denseSeconds)). By the profile, "
+            + "\(Figures.time(report.baseSeconds)) of it are spent outside the layers and cannot be "
+            + "pruned, so no plan can be more than "
             + "\(Figures.ratio(report.denseSeconds / report.baseSeconds)) faster."
     }
 
     /// How the times are related to the speedups.
     let times =
-        "A speedup is the median of paired ratios. The dense model has one time, the median of those "
-        + "measured beside the models; a model’s time is that divided by its speedup."
+        "A speedup is the median of paired ratios. The time of the dense model is the median of its "
+        + "times measured in alternation with the models. The time of a model is that time divided by "
+        + "its speedup."
 
     /// A warning if the profile is from another machine; otherwise nil.
     var otherMachine: String? {
@@ -66,7 +67,8 @@ struct Narrative {
             + "\(Figures.count(sum(result.layers, \.feedForward))) of "
             + "\(Figures.count(sum(dense, \.feedForward))) neurons"
             + (result.hiddenSize.map { ", and \(Figures.count($0)) channels between them" } ?? "")
-            + (gone == 0 ? "." : gone == 1 ? "; one layer is gone." : "; \(gone) layers are gone.")
+            + (gone == 0
+                ? "." : gone == 1 ? "; one layer is removed." : "; \(gone) layers are removed.")
     }
 
     /// A description of the calibration text.
@@ -87,13 +89,13 @@ struct Narrative {
             } else if let low = result.interval.first, low < result.target {
                 caveats.append(
                     "The interval of the \(name) model begins at \(Figures.ratio(low)), below its "
-                        + "target: measured again it may fall short.")
+                        + "target. If it is measured again, it may miss the target.")
             }
             if let both = result.confirmation, abs(both.speedup / both.first - 1) > 0.03 {
                 caveats.append(
-                    "The \(name) model measured \(Figures.ratio(both.first)) while it was searched "
-                        + "for and \(Figures.ratio(both.speedup)) later from its files; the later "
-                        + "figure is given, and its interval covers both.")
+                    "The \(name) model measured \(Figures.ratio(both.first)) during the search "
+                        + "and \(Figures.ratio(both.speedup)) later from its files. The report gives "
+                        + "the later figure, and its interval covers both.")
             }
             if result.isDisturbed {
                 caveats.append(
@@ -110,17 +112,17 @@ struct Narrative {
             }
         }
         caveats.append(
-            "The speedup holds in the environment above. Another batch, length, number of threads "
-                + "or processor has other latencies: profile there.")
+            "The speedup holds in the environment above. With another batch, length, number of "
+                + "threads or processor the latencies differ: profile there.")
         if report.calibration.sampledByModel {
             caveats.append(
-                "The model was calibrated on text it wrote itself; text like that of its use "
-                    + "usually prunes better.")
+                "The model was calibrated on text that it sampled itself. Text like that of its use "
+                    + "usually gives better quality.")
         }
         if report.dense.perplexity != nil {
             caveats.append(
-                "Perplexity is an average over one text. Knowledge and reasoning tasks often fall "
-                    + "more than it does: measure the task that matters.")
+                "Perplexity is an average over one text. Scores of knowledge and reasoning tasks "
+                    + "often fall more than it suggests: measure the task that matters.")
         } else if QualityMeasure.present(in: report).contains(.meanCosineDistance) {
             caveats.append(
                 "Distance from the dense model’s vectors is not the quality of a search or a "

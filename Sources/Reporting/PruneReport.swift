@@ -137,7 +137,7 @@ public struct TextSample: Codable, Sendable, Equatable {
 extension PruneReport {
     /// The continuations of a prompt by every model, with the model's name; the dense model is
     /// first.
-    func writings(behind index: Int) -> [(model: String, text: String)] {
+    func continuations(of index: Int) -> [(model: String, text: String)] {
         guard let samples else { return [] }
         return [("dense", samples[index].dense)]
             + targets.compactMap { result in

@@ -25,15 +25,16 @@ enum QualityMeasure: CaseIterable {
     var explanation: String {
         switch self {
         case .perplexity:
-            "Perplexity: how many tokens the model hesitates between on average; lower is better."
+            "Perplexity: how uncertain the model is about the next token, as a number of equally "
+                + "likely choices; lower is better."
         case .kl:
-            "KL divergence: how far the predictions moved from the dense model’s, in nats per "
+            "KL divergence: how far the predictions are from the dense model’s, in nats per "
                 + "token; 0 is no change."
         case .top1:
             "Same top token: how often the most likely next token is still the dense model’s."
         case .meanCosineDistance:
-            "Cosine distance: how far sentence vectors turned away from the dense model’s; "
-                + "0 is no change."
+            "Cosine distance: how far sentence vectors are from the dense model’s; 0 is no "
+                + "change."
         }
     }
 

@@ -52,7 +52,7 @@ struct RecoveryTable {
     let report: PruneReport
 
     let columns = [
-        "Target", "Learnt from", "Steps", "Tokens", "Judged by", "Dense", "Pruned", "Trained",
+        "Target", "Trained on", "Steps", "Tokens", "Evaluated by", "Dense", "Pruned", "Trained",
     ]
 
     var rows: [(heading: String, cells: [String])] {
@@ -61,7 +61,7 @@ struct RecoveryTable {
                 (
                     Figures.target(result.target),
                     [
-                        $0.method == "distill" ? "the dense model" : "the data",
+                        $0.method == "distill" ? "the dense model’s outputs" : "the data",
                         Figures.count($0.steps), Figures.count($0.tokens), $0.measure,
                         $0.dense.map { Figures.decimal($0, 3) } ?? "–",
                         Figures.decimal($0.before, 3), Figures.decimal($0.after, 3),

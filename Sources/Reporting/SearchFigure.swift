@@ -20,7 +20,7 @@ struct SearchFigure {
             from: height - PlotFrame.bottom, to: top)
         let frame = PlotFrame(
             height: height, x: x, y: y, xTitle: "times faster, predicted",
-            yTitle: "Predicted damage, logarithmic")
+            yTitle: "Predicted loss, logarithmic")
         let line = points.map { "\(x.position($0.speedup)),\(y.position($0.damage))" as Markup }
         let marks = labels.map { label -> Markup in
             let base = PlotFrame.top + 12 * Double(label.row)
@@ -33,9 +33,9 @@ struct SearchFigure {
                 """
         }
         return PlotFrame.picture(
-            title: "Predicted damage against speedup",
+            title: "Predicted loss against speedup",
             description: "\(steps.count) steps, from \(Figures.ratio(first.speedup)) to "
-                + "\(Figures.ratio(last.speedup)); dashed lines are the plans chosen.",
+                + "\(Figures.ratio(last.speedup)); dashed lines are the chosen plans.",
             height: height,
             """
             \(frame.markup)

@@ -96,7 +96,7 @@ public struct SparsityReport: Codable, Sendable, Equatable {
 
     /// The columns of the trials' table, for the page and the terminal.
     public var trialColumns: [String] {
-        ["left out", "perplexity", "cost", "speedup", "interval", ""]
+        ["skipped", "perplexity", "cost", "speedup", "interval", ""]
     }
 
     /// The cells of the trials' table.
@@ -107,14 +107,14 @@ public struct SparsityReport: Codable, Sendable, Equatable {
                 Figures.change(from: densePerplexity, to: trial.perplexity),
                 trial.speedup.map(Figures.ratio) ?? "",
                 trial.interval.isEmpty ? "" : Figures.interval(trial.interval),
-                trial == best ? "written" : trial.isWithinCost ? "" : "too dear",
+                trial == best ? "written" : trial.isWithinCost ? "" : "too costly",
             ]
         }
     }
 
     /// The columns of the layers' table.
     public var layerColumns: [String] {
-        ["layer", "told", "computed", "recall", "kept", "best", "random"]
+        ["layer", "predictor", "computed", "recall", "kept", "best", "random"]
     }
 
     /// The cells of the layers' table.
@@ -134,7 +134,7 @@ public struct SparsityReport: Codable, Sendable, Equatable {
         if let heads = removed.first, let neurons = removed.last, heads + neurons > 0 {
             remarks.append(
                 "\(Figures.percent(heads)) of the heads and \(Figures.percent(neurons)) of the "
-                    + "neurons are gone for good.")
+                    + "neurons are removed permanently.")
         }
         if inputLayers > 0 {
             remarks.append(
@@ -143,11 +143,12 @@ public struct SparsityReport: Codable, Sendable, Equatable {
         }
         if let sameWords, let comparedWords {
             remarks.append(
-                "Of \(Figures.count(comparedWords)) words "
-                    + "\(Figures.decimal(100 * sameWords, 2))% are the same as by exact scores.")
+                "Of \(Figures.count(comparedWords)) tokens "
+                    + "\(Figures.decimal(100 * sameWords, 2))% are the same as with exact scores.")
         }
         if best == nil {
-            remarks.append("Nothing is surely faster than dense here: all stays as it is.")
+            remarks.append(
+                "Nothing is certainly faster than the dense model here, so nothing is skipped.")
         }
         if trials.contains(where: \.isDisturbed) {
             remarks.append("Other programs disturbed the measurement: stop them and measure again.")
@@ -157,12 +158,13 @@ public struct SparsityReport: Codable, Sendable, Equatable {
 
     /// How to read the trials.
     public static let trialNote =
-        "Decoding beside the dense model, and perplexity on text that was not calibrated on."
+        "Decoding compared with the dense model; perplexity on text that was not used to calibrate."
     /// How to read the layers.
     public static let layerNote =
-        "Of a layer's neurons, or heads, so many are computed; of those that are needed so many are "
-        + "among them. They keep such a share of squared contributions; the best as many would keep, and "
-        + "random ones, what stands behind."
+        "computed: the fraction of a layer's neurons, or heads, that is computed. recall: the fraction "
+        + "of the needed ones that is among them. kept: the fraction of the squared contributions that "
+        + "they keep. best and random: what the best choice of the same number, and a random one, would "
+        + "keep."
 
     /// The report as one page.
     ///

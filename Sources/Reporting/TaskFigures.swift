@@ -78,10 +78,10 @@ struct TaskTable {
     private func mark(_ result: TaskFigures.Result) -> String { result.pValue < 0.05 ? "" : " ~" }
 
     /// Explanations of the table, in whole sentences.
-    var lessons: [String] {
+    var explanations: [String] {
         let marks =
-            "In brackets the change against the dense model; ~ where it may be chance (p of a paired "
-            + "test at least 0.05)."
+            "In brackets: the change against the dense model. ~ marks a change that may be due to chance "
+            + "(p of a paired test at least 0.05)."
         let falls = report.targets.compactMap { target -> String? in
             let lost = tasks.compactMap { task -> (String, Double)? in
                 guard let result = task.results.first(where: { $0.target == target.target }),
@@ -90,8 +90,8 @@ struct TaskTable {
                 return (task.name, 1 - result.value / task.dense)
             }.sorted { $0.1 > $1.1 }
             guard let worst = lost.first else { return nil }
-            return "At \(Figures.target(target.target)) \(lost.count) of \(tasks.count) tasks fell "
-                + "beyond chance, most of all \(worst.0), by \(Figures.percent(worst.1))."
+            return "At \(Figures.target(target.target)) \(lost.count) of \(tasks.count) scores "
+                + "fell significantly, most of all \(worst.0), by \(Figures.percent(worst.1))."
         }
         return [marks] + falls
     }
