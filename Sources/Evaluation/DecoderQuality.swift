@@ -119,10 +119,10 @@ public struct DecoderQuality: Sendable, Equatable {
         of window: [Int32], engine: Engine
     ) {
         let divergences = engine.divergence(of: logits, from: reference)
-        let (choices, wanted) = (engine.largestColumn(logits), engine.largestColumn(reference))
+        let (choices, expected) = (engine.largestColumn(logits), engine.largestColumn(reference))
         for (place, row) in rows.enumerated() where row + 1 < window.count {
             divergence += divergences[place]
-            if choices[place] == wanted[place] { agreements += 1 }
+            if choices[place] == expected[place] { agreements += 1 }
         }
     }
 }

@@ -29,7 +29,7 @@ public struct EncoderQuality: Sendable, Equatable {
         for first in stride(from: 0, to: sentences.count, by: 16) {
             let last = min(first + 16, sentences.count)
             let batch = TokenBatch(Array(sentences[first..<last]))
-            let (hidden, wanted) = (
+            let (hidden, expected) = (
                 pass.hiddenStates(of: batch), densePass.hiddenStates(of: batch)
             )
             for rows in batch.sequences {
@@ -37,7 +37,7 @@ public struct EncoderQuality: Sendable, Equatable {
                     1
                     - cosine(
                         model.pooling.vector(of: rows, in: hidden),
-                        dense.pooling.vector(of: rows, in: wanted, channels: channels))
+                        dense.pooling.vector(of: rows, in: expected, channels: channels))
             }
             try NonFiniteError.check(total, "the vectors of sentences up to \(last)")
             try progress(last)

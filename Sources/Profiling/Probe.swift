@@ -21,7 +21,7 @@ struct Probe {
     private static let blends = 15
 
     /// The minimum fraction of the model that a blend keeps.
-    private static let leastBlend = 0.02
+    private static let smallestBlend = 0.02
 
     static func all(of shape: ModelShape) -> [Probe] {
         let layers = shape.layers.count
@@ -50,7 +50,7 @@ struct Probe {
             })
         var random = SplitMix64(seed: 1)
         return (0..<blends).map { index in
-            let fraction = pow(leastBlend, (Double(index) + 0.5) / Double(blends))
+            let fraction = pow(smallestBlend, (Double(index) + 0.5) / Double(blends))
             return sampler.plan(
                 costing: fraction * 3 * Double(shape.layers.count), using: &random)
         }

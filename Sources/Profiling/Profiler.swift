@@ -13,7 +13,7 @@ public struct Profiler {
     /// The maximum number of seconds to measure.
     public var timeLimit = 80.0
     /// The minimum number of rounds, so that every level has an interval.
-    public var leastRounds = 7
+    public var minimumRounds = 7
     /// The seed of the order of measurements.
     public var seed: UInt64 = 1
 
@@ -108,6 +108,6 @@ public struct Profiler {
 
     private var patience: Patience {
         Patience(
-            relativeWidth: relativeWidth, leastRounds: leastRounds, timeLimit: timeLimit)
+            relativeWidth: relativeWidth, minimumRounds: minimumRounds, timeLimit: timeLimit)
     }
 }

@@ -28,7 +28,7 @@ struct SamplePairs {
     /// The quantile of a model's undisturbed samples that is its floor.
     private static let floor = 0.1
     /// The maximum factor by which a slow dense model widens the interval.
-    private static let greatestExcess = 1.5
+    private static let maximumExcess = 1.5
     /// The number of pairs that have a median interval of their own.
     private static let enough = CleanFirst.enough
     /// The number of stretches of time whose medians must lie in the interval.
@@ -75,7 +75,7 @@ struct SamplePairs {
     /// The ratio of a dense time to the quiet one, if it is too great for chance.
     static func excess(of dense: Timing, over quietDense: Double) -> Double? {
         let ratio = dense.seconds / (quietDense * 1.02)
-        return ratio > 1 ? min(ratio, greatestExcess) : nil
+        return ratio > 1 ? min(ratio, maximumExcess) : nil
     }
 
     /// The pairs in which both samples are near the floor of their model; all pairs if these are

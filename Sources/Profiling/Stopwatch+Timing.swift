@@ -5,7 +5,7 @@ struct Patience {
     /// The target width of a confidence interval, as a fraction of a model's time.
     var relativeWidth: Double
     /// The minimum number of rounds, so that every model has an interval.
-    var leastRounds: Int
+    var minimumRounds: Int
     /// The maximum number of seconds.
     var timeLimit: Double
 }
@@ -47,7 +47,7 @@ extension Stopwatch {
                         elapsed: elapsed))
             }
             rounds += 1
-            if rounds >= patience.leastRounds {
+            if rounds >= patience.minimumRounds {
                 waiting = ratios.unsettled(relativeWidth: patience.relativeWidth)
             }
         }

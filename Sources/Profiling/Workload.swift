@@ -23,7 +23,7 @@ public struct Workload: Stopwatch {
     private let cacheLimit: Int
 
     /// The minimum time of one sample, so that a short disturbance is a small part of it.
-    private static let leastSeconds = 2e-3
+    private static let minimumSeconds = 2e-3
 
     /// A run of at least this time always leaves the caches in the same state, so a single run
     /// counts as a sample.
@@ -31,7 +31,7 @@ public struct Workload: Stopwatch {
 
     /// The minimum number of bytes to read to drive weights out of the caches if their size is
     /// unknown.
-    private static let leastOtherBytes = 32 << 20
+    private static let minimumOtherBytes = 32 << 20
 
     /// The maximum number of bytes of keys and values to keep, besides those that one model needs.
     private static let cacheBytes = 1 << 30
@@ -39,7 +39,7 @@ public struct Workload: Stopwatch {
     /// The minimum fraction of the threads' time that they must have run.
     ///
     /// Threads spin while they wait, so the missing time was used by other programs.
-    private static let leastShare = 0.95
+    private static let minimumShare = 0.95
 
     /// Prepares the work of an environment.
     ///
@@ -71,7 +71,7 @@ public struct Workload: Stopwatch {
         let isStreamed = model.streamedBytes > Int(host_cache_bytes(2))
         otherMemory =
             clearsCaches && environment.phase == .decode && isStreamed
-            ? MemoryProbe(bytes: max(Self.leastOtherBytes, Int(host_cache_bytes(3)))) : nil
+            ? MemoryProbe(bytes: max(Self.minimumOtherBytes, Int(host_cache_bytes(3)))) : nil
         pass = ForwardPass(model, on: engine)
         pass.isGreedy = true
         let vocabulary = Int32(model.shape.vocabularySize)
@@ -111,7 +111,7 @@ public struct Workload: Stopwatch {
             guard let other = workload.otherMemory else {
                 let first = workload.timed(1, &cache)
                 guard first.seconds < Self.longSeconds else { return first }
-                let repeats = (Self.leastSeconds / first.seconds).rounded(.up)
+                let repeats = (Self.minimumSeconds / first.seconds).rounded(.up)
                 return workload.timed(Int(repeats), &cache)
             }
             var (seconds, count, isTainted) = (0.0, 0, false)
@@ -121,7 +121,7 @@ public struct Workload: Stopwatch {
                 seconds += run.seconds
                 count += 1
                 isTainted = isTainted || run.isTainted
-            } while seconds < Self.leastSeconds
+            } while seconds < Self.minimumSeconds
             return Sample(seconds: seconds / Double(count), isTainted: isTainted)
         }
     }
@@ -160,7 +160,7 @@ public struct Workload: Stopwatch {
         let allowed = Allowance.current
         return Sample(
             seconds: wall * 1e-9 / Double(repeats),
-            isTainted: used < Self.leastShare * wall
+            isTainted: used < Self.minimumShare * wall
                 * min(Double(min(environment.threads, allowed.cpus)), allowed.quota ?? .infinity))
     }
 

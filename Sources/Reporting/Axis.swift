@@ -42,12 +42,12 @@ struct Axis {
     ///
     /// A round value is left out if its text would overlap with that of such a value.
     var ticks: [Double] {
-        let wanted = always.filter { (low...high).contains($0) }
+        let fixed = always.filter { (low...high).contains($0) }
         let room = abs(end - start) * 0.09
         return
-            (wanted
+            (fixed
             + round.filter { tick in
-                wanted.allSatisfy { abs(position($0) - position(tick)) > room }
+                fixed.allSatisfy { abs(position($0) - position(tick)) > room }
             }).sorted()
     }
 

@@ -89,14 +89,14 @@ struct MinimumHeap {
         values[0] = last
         var parent = 0
         while true {
-            var least = parent
+            var smallest = parent
             for child in [2 * parent + 1, 2 * parent + 2]
-            where child < values.count && values[child] < values[least] {
-                least = child
+            where child < values.count && values[child] < values[smallest] {
+                smallest = child
             }
-            if least == parent { return first }
-            values.swapAt(parent, least)
-            parent = least
+            if smallest == parent { return first }
+            values.swapAt(parent, smallest)
+            parent = smallest
         }
     }
 }

@@ -32,9 +32,9 @@ enum TokenizerSettings {
     private static func agree(
         _ setting: JSONField, _ field: JSONField
     ) throws(TokenizerError) {
-        guard case .bool(let wanted) = setting.value, case .bool(let found) = field.value,
-            wanted != found
+        guard case .bool(let expected) = setting.value, case .bool(let found) = field.value,
+            expected != found
         else { return }
-        throw .contradiction(field: setting.path, value: "\(wanted)", other: field.path)
+        throw .contradiction(field: setting.path, value: "\(expected)", other: field.path)
     }
 }

@@ -162,15 +162,15 @@ struct TaskTests {
         #expect(throws: ModelFileError.self) { try task([#"{"labels": ["a", ""]}"#, choices]) }
     }
 
-    @Test("answers are judged as SQuAD judges them")
+    @Test("answers are scored as in SQuAD")
     func judges() {
-        let exact = JudgedAnswer("The Denver Broncos!", answers: ["Carolina", "denver broncos"])
+        let exact = ScoredAnswer("The Denver Broncos!", answers: ["Carolina", "denver broncos"])
         #expect(exact.isExact && exact.contains && exact.overlap == 1)
-        let part = JudgedAnswer("It was Denver in 2016", answers: ["Denver Broncos"])
+        let part = ScoredAnswer("It was Denver in 2016", answers: ["Denver Broncos"])
         #expect(!part.isExact && !part.contains)
         #expect(abs(part.overlap - 2 * 0.2 * 0.5 / 0.7) < 1e-12)
-        #expect(JudgedAnswer("in the year 1972.", answers: ["1972"]).contains)
-        #expect(!JudgedAnswer("19720", answers: ["1972"]).contains)
+        #expect(ScoredAnswer("in the year 1972.", answers: ["1972"]).contains)
+        #expect(!ScoredAnswer("19720", answers: ["1972"]).contains)
     }
 
     @Test("results differ by their items, and by chance when few do")
@@ -306,12 +306,12 @@ struct TaskTests {
         #expect(reading.examples(["a blue hat"], by: tokenizer, most: 24).isEmpty)
     }
 
-    @Test("verdicts are counted as scikit-learn counts them")
-    func verdicts() {
+    @Test("predictions are counted as scikit-learn counts them")
+    func predictions() {
         func figures(_ given: [Int], _ right: [Int]) -> [Double] {
-            var verdicts = Verdicts()
-            for (label, truth) in zip(given, right) { verdicts.add(label, of: truth) }
-            let result = verdicts.result(of: "t")
+            var predictions = LabelPredictions()
+            for (label, truth) in zip(given, right) { predictions.add(label, of: truth) }
+            let result = predictions.result(of: "t")
             return [result.value, result.others["f1"] ?? -1, result.others["mcc"] ?? -1]
         }
         // sklearn.metrics: accuracy_score, f1_score, matthews_corrcoef.

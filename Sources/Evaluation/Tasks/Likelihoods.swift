@@ -74,10 +74,10 @@ struct Likelihood {
     ) throws -> [Likelihood] {
         let engine = pass.engine
         let inputs = TokenBatch(batch.map { Array($0.tokens.dropLast()) })
-        var (rows, wanted) = ([Int](), [Int32]())
+        var (rows, expected) = ([Int](), [Int32]())
         for (range, continuation) in zip(inputs.sequences, batch) {
             rows += range.suffix(continuation.predicted)
-            wanted += continuation.tokens.suffix(continuation.predicted)
+            expected += continuation.tokens.suffix(continuation.predicted)
         }
         var (logarithms, hits) = ([Double](), [Bool]())
         try pass.logits(of: inputs, at: rows) { places, logits in
@@ -86,7 +86,7 @@ struct Likelihood {
             }
             let (normalisers, best) = (engine.logSumExp(logits), engine.largestColumn(logits))
             for (index, place) in places.enumerated() {
-                let token = Int(wanted[place])
+                let token = Int(expected[place])
                 logarithms.append(Double(logits[index, token]) - normalisers[index])
                 hits.append(best[index] == token)
             }

@@ -11,20 +11,20 @@ extension Task {
         by classifier: Classifier, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
     ) throws -> TaskResult {
-        var verdicts = Verdicts()
+        var predictions = LabelPredictions()
         let logits = try logits(of: classifier, model, tokenizer, engine, progress)
         for (item, logits) in zip(items, logits) {
             guard case .labelled(_, _, _, let label) = item else { continue }
-            verdicts.add(logits.firstGreatest ?? 0, of: label)
+            predictions.add(logits.firstGreatest ?? 0, of: label)
         }
-        return verdicts.result(of: name)
+        return predictions.result(of: name)
     }
 
     func compared(
         _ classifier: Classifier?, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
     ) throws -> TaskResult {
-        let wanted = items.compactMap { item in
+        let expected = items.compactMap { item in
             if case .similarity(_, _, let score) = item { score } else { nil }
         }
         let found =
@@ -33,12 +33,12 @@ extension Task {
             } else {
                 try cosines(model, tokenizer, engine, progress)
             }
-        let (correlation, terms) = spearman(found, wanted)
+        let (correlation, terms) = spearman(found, expected)
         // The standard error of a correlation, for large samples.
         let error = (1 - correlation * correlation) / Double(max(terms.count - 1, 1)).squareRoot()
         return TaskResult(
             name: name, metric: "spearman", value: correlation, standardError: error,
-            scores: terms, others: ["pearson": pearson(found, wanted)])
+            scores: terms, others: ["pearson": pearson(found, expected)])
     }
 
     /// The maximum number of tokens of an answer that is a span.
@@ -62,16 +62,16 @@ extension Task {
                 try hidden.checkFinite()
                 let best = zip(windows, batch.sequences).compactMap { window, rows in
                     let logits = rows.map { classifier.logits(of: hidden.row($0)) }
-                    return window.likeliest(logits, most: Self.answerTokens)
+                    return window.mostLikely(logits, most: Self.answerTokens)
                 }.max { $0.score < $1.score }
                 return best.map { String(reading.passage[$0.span]) } ?? ""
             }
         }
-        let judged = zip(items, found).compactMap { item, answer -> JudgedAnswer? in
+        let scored = zip(items, found).compactMap { item, answer -> ScoredAnswer? in
             guard case .question(_, let answers, _) = item else { return nil }
-            return JudgedAnswer(answer, answers: answers)
+            return ScoredAnswer(answer, answers: answers)
         }
-        return JudgedAnswer.result(of: judged, name, metric: "f1")
+        return ScoredAnswer.result(of: scored, name, metric: "f1")
     }
 
     /// The logits of a head for every item.
@@ -142,7 +142,7 @@ extension Reading.Window {
     ///   - logits: The logits of the first and of the last token, for each token of the window.
     ///   - most: The maximum number of tokens of a span.
     /// - Returns: The span and its sum; nil if no token belongs to the passage.
-    fileprivate func likeliest(
+    fileprivate func mostLikely(
         _ logits: [[Double]], most: Int
     ) -> (span: Range<String.Index>, score: Double)? {
         let tokens = firstToken..<firstToken + words.count

@@ -35,7 +35,7 @@ extension Task {
             let found = try Likelihood.all(of: continuations, by: model, on: engine) {
                 try progress(Double($0) / Double(texts.count))
             }
-            return judged(found)
+            return result(of: found)
         case .questions: return try answered(model, tokenizer, engine, progress)
         case .summaries: return try summarised(model, tokenizer, engine, progress)
         case .similarity: return try compared(classifier, model, tokenizer, engine, progress)
@@ -43,9 +43,9 @@ extension Task {
     }
 
     /// The result from the likelihoods of all items' texts.
-    private func judged(_ found: [Likelihood]) -> TaskResult {
+    private func result(of found: [Likelihood]) -> TaskResult {
         var (scores, normalised) = ([Double](), [Double]())
-        var verdicts = Verdicts()
+        var predictions = LabelPredictions()
         var first = 0
         for item in items {
             switch item {
@@ -66,12 +66,12 @@ extension Task {
                 first += 2
             case .labelled(_, _, _, let label):
                 let logarithms = found[first..<first + labels.count].map(\.logarithm)
-                verdicts.add(logarithms.firstGreatest ?? 0, of: label)
+                predictions.add(logarithms.firstGreatest ?? 0, of: label)
                 first += labels.count
             case .question, .similarity, .document: continue
             }
         }
-        if kind == .classification { return verdicts.result(of: name) }
+        if kind == .classification { return predictions.result(of: name) }
         let mean = normalised.mean
         let others: [String: Double] =
             switch kind {

@@ -13,14 +13,14 @@ extension Task {
         _ progress: (Double) throws -> Void
     ) throws -> TaskResult {
         var writer = Writer(model, tokenizer, engine, most: Self.answerTokens)
-        var judged: [JudgedAnswer] = []
+        var scored: [ScoredAnswer] = []
         for case .question(let prompt, let answers, _) in items {
-            judged.append(
-                JudgedAnswer(try writer.line(after: examples + prompt), answers: answers))
-            try progress(Double(judged.count) / Double(items.count))
+            scored.append(
+                ScoredAnswer(try writer.line(after: examples + prompt), answers: answers))
+            try progress(Double(scored.count) / Double(items.count))
         }
-        return JudgedAnswer.result(
-            of: judged, name, metric: "contains", written: writer.written)
+        return ScoredAnswer.result(
+            of: scored, name, metric: "contains", written: writer.written)
     }
 
     func summarised(
@@ -31,10 +31,10 @@ extension Task {
         var (longest, ones, twos, repetition) = ([Double](), [Double](), [Double](), [Double]())
         for case .document(let prompt, let summary) in items {
             let written = Wording(try writer.line(after: examples + prompt))
-            let wanted = Wording(summary)
-            longest.append(written.overlapOfSequence(with: wanted))
-            ones.append(written.overlap(with: wanted, of: 1))
-            twos.append(written.overlap(with: wanted, of: 2))
+            let expected = Wording(summary)
+            longest.append(written.overlapOfSequence(with: expected))
+            ones.append(written.overlap(with: expected, of: 1))
+            twos.append(written.overlap(with: expected, of: 2))
             repetition.append(written.repetition)
             try progress(Double(longest.count) / Double(items.count))
         }

@@ -94,7 +94,7 @@ private struct TaskFields {
     let file: String
 
     /// The maximum number of labels that are accepted if a file does not name them.
-    private static let mostLabels = 65_536
+    private static let maximumLabels = 65_536
 
     func has(_ name: String) -> Bool { members[JSONKey(name)] != nil }
 
@@ -137,7 +137,7 @@ private struct TaskFields {
                 first: try string("first"), second: try string("second"), score: try score())
         }
         if has("label") {
-            let most = labels > 0 ? labels : Self.mostLabels
+            let most = labels > 0 ? labels : Self.maximumLabels
             guard let label = integer("label"), 0..<most ~= label else {
                 throw fault("\"label\" is not the index of a label, from 0 to \(most - 1)")
             }

@@ -20,10 +20,10 @@ struct Wording {
         var lengths = [Int](repeating: 0, count: other.words.count + 1)
         for word in words {
             var diagonal = 0
-            for (place, wanted) in other.words.enumerated() {
+            for (place, expected) in other.words.enumerated() {
                 let above = lengths[place + 1]
                 lengths[place + 1] =
-                    word == wanted ? diagonal + 1 : max(above, lengths[place])
+                    word == expected ? diagonal + 1 : max(above, lengths[place])
                 diagonal = above
             }
         }
@@ -45,8 +45,8 @@ struct Wording {
 /// The number of elements that two lists have in common.
 ///
 /// An element counts as often as both lists have it.
-func common<Element: Hashable>(_ found: [Element], _ wanted: [Element]) -> Int {
-    var left = Dictionary(wanted.map { ($0, 1) }, uniquingKeysWith: +)
+func common<Element: Hashable>(_ found: [Element], _ expected: [Element]) -> Int {
+    var left = Dictionary(expected.map { ($0, 1) }, uniquingKeysWith: +)
     var common = 0
     for element in found {
         guard let count = left[element], count > 0 else { continue }
@@ -57,6 +57,6 @@ func common<Element: Hashable>(_ found: [Element], _ wanted: [Element]) -> Int {
 }
 
 /// The harmonic mean of precision and recall; 0 if nothing is common.
-func harmonicMean(_ common: Int, _ found: Int, _ wanted: Int) -> Double {
-    common == 0 ? 0 : 2 * Double(common) / Double(found + wanted)
+func harmonicMean(_ common: Int, _ found: Int, _ expected: Int) -> Double {
+    common == 0 ? 0 : 2 * Double(common) / Double(found + expected)
 }

@@ -22,13 +22,13 @@ final class ONNXRuntimeTimer: ModelTimer {
     private static let memoryShare = 0.4
     /// The minimum fraction of processor time in a sample of one thread; below it the sample is
     /// tainted.
-    private static let leastShare = 0.95
+    private static let minimumShare = 0.95
 
     private let process = Process()
     private let requests = Pipe()
     private let answers = Pipe()
     private var unread = Data()
-    private let judgesShare: Bool
+    private let checksShare: Bool
 
     /// Starts the process.
     ///
@@ -36,7 +36,7 @@ final class ONNXRuntimeTimer: ModelTimer {
     init(_ environment: Environment, shape: ModelShape) throws(ProfileError) {
         // With several threads the fraction is not checked, because waiting threads of ONNX Runtime
         // may sleep.
-        judgesShare = environment.threads == 1
+        checksShare = environment.threads == 1
         let python = ProcessInfo.processInfo.environment["ESPALIER_PYTHON"] ?? "python3"
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         let memory = Int(Double(Allowance.current.memoryBytes) * Self.memoryShare)
@@ -74,7 +74,7 @@ final class ONNXRuntimeTimer: ModelTimer {
                 "\(model.path): \(answer.error ?? "no time")",
                 remedy: "see whether this ONNX Runtime loads the file")
         }
-        return Sample(seconds: seconds, isTainted: judgesShare && share < Self.leastShare)
+        return Sample(seconds: seconds, isTainted: checksShare && share < Self.minimumShare)
     }
 
     /// The next line of the process.

@@ -5,7 +5,7 @@ struct ExpressionParser {
     private var depth = 0
 
     /// The maximum nesting of expressions.
-    private static let deepest = 50
+    private static let maximumDepth = 50
 
     init(_ tag: TemplateTag) {
         self.tag = tag
@@ -67,7 +67,7 @@ struct ExpressionParser {
     ) throws(ChatTemplateError) -> TemplateExpression {
         depth += 1
         defer { depth -= 1 }
-        guard depth <= Self.deepest else { throw fault("an expression is nested too deep") }
+        guard depth <= Self.maximumDepth else { throw fault("an expression is nested too deep") }
         var value = try either()
         while allowingCondition, take(word: "if") {
             let condition = try either()
@@ -152,7 +152,7 @@ struct ExpressionParser {
     ) throws(ChatTemplateError) -> TemplateExpression {
         depth += 1
         defer { depth -= 1 }
-        guard depth <= Self.deepest else { throw fault("an expression is nested too deep") }
+        guard depth <= Self.maximumDepth else { throw fault("an expression is nested too deep") }
         var value: TemplateExpression
         if take("-") {
             value = .negative(try unary(withFilters: false))

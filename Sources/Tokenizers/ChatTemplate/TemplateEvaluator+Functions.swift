@@ -51,7 +51,7 @@ extension TemplateEvaluator {
         let (from, to) = bounds.count == 1 ? (0, bounds[0]) : (bounds[0], bounds[1])
         let step = bounds.count == 3 ? bounds[2] : 1
         guard step != 0, max(from.magnitude, to.magnitude) < 1 << 40,
-            abs(to - from) / max(1, Int(min(step.magnitude, 1 << 40))) <= Self.mostElements
+            abs(to - from) / max(1, Int(min(step.magnitude, 1 << 40))) <= Self.maximumElements
         else { throw fault("a range is too long") }
         return .list(stride(from: from, to: to, by: step).map(TemplateValue.integer))
     }
@@ -176,7 +176,7 @@ extension TemplateEvaluator {
         let bytes =
             texts.reduce(0) { $0 + $1.utf8.count }
             + separator.utf8.count * max(0, texts.count - 1)
-        guard bytes <= Self.mostBytes else { throw fault("a string is too long") }
+        guard bytes <= Self.maximumBytes else { throw fault("a string is too long") }
         return .string(texts.joined(separator: separator))
     }
 }
@@ -234,11 +234,11 @@ extension String {
     var sentenceCased: String { prefix(1).uppercased() + dropFirst().lowercased() }
 
     private func utf8Range(of part: String, from start: Index) -> Range<Index>? {
-        let (bytes, wanted) = (utf8, Array(part.utf8))
+        let (bytes, expected) = (utf8, Array(part.utf8))
         var place = start
         while place < bytes.endIndex {
-            if bytes[place] == wanted[0], bytes[place...].starts(with: wanted) {
-                return place..<bytes.index(place, offsetBy: wanted.count)
+            if bytes[place] == expected[0], bytes[place...].starts(with: expected) {
+                return place..<bytes.index(place, offsetBy: expected.count)
             }
             place = bytes.index(after: place)
         }

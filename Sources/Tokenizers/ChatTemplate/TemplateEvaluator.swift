@@ -12,13 +12,13 @@ struct TemplateEvaluator {
     private(set) var line = 1
 
     /// The maximum number of nodes and expressions that one rendering evaluates.
-    private static let mostSteps = 300_000
+    private static let maximumSteps = 300_000
     /// The most UTF-8 bytes of any text.
-    static let mostBytes = 1 << 24
+    static let maximumBytes = 1 << 24
     /// The maximum number of elements of any list.
-    static let mostElements = 100_000
+    static let maximumElements = 100_000
     /// The maximum nesting of macro calls.
-    private static let deepestMacro = 30
+    private static let maximumMacroDepth = 30
 
     /// How a loop continues after a node.
     private enum Flow {
@@ -44,12 +44,12 @@ struct TemplateEvaluator {
     /// Counts steps, so that every template ends.
     mutating func step() throws(ChatTemplateError) {
         steps += 1
-        guard steps <= Self.mostSteps else { throw fault("the template takes too many steps") }
+        guard steps <= Self.maximumSteps else { throw fault("the template takes too many steps") }
     }
 
     private mutating func write(_ text: String) throws(ChatTemplateError) {
         output += text
-        guard output.utf8.count <= Self.mostBytes else { throw fault("the text is too long") }
+        guard output.utf8.count <= Self.maximumBytes else { throw fault("the text is too long") }
     }
 
     private mutating func run(_ nodes: [TemplateNode]) throws(ChatTemplateError) -> Flow {
@@ -177,7 +177,7 @@ struct TemplateEvaluator {
     mutating func call(
         _ macro: TemplateMacro, _ places: [TemplateValue], _ names: [(String, TemplateValue)]
     ) throws(ChatTemplateError) -> TemplateValue {
-        guard macroDepth < Self.deepestMacro else { throw fault("macros are nested too deep") }
+        guard macroDepth < Self.maximumMacroDepth else { throw fault("macros are nested too deep") }
         guard places.count <= macro.parameters.count,
             names.allSatisfy({ name in macro.parameters.contains { $0.name == name.0 } })
         else { throw fault("the macro \(macro.name) is called with other arguments than it has") }

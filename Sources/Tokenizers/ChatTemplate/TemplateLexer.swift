@@ -31,7 +31,7 @@ struct TemplateLexer {
     private var line = 1
 
     /// The maximum number of tokens in a tag.
-    private static let mostTokens = 2000
+    private static let maximumTokens = 2000
 
     init(_ source: String) {
         var scalars: [Unicode.Scalar] = []
@@ -157,7 +157,7 @@ struct TemplateLexer {
             }
             tag.tokens.append((token, start))
             // This limits the nesting of evaluation, so that the stack is large enough.
-            guard tag.tokens.count <= Self.mostTokens else {
+            guard tag.tokens.count <= Self.maximumTokens else {
                 throw ChatTemplateError(line: tag.line, problem: "a tag is too long")
             }
         }

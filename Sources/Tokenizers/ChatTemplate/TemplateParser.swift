@@ -5,7 +5,7 @@ struct TemplateParser {
     private var depth = 0
 
     /// The maximum nesting of blocks.
-    private static let deepest = 50
+    private static let maximumDepth = 50
 
     init(_ pieces: [TemplatePiece]) {
         self.pieces = pieces
@@ -21,7 +21,7 @@ struct TemplateParser {
     ) throws(ChatTemplateError) -> (nodes: [TemplateNode], end: String, rest: ExpressionParser) {
         depth += 1
         defer { depth -= 1 }
-        guard depth <= Self.deepest else {
+        guard depth <= Self.maximumDepth else {
             throw ChatTemplateError(line: line, problem: "blocks are nested too deep")
         }
         var nodes: [TemplateNode] = []

@@ -1,5 +1,5 @@
 /// The labels that a model gave to items, and the correct ones.
-struct Verdicts {
+struct LabelPredictions {
     private var given: [Int] = []
     private var right: [Int] = []
 
@@ -13,10 +13,10 @@ struct Verdicts {
     /// F1 is that of label 1 if there are two labels, otherwise the mean over labels.
     func result(of name: String) -> TaskResult {
         let labels = Set(given + right).sorted()
-        let wanted = labels.allSatisfy { $0 < 2 } ? [1] : labels
+        let expected = labels.allSatisfy { $0 < 2 } ? [1] : labels
         return TaskResult(
             name: name, metric: "acc", scores: zip(given, right).map { $0 == $1 ? 1 : 0 },
-            others: ["f1": wanted.map(f1).mean, "mcc": matthews(labels)])
+            others: ["f1": expected.map(f1).mean, "mcc": matthews(labels)])
     }
 
     private func f1(of label: Int) -> Double {
