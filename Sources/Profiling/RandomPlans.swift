@@ -6,9 +6,9 @@ public import Transformers
 struct PlanSampler {
     /// The dense model's sizes.
     let shape: ModelShape
-    /// The possible levels, descending and with 0 at the end.
+    /// The levels to choose among, descending, 0 last.
     let levels: (ComponentKind) -> [Int]
-    /// The cost of a component at a level.
+    /// What a component costs at a level.
     let cost: (ComponentKind, Int) -> Double
 
     /// Lowers components as long as the cost of all together is at least `least`.

@@ -13,7 +13,7 @@ struct SamplePairs {
         var speedup: Double { dense.seconds / model.seconds }
     }
 
-    /// The result of all pairs.
+    /// What the pairs say together.
     struct Reading {
         let model: Timing
         let dense: Timing
