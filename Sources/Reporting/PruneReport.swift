@@ -36,7 +36,7 @@ public struct PruneReport: Codable, Sendable, Equatable {
     /// The path of the search from the dense model; nil if the method has no steps.
     public var search: [SearchStep]?
     /// The time of each kind of component at each level.
-    public var latencyCurves: [LatencyCurve]
+    public var latencyCurves: [ComponentLatency]
     /// The time that no plan changes.
     public var baseSeconds: Double
     /// The time of the dense model: from the profile, or after ``settleTimes()`` as measured with
@@ -62,7 +62,7 @@ public struct PruneReport: Codable, Sendable, Equatable {
         version: String, createdAt: String, command: String, model: ModelDescription,
         environment: EnvironmentDescription, method: String, seed: UInt64,
         targets: [TargetResult], dense: QualityFigures, evaluatedOn: String,
-        baselines: [BaselineResult] = [], latencyCurves: [LatencyCurve], baseSeconds: Double,
+        baselines: [BaselineResult] = [], latencyCurves: [ComponentLatency], baseSeconds: Double,
         denseSeconds: Double, verification: VerificationFigures? = nil,
         stages: [String: StageCost], inputs: [InputDigest],
         calibration: CalibrationDescription, notes: [String] = []

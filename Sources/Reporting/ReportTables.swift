@@ -121,7 +121,7 @@ enum LevelTable {
         [units.prefix(1).uppercased() + units.dropFirst(), "Median", "Spread", ""]
     }
 
-    static func rows(of curve: LatencyCurve) -> [(heading: String, cells: [String])] {
+    static func rows(of curve: ComponentLatency) -> [(heading: String, cells: [String])] {
         curve.points.map { point in
             (
                 Figures.count(point.level),

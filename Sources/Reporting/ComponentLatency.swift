@@ -1,5 +1,5 @@
 /// The time of one kind of component, in seconds, at each number of kept units.
-public struct LatencyCurve: Codable, Sendable, Equatable {
+public struct ComponentLatency: Codable, Sendable, Equatable {
     /// The time of one level.
     public struct Point: Codable, Sendable, Equatable {
         /// The units kept.
