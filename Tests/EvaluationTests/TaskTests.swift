@@ -15,14 +15,14 @@ struct TaskTests {
 
     private func task(
         _ lines: [String], limit: Int? = nil, shots: Int = 0
-    ) throws -> Evaluation.Task {
+    ) throws -> EvaluationTask {
         let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
         defer { try? FileManager.default.removeItem(atPath: path) }
         try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
         return try TaskFile.read(path, limit: limit, shots: shots)
     }
 
-    private func run(_ task: Evaluation.Task, _ name: String = "tiny-llama") throws -> TaskResult {
+    private func run(_ task: EvaluationTask, _ name: String = "tiny-llama") throws -> TaskResult {
         let checkpoint = try Checkpoint(folder + "/" + name)
         return try task.run(
             try Model(checkpoint), tokenizer: try checkpoint.tokenizer(), engine: Engine(threads: 2)

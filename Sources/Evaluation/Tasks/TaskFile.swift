@@ -33,7 +33,7 @@ public enum TaskFile {
     /// - Throws: `ModelFileError` that names the line and the member.
     public static func read(
         _ path: String, limit: Int? = nil, shots: Int = 0
-    ) throws(ModelFileError) -> Task {
+    ) throws(ModelFileError) -> EvaluationTask {
         var name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
         var prompt: String?
         var labels: [String] = []
@@ -64,7 +64,7 @@ public enum TaskFile {
                 problem: "it holds \(items.count) items, of which \(shots) are examples",
                 remedy: "give more lines, or fewer --shots")
         }
-        return Task(
+        return EvaluationTask(
             name: name, kind: first.kind, items: Array(items.dropFirst(shots)), labels: labels,
             examples: items.prefix(shots).compactMap { $0.solved(labels, delimiter) }.joined(),
             delimiter: delimiter)

@@ -56,7 +56,7 @@ public enum TaskKind: String, Sendable, CaseIterable {
 }
 
 /// A task: items of one kind.
-public struct Task: Sendable {
+public struct EvaluationTask: Sendable {
     /// Its name in results.
     public let name: String
     /// The kind of all items.
@@ -71,8 +71,8 @@ public struct Task: Sendable {
     let delimiter: Delimiter
 
     /// The same task with other items of its kind.
-    public func asking(_ items: [TaskItem]) -> Task {
-        Task(
+    public func asking(_ items: [TaskItem]) -> EvaluationTask {
+        EvaluationTask(
             name: name, kind: kind, items: items, labels: labels, examples: examples,
             delimiter: delimiter)
     }

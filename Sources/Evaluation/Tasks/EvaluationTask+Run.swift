@@ -3,7 +3,7 @@ public import Tensors
 public import Tokenizers
 public import Transformers
 
-extension Task {
+extension EvaluationTask {
     /// Evaluates a model on all items.
     ///
     /// - Parameters:
@@ -83,7 +83,7 @@ extension Task {
     }
 }
 
-extension Task {
+extension EvaluationTask {
     /// The texts whose likelihoods give the score of an item: prompts and their continuations.
     private func texts(of item: TaskItem) -> [(String, String)] {
         func following(_ prompt: String, _ texts: [String]) -> [(String, String)] {

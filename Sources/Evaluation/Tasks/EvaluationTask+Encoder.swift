@@ -3,7 +3,7 @@ public import Tokenizers
 internal import Transformers
 
 /// Tasks of encoders.
-extension Task {
+extension EvaluationTask {
     /// The maximum number of texts in a batch.
     private static let batch = 32
 

@@ -4,7 +4,7 @@ internal import Tokenizers
 public import Transformers
 
 /// Tasks with generated answers.
-extension Task {
+extension EvaluationTask {
     /// The maximum number of tokens of an answer, and of a summary.
     private static let (answerTokens, summaryTokens) = (32, 96)
 
