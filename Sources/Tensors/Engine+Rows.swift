@@ -3,7 +3,7 @@ import Foundation
 
 /// Cosines and sines of rotary position embeddings.
 ///
-/// Position `p` rotates the pair `(x[i], x[i + d/2])` of a head by `p` times the frequency of `i`.
+/// Position `p` turns the pair `(x[i], x[i + d/2])` of a head by `p` times the frequency of `i`.
 /// Source: Su et al., "RoFormer", arXiv 2104.09864, in the half-split order of Hugging Face.
 public struct RotaryTable: Sendable {
     /// Positions covered.
@@ -12,9 +12,8 @@ public struct RotaryTable: Sendable {
     let cosines: [Float]
     let sines: [Float]
 
-    /// Computes the table for positions `0..<positions`.
-    ///
-    /// A head has twice as many channels as there are frequencies.
+    /// Computes the table for heads of twice as many channels as there are frequencies, and positions
+    /// `0..<positions`.
     public init(frequencies: [Double], positions: Int) {
         self.positions = positions
         half = frequencies.count
@@ -30,15 +29,14 @@ public struct RotaryTable: Sendable {
         self.sines = sines
     }
 
-    /// The table of the inverse rotations.
+    /// Turns back what this table turns.
     public var reversed: RotaryTable { RotaryTable(self, sines: sines.map { -$0 }) }
 }
 
 extension Engine {
-    /// Normalises all or some rows of x, into the first rows of y.
-    ///
-    /// Without a bias it divides by the root mean square, `y = x · w / sqrt(mean(x²) + epsilon)`.
-    /// With a bias it subtracts the mean, divides by the standard deviation, and scales and shifts.
+    /// Normalises rows of x, or all, into the first ones of y: without bias by their root mean
+    /// square, `y = x · w / sqrt(mean(x²) + epsilon)`, with one to mean 0 and variance 1, scaled and
+    /// shifted.
     public func normalise(
         _ x: Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float]? = nil,
         epsilon: Float, into y: inout Activations
@@ -57,7 +55,7 @@ extension Engine {
         }
     }
 
-    /// Normalises rows of values; source and target may be the same.
+    /// Normalises rows of values, perhaps in place.
     private func normalise(
         _ x: UnsafePointer<Float>, rows: Int, _ weight: [Float], _ bias: [Float]?,
         _ epsilon: Float, into y: UnsafeMutablePointer<Float>
@@ -86,7 +84,7 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - x: Rows of heads, each as wide as the weight.
-    ///   - heads: The heads that are normalised.
+    ///   - heads: Which ones.
     ///   - weight: One factor per channel of a head.
     ///   - epsilon: Added to the mean square.
     public func rmsNorm(
@@ -126,7 +124,7 @@ extension Engine {
         }
     }
 
-    /// Rotates the first `heads` heads of every row by its position.
+    /// Turns the first `heads` heads of every row by its position.
     public func rotate(
         _ x: inout Activations, heads: Int, dimension: Int, positions: [Int], table: RotaryTable
     ) {
@@ -213,7 +211,7 @@ extension Engine {
         return result
     }
 
-    /// Some columns of every row, in the given order.
+    /// Some columns of every row, in the order given.
     public func selecting(columns: [Int], of x: Activations) -> Activations {
         precondition(columns.allSatisfy { 0..<x.columns ~= $0 }, "columns to select")
         var result = Activations()
@@ -236,9 +234,9 @@ extension Engine {
         return result
     }
 
-    /// Joins activations by columns.
+    /// The rows of some activations side by side.
     ///
-    /// - Precondition: All have the same number of rows.
+    /// - Precondition: All have as many rows.
     public func joined(_ parts: [Activations]) -> Activations {
         var result = Activations()
         let (rows, columns) = (parts.first?.rows ?? 0, parts.reduce(0) { $0 + $1.columns })
@@ -295,7 +293,7 @@ extension Engine {
         }
     }
 
-    /// Changes the shape of `y` and fills it with 0, on every thread.
+    /// Gives `y` a shape and fills it with 0, on every thread.
     public func clear(_ y: inout Activations, rows: Int, columns: Int) {
         y.reshape(rows: rows, columns: columns)
         y.storage.withUnsafeMutableBufferPointer { target in
@@ -342,7 +340,7 @@ extension Engine {
         return result
     }
 
-    /// The column of the largest value of every row; the first if there are several.
+    /// The column of the largest value of every row, the first of several.
     public func largestColumn(_ x: Activations) -> [Int] {
         let columns = x.columns
         return x.storage.withUnsafeBufferPointer { values in
