@@ -1,6 +1,6 @@
 import Foundation
 
-/// Numbers for people, with few digits and a unit.
+/// Numbers as people read them, in few digits and with their unit.
 public enum Human {
     /// A time, such as `3.2 ms`, `32 s` or `1 min 20 s`.
     ///

@@ -17,9 +17,7 @@ public struct Interrupted: Error, CustomStringConvertible {
     public init() {}
 }
 
-/// Stops long work cleanly.
-///
-/// The first SIGINT or SIGTERM requests a stop, the second ends the process.
+/// Stops long work cleanly: the first SIGINT or SIGTERM asks, the second ends the process.
 public enum Interruption {
     private static let requested = Atomic<Bool>(false)
 

@@ -1,8 +1,6 @@
 extension Human {
-    /// A text that is safe to print.
-    ///
-    /// Characters that would move a cursor, change the order of letters or begin another line are
-    /// replaced by escapes, such as `\u{1B}` or `\n`.
+    /// A text made safe to show: what would move a cursor, change the order of letters or begin
+    /// another line is written as an escape, such as `\u{1B}` or `\n`.
     ///
     /// Names, patterns and texts from files may contain anything.
     ///

@@ -59,7 +59,7 @@ enum Figures {
             ? "\(decimal(mebibytes, 0)) MiB" : "\(decimal(mebibytes / 1024, 2)) GiB"
     }
 
-    /// A fraction in percent, such as `94.2%`.
+    /// A share in percent, such as `94.2%`.
     static func percent(_ fraction: Double) -> String { decimal(fraction * 100, 1) + "%" }
 
     /// A relative change in percent with its sign, such as `+14.8%`.
