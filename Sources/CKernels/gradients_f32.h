@@ -72,8 +72,8 @@ static void CK_NAME(softmax_gradient_f32)(
 }
 
 /* One row of norm_gradient_f32 (CKernels.h). Let g = gradient * w, and z the normalised x. The
- * gradient by x is r (g - mean(g) - z mean(g z)). The term mean(g) is only there if the norm
- * subtracts the mean. */
+ * gradient with respect to x is r (g - mean(g) - z mean(g z)). The term mean(g) is only there if
+ * the norm subtracts the mean. */
 static void CK_NAME(norm_gradient_f32)(
     const float *x, const float *gradient, const float *w, size_t n, float epsilon, int centred,
     float *result, float *weight_sums, float *bias_sums

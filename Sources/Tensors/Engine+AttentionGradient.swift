@@ -1,7 +1,8 @@
 import CKernels
 
 extension Engine {
-    /// The gradient by the input of ``attend(_:heads:sequences:causal:precision:into:scratch:)``.
+    /// The gradient with respect to the input of
+    /// ``attend(_:heads:sequences:causal:precision:into:scratch:)``.
     ///
     /// With `P = softmax(s Q·Kᵀ)`, `O = P·V` and `dP = dO·Vᵀ`, the gradients are `dV = Pᵀ·dO`,
     /// `dS = s P ∘ (dP - rowsum(P ∘ dP))`, `dQ = dS·K` and `dK = dSᵀ·Q`. They are computed for one
@@ -14,8 +15,8 @@ extension Engine {
     ///   - sequences: The rows of each sequence.
     ///   - causal: Whether a token attends only to itself and to earlier tokens.
     ///   - precision: With `bf16`, pairs of bfloat16 are multiplied if the processor can.
-    ///   - gradient: The gradient by the context, `[tokens, heads.contextWidth]`.
-    ///   - result: The gradient by `fused`, of the same shape; it is overwritten.
+    ///   - gradient: The gradient with respect to the context, `[tokens, heads.contextWidth]`.
+    ///   - result: The gradient with respect to `fused`, of the same shape; it is overwritten.
     public func differentiateAttention(
         _ fused: Activations, heads: AttentionHeads, sequences: [Range<Int>], causal: Bool,
         precision: Precision = .f32, gradient: Activations, into result: inout Activations
@@ -94,9 +95,9 @@ private struct GradientMemory {
         let keyRows, valueRows, keyColumns: UnsafeMutablePointer<Float>
         /// P and dS, with one row for each query of a block.
         let weights, slopes: UnsafeMutablePointer<Float>
-        /// The block's queries and the gradient by their contexts.
+        /// The block's queries and the gradient with respect to their contexts.
         let queries, given: UnsafeMutablePointer<Float>
-        /// The gradients by keys and values.
+        /// The gradients with respect to keys and values.
         let keySums, valueSums: UnsafeMutablePointer<Float>
         /// Working memory of products.
         let rounded, scratch: UnsafeMutablePointer<Float>

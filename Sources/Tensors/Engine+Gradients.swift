@@ -57,7 +57,7 @@ extension Engine {
     /// The result does not depend on the number of threads.
     ///
     /// - Parameters:
-    ///   - a: Gradients by the layer's outputs, `[tokens, outputs]`.
+    ///   - a: Gradients with respect to the layer's outputs, `[tokens, outputs]`.
     ///   - b: The layer's inputs, `[tokens, inputs]`.
     ///   - c: Shape `[outputs, inputs]`.
     ///   - adding: Whether the product is added to `c`.
@@ -176,7 +176,8 @@ extension Engine {
         }
     }
 
-    /// The gradient by x of ``activate(_:_:into:)``, from the gradient by y.
+    /// The gradient with respect to x of ``activate(_:_:into:)``, from the gradient with respect to
+    /// y.
     public func differentiate(
         _ x: Activations, _ function: Epilogue, gradient: Activations,
         into result: inout Activations
@@ -204,21 +205,21 @@ extension Engine {
 
 /// Gradients of operations on rows.
 extension Engine {
-    /// Adds the gradient of ``normalise(_:rows:weight:bias:epsilon:into:)``, from the gradient by
-    /// its result.
+    /// Adds the gradient of ``normalise(_:rows:weight:bias:epsilon:into:)``, from the gradient with
+    /// respect to its result.
     ///
     /// The sums do not depend on the number of threads.
     ///
     /// - Parameters:
     ///   - x: What was normalised.
-    ///   - gradient: The gradient by the result, of x's shape.
+    ///   - gradient: The gradient with respect to the result, of x's shape.
     ///   - weight: The factors of the norm.
     ///   - isCentred: Whether the norm has a bias.
     ///   - epsilon: The norm's.
-    ///   - result: The gradient by x; the result is added to it.
+    ///   - result: The gradient with respect to x; the result is added to it.
     ///   - weightGradient: By the weight; is added to.
-    ///   - biasGradient: The gradient by the bias; the result is added to it. Unspecified if the
-    ///     norm has no bias.
+    ///   - biasGradient: The gradient with respect to the bias; the result is added to it.
+    ///     Unspecified if the norm has no bias.
     public func differentiateNorm(
         of x: Activations, gradient: Activations, weight: [Float], isCentred: Bool,
         epsilon: Float, addingTo result: inout Activations, weightGradient: inout [Float],
@@ -246,15 +247,16 @@ extension Engine {
         }
     }
 
-    /// Replaces the gradient by the result of ``rmsNorm(_:heads:weight:epsilon:)`` by the gradient
-    /// by x.
+    /// Turns the gradient with respect to the result of ``rmsNorm(_:heads:weight:epsilon:)`` into
+    /// that with respect to x.
     ///
     /// - Parameters:
     ///   - x: What was normalised.
     ///   - heads: The heads that were normalised.
     ///   - weight: One factor per channel of a head.
     ///   - epsilon: The norm's.
-    ///   - gradient: The gradient by the result; becomes the gradient by x.
+    ///   - gradient: The gradient with respect to the result; becomes the gradient with respect to
+    ///     x.
     ///   - weightGradient: By the weight; is added to.
     public func differentiateNorm(
         of x: Activations, heads: Range<Int>, weight: [Float], epsilon: Float,
@@ -455,7 +457,7 @@ extension Engine {
 
     /// Returns the divergence of one row's distributions q and p from their mixture.
     ///
-    /// The distribution q is replaced by the gradient by the logits,
+    /// The distribution q is replaced by the gradient with respect to the logits,
     /// `(1 - β) q (log(q / m) - KL(q ‖ m))`.
     ///
     /// The terms of the gradient of m cancel.

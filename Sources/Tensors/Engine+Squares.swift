@@ -39,7 +39,8 @@ extension Engine {
         pool.squareSum(of: x.storage, first: x.rows * x.columns)
     }
 
-    /// Adds the gradient by x of `factor · Σ (x - wanted)²`, where `wanted` are the target values.
+    /// Adds the gradient with respect to x of `factor · Σ (x - wanted)²`, where `wanted` are the
+    /// target values.
     ///
     /// - Returns: `Σ (x - wanted)²`
     public func differentiateDistance(

@@ -57,7 +57,8 @@ public struct PackedWeights: Sendable {
 
     /// Packs the transpose of weights `[inputs, outputs]`, which have one row for each input.
     ///
-    /// The gradient by a layer's input is a product with its transpose. The precision is not int8.
+    /// The gradient with respect to a layer's input is a product with its transpose. The precision
+    /// is not int8.
     public init(
         transposing weight: Matrix<Float>, precision: Precision = .f32, in arena: Arena
     ) {

@@ -63,7 +63,7 @@ struct Lecture {
     ///   - stream: The student's stream.
     ///   - layer: The layer.
     ///   - factor: The factor of the loss of each row.
-    ///   - gradient: The gradient by the stream; the result is added to it.
+    ///   - gradient: The gradient with respect to the stream; the result is added to it.
     /// - Returns: The loss.
     func compare(
         _ stream: Activations, behind layer: Int, factor: Float,

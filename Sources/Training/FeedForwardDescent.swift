@@ -35,7 +35,7 @@ struct FeedForwardDescent {
     private(set) var down: TrainableLinear
     /// The error e of the last examples.
     private(set) var error = Activations()
-    /// The gradient by z.
+    /// The gradient with respect to z.
     private(set) var slope = Activations()
 
     private let function: Epilogue

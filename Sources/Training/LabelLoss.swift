@@ -86,7 +86,8 @@ extension TrainingPass {
         return loss
     }
 
-    /// The loss of a head's outputs for first tokens, and its gradient by all hidden states.
+    /// The loss of a head's outputs for first tokens, and its gradient with respect to all hidden
+    /// states.
     private func firstTokenLoss(
         _ head: inout TrainableClassifier, _ hidden: Activations, _ batch: TokenBatch,
         _ labels: [Label], _ lecture: Lecture?, _ factor: Float
@@ -123,7 +124,7 @@ extension TrainingPass {
         return (loss, Activations(whole))
     }
 
-    /// The loss of a span head, and its gradient by all hidden states.
+    /// The loss of a span head, and its gradient with respect to all hidden states.
     private func spanLoss(
         _ head: inout TrainableClassifier, _ hidden: Activations, _ batch: TokenBatch,
         _ labels: [Label], _ lecture: Lecture?, _ factor: Float

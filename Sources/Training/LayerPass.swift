@@ -77,9 +77,9 @@ struct LayerPass {
         return (stream(layer.feedForwardNorm, result), record)
     }
 
-    /// Turns the gradient by the residual stream after a layer into that before it.
+    /// Turns the gradient with respect to the residual stream after a layer into that before it.
     ///
-    /// Adds the gradients by the layer's weights.
+    /// Adds the gradients with respect to the layer's weights.
     func backward(
         _ layer: inout TrainableLayer, _ record: LayerRecord, _ gradient: inout Activations
     ) {
@@ -134,7 +134,7 @@ struct LayerPass {
         return norm.applied(to: sum, epsilon: epsilon, on: engine)
     }
 
-    /// Adds the gradient by a block's input to that by the residual stream.
+    /// Adds the gradient with respect to a block's input to that of the residual stream.
     private func enter(
         _ norm: inout TrainableNorm?, _ stream: Activations, _ gradient: Activations,
         addingTo result: inout Activations

@@ -5,7 +5,7 @@ internal import Transformers
 public struct Parameter: Sendable {
     /// Shape `[outputs, inputs]`, or one row for a vector.
     public internal(set) var values: Matrix<Float>
-    /// The gradient by the values.
+    /// The gradient with respect to the values.
     public internal(set) var gradient: Matrix<Float>
     /// Whether it has weight decay: true for matrices, false for biases and norms.
     public let decays: Bool
@@ -108,7 +108,7 @@ struct TrainableLinear: Sendable {
         engine.linear(x, packed, into: &y, adding ? .add : .store)
     }
 
-    /// Adds the gradients of weights and bias, from the gradient by the outputs.
+    /// Adds the gradients of weights and bias, from the gradient with respect to the outputs.
     mutating func gather(_ gradient: Activations, inputs x: Activations, on engine: Engine) {
         if !weight.isFrozen {
             engine.transposedProduct(
@@ -120,7 +120,7 @@ struct TrainableLinear: Sendable {
         }
     }
 
-    /// The gradient by the inputs, `dx = dy · W`.
+    /// The gradient with respect to the inputs, `dx = dy · W`.
     func gradientByInputs(_ gradient: Activations, into x: inout Activations, on engine: Engine) {
         x.reshape(rows: gradient.rows, columns: weight.values.columns)
         gradientByInputs(gradient, into: &x, firstRow: 0, on: engine)
@@ -181,8 +181,8 @@ struct TrainableNorm: Sendable {
         return y
     }
 
-    /// Adds the gradient by x, from the gradient by the normalised rows, and the gradients of the
-    /// norm's weights.
+    /// Adds the gradient with respect to x, from the gradient with respect to the normalised rows,
+    /// and the gradients of the norm's weights.
     mutating func differentiate(
         _ gradient: Activations, inputs x: Activations, epsilon: Float,
         addingTo result: inout Activations, on engine: Engine
@@ -202,7 +202,7 @@ struct TrainableNorm: Sendable {
         }
     }
 
-    /// The gradient by x only.
+    /// The gradient with respect to x only.
     ///
     /// Adds the gradients of the norm's weights.
     mutating func gradientByInputs(
@@ -214,7 +214,7 @@ struct TrainableNorm: Sendable {
         return result
     }
 
-    /// The same for norms of heads, in place of the gradient by their outputs.
+    /// The same for norms of heads, in place of the gradient with respect to their outputs.
     mutating func differentiate(
         heads: Range<Int>, inputs x: Activations, epsilon: Float,
         gradient: inout Activations, on engine: Engine

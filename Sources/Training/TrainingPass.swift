@@ -65,9 +65,9 @@ public struct TrainingPass {
     ///
     /// - Parameters:
     ///   - model: The model of the last forward pass.
-    ///   - gradient: The gradient by the last hidden states.
-    ///   - adding: Called with each layer and the gradient by the residual stream after it, so that
-    ///     gradients of other losses can be added.
+    ///   - gradient: The gradient with respect to the last hidden states.
+    ///   - adding: Called with each layer and the gradient with respect to the residual stream
+    ///     after it, so that gradients of other losses can be added.
     public mutating func backward(
         _ model: inout TrainableModel, _ gradient: Activations,
         adding: (Int, inout Activations) -> Void = { _, _ in }

@@ -267,17 +267,19 @@ typedef struct ck_kernels {
      * ups, and y = SiLU(gate) * up. */
     void (*activate_f32)(const float *x, size_t n, ck_epilogue activation, float *y);
 
-    /* Computes the gradient by x of activate_f32, n or 2n floats, from the gradient by y. */
+    /* Computes the gradient with respect to x of activate_f32, n or 2n floats, from the gradient
+     * with respect to y. */
     void (*differentiate_f32)(
         const float *x, const float *gradient, size_t n, ck_epilogue activation, float *result);
 
-    /* Computes softmax_f32 of x, and replaces the gradient by its result with the gradient by x.
-     * Elements from n up to `padded` become 0 in both; padded is at most n rounded up to 32. */
+    /* Computes softmax_f32 of x, and turns the gradient with respect to its result into that with
+     * respect to x. Elements from n up to `padded` become 0 in both; padded is at most n rounded up
+     * to 32. */
     void (*softmax_gradient_f32)(
         float *x, float *gradient, size_t n, size_t padded, float scale);
 
-    /* Gradient of layer_norm_f32, or of rms_norm_f32 if `centred` is 0. From the gradient by y,
-     * adds the gradient by x to result[n], that by w to weight_sums[n], and that by b to
+    /* Gradient of layer_norm_f32, or of rms_norm_f32 if `centred` is 0. From the gradient with
+     * respect to y, adds the gradients with respect to x, w and b to result[n], weight_sums[n] and
      * bias_sums[n]. */
     void (*norm_gradient_f32)(
         const float *x, const float *gradient, const float *w, size_t n, float epsilon,
