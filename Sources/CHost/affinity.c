@@ -8,7 +8,7 @@
 #if defined(__linux__)
 #include <sched.h>
 
-/* The most CPUs a Linux kernel is built for. */
+/* The maximum number of CPUs of a Linux kernel. */
 enum { MAX_CPUS = 8192 };
 
 typedef union {

@@ -116,7 +116,7 @@ uint64_t host_peak_resident_bytes(void) {
 #endif
 }
 
-/* Advises on the whole pages inside a range. */
+/* Gives the system an advice about the whole pages in a range. */
 static int advise(const void *start, size_t bytes, int advice) {
     long size = sysconf(_SC_PAGESIZE);
     uintptr_t page = size > 0 ? (uintptr_t)size : 4096;
@@ -138,7 +138,7 @@ int host_advise_huge_pages(void *start, size_t bytes) {
 
 void host_keep_freed_memory(void) {
 #if defined(__GLIBC__)
-    /* 32 MiB is the most that may be asked for. */
+    /* 32 MiB is the maximum of this setting. */
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mallopt(M_TRIM_THRESHOLD, INT_MAX);
 #endif

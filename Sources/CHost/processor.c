@@ -28,7 +28,7 @@ static size_t append_word(char *text, size_t capacity, size_t length, const char
 
 enum { EAX, EBX, ECX, EDX };
 
-/* The registers that the system saves: what XCR0 must hold for a feature to be usable. */
+/* The bits of XCR0 that a feature requires: the system must save these registers. */
 enum { AVX_STATE = 0x6, AVX512_STATE = 0xe6, AMX_STATE = 0x60000 };
 
 static const struct feature {

@@ -1,20 +1,22 @@
-/* Scaled dot-product attention, a few queries at a time: their scores against a block of keys fit in
- * the first-level cache, and the full score matrix is never written. */
+/* Scaled dot-product attention. A few queries are computed together, against one block of keys at a
+ * time. The scores of a block fit in the first-level cache. The full score matrix is never
+ * stored. */
 
 /* scores[r * padded + j] of rows [top, top + rows) against keys [first, first + count). */
 typedef void (*ck_score)(
     const void *operands, size_t top, size_t rows, size_t first, size_t count, size_t padded,
     float *scores);
-/* Turns a row of n scores into weights in place, given the largest so far; returns their sum. */
+/* Replaces a row of n scores by their softmax weights, given the largest score so far. Returns the
+ * sum of the weights. */
 typedef float (*ck_weigh)(float *row, size_t n, size_t padded, float scale, float largest);
-/* tile[rows][32]: the weighted sums of the values of a block of keys, 32 columns of them. */
+/* tile[rows][32]: for 32 columns, the sums of the values of a block of keys, weighted. */
 typedef void (*ck_mix)(
     const void *operands, const float *weights, size_t padded, size_t rows, size_t first,
     size_t count, size_t column, float *tile);
 
-/* Keys come in blocks. What the blocks before have added up to is scaled down when a block has a
- * greater score, so that one block's scores are all that is ever written.
- * Source: Dao et al., "FlashAttention", arXiv 2205.14135, algorithm 1. */
+/* Keys are processed in blocks. When a block has a larger score than all earlier blocks, the sums
+ * of the earlier blocks are scaled down. So only the scores of one block are stored. Source: Dao et
+ * al., "FlashAttention", arXiv 2205.14135, algorithm 1. */
 CK_INLINE void CK_NAME(attend)(
     const void *operands, ck_score score, ck_weigh weigh, ck_mix mix, size_t queries, size_t width,
     size_t key_count, size_t offset, float scale, float *scores, float *out, size_t ldo

@@ -19,8 +19,8 @@ static void CK_NAME(softmax_f32)(float *x, size_t n, float scale) {
     for (; i < n; i++) x[i] *= inverse;
 }
 
-/* Turns scores into weights e^(scale · (x - largest)), given the largest score so far; returns their
- * sum. Lanes past the last score become 0, up to `padded` of them. */
+/* Replaces n scores x by weights e^(scale · (x - largest)), where `largest` is the largest score so
+ * far. Returns the sum of the weights. Lanes from n up to `padded` become 0. */
 CK_INLINE float CK_NAME(weigh_f32)(
     float *x, size_t n, size_t padded, float scale, float largest
 ) {
@@ -83,8 +83,8 @@ static void CK_NAME(attend_f32)(
         key_count, offset, scale, scores, out, ldo);
 }
 
-/* The sums of CK_LANES vectors, one in each lane: pairs of rows change halves and are added, then
- * quarters, down to single lanes. */
+/* Returns a vector whose lane r is the sum of all lanes of rows[r]. First the halves of pairs of
+ * rows are exchanged and added, then quarters, and so on down to single lanes. */
 CK_INLINE ck_vector CK_NAME(row_sums)(ck_vector *rows) {
 #pragma clang loop unroll(full)
     for (size_t step = CK_LANES / 2; step > 0; step /= 2)
@@ -105,7 +105,8 @@ CK_INLINE ck_vector CK_NAME(row_sums)(ck_vector *rows) {
     return rows[0];
 }
 
-/* Weighted sums of `vectors` columns of the values; two keys at a time, so that no sum waits. */
+/* Weighted sums of `vectors` vectors of columns of the values. Two keys are added at a time to
+ * independent sums, so that no addition waits for the one before it. */
 CK_INLINE void CK_NAME(mix_one)(
     const float *values, size_t ld, size_t key_count, const float *weights, size_t vectors,
     float *out

@@ -1,12 +1,12 @@
 /* Attention over queries, keys and values of 16-bit integers, for models whose products are in 8
- * bits: twice as fast as f32, and sixteen times finer than the products around it.
+ * bits. It is twice as fast as f32, and its steps are 16 times finer than those of the products.
  *
  *     score[r][j]  =  scale[r] · scale[j] · Σ q[r][i] · k[j][i]        codes within ±2047
  *     out[r][c]    =  scale[c] · Σ w[r][j] · v[j][c]  /  Σ w[r][j]      w = 2¹⁴ · e^(score - largest)
  *
- * with a scale for each query, each key and each column of the values. Panels are those of gemm_f32
- * with two inputs, 16 bits each, in the place of one. No sum leaves 31 bits: 512 products of two
- * codes for scores, and ck_key_block weights times ±255 for the context. */
+ * Each query, each key and each column of the values has a scale. The panels are those of gemm_f32,
+ * with two 16-bit inputs in place of one float. Sums fit in 31 bits: a score adds at most 512
+ * products of two codes, and the context adds ck_key_block weights times at most 255. */
 #if CK_VNNI
 enum { ck_score_codes = 2047, ck_value_codes = 255, ck_weight_bits = 14 };
 
@@ -19,7 +19,7 @@ CK_INLINE void CK_NAME(store_shorts)(void *p, ck_integers codes) {
     *(CK_NAME(shorts) *)p = __builtin_convertvector(codes, CK_NAME(shorts));
 }
 
-/* n floats as codes, zero-padded to whole vectors; returns what a code stands for. */
+/* Writes n floats as codes, zero-padded to whole vectors. Returns the value of one step. */
 CK_INLINE float CK_NAME(encode_row)(const float *x, size_t n, uint32_t *codes) {
     ck_vector size = ck_splat(0);
     for (size_t i = 0; i < n; i += CK_LANES) {
@@ -90,7 +90,8 @@ static void CK_NAME(pack_values_int16)(
     }
 }
 
-/* out[r][0..<32] = scales[r] · columns[0..<32] · Σ over units: two inputs of a row and of a panel. */
+/* out[r][0..<32] = scales[r] · columns[0..<32] · Σ over units. A unit is two inputs of a row and of
+ * a panel. */
 CK_INLINE void CK_NAME(multiply_tile_int16)(
     const uint32_t *a, size_t stride, const uint32_t *panel, size_t units, const float *scales,
     const float *columns, size_t rows, float *out, size_t ldo
@@ -150,7 +151,7 @@ typedef struct {
     float scale;
 } ck_attention_int16;
 
-/* Scores in base 2: what multiplies them is folded into the queries' scales. */
+/* Scores in base 2. The factor log2(e) is part of the scales of the queries. */
 CK_INLINE void CK_NAME(score_int16)(
     const void *operands, size_t top, size_t rows, size_t first, size_t count, size_t padded,
     float *scores
@@ -168,7 +169,7 @@ CK_INLINE void CK_NAME(score_int16)(
             o->key_scales + first + j, scores + j, padded);
 }
 
-/* Weights take the place of the scores, two in that of one. */
+/* Stores the weights over the scores. Two weights take the space of one score. */
 CK_INLINE float CK_NAME(weigh_int16)(
     float *x, size_t n, size_t padded, float scale, float largest
 ) {
@@ -181,7 +182,7 @@ CK_INLINE float CK_NAME(weigh_int16)(
     for (; i < n; i += CK_LANES) {
         ck_vector score = ck_load_up_to(x + i, n - i, -1e30f);
         ck_vector y = score - shift, whole = (y + round) - round, r = y - whole;
-        /* 2ʳ within 3e-6 for |r| <= 1/2: the polynomial of degree 4 with the least greatest error. */
+        /* 2ʳ within 3e-6 for |r| <= 1/2, by the minimax polynomial of degree 4. */
         ck_vector p = ck_splat(9.57010188e-3f);
         p = p * r + 5.59178618e-2f;
         p = p * r + 2.40247448e-1f;

@@ -1,14 +1,15 @@
-/* What computing only for this token takes: a first look at many outputs in 4 bits, and products with
- * the rows of a few neurons, and their sums.
+/* Kernels of contextual sparsity: approximate scores of many outputs from 4-bit weights, products
+ * with the rows of selected neurons, and sums of such rows.
  *
- * A panel in 4 bits is one run of memory with all that its 32 outputs take: eight inputs at a time,
- * zero-padded to whole eights, then the fine inputs, four at a time, then the outputs' scales.
+ * A 4-bit panel stores everything about its 32 outputs in one piece of memory: first eight inputs
+ * at a time, zero-padded to a multiple of eight, then the 8-bit (fine) inputs, four at a time, then
+ * the scales of the outputs.
  *
  *     panel[(i/8)*128 + j*4 + i%4]        =  W[j][i] / scale[j] + 8, input i + 4 in the high half
  *     panel[K*16 + (f/4)*128 + j*4 + f%4] =  16 W[j][fine[f]] / scale[j] + 128
  *
- * with K = k rounded up to 8. Codes are the unsigned side of the processors' instruction, the
- * activations the signed one. */
+ * K is k rounded up to a multiple of 8. The processor's instruction multiplies unsigned by signed
+ * bytes. Here the weights are unsigned and the activations are signed. */
 
 static void CK_NAME(pack_rows_int4)(
     const float *source, size_t ld, size_t n, size_t width, const uint32_t *fine, size_t fines,
@@ -50,7 +51,8 @@ static void CK_NAME(pack_rows_int4)(
 }
 
 static float CK_NAME(round_int8)(const float *x, size_t n, int8_t *y) {
-/* Fused or not, the last bit would differ between instruction sets. */
+/* A fused multiply-add would change the last bit, so that instruction sets would give different
+ * results. */
 #pragma clang fp contract(off)
     typedef int8_t bytes __attribute__((vector_size(CK_LANES), aligned(1)));
     const float round = 12582912.0f; /* 1.5 · 2²³: adding it rounds to the nearest integer */
@@ -134,7 +136,8 @@ static size_t CK_NAME(select_f32)(
     return count;
 }
 
-/* Lanes of a row of floats, of halves, those of f16 times 2^-112, or of integers, as floats. */
+/* Loads CK_LANES values of a row, from column j on, as floats. The row has floats, bfloat16, f16 or
+ * 8-bit integers. Values of f16 are returned times 2^-112. */
 CK_INLINE ck_vector CK_NAME(row_f32)(const void *row, size_t j) {
     return ck_load((const float *)row + j);
 }
@@ -172,8 +175,8 @@ CK_INLINE float CK_NAME(value_int8)(const void *row, size_t j) {
     return (float)((const int8_t *)row)[j];
 }
 
-/* A block of `block` vectors from column j on stays in registers while all rows pass; `size` is a
- * value's bytes. */
+/* Adds rows to a block of `block` vectors, from column j on. The block stays in registers for all
+ * rows. `size` is the size of a value in bytes. */
 #define CK_SUM_BLOCK(type, size, block) \
     for (; j + block * CK_LANES <= n; j += block * CK_LANES) { \
         ck_vector sums[block]; \
@@ -213,7 +216,8 @@ CK_SUM_ROWS(bf16, 2)
 CK_SUM_ROWS(f16, 2)
 CK_SUM_ROWS(int8, 1)
 
-/* Four rows pass together, the next four being fetched meanwhile; past the last one it is repeated. */
+/* Multiplies four rows at a time and prefetches the next four. After the last row, that row is
+ * repeated. */
 #define CK_DOT_ROWS(type, size) \
     static void CK_NAME(dot_rows_##type)( \
         const void *rows, size_t stride, const uint32_t *places, size_t count, const float *x, \

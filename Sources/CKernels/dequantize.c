@@ -1,6 +1,7 @@
 /* Expands stored floats and ggml's quantised blocks; the contract is in ck_dequantize.h.
  *
- * Loops of a fixed length over bytes, so that the compiler vectorises them for any processor. */
+ * The loops have a fixed length and work on bytes, so that the compiler can vectorise them for any
+ * processor. */
 #include "ck_dequantize.h"
 #include <stdint.h>
 #include <string.h>
@@ -13,7 +14,7 @@ static inline float from_bits(uint32_t bits) {
     return value;
 }
 
-/* The float equal to a half; a half's exponent bias is 15, a float's 127. */
+/* The float that is equal to a half. The exponent bias of a half is 15, that of a float 127. */
 static inline float from_half(uint16_t half) {
     uint32_t magnitude = half & 0x7fffu;
     uint32_t normal = (magnitude << 13) + (112u << 23) + (magnitude >= 0x7c00u ? 112u << 23 : 0);

@@ -6,15 +6,16 @@ extern const ck_kernels ck_kernels__scalar;
 extern const ck_kernels ck_kernels__avx512fp16, ck_kernels__avx512bf16, ck_kernels__avx512vnni,
     ck_kernels__avx512, ck_kernels__avx2;
 
-/* How many of avx2, avx512, avx512vnni and the last, of which there are two, to run here; each needs
- * those before it. */
+/* Returns the number of tables that this processor runs, besides the scalar one: avx2, avx512,
+ * avx512vnni, and one of avx512fp16 and avx512bf16. Each of them requires those before it. */
 static int levels(void) {
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 0;
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512vl")
         || !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq"))
         return 1;
     if (!__builtin_cpu_supports("avx512vnni")) return 2;
-    /* AMD's multiply pairs at twice the rate of floats; an Intel one measured took twice the time. */
+    /* AMD processors multiply pairs of bfloat16 at twice the rate of floats. A measured Intel
+     * processor needed twice the time. */
     return __builtin_cpu_supports("avx512fp16")
             || (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_is("amd")) ? 4 : 3;
 }

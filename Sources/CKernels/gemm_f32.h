@@ -4,10 +4,11 @@
  *
  *     panels[p*k*32 + i*32 + j]  =  W[32p + j][i]      i in [0,k), j in [0,32)
  *
- * so matrix×matrix and matrix×vector both read it front to back. A tile of CK_ROWS rows and
- * CK_VECTORS vectors of sums stays in registers over a slab. */
+ * Products of matrices and of a matrix and a vector both read a panel from front to back. A tile of
+ * CK_ROWS rows and CK_VECTORS vectors of sums stays in registers while a slab is read. */
 
-/* sums += an input of each row times an output's vectors; three rows share a pointer. */
+/* Adds to `sums` the product of one input of each row with the weights of that input. Three rows
+ * share a pointer. */
 CK_INLINE void CK_NAME(add_input)(
     ck_vector sums[][CK_VECTORS], const float *const *a, size_t row_stride, size_t input,
     const float *weights, size_t rows
@@ -63,8 +64,8 @@ CK_INLINE void CK_NAME(multiply_tile)(
     }
 }
 
-/* One row: several inputs at a time, so that the sums do not wait for each other, and the weights
- * asked for ahead of use, since here they come from memory. */
+/* The product of one row. Several inputs are added at a time to independent sums, so that additions
+ * do not wait for each other. Weights are prefetched, because here they are read from memory. */
 CK_INLINE void CK_NAME(multiply_row)(const float *a, const float *panel, size_t k, float *tile) {
     enum { vectors = ck_panel / CK_LANES, chains = vectors >= 4 ? 1 : 4, ahead = 32 };
     ck_vector sums[chains][vectors];
@@ -92,8 +93,8 @@ CK_INLINE void CK_NAME(multiply_row)(const float *a, const float *panel, size_t 
     }
 }
 
-/* A function for each row count: `rows` takes rows of inputs
- * (stride lda), `columns` takes them from a transposed operand, whose rows are the inputs. */
+/* A function for each row count. `rows` reads rows of inputs (stride lda). `columns` reads a
+ * transposed operand, whose rows are the inputs. */
 #define CK_TILE(n) \
     static __attribute__((noinline)) void CK_NAME(rows_##n)( \
         const float *a, size_t lda, const float *panel, const ck_slab *slab, float *tile \
@@ -145,7 +146,8 @@ static void CK_NAME(gemm_f32)(
         &operands, CK_NAME(multiply_f32), 1, panels, m, k, CK_ROWS, bias, c, ldc, n, epilogue);
 }
 
-/* Rows become columns: blocks off the diagonal change places, of half the width, then a quarter. */
+/* Transposes a square of CK_LANES rows. It exchanges the two off-diagonal blocks of half the width,
+ * then of a quarter, down to single lanes. */
 CK_INLINE void CK_NAME(transpose)(ck_vector *rows) {
 #pragma clang loop unroll(full)
     for (size_t step = CK_LANES / 2; step > 0; step /= 2)
@@ -196,11 +198,13 @@ static void CK_NAME(pack_columns_f32)(
     }
 }
 
-/* The products of columns of a, from 0 up to n, with columns of b from first up to last, or with the
- * triangle those with column i of a not beyond the panel of column j of b; `take` gets each tile of
- * some rows' products. Rows pass in slabs that the second-level cache holds packed, and columns of a,
- * which lie a row of lda floats apart, are brought together once for all of b's, some tiles' at once
- * so that whole cache lines are read. */
+/* Computes the products of columns of a, from 0 up to n, with columns of b, from `first` up to
+ * `last`. With `triangle`, column i of a is only multiplied with column j of b if i is not beyond
+ * the panel of j. `take` receives each tile of products of some rows.
+ *
+ * The rows are processed in slabs that fit, packed, in the second-level cache. Columns of a are lda
+ * floats apart, so they are gathered once for all columns of b, several tiles at a time so that
+ * whole cache lines are read. */
 typedef void (*CK_NAME(take))(
     void *c, size_t width, size_t i, size_t j, size_t count, size_t columns, const float *tile);
 

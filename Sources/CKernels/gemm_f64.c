@@ -1,6 +1,6 @@
-/* The blocked product around the register tiles, after Goto and van de Geijn, "Anatomy of
- * high-performance matrix multiplication" (2008): b is packed in panels for the last-level cache,
- * a in panels for the second level, and a tile of c stays in registers for a whole block of k. */
+/* The loops around the register tiles. Panels of b are packed for the last-level cache, panels of a
+ * for the second level, and a tile of c stays in registers for a whole block of k. Source: Goto and
+ * van de Geijn, "Anatomy of high-performance matrix multiplication" (2008). */
 #include "ck_f64.h"
 
 /* Multiples of every tile's rows and columns. */
@@ -39,7 +39,8 @@ static void pack(
     }
 }
 
-/* One tile that sticks out of c: the same arithmetic on a copy of the part inside. */
+/* A tile that is partly outside c: computes a whole tile in a copy, and stores the part that is
+ * inside. */
 static void edge_tile(
     const ck_f64_kernels *kernels, size_t rows, size_t columns, size_t k, double alpha,
     const double *a, const double *b, double *c, size_t stride, double *copy) {

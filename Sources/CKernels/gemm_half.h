@@ -1,22 +1,23 @@
-/* Matrix product over weights in 16 bits, summed in f32; for each of two formats, CK_HALF: bf16 and f16.
+/* Matrix product over weights in 16 bits, summed in f32. The file is compiled for each of two
+ * formats, CK_HALF: bf16 and f16.
  *
  * A panel holds 32 outputs of the weight, two inputs at a time, zero-padded to whole pairs:
  *
  *     panels[p*K*32 + (i/2)*64 + j*2 + i%2]  =  W[32p + j][i]      K = k rounded up to 2
  *
- * so a 32-bit lane holds two inputs of one output. Weights in f16 are stored times 64, and those
- * below 2^-20 as 0: none then is smaller than a float of 16 bits with all its digits.
+ * So a 32-bit lane holds two inputs of one output. Weights in f16 are stored times 64, and those
+ * below 2^-20 as 0. No stored weight is then a subnormal f16.
  *
- * With CK_PAIRS the processor multiplies pairs by pairs, and activations are rounded too; else each
- * half of the lane becomes a float, and activations stay f32. */
+ * With CK_PAIRS the processor multiplies pairs of 16-bit floats, and activations are rounded to 16
+ * bits too. Without it, each half of a lane is converted to a float, and activations stay f32. */
 #define CK_PAIRS ((CK_IS_F16 && CK_FP16) || (!CK_IS_F16 && CK_BF16))
 #define CK_OF_(operation, half) CK_NAME(operation##_##half)
 #define CK_OF__(operation, half) CK_OF_(operation, half)
 #define CK_OF(operation) CK_OF__(operation, CK_HALF)
 
 #if CK_IS_F16
-/* The nearest float of 16 bits to 64 x, ties to even, in the lower half of each lane; past the
- * greatest that one. */
+/* The f16 that is nearest to 64 x (ties to even), in the lower half of each lane. Larger values
+ * become the largest finite f16. */
 CK_INLINE ck_words CK_OF(nearest)(ck_vector x) {
     ck_words bits = (ck_words)(64.0f * x), size = bits & 0x7fffffff;
     ck_words rounded = (size + 0xfff + (size >> 13 & 1) - (112u << 23)) >> 13;
@@ -26,7 +27,7 @@ CK_INLINE ck_words CK_OF(nearest)(ck_vector x) {
     return (bits >> 16 & 0x8000) | (0x7e00 & nan) | (number & ~nan);
 }
 #else
-/* The nearest bfloat16, ties to even, in the lower half of each lane. */
+/* The nearest bfloat16 (ties to even), in the lower half of each lane. */
 CK_INLINE ck_words CK_OF(nearest)(ck_vector x) {
     ck_words bits = (ck_words)x;
     ck_words rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16, quiet = bits >> 16 | 0x40;
@@ -35,7 +36,7 @@ CK_INLINE ck_words CK_OF(nearest)(ck_vector x) {
 }
 #endif
 
-/* Rounds n floats, and fills the last pair with 0. */
+/* Rounds n floats. If n is odd, the second half of the last pair becomes 0. */
 CK_INLINE void CK_OF(round_weights)(const float *x, size_t n, uint16_t *y) {
     typedef uint16_t halves __attribute__((vector_size(CK_LANES * 2), aligned(2)));
     size_t i = 0;
@@ -59,7 +60,7 @@ static void CK_OF(pack_rows)(
             size_t inputs = width - first < chunk ? width - first : chunk, i = 0;
             for (size_t r = 0; r < count; r++)
                 CK_OF(round_weights)(source + (j + r) * ld + first, inputs, rounded[r]);
-            /* A pair takes as much room as a float. */
+            /* A pair takes the space of one float. */
             for (; count == CK_LANES && i + 2 * CK_LANES <= inputs; i += 2 * CK_LANES) {
                 ck_vector rows[CK_LANES];
 #pragma clang loop unroll(full)
@@ -85,18 +86,18 @@ typedef struct {
 } CK_OF(operands);
 
 #if CK_PAIRS && CK_IS_F16
-/* Products of so many pairs are summed in half precision: its rounding is then no more than that of
- * the operands. */
+/* The number of pairs whose products are summed in half precision. The rounding error of such a sum
+ * is not larger than that of the operands. */
 enum { ck_half_chain = 48 };
 
-/* The sums of both halves of each lane. */
+/* Adds the two halves of each lane, and converts the sums to floats. */
 CK_INLINE ck_vector CK_NAME(widened)(__m512h sums) {
     __m512h both = _mm512_add_ph(sums, (__m512h)_mm512_ror_epi32((__m512i)sums, 16));
     return (ck_vector)_mm512_cvtph_ps(_mm512_cvtepi32_epi16((__m512i)both));
 }
 
-/* Adds to a tile, or begins it with, the products of pairs of halves, which begin at a and panel,
- * times each row's scale. */
+/* Adds the products of pairs of f16 in `a` and `panel`, times the scale of each row, to a tile. The
+ * first slab overwrites the tile instead. */
 CK_INLINE void CK_OF(multiply_pairs)(
     const uint32_t *a, size_t row_stride, size_t pair_stride, const float *scales,
     const uint32_t *panel, const ck_slab *slab, size_t rows, float *tile
@@ -142,7 +143,8 @@ CK_INLINE void CK_OF(multiply_pairs)(
     } while (begin < pairs);
 }
 
-/* A power of two that brings the greatest of n floats to 1/16 or somewhat more; 1 of zeros. */
+/* The power of two that scales the largest of n floats to between 1/16 and 1/8; 1 if all are
+ * zero. */
 CK_INLINE float CK_NAME(half_scale)(ck_vector most) {
     float greatest = ck_largest(most);
     uint32_t bits;
@@ -155,7 +157,7 @@ CK_INLINE float CK_NAME(half_scale)(ck_vector most) {
 }
 CK_INLINE ck_vector CK_NAME(size_of)(ck_vector x) { return ck_max(x, -x); }
 
-/* What round_f16 gives: the row's scale. */
+/* Implements round_f16. Returns the scale of the row. */
 static float CK_NAME(round_f16)(const float *x, size_t n, uint16_t *y) {
     ck_vector most = ck_splat(0);
     for (size_t i = 0; i < n; i += CK_LANES)
@@ -171,7 +173,7 @@ static float CK_NAME(round_f16)(const float *x, size_t n, uint16_t *y) {
     return 1 / (64 * factor);
 }
 
-/* The factor that brings the greatest of a block into range. */
+/* The factor that brings the largest value of a block into the range of f16. */
 CK_INLINE float CK_OF(block_factor)(
     const float *from, size_t ld, size_t rows, size_t columns
 ) {
@@ -186,7 +188,8 @@ CK_INLINE __m256i CK_OF(rounded)(ck_vector x, float factor) {
     return _mm512_cvtps_ph((__m512)(factor * x), _MM_FROUND_TO_NEAREST_INT);
 }
 #elif CK_PAIRS
-/* Adds to a tile, or begins it with, the products of pairs, which begin at a and panel. */
+/* Adds the products of pairs in `a` and `panel` to a tile. The first slab overwrites the tile
+ * instead. */
 CK_INLINE void CK_OF(multiply_pairs)(
     const uint32_t *a, size_t row_stride, size_t pair_stride, const float *scales,
     const uint32_t *panel, const ck_slab *slab, size_t rows, float *tile
@@ -230,7 +233,7 @@ CK_INLINE __m256i CK_OF(rounded)(ck_vector x, float factor) {
     return (__m256i)_mm512_cvtneps_pbh((__m512)x);
 }
 
-/* What round_bf16 gives. */
+/* Implements round_bf16. */
 static void CK_NAME(round_bf16)(const float *x, size_t n, uint16_t *y) {
     for (size_t i = 0; i < n; i += CK_LANES) {
         __m256i pairs = CK_OF(rounded)(ck_load_up_to(x + i, n - i, 0), 1);
@@ -240,7 +243,7 @@ static void CK_NAME(round_bf16)(const float *x, size_t n, uint16_t *y) {
     }
 }
 
-/* Every block is in range. */
+/* bfloat16 has the range of f32, so blocks need no factor. */
 CK_INLINE float CK_OF(block_factor)(
     const float *from, size_t ld, size_t rows, size_t columns
 ) {
@@ -250,7 +253,7 @@ CK_INLINE float CK_OF(block_factor)(
 #endif
 
 #if !CK_PAIRS
-/* One of the two inputs that each lane holds, as floats; of f16 times 2^-106. */
+/* One of the two inputs in each lane, as floats. Values of f16 are returned times 2^-106. */
 CK_INLINE ck_vector CK_OF(half)(const uint32_t *weights, size_t half) {
     ck_words both = ck_load_words(weights);
 #if CK_IS_F16
@@ -263,7 +266,8 @@ CK_INLINE ck_vector CK_OF(half)(const uint32_t *weights, size_t half) {
 #endif
 
 #if !(CK_PAIRS && CK_IS_F16)
-/* sums += a row's inputs 2i and 2i + 1, or the first alone, times `count` vectors of weights. */
+/* Adds to `sums` the inputs 2i and 2i + 1 of a row, or only 2i, times `count` vectors of
+ * weights. */
 CK_INLINE void CK_OF(add_pair)(
     ck_vector *sums, const uint32_t *a, size_t i, size_t halves, const uint32_t *weights,
     size_t count
@@ -287,7 +291,7 @@ CK_INLINE void CK_OF(add_pair)(
 #endif
 }
 
-/* One row, as multiply_row does it for f32. */
+/* The product of one row; see multiply_row in gemm_f32.h. */
 CK_INLINE void CK_OF(multiply_row)(const CK_OF(operands) *o, size_t p, float *tile) {
     enum { vectors = ck_panel / CK_LANES, chains = vectors >= 4 ? 1 : 4, ahead = 32 };
     size_t k = o->k;
@@ -440,7 +444,7 @@ static void (*const CK_OF(tiles_of_columns)[])(
 #undef CK_TILE_OF_COLUMNS__
 #undef CK_TILE_OF_PAIRS
 
-/* A pair of rows of up to 16 columns, times a factor, rounded. */
+/* Two rows of up to 16 columns, times a factor, rounded, and interleaved as pairs. */
 CK_INLINE ck_words CK_OF(pair_of)(
     const float *from, size_t ld, size_t rows, size_t columns, float factor
 ) {
@@ -453,8 +457,8 @@ CK_INLINE ck_words CK_OF(pair_of)(
     return (ck_words)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 
-/* As transposed_product_f32, of pairs; in half precision every block of either operand by a power of
- * two of its own, sums beyond a chain in f32. */
+/* transposed_product_f32 over pairs of 16-bit floats. In half precision each block of either
+ * operand is scaled by a power of two of its own, and the sums of chains are added in f32. */
 static void CK_OF(transposed_product)(
     const float *a, size_t lda, size_t rows, size_t n, const float *b, size_t width, size_t first,
     size_t last, float *c, float *scratch

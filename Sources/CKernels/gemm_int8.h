@@ -2,18 +2,20 @@
  *
  *     c[r][j]  =  scale[r] · scale[j] · (Σ a[r][i] · W[j][i]  −  zero[r] · Σ W[j][i])
  *
- * Activations are unsigned with a zero point for each row, which the processors' instruction asks
- * for and which wastes no code on a sign that a row does not have; weights are signed with a scale
- * for each output. A panel holds 32 outputs, four inputs at a time, zero-padded to whole fours:
+ * Activations are unsigned and have a zero point for each row, because the processor's instruction
+ * multiplies unsigned by signed bytes, and because a row without negative values then uses all 256
+ * codes. Weights are signed and have a scale for each output. A panel holds 32 outputs, four inputs
+ * at a time, zero-padded to a multiple of four:
  *
  *     panels[p*K*32 + (i/4)*128 + j*4 + i%4]  =  W[32p + j][i]      K = k rounded up to 4
  *
- * Where 8 bits are too coarse, a row comes as two terms, the second holding what the first leaves in
- * steps 256 times finer: they are multiplied as two rows, and their products added.
+ * If 8 bits are too coarse, a row is stored as two terms. The second term holds the rounding error
+ * of the first, in steps 256 times finer. Both are multiplied like rows, and their products are
+ * added.
  *
  * Sums are exact while k < 65 536, so every instruction set gives the same integers. */
 
-/* Codes in 0 ... 255 into `values`, the last four filled up with the zero point. */
+/* Stores codes, clamped to 0 ... 255. The last group of four is filled up with the zero point. */
 CK_INLINE void CK_NAME(store_codes)(uint8_t *values, size_t i, size_t n, ck_integers codes) {
     typedef uint8_t bytes __attribute__((vector_size(CK_LANES), aligned(1)));
     codes = __builtin_elementwise_max(codes, (ck_integers){0});
@@ -24,13 +26,14 @@ CK_INLINE void CK_NAME(store_codes)(uint8_t *values, size_t i, size_t n, ck_inte
         for (size_t j = 0; i + j < (n + 3) / 4 * 4; j++) values[i + j] = (uint8_t)codes[j];
 }
 
-/* The row's least and greatest value, 0 included, lie 254 steps apart: rounding both the zero point
- * and the greatest value up takes the 255th. */
+/* The range from the row's minimum to its maximum, 0 included, is divided into 254 steps. Rounding
+ * up both the zero point and the maximum can need the 255th. */
 static void CK_NAME(quantize_int8)(
     const float *x, size_t n, size_t terms, uint8_t *values, size_t stride, float *scales,
     int32_t *zeros
 ) {
-/* Fused or not, the last bit would differ between instruction sets. */
+/* A fused multiply-add would change the last bit, so that instruction sets would give different
+ * results. */
 #pragma clang fp contract(off)
     const float round = 12582912.0f; /* 1.5 · 2²³: adding it rounds to the nearest integer */
     enum { chains = 2 };
@@ -58,7 +61,7 @@ static void CK_NAME(quantize_int8)(
         scales[1] = step / 256;
         zeros[1] = 128;
     }
-    /* A sum with `round` holds the integer in its last bits. */
+    /* After `round` is added, the low bits of the float are the integer. */
     const int32_t bits = 0x4b400000;
     for (i = 0; i < n; i += CK_LANES) {
         ck_vector in = ck_load_up_to(x + i, n - i, 0);
@@ -71,7 +74,7 @@ static void CK_NAME(quantize_int8)(
     }
 }
 
-/* The greatest size of n values; NaN has none. */
+/* The largest magnitude of n values; NaN is ignored. */
 CK_INLINE float CK_NAME(greatest_size)(const float *x, size_t n) {
     ck_vector greatest = ck_splat(0);
     for (size_t i = 0; i < n; i += CK_LANES) {
@@ -109,13 +112,13 @@ static void CK_NAME(pack_rows_int8)(
     }
 }
 
-/* sum + the four products of unsigned bytes of x with signed bytes of w in each lane. */
+/* In each lane: sum + the four products of unsigned bytes of x with signed bytes of w. */
 CK_INLINE ck_integers CK_NAME(dot_int8)(ck_integers sum, ck_words x, ck_words w) {
 #if CK_VNNI
     return (ck_integers)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)w);
 #else
     typedef int16_t shorts __attribute__((vector_size(CK_LANES * 4)));
-    /* Bytes 0 and 2, then 1 and 3, in 16 bits: no product of them overflows. */
+    /* Bytes 0 and 2, then bytes 1 and 3, as 16-bit integers: no product overflows. */
     shorts even_x = (shorts)(x & 0x00ff00ff), odd_x = (shorts)(x >> 8 & 0x00ff00ff);
     shorts even_w = (shorts)((shorts)w << 8) >> 8, odd_w = (shorts)w >> 8;
 #if CK_X86 && CK_LANES == 16
@@ -139,7 +142,7 @@ typedef struct {
     ck_int8_weights w;
 } ck_int8_operands;
 
-/* What the sums of a row begin with: the share of its zero point. */
+/* The initial sums of a row: minus its zero point times the sums of the weights. */
 CK_INLINE ck_integers CK_NAME(begin_int8)(int32_t zero, const int32_t *sums) {
     return -(ck_integers)((ck_words)ck_load_words(sums) * ck_splat_word((uint32_t)zero));
 }
@@ -203,7 +206,7 @@ CK_INLINE void CK_NAME(multiply_tile_int8)(
     }
 }
 
-/* One row, as multiply_row does it for f32. */
+/* The product of one row; see multiply_row in gemm_f32.h. */
 CK_INLINE void CK_NAME(multiply_row_int8)(
     const ck_int8_operands *o, size_t row, size_t p, float *tile
 ) {

@@ -1,6 +1,7 @@
-/* Derivatives, and the activations of a feed-forward block apart from its products. */
+/* Gradients, and the activation functions of feed-forward blocks without the product before
+ * them. */
 
-/* (x, slope): the activation at x and its derivative there. */
+/* Returns the activation at x, and its derivative there in `slope`. */
 CK_INLINE ck_vector CK_NAME(activation)(ck_vector x, ck_epilogue kind, ck_vector *slope) {
     if (kind == ck_epilogue_gelu) {
         /* Φ(x) + x φ(x), Φ and φ the normal distribution and its density. */
@@ -70,8 +71,9 @@ static void CK_NAME(softmax_gradient_f32)(
     }
 }
 
-/* One row of a norm, see CKernels.h. With g = gradient * w and z the normalised x, the gradient by x
- * is r (g - mean(g) - z mean(g z)), the first mean only where the norm centres. */
+/* One row of norm_gradient_f32 (CKernels.h). Let g = gradient * w, and z the normalised x. The
+ * gradient with respect to x is r (g - mean(g) - z mean(g z)). The term mean(g) is only there if
+ * the norm subtracts the mean. */
 static void CK_NAME(norm_gradient_f32)(
     const float *x, const float *gradient, const float *w, size_t n, float epsilon, int centred,
     float *result, float *weight_sums, float *bias_sums

@@ -53,7 +53,8 @@ static float CK_NAME(peak_int8)(size_t repeats, float seed) {
     for (size_t v = 0; v < sums; v++)
         values[v] = (ck_integers)ck_splat_word((uint32_t)seed + (uint32_t)v);
     ck_words factor = ck_splat_word(0x01ff02fe);
-    /* A sum is its own factor, so that no part of a product can be computed once for all. */
+    /* Each sum is also a factor of its next product, so that the compiler cannot compute any
+     * product only once. */
     for (size_t i = 0; i < repeats; i++)
         for (size_t part = 0; part < 384 / (sums * CK_LANES); part++) {
 #pragma clang loop unroll(full)

@@ -1,4 +1,4 @@
-/* What is read off a row of logits. Sums over a vocabulary are kept in f64. */
+/* Softmax, log-sum-exp and divergence of a row of logits. Sums over the vocabulary are in f64. */
 
 static double CK_NAME(log_sum_exp_f32)(const float *x, size_t n) {
     float largest = x[0];

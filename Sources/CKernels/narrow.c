@@ -21,7 +21,7 @@ void ck_narrow_f16(void *out, const float *in, size_t count) {
         uint32_t normal = (magnitude + 0xfffu + (magnitude >> 13 & 1) - (112u << 23)) >> 13;
         float shrunk;
         memcpy(&shrunk, &magnitude, 4);
-        /* Near 0.5 a float's last place is 2^-24, the step of subnormal halves. */
+        /* A float near 0.5 has steps of 2^-24, the step of subnormal halves. */
         uint32_t subnormal = bits_of(shrunk + 0.5f) - bits_of(0.5f);
         uint32_t half = magnitude < 0x38800000u ? subnormal : normal;
         half = magnitude >= 0x47800000u ? 0x7c00u : half;

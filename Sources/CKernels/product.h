@@ -1,6 +1,8 @@
-/* What the products of every precision share: how c is cut into tiles, and what becomes of a tile. */
+/* The loops of the products of all precisions: how c is cut into tiles, and the epilogue of a
+ * tile. */
 
-/* make(1) ... make(CK_ROWS): a function for each row count keeps the sums in registers. */
+/* make(1) ... make(CK_ROWS). A function for each row count allows the compiler to keep the sums in
+ * registers. */
 #if CK_ROWS == 12
 #define CK_ROW_COUNTS(make) make(1) make(2) make(3) make(4) make(5) make(6) \
     make(7) make(8) make(9) make(10) make(11) make(12)
@@ -8,13 +10,13 @@
 #define CK_ROW_COUNTS(make) make(1) make(2) make(3) make(4) make(5) make(6)
 #endif
 
-/* Where some columns are read of rows that lie apart, no prefetcher sees what comes next: rows are
- * asked for so many before their use. */
+/* How many rows ahead are prefetched when some columns of distant rows are read. The hardware
+ * prefetcher does not recognise such accesses. */
 enum { ck_rows_ahead = 8 };
 
-/* Three rows of a tile share a pointer. Hidden from the compiler, which else keeps one pointer and
- * computes all addresses from it, time and again: more instructions than some processors take in
- * beside the arithmetic. */
+/* Three rows of a tile share a pointer. The asm statement hides the pointers from the compiler.
+ * Otherwise it keeps a single pointer and computes all addresses from it again and again, which
+ * needs more instructions than some processors can issue besides the arithmetic. */
 enum { ck_row_groups = CK_ROWS / 3 };
 #define CK_ADVANCE(pointers, step) \
     _Pragma("clang loop unroll(full)") \
@@ -52,24 +54,26 @@ CK_INLINE void CK_NAME(finish_row)(
     }
 }
 
-/* A panel is read in units of 128 bytes: an input of its outputs, or two in bfloat16, four in 8 bits.
- * A slab is so many units that all rows of a block find it in the first-level cache, a part so many
- * that the second level holds as much of the rows of a block. */
+/* A panel is read in units of 128 bytes: one input of its 32 outputs in f32, two in 16 bits, four
+ * in 8 bits. A slab is a range of units that fits in the first-level cache, where all rows of a
+ * block read it. A part is a longer range: the inputs that a block's rows have for it fit in the
+ * second-level cache. */
 enum { ck_unit_bytes = 128, ck_slab_units = 384, ck_part_units = 1024 };
 
-/* Units [first, last) of a panel, and the bytes to ask memory for meanwhile, `step` for each unit. */
+/* A range of units [first, last) of a panel, and the memory to prefetch meanwhile: `step` bytes for
+ * each unit, from `next` on. */
 typedef struct {
     size_t first, last;
     const char *next;
     size_t step;
 } ck_slab;
 
-/* Adds the product of rows [top, bottom) with a slab of panel p to tile[bottom - top][32], which the
- * first slab begins and the last one finishes. */
+/* Adds the product of rows [top, bottom) with a slab of panel p to tile[bottom - top][32]. The
+ * first slab of a panel overwrites the tile; the last slab completes the sums. */
 typedef void (*ck_multiply)(
     const void *operands, size_t top, size_t bottom, size_t p, const ck_slab *slab, float *tile);
 
-/* Asks for some rows of a panel's columns of c, which are written soon. */
+/* Prefetches the part of c that is written soon. */
 CK_INLINE void CK_NAME(ask_for_tile)(const float *c, size_t ldc, size_t rows) {
     for (size_t r = 0; r < rows; r++) {
         __builtin_prefetch(c + r * ldc, 1);
@@ -77,8 +81,8 @@ CK_INLINE void CK_NAME(ask_for_tile)(const float *c, size_t ldc, size_t rows) {
     }
 }
 
-/* What an earlier part of the product has left in c. */
-CK_INLINE void CK_NAME(take_up_tile)(
+/* Loads the partial sums that an earlier part of the product stored in c. */
+CK_INLINE void CK_NAME(load_partial_tile)(
     const float *c, size_t ldc, size_t rows, size_t n, float *tile
 ) {
     for (size_t r = 0; r < rows; r++, c += ldc, tile += ck_panel)
@@ -86,10 +90,13 @@ CK_INLINE void CK_NAME(take_up_tile)(
             ck_store(tile + j, ck_load_up_to(c + j, n - j, 0));
 }
 
-/* c[m, n] = epilogue(product + bias), where `multiply` makes the product from panels of `depth`
- * units, tile_rows <= CK_ROWS rows at once. While the rows of a block pass over a slab, the next one
- * comes from memory: no prefetcher sees that the same few kilobytes are followed by others. Where
- * tiles hold floats and the epilogue is linear, great depths are added to c part by part.
+/* c[m, n] = epilogue(product + bias). `multiply` computes the product from panels of `depth` units,
+ * at most tile_rows <= CK_ROWS rows at a time.
+ *
+ * While the rows of a block are multiplied with one slab, the next slab is prefetched: the hardware
+ * prefetcher does not recognise the jump to the next few kilobytes. Long dot products are split:
+ * each part adds its partial sums to `c`. This needs float tiles and a linear epilogue.
+ *
  * Source: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008). */
 CK_INLINE void CK_NAME(product)(
     const void *operands, ck_multiply multiply, int tiles_are_floats, const void *panels, size_t m,
@@ -98,7 +105,7 @@ CK_INLINE void CK_NAME(product)(
 ) {
     size_t step = epilogue == ck_epilogue_swiglu ? ck_panel / 2 : ck_panel;
     size_t most = ck_block_rows / CK_ROWS * tile_rows, blocks = (m + most - 1) / most;
-    /* A single row reads every weight once: there is nothing to keep near. */
+    /* With a single row every weight is read once, so no slab has to stay in a cache. */
     int whole = m == 1 || depth == 0;
     int linear = epilogue == ck_epilogue_store || epilogue == ck_epilogue_add;
     size_t parts = 1;
@@ -123,7 +130,7 @@ CK_INLINE void CK_NAME(product)(
                     float *tile = sums + t * CK_ROWS * ck_panel, *to = c + top * ldc + j;
                     if (s + 1 == slabs) CK_NAME(ask_for_tile)(to, ldc, bottom - top);
                     if (part > 0 && s == 0)
-                        CK_NAME(take_up_tile)(to, ldc, bottom - top, n - j, tile);
+                        CK_NAME(load_partial_tile)(to, ldc, bottom - top, n - j, tile);
                     multiply(operands, top, bottom, p, &slab, tile);
                     if (s + 1 < slabs) continue;
                     for (size_t r = 0; r < bottom - top; r++)

@@ -1,6 +1,7 @@
-/* Bodies of the small f64 kernels, compiled once per instruction set by the files including this.
+/* The small f64 kernels. Each including file compiles them for one instruction set.
  *
- * Partial sums are explicit so that the compiler may vectorise without reordering a sum. */
+ * Partial sums are written out, so that the compiler may vectorise them without changing the order
+ * of a sum. */
 #ifndef SMALL_F64_H
 #define SMALL_F64_H
 #include <math.h>
@@ -19,7 +20,7 @@ CK_INLINE double dot_f64(const double *x, const double *y, size_t n) {
     return sums[0];
 }
 
-/* Four rows per pass over `out`, so that it is read and written a quarter as often. */
+/* Adds four rows in each pass over `out`, so that `out` is read and written a quarter as often. */
 CK_INLINE void combine_f64(
     double *out, size_t n, const double *coefficients, const double *rows, size_t stride,
     size_t count) {

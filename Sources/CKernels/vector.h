@@ -1,9 +1,11 @@
-/* The vector type that an instruction set's file compiles the operation headers for.
+/* The vector type of an instruction set, and functions on it. The operation headers are compiled
+ * for it.
  *
- * Each kernels_*.c defines CK_SUFFIX, CK_LANES (floats per vector) and the tile CK_ROWS × CK_VECTORS
- * vectors, then includes kernels.h. The headers hold the only source of each operation; processors
- * differ in the vector's width, the number of registers, and whether they have instructions for
- * small integers (CK_VNNI), bfloat16 (CK_BF16) and half precision (CK_FP16). */
+ * Each kernels_*.c defines CK_SUFFIX, CK_LANES (floats per vector), and the tile of CK_ROWS rows ×
+ * CK_VECTORS vectors, and then includes kernels.h. The headers are the only source of each
+ * operation. Processors differ in the width of a vector, in the number of registers, and in whether
+ * they have instructions for small integers (CK_VNNI), bfloat16 (CK_BF16) and half precision
+ * (CK_FP16). */
 #define CK_JOIN_(a, b) a##__##b
 #define CK_JOIN(a, b) CK_JOIN_(a, b)
 #define CK_NAME(operation) CK_JOIN(operation, CK_SUFFIX)
@@ -29,7 +31,8 @@ CK_INLINE ck_vector ck_load(const float *p) { return *(const ck_vector *)p; }
 CK_INLINE void ck_store(float *p, ck_vector v) { *(ck_vector *)p = v; }
 CK_INLINE ck_vector ck_splat(float x) { return x - (ck_vector){0}; }
 
-/* The first n floats at p, then `rest`; n < CK_LANES. Nothing past p + n is read. */
+/* The first n floats at p, and `rest` in the other lanes; n < CK_LANES. Nothing after p + n is
+ * read. */
 CK_INLINE ck_vector ck_load_part(const float *p, size_t n, float rest) {
     ck_vector v = ck_splat(rest);
     for (size_t i = 0; i < n; i++) v[i] = p[i];
@@ -42,11 +45,12 @@ CK_INLINE ck_vector ck_load_up_to(const float *p, size_t n, float rest) {
 CK_INLINE void ck_store_part(float *p, ck_vector v, size_t n) {
     for (size_t i = 0; i < n; i++) p[i] = v[i];
 }
-/* a where the mask's lane is -1, b where it is 0. */
+/* Lanes of a where the mask is -1, lanes of b where it is 0. */
 CK_INLINE ck_vector ck_select(ck_integers mask, ck_vector a, ck_vector b) {
     return (ck_vector)(((ck_integers)a & mask) | ((ck_integers)b & ~mask));
 }
-/* b where either is NaN: one instruction, where the builtin that looks for NaN takes three. */
+/* The larger of a and b in each lane, or b if one of them is NaN. This is one instruction; the
+ * builtin that checks for NaN needs three. */
 CK_INLINE ck_vector ck_max(ck_vector a, ck_vector b) { return ck_select(a > b, a, b); }
 CK_INLINE ck_vector ck_min(ck_vector a, ck_vector b) { return ck_select(a < b, a, b); }
 CK_INLINE float ck_sum(ck_vector v) {
@@ -66,7 +70,8 @@ CK_INLINE float ck_largest(ck_vector v) {
     return v[0];
 }
 
-/* The greatest of n floats, and of `least`: in four chains, since one would wait for itself. */
+/* The largest of n floats and `least`. Four independent chains of comparisons run at a time, so
+ * that none waits for the one before it. */
 CK_INLINE float ck_largest_of(const float *x, size_t n, float least) {
     enum { chains = 4 };
     ck_vector largest[chains];
@@ -81,9 +86,8 @@ CK_INLINE float ck_largest_of(const float *x, size_t n, float least) {
     return ck_largest(ck_max(ck_max(largest[0], largest[1]), ck_max(largest[2], largest[3])));
 }
 
-/* eˣ within 2 units in the last place; 0 below -87.3, inf above 88.8.
- * x = n ln 2 + r with |r| <= ln 2 / 2; e^r by the polynomial 1 + r + … of degree 6 with the least
- * greatest error, 3e-9. */
+/* eˣ within 2 units in the last place; 0 below -87.3, inf above 88.8. With x = n ln 2 + r and |r|
+ * <= ln 2 / 2, e^r is the minimax polynomial 1 + r + … of degree 6, with an error of 3e-9. */
 CK_INLINE ck_vector ck_exp(ck_vector x) {
     const ck_vector low = ck_splat(-87.33654f), high = ck_splat(88.8f);
     ck_vector bounded = ck_min(x, high);
@@ -105,7 +109,7 @@ CK_INLINE ck_vector ck_exp(ck_vector x) {
     __mmask16 some = _mm512_cmp_ps_mask((__m512)x, (__m512)low, _CMP_NLT_UQ);
     return (ck_vector)_mm512_maskz_scalef_ps(some, (__m512)p, (__m512)n);
 #else
-    /* 2ⁿ in two halves, so that n = 128 and n = -126 stay representable. */
+    /* 2ⁿ as a product of two powers, so that n = 128 and n = -126 stay representable. */
     ck_integers whole = __builtin_convertvector(n, ck_integers);
     ck_integers half = whole >> 1;
     ck_vector scaled = p * (ck_vector)((half + 127) << 23);
@@ -119,7 +123,7 @@ CK_INLINE ck_vector ck_silu(ck_vector x) { return x / (1.0f + ck_exp(-x)); }
 /* 1/x within 1 unit in the last place, for |x| from 2⁻¹²⁶ to 2¹²⁶. */
 CK_INLINE ck_vector ck_reciprocal(ck_vector x) {
 #if CK_X86 && CK_LANES == 16
-    /* A division takes longer than the rest of a GELU. */
+    /* A division would take longer than the rest of a GELU. */
     ck_vector y = (ck_vector)_mm512_rcp14_ps((__m512)x);
     return y * (2.0f - x * y);
 #else
@@ -127,8 +131,8 @@ CK_INLINE ck_vector ck_reciprocal(ck_vector x) {
 #endif
 }
 
-/* x/2 · (1 + erf(x/√2)), erf within 4e-7: past ±4√2 it is ±1, within, an odd rational function of
- * degree 11 over 10, fitted for the least greatest error. */
+/* x/2 · (1 + erf(x/√2)), with erf within 4e-7. Beyond ±4√2 erf is ±1. Otherwise it is a rational
+ * minimax function, of degree 11 over degree 10. */
 CK_INLINE ck_vector ck_gelu(ck_vector x) {
     const ck_vector bound = ck_splat(5.6568542f);
     ck_vector c = ck_min(ck_max(x, -bound), bound), t = c * c;

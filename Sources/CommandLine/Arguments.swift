@@ -7,30 +7,33 @@
 ///     "--batch", .integer(in: 1...1024), default: 1, help: "Sequences per call.")
 /// ```
 ///
-/// A command's `init` first runs while nothing is given: optional reads return their defaults,
-/// required reads a stand-in, and none throws. Thereafter all names are known, the words are
-/// assigned to them, and `init` runs again on the values.
+/// A command's `init` runs twice. In the first run no words are given: optional reads return their
+/// defaults, required reads return a placeholder value, and no read throws. Then the names of all
+/// arguments are known, and the words of the command line are assigned to them. In the second run
+/// the reads return the given values.
 public struct Arguments {
     private(set) var declarations: [Declaration] = []
-    /// Nothing while arguments are only declared.
+    /// Nil while arguments are only declared.
     private let given: GivenWords?
     private var positionalsRead = 0
     private var group = Declaration.usualGroup
 
-    /// Creates arguments that only record what is read.
+    /// Creates arguments that only record the reads.
     init() { given = nil }
 
-    /// Creates arguments that answer from the words given.
+    /// Creates arguments that return the given words.
     init(given: GivenWords) { self.given = given }
 
-    /// Lists the options that are read from here on under a heading of help.
+    /// Begins a group of options: help lists all options that are read after this call under a
+    /// heading.
     ///
-    /// - Parameter title: The heading, such as `Measuring`; without one that of all commands.
+    /// - Parameter title: The heading, such as `Measuring`; nil for the heading of options without
+    ///   a group.
     public mutating func group(_ title: String? = nil) {
         group = title ?? Declaration.usualGroup
     }
 
-    /// Reads whether a flag was given; `--help` leaves out rare ones.
+    /// Reads whether a flag was given; `--help` does not list rare flags.
     public mutating func flag(
         _ name: String, short: Character? = nil, isRare: Bool = false, help: String
     ) -> Bool {
@@ -40,7 +43,7 @@ public struct Arguments {
         return given?.values[name] != nil
     }
 
-    /// Reads an option that has a default; `--help` leaves out rare ones.
+    /// Reads an option that has a default; `--help` does not list rare options.
     public mutating func option<Value>(
         _ name: String, short: Character? = nil, _ kind: ValueKind<Value>, default value: Value,
         isRare: Bool = false, help: String
@@ -51,7 +54,7 @@ public struct Arguments {
         return try values(of: name, kind).first ?? value
     }
 
-    /// Reads an option that may be left out; `--help` leaves out rare ones.
+    /// Reads an option that may be absent; `--help` does not list rare options.
     public mutating func option<Value>(
         _ name: String, short: Character? = nil, _ kind: ValueKind<Value>, isRare: Bool = false,
         help: String
@@ -68,8 +71,8 @@ public struct Arguments {
         return try demand(try values(of: name, kind).first, name, kind)
     }
 
-    /// Reads an option that may be given several times, in the order given; `--help` leaves out
-    /// rare ones.
+    /// Reads an option that may be given several times, in the given order; `--help` does not list
+    /// rare options.
     public mutating func options<Value>(
         _ name: String, short: Character? = nil, _ kind: ValueKind<Value>, required: Bool = false,
         isRare: Bool = false, help: String
@@ -90,7 +93,7 @@ public struct Arguments {
         return try demand(try nextPositional(name, kind), name, kind)
     }
 
-    /// Reads the next positional argument, which may be left out.
+    /// Reads the next positional argument, which may be absent.
     public mutating func optionalPositional<Value>(
         _ name: String, _ kind: ValueKind<Value>, help: String
     ) throws(UsageError) -> Value? {
@@ -153,7 +156,10 @@ public struct Arguments {
         throw UsageError("\(name) needs \(kind.expectation), not '\(word)'\(hint)")
     }
 
-    /// A required value; where it is missing, its stand-in while declaring, else an error.
+    /// Returns a required value.
+    ///
+    /// If it is absent, returns a placeholder value while arguments are only declared, and
+    /// otherwise throws.
     private func demand<Value>(
         _ value: Value?, _ name: String, _ kind: ValueKind<Value>
     ) throws(UsageError) -> Value {

@@ -1,6 +1,8 @@
 import Foundation
 
-/// A program of several commands: finds the one named, runs it, and answers help and version.
+/// A program of several commands.
+///
+/// It finds the named command, runs it, and prints help and the version.
 public struct CommandSet {
     /// The program's name, as the user types it.
     let program: String
@@ -33,7 +35,7 @@ public struct CommandSet {
         self.describing = describing
     }
 
-    /// Runs what the process was asked for and ends the process.
+    /// Runs the command line of the process, and ends the process.
     public func main() -> Never {
         let status = run(
             Array(ProcessInfo.processInfo.arguments.dropFirst()),
@@ -51,8 +53,8 @@ public struct CommandSet {
     ///
     /// - Parameters:
     ///   - words: The words after the program's name.
-    ///   - output: Takes help and versions.
-    ///   - errors: Takes what went wrong.
+    ///   - output: Receives help and versions.
+    ///   - errors: Receives error messages.
     /// - Returns: The status that the process should exit with.
     public func run(
         _ words: [String], output: (String) -> Void, errors: (String) -> Void
@@ -95,12 +97,13 @@ public struct CommandSet {
 
     private func help(for words: [String]) throws(UsageError) -> String {
         guard let word = words.first else { return Help.overview(of: self) }
+        if word == Help.markdownFlag, words.count == 1 { return Help.markdown(of: self) }
         let command = try command(named: word)
         return helpPage(of: command, askedBy: Array(words.dropFirst()))
             ?? Help.page(of: command, program: program)
     }
 
-    /// The help page that a command's words ask for; nil where they do not.
+    /// The help page, if the words of a command ask for it; otherwise nil.
     private func helpPage(of command: any Command.Type, askedBy words: [String]) -> String? {
         let options = words.prefix { $0 != "--" }
         let showsAll = options.contains(where: Declaration.helpAllFlag.isNamed)
@@ -125,7 +128,7 @@ public struct CommandSet {
         throw UsageError("there is no command '\(word)', only \(names.joined(separator: ", "))")
     }
 
-    /// The place of a value in a JSON document, such as `targets[0].perplexity`.
+    /// The path of a value in a JSON document, such as `targets[0].perplexity`.
     private static func path(_ keys: [any CodingKey]) -> String {
         keys.reduce("") { path, key in
             if let index = key.intValue { return "\(path)[\(index)]" }
@@ -133,10 +136,12 @@ public struct CommandSet {
         }
     }
 
-    /// The most characters of an error.
+    /// The maximum number of characters of an error.
     private static let longestMessage = 2000
 
-    /// Errors of the system know their text only as a localised one.
+    /// The text of an error.
+    ///
+    /// System errors have only a localised text.
     private func describe(_ error: any Error) -> String {
         if let words = describing(error) { return words }
         return switch error {

@@ -1,18 +1,18 @@
-/// What one read of ``Arguments`` tells about an argument, for help, parsing and completion.
+/// The declaration of an argument by one read of ``Arguments``, for help, parsing and completion.
 struct Declaration: Equatable {
-    /// Where the argument stands and what it takes.
+    /// The form of an argument on the command line.
     enum Form: Equatable {
-        /// Stands alone and means yes.
+        /// A name without a value.
         case flag
-        /// Followed by a value.
+        /// A name followed by a value.
         case option
         /// A value without a name.
         case positional
     }
 
-    /// What a shell may offer for the value.
+    /// What a shell can suggest for the value.
     enum Completion: Equatable {
-        /// Nothing can be offered.
+        /// No suggestion.
         case none
         /// Any file.
         case file
@@ -22,15 +22,15 @@ struct Declaration: Equatable {
         case choices([String])
     }
 
-    /// `--batch` of an option or flag, `MODEL` of a positional.
+    /// The name: `--batch` of an option or flag, `MODEL` of a positional argument.
     let name: String
     var form: Form
-    /// `o` of `-o`.
+    /// The short name: `o` for `-o`.
     var short: Character?
-    /// What stands for the value in help, such as `N`; empty for flags.
+    /// The placeholder of the value in help, such as `N`; empty for flags.
     var placeholder = ""
     let help: String
-    /// `1 to 1024`, empty where everything of the type will do.
+    /// The limits of the value, such as `1 to 1024`; empty if there are none.
     var constraint = ""
     var defaultText: String?
     var completion = Completion.none
@@ -49,13 +49,13 @@ struct Declaration: Equatable {
     /// `--help-all`, which every command has.
     static let helpAllFlag = Declaration(
         name: "--help-all", form: .flag, help: "Show all options, rarely used ones too.")
-    /// The same where it is known how many options it adds.
+    /// `--help-all` with the number of options that it adds.
     static func helpAllFlag(showing hidden: Int) -> Declaration {
         let options = hidden == 1 ? "1 more option" : "\(hidden) more options"
         return Declaration(
             name: helpAllFlag.name, form: .flag, help: "Show \(options), rarely needed.")
     }
-    /// What every command has.
+    /// The help flags of every command.
     static let helpFlags = [helpFlag, helpAllFlag]
 
     /// Whether a word names this option or flag.

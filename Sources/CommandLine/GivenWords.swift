@@ -7,8 +7,8 @@ struct GivenWords: Equatable {
 
     /// Assigns words: `--name value`, `--name=value`, `-n value`, `--flag`; `--` ends options.
     ///
-    /// The word after an option is its value unless it names another option, so that negative
-    /// numbers and texts that start with a dash need no quoting.
+    /// The word after an option is its value, unless it is the name of another option. So negative
+    /// numbers and texts that begin with a dash need no quotes.
     init(_ words: [String], for declarations: [Declaration]) throws(UsageError) {
         let known = declarations + Declaration.helpFlags
         var rest = words[...]

@@ -1,6 +1,11 @@
-/// Writes help from declarations, at most 80 columns wide.
+/// Writes help pages from declarations, at most 80 columns wide.
 enum Help {
-    /// The page of one command: its options by group, rare ones only where all are asked for.
+    /// What a paragraph of a discussion begins with if it is a command line to paste.
+    static let examplePrefix = "Example: "
+
+    /// The help page of one command: its options by group.
+    ///
+    /// Rarely used options are listed only if `showsAll` is true.
     static func page(
         of command: any Command.Type, program: String, showsAll: Bool = false
     ) -> String {
@@ -10,23 +15,32 @@ enum Help {
         var sections = [paragraph(command.summary), usage(of: command, program: program)]
         let paragraphs = command.discussion.split(separator: "\n\n")
         sections += paragraphs.map { paragraph(String($0)) }
+        var groups = groups(of: shown)
+        let usual = groups.firstIndex { $0.title == Declaration.usualGroup } ?? groups.startIndex
+        groups[usual].members.append(.helpFlag)
+        if hidden > 0 { groups[usual].members.append(.helpAllFlag(showing: hidden)) }
+        let width = columnWidth(groups.flatMap(\.members))
+        sections += groups.filter { !$0.members.isEmpty }.map { list($0.title, $0.members, width) }
+        return sections.joined(separator: "\n\n") + "\n"
+    }
+
+    /// Declarations under their headings: arguments, required options, then every group of options.
+    static func groups(
+        of declarations: [Declaration]
+    ) -> [(title: String, members: [Declaration])] {
         var groups: [(title: String, members: [Declaration])] = [
-            ("Arguments", shown.filter { $0.form == .positional }),
-            ("Required", shown.filter { $0.form != .positional && $0.isRequired }),
+            ("Arguments", declarations.filter { $0.form == .positional }),
+            ("Required", declarations.filter { $0.form != .positional && $0.isRequired }),
             (Declaration.usualGroup, []),
         ]
-        for option in shown where option.form != .positional && !option.isRequired {
+        for option in declarations where option.form != .positional && !option.isRequired {
             if let place = groups.firstIndex(where: { $0.title == option.group }) {
                 groups[place].members.append(option)
             } else {
                 groups.append((option.group, [option]))
             }
         }
-        groups[2].members.append(.helpFlag)
-        if hidden > 0 { groups[2].members.append(.helpAllFlag(showing: hidden)) }
-        let width = columnWidth(groups.flatMap(\.members))
-        sections += groups.filter { !$0.members.isEmpty }.map { list($0.title, $0.members, width) }
-        return sections.joined(separator: "\n\n") + "\n"
+        return groups
     }
 
     /// The page of the whole program.
@@ -41,7 +55,7 @@ enum Help {
             Commands:
             \(rows.joined(separator: "\n"))
 
-            '\(set.program) help COMMAND' tells about one command;
+            '\(set.program) help COMMAND' explains one command;
             '\(set.program) completion bash|zsh|fish' prints a completion script for a shell;
             '\(set.program) --version' prints the version.
 
@@ -49,7 +63,7 @@ enum Help {
     }
 
     /// `Usage: espalier prune MODEL --speedup X… [options]`, wrapped under its first word.
-    private static func usage(of command: any Command.Type, program: String) -> String {
+    static func usage(of command: any Command.Type, program: String) -> String {
         let start = "Usage: \(program) \(command.name) "
         let words = command.declarations.compactMap { declaration -> String? in
             let title = declaration.title + (declaration.isRepeated ? "…" : "")
@@ -66,17 +80,19 @@ enum Help {
     }
 
     private static func paragraph(_ text: String) -> String {
-        text.hasPrefix("Example: ")
+        text.hasPrefix(examplePrefix)
             ? example(text)
             : TextLayout.wrapped(text, to: TextLayout.pageWidth).joined(separator: "\n")
     }
 
-    /// A command line that can be pasted: broken ahead of an option, never between it and its value.
-    private static func example(_ text: String) -> String {
+    /// A command line that can be pasted into a shell.
+    ///
+    /// Lines break before an option, never between an option and its value.
+    static func example(_ text: String) -> String {
         let words = text.split(whereSeparator: \.isWhitespace).map(String.init)
         var lines: [String] = []
         for (index, word) in words.enumerated() {
-            // An option stands with the words that follow it.
+            // The unit is an option with its values.
             let next = words[(index + 1)...].prefix { !$0.hasPrefix("-") }
             let unit = ([word] + (word.hasPrefix("-") ? Array(next) : [])).joined(separator: " ")
             let width = TextLayout.pageWidth - 2
@@ -91,7 +107,7 @@ enum Help {
         return lines.joined(separator: " \\\n")
     }
 
-    /// `-o, --output FILE`; names without a short form stand under the long ones.
+    /// `-o, --output FILE`; an option without a short name is indented by the width of `-o, `.
     private static func heading(_ declaration: Declaration) -> String {
         guard declaration.form != .positional else { return declaration.title }
         return (declaration.short.map { "-\($0), " } ?? "    ") + declaration.title
@@ -108,8 +124,8 @@ enum Help {
         return (["\(title):"] + rows).joined(separator: "\n")
     }
 
-    /// The help text with the limits, the default and whether it repeats.
-    private static func explanation(_ declaration: Declaration) -> String {
+    /// The help text, with the limits of the value, its default, and whether the option may repeat.
+    static func explanation(_ declaration: Declaration) -> String {
         var remarks: [String] = []
         if !declaration.constraint.isEmpty { remarks.append(declaration.constraint) }
         if let text = declaration.defaultText { remarks.append("default: \(text)") }
@@ -120,7 +136,7 @@ enum Help {
         return "\(help) (\(remarks.joined(separator: "; ")))."
     }
 
-    /// One indented row; a heading too wide for its column has a line of its own.
+    /// One indented row; a heading that is too wide for its column gets a line of its own.
     private static func entry(_ heading: String, _ text: String, _ width: Int) -> String {
         let lines = TextLayout.wrapped(text, to: TextLayout.pageWidth - 2 - width)
         let indent = String(repeating: " ", count: 2 + width)

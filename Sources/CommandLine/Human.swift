@@ -65,7 +65,9 @@ public enum Human {
         return String(format: "%.\(max(0, digits - 1 - shown))f", rounded)
     }
 
-    /// The value in the first unit that brings it under the base; the first unit is one base up.
+    /// The value in the first unit in which it is below the base.
+    ///
+    /// The first unit is one base above 1.
     private static func scaled(
         _ value: Double, by base: Double, units: [String], digits: Int = 2
     ) -> String {

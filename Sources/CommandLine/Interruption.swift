@@ -21,11 +21,12 @@ public struct Interrupted: Error, CustomStringConvertible {
 public enum Interruption {
     private static let requested = Atomic<Bool>(false)
 
-    /// Whether the user has asked for a stop; cheap enough for every step of a loop.
+    /// Whether the user has requested a stop; fast enough for every step of a loop.
     public static var isRequested: Bool { requested.load(ordering: .relaxed) }
 
-    /// Catches SIGINT and SIGTERM from here on, and lets writes past the shell's limit on files fail
-    /// like those to a full disk.
+    /// Handles SIGINT and SIGTERM from now on.
+    ///
+    /// Writes beyond the shell's limit on file sizes then fail like writes to a full disk.
     ///
     /// A second signal exits at once with 128 plus its number, which is 130 for Ctrl-C.
     public static func install() {
@@ -33,21 +34,21 @@ public enum Interruption {
         requested.store(false, ordering: .relaxed)
         _ = signal(SIGXFSZ, SIG_IGN)
         for number in [SIGINT, SIGTERM] {
-            // The handler does nothing but what is safe in one: an atomic exchange and _exit.
+            // The handler only does what is safe in a signal handler: an atomic exchange and _exit.
             _ = signal(number) { number in
                 if Interruption.requested.exchange(true, ordering: .relaxed) {
                     _exit(128 + number)
                 }
             }
         }
-        // Whoever started this process may have blocked them: threads of Dispatch do.
+        // The parent process may have blocked the signals, as threads of Dispatch do.
         var both = sigset_t()
         sigemptyset(&both)
         for number in [SIGINT, SIGTERM] { sigaddset(&both, number) }
         pthread_sigmask(SIG_UNBLOCK, &both, nil)
     }
 
-    /// Throws once the user has asked for a stop.
+    /// Throws if the user has requested a stop.
     ///
     /// - Throws: ``Interrupted``.
     public static func check() throws(Interrupted) {

@@ -2,12 +2,12 @@ extension Human {
     /// A text made safe to show: what would move a cursor, change the order of letters or begin
     /// another line is written as an escape, such as `\u{1B}` or `\n`.
     ///
-    /// Names, patterns and texts that come from files may hold anything.
+    /// Names, patterns and texts from files may contain anything.
     ///
     /// - Parameters:
     ///   - text: The text.
     ///   - keepingLines: Whether line ends stay as they are.
-    ///   - limit: The most characters; what follows becomes an ellipsis.
+    ///   - limit: The maximum number of characters; the rest is replaced by an ellipsis.
     /// - Returns: The text without control characters.
     public static func printable(
         _ text: String, keepingLines: Bool = false, limit: Int = .max
@@ -30,11 +30,11 @@ extension Human {
         return String(shown)
     }
 
-    /// Whether a character acts on a terminal, or on the text around it, instead of being shown.
+    /// Whether a character controls a terminal, or the text around it, instead of being shown.
     private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .lineSeparator, .paragraphSeparator: true
-        // Joiners belong to the writing of some languages, and to emoji.
+        // Joiners are part of the writing of some languages, and of emoji.
         case .format: scalar != "\u{200C}" && scalar != "\u{200D}"
         default: false
         }

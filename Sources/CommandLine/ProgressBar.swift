@@ -1,10 +1,10 @@
 import Foundation
 import Synchronization
 
-/// Shows how far long work has come, at what rate, and how long it will take.
+/// Shows the progress of long work: the fraction that is done, the rate, and the remaining time.
 ///
-/// A terminal shows one line, redrawn at most ten times a second; a plain stream a line every five
-/// seconds. All methods may be called from any thread.
+/// On a terminal it is one line, redrawn at most ten times a second. On a plain stream it is a new
+/// line every five seconds. All methods may be called from any thread.
 public final class ProgressBar: Sendable {
     private struct State {
         var count = 0
@@ -23,10 +23,10 @@ public final class ProgressBar: Sendable {
     /// Starts showing progress.
     ///
     /// - Parameters:
-    ///   - title: What is done, such as `Calibrating`.
-    ///   - total: How many steps there are.
-    ///   - unit: What a step is, in the plural, such as `tokens`.
-    ///   - terminal: Where it shows.
+    ///   - title: The name of the work, such as `Calibrating`.
+    ///   - total: The number of steps.
+    ///   - unit: The name of a step, in the plural, such as `tokens`.
+    ///   - terminal: The terminal that shows it.
     public init(
         _ title: String, total: Int, unit: String, on terminal: Terminal = .standardError
     ) {
@@ -43,11 +43,11 @@ public final class ProgressBar: Sendable {
         state.withLock { end(&$0, "stopped at \(fraction(of: $0.count))") }
     }
 
-    /// Tells how many steps are done; a smaller count than before goes back.
+    /// Sets the number of finished steps, which may be smaller than before.
     ///
     /// - Parameters:
     ///   - count: The steps.
-    ///   - note: What else to show, such as a loss; the last one where it is nil.
+    ///   - note: Further text, such as a loss; nil to keep the last one.
     public func advance(to count: Int, note: String? = nil) {
         state.withLock {
             $0.note = note.map { Human.printable($0) } ?? $0.note
@@ -55,14 +55,16 @@ public final class ProgressBar: Sendable {
         }
     }
 
-    /// Tells that more steps are done.
+    /// Adds to the number of finished steps.
     public func advance(by steps: Int = 1) {
         state.withLock { move(&$0, to: $0.count + steps) }
     }
 
-    /// Replaces the bar by what was done in which time; later calls do nothing.
+    /// Replaces the bar by a summary with the time that the work took.
     ///
-    /// Work that ends before its last step has failed: then the bar says where it stopped.
+    /// Later calls do nothing.
+    ///
+    /// If not all steps are done, the work has failed, and the summary says where it stopped.
     public func finish() {
         state.withLock {
             guard $0.count == total else {
@@ -107,7 +109,7 @@ public final class ProgressBar: Sendable {
         return "\(number) \(unit)/s"
     }
 
-    /// One whole line: title, bar, percent, rate, time left, as many of them as fit.
+    /// One line: title, bar, percentage, rate and remaining time, as far as they fit.
     private func line(count: Int, at now: Double, note: String = "") -> String {
         let seconds = now - start
         var facts = [TextLayout.rightAligned(fraction(of: count), to: 4)]
@@ -122,7 +124,7 @@ public final class ProgressBar: Sendable {
             return "\(title) … \(fraction(of: count))"
                 + facts.dropFirst().map { ", \($0)" }.joined() + "\n"
         }
-        // The last column stays free: some terminals wrap when it is written.
+        // The last column stays empty, because some terminals begin a new line when it is written.
         let width = terminal.width() - 1
         while facts.count > 1, width < title.count + 8 + facts.joined(separator: "  ").count + 4 {
             facts.removeLast()

@@ -1,7 +1,8 @@
-/// Finds what a mistyped word may have meant.
+/// Finds the word that a mistyped word may stand for.
 enum Spelling {
-    /// The least number of insertions, deletions, replacements and swaps of neighbours between
-    /// two words: the Damerau–Levenshtein distance in its optimal string alignment form.
+    /// The minimum number of insertions, deletions, replacements and exchanges of neighbouring
+    /// letters between two words: the Damerau–Levenshtein distance in its optimal string alignment
+    /// form.
     ///
     /// - Complexity: O(n · m)
     static func distance(_ left: String, _ right: String) -> Int {
@@ -21,8 +22,10 @@ enum Spelling {
         return rows[a.count][b.count]
     }
 
-    /// The candidate close enough to be meant, or nothing: one edit for every three letters, or
-    /// the only candidate that begins with the word.
+    /// The candidate that is close enough: with at most one edit for every three letters, or the
+    /// only candidate that begins with the word.
+    ///
+    /// Nil if there is none.
     static func nearest(to word: String, among candidates: [String]) -> String? {
         let ranked = candidates.map { (word: $0, distance: distance(word, $0)) }
         let best = ranked.min { $0.distance < $1.distance }

@@ -1,4 +1,6 @@
-/// A plain text table: columns of numbers align right, others left.
+/// A table as plain text.
+///
+/// Columns of numbers are aligned right, others left.
 public struct Table {
     private let titles: [String]
     private var rows: [[String]] = []
@@ -13,17 +15,21 @@ public struct Table {
         self.titles = titles
     }
 
-    /// Adds a row; missing cells stay empty and extra ones are left out.
+    /// Adds a row.
+    ///
+    /// Absent cells are empty, extra cells are ignored.
     public mutating func add(_ cells: String...) { add(row: cells) }
 
-    /// Adds a row from a list; missing cells stay empty and extra ones are left out.
+    /// Adds a row from a list.
+    ///
+    /// Absent cells are empty, extra cells are ignored.
     public mutating func add(row cells: [String]) {
         rows.append(titles.indices.map { $0 < cells.count ? Human.printable(cells[$0]) : "" })
     }
 
-    /// The lines of the table, none wider than the width given.
+    /// The lines of the table, no wider than a limit.
     ///
-    /// Where the cells need more, the widest column of text gives way.
+    /// If the cells need more, the widest column of text is shortened.
     public func rendered(width limit: Int = 80) -> String {
         guard !titles.isEmpty else { return "" }
         let alignRight = titles.indices.map { column in

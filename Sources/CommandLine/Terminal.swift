@@ -1,10 +1,10 @@
 import Foundation
 
-/// Where progress is shown: a terminal, whose last line can be redrawn, or a plain stream.
+/// The output for progress: a terminal, whose last line can be redrawn, or a plain stream.
 public struct Terminal: Sendable {
     /// Whether lines can be redrawn.
     let isInteractive: Bool
-    /// The columns that one line may take.
+    /// The maximum number of columns of a line.
     let width: @Sendable () -> Int
     let write: @Sendable (String) -> Void
     /// Seconds on a clock that never goes back.
@@ -18,15 +18,16 @@ public struct Terminal: Sendable {
         write: { try? FileHandle.standardError.write(contentsOf: Data($0.utf8)) },
         now: { ProcessInfo.processInfo.systemUptime })
 
-    /// Shows that something takes a while, and how long it took.
+    /// Shows that some work is running, and how long it took.
     ///
-    /// A terminal shows one line, `Packing … done in 3.2 s`; a plain stream one at each end.
+    /// On a terminal it shows one line, `Packing … done in 3.2 s`. On a plain stream it shows one
+    /// line at the beginning and one at the end.
     ///
     /// - Parameters:
-    ///   - title: What is done, such as `Packing`.
-    ///   - work: Does it.
-    /// - Returns: What the work returned.
-    /// - Throws: What the work threw.
+    ///   - title: The name of the work, such as `Packing`.
+    ///   - work: The work.
+    /// - Returns: The result of the work.
+    /// - Throws: The error of the work.
     public func stage<Result, Failure: Error>(
         _ title: String, _ work: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
@@ -43,7 +44,8 @@ public struct Terminal: Sendable {
         }
     }
 
-    /// The window's columns, at most a page's; a page's where nothing is known.
+    /// The number of columns of the window, at most that of a page, and that of a page if it is
+    /// unknown.
     private static func columns(of descriptor: Int32) -> Int {
         var size = winsize()
         guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {

@@ -1,10 +1,12 @@
 /// A small plot of y against x in braille dots, for a terminal.
 public struct TerminalPlot {
-    /// The points, in any order; those that are not finite are left out.
+    /// The points, in any order.
+    ///
+    /// Points that are not finite are ignored.
     public var points: [(x: Double, y: Double)]
-    /// What the horizontal axis shows.
+    /// The label of the horizontal axis.
     public var xLabel: String
-    /// What the vertical axis shows.
+    /// The label of the vertical axis.
     public var yLabel: String
     /// The text of a value of the vertical axis.
     public var formatY: (Double) -> String
@@ -22,12 +24,12 @@ public struct TerminalPlot {
 
     /// The plot as text.
     ///
-    /// The vertical axis starts at 0 where all values are positive, so that heights compare.
+    /// If all values are positive, the vertical axis starts at 0, so that heights can be compared.
     ///
     /// - Parameters:
     ///   - width: Columns of the whole plot.
     ///   - height: Lines of the plotting area.
-    /// - Returns: The lines of the plot, or a remark where nothing can be drawn.
+    /// - Returns: The lines of the plot, or a remark if nothing can be drawn.
     public func rendered(width: Int = 60, height: Int = 12) -> String {
         let points = points.filter { $0.x.isFinite && $0.y.isFinite }.sorted { $0.x < $1.x }
         guard let first = points.first, let last = points.last else { return "(no points)\n" }
@@ -70,7 +72,7 @@ public struct TerminalPlot {
         return text + indent + low + TextLayout.padded(middle, to: room) + high + "\n"
     }
 
-    /// A fraction as one of `count` dots; the first where overflow made it no number.
+    /// A fraction as one of `count` dots; the first dot if it is not a number, after an overflow.
     private func scaled(_ fraction: Double, _ count: Int) -> Int {
         guard fraction.isFinite else { return 0 }
         return min(count - 1, max(0, Int((fraction * Double(count - 1)).rounded())))

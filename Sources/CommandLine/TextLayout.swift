@@ -1,9 +1,10 @@
 /// Lays out text in columns of a terminal.
 enum TextLayout {
-    /// The width that every output fits.
+    /// The maximum width of all output, in columns.
     static let pageWidth = 80
 
-    /// The columns that a text takes: 2 for wide East Asian characters and emoji, else 1.
+    /// The width of a text in columns: 2 for wide East Asian characters and emoji, otherwise 1 for
+    /// each character.
     static func width(of text: String) -> Int {
         text.reduce(0) { sum, character in
             guard let first = character.unicodeScalars.first else { return sum }
@@ -29,7 +30,9 @@ enum TextLayout {
         String(repeating: " ", count: max(0, width - self.width(of: text))) + text
     }
 
-    /// The text cut to a width, its last column an ellipsis where something was cut.
+    /// The text cut to a width.
+    ///
+    /// If something was cut, the last column is an ellipsis.
     static func truncated(_ text: String, to width: Int) -> String {
         guard self.width(of: text) > width else { return text }
         var kept = ""
@@ -43,7 +46,9 @@ enum TextLayout {
         return width > 0 ? kept + "…" : ""
     }
 
-    /// The text broken at spaces into lines of a width; longer words stand alone.
+    /// The text broken at spaces into lines of a width.
+    ///
+    /// A longer word gets a line of its own.
     static func wrapped(_ text: String, to width: Int) -> [String] {
         var lines: [String] = []
         var line = ""

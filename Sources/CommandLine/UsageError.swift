@@ -1,4 +1,6 @@
-/// A mistake in the arguments of a command, told so that the user can mend it.
+/// A mistake in the arguments of a command.
+///
+/// The text says how to correct it.
 public struct UsageError: Error, Equatable, CustomStringConvertible {
     /// What is wrong and what to write instead.
     public let description: String
@@ -17,6 +19,6 @@ public enum ExitStatus: Int32, Sendable {
     case failed = 1
     /// The arguments were wrong.
     case usage = 2
-    /// The user stopped the work, as shells report an end by SIGINT.
+    /// The user stopped the work; the number is the one that shells use for SIGINT.
     case interrupted = 130
 }

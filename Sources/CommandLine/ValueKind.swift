@@ -1,18 +1,18 @@
-/// What the value of an option or positional must be, and how it is read and shown.
+/// The kind of value of an option or positional argument, and how it is read and shown.
 public struct ValueKind<Value> {
-    /// What stands for the value in help.
+    /// The placeholder of the value in help.
     let placeholder: String
-    /// What a good value is, to end "needs …".
+    /// A description of valid values that completes "needs …".
     let expectation: String
-    /// The limits alone, for help; empty where there are none.
+    /// The limits, for help; empty if there are none.
     var constraint = ""
     var completion = Declaration.Completion.none
-    /// Stands in for the value while arguments are only declared.
+    /// The placeholder value that is returned while arguments are only declared.
     let example: Value
     let parse: (String) -> Value?
     var show: (Value) -> String = { "\($0)" }
 
-    /// The same kind under another placeholder.
+    /// The same kind with another placeholder.
     public func named(_ placeholder: String) -> ValueKind {
         ValueKind(
             placeholder: placeholder, expectation: expectation, constraint: constraint,
@@ -38,10 +38,14 @@ extension ValueKind where Value == String {
         ValueKind(placeholder: "TEXT", expectation: "a text", example: "", parse: { $0 })
     }
 
-    /// The path of a file; `-` may stand for standard input where a command says so.
+    /// The path of a file.
+    ///
+    /// Some commands read standard input if it is `-`.
     public static var file: ValueKind { path("FILE", .file) }
 
-    /// The path of a directory, without the slash that a shell completes it with.
+    /// The path of a directory.
+    ///
+    /// A trailing slash, which shells add, is removed.
     public static var directory: ValueKind {
         path("DIRECTORY", .directory) { text in
             let end = text.lastIndex { $0 != "/" } ?? text.startIndex
@@ -63,7 +67,7 @@ extension ValueKind where Value == Int {
     /// Any whole number.
     public static var integer: ValueKind { integer(in: .min ... .max) }
 
-    /// A whole number not below a bound.
+    /// A whole number with a minimum.
     public static func integer(atLeast least: Int) -> ValueKind { integer(in: least ... .max) }
 
     /// A whole number within limits.
@@ -100,12 +104,12 @@ extension ValueKind where Value == Double {
             example: min(max(1, limits.lowerBound), limits.upperBound), limits.contains)
     }
 
-    /// A number not below a bound.
+    /// A number with a minimum.
     public static func number(atLeast least: Double) -> ValueKind {
         number(constraint: "\(short(least)) or more", example: max(1, least)) { $0 >= least }
     }
 
-    /// A number greater than a bound.
+    /// A number above a bound.
     public static func number(above bound: Double) -> ValueKind {
         number(constraint: "above \(short(bound))", example: max(1, bound + 1)) { $0 > bound }
     }
@@ -120,7 +124,7 @@ extension ValueKind where Value == Double {
     }
 }
 
-/// `1 to 1024`, `1 or more`, `1024 or less` or nothing.
+/// The text of limits: `1 to 1024`, `1 or more`, `1024 or less`, or empty.
 private func describe(lower: String?, upper: String?) -> String {
     switch (lower, upper) {
     case (let lower?, let upper?): "\(lower) to \(upper)"

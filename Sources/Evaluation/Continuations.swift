@@ -2,14 +2,14 @@ public import Tensors
 public import Tokenizers
 public import Transformers
 
-/// What a decoder writes behind prompts, always the likeliest token.
+/// The continuations that a decoder generates for prompts, greedily.
 ///
 /// - Parameters:
-///   - prompts: Tokens, at least one each.
+///   - prompts: The tokens of each prompt, at least one.
 ///   - model: The decoder.
 ///   - tokenizer: Its tokenizer.
-///   - engine: What to run on.
-///   - count: The most tokens to write.
+///   - engine: The engine to run on.
+///   - count: The maximum number of tokens to generate.
 /// - Returns: A text for each prompt.
 /// - Throws: `NonFiniteError`.
 public func continuations(

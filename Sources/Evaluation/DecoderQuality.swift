@@ -2,11 +2,11 @@ internal import Foundation
 public import Tensors
 public import Transformers
 
-/// How well a decoder predicts text, alone and against the model it was made from.
+/// How well a decoder predicts text: its perplexity, and its divergence from another model.
 public struct DecoderQuality: Sendable, Equatable {
-    /// Predictions made: one fewer than the tokens of each window.
+    /// The number of predictions: one fewer than the tokens of each window.
     public private(set) var predictions = 0
-    /// Predictions on which both models would choose the same token.
+    /// The number of predictions with the same most likely token in both models.
     public private(set) var agreements = 0
     private var negativeLogLikelihood = 0.0
     private var divergence = 0.0
@@ -21,28 +21,29 @@ public struct DecoderQuality: Sendable, Equatable {
     /// The mean Kullback–Leibler divergence from the other model, in nats; nil without one.
     public var kl: Double? { isCompared ? divergence / Double(predictions) : nil }
 
-    /// The fraction of predictions on which both models choose the same token; nil without one.
+    /// The fraction of predictions with the same most likely token in both models; nil without
+    /// another model.
     public var top1: Double? { isCompared ? Double(agreements) / Double(predictions) : nil }
 
-    /// What a model is compared with.
+    /// The model that another is compared with.
     public struct Reference: Sendable {
         fileprivate let model: Model
-        /// Its last hidden states of every window, `[tokens, hidden]`, where they are known.
+        /// Its last hidden states of every window, `[tokens, hidden]`, if they are known.
         fileprivate let states: [Activations]?
 
-        /// A model that runs on every window in turn.
+        /// A reference that runs on every window when it is needed.
         public static func model(_ model: Model) -> Reference {
             Reference(model: model, states: nil)
         }
 
-        /// Runs a model on windows of text, to compare several others with it.
+        /// Runs a model on windows of text, so that several other models can be compared with it.
         ///
         /// - Parameters:
         ///   - model: A decoder.
-        ///   - windows: Token windows, few enough for their states to stay in memory.
-        ///   - engine: What to run on.
+        ///   - windows: Token windows. Their states must fit in memory.
+        ///   - engine: The engine to run on.
         ///   - progress: Called after each window with the windows done; may throw to stop.
-        /// - Returns: The model with its states.
+        /// - Returns: The reference with its states.
         /// - Throws: What `progress` throws.
         public static func states(
             of model: Model, on windows: [[Int32]], engine: Engine,
@@ -58,14 +59,17 @@ public struct DecoderQuality: Sendable, Equatable {
         }
     }
 
-    /// Evaluates a decoder on windows of text, positions from 0 in each.
+    /// Evaluates a decoder on windows of text.
+    ///
+    /// Positions begin at 0 in each window.
     ///
     /// - Parameters:
     ///   - model: The model.
-    ///   - dense: The model to compare with, of the same vocabulary, with states of these windows.
-    ///   - windows: Token windows; each predicts all its tokens but the first.
-    ///   - observer: Sees, and may change, what flows through the model.
-    ///   - engine: What to run on.
+    ///   - dense: The model to compare with. It has the same vocabulary; its states, if any, are
+    ///     those of these windows.
+    ///   - windows: Token windows. All tokens of a window but the first are predicted.
+    ///   - observer: Observes, and may change, the activations of the model.
+    ///   - engine: The engine to run on.
     ///   - progress: Called after each window with the windows done; may throw to stop.
     /// - Throws: `NonFiniteError`, and what `progress` throws.
     public init(
@@ -115,10 +119,10 @@ public struct DecoderQuality: Sendable, Equatable {
         of window: [Int32], engine: Engine
     ) {
         let divergences = engine.divergence(of: logits, from: reference)
-        let (choices, wanted) = (engine.largestColumn(logits), engine.largestColumn(reference))
+        let (choices, expected) = (engine.largestColumn(logits), engine.largestColumn(reference))
         for (place, row) in rows.enumerated() where row + 1 < window.count {
             divergence += divergences[place]
-            if choices[place] == wanted[place] { agreements += 1 }
+            if choices[place] == expected[place] { agreements += 1 }
         }
     }
 }

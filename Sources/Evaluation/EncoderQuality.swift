@@ -1,11 +1,11 @@
 public import Tensors
 public import Transformers
 
-/// How far the sentence embeddings of an encoder are from those of the model it was made from.
+/// The distance of an encoder's sentence embeddings from those of the dense model.
 public struct EncoderQuality: Sendable, Equatable {
     /// The mean over sentences of 1 minus the cosine between the two vectors.
     public let meanCosineDistance: Double
-    /// Sentences compared.
+    /// The number of compared sentences.
     public let sentences: Int
 
     /// Compares two encoders.
@@ -13,10 +13,10 @@ public struct EncoderQuality: Sendable, Equatable {
     /// - Parameters:
     ///   - model: The model.
     ///   - dense: The model to compare with.
-    ///   - channels: The channels of the dense model's residual stream that the other has; nil for
-    ///     all.
+    ///   - channels: The channels of the dense model's residual stream that the model keeps; nil
+    ///     for all.
     ///   - sentences: Token ids of each sentence, special tokens included; none empty.
-    ///   - engine: What to run on.
+    ///   - engine: The engine to run on.
     ///   - progress: Called with the sentences done; may throw to stop.
     /// - Throws: `NonFiniteError`, and what `progress` throws.
     public init(
@@ -29,7 +29,7 @@ public struct EncoderQuality: Sendable, Equatable {
         for first in stride(from: 0, to: sentences.count, by: 16) {
             let last = min(first + 16, sentences.count)
             let batch = TokenBatch(Array(sentences[first..<last]))
-            let (hidden, wanted) = (
+            let (hidden, expected) = (
                 pass.hiddenStates(of: batch), densePass.hiddenStates(of: batch)
             )
             for rows in batch.sequences {
@@ -37,7 +37,7 @@ public struct EncoderQuality: Sendable, Equatable {
                     1
                     - cosine(
                         model.pooling.vector(of: rows, in: hidden),
-                        dense.pooling.vector(of: rows, in: wanted, channels: channels))
+                        dense.pooling.vector(of: rows, in: expected, channels: channels))
             }
             try NonFiniteError.check(total, "the vectors of sentences up to \(last)")
             try progress(last)

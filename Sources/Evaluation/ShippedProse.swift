@@ -1,11 +1,12 @@
 internal import CProse
 
-/// A text that comes with the program, to evaluate models on something else than what they were
-/// calibrated on: a story of 1861, in the public domain.
+/// A text that is part of the program: a story of 1861, in the public domain.
+///
+/// Models are also evaluated on it, because it differs from the calibration text.
 public enum ShippedProse {
-    /// What it is called.
+    /// Its title in reports.
     public static let title = "\"Life in the Iron-Mills\" (shipped prose)"
 
-    /// The text, a paragraph a line.
+    /// The text, one paragraph on each line.
     public static var text: String { String(cString: prose_text()) }
 }

@@ -1,13 +1,15 @@
 public import Tokenizers
 
-/// Where a decoder's prompt begins in a piece of text: at its first sentence.
+/// The place in a piece of text where a decoder's prompt begins: its first sentence.
 public struct TextBeginning: Sendable {
-    /// The tokens from there on.
+    /// The tokens from that place on.
     public let tokens: [Int32]
-    /// Whether a sentence begins there; without one they begin as the piece does.
+    /// Whether a sentence begins there.
+    ///
+    /// If the piece has no beginning of a sentence, the tokens begin with the piece.
     public let isSentence: Bool
 
-    /// Finds the first sentence of a piece that may begin in the middle of one.
+    /// Finds the first sentence of a piece, which may begin in the middle of a sentence.
     ///
     /// - Parameters:
     ///   - piece: Tokens of a text.
@@ -23,12 +25,14 @@ public struct TextBeginning: Sendable {
         isSentence = true
     }
 
-    /// The first tokens, fewer where the next one would go on with a word.
+    /// The first tokens.
+    ///
+    /// There are fewer than `most` if the next token would continue a word.
     ///
     /// - Parameters:
-    ///   - most: The most tokens, at least 1.
+    ///   - most: The maximum number of tokens, at least 1.
     ///   - tokenizer: The tokenizer.
-    /// - Returns: At least one token, where there is one.
+    /// - Returns: At least one token, if there is one.
     public func prefix(_ most: Int, tokenizer: some Tokenizer) -> [Int32] {
         guard most < tokens.count else { return tokens }
         var next = tokenizer.decode(Array(tokens.prefix(most + 1)))
@@ -42,7 +46,7 @@ public struct TextBeginning: Sendable {
         return Array(tokens.prefix(most))
     }
 
-    /// Where the first sentence begins that has an end of another, or of a line, before it.
+    /// The beginning of the first sentence that follows the end of another sentence or of a line.
     static func sentence(in text: ArraySlice<Character>) -> Int? {
         var isBehindEnd = false
         var isBehindSpace = false

@@ -8,10 +8,10 @@ internal import Tensors
     import Musl
 #endif
 
-/// A file that appears under its name complete and on disk, or not at all.
+/// A file that gets its name only when it is complete and on disk.
 ///
-/// Bytes go to a temporary file beside the final one, which `commit()` flushes to disk and
-/// renames; a value that goes away uncommitted removes it.
+/// Bytes are written to a temporary file in the same directory. `commit()` flushes it to disk and
+/// renames it. A value that is destroyed without a commit removes the temporary file.
 public struct AtomicFile: ~Copyable {
     private let path: String
     private let temporary: String
@@ -49,8 +49,10 @@ public struct AtomicFile: ~Copyable {
         }
     }
 
-    /// Adds the floats of a tensor at the end as a type whose blocks they fill, a few megabytes at a
-    /// time; refuses those that the type cannot hold.
+    /// Appends the floats of a tensor, converted to a type whose blocks they fill, some megabytes
+    /// at a time.
+    ///
+    /// Floats that the type cannot hold are refused.
     func append(
         _ floats: [Float], as type: DType, tensor name: String
     ) throws(ModelFileError) {
@@ -70,7 +72,9 @@ public struct AtomicFile: ~Copyable {
         }
     }
 
-    /// Flushes the bytes to disk and gives the file its name, replacing what had it.
+    /// Flushes the bytes to disk and gives the file its name.
+    ///
+    /// A file with that name is replaced.
     public consuming func commit() throws(ModelFileError) {
         guard fsync(descriptor) == 0 else { throw Self.failure(path, "cannot be flushed") }
         guard rename(temporary, path) == 0 else { throw Self.failure(path, "cannot be renamed") }
@@ -90,7 +94,7 @@ public struct AtomicFile: ~Copyable {
         try file.commit()
     }
 
-    /// The directory that a path's last component lies in.
+    /// The directory of a path's last component.
     private static func directory(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])

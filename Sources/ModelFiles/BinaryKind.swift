@@ -2,7 +2,8 @@ extension InputFile {
     /// Opens a file that must hold text in UTF-8.
     ///
     /// - Parameter path: The file.
-    /// - Throws: ``ModelFileError`` where it cannot be read, or is of another kind, which is named.
+    /// - Throws: ``ModelFileError`` if it cannot be read, or if it is of another kind, which the
+    ///   error names.
     init(textAt path: String) throws(ModelFileError) {
         try self.init(path: path)
         guard let kind = try binaryKind() else { return }
@@ -10,7 +11,7 @@ extension InputFile {
             file: path, problem: "it is \(kind.name), not text in UTF-8", remedy: kind.remedy)
     }
 
-    /// What a file that is no text is, and what to do with it; nil for text.
+    /// The kind of a file that is not text, and what to do with it; nil for text.
     private func binaryKind() throws(ModelFileError) -> (name: String, remedy: String)? {
         let start = try bytes(in: 0..<min(count, 16))
         let signatures: [(bytes: [UInt8], name: String, remedy: String)] = [
@@ -43,7 +44,7 @@ extension InputFile {
             seen += piece.count
             broken += Self.invalidBytes(of: piece)
         }
-        // A few bytes of another encoding are replaced where text is read.
+        // A small number of invalid bytes is accepted; they are replaced when the text is read.
         guard broken > 8, broken * 1000 > seen else { return nil }
         return (
             "binary or in another encoding (\(broken) of \(seen) bytes are no UTF-8)",
@@ -61,11 +62,11 @@ extension InputFile {
         }
     }
 
-    /// How many replacement characters decoding puts in.
+    /// The number of replacement characters that decoding inserts.
     private static func invalidBytes(of bytes: [UInt8]) -> Int {
         let text = String(decoding: bytes, as: UTF8.self)
         guard text.utf8.count != bytes.count || !text.utf8.elementsEqual(bytes) else { return 0 }
-        // U+FFFD that the file itself has does not count.
+        // Replacement characters (U+FFFD) in the file itself do not count.
         let own = bytes.indices.dropLast(2).count {
             bytes[$0] == 0xEF && bytes[$0 + 1] == 0xBF && bytes[$0 + 2] == 0xBD
         }

@@ -1,11 +1,13 @@
-/// Reads little-endian numbers and strings from front to back, and never past the file's end.
+/// Reads little-endian numbers and strings from front to back.
+///
+/// It never reads beyond the end of the file.
 struct ByteReader {
     let file: InputFile
     /// The byte to be read next.
     private(set) var offset = 0
     /// What is being read, for errors.
     var subject = "header"
-    /// What is in memory of the file, and where it begins there.
+    /// The part of the file that is in memory, and its offset.
     private var window: [UInt8] = []
     private var windowStart = 0
 
@@ -15,7 +17,7 @@ struct ByteReader {
         self.file = file
     }
 
-    /// The next bytes, as many as given.
+    /// The next `count` bytes.
     mutating func take(_ count: Int) throws(ModelFileError) -> ArraySlice<UInt8> {
         guard let range = file.range(from: offset, count: count) else {
             throw fault("\(count) bytes at \(offset) are not in the file of \(file.count) bytes")
@@ -37,8 +39,10 @@ struct ByteReader {
         return bytes.span.integer(at: 0)
     }
 
-    /// The next 64-bit number of items, which are so many bytes long at least: no more than the
-    /// rest of the file has room for.
+    /// The next 64-bit number of items.
+    ///
+    /// Each item has at least `bytes` bytes; a number that does not fit in the rest of the file is
+    /// refused.
     mutating func count(ofAtLeast bytes: Int) throws(ModelFileError) -> Int {
         let count = try integer(UInt64.self)
         guard count <= UInt64((file.count - offset) / bytes) else {
@@ -56,7 +60,7 @@ struct ByteReader {
         return text
     }
 
-    /// The next string, which must do as a name.
+    /// The next string, which must be a valid name.
     mutating func name() throws(ModelFileError) -> String {
         let name = try string()
         guard !name.isEmpty, name.utf8.count < 1 << 16,
@@ -70,7 +74,7 @@ struct ByteReader {
         ModelFileError(file: file.path, subject: subject, problem: problem)
     }
 
-    /// An error about what is being read that a fresh copy would not cure.
+    /// An error about what is being read, with a remedy other than a fresh copy.
     func fault(_ problem: String, remedy: String) -> ModelFileError {
         ModelFileError(file: file.path, subject: subject, problem: problem, remedy: remedy)
     }

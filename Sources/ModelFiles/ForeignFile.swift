@@ -1,4 +1,4 @@
-/// Files of other kinds that people take for weights, recognised by their first bytes.
+/// Files of other kinds that are mistaken for weights, recognised by their first bytes.
 struct ForeignFile {
     /// What the file is.
     let kind: String
@@ -26,7 +26,7 @@ struct ForeignFile {
         }
     }
 
-    /// Recognises what git keeps in place of a large file.
+    /// Recognises a pointer file, which git stores in place of a large file.
     init?(pointer bytes: [UInt8]) {
         guard bytes.starts(with: "version https://git-lfs".utf8) else { return nil }
         self.init(
@@ -55,7 +55,7 @@ struct ForeignFile {
         self.remedy = remedy
     }
 
-    /// The error of taking a file for weights, where the file is recognised.
+    /// The error for a file that was given as weights, if its kind is recognised.
     static func error(of file: InputFile) -> ModelFileError? {
         Self(file).map {
             ModelFileError(file: file.path, problem: $0.kind, remedy: $0.remedy)

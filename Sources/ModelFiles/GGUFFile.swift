@@ -30,10 +30,10 @@ public struct GGUFFile: TensorFile {
     /// The sizes of a tensor, the slowest-varying first (GGML's `ne` reversed).
     public func shape(of name: String) -> [Int]? { tensors[name]?.shape }
 
-    /// The type that reads a tensor; nil where none does, or there is none of that name.
+    /// The type that reads a tensor; nil if no type does, or if there is no tensor with that name.
     public func type(of name: String) -> DType? { tensors[name]?.type.numbers }
 
-    /// How a tensor is stored; nil where there is none of that name.
+    /// How a tensor is stored; nil if there is no tensor with that name.
     public func storedType(of name: String) -> StoredType? { tensors[name]?.type }
 
     /// Whether two tensors have the same shape, type and bytes.

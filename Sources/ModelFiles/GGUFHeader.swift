@@ -19,8 +19,8 @@ struct GGUFHeader {
                 "the file is \(what), but little-endian versions 2 and 3 are read",
                 remedy: "convert the model to GGUF again with current tools")
         }
-        // The least a tensor takes is 24 bytes: name's length, dimensions, type, offset; the
-        // least a value takes is 13: key's length, type, one byte.
+        // A tensor has at least 24 bytes: the length of its name, dimensions, type, offset. A value
+        // has at least 13 bytes: the length of its key, its type, one byte.
         let tensorCount = try reader.count(ofAtLeast: 24)
         let valueCount = try reader.count(ofAtLeast: 13)
         metadata = try Self.metadata(valueCount, from: &reader)
@@ -49,7 +49,7 @@ struct GGUFHeader {
         return metadata
     }
 
-    /// The multiple that the data and each tensor start at.
+    /// The alignment of the data and of each tensor.
     private static func alignment(
         _ metadata: [String: GGUFValue], _ reader: ByteReader
     ) throws(ModelFileError) -> Int {
@@ -60,7 +60,9 @@ struct GGUFHeader {
         return alignment
     }
 
-    /// Finds the tensors' bytes behind the descriptions, where the reader stands.
+    /// Finds the tensors' bytes.
+    ///
+    /// They begin after the descriptions, at the position of the reader.
     private static func place(
         _ descriptions: [Description], alignment: Int, _ reader: ByteReader
     ) throws(ModelFileError) -> [String: StoredTensor] {
@@ -92,7 +94,7 @@ struct GGUFHeader {
     }
 }
 
-/// What a GGUF file says of a tensor.
+/// The description of a tensor in a GGUF file.
 private struct Description {
     let name: String
     let type: StoredType
@@ -142,16 +144,16 @@ private struct Description {
 }
 
 extension DType {
-    /// GGML's numbers of the types that are supported.
+    /// GGML's numbers of the supported types.
     private static let ggmlCodes: [DType: UInt32] = [
         .f32: 0, .f16: 1, .q40: 2, .q41: 3, .q50: 6, .q51: 7, .q80: 8, .q2K: 10, .q3K: 11,
         .q4K: 12, .q5K: 13, .q6K: 14, .i8: 24, .i16: 25, .i32: 26, .i64: 27, .f64: 28, .bf16: 30,
     ]
 
-    /// The number that GGML has for the type; nil where it has none.
+    /// GGML's number of the type; nil if it has none.
     var ggmlCode: UInt32? { Self.ggmlCodes[self] }
 
-    /// The type that GGML numbers so; nil where it is not supported.
+    /// The type with a GGML number; nil if it is not supported.
     init?(ggml code: UInt32) {
         guard let type = Self.ggmlCodes.first(where: { $0.value == code })?.key else { return nil }
         self = type

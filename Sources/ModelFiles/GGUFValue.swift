@@ -1,4 +1,6 @@
-/// A value of a GGUF file's metadata; the stored widths of numbers are not kept.
+/// A value of a GGUF file's metadata.
+///
+/// The stored widths of numbers are not kept.
 public enum GGUFValue: Sendable, Hashable {
     /// Any integer that fits.
     case integer(Int)
@@ -18,7 +20,7 @@ public enum GGUFValue: Sendable, Hashable {
     case bools([Bool])
     /// An array of strings.
     case strings([String])
-    /// An array of arrays, or of 64-bit integers some of which do not fit.
+    /// An array of arrays, or of 64-bit integers of which some are above `Int.max`.
     case array([GGUFValue])
 }
 
@@ -90,7 +92,7 @@ extension GGUFValue {
         }
     }
 
-    /// A counted run of integers.
+    /// Integers with their number before them.
     private static func elements<Value: FixedWidthInteger & BitwiseCopyable>(
         _ type: Value.Type, from reader: inout ByteReader
     ) throws(ModelFileError) -> [Value] {

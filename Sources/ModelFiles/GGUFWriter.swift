@@ -10,7 +10,7 @@ public enum GGUFWriter {
         public let name: String
         /// The sizes, the slowest-varying first.
         public let shape: [Int]
-        /// What it is stored as: `f32`, `f16`, `bf16`, `q80` or `q40`.
+        /// The stored type: `f32`, `f16`, `bf16`, `q80` or `q40`.
         public let type: DType
 
         /// Describes a tensor.
@@ -21,16 +21,16 @@ public enum GGUFWriter {
         }
     }
 
-    /// Tensors start at multiples of so many bytes.
+    /// Tensors start at multiples of this number of bytes.
     private static let alignment = 32
 
-    /// Writes a file that appears complete or not at all.
+    /// Writes a file that gets its name only when it is complete.
     ///
     /// - Parameters:
-    ///   - entries: What the file holds, in its order.
-    ///   - metadata: Values by key, written in the order of the keys behind
-    ///     `general.architecture`.
-    ///   - path: The file, replaced where it exists.
+    ///   - entries: The tensors, in the order of the file.
+    ///   - metadata: Values by key. `general.architecture` is written first, then the others in the
+    ///     order of their keys.
+    ///   - path: The file, which is replaced if it exists.
     ///   - floats: Called once for each entry, in order, for its elements.
     /// - Throws: ``ModelFileError``, or what `floats` throws; no file is left behind then.
     public static func write(
@@ -42,7 +42,7 @@ public enum GGUFWriter {
         header.append(UInt32(3))
         header.append(UInt64(entries.count))
         header.append(UInt64(metadata.count))
-        // Readers expect the architecture before what depends on it.
+        // Readers expect the architecture before values that depend on it.
         let first = "general.architecture"
         let keys = metadata.keys.sorted { ($0 == first ? "" : $0) < ($1 == first ? "" : $1) }
         for key in keys {
@@ -123,9 +123,11 @@ private struct ByteWriter {
 }
 
 extension GGUFValue {
-    /// Writes the format's number of the type, and the value: integers as 32 bits where they fit,
-    /// unsigned unless negative, as readers expect of sizes and token ids, in arrays signed, as of
-    /// token types; numbers as 32 bits unless that would change them.
+    /// Writes the format's number of the type, and the value.
+    ///
+    /// Integers are written as 32 bits if they fit: single integers unsigned unless they are
+    /// negative, as readers expect for sizes and token ids, and integers of arrays signed, as for
+    /// token types. Real numbers are written as 32 bits unless that would change them.
     fileprivate func append(to writer: inout ByteWriter) {
         writer.append(typeCode)
         appendElement(to: &writer, as: typeCode)

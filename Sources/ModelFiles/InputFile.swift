@@ -6,12 +6,12 @@
     internal import Musl
 #endif
 
-/// A file on disk, of which any part is read when it is asked for.
+/// A file on disk, whose parts are read on request.
 ///
-/// Its size is that of the moment when it was opened. It is not mapped into memory: a file that is
-/// shortened while a command uses it would end the process with a signal, and so is an error.
+/// Its size is the size when it was opened. It is not mapped into memory: if a mapped file is
+/// shortened while a command uses it, the process ends with a signal. Here it is an error.
 public struct InputFile: Sendable {
-    /// Where the file is.
+    /// The path of the file.
     public let path: String
     /// The size in bytes when the file was opened.
     public let count: Int
@@ -22,7 +22,7 @@ public struct InputFile: Sendable {
         case memory([UInt8])
     }
 
-    /// An open file, closed when the last user is gone.
+    /// An open file, which is closed when its last user is gone.
     private final class Descriptor: Sendable {
         let number: Int32
         init(_ number: Int32) { self.number = number }
@@ -32,7 +32,7 @@ public struct InputFile: Sendable {
     /// Opens a regular file.
     ///
     /// - Parameter path: Where it is.
-    /// - Throws: ``ModelFileError`` where it is none, or cannot be read.
+    /// - Throws: ``ModelFileError`` if it is not a regular file, or cannot be read.
     public init(path: String) throws(ModelFileError) {
         switch FileKind(of: path) {
         case .regular: break
@@ -70,7 +70,7 @@ public struct InputFile: Sendable {
         self.path = path
     }
 
-    /// The range of so many bytes from an offset, or nil where it leaves the file.
+    /// The range of a number of bytes from an offset; nil if it is not within the file.
     public func range(from offset: Int, count: Int) -> Range<Int>? {
         guard offset >= 0, count >= 0, offset <= self.count, count <= self.count - offset else {
             return nil
@@ -122,11 +122,12 @@ public struct InputFile: Sendable {
         return bytes
     }
 
-    /// Visits a range of the file a few megabytes at a time.
+    /// Calls `body` with a range of the file, some megabytes at a time.
     ///
     /// - Parameters:
     ///   - range: Which bytes.
-    ///   - multiple: What the length of every piece is a multiple of, if that of the range is.
+    ///   - multiple: The length of every piece is a multiple of this, if the length of the range
+    ///     is.
     ///   - body: Called with each piece.
     /// - Throws: ``ModelFileError`` as `bytes(in:)` does.
     public func visit(
@@ -142,12 +143,14 @@ public struct InputFile: Sendable {
         }
     }
 
-    /// The file as text, or where it is longer than a limit runs of whole lines, spread evenly over
-    /// all of it; what is not UTF-8 is replaced.
+    /// The file as text.
+    ///
+    /// If it is longer than a limit, some pieces of whole lines are returned, spread evenly over
+    /// the file. Bytes that are not UTF-8 are replaced.
     ///
     /// - Parameters:
-    ///   - limit: The most bytes.
-    ///   - runs: How many runs there are then, at least 2.
+    ///   - limit: The maximum number of bytes.
+    ///   - runs: The number of pieces of a longer file, at least 2.
     /// - Returns: The text.
     /// - Throws: ``ModelFileError`` as `bytes(in:)` does.
     public func text(atMost limit: Int, runs: Int = 64) throws(ModelFileError) -> String {

@@ -1,7 +1,7 @@
 /// The name of a member of a JSON object.
 ///
-/// Strings are equal up to canonical equivalence, which would merge distinct tokens of a
-/// vocabulary; keys are equal only where their UTF-8 is.
+/// Strings of Swift are equal if they are canonically equivalent, which would merge distinct tokens
+/// of a vocabulary. Keys are equal only if their UTF-8 is.
 public struct JSONKey: Sendable, Hashable, Comparable, ExpressibleByStringLiteral {
     /// The name.
     public let text: String
@@ -17,7 +17,7 @@ public struct JSONKey: Sendable, Hashable, Comparable, ExpressibleByStringLitera
         left.text.utf8.elementsEqual(right.text.utf8)
     }
 
-    /// Orders names as strings and, where these are equivalent, by their UTF-8.
+    /// Orders names as strings, and equivalent strings by their UTF-8.
     public static func < (left: JSONKey, right: JSONKey) -> Bool {
         left.text < right.text
             || left.text == right.text

@@ -10,7 +10,7 @@ struct JSONParser {
         self.file = file
     }
 
-    /// The one value that the text holds.
+    /// The single value of the text.
     mutating func document() throws(ModelFileError) -> JSONValue {
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
         let value = try value()
@@ -111,7 +111,7 @@ struct JSONParser {
         return string
     }
 
-    /// The character behind a backslash.
+    /// The character after a backslash.
     private mutating func escape() throws(ModelFileError) -> Unicode.Scalar {
         guard let byte = peek else { throw fault("a string does not end") }
         position += 1

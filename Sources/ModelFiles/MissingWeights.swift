@@ -4,9 +4,9 @@
     import Foundation
 #endif
 
-/// A directory without weights that are read here, and what it holds instead.
+/// A directory without supported weights, and what it has instead.
 enum MissingWeights {
-    /// The error that names what is there and how to convert it.
+    /// The error that names the files of the directory and how to convert them.
     static func error(in directory: String) -> ModelFileError {
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [])
             .sorted()
@@ -44,7 +44,7 @@ enum MissingWeights {
             "name a directory with a Hugging Face model's weights")
     }
 
-    /// A line of shell that writes safetensors beside what `transformers` can read.
+    /// A shell command that writes safetensors from weights that `transformers` can read.
     private static func conversion(of directory: String) -> String {
         let bytes = (try? InputFile(path: directory + "/config.json").bytes) ?? []
         let config = try? JSONValue(parsing: bytes, file: directory)

@@ -1,15 +1,17 @@
-/// What is wrong with a model's file, where in it, and what to do about it.
+/// An error in a model's file: what is wrong, where, and what to do about it.
 public struct ModelFileError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The path of the file.
     public let file: String
-    /// The part of the file at fault, such as `tensor "a.weight"`; nil where it is the whole file.
+    /// The part of the file with the error, such as `tensor "a.weight"`; nil for the whole file.
     public let subject: String?
     /// What is wrong, with the values seen.
     public let problem: String
     /// What to do.
     public let remedy: String
 
-    /// Creates an error; without a remedy the file counts as damaged.
+    /// Creates an error.
+    ///
+    /// The default remedy says that the file is damaged.
     public init(
         file: String, subject: String? = nil, problem: String,
         remedy: String = Self.damaged
@@ -26,7 +28,7 @@ public struct ModelFileError: Error, Equatable, Sendable, CustomStringConvertibl
             file: file, subject: "tensor \(quoted(tensor))", problem: problem, remedy: remedy)
     }
 
-    /// What is said where nothing else would help.
+    /// The remedy if no other is known.
     public static let damaged = "the file is damaged or cut short; fetch or make it again"
 
     /// File, part, problem and remedy on one line.

@@ -2,32 +2,35 @@ internal import Foundation
 
 /// A file of records with named members: JSON lines, a JSON array, or a table with a heading.
 ///
-/// A `.csv` has commas, and quotes where a value holds commas, quotes, doubled, or line ends (RFC
-/// 4180); a `.tsv` has tabs and no quotes. A table's values are strings. A `.json` holds an array of
-/// objects. Any other file, and a `.json` that begins with an object, is read as JSON lines. The
-/// case of the ending does not count, nor does a byte-order mark. All but arrays may be larger than
-/// memory.
+/// - A `.csv` file is separated by commas. Values with commas, quotes or line ends are quoted, and
+///   quotes in them doubled (RFC 4180).
+/// - A `.tsv` file is separated by tabs and has no quotes.
+/// - A `.json` file holds an array of objects.
+/// - Any other file, and a `.json` file that begins with an object, is read as JSON lines.
+///
+/// Values of tables are strings. The case of the file name's ending, and a byte-order mark, do not
+/// matter. All but arrays may be larger than memory.
 public enum RecordFile {
     /// One record.
     public struct Record: Sendable {
         /// The file and line where it begins, for messages.
         public let place: String
-        /// Which record of the file it is, from 0, a heading apart.
+        /// The index of the record in the file, from 0, without the heading.
         public let index: Int
         /// Its members.
         public let members: [JSONKey: JSONValue]
 
         /// The field `text`.
         ///
-        /// - Throws: ``ModelFileError`` where the record has none, or it is no string.
+        /// - Throws: ``ModelFileError`` if the record has none, or if it is not a string.
         public func text() throws(ModelFileError) -> String {
             guard let text = members["text"]?.string else { throw lacks("no string \"text\"") }
             return text
         }
 
-        /// The error that a record does not have the members that are needed.
+        /// The error for a record without the needed members.
         ///
-        /// - Parameter members: What it has not, such as `no "text"`.
+        /// - Parameter members: The absent members, such as `no "text"`.
         /// - Returns: The error, which lists the members that it has.
         public func lacks(_ members: String) -> ModelFileError {
             let names = self.members.keys.sorted().prefix(8).map { quoted($0.text) }
@@ -48,11 +51,11 @@ public enum RecordFile {
         URL(fileURLWithPath: path).pathExtension.lowercased()
     }
 
-    /// Visits the records of a file.
+    /// Calls `body` with the records of a file.
     ///
     /// - Parameters:
     ///   - path: The file.
-    ///   - body: Called with each; returns whether to go on.
+    ///   - body: Called with each record; returns whether to continue.
     /// - Throws: ``ModelFileError`` that names the line, or what `body` throws.
     public static func visit(
         _ path: String, _ body: (Record) throws(ModelFileError) -> Bool
@@ -145,7 +148,7 @@ private struct TableReader {
         (self.bytes, self.separator, self.quotes) = (bytes, separator, quotes)
     }
 
-    /// The values of the next row; nil behind the last.
+    /// The values of the next row; nil after the last row.
     mutating func next() throws(ModelFileError) -> [String]? {
         guard try bytes.peek() != nil else { return nil }
         var values: [String] = []
@@ -190,13 +193,13 @@ private struct ByteStream {
     /// Where the next piece begins.
     private var following = 0
 
-    /// Begins behind a byte-order mark.
+    /// Begins after a byte-order mark.
     init(_ file: InputFile) throws(ModelFileError) {
         self.file = file
         try skip(byteOrderMark)
     }
 
-    /// The byte that comes next; nil behind the last.
+    /// The next byte; nil after the last byte.
     mutating func peek() throws(ModelFileError) -> UInt8? {
         if place == piece.count {
             guard following < file.count else { return nil }
@@ -213,7 +216,9 @@ private struct ByteStream {
         return byte
     }
 
-    /// Skips blanks and line ends; the byte that comes next, nil behind the last.
+    /// Skips spaces and line ends.
+    ///
+    /// Returns the next byte; nil after the last byte.
     mutating func skipBlanks() throws(ModelFileError) -> UInt8? {
         while let byte = try peek(), byte <= UInt8(ascii: " ") { place += 1 }
         return try peek()
@@ -225,13 +230,13 @@ private struct ByteStream {
         return try piece[place...] + file.bytes(in: following..<file.count)
     }
 
-    /// Skips bytes where they come next.
+    /// Skips bytes if they come next.
     private mutating func skip(_ bytes: [UInt8]) throws(ModelFileError) {
         _ = try peek()
         if piece[place...].starts(with: bytes) { place += bytes.count }
     }
 
-    /// The bytes before the next line end, or before the end of the file; nil behind that.
+    /// The bytes before the next line end, or before the end of the file; nil after that.
     mutating func nextLine() throws(ModelFileError) -> [UInt8]? {
         guard try peek() != nil else { return nil }
         var line: [UInt8] = []

@@ -34,13 +34,13 @@ public struct SafetensorsFile: TensorFile {
     /// The names of all tensors, sorted.
     public var names: [String] { tensors.keys.sorted() }
 
-    /// The sizes of a tensor, the slowest-varying first; nil where there is none of that name.
+    /// The sizes of a tensor, the slowest-varying first; nil if there is no tensor with that name.
     public func shape(of name: String) -> [Int]? { tensors[name]?.shape }
 
-    /// The type that reads a tensor; nil where none does, or there is none of that name.
+    /// The type that reads a tensor; nil if no type does, or if there is no tensor with that name.
     public func type(of name: String) -> DType? { tensors[name]?.type.numbers }
 
-    /// How a tensor is stored; nil where there is none of that name.
+    /// How a tensor is stored; nil if there is no tensor with that name.
     public func storedType(of name: String) -> StoredType? { tensors[name]?.type }
 
     /// Whether two tensors have the same shape, type and bytes.
@@ -50,7 +50,7 @@ public struct SafetensorsFile: TensorFile {
         try tensors.areStoredAlike(one, other)
     }
 
-    /// The name of the file that holds a tensor, and where in it the bytes lie.
+    /// The name of the file that holds a tensor, and the range of its bytes there.
     public func place(
         of name: String
     ) throws(ModelFileError) -> (file: String, bytes: Range<Int>) {
@@ -67,7 +67,7 @@ public struct SafetensorsFile: TensorFile {
         try tensors.storedFloats(name, of: self)
     }
 
-    /// The tensors that an index spreads over files beside it.
+    /// The tensors of the shards that an index names.
     private static func shards(of index: InputFile) throws(ModelFileError)
         -> [String: StoredTensor]
     {
@@ -100,7 +100,7 @@ public struct SafetensorsFile: TensorFile {
     }
 }
 
-/// Whether a name that a file gives stays in the directory of that file.
+/// Whether a file name from a file stays in the directory of that file.
 func isPlainFileName(_ name: String) -> Bool {
     !name.isEmpty && name != "." && name != ".."
         && name.unicodeScalars.allSatisfy { $0 != "/" && $0.value >= 0x20 }

@@ -2,10 +2,11 @@ import Tensors
 
 /// The checked header of one safetensors file.
 ///
-/// Eight bytes with the little-endian length of a JSON object, that object, then the tensors'
-/// bytes without gaps: `{"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}`.
+/// The file has eight bytes with the little-endian length of a JSON object, that object, and then
+/// the tensors' bytes without gaps:
+/// `{"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}`.
 struct SafetensorsHeader {
-    /// The longest header that the format's own library reads.
+    /// The maximum length of a header in the format's own library.
     static let maximumLength = 100_000_000
 
     let tensors: [String: StoredTensor]
@@ -79,7 +80,7 @@ struct SafetensorsHeader {
             file: file, type: type, shape: shape, bytes: start + offsets[0]..<start + offsets[1])
     }
 
-    /// Checks that the tensors fill the file from the header to its end, one behind the other.
+    /// Checks that the tensors fill the file from the header to its end, one after another.
     private static func checkCoverage(
         of tensors: [String: StoredTensor], from start: Int, in file: InputFile
     ) throws(ModelFileError) {
@@ -112,13 +113,13 @@ extension DType {
         (.u8, "U8"), (.bool, "BOOL"),
     ]
 
-    /// The type that a safetensors header calls so; nil where unknown.
+    /// The type with a name of safetensors headers; nil if unknown.
     init?(safetensors name: String) {
         guard let pair = Self.safetensorsNames.first(where: { $0.1 == name }) else { return nil }
         self = pair.0
     }
 
-    /// What a safetensors header calls the type; nil for quantised types.
+    /// The name of the type in safetensors headers; nil for quantised types.
     var safetensorsName: String? {
         Self.safetensorsNames.first { $0.0 == self }?.1
     }

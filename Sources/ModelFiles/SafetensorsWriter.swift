@@ -8,7 +8,7 @@ public enum SafetensorsWriter {
         public let name: String
         /// The sizes, the slowest-varying first.
         public let shape: [Int]
-        /// What it is stored as: `f32`, `f16` or `bf16`.
+        /// The stored type: `f32`, `f16` or `bf16`.
         public let type: DType
 
         /// Describes a tensor.
@@ -19,13 +19,13 @@ public enum SafetensorsWriter {
         }
     }
 
-    /// Writes a file that appears complete or not at all.
+    /// Writes a file that gets its name only when it is complete.
     ///
     /// - Parameters:
-    ///   - entries: What the file holds, in any order; wider types are laid out first, then by
-    ///     name, so that equal content gives equal bytes.
-    ///   - path: The file, replaced where it exists.
-    ///   - metadata: What the header's `__metadata__` says.
+    ///   - entries: The tensors, in any order. In the file they are sorted by the width of the
+    ///     type, wider ones first, and then by name, so that equal content gives equal bytes.
+    ///   - path: The file, which is replaced if it exists.
+    ///   - metadata: The value of `__metadata__` in the header.
     ///   - floats: Called once for each entry, in the order of the file, for its elements.
     /// - Throws: ``ModelFileError``, or what `floats` throws; no file is left behind then.
     public static func write(

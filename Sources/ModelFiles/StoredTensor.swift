@@ -1,6 +1,8 @@
 import Tensors
 
-/// A tensor's place in a file; made only where the bytes are known to lie in it.
+/// A tensor's place in a file.
+///
+/// The bytes are known to be within the file.
 struct StoredTensor {
     let file: InputFile
     let type: StoredType
@@ -8,8 +10,8 @@ struct StoredTensor {
     let shape: [Int]
     let bytes: Range<Int>
 
-    /// The number of elements of a shape and their bytes as a type, or nil where they overflow or
-    /// do not fill the type's blocks.
+    /// The number of elements of a shape, and their bytes as a type; nil if they overflow or do not
+    /// fill the type's blocks.
     static func size(of shape: [Int], as type: StoredType) -> (count: Int, bytes: Int)? {
         var count = 1
         for size in shape {

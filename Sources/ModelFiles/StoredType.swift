@@ -1,10 +1,10 @@
 public import Tensors
 
-/// How the numbers of a tensor are stored, whether or not they can be read here.
+/// How the numbers of a tensor are stored, even if they cannot be read here.
 public struct StoredType: Sendable, Hashable {
     /// The type's name, such as `f16` or `iq4_nl`.
     public let name: String
-    /// How the numbers are read; nil where they cannot be.
+    /// How the numbers are read; nil if they cannot be.
     public let numbers: DType?
     /// The numbers of one block; 1 for plain numbers.
     let blockSize: Int
@@ -27,7 +27,8 @@ public struct StoredType: Sendable, Hashable {
         self.bytesPerBlock = bytesPerBlock
     }
 
-    /// The bytes of so many numbers, or nil where they do not fill blocks or overflow an `Int`.
+    /// The bytes of a number of values; nil if they do not fill whole blocks, or if the result
+    /// overflows an `Int`.
     func byteCount(of count: Int) -> Int? {
         guard count >= 0, count % blockSize == 0 else { return nil }
         let (bytes, overflow) = (count / blockSize).multipliedReportingOverflow(by: bytesPerBlock)
@@ -36,7 +37,7 @@ public struct StoredType: Sendable, Hashable {
 }
 
 extension StoredType {
-    /// The type that GGML's `ggml_type` numbers so; nil where unknown.
+    /// The type with a number of GGML's `ggml_type`; nil if unknown.
     init?(ggml code: UInt32) {
         if let type = DType(ggml: code) {
             self.init(type)
@@ -58,13 +59,13 @@ extension StoredType {
         40: StoredType("nvfp4", 64, 36), 41: StoredType("q1_0", 128, 18),
     ]
 
-    /// The types that GGML had and gave up, and their names.
+    /// The types that GGML has removed, and their names.
     static let ggmlRetired: [UInt32: String] = [
         4: "q4_2", 5: "q4_3", 31: "q4_0_4_4", 32: "q4_0_4_8", 33: "q4_0_8_8",
         36: "iq4_nl_4_4", 37: "iq4_nl_4_8", 38: "iq4_nl_8_8",
     ]
 
-    /// The type that a safetensors header calls so; nil where unknown.
+    /// The type with a name of safetensors headers; nil if unknown.
     init?(safetensors name: String) {
         if let type = DType(safetensors: name) {
             self.init(type)

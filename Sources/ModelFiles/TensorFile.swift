@@ -1,23 +1,23 @@
 public import Tensors
 
-/// Named tensors that are read one at a time, whatever format they are stored in.
+/// Named tensors that are read one at a time, from a file of any format.
 public protocol TensorFile: Sendable {
-    /// Where the tensors come from, for errors.
+    /// The path of the file, for errors.
     var path: String { get }
 
     /// The names of all tensors, sorted.
     var names: [String] { get }
 
-    /// The sizes of a tensor, the slowest-varying first; nil where there is none of that name.
+    /// The sizes of a tensor, the slowest-varying first; nil if there is no tensor with that name.
     func shape(of name: String) -> [Int]?
 
-    /// How a tensor is stored; nil where there is none of that name.
+    /// How a tensor is stored; nil if there is no tensor with that name.
     func storedType(of name: String) -> StoredType?
 
     /// Whether two tensors have the same shape, type and bytes.
     func areStoredAlike(_ one: String, _ other: String) throws(ModelFileError) -> Bool
 
-    /// The elements of a tensor in row-major order, converted, NaN and infinities among them.
+    /// The elements of a tensor in row-major order, converted; they may be NaN or infinite.
     func storedFloats(_ name: String) throws(ModelFileError) -> [Float]
 }
 
@@ -64,7 +64,7 @@ extension TensorFile {
             rows: rows, columns: columns, elements: try floats(name, shape: [rows, columns]))
     }
 
-    /// The error of asking for a tensor that is not there.
+    /// The error for a tensor that is absent.
     ///
     /// - Parameter name: The tensor's name.
     /// - Returns: The error.

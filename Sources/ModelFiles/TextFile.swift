@@ -1,14 +1,14 @@
 /// Plain text on disk, which may be larger than memory.
 public enum TextFile {
-    /// Visits a file in pieces of some megabytes.
+    /// Calls `body` with a file in pieces of some megabytes.
     ///
-    /// A piece ends behind a line end between two signs that are not blank, where tokens end too; only
-    /// behind some other line end, or in the middle of a line, where a hundred times the length of a
-    /// piece has none.
+    /// A piece ends after a line end between two characters that are not white space, because
+    /// tokens end there too. If there is no such place within a hundred times the length of a
+    /// piece, it ends after another line end, or in the middle of a line.
     ///
     /// - Parameters:
-    ///   - path: The file; what is no UTF-8 in it is replaced.
-    ///   - length: The least bytes of a piece but the last.
+    ///   - path: The file; bytes that are not UTF-8 are replaced.
+    ///   - length: The minimum number of bytes of a piece, except the last.
     ///   - body: Called with each piece.
     /// - Throws: ``ModelFileError`` where it cannot be read, or what `body` throws.
     public static func visit(
@@ -17,7 +17,7 @@ public enum TextFile {
         let file = try InputFile(textAt: path)
         var start = try file.hasByteOrderMark ? byteOrderMark.count : 0
         while start < file.count {
-            // Most pieces end soon behind their least length.
+            // Most pieces end soon after their minimum length.
             let longest = min(file.count, start + 100 * length + 1)
             var read = min(longest, start + length + (1 << 16))
             var bytes = try file.bytes(in: start..<read)
@@ -34,13 +34,15 @@ public enum TextFile {
         }
     }
 
-    /// The text of a file: of records (see ``RecordFile``) the fields `text`, each ended by a line
-    /// end.
+    /// The text of a file.
+    ///
+    /// For records (see ``RecordFile``) it is the fields `text`, each followed by a line end.
     ///
     /// - Parameters:
-    ///   - path: The file; what is no UTF-8 in it is replaced.
-    ///   - limit: The most bytes, spread evenly over all of a longer file; whole lines or records.
-    /// - Returns: The text, and whether the file has more.
+    ///   - path: The file; bytes that are not UTF-8 are replaced.
+    ///   - limit: The maximum number of bytes. Of a longer file whole lines or records are taken,
+    ///     spread evenly over it.
+    /// - Returns: The text, and whether the file has more text.
     /// - Throws: ``ModelFileError`` where it cannot be read, is no text, or a record has no `text`.
     public static func contents(
         of path: String, atMost limit: Int = .max
@@ -64,7 +66,8 @@ public enum TextFile {
         return (text, isPart)
     }
 
-    /// Where a piece of at least a length ends between two signs that are not blank.
+    /// The end of a piece of a minimum length, after a line end between two characters that are not
+    /// white space.
     private static func end(of bytes: [UInt8], length: Int) -> Int? {
         guard bytes.count > length else { return nil }
         return (max(length, 2)..<max(length, 2, bytes.count)).first {
@@ -72,7 +75,7 @@ public enum TextFile {
         }
     }
 
-    /// Where it ends otherwise: behind a line end, or anywhere.
+    /// The end of a piece otherwise: after a line end, or anywhere.
     private static func fallbackEnd(of bytes: [UInt8], _ length: Int) -> Int {
         (max(length, 1)..<bytes.count).first { bytes[$0 - 1] == newline } ?? bytes.count - 1
     }
@@ -81,7 +84,7 @@ public enum TextFile {
     private static let space = UInt8(ascii: " ")
 }
 
-/// What some programs begin a text in UTF-8 with.
+/// The bytes with which some programs begin a text in UTF-8.
 let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
 extension InputFile {

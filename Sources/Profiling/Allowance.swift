@@ -1,16 +1,17 @@
 internal import CHost
 
-/// What this process may use of the machine: containers and limits of the shell leave it less than
-/// there is.
+/// The part of the machine that this process may use.
+///
+/// Containers and limits of the shell can make it smaller than the machine.
 public struct Allowance: Sendable, Equatable {
     /// The CPUs that its threads may run on.
     public let cpus: Int
-    /// How many CPUs' time its control groups grant, such as 1.5; nil where they grant all.
+    /// The processor time that its control groups allow, in CPUs, such as 1.5; nil without a limit.
     public let quota: Double?
-    /// The most bytes of memory, 0 when unknown.
+    /// The maximum number of bytes of memory; 0 if unknown.
     public let memoryBytes: Int
 
-    /// What this process may use, found out once, when first asked for.
+    /// The allowance of this process, read once, on first use.
     public static let current = Allowance(
         cpus: Machine.current.cores, memoryBytes: Machine.current.memoryBytes,
         groups: ControlGroups())
@@ -22,16 +23,17 @@ public struct Allowance: Sendable, Equatable {
         self.memoryBytes = limits.filter { $0 > 0 }.min() ?? 0
     }
 
-    /// How many threads compute at once without being stopped: all of the quota that is whole CPUs,
-    /// because a thread that is stopped makes all others wait; at least one.
+    /// The number of threads that can compute without being stopped, at least one.
+    ///
+    /// Only whole CPUs of the quota count, because all threads wait for a thread that is stopped.
     public var threads: Int { max(1, min(cpus, Int(min(quota ?? 1e6, 1e6)))) }
 
-    /// Whether so many more bytes of memory fit beside what the process holds already.
+    /// Whether a number of bytes fits in memory in addition to what the process uses already.
     public func fits(_ bytes: Int) -> Bool {
         guard memoryBytes > 0 else { return true }
         let free = memoryBytes - Int(clamping: host_resident_bytes())
         if bytes <= free { return true }
-        // Part of what it holds may be memory that was freed.
+        // Part of the used memory may already be freed.
         host_release_freed_memory()
         return bytes <= memoryBytes - Int(clamping: host_resident_bytes())
     }

@@ -1,14 +1,14 @@
 internal import CHost
 
-/// Two models timed in turn, so that whatever slows the machine slows both.
+/// Two models that are timed alternately, so that a slow machine slows both.
 public struct Comparison: Codable, Sendable {
     /// The seconds of the model.
     public let model: Timing
     /// The seconds of the model it is compared with.
     public let dense: Timing
-    /// How many times faster the model is: the median of the pairs' ratios.
+    /// The speedup of the model: the median of the pairs' ratios.
     public let speedup: Double
-    /// The 95 % confidence interval of that median, widened by what disturbed the measurement.
+    /// The 95 % confidence interval of that median, widened if the measurement was disturbed.
     public let interval: ClosedRange<Double>
     /// Whether other programs disturbed so much of the measurement that it may be off.
     public let isDisturbed: Bool
@@ -29,13 +29,13 @@ public struct Comparison: Codable, Sendable {
     ///
     /// - Parameters:
     ///   - model: The model in question.
-    ///   - watch: What times it, and has the model it is compared with.
+    ///   - watch: The stopwatch, which has the model to compare with.
     ///   - relativeWidth: The width of the interval to stop at, as a fraction of the speedup.
     ///   - timeLimit: The maximum number of seconds to measure for on a quiet machine.
     ///   - patience: How many times that limit to wait for a quiet machine.
     ///   - quietDense: The seconds of the dense model on a quiet machine, if they are known.
-    ///   - isEnough: Called with the speedup so far and its interval once a quarter of the time limit
-    ///     has passed; returns whether no more need be known.
+    ///   - isEnough: Called after a quarter of the time limit, with the speedup so far and its
+    ///     interval. Returns whether the measurement can stop.
     ///   - tick: Called after each pair with the seconds passed; may throw to stop.
     /// - Throws: What timing and `tick` throw.
     public init<Watch: Stopwatch>(
@@ -80,8 +80,8 @@ public struct Comparison: Codable, Sendable {
     /// Allows for a dense model that was slower than on a quiet machine.
     ///
     /// - Parameter seconds: The dense model's seconds on a quiet machine.
-    /// - Returns: The same comparison; disturbed, with a wider interval, where the dense model was
-    ///   slower.
+    /// - Returns: The same comparison. If the dense model was slower, it is disturbed and its
+    ///   interval is wider.
     public func allowing(forQuietDense seconds: Double) -> Comparison {
         guard let excess = SamplePairs.excess(of: dense, over: seconds) else { return self }
         return Comparison(
@@ -90,10 +90,10 @@ public struct Comparison: Codable, Sendable {
             isDisturbed: true)
     }
 
-    /// What two measurements of the same two models say together.
+    /// The combination of two measurements of the same two models.
     ///
-    /// A disturbed measurement is ignored where the other is none. Otherwise the lower speedup
-    /// stands, with an interval that covers both.
+    /// A disturbed measurement is ignored if the other is undisturbed. Otherwise the lower speedup
+    /// is used, with an interval that covers both.
     public func joined(with other: Comparison) -> Comparison {
         guard isDisturbed == other.isDisturbed else { return isDisturbed ? other : self }
         let lower = speedup <= other.speedup ? self : other

@@ -1,14 +1,14 @@
 internal import Foundation
 
-/// The limits of the control groups of Linux that this process is in, of versions 1 and 2.
+/// The limits of the Linux control groups of this process, for versions 1 and 2.
 ///
-/// A limit holds for all groups below, so the least counts of those from the process's own group up
-/// to the root that is mounted. Formats: `man 7 cgroups`, `man 5 proc_pid_mountinfo`, and the kernel's
-/// `admin-guide/cgroup-v1` and `cgroup-v2`.
+/// A limit also holds for all groups below its group. So the minimum is taken over the groups from
+/// that of the process up to the mounted root. Formats: `man 7 cgroups`,
+/// `man 5 proc_pid_mountinfo`, and the kernel's `admin-guide/cgroup-v1` and `cgroup-v2`.
 struct ControlGroups: Equatable {
-    /// How many CPUs' time may be used, such as 1.5; nil without a limit.
+    /// The processor time that may be used, in CPUs, such as 1.5; nil without a limit.
     private(set) var cpus: Double?
-    /// The most bytes of memory; nil without a limit.
+    /// The maximum number of bytes of memory; nil without a limit.
     private(set) var memoryBytes: Int?
 
     /// Reads the limits of this process.
@@ -58,7 +58,7 @@ private struct Group {
     let controllers: Set<Substring>
     let path: Substring
 
-    /// Reads a line such as `4:cpu,cpuacct:/a/b`, or of version 2 `0::/a/b`.
+    /// Reads a line such as `4:cpu,cpuacct:/a/b`, or in version 2 `0::/a/b`.
     init?(_ line: Substring) {
         let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3 else { return nil }
@@ -70,13 +70,13 @@ private struct Group {
 private struct Mount {
     /// What version 1 controls by it; empty in version 2.
     let controllers: Set<Substring>
-    /// Which group is mounted.
+    /// The group that is mounted.
     private let root: String
-    /// Where.
+    /// The directory of the mount.
     private let place: String
 
-    /// Reads a line such as `35 31 0:32 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu`; nil for one
-    /// of another file system.
+    /// Reads a line such as `35 31 0:32 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu`; nil for
+    /// other file systems.
     init?(_ line: Substring) {
         let words = line.split(separator: " ")
         guard let dash = words.firstIndex(of: "-"), dash >= 5, words.count > dash + 1 else {
@@ -98,10 +98,11 @@ private struct Mount {
             }
     }
 
-    /// The folders of a group and of those above it, as far as they are mounted.
+    /// The directories of a group and of the groups above it that are mounted.
     func folders(of group: Group) -> [String] {
         let (whole, mounted) = (group.path.split(separator: "/"), root.split(separator: "/"))
-        // Of a group elsewhere only what is mounted is seen, as in most containers.
+        // If the group is outside the mounted part, as in most containers, only the mounted
+        // directory is visible.
         let isInside = whole.starts(with: mounted) && !whole.contains("..")
         let inside = isInside ? whole.dropFirst(mounted.count) : []
         return (0...inside.count).map {
@@ -109,7 +110,7 @@ private struct Mount {
         }
     }
 
-    /// A path in which blanks and the like are octal numbers, such as `\040`.
+    /// A path with its octal escapes replaced; spaces, for example, are written as `\040`.
     private static func unescaped(_ text: Substring) -> String {
         let parts = text.split(separator: "\\", omittingEmptySubsequences: false)
         return parts.dropFirst().reduce(String(parts.first ?? "")) { path, part in

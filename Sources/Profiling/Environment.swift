@@ -1,24 +1,26 @@
 public import Tensors
 
-/// What a transformer does while it is timed.
+/// The work that a transformer does while it is timed.
 public enum Phase: String, Codable, Hashable, Sendable, CaseIterable {
-    /// One pass over whole sequences, every token seeing every other.
+    /// One pass over whole sequences, in which every token attends to all tokens.
     case encode
     /// One causal pass over whole prompts.
     case prefill
-    /// One new token for each sequence, behind a context that is cached.
+    /// One new token for each sequence, after a context in the key-value cache.
     case decode
 }
 
-/// The conditions of a timing; seconds are comparable only within one environment.
+/// The conditions of a timing.
+///
+/// Times can only be compared within one environment.
 public struct Environment: Codable, Hashable, Sendable {
-    /// What the model does.
+    /// The work of the model.
     public var phase: Phase
-    /// Sequences at once.
+    /// The number of sequences in a batch.
     public var batch: Int
     /// Tokens of each sequence; for `decode`, tokens of the context before the new one.
     public var sequence: Int
-    /// Threads that compute.
+    /// The number of threads.
     public var threads: Int
     /// How weights are stored and products computed.
     public var precision: Precision

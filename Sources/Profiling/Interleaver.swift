@@ -1,17 +1,18 @@
 internal import Tensors
 
-/// What to time next.
+/// The next model to time.
 public enum MeasurementStep: Hashable, Sendable {
-    /// The dense model, to which all else is related.
+    /// The dense model, which all others are compared with.
     case reference
-    /// One of the things to be timed, by its index.
+    /// One of the other models, by its index.
     case item(Int)
 }
 
-/// The order in which a profiler times many things, so that drift hits all of them alike.
+/// The order in which a profiler times many models, so that a drift of the machine's speed affects
+/// all equally.
 ///
-/// A round times every item once, in random order. It is cut into blocks short enough for the
-/// machine's speed to be nearly constant within one; each block times the reference once, at a
+/// A round times every item once, in random order. It is divided into blocks. A block is so short
+/// that the machine's speed is nearly constant within it. Each block times the reference once, at a
 /// random place.
 public struct Interleaver: Sendable {
     private let itemsPerBlock: Int
@@ -29,7 +30,7 @@ public struct Interleaver: Sendable {
 
     /// The blocks of the next round.
     ///
-    /// - Parameter items: What still needs timing; leave out what is settled.
+    /// - Parameter items: The items that still need timing.
     /// - Returns: The steps of each block, in order; nothing when there are no items.
     public mutating func nextRound(of items: some Sequence<Int>) -> [[MeasurementStep]] {
         let order = items.shuffled(using: &random)

@@ -1,12 +1,14 @@
-/// How long whole models take whose parts, each timed on its own, add up to some seconds.
+/// The relation between the time of a whole model and the sum of the times of its parts, each timed
+/// alone.
 ///
-/// Parts share caches: the fewer weights there are, the more of them the next run finds near the
-/// processor, so that a whole is not the sum of its parts. Knots of whole models, from that without
-/// any component to the dense one, give the one for the other; between them it is linear.
+/// The parts of a model share the caches. The fewer weights a model has, the more of them are still
+/// in a cache in the next run. So the time of a whole model is not the sum of its parts. The
+/// relation is piecewise linear between knots, which are measured models: from the model without
+/// any component to the dense model.
 public struct Interplay: Hashable, Sendable {
     /// One whole model.
     public struct Knot: Codable, Hashable, Sendable {
-        /// The seconds of its parts together.
+        /// The sum of the seconds of its parts.
         public let sum: Double
         /// The seconds that it takes.
         public let seconds: Double
@@ -18,15 +20,19 @@ public struct Interplay: Hashable, Sendable {
         }
     }
 
-    /// The knots, both figures ascending; with none, wholes take what their parts do.
+    /// The knots, with ascending sums and seconds.
+    ///
+    /// Without knots, the time of a model is the sum of its parts.
     public let knots: [Knot]
 
-    /// Takes knots as they are, for ``LatencyTable/check()`` to judge.
+    /// Creates an interplay without checking the knots; ``LatencyTable/check()`` checks them.
     init(unchecked knots: [Knot]) {
         self.knots = knots
     }
 
-    /// Creates an interplay; of knots in any order those count that rise above all before.
+    /// Creates an interplay from knots in any order.
+    ///
+    /// A knot is ignored unless both its values are above those of all knots before it.
     public init(knots: [Knot] = []) {
         var rising: [Knot] = []
         for knot in knots.sorted(by: { ($0.sum, $0.seconds) < ($1.sum, $1.seconds) }) {
@@ -38,17 +44,19 @@ public struct Interplay: Hashable, Sendable {
         self.knots = rising
     }
 
-    /// The seconds of a whole model whose parts add up to some seconds.
+    /// The seconds of a whole model with a sum of parts.
     public func seconds(ofSum sum: Double) -> Double {
         Self.interpolate(sum, knots.map { ($0.sum, $0.seconds) })
     }
 
-    /// What the parts of a model add up to where the whole takes some seconds.
+    /// The sum of parts of a whole model that takes some seconds.
     public func sum(ofSeconds seconds: Double) -> Double {
         Self.interpolate(seconds, knots.map { ($0.seconds, $0.sum) })
     }
 
-    /// The piecewise linear function through points of ascending x, in proportion beyond them.
+    /// The piecewise linear function through points of ascending x.
+    ///
+    /// Beyond the points it is proportional to x.
     private static func interpolate(_ x: Double, _ points: [(x: Double, y: Double)]) -> Double {
         guard let first = points.first, let last = points.last else { return x }
         if x <= first.x { return x / first.x * first.y }

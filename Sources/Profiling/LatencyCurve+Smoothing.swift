@@ -5,17 +5,19 @@
 #endif
 
 extension LatencyCurve {
-    /// The curve that its levels' intervals and their neighbours together make most likely.
+    /// The most likely curve, given the intervals of all levels.
     ///
-    /// A search that may choose any level chooses those that noise has flattered. So the seconds
-    /// are taken for a smooth curve plus noise: the cubic smoothing spline through the medians,
-    /// each as certain as its interval is narrow, as rough as the whole curve makes likely. Where
-    /// noise is small beside the steps of the hardware, the steps stay; with intervals of no width
-    /// nothing changes. Intervals and sample counts stay as measured.
+    /// A search that can choose any level prefers levels that noise makes look fast. So the
+    /// measured seconds are taken as a smooth curve plus noise. The curve is the cubic smoothing
+    /// spline through the medians. A median with a narrow interval counts more. The roughness of
+    /// the curve is the most likely one. If the noise is small compared with steps that the
+    /// hardware causes, the steps remain; if intervals have no width, nothing changes. Intervals
+    /// and sample counts stay as measured.
     ///
-    /// With `c = Qᵀy` the second divided differences of the seconds, `R` those of an integrated
-    /// Wiener process and `S` the variances of the medians, `c ~ N(0, V)`, `V = QᵀSQ + τ²R`; the
-    /// roughness `τ²` is the likeliest of powers of two and none, and the curve `y − S·Q·V⁻¹·c`.
+    /// Let `c = Qᵀy` be the second divided differences of the seconds, `R` those of an integrated
+    /// Wiener process, and `S` the variances of the medians. Then `c ~ N(0, V)` with
+    /// `V = QᵀSQ + τ²R`. The roughness `τ²` is the most likely of 0 and the powers of two, and the
+    /// curve is `y − S·Q·V⁻¹·c`.
     ///
     /// Source: Reinsch, "Smoothing by spline functions" (1967); Wahba, "A comparison of GCV and GML
     /// for choosing the smoothing parameter in the generalized spline smoothing problem" (1985).
@@ -39,7 +41,7 @@ extension LatencyCurve {
 }
 
 extension LatencyCurve {
-    /// The straight line of least relative squared error, at the same levels.
+    /// The straight line with the minimum relative squared error, at the same levels.
     var straight: LatencyCurve {
         guard entries.count > 1 else { return self }
         // Weighted sums of 1, x, x², y and xy; weights are 1 / y².
@@ -62,7 +64,7 @@ extension LatencyCurve {
         return LatencyCurve(unchecked: line)
     }
 
-    /// The same curve in other units, where no level costs nothing.
+    /// The same curve in other units, with 0 seconds at level 0.
     func scaled(by scale: Double) -> LatencyCurve {
         var scaled = entries
         for index in scaled.indices {
@@ -74,7 +76,9 @@ extension LatencyCurve {
     }
 }
 
-/// The second divided differences of a curve, which any straight line leaves as they are.
+/// The second divided differences of a curve.
+///
+/// They do not change if a straight line is added.
 private struct Contrasts {
     /// The variance of each entry's seconds.
     private let variances: [Double]
@@ -82,9 +86,9 @@ private struct Contrasts {
     private let gaps: [Double]
     private let values: [Double]
 
-    /// Measures levels and seconds in those of the full component.
+    /// Creates the differences, with levels and seconds in units of the full component.
     init(_ entries: [LatencyCurve.Entry], unit: LatencyCurve.Entry) {
-        // The interval spans 95 % of a normal distribution, that is ±1.96 deviations.
+        // The interval covers 95 % of a normal distribution, that is ±1.96 standard deviations.
         variances = entries.map {
             let deviation = ($0.high - $0.low) / (2 * 1.96) / unit.seconds
             return deviation * deviation
@@ -104,9 +108,9 @@ private struct Contrasts {
         return [left, -left - right, right]
     }
 
-    /// The log-likelihood of a roughness and what it takes off each entry's seconds.
+    /// The log-likelihood of a roughness, and the seconds that it subtracts from each entry.
     func fit(roughness: Double) -> (likelihood: Double, corrections: [Double]) {
-        /// The rows of V's Cholesky factor, each from its diagonal two places to the left.
+        /// The rows of V's Cholesky factor: the diagonal and the two elements to its left.
         var factor: [[Double]] = []
         var likelihood = 0.0
         var corrections = Array(repeating: 0.0, count: variances.count)
@@ -140,7 +144,7 @@ private struct Contrasts {
         return (likelihood, corrections)
     }
 
-    /// `QᵀSQ + τ²R` at a row and a column at most two before it.
+    /// The element of `QᵀSQ + τ²R` at a row and a column that is at most two before it.
     private func covariance(_ row: Int, _ column: Int, roughness: Double) -> Double {
         let distance = row - column
         let (ours, theirs) = (weights(row), weights(column))

@@ -1,4 +1,6 @@
-/// The seconds of one component at each measured level; a removed branch takes none.
+/// The seconds of one component at each measured level.
+///
+/// A removed component takes no time.
 public struct LatencyCurve: Hashable, Sendable {
     /// One measured level.
     public struct Entry: Codable, Hashable, Sendable {
@@ -26,20 +28,22 @@ public struct LatencyCurve: Hashable, Sendable {
     /// The measured levels, from the full component down; level 0 is not among them.
     public let entries: [Entry]
 
-    /// Creates a curve; entries are sorted, and any of level 0 is dropped.
+    /// Creates a curve.
+    ///
+    /// Entries are sorted, and an entry of level 0 is dropped.
     public init(entries: [Entry]) {
         self.entries = entries.filter { $0.level > 0 }.sorted { $0.level > $1.level }
     }
 
-    /// Wraps entries as they stand, in whatever order.
+    /// Creates a curve from entries in any order, without changes.
     init(unchecked entries: [Entry]) {
         self.entries = entries
     }
 
-    /// The seconds of a component that keeps some units: measured, or linear between neighbours.
+    /// The seconds of a component that keeps a number of units: measured, or interpolated linearly.
     ///
-    /// Below the least measured level it is that level's seconds, for a branch costs something as
-    /// long as it exists; above the greatest it grows in proportion.
+    /// Below the lowest measured level it is the time of that level, because a component takes some
+    /// time as long as it exists. Above the highest level the time is proportional to the level.
     ///
     /// - Complexity: O(log levels)
     public func seconds(keeping level: Int) -> Double {
@@ -59,10 +63,10 @@ public struct LatencyCurve: Hashable, Sendable {
         return min(upper.seconds, lower.seconds + (upper.seconds - lower.seconds) * weight)
     }
 
-    /// The curve with the seconds nearest to the measured ones that never rise as units go.
+    /// The curve that is nearest to the measured seconds and never rises when units are removed.
     ///
-    /// Isotonic regression by pooling adjacent violators, weighted by samples: neighbours that
-    /// noise, or a step of the hardware, has put in the wrong order share their mean. Intervals
+    /// This is isotonic regression by pooling adjacent violators, weighted by samples. Neighbours
+    /// in the wrong order, because of noise or a step of the hardware, get their mean. Intervals
     /// and sample counts stay as measured.
     ///
     /// Source: Barlow et al., "Statistical inference under order restrictions" (1972).
@@ -91,13 +95,16 @@ public struct LatencyCurve: Hashable, Sendable {
         return LatencyCurve(unchecked: cleaned)
     }
 
-    /// The curve to search and predict by: the likeliest one, made to never rise as units go.
+    /// The curve for search and prediction: the most likely curve, then made to never rise when
+    /// units are removed.
     public var cleaned: LatencyCurve { smooth.monotone }
 
-    /// The levels worth choosing, descending, 0 last: each is faster than every larger one.
+    /// The levels that a search can choose, descending and with 0 at the end.
+    ///
+    /// Each is faster than all larger ones.
     public var usefulLevels: [Int] { cleaned.fallingLevels }
 
-    /// The levels that are faster than every larger one, as the curve stands, and 0.
+    /// The levels that are faster than all larger ones, by the curve as it is, and 0.
     var fallingLevels: [Int] {
         var levels: [Int] = []
         var fastest = Double.infinity
@@ -108,7 +115,9 @@ public struct LatencyCurve: Hashable, Sendable {
         return levels + [0]
     }
 
-    /// The measured levels that a larger one matches or beats, noise smoothed; never choose them.
+    /// The measured levels that are not faster than a larger one after smoothing.
+    ///
+    /// A search should not choose them.
     public var dominatedLevels: [Int] {
         let useful = Set(usefulLevels)
         return entries.map(\.level).filter { !useful.contains($0) }
@@ -116,7 +125,7 @@ public struct LatencyCurve: Hashable, Sendable {
 }
 
 extension LatencyCurve: Codable {
-    /// Reads the entries in the order they have.
+    /// Reads the entries in the stored order.
     public init(from decoder: any Decoder) throws {
         entries = try [Entry](from: decoder)
     }

@@ -1,22 +1,24 @@
 public import Transformers
 
-/// Which levels of a component a profile times; between them latency is interpolated.
+/// The levels of a component that a profile times.
+///
+/// Between them the time is interpolated.
 public enum LevelGrid {
-    /// Feed-forward widths are timed at multiples of this, which kernels like.
+    /// Feed-forward widths are timed at multiples of this number, which are efficient for kernels.
     public static let granularity = 32
 
-    /// Each feed-forward width is this fraction of the one before, ahead of rounding.
+    /// The ratio of a feed-forward width to the one before, before rounding.
     public static let ratio = 0.9
 
-    /// The levels to time, descending; 0 takes no time and is not among them.
+    /// The levels to time, descending, without 0.
     ///
     /// Attention: every unit count. Feed-forward: the full width, and `0.9^i` of it down to 1 %,
     /// rounded to multiples of 32.
     ///
     /// - Parameters:
     ///   - kind: The kind of component.
-    ///   - shape: A model; where its layers differ, the largest counts.
-    /// - Returns: The levels, or nothing when no layer has such a component.
+    ///   - shape: A model. If its layers differ, the largest layer counts.
+    /// - Returns: The levels; empty if no layer has such a component.
     public static func levels(of kind: ComponentKind, in shape: ModelShape) -> [Int] {
         let full = shape.greatestLevel(of: kind)
         switch kind {
@@ -39,7 +41,7 @@ public enum LevelGrid {
 }
 
 extension ModelShape {
-    /// The most units that any layer has of one kind of component.
+    /// The maximum number of units of one kind of component in a layer.
     public func greatestLevel(of kind: ComponentKind) -> Int {
         Plan(keepingAllOf: self).variants(of: kind).map(\.units).max() ?? 0
     }

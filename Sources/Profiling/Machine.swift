@@ -8,7 +8,7 @@ internal import CHost
 
 /// The computer that a profile belongs to.
 public struct Machine: Codable, Hashable, Sendable {
-    /// The processor's name as it gives it, or as the kernel identifies it.
+    /// The processor's name, or the kernel's identification of it.
     public var brand: String
     /// The design of its cores, such as `zen5`, or empty when unknown.
     public var microarchitecture: String
@@ -26,7 +26,7 @@ public struct Machine: Codable, Hashable, Sendable {
     public var level3CacheBytes: Int
     /// Bytes of memory.
     public var memoryBytes: Int
-    /// Measured bytes per second read from memory; nil until somebody measures it.
+    /// The measured memory read bandwidth in bytes per second; nil if it was not measured.
     public var memoryReadBandwidth: Double?
     /// The operating system and its version.
     public var operatingSystem: String
@@ -50,9 +50,9 @@ public struct Machine: Codable, Hashable, Sendable {
         self.operatingSystem = operatingSystem
     }
 
-    /// The machine that this process runs on, described once, when first asked for.
+    /// The machine of this process, read once, on first use.
     ///
-    /// Ask before any thread is pinned: a pinned thread sees one core.
+    /// Use it before any thread is pinned: a pinned thread sees one core.
     public static let current: Machine = {
         var family: UInt32 = 0
         var model: UInt32 = 0

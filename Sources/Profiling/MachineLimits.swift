@@ -1,7 +1,7 @@
 internal import CHost
 public import Tensors
 
-/// What the machine can do at most, measured with the kernels' own instructions.
+/// The limits of the machine, measured with the instructions of the kernels.
 public enum MachineLimits {
     /// The bytes of memory that ``readBandwidth(on:)`` reads.
     public static let probeBytes = 256 << 20

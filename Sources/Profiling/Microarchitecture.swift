@@ -1,6 +1,6 @@
 /// Names of processor designs.
 enum Microarchitecture {
-    /// The name of a design, where it is known.
+    /// The name of a design, if it is known.
     ///
     /// Sources: AMD and Intel family and model numbers as in Linux's `arch/x86/kernel/cpu/amd.c`
     /// and `arch/x86/include/asm/intel-family.h`; Arm part numbers as in its

@@ -1,12 +1,12 @@
 internal import Transformers
 
 extension ModelShape {
-    /// The sizes that people know a model by, such as `llama, 30 layers, hidden size 576`.
+    /// The main sizes of a model, such as `llama, 30 layers, hidden size 576`.
     var summary: String {
         "\(architecture.rawValue), \(layers.count) layers, hidden size \(hiddenSize)"
     }
 
-    /// Every size that another model has otherwise, such as `hidden size 64 instead of 128`.
+    /// All sizes that differ from another model, such as `hidden size 64 instead of 128`.
     func differences(from other: ModelShape) -> String {
         let values = zip(Mirror(reflecting: self).children, Mirror(reflecting: other).children)
         var differences = values.compactMap { mine, its -> String? in

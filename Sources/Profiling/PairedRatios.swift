@@ -2,7 +2,8 @@
 public struct Sample: Sendable, Equatable {
     /// The seconds that the clock showed.
     public var seconds: Double
-    /// Whether other programs took processor time meanwhile, so that the time means little.
+    /// Whether other programs used processor time during the sample, so that its time is
+    /// unreliable.
     public var isTainted: Bool
 
     /// Creates a sample.
@@ -11,13 +12,16 @@ public struct Sample: Sendable, Equatable {
         self.isTainted = isTainted
     }
 
-    /// Whether the clock made sense.
+    /// Whether the time is finite and positive.
     var isUsable: Bool { seconds.isFinite && seconds > 0 }
 }
 
-/// Values of which some were disturbed: those count only while there are too few others.
+/// Values, of which some were disturbed.
+///
+/// Disturbed values count only while there are too few others.
 public struct CleanFirst: Sendable, Equatable {
-    /// The least undisturbed values that stand alone: as many as an interval needs.
+    /// The minimum number of undisturbed values that count without the disturbed ones: as many as
+    /// an interval needs.
     static let enough = 6
 
     private var clean: [Double] = []
@@ -31,17 +35,17 @@ public struct CleanFirst: Sendable, Equatable {
         if isTainted { disturbed.append(value) } else { clean.append(value) }
     }
 
-    /// Whether disturbed values count for want of others.
+    /// Whether disturbed values count, because there are too few others.
     public var areDisturbed: Bool { clean.count < Self.enough && !disturbed.isEmpty }
     /// The values that count.
     public var values: [Double] { areDisturbed ? clean + disturbed : clean }
     var taintedCount: Int { disturbed.count }
 }
 
-/// How much longer a candidate takes than a reference timed beside it, round after round.
+/// The ratios of the times of a candidate and of a reference that is timed with it in every round.
 ///
-/// Whatever slows both samples of a round alike cancels out of its ratio. Rounds with a tainted
-/// sample are left out as soon as there are enough others.
+/// A disturbance that slows both samples of a round equally does not change their ratio. Rounds
+/// with a tainted sample are ignored as soon as there are enough others.
 public struct PairedRatios: Sendable, Equatable {
     private var rounds = CleanFirst()
 
@@ -51,10 +55,10 @@ public struct PairedRatios: Sendable, Equatable {
     /// Candidate over reference, one value for each round that counts.
     public var ratios: [Double] { rounds.values }
 
-    /// The rounds of which a sample was tainted.
+    /// The number of rounds with a tainted sample.
     public var taintedRounds: Int { rounds.taintedCount }
 
-    /// Whether tainted rounds count for want of others.
+    /// Whether tainted rounds count, because there are too few others.
     public var areDisturbed: Bool { rounds.areDisturbed }
 
     /// Adds the two samples of one round.

@@ -2,26 +2,26 @@ internal import Foundation
 internal import Tensors
 internal import Transformers
 
-/// A whole model to be timed for what it tells of its parts.
+/// A whole model that is timed to find the time of its parts.
 struct Probe {
     enum Role {
         /// The model without any component.
         case base
-        /// One kind of component at one level in every layer, and nothing of the other kind: what
-        /// is sought is then not lost in the noise of the rest.
+        /// One kind of component at one level in every layer, and no component of the other kind.
+        /// So the time of the component is not lost in the noise of the rest.
         case level(ComponentKind, Int)
-        /// Components of both kinds at random levels, for what the parts do to each other.
+        /// Components of both kinds at random levels, to measure how parts influence each other.
         case blend
     }
 
     let role: Role
     let plan: Plan
 
-    /// How many blends there are.
+    /// The number of blends.
     private static let blends = 15
 
-    /// The least fraction of the model that a blend keeps.
-    private static let leastBlend = 0.02
+    /// The minimum fraction of the model that a blend keeps.
+    private static let smallestBlend = 0.02
 
     static func all(of shape: ModelShape) -> [Probe] {
         let layers = shape.layers.count
@@ -40,8 +40,9 @@ struct Probe {
         return probes + mixtures(of: shape).map { Probe(role: .blend, plan: $0) }
     }
 
-    /// Plans like those that a search makes, from nearly all of the model to a fiftieth of it, where
-    /// a feed-forward block counts for two attention blocks.
+    /// Plans like those of a search, from nearly the whole model to a fiftieth of it.
+    ///
+    /// A feed-forward block counts like two attention blocks.
     private static func mixtures(of shape: ModelShape) -> [Plan] {
         let sampler = PlanSampler(
             shape: shape,
@@ -54,7 +55,7 @@ struct Probe {
             })
         var random = SplitMix64(seed: 1)
         return (0..<blends).map { index in
-            let fraction = pow(leastBlend, (Double(index) + 0.5) / Double(blends))
+            let fraction = pow(smallestBlend, (Double(index) + 0.5) / Double(blends))
             return sampler.plan(
                 costing: fraction * 3 * Double(shape.layers.count), using: &random)
         }
@@ -62,24 +63,27 @@ struct Probe {
 }
 
 extension LatencyTable {
-    /// How many models make one knot of the interplay.
+    /// The number of models for one knot of the interplay.
     private static let modelsPerKnot = 4
 
-    /// By what fraction a model of its sum differs from others, however well it is measured.
+    /// The standard deviation of times of models with the same sum, as a fraction, even if they are
+    /// measured exactly.
     private static let scatter = 0.02
 
-    /// By what fraction times differ from sums where nothing is known of it.
+    /// The usual difference between times and sums, as a fraction, before anything is measured.
     private static let usualInterplay = 0.1
 
-    /// Turns times of whole models into a base, the cost of one component at each level, and what
-    /// the parts do to each other.
+    /// Computes from times of whole models the base, the time of one component at each level, and
+    /// the interplay of the parts.
     ///
-    /// With `T(k, s)` the time of the model that has only components of kind k, all at level s,
-    /// one such component costs `(g⁻¹(T(k, s)) − base) / layers`, scaled so that base and full
-    /// components add up to the dense model; g is the interplay, which takes the sums of costs to
-    /// times. A bend of `T(k, ·)` may be the component's own, or that of all models of as many
-    /// bytes, which caches hold from there on. So g is found first, from all models, as if costs
-    /// were straight lines; what is no bend of g is then the component's.
+    /// Let `T(k, s)` be the time of the model that has only components of kind k, all at level s,
+    /// and g the interplay, which maps a sum of parts to a time. One such component takes
+    /// `(g⁻¹(T(k, s)) − base) / layers`, scaled so that the base and the full components add up to
+    /// the dense model.
+    ///
+    /// A bend of `T(k, ·)` can belong to the component, or to all models with this number of bytes,
+    /// because they fit in a cache. So g is found first, from all models, as if the times of
+    /// components were straight lines. Bends that remain belong to the component.
     static func measured(
         _ probes: [Probe], _ timings: RatioAccumulator, shape: ModelShape, machine: Machine,
         environment: Environment, created: String, version: String
@@ -139,8 +143,10 @@ extension LatencyTable {
         return curves.mapValues { $0.scaled(by: scale) }
     }
 
-    /// The interplay that takes the sums of plans' parts to the times of their models, where a
-    /// model counts by the inverse of its variance, and so does that there be none.
+    /// The interplay that maps the sums of plans' parts to the times of their models.
+    ///
+    /// A model is weighted by the inverse of its variance, and so is the assumption that there is
+    /// no interplay.
     private func interplay(of models: [(plan: Plan, timing: Timing)]) -> Interplay {
         let least = Interplay.Knot(sum: base.seconds, seconds: base.seconds)
         let greatest = Interplay.Knot(
@@ -162,7 +168,7 @@ extension LatencyTable {
             return Interplay.Knot(
                 sum: sum, seconds: (seconds + none * sum) / (weights + none))
         }
-        // Noise must not hide the ends, which are known best.
+        // Noise must not change the two ends, which are known best.
         let inner = between.filter {
             least.sum < $0.sum && $0.sum < greatest.sum
                 && least.seconds < $0.seconds && $0.seconds < greatest.seconds

@@ -1,8 +1,9 @@
-/// Why a profile cannot be used, and what to do about it.
+/// The reason why a profile cannot be used, and the remedy.
 public struct ProfileError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The profile's file; empty when it did not come from one.
+    /// The profile's file; empty if it is not from a file.
     public var file: String
-    /// The part of the profile at fault, such as `curves.attention[2].seconds`; empty for all.
+    /// The part of the profile with the fault, such as `curves.attention[2].seconds`; empty for
+    /// all.
     public var field: String
     /// What is wrong with it, with the value seen.
     public var problem: String
@@ -47,7 +48,7 @@ public struct ProfileError: Error, Equatable, Sendable, CustomStringConvertible 
         }
     }
 
-    /// The place of a value, such as `curves.attention[2].seconds`.
+    /// The path of a value, such as `curves.attention[2].seconds`.
     static func path(_ keys: [any CodingKey]) -> String {
         keys.reduce("") { path, key in
             if let index = key.intValue { return "\(path)[\(index)]" }

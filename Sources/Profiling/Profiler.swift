@@ -1,41 +1,41 @@
 public import Transformers
 
-/// Measures what each component costs at each level, inside the whole model.
+/// Measures the time of each component at each level, inside the whole model.
 ///
-/// For every kind of component and level, a model with that level in all its layers and nothing
-/// else is timed as a whole against the dense model: the weights come through the caches as they
-/// will in use, and a difference of whole models, divided by the layers, is the cost of one
-/// component. Models with less of both kinds tell how far a whole differs from the sum of its
-/// parts. The values of weights do not matter, so only the shape is needed.
+/// For every kind of component and level, a model with that level in all its layers and no other
+/// components is timed, alternately with the dense model. So the weights come through the caches as
+/// in real use. The difference of whole models, divided by the number of layers, is the time of one
+/// component. Models with less of both kinds show how far the time of a whole model differs from
+/// the sum of its parts. The values of weights do not matter, so only the shape is needed.
 public struct Profiler {
-    /// Narrowest confidence interval worth waiting for, as a fraction of a whole model's time.
+    /// The target width of a confidence interval, as a fraction of a whole model's time.
     public var relativeWidth = 0.01
-    /// The most seconds to measure for.
+    /// The maximum number of seconds to measure.
     public var timeLimit = 80.0
-    /// The least rounds, so that every level has an interval.
-    public var leastRounds = 7
+    /// The minimum number of rounds, so that every level has an interval.
+    public var minimumRounds = 7
     /// The seed of the order of measurements.
     public var seed: UInt64 = 1
 
-    /// What a profile has measured so far.
+    /// The progress of a profile.
     public struct Progress: Sendable {
-        /// Models whose time is known well enough.
+        /// The number of models whose time is known well enough.
         public let settled: Int
-        /// Models to be timed.
+        /// The number of models to be timed.
         public let total: Int
         /// Seconds since the first measurement.
         public let elapsed: Double
     }
 
-    /// A profile, and how many of the models timed for it are less certain than asked for.
+    /// A profile, and the number of models that are less certain than requested.
     public struct Result: Sendable {
         /// The profile.
         public let table: LatencyTable
-        /// Models that the machine's noise kept from settling within the time limit.
+        /// The number of models that did not settle within the time limit, because of noise.
         public let unsettled: Int
     }
 
-    /// How many models are timed to profile a shape, beside the dense one.
+    /// The number of models that are timed to profile a shape, besides the dense model.
     public static func modelCount(for shape: ModelShape) -> Int { Probe.all(of: shape).count }
 
     /// Creates a profiler with its usual settings.
@@ -44,9 +44,9 @@ public struct Profiler {
     /// Measures a shape in an environment.
     ///
     /// - Parameters:
-    ///   - shape: The sizes of the dense model, whose layers agree.
-    ///   - watch: What times it.
-    ///   - machine: What it runs on.
+    ///   - shape: The sizes of the dense model, whose layers are all equal.
+    ///   - watch: The stopwatch.
+    ///   - machine: The machine.
     ///   - created: The date to store, as ISO 8601.
     ///   - version: The version of Espalier to store.
     ///   - progress: Called every few samples; may throw to stop.
@@ -66,18 +66,19 @@ public struct Profiler {
         return Result(table: table, unsettled: unsettled.count)
     }
 
-    /// Measures random plans as whole models, to compare with what a table predicts of them.
+    /// Measures random plans as whole models, to compare with the table's predictions.
     ///
-    /// The table's own models are timed anew in turn with the plans', and predict them: what
-    /// differs is then the prediction, and not the machine of a minute ago.
+    /// The models of the table are timed again, alternately with the plans, and give a new table,
+    /// which predicts the plans. So a difference is an error of the prediction, and not a change of
+    /// the machine's speed.
     ///
     /// - Parameters:
-    ///   - draft: The profile that says which plans are spread over all speedups.
-    ///   - count: How many plans, at least 1.
-    ///   - watch: What times them in the table's environment.
+    ///   - draft: The profile, by which the plans are spread over all speedups.
+    ///   - count: The number of plans, at least 1.
+    ///   - watch: The stopwatch, in the table's environment.
     ///   - progress: Called every few samples; may throw to stop.
-    /// - Returns: The new table with its verification, and how many of its models are less certain
-    ///   than asked.
+    /// - Returns: The new table with its verification, and the number of its models that are less
+    ///   certain than requested.
     /// - Throws: What timing and `progress` throw.
     public func verify(
         _ draft: LatencyTable, plans count: Int, with watch: inout some Stopwatch,
@@ -107,6 +108,6 @@ public struct Profiler {
 
     private var patience: Patience {
         Patience(
-            relativeWidth: relativeWidth, leastRounds: leastRounds, timeLimit: timeLimit)
+            relativeWidth: relativeWidth, minimumRounds: minimumRounds, timeLimit: timeLimit)
     }
 }

@@ -2,7 +2,7 @@ internal import Foundation
 internal import Tensors
 public import Transformers
 
-/// Draws plans of a given cost: components lowered at random, one after another.
+/// Draws plans of a given cost: the levels of random components are lowered, one after another.
 struct PlanSampler {
     /// The dense model's sizes.
     let shape: ModelShape
@@ -11,9 +11,9 @@ struct PlanSampler {
     /// What a component costs as a variant.
     let cost: (ComponentKind, Variant) -> Double
 
-    /// Lowers components for as long as all together cost at least so much.
+    /// Lowers components as long as the cost of all together is at least `least`.
     ///
-    /// How often it removes whole branches instead differs from plan to plan.
+    /// The probability of removing a whole component instead differs from plan to plan.
     func plan(costing least: Double, using random: inout SplitMix64) -> Plan {
         var plan = Plan(keepingAllOf: shape)
         var total = plan.components.reduce(0) { $0 + cost($1.kind, plan[$1]) }
@@ -38,13 +38,13 @@ struct PlanSampler {
 }
 
 extension LatencyTable {
-    /// Draws plans whose predicted speedups are spread over all that can be reached.
+    /// Draws plans whose predicted speedups are spread over all reachable speedups.
     ///
-    /// The range from 1 to the greatest speedup is cut into equal ratios, one for each plan, which
-    /// is as fast as a random speedup of its part.
+    /// The range from 1 to the largest speedup is divided into equal ratios, one for each plan. The
+    /// plan has a random speedup within its part.
     ///
     /// - Parameters:
-    ///   - count: How many.
+    ///   - count: The number of plans.
     ///   - seed: Equal seeds give equal plans.
     /// - Returns: The plans, the slowest first.
     public func randomPlans(_ count: Int, seed: UInt64) -> [Plan] {

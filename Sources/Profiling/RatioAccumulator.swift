@@ -8,12 +8,12 @@ public struct RatioAccumulator: Sendable {
         items = [PairedRatios](repeating: PairedRatios(), count: count)
     }
 
-    /// Times the steps of one block, in order, and keeps their ratios.
+    /// Times the steps of one block, in order, and stores their ratios.
     ///
     /// - Parameters:
-    ///   - block: Steps with the reference once among them, from an ``Interleaver``.
-    ///   - measure: Does one step and says how long it took.
-    /// - Throws: What `measure` throws; the block is then lost.
+    ///   - block: Steps from an ``Interleaver``, among them the reference once.
+    ///   - measure: Does one step and returns how long it took.
+    /// - Throws: What `measure` throws; the samples of the block are then discarded.
     public mutating func time<Failure: Error>(
         _ block: [MeasurementStep], with measure: (MeasurementStep) throws(Failure) -> Sample
     ) throws(Failure) {
@@ -41,7 +41,7 @@ public struct RatioAccumulator: Sendable {
     /// The seconds of the reference over all blocks.
     public var reference: Statistics { Statistics(references.values) }
 
-    /// The items whose ratio is not yet known to a relative width.
+    /// The items whose ratio is not yet known to the relative width.
     public func unsettled(relativeWidth: Double, confidence: Double = 0.95) -> [Int] {
         items.indices.filter {
             !items[$0].statistics.isSettled(relativeWidth: relativeWidth, confidence: confidence)

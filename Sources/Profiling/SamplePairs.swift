@@ -18,7 +18,7 @@ struct SamplePairs {
     /// The quantile of a model's undisturbed samples that is its floor.
     private static let floor = 0.1
     /// The maximum factor by which a slow dense model widens the interval.
-    private static let greatestExcess = 1.5
+    private static let maximumExcess = 1.5
     /// The number of pairs that have a median interval of their own.
     private static let enough = CleanFirst.enough
     /// The number of stretches of time whose medians must lie in the interval.
@@ -32,7 +32,7 @@ struct SamplePairs {
         pairs.append(Pair(model: model, dense: dense))
     }
 
-    /// The speedup and how well it is known; nil without pairs.
+    /// The speedup and its interval; nil without pairs.
     ///
     /// - Parameter quietDense: The dense model's seconds on a quiet machine, if they are known. The
     ///   interval is widened by the fraction that the dense model takes longer here.
@@ -61,11 +61,11 @@ struct SamplePairs {
     /// The ratio of a dense time to the quiet one, if it is too great for chance.
     static func excess(of dense: Timing, over quietDense: Double) -> Double? {
         let ratio = dense.seconds / (quietDense * 1.02)
-        return ratio > 1 ? min(ratio, greatestExcess) : nil
+        return ratio > 1 ? min(ratio, maximumExcess) : nil
     }
 
-    /// The pairs of which both samples are near the floor of their model, or all where those are
-    /// too few to tell.
+    /// The pairs in which both samples are near the floor of their model; all pairs if these are
+    /// too few.
     private static func quiet(_ pairs: [Pair]) -> [Pair] {
         guard pairs.count >= 2 * enough else { return pairs }
         let greatestModel = floor(pairs.map(\.model.seconds)) * (1 + slack)
@@ -86,8 +86,9 @@ struct SamplePairs {
         return floor(pairs.map(\.dense.seconds)) / floor(pairs.map(\.model.seconds))
     }
 
-    /// The median speedup of each quarter of the pairs, in order of time: they differ by more than
-    /// chance where the machine changed meanwhile.
+    /// The median speedup of each quarter of the pairs, in order of time.
+    ///
+    /// They differ by more than chance if the machine changed meanwhile.
     private static func medians(overTimeOf pairs: [Pair]) -> [Double] {
         let length = pairs.count / stretches
         guard length >= enough else { return [] }

@@ -7,14 +7,15 @@ public import Transformers
     internal import Foundation
 #endif
 
-/// A fingerprint of a model's sizes, by which a profile knows its model.
+/// A fingerprint of a model's sizes, which identifies the model of a profile.
 public struct ShapeDigest: Codable, Hashable, Sendable, CustomStringConvertible {
     /// 64 lower-case hexadecimal digits.
     public let description: String
 
     /// The SHA-256 digest of a shape's canonical JSON: sorted keys, no spaces.
     ///
-    /// A shape that JSON cannot hold, because a float is not finite, has the digest of no bytes.
+    /// A shape that JSON cannot represent, because a float is not finite, has the digest of no
+    /// bytes.
     public init(_ shape: ModelShape) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -22,7 +23,7 @@ public struct ShapeDigest: Codable, Hashable, Sendable, CustomStringConvertible 
         description = SHA256.hexDigest(of: json.map([UInt8].init) ?? [])
     }
 
-    /// Reads digits as they stand.
+    /// Reads the digits without checking them.
     public init(from decoder: any Decoder) throws {
         description = try String(from: decoder)
     }

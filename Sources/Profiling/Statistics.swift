@@ -4,7 +4,7 @@
     internal import Darwin
 #endif
 
-/// Order statistics of a sample: no assumption about the shape of its distribution.
+/// Order statistics of a sample, which assume nothing about its distribution.
 public struct Statistics: Sendable, Equatable {
     /// The finite values, ascending.
     public let sorted: [Double]
@@ -17,13 +17,13 @@ public struct Statistics: Sendable, Equatable {
     /// The number of values.
     public var count: Int { sorted.count }
 
-    /// The middle value, or the mean of the two in the middle; not a number without values.
+    /// The middle value, or the mean of the two in the middle; NaN without values.
     public var median: Double { quantile(0.5) }
 
     /// The value below which a fraction of the sample lies, interpolated between neighbours.
     ///
-    /// - Parameter fraction: From 0, the least value, to 1, the greatest; clamped.
-    /// - Returns: The quantile, or not a number without values.
+    /// - Parameter fraction: From 0, the minimum, to 1, the maximum; clamped.
+    /// - Returns: The quantile, or NaN without values.
     public func quantile(_ fraction: Double) -> Double {
         guard let first = sorted.first else { return .nan }
         guard fraction > 0 else { return first }
@@ -42,11 +42,11 @@ public struct Statistics: Sendable, Equatable {
 
     /// An interval that holds the distribution's median with at least the given confidence.
     ///
-    /// Its ends are the k-th values from either end, with the greatest k for which
-    /// `2 · P(Binomial(n, ½) < k) ≤ 1 − confidence`: exact for any continuous distribution.
+    /// Its ends are the k-th values from both ends, with the largest k for which
+    /// `2 · P(Binomial(n, ½) < k) ≤ 1 − confidence`. This is exact for any continuous distribution.
     ///
     /// - Parameter confidence: Between 0 and 1.
-    /// - Returns: The interval, or nil when the sample is too small: under 6 values for 95 %.
+    /// - Returns: The interval, or nil if the sample is too small: below 6 values for 95 %.
     public func medianInterval(confidence: Double = 0.95) -> ClosedRange<Double>? {
         let allowed = (1 - confidence) / 2
         var logarithm = -Double(count) * log(2.0)
@@ -66,7 +66,8 @@ public struct Statistics: Sendable, Equatable {
     /// - Parameters:
     ///   - relativeWidth: The widest acceptable confidence interval, as a fraction of the median.
     ///   - confidence: The confidence of that interval.
-    /// - Returns: False also while the sample is too small for an interval.
+    /// - Returns: Whether the interval is narrow enough; false also if the sample is too small for
+    ///   an interval.
     public func isSettled(relativeWidth: Double, confidence: Double = 0.95) -> Bool {
         guard let interval = medianInterval(confidence: confidence) else { return false }
         return interval.upperBound - interval.lowerBound <= relativeWidth * abs(median)

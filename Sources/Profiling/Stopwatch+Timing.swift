@@ -1,17 +1,18 @@
 internal import CHost
 
-/// When to stop timing many models.
+/// The stopping rule for timing many models.
 struct Patience {
-    /// Narrowest confidence interval worth waiting for, as a fraction of a model's time.
+    /// The target width of a confidence interval, as a fraction of a model's time.
     var relativeWidth: Double
-    /// The least rounds, so that every model has an interval.
-    var leastRounds: Int
-    /// The most seconds.
+    /// The minimum number of rounds, so that every model has an interval.
+    var minimumRounds: Int
+    /// The maximum number of seconds.
     var timeLimit: Double
 }
 
 extension Stopwatch {
-    /// Times models in random order beside the dense one until each is known well enough.
+    /// Times models in random order, alternately with the dense model, until each is known well
+    /// enough.
     ///
     /// - Parameters:
     ///   - models: Models of the dense one's family.
@@ -46,7 +47,7 @@ extension Stopwatch {
                         elapsed: elapsed))
             }
             rounds += 1
-            if rounds >= patience.leastRounds {
+            if rounds >= patience.minimumRounds {
                 waiting = ratios.unsettled(relativeWidth: patience.relativeWidth)
             }
         }

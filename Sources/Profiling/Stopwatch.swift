@@ -1,8 +1,8 @@
 public import Transformers
 
-/// Times whole models in one environment, in whichever runtime.
+/// Times whole models in one environment, in some runtime.
 public protocol Stopwatch {
-    /// A model in the form that the runtime takes.
+    /// A model in the form that the runtime loads.
     associatedtype Subject
 
     /// The conditions.
@@ -11,10 +11,10 @@ public protocol Stopwatch {
     /// The dense model.
     var dense: Subject { get }
 
-    /// A model of a smaller shape, for timing only: it does the work and reads the bytes that such
-    /// a model would, but its values mean nothing.
+    /// A model of a smaller shape, for timing only. It does the same work and reads the same bytes
+    /// as such a model, but its values are meaningless.
     mutating func standIn(_ shape: ModelShape) throws -> Subject
 
-    /// Does the environment's work on a model and says how long it takes.
+    /// Does the environment's work with a model, and returns how long it takes.
     mutating func sample(_ subject: Subject) throws -> Sample
 }

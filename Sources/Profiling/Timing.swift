@@ -1,12 +1,13 @@
-/// Measured seconds, with how well they are known.
+/// Measured seconds with their confidence interval.
 public struct Timing: Codable, Hashable, Sendable {
     /// The median.
     public var seconds: Double
-    /// The lower end of the median's 95 % confidence interval; the least sample if there are few.
+    /// The lower end of the median's 95 % confidence interval; the minimum if there are few
+    /// samples.
     public var low: Double
-    /// The upper end of that interval; the greatest sample if there are few.
+    /// The upper end of that interval; the maximum if there are few samples.
     public var high: Double
-    /// The number of samples behind it.
+    /// The number of samples.
     public var samples: Int
 
     /// Creates a timing.

@@ -10,7 +10,7 @@ extension Verification: Codable {
         case branchesRemoved
     }
 
-    /// Reads the plans; the errors follow from them.
+    /// Reads the plans; the errors are computed from them.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
         let pairs = try container.decode([[Double]].self, forKey: .pairs)
@@ -38,7 +38,7 @@ extension Verification: Codable {
             })
     }
 
-    /// Writes one list for each figure, and the errors for readers.
+    /// Writes one list for each figure, and the errors for people who read the file.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(seed, forKey: .seed)

@@ -1,12 +1,13 @@
-/// How well a table foretells whole models that it was not made from.
+/// How well a table predicts whole models that it was not made from.
 public struct Verification: Hashable, Sendable {
     /// One plan, predicted and measured as a whole model.
     public struct Entry: Hashable, Sendable {
         /// The seconds that the table predicts.
         public let predicted: Double
-        /// The seconds measured, on a machine where the dense model takes the table's time.
+        /// The measured seconds, scaled to a machine on which the dense model takes the table's
+        /// time.
         public let measured: Timing
-        /// How many branches the plan removes whole.
+        /// The number of components that the plan removes completely.
         public let branchesRemoved: Int
 
         /// Creates an entry.
@@ -16,7 +17,7 @@ public struct Verification: Hashable, Sendable {
             self.branchesRemoved = branchesRemoved
         }
 
-        /// By what fraction of the measured time the prediction is too long.
+        /// The relative error of the prediction: positive if it is too long.
         public var error: Double { predicted / measured.seconds - 1 }
     }
 
@@ -31,9 +32,9 @@ public struct Verification: Hashable, Sendable {
         self.entries = entries
     }
 
-    /// The median size of the errors, as a fraction.
+    /// The median magnitude of the errors, as a fraction.
     public var medianError: Double { Statistics(entries.map { abs($0.error) }).median }
 
-    /// The greatest size of an error, as a fraction.
+    /// The largest magnitude of an error, as a fraction.
     public var worstError: Double { entries.map { abs($0.error) }.max() ?? .nan }
 }

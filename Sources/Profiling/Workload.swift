@@ -2,7 +2,7 @@ internal import CHost
 public import Tensors
 public import Transformers
 
-/// One environment's work in the built-in runtime, for any model of one family of shapes.
+/// The work of one environment in the built-in runtime, for the models of one family of shapes.
 public struct Workload: Stopwatch {
     /// The conditions.
     public let environment: Environment
@@ -10,46 +10,50 @@ public struct Workload: Stopwatch {
     public let dense: Model
 
     private let batch: TokenBatch
-    /// What is decoded, token after token; empty where any one will do.
+    /// The text that is decoded, token by token; empty if any tokens will do.
     private let text: [Int32]
     private var step = 0
     private let capacity: Int
     private var pass: ForwardPass
     private var caches: [[Int]: KeyValueCache] = [:]
     private var logits = Activations()
-    /// What takes the weights' place in the caches; nil where they are no matter.
+    /// The memory that is read to drive weights out of the caches; nil if that is not needed.
     private let otherMemory: MemoryProbe?
-    /// How many caches are kept for models of other attention.
+    /// The number of key-value caches that are kept for models with other attention shapes.
     private let cacheLimit: Int
 
-    /// The shortest time that one sample should take: a moment's disturbance must not be half of it.
-    private static let leastSeconds = 2e-3
+    /// The minimum time of one sample, so that a short disturbance is a small part of it.
+    private static let minimumSeconds = 2e-3
 
-    /// A run as long as this leaves the caches as the next one finds them, and counts itself.
+    /// A run of at least this time always leaves the caches in the same state, so a single run
+    /// counts as a sample.
     private static let longSeconds = 0.1
 
-    /// The least bytes that drive weights out of the caches, where their size is not known.
-    private static let leastOtherBytes = 32 << 20
+    /// The minimum number of bytes to read to drive weights out of the caches if their size is
+    /// unknown.
+    private static let minimumOtherBytes = 32 << 20
 
-    /// The most bytes of keys and values to keep, past what one model needs.
+    /// The maximum number of bytes of keys and values to keep, besides those that one model needs.
     private static let cacheBytes = 1 << 30
 
-    /// The least share of the threads' time that must have been theirs: they spin while they wait,
-    /// so whatever is missing was taken by other programs.
-    private static let leastShare = 0.95
+    /// The minimum fraction of the threads' time that they must have run.
+    ///
+    /// Threads spin while they wait, so the missing time was used by other programs.
+    private static let minimumShare = 0.95
 
     /// Prepares the work of an environment.
     ///
     /// - Parameters:
     ///   - environment: The conditions.
-    ///   - model: The dense model, which also warms the machine up.
-    ///   - clearsCaches: Whether other memory is read ahead of every decode step of a model that is
-    ///     larger than a core's cache, as models are compared; not for one that runs on and on.
-    ///   - text: For decoding, tokens of a text to decode behind the environment's context, longer
-    ///     than that: models that leave out what a token does not need take as long as the text makes
-    ///     them. Others take equally long with any. Several sequences begin at different places.
-    ///   - engine: What the work runs on; its threads are the environment's.
-    /// - Throws: ``ProfileError`` where the model cannot do such work.
+    ///   - model: The dense model, which is also run to warm up the machine.
+    ///   - clearsCaches: Whether other memory is read before every decode step of a model that is
+    ///     larger than a core's cache, so that models can be compared. False for a model that
+    ///     decodes continuously.
+    ///   - text: For decoding, tokens of a text that is longer than the environment's context. A
+    ///     model with contextual sparsity takes a time that depends on the text. Other models take
+    ///     the same time with any text. The sequences of a batch begin at different places.
+    ///   - engine: The engine; it has the environment's number of threads.
+    /// - Throws: ``ProfileError`` if the model cannot do such work.
     public init(
         _ environment: Environment, model: Model, clearsCaches: Bool = true, text: [Int32] = [],
         engine: Engine
@@ -63,11 +67,11 @@ public struct Workload: Stopwatch {
         precondition(model.precision == environment.precision, "precision of another environment")
         self.environment = environment
         dense = model
-        // What fits a core's own cache stays there whatever else is read.
+        // A model that fits in a core's own cache stays there, whatever memory is read.
         let isStreamed = model.streamedBytes > Int(host_cache_bytes(2))
         otherMemory =
             clearsCaches && environment.phase == .decode && isStreamed
-            ? MemoryProbe(bytes: max(Self.leastOtherBytes, Int(host_cache_bytes(3)))) : nil
+            ? MemoryProbe(bytes: max(Self.minimumOtherBytes, Int(host_cache_bytes(3)))) : nil
         pass = ForwardPass(model, on: engine)
         pass.isGreedy = true
         let vocabulary = Int32(model.shape.vocabularySize)
@@ -94,20 +98,20 @@ public struct Workload: Stopwatch {
         }
     }
 
-    /// A model of a smaller shape, of which only the time means anything.
+    /// A model of a smaller shape, of which only the time is meaningful.
     public func standIn(_ shape: ModelShape) -> Model { dense.resized(to: shape) }
 
-    /// Does the work once, or often enough for the clock, and says how long once takes.
+    /// Does the work once, or as often as the clock needs, and returns the time of one run.
     ///
-    /// A decode step takes as long as memory does to bring the weights, and what the caches hold of
-    /// them depends on what ran before: other memory does, ahead of every run, so that all weights
-    /// of all models come from where they lie.
+    /// The time of a decode step is the time to read the weights from memory. The part of the
+    /// weights that is in a cache depends on what ran before. So other memory is read before every
+    /// run, and all weights of all models are read from memory.
     public mutating func sample(_ model: Model) -> Sample {
         prepare(model) { workload, cache in
             guard let other = workload.otherMemory else {
                 let first = workload.timed(1, &cache)
                 guard first.seconds < Self.longSeconds else { return first }
-                let repeats = (Self.leastSeconds / first.seconds).rounded(.up)
+                let repeats = (Self.minimumSeconds / first.seconds).rounded(.up)
                 return workload.timed(Int(repeats), &cache)
             }
             var (seconds, count, isTainted) = (0.0, 0, false)
@@ -117,12 +121,12 @@ public struct Workload: Stopwatch {
                 seconds += run.seconds
                 count += 1
                 isTainted = isTainted || run.isTainted
-            } while seconds < Self.leastSeconds
+            } while seconds < Self.minimumSeconds
             return Sample(seconds: seconds / Double(count), isTainted: isTainted)
         }
     }
 
-    /// Calls `body` with a cache for the model, which is to run.
+    /// Calls `body` with a key-value cache for the model.
     private mutating func prepare<Result>(
         _ model: Model, _ body: (inout Workload, inout KeyValueCache?) -> Result
     ) -> Result {
@@ -156,7 +160,7 @@ public struct Workload: Stopwatch {
         let allowed = Allowance.current
         return Sample(
             seconds: wall * 1e-9 / Double(repeats),
-            isTainted: used < Self.leastShare * wall
+            isTainted: used < Self.minimumShare * wall
                 * min(Double(min(environment.threads, allowed.cpus)), allowed.quota ?? .infinity))
     }
 
@@ -176,7 +180,9 @@ public struct Workload: Stopwatch {
         }
     }
 
-    /// A token of the text as a sequence has it, turned round to a place of its own.
+    /// A token of the text for a sequence.
+    ///
+    /// Each sequence reads the text from another place, in a circle.
     private func token(at place: Int, of sequence: Int) -> Int32 {
         text[(place + sequence * text.count / environment.batch) % text.count]
     }

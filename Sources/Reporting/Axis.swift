@@ -5,15 +5,17 @@ struct Axis {
     let low: Double
     let high: Double
     let isLogarithmic: Bool
-    /// Values that have a tick whatever is round, such as the dense model's.
+    /// Values that always have a tick, such as the dense model's.
     let always: [Double]
-    /// Whether only whole numbers mean anything.
+    /// Whether values are whole numbers.
     let isWhole: Bool
     /// Coordinates of the low and the high end.
     let start: Double
     let end: Double
 
-    /// Creates an axis; an empty range is widened, and a logarithmic one needs positive values.
+    /// Creates an axis.
+    ///
+    /// An empty range is widened. A logarithmic axis needs positive values.
     init(
         _ low: Double, _ high: Double, isLogarithmic: Bool = false, always: [Double] = [],
         isWhole: Bool = false, from start: Double, to end: Double
@@ -35,15 +37,17 @@ struct Axis {
         return start + (end - start) * fraction
     }
 
-    /// Round values within the range: about four, or 1, 2, 5 and their tenfolds; and those that are
-    /// always there, in place of round ones too near for two texts.
+    /// About four round values within the range, or 1, 2 and 5 times powers of ten on a logarithmic
+    /// axis, and the values that always have a tick.
+    ///
+    /// A round value is left out if its text would overlap with that of such a value.
     var ticks: [Double] {
-        let wanted = always.filter { (low...high).contains($0) }
+        let fixed = always.filter { (low...high).contains($0) }
         let room = abs(end - start) * 0.09
         return
-            (wanted
+            (fixed
             + round.filter { tick in
-                wanted.allSatisfy { abs(position($0) - position(tick)) > room }
+                fixed.allSatisfy { abs(position($0) - position(tick)) > room }
             }).sorted()
     }
 
@@ -61,7 +65,7 @@ struct Axis {
         return (0..<20).map { (first + Double($0)) * step }.prefix { $0 <= high + step * 1e-6 }
     }
 
-    /// A tick's text, with as many decimals as tell ticks apart.
+    /// The text of a tick, with enough decimals to distinguish the ticks.
     func text(_ tick: Double) -> String {
         let finest = isLogarithmic && round.count > 2 ? abs(tick) : step
         let places = max(0, -Int((log10(max(finest, 1e-12)) + 1e-9).rounded(.down)))
@@ -69,7 +73,7 @@ struct Axis {
             ? Figures.count(Int(tick.rounded())) : Figures.decimal(tick, min(9, places))
     }
 
-    /// 1, 2 or 5 times a power of ten, a quarter of the range or a bit more.
+    /// The distance of ticks: 1, 2 or 5 times a power of ten, at least a quarter of the range.
     private var step: Double {
         let rough = isWhole ? max(1, (high - low) / 4) : (high - low) / 4
         let power = pow(10, log10(rough).rounded(.down))

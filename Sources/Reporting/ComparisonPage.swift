@@ -1,18 +1,19 @@
-/// Several runs on one page: how long each model takes, at which quality.
+/// Several runs on one page: the time and quality of each model.
 ///
-/// Speedups of runs over different dense models, such as one in f32 and one in int8, cannot be
-/// compared. So all models are shown by their time, and by how many times faster they are than the
-/// slowest dense model.
+/// Speedups over different dense models, such as one in f32 and one in int8, cannot be compared. So
+/// all models are shown by their time, and by their speedup over the slowest dense model.
 public struct ComparisonPage: Sendable {
     private let runs: [(name: String, report: PruneReport)]
     /// The dense models, each once, the slowest first.
     private let dense: [DenseModel]
 
-    /// A model in an environment, which several runs may have begun with.
+    /// A dense model in an environment.
+    ///
+    /// Several runs can have the same one.
     private struct DenseModel {
         let name: String
         let environment: EnvironmentDescription
-        /// The median of the times that the runs have for it.
+        /// The median of its times in the runs.
         let seconds: Double
         /// Its quality in the first of the runs.
         let report: PruneReport
@@ -22,7 +23,9 @@ public struct ComparisonPage: Sendable {
         }
     }
 
-    /// Puts runs side by side; the first is what the others' conditions are compared with.
+    /// Creates a page of runs.
+    ///
+    /// The conditions of other runs are compared with those of the first.
     ///
     /// - Precondition: There is at least one.
     public init(_ runs: [(name: String, report: PruneReport)]) {
@@ -42,13 +45,14 @@ public struct ComparisonPage: Sendable {
         }.sorted { $0.seconds > $1.seconds }
     }
 
-    /// Why the runs may not be comparable, in whole sentences; empty where they are.
+    /// Reasons why the runs may not be comparable, in whole sentences; empty if they are
+    /// comparable.
     public var caveats: [String] {
         let first = runs[0].report
         return runs.dropFirst().flatMap { name, report -> [String] in
             var reasons: [String] = []
             if report.model.name != first.model.name {
-                reasons.append("\(name) is of another model, \(report.model.name).")
+                reasons.append("\(name) pruned another model, \(report.model.name).")
             }
             // Times in different precisions can be compared.
             var environment = report.environment
@@ -71,7 +75,7 @@ public struct ComparisonPage: Sendable {
         dense.first { $0.isOf(report) } ?? dense[0]
     }
 
-    /// A dense model's name on the page, with what tells it from the others.
+    /// The name of a dense model on the page, with what distinguishes it from the others.
     private func name(of model: DenseModel) -> String {
         "dense, " + (dense.allSatisfy { $0.name == model.name } ? "" : "\(model.name), ")
             + model.environment.precision

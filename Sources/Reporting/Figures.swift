@@ -5,7 +5,7 @@ enum Figures {
     /// A speedup, such as `1.27×`.
     static func ratio(_ value: Double) -> String { decimal(value, 2) + "×" }
 
-    /// A target, such as `1.5×`: without digits that nobody asked for.
+    /// A target, such as `1.5×`, with the digits that were asked for.
     static func target(_ value: Double) -> String {
         let text = decimal(value, 3)
         let short = text.contains(".") ? text.reversed().drop { $0 == "0" } : text.reversed()[...]
@@ -18,7 +18,7 @@ enum Figures {
         return "\(decimal(low, 2))–\(ratio(high))"
     }
 
-    /// The unit in which times up to a greatest one are plotted, and how many make a second.
+    /// The unit for times up to a maximum, and the factor from seconds to it.
     static func unit(for greatest: Double) -> (scale: Double, name: String) {
         greatest >= 1 ? (1, "s") : greatest >= 1e-3 ? (1e3, "ms") : (1e6, "µs")
     }
@@ -74,8 +74,9 @@ enum Figures {
         value < 1000 ? decimal(value, 2) : value < 1e15 ? count(Int(value.rounded())) : "> 10¹⁵"
     }
 
-    /// A number with a fixed number of decimals and a true minus sign; an exponent where the
-    /// number is too large to be anything but a fault.
+    /// A number with a fixed number of decimals and a true minus sign.
+    ///
+    /// A number that is so large that it must be an error has an exponent.
     static func decimal(_ value: Double, _ places: Int) -> String {
         let text = String(format: abs(value) < 1e12 ? "%.\(places)f" : "%.2e", value)
         let isNegative = text.hasPrefix("-") && text.contains { $0 != "0" && $0.isNumber }

@@ -1,4 +1,6 @@
-/// A table whose first column heads its rows; it scrolls sideways where the screen is narrow.
+/// A table whose first column has the headings of its rows.
+///
+/// On a narrow screen it scrolls sideways.
 struct HTMLTable {
     let caption: String
     let columns: [String]
@@ -27,7 +29,7 @@ struct HTMLTable {
             """
     }
 
-    /// The table behind a line that opens it.
+    /// The table, folded under a line that opens it.
     func folded(_ summary: String) -> Markup {
         "<details><summary>\(summary)</summary>\n\(markup)\n</details>"
     }

@@ -1,6 +1,6 @@
 /// Plots one latency curve with its spread, its dominated levels and the line of the arithmetic.
 struct LatencyFigure {
-    let curve: LatencyCurve
+    let curve: ComponentLatency
     /// What the levels count.
     let units: String
 

@@ -1,4 +1,4 @@
-/// Commands that work when pasted, for one model of a report.
+/// Commands to paste, for one model of a report.
 struct LoadingCommands {
     let report: PruneReport
     let result: TargetResult
@@ -54,7 +54,8 @@ struct LoadingCommands {
             """
     }
 
-    /// Python for the vectors of sequences without padding, by a mode of Sentence Transformers.
+    /// Python code for the vectors of sequences without padding, with a pooling mode of Sentence
+    /// Transformers.
     private static func pooled(_ mode: String) -> String {
         switch mode {
         case "cls": "hidden[:, 0]"
@@ -68,7 +69,7 @@ struct LoadingCommands {
         }
     }
 
-    /// A text as one word of a POSIX shell, quoted only where it must be.
+    /// A text as one word of a POSIX shell, quoted only if needed.
     static func shellQuoted(_ text: String) -> String {
         let plain = text.unicodeScalars.allSatisfy {
             $0.isASCII

@@ -1,6 +1,6 @@
 /// A piece of XHTML: literals are markup, interpolated texts are escaped.
 ///
-/// `"<td>\(name)</td>" as Markup` is therefore safe whatever `name` holds.
+/// So `"<td>\(name)</td>" as Markup` is safe, whatever `name` contains.
 struct Markup: ExpressibleByStringInterpolation, Equatable {
     /// The markup as text.
     let text: String
@@ -35,7 +35,7 @@ struct Markup: ExpressibleByStringInterpolation, Equatable {
         }
     }
 
-    /// The text with everything replaced that XML would not take as text or attribute value.
+    /// The text with all characters replaced that XML does not allow in a text or attribute value.
     ///
     /// Characters that XML forbids even escaped become U+FFFD.
     private static func escaped(_ text: String) -> String {

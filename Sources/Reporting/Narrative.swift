@@ -2,35 +2,37 @@
 struct Narrative {
     let report: PruneReport
 
-    /// `decode · batch 1 · …`: what a speedup of this report means.
+    /// The environment of the speedups, such as `decode · batch 1 · …`.
     var environment: String { report.environment.summary }
 
-    /// Whether a target is held, missed, or within the noise.
+    /// A text: whether a target is reached, missed, or within the noise.
     func verdict(of result: TargetResult) -> String {
         if result.measured < result.target { return "below the target" }
         return isSure(of: result) ? "target held" : "target held, within the noise"
     }
 
-    /// Whether a model is surely as fast as asked for.
+    /// Whether a model certainly reaches its target.
     func isSure(of result: TargetResult) -> Bool {
         min(result.measured, result.interval.first ?? result.measured) >= result.target
     }
 
-    /// What the time outside all components allows at most, or nothing where it was not measured.
+    /// The largest possible speedup, from the time outside all components; nil if that was not
+    /// measured.
     var greatestSpeedup: String? {
         guard report.baseSeconds > 0, report.denseSeconds > 0 else { return nil }
-        return "Of \(Figures.time(report.denseSeconds)) for the dense model, by the profile "
-            + "\(Figures.time(report.baseSeconds)) are spent outside the layers and never shrink, "
-            + "so no plan can be more than "
+        return "The dense model takes \(Figures.time(report.denseSeconds)). By the profile, "
+            + "\(Figures.time(report.baseSeconds)) of it are spent outside the layers and cannot be "
+            + "pruned, so no plan can be more than "
             + "\(Figures.ratio(report.denseSeconds / report.baseSeconds)) faster."
     }
 
-    /// How the times belong to the speedups.
+    /// How the times are related to the speedups.
     let times =
-        "A speedup is the median of paired ratios. The dense model has one time, the median of those "
-        + "measured beside the models; a model’s time is that divided by its speedup."
+        "A speedup is the median of paired ratios. The time of the dense model is the median of its "
+        + "times measured in alternation with the models. The time of a model is that time divided by "
+        + "its speedup."
 
-    /// What is wrong with a profile of another machine, or nothing where it is of this one.
+    /// A warning if the profile is from another machine; otherwise nil.
     var otherMachine: String? {
         report.profiledMachine.map {
             "The profile is of another machine (\($0)). Predictions and the cost of each size hold "
@@ -38,13 +40,13 @@ struct Narrative {
         }
     }
 
-    /// What the models take on disk, before and after; nil where that is not known.
+    /// The sizes of the models on disk, before and after pruning; nil if unknown.
     func disk(of result: TargetResult) -> String? {
         guard let bytes = result.bytes else { return nil }
         return (report.model.bytes.map { Figures.bytes($0) + " → " } ?? "") + Figures.bytes(bytes)
     }
 
-    /// How far the profile can be trusted, or nothing where that was not measured.
+    /// How exact the profile's predictions are; nil if that was not measured.
     var verification: String? {
         report.verification.map {
             "The profile predicted the times of \($0.plans) random plans, each measured as a whole "
@@ -65,17 +67,18 @@ struct Narrative {
             + "\(Figures.count(sum(result.layers, \.feedForward))) of "
             + "\(Figures.count(sum(dense, \.feedForward))) neurons"
             + (result.hiddenSize.map { ", and \(Figures.count($0)) channels between them" } ?? "")
-            + (gone == 0 ? "." : gone == 1 ? "; one layer is gone." : "; \(gone) layers are gone.")
+            + (gone == 0
+                ? "." : gone == 1 ? "; one layer is removed." : "; \(gone) layers are removed.")
     }
 
-    /// What the calibration text was.
+    /// A description of the calibration text.
     var calibration: String {
         let text = report.calibration
         return "\(text.source), \(Figures.count(text.tokens)) tokens"
             + (text.sampledByModel ? ", sampled from the model itself" : "")
     }
 
-    /// Reasons for caution that follow from the numbers, then those of the run itself.
+    /// Reasons for caution: those that follow from the numbers, then those of the run itself.
     var caveats: [String] {
         var caveats = [otherMachine].compactMap(\.self)
         for result in report.targets {
@@ -86,13 +89,13 @@ struct Narrative {
             } else if let low = result.interval.first, low < result.target {
                 caveats.append(
                     "The interval of the \(name) model begins at \(Figures.ratio(low)), below its "
-                        + "target: measured again it may fall short.")
+                        + "target. If it is measured again, it may miss the target.")
             }
             if let both = result.confirmation, abs(both.speedup / both.first - 1) > 0.03 {
                 caveats.append(
-                    "The \(name) model measured \(Figures.ratio(both.first)) while it was searched "
-                        + "for and \(Figures.ratio(both.speedup)) later from its files; the later "
-                        + "figure is given, and its interval covers both.")
+                    "The \(name) model measured \(Figures.ratio(both.first)) during the search "
+                        + "and \(Figures.ratio(both.speedup)) later from its files. The report gives "
+                        + "the later figure, and its interval covers both.")
             }
             if result.isDisturbed {
                 caveats.append(
@@ -109,17 +112,17 @@ struct Narrative {
             }
         }
         caveats.append(
-            "The speedup holds in the environment above. Another batch, length, number of threads "
-                + "or processor has other latencies: profile there.")
+            "The speedup holds in the environment above. With another batch, length, number of "
+                + "threads or processor the latencies differ: profile there.")
         if report.calibration.sampledByModel {
             caveats.append(
-                "The model was calibrated on text it wrote itself; text like that of its use "
-                    + "usually prunes better.")
+                "The model was calibrated on text that it sampled itself. Text like that of its use "
+                    + "usually gives better quality.")
         }
         if report.dense.perplexity != nil {
             caveats.append(
-                "Perplexity is an average over one text. Knowledge and reasoning tasks often fall "
-                    + "more than it does: measure the task that matters.")
+                "Perplexity is an average over one text. Scores of knowledge and reasoning tasks "
+                    + "often fall more than it suggests: measure the task that matters.")
         } else if QualityMeasure.present(in: report).contains(.meanCosineDistance) {
             caveats.append(
                 "Distance from the dense model’s vectors is not the quality of a search or a "

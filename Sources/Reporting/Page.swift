@@ -1,10 +1,12 @@
-/// What every page has around its sections: no script, no other file, valid XML as well.
+/// The frame of every page.
+///
+/// It has no script, needs no other file, and is valid XML.
 struct Page {
-    /// What the browser shows of it in a tab.
+    /// The title in the browser's tab.
     let title: String
-    /// What kind of page it is, above the heading.
+    /// The kind of page, above the heading.
     let kind: String
-    /// What the model is called.
+    /// The name of the model.
     let heading: String
     let environment: EnvironmentDescription
     /// The version of the program.

@@ -1,6 +1,6 @@
 /// The frame of a plot: grid lines, tick labels and axis titles.
 ///
-/// Every plot is 400 units wide, so that on a phone its texts stay as large as the page's notes.
+/// Every plot is 400 units wide. So its texts are as large as the page's notes on a phone.
 struct PlotFrame {
     static let width = 400.0
 
@@ -25,7 +25,7 @@ struct PlotFrame {
                 """
         }
         let columns = x.ticks.map { tick -> Markup in
-            // The last one must not leave the picture.
+            // The last text must not extend beyond the picture.
             let text = x.text(tick)
             let at = min(x.position(tick), Self.width - 1 - 3.3 * Double(text.count))
             return """
@@ -42,7 +42,7 @@ struct PlotFrame {
             """
     }
 
-    /// A picture with its title and description for readers who do not see it.
+    /// A picture with a title and a description for readers who cannot see it.
     static func picture(
         title: String, description: String, width: Double = width, height: Double,
         _ content: Markup

@@ -1,9 +1,11 @@
 extension PruneReport {
-    /// The report as one self-contained page: no script, no other file, valid XML as well.
+    /// The report as one page.
+    ///
+    /// It has no script, needs no other file, and is valid XML.
     public var html: String { HTMLReport(report: self).page.text }
 }
 
-/// Puts the HTML page together, in the order in which a reader asks.
+/// Composes the HTML page, in the order of a reader's questions.
 struct HTMLReport {
     let report: PruneReport
 
@@ -29,7 +31,7 @@ struct HTMLReport {
         ).markup
     }
 
-    /// A section with its heading, or nothing where there is no content.
+    /// A section with its heading; empty if it has no content.
     private func section(_ id: String, _ title: String, _ content: [Markup]) -> Markup {
         guard !content.isEmpty else { return "" }
         return """
@@ -99,26 +101,26 @@ struct HTMLReport {
         let trainings = RecoveryTable(report: report)
         guard !trainings.rows.isEmpty else { return nil }
         return HTMLTable(
-            caption: "What training won back", columns: trainings.columns, rows: trainings.rows
+            caption: "What training recovered", columns: trainings.columns, rows: trainings.rows
         ).markup
     }
 
     private var samples: Markup? {
         guard let samples = report.samples, !samples.isEmpty else { return nil }
         let texts = samples.indices.map { index -> Markup in
-            let writings = report.writings(behind: index).map { model, text in
+            let continuations = report.continuations(of: index).map { model, text in
                 "<dt>\(model)</dt><dd>\(text)</dd>" as Markup
             }
             return """
                 <p class="soft">\(samples[index].prompt) …</p>
                 <dl class="wide">
-                \(writings)
+                \(continuations)
                 </dl>
                 """
         }
         return """
             <details><summary>What they write</summary>
-            <p>What follows on the beginning of a held-out text; the most likely token each time.</p>
+            <p>Continuations of the beginning of a held-out text, always with the most likely token.</p>
             \(texts)
             </details>
             """
@@ -128,12 +130,12 @@ struct HTMLReport {
         guard report.tasks?.isEmpty == false else { return nil }
         let scores = TaskTable(report: report)
         let table = HTMLTable(
-            caption: "Tasks: perplexity flatters pruned models", columns: scores.columns,
-            rows: scores.rows)
+            caption: "Tasks: scores often fall more than perplexity suggests",
+            columns: scores.columns, rows: scores.rows)
         return """
             \(table.markup)
             <ul class="soft">
-            \(scores.lessons.map { "<li>\($0)</li>" as Markup })
+            \(scores.explanations.map { "<li>\($0)</li>" as Markup })
             </ul>
             """
     }
@@ -185,7 +187,7 @@ struct HTMLReport {
             \(warning ?? "")
             <p>The time of one branch of one layer by the number of units it keeps. The band is \
             the spread of the measurements, rings are levels that a larger one matches, so they \
-            are never chosen, and the dashed line is what arithmetic alone would promise. \
+            are never chosen, and the dashed line is the time in proportion to arithmetic. \
             \(narrative.verification ?? "")</p>
             <div class="pictures">
             \(pictures)
@@ -208,8 +210,9 @@ struct HTMLReport {
                 """
                 <figure>
                 \(plot)
-                <figcaption>One component after another gives up the units that do the least \
-                damage for the time they take. Dashed: the plans chosen.</figcaption>
+                <figcaption>The search removes units from one component after another: those with \
+                the smallest predicted loss for the time that they take. Dashed: the chosen \
+                plans.</figcaption>
                 </figure>
                 """
             },
@@ -222,7 +225,7 @@ struct HTMLReport {
         ].compactMap(\.self)
     }
 
-    /// The first model's commands, and the others' behind a line that opens them.
+    /// The commands of the first model, and those of the others, folded under lines that open them.
     private var loading: [Markup] {
         report.targets.enumerated().map { index, result in
             let commands = LoadingCommands(report: report, result: result)
@@ -244,7 +247,7 @@ struct HTMLReport {
             "<dt>\(input.name)</dt><dd><code>\(input.digest)</code></dd>"
         }
         let stages = HTMLTable(
-            caption: "What the run took", columns: ["Stage", "Time", "Peak memory"],
+            caption: "Cost of the run", columns: ["Stage", "Time", "Peak memory"],
             rows: narrative.stages.map {
                 ($0.name, [Figures.elapsed($0.cost.seconds), Figures.bytes($0.cost.peakBytes)])
             })

@@ -3,7 +3,7 @@ extension PruneReport {
     public var markdown: String { MarkdownReport(report: self).text }
 }
 
-/// Puts the Markdown report together.
+/// Composes the Markdown report.
 struct MarkdownReport {
     let report: PruneReport
 
@@ -68,7 +68,7 @@ struct MarkdownReport {
         let trainings = RecoveryTable(report: report)
         return trainings.rows.isEmpty
             ? []
-            : ["### What training won back", Self.table(trainings.columns, trainings.rows)]
+            : ["### What training recovered", Self.table(trainings.columns, trainings.rows)]
     }
 
     private var samples: [String] {
@@ -78,7 +78,7 @@ struct MarkdownReport {
                 ["> " + Self.escaped(samples[index].prompt) + " …"]
                     + [
                         Self.list(
-                            report.writings(behind: index).map { "\($0.model): \($0.text)" })
+                            report.continuations(of: index).map { "\($0.model): \($0.text)" })
                     ]
             }
     }
@@ -86,7 +86,7 @@ struct MarkdownReport {
     private var tasks: [String] {
         guard report.tasks?.isEmpty == false else { return [] }
         let scores = TaskTable(report: report)
-        return [Self.table(scores.columns, scores.rows), Self.list(scores.lessons)]
+        return [Self.table(scores.columns, scores.rows), Self.list(scores.explanations)]
     }
 
     private var structure: [String] {
@@ -144,7 +144,7 @@ struct MarkdownReport {
         ]
     }
 
-    /// A text that Markdown shows as it is, on one line.
+    /// A text on one line that Markdown shows unchanged.
     static func escaped(_ text: String) -> String {
         text.unicodeScalars.reduce(into: "") { result, scalar in
             switch scalar {

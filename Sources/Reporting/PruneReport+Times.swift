@@ -1,10 +1,11 @@
 extension PruneReport {
-    /// Puts all times on one scale, so that the ratio of any two shown is the speedup shown.
+    /// Scales all times, so that the ratio of any two shown times is the shown speedup.
     ///
-    /// A speedup is the median of paired ratios, and rarely the ratio of two medians; and the dense
-    /// model was timed anew for the profile and beside every model. Here it has one time, the median
-    /// of those beside the models. A model's time is that divided by its speedup, and the time that
-    /// no plan changes keeps its share. Doing it twice changes nothing.
+    /// A speedup is the median of paired ratios, which usually differs from the ratio of two
+    /// medians. Also, the dense model was timed several times: for the profile, and with each
+    /// model. Here it gets one time, the median of those measured with the models. The time of a
+    /// model is that time divided by its speedup. The time that no plan changes keeps its fraction.
+    /// Calling this twice changes nothing more.
     public mutating func settleTimes() {
         let times = targets.map(\.denseSeconds).sorted()
         guard let least = times.first, least > 0, denseSeconds > 0 else { return }

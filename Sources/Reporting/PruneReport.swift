@@ -1,7 +1,7 @@
-/// Everything that one prune run found out, as it is told to people and programs.
+/// The results of one prune, for people and programs.
 ///
-/// Times are in seconds, ratios and shares are fractions, divergences use natural logarithms. All
-/// numbers must be finite.
+/// Times are in seconds, ratios and shares are fractions, divergences are in nats. All numbers must
+/// be finite.
 public struct PruneReport: Codable, Sendable, Equatable {
     /// The version of the program that wrote the report.
     public var version: String
@@ -11,42 +11,42 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var command: String
     /// The dense model.
     public var model: ModelDescription
-    /// What was timed.
+    /// The environment that was timed.
     public var environment: EnvironmentDescription
-    /// How plans were found.
+    /// The method that found the plans.
     public var method: String
     /// The seed of every random choice.
     public var seed: UInt64
-    /// One result for each speedup asked for.
+    /// One result for each target.
     public var targets: [TargetResult]
     /// The quality of the dense model.
     public var dense: QualityFigures
-    /// What quality was measured on, such as `WikiText-2 test, 4 096 tokens`.
+    /// The evaluation set, such as `WikiText-2 test, 4 096 tokens`.
     public var evaluatedOn: String
-    /// A second text that quality was measured on, of another kind.
+    /// A second evaluation set, of another kind of text.
     public var secondText: String?
     /// The quality of the dense model on the second text.
     public var secondDense: QualityFigures?
     /// The same targets reached by simpler methods; may be empty.
     public var baselines: [BaselineResult]
-    /// What the models scored on tasks; nil where none were asked.
+    /// The scores on tasks; nil if no task was evaluated.
     public var tasks: [TaskFigures]?
-    /// What the dense model writes behind a few prompts; nil for encoders.
+    /// The dense model's continuations of some prompts; nil for encoders.
     public var samples: [TextSample]?
-    /// How the search went down from the dense model; nil where the method takes no steps.
+    /// The path of the search from the dense model; nil if the method has no steps.
     public var search: [SearchStep]?
-    /// What each kind of component costs at each level.
-    public var latencyCurves: [LatencyCurve]
+    /// The time of each kind of component at each level.
+    public var latencyCurves: [ComponentLatency]
     /// The time that no plan changes.
     public var baseSeconds: Double
-    /// The time of the dense model: as profiled, or where ``settleTimes()`` was called, as measured
-    /// beside the models.
+    /// The time of the dense model: from the profile, or after ``settleTimes()`` as measured with
+    /// the models.
     public var denseSeconds: Double
-    /// The machine that was profiled, where it is not the environment's; nil where it is.
+    /// The machine of the profile; nil if it is that of the environment.
     public var profiledMachine: String?
     /// How well the profile predicted random plans, where that was measured.
     public var verification: VerificationFigures?
-    /// What each stage of the run took, by its name.
+    /// The cost of each stage of the run, by its name.
     public var stages: [String: StageCost]
     /// The files that the result depends on.
     public var inputs: [InputDigest]
@@ -54,7 +54,7 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var calibration: CalibrationDescription
     /// Further reasons for caution, in whole sentences.
     public var notes: [String]
-    /// Why a target, and those above it, were not written; nil where all were.
+    /// Why a target and all higher ones were not written; nil if all were written.
     public var refused: String?
 
     /// Creates a report from its parts.
@@ -62,7 +62,7 @@ public struct PruneReport: Codable, Sendable, Equatable {
         version: String, createdAt: String, command: String, model: ModelDescription,
         environment: EnvironmentDescription, method: String, seed: UInt64,
         targets: [TargetResult], dense: QualityFigures, evaluatedOn: String,
-        baselines: [BaselineResult] = [], latencyCurves: [LatencyCurve], baseSeconds: Double,
+        baselines: [BaselineResult] = [], latencyCurves: [ComponentLatency], baseSeconds: Double,
         denseSeconds: Double, verification: VerificationFigures? = nil,
         stages: [String: StageCost], inputs: [InputDigest],
         calibration: CalibrationDescription, notes: [String] = []
@@ -91,11 +91,11 @@ public struct PruneReport: Codable, Sendable, Equatable {
 
 /// How well a profile predicted random plans, each measured as a whole model.
 public struct VerificationFigures: Codable, Sendable, Equatable {
-    /// How many plans.
+    /// The number of plans.
     public var plans: Int
-    /// The median size of the errors, as a fraction of the measured time.
+    /// The median magnitude of the errors, as a fraction of the measured time.
     public var medianError: Double
-    /// The greatest size of an error.
+    /// The largest magnitude of an error.
     public var worstError: Double
 
     /// Creates figures.
@@ -106,11 +106,11 @@ public struct VerificationFigures: Codable, Sendable, Equatable {
     }
 }
 
-/// A model on a search's way from the dense one.
+/// A step of the search on its path from the dense model.
 public struct SearchStep: Codable, Sendable, Equatable {
-    /// The speedup predicted for it.
+    /// The predicted speedup.
     public var speedup: Double
-    /// The predicted damage, in the search's own measure.
+    /// The predicted loss, in the search's own measure.
     public var damage: Double
 
     /// Creates a step.
@@ -120,11 +120,11 @@ public struct SearchStep: Codable, Sendable, Equatable {
     }
 }
 
-/// A prompt and what the dense model writes behind it.
+/// A prompt, and the dense model's continuation.
 public struct TextSample: Codable, Sendable, Equatable {
     /// The prompt.
     public var prompt: String
-    /// What the dense model writes.
+    /// The dense model's continuation.
     public var dense: String
 
     /// Creates a sample.
@@ -135,8 +135,9 @@ public struct TextSample: Codable, Sendable, Equatable {
 }
 
 extension PruneReport {
-    /// What every model writes behind a prompt, by what it is called, the dense one first.
-    func writings(behind index: Int) -> [(model: String, text: String)] {
+    /// The continuations of a prompt by every model, with the model's name; the dense model is
+    /// first.
+    func continuations(of index: Int) -> [(model: String, text: String)] {
         guard let samples else { return [] }
         return [("dense", samples[index].dense)]
             + targets.compactMap { result in
@@ -150,21 +151,23 @@ extension PruneReport {
 
 /// The dense model of a report.
 public struct ModelDescription: Codable, Sendable, Equatable {
-    /// What people call it.
+    /// Its name for people.
     public var name: String
-    /// Where it was read from, as commands take it.
+    /// The path or hub name that commands take.
     public var path: String
     /// Its family, such as `llama` or `bert`.
     public var architecture: String
     /// Its number of weights.
     public var parameters: Int
-    /// Whether it continues text; others only encode it.
+    /// Whether it generates text.
+    ///
+    /// Other models only encode it.
     public var generatesText: Bool
     /// Its layers from input to output.
     public var layers: [LayerSizes]
-    /// What its files take on disk, where that is known.
+    /// The size of its files in bytes, if known.
     public var bytes: Int?
-    /// The modes by which an encoder pools, as Sentence Transformers names them; nil for the mean.
+    /// The pooling modes of an encoder, with the names of Sentence Transformers; nil for the mean.
     public var pooling: [String]?
 
     /// Creates a description.
@@ -181,7 +184,9 @@ public struct ModelDescription: Codable, Sendable, Equatable {
     }
 }
 
-/// What was timed: a speedup holds there and nowhere else.
+/// The conditions of a timing.
+///
+/// A speedup holds only for them.
 public struct EnvironmentDescription: Codable, Sendable, Equatable {
     /// `encode`, `prefill` or `decode`.
     public var phase: String
@@ -193,7 +198,7 @@ public struct EnvironmentDescription: Codable, Sendable, Equatable {
     public var threads: Int
     /// The arithmetic, such as `f32`.
     public var precision: String
-    /// What ran the model.
+    /// The runtime.
     public var runtime: String
     /// The processor.
     public var machine: String
@@ -212,7 +217,7 @@ public struct EnvironmentDescription: Codable, Sendable, Equatable {
         self.machine = machine
     }
 
-    /// Such as `decode · batch 1 · context 256 · …`.
+    /// A summary, such as `decode · batch 1 · context 256 · …`.
     var summary: String {
         [
             phase, "batch \(batch)",
@@ -222,11 +227,11 @@ public struct EnvironmentDescription: Codable, Sendable, Equatable {
     }
 }
 
-/// What one stage of a run took.
+/// The cost of one stage of a run.
 public struct StageCost: Codable, Sendable, Equatable {
     /// Its wall-clock time.
     public var seconds: Double
-    /// The peak memory of the process by its end.
+    /// The peak memory of the process at its end.
     public var peakBytes: Int
 
     /// Creates a cost.
@@ -252,11 +257,11 @@ public struct InputDigest: Codable, Sendable, Equatable {
 
 /// The text that a model was calibrated on.
 public struct CalibrationDescription: Codable, Sendable, Equatable {
-    /// Where it comes from.
+    /// The source of the text.
     public var source: String
-    /// How much of it was used.
+    /// The number of tokens that were used.
     public var tokens: Int
-    /// Whether the model wrote it itself.
+    /// Whether the model sampled it itself.
     public var sampledByModel: Bool
 
     /// Creates a description.

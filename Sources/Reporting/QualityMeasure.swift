@@ -1,11 +1,11 @@
-/// One way to say how good a model is, as a column of a table or the axis of a plot.
+/// A measure of quality: a column of a table, or the axis of a plot.
 enum QualityMeasure: CaseIterable {
     case perplexity
     case kl
     case top1
     case meanCosineDistance
 
-    /// The measures that any of the figures has, the most telling first.
+    /// The measures that some model of the report has, the most informative first.
     static func present(in report: PruneReport) -> [QualityMeasure] {
         let all = [report.dense] + report.targets.map(\.quality) + report.baselines.map(\.quality)
         return allCases.filter { measure in all.contains { measure.value(of: $0) != nil } }
@@ -21,19 +21,20 @@ enum QualityMeasure: CaseIterable {
         }
     }
 
-    /// What it says, for readers who meet it first here.
+    /// An explanation for readers who do not know it.
     var explanation: String {
         switch self {
         case .perplexity:
-            "Perplexity: how many tokens the model hesitates between on average; lower is better."
+            "Perplexity: how uncertain the model is about the next token, as a number of equally "
+                + "likely choices; lower is better."
         case .kl:
-            "KL divergence: how far the predictions moved from the dense model’s, in nats per "
+            "KL divergence: how far the predictions are from the dense model’s, in nats per "
                 + "token; 0 is no change."
         case .top1:
             "Same top token: how often the most likely next token is still the dense model’s."
         case .meanCosineDistance:
-            "Cosine distance: how far sentence vectors turned away from the dense model’s; "
-                + "0 is no change."
+            "Cosine distance: how far sentence vectors are from the dense model’s; 0 is no "
+                + "change."
         }
     }
 
@@ -47,7 +48,9 @@ enum QualityMeasure: CaseIterable {
         }
     }
 
-    /// The dense model's value, which is known even where it was not measured.
+    /// The dense model's value.
+    ///
+    /// For divergences it is known without a measurement.
     func denseValue(in report: PruneReport) -> Double? {
         switch self {
         case .perplexity: report.dense.perplexity

@@ -43,16 +43,16 @@ struct QualityTable {
 }
 
 extension QualityMeasure {
-    /// Whether a relative change from the dense value says something.
+    /// Whether a relative change from the dense value is meaningful.
     var hasChange: Bool { self == .perplexity }
 }
 
-/// What training won back of each target.
+/// What training recovered for each target.
 struct RecoveryTable {
     let report: PruneReport
 
     let columns = [
-        "Target", "Learnt from", "Steps", "Tokens", "Judged by", "Dense", "Pruned", "Trained",
+        "Target", "Trained on", "Steps", "Tokens", "Evaluated by", "Dense", "Pruned", "Trained",
     ]
 
     var rows: [(heading: String, cells: [String])] {
@@ -61,7 +61,7 @@ struct RecoveryTable {
                 (
                     Figures.target(result.target),
                     [
-                        $0.method == "distill" ? "the dense model" : "the data",
+                        $0.method == "distill" ? "the dense model’s outputs" : "the data",
                         Figures.count($0.steps), Figures.count($0.tokens), $0.measure,
                         $0.dense.map { Figures.decimal($0, 3) } ?? "–",
                         Figures.decimal($0.before, 3), Figures.decimal($0.after, 3),
@@ -121,7 +121,7 @@ enum LevelTable {
         [units.prefix(1).uppercased() + units.dropFirst(), "Median", "Spread", ""]
     }
 
-    static func rows(of curve: LatencyCurve) -> [(heading: String, cells: [String])] {
+    static func rows(of curve: ComponentLatency) -> [(heading: String, cells: [String])] {
         curve.points.map { point in
             (
                 Figures.count(point.level),

@@ -1,11 +1,11 @@
-/// Plots how the predicted damage grows as a search removes one component's units after another's.
+/// Plots how the predicted loss grows as the search removes more units.
 struct SearchFigure {
     let steps: [SearchStep]
     let targets: [TargetResult]
 
     private let height = 240.0
 
-    /// The plot, or nothing where there are not two steps that do damage.
+    /// The plot; nil if fewer than two steps have a loss.
     var markup: Markup? {
         let points = steps.filter { $0.speedup.isFinite && $0.damage > 0 }
         guard points.count > 1, let first = points.first, let last = points.last else { return nil }
@@ -20,7 +20,7 @@ struct SearchFigure {
             from: height - PlotFrame.bottom, to: top)
         let frame = PlotFrame(
             height: height, x: x, y: y, xTitle: "times faster, predicted",
-            yTitle: "Predicted damage, logarithmic")
+            yTitle: "Predicted loss, logarithmic")
         let line = points.map { "\(x.position($0.speedup)),\(y.position($0.damage))" as Markup }
         let marks = labels.map { label -> Markup in
             let base = PlotFrame.top + 12 * Double(label.row)
@@ -33,9 +33,9 @@ struct SearchFigure {
                 """
         }
         return PlotFrame.picture(
-            title: "Predicted damage against speedup",
+            title: "Predicted loss against speedup",
             description: "\(steps.count) steps, from \(Figures.ratio(first.speedup)) to "
-                + "\(Figures.ratio(last.speedup)); dashed lines are the plans chosen.",
+                + "\(Figures.ratio(last.speedup)); dashed lines are the chosen plans.",
             height: height,
             """
             \(frame.markup)
@@ -44,8 +44,10 @@ struct SearchFigure {
             """)
     }
 
-    /// The targets' names behind their plans' lines, under the title of the axis: each in a row
-    /// below those near on its left, whose lines it so does not meet.
+    /// The names of the targets, at the lines of their plans, under the title of the axis.
+    ///
+    /// Each name is in a row below its near neighbours on the left, so that it does not cross their
+    /// lines.
     private func labels(
         on x: Axis, upTo most: Double
     ) -> [(text: String, at: Double, row: Int)] {

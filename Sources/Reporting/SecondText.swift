@@ -1,4 +1,4 @@
-/// Quality on a second text, of another kind than the calibration text.
+/// Quality on a second evaluation set, of another kind than the calibration text.
 extension PruneReport {
     /// The texts that quality was measured on.
     var evaluationTexts: String {
@@ -7,7 +7,7 @@ extension PruneReport {
 }
 
 extension QualityTable {
-    /// What is measured on the second text; nil where there is none.
+    /// The measure on the second text; nil if there is none.
     private var secondMeasure: QualityMeasure? {
         guard report.secondText != nil else { return nil }
         return [.perplexity, .meanCosineDistance].first(where: measures.contains)

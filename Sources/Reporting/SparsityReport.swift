@@ -1,17 +1,16 @@
-/// What a decoder leaves out token by token, and what that is worth.
+/// The results of contextual sparsity: what a decoder skips token by token, and what that saves.
 public struct SparsityReport: Codable, Sendable, Equatable {
-    /// One model that was tried.
+    /// A model that was measured.
     public struct Trial: Codable, Sendable, Equatable {
-        /// What it leaves out.
+        /// What it skips.
         public let name: String
-        /// On text that it was not calibrated on.
+        /// The perplexity on text that it was not calibrated on.
         public let perplexity: Double
-        /// How many times faster than dense, and the ends of the 95 % confidence interval; nil where
-        /// that was not measured.
+        /// The speedup over the dense model; nil if it was not measured.
         public let speedup: Double?
-        /// The ends of the interval, or none.
+        /// The ends of the 95 % confidence interval, or empty.
         public let interval: [Double]
-        /// Whether its perplexity is low enough.
+        /// Whether its perplexity is within the allowed cost.
         public let isWithinCost: Bool
         /// Whether other programs disturbed the measurement.
         public let isDisturbed: Bool
@@ -26,25 +25,26 @@ public struct SparsityReport: Codable, Sendable, Equatable {
             self.isDisturbed = isDisturbed
         }
 
-        /// Whether it is surely faster than dense.
+        /// Whether it is certainly faster than the dense model.
         public var isFaster: Bool { interval.first.map { $0 > 1 } ?? false }
     }
 
-    /// A layer in which neurons are left out, over text that they were not told by.
+    /// A layer in which neurons are skipped, measured on text that its predictor was not calibrated
+    /// on.
     public struct Layer: Codable, Sendable, Equatable {
         /// Its index.
         public let layer: Int
-        /// How neurons are told.
+        /// How neurons are predicted.
         public let choice: String
         /// The share of neurons that is computed.
         public let density: Double
-        /// Of the neurons that are needed, the share that is computed.
+        /// The fraction of the needed neurons that is computed.
         public let recall: Double
-        /// The share of squared contributions that those computed make.
+        /// The fraction of the squared contributions that the computed neurons have.
         public let kept: Double
-        /// The same for as many that contribute most.
+        /// The same for the same number of neurons with the largest contributions.
         public let keptByOracle: Double
-        /// The same for as many at random.
+        /// The same for the same number of random neurons.
         public let keptAtRandom: Double
 
         /// Describes a layer.
@@ -60,28 +60,29 @@ public struct SparsityReport: Codable, Sendable, Equatable {
 
     /// The version of the program.
     public var version: String
-    /// What the model is called.
+    /// The name of the model.
     public var model: String
-    /// What was timed.
+    /// The environment that was timed.
     public var environment: EnvironmentDescription
     /// The perplexity of the dense model.
     public var densePerplexity: Double
-    /// What was tried, in order.
+    /// The models that were measured, in order.
     public var trials: [Trial]
-    /// The trial that was written; nil where nothing is faster than dense.
+    /// The trial that was written; nil if none is faster than the dense model.
     public var best: Trial?
-    /// The layers in which neurons are left out.
+    /// The layers in which neurons are skipped.
     public var layers: [Layer]
-    /// In how many layers only some inputs of the attention block count.
+    /// The number of layers in which only some inputs of the attention block count.
     public var inputLayers: Int
-    /// The shares of heads and of neurons that are gone for good.
+    /// The fractions of heads and of neurons that were removed permanently.
     public var removed: [Double]
-    /// The share of words that are chosen as by exact scores, where they are looked at coarsely.
+    /// The fraction of tokens for which coarse scores give the same choice as exact scores; nil if
+    /// scores are exact.
     public var sameWords: Double?
-    /// Over how many words.
+    /// The number of tokens of that comparison.
     public var comparedWords: Int?
 
-    /// Puts a report together.
+    /// Creates a report.
     public init(
         version: String, model: String, environment: EnvironmentDescription,
         densePerplexity: Double, trials: [Trial], best: Trial?, layers: [Layer],
@@ -93,9 +94,9 @@ public struct SparsityReport: Codable, Sendable, Equatable {
         (self.sameWords, self.comparedWords) = (sameWords, comparedWords)
     }
 
-    /// What each table says, shared by the page and the terminal.
+    /// The columns of the trials' table, for the page and the terminal.
     public var trialColumns: [String] {
-        ["left out", "perplexity", "cost", "speedup", "interval", ""]
+        ["skipped", "perplexity", "cost", "speedup", "interval", ""]
     }
 
     /// The cells of the trials' table.
@@ -106,14 +107,14 @@ public struct SparsityReport: Codable, Sendable, Equatable {
                 Figures.change(from: densePerplexity, to: trial.perplexity),
                 trial.speedup.map(Figures.ratio) ?? "",
                 trial.interval.isEmpty ? "" : Figures.interval(trial.interval),
-                trial == best ? "written" : trial.isWithinCost ? "" : "too dear",
+                trial == best ? "written" : trial.isWithinCost ? "" : "too costly",
             ]
         }
     }
 
     /// The columns of the layers' table.
     public var layerColumns: [String] {
-        ["layer", "told", "computed", "recall", "kept", "best", "random"]
+        ["layer", "predictor", "computed", "recall", "kept", "best", "random"]
     }
 
     /// The cells of the layers' table.
@@ -127,13 +128,13 @@ public struct SparsityReport: Codable, Sendable, Equatable {
         }
     }
 
-    /// What is to be said beside the tables, in whole sentences.
+    /// Remarks on the tables, in whole sentences.
     public var remarks: [String] {
         var remarks: [String] = []
         if let heads = removed.first, let neurons = removed.last, heads + neurons > 0 {
             remarks.append(
                 "\(Figures.percent(heads)) of the heads and \(Figures.percent(neurons)) of the "
-                    + "neurons are gone for good.")
+                    + "neurons are removed permanently.")
         }
         if inputLayers > 0 {
             remarks.append(
@@ -142,11 +143,12 @@ public struct SparsityReport: Codable, Sendable, Equatable {
         }
         if let sameWords, let comparedWords {
             remarks.append(
-                "Of \(Figures.count(comparedWords)) words "
-                    + "\(Figures.decimal(100 * sameWords, 2))% are the same as by exact scores.")
+                "Of \(Figures.count(comparedWords)) tokens "
+                    + "\(Figures.decimal(100 * sameWords, 2))% are the same as with exact scores.")
         }
         if best == nil {
-            remarks.append("Nothing is surely faster than dense here: all stays as it is.")
+            remarks.append(
+                "Nothing is certainly faster than the dense model here, so nothing is skipped.")
         }
         if trials.contains(where: \.isDisturbed) {
             remarks.append("Other programs disturbed the measurement: stop them and measure again.")
@@ -156,14 +158,17 @@ public struct SparsityReport: Codable, Sendable, Equatable {
 
     /// How to read the trials.
     public static let trialNote =
-        "Decoding beside the dense model, and perplexity on text that was not calibrated on."
+        "Decoding compared with the dense model; perplexity on text that was not used to calibrate."
     /// How to read the layers.
     public static let layerNote =
-        "Of a layer's neurons, or heads, so many are computed; of those that are needed so many are "
-        + "among them. They keep such a share of squared contributions; the best as many would keep, and "
-        + "random ones, what stands behind."
+        "computed: the fraction of a layer's neurons, or heads, that is computed. recall: the fraction "
+        + "of the needed ones that is among them. kept: the fraction of the squared contributions that "
+        + "they keep. best and random: what the best choice of the same number, and a random one, would "
+        + "keep."
 
-    /// A self-contained page: no script, no other file, valid XML as well.
+    /// The report as one page.
+    ///
+    /// It has no script, needs no other file, and is valid XML.
     public var html: String {
         func table(_ caption: String, _ columns: [String], _ rows: [[String]], own: Set<Int> = [])
             -> Markup
@@ -210,13 +215,13 @@ public struct SparsityReport: Codable, Sendable, Equatable {
     }
 }
 
-/// Plots what predictors keep of each layer beside the best choice and a random one.
+/// Plots what predictors keep of each layer, compared with the best choice and a random one.
 private struct DensityFigure {
     let layers: [SparsityReport.Layer]
 
     private let height = 240.0
 
-    /// The plot, or nothing where there are not two layers.
+    /// The plot; nil if there are fewer than two layers.
     var markup: Markup? {
         guard layers.count > 1, let first = layers.first, let last = layers.last else { return nil }
         let x = Axis(

@@ -1,11 +1,11 @@
-/// Shows a measured speedup with its interval beside the target and the prediction.
+/// Shows a measured speedup with its interval, next to the target and the prediction.
 struct SpeedFigure {
     let result: TargetResult
 
     var markup: Markup {
         let shown = [result.target, result.predicted, result.measured] + result.interval
         let (least, greatest) = (shown.min() ?? 1, shown.max() ?? 1)
-        // The dense model's 1× shows how far all is from it.
+        // The axis includes the dense model's 1×, which shows the distance of all values from it.
         let low = min(1, least)
         let margin = 0.06 * (greatest - low)
         let axis = Axis(

@@ -1,4 +1,4 @@
-/// Draws what is left of every layer: a cell for each head, a bar for the feed-forward width.
+/// Draws what remains of every layer: a cell for each head, and a bar for the feed-forward width.
 struct StructureFigure {
     let dense: [LayerSizes]
     let result: TargetResult
@@ -39,7 +39,7 @@ struct StructureFigure {
         let top = 20 + rowHeight * Double(index)
         let widest = Double(max(1, dense.map(\.feedForward).max() ?? 1))
         let scale = (barEnd - barStart) / widest
-        // Under six units a gap would eat the cell.
+        // In a cell below six units a gap would be too large.
         let gap = cell >= 6 ? 1.5 : 0
         let heads = (0..<full.queryHeads).map { head -> Markup in
             """
@@ -60,7 +60,7 @@ struct StructureFigure {
             """
     }
 
-    /// Whether a head is kept: by its group where that is known, else the first ones are.
+    /// Whether a head is kept: by its group if known; otherwise the first heads are drawn as kept.
     private func isKept(_ head: Int, _ full: LayerSizes, _ kept: LayerSizes) -> Bool {
         guard let groups = kept.keptGroups, full.keyValueHeads > 0 else {
             return head < kept.queryHeads

@@ -1,4 +1,4 @@
-/// The model made for one speedup asked for.
+/// The model for one target.
 public struct TargetResult: Codable, Sendable, Equatable {
     /// The speedup asked for.
     public var target: Double
@@ -22,28 +22,28 @@ public struct TargetResult: Codable, Sendable, Equatable {
     public var meanCosineDistance: Double?
     /// Its quality on the report's second text.
     public var second: QualityFigures?
-    /// What it writes behind the prompts of the report's samples; nil for encoders.
+    /// Its continuations of the report's prompts; nil for encoders.
     public var continuations: [String]?
     /// Its layers from input to output.
     public var layers: [LayerSizes]
-    /// The channels of its residual stream, where it lost some.
+    /// The number of channels of its residual stream, if some were removed.
     public var hiddenSize: Int?
-    /// What its directory takes on disk, where that is known.
+    /// The size of its directory in bytes, if known.
     public var bytes: Int?
-    /// The dense model's time: the median of those measured in alternation with this model's, or
-    /// where ``PruneReport/settleTimes()`` was called, the same for all targets.
+    /// The dense model's time: the median of its times in alternation with this model, or, after
+    /// ``PruneReport/settleTimes()``, the same time for all targets.
     public var denseSeconds: Double
     /// Its time: the dense model's divided by the measured speedup.
     public var seconds: Double
-    /// How many plans were built and measured until the target held.
+    /// The number of plans that were built and measured until the target held.
     public var attempts: Int
-    /// What was predicted and measured of each of them, where that was kept.
+    /// The predictions and measurements of these plans, if they were kept.
     public var trials: [Trial]?
     /// Whether other programs disturbed the measurement.
     public var isDisturbed: Bool
-    /// Both measurements of the model, where it was measured again from its files.
+    /// Both measurements of the model, if it was measured again from its files.
     public var confirmation: Confirmation?
-    /// What training won back; nil where the model was not trained.
+    /// What training recovered; nil if the model was not trained.
     public var recovery: Recovery?
 
     /// A plan that was built and measured.
@@ -60,13 +60,13 @@ public struct TargetResult: Codable, Sendable, Equatable {
         }
     }
 
-    /// A model measured twice: while it was searched for, and later from its files.
+    /// Two measurements of a model: during the search, and later from its files.
     public struct Confirmation: Codable, Sendable, Equatable {
         /// The speedup that the search measured.
         public var first: Double
         /// The ends of its interval.
         public var firstInterval: [Double]
-        /// The speedup measured from the written files, in a process of its own.
+        /// The speedup measured from the written files, in a separate process.
         public var speedup: Double
         /// The ends of its interval.
         public var interval: [Double]
@@ -82,7 +82,7 @@ public struct TargetResult: Codable, Sendable, Equatable {
         }
     }
 
-    /// Its quality apart from its speed.
+    /// Its quality.
     public var quality: QualityFigures {
         get {
             QualityFigures(
@@ -119,7 +119,7 @@ public struct TargetResult: Codable, Sendable, Equatable {
     }
 }
 
-/// The sizes of one layer; 0 where a branch is gone.
+/// The sizes of one layer; 0 if a component was removed.
 public struct LayerSizes: Codable, Sendable, Equatable {
     /// Query heads.
     public var queryHeads: Int
@@ -127,7 +127,7 @@ public struct LayerSizes: Codable, Sendable, Equatable {
     public var keyValueHeads: Int
     /// Feed-forward neurons.
     public var feedForward: Int
-    /// Which key-value groups of the dense layer are kept, where that is known.
+    /// The key-value groups of the dense layer that are kept, if known.
     public var keptGroups: [Int]?
 
     /// Creates sizes.
@@ -141,7 +141,9 @@ public struct LayerSizes: Codable, Sendable, Equatable {
     }
 }
 
-/// How good a model is; figures that were not measured are absent.
+/// The quality of a model.
+///
+/// Figures that were not measured are absent.
 public struct QualityFigures: Codable, Sendable, Equatable {
     /// The perplexity.
     public var perplexity: Double?
@@ -164,28 +166,28 @@ public struct QualityFigures: Codable, Sendable, Equatable {
     }
 }
 
-/// What a training won back after a model was pruned.
+/// What training recovered after pruning.
 public struct Recovery: Codable, Sendable, Equatable {
-    /// What it learnt from: `distill` for the dense model, `finetune` for text or labels alone.
+    /// The method: `distill` with the dense model as teacher, or `finetune` on text or labels.
     public var method: String
     /// Its steps.
     public var steps: Int
-    /// The tokens it saw.
+    /// The number of tokens of the training.
     public var tokens: Int
-    /// What it was judged by, such as `perplexity` or `acc`.
+    /// The measure of evaluation, such as `perplexity` or `acc`.
     public var measure: String
-    /// That measure of the dense model, where it has it.
+    /// The measure for the dense model, if it has it.
     public var dense: Double?
-    /// That measure before the training.
+    /// The measure before the training.
     public var before: Double
-    /// That measure after it.
+    /// The measure after the training.
     public var after: Double
-    /// The quality of the model as it was pruned.
+    /// The quality of the model before the training.
     public var unrecovered: QualityFigures
-    /// What the training took.
+    /// The cost of the training.
     public var cost: StageCost
 
-    /// Creates what a training came to.
+    /// Creates the result of a training.
     public init(
         method: String, steps: Int, tokens: Int, measure: String, before: Double, after: Double,
         unrecovered: QualityFigures, cost: StageCost
@@ -228,7 +230,9 @@ public struct BaselineResult: Codable, Sendable, Equatable {
 }
 
 extension PruneReport {
-    /// What a baseline is called beside the family: only the family is refitted.
+    /// The name of a baseline in tables and figures.
+    ///
+    /// It says if only the family is refitted.
     public func label(of baseline: BaselineResult) -> String {
         baseline.method == method ? "\(method), not refitted" : baseline.method
     }

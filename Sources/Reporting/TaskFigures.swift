@@ -1,10 +1,10 @@
-/// What the dense model and the family scored on a task.
+/// The scores of the dense model and of the family on a task.
 public struct TaskFigures: Codable, Sendable, Equatable {
     /// The task's name.
     public var name: String
     /// The metric, such as `acc`.
     public var metric: String
-    /// How many items were asked.
+    /// The number of items.
     public var items: Int
     /// The dense model's score.
     public var dense: Double
@@ -13,18 +13,18 @@ public struct TaskFigures: Codable, Sendable, Equatable {
     /// The scores of the family.
     public var results: [Result]
 
-    /// What one model of the family scored.
+    /// The score of one model of the family.
     public struct Result: Codable, Sendable, Equatable {
-        /// The speedup that was asked of it.
+        /// Its target speedup.
         public var target: Double
         /// Its score.
         public var value: Double
         /// The standard error.
         public var error: Double
-        /// How likely as great a difference from the dense model is by chance.
+        /// The p-value of the difference from the dense model.
         public var pValue: Double
-        /// The fraction of items that only one of both models has right, where items are right or
-        /// wrong.
+        /// The fraction of items that only one of the two models has right; nil if items are not
+        /// simply right or wrong.
         public var flips: Double?
 
         /// Creates a result.
@@ -74,14 +74,14 @@ struct TaskTable {
         }
     }
 
-    /// What a change that may be chance is marked with.
+    /// The mark of a change that may be due to chance.
     private func mark(_ result: TaskFigures.Result) -> String { result.pValue < 0.05 ? "" : " ~" }
 
-    /// What the table teaches, in whole sentences.
-    var lessons: [String] {
+    /// Explanations of the table, in whole sentences.
+    var explanations: [String] {
         let marks =
-            "In brackets the change against the dense model; ~ where it may be chance (p of a paired "
-            + "test at least 0.05)."
+            "In brackets: the change against the dense model. ~ marks a change that may be due to chance "
+            + "(p of a paired test at least 0.05)."
         let falls = report.targets.compactMap { target -> String? in
             let lost = tasks.compactMap { task -> (String, Double)? in
                 guard let result = task.results.first(where: { $0.target == target.target }),
@@ -90,8 +90,8 @@ struct TaskTable {
                 return (task.name, 1 - result.value / task.dense)
             }.sorted { $0.1 > $1.1 }
             guard let worst = lost.first else { return nil }
-            return "At \(Figures.target(target.target)) \(lost.count) of \(tasks.count) tasks fell "
-                + "beyond chance, most of all \(worst.0), by \(Figures.percent(worst.1))."
+            return "At \(Figures.target(target.target)) \(lost.count) of \(tasks.count) scores "
+                + "fell significantly, most of all \(worst.0), by \(Figures.percent(worst.1))."
         }
         return [marks] + falls
     }

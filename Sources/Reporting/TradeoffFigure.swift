@@ -1,13 +1,13 @@
 /// Plots quality against speed for methods, or for runs.
 struct TradeoffFigure {
-    /// A model: how fast it is on the figure's axis, how good, and what stands beside its mark.
+    /// A model: its value on the speed axis, its quality, and the label of its mark.
     struct Point {
         let x: Double
         let quality: Double
         var label = ""
     }
 
-    /// Models that one method or run made, and the dense one that they come from.
+    /// Models of one method or run, and their dense model.
     struct Series {
         let name: String
         let dense: Point
@@ -16,7 +16,7 @@ struct TradeoffFigure {
 
     let measure: QualityMeasure
     let series: [Series]
-    /// What the horizontal axis shows, such as `times faster, measured`.
+    /// The title of the horizontal axis, such as `times faster, measured`.
     let xTitle: String
     /// Values of that axis that have a tick.
     let ticks: [Double]
@@ -25,7 +25,7 @@ struct TradeoffFigure {
 
     private let height = 290.0
 
-    /// The plot with its legend, or nothing where there are not two results to compare.
+    /// The plot with its legend; nil if there are fewer than two results to compare.
     var markup: Markup? {
         let all = series.flatMap(\.points)
         guard all.count > 1 else { return nil }
@@ -86,7 +86,9 @@ struct TradeoffFigure {
         return "\(picture)\n\(legend)"
     }
 
-    /// What stands beside the marks, each at the first place that no mark, line or other text has.
+    /// The labels of the marks.
+    ///
+    /// Each is at the first place that no mark, line or other label occupies.
     private func labels(_ x: Axis, _ y: Axis) -> [Markup] {
         struct Box {
             let left, right, top, bottom: Double
@@ -173,8 +175,7 @@ struct TradeoffFigure {
 }
 
 extension TradeoffFigure {
-    /// Plots the family and the baselines of a report; nil where the dense model's quality is not
-    /// known.
+    /// Plots the family and the baselines of a report; nil if the dense model's quality is unknown.
     init?(report: PruneReport, measure: QualityMeasure) {
         guard let quality = measure.denseValue(in: report) else { return nil }
         func series(_ name: String, _ results: [(speedup: Double, figures: QualityFigures)])

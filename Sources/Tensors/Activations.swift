@@ -1,7 +1,7 @@
 /// Rows of activations, one for each token, in memory that is kept when the shape changes.
 ///
-/// A forward pass takes the same working memory through layers of many widths: changing the shape
-/// must cost nothing, and leaves the values unspecified.
+/// A forward pass uses the same working memory for layers of many widths. Changing the shape
+/// therefore costs nothing, and leaves the values unspecified.
 public struct Activations: Sendable {
     /// The number of rows.
     public private(set) var rows = 0
@@ -21,7 +21,7 @@ public struct Activations: Sendable {
         storage = matrix.elements
     }
 
-    /// Puts the rows of others, of as many columns, below.
+    /// Appends the rows of other activations, which have the same number of columns.
     public mutating func append(_ other: Activations) {
         precondition(rows == 0 || columns == other.columns, "appended columns")
         columns = other.columns
@@ -49,7 +49,7 @@ public struct Activations: Sendable {
         self.columns = columns
         if storage.count < rows * columns {
             storage = []
-            // Left as they are: clearing what is overwritten next takes a part of a training step.
+            // The values are not cleared: that would take a noticeable part of a training step.
             storage = [Float](unsafeUninitializedCapacity: rows * columns) { $1 = rows * columns }
         }
     }
@@ -78,12 +78,15 @@ public struct Activations: Sendable {
         }
     }
 
-    /// Makes every value its size.
+    /// Replaces every value by its magnitude.
     public mutating func dropSigns() {
         for index in 0..<rows * columns { storage[index] = abs(storage[index]) }
     }
 
-    /// The share of values whose size is above that of their columns' `least`.
+    /// The fraction of values whose magnitude is above the threshold of their column.
+    ///
+    /// - Parameter least: The thresholds, one for each column.
+    /// - Returns: The fraction, from 0 to 1.
     public func share(above least: [Float]) -> Double {
         precondition(least.count == columns, "a size for every column")
         var count = 0

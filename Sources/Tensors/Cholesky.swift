@@ -18,7 +18,8 @@ public struct NotPositiveDefinite: Error, Equatable, CustomStringConvertible {
 
 /// The factor `L` of a symmetric positive definite matrix `A = L · Lᵀ`.
 ///
-/// Blocked: only blocks on the diagonal are factored element by element, all else is products.
+/// Blocked: only blocks on the diagonal are factored element by element. The rest is computed by
+/// matrix products.
 /// - Complexity: O(n³/3) to factor, O(n²) for each right-hand side.
 public struct Cholesky: Sendable {
     /// The number of rows and of columns of the factored matrix.
@@ -38,7 +39,7 @@ public struct Cholesky: Sendable {
     /// - Parameters:
     ///   - matrix: Positive definite; its memory becomes the factor's.
     ///   - pool: The threads to use.
-    /// - Throws: ``NotPositiveDefinite`` where a pivot is not positive.
+    /// - Throws: ``NotPositiveDefinite`` if a pivot is not positive.
     public init(
         _ matrix: consuming SymmetricMatrix, pool: ThreadPool
     ) throws(NotPositiveDefinite) {
@@ -87,7 +88,7 @@ extension SymmetricMatrix {
     /// Replaces the matrix by its inverse, in place.
     ///
     /// - Parameter pool: The threads to use.
-    /// - Throws: ``NotPositiveDefinite`` where a pivot is not positive.
+    /// - Throws: ``NotPositiveDefinite`` if a pivot is not positive.
     /// - Complexity: O(n³)
     public mutating func invert(pool: ThreadPool) throws(NotPositiveDefinite) {
         let inverses = try Cholesky.factor(&elements, size: size, pool: pool)

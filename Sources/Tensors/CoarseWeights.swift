@@ -1,6 +1,8 @@
 import CKernels
 
-/// A first look at many outputs: weights in 4 bits, an eighth of f32, but for a few inputs in 8.
+/// Weights for approximate scores of many outputs.
+///
+/// They have 4 bits, an eighth of f32, but 8 bits for a small number of inputs.
 ///
 /// The layout is drawn in `contextual.h`.
 public struct CoarseWeights: Sendable {
@@ -8,10 +10,10 @@ public struct CoarseWeights: Sendable {
     public let inputs: Int
     /// Rows of the weight.
     public let outputs: Int
-    /// The inputs whose weights have 8 bits: those of the greatest activations, since errors of
-    /// weights grow with them.
+    /// The inputs whose weights have 8 bits: those with the largest activations, because the error
+    /// of a product grows with the activation.
     public let fineInputs: [Int]
-    /// How many such inputs there can be.
+    /// The maximum number of such inputs.
     public static let fineCount = Int(ck_fine_inputs)
 
     /// Panels, one after another.
@@ -21,7 +23,8 @@ public struct CoarseWeights: Sendable {
     ///
     /// - Parameters:
     ///   - weight: The weights.
-    ///   - fineInputs: The inputs that are to have 8 bits, in order, at most ``fineCount``.
+    ///   - fineInputs: The inputs whose weights get 8 bits, in ascending order, at most
+    ///     ``fineCount``.
     public init(_ weight: Matrix<Float>, fineInputs: [Int] = []) {
         precondition(fineInputs.count <= Self.fineCount, "too many fine inputs")
         precondition(zip(fineInputs, fineInputs.dropFirst()).allSatisfy(<), "fine inputs in order")
@@ -37,10 +40,10 @@ public struct CoarseWeights: Sendable {
             fineInputs.count, address(ofPanel: 0))
     }
 
-    /// The bytes that a look at all outputs reads.
+    /// The bytes that the scores of all outputs read.
     public var byteCount: Int { memory.floats.count * MemoryLayout<Float>.stride }
 
-    /// The weights from a panel on, as the kernel takes them.
+    /// The address of a panel, for the kernel.
     func address(ofPanel panel: Int) -> UnsafeMutablePointer<UInt8> {
         (UnsafeMutableRawPointer(memory.floats.baseAddress!) + panel * ck_int4_panel(inputs))
             .assumingMemoryBound(to: UInt8.self)

@@ -47,7 +47,7 @@ public enum DType: String, Sendable, Hashable, CaseIterable {
     /// 6 bits, scales of groups of 16.
     case q6K = "q6_k"
 
-    /// The numbers that one block holds; 1 for plain numbers.
+    /// The number of values in one block; 1 for plain numbers.
     public var blockSize: Int {
         switch self {
         case .f64, .f32, .f16, .bf16, .i8, .i16, .i32, .i64, .u8, .u16, .u32, .u64, .bool: 1
@@ -84,7 +84,8 @@ public enum DType: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// The bytes of so many numbers, or nil where they do not fill blocks or overflow an `Int`.
+    /// The bytes of a number of values; nil if they do not fill whole blocks, or if the result
+    /// overflows an `Int`.
     public func byteCount(of count: Int) -> Int? {
         guard count >= 0, count % blockSize == 0 else { return nil }
         let (bytes, overflow) = (count / blockSize).multipliedReportingOverflow(by: bytesPerBlock)

@@ -19,9 +19,9 @@ enum DoubleProducts {
     ///   - alpha: The factor of the product.
     ///   - a: Shape `[rows, depth]`.
     ///   - b: Shape `[depth, columns]`.
-    ///   - c: Shape `[rows, columns]`, apart from both operands.
+    ///   - c: Shape `[rows, columns]`; overlaps neither operand.
     ///   - stride: The elements from one row of `c` to the next.
-    ///   - lower: Whether only elements with column ≤ row are wanted; others may be written.
+    ///   - lower: Whether only elements with column ≤ row are needed; others may be written.
     ///   - pool: The threads to split the rows or columns of `c` between.
     static func accumulate(
         rows: Int, columns: Int, depth: Int, alpha: Double, a: ck_f64_operand, b: ck_f64_operand,
@@ -47,12 +47,14 @@ enum DoubleProducts {
         }
     }
 
-    /// Runs pieces of work on all threads, each thread taking the next one when it is free.
+    /// Runs pieces of work on all threads.
+    ///
+    /// Each thread takes the next piece when it is free.
     ///
     /// - Parameters:
-    ///   - pieces: How many there are; the largest had better come first.
-    ///   - columns: The most columns of a product in the work.
-    ///   - depth: The greatest depth of a product in the work.
+    ///   - pieces: The number of pieces. The largest pieces should come first.
+    ///   - columns: The maximum number of columns of a product in the work.
+    ///   - depth: The maximum depth of a product in the work.
     ///   - pool: The threads.
     ///   - work: Does one piece, given its index and scratch memory for `ck_gemm_f64`.
     static func share(
@@ -72,7 +74,8 @@ enum DoubleProducts {
         }
     }
 
-    /// Boundaries that cut rows into at most `pieces` runs of like work and at least 48 rows.
+    /// Boundaries that divide rows into at most `pieces` ranges of similar work, each of at least
+    /// 48 rows.
     private static func boundaries(of count: Int, pieces: Int, triangular: Bool) -> [Int] {
         let pieces = max(1, min(pieces, count / 48))
         var result = [0]

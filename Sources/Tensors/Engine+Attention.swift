@@ -22,7 +22,7 @@ public struct AttentionHeads: Sendable, Equatable {
     public var contextWidth: Int { query * dimension }
 }
 
-/// Memory that attention works in, kept between calls.
+/// Working memory of attention, kept between calls.
 public struct AttentionScratch: Sendable {
     fileprivate var packed: [Float] = []
     fileprivate var scores: [Float] = []
@@ -31,28 +31,30 @@ public struct AttentionScratch: Sendable {
     public init() {}
 }
 
-/// Where one sequence's queries, keys and values lie during a call.
+/// The places of one sequence's queries, keys and values during a call.
 private struct Segment {
     let firstRow: Int
     let queries: Int
     let keys: UnsafePointer<Float>
     let values: UnsafePointer<Float>
-    /// From one key to the next, and from a head's first key to the next head's.
+    /// Floats from one key to the next, and from the first key of a head to that of the next head.
     let stride, headStride: Int
     let keyCount: Int
-    /// Causal: query `i` sees keys up to `offset + i`; nil when it sees all.
+    /// Query `i` attends to keys up to `offset + i`; nil if it attends to all.
     let offset: Int?
 }
 
 /// How a head's keys and values are packed.
 private struct PackedHead {
-    /// As pairs of 16-bit integers with scales, else as floats.
+    /// Whether they are packed as pairs of 16-bit integers with scales.
+    ///
+    /// Otherwise they are floats.
     let integers: Bool
     let width: Int
-    /// Where its parts begin, in floats from the first, and where it ends.
+    /// The places where its parts begin, and where it ends, in floats from its start.
     let keyScales, values, valueScales, end: Int
 
-    /// Makes room for a number of keys.
+    /// Computes the places for a number of keys.
     init(keyCount: Int, width: Int, integers: Bool) {
         let padded = PackedWeights.padded
         func inputs(_ count: Int) -> Int { integers ? (count + 1) / 2 : count }
@@ -82,7 +84,7 @@ private struct PackedHead {
         }
     }
 
-    /// Attends from some queries of a segment, `first` being the first.
+    /// Attends from some queries of a segment; `first` is the first of them.
     func attend(
         _ queries: UnsafePointer<Float>, stride: Int, first: Int, count: Int, _ segment: Segment,
         with kernels: ck_kernels, head: UnsafePointer<Float>, scores: UnsafeMutablePointer<Float>,
@@ -108,10 +110,11 @@ extension Engine {
     /// - Parameters:
     ///   - fused: Shape `[tokens, heads.fusedWidth]`: queries, keys, values.
     ///   - heads: The heads in it.
-    ///   - sequences: The rows of each sequence; no sequence sees another, so padding is not needed.
-    ///   - causal: Whether a token sees only itself and what is before it.
-    ///   - precision: That of the model's products: with `int8`, attention computes with 16-bit
-    ///     integers where the processor has instructions for them.
+    ///   - sequences: The rows of each sequence. No sequence attends to another, so padding is not
+    ///     needed.
+    ///   - causal: Whether a token attends only to itself and to earlier tokens.
+    ///   - precision: The precision of the model's products. With `int8`, attention computes with
+    ///     16-bit integers if the processor has instructions for them.
     ///   - context: Shape `[tokens, heads.contextWidth]`, the result.
     ///   - scratch: Working memory.
     public func attend(
@@ -137,18 +140,18 @@ extension Engine {
         }
     }
 
-    /// Attends from the last tokens of some sequences to everything in their caches.
+    /// Attends from the last tokens of some sequences to all tokens in their caches.
     ///
     /// - Parameters:
     ///   - fused: Shape `[sequences · tokens, heads.fusedWidth]`; only the queries are read.
     ///   - heads: The heads in it.
     ///   - keys: Shape `[sequences · keyValue · capacity, dimension]`.
     ///   - values: The same shape.
-    ///   - sequences: How many sequences there are, all equally long.
-    ///   - count: Rows of each sequence's cache in use, the new tokens included.
-    ///   - precision: That of the model's products.
-    ///   - named: For one token of each sequence, the heads that attend; others give 0. All where it
-    ///     is nil.
+    ///   - sequences: The number of sequences, which all have the same length.
+    ///   - count: The used rows of each sequence's cache, including the new tokens.
+    ///   - precision: The precision of the model's products.
+    ///   - named: The heads that attend, if there is one token of each sequence; the context of
+    ///     other heads is 0. Nil for all heads.
     ///   - context: Shape `[sequences · tokens, heads.contextWidth]`, the result.
     ///   - scratch: Working memory.
     public func attend(

@@ -1,20 +1,22 @@
 import CKernels
 
 extension Engine {
-    /// The gradient by what ``attend(_:heads:sequences:causal:precision:into:scratch:)`` takes in.
+    /// The gradient with respect to the input of
+    /// ``attend(_:heads:sequences:causal:precision:into:scratch:)``.
     ///
-    /// With `P = softmax(s Q·Kᵀ)`, `O = P·V` and `dP = dO·Vᵀ`, that is `dV = Pᵀ·dO`, `dS = s P ∘ (dP -
-    /// rowsum(P ∘ dP))`, `dQ = dS·K` and `dK = dSᵀ·Q`, a block of queries at a time, P computed anew.
-    /// Source: Dao et al., "FlashAttention", arXiv 2205.14135, section B.4.
+    /// With `P = softmax(s Q·Kᵀ)`, `O = P·V` and `dP = dO·Vᵀ`, the gradients are `dV = Pᵀ·dO`,
+    /// `dS = s P ∘ (dP - rowsum(P ∘ dP))`, `dQ = dS·K` and `dK = dSᵀ·Q`. They are computed for one
+    /// block of queries at a time, and P is computed again. Source: Dao et al., "FlashAttention",
+    /// arXiv 2205.14135, section B.4.
     ///
     /// - Parameters:
     ///   - fused: Shape `[tokens, heads.fusedWidth]`: queries, keys, values.
     ///   - heads: The heads in it.
     ///   - sequences: The rows of each sequence.
-    ///   - causal: Whether a token sees only itself and what is before it.
-    ///   - precision: `bf16` to multiply such pairs where the processor does.
-    ///   - gradient: By the context, `[tokens, heads.contextWidth]`.
-    ///   - result: By fused, of its shape; is overwritten.
+    ///   - causal: Whether a token attends only to itself and to earlier tokens.
+    ///   - precision: With `bf16`, pairs of bfloat16 are multiplied if the processor can.
+    ///   - gradient: The gradient with respect to the context, `[tokens, heads.contextWidth]`.
+    ///   - result: The gradient with respect to `fused`, of the same shape; it is overwritten.
     public func differentiateAttention(
         _ fused: Activations, heads: AttentionHeads, sequences: [Range<Int>], causal: Bool,
         precision: Precision = .f32, gradient: Activations, into result: inout Activations
@@ -32,7 +34,8 @@ extension Engine {
             gradient.storage.withUnsafeBufferPointer { gradient in
                 result.storage.withUnsafeMutableBufferPointer { result in
                     let result = result
-                    // Query heads of a group add to the same keys, so one thread takes them.
+                    // All query heads of a group add to the gradient of the same keys, so one
+                    // thread computes them.
                     pool.forEach(sequences.count * heads.keyValue) { index, thread in
                         let (place, group) = index.quotientAndRemainder(
                             dividingBy: heads.keyValue)
@@ -55,7 +58,7 @@ extension Engine {
     }
 }
 
-/// Where the gradient of a group of heads is computed.
+/// The working memory for the gradient of a group of heads.
 private struct GradientMemory {
     static let queryBlock = 72
 
@@ -71,7 +74,7 @@ private struct GradientMemory {
         ].map(PackedWeights.padded)  // so that every part begins a cache line
     }
 
-    /// How many floats it takes.
+    /// Its size in floats.
     var end: Int { sizes.reduce(0, +) }
 
     /// The parts that begin at an address.
@@ -90,13 +93,13 @@ private struct GradientMemory {
     struct Parts {
         /// Keys and values packed as outputs, and keys as inputs.
         let keyRows, valueRows, keyColumns: UnsafeMutablePointer<Float>
-        /// P and dS, with a row for each query of a block.
+        /// P and dS, with one row for each query of a block.
         let weights, slopes: UnsafeMutablePointer<Float>
-        /// The block's queries and the gradient by their contexts.
+        /// The block's queries and the gradient with respect to their contexts.
         let queries, given: UnsafeMutablePointer<Float>
-        /// The gradients by keys and values.
+        /// The gradients with respect to keys and values.
         let keySums, valueSums: UnsafeMutablePointer<Float>
-        /// What products work in.
+        /// Working memory of products.
         let rounded, scratch: UnsafeMutablePointer<Float>
     }
 }
@@ -140,7 +143,7 @@ private struct GroupGradient {
         }
     }
 
-    /// Takes some queries of a head.
+    /// Adds the gradient of some queries of a head.
     private func add(_ head: Int, _ block: Range<Int>) {
         let (ld, narrow, rows) = (heads.fusedWidth, heads.contextWidth, block.count)
         let seen = causal ? block.upperBound : count

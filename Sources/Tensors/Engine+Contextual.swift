@@ -1,20 +1,22 @@
 import CKernels
 
-/// What computes only for the token at hand.
+/// Operations of contextual sparsity.
 extension Engine {
-    /// Scores of all outputs for each row: exact wherever one may be the greatest, coarse elsewhere.
+    /// Scores of all outputs for each row.
     ///
-    /// A panel of 32 outputs is computed exactly where a coarse score in it is at most `margin` below
-    /// the greatest coarse one. Where the margin is at least twice the coarse scores' error the
-    /// greatest score is the exact one.
+    /// They are exact where an output may have the largest score, and approximate elsewhere.
+    ///
+    /// A panel of 32 outputs is computed exactly if one of its approximate scores is at most
+    /// `margin` below the largest approximate score. If the margin is at least twice the error of
+    /// the approximate scores, the largest returned score is the largest exact one.
     ///
     /// - Parameters:
     ///   - x: Shape `[tokens, inputs]`.
     ///   - coarse: The weights in 4 bits.
     ///   - exact: The weights, without a bias.
-    ///   - margin: How far below the greatest coarse score.
+    ///   - margin: The maximum distance from the largest approximate score.
     ///   - y: Shape `[tokens, outputs]`.
-    /// - Returns: The share of panels that were computed exactly.
+    /// - Returns: The fraction of panels that were computed exactly.
     @discardableResult
     public func screen(
         _ x: Activations, coarse: CoarseWeights, exact: PackedWeights, margin: Float,
@@ -43,7 +45,7 @@ extension Engine {
         return Double(count) / Double(max(1, panels * x.rows))
     }
 
-    /// The coarse scores of one row, and the greatest of every panel.
+    /// The approximate scores of one row, and the largest of each panel.
     private func look(
         _ a: UnsafePointer<Float>, _ coarse: CoarseWeights, into c: UnsafeMutablePointer<Float>,
         _ threads: Int, _ greatest: inout [Float]
@@ -64,7 +66,7 @@ extension Engine {
         }
     }
 
-    /// Puts rows into the working memory as coarse weights of one width and fine inputs take them.
+    /// Converts rows for coarse weights, and stores them in the working memory.
     func coarseRows(
         _ a: UnsafePointer<Float>, rows: Int = 1, of coarse: CoarseWeights
     ) -> CoarseRows {
@@ -87,7 +89,7 @@ extension Engine {
         return result
     }
 
-    /// The coarse scores of a row in some panels, and the greatest of each.
+    /// The approximate scores of a row in some panels, and the largest of each panel.
     func look(
         _ row: ck_int4_row, _ coarse: CoarseWeights, panels: Range<Int>,
         into c: UnsafeMutablePointer<Float>, _ count: Int, greatest: UnsafeMutablePointer<Float>
@@ -96,7 +98,7 @@ extension Engine {
             row, coarse.inputs, coarse.address(ofPanel: panels.lowerBound), c, count, greatest)
     }
 
-    /// The exact scores of one row in panels whose greatest coarse one is not too small.
+    /// The exact scores of one row, in panels whose largest approximate score is high enough.
     private func multiply(
         _ x: UnsafePointer<Float>, _ weights: PackedWeights, where greatest: [Float],
         isAtLeast least: Float, into c: UnsafeMutablePointer<Float>
@@ -106,7 +108,7 @@ extension Engine {
         return wanted.count
     }
 
-    /// Some panels of one row's product.
+    /// Computes some panels of one row's product.
     private func multiply(
         _ x: UnsafePointer<Float>, _ weights: PackedWeights, panels: [Int],
         into c: UnsafeMutablePointer<Float>
@@ -122,8 +124,9 @@ extension Engine {
         }
     }
 
-    /// Some outputs of a linear layer for one row; others that share a panel of 32 with them are
-    /// computed too, the rest is left as it is.
+    /// Computes some outputs of a linear layer for one row.
+    ///
+    /// Other outputs in the same panels of 32 are computed too; the rest is not changed.
     ///
     /// - Parameters:
     ///   - x: Shape `[1, inputs]`.
@@ -149,14 +152,15 @@ extension Engine {
         }
     }
 
-    /// Adds a linear layer's product with one row of inputs of which few matter.
+    /// Adds the product of a linear layer with one row, of which only inputs above their thresholds
+    /// count.
     ///
     /// - Parameters:
     ///   - x: Shape `[1, units]`.
-    ///   - least: For each unit the size that its value must be above to count.
+    ///   - least: For each unit the threshold of its input's magnitude.
     ///   - rows: The weights, unit by unit.
-    ///   - y: Shape `[1, outputs]`; is added to.
-    /// - Returns: How many inputs counted.
+    ///   - y: Shape `[1, outputs]`; the product is added to it.
+    /// - Returns: The number of inputs that counted.
     @discardableResult
     public func addProduct(
         of x: Activations, above least: [Float], _ rows: UnitRows, to y: inout Activations
@@ -179,7 +183,7 @@ extension Engine {
         }
         y.storage.withUnsafeMutableBufferPointer { y in
             let c = y.baseAddress!
-            // Threads share outputs, in whole vectors.
+            // Outputs are divided among threads, in whole vectors.
             let blocks = (part.width + 15) / 16
             let threads = min(pool.threads, blocks)
             pool.run { thread in
@@ -195,14 +199,16 @@ extension Engine {
     }
 }
 
-/// Rows of activations in 8 bits beside their fine inputs, which count as 0 in the rows themselves.
+/// Rows of activations in 8 bits, with their fine inputs stored separately.
+///
+/// The rows themselves have 0 at those places.
 struct CoarseRows {
-    /// For each row both scales, the fine inputs, and all inputs.
+    /// For each row: both scales, the fine inputs, all inputs.
     let memory: UnsafeMutableRawPointer
     /// The bytes of a row.
     let stride: Int
 
-    /// The bytes ahead of a row's inputs.
+    /// The bytes before a row's inputs.
     static let header = 2 * MemoryLayout<Float>.stride + CoarseWeights.fineCount
 
     fileprivate func parts(
@@ -221,7 +227,7 @@ struct CoarseRows {
 }
 
 extension ck_kernels {
-    /// What adds up rows of a precision.
+    /// The kernel that sums rows of a precision.
     func sumRows(_ precision: Precision) -> RowSum {
         switch precision {
         case .f32: sum_rows_f32
@@ -231,7 +237,7 @@ extension ck_kernels {
         }
     }
 
-    /// What multiplies rows of a precision.
+    /// The kernel that multiplies rows of a precision.
     func dotRows(_ precision: Precision) -> RowProduct {
         switch precision {
         case .f32: dot_rows_f32
@@ -254,7 +260,7 @@ extension ck_kernels {
 }
 
 extension Activations {
-    /// Puts a vector in the place of a row.
+    /// Replaces a row by a vector.
     public mutating func set(_ values: [Float], row: Int) {
         precondition(values.count == columns && row < rows, "a value for every column")
         for column in 0..<columns { storage[row * columns + column] = values[column] }
@@ -266,9 +272,9 @@ extension Activations {
         for column in 0..<columns { storage[row * columns + column] += values[column] }
     }
 
-    /// Clears the values of a row whose size is not above that of their columns' `least`.
+    /// Sets the values of a row to 0 whose magnitude is not above the threshold of their column.
     ///
-    /// - Returns: How many are left.
+    /// - Returns: The number of values that remain.
     @discardableResult
     public mutating func clear(row: Int, notAbove least: [Float]) -> Int {
         precondition(least.count == columns, "a size for every column")

@@ -6,16 +6,18 @@ import CKernels
     internal import Darwin
 #endif
 
-/// What gradients need beside ``linear(_:rows:_:into:firstRow:_:)``.
+/// Operations of gradients, besides ``linear(_:rows:_:into:firstRow:_:)``.
 extension Engine {
-    /// Turns logits into the gradient of the mean over rows of a weighted binary cross-entropy, summed
-    /// over columns.
+    /// Replaces logits by the gradient of a weighted binary cross-entropy.
+    ///
+    /// It is summed over columns and averaged over rows.
     ///
     /// - Parameters:
     ///   - logits: Shape `[tokens, neurons]`; becomes the gradient.
-    ///   - values: As many; a place is to be found where its value's size is above `least`.
-    ///   - least: A size for every column.
-    ///   - negativeWeight: What places that are not to be found weigh, others weighing 1.
+    ///   - values: The same shape. A place is positive if the magnitude of its value is above the
+    ///     threshold of its column.
+    ///   - least: The threshold of each column.
+    ///   - negativeWeight: The weight of negative places; positive places have weight 1.
     /// - Returns: The cross-entropy.
     public func differentiateBinaryCrossEntropy(
         _ logits: inout Activations, of values: Activations, above least: [Float],
@@ -50,15 +52,17 @@ extension Engine {
         return losses.reduce(0, +) / Double(rows)
     }
 
-    /// The gradient of a linear layer's weights, `c = aᵀ · b`, or that added to c, of the same value
-    /// for any number of threads.
+    /// The gradient of a linear layer's weights: `c = aᵀ · b`, or `c += aᵀ · b`.
+    ///
+    /// The result does not depend on the number of threads.
     ///
     /// - Parameters:
-    ///   - a: Gradients by the layer's outputs, `[tokens, outputs]`.
+    ///   - a: Gradients with respect to the layer's outputs, `[tokens, outputs]`.
     ///   - b: The layer's inputs, `[tokens, inputs]`.
     ///   - c: Shape `[outputs, inputs]`.
-    ///   - adding: Whether what is in c stays.
-    ///   - precision: `f16` or `bf16` to multiply such pairs where the processor does.
+    ///   - adding: Whether the product is added to `c`.
+    ///   - precision: With `f16` or `bf16`, pairs of 16-bit floats are multiplied if the processor
+    ///     can.
     /// - Complexity: O(tokens · outputs · inputs)
     public func transposedProduct(
         _ a: Activations, _ b: Activations, into c: inout Matrix<Float>, adding: Bool = false,
@@ -90,7 +94,9 @@ extension Engine {
         }
     }
 
-    /// The sum over rows of each column, of the same value for any number of threads.
+    /// The sum of each column.
+    ///
+    /// The result does not depend on the number of threads.
     public func columnSums(_ x: Activations) -> [Float] {
         let (rows, columns, length) = (x.rows, x.columns, 128)
         let pieces = (rows + length - 1) / length
@@ -112,11 +118,13 @@ extension Engine {
         return Array(sums.prefix(columns))
     }
 
-    /// Calls `body` with blocks of a product's rows and columns, and memory for their products.
+    /// Divides a product into blocks of rows and columns, and calls `body` for each, with working
+    /// memory.
     ///
-    /// Packed columns of a block fit the second-level cache. Rows are packed once for each block
-    /// beside, columns once for each below: there are as many as makes that least, and as many for one
-    /// thread as for another.
+    /// The packed columns of a block fit in the second-level cache. Rows are packed again for each
+    /// block of columns, and columns again for each block of rows. The numbers of blocks are chosen
+    /// so that as little as possible is packed, and so that every thread gets the same number of
+    /// blocks.
     private func shareProduct(
         _ rows: Int, _ columns: Int,
         _ body: (_ rows: Range<Int>, _ columns: Range<Int>, UnsafeMutablePointer<Float>) -> Void
@@ -145,10 +153,12 @@ extension Engine {
         }
     }
 
-    /// Applies an activation to what a layer gave, `y = f(x)`; for ``Epilogue/swiglu`` the first
-    /// half of each row of x are gates, the second half what they let pass.
+    /// Applies an activation function to the output of a layer, `y = f(x)`.
     ///
-    /// - Precondition: Not ``Epilogue/store`` or ``Epilogue/add``, which are no functions.
+    /// For ``Epilogue/swiglu`` the first half of each row of x are gates, and the second half are
+    /// the ups that they multiply.
+    ///
+    /// - Precondition: The function is not ``Epilogue/store`` or ``Epilogue/add``.
     public func activate(_ x: Activations, _ function: Epilogue, into y: inout Activations) {
         let (rows, columns, width) = (x.rows, x.columns, function.width(of: x.columns))
         y.reshape(rows: rows, columns: width)
@@ -166,7 +176,8 @@ extension Engine {
         }
     }
 
-    /// The gradient by the x of ``activate(_:_:into:)``, given that by its y.
+    /// The gradient with respect to x of ``activate(_:_:into:)``, from the gradient with respect to
+    /// y.
     public func differentiate(
         _ x: Activations, _ function: Epilogue, gradient: Activations,
         into result: inout Activations
@@ -192,20 +203,23 @@ extension Engine {
     }
 }
 
-/// Gradients of what works row by row.
+/// Gradients of operations on rows.
 extension Engine {
-    /// Adds the gradient of ``normalise(_:rows:weight:bias:epsilon:into:)``, given that by its y, of
-    /// the same value for any number of threads.
+    /// Adds the gradient of ``normalise(_:rows:weight:bias:epsilon:into:)``, from the gradient with
+    /// respect to its result.
+    ///
+    /// The sums do not depend on the number of threads.
     ///
     /// - Parameters:
     ///   - x: What was normalised.
-    ///   - gradient: By the result, of x's shape.
-    ///   - weight: The norm's factors.
+    ///   - gradient: The gradient with respect to the result, of x's shape.
+    ///   - weight: The factors of the norm.
     ///   - isCentred: Whether the norm has a bias.
     ///   - epsilon: The norm's.
-    ///   - result: By x; is added to.
+    ///   - result: The gradient with respect to x; the result is added to it.
     ///   - weightGradient: By the weight; is added to.
-    ///   - biasGradient: By the bias; is added to, and means nothing where there is none.
+    ///   - biasGradient: The gradient with respect to the bias; the result is added to it.
+    ///     Unspecified if the norm has no bias.
     public func differentiateNorm(
         of x: Activations, gradient: Activations, weight: [Float], isCentred: Bool,
         epsilon: Float, addingTo result: inout Activations, weightGradient: inout [Float],
@@ -233,14 +247,16 @@ extension Engine {
         }
     }
 
-    /// The gradient by the x of ``rmsNorm(_:heads:weight:epsilon:)`` in place of that by its result.
+    /// Turns the gradient with respect to the result of ``rmsNorm(_:heads:weight:epsilon:)`` into
+    /// that with respect to x.
     ///
     /// - Parameters:
     ///   - x: What was normalised.
-    ///   - heads: The heads that were.
+    ///   - heads: The heads that were normalised.
     ///   - weight: One factor per channel of a head.
     ///   - epsilon: The norm's.
-    ///   - gradient: By the result, then by x.
+    ///   - gradient: The gradient with respect to the result; becomes the gradient with respect to
+    ///     x.
     ///   - weightGradient: By the weight; is added to.
     public func differentiateNorm(
         of x: Activations, heads: Range<Int>, weight: [Float], epsilon: Float,
@@ -270,8 +286,10 @@ extension Engine {
         }
     }
 
-    /// Takes vectors of x, of its gradient and of the result by their index; what weights add up to
-    /// is added in the order of pieces, however many threads there are.
+    /// Differentiates norms of vectors.
+    ///
+    /// The vectors of x, of its gradient and of the result are given by index. The gradients of
+    /// weights are added in the order of the pieces, whatever the number of threads.
     private func differentiateNorms(
         _ count: Int, _ weight: [Float], _ isCentred: Bool, _ epsilon: Float,
         _ weightGradient: inout [Float], _ biasGradient: inout [Float],
@@ -305,7 +323,7 @@ extension Engine {
         }
     }
 
-    /// Adds rows of a gradient to the rows of a table that they were looked up from.
+    /// Adds rows of a gradient to the gradient of the table rows that were looked up.
     public func scatter(
         _ gradient: Activations, rows indices: [Int32], addingTo table: inout Matrix<Float>
     ) {
@@ -314,7 +332,7 @@ extension Engine {
         gradient.storage.withUnsafeBufferPointer { source in
             table.elements.withUnsafeMutableBufferPointer { table in
                 let table = table
-                // Threads share columns, so that each sum has one order.
+                // Columns are divided among threads, so that each sum has one order.
                 pool.split(columns) { range, _ in
                     for (row, index) in indices.enumerated() {
                         precondition(index >= 0 && Int(index) < rows, "row past table")
@@ -327,11 +345,11 @@ extension Engine {
         }
     }
 
-    /// The gradient of cross entropy in place of logits.
+    /// Replaces logits by the gradient of cross entropy.
     ///
     /// - Parameters:
-    ///   - logits: Shape `[rows, classes]`; then `factor · (softmax(logits) - target)`.
-    ///   - targets: The right class of each row; rows with a negative one do not count.
+    ///   - logits: Shape `[rows, classes]`; becomes `factor · (softmax(logits) - target)`.
+    ///   - targets: The correct class of each row. Rows with a negative class do not count.
     ///   - factor: What the gradient is multiplied with.
     /// - Returns: `Σ -log softmax(logits)[target]` over the rows that count.
     public func differentiateCrossEntropy(
@@ -364,18 +382,17 @@ extension Engine {
         return losses.reduce(0, +)
     }
 
-    /// The gradient of the divergence between a teacher's distributions and those of logits in
-    /// place of the logits.
+    /// Replaces logits by the gradient of their divergence from a teacher's distributions.
     ///
-    /// With p the teacher's `softmax(logits / T)`, q the student's and the mixture
-    /// `m = β p + (1 - β) q` the loss is `T² (β KL(p ‖ m) + (1 - β) KL(q ‖ m))`, at its ends, where
-    /// that vanishes, its slope: `KL(p ‖ q)` at β = 0, `KL(q ‖ p)` at β = 1.
+    /// Let p be the teacher's `softmax(logits / T)`, q the student's, and m the mixture
+    /// `β p + (1 - β) q`. The loss is `T² (β KL(p ‖ m) + (1 - β) KL(q ‖ m))`. At β = 0 and β = 1
+    /// this is zero, and the loss is its slope there: `KL(p ‖ q)` and `KL(q ‖ p)`.
     ///
     /// Source: Agarwal et al., "On-policy distillation of language models", arXiv 2306.13649,
     /// section 3.
     ///
     /// - Parameters:
-    ///   - logits: Shape `[rows, classes]`; then the gradient.
+    ///   - logits: Shape `[rows, classes]`; becomes the gradient.
     ///   - teacher: The teacher's logits, of the same shape.
     ///   - temperature: T.
     ///   - mixture: β, from 0 to 1.
@@ -415,7 +432,9 @@ extension Engine {
         return Double(temperature * temperature) * divergences.reduce(0, +)
     }
 
-    /// The divergence of one row's logits; they become the gradient by them, and the teacher's p.
+    /// Returns the divergence of one row.
+    ///
+    /// The logits become their gradient, and the teacher's logits become p.
     private func differentiate(
         _ own: UnsafeMutablePointer<Float>, from given: UnsafeMutablePointer<Float>, _ count: Int,
         mixture: Float, factor: Float
@@ -436,13 +455,17 @@ extension Engine {
         return divergence
     }
 
-    /// The divergence of one row's distributions q and p by their mixture; q becomes its gradient
-    /// by logits, `(1 - β) q (log(q / m) - KL(q ‖ m))`, since the terms of m itself cancel.
+    /// Returns the divergence of one row's distributions q and p from their mixture.
+    ///
+    /// The distribution q is replaced by the gradient with respect to the logits,
+    /// `(1 - β) q (log(q / m) - KL(q ‖ m))`.
+    ///
+    /// The terms of the gradient of m cancel.
     private static func differentiateMixture(
         _ own: UnsafeMutablePointer<Float>, _ given: UnsafePointer<Float>, _ count: Int,
         mixture: Float, factor: Float
     ) -> Double {
-        // Where a probability has gone to nothing its logarithm is that of the least one.
+        // A probability that has underflowed to 0 gets the logarithm of the smallest normal number.
         let least = Float.leastNormalMagnitude
         var (ours, theirs) = (0.0, 0.0)
         for place in 0..<count {

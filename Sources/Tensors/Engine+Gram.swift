@@ -3,14 +3,14 @@ import CKernels
 extension Engine {
     /// Adds the products of all pairs of columns to `sums`: `sums += xᵀ · x`.
     ///
-    /// Products of a few hundred rows are summed in f32, these sums in f64. Only the upper triangle
-    /// of `sums` is meaningful until ``Matrix/mirrorUpperTriangle()``.
+    /// Products of some hundred rows are summed in f32, and these sums in f64. Only the upper
+    /// triangle of `sums` is meaningful until ``Matrix/mirrorUpperTriangle()`` is called.
     ///
     /// - Parameters:
-    ///   - x: Shape `[tokens, columns]`; a few thousand tokens at most.
+    ///   - x: Shape `[tokens, columns]`, with at most a few thousand tokens.
     ///   - sums: Shape `[columns, columns]`.
-    ///   - first: The first of the columns whose products, with themselves and all before, are asked
-    ///     for; some of those before it may be added too.
+    ///   - first: The first column whose products with itself and all earlier columns are needed.
+    ///     Products of columns before it may be added too.
     /// - Complexity: O(tokens · columns² / 2)
     public func addGram(
         of x: Activations, to sums: inout Matrix<Double>, from first: Int = 0
@@ -30,16 +30,17 @@ extension Engine {
         }
     }
 
-    /// Calls `body` with ranges of columns, the last ones first, and memory for their products.
+    /// Divides the columns from `first` on into ranges, and calls `body` for each, the last range
+    /// first, with working memory.
     ///
-    /// Together they are the columns from the panel on that holds the first one.
+    /// The ranges begin at the panel that contains the first column.
     func shareColumns(
         _ columns: Int, from first: Int = 0,
         _ body: (_ range: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Void
     ) {
         let start = first / PackedWeights.panel
         let panels = (columns + PackedWeights.panel - 1) / PackedWeights.panel - start
-        // A few pieces for each thread; in long ones the rows are brought together less often.
+        // Some pieces for each thread. In longer pieces the rows are gathered less often.
         let pieces = max((panels + 7) / 8, min(panels, 3 * pool.threads))
         let floats =
             Int(ck_slab_rows) * ((panels / pieces + 1) * PackedWeights.panel + Int(ck_tile_columns))
@@ -55,21 +56,21 @@ extension Engine {
     }
 }
 
-/// The second moments `E[x xᵀ]` of rows that come a batch at a time.
+/// The second moments `E[x xᵀ]` of rows that arrive in batches.
 public struct SecondMoments: Sendable {
     private var sums = Matrix<Double>(rows: 0, columns: 0)
     private var rows = 0
 
-    /// Creates the moments of nothing yet.
+    /// Creates the moments of no rows.
     public init() {}
 
-    /// Adds rows, as many columns each time.
+    /// Adds rows, which have the same number of columns in each call.
     ///
     /// - Parameters:
     ///   - x: Shape `[tokens, columns]`.
-    ///   - first: The first of the columns whose products with themselves and all others are asked
-    ///     for; what is told of columns before it, among themselves, means nothing.
-    ///   - engine: What to compute on.
+    ///   - first: The first column whose products with all columns are needed. Products between
+    ///     columns before it are unspecified.
+    ///   - engine: The engine that computes.
     public mutating func add(_ x: Activations, from first: Int = 0, on engine: Engine) {
         if rows == 0 { sums = Matrix(rows: x.columns, columns: x.columns) }
         engine.addGram(of: x, to: &sums, from: first)

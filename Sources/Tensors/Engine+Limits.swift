@@ -1,15 +1,15 @@
 import CKernels
 
 extension Engine {
-    /// The multiply-adds that a precision's products are made of, in registers on one thread:
+    /// Repeats the multiply-adds of a precision's products in registers on one thread, to measure
     /// the arithmetic peak.
     ///
     /// - Parameters:
-    ///   - repeats: How often to do 384 of them for `f32`, twice as many for `bf16`, four times as
-    ///     many for `int8`.
+    ///   - repeats: The number of repetitions of 384 multiply-adds for `f32`, of 768 for `f16` and
+    ///     `bf16`, and of 1,536 for `int8`.
     ///   - precision: The precision.
     ///   - seed: Any number.
-    /// - Returns: A value that depends on every operation, so that none can be left out.
+    /// - Returns: A value that depends on every operation, so that the compiler cannot remove any.
     public func spinArithmetic(repeats: Int, precision: Precision, seed: Float) -> Float {
         switch precision {
         case .f32: kernels.peak_f32(repeats, seed)
@@ -19,10 +19,10 @@ extension Engine {
         }
     }
 
-    /// Has all threads begin and finish a piece of work of nothing: what every operation costs them.
+    /// Starts and ends an empty piece of work on all threads: the fixed cost of every operation.
     public func meet() { pool.run { _ in } }
 
-    /// Reads memory once with all threads: the memory read bandwidth.
+    /// Reads memory once with all threads, to measure the memory bandwidth.
     ///
     /// - Returns: The sum of its values.
     public func readAll(_ probe: MemoryProbe) -> Float {
@@ -39,13 +39,15 @@ extension Engine {
     }
 }
 
-/// Memory allocated as weights are, to measure how fast it is read or to take their place in caches.
+/// Memory that is allocated like weights, to measure how fast it is read, or to drive weights out
+/// of caches.
 public struct MemoryProbe: Sendable {
     let memory: Memory
 
     /// Allocates the memory and touches all of it.
     ///
-    /// - Parameter bytes: How much; for memory itself far more than caches hold.
+    /// - Parameter bytes: The size. To measure memory and not caches, use far more than the caches
+    ///   hold.
     public init(bytes: Int) {
         memory = Memory(count: bytes / MemoryLayout<Float>.stride)
         memory.floats.initialize(repeating: 0)

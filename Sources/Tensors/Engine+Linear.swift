@@ -5,11 +5,11 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - x: Shape `[tokens, inputs]`.
-    ///   - rows: The rows of x to take; all where it is nil.
+    ///   - rows: The rows of x to multiply; nil for all.
     ///   - weights: Shape `[outputs, inputs]`, packed.
     ///   - y: Shape `[tokens, outputs]`.
-    ///   - firstRow: Where in y the results go.
-    ///   - epilogue: What becomes of each product.
+    ///   - firstRow: The first row of y that is written.
+    ///   - epilogue: The function that is applied to each product.
     /// - Complexity: O(tokens · inputs · outputs)
     public func linear(
         _ x: Activations, rows: Range<Int>? = nil, _ weights: PackedWeights,
@@ -79,17 +79,18 @@ extension Engine {
         }
     }
 
-    /// Activations as the kernel of a precision takes them.
+    /// Activations in the form that the kernel of a precision reads.
     enum Operand {
-        /// As they are.
+        /// Floats.
         case floats(UnsafePointer<Float>)
-        /// Rows of pairs of 16-bit floats, so many pairs apart; those in half precision have scales.
+        /// Rows of pairs of 16-bit floats, and the number of pairs from one row to the next. Rows
+        /// of f16 have scales.
         case halves(
             UnsafeMutablePointer<UInt16>, stride: Int, scales: UnsafeMutablePointer<Float>?)
         case integers(ck_int8_rows, terms: Int)
     }
 
-    /// Where the activations of a product go; ``convert(_:rows:_:to:)`` puts them there.
+    /// The memory for the activations of a product; ``convert(_:rows:_:to:)`` writes them there.
     func operand(
         _ x: UnsafePointer<Float>, rows: Int, of weights: PackedWeights
     ) -> Operand {
@@ -146,7 +147,8 @@ extension Engine {
         }
     }
 
-    /// Converts all rows and multiplies them with all panels, on every thread where there is work.
+    /// Converts all rows and multiplies them with all panels, on all threads if there is enough
+    /// work.
     private func split(
         rows: Int, panels: Int, converts: Bool,
         converting convert: (_ rows: Range<Int>) -> Void,
@@ -172,18 +174,21 @@ extension Engine {
         }
     }
 
-    /// How many rows each thread should have for products to be cut by rows: they are then next
-    /// multiplied by the thread that made them, and lie in its caches.
+    /// The number of rows for each thread from which products are divided by rows.
+    ///
+    /// A thread then multiplies rows that it has written before, which are still in its caches.
     public static let rowsPerThread = Int(ck_block_rows)
 
-    /// How many pieces of its rows a thread takes one after another: the last ones go to whichever
-    /// thread is idle, where other programs slow one of them.
+    /// The number of pieces into which each thread's rows are divided.
+    ///
+    /// If other programs slow one thread, idle threads take its last pieces.
     private static let piecesPerThread = 3
 
-    /// How many ways to cut the rows and the panels, so that no thread has much more than its
-    /// share.
+    /// The numbers of parts into which rows and panels are divided, so that no thread gets much
+    /// more than its share.
     ///
-    /// Few rows are cut by panels first, because each weight is then read by one thread only.
+    /// A small number of rows is divided by panels first, because each weight is then read by only
+    /// one thread.
     private func parts(rows: Int, panels: Int) -> (rows: Int, panels: Int) {
         let threads = pool.threads
         var best = (rows: 1, panels: min(threads, panels))
@@ -202,7 +207,7 @@ extension Engine {
 }
 
 extension ck_int8_rows {
-    /// The rows after the first few.
+    /// The rows without the first `count`.
     func dropping(_ count: Int) -> ck_int8_rows {
         ck_int8_rows(
             values: values + count * stride, stride: stride, scales: scales + count,

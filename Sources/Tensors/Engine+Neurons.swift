@@ -1,13 +1,13 @@
 import CKernels
 
-/// What computes only the neurons that a predictor names.
+/// Computation of only the neurons that a predictor selects.
 extension Engine {
     /// A predictor's scores of all neurons.
     ///
     /// - Parameters:
     ///   - x: What enters the feed-forward block, `[tokens, inputs]`.
     ///   - predictor: The predictor.
-    ///   - scores: Gets `[tokens, neurons]`.
+    ///   - scores: The result, `[tokens, neurons]`.
     public func predict(
         _ x: Activations, _ predictor: NeuronPredictor, into scores: inout Activations
     ) {
@@ -35,7 +35,7 @@ extension Engine {
         }
     }
 
-    /// For each token the units whose scores are above their least, ascending.
+    /// For each token the units whose scores are above their thresholds, ascending.
     public func named(by predictor: NeuronPredictor, for x: Activations) -> [[Int]] {
         var scores = Activations()
         predict(x, predictor, into: &scores)
@@ -44,10 +44,10 @@ extension Engine {
         }
     }
 
-    /// Clears the values of neurons that a predictor does not name.
+    /// Sets the values of neurons to 0 that a predictor does not select.
     ///
     /// - Parameters:
-    ///   - values: Of all neurons, `[tokens, neurons]`.
+    ///   - values: The values of all neurons, `[tokens, neurons]`.
     ///   - x: What enters the feed-forward block, `[tokens, inputs]`.
     ///   - predictor: The predictor.
     public func clear(
@@ -64,19 +64,19 @@ extension Engine {
         }
     }
 
-    /// Adds what a feed-forward block gives for a few tokens, computing for each only the neurons that
-    /// its predictor names.
+    /// Adds the output of a feed-forward block for a small number of tokens.
     ///
-    /// Several tokens go through a few neurons together, so that weights which more than one of them
-    /// needs are read once.
+    /// For each token only the neurons are computed that its predictor selects.
+    ///
+    /// Several tokens are multiplied with a small group of neurons together, so that weights that
+    /// more than one of them needs are read once.
     ///
     /// - Parameters:
     ///   - x: What enters the block, `[tokens, inputs]`.
-    ///   - other: What the predictor scores by where that is something else, of the same shape; not
-    ///     for gates.
+    ///   - other: The input of the predictor if it is not x, of the same shape; not used for gates.
     ///   - block: The block.
-    ///   - y: Shape `[tokens, outputs]`; is added to.
-    /// - Returns: How many neurons were computed, of all tokens.
+    ///   - y: Shape `[tokens, outputs]`; the output is added to it.
+    /// - Returns: The number of computed neurons, summed over tokens.
     @discardableResult
     public func addFeedForward(
         of x: Activations, predictedFrom other: Activations? = nil, _ block: PredictedFeedForward,
@@ -126,7 +126,9 @@ extension Engine {
         return counts.reduce(0, +)
     }
 
-    /// The places of neurons whose scores are above their least, in order; returns how many.
+    /// Writes the places of neurons whose scores are above their thresholds, in order.
+    ///
+    /// Returns their number.
     private func select(
         _ predictor: NeuronPredictor, _ range: Range<Int>, _ part: NeuronWork.Part
     ) -> Int {
@@ -150,7 +152,8 @@ extension Engine {
         let last = rows.parts[rows.parts.count - 1]
         let known = block.predictor.knowsGates ? 1 : 0
         if known > 0 {
-            // What the predictor left of all neurons is brought together; none is overwritten early.
+            // Moves the gates of the selected neurons together. No gate is overwritten before it is
+            // read.
             for place in 0..<count {
                 part.products[place] = part.products[Int(part.places[place]) - first]
             }
@@ -181,13 +184,13 @@ extension Engine {
             rows.address(of: last), rows.stride, part.places, part.scores, kept, sums, last.width)
     }
 
-    /// Tokens as a predictor takes them.
+    /// Tokens in the form that a predictor reads.
     private enum Guess {
         case coarse(CoarseRows)
         case product(Operand)
     }
 
-    /// Brings tokens to where all threads read them.
+    /// Writes tokens to memory that all threads read.
     private func prepare(
         _ x: UnsafePointer<Float>, rows: Int, for predictor: NeuronPredictor
     ) -> Guess {
@@ -212,13 +215,13 @@ extension Engine {
         }
     }
 
-    /// One token's scores of the neurons of some panels, into a part's scores.
+    /// Computes one token's scores of the neurons of some panels, into a part's scores.
     private func score(
         _ guess: Guess, row: Int, _ predictor: NeuronPredictor, panels: Range<Int>,
         _ part: NeuronWork.Part
     ) {
         let range = predictor.neurons(of: panels)
-        // Where a product's first output would go, were all rows and outputs there.
+        // The place of a product's first output if all rows and outputs were stored.
         let before = row * predictor.least.count + range.lowerBound
         switch (guess, predictor.method) {
         case (.coarse(let rows), .coarse(let weights, let biases, let activation)):
@@ -268,14 +271,16 @@ extension NeuronPredictor {
     }
 }
 
-/// How threads share the neurons of a block, and where each works.
+/// The division of a block's neurons among threads, and the working memory of each thread.
 private struct NeuronWork {
     let threads: Int
     private let panels: Int
     private let capacity: Int
     private let sums: Int
 
-    /// How many panels several tokens go through together: their weights stay in a core's cache.
+    /// The number of panels that several tokens are multiplied with together.
+    ///
+    /// Their weights stay in the cache of a core.
     private static let panelsTogether = 4
 
     init(_ predictor: NeuronPredictor, sums: Int, threads: Int) {
@@ -293,7 +298,7 @@ private struct NeuronWork {
         return panels * thread / threads..<panels * (thread + 1) / threads
     }
 
-    /// A thread's panels: all at once for one token, a few at a time for several.
+    /// The panels of a thread: all together for one token, in groups for several.
     func blocks(of thread: Int, rows: Int) -> [Range<Int>] {
         let own = panels(of: thread)
         guard rows > 1 else { return own.isEmpty ? [] : [own] }

@@ -29,14 +29,15 @@ public struct RotaryTable: Sendable {
         self.sines = sines
     }
 
-    /// Turns back what this table turns.
+    /// The table of the inverse rotations.
     public var reversed: RotaryTable { RotaryTable(self, sines: sines.map { -$0 }) }
 }
 
 extension Engine {
-    /// Normalises rows of x, or all, into the first ones of y: without bias by their root mean
-    /// square, `y = x · w / sqrt(mean(x²) + epsilon)`, with one to mean 0 and variance 1, scaled and
-    /// shifted.
+    /// Normalises all or some rows of x, into the first rows of y.
+    ///
+    /// Without a bias it divides by the root mean square, `y = x · w / sqrt(mean(x²) + epsilon)`.
+    /// With a bias it subtracts the mean, divides by the standard deviation, and scales and shifts.
     public func normalise(
         _ x: Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float]? = nil,
         epsilon: Float, into y: inout Activations
@@ -55,7 +56,7 @@ extension Engine {
         }
     }
 
-    /// Normalises rows of values, perhaps in place.
+    /// Normalises rows of values; source and target may be the same.
     private func normalise(
         _ x: UnsafePointer<Float>, rows: Int, _ weight: [Float], _ bias: [Float]?,
         _ epsilon: Float, into y: UnsafeMutablePointer<Float>
@@ -84,7 +85,7 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - x: Rows of heads, each as wide as the weight.
-    ///   - heads: Which ones.
+    ///   - heads: The heads that are normalised.
     ///   - weight: One factor per channel of a head.
     ///   - epsilon: Added to the mean square.
     public func rmsNorm(
@@ -211,7 +212,7 @@ extension Engine {
         return result
     }
 
-    /// Some columns of every row, in the order given.
+    /// Some columns of every row, in the given order.
     public func selecting(columns: [Int], of x: Activations) -> Activations {
         precondition(columns.allSatisfy { 0..<x.columns ~= $0 }, "columns to select")
         var result = Activations()
@@ -234,9 +235,9 @@ extension Engine {
         return result
     }
 
-    /// The rows of some activations side by side.
+    /// Joins activations by columns.
     ///
-    /// - Precondition: All have as many rows.
+    /// - Precondition: All have the same number of rows.
     public func joined(_ parts: [Activations]) -> Activations {
         var result = Activations()
         let (rows, columns) = (parts.first?.rows ?? 0, parts.reduce(0) { $0 + $1.columns })
@@ -293,7 +294,7 @@ extension Engine {
         }
     }
 
-    /// Gives `y` a shape and fills it with 0, on every thread.
+    /// Changes the shape of `y` and fills it with 0, on every thread.
     public func clear(_ y: inout Activations, rows: Int, columns: Int) {
         y.reshape(rows: rows, columns: columns)
         y.storage.withUnsafeMutableBufferPointer { target in
@@ -340,7 +341,7 @@ extension Engine {
         return result
     }
 
-    /// The column of the largest value of every row, the first of several.
+    /// The column of the largest value of every row; the first if there are several.
     public func largestColumn(_ x: Activations) -> [Int] {
         let columns = x.columns
         return x.storage.withUnsafeBufferPointer { values in

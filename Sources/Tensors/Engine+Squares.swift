@@ -1,5 +1,7 @@
 extension ThreadPool {
-    /// The sum of the squares of the first so many values, the same for any number of threads.
+    /// The sum of the squares of the first `count` values.
+    ///
+    /// The result does not depend on the number of threads.
     public func squareSum(of values: [Float], first count: Int) -> Double {
         precondition(count <= values.count, "values to square")
         let piece = 1 << 15
@@ -17,7 +19,7 @@ extension ThreadPool {
     }
 }
 
-/// The sum of squares, in lanes that do not wait for each other.
+/// The sum of squares, in independent lanes, so that additions do not wait for each other.
 private func laneSquareSum(_ values: Slice<UnsafeBufferPointer<Float>>) -> Double {
     let values = UnsafeBufferPointer(rebasing: values)
     var lanes = SIMD16<Double>(repeating: 0)
@@ -37,7 +39,8 @@ extension Engine {
         pool.squareSum(of: x.storage, first: x.rows * x.columns)
     }
 
-    /// Adds the gradient by x of `factor · Σ (x - wanted)²`.
+    /// Adds the gradient with respect to x of `factor · Σ (x - wanted)²`, where `wanted` are the
+    /// target values.
     ///
     /// - Returns: `Σ (x - wanted)²`
     public func differentiateDistance(

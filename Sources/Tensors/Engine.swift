@@ -14,10 +14,10 @@ public final class Engine: Sendable {
     /// The activations of the linear layer that runs, in the precision of its weights.
     let scratch = Scratch()
 
-    /// What threads make of the neurons that they compute.
+    /// The values of the neurons that threads compute.
     let neuronScratch = Scratch()
 
-    /// Creates an engine of a number of threads, with the fastest kernels of this processor.
+    /// Creates an engine with a number of threads and the fastest kernels of this processor.
     public init(threads: Int) {
         pool = ThreadPool(threads: threads)
         kernels = ck_best().pointee
@@ -26,7 +26,7 @@ public final class Engine: Sendable {
     /// The name of the instruction set that the kernels use: such as `avx512vnni` or `neon`.
     public var instructionSet: String { String(cString: kernels.name) }
 
-    /// Calls `body` with contiguous shares of rows, on every thread where there is work for all.
+    /// Calls `body` with contiguous ranges of rows, on all threads if there is enough work.
     func splitRows(_ rows: Int, _ body: (Range<Int>) -> Void) {
         if rows < 2 * pool.threads {
             body(0..<rows)

@@ -1,7 +1,7 @@
 import CKernels
 
-/// The products of attention's gradient: of pairs of bfloat16, packed in memory for floats, or of
-/// floats.
+/// The products of attention's gradient: of floats, or of pairs of bfloat16, which are packed in
+/// memory for floats.
 struct GradientProducts {
     let kernels: ck_kernels
     private let halves: (round: Rounding, transposed: TransposedProduct)?
@@ -41,11 +41,11 @@ struct GradientProducts {
         }
     }
 
-    /// How many floats hold so many inputs of an output.
+    /// The number of floats that hold a number of inputs of an output.
     func depth(_ inputs: Int) -> Int { halves == nil ? inputs : (inputs + 1) / 2 }
 
-    /// Rows of so many inputs, as ``multiply(_:_:rows:inputs:_:into:_:columns:)`` takes them, and
-    /// how far apart they are.
+    /// Rows of `inputs` inputs in the form that ``multiply(_:_:rows:inputs:_:into:_:columns:)``
+    /// reads, and their stride.
     func operand(
         _ a: UnsafeMutablePointer<Float>, _ stride: Int, rows: Int, inputs: Int,
         rounded: UnsafeMutablePointer<Float>
@@ -74,7 +74,7 @@ struct GradientProducts {
             ck_epilogue_store)
     }
 
-    /// `c += aᵀ · b`, for a of `columns` and b of `width`.
+    /// `c += aᵀ · b`, where a has `columns` columns and b has `width`.
     func addTransposed(
         _ a: UnsafePointer<Float>, rows: Int, columns: Int, _ b: UnsafePointer<Float>,
         width: Int, to c: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>

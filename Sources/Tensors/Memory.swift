@@ -1,13 +1,17 @@
 import CHost
 import Foundation
 
-/// A run of floats, or of other values packed in their places, at a fixed, page-friendly address, for weights that kernels stream.
+/// A piece of memory for packed weights, at a fixed address aligned to pages.
 ///
-/// `@unchecked`: it is written only while its owner fills it, and only read afterwards.
+/// It holds floats, or other values in their place.
+///
+/// `@unchecked`: only its owner writes it, before anyone reads it.
 final class Memory: @unchecked Sendable {
     let floats: UnsafeMutableBufferPointer<Float>
 
-    /// Allocates floats without values; regions of megabytes ask for huge pages.
+    /// Allocates floats without initial values.
+    ///
+    /// Regions of megabytes request huge pages.
     init(count: Int) {
         let bytes = max(count, 1) * MemoryLayout<Float>.stride
         let hugePage = 2 << 20
@@ -23,8 +27,8 @@ final class Memory: @unchecked Sendable {
     }
 }
 
-/// Hands out pieces of large regions, so that the weights of a model lie together in the order in
-/// which they were packed.
+/// Allocates pieces of large regions, so that the weights of a model are stored together, in the
+/// order in which they were packed.
 public final class Arena {
     private let regionFloats: Int
     private var region: Memory?
@@ -32,14 +36,17 @@ public final class Arena {
 
     /// Creates an empty arena.
     ///
-    /// - Parameter regionFloats: The size of the regions that small pieces share.
+    /// - Parameter regionFloats: The size of a region, in floats. Larger pieces get a region of
+    ///   their own.
     public init(regionFloats: Int = 16 << 20) {
         self.regionFloats = regionFloats
     }
 
-    /// A zeroed piece aligned to a cache line: the region that owns it and its place there.
+    /// Allocates a zeroed piece, aligned to a cache line.
     ///
-    /// What no piece needs of a region is never written, and so takes no memory.
+    /// Returns the region that owns it, and its place there.
+    ///
+    /// The unused part of a region is never written, so it takes no physical memory.
     func allocate(_ count: Int) -> (memory: Memory, offset: Int) {
         let rounded = (count + 15) / 16 * 16
         let (memory, offset) = place(rounded)

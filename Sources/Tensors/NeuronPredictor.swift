@@ -1,12 +1,14 @@
-/// A cheap guess at the neurons of a feed-forward block that a token needs.
+/// A predictor of the neurons that a token needs in a feed-forward block, cheaper than the block
+/// itself.
 ///
-/// A neuron is computed where its score is above its own `least`.
+/// A neuron is computed if its score is above its threshold in `least`.
 public struct NeuronPredictor: Sendable {
-    /// How scores are made.
+    /// How scores are computed.
     enum Method: Sendable {
-        /// What neurons give, from the weights that lead to them in 4 bits; its size but for ReLU.
+        /// The value of a neuron from incoming weights in 4 bits; for ReLU with its sign before the
+        /// ReLU, otherwise its magnitude.
         case coarse([CoarseWeights], biases: [[Float]?], Epilogue)
-        /// The size of what the gate lets through, from its weights, all of them.
+        /// The magnitude of the activated gate, from the weights of all gates.
         case gate(PackedWeights)
         /// `B · (A · x)`, trained to be positive for neurons that are needed.
         case lowRank(PackedWeights, PackedWeights)
@@ -16,14 +18,14 @@ public struct NeuronPredictor: Sendable {
     /// For each neuron what its score must be above.
     public let least: [Float]
 
-    /// Guesses from rounded weights.
+    /// Predicts from rounded weights.
     ///
     /// - Parameters:
-    ///   - incoming: What leads to neurons, the gate first where there is one, each
+    ///   - incoming: What leads to neurons, the gate first if there is one, each
     ///     `[neurons, inputs]`.
     ///   - biases: Of each of them, or nil.
     ///   - activation: What makes their value of the products.
-    ///   - fineInputs: The inputs that are to have 8 bits.
+    ///   - fineInputs: The inputs whose weights get 8 bits.
     ///   - least: For each neuron what its score must be above.
     public init(
         roundingTo4Bits incoming: [Matrix<Float>], biases: [[Float]?], activation: Epilogue,
@@ -35,12 +37,12 @@ public struct NeuronPredictor: Sendable {
         self.least = least
     }
 
-    /// Guesses by the gate, which is then known of all neurons.
+    /// Predicts by the gates, which are computed for all neurons.
     ///
     /// - Parameters:
     ///   - gate: Shape `[neurons, inputs]`.
     ///   - bias: One value per neuron, or nil.
-    ///   - precision: How to store it.
+    ///   - precision: The precision of the stored gate.
     ///   - least: For each neuron what its score must be above.
     ///
     /// Source: Lee et al., "CATS", arXiv 2404.08763.
@@ -54,7 +56,7 @@ public struct NeuronPredictor: Sendable {
         self.least = least
     }
 
-    /// Guesses by a product of low rank; its weights are stored in 8 bits.
+    /// Predicts by a low-rank product, whose weights are stored in 8 bits.
     ///
     /// - Parameters:
     ///   - down: Shape `[rank, inputs]`.
@@ -75,20 +77,22 @@ public struct NeuronPredictor: Sendable {
         (self.method, self.least) = (method, least)
     }
 
-    /// The same guess with other least scores.
+    /// The same predictor with other thresholds.
     public func above(_ least: [Float]) -> NeuronPredictor {
         precondition(least.count == self.least.count, "a least score per neuron")
         return NeuronPredictor(method, above: least)
     }
 
-    /// The neurons of one panel of scores for another of weights, by which threads share them.
+    /// The number of neurons in a panel.
+    ///
+    /// Threads share the neurons by panels.
     static var panel: Int { PackedWeights.panel }
-    /// Whether it computes all gates, which need not be computed again.
+    /// Whether it computes all gates, so that they need not be computed again.
     var knowsGates: Bool { if case .gate = method { true } else { false } }
     var panels: Int { (least.count + Self.panel - 1) / Self.panel }
 }
 
-/// A feed-forward block of which only the neurons are computed that a predictor names.
+/// A feed-forward block in which only the neurons are computed that a predictor selects.
 public struct PredictedFeedForward: Sendable {
     let rows: UnitRows
     let biases: [[Float]?]
@@ -102,7 +106,7 @@ public struct PredictedFeedForward: Sendable {
     /// Packs a block.
     ///
     /// - Parameters:
-    ///   - incoming: What leads to neurons, the gate first where there is one, each
+    ///   - incoming: What leads to neurons, the gate first if there is one, each
     ///     `[neurons, inputs]`.
     ///   - biases: Of each of them, or nil.
     ///   - activation: What makes their value of the products.

@@ -2,8 +2,9 @@ import CKernels
 
 /// The weights of a linear layer in the order in which the kernels read them.
 ///
-/// Panels of 32 outputs, input by input, serve both matrix×matrix and matrix×vector products; the
-/// layouts are drawn in `gemm_f32.h`, `gemm_half.h` and `gemm_int8.h`.
+/// The weights are stored in panels of 32 outputs, input by input. Products with a matrix and with
+/// a single row read the same panels. The layouts are drawn in `gemm_f32.h`, `gemm_half.h` and
+/// `gemm_int8.h`.
 public struct PackedWeights: Sendable {
     /// Columns of the weight.
     public let inputs: Int
@@ -11,20 +12,26 @@ public struct PackedWeights: Sendable {
     public let outputs: Int
     /// How the weights are stored.
     public let precision: Precision
-    /// Rows of 8 bits that hold a row of activations for weights in 8 bits: 1, or 2 for 16 bits.
+    /// Number of 8-bit terms per activation: 1 (8 bits) or 2 (16 bits, high and low part).
+    ///
+    /// Only for weights in 8 bits.
     public private(set) var activationTerms = 1
 
     static let panel = Int(ck_panel)
 
-    /// The columns of whole panels that hold a number of columns.
+    /// A number of columns, rounded up to whole panels.
     static func padded(_ count: Int) -> Int { (count + panel - 1) / panel * panel }
 
-    /// Columns of the product that one panel yields.
+    /// The number of columns of the product for one panel: 32, or 16 for a gate and an up
+    /// projection.
     let step: Int
     let hasBias: Bool
 
-    /// Holds 32-bit words: for every output of `capacity` panels the scale and the sum of its
-    /// integers, where they are integers; for every output its bias, where it has one; the panels.
+    /// 32-bit words.
+    ///
+    /// First, for int8, the scale of every output and the sum of its integers. Then, if there is a
+    /// bias, the bias of every output. Then the panels. The first two parts have space for
+    /// `capacity` panels.
     private let memory: Memory
     private let offset: Int
     private let capacity: Int
@@ -35,8 +42,8 @@ public struct PackedWeights: Sendable {
     ///   - weight: The weights.
     ///   - bias: One value per output, or nil.
     ///   - precision: How to store the weights.
-    ///   - activationTerms: 2 where 8 bits are too coarse for the activations.
-    ///   - arena: Where to store them.
+    ///   - activationTerms: 2 if 8 bits are too coarse for the activations.
+    ///   - arena: The arena that allocates the memory.
     public init(
         _ weight: Matrix<Float>, bias: [Float]? = nil, precision: Precision = .f32,
         activationTerms: Int = 1, in arena: Arena
@@ -48,8 +55,10 @@ public struct PackedWeights: Sendable {
         pack(weight, bias: bias, lanes: 0..<Self.panel)
     }
 
-    /// Packs weights `[inputs, outputs]`, one row for each input, in floats of any size: the
-    /// transpose of a layer takes gradients back through it.
+    /// Packs the transpose of weights `[inputs, outputs]`, which have one row for each input.
+    ///
+    /// The gradient with respect to a layer's input is a product with its transpose. The precision
+    /// is not int8.
     public init(
         transposing weight: Matrix<Float>, precision: Precision = .f32, in arena: Arena
     ) {
@@ -60,8 +69,9 @@ public struct PackedWeights: Sendable {
         refill(transposing: weight)
     }
 
-    /// Packs a gate and an up projection, both `[neurons, inputs]`, for ``Epilogue/swiglu``:
-    /// every panel holds 16 gates and the 16 ups of the same neurons.
+    /// Packs a gate and an up projection, both `[neurons, inputs]`, for ``Epilogue/swiglu``.
+    ///
+    /// Every panel holds 16 gates and the 16 ups of the same neurons.
     public init(
         gate: Matrix<Float>, up: Matrix<Float>, gateBias: [Float]? = nil, upBias: [Float]? = nil,
         precision: Precision = .f32, in arena: Arena
@@ -99,10 +109,11 @@ public struct PackedWeights: Sendable {
         self.capacity = capacity
     }
 
-    /// Weights of other sizes in the same memory, for timing a smaller layer: as many bytes are read
-    /// as that layer would read, but the values mean nothing.
+    /// Weights of smaller sizes in the same memory, to time a smaller layer.
     ///
-    /// - Precondition: Neither size grows.
+    /// A product reads as many bytes as that layer would read, but the values are meaningless.
+    ///
+    /// - Precondition: Neither size is larger than before.
     public func resized(inputs: Int, outputs: Int) -> PackedWeights {
         precondition(inputs <= self.inputs && outputs <= self.outputs, "resizing only shrinks")
         var resized = PackedWeights(
@@ -127,13 +138,13 @@ public struct PackedWeights: Sendable {
         (inputs * precision.bits + 31) / 32
     }
 
-    /// Values that every output has besides its weights.
+    /// The number of words that every output has besides its weights.
     private static func terms(_ precision: Precision, hasBias: Bool) -> Int {
         (precision == .int8 ? 2 : 0) + (hasBias ? 1 : 0)
     }
 }
 
-/// Where things lie.
+/// Addresses of the parts.
 extension PackedWeights {
     /// The address of a panel.
     func address(ofPanel index: Int) -> UnsafeMutableRawPointer {
@@ -141,19 +152,19 @@ extension PackedWeights {
             + index * depth * Self.panel * MemoryLayout<UInt32>.stride
     }
 
-    /// The biases from a panel on.
+    /// The address of the biases, from a panel on; nil if there are none.
     func biases(fromPanel index: Int) -> UnsafeMutablePointer<Float>? {
         guard hasBias else { return nil }
         return address(ofTerm: Self.terms(precision, hasBias: false), panel: index)
             .assumingMemoryBound(to: Float.self)
     }
 
-    /// The scales of outputs in 8 bits from a panel on.
+    /// The address of the scales of int8 outputs, from a panel on.
     func scales(fromPanel index: Int) -> UnsafeMutablePointer<Float> {
         address(ofTerm: 0, panel: index).assumingMemoryBound(to: Float.self)
     }
 
-    /// The sums of outputs' integers from a panel on.
+    /// The address of the sums of outputs' integers, from a panel on.
     func sums(fromPanel index: Int) -> UnsafeMutablePointer<Int32> {
         address(ofTerm: 1, panel: index).assumingMemoryBound(to: Int32.self)
     }
@@ -164,7 +175,7 @@ extension PackedWeights {
     }
 }
 
-/// Going in and out.
+/// Writing and reading weights.
 extension PackedWeights {
     /// Overwrites weights, for every copy of this value.
     ///
@@ -224,7 +235,9 @@ extension PackedWeights {
         }
     }
 
-    /// Copies one output's weights, so that a tied embedding needs no second copy.
+    /// Copies the weights of one output.
+    ///
+    /// A tied embedding reads its rows in this way and needs no second copy.
     func copyRow(_ output: Int, into target: UnsafeMutablePointer<Float>) {
         precondition(output >= 0 && output < outputs && step == Self.panel, "row past weights")
         let (panel, lane) = (output / Self.panel, output % Self.panel)
@@ -237,7 +250,8 @@ extension PackedWeights {
             let first = first.assumingMemoryBound(to: UInt16.self)
             for input in 0..<inputs {
                 let half = UInt32(first[input / 2 * 2 * Self.panel + input % 2])
-                // A half's bits in a float's places are 2^-112 of it, and weights are stored times 64.
+                // The bits of a half, in the places of a float's bits, are the value times 2^-112.
+                // The weights are stored times 64.
                 target[input] =
                     Float(bitPattern: (half & 0x7fff) << 13 | (half & 0x8000) << 16) * 0x1p106
             }

@@ -1,20 +1,20 @@
 /// How weights are stored and products computed.
 ///
-/// Norms, embeddings that no output head shares, and sums of residual branches are in
-/// 32-bit floats in every precision, and so is attention but for `int8`.
+/// Norms, embeddings that are not tied to the output head, and the residual stream are in 32-bit
+/// floats in every precision. So is attention, except with `int8`.
 public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
     /// Weights, activations and sums in 32-bit floats.
     case f32
-    /// Weights in half precision, sums in 32-bit floats; where the processor has such arithmetic,
-    /// activations in half precision too, with a power of two for each token, and sums of 96
-    /// products. No weight may be greater than 1023.
+    /// Weights in half precision, with magnitudes up to 1023. Sums are in 32-bit floats. If the
+    /// processor has half-precision arithmetic, activations are in half precision too, scaled by a
+    /// power of two for each token, and 96 products are summed in half precision.
     case f16
-    /// Weights in bfloat16, sums in 32-bit floats; activations in bfloat16 where the processor
-    /// multiplies such pairs.
+    /// Weights in bfloat16. Sums are in 32-bit floats. Activations are in bfloat16 if the processor
+    /// multiplies pairs of bfloat16.
     case bf16
-    /// Weights in 8 bits with a scale for each output, activations in 8 bits with a scale and a
-    /// zero point for each token, sums in 32-bit integers; attention of several tokens over 16-bit integers where the
-    /// processor has instructions for them.
+    /// Weights in 8 bits with a scale for each output. Activations are in 8 bits, with a scale and
+    /// a zero point for each token. Sums are in 32-bit integers. Attention of several tokens
+    /// computes with 16-bit integers if the processor has instructions for them.
     case int8
 
     /// Bits of one weight.

@@ -4,7 +4,7 @@ import CKernels
 ///
 /// - Parameters:
 ///   - values: The floats.
-///   - limit: The greatest magnitude that is accepted.
+///   - limit: The largest magnitude that is accepted.
 /// - Returns: Its position, counted from 0, and its value; nil if there is none.
 public func firstOutside(
     _ values: some Collection<Float>, limit: Float = .greatestFiniteMagnitude
@@ -19,7 +19,7 @@ public func firstOutside(
 }
 
 extension DType {
-    /// The greatest magnitude that rounds to a finite number of this type; nil if any float does.
+    /// The largest magnitude that rounds to a finite number of this type; nil if every float does.
     public var greatestMagnitude: Float? {
         switch self {
         case .f16: Self.greatestHalf
@@ -34,7 +34,7 @@ extension DType {
 }
 
 extension Precision {
-    /// The greatest magnitude of a weight that is packed as it is; nil if any float is.
+    /// The largest magnitude of a weight that can be packed; nil if every float can.
     public var greatestWeight: Float? {
         switch self {
         // Packed weights of f16 are multiplied by 64.

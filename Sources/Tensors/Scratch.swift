@@ -1,11 +1,11 @@
-/// Working memory that one operation after another takes, and that is kept between them.
+/// Working memory that is reused by one operation after another.
 ///
-/// `@unchecked`: only the thread that owns the engine's pool takes it, for one operation at a time;
-/// other threads write to disjoint parts while that operation runs them.
+/// `@unchecked`: only the thread that owns the engine's pool gets the memory, for one operation at
+/// a time. During the operation, other threads write to disjoint parts.
 final class Scratch: @unchecked Sendable {
     private var memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
 
-    /// At least so many bytes, aligned to a cache line, with unspecified values.
+    /// At least `count` bytes, aligned to a cache line, with unspecified values.
     func bytes(_ count: Int) -> UnsafeMutableRawPointer {
         if let address = memory.baseAddress, memory.count >= count { return address }
         memory.deallocate()

@@ -1,4 +1,4 @@
-/// A small seeded generator, so that every random choice of the project can be repeated.
+/// A seeded random generator, so that every random choice can be repeated.
 ///
 /// Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).
 public struct SplitMix64: RandomNumberGenerator, Sendable {
@@ -20,8 +20,9 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
 }
 
 extension Matrix<Float> {
-    /// A matrix of uniform random values of standard deviation `1 / sqrt(columns)`, so that a
-    /// product with it neither grows nor fades.
+    /// A matrix of uniform random values of standard deviation `1 / sqrt(columns)`.
+    ///
+    /// A product with it keeps the magnitude of its input.
     public init(randomRows rows: Int, columns: Int, seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let scale = (3 / Float(max(columns, 1))).squareRoot() / Float(1 << 23)

@@ -1,8 +1,11 @@
 import CKernels
 
-/// A symmetric f64 matrix, of which the lower triangle is kept up to date.
+/// A symmetric f64 matrix.
 ///
-/// Stored as a full square so that rows keep one stride; what lies above the diagonal is scratch.
+/// Only its lower triangle is kept up to date.
+///
+/// It is stored as a full square, so that all rows have the same stride. Elements above the
+/// diagonal are working memory.
 public struct SymmetricMatrix: Sendable {
     /// The number of rows and of columns.
     public let size: Int
@@ -112,7 +115,7 @@ public struct SymmetricMatrix: Sendable {
 
     /// The product `matrix · self`.
     ///
-    /// Mutating because it fills the upper triangle first.
+    /// The function is mutating because it fills the upper triangle first.
     ///
     /// - Precondition: `matrix.columns == size`.
     public mutating func multipliedFromLeft(
@@ -145,7 +148,7 @@ public struct SymmetricMatrix: Sendable {
         }
     }
 
-    /// Copies the lower triangle over the upper one, in square tiles for the cache's sake.
+    /// Copies the lower triangle over the upper one, in square tiles that fit in a cache.
     private mutating func fillUpperTriangle() {
         let (size, tile) = (size, 32)
         elements.withUnsafeMutableBufferPointer { elements in

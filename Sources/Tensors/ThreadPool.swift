@@ -2,11 +2,13 @@ import CHost
 import Foundation
 import Synchronization
 
-/// Threads that wait, spinning for a moment and then asleep, for short pieces of parallel work.
+/// Threads for short pieces of parallel work.
 ///
-/// A decode step has hundreds of small products, so starting work on another thread must cost
-/// about a microsecond: the caller publishes a job by raising a counter that the workers spin on,
-/// takes part itself as thread 0, and returns when every worker has finished.
+/// They wait for work by spinning for a moment, and then sleep.
+///
+/// A decode step has hundreds of small products, so starting work on another thread must take about
+/// a microsecond. The caller publishes a job by raising a counter that the workers read in a loop.
+/// It takes part itself as thread 0, and returns when every worker has finished.
 public final class ThreadPool: Sendable {
     /// The number of threads that take part, the caller included.
     public let threads: Int
@@ -32,8 +34,8 @@ public final class ThreadPool: Sendable {
 
     /// Calls `body` once on every thread, with the thread's index, and returns when all are done.
     ///
-    /// The calls run at the same time: what they write must not overlap. They do not nest, and only
-    /// one thread may own a pool.
+    /// The calls run at the same time, so they must write to different places. They cannot be
+    /// nested, and only one thread may use a pool.
     public func run(_ body: (_ thread: Int) -> Void) {
         guard threads > 1 else { return body(0) }
         withoutActuallyEscaping(body) { body in
@@ -46,7 +48,9 @@ public final class ThreadPool: Sendable {
         }
     }
 
-    /// Calls `body` for every index below `count`, each thread taking the next one left.
+    /// Calls `body` for every index below `count`.
+    ///
+    /// Each thread takes the next index that is left.
     public func forEach(_ count: Int, _ body: (_ index: Int, _ thread: Int) -> Void) {
         guard threads > 1, count > 1 else {
             for index in 0..<count { body(index, 0) }
@@ -63,8 +67,10 @@ public final class ThreadPool: Sendable {
         }
     }
 
-    /// Calls `body` with contiguous pieces of `0..<count`: each thread takes those of its own share,
-    /// and then what is left of the others'.
+    /// Calls `body` with contiguous pieces of `0..<count`.
+    ///
+    /// Each thread takes the pieces of its own share, and then pieces that are left of other
+    /// shares.
     public func share(_ pieces: Int, of count: Int, _ body: (_ piece: Range<Int>) -> Void) {
         let (threads, taken) = (threads, state.taken)
         for counter in taken { counter.value.store(0, ordering: .relaxed) }
@@ -83,7 +89,7 @@ public final class ThreadPool: Sendable {
         }
     }
 
-    /// Calls `body` with a contiguous share of `0..<count` on every thread, none of them empty.
+    /// Calls `body` with a contiguous range of `0..<count` on every thread; none is empty.
     public func split(
         _ count: Int, _ body: (_ range: Range<Int>, _ thread: Int) -> Void
     ) {
@@ -108,17 +114,19 @@ private final class Counter: Sendable {
 private final class PoolState: @unchecked Sendable {
     typealias Job = (Int) -> Void
 
-    /// How often a worker looks for work before it sleeps: some tens of microseconds.
+    /// The number of times that a worker checks for work before it sleeps: some tens of
+    /// microseconds.
     private static let patience = 20_000
 
-    /// Looks at unfinished workers before the owner offers its CPU: some microseconds.
+    /// The number of checks of unfinished workers before the owner yields its CPU: some
+    /// microseconds.
     private static let looksBetweenYields = 512
 
     let generation = Atomic(0)
     let remaining = Atomic(0)
     let sleeping = Atomic(0)
     let next = Counter()
-    /// How many pieces of each thread's share have been taken.
+    /// The number of pieces taken of each thread's share.
     let taken: [Counter]
     private let condition = NSCondition()
     private var job: UnsafePointer<Job>?
@@ -127,7 +135,7 @@ private final class PoolState: @unchecked Sendable {
         taken = (0..<threads).map { _ in Counter() }
     }
 
-    /// Hands a job to the workers; nil ends them.
+    /// Gives a job to the workers; nil ends them.
     func publish(_ job: UnsafePointer<Job>?) {
         self.job = job
         generation.wrappingAdd(1, ordering: .sequentiallyConsistent)
@@ -140,7 +148,7 @@ private final class PoolState: @unchecked Sendable {
 
     /// Waits until every worker has finished.
     ///
-    /// One that has not for a while may be waiting for this very CPU, so it is offered.
+    /// A worker that takes long may be waiting for this CPU, so the owner yields it.
     func waitForWorkers() {
         var looks = 0
         while remaining.load(ordering: .acquiring) > 0 {
@@ -159,8 +167,8 @@ private final class PoolState: @unchecked Sendable {
         }
     }
 
-    /// Kept apart so that no reference to the job outlives the call: once `remaining` falls, the
-    /// owner returns and the job is gone.
+    /// A separate function, so that no reference to the job outlives the call: when `remaining`
+    /// falls to 0, the owner returns and frees the job.
     @inline(never)
     private func perform(_ job: UnsafePointer<Job>, as index: Int) {
         job.pointee(index)

@@ -1,13 +1,15 @@
 import CKernels
 
-/// The weights around units, unit by unit: side by side what leads to it, row by row, and what it adds
-/// to all outputs, so that the weights of units that do not take part need not be read.
+/// Weights that are stored unit by unit: for each unit the rows that lead to it, then the row that
+/// leads from it.
+///
+/// Weights of units that are skipped need not be read.
 public struct UnitRows: Sendable {
-    /// How many units there are.
+    /// The number of units.
     public let units: Int
     /// How weights are stored.
     public let precision: Precision
-    /// The rows that lead to a unit, and last the one that leads from it.
+    /// The rows that lead to a unit, and last the row that leads from it.
     let parts: [Part]
     /// Bytes from one unit to the next: whole cache lines.
     let stride: Int
@@ -18,9 +20,9 @@ public struct UnitRows: Sendable {
     struct Part: Sendable {
         /// Values of a row.
         let width: Int
-        /// Bytes from where a unit begins.
+        /// Bytes from the beginning of a unit.
         let offset: Int
-        /// What the integers of a row are multiplied with; empty for other precisions.
+        /// The scales of int8 rows; empty for other precisions.
         var scales: [Float] = []
     }
 
@@ -68,7 +70,7 @@ public struct UnitRows: Sendable {
         case .f32:
             row.assumingMemoryBound(to: Float.self).update(from: values, count: values.count)
         case .f16:
-            // As products take them: times 64, and none so small that digits are missing.
+            // As in packed weights: times 64, and without subnormal values.
             let stored = values.map { abs(64 * $0) < 0x1p-14 ? 0 : 64 * $0 }
             ck_narrow_f16(row, stored, stored.count)
         case .bf16: ck_narrow_bf16(row, values, values.count)
@@ -84,12 +86,12 @@ public struct UnitRows: Sendable {
         return nil
     }
 
-    /// Where the first unit's row of a part begins, or its value for an output from there on.
+    /// The address of the first unit's row of a part, or of its value for an output.
     func address(of part: Part, fromOutput output: Int = 0) -> UnsafeRawPointer {
         UnsafeRawPointer(memory.floats.baseAddress!) + part.offset + output * precision.bits / 8
     }
 
-    /// What a stored value is to be multiplied with.
+    /// The factor of a stored value.
     func factor(of part: Part, unit: Int) -> Float {
         switch precision {
         case .f32, .bf16: 1

@@ -1,16 +1,16 @@
-/// A token that is found in the text before anything else splits it.
+/// A token that is searched in the text before the text is split in any other way.
 struct AddedToken: Sendable {
     var id: Int32
     var content: String
-    /// Whether the token is the model's own sign rather than text.
+    /// Whether the token is a control token of the model rather than text.
     var isSpecial = true
-    /// Whether it counts only where no letter or digit adjoins it.
+    /// Whether it is only matched if no letter or digit is next to it.
     var isSingleWord = false
-    /// Whether it takes the white space before it.
+    /// Whether white space before it belongs to it.
     var stripsLeft = false
-    /// Whether it takes the white space after it.
+    /// Whether white space after it belongs to it.
     var stripsRight = false
-    /// Whether it is looked for in the normalised text rather than the original.
+    /// Whether it is searched in the normalised text rather than in the original.
     var isNormalized = false
 }
 
@@ -24,14 +24,16 @@ enum Segment {
 struct AddedVocabulary: Sendable {
     /// The tokens in the order of the file.
     let tokens: [AddedToken]
-    /// What every token is written as when ids are decoded.
+    /// The text of every token when ids are decoded.
     let spellings: [Int32: String]
-    /// One more than the greatest id.
+    /// The largest id plus one.
     let size: Int
     private let original: AddedTokenMatcher
     private let normalized: AddedTokenMatcher
 
-    /// Creates the finders of added tokens; `normalize` is the tokenizer's normaliser.
+    /// Creates the matchers of added tokens.
+    ///
+    /// `normalize` is the tokenizer's normaliser.
     init(_ tokens: [AddedToken], normalize: ([UInt8]) -> [UInt8]) {
         self.tokens = tokens
         original = AddedTokenMatcher(
@@ -62,13 +64,13 @@ struct AddedVocabulary: Sendable {
     }
 }
 
-/// Finds tokens in UTF-8 text: the leftmost, and of those the longest.
+/// Finds tokens in UTF-8 text: the leftmost match, and of several there the longest.
 struct AddedTokenMatcher: Sendable {
     private let patterns: [(bytes: [UInt8], token: AddedToken)]
     /// For every byte the patterns that start with it, longest first.
     private var starting = [[Int]](repeating: [], count: 256)
 
-    /// Creates a finder of tokens by the bytes they are written with.
+    /// Creates a matcher of tokens from their bytes.
     init(_ patterns: [(bytes: [UInt8], token: AddedToken)]) {
         self.patterns = patterns.filter { !$0.bytes.isEmpty }
             .sorted { $0.bytes.count > $1.bytes.count }

@@ -1,9 +1,9 @@
 import Foundation
 
-/// BERT's clean-up of text before it is split.
+/// BERT's normalisation of text before it is split.
 ///
-/// Exact to the `tokenizers` package, whose tables are those of Unicode 8 (character categories)
-/// and Unicode 12 (decompositions).
+/// It gives exactly the results of the `tokenizers` package, which uses the tables of Unicode 8
+/// (character categories) and Unicode 12 (decompositions).
 struct BertNormalizer: Sendable {
     var cleansText = true
     var isolatesChinese = true
@@ -71,7 +71,9 @@ struct BertNormalizer: Sendable {
         lowercases ? scalar.properties.lowercaseMapping : String(scalar)
     }
 
-    /// The text made so far, with combining marks held back until they can be put in order.
+    /// The text so far.
+    ///
+    /// Combining marks are held back until they can be put in canonical order.
     private struct Output {
         var bytes: [UInt8] = []
         var marks: [(combiningClass: UInt8, text: String)] = []

@@ -5,9 +5,9 @@ extension BytePairTokenizer {
     ///
     /// - Parameters:
     ///   - root: The file's root.
-    ///   - configuration: The root of `tokenizer_config.json`, where there is one.
+    ///   - configuration: The root of `tokenizer_config.json`, if there is one.
     ///   - limit: How many tokens the model has.
-    /// - Throws: ``TokenizerError`` for damaged fields and for BPE that does not work on bytes.
+    /// - Throws: ``TokenizerError`` for damaged fields, and for BPE that is not byte-level.
     init(_ root: JSONField, configuration: JSONField?, limit: Int) throws(TokenizerError) {
         let model = root["model"]
         for key in [
@@ -36,7 +36,7 @@ extension BytePairTokenizer {
         try postProcessor.requireIDs(below: vocabularySize, root["post_processor"])
     }
 
-    /// Creates a tokenizer from its parts and derives the rest.
+    /// Creates a tokenizer from its parts.
     init(
         vocabulary: Vocabulary, added: [AddedToken], preTokenizer: PreTokenizer,
         postProcessor: PostProcessor, special: SpecialTokens, table: MergeTable, unknown: Int32?,
@@ -55,7 +55,9 @@ extension BytePairTokenizer {
         self.keepsWholeWords = keepsWholeWords
     }
 
-    /// Reads merges, each either one string with a blank or a pair of strings.
+    /// Reads merges.
+    ///
+    /// Each is a string with a space, or a pair of strings.
     private static func merges(
         _ field: JSONField, _ vocabulary: Vocabulary
     ) throws(TokenizerError) -> [MergeTable.Merge] {
@@ -74,7 +76,7 @@ extension BytePairTokenizer {
         return merges
     }
 
-    /// Finds a merge that is written as `left right`.
+    /// Reads a merge that is written as `left right`.
     static func merge(
         _ text: String, path: String, _ vocabulary: Vocabulary
     ) throws(TokenizerError) -> MergeTable.Merge {
@@ -101,7 +103,7 @@ extension BytePairTokenizer {
         return MergeTable.Merge(left: leftID, right: rightID, joined: joined)
     }
 
-    /// Whether the normaliser is form C; there may also be none.
+    /// Whether the normaliser is form C; false if there is none.
     private static func composes(_ field: JSONField) throws(TokenizerError) -> Bool {
         if field.isNull { return false }
         switch try field["type"].string() {

@@ -5,10 +5,10 @@ extension BytePairTokenizer {
     ///
     /// - Parameters:
     ///   - tokens: `tokenizer.ggml.tokens`.
-    ///   - tokenTypes: `tokenizer.ggml.token_type`; 3 (control) and 4 (user defined) are found
-    ///     in the text before it is split.
+    ///   - tokenTypes: `tokenizer.ggml.token_type`; 3 (control) and 4 (user defined) are found in
+    ///     the text before it is split.
     ///   - merges: `tokenizer.ggml.merges`.
-    ///   - preTokenizer: `tokenizer.ggml.pre`, llama.cpp's name of the splitting.
+    ///   - preTokenizer: `tokenizer.ggml.pre`, llama.cpp's name of the pre-tokenizer.
     ///   - beginningOfText: `tokenizer.ggml.bos_token_id`.
     ///   - endOfText: `tokenizer.ggml.eos_token_id`.
     ///   - padding: `tokenizer.ggml.padding_token_id`.
@@ -67,12 +67,12 @@ extension BytePairTokenizer {
             keepsWholeWords: preTokenizer == "llama-bpe")
     }
 
-    /// Returns the GGUF metadata that make the same ids of every text.
+    /// Returns GGUF metadata of a tokenizer that gives the same ids for every text.
     ///
-    /// - Parameter count: How many tokens the model has, at least those of the tokenizer; the ones
-    ///   beyond are marked as unused.
+    /// - Parameter count: The number of tokens of the model, at least that of the tokenizer. Tokens
+    ///   beyond the tokenizer's are marked as unused.
     /// - Returns: Values by key.
-    /// - Throws: ``TokenizerError`` where llama.cpp has no name for the splitting of text.
+    /// - Throws: ``TokenizerError`` if llama.cpp has no name for the pre-tokenizer.
     public func ggufMetadata(tokens count: Int) throws(TokenizerError) -> [String: GGUFValue] {
         guard let name = preTokenizer.name else {
             throw .unsupported(

@@ -2,7 +2,7 @@ public import Foundation
 import ModelFiles
 
 extension BytePairTokenizer {
-    /// Returns a `tokenizer.json` that makes the same ids of every text.
+    /// Returns a `tokenizer.json` that gives the same ids for every text.
     public func huggingFaceJSON() -> Data {
         var ids: [JSONKey: JSONValue] = [:]
         for (id, token) in vocabulary.tokens where vocabulary.id(of: token) == id {
@@ -32,10 +32,10 @@ extension BytePairTokenizer {
         return Data(root.encoded())
     }
 
-    /// Returns the `tokenizer_config.json` that goes with ``huggingFaceJSON()``.
+    /// Returns the `tokenizer_config.json` for ``huggingFaceJSON()``.
     ///
     /// - Parameters:
-    ///   - maximumLength: The greatest number of tokens that the model takes.
+    ///   - maximumLength: The maximum number of tokens of the model.
     ///   - chatTemplate: The Jinja template of its conversations.
     /// - Returns: JSON in UTF-8.
     public func huggingFaceConfiguration(
@@ -57,7 +57,7 @@ extension BytePairTokenizer {
         added.tokens.first { $0.id == id }?.content ?? vocabulary.tokens[id] ?? ""
     }
 
-    /// A merge as one string; as a pair where a blank in a token would make that ambiguous.
+    /// A merge as one string, or as a pair if a space in a token would make the string ambiguous.
     private func merge(_ merge: MergeTable.Merge) -> JSONValue {
         let left = vocabulary.tokens[merge.left] ?? ""
         let right = vocabulary.tokens[merge.right] ?? ""
@@ -80,7 +80,7 @@ extension AddedToken {
 }
 
 extension PostProcessor {
-    /// The value of `post_processor` with this effect; `null` where nothing is added.
+    /// The value of `post_processor` with this effect; `null` if nothing is added.
     fileprivate func huggingFaceJSON(naming name: (Int32) -> String) -> JSONValue {
         if single.count == 1, pair.count == 2 { return .null }
         var special: [JSONKey: JSONValue] = [:]

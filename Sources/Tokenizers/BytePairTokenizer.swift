@@ -1,6 +1,6 @@
 import Foundation
 
-/// A byte-level byte-pair tokenizer, as of GPT-2, Llama 3, Qwen 2 and SmolLM2.
+/// A byte-level byte-pair tokenizer, as in GPT-2, Llama 3, Qwen 2 and SmolLM2.
 public struct BytePairTokenizer: Tokenizer {
     let vocabulary: Vocabulary
     let added: AddedVocabulary
@@ -8,17 +8,19 @@ public struct BytePairTokenizer: Tokenizer {
     let postProcessor: PostProcessor
     let special: SpecialTokens
     let table: MergeTable
-    /// The token of every single byte; a byte without one becomes the unknown token or nothing.
+    /// The token of every single byte.
+    ///
+    /// A byte without one becomes the unknown token, or nothing.
     let bytes: [Int32?]
     let unknown: Int32?
-    /// Whether unknown bytes in a row become one token.
+    /// Whether consecutive unknown bytes become one token.
     let fusesUnknown: Bool
-    /// Whether text is brought to Unicode's form C first.
+    /// Whether text is first converted to Unicode's form C.
     let composes: Bool
-    /// Whether a word that is a token is never merged from its bytes.
+    /// Whether a word that is itself a token is used without merging its bytes.
     let keepsWholeWords: Bool
 
-    /// The number of ids: one more than the greatest.
+    /// The number of ids: the largest id plus one.
     public var vocabularySize: Int {
         max(vocabulary.size, added.size)
     }
@@ -97,7 +99,7 @@ public struct BytePairTokenizer: Tokenizer {
 
     /// Returns the text of ids, special tokens written out and unknown ids left out.
     ///
-    /// Bytes that are no UTF-8 become U+FFFD.
+    /// Bytes that are not UTF-8 become U+FFFD.
     public func decode(_ ids: [Int32]) -> String {
         var text: [UInt8] = []
         for id in ids {

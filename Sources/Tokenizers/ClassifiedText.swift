@@ -1,4 +1,4 @@
-/// What the splitting patterns distinguish in a character.
+/// The classes of characters that the splitting patterns distinguish.
 enum CharacterClass: UInt8, Sendable {
     /// `\p{L}`
     case letter

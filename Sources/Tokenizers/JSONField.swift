@@ -6,13 +6,13 @@ struct JSONField {
     /// The file and the keys that lead to the value.
     let path: String
 
-    /// The value; `null` where the field is missing.
+    /// The value; `null` if the field is absent.
     let value: JSONValue
 
-    /// Whether the field is missing or `null`.
+    /// Whether the field is absent or `null`.
     var isNull: Bool { value == .null }
 
-    /// The member of an object under a key; `null` where there is none.
+    /// The member of an object with a key; `null` if absent.
     subscript(key: String) -> JSONField {
         JSONField(path: "\(path): \(key)", value: value.object?[JSONKey(key)] ?? .null)
     }
@@ -27,7 +27,7 @@ struct JSONField {
         }
     }
 
-    /// The error that this field does not hold what it should.
+    /// The error for a field with a wrong value.
     func malformed(_ problem: String) -> TokenizerError {
         .malformed(field: path, problem: problem)
     }
@@ -52,7 +52,7 @@ struct JSONField {
         return text
     }
 
-    /// A boolean, or the default where the field is missing.
+    /// A boolean, or the default if the field is absent.
     func boolean(default standard: Bool) throws(TokenizerError) -> Bool {
         if isNull { return standard }
         guard case .bool(let flag) = value else { throw malformed("expected true or false") }
@@ -74,7 +74,7 @@ struct JSONField {
         return json.count > 60 ? json.prefix(60) + "…" : json
     }
 
-    /// Throws where the field holds anything but nothing: `null`, `false`, 0 or an empty string.
+    /// Throws unless the field is empty: `null`, `false`, 0 or an empty string.
     func requireUnused() throws(TokenizerError) {
         switch value {
         case .null, .bool(false), .integer(0), .number(0): return

@@ -7,7 +7,7 @@ struct MergeTable: Sendable {
         let joined: Int32
     }
 
-    /// All merges; the earlier goes first.
+    /// All merges; earlier ones have priority.
     let merges: [Merge]
     private var ranks: [UInt64: Int32] = [:]
 
@@ -24,8 +24,9 @@ struct MergeTable: Sendable {
         UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
     }
 
-    /// Joins neighbours, always the pair of least rank and of those the leftmost, until none is
-    /// left to join.
+    /// Merges neighbouring tokens until no merge is possible.
+    ///
+    /// The pair of the lowest rank is merged first, and of several the leftmost.
     ///
     /// - Complexity: O(n log n) in the number of tokens.
     func merge(_ word: [Int32]) -> [Int32] {
@@ -61,7 +62,7 @@ struct MergeTable: Sendable {
     }
 }
 
-/// A binary heap with the least value first.
+/// A binary heap with the minimum first.
 struct MinimumHeap {
     private var values: [UInt64] = []
 
@@ -79,7 +80,7 @@ struct MinimumHeap {
         }
     }
 
-    /// Takes the least value away.
+    /// Removes and returns the minimum.
     ///
     /// - Complexity: O(log n)
     mutating func removeFirst() -> UInt64? {
@@ -88,14 +89,14 @@ struct MinimumHeap {
         values[0] = last
         var parent = 0
         while true {
-            var least = parent
+            var smallest = parent
             for child in [2 * parent + 1, 2 * parent + 2]
-            where child < values.count && values[child] < values[least] {
-                least = child
+            where child < values.count && values[child] < values[smallest] {
+                smallest = child
             }
-            if least == parent { return first }
-            values.swapAt(parent, least)
-            parent = least
+            if smallest == parent { return first }
+            values.swapAt(parent, smallest)
+            parent = smallest
         }
     }
 }

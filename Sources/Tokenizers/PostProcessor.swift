@@ -1,6 +1,6 @@
 import ModelFiles
 
-/// The special tokens that a model wants around one text or two.
+/// The special tokens that a model expects around one or two texts.
 struct PostProcessor: Sendable {
     /// A part of the finished sequence, with its segment number.
     enum Part: Sendable {
@@ -12,7 +12,7 @@ struct PostProcessor: Sendable {
     var single: [Part] = [.first(typeID: 0)]
     var pair: [Part] = [.first(typeID: 0), .second(typeID: 1)]
 
-    /// Returns one text, or two, inside the template.
+    /// Returns the ids of one or two texts with the template's special tokens.
     func apply(_ first: [Int32], _ second: [Int32]? = nil) -> PairEncoding {
         var encoding = PairEncoding(ids: [], typeIDs: [])
         for part in second == nil ? single : pair {
@@ -75,7 +75,7 @@ extension PostProcessor {
         }
     }
 
-    /// Throws where a template has an id that no token has.
+    /// Throws if a template has an id that no token has.
     func requireIDs(below size: Int, _ field: JSONField) throws(TokenizerError) {
         for case .tokens(let ids, _) in single + pair {
             guard let id = ids.first(where: { Int($0) >= size }) else { continue }

@@ -1,14 +1,18 @@
 import ModelFiles
 
-/// The splitting of text into the words that byte pairs are merged in.
+/// The splitting of text into words.
+///
+/// Bytes are merged only within a word.
 struct PreTokenizer: Sendable {
-    /// One stage; each splits the pieces of the one before and sees nothing beyond a piece.
+    /// One stage.
+    ///
+    /// It splits the pieces of the stage before it, each piece by itself.
     enum Step: Sendable, Equatable {
-        /// Numbers apart from everything else, as runs or digit by digit.
+        /// Separates numbers from other text, as runs of digits or digit by digit.
         case digits(individually: Bool)
-        /// A blank before every piece that does not start with one.
+        /// Puts a space before every piece that does not start with one.
         case prefixSpace
-        /// The matches of a pattern.
+        /// Splits into the matches of a pattern.
         case split(WordPattern)
     }
 
@@ -53,7 +57,7 @@ struct PreTokenizer: Sendable {
         }
     }
 
-    /// The end of a number or of the text up to the next one.
+    /// The end of a number, or of the text before the next number.
     private static func endOfPiece(
         in text: ClassifiedText, from start: Int, to limit: Int, _ individually: Bool
     ) -> Int {
@@ -68,7 +72,7 @@ struct PreTokenizer: Sendable {
 extension PreTokenizer {
     /// The pre-tokenizers of GGUF files, by llama.cpp's names.
     ///
-    /// Files that say `default` are read as GPT-2's; llama.cpp splits their punctuation finer.
+    /// Files with `default` are split like GPT-2's; llama.cpp splits their punctuation further.
     private static let named: [String: [Step]] = [
         "default": [.split(.gpt2)],
         "gpt-2": [.split(.gpt2)],
@@ -77,7 +81,7 @@ extension PreTokenizer {
         "smollm": [.digits(individually: true), .split(.gpt2)],
     ]
 
-    /// Finds a pre-tokenizer by the name that llama.cpp gives it.
+    /// Finds a pre-tokenizer by llama.cpp's name.
     init(named name: String) throws(TokenizerError) {
         guard let steps = Self.named[name] else {
             throw .unknownPreTokenizer(name: name, known: Self.named.keys.sorted())
@@ -85,7 +89,7 @@ extension PreTokenizer {
         self.steps = steps
     }
 
-    /// The name that llama.cpp gives this pre-tokenizer; nil where it has none that is known.
+    /// llama.cpp's name of this pre-tokenizer; nil if none is known.
     var name: String? {
         Self.named.filter { $0.key != "default" && $0.value == steps }.keys.sorted().first
     }

@@ -1,4 +1,4 @@
-/// The tokens that a model opens, ends and fills its texts with.
+/// The tokens that open a text, end it, and fill short rows of a batch.
 struct SpecialTokens: Sendable {
     var beginning: Int32?
     var end: Int32?
@@ -6,10 +6,10 @@ struct SpecialTokens: Sendable {
 }
 
 extension SpecialTokens {
-    /// Finds the tokens that `tokenizer_config.json` names, or else those of BERT.
+    /// Finds the tokens that `tokenizer_config.json` names, or otherwise those of BERT.
     ///
     /// - Parameters:
-    ///   - configuration: The file's root, where there is one.
+    ///   - configuration: The file's root, if there is one.
     ///   - id: The id of a token by its text.
     init(_ configuration: JSONField?, id: (String) -> Int32?) {
         func find(_ keys: [String], _ standard: String) -> Int32? {

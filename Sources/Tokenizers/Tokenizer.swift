@@ -1,27 +1,28 @@
 /// Turns text into token ids and back.
 public protocol Tokenizer: Sendable {
-    /// The number of ids: one more than the greatest.
+    /// The number of ids: the largest id plus one.
     var vocabularySize: Int { get }
 
-    /// The token that opens a text, where the model has one.
+    /// The token that opens a text, if the model has one.
     var beginningOfText: Int32? { get }
 
-    /// The token that ends a text, where the model has one.
+    /// The token that ends a text, if the model has one.
     var endOfText: Int32? { get }
 
-    /// The token that fills the short rows of a batch, where the model has one.
+    /// The token that fills the short rows of a batch, if the model has one.
     var padding: Int32? { get }
 
     /// Returns the ids of a text, neither truncated nor padded.
     ///
-    /// Special tokens that stand literally in the text are always recognised;
-    /// `addingSpecialTokens` says whether those of the model's template are put around it.
+    /// Special tokens that appear literally in the text are always recognised.
+    /// `addingSpecialTokens` says whether the special tokens of the model's template are added
+    /// around it.
     func encode(_ text: String, addingSpecialTokens: Bool) -> [Int32]
 
     /// Returns the ids of two texts joined by the model's template, special tokens included.
     func encode(_ first: String, pair second: String) -> PairEncoding
 
-    /// Returns the text of ids, special tokens written out and unknown ids left out.
+    /// Returns the text of ids. Special tokens are written out, unknown ids are ignored.
     func decode(_ ids: [Int32]) -> String
 }
 

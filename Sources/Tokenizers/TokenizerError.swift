@@ -5,10 +5,10 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     /// A file cannot be read.
     case unreadable(file: String, reason: String)
 
-    /// A directory has no `tokenizer.json`, perhaps files that one can be made of.
+    /// A directory has no `tokenizer.json`. It may have other files from which one can be made.
     case absent(directory: String, found: [String])
 
-    /// A field is missing or holds something that it cannot.
+    /// A field is absent or has an invalid value.
     case malformed(field: String, problem: String)
 
     /// A field asks for something that is not implemented.

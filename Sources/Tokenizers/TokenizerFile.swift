@@ -5,12 +5,13 @@ internal import ModelFiles
 public enum TokenizerFile {
     /// Loads the tokenizer of a model from its directory or from the `tokenizer.json` itself.
     ///
-    /// A `tokenizer_config.json` beside it tells which tokens open, end and fill a text.
+    /// A `tokenizer_config.json` in the same directory names the tokens that open, end and fill a
+    /// text.
     ///
     /// - Parameters:
-    ///   - url: The place.
+    ///   - url: The directory or file.
     ///   - limit: How many tokens the model has.
-    /// - Returns: What ``load(contentsOf:configuration:name:limit:)`` does.
+    /// - Returns: The tokenizer, as ``load(contentsOf:configuration:name:limit:)`` returns it.
     /// - Throws: ``TokenizerError``.
     public static func load(
         contentsOf url: URL, limit: Int = .max
@@ -48,11 +49,11 @@ public enum TokenizerFile {
     ///
     /// - Parameters:
     ///   - data: The contents of `tokenizer.json`.
-    ///   - configuration: The contents of `tokenizer_config.json`, where there is one.
+    ///   - configuration: The contents of `tokenizer_config.json`, if there is one.
     ///   - name: The name of the file in errors.
-    ///   - limit: How many tokens the model has; added ones beyond are left out.
+    ///   - limit: The number of tokens of the model; added tokens beyond it are ignored.
     /// - Returns: A ``WordPieceTokenizer`` or a ``BytePairTokenizer``.
-    /// - Throws: ``TokenizerError`` for a file that is damaged, of a kind not known here, or of a
+    /// - Throws: ``TokenizerError`` for a file that is damaged, of an unsupported kind, or of a
     ///   model with more tokens.
     public static func load(
         contentsOf data: Data, configuration: Data? = nil, name: String = "tokenizer.json",

@@ -1,7 +1,7 @@
-/// Settings of `tokenizer_config.json` that `transformers` puts above `tokenizer.json`.
+/// Settings of `tokenizer_config.json` that have priority over `tokenizer.json` in `transformers`.
 ///
-/// Text is split as `tokenizer.json` says. A file beside it that says otherwise is refused, because
-/// one of the two is wrong.
+/// Here text is split as `tokenizer.json` says. If `tokenizer_config.json` contradicts it, the
+/// tokenizer is refused, because one of the two files is wrong.
 enum TokenizerSettings {
     /// Refuses settings that contradict a tokenizer.
     ///
@@ -10,7 +10,7 @@ enum TokenizerSettings {
     ///   - root: The root of `tokenizer.json`.
     /// - Throws: ``TokenizerError/contradiction(field:value:other:)``.
     static func check(_ settings: JSONField, _ root: JSONField) throws(TokenizerError) {
-        // The classes of no model take tokenizer.json as it is.
+        // These classes belong to no model and use tokenizer.json as it is.
         let plain = ["PreTrainedTokenizerFast", "TokenizersBackend"]
         guard !plain.contains(settings["tokenizer_class"].value.string ?? "") else { return }
         let normalizer = root["normalizer"]
@@ -32,9 +32,9 @@ enum TokenizerSettings {
     private static func agree(
         _ setting: JSONField, _ field: JSONField
     ) throws(TokenizerError) {
-        guard case .bool(let wanted) = setting.value, case .bool(let found) = field.value,
-            wanted != found
+        guard case .bool(let expected) = setting.value, case .bool(let found) = field.value,
+            expected != found
         else { return }
-        throw .contradiction(field: setting.path, value: "\(wanted)", other: field.path)
+        throw .contradiction(field: setting.path, value: "\(expected)", other: field.path)
     }
 }

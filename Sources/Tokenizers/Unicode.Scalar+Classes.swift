@@ -1,6 +1,8 @@
 /// The character classes that tokenizers split by.
 extension Unicode.Scalar {
-    /// Whether a version of Unicode has this scalar; vocabularies were made with older tables.
+    /// Whether a version of Unicode has this scalar.
+    ///
+    /// Vocabularies were made with older tables.
     func isAssigned(inUnicode version: Int) -> Bool {
         value < 0x80 || (properties.age.map { $0.major <= version } ?? false)
     }
@@ -17,7 +19,7 @@ extension Unicode.Scalar {
         }
     }
 
-    /// Punctuation as BERT sees it: all ASCII symbols, and category P of Unicode 8.
+    /// Punctuation as in BERT: all ASCII symbols, and category P of Unicode 8.
     var isBertPunctuation: Bool {
         if value < 0x80 {
             return (0x21...0x7E).contains(value) && !properties.isAlphabetic
@@ -41,8 +43,8 @@ extension Unicode.Scalar {
         }
     }
 
-    /// A character that BERT drops: NUL, U+FFFD, and the controls, formats and private uses of
-    /// Unicode 8 other than tab and line ends.
+    /// A character that BERT removes: NUL, U+FFFD, and the control, format and private-use
+    /// characters of Unicode 8, except tab and line ends.
     var isBertControl: Bool {
         switch value {
         case 0, 0xFFFD: true

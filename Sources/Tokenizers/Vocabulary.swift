@@ -4,14 +4,18 @@ import ModelFiles
 struct Vocabulary: Sendable {
     /// The token of every id.
     private(set) var tokens: [Int32: String] = [:]
-    /// The id of every token by its UTF-8: strings compare up to canonical equivalence only.
+    /// The id of every token by its UTF-8 bytes.
+    ///
+    /// Strings are no good keys, because canonically equivalent strings are equal.
     private var ids: [[UInt8]: Int32] = [:]
-    /// One more than the greatest id.
+    /// The largest id plus one.
     private(set) var size = 0
     /// The length of the longest token in UTF-8.
     private(set) var longest = 0
 
-    /// Adds a token; a later one of the same spelling or id takes the place of the earlier.
+    /// Adds a token.
+    ///
+    /// It replaces an earlier one with the same spelling or id.
     mutating func add(_ token: String, id: Int32) {
         let spelling = Array(token.utf8)
         tokens[id] = token
@@ -28,7 +32,7 @@ struct Vocabulary: Sendable {
 }
 
 extension Vocabulary {
-    /// Reads `model.vocab` of a `tokenizer.json`, for a model of so many tokens.
+    /// Reads `model.vocab` of a `tokenizer.json`, for a model with `limit` tokens.
     init(_ field: JSONField, limit: Int) throws(TokenizerError) {
         for (key, value) in try field.members() {
             let entry = JSONField(path: "\(field.path): \(quoted(key.text))", value: value)
@@ -45,8 +49,9 @@ extension Vocabulary {
 }
 
 extension AddedToken {
-    /// Reads `added_tokens` of a `tokenizer.json`; those beyond a limit, which some models have no
-    /// weights for, are left out.
+    /// Reads `added_tokens` of a `tokenizer.json`.
+    ///
+    /// Tokens beyond the limit are ignored: some models have no weights for them.
     static func list(_ field: JSONField, limit: Int) throws(TokenizerError) -> [AddedToken] {
         if field.isNull { return [] }
         var tokens: [AddedToken] = []

@@ -1,6 +1,6 @@
-/// The regular expressions that byte-level vocabularies split text by, as hand-written scanners.
+/// The regular expressions by which byte-level vocabularies split text, as hand-written scanners.
 enum WordPattern: String, Sendable {
-    /// GPT-2's pattern, also that of SmolLM2 and of `ByteLevel` itself.
+    /// GPT-2's pattern, which SmolLM2 and `ByteLevel` also use.
     case gpt2 =
         #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
     /// Llama 3's pattern.
@@ -10,7 +10,9 @@ enum WordPattern: String, Sendable {
     case qwen2 =
         #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
 
-    /// The end of the match that starts at `start`; every pattern matches at every place.
+    /// The end of the match that starts at `start`.
+    ///
+    /// Every pattern matches at every place.
     func endOfWord(in text: ClassifiedText, from start: Int, to limit: Int) -> Int {
         let scanner = WordScanner(text: text, start: start, limit: limit)
         switch self {
@@ -21,7 +23,9 @@ enum WordPattern: String, Sendable {
     }
 }
 
-/// One match in the bytes from `start` to `limit`, which are all that the pattern sees.
+/// One match in the bytes from `start` to `limit`.
+///
+/// The pattern does not look beyond them.
 private struct WordScanner {
     let text: ClassifiedText
     let start: Int
@@ -56,14 +60,16 @@ private struct WordScanner {
         return endOfSpace
     }
 
-    /// Where the word begins when it may open with a blank: ` ?` before anything but white space.
+    /// The start of the word after an optional space: ` ?` before anything but white space.
     private var startAfterSpace: Int {
         guard text.bytes[start] == 0x20, start + 1 < limit, text.classes[start + 1] != .space
         else { return start }
         return start + 1
     }
 
-    /// `\s+(?!\S)|\s+`: a run of white space, which leaves its last character to a word after it.
+    /// `\s+(?!\S)|\s+`: a run of white space.
+    ///
+    /// If a word follows, the last character of the run belongs to the word.
     private var endOfSpace: Int {
         let end = endOfRun(of: .space, from: start)
         if end == limit { return end }
@@ -93,7 +99,9 @@ private struct WordScanner {
         text.bytes[index] == 0x0A || text.bytes[index] == 0x0D
     }
 
-    /// `'s|'t|'re|'ve|'m|'ll|'d`; the long s (U+017F) is an s where case is ignored.
+    /// `'s|'t|'re|'ve|'m|'ll|'d`.
+    ///
+    /// If case is ignored, the long s (U+017F) is an s.
     private func contraction(ignoringCase: Bool) -> Int? {
         guard text.bytes[start] == UInt8(ascii: "'"), start + 1 < limit else { return nil }
         func letter(_ offset: Int) -> UInt8 {

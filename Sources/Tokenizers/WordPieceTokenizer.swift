@@ -1,22 +1,22 @@
 import ModelFiles
 
-/// BERT's tokenizer: words cut into the longest pieces that the vocabulary has.
+/// BERT's tokenizer: words are split into the longest pieces that the vocabulary has.
 public struct WordPieceTokenizer: Tokenizer {
     let vocabulary: Vocabulary
     let normalizer: BertNormalizer
     let added: AddedVocabulary
     let postProcessor: PostProcessor
     let special: SpecialTokens
-    /// What a piece within a word starts with, as `##`.
+    /// The prefix of a piece within a word, such as `##`.
     let prefix: [UInt8]
     let unknown: Int32
     let longestWord: Int
-    /// What the decoder takes away from the start of a piece to join it to the one before.
+    /// The prefix that the decoder removes from a piece to join it to the one before.
     let decodedPrefix: String
-    /// Whether the decoder closes the gaps before punctuation.
+    /// Whether the decoder removes spaces before punctuation.
     let cleansUp: Bool
 
-    /// The number of ids: one more than the greatest.
+    /// The number of ids: the largest id plus one.
     public var vocabularySize: Int {
         max(vocabulary.size, added.size)
     }
@@ -62,7 +62,8 @@ public struct WordPieceTokenizer: Tokenizer {
         return ids
     }
 
-    /// Calls `body` with the runs between white space and with every punctuation mark alone.
+    /// Calls `body` with every run of characters between white space, and with every punctuation
+    /// mark by itself.
     private static func forEachWord(of text: [UInt8], _ body: ([UInt8]) -> Void) {
         var (start, index) = (0, 0)
         while index < text.count {
@@ -79,7 +80,9 @@ public struct WordPieceTokenizer: Tokenizer {
         if start < index { body(Array(text[start...])) }
     }
 
-    /// The pieces of a word, longest first from the left; the unknown token where one is missing.
+    /// The pieces of a word, from the left, each as long as possible.
+    ///
+    /// If a piece is not in the vocabulary, the word becomes the unknown token.
     private func pieces(of word: [UInt8]) -> [Int32] {
         let characters = word.indices.count { !word.continuesScalar(at: $0) }
         guard characters <= longestWord else { return [unknown] }
@@ -121,7 +124,7 @@ public struct WordPieceTokenizer: Tokenizer {
         return text
     }
 
-    /// A token without the blank before punctuation and shortened words.
+    /// A token without the space before punctuation and shortened words.
     private static func cleaned(_ token: String) -> String {
         guard token.utf8.contains(where: ".?!,'".utf8.contains) else { return token }
         var text = token
@@ -137,9 +140,9 @@ extension WordPieceTokenizer {
     ///
     /// - Parameters:
     ///   - root: The file's root.
-    ///   - configuration: The root of `tokenizer_config.json`, where there is one.
+    ///   - configuration: The root of `tokenizer_config.json`, if there is one.
     ///   - limit: How many tokens the model has.
-    /// - Throws: ``TokenizerError`` for damaged fields and for kinds that BERT does not use.
+    /// - Throws: ``TokenizerError`` for damaged fields, and for settings that BERT does not use.
     init(_ root: JSONField, configuration: JSONField?, limit: Int) throws(TokenizerError) {
         let model = root["model"]
         let vocabulary = try Vocabulary(model["vocab"], limit: limit)
@@ -174,7 +177,7 @@ extension WordPieceTokenizer {
 }
 
 extension BertNormalizer {
-    /// Reads `normalizer` of a `tokenizer.json`; none leaves text as it is.
+    /// Reads `normalizer` of a `tokenizer.json`; if absent, text is not changed.
     init(_ field: JSONField) throws(TokenizerError) {
         if field.isNull {
             self.init(

@@ -4,31 +4,32 @@ public import Tensors
 ///
 /// Source: Kingma and Ba, "Adam", arXiv 1412.6980, algorithm 1.
 public struct Adam: Sendable {
-    /// How much of the mean gradient stays from step to step.
+    /// The decay of the mean gradient in one step.
     public static let meanDecay: Float = 0.9
-    /// How much of the mean squared gradient stays.
+    /// The decay of the mean squared gradient in one step.
     public static let squareDecay: Float = 0.999
 
     private(set) var means: [Float]
     private(set) var squares: [Float]
-    /// Pieces whose gradient has always been 0, as of words that no text has had: they have no moments
-    /// to read and to write.
+    /// Whether the gradient of each piece has always been 0, as for tokens that no text had.
+    ///
+    /// Such pieces have no moments to read and write.
     private var isIdle: [Bool]
     private static let piece = 128
-    /// The decays to the power of the steps taken.
+    /// The decays to the power of the number of steps.
     private var meanPower: Float = 1
     private var squarePower: Float = 1
 
-    /// Starts without moments.
+    /// Creates an optimiser without moments.
     ///
-    /// - Parameter count: How many weights there are.
+    /// - Parameter count: The number of weights.
     public init(count: Int) {
         means = [Float](repeating: 0, count: count)
         squares = means
         isIdle = [Bool](repeating: true, count: (count + Self.piece - 1) / Self.piece)
     }
 
-    /// Takes up where a number of steps have led.
+    /// Resumes after a number of steps.
     init(means: [Float], squares: [Float], steps: Int) {
         precondition(means.count == squares.count, "moments")
         (self.means, self.squares) = (means, squares)
@@ -40,14 +41,16 @@ public struct Adam: Sendable {
         }
     }
 
-    /// Takes one step against a gradient, and clears that: memory is passed over once.
+    /// Takes one step against a gradient, and clears the gradient.
+    ///
+    /// The memory is read only once.
     ///
     /// - Parameters:
-    ///   - weights: What is to change.
-    ///   - gradient: As many values, then 0.
-    ///   - rate: How far a weight goes whose gradient is always the same.
-    ///   - gradientShare: What the gradient is multiplied with.
-    ///   - decay: What weights lose beside, as a share of the rate.
+    ///   - weights: The weights, which are changed.
+    ///   - gradient: The gradient, of the same length; it is then 0.
+    ///   - rate: The learning rate: the step of a weight whose gradient is constant.
+    ///   - gradientShare: The factor of the gradient.
+    ///   - decay: The weight decay, as a fraction of the rate.
     ///   - pool: The threads to use.
     public mutating func step(
         _ weights: inout [Float], against gradient: inout [Float], rate: Float,
@@ -91,17 +94,18 @@ public struct Adam: Sendable {
 /// One step of Adam.
 private struct Update {
     let weights, gradient, means, squares: UnsafeMutableBufferPointer<Float>
-    /// What decay leaves of a weight, and the rate and squares without the start's bias.
+    /// The factor of weights after decay, and the rate and the scale of squares, corrected for the
+    /// bias of the first steps.
     let kept, rate, gradientShare, scale: Float
 
-    /// Whether nothing draws on weights without moments; then they only decay.
+    /// Whether the weights have no moments and no gradient, so that they only decay.
     func rests(at places: Range<Int>) -> Bool {
         guard places.allSatisfy({ gradient[$0] == 0 }) else { return false }
         if kept != 1 { for place in places { weights[place] *= kept } }
         return true
     }
 
-    /// Moves weights, and clears their gradient.
+    /// Changes weights, and clears their gradient.
     func take(at places: Range<Int>) {
         let (meanDecay, squareDecay) = (Adam.meanDecay, Adam.squareDecay)
         for place in places {

@@ -1,25 +1,25 @@
 internal import Foundation
 public import Tensors
 
-/// Adam with decoupled weight decay, and gradients cut to a greatest norm.
+/// Adam with decoupled weight decay and gradient clipping.
 ///
 /// Source: Loshchilov and Hutter, "Decoupled weight decay regularization", arXiv 1711.05101.
 public struct AdamW: Sendable {
-    /// What weights that decay lose in a step, as a share of the rate.
+    /// The weight decay in one step, as a fraction of the rate.
     public var weightDecay: Float = 0.01
-    /// The greatest norm of all gradients together; longer ones are shortened.
+    /// The maximum norm of all gradients together; larger gradients are scaled down.
     public var greatestNorm: Float = 1
 
-    /// Creates an optimiser with usual settings.
+    /// Creates an optimiser with the usual settings.
     public init() {}
 
-    /// Takes one step of every weight against the gathered gradients, and forgets these.
+    /// Takes one step of every weight against its gradient, and clears the gradients.
     ///
     /// - Parameters:
     ///   - model: The model.
     ///   - rate: The learning rate.
     ///   - engine: What to compute on.
-    /// - Returns: The norm of the gradients before they are cut.
+    /// - Returns: The norm of the gradients before clipping.
     @discardableResult
     public func step(_ model: inout TrainableModel, rate: Float, on engine: Engine) -> Double {
         var squares = 0.0
@@ -37,21 +37,21 @@ public struct AdamW: Sendable {
     }
 }
 
-/// How the learning rate changes over a training: up along a line, then down to nothing.
+/// The schedule of the learning rate: a linear warm-up, then a decay to 0.
 public enum RateSchedule: String, Sendable, CaseIterable {
-    /// Down along half a cosine wave.
+    /// A decay along half a cosine wave.
     case cosine
-    /// Down along a line.
+    /// A linear decay.
     case linear
-    /// It stays.
+    /// No decay.
     case constant
 
-    /// The share of the greatest rate at a step.
+    /// The fraction of the maximum rate at a step.
     ///
     /// - Parameters:
     ///   - step: The step, from 0.
-    ///   - steps: How many there are.
-    ///   - warmUp: How many of them rise.
+    ///   - steps: The number of steps.
+    ///   - warmUp: The number of warm-up steps.
     /// - Returns: From 0 to 1.
     public func share(at step: Int, of steps: Int, warmUp: Int) -> Double {
         if step < warmUp { return Double(step + 1) / Double(warmUp) }

@@ -2,28 +2,30 @@ internal import Tensors
 public import Transformers
 
 extension TokenBatch {
-    /// For every token the one that follows in its sequence, -1 behind the last.
+    /// For every token the next one in its sequence; -1 for the last token.
     public var nextTokens: [Int32] {
         sequences.flatMap { rows in ids[rows].dropFirst() + [-1] }
     }
 
-    /// How many tokens have one before them.
+    /// The number of tokens that have a token before them.
     public var predictions: Int { ids.count - sequences.count { !$0.isEmpty } }
 }
 
 extension TrainingPass {
-    /// The rows whose logits are in memory at once.
+    /// The number of rows whose logits are in memory at the same time.
     static let rowsAtOnce = 256
 
-    /// The negative log-likelihood of target tokens under a decoder; gathers the gradients of
-    /// `factor` times it.
+    /// The negative log-likelihood of target tokens under a decoder.
+    ///
+    /// Adds the gradients of `factor` times it.
     ///
     /// - Parameters:
     ///   - model: The decoder.
     ///   - batch: The sequences.
-    ///   - targets: What each token is to foretell, by default the next one; negative for nothing.
-    ///   - factor: What gradients are multiplied with, such as one over the number of targets.
-    ///   - skipped: Layers that are left out this time.
+    ///   - targets: The token that is to be predicted after each token, by default the next one;
+    ///     negative for none.
+    ///   - factor: The factor of gradients, such as one over the number of targets.
+    ///   - skipped: Layers that are skipped in this step.
     /// - Returns: The sum over all targets, in nats.
     public mutating func crossEntropy(
         _ model: inout TrainableModel, _ batch: TokenBatch, targets: [Int32]? = nil,

@@ -1,27 +1,32 @@
 internal import Tensors
 public import Transformers
 
-/// What a student learns from a teacher.
+/// The losses by which a student learns from a teacher.
 ///
-/// Logits by their divergence, `T² KL(teacher ‖ student)` with both divided by the temperature T;
-/// scores by the squared difference; of an encoder that only embeds text, the last hidden states. The
-/// residual streams behind every layer but the last, token by token, by their squared distance over
-/// the mean square of the teacher's, the mean over layers.
-/// Source: Hinton, Vinyals and Dean, arXiv 1503.02531; of streams: Kurtić, Frantar and Alistarh,
-/// "ZipLM", arXiv 2302.04089, section 3.4; of the student's own text: Agarwal et al., "On-policy
-/// distillation of language models", arXiv 2306.13649.
+/// - Logits: the divergence `T² KL(teacher ‖ student)`, with both divided by the temperature T. For
+///   regression scores, the squared difference. For an encoder that only embeds text, the last
+///   hidden states.
+/// - Residual streams: the squared distance after every layer but the last, for each token, divided
+///   by the mean square of the teacher's stream, and averaged over layers.
+///
+/// Sources: Hinton, Vinyals and Dean, arXiv 1503.02531; residual streams: Kurtić, Frantar and
+/// Alistarh, "ZipLM", arXiv 2302.04089, section 3.4; the student's own text: Agarwal et al.,
+/// "On-policy distillation of language models", arXiv 2306.13649.
 public struct Distillation: Sendable {
-    /// The teacher, of as many layers as the student, and of as many channels where streams count.
+    /// The teacher.
+    ///
+    /// It has as many layers as the student, and as many channels if streams count.
     public var teacher: Model
-    /// Its head, where labels are learnt.
+    /// The teacher's head, if labels are trained.
     public var classifier: Classifier?
-    /// T.
+    /// The temperature T.
     public var temperature: Float = 1
-    /// β of the divergence: 0 for the teacher's mean, 1 for the student's.
+    /// The mixture β of the divergence: 0 for `KL(teacher ‖ student)`, 1 for
+    /// `KL(student ‖ teacher)`.
     public var mixture: Float = 0
-    /// λ: how likely the student itself writes the second half of the text of a step.
+    /// The probability λ that the student generates the second half of the text of a step.
     public var onPolicyShare = 0.0
-    /// What each loss counts, that of the task too.
+    /// The weights of the losses: of logits, of streams, and of the task itself.
     public var (logitShare, streamShare, taskShare): (Float, Float, Float) = (1, 0.5, 0)
 
     /// Creates a distillation with the shares that ZipLM uses for BERT.
@@ -31,13 +36,13 @@ public struct Distillation: Sendable {
     }
 }
 
-/// What a teacher makes of a batch.
+/// The teacher's outputs for a batch.
 struct Lecture {
     let distillation: Distillation
     private let engine: Engine
-    /// After the final norm.
+    /// The hidden states after the final norm.
     let hidden: Activations
-    /// Behind each layer but the last.
+    /// The residual stream after each layer but the last.
     private let streams: [Activations]
 
     init(_ distillation: Distillation, _ batch: TokenBatch, on engine: Engine) {
@@ -50,13 +55,15 @@ struct Lecture {
         streams = Array(recorder.entering.dropFirst())
     }
 
-    /// The loss of the residual stream behind a layer; adds its gradient.
+    /// The loss of the residual stream after a layer.
+    ///
+    /// Adds its gradient.
     ///
     /// - Parameters:
-    ///   - stream: The student's.
+    ///   - stream: The student's stream.
     ///   - layer: The layer.
-    ///   - factor: What losses count for each row.
-    ///   - gradient: By the stream; is added to.
+    ///   - factor: The factor of the loss of each row.
+    ///   - gradient: The gradient with respect to the stream; the result is added to it.
     /// - Returns: The loss.
     func compare(
         _ stream: Activations, behind layer: Int, factor: Float,
@@ -68,7 +75,9 @@ struct Lecture {
             share: distillation.streamShare * factor / Float(streams.count), addingTo: &gradient)
     }
 
-    /// The loss of an encoder's last hidden states; adds its gradient.
+    /// The loss of an encoder's last hidden states.
+    ///
+    /// Adds its gradient.
     func compare(
         hidden states: Activations, factor: Float, addingTo gradient: inout Activations
     ) -> Double {
@@ -95,17 +104,18 @@ private final class StreamRecorder: ForwardObserver {
 }
 
 extension TrainingPass {
-    /// The loss of a decoder, or of an encoder without labels, that learns from a teacher, and the
-    /// gradients of all weights.
+    /// The distillation loss of a decoder, or of an encoder without labels.
+    ///
+    /// Adds the gradients of all weights.
     ///
     /// - Parameters:
     ///   - model: The student.
-    ///   - distillation: What it learns.
+    ///   - distillation: The teacher and the weights of the losses.
     ///   - batch: The sequences.
-    ///   - targets: What each token is to foretell, for the loss of the text itself; by default
-    ///     the next one.
-    ///   - factor: What the losses of each token count, such as one over the number of tokens.
-    ///   - skipped: Layers that are left out this time.
+    ///   - targets: The token that is to be predicted after each token, for the loss of the text
+    ///     itself; by default the next one.
+    ///   - factor: The factor of each token's losses, such as one over the number of tokens.
+    ///   - skipped: Layers that are skipped in this step.
     /// - Returns: The sum of the losses, times the factor.
     public mutating func distil(
         _ model: inout TrainableModel, by distillation: Distillation, _ batch: TokenBatch,

@@ -1,14 +1,14 @@
 public import Tensors
 public import Transformers
 
-/// Inputs of a block, and what it is to make of them.
+/// Inputs of a block, and its target outputs.
 public struct Examples: Sendable {
     /// Shape `[tokens, hidden]`.
     public var inputs: Activations
     /// Shape `[tokens, hidden]`.
     public var targets: Activations
 
-    /// Creates examples of as many inputs as targets.
+    /// Creates examples with the same number of inputs and targets.
     public init(inputs: Activations, targets: Activations) {
         precondition(inputs.rows == targets.rows, "examples")
         self.inputs = inputs
@@ -25,23 +25,23 @@ public struct Examples: Sendable {
 
 /// Fits all weights of a feed-forward block to examples by gradient descent on the squared error.
 ///
-/// With x the inputs, `z = x·Wᵀ` where W is the gate above the up projection, or the up projection
-/// alone, `h = f(z)`, and e the error of `h·Dᵀ`, the gradients are `eᵀ·h` for D and `f′(z; e·D)ᵀ·x`
-/// for W.
+/// Let x be the inputs, W the gate above the up projection (or the up projection alone),
+/// `z = x·Wᵀ`, `h = f(z)`, and e the error of `h·Dᵀ`. The gradients are `eᵀ·h` for D and
+/// `f′(z; e·D)ᵀ·x` for W.
 struct FeedForwardDescent {
     /// W, and its gradient.
     private(set) var first: TrainableLinear
     /// D, and its gradient.
     private(set) var down: TrainableLinear
-    /// e, of the last examples.
+    /// The error e of the last examples.
     private(set) var error = Activations()
-    /// The gradient by z.
+    /// The gradient with respect to z.
     private(set) var slope = Activations()
 
     private let function: Epilogue
     private let engine: Engine
     private let isGated: Bool
-    /// The root mean squares of the first weights: steps go as far as a share of them.
+    /// The root mean squares of the initial weights; the size of a step is a fraction of them.
     private let scales: (first: Float, down: Float)
     private var raw = Activations()
     private var active = Activations()
@@ -61,7 +61,7 @@ struct FeedForwardDescent {
         )
     }
 
-    /// The weights so far.
+    /// The current weights.
     var weights: FeedForwardWeights {
         let (joined, neurons) = (first.projection, down.weight.values.columns)
         return FeedForwardWeights(
@@ -76,7 +76,7 @@ struct FeedForwardDescent {
         return engine.squareSum(error)
     }
 
-    /// Leaves what the block does wrong in `error`.
+    /// Computes the error of the block's output in `error`.
     private mutating func run(on examples: Examples) {
         first.apply(to: examples.inputs, into: &raw, on: engine)
         engine.activate(raw, function, into: &active)
@@ -95,7 +95,9 @@ struct FeedForwardDescent {
         first.gather(slope, inputs: examples.inputs, on: engine)
     }
 
-    /// Takes one step down the squared error, as far as a share of the weights' root mean square.
+    /// Takes one step.
+    ///
+    /// Its size is a fraction of the weights' root mean square.
     mutating func step(on examples: Examples, rate: Float) {
         differentiate(on: examples)
         let pool = engine.pool
@@ -113,17 +115,19 @@ extension Matrix<Float> {
 }
 
 extension FeedForwardWeights {
-    /// The weights after some passes over examples in random order, with steps that shorten to
-    /// nothing along half a cosine wave.
+    /// Fits the weights in some passes over examples in random order.
     ///
-    /// A sixteenth of the examples is held out. Where the others do not lower their error too, the
-    /// next rate is tried, and after the last one the weights stay as they are.
+    /// The steps shorten to 0 along half a cosine wave.
+    ///
+    /// A sixteenth of the examples is held out. If the error on these does not fall, the next rate
+    /// is tried. If it falls with no rate, the weights stay as they are.
     ///
     /// - Parameters:
     ///   - examples: Inputs and targets.
-    ///   - function: What the block does between its projections.
-    ///   - passes: How often each example is seen.
-    ///   - rates: How far the first step goes, as a share of the weights' root mean square.
+    ///   - function: The activation function of the block.
+    ///   - passes: The number of times that each example is used.
+    ///   - rates: The sizes of the first step to try, as fractions of the weights' root mean
+    ///     square.
     ///   - seed: Decides the order.
     ///   - engine: What to compute on.
     ///   - check: Called before each step; may throw to stop.

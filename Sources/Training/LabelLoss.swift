@@ -2,7 +2,7 @@ internal import Foundation
 internal import Tensors
 public import Transformers
 
-/// A head that labels sequences, or finds spans in them, and is trained.
+/// A trainable head that labels sequences, or finds spans in them.
 struct TrainableClassifier: Sendable {
     var dense: TrainableLinear?
     var output: TrainableLinear
@@ -14,13 +14,13 @@ struct TrainableClassifier: Sendable {
         isRectified = classifier.isRectified
     }
 
-    /// The head so far.
+    /// The current head.
     var classifier: Classifier {
         Classifier(
             dense: dense?.projection, output: output.projection, isRectified: isRectified)
     }
 
-    /// Visits every parameter in one order.
+    /// Calls `body` with every parameter, always in the same order.
     mutating func visit(
         _ name: String, _ body: (String, inout Parameter) throws -> Void
     ) rethrows {
@@ -28,31 +28,32 @@ struct TrainableClassifier: Sendable {
         try output.visit(name + ".output", body)
     }
 
-    /// What brings changed weights to where products read them.
+    /// Pieces of work that pack changed weights for products.
     var packing: [() -> Void] { (dense?.packing ?? []) + output.packing }
 }
 
-/// What a sequence is labelled with.
+/// The label of a sequence.
 public enum Label: Sendable, Equatable {
     /// One of several classes; the loss is its negative log-likelihood.
     case category(Int)
     /// A value; the loss is the squared error.
     case score(Float)
-    /// The tokens where a span begins and ends; the loss is the mean negative log-likelihood of both.
+    /// The first and last token of a span; the loss is the mean of their negative log-likelihoods.
     case span(first: Int, last: Int)
 }
 
 extension TrainingPass {
-    /// The loss of labels under an encoder's head, or of what a teacher makes of the sequences;
-    /// gathers the gradients of `factor` times it.
+    /// The loss of an encoder's head by labels, by a teacher, or by both.
+    ///
+    /// Adds the gradients of `factor` times it.
     ///
     /// - Parameters:
     ///   - model: An encoder with a head for labels.
     ///   - batch: The sequences.
-    ///   - labels: One for each, all of one case.
-    ///   - distillation: What is learnt from a teacher, if anything.
-    ///   - factor: What gradients are multiplied with, such as one over the number of sequences.
-    ///   - skipped: Layers that are left out this time.
+    ///   - labels: One label for each sequence, all of one case.
+    ///   - distillation: The teacher, if there is one.
+    ///   - factor: The factor of gradients, such as one over the number of sequences.
+    ///   - skipped: Layers that are skipped in this step.
     /// - Returns: The sum over sequences.
     public mutating func labelLoss(
         _ model: inout TrainableModel, _ batch: TokenBatch, labels: [Label],
@@ -73,7 +74,8 @@ extension TrainingPass {
             (loss, whole) = firstTokenLoss(&head, hidden, batch, labels, lecture, factor)
         }
         model.labelling = head
-        // Streams count token by token, so that a sequence's share is spread over its tokens.
+        // The loss of streams is computed for each token, so the share of a sequence is divided
+        // among its tokens.
         let share = factor * Float(batch.sequences.count) / Float(max(batch.ids.count, 1))
         backward(&model, whole) { layer, gradient in
             guard let stream = streams[layer], let lecture else { return }
@@ -84,7 +86,8 @@ extension TrainingPass {
         return loss
     }
 
-    /// The loss of what a head says of first tokens, and its gradient by all hidden states.
+    /// The loss of a head's outputs for first tokens, and its gradient with respect to all hidden
+    /// states.
     private func firstTokenLoss(
         _ head: inout TrainableClassifier, _ hidden: Activations, _ batch: TokenBatch,
         _ labels: [Label], _ lecture: Lecture?, _ factor: Float
@@ -121,7 +124,7 @@ extension TrainingPass {
         return (loss, Activations(whole))
     }
 
-    /// The loss of where a head lets spans begin and end, and its gradient by all hidden states.
+    /// The loss of a span head, and its gradient with respect to all hidden states.
     private func spanLoss(
         _ head: inout TrainableClassifier, _ hidden: Activations, _ batch: TokenBatch,
         _ labels: [Label], _ lecture: Lecture?, _ factor: Float
@@ -151,7 +154,9 @@ extension TrainingPass {
         return (loss, gradient)
     }
 
-    /// The loss of logits by labels and by what a teacher gives; the gradient takes their place.
+    /// The loss of logits by labels and by a teacher.
+    ///
+    /// The logits become the gradient.
     private func learn(
         _ logits: inout Activations, labels: [Label], from given: Activations?,
         _ lecture: Lecture?, factor: Float
@@ -179,7 +184,9 @@ extension TrainingPass {
         return loss
     }
 
-    /// The loss of logits by labels; the gradient takes their place.
+    /// The loss of logits by labels.
+    ///
+    /// The logits become the gradient.
     private func differentiate(
         _ logits: inout Activations, labels: [Label], factor: Float
     ) -> Double {
@@ -200,7 +207,7 @@ extension TrainingPass {
 }
 
 extension Lecture {
-    /// What the teacher's head makes of some tokens.
+    /// The outputs of the teacher's head for some tokens.
     fileprivate func logits(of tokens: [Int]) -> Activations {
         let rows = tokens.map { token in
             (distillation.classifier?.logits(of: hidden.row(token)) ?? []).map(Float.init)
@@ -212,12 +219,12 @@ extension Lecture {
 }
 
 extension Matrix<Float> {
-    /// Every element changed by itself.
+    /// The matrix with a function applied to every element.
     fileprivate func map(_ change: (Float) -> Float) -> Matrix {
         Matrix(rows: rows, columns: columns, elements: elements.map(change))
     }
 
-    /// Some rows as columns.
+    /// The transpose of some rows.
     fileprivate func transposed(rows range: Range<Int>) -> Matrix {
         Matrix(
             rows: columns, columns: range.count,

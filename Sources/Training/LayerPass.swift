@@ -1,41 +1,41 @@
 internal import Tensors
 internal import Transformers
 
-/// What a layer's backward pass needs of its forward pass.
+/// The values of a layer's forward pass that its backward pass needs.
 struct LayerRecord: Sendable {
     /// The residual stream before the layer.
     var entering = Activations()
-    /// Queries, keys and values before the norms of heads, where there are such norms.
+    /// Queries, keys and values before the norms of heads, if there are such norms.
     var raw = Activations()
-    /// Queries, keys and values as attention takes them in.
+    /// The queries, keys and values that attention reads.
     var fused = Activations()
-    /// What attention gives.
+    /// The output of attention.
     var context = Activations()
-    /// The residual stream with the attention block added, before a norm that follows.
+    /// The residual stream after the attention block, before a post-norm.
     var middle = Activations()
-    /// What the feed-forward block's first projection gives.
+    /// The output of the feed-forward block's first projection.
     var inner = Activations()
-    /// The residual stream with the feed-forward block added, where a norm follows.
+    /// The residual stream after the feed-forward block, before a post-norm, if there is one.
     var sum = Activations()
 }
 
-/// Takes one layer forward and back.
+/// Runs the forward and the backward pass of one layer.
 ///
-/// With pre-norm `h += O·attention(n₁(h))`, `h += D·f(U·n₂(h))`; with post-norm `h = n₁(h +
-/// O·attention(h))`, `h = n₂(h + D·f(U·h))`.
+/// With pre-norm `h += O·attention(n₁(h))`, `h += D·f(U·n₂(h))`; with post-norm
+/// `h = n₁(h + O·attention(h))`, `h = n₂(h + D·f(U·h))`.
 struct LayerPass {
     let shape: ModelShape
     let engine: Engine
     let sequences: [Range<Int>]
     let positions: [Int]
-    /// Nil where positions have embeddings.
+    /// Nil if positions have embeddings.
     let rotary: (forward: RotaryTable, backward: RotaryTable)?
 
     private var isPostNorm: Bool { shape.architecture.isEncoder }
     private var epsilon: Float { shape.normEpsilon }
     private var function: Epilogue { shape.architecture.activation }
 
-    /// The residual stream behind a layer, and what its backward pass needs.
+    /// The residual stream after a layer, and the record for its backward pass.
     func forward(_ layer: TrainableLayer, _ entering: Activations) -> (Activations, LayerRecord) {
         var record = LayerRecord()
         record.entering = entering
@@ -77,14 +77,15 @@ struct LayerPass {
         return (stream(layer.feedForwardNorm, result), record)
     }
 
-    /// Turns the gradient by the residual stream behind a layer into that before it; gathers those by
-    /// its weights.
+    /// Turns the gradient with respect to the residual stream after a layer into that before it.
+    ///
+    /// Adds the gradients with respect to the layer's weights.
     func backward(
         _ layer: inout TrainableLayer, _ record: LayerRecord, _ gradient: inout Activations
     ) {
         let middle = stream(layer.attentionNorm, record.middle)
         unnorm(&layer.feedForwardNorm, record.sum, &gradient)
-        // No copy of a block is held here, or its gradients would be copied to be added to.
+        // The block is not copied to a variable here: then adding to its gradients would copy them.
         if layer.feedForward != nil {
             var (active, inner) = (Activations(), Activations())
             layer.feedForward?.down.gather(gradient, inputs: self.active(record), on: engine)
@@ -121,19 +122,19 @@ struct LayerPass {
         }
     }
 
-    /// What a block takes in: the residual stream, normalised where its norm comes before.
+    /// The input of a block: the residual stream, normalised by a pre-norm.
     private func entry(_ norm: TrainableNorm?, _ stream: Activations) -> Activations {
         guard !isPostNorm, let norm else { return stream }
         return norm.applied(to: stream, epsilon: epsilon, on: engine)
     }
 
-    /// The residual stream behind a block, normalised where its norm comes after.
+    /// The residual stream after a block, normalised by a post-norm.
     private func stream(_ norm: TrainableNorm?, _ sum: Activations) -> Activations {
         guard isPostNorm, let norm else { return sum }
         return norm.applied(to: sum, epsilon: epsilon, on: engine)
     }
 
-    /// Adds the gradient by what a block takes in to that by the residual stream.
+    /// Adds the gradient with respect to a block's input to that of the residual stream.
     private func enter(
         _ norm: inout TrainableNorm?, _ stream: Activations, _ gradient: Activations,
         addingTo result: inout Activations
@@ -143,7 +144,7 @@ struct LayerPass {
             gradient, inputs: stream, epsilon: epsilon, addingTo: &result, on: engine)
     }
 
-    /// Takes a gradient back through a norm that follows a block.
+    /// The backward pass of a post-norm.
     private func unnorm(
         _ norm: inout TrainableNorm?, _ sum: Activations, _ gradient: inout Activations
     ) {
@@ -152,7 +153,7 @@ struct LayerPass {
             norm?.gradientByInputs(gradient, inputs: sum, epsilon: epsilon, on: engine) ?? gradient
     }
 
-    /// What the feed-forward block's last projection takes in.
+    /// The input of the feed-forward block's last projection.
     private func active(_ record: LayerRecord) -> Activations {
         var active = Activations()
         engine.activate(record.inner, function, into: &active)
@@ -161,13 +162,13 @@ struct LayerPass {
 }
 
 extension AttentionHeads {
-    /// The places of query heads among those of a fused projection, and of key heads.
+    /// The indices of query heads in a fused projection, and of key heads.
     fileprivate var queries: Range<Int> { 0..<query }
     fileprivate var keys: Range<Int> { query..<query + keyValue }
 }
 
 extension TrainableLayer.Attention {
-    /// The norms of heads, with the heads.
+    /// The norms of heads, each with its heads.
     fileprivate var normedHeads: [(Range<Int>, TrainableNorm)] {
         [(heads.queries, queryNorm), (heads.keys, keyNorm)].compactMap { heads, norm in
             norm.map { (heads, $0) }

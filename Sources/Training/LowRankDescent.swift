@@ -1,12 +1,12 @@
 public import Tensors
 internal import Transformers
 
-/// What tells from the inputs of a feed-forward block which of its neurons a token needs:
-/// `up · (down · x)`, above 0 where it does.
+/// A predictor of the neurons that a token needs, from the inputs of a feed-forward block:
+/// `up · (down · x)` is positive for needed neurons.
 ///
-/// Source: Liu et al., "Deja Vu", arXiv 2310.17157, section 4 and appendix; two layers without biases
-/// or anything between them, fitted by binary cross-entropy in which neurons that are not needed weigh
-/// as much as the share of those that are.
+/// It has two layers, without biases and without a function between them. They are fitted by binary
+/// cross-entropy, in which a neuron that is not needed is weighted by the fraction of needed
+/// neurons. Source: Liu et al., "Deja Vu", arXiv 2310.17157, section 4 and appendix.
 public struct LowRankPredictor: Sendable, Equatable {
     /// Shape `[rank, inputs]`.
     public let down: Matrix<Float>
@@ -16,12 +16,12 @@ public struct LowRankPredictor: Sendable, Equatable {
     /// Fits a predictor.
     ///
     /// - Parameters:
-    ///   - inputs: What enters the block, `[tokens, inputs]`.
-    ///   - values: What its neurons give, `[tokens, neurons]`.
-    ///   - least: For each neuron the size that its value must be above to be needed.
+    ///   - inputs: The inputs of the block, `[tokens, inputs]`.
+    ///   - values: The values of its neurons, `[tokens, neurons]`.
+    ///   - least: For each neuron the threshold of its magnitude: above it the neuron is needed.
     ///   - rank: The rank of the product.
-    ///   - passes: How often each token is seen.
-    ///   - seed: Decides the first weights and the order.
+    ///   - passes: The number of times that each token is used.
+    ///   - seed: The seed of the initial weights and of the order.
     ///   - engine: What to compute on.
     ///   - check: Called before each step; may throw to stop.
     /// - Throws: What `check` throws.
@@ -50,9 +50,9 @@ public struct LowRankPredictor: Sendable, Equatable {
     }
 }
 
-/// The two layers while they are fitted.
+/// The two layers during training.
 struct LowRankDescent {
-    /// Tokens of a step.
+    /// The number of tokens in a step.
     static let batch = 256
 
     private(set) var down: TrainableLinear
@@ -73,12 +73,12 @@ struct LowRankDescent {
         self.engine = engine
     }
 
-    /// The weights so far.
+    /// The current weights.
     var weights: (down: Matrix<Float>, up: Matrix<Float>) {
         (down.projection.weight, up.projection.weight)
     }
 
-    /// Computes the gradients of the mean over tokens of the weighted cross-entropy, and returns it.
+    /// Computes the mean over tokens of the weighted cross-entropy, and its gradients.
     @discardableResult
     mutating func differentiate(
         _ x: Activations, _ values: Activations, above least: [Float], negativeWeight: Float

@@ -1,20 +1,22 @@
 public import Tensors
 internal import Transformers
 
-/// Weights that are trained: their values, the gradient gathered so far, and Adam's moments.
+/// Trainable weights: their values, their accumulated gradient, and Adam's moments.
 public struct Parameter: Sendable {
     /// Shape `[outputs, inputs]`, or one row for a vector.
     public internal(set) var values: Matrix<Float>
-    /// The gradient by the values.
+    /// The gradient with respect to the values.
     public internal(set) var gradient: Matrix<Float>
-    /// Whether weight decay draws it to 0: matrices are, biases and norms are not.
+    /// Whether it has weight decay: true for matrices, false for biases and norms.
     public let decays: Bool
-    /// Whether the values stay: nothing is gathered of their gradient.
+    /// Whether the values are frozen.
+    ///
+    /// Then no gradient is accumulated.
     var isFrozen = false
 
     var adam: Adam
 
-    /// Takes weights to train, without a gradient yet.
+    /// Creates a parameter from weights, without a gradient.
     init(_ values: Matrix<Float>, decays: Bool = true) {
         self.values = values
         self.decays = decays
@@ -22,17 +24,17 @@ public struct Parameter: Sendable {
         adam = Adam(count: values.elements.count)
     }
 
-    /// Takes a vector to train.
+    /// Creates a parameter from a vector.
     init(_ vector: [Float]) {
         self.init(Matrix(rows: 1, columns: vector.count, elements: vector), decays: false)
     }
 
-    /// Takes one step of Adam against the gradient, and forgets that.
+    /// Takes one step of Adam against the gradient, and clears the gradient.
     ///
     /// - Parameters:
-    ///   - rate: How far a weight goes whose gradient is always the same.
-    ///   - gradientShare: What the gradient is multiplied with.
-    ///   - decay: What weights lose beside, as a share of the rate, if this one decays.
+    ///   - rate: The learning rate: the step of a weight whose gradient is constant.
+    ///   - gradientShare: The factor of the gradient.
+    ///   - decay: The weight decay, as a fraction of the rate, if this parameter has weight decay.
     ///   - pool: The threads to use.
     mutating func step(
         rate: Float, gradientShare: Float = 1, decay: Float = 0, pool: ThreadPool
@@ -43,7 +45,7 @@ public struct Parameter: Sendable {
             gradientShare: gradientShare, decay: decays ? decay : 0, pool: pool)
     }
 
-    /// Forgets the gradient.
+    /// Clears the gradient.
     mutating func clearGradient(on pool: ThreadPool) {
         gradient.elements.withUnsafeMutableBufferPointer { gradient in
             let gradient = gradient
@@ -55,20 +57,24 @@ public struct Parameter: Sendable {
 }
 
 extension Matrix<Float> {
-    /// The sum of the squares of all elements, of the same value for any number of threads.
+    /// The sum of the squares of all elements.
+    ///
+    /// It does not depend on the number of threads.
     func squareSum(on pool: ThreadPool) -> Double {
         pool.squareSum(of: elements, first: elements.count)
     }
 }
 
-/// A linear layer that is trained, its weights kept in f32 and packed both ways.
+/// A trainable linear layer.
+///
+/// Its weights are kept in f32, and packed for forward and backward products.
 struct TrainableLinear: Sendable {
     var weight: Parameter
     var bias: Parameter?
     private let packed: PackedWeights
     private let transposed: PackedWeights
 
-    /// Takes a layer to train, with products in `f32`, `f16` or `bf16`.
+    /// Creates a trainable layer with products in `f32`, `f16` or `bf16`.
     init(_ projection: Projection, precision: Precision = .f32, in arena: Arena) {
         weight = Parameter(projection.weight)
         bias = projection.bias.map { Parameter($0) }
@@ -78,7 +84,7 @@ struct TrainableLinear: Sendable {
             transposing: projection.weight, precision: precision, in: arena)
     }
 
-    /// That of the products.
+    /// The precision of the products.
     var precision: Precision { packed.precision }
 
     /// The weights so far.
@@ -94,7 +100,7 @@ struct TrainableLinear: Sendable {
         if bias != nil { try body(name + ".bias", &bias!) }
     }
 
-    /// `y = x · Wᵀ + b`, or that added to y.
+    /// `y = x · Wᵀ + b`, or `y += x · Wᵀ + b`.
     func apply(
         to x: Activations, into y: inout Activations, adding: Bool = false, on engine: Engine
     ) {
@@ -102,7 +108,7 @@ struct TrainableLinear: Sendable {
         engine.linear(x, packed, into: &y, adding ? .add : .store)
     }
 
-    /// Gathers the gradients of weights and bias, given those by the outputs.
+    /// Adds the gradients of weights and bias, from the gradient with respect to the outputs.
     mutating func gather(_ gradient: Activations, inputs x: Activations, on engine: Engine) {
         if !weight.isFrozen {
             engine.transposedProduct(
@@ -114,20 +120,22 @@ struct TrainableLinear: Sendable {
         }
     }
 
-    /// The gradient by the inputs, `dx = dy · W`.
+    /// The gradient with respect to the inputs, `dx = dy · W`.
     func gradientByInputs(_ gradient: Activations, into x: inout Activations, on engine: Engine) {
         x.reshape(rows: gradient.rows, columns: weight.values.columns)
         gradientByInputs(gradient, into: &x, firstRow: 0, on: engine)
     }
 
-    /// The same, into some rows.
+    /// The same for some rows.
     func gradientByInputs(
         _ gradient: Activations, into x: inout Activations, firstRow: Int, on engine: Engine
     ) {
         engine.linear(gradient, transposed, into: &x, firstRow: firstRow)
     }
 
-    /// What brings changed weights to where products read them; in any order, at once too.
+    /// Pieces of work that pack changed weights for products.
+    ///
+    /// They can run in any order, and at the same time.
     var packing: [() -> Void] {
         if weight.isFrozen, bias == nil { return [] }
         return [
@@ -136,11 +144,11 @@ struct TrainableLinear: Sendable {
         ]
     }
 
-    /// Brings changed weights to where products read them.
+    /// Packs changed weights for products.
     func pack() { for part in packing { part() } }
 }
 
-/// A norm that is trained.
+/// A trainable norm.
 struct TrainableNorm: Sendable {
     var weight: Parameter
     var bias: Parameter?
@@ -173,7 +181,8 @@ struct TrainableNorm: Sendable {
         return y
     }
 
-    /// Adds the gradient by x, given that by the normalised rows, and gathers the weights' own.
+    /// Adds the gradient with respect to x, from the gradient with respect to the normalised rows,
+    /// and the gradients of the norm's weights.
     mutating func differentiate(
         _ gradient: Activations, inputs x: Activations, epsilon: Float,
         addingTo result: inout Activations, on engine: Engine
@@ -193,7 +202,9 @@ struct TrainableNorm: Sendable {
         }
     }
 
-    /// The gradient by x alone; gathers the weights' own.
+    /// The gradient with respect to x only.
+    ///
+    /// Adds the gradients of the norm's weights.
     mutating func gradientByInputs(
         _ gradient: Activations, inputs x: Activations, epsilon: Float, on engine: Engine
     ) -> Activations {
@@ -203,7 +214,7 @@ struct TrainableNorm: Sendable {
         return result
     }
 
-    /// The same for norms of heads, in place of the gradient.
+    /// The same for norms of heads, in place of the gradient with respect to their outputs.
     mutating func differentiate(
         heads: Range<Int>, inputs x: Activations, epsilon: Float,
         gradient: inout Activations, on engine: Engine

@@ -1,16 +1,18 @@
 public import ModelFiles
 
-/// Sequences of tokens on disk, which may be more than memory holds.
+/// Sequences of tokens on disk.
 ///
-/// The tokens lie one behind the other as 32-bit integers, then for each sequence where it begins, how
-/// long it is and what is learnt of it, in 16 bytes, and at the end how many sequences there are and a
-/// mark.
+/// They may be larger than memory.
+///
+/// The file has three parts: the tokens of all sequences, one after another, as 32-bit integers;
+/// then for each sequence its start, its length and its first trained token, in 16 bytes; then the
+/// number of sequences and a mark.
 public struct SequenceFile: Sendable {
-    /// How many sequences there are, but for those left out.
+    /// The number of sequences, without those that were removed.
     public private(set) var count: Int
 
     private let file: InputFile
-    /// Where each sequence begins, how long it is, and what is learnt of it.
+    /// The start, the length and the first trained token of each sequence.
     private let entries: [UInt8]
 
     private static let entryBytes = 16
@@ -19,7 +21,7 @@ public struct SequenceFile: Sendable {
 
     /// Opens a file that ``Writer`` wrote.
     ///
-    /// - Throws: `ModelFileError` where it is none.
+    /// - Throws: `ModelFileError` if it is not such a file.
     public init(_ path: String) throws(ModelFileError) {
         let file = try InputFile(path: path)
         let damaged = ModelFileError(
@@ -54,7 +56,7 @@ public struct SequenceFile: Sendable {
     /// One of the sequences, read from disk.
     ///
     /// - Throws: `ModelFileError` where the file was shortened.
-    /// - Precondition: `0 <= sequence < count`, or it is one of those left out.
+    /// - Precondition: `0 <= sequence < count`, or the sequence was removed.
     public subscript(sequence: Int) -> TextSequence {
         get throws(ModelFileError) {
             let (start, length) = place(of: sequence)
@@ -65,10 +67,10 @@ public struct SequenceFile: Sendable {
         }
     }
 
-    /// Leaves out some sequences from the end.
+    /// Removes some sequences from the end.
     ///
-    /// - Parameter number: How many.
-    /// - Returns: Those.
+    /// - Parameter number: The number of sequences.
+    /// - Returns: The removed sequences.
     /// - Throws: `ModelFileError` where the file was shortened.
     public mutating func removeLast(_ number: Int) throws(ModelFileError) -> [TextSequence] {
         count -= number
@@ -77,14 +79,14 @@ public struct SequenceFile: Sendable {
         return removed
     }
 
-    /// Writes sequences as they come.
+    /// Writes sequences one by one.
     public struct Writer: ~Copyable {
         private let file: AtomicFile
         private var entries: [(start: Int, length: Int, first: Int)] = []
         private var written = 0
         private var waiting: [UInt8] = []
 
-        /// Creates a file that appears when all is written.
+        /// Creates a file that gets its name when all is written.
         public init(_ path: String) throws(ModelFileError) { file = try AtomicFile(path) }
 
         /// Adds a sequence, if it is not empty.
@@ -120,7 +122,7 @@ public struct SequenceFile: Sendable {
     }
 }
 
-/// The number that lies at an offset.
+/// The number that is stored at an offset.
 private func load<Value: BitwiseCopyable>(_ bytes: [UInt8], _ offset: Int) -> Value {
     bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: Value.self)
 }

@@ -1,20 +1,20 @@
 internal import Foundation
 internal import Tensors
 
-/// Goes over examples again and again in random order, a few at a time.
+/// Passes over examples in random order, in small batches.
 struct ShuffledPasses {
-    /// How often each example is seen.
+    /// The number of times that each example is used.
     let passes: Int
-    /// Into how many steps a pass is cut.
+    /// The number of steps in a pass.
     let steps: Int
 
-    /// Takes every step.
+    /// Runs all steps.
     ///
     /// - Parameters:
-    ///   - order: The examples; left as the last pass had them.
-    ///   - random: Decides the order.
-    ///   - step: Called with the examples of a step, and the share of the rate that is left: it falls
-    ///     to nothing along half a cosine wave.
+    ///   - order: The indices of the examples; afterwards in the order of the last pass.
+    ///   - random: The random generator of the order.
+    ///   - step: Called with the examples of a step, and the current fraction of the rate, which
+    ///     falls to 0 along half a cosine wave.
     /// - Throws: What `step` throws.
     func run(
         over order: inout [Int], using random: inout SplitMix64,

@@ -1,7 +1,7 @@
 internal import Tensors
 internal import Transformers
 
-/// A transformer layer that is trained.
+/// A trainable transformer layer.
 struct TrainableLayer: Sendable {
     struct Attention: Sendable {
         /// Queries, keys and values in one product.
@@ -12,7 +12,7 @@ struct TrainableLayer: Sendable {
         let heads: AttentionHeads
     }
     struct FeedForward: Sendable {
-        /// The gate above the up projection, or the latter alone.
+        /// The gate above the up projection, or only the up projection.
         var first: TrainableLinear
         var down: TrainableLinear
         let isGated: Bool
@@ -52,7 +52,7 @@ struct TrainableLayer: Sendable {
         feedForwardNorm = weights.feedForwardNorm.map(TrainableNorm.init)
     }
 
-    /// The weights so far.
+    /// The current weights.
     var weights: LayerWeights {
         LayerWeights(
             attention: attention.map { block in
@@ -79,7 +79,7 @@ struct TrainableLayer: Sendable {
             }, feedForwardNorm: feedForwardNorm?.weights)
     }
 
-    /// Visits every parameter in one order.
+    /// Calls `body` with every parameter, always in the same order.
     mutating func visit(
         _ name: String, _ body: (String, inout Parameter) throws -> Void
     ) rethrows {
@@ -93,7 +93,7 @@ struct TrainableLayer: Sendable {
         try feedForwardNorm?.visit(name + "feed_forward_norm", body)
     }
 
-    /// What brings changed weights to where products read them.
+    /// Pieces of work that pack changed weights for products.
     var packing: [() -> Void] {
         [attention?.fused, attention?.output, feedForward?.first, feedForward?.down]
             .compactMap(\.self).flatMap(\.packing)

@@ -1,16 +1,16 @@
 public import Tensors
 public import Transformers
 
-/// A transformer whose weights are trained.
+/// A trainable transformer.
 ///
-/// As a source of weights it gives them as they are now.
+/// As a source of weights it gives its current weights.
 public struct TrainableModel: WeightSource {
     /// The sizes of the model.
     public let shape: ModelShape
     /// How an encoder's hidden states become vectors.
     public let pooling: Pooling
 
-    /// Nil where the tied head holds the table.
+    /// Nil if the tied head holds the table.
     var tokens: Parameter?
     var positions: Parameter?
     var types: Parameter?
@@ -19,16 +19,15 @@ public struct TrainableModel: WeightSource {
     var finalNorm: TrainableNorm?
     /// The output head; nil for encoders.
     var output: TrainableLinear?
-    /// What labels sequences or finds spans; nil where nothing does.
+    /// The head that labels sequences or finds spans; nil if there is none.
     var labelling: TrainableClassifier?
 
-    /// Takes the weights of a source.
+    /// Creates a trainable model from the weights of a source.
     ///
     /// - Parameters:
-    ///   - source: Where they come from.
-    ///   - classifier: An encoder's head, to be trained too.
-    ///   - precision: How products are computed, in `f32`, `f16` or `bf16`; weights are kept in
-    ///     f32.
+    ///   - source: The source of the weights.
+    ///   - classifier: An encoder's head, which is trained too.
+    ///   - precision: The precision of products: `f32`, `f16` or `bf16`. Weights are kept in f32.
     /// - Throws: What reading them throws.
     public init(
         _ source: some WeightSource, classifier: Classifier? = nil, precision: Precision = .f32
@@ -54,20 +53,20 @@ public struct TrainableModel: WeightSource {
         labelling = classifier.map { TrainableClassifier($0, in: arena) }
     }
 
-    /// The encoder's head so far.
+    /// The current head of an encoder.
     public var classifier: Classifier? { labelling?.classifier }
 
-    /// The embeddings so far.
+    /// The current embeddings.
     public func embeddings() -> EmbeddingWeights {
         EmbeddingWeights(
             tokens: table, positions: positions?.values, types: types?.values,
             norm: embeddingNorm?.weights)
     }
 
-    /// The weights of a layer so far.
+    /// The current weights of a layer.
     public func layer(_ index: Int) -> LayerWeights { layers[index].weights }
 
-    /// The head so far.
+    /// The current output head.
     public func head() -> HeadWeights {
         HeadWeights(
             norm: finalNorm?.weights, output: shape.tiedHead ? nil : output?.weight.values)
@@ -78,7 +77,7 @@ public struct TrainableModel: WeightSource {
         tokens?.values ?? output?.weight.values ?? Matrix(rows: 0, columns: shape.hiddenSize)
     }
 
-    /// Visits every parameter, by its name, in one order.
+    /// Calls `body` with every parameter and its name, always in the same order.
     public mutating func visit(_ body: (String, inout Parameter) throws -> Void) rethrows {
         if tokens != nil { try body("embeddings.tokens", &tokens!) }
         if positions != nil { try body("embeddings.positions", &positions!) }
@@ -90,7 +89,7 @@ public struct TrainableModel: WeightSource {
         try labelling?.visit("classifier", body)
     }
 
-    /// Keeps the tables of embeddings, and what tells tokens from hidden states, as they are.
+    /// Freezes the tables of embeddings and the output head.
     mutating func freezeEmbeddings() {
         tokens?.isFrozen = true
         positions?.isFrozen = true
@@ -98,19 +97,19 @@ public struct TrainableModel: WeightSource {
         output?.weight.isFrozen = true
     }
 
-    /// The gradients as if they were weights, to be read by the weights' names.
+    /// The gradients in the form of a model, so that they can be read by the names of the weights.
     var gradients: TrainableModel {
         var model = self
         model.visit { $1.values = $1.gradient }
         return model
     }
 
-    /// Forgets all gradients.
+    /// Clears all gradients.
     public mutating func clearGradients(on engine: Engine) {
         visit { $1.clearGradient(on: engine.pool) }
     }
 
-    /// Brings changed weights to where products read them.
+    /// Packs changed weights for products.
     func pack(on pool: ThreadPool) {
         let parts =
             layers.flatMap(\.packing) + (output?.packing ?? []) + (labelling?.packing ?? [])

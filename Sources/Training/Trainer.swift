@@ -1,16 +1,16 @@
 public import Tensors
 internal import Transformers
 
-/// What a model is trained on.
+/// The data that a model is trained on.
 public enum TrainingData: Sendable {
-    /// Sequences whose tokens a decoder is to foretell from those before.
+    /// Sequences of tokens, for a decoder. Each token is predicted from those before it.
     case text([TextSequence])
-    /// Such sequences on disk.
+    /// The same on disk.
     case stored(SequenceFile)
-    /// Sequences that an encoder's head is to label.
+    /// Sequences with labels, for an encoder with a head.
     case labelled([LabelledSequence])
 
-    /// How many sequences there are.
+    /// The number of sequences.
     public var count: Int {
         switch self {
         case .text(let sequences): sequences.count
@@ -21,7 +21,7 @@ public enum TrainingData: Sendable {
 }
 
 extension TrainingData {
-    /// Some sequences that a decoder learns; none where it is others that are learnt.
+    /// Some sequences of tokens; empty if the data has labels.
     fileprivate func texts(at places: [Int]) throws -> [TextSequence] {
         switch self {
         case .text(let sequences): places.map { sequences[$0] }
@@ -31,11 +31,13 @@ extension TrainingData {
     }
 }
 
-/// A sequence of tokens of which a decoder learns all, or the answer to the rest.
+/// A sequence of tokens for a decoder.
+///
+/// It is trained on all of them, or only on those after a prompt.
 public struct TextSequence: Sendable, Equatable {
     /// The tokens.
     public var ids: [Int32]
-    /// The first token to be foretold: 1, or behind a prompt.
+    /// The first token that is predicted: 1, or the first one after a prompt.
     public var firstLearnt: Int
 
     /// Creates a sequence.
@@ -43,7 +45,7 @@ public struct TextSequence: Sendable, Equatable {
         (self.ids, self.firstLearnt) = (ids, max(1, firstLearnt))
     }
 
-    /// For every token the one to foretell from there on; -1 for none.
+    /// For every token the target after it; -1 for none.
     var targets: [Int32] {
         ids.indices.map { $0 + 1 < ids.count && $0 + 1 >= firstLearnt ? ids[$0 + 1] : -1 }
     }
@@ -55,7 +57,7 @@ public struct LabelledSequence: Sendable, Equatable {
     public var ids: [Int32]
     /// The segment of each.
     public var typeIDs: [Int32]
-    /// What it is labelled with.
+    /// The label.
     public var label: Label
 
     /// Creates a sequence.
@@ -66,36 +68,37 @@ public struct LabelledSequence: Sendable, Equatable {
 
 /// Trains a model step by step.
 public struct Trainer {
-    /// How a training goes.
+    /// The settings of a training.
     public struct Settings: Sendable {
-        /// How many steps.
+        /// The number of steps.
         public var steps: Int
-        /// The greatest learning rate.
+        /// The maximum learning rate.
         public var rate: Double
-        /// How many steps the rate rises.
+        /// The number of warm-up steps.
         public var warmUp = 0
-        /// How the rate falls then.
+        /// The schedule after the warm-up.
         public var schedule = RateSchedule.cosine
-        /// Sequences that go through the model together.
+        /// The number of sequences in a batch.
         public var batch = 8
-        /// How many such batches make a step.
+        /// The number of batches whose gradients are added up for one step.
         public var accumulation = 1
-        /// How likely a layer is left out of a pass.
+        /// The probability that a layer is skipped in a pass.
         ///
         /// Source: Fan, Grave and Joulin, "LayerDrop", arXiv 1909.11556.
         public var layerDrop = 0.0
-        /// Decides the order of the text and which layers are left out.
+        /// The seed of the order of the data and of the skipped layers.
         public var seed: UInt64 = 1
-        /// Weight decay and the greatest norm of gradients.
+        /// Weight decay and the maximum norm of gradients.
         public var optimiser = AdamW()
-        /// How products are computed, in `f32`, `f16` or `bf16`, by whoever makes the model and
-        /// its teacher.
+        /// The precision of products: `f32`, `f16` or `bf16`.
+        ///
+        /// The code that creates the model and its teacher applies it.
         public var precision = Precision.f32
-        /// What is learnt from a teacher, if anything.
+        /// The teacher, if there is one.
         public var distillation: Distillation?
-        /// Whether activations are computed anew on the way back, for less memory.
+        /// Whether activations are recomputed in the backward pass, which needs less memory.
         public var recomputes = false
-        /// Whether the tables of embeddings, and a decoder's head, stay as they are.
+        /// Whether the tables of embeddings and a decoder's head are frozen.
         public var freezesEmbeddings = false
 
         /// Creates settings.
@@ -104,28 +107,28 @@ public struct Trainer {
         }
     }
 
-    /// What one step came to.
+    /// The result of one step.
     public struct Report: Codable, Sendable, Equatable {
         /// The mean loss of its tokens, or labels, before the step.
         public let loss: Double
-        /// The norm of the gradients before they were cut.
+        /// The norm of the gradients before clipping.
         public let norm: Double
         /// The learning rate.
         public let rate: Double
-        /// Tokens that went through the model.
+        /// The number of tokens in the step.
         public let tokens: Int
     }
 
-    /// How the training goes.
+    /// The settings of the training.
     public let settings: Settings
-    /// What is trained.
+    /// The trained model.
     public internal(set) var model: TrainableModel
-    /// How many steps have been taken.
+    /// The number of finished steps.
     public internal(set) var step = 0
 
     var pass: TrainingPass
     private let data: TrainingData
-    /// The order in which all is seen the last time begun.
+    /// The order of the data in the current epoch.
     private var order: (epoch: Int, places: [Int]) = (-1, [])
 
     /// Prepares to train.
@@ -133,7 +136,7 @@ public struct Trainer {
     /// - Parameters:
     ///   - model: A decoder for text, an encoder with a head for labels.
     ///   - data: At least one sequence.
-    ///   - settings: How the training goes.
+    ///   - settings: The settings.
     ///   - engine: What to compute on.
     public init(
         _ model: TrainableModel, on data: TrainingData, settings: Settings, engine: Engine
@@ -149,8 +152,8 @@ public struct Trainer {
 
     /// Takes the next step.
     ///
-    /// - Throws: Where the data cannot be read, or the student, to write text itself, cannot be packed,
-    ///   or its logits are NaN.
+    /// - Throws: If the data cannot be read, or if the student generates text and its weights
+    ///   cannot be packed or its logits are NaN.
     public mutating func advance() throws -> Report {
         let passes = (0..<settings.accumulation).map { step * settings.accumulation + $0 }
         let chosen = passes.map { places(of: $0) }
@@ -198,14 +201,14 @@ public struct Trainer {
             loss: loss / Double(max(terms, 1)), norm: norm, rate: rate, tokens: tokens)
     }
 
-    /// Whether the student writes part of this step's text itself.
+    /// Whether the student generates a part of this step's text.
     private var writesItself: Bool {
         guard let share = settings.distillation?.onPolicyShare, share > 0 else { return false }
         var random = SplitMix64(seed: settings.seed ^ 0x5ca1e &+ UInt64(step) << 20)
         return Double.random(in: 0..<1, using: &random) < share
     }
 
-    /// Sequences whose second halves, or answers, the student has written.
+    /// Sequences whose second halves, or completions, are generated by the student.
     private func rewritten(
         _ given: [TextSequence], by student: Model, _ pass: Int
     ) throws -> [TextSequence] {
@@ -221,7 +224,9 @@ public struct Trainer {
         }
     }
 
-    /// The sequences of a pass: each once, in random order, before any comes again.
+    /// The sequences of a pass, in random order.
+    ///
+    /// Each sequence is used once before any is used again.
     private mutating func places(of pass: Int) -> [Int] {
         (pass * settings.batch..<(pass + 1) * settings.batch).map { place in
             let (epoch, index) = place.quotientAndRemainder(dividingBy: data.count)
@@ -233,7 +238,7 @@ public struct Trainer {
         }
     }
 
-    /// The layers that a pass leaves out.
+    /// The layers that a pass skips.
     private func skipped(_ pass: Int) -> Set<Int> {
         guard settings.layerDrop > 0 else { return [] }
         var random = SplitMix64(seed: ~settings.seed &+ UInt64(pass))

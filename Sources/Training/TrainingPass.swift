@@ -1,23 +1,27 @@
 public import Tensors
 public import Transformers
 
-/// Takes a batch through a model and gradients back.
+/// Runs the forward and backward pass of a model on a batch.
 public struct TrainingPass {
-    /// What it runs on.
+    /// The engine that it runs on.
     public let engine: Engine
-    /// Whether only the residual stream before each layer is kept on the way, and the rest computed
-    /// anew on the way back: a fifth of the memory for a third more work.
+    /// Whether the forward pass stores only the residual stream before each layer, and the backward
+    /// pass recomputes the rest.
+    ///
+    /// This takes a fifth of the memory and a third more work.
     public var recomputes = false
 
     private var rotary: (forward: RotaryTable, backward: RotaryTable)?
-    /// Of the last forward pass, by layer; of layers that were skipped nothing.
+    /// The records of the last forward pass, by layer; nil for skipped layers.
     private var records: [LayerRecord?] = []
     private var batch = TokenBatch([[Int32]]())
-    /// Before the embeddings' norm, and before the final one.
+    /// The embeddings before their norm, and the stream before the final norm.
     private var embedded = Activations()
     private var last = Activations()
 
-    /// Prepares to run a model, or one of the same sizes but for its layers'.
+    /// Prepares to run a model.
+    ///
+    /// Models that differ only in the sizes of layers can be run too.
     public init(_ shape: ModelShape, on engine: Engine) {
         self.engine = engine
         rotary = RotaryTable(shape).map { ($0, $0.reversed) }
@@ -28,9 +32,9 @@ public struct TrainingPass {
     /// - Parameters:
     ///   - model: The model.
     ///   - batch: The sequences.
-    ///   - skipped: Layers that are left out this time, as LayerDrop does.
-    ///   - observer: Called with each layer and the residual stream behind it.
-    /// - Returns: The last hidden states, after the final norm where there is one.
+    ///   - skipped: Layers that are skipped, for LayerDrop.
+    ///   - observer: Called with each layer and the residual stream after it.
+    /// - Returns: The last hidden states, after the final norm if there is one.
     public mutating func forward(
         _ model: TrainableModel, _ batch: TokenBatch, skipping skipped: Set<Int> = [],
         observer: (Int, Activations) -> Void = { _, _ in }
@@ -57,13 +61,13 @@ public struct TrainingPass {
             to: hidden, epsilon: model.shape.normEpsilon, on: engine) ?? hidden
     }
 
-    /// Gathers the gradients of all weights but the head's.
+    /// Adds the gradients of all weights except the head's.
     ///
     /// - Parameters:
     ///   - model: The model of the last forward pass.
-    ///   - gradient: By the last hidden states.
-    ///   - adding: Called with each layer and the gradient by the residual stream behind it, to add
-    ///     what else depends on that.
+    ///   - gradient: The gradient with respect to the last hidden states.
+    ///   - adding: Called with each layer and the gradient with respect to the residual stream
+    ///     after it, so that gradients of other losses can be added.
     public mutating func backward(
         _ model: inout TrainableModel, _ gradient: Activations,
         adding: (Int, inout Activations) -> Void = { _, _ in }

@@ -2,7 +2,7 @@ internal import ModelFiles
 internal import Tensors
 
 extension Trainer {
-    /// Writes everything that the steps so far have changed, atomically.
+    /// Writes everything that training has changed, atomically.
     ///
     /// - Parameter path: A safetensors file of weights and moments.
     /// - Throws: `ModelFileError` where it cannot be written.
@@ -20,10 +20,12 @@ extension Trainer {
         ) { tensors[$0.name]?.elements ?? [] }
     }
 
-    /// Takes up what ``writeState(to:)`` wrote of the same training, to the last bit.
+    /// Reads the state that ``writeState(to:)`` wrote for the same training.
+    ///
+    /// The training then resumes exactly.
     ///
     /// - Parameter path: The file.
-    /// - Throws: `ModelFileError` where it is damaged or of another model.
+    /// - Throws: `ModelFileError` if the file is damaged or belongs to another model.
     public mutating func readState(from path: String) throws {
         let file = try SafetensorsFile(path: path)
         let steps = try file.floats(Self.stepName, shape: [1])[0]
@@ -46,7 +48,7 @@ extension Trainer {
         step = Int(steps)
     }
 
-    /// Small whole numbers are floats.
+    /// The number of steps is stored as a float, which is exact for small whole numbers.
     private static let stepName = "step"
     private static let (meanSuffix, squareSuffix) = (".adam_mean", ".adam_square")
 }

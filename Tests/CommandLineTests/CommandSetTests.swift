@@ -45,6 +45,18 @@ import Testing
         #expect(none.output.isEmpty && none.errors.contains("Commands:"))
     }
 
+    @Test("the reference has every option, rare ones too, and escapes what Markdown would format")
+    func reference() {
+        let page = run("help", "--markdown").output
+        #expect(page.contains("## espalier prune\n\nPrune a model to a speedup"))
+        #expect(page.contains("```\nUsage: espalier prune MODEL [NAME]"))
+        #expect(page.contains("| `--batch N` | Sequences per call (1 to 1024; default: 1). |"))
+        #expect(page.contains("| Required | |\n| --- | --- |\n| `--speedup X` | "))
+        #expect(page.contains("| `-o`, `--output OUT` | Where the results go. |"))
+        #expect(page.contains("| `--seed SEED` | "))
+        #expect(run("help", "--markdown", "prune").status == .usage)
+    }
+
     @Test("an unknown command is answered with the nearest")
     func unknown() {
         #expect(

@@ -15,14 +15,14 @@ struct TaskTests {
 
     private func task(
         _ lines: [String], limit: Int? = nil, shots: Int = 0
-    ) throws -> Evaluation.Task {
+    ) throws -> EvaluationTask {
         let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
         defer { try? FileManager.default.removeItem(atPath: path) }
         try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
         return try TaskFile.read(path, limit: limit, shots: shots)
     }
 
-    private func run(_ task: Evaluation.Task, _ name: String = "tiny-llama") throws -> TaskResult {
+    private func run(_ task: EvaluationTask, _ name: String = "tiny-llama") throws -> TaskResult {
         let checkpoint = try Checkpoint(folder + "/" + name)
         return try task.run(
             try Model(checkpoint), tokenizer: try checkpoint.tokenizer(), engine: Engine(threads: 2)
@@ -162,15 +162,15 @@ struct TaskTests {
         #expect(throws: ModelFileError.self) { try task([#"{"labels": ["a", ""]}"#, choices]) }
     }
 
-    @Test("answers are judged as SQuAD judges them")
+    @Test("answers are scored as in SQuAD")
     func judges() {
-        let exact = JudgedAnswer("The Denver Broncos!", answers: ["Carolina", "denver broncos"])
+        let exact = ScoredAnswer("The Denver Broncos!", answers: ["Carolina", "denver broncos"])
         #expect(exact.isExact && exact.contains && exact.overlap == 1)
-        let part = JudgedAnswer("It was Denver in 2016", answers: ["Denver Broncos"])
+        let part = ScoredAnswer("It was Denver in 2016", answers: ["Denver Broncos"])
         #expect(!part.isExact && !part.contains)
         #expect(abs(part.overlap - 2 * 0.2 * 0.5 / 0.7) < 1e-12)
-        #expect(JudgedAnswer("in the year 1972.", answers: ["1972"]).contains)
-        #expect(!JudgedAnswer("19720", answers: ["1972"]).contains)
+        #expect(ScoredAnswer("in the year 1972.", answers: ["1972"]).contains)
+        #expect(!ScoredAnswer("19720", answers: ["1972"]).contains)
     }
 
     @Test("results differ by their items, and by chance when few do")
@@ -306,12 +306,12 @@ struct TaskTests {
         #expect(reading.examples(["a blue hat"], by: tokenizer, most: 24).isEmpty)
     }
 
-    @Test("verdicts are counted as scikit-learn counts them")
-    func verdicts() {
+    @Test("predictions are counted as scikit-learn counts them")
+    func predictions() {
         func figures(_ given: [Int], _ right: [Int]) -> [Double] {
-            var verdicts = Verdicts()
-            for (label, truth) in zip(given, right) { verdicts.add(label, of: truth) }
-            let result = verdicts.result(of: "t")
+            var predictions = LabelPredictions()
+            for (label, truth) in zip(given, right) { predictions.add(label, of: truth) }
+            let result = predictions.result(of: "t")
             return [result.value, result.others["f1"] ?? -1, result.others["mcc"] ?? -1]
         }
         // sklearn.metrics: accuracy_score, f1_score, matthews_corrcoef.

@@ -32,7 +32,7 @@ private func texts(in markup: Markup) -> [(text: String, x: Double, y: Double)] 
         let markup = try #require(SearchFigure(steps: steps, targets: report.targets).markup)
         let shown = texts(in: markup)
         #expect(shown.contains { $0.text == "1" })
-        let title = try #require(shown.first { $0.text.hasPrefix("Predicted damage") })
+        let title = try #require(shown.first { $0.text.hasPrefix("Predicted loss") })
         let names = shown.filter { $0.text.hasSuffix("×") }
         #expect(names.count == 3)
         for (index, name) in names.enumerated() {

@@ -47,7 +47,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
         return reader
     }
 
-    @Test("tasks are told with what changed beyond chance, on the page and in Markdown")
+    @Test("tasks are reported with significant changes, on the page and in Markdown")
     func tasks() throws {
         var report = Samples.decoder
         #expect(!report.html.contains("Tasks:"))
@@ -65,8 +65,8 @@ private final class PageReader: NSObject, XMLParserDelegate {
         for text in [try read(report).text, report.markdown] {
             for part in [
                 "66.0% (−2.9% ~)", "60.0% (−11.8%)", "68.0% ± 1.1%",
-                "At 1.25× 1 of 2 tasks fell beyond chance, most of all sciq, by 25.0%",
-                "At 1.5× 2 of 2 tasks fell beyond chance, most of all sciq, by 50.0%",
+                "At 1.25× 1 of 2 scores fell significantly, most of all sciq, by 25.0%",
+                "At 1.5× 2 of 2 scores fell significantly, most of all sciq, by 50.0%",
             ] {
                 #expect(text.filter { $0 != "\\" }.contains(part), "\(part)")
             }
@@ -260,6 +260,6 @@ private final class PageReader: NSObject, XMLParserDelegate {
         #expect(page.elements["polyline"] == 6)
         (report.layers, report.best) = ([], nil)
         let bare = try read(report.html)
-        #expect(bare.elements["svg"] == nil && bare.text.contains("Nothing is surely faster"))
+        #expect(bare.elements["svg"] == nil && bare.text.contains("Nothing is certainly faster"))
     }
 }

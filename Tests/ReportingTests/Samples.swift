@@ -168,7 +168,9 @@ enum Samples {
         gone.model.layers = Array(gone.model.layers.prefix(1))
         gone.targets[0].layers = [LayerSizes(queryHeads: 0, keyValueHeads: 0, feedForward: 0)]
         gone.targets[0].interval = []
-        gone.latencyCurves = [LatencyCurve(kind: "attention", points: []), curve("x", levels: [0])]
+        gone.latencyCurves = [
+            ComponentLatency(kind: "attention", points: []), curve("x", levels: [0]),
+        ]
         var huge = decoder
         huge.targets[0].perplexity = 1e300
         huge.targets[1].measured = 0
@@ -181,13 +183,13 @@ enum Samples {
     }
 
     /// A curve in steps of three levels, all but the last of each dominated.
-    static func curve(_ kind: String, levels: [Int]) -> LatencyCurve {
-        LatencyCurve(
+    static func curve(_ kind: String, levels: [Int]) -> ComponentLatency {
+        ComponentLatency(
             kind: kind,
             points: levels.enumerated().map { index, level in
                 let step = level == 0 ? 0 : index + 2 - (index + 2) % 3
                 let seconds = Double(step) * 7.1e-6 + (level == 0 ? 0 : 2.2e-5)
-                return LatencyCurve.Point(
+                return ComponentLatency.Point(
                     level: level, seconds: seconds, low: seconds * 0.96, high: seconds * 1.05,
                     dominated: index % 3 != 0 && index < levels.count - 1)
             })

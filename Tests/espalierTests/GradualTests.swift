@@ -73,7 +73,7 @@ struct GradualTests {
         let notes = try #require(report["notes"] as? [String])
         #expect(notes.contains { $0.contains("trained on the text") })
         let page = try String(contentsOfFile: prune.out + "/report.html", encoding: .utf8)
-        #expect(page.contains("What training won back"))
+        #expect(page.contains("What training recovered"))
         // What the second round keeps it keeps of the first.
         let shapes = try ["1.3x", "2x"].map { try ModelShape(contentsOf: prune.out + "/" + $0) }
         for (first, second) in zip(shapes[0].layers, shapes[1].layers) {

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @Suite("Help and usage")
@@ -33,6 +34,18 @@ struct HelpTests {
                 #expect(script.contains(rare.dropFirst(2)), "\(rare) in \(shell)")
             }
         }
+    }
+
+    @Test("the option reference is what the program prints")
+    func reference() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let file = root.appendingPathComponent("Sources/espalier/espalier.docc/Options.md")
+        let printed = try Program.run("help", "--markdown")
+        #expect(printed.status == 0)
+        #expect(
+            try String(contentsOf: file, encoding: .utf8) == printed.output,
+            "run scripts/make-option-reference")
     }
 
     @Test("the overview names every command")

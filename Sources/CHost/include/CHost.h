@@ -1,7 +1,7 @@
 /* What Swift cannot see of the operating system and the processor.
  *
- * Nothing here allocates or fails loudly: a figure the system does not give is 0, an action it
- * does not offer returns an errno value. Every function may be called from any thread. */
+ * Nothing here allocates memory. A value that the system does not give is returned as 0. An action
+ * that it does not offer returns an errno value. Every function may be called from any thread. */
 #ifndef CHOST_H
 #define CHOST_H
 #include <stddef.h>
@@ -10,12 +10,12 @@
 
 /* ---- Processor (processor.c) ---- */
 
-/* Writes the processor's name, NUL-terminated and cut to the capacity; returns its length.
- * On Linux off x86, where the kernel names none, the name is empty. */
+/* Writes the processor's name, NUL-terminated and cut to the capacity. Returns its length. The name
+ * is empty on Linux if the processor is not x86, because the kernel gives none. */
 size_t host_processor_brand(char *text, size_t capacity);
 
-/* Writes the vector and matrix features that processor and system both support, lower case,
- * separated by spaces; as `host_processor_brand` otherwise. */
+/* Writes the vector and matrix features that both processor and system support, in lower case and
+ * separated by spaces. Otherwise like `host_processor_brand`. */
 size_t host_processor_features(char *text, size_t capacity);
 
 /* Numbers that identify the design: family and model on x86, implementer and part on Linux
@@ -24,35 +24,36 @@ void host_processor_signature(uint32_t *family, uint32_t *model);
 
 /* ---- CPUs (affinity.c) ---- */
 
-/* Writes the ids of the CPUs that the calling thread may run on, ascending, at most `capacity`
- * of them; returns how many there are, at least 1. */
+/* Writes the ids of the CPUs that the calling thread may use, ascending, at most `capacity` of
+ * them. Returns the number of such CPUs, at least 1. */
 size_t host_usable_cpus(int32_t *_Nullable ids, size_t capacity);
 
 /* ---- Memory (memory.c) ---- */
 
-/* Bytes of one cache that the first usable CPU sees: level 1 (data), 2 or 3; 0 when absent or unknown. */
+/* Bytes of one cache of the first usable CPU: level 1 (data), 2 or 3; 0 if absent or unknown. */
 uint64_t host_cache_bytes(int level);
 
 /* Bytes of memory of the machine. */
 uint64_t host_memory_bytes(void);
 
-/* The most bytes that the shell lets this process allocate; 0 where it sets no limit. */
+/* The limit of the shell on the memory of this process, in bytes; 0 if there is none. */
 uint64_t host_memory_limit(void);
 
-/* The bytes of this process that are in memory; 0 where that is not known. */
+/* The bytes of this process that are in memory; 0 if unknown. */
 uint64_t host_resident_bytes(void);
 
-/* The most bytes of this process that have been in memory at once. */
+/* The maximum of `host_resident_bytes` since the process began. */
 uint64_t host_peak_resident_bytes(void);
 
-/* Keeps memory that is freed for what is allocated next, where that can be asked for: work that
- * takes and frees the same large buffers again and again need not have its pages cleared. */
+/* Keeps freed memory for later allocations, if the C library supports it. Code that allocates and
+ * frees the same large buffers repeatedly then does not wait for the system to clear their
+ * pages. */
 void host_keep_freed_memory(void);
 
-/* Gives freed memory back to the system, where that can be asked for. */
+/* Returns freed memory to the system, if the C library supports it. */
 void host_release_freed_memory(void);
 
-/* Asks for huge pages on the whole pages inside a range. Returns 0 or an errno value. */
+/* Requests huge pages for the whole pages in a range. Returns 0 or an errno value. */
 int host_advise_huge_pages(void *start, size_t bytes);
 
 /* ---- Clocks (clock.c) ---- */
@@ -79,7 +80,7 @@ static inline void host_pause(void) {
 
 /* ---- Digest (sha256.c) ---- */
 
-/* Mixes `count` blocks of 64 bytes into a SHA-256 state of 8 words (FIPS 180-4, section 6.2). */
+/* Updates a SHA-256 state of 8 words with `count` blocks of 64 bytes (FIPS 180-4, section 6.2). */
 void host_sha256_blocks(uint32_t *state, const void *blocks, size_t count);
 
 #pragma clang assume_nonnull end

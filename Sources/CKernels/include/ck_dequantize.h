@@ -31,14 +31,14 @@ void ck_dequantize_q4_k(float *out, const void *blocks, size_t block_count);
 void ck_dequantize_q5_k(float *out, const void *blocks, size_t block_count);
 void ck_dequantize_q6_k(float *out, const void *blocks, size_t block_count);
 
-/* ck_narrow_X(out, in, count) rounds floats to the stored type X, to nearest with ties to even;
- * what is too large becomes infinity, and NaN stays NaN. `out` needs no alignment. */
+/* ck_narrow_X(out, in, count) rounds floats to the stored type X, to nearest with ties to even.
+ * Values that are too large become infinity. NaN stays NaN. `out` needs no alignment. */
 void ck_narrow_f32(void *out, const float *in, size_t count);
 void ck_narrow_f16(void *out, const float *in, size_t count);
 void ck_narrow_bf16(void *out, const float *in, size_t count);
 
-/* ck_quantize_X(out, in, block_count) rounds finite floats to whole blocks of the stored type X, as
- * llama.cpp's reference does: `out` gets block_count blocks, and needs no alignment. */
+/* ck_quantize_X(out, in, block_count) rounds finite floats to block_count whole blocks of the
+ * stored type X, like the reference code of llama.cpp. `out` needs no alignment. */
 void ck_quantize_q8_0(void *out, const float *in, size_t block_count);
 void ck_quantize_q4_0(void *out, const float *in, size_t block_count);
 

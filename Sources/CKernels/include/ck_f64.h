@@ -44,8 +44,8 @@ size_t ck_gemm_f64_scratch(size_t n, size_t k);
 
 /* c += alpha * a * b, with a [m, k], b [k, n] and c [m, n].
  *
- * diagonal  only elements with column <= row + diagonal are promised; tiles wholly beyond are
- *           skipped, others of them may be written. Pass n for the whole product.
+ * diagonal  only elements with column <= row + diagonal are computed for certain. Tiles wholly
+ *           beyond are skipped; other elements beyond may be written. Pass n for the whole product.
  * scratch   ck_gemm_f64_scratch(n, k) doubles, not shared with another call in progress.
  * c         overlaps neither operand. */
 void ck_gemm_f64(

@@ -2,21 +2,23 @@ internal import Tensors
 internal import Tokenizers
 internal import Transformers
 
-/// A text cut into tokens, the last of which are to be predicted.
+/// A text as tokens, of which the last ones are predicted.
 struct Continuation {
-    /// All tokens, at least one before those predicted.
+    /// All tokens; at least one comes before the predicted ones.
     let tokens: [Int32]
-    /// How many of the last ones are predicted.
+    /// The number of predicted tokens at the end.
     let predicted: Int
 
-    /// The tokens of a prompt and of what follows it, as lm-evaluation-harness cuts them: blanks at
-    /// the prompt's end belong to what follows, and tokens reach across the seam.
+    /// The tokens of a prompt and its continuation, split as in lm-evaluation-harness: spaces at
+    /// the end of the prompt belong to the continuation, and a token can contain the end of the
+    /// prompt and the beginning of the continuation.
     ///
     /// - Parameters:
-    ///   - prompt: May be empty; then the token that opens a text stands for it.
-    ///   - text: What follows, of at least one token.
+    ///   - prompt: The prompt. If it is empty, the token that opens a text replaces it.
+    ///   - text: The continuation, of at least one token.
     ///   - tokenizer: The model's.
-    ///   - most: The positions of the model; of longer texts the beginning is left out.
+    ///   - most: The maximum number of tokens of the model. The beginning of longer texts is cut
+    ///     off.
     init(_ prompt: String, _ text: String, tokenizer: some Tokenizer, most: Int) {
         let opening = tokenizer.beginningOfText ?? tokenizer.endOfText ?? 0
         var all = tokenizer.encode(prompt + text, addingSpecialTokens: false)
@@ -34,21 +36,21 @@ struct Continuation {
         self.predicted = min(predicted, tokens.count - 1)
     }
 
-    /// Tokens written behind those of a prompt.
+    /// The tokens of a prompt and of a generated text.
     init(_ prompt: [Int32], _ written: [Int32]) {
         tokens = prompt + written
         predicted = written.count
     }
 }
 
-/// What a model makes of a continuation.
+/// The likelihood of a continuation under a model.
 struct Likelihood {
     /// The logarithm of the probability of the predicted tokens together.
     let logarithm: Double
-    /// Whether each of them is the likeliest.
+    /// Whether each of them is the most likely token.
     let isGreedy: Bool
 
-    /// The likelihoods of continuations, some thousand tokens at a time.
+    /// The likelihoods of continuations, computed for some thousand tokens at a time.
     static func all(
         of continuations: [Continuation], by model: Model, on engine: Engine,
         progress: (Int) throws -> Void
@@ -72,10 +74,10 @@ struct Likelihood {
     ) throws -> [Likelihood] {
         let engine = pass.engine
         let inputs = TokenBatch(batch.map { Array($0.tokens.dropLast()) })
-        var (rows, wanted) = ([Int](), [Int32]())
+        var (rows, expected) = ([Int](), [Int32]())
         for (range, continuation) in zip(inputs.sequences, batch) {
             rows += range.suffix(continuation.predicted)
-            wanted += continuation.tokens.suffix(continuation.predicted)
+            expected += continuation.tokens.suffix(continuation.predicted)
         }
         var (logarithms, hits) = ([Double](), [Bool]())
         try pass.logits(of: inputs, at: rows) { places, logits in
@@ -84,7 +86,7 @@ struct Likelihood {
             }
             let (normalisers, best) = (engine.logSumExp(logits), engine.largestColumn(logits))
             for (index, place) in places.enumerated() {
-                let token = Int(wanted[place])
+                let token = Int(expected[place])
                 logarithms.append(Double(logits[index, token]) - normalisers[index])
                 hits.append(best[index] == token)
             }

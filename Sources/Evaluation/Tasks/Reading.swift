@@ -1,6 +1,8 @@
 public import Tokenizers
 
-/// A question, and a passage of which a span answers it, as an encoder that finds spans reads them.
+/// A question and a passage.
+///
+/// The answer is a span of the passage, which an encoder with a span head finds.
 public struct Reading: Sendable, Equatable {
     /// The question.
     public let question: String
@@ -12,23 +14,24 @@ public struct Reading: Sendable, Equatable {
         (self.question, self.passage) = (question, passage)
     }
 
-    /// The most tokens of a window, and how many of the passage two windows share.
+    /// The maximum number of tokens of a window, and the number of tokens of the passage that two
+    /// windows share.
     ///
-    /// As the examples of `transformers` have them.
+    /// These are the values of the examples of `transformers`.
     private static let (longest, shared) = (384, 128)
 
-    /// The question with as much of the passage as goes with it.
+    /// The question with a part of the passage.
     public struct Window: Sendable, Equatable {
         /// The tokens, special ones included.
         public let ids: [Int32]
         /// The segment of each.
         public let typeIDs: [Int32]
-        /// The first token that is of the passage.
+        /// The first token of the passage.
         let firstToken: Int
-        /// The word of the passage that each of its tokens belongs to.
+        /// The word of the passage that each token of the passage belongs to.
         let words: [Range<String.Index>]
 
-        /// The tokens of a span of the passage; nil where it is not whole in the window.
+        /// The tokens of a span of the passage; nil if the window does not contain the whole span.
         func tokens(of span: Range<String.Index>) -> ClosedRange<Int>? {
             guard let first = words.firstIndex(where: { $0.upperBound > span.lowerBound }),
                 let last = words.lastIndex(where: { $0.lowerBound < span.upperBound }),
@@ -38,14 +41,14 @@ public struct Reading: Sendable, Equatable {
             return firstToken + first...firstToken + last
         }
 
-        /// The part of the passage from one token to another.
+        /// The text of the passage from one token to another.
         func span(of tokens: ClosedRange<Int>) -> Range<String.Index> {
             let (first, last) = (tokens.lowerBound - firstToken, tokens.upperBound - firstToken)
             return words[first].lowerBound..<words[last].upperBound
         }
     }
 
-    /// The windows that the passage takes.
+    /// The windows that cover the passage.
     ///
     /// - Parameters:
     ///   - tokenizer: The model's.
@@ -55,7 +58,7 @@ public struct Reading: Sendable, Equatable {
         let most = min(most, Self.longest)
         var frame = tokenizer.encode(question, pair: "")
         if frame.ids.count > most / 2 {
-            // Of a long question the end goes, for at least half of a window to be of the passage.
+            // The end of a long question is cut off, so that at least half of a window is passage.
             let bare = tokenizer.encode("", pair: "").ids
             let head = zip(frame.ids, bare).prefix { $0 == $1 }.count
             let end = frame.ids.count - max(bare.count - head, 0)
@@ -65,7 +68,7 @@ public struct Reading: Sendable, Equatable {
         }
         var (tokens, words) = ([Int32](), [Range<String.Index>]())
         for word in passage.words {
-            // A blank ahead belongs to the word for tokenizers that have it in tokens.
+            // A space before a word belongs to the word if the tokenizer has spaces in its tokens.
             let isApart =
                 word.lowerBound > passage.startIndex
                 && passage[passage.index(before: word.lowerBound)].isWhitespace
@@ -93,14 +96,15 @@ public struct Reading: Sendable, Equatable {
         return windows
     }
 
-    /// The windows to train on, with where a span begins and ends in each: at the first token where
-    /// it is not in the window.
+    /// The windows to train on, with the first and last token of the answer in each.
+    ///
+    /// In a window without the answer both are the first token of the window.
     ///
     /// - Parameters:
-    ///   - answers: Answers; where the first of them stands first is what is learnt.
+    ///   - answers: The answers. The first occurrence of the first answer is the target.
     ///   - tokenizer: The model's.
     ///   - most: The tokens of its longest sequence.
-    /// - Returns: The windows; none where the answer does not stand in the passage.
+    /// - Returns: The windows; none if the passage does not contain the answer.
     public func examples(
         _ answers: [String], by tokenizer: some Tokenizer, most: Int
     ) -> [(window: Window, first: Int, last: Int)] {
@@ -115,7 +119,8 @@ public struct Reading: Sendable, Equatable {
 }
 
 extension String {
-    /// Its words: runs of letters, runs of digits, and every other sign alone, blanks left out.
+    /// Its words: runs of letters, runs of digits, and every other character by itself, without
+    /// white space.
     fileprivate var words: [Range<Index>] {
         var words: [Range<Index>] = []
         var start = startIndex

@@ -1,15 +1,16 @@
 internal import Foundation
 public import ModelFiles
 
-/// Tasks as JSON lines, one item a line, or tables whose heading has the members' names.
+/// Reads tasks: JSON lines with one item on each line, or tables whose first row has the names of
+/// the members.
 ///
-/// Which members a line has tells its kind; `prompt`, in a first line that has no item, shapes what
-/// the model is given, with the members of an item in braces, `labels` are the words of labels, and
-/// `delimiter` stands between a prompt and what follows it, by default a space where neither has
-/// white space there:
+/// The members of a line decide its kind. A first line without an item describes the task: `prompt`
+/// forms the text that the model reads, with members of an item in braces; `labels` are the words
+/// of labels; `delimiter` is put between a prompt and its continuation. The default delimiter is a
+/// space, unless one of the two has white space there:
 ///
-///     {"name": "arc_easy", "prompt": "Question: {query}\nAnswer:"}
-///     {"query": "What is frozen water?", "choices": ["ice", "steam"], "gold": 0}
+///     {"name": "arc_easy", "prompt": "Question: {query}\nAnswer:"} {"query": "What is frozen
+///     water?", "choices": ["ice", "steam"], "gold": 0}
 ///
 /// | members | kind |
 /// | --- | --- |
@@ -24,15 +25,15 @@ public enum TaskFile {
     /// Reads a task.
     ///
     /// - Parameters:
-    ///   - path: The file; its name is the task's where its first line gives none.
-    ///   - limit: The most items to take, from the first on; all where it is nil.
-    ///   - shots: How many items to put, solved, before each prompt; they come first in the file and
-    ///     are not asked.
+    ///   - path: The file. Its name is the name of the task if its first line has none.
+    ///   - limit: The maximum number of items, from the first on; nil for all.
+    ///   - shots: The number of solved items to put before each prompt. They are the first items of
+    ///     the file, and are not asked.
     /// - Returns: The task.
     /// - Throws: `ModelFileError` that names the line and the member.
     public static func read(
         _ path: String, limit: Int? = nil, shots: Int = 0
-    ) throws(ModelFileError) -> Task {
+    ) throws(ModelFileError) -> EvaluationTask {
         var name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
         var prompt: String?
         var labels: [String] = []
@@ -63,7 +64,7 @@ public enum TaskFile {
                 problem: "it holds \(items.count) items, of which \(shots) are examples",
                 remedy: "give more lines, or fewer --shots")
         }
-        return Task(
+        return EvaluationTask(
             name: name, kind: first.kind, items: Array(items.dropFirst(shots)), labels: labels,
             examples: items.prefix(shots).compactMap { $0.solved(labels, delimiter) }.joined(),
             delimiter: delimiter)
@@ -71,7 +72,7 @@ public enum TaskFile {
 }
 
 extension TaskItem {
-    /// The item with its answer, as an example for others; nil where there are no prompts.
+    /// The item with its answer, as an example before other items; nil if the task has no prompts.
     fileprivate func solved(_ labels: [String], _ delimiter: Delimiter) -> String? {
         func solved(_ prompt: String, _ text: String) -> String {
             prompt + delimiter.before(text, behind: prompt) + text + "\n\n"
@@ -92,17 +93,17 @@ private struct TaskFields {
     let members: [JSONKey: JSONValue]
     let file: String
 
-    /// The most labels that are believed where a file does not name them.
-    private static let mostLabels = 65_536
+    /// The maximum number of labels that are accepted if a file does not name them.
+    private static let maximumLabels = 65_536
 
     func has(_ name: String) -> Bool { members[JSONKey(name)] != nil }
 
-    /// Members of which every kind of item has one.
+    /// Every kind of item has one of these members.
     private static let itemMembers = [
         "choices", "continuation", "good", "question", "score", "label", "document",
     ]
 
-    /// Whether it is an item, not a heading.
+    /// Whether it is an item and not a description.
     var isItem: Bool { Self.itemMembers.contains(where: has) }
 
     func item(prompt: String?, labels: Int) throws(ModelFileError) -> TaskItem {
@@ -136,7 +137,7 @@ private struct TaskFields {
                 first: try string("first"), second: try string("second"), score: try score())
         }
         if has("label") {
-            let most = labels > 0 ? labels : Self.mostLabels
+            let most = labels > 0 ? labels : Self.maximumLabels
             guard let label = integer("label"), 0..<most ~= label else {
                 throw fault("\"label\" is not the index of a label, from 0 to \(most - 1)")
             }
@@ -153,7 +154,7 @@ private struct TaskFields {
         throw fault("it has none of \(Self.itemMembers.joined(separator: ", "))")
     }
 
-    /// The prompt with members in place of their names in braces.
+    /// The prompt, with names in braces replaced by members.
     private func filled(_ prompt: String) throws(ModelFileError) -> String {
         var result = ""
         var rest = prompt[...]
@@ -162,7 +163,7 @@ private struct TaskFields {
             result += try string(String(rest[rest.index(after: open)..<close]))
             rest = rest[rest.index(after: close)...]
         }
-        // An empty passage leaves no empty line ahead.
+        // If the passage is empty, the empty line before the rest is removed.
         let text = result + rest
         return String(text.drop { $0 == "\n" })
     }
@@ -172,14 +173,14 @@ private struct TaskFields {
         return text
     }
 
-    /// A string that must not be empty, since it is scored.
+    /// A string that must not be empty, because it is scored.
     private func text(_ name: String) throws(ModelFileError) -> String {
         let text = try string(name)
         guard !text.isEmpty else { throw fault("\"\(name)\" is empty") }
         return text
     }
 
-    /// Strings none of which may be empty, since each is scored.
+    /// Strings that must not be empty, because each is scored.
     func texts(_ name: String) throws(ModelFileError) -> [String] {
         let texts = try strings(name)
         if let place = texts.firstIndex(of: "") { throw fault("\"\(name)\"[\(place)] is empty") }
@@ -203,7 +204,9 @@ private struct TaskFields {
         return strings
     }
 
-    /// Right answers; an empty one is right where a passage has no answer, but never alone.
+    /// Correct answers.
+    ///
+    /// An empty answer is correct if a passage has no answer, but is not allowed without a passage.
     private func answers() throws(ModelFileError) -> [String] {
         let answers = try strings("answers")
         guard answers.contains(where: { !$0.isEmpty }) else {
@@ -212,7 +215,7 @@ private struct TaskFields {
         return answers
     }
 
-    /// A whole number; a table has it as a string.
+    /// A whole number, which is a string in a table.
     private func integer(_ name: String) -> Int? {
         let value = members[JSONKey(name)]
         return value?.integer ?? value?.string.flatMap { Int($0) }

@@ -1,21 +1,21 @@
-/// One question of a task, with what answers it.
+/// One item of a task, with its answer.
 public enum TaskItem: Sendable, Equatable {
-    /// A prompt, what may follow it, and which of these is right.
+    /// A prompt, possible continuations, and the index of the correct one.
     case choice(prompt: String, choices: [String], gold: Int)
-    /// A text and the words that end it.
+    /// A text and its last words.
     case lastWords(context: String, continuation: String)
-    /// A sentence that is right, and one that differs from it and is wrong.
+    /// A correct sentence, and a wrong one that differs from it a little.
     case minimalPair(good: String, bad: String)
-    /// A prompt, answers any of which is right, and where the passage is given, what to read.
+    /// A prompt, several correct answers, and, if the passage is given, what to read.
     case question(prompt: String, answers: [String], reading: Reading? = nil)
-    /// Two sentences, and people's score of how alike they are.
+    /// Two sentences, and the similarity that people gave them.
     case similarity(first: String, second: String, score: Double)
-    /// A text, or two, and the index of its label; for decoders the same as a prompt.
+    /// A text, or two, and the index of its label; for decoders also a prompt.
     case labelled(text: String, second: String?, prompt: String, label: Int)
-    /// A prompt that holds a document, and a summary of it.
+    /// A prompt that contains a document, and a summary of the document.
     case document(prompt: String, summary: String)
 
-    /// What the item belongs to.
+    /// The kind of the item.
     public var kind: TaskKind {
         switch self {
         case .choice: .multipleChoice
@@ -29,54 +29,55 @@ public enum TaskItem: Sendable, Equatable {
     }
 }
 
-/// How a task is asked and judged.
+/// The kinds of tasks, and their metrics.
 public enum TaskKind: String, Sendable, CaseIterable {
-    /// The choice of greatest log-likelihood behind the prompt: `acc`, and `acc_norm` where
-    /// likelihoods count per character. Without support in the text, as lm-evaluation-harness does.
+    /// The choice with the largest log-likelihood after the prompt: `acc`, or `acc_norm` with
+    /// log-likelihoods divided by the number of characters. The support is not part of the text, as
+    /// in lm-evaluation-harness.
     case multipleChoice = "multiple choice"
-    /// Whether the likeliest tokens are the last words: `acc`.
+    /// Whether the most likely tokens are the last words: `acc`.
     case lastWords = "last words"
-    /// Whether the right sentence is the likelier one: `acc`.
+    /// Whether the correct sentence is the more likely one: `acc`.
     case minimalPairs = "minimal pairs"
-    /// Whether what is written contains an answer: `contains`; also exact match `em` and the overlap
-    /// of words `f1`, both as SQuAD counts them. An encoder that finds spans gives one of the
-    /// passage: `f1`; also `em` and `contains`.
+    /// Whether the generated answer contains a correct one: `contains`; also exact match `em` and
+    /// the overlap of words `f1`, both as in SQuAD. For an encoder with a span head the answer is a
+    /// span of the passage: `f1`; also `em` and `contains`.
     case questions
-    /// Spearman's correlation of the scores with what a regression head says, and without one with
-    /// the cosine of the sentences' vectors: `spearman`.
+    /// Spearman's correlation of the scores with the outputs of a regression head, or, without a
+    /// head, with the cosine of the sentences' vectors: `spearman`.
     case similarity
-    /// Whether the head's greatest logit is of the right label, for decoders whether its word is the
-    /// likeliest behind the prompt: `acc`; also `f1`, of label 1 where there are two, else the mean
-    /// over labels, and Matthews' correlation `mcc`.
+    /// Whether the largest logit of the head is that of the correct label; for decoders, whether
+    /// its word is the most likely one after the prompt: `acc`. Also Matthews' correlation `mcc`,
+    /// and `f1`: of label 1 if there are two labels, otherwise the mean over labels.
     case classification
-    /// How far what is written behind the prompt is the summary: `rougeL`, `rouge1` and `rouge2`, and
-    /// how much of it repeats itself: `repetition`.
+    /// The similarity of the generated text to the summary: `rougeL`, `rouge1` and `rouge2`; also
+    /// the fraction of it that repeats itself: `repetition`.
     case summaries
 }
 
-/// Questions of one kind.
-public struct Task: Sendable {
-    /// What it is called in results.
+/// A task: items of one kind.
+public struct EvaluationTask: Sendable {
+    /// Its name in results.
     public let name: String
     /// The kind of all items.
     public let kind: TaskKind
-    /// The questions, at least one.
+    /// The items, at least one.
     public let items: [TaskItem]
-    /// The words of labels, by which a decoder tells them; may be empty.
+    /// The words of labels, which a decoder predicts; may be empty.
     public let labels: [String]
-    /// Solved questions that go before each prompt; may be empty.
+    /// Solved items that are put before each prompt; may be empty.
     public let examples: String
-    /// What stands between a prompt and what follows it.
+    /// The text between a prompt and its continuation.
     let delimiter: Delimiter
 
-    /// The same task of other items of its kind.
-    public func asking(_ items: [TaskItem]) -> Task {
-        Task(
+    /// The same task with other items of its kind.
+    public func asking(_ items: [TaskItem]) -> EvaluationTask {
+        EvaluationTask(
             name: name, kind: kind, items: items, labels: labels, examples: examples,
             delimiter: delimiter)
     }
 
-    /// The greatest label that an item has; 0 where none has one.
+    /// The largest label of an item; 0 if no item has one.
     public var greatestLabel: Int {
         items.reduce(0) { greatest, item in
             if case .labelled(_, _, _, let label) = item { max(greatest, label) } else { greatest }
@@ -84,13 +85,14 @@ public struct Task: Sendable {
     }
 }
 
-/// What stands between a prompt and its continuation, choice, label, answer or summary.
+/// The text between a prompt and its continuation, choice, label, answer or summary.
 struct Delimiter: Sendable, Equatable {
-    /// What the task names; nil where it names nothing.
+    /// The delimiter that the task names; nil if it names none.
     let given: String?
 
-    /// What goes before a text that follows a prompt: by default a space, as in
-    /// lm-evaluation-harness, unless there is white space already.
+    /// The delimiter before a text that follows a prompt.
+    ///
+    /// By default it is a space, as in lm-evaluation-harness, unless there is white space already.
     func before(_ text: String, behind prompt: String) -> String {
         if let given { return given }
         let isApart = text.first?.isWhitespace ?? false || prompt.last?.isWhitespace ?? false

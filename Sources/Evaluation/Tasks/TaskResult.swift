@@ -1,10 +1,10 @@
 internal import Foundation
 
-/// What a model scored on a task.
+/// The result of a model on a task.
 public struct TaskResult: Sendable {
     /// The task's name.
     public let name: String
-    /// The chief metric, such as `acc`.
+    /// The main metric, such as `acc`.
     public let metric: String
     /// Its value, a fraction or a correlation.
     public let value: Double
@@ -12,9 +12,9 @@ public struct TaskResult: Sendable {
     public let standardError: Double
     /// Further metrics by name.
     public let others: [String: Double]
-    /// The chief metric of each item; of similarities the products of the ranks' deviations.
+    /// The main metric of each item; for similarities, the products of the deviations of ranks.
     public let scores: [Double]
-    /// What was written, where that was asked.
+    /// The generated texts, if there are any.
     let written: [Continuation]
 
     /// A metric that is the mean over items.
@@ -49,21 +49,21 @@ public struct TaskResult: Sendable {
         return (squares / (count - 1) / count).squareRoot()
     }
 
-    /// How much a model's result differs from that of another on the same items.
+    /// The difference of a model's result from that of another on the same items.
     public struct Difference: Sendable {
         /// The relative change, `value / other - 1`.
         public let relative: Double
-        /// The fraction of items that are right in one of both results only; nil where items are
-        /// not just right or wrong.
+        /// The fraction of items that are correct in only one of the results; nil if items are not
+        /// simply correct or wrong.
         public let flips: Double?
-        /// How likely a difference as great is by chance, by the mean and spread of the items'
-        /// differences; two-sided.
+        /// The two-sided p-value of the difference, from the mean and the standard deviation of the
+        /// items' differences.
         public let pValue: Double
     }
 
     /// The difference from a result on the same items.
     ///
-    /// - Precondition: As many items.
+    /// - Precondition: Both results have the same number of items.
     public func difference(from other: TaskResult) -> Difference {
         precondition(scores.count == other.scores.count, "results of other items")
         let differences = zip(scores, other.scores).map { $0 - $1 }
@@ -78,10 +78,10 @@ public struct TaskResult: Sendable {
     }
 }
 
-/// Spearman's correlation of two lists, `1` where both have the same order.
+/// Spearman's correlation of two lists; 1 if both have the same order.
 ///
-/// - Returns: The correlation, and for each place the product of both ranks' deviations from their
-///   mean over their spread, whose mean is the correlation.
+/// - Returns: The correlation, and for each place the product of the two standardised ranks. Their
+///   mean is the correlation.
 func spearman(_ first: [Double], _ second: [Double]) -> (correlation: Double, terms: [Double]) {
     let (a, b) = (standardised(ranks(first)), standardised(ranks(second)))
     let terms = zip(a, b).map { $0 * $1 }
@@ -93,7 +93,9 @@ func pearson(_ first: [Double], _ second: [Double]) -> Double {
     zip(standardised(first), standardised(second)).map { $0 * $1 }.mean
 }
 
-/// The rank of each value; equal ones share the mean of theirs.
+/// The rank of each value.
+///
+/// Equal values share the mean of their ranks.
 private func ranks(_ values: [Double]) -> [Double] {
     let order = values.indices.sorted { values[$0] < values[$1] }
     var result = [Double](repeating: 0, count: values.count)
@@ -107,7 +109,7 @@ private func ranks(_ values: [Double]) -> [Double] {
     return result
 }
 
-/// Values less their mean, over their spread.
+/// The standardised values: minus their mean, divided by their standard deviation.
 private func standardised(_ values: [Double]) -> [Double] {
     let count = Double(max(values.count, 1))
     let mean = values.reduce(0, +) / count

@@ -1,4 +1,4 @@
-/// The words of a text, and how far they are those of another.
+/// The words of a text, to compare with those of another text.
 ///
 /// Source: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", 2004. Words are runs of
 /// ASCII letters and digits in lower case, as in Google's rouge-score without stemming.
@@ -9,28 +9,28 @@ struct Wording {
         words = text.lowercased().split { !($0.isASCII && ($0.isLetter || $0.isNumber)) }
     }
 
-    /// ROUGE-N: the harmonic mean of the shares of n-grams that both have.
+    /// ROUGE-N: the harmonic mean of precision and recall of n-grams.
     func overlap(with other: Wording, of length: Int) -> Double {
         let (mine, theirs) = (grams(length), other.grams(length))
         return harmonicMean(common(mine, theirs), mine.count, theirs.count)
     }
 
-    /// ROUGE-L: the same of the longest common subsequence.
+    /// ROUGE-L: the same for the longest common subsequence.
     func overlapOfSequence(with other: Wording) -> Double {
         var lengths = [Int](repeating: 0, count: other.words.count + 1)
         for word in words {
             var diagonal = 0
-            for (place, wanted) in other.words.enumerated() {
+            for (place, expected) in other.words.enumerated() {
                 let above = lengths[place + 1]
                 lengths[place + 1] =
-                    word == wanted ? diagonal + 1 : max(above, lengths[place])
+                    word == expected ? diagonal + 1 : max(above, lengths[place])
                 diagonal = above
             }
         }
         return harmonicMean(lengths[lengths.count - 1], words.count, other.words.count)
     }
 
-    /// The share of four words in a row that stood there before.
+    /// The fraction of 4-grams that occur earlier in the text.
     var repetition: Double {
         let grams = grams(4)
         return grams.isEmpty ? 0 : 1 - Double(Set(grams).count) / Double(grams.count)
@@ -42,9 +42,11 @@ struct Wording {
     }
 }
 
-/// How many elements two lists have in common, each as often as both have it.
-func common<Element: Hashable>(_ found: [Element], _ wanted: [Element]) -> Int {
-    var left = Dictionary(wanted.map { ($0, 1) }, uniquingKeysWith: +)
+/// The number of elements that two lists have in common.
+///
+/// An element counts as often as both lists have it.
+func common<Element: Hashable>(_ found: [Element], _ expected: [Element]) -> Int {
+    var left = Dictionary(expected.map { ($0, 1) }, uniquingKeysWith: +)
     var common = 0
     for element in found {
         guard let count = left[element], count > 0 else { continue }
@@ -54,7 +56,7 @@ func common<Element: Hashable>(_ found: [Element], _ wanted: [Element]) -> Int {
     return common
 }
 
-/// The harmonic mean of precision and recall; 0 where nothing is common.
-func harmonicMean(_ common: Int, _ found: Int, _ wanted: Int) -> Double {
-    common == 0 ? 0 : 2 * Double(common) / Double(found + wanted)
+/// The harmonic mean of precision and recall; 0 if nothing is common.
+func harmonicMean(_ common: Int, _ found: Int, _ expected: Int) -> Double {
+    common == 0 ? 0 : 2 * Double(common) / Double(found + expected)
 }

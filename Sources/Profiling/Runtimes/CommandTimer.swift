@@ -1,11 +1,11 @@
 internal import Foundation
 internal import ModelFiles
 
-/// Runs a command of the user's for every sample.
+/// Runs a command of the user for every sample.
 ///
-/// The shell gets the command with the model's directory as its last argument, and the environment
-/// in `ESPALIER_PHASE`, `_BATCH`, `_SEQUENCE`, `_THREADS` and `_PRECISION`. The last word that the
-/// command prints is taken for seconds.
+/// The shell runs the command with the model's directory as its last argument. `ESPALIER_PHASE`,
+/// `_BATCH`, `_SEQUENCE`, `_THREADS` and `_PRECISION` are the environment. The last word that the
+/// command prints is the time in seconds.
 struct CommandTimer: ModelTimer {
     private let command: String
     private let environment: Environment

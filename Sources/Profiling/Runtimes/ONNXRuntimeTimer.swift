@@ -2,9 +2,11 @@ internal import Foundation
 internal import ModelFiles
 internal import Transformers
 
-/// Keeps ONNX Runtime at work in a Python process, which holds as many models as memory allows.
+/// Times models with ONNX Runtime in a Python process, which keeps as many models open as memory
+/// allows.
 ///
-/// The interpreter is `ESPALIER_PYTHON`, else `python3`, and must have the package onnxruntime.
+/// The interpreter is `ESPALIER_PYTHON`, or otherwise `python3`, and must have the package
+/// onnxruntime.
 final class ONNXRuntimeTimer: ModelTimer {
     private struct Request: Encodable {
         let path: String
@@ -16,23 +18,25 @@ final class ONNXRuntimeTimer: ModelTimer {
         let error: String?
     }
 
-    /// The share of the usable memory that models may take.
+    /// The fraction of the usable memory that open models may take.
     private static let memoryShare = 0.4
-    /// The least share of one thread's time that must have been its own.
-    private static let leastShare = 0.95
+    /// The minimum fraction of processor time in a sample of one thread; below it the sample is
+    /// tainted.
+    private static let minimumShare = 0.95
 
     private let process = Process()
     private let requests = Pipe()
     private let answers = Pipe()
     private var unread = Data()
-    private let judgesShare: Bool
+    private let checksShare: Bool
 
     /// Starts the process.
     ///
-    /// - Throws: ``ProfileError`` where Python or the package is missing.
+    /// - Throws: ``ProfileError`` if Python or the package is missing.
     init(_ environment: Environment, shape: ModelShape) throws(ProfileError) {
-        // Whoever waits on a barrier of ONNX Runtime need not be running.
-        judgesShare = environment.threads == 1
+        // With several threads the fraction is not checked, because waiting threads of ONNX Runtime
+        // may sleep.
+        checksShare = environment.threads == 1
         let python = ProcessInfo.processInfo.environment["ESPALIER_PYTHON"] ?? "python3"
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         let memory = Int(Double(Allowance.current.memoryBytes) * Self.memoryShare)
@@ -44,7 +48,8 @@ final class ONNXRuntimeTimer: ModelTimer {
         process.standardInput = requests
         process.standardOutput = answers
         process.standardError = FileHandle.nullDevice
-        // A worker that is gone shows in its silence.
+        // A write to a worker that has ended must not end this process; the missing answer shows
+        // it.
         _ = signal(SIGPIPE, SIG_IGN)
         do {
             try process.run()
@@ -69,7 +74,7 @@ final class ONNXRuntimeTimer: ModelTimer {
                 "\(model.path): \(answer.error ?? "no time")",
                 remedy: "see whether this ONNX Runtime loads the file")
         }
-        return Sample(seconds: seconds, isTainted: judgesShare && share < Self.leastShare)
+        return Sample(seconds: seconds, isTainted: checksShare && share < Self.minimumShare)
     }
 
     /// The next line of the process.

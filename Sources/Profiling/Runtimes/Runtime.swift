@@ -1,15 +1,15 @@
 /// A program that runs models.
 public enum Runtime: Hashable, Sendable {
-    /// Espalier's own.
+    /// The built-in runtime.
     case builtIn
     /// ONNX Runtime in Python, which loads `model.onnx`.
     case onnxRuntime
-    /// A command that is given a model's directory and prints the seconds that the work took.
+    /// A command that gets a model's directory and prints the seconds of one run.
     case command(String)
 
     private static let commandPrefix = "command:"
 
-    /// Reads a name such as `onnxruntime` or `command:./time-it`; nil where it is none.
+    /// Reads a name such as `onnxruntime` or `command:./time-it`; nil for other names.
     public init?(_ name: String) {
         switch name {
         case "espalier": self = .builtIn

@@ -2,9 +2,9 @@ public import Transformers
 
 /// A model's files, as another runtime loads them.
 public struct EmittedModel: Hashable, Sendable {
-    /// What the runtime is given: a file or a directory.
+    /// The file or directory that the runtime loads.
     public let path: String
-    /// Bytes of weights that it will hold in memory.
+    /// The bytes of weights, which it will hold in memory.
     public let byteCount: Int
 
     /// Names a model's files.
@@ -27,11 +27,11 @@ public struct RuntimeStopwatch: Stopwatch {
     /// Starts a runtime.
     ///
     /// - Parameters:
-    ///   - environment: The conditions; its runtime is another one than the built-in.
+    ///   - environment: The conditions; the runtime is not the built-in one.
     ///   - shape: The sizes of the dense model.
     ///   - dense: The dense model's files.
-    ///   - standIn: Makes the files of a smaller shape, for timing only.
-    /// - Throws: ``ProfileError`` where the runtime cannot be started or the model cannot do such
+    ///   - standIn: Writes the files of a smaller shape, for timing only.
+    /// - Throws: ``ProfileError`` if the runtime cannot be started, or if the model cannot do this
     ///   work.
     public init(
         _ environment: Environment, shape: ModelShape, dense: EmittedModel,
@@ -51,14 +51,14 @@ public struct RuntimeStopwatch: Stopwatch {
     /// The files of a smaller shape.
     public func standIn(_ shape: ModelShape) throws -> EmittedModel { try makeStandIn(shape) }
 
-    /// Has the runtime do the work once.
+    /// Runs the work once in the runtime.
     public func sample(_ model: EmittedModel) throws -> Sample { try timer.sample(model) }
 }
 
-/// Has a runtime do an environment's work.
+/// Runs the work of an environment in a runtime.
 protocol ModelTimer {
     /// Times one run.
     ///
-    /// - Throws: ``ProfileError`` where the runtime fails.
+    /// - Throws: ``ProfileError`` if the runtime fails.
     func sample(_ model: EmittedModel) throws -> Sample
 }

@@ -2,9 +2,9 @@ public import Foundation
 
 /// One message of a conversation.
 public struct ChatMessage: Sendable, Equatable {
-    /// Who speaks, such as `system`, `user` or `assistant`.
+    /// The role of the speaker: such as `system`, `user` or `assistant`.
     public let role: String
-    /// What is said.
+    /// The text of the message.
     public let content: String
 
     /// Creates a message.
@@ -14,18 +14,20 @@ public struct ChatMessage: Sendable, Equatable {
     }
 }
 
-/// A model's `chat_template`: the part of Jinja that published templates use, with the settings of
+/// A model's `chat_template`.
+///
+/// It supports the part of Jinja that published templates use, with the settings of
 /// `apply_chat_template` in transformers (`trim_blocks`, `lstrip_blocks`, `loopcontrols`).
 ///
-/// What is outside that part is refused by name: a tag when the template is read, anything else
-/// where it is reached.
+/// Anything else is refused with its name: a tag when the template is read, other constructs when
+/// they are evaluated.
 public struct ChatTemplate: Sendable {
     private let nodes: [TemplateNode]
 
     /// Reads a template.
     ///
     /// - Parameter source: The template's text.
-    /// - Throws: ``ChatTemplateError`` where it is not valid, or has a tag that is not supported.
+    /// - Throws: ``ChatTemplateError`` if it is not valid, or has a tag that is not supported.
     public init(_ source: String) throws(ChatTemplateError) {
         var lexer = TemplateLexer(source)
         var parser = TemplateParser(try lexer.pieces())
@@ -37,11 +39,11 @@ public struct ChatTemplate: Sendable {
     /// - Parameters:
     ///   - messages: The conversation.
     ///   - specialTokens: Special tokens by their names, such as `bos_token`.
-    ///   - addingGenerationPrompt: Whether the markup that opens the model's answer follows.
-    ///   - date: What `strftime_now` writes.
+    ///   - addingGenerationPrompt: Whether the markup that begins the model's answer is added.
+    ///   - date: The date that `strftime_now` writes.
     /// - Returns: The prompt, with special tokens written out.
-    /// - Throws: ``ChatTemplateError`` where the template refuses the conversation, or needs
-    ///   something that is not supported.
+    /// - Throws: ``ChatTemplateError`` if the template refuses the conversation, or needs something
+    ///   that is not supported.
     public func render(
         _ messages: [ChatMessage], specialTokens: [String: String] = [:],
         addingGenerationPrompt: Bool = true, date: Date = Date()

@@ -1,6 +1,6 @@
 /// Why a model's chat template cannot be applied.
 public struct ChatTemplateError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The line of the template, from 1; nil where the template itself is not at fault.
+    /// The line of the template, from 1; nil if the template itself is not at fault.
     public let line: Int?
     /// What is wrong, with the construct.
     public let problem: String

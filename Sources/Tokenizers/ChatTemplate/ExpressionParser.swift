@@ -4,8 +4,8 @@ struct ExpressionParser {
     private var position = 0
     private var depth = 0
 
-    /// How deep expressions may be nested.
-    private static let deepest = 50
+    /// The maximum nesting of expressions.
+    private static let maximumDepth = 50
 
     init(_ tag: TemplateTag) {
         self.tag = tag
@@ -20,7 +20,7 @@ struct ExpressionParser {
         return ChatTemplateError(line: line, problem: problem)
     }
 
-    /// The error of a token that cannot follow.
+    /// The error for a token that is not allowed at this place.
     private var unexpected: ChatTemplateError {
         switch token {
         case .name(let text), .symbol(let text): fault("'\(text)' is not supported here")
@@ -61,13 +61,13 @@ struct ExpressionParser {
         return name
     }
 
-    /// `a if b else c`, or what binds closer.
+    /// `a if b else c`, or an expression of higher precedence.
     mutating func expression(
         allowingCondition: Bool = true
     ) throws(ChatTemplateError) -> TemplateExpression {
         depth += 1
         defer { depth -= 1 }
-        guard depth <= Self.deepest else { throw fault("an expression is nested too deep") }
+        guard depth <= Self.maximumDepth else { throw fault("an expression is nested too deep") }
         var value = try either()
         while allowingCondition, take(word: "if") {
             let condition = try either()
@@ -134,7 +134,7 @@ struct ExpressionParser {
         }
     }
 
-    /// Operands with operators of one precedence, the first two together first.
+    /// Operands with left-associative operators of one precedence.
     private mutating func chain(
         _ symbols: [String],
         _ operand: (inout ExpressionParser) throws(ChatTemplateError) -> TemplateExpression
@@ -152,7 +152,7 @@ struct ExpressionParser {
     ) throws(ChatTemplateError) -> TemplateExpression {
         depth += 1
         defer { depth -= 1 }
-        guard depth <= Self.deepest else { throw fault("an expression is nested too deep") }
+        guard depth <= Self.maximumDepth else { throw fault("an expression is nested too deep") }
         var value: TemplateExpression
         if take("-") {
             value = .negative(try unary(withFilters: false))
@@ -178,7 +178,7 @@ struct ExpressionParser {
         return value
     }
 
-    /// The arguments of a test: in parentheses, or one without.
+    /// The arguments of a test: in parentheses, or one without parentheses.
     private mutating func testArguments() throws(ChatTemplateError) -> TemplateArguments {
         if take("(") { return try arguments() }
         switch token {
@@ -291,7 +291,7 @@ struct ExpressionParser {
         }
     }
 
-    /// A group or a tuple, which counts as a list.
+    /// An expression in parentheses, or a tuple, which is treated as a list.
     private mutating func tuple() throws(ChatTemplateError) -> TemplateExpression {
         if take(")") { return .list([]) }
         let first = try expression()

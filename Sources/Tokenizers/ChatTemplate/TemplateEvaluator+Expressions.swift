@@ -91,7 +91,7 @@ extension TemplateEvaluator {
         }
     }
 
-    /// `value.name`: a method, else a member.
+    /// `value.name`: a method, or otherwise a member.
     private func attribute(
         _ name: String, of value: TemplateValue
     ) throws(ChatTemplateError) -> TemplateValue {
@@ -127,7 +127,7 @@ extension TemplateEvaluator {
         return .undefined(index.text)
     }
 
-    /// The position that an index means, from the end where it is negative.
+    /// The position of an index, which counts from the end if it is negative.
     private func place(_ index: TemplateValue, of count: Int) -> Int? {
         guard let index = index.asInteger, index >= -count, index < count else { return nil }
         return index < 0 ? index + count : index
@@ -143,7 +143,7 @@ extension TemplateEvaluator {
         return bound
     }
 
-    /// `value[from:to:step]`, as of Python.
+    /// `value[from:to:step]`, as in Python.
     private func slice(
         _ value: TemplateValue, _ from: Int?, _ to: Int?, _ step: Int?
     ) throws(ChatTemplateError) -> TemplateValue {
@@ -178,13 +178,13 @@ extension TemplateEvaluator {
         switch (left, symbol, right) {
         case (.string(let left), "+", .string(let right)): return try joined(left, right)
         case (.list(let left), "+", .list(let right)):
-            guard left.count + right.count <= Self.mostElements else {
+            guard left.count + right.count <= Self.maximumElements else {
                 throw fault("a list is too long")
             }
             return .list(left + right)
         case (.string(let text), "*", .integer(let count)):
             let (bytes, overflow) = text.utf8.count.multipliedReportingOverflow(by: max(count, 0))
-            guard !overflow, bytes <= Self.mostBytes else { throw fault("a string is too long") }
+            guard !overflow, bytes <= Self.maximumBytes else { throw fault("a string is too long") }
             return .string(String(repeating: text, count: max(count, 0)))
         case (.string, "%", _):
             throw fault("formatting with % is not supported")
@@ -230,7 +230,7 @@ extension TemplateEvaluator {
     }
 
     func joined(_ left: String, _ right: String) throws(ChatTemplateError) -> TemplateValue {
-        guard left.utf8.count + right.utf8.count <= Self.mostBytes else {
+        guard left.utf8.count + right.utf8.count <= Self.maximumBytes else {
             throw fault("a string is too long")
         }
         return .string(left + right)

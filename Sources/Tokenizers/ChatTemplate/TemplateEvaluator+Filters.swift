@@ -105,7 +105,8 @@ extension TemplateEvaluator {
         return value
     }
 
-    /// The elements, by themselves or by a member, for which a test holds, or does not.
+    /// The elements for which a test of the element, or of one of its members, holds or does not
+    /// hold.
     private mutating func selected(
         _ value: TemplateValue, _ name: String, _ places: [TemplateValue]
     ) throws(ChatTemplateError) -> TemplateValue {

@@ -6,7 +6,7 @@ extension TemplateEvaluator {
         "namespace", "range", "dict", "raise_exception", "strftime_now",
     ]
 
-    /// The methods of a value that are known.
+    /// The supported methods of a value.
     static func methods(of value: TemplateValue) -> Set<String> {
         switch value {
         case .string: stringMethods
@@ -51,12 +51,12 @@ extension TemplateEvaluator {
         let (from, to) = bounds.count == 1 ? (0, bounds[0]) : (bounds[0], bounds[1])
         let step = bounds.count == 3 ? bounds[2] : 1
         guard step != 0, max(from.magnitude, to.magnitude) < 1 << 40,
-            abs(to - from) / max(1, Int(min(step.magnitude, 1 << 40))) <= Self.mostElements
+            abs(to - from) / max(1, Int(min(step.magnitude, 1 << 40))) <= Self.maximumElements
         else { throw fault("a range is too long") }
         return .list(stride(from: from, to: to, by: step).map(TemplateValue.integer))
     }
 
-    /// The date as of C's `strftime`.
+    /// The date in a format of C's `strftime`.
     private func formatted(_ format: String) -> String {
         var seconds = time_t(date.timeIntervalSince1970)
         var parts = tm()
@@ -176,14 +176,14 @@ extension TemplateEvaluator {
         let bytes =
             texts.reduce(0) { $0 + $1.utf8.count }
             + separator.utf8.count * max(0, texts.count - 1)
-        guard bytes <= Self.mostBytes else { throw fault("a string is too long") }
+        guard bytes <= Self.maximumBytes else { throw fault("a string is too long") }
         return .string(texts.joined(separator: separator))
     }
 }
 
-/// What Python does with text, by code points.
+/// Python's methods of text, by code points.
 extension String {
-    /// The text without white space, or without some characters, at its ends.
+    /// The text without white space, or without given characters, at its ends.
     func stripped(of characters: String?, left: Bool = true, right: Bool = true) -> String {
         let isRemoved: (Unicode.Scalar) -> Bool =
             characters.map { characters in { characters.unicodeScalars.contains($0) } }
@@ -196,14 +196,14 @@ extension String {
         return String(scalars)
     }
 
-    /// The number of code points before the first place of a part; nil where there is none.
+    /// The number of code points before the first occurrence of a part; nil if there is none.
     func firstPlace(of part: String) -> Int? {
         guard !part.isEmpty else { return 0 }
         guard let range = utf8Range(of: part, from: utf8.startIndex) else { return nil }
         return unicodeScalars[..<range.lowerBound].count
     }
 
-    /// The parts between separators, split so many times at most where that is not negative.
+    /// The parts between separators, with at most `most` splits unless that is negative.
     func parts(between separator: String, _ most: Int) -> [String] {
         var (parts, start) = ([String](), utf8.startIndex)
         while most < 0 || parts.count < most,
@@ -215,7 +215,7 @@ extension String {
         return parts + [String(self[start...])]
     }
 
-    /// The words between white space, split so many times at most where that is not negative.
+    /// The words between white space, with at most `most` splits unless that is negative.
     fileprivate func words(_ most: Int) -> [TemplateValue] {
         var words: [TemplateValue] = []
         var rest = Substring(stripped(of: nil, right: false)).unicodeScalars
@@ -230,15 +230,15 @@ extension String {
         return words
     }
 
-    /// The first letter large, the others small.
+    /// The first letter in upper case, the others in lower case.
     var sentenceCased: String { prefix(1).uppercased() + dropFirst().lowercased() }
 
     private func utf8Range(of part: String, from start: Index) -> Range<Index>? {
-        let (bytes, wanted) = (utf8, Array(part.utf8))
+        let (bytes, expected) = (utf8, Array(part.utf8))
         var place = start
         while place < bytes.endIndex {
-            if bytes[place] == wanted[0], bytes[place...].starts(with: wanted) {
-                return place..<bytes.index(place, offsetBy: wanted.count)
+            if bytes[place] == expected[0], bytes[place...].starts(with: expected) {
+                return place..<bytes.index(place, offsetBy: expected.count)
             }
             place = bytes.index(after: place)
         }

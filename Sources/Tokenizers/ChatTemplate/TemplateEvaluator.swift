@@ -8,19 +8,19 @@ struct TemplateEvaluator {
     private var output = ""
     private var steps = 0
     private var macroDepth = 0
-    /// The line of the tag that is evaluated, for errors.
+    /// The line of the current tag, for errors.
     private(set) var line = 1
 
-    /// The most nodes and expressions that one rendering evaluates.
-    private static let mostSteps = 300_000
+    /// The maximum number of nodes and expressions that one rendering evaluates.
+    private static let maximumSteps = 300_000
     /// The most UTF-8 bytes of any text.
-    static let mostBytes = 1 << 24
-    /// The most elements of any list.
-    static let mostElements = 100_000
-    /// How deep macros may call macros.
-    private static let deepestMacro = 30
+    static let maximumBytes = 1 << 24
+    /// The maximum number of elements of any list.
+    static let maximumElements = 100_000
+    /// The maximum nesting of macro calls.
+    private static let maximumMacroDepth = 30
 
-    /// How the rest of a loop's body goes on.
+    /// How a loop continues after a node.
     private enum Flow {
         case onwards
         case nextRound
@@ -41,15 +41,15 @@ struct TemplateEvaluator {
         return output
     }
 
-    /// Counts work, so that no template runs without end.
+    /// Counts steps, so that every template ends.
     mutating func step() throws(ChatTemplateError) {
         steps += 1
-        guard steps <= Self.mostSteps else { throw fault("the template takes too many steps") }
+        guard steps <= Self.maximumSteps else { throw fault("the template takes too many steps") }
     }
 
     private mutating func write(_ text: String) throws(ChatTemplateError) {
         output += text
-        guard output.utf8.count <= Self.mostBytes else { throw fault("the text is too long") }
+        guard output.utf8.count <= Self.maximumBytes else { throw fault("the text is too long") }
     }
 
     private mutating func run(_ nodes: [TemplateNode]) throws(ChatTemplateError) -> Flow {
@@ -85,7 +85,7 @@ struct TemplateEvaluator {
         return .onwards
     }
 
-    /// What a body writes.
+    /// The text that a body writes.
     private mutating func captured(
         _ body: (inout TemplateEvaluator) throws(ChatTemplateError) -> Void
     ) throws(ChatTemplateError) -> String {
@@ -162,7 +162,7 @@ struct TemplateEvaluator {
         return TemplateMapping(unique: members)
     }
 
-    /// What a loop goes over.
+    /// The elements that a loop iterates over.
     func elements(of value: TemplateValue) throws(ChatTemplateError) -> [TemplateValue] {
         switch value {
         case .list(let elements): return elements
@@ -177,7 +177,7 @@ struct TemplateEvaluator {
     mutating func call(
         _ macro: TemplateMacro, _ places: [TemplateValue], _ names: [(String, TemplateValue)]
     ) throws(ChatTemplateError) -> TemplateValue {
-        guard macroDepth < Self.deepestMacro else { throw fault("macros are nested too deep") }
+        guard macroDepth < Self.maximumMacroDepth else { throw fault("macros are nested too deep") }
         guard places.count <= macro.parameters.count,
             names.allSatisfy({ name in macro.parameters.contains { $0.name == name.0 } })
         else { throw fault("the macro \(macro.name) is called with other arguments than it has") }

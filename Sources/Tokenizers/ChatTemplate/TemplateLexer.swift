@@ -23,15 +23,15 @@ enum TemplatePiece {
     case statement(TemplateTag)
 }
 
-/// Cuts a template into text and tags, and removes white space around tags as Jinja does with
+/// Splits a template into text and tags, and removes white space around tags as Jinja does with
 /// `trim_blocks` and `lstrip_blocks`.
 struct TemplateLexer {
     private let source: [Unicode.Scalar]
     private var position = 0
     private var line = 1
 
-    /// The tokens of the longest tag.
-    private static let mostTokens = 2000
+    /// The maximum number of tokens in a tag.
+    private static let maximumTokens = 2000
 
     init(_ source: String) {
         var scalars: [Unicode.Scalar] = []
@@ -80,7 +80,7 @@ struct TemplateLexer {
         return source.count
     }
 
-    /// Text without the blanks between the start of the line and the tag behind it.
+    /// Text without the spaces between the start of the line and the following tag.
     private func withoutIndentation(
         _ text: ArraySlice<Unicode.Scalar>
     ) -> ArraySlice<Unicode.Scalar> {
@@ -111,7 +111,7 @@ struct TemplateLexer {
         closeTag(sign: sign, trimsNewline: true)
     }
 
-    /// Passes over the two characters that close a tag, and the white space that goes with it.
+    /// Skips the two characters that close a tag, and the white space that is removed with it.
     private mutating func closeTag(sign: Unicode.Scalar, trimsNewline: Bool) {
         var end = position + 2
         if sign == "-" {
@@ -156,8 +156,8 @@ struct TemplateLexer {
             default: break
             }
             tag.tokens.append((token, start))
-            // What is evaluated one inside the other is then not too deep for the stack.
-            guard tag.tokens.count <= Self.mostTokens else {
+            // This limits the nesting of evaluation, so that the stack is large enough.
+            guard tag.tokens.count <= Self.maximumTokens else {
                 throw ChatTemplateError(line: tag.line, problem: "a tag is too long")
             }
         }
@@ -228,7 +228,9 @@ struct TemplateLexer {
         return String(text)
     }
 
-    /// What an escape of Python stands for; one that is unknown stands for itself.
+    /// The characters of an escape sequence of Python.
+    ///
+    /// An unknown sequence stands for itself.
     private func escape(at place: inout Int) throws(ChatTemplateError) -> [Unicode.Scalar] {
         let code = source[place + 1]
         place += 2
@@ -249,7 +251,7 @@ struct TemplateLexer {
 }
 
 extension Unicode.Scalar {
-    /// Whether Python's `str.strip` removes it.
+    /// Whether Python's `str.strip` removes this character.
     var isPythonSpace: Bool { properties.isWhitespace || (0x1c...0x1f).contains(value) }
 
     fileprivate var isDigit: Bool { ("0"..."9").contains(self) }

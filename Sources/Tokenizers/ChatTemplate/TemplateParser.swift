@@ -4,8 +4,8 @@ struct TemplateParser {
     private var position = 0
     private var depth = 0
 
-    /// How deep blocks may be nested.
-    private static let deepest = 50
+    /// The maximum nesting of blocks.
+    private static let maximumDepth = 50
 
     init(_ pieces: [TemplatePiece]) {
         self.pieces = pieces
@@ -15,13 +15,13 @@ struct TemplateParser {
         try body(until: [], of: "the template", line: 1).nodes
     }
 
-    /// The nodes up to a tag of some names, and that tag's tokens behind its name.
+    /// The nodes up to a tag with one of some names, and the tokens after the name in that tag.
     private mutating func body(
         until ends: [String], of opener: String, line: Int
     ) throws(ChatTemplateError) -> (nodes: [TemplateNode], end: String, rest: ExpressionParser) {
         depth += 1
         defer { depth -= 1 }
-        guard depth <= Self.deepest else {
+        guard depth <= Self.maximumDepth else {
             throw ChatTemplateError(line: line, problem: "blocks are nested too deep")
         }
         var nodes: [TemplateNode] = []
@@ -49,7 +49,7 @@ struct TemplateParser {
         return (nodes, "", ExpressionParser(TemplateTag(line: line)))
     }
 
-    /// The nodes up to the tag of one name, which has nothing behind it.
+    /// The nodes up to the tag with a name, which has no further tokens.
     private mutating func body(
         until end: String, line: Int
     ) throws(ChatTemplateError) -> [TemplateNode] {
@@ -69,7 +69,7 @@ struct TemplateParser {
         case "macro": kind = try macro(&parser, line: line)
         case "break": kind = .breakLoop
         case "continue": kind = .continueLoop
-        // Marks what the model is trained on, for transformers alone.
+        // Marks text that a model is trained on; it matters only in transformers.
         case "generation":
             try parser.finish()
             return try body(until: "endgeneration", line: line)

@@ -18,7 +18,7 @@ struct TemplateNode: Sendable {
     }
 }
 
-/// What `set` changes.
+/// The target of `set`.
 enum TemplateTarget: Sendable {
     case name(String)
     /// A member of a namespace.
@@ -31,7 +31,7 @@ struct TemplateLoop: Sendable {
     let sequence: TemplateExpression
     let condition: TemplateExpression?
     let body: [TemplateNode]
-    /// What is written if the sequence is empty.
+    /// The nodes for an empty sequence.
     let otherwise: [TemplateNode]
 }
 
@@ -48,7 +48,7 @@ struct TemplateArguments: Sendable {
     var names: [(name: String, value: TemplateExpression)] = []
 }
 
-/// Something that has a value.
+/// An expression.
 indirect enum TemplateExpression: Sendable {
     case null
     case bool(Bool)

@@ -1,8 +1,8 @@
 import Foundation
 
-/// A value that a template computes with, as of Python.
+/// A value of a template, with the meaning of Python.
 enum TemplateValue {
-    /// What has no value, with how it was written.
+    /// An undefined value, with the text of its expression.
     case undefined(String)
     case null
     case bool(Bool)
@@ -28,7 +28,7 @@ struct TemplateMapping {
         for (key, value) in members { self[key] = value }
     }
 
-    /// A dictionary of keys that differ.
+    /// A dictionary; all keys are different.
     init(unique members: [(key: String, value: TemplateValue)]) {
         self.members = members
     }
@@ -56,7 +56,7 @@ final class TemplateNamespace {
 }
 
 extension String {
-    /// Whether the texts are the same, canonical equivalents apart.
+    /// Whether the texts have the same code points; canonical equivalents are different.
     func hasSameScalars(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
 }
 
@@ -108,7 +108,7 @@ extension TemplateValue {
         }
     }
 
-    /// What the value is written as, as by Python's `str`.
+    /// The text of the value, as Python's `str` writes it.
     var text: String {
         switch self {
         case .undefined: ""
@@ -117,7 +117,7 @@ extension TemplateValue {
         }
     }
 
-    /// What Python's `repr` writes.
+    /// The text of the value, as Python's `repr` writes it.
     private var representation: String {
         switch self {
         case .undefined: "Undefined"
@@ -157,9 +157,11 @@ extension TemplateValue {
         }
     }
 
-    /// The JSON text that `json.dumps` writes without escaping letters; nil for what JSON has not.
+    /// The JSON text that `json.dumps` writes without escaping letters; nil for values that JSON
+    /// does not have.
     ///
-    /// `indent` is the blanks for each level, or nil for one line; `level` is how deep the value lies.
+    /// `indent` is the number of spaces for each level, or nil for one line. `level` is the nesting
+    /// of the value.
     func json(indent: Int? = nil, level: Int = 0) -> String? {
         func wrapped(_ open: String, _ items: [String?], _ close: String) -> String? {
             let known = items.compactMap(\.self)
@@ -191,7 +193,7 @@ extension TemplateValue {
 }
 
 extension Double {
-    /// What Python writes of an ordinary number.
+    /// The text of an ordinary number, as Python writes it.
     fileprivate var pythonText: String {
         self == rounded() && abs(self) < 1e16 ? String(Int(self)) + ".0" : "\(self)"
     }

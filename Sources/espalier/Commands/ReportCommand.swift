@@ -48,7 +48,7 @@ struct ReportCommand: Command {
         print("\(directory)/report.html")
     }
 
-    private func ask(_ tasks: [Evaluation.Task], _ report: PruneReport) throws -> [TaskFigures] {
+    private func ask(_ tasks: [EvaluationTask], _ report: PruneReport) throws -> [TaskFigures] {
         let precision = Precision(rawValue: report.environment.precision) ?? .f32
         let engine = Engine(threads: threads)
         func results(_ model: String) throws -> [TaskResult] {
@@ -101,7 +101,7 @@ extension LoadedModel {
     /// Asks the model a task, showing how far it is.
     ///
     /// - Throws: `ModelFileError` where the task is not for such a model, or `Interrupted`.
-    func ask(_ task: Evaluation.Task, on engine: Engine) throws -> TaskResult {
+    func ask(_ task: EvaluationTask, on engine: Engine) throws -> TaskResult {
         let classifier = try checkpoint.classifier()
         if let fault = fault(of: task, for: classifier) {
             throw ModelFileError(
@@ -121,7 +121,7 @@ extension LoadedModel {
 
     /// Why the model cannot be asked a task, and what helps.
     private func fault(
-        of task: Evaluation.Task, for classifier: Classifier?
+        of task: EvaluationTask, for classifier: Classifier?
     ) -> (problem: String, remedy: String)? {
         let isEncoder = model.shape.architecture.isEncoder
         switch task.kind {

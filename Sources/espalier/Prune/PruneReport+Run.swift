@@ -38,7 +38,7 @@ extension PruneReport {
             seed: options.seed, targets: targets, dense: denseQuality,
             evaluatedOn: "held-out part of \(source), \(heldOut) tokens", baselines: baselines,
             latencyCurves: ComponentKind.allCases.compactMap { kind in
-                table.curves[kind].map { Reporting.LatencyCurve(kind, $0) }
+                table.curves[kind].map { ComponentLatency(kind, $0) }
             },
             baseSeconds: table.base.seconds, denseSeconds: table.dense.seconds,
             verification: table.verification.map {
@@ -113,8 +113,8 @@ extension EnvironmentDescription {
     }
 }
 
-extension Reporting.LatencyCurve {
-    init(_ kind: ComponentKind, _ curve: Profiling.LatencyCurve) {
+extension ComponentLatency {
+    init(_ kind: ComponentKind, _ curve: LatencyCurve) {
         let dominated = Set(curve.dominatedLevels)
         self.init(
             kind: kind.rawValue,

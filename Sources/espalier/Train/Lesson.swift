@@ -25,7 +25,7 @@ struct Lesson {
         case text([[Int32]])
         /// Whose vectors are compared with the teacher's.
         case sentences([[Int32]])
-        case task(Evaluation.Task)
+        case task(EvaluationTask)
     }
 
     /// Tokens, or items of a task.
@@ -141,7 +141,7 @@ struct Lesson {
     /// A head for the labels that tasks name or have, at least two: as the model has it, where that
     /// is enough.
     private static func labels(
-        of tasks: [Evaluation.Task], known: Classifier.Kind?
+        of tasks: [EvaluationTask], known: Classifier.Kind?
     ) -> Classifier.Kind {
         let count = tasks.reduce(2) { max($0, $1.labels.count, $1.greatestLabel + 1) }
         if case .labels(let own) = known, own > count { return .labels(own) }

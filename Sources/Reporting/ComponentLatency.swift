@@ -1,6 +1,6 @@
-/// What one kind of component costs, in seconds, at each number of units kept.
-public struct LatencyCurve: Codable, Sendable, Equatable {
-    /// The cost of one level.
+/// The time of one kind of component, in seconds, at each number of kept units.
+public struct ComponentLatency: Codable, Sendable, Equatable {
+    /// The time of one level.
     public struct Point: Codable, Sendable, Equatable {
         /// The units kept.
         public var level: Int
@@ -10,7 +10,7 @@ public struct LatencyCurve: Codable, Sendable, Equatable {
         public var low: Double
         /// The upper end of the spread.
         public var high: Double
-        /// Whether a larger level is no slower, so that this one is never chosen.
+        /// Whether a larger level is not slower, so that this level is never chosen.
         public var dominated: Bool
 
         /// Creates a point.
@@ -28,20 +28,20 @@ public struct LatencyCurve: Codable, Sendable, Equatable {
     /// The levels in ascending order.
     public var points: [Point]
 
-    /// Creates a curve; points are put in ascending order of their level.
+    /// Creates a curve; points are sorted by level.
     public init(kind: String, points: [Point]) {
         self.kind = kind
         self.points = points.sorted { $0.level < $1.level }
     }
 
-    /// The time per unit if time were proportional to arithmetic: from nothing at level 0 to the
-    /// time of the largest level.
+    /// The time for each unit if time were proportional to arithmetic: 0 at level 0, and the
+    /// measured time at the largest level.
     public var secondsPerUnitOfArithmetic: Double {
         guard let full = points.last, full.level > 0 else { return 0 }
         return full.seconds / Double(full.level)
     }
 
-    /// What people call the component.
+    /// The component's name for people.
     var title: String {
         switch kind {
         case "attention": "Attention"

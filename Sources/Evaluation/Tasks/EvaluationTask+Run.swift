@@ -3,15 +3,15 @@ public import Tensors
 public import Tokenizers
 public import Transformers
 
-extension Task {
-    /// Asks a model all questions.
+extension EvaluationTask {
+    /// Evaluates a model on all items.
     ///
     /// - Parameters:
     ///   - model: A decoder; for similarities an encoder, for classification either.
-    ///   - classifier: The encoder's head; similarities of sentences do without.
+    ///   - classifier: The encoder's head; not needed for similarities of sentences.
     ///   - tokenizer: The model's tokenizer.
-    ///   - engine: What to run on.
-    ///   - progress: Called with the share of the questions that is done; may throw to stop.
+    ///   - engine: The engine to run on.
+    ///   - progress: Called with the fraction of items that is done; may throw to stop.
     /// - Returns: The scores.
     /// - Throws: What `progress` throws.
     public func run(
@@ -35,17 +35,17 @@ extension Task {
             let found = try Likelihood.all(of: continuations, by: model, on: engine) {
                 try progress(Double($0) / Double(texts.count))
             }
-            return judged(found)
+            return result(of: found)
         case .questions: return try answered(model, tokenizer, engine, progress)
         case .summaries: return try summarised(model, tokenizer, engine, progress)
         case .similarity: return try compared(classifier, model, tokenizer, engine, progress)
         }
     }
 
-    /// Judges the likelihoods of all items' texts.
-    private func judged(_ found: [Likelihood]) -> TaskResult {
+    /// The result from the likelihoods of all items' texts.
+    private func result(of found: [Likelihood]) -> TaskResult {
         var (scores, normalised) = ([Double](), [Double]())
-        var verdicts = Verdicts()
+        var predictions = LabelPredictions()
         var first = 0
         for item in items {
             switch item {
@@ -66,12 +66,12 @@ extension Task {
                 first += 2
             case .labelled(_, _, _, let label):
                 let logarithms = found[first..<first + labels.count].map(\.logarithm)
-                verdicts.add(logarithms.firstGreatest ?? 0, of: label)
+                predictions.add(logarithms.firstGreatest ?? 0, of: label)
                 first += labels.count
             case .question, .similarity, .document: continue
             }
         }
-        if kind == .classification { return verdicts.result(of: name) }
+        if kind == .classification { return predictions.result(of: name) }
         let mean = normalised.mean
         let others: [String: Double] =
             switch kind {
@@ -83,8 +83,8 @@ extension Task {
     }
 }
 
-extension Task {
-    /// The texts whose likelihoods score an item: a prompt and what follows it.
+extension EvaluationTask {
+    /// The texts whose likelihoods give the score of an item: prompts and their continuations.
     private func texts(of item: TaskItem) -> [(String, String)] {
         func following(_ prompt: String, _ texts: [String]) -> [(String, String)] {
             texts.map { (prompt, delimiter.before($0, behind: prompt) + $0) }
@@ -100,7 +100,7 @@ extension Task {
 }
 
 extension [Double] {
-    /// The index of the greatest value, the first of several.
+    /// The index of the largest value; the first if there are several.
     var firstGreatest: Int? {
         indices.max { (self[$0], -$0) < (self[$1], -$1) }
     }

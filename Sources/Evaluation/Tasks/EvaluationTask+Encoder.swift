@@ -2,29 +2,29 @@ internal import Tensors
 public import Tokenizers
 internal import Transformers
 
-/// What encoders are asked.
-extension Task {
-    /// The most texts that go through the model together.
+/// Tasks of encoders.
+extension EvaluationTask {
+    /// The maximum number of texts in a batch.
     private static let batch = 32
 
     func classified(
         by classifier: Classifier, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
     ) throws -> TaskResult {
-        var verdicts = Verdicts()
+        var predictions = LabelPredictions()
         let logits = try logits(of: classifier, model, tokenizer, engine, progress)
         for (item, logits) in zip(items, logits) {
             guard case .labelled(_, _, _, let label) = item else { continue }
-            verdicts.add(logits.firstGreatest ?? 0, of: label)
+            predictions.add(logits.firstGreatest ?? 0, of: label)
         }
-        return verdicts.result(of: name)
+        return predictions.result(of: name)
     }
 
     func compared(
         _ classifier: Classifier?, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
     ) throws -> TaskResult {
-        let wanted = items.compactMap { item in
+        let expected = items.compactMap { item in
             if case .similarity(_, _, let score) = item { score } else { nil }
         }
         let found =
@@ -33,18 +33,20 @@ extension Task {
             } else {
                 try cosines(model, tokenizer, engine, progress)
             }
-        let (correlation, terms) = spearman(found, wanted)
-        // The large-sample error of a correlation.
+        let (correlation, terms) = spearman(found, expected)
+        // The standard error of a correlation, for large samples.
         let error = (1 - correlation * correlation) / Double(max(terms.count - 1, 1)).squareRoot()
         return TaskResult(
             name: name, metric: "spearman", value: correlation, standardError: error,
-            scores: terms, others: ["pearson": pearson(found, wanted)])
+            scores: terms, others: ["pearson": pearson(found, expected)])
     }
 
-    /// The most tokens of an answer that is a span.
+    /// The maximum number of tokens of an answer that is a span.
     private static let answerTokens = 30
 
-    /// The spans that a head finds likeliest; items without a passage get an empty answer.
+    /// The most likely spans by a span head.
+    ///
+    /// Items without a passage get an empty answer.
     func extracted(
         by classifier: Classifier, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
@@ -60,19 +62,19 @@ extension Task {
                 try hidden.checkFinite()
                 let best = zip(windows, batch.sequences).compactMap { window, rows in
                     let logits = rows.map { classifier.logits(of: hidden.row($0)) }
-                    return window.likeliest(logits, most: Self.answerTokens)
+                    return window.mostLikely(logits, most: Self.answerTokens)
                 }.max { $0.score < $1.score }
                 return best.map { String(reading.passage[$0.span]) } ?? ""
             }
         }
-        let judged = zip(items, found).compactMap { item, answer -> JudgedAnswer? in
+        let scored = zip(items, found).compactMap { item, answer -> ScoredAnswer? in
             guard case .question(_, let answers, _) = item else { return nil }
-            return JudgedAnswer(answer, answers: answers)
+            return ScoredAnswer(answer, answers: answers)
         }
-        return JudgedAnswer.result(of: judged, name, metric: "f1")
+        return ScoredAnswer.result(of: scored, name, metric: "f1")
     }
 
-    /// What a head says of every item.
+    /// The logits of a head for every item.
     private func logits(
         of classifier: Classifier, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
@@ -88,7 +90,7 @@ extension Task {
         }
     }
 
-    /// The cosine of both sentences' vectors, for every item.
+    /// The cosine of the two sentences' vectors, for every item.
     private func cosines(
         _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
@@ -125,7 +127,7 @@ extension Task {
 }
 
 extension Activations {
-    /// Refuses last hidden states of which one is NaN or infinite.
+    /// Throws if a last hidden state is NaN or infinite.
     fileprivate func checkFinite() throws {
         for row in 0..<rows {
             try NonFiniteError.check(self.row(row), "the hidden states of the task's texts")
@@ -134,13 +136,13 @@ extension Activations {
 }
 
 extension Reading.Window {
-    /// The span of the passage of the greatest sum of logits of its first and last token.
+    /// The span of the passage with the largest sum of the logits of its first and last token.
     ///
     /// - Parameters:
-    ///   - logits: Of beginning and end, for each token of the window.
-    ///   - most: The tokens of the longest span.
-    /// - Returns: The span and its sum; nil where no token is of the passage.
-    fileprivate func likeliest(
+    ///   - logits: The logits of the first and of the last token, for each token of the window.
+    ///   - most: The maximum number of tokens of a span.
+    /// - Returns: The span and its sum; nil if no token belongs to the passage.
+    fileprivate func mostLikely(
         _ logits: [[Double]], most: Int
     ) -> (span: Range<String.Index>, score: Double)? {
         let tokens = firstToken..<firstToken + words.count
@@ -156,13 +158,13 @@ extension Reading.Window {
 }
 
 extension TaskItem {
-    /// What an encoder's head is given of an item.
+    /// The tokens of an item for an encoder's head.
     ///
     /// - Parameters:
     ///   - tokenizer: The model's.
-    ///   - most: The tokens of its longest sequence; of longer ones the end goes, but for the last
-    ///     token.
-    /// - Returns: Tokens with their segments; nil where the item has no text to label.
+    ///   - most: The maximum number of tokens of the model. The end of longer sequences is cut off,
+    ///     except the last token.
+    /// - Returns: Tokens with their segments; nil if the item has no text to label.
     public func encoded(
         by tokenizer: some Tokenizer, most: Int
     ) -> (ids: [Int32], typeIDs: [Int32])? {
@@ -181,7 +183,9 @@ extension TaskItem {
 }
 
 extension [Int32] {
-    /// At most so many tokens: the end goes, but for the last token, which closes a sequence.
+    /// At most `most` tokens.
+    ///
+    /// The end is cut off, except the last token, which closes a sequence.
     fileprivate func cut(to most: Int) -> [Int32] {
         count > most ? prefix(most - 1) + suffix(1) : self
     }

@@ -1,5 +1,5 @@
-/// Which labels a model gave to items, and which are right.
-struct Verdicts {
+/// The labels that a model gave to items, and the correct ones.
+struct LabelPredictions {
     private var given: [Int] = []
     private var right: [Int] = []
 
@@ -8,14 +8,15 @@ struct Verdicts {
         right.append(truth)
     }
 
-    /// Accuracy, F1 of label 1 where there are two, else its mean over labels, and Matthews'
-    /// correlation.
+    /// Accuracy, F1, and Matthews' correlation.
+    ///
+    /// F1 is that of label 1 if there are two labels, otherwise the mean over labels.
     func result(of name: String) -> TaskResult {
         let labels = Set(given + right).sorted()
-        let wanted = labels.allSatisfy { $0 < 2 } ? [1] : labels
+        let expected = labels.allSatisfy { $0 < 2 } ? [1] : labels
         return TaskResult(
             name: name, metric: "acc", scores: zip(given, right).map { $0 == $1 ? 1 : 0 },
-            others: ["f1": wanted.map(f1).mean, "mcc": matthews(labels)])
+            others: ["f1": expected.map(f1).mean, "mcc": matthews(labels)])
     }
 
     private func f1(of label: Int) -> Double {
@@ -24,8 +25,10 @@ struct Verdicts {
             given.count { $0 == label }, right.count { $0 == label })
     }
 
-    /// For any number of labels: Gorodkin, "Comparing two K-category assignments by a K-category
-    /// correlation coefficient", 2004.
+    /// Matthews' correlation for any number of labels.
+    ///
+    /// Source: Gorodkin, "Comparing two K-category assignments by a K-category correlation
+    /// coefficient", 2004.
     private func matthews(_ labels: [Int]) -> Double {
         let count = Double(given.count)
         func products(_ first: [Int], _ second: [Int]) -> Double {
@@ -43,6 +46,6 @@ struct Verdicts {
 }
 
 extension [Double] {
-    /// The mean; 0 where there is nothing.
+    /// The mean; 0 if empty.
     var mean: Double { isEmpty ? 0 : reduce(0, +) / Double(count) }
 }

@@ -3,9 +3,9 @@ public import Tensors
 internal import Tokenizers
 public import Transformers
 
-/// What decoders are asked to write.
-extension Task {
-    /// The most tokens of an answer, and of a summary.
+/// Tasks with generated answers.
+extension EvaluationTask {
+    /// The maximum number of tokens of an answer, and of a summary.
     private static let (answerTokens, summaryTokens) = (32, 96)
 
     func answered(
@@ -13,14 +13,14 @@ extension Task {
         _ progress: (Double) throws -> Void
     ) throws -> TaskResult {
         var writer = Writer(model, tokenizer, engine, most: Self.answerTokens)
-        var judged: [JudgedAnswer] = []
+        var scored: [ScoredAnswer] = []
         for case .question(let prompt, let answers, _) in items {
-            judged.append(
-                JudgedAnswer(try writer.line(after: examples + prompt), answers: answers))
-            try progress(Double(judged.count) / Double(items.count))
+            scored.append(
+                ScoredAnswer(try writer.line(after: examples + prompt), answers: answers))
+            try progress(Double(scored.count) / Double(items.count))
         }
-        return JudgedAnswer.result(
-            of: judged, name, metric: "contains", written: writer.written)
+        return ScoredAnswer.result(
+            of: scored, name, metric: "contains", written: writer.written)
     }
 
     func summarised(
@@ -31,10 +31,10 @@ extension Task {
         var (longest, ones, twos, repetition) = ([Double](), [Double](), [Double](), [Double]())
         for case .document(let prompt, let summary) in items {
             let written = Wording(try writer.line(after: examples + prompt))
-            let wanted = Wording(summary)
-            longest.append(written.overlapOfSequence(with: wanted))
-            ones.append(written.overlap(with: wanted, of: 1))
-            twos.append(written.overlap(with: wanted, of: 2))
+            let expected = Wording(summary)
+            longest.append(written.overlapOfSequence(with: expected))
+            ones.append(written.overlap(with: expected, of: 1))
+            twos.append(written.overlap(with: expected, of: 2))
             repetition.append(written.repetition)
             try progress(Double(longest.count) / Double(items.count))
         }
@@ -45,13 +45,13 @@ extension Task {
     }
 }
 
-/// Writes a line behind each prompt, always the likeliest token.
+/// Generates a line after each prompt, greedily.
 private struct Writer<Words: Tokenizer> {
     private let tokenizer: Words
     private let most: Int
     private let positions: Int
     private var generator: Generator
-    /// All that was written, behind its prompts.
+    /// All generated texts with their prompts.
     private(set) var written: [Continuation] = []
 
     init(_ model: Model, _ tokenizer: Words, _ engine: Engine, most: Int) {
@@ -63,7 +63,7 @@ private struct Writer<Words: Tokenizer> {
             capacity: positions)
     }
 
-    /// The first line that is written, empty ones left out.
+    /// The first generated line that is not empty.
     mutating func line(after prompt: String) throws -> String {
         var start = tokenizer.encode(prompt, addingSpecialTokens: false)
             .suffix(max(1, positions - most))
@@ -88,13 +88,15 @@ private struct Writer<Words: Tokenizer> {
 }
 
 extension TaskResult {
-    /// The perplexity, to a model, of all that was written in answer to a task: that of the dense
-    /// model grows where a pruned one writes what the dense one never would.
+    /// The perplexity, under another model, of the answers that this model generated.
+    ///
+    /// The perplexity under the dense model grows when a pruned model generates text that the dense
+    /// model would not.
     ///
     /// - Parameters:
-    ///   - model: A decoder with the tokens of the one that wrote.
-    ///   - engine: What to run on.
-    /// - Returns: The perplexity; nil where nothing was written.
+    ///   - model: A decoder with the same tokens as the generating model.
+    ///   - engine: The engine to run on.
+    /// - Returns: The perplexity; nil if nothing was generated.
     /// - Throws: `NonFiniteError`.
     public func perplexity(to model: Model, on engine: Engine) throws -> Double? {
         let texts = written.filter { $0.predicted > 0 }

@@ -1,0 +1,62 @@
+internal import Foundation
+
+/// Scores generated answers like SQuAD: case, punctuation, articles and spaces are ignored.
+///
+/// Source: Rajpurkar et al., "SQuAD", arXiv 1606.05250.
+struct ScoredAnswer {
+    /// Whether it is exactly one of the correct answers.
+    let isExact: Bool
+    /// F1 of words: the harmonic mean of precision and recall, with the best of the correct
+    /// answers.
+    let overlap: Double
+    /// Whether it contains one of the correct answers, word by word.
+    let contains: Bool
+
+    init(_ written: String, answers: [String]) {
+        let words = Self.words(written)
+        let expected = answers.map(Self.words)
+        isExact = expected.contains(words)
+        overlap = expected.map { Self.overlap(words, $0) }.max() ?? 0
+        contains = expected.contains { answer in
+            !answer.isEmpty
+                && (0..<max(0, words.count - answer.count + 1)).contains {
+                    Array(words[$0..<$0 + answer.count]) == answer
+                }
+        }
+    }
+
+    /// The words of a text that are compared.
+    static func words(_ text: String) -> [String] {
+        let kept = text.lowercased().unicodeScalars.filter {
+            !(CharacterSet.punctuationCharacters.contains($0) || CharacterSet.symbols.contains($0))
+                || !$0.isASCII
+        }
+        return String(String.UnicodeScalarView(kept)).split(whereSeparator: \.isWhitespace)
+            .map(String.init).filter { !["a", "an", "the"].contains($0) }
+    }
+
+    /// The result of a task from its scored answers.
+    ///
+    /// - Parameters:
+    ///   - scored: The answers.
+    ///   - name: The task.
+    ///   - metric: The main metric, `contains` or `f1`; the others are reported too.
+    ///   - written: The generated texts, if there are any.
+    /// - Returns: The scores.
+    static func result(
+        of scored: [ScoredAnswer], _ name: String, metric: String, written: [Continuation] = []
+    ) -> TaskResult {
+        let scores = [
+            "contains": scored.map { $0.contains ? 1.0 : 0 },
+            "em": scored.map { $0.isExact ? 1.0 : 0 }, "f1": scored.map(\.overlap),
+        ]
+        return TaskResult(
+            name: name, metric: metric, scores: scores[metric] ?? [],
+            others: scores.filter { $0.key != metric }.mapValues(\.mean), written: written)
+    }
+
+    private static func overlap(_ found: [String], _ expected: [String]) -> Double {
+        found.isEmpty && expected.isEmpty
+            ? 1 : harmonicMean(common(found, expected), found.count, expected.count)
+    }
+}
