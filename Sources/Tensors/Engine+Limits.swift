@@ -5,18 +5,13 @@ extension Engine {
     /// the arithmetic peak.
     ///
     /// - Parameters:
-    ///   - repeats: How often to do 384 of them for `f32`, twice as many for `bf16`, four times as
-    ///     many for `int8`.
+    ///   - repeats: How often to do 384 of them for `f32`, twice as many for 16 bits, four times as
+    ///     many for 8.
     ///   - precision: The precision.
     ///   - seed: Any number.
     /// - Returns: A value that depends on every operation, so that none can be left out.
     public func spinArithmetic(repeats: Int, precision: Precision, seed: Float) -> Float {
-        switch precision {
-        case .f32: kernels.peak_f32(repeats, seed)
-        case .f16: kernels.peak_f16(repeats, seed)
-        case .bf16: kernels.peak_bf16(repeats, seed)
-        case .int8: kernels.peak_int8(repeats, seed)
-        }
+        kernels.formats[precision].peak(repeats, seed)
     }
 
     /// Has all threads begin and finish a piece of work of nothing: what every operation costs them.
