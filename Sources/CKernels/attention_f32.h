@@ -1,28 +1,9 @@
 /* Attention over queries, keys and values in f32. */
 
-static void CK_NAME(softmax_f32)(float *x, size_t n, float scale) {
-    float largest = ck_largest_of(x, n, -__builtin_inff());
-    ck_vector shift = ck_splat(largest * scale), sum = ck_splat(0);
-    size_t i = 0;
-    for (; i + CK_LANES <= n; i += CK_LANES) {
-        ck_vector e = ck_exp(ck_load(x + i) * scale - shift);
-        ck_store(x + i, e);
-        sum += e;
-    }
-    if (i < n) {
-        ck_vector e = ck_exp(ck_load_part(x + i, n - i, -__builtin_inff()) * scale - shift);
-        ck_store_part(x + i, e, n - i);
-        sum += e;
-    }
-    float inverse = 1.0f / ck_sum(sum);
-    for (i = 0; i + CK_LANES <= n; i += CK_LANES) ck_store(x + i, ck_load(x + i) * inverse);
-    for (; i < n; i++) x[i] *= inverse;
-}
-
-/* Replaces n scores x by weights e^(scale · (x - largest)), where `largest` is the largest score so
- * far. Returns the sum of the weights. Lanes from n up to `padded` become 0. */
-CK_INLINE float CK_NAME(weigh_f32)(
-    float *x, size_t n, size_t padded, float scale, float largest
+/* x = e^(scale · (x - largest)). Returns the sum. With `fills` the rest of the last vector becomes 0;
+ * else nothing past n is written. */
+CK_INLINE float CK_NAME(exponentiate_f32)(
+    float *x, size_t n, float scale, float largest, int fills
 ) {
     ck_vector shift = ck_splat(largest * scale), sum = ck_splat(0);
     size_t i = 0;
@@ -33,12 +14,30 @@ CK_INLINE float CK_NAME(weigh_f32)(
     }
     if (i < n) {
         ck_vector e = ck_exp(ck_load_part(x + i, n - i, -__builtin_inff()) * scale - shift);
-        ck_store(x + i, e);
+        if (fills) ck_store(x + i, e);
+        else ck_store_part(x + i, e, n - i);
         sum += e;
-        i += CK_LANES;
     }
-    for (; i < padded; i += CK_LANES) ck_store(x + i, ck_splat(0));
     return ck_sum(sum);
+}
+
+static void CK_NAME(softmax_f32)(float *x, size_t n, float scale) {
+    float largest = ck_largest_of(x, n, -__builtin_inff());
+    float inverse = 1.0f / CK_NAME(exponentiate_f32)(x, n, scale, largest, 0);
+    size_t i = 0;
+    for (; i + CK_LANES <= n; i += CK_LANES) ck_store(x + i, ck_load(x + i) * inverse);
+    for (; i < n; i++) x[i] *= inverse;
+}
+
+/* Turns scores into weights, given the largest score so far. Returns their sum. Lanes past the last
+ * score become 0, up to `padded` of them. */
+CK_INLINE float CK_NAME(weigh_f32)(
+    float *x, size_t n, size_t padded, float scale, float largest
+) {
+    float sum = CK_NAME(exponentiate_f32)(x, n, scale, largest, 1);
+    size_t i = (n + CK_LANES - 1) / CK_LANES * CK_LANES;
+    for (; i < padded; i += CK_LANES) ck_store(x + i, ck_splat(0));
+    return sum;
 }
 
 typedef struct {

@@ -258,3 +258,39 @@ CK_DOT_ROWS(f32, 4)
 CK_DOT_ROWS(bf16, 2)
 CK_DOT_ROWS(f16, 2)
 CK_DOT_ROWS(int8, 1)
+
+static float CK_NAME(store_row_f32)(const float *source, size_t n, void *row) {
+    __builtin_memcpy(row, source, n * sizeof *source);
+    return 1;
+}
+
+static float CK_NAME(store_row_bf16)(const float *source, size_t n, void *row) {
+    ck_narrow_bf16(row, source, n);
+    return 1;
+}
+
+/* As panels of f16 hold weights: times 64, and 0 for what would lose digits. Rows are read as
+ * 2^-112 of their halves. */
+static float CK_NAME(store_row_f16)(const float *source, size_t n, void *row) {
+    enum { some = 64 };
+    float stored[some];
+    for (size_t i = 0; i < n; i += some) {
+        size_t count = n - i < some ? n - i : some;
+        for (size_t j = 0; j < count; j++) {
+            float value = 64 * source[i + j];
+            stored[j] = __builtin_fabsf(value) < 0x1p-14f ? 0 : value;
+        }
+        ck_narrow_f16((uint16_t *)row + i, stored, count);
+    }
+    return 0x1p106f;
+}
+
+static float CK_NAME(store_row_int8)(const float *source, size_t n, void *row) {
+    float greatest = CK_NAME(greatest_size)(source, n), scale = greatest / 127;
+    float inverse = scale > 0 ? 1 / scale : 0;
+    for (size_t i = 0; i < n; i++) {
+        float code = __builtin_roundf(source[i] * inverse);
+        ((int8_t *)row)[i] = (int8_t)(code < -127 ? -127 : code > 127 ? 127 : code);
+    }
+    return scale;
+}

@@ -1,44 +1,78 @@
+/* Which tables of kernels this processor runs.
+ *
+ * A table for another processor is one line in a list: its predicate and its address, the fastest
+ * tables first. */
 #include "CKernels.h"
 
-extern const ck_kernels ck_kernels__scalar;
+static int runs_everywhere(void) { return 1; }
 
 #if defined(__x86_64__)
-extern const ck_kernels ck_kernels__avx512fp16, ck_kernels__avx512bf16, ck_kernels__avx512vnni,
-    ck_kernels__avx512, ck_kernels__avx2;
-
-/* Returns the number of tables that this processor runs, besides the scalar one: avx2, avx512,
- * avx512vnni, and one of avx512fp16 and avx512bf16. Each of them requires those before it. */
-static int levels(void) {
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return 0;
-    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512vl")
-        || !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq"))
-        return 1;
-    if (!__builtin_cpu_supports("avx512vnni")) return 2;
-    /* AMD processors multiply pairs of bfloat16 at twice the rate of floats. A measured Intel
-     * processor needed twice the time. */
-    return __builtin_cpu_supports("avx512fp16")
-            || (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_is("amd")) ? 4 : 3;
+static int runs_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-const ck_kernels *const *ck_tables(void) {
-#define CK_OLDER &ck_kernels__avx512vnni, &ck_kernels__avx512, &ck_kernels__avx2, \
-    &ck_kernels__scalar, 0
-    static const ck_kernels *const halves[] = {&ck_kernels__avx512fp16, CK_OLDER};
-    static const ck_kernels *const pairs[] = {&ck_kernels__avx512bf16, CK_OLDER};
-    return (__builtin_cpu_supports("avx512fp16") ? halves : pairs) + 4 - levels();
-}
-#elif defined(__aarch64__)
-extern const ck_kernels ck_kernels__neon;
+static int runs_avx512f(void) { return __builtin_cpu_supports("avx512f"); }
 
-const ck_kernels *const *ck_tables(void) {
-    static const ck_kernels *const all[] = {&ck_kernels__neon, &ck_kernels__scalar, 0};
-    return all;
+static int runs_avx512(void) {
+    return runs_avx2() && runs_avx512f() && __builtin_cpu_supports("avx512vl")
+        && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
 }
-#else
-const ck_kernels *const *ck_tables(void) {
-    static const ck_kernels *const all[] = {&ck_kernels__scalar, 0};
-    return all;
+
+static int runs_avx512vnni(void) {
+    return runs_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+
+static int runs_avx512fp16(void) {
+    return runs_avx512vnni() && __builtin_cpu_supports("avx512fp16");
+}
+
+/* AMD's processors multiply pairs of bfloat16 at twice the rate of floats. An Intel one that was
+ * measured took twice the time. */
+static int runs_avx512bf16(void) {
+    return runs_avx512vnni() && __builtin_cpu_supports("avx512bf16")
+        && __builtin_cpu_is("amd");
 }
 #endif
 
-const ck_kernels *ck_best(void) { return *ck_tables(); }
+#define CK_LIST(type) \
+    static const struct { \
+        int (*runs)(void); \
+        const type *table; \
+    }
+
+extern const ck_kernels ck_kernels__scalar;
+#if defined(__x86_64__)
+extern const ck_kernels ck_kernels__avx512fp16, ck_kernels__avx512bf16, ck_kernels__avx512vnni,
+    ck_kernels__avx512, ck_kernels__avx2;
+extern const ck_f64_kernels ck_f64_avx512, ck_f64_avx2;
+#elif defined(__aarch64__)
+extern const ck_kernels ck_kernels__neon;
+#endif
+
+CK_LIST(ck_kernels) tables[] = {
+#if defined(__x86_64__)
+    {runs_avx512fp16, &ck_kernels__avx512fp16}, {runs_avx512bf16, &ck_kernels__avx512bf16},
+    {runs_avx512vnni, &ck_kernels__avx512vnni}, {runs_avx512, &ck_kernels__avx512},
+    {runs_avx2, &ck_kernels__avx2},
+#elif defined(__aarch64__)
+    {runs_everywhere, &ck_kernels__neon},
+#endif
+    {runs_everywhere, &ck_kernels__scalar},
+};
+
+CK_LIST(ck_f64_kernels) f64_tables[] = {
+#if defined(__x86_64__)
+    {runs_avx512f, &ck_f64_avx512}, {runs_avx2, &ck_f64_avx2},
+#endif
+    {runs_everywhere, &ck_f64_portable},
+};
+
+/* The table of number `index` among those of a list that run; null past the last one. */
+#define CK_FIND(list, index) \
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) \
+        if (list[i].runs() && index-- == 0) return list[i].table; \
+    return NULL
+
+const ck_kernels *ck_table(size_t index) { CK_FIND(tables, index); }
+
+const ck_f64_kernels *ck_f64_table(size_t index) { CK_FIND(f64_tables, index); }

@@ -137,13 +137,13 @@ CK_INLINE void CK_NAME(multiply_f32)(
             o->a + top * o->lda + slab->first, o->lda, panel + slab->first * ck_panel, slab, tile);
 }
 
-static void CK_NAME(gemm_f32)(
-    const float *a, size_t lda, size_t m, size_t k, const float *panels, const float *bias,
-    float *c, size_t ldc, size_t n, ck_epilogue epilogue
+static void CK_NAME(product_f32)(
+    ck_operand a, size_t m, size_t k, ck_weights w, const float *bias, float *c, size_t ldc,
+    size_t n, ck_epilogue epilogue
 ) {
-    ck_f32_operands operands = {a, lda, m, k, panels};
+    ck_f32_operands operands = {a.values, a.stride / sizeof(float), m, k, w.panels};
     CK_NAME(product)(
-        &operands, CK_NAME(multiply_f32), 1, panels, m, k, CK_ROWS, bias, c, ldc, n, epilogue);
+        &operands, CK_NAME(multiply_f32), 1, w.panels, m, k, CK_ROWS, bias, c, ldc, n, epilogue);
 }
 
 /* Transposes a square of CK_LANES rows. It exchanges the two off-diagonal blocks of half the width,
@@ -165,12 +165,14 @@ CK_INLINE void CK_NAME(transpose)(ck_vector *rows) {
 }
 
 static void CK_NAME(pack_rows_f32)(
-    const float *source, size_t ld, size_t n, size_t width, float *panels
+    const float *source, size_t ld, size_t n, size_t width, void *panels, float *scales,
+    int32_t *sums
 ) {
+    (void)scales, (void)sums;
     for (size_t j = 0; j < n; j += CK_LANES) {
         size_t count = n - j < CK_LANES ? n - j : CK_LANES, i = 0;
         const float *from = source + j * ld;
-        float *packed = panels + j / ck_panel * width * ck_panel + j % ck_panel;
+        float *packed = (float *)panels + j / ck_panel * width * ck_panel + j % ck_panel;
         for (; count == CK_LANES && i + CK_LANES <= width; i += CK_LANES) {
             ck_vector rows[CK_LANES];
 #pragma clang loop unroll(full)
@@ -185,26 +187,33 @@ static void CK_NAME(pack_rows_f32)(
 }
 
 static void CK_NAME(pack_columns_f32)(
-    const float *source, size_t ld, size_t n, size_t width, float *panels
+    const float *source, size_t ld, size_t n, size_t width, void *panels
 ) {
-    for (size_t j = 0; j < width; j += ck_panel, panels += n * ck_panel) {
+    float *packed = panels;
+    for (size_t j = 0; j < width; j += ck_panel, packed += n * ck_panel) {
         size_t columns = width - j < ck_panel ? width - j : ck_panel;
         for (size_t i = 0; i < n; i++) {
             const float *from = source + i * ld + j;
             __builtin_prefetch(from + ck_rows_ahead * ld);
             __builtin_prefetch(from + ck_rows_ahead * ld + 16);
-            for (size_t c = 0; c < columns; c++) panels[i * ck_panel + c] = from[c];
+            for (size_t c = 0; c < columns; c++) packed[i * ck_panel + c] = from[c];
         }
     }
 }
 
-/* Computes the products of columns of a, from 0 up to n, with columns of b, from `first` up to
- * `last`. With `triangle`, column i of a is only multiplied with column j of b if i is not beyond
- * the panel of j. `take` receives each tile of products of some rows.
- *
- * The rows are processed in slabs that fit, packed, in the second-level cache. Columns of a are lda
- * floats apart, so they are gathered once for all columns of b, several tiles at a time so that
- * whole cache lines are read. */
+static void CK_NAME(unpack_row_f32)(
+    const void *panel, size_t lane, size_t k, float scale, float *row
+) {
+    (void)scale;
+    const float *weights = (const float *)panel + lane;
+    for (size_t i = 0; i < k; i++) row[i] = weights[i * ck_panel];
+}
+
+/* The products of columns of a, from 0 up to n, with columns of b from first up to last, or with the
+ * triangle those with column i of a not beyond the panel of column j of b; `take` gets each tile of
+ * some rows' products. Rows pass in slabs that the second-level cache holds packed, and columns of a,
+ * which lie a row of lda floats apart, are brought together once for all of b's, some tiles' at once
+ * so that whole cache lines are read. */
 typedef void (*CK_NAME(take))(
     void *c, size_t width, size_t i, size_t j, size_t count, size_t columns, const float *tile);
 

@@ -48,14 +48,17 @@ CK_INLINE void CK_OF(round_weights)(const float *x, size_t n, uint16_t *y) {
 }
 
 static void CK_OF(pack_rows)(
-    const float *source, size_t ld, size_t n, size_t width, uint16_t *panels
+    const float *source, size_t ld, size_t n, size_t width, void *panels, float *scales,
+    int32_t *sums
 ) {
+    (void)scales, (void)sums;
     enum { chunk = 256 };
     uint16_t rounded[CK_LANES][chunk] __attribute__((aligned(64)));
     size_t pairs = (width + 1) / 2;
     for (size_t j = 0; j < n; j += CK_LANES) {
         size_t count = n - j < CK_LANES ? n - j : CK_LANES;
-        uint16_t *packed = panels + (j / ck_panel * pairs * ck_panel + j % ck_panel) * 2;
+        uint16_t *packed =
+            (uint16_t *)panels + (j / ck_panel * pairs * ck_panel + j % ck_panel) * 2;
         for (size_t first = 0; first < width; first += chunk, packed += chunk * ck_panel) {
             size_t inputs = width - first < chunk ? width - first : chunk, i = 0;
             for (size_t r = 0; r < count; r++)
@@ -157,8 +160,13 @@ CK_INLINE float CK_NAME(half_scale)(ck_vector most) {
 }
 CK_INLINE ck_vector CK_NAME(size_of)(ck_vector x) { return ck_max(x, -x); }
 
-/* Implements round_f16. Returns the scale of the row. */
-static float CK_NAME(round_f16)(const float *x, size_t n, uint16_t *y) {
+/* Rounds a row, times a power of two of its own, to halves. */
+static void CK_NAME(convert_f16)(
+    const float *x, size_t n, size_t terms, void *values, size_t stride, float *scales,
+    int32_t *zeros
+) {
+    (void)terms, (void)stride, (void)zeros;
+    uint16_t *y = values;
     ck_vector most = ck_splat(0);
     for (size_t i = 0; i < n; i += CK_LANES)
         most = ck_max(most, CK_NAME(size_of)(ck_load_up_to(x + i, n - i, 0)));
@@ -170,7 +178,7 @@ static float CK_NAME(round_f16)(const float *x, size_t n, uint16_t *y) {
         if (left >= CK_LANES) _mm256_storeu_si256((__m256i *)(y + i), halves);
         else __builtin_memcpy(y + i, &halves, left * sizeof *y);
     }
-    return 1 / (64 * factor);
+    *scales = 1 / (64 * factor);
 }
 
 /* The factor that brings the largest value of a block into the range of f16. */
@@ -233,8 +241,13 @@ CK_INLINE __m256i CK_OF(rounded)(ck_vector x, float factor) {
     return (__m256i)_mm512_cvtneps_pbh((__m512)x);
 }
 
-/* Implements round_bf16. */
-static void CK_NAME(round_bf16)(const float *x, size_t n, uint16_t *y) {
+/* Rounds a row to bfloat16. */
+static void CK_NAME(convert_bf16)(
+    const float *x, size_t n, size_t terms, void *values, size_t stride, float *scales,
+    int32_t *zeros
+) {
+    (void)terms, (void)stride, (void)scales, (void)zeros;
+    uint16_t *y = values;
     for (size_t i = 0; i < n; i += CK_LANES) {
         __m256i pairs = CK_OF(rounded)(ck_load_up_to(x + i, n - i, 0), 1);
         size_t left = (n - i + 1) / 2 * 2;
@@ -408,29 +421,45 @@ CK_INLINE void CK_OF(multiply)(
     CK_OF(tiles_of)[bottom - top - 1](o, top, p, slab, tile);
 }
 
-static void CK_OF(gemm)(
-    const void *a, const float *scales, size_t lda, size_t m, size_t k, const uint16_t *panels,
-    const float *bias, float *c, size_t ldc, size_t n, ck_epilogue epilogue
+static void CK_OF(product)(
+    ck_operand a, size_t m, size_t k, ck_weights w, const float *bias, float *c, size_t ldc,
+    size_t n, ck_epilogue epilogue
 ) {
-    CK_OF(operands) operands = {a, scales, lda, m, k, (const uint32_t *)panels};
+    CK_OF(operands) operands = {a.values, a.scales, a.stride / 4, m, k, w.panels};
     CK_NAME(product)(
-        &operands, CK_OF(multiply), 1, panels, m, (k + 1) / 2, CK_ROWS, bias, c, ldc, n,
+        &operands, CK_OF(multiply), 1, w.panels, m, (k + 1) / 2, CK_ROWS, bias, c, ldc, n,
         epilogue);
 }
 
 static void CK_OF(pack_columns)(
-    const float *source, size_t ld, size_t n, size_t width, uint16_t *panels
+    const float *source, size_t ld, size_t n, size_t width, void *panels
 ) {
+    uint16_t *packed = panels;
     for (size_t j = 0; j < width; j += ck_panel)
-        for (size_t i = 0; i < n; i += 2, panels += 2 * ck_panel)
+        for (size_t i = 0; i < n; i += 2, packed += 2 * ck_panel)
             for (size_t c = j; c < j + ck_panel && c < width; c += CK_LANES) {
                 size_t left = width - c;
                 const float *from = source + i * ld + c;
                 ck_words pair = CK_OF(nearest)(ck_load_up_to(from, left, 0));
                 if (i + 1 < n)
                     pair |= CK_OF(nearest)(ck_load_up_to(from + ld, left, 0)) << 16;
-                *(ck_words *)(panels + 2 * (c - j)) = pair;
+                *(ck_words *)(packed + 2 * (c - j)) = pair;
             }
+}
+
+static void CK_OF(unpack_row)(
+    const void *panel, size_t lane, size_t k, float scale, float *row
+) {
+    (void)scale;
+    const uint16_t *weights = (const uint16_t *)panel + 2 * lane;
+    for (size_t i = 0; i < k; i++) {
+        uint32_t half = weights[i / 2 * 2 * ck_panel + i % 2];
+        uint32_t bits = CK_IS_F16 ? (half & 0x7fff) << 13 | (half & 0x8000) << 16 : half << 16;
+        float value;
+        __builtin_memcpy(&value, &bits, 4);
+        /* The bits of a half in a float's places are 2^-112 of it; weights are stored times 64. */
+        row[i] = CK_IS_F16 ? value * 0x1p106f : value;
+    }
 }
 
 #if CK_PAIRS

@@ -26,15 +26,16 @@ CK_INLINE void CK_NAME(store_codes)(uint8_t *values, size_t i, size_t n, ck_inte
         for (size_t j = 0; i + j < (n + 3) / 4 * 4; j++) values[i + j] = (uint8_t)codes[j];
 }
 
-/* The range from the row's minimum to its maximum, 0 included, is divided into 254 steps. Rounding
- * up both the zero point and the maximum can need the 255th. */
-static void CK_NAME(quantize_int8)(
-    const float *x, size_t n, size_t terms, uint8_t *values, size_t stride, float *scales,
+/* The row's least and greatest value, 0 included, lie 254 steps apart: rounding both the zero point
+ * and the greatest value up takes the 255th. */
+static void CK_NAME(convert_int8)(
+    const float *x, size_t n, size_t terms, void *codes, size_t stride, float *scales,
     int32_t *zeros
 ) {
 /* A fused multiply-add would change the last bit, so that instruction sets would give different
  * results. */
 #pragma clang fp contract(off)
+    uint8_t *values = codes;
     const float round = 12582912.0f; /* 1.5 · 2²³: adding it rounds to the nearest integer */
     enum { chains = 2 };
     ck_vector least[chains] = {ck_splat(0), ck_splat(0)}, greatest[chains] = {least[0], least[0]};
@@ -92,7 +93,7 @@ CK_INLINE float CK_NAME(nearest_code)(float x, float limit) {
 }
 
 static void CK_NAME(pack_rows_int8)(
-    const float *source, size_t ld, size_t n, size_t width, int8_t *panels, float *scales,
+    const float *source, size_t ld, size_t n, size_t width, void *panels, float *scales,
     int32_t *sums
 ) {
     size_t quads = (width + 3) / 4;
@@ -100,7 +101,8 @@ static void CK_NAME(pack_rows_int8)(
         const float *row = source + j * ld;
         float greatest = CK_NAME(greatest_size)(row, width);
         float inverse = greatest > 0 ? 127 / greatest : 0;
-        int8_t *packed = panels + (j / ck_panel * quads * ck_panel + j % ck_panel) * 4;
+        int8_t *packed =
+            (int8_t *)panels + (j / ck_panel * quads * ck_panel + j % ck_panel) * 4;
         int32_t sum = 0;
         for (size_t i = 0; i < width; i++) {
             float code = CK_NAME(nearest_code)(row[i] * inverse, 127);
@@ -135,6 +137,19 @@ CK_INLINE ck_integers CK_NAME(dot_int8)(ck_integers sum, ck_words x, ck_words w)
 #endif
 #endif
 }
+
+typedef struct {
+    const uint8_t *values;
+    size_t stride;
+    const float *scales;
+    const int32_t *zeros;
+} ck_int8_rows;
+
+typedef struct {
+    const int8_t *panels;
+    const float *scales;
+    const int32_t *sums;
+} ck_int8_weights;
 
 typedef struct {
     ck_int8_rows a;
@@ -278,12 +293,21 @@ CK_INLINE void CK_NAME(multiply_int8)(
         }
 }
 
-static void CK_NAME(gemm_int8)(
-    ck_int8_rows a, size_t m, size_t terms, size_t k, ck_int8_weights w, const float *bias,
-    float *c, size_t ldc, size_t n, ck_epilogue epilogue
+static void CK_NAME(product_int8)(
+    ck_operand a, size_t m, size_t k, ck_weights w, const float *bias, float *c, size_t ldc,
+    size_t n, ck_epilogue epilogue
 ) {
-    ck_int8_operands operands = {a, m, terms, (k + 3) / 4, w};
+    ck_int8_operands operands = {
+        {a.values, a.stride, a.scales, a.zeros}, m, a.terms, (k + 3) / 4,
+        {w.panels, w.scales, w.sums}};
     CK_NAME(product)(
-        &operands, CK_NAME(multiply_int8), 0, w.panels, m, (k + 3) / 4, CK_ROWS / terms, bias, c,
-        ldc, n, epilogue);
+        &operands, CK_NAME(multiply_int8), 0, w.panels, m, (k + 3) / 4, CK_ROWS / a.terms, bias,
+        c, ldc, n, epilogue);
+}
+
+static void CK_NAME(unpack_row_int8)(
+    const void *panel, size_t lane, size_t k, float scale, float *row
+) {
+    const int8_t *codes = (const int8_t *)panel + 4 * lane;
+    for (size_t i = 0; i < k; i++) row[i] = scale * (float)codes[i / 4 * 4 * ck_panel + i % 4];
 }

@@ -23,41 +23,43 @@
 #define CK_STRING_(text) #text
 #define CK_STRING(text) CK_STRING_(text)
 
+/* What every format has for one row: unpacking it, and storing, adding and multiplying rows. */
+#define CK_FORMAT_ROWS(format) \
+    CK_NAME(unpack_row_##format), CK_NAME(store_row_##format), CK_NAME(sum_rows_##format), \
+    CK_NAME(dot_rows_##format)
+
+#if CK_FP16
+#define CK_IF_FP16(operation) CK_NAME(operation)
+#else
+#define CK_IF_FP16(operation) 0
+#endif
+#if CK_BF16
+#define CK_IF_BF16(operation) CK_NAME(operation)
+#else
+#define CK_IF_BF16(operation) 0
+#endif
+
 const ck_kernels CK_NAME(ck_kernels) = {
     .name = CK_STRING(CK_SUFFIX),
-    .gemm_f32 = CK_NAME(gemm_f32),
-    .gemm_bf16 = CK_NAME(gemm_bf16),
-    .gemm_int8 = CK_NAME(gemm_int8),
-    .gemm_f16 = CK_NAME(gemm_f16),
-#if CK_BF16
-    .round_bf16 = CK_NAME(round_bf16),
-    .transposed_product_bf16 = CK_NAME(transposed_product_bf16),
-#endif
-#if CK_FP16
-    .round_f16 = CK_NAME(round_f16),
-    .transposed_product_f16 = CK_NAME(transposed_product_f16),
-#endif
-    .quantize_int8 = CK_NAME(quantize_int8),
+    .formats = {
+        .f32 = {32, 0, __builtin_inff(), CK_NAME(product_f32), 0,
+            CK_NAME(pack_rows_f32), CK_NAME(pack_columns_f32), CK_FORMAT_ROWS(f32),
+            CK_NAME(transposed_product_f32), CK_NAME(peak_f32)},
+        .f16 = {16, 0, 65504.0f / 64, CK_NAME(product_f16), CK_IF_FP16(convert_f16),
+            CK_NAME(pack_rows_f16), CK_NAME(pack_columns_f16), CK_FORMAT_ROWS(f16),
+            CK_IF_FP16(transposed_product_f16), CK_NAME(peak_f16)},
+        .bf16 = {16, 0, 0x1.fep127f, CK_NAME(product_bf16), CK_IF_BF16(convert_bf16),
+            CK_NAME(pack_rows_bf16), CK_NAME(pack_columns_bf16), CK_FORMAT_ROWS(bf16),
+            CK_IF_BF16(transposed_product_bf16), CK_NAME(peak_bf16)},
+        .int8 = {8, 2, __builtin_inff(), CK_NAME(product_int8), CK_NAME(convert_int8),
+            CK_NAME(pack_rows_int8), 0, CK_FORMAT_ROWS(int8),
+            0, CK_NAME(peak_int8)},
+    },
     .gram_f32 = CK_NAME(gram_f32),
-    .pack_rows_f32 = CK_NAME(pack_rows_f32),
-    .pack_rows_bf16 = CK_NAME(pack_rows_bf16),
-    .pack_rows_f16 = CK_NAME(pack_rows_f16),
-    .pack_columns_bf16 = CK_NAME(pack_columns_bf16),
-    .pack_columns_f16 = CK_NAME(pack_columns_f16),
-    .pack_rows_int8 = CK_NAME(pack_rows_int8),
     .pack_rows_int4 = CK_NAME(pack_rows_int4),
     .round_int8 = CK_NAME(round_int8),
     .multiply_int4 = CK_NAME(multiply_int4),
     .select_f32 = CK_NAME(select_f32),
-    .sum_rows_f32 = CK_NAME(sum_rows_f32),
-    .sum_rows_bf16 = CK_NAME(sum_rows_bf16),
-    .sum_rows_f16 = CK_NAME(sum_rows_f16),
-    .sum_rows_int8 = CK_NAME(sum_rows_int8),
-    .dot_rows_f32 = CK_NAME(dot_rows_f32),
-    .dot_rows_bf16 = CK_NAME(dot_rows_bf16),
-    .dot_rows_f16 = CK_NAME(dot_rows_f16),
-    .dot_rows_int8 = CK_NAME(dot_rows_int8),
-    .pack_columns_f32 = CK_NAME(pack_columns_f32),
     .attend_f32 = CK_NAME(attend_f32),
 #if CK_VNNI
     .pack_keys_int16 = CK_NAME(pack_keys_int16),
@@ -76,10 +78,5 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .differentiate_f32 = CK_NAME(differentiate_f32),
     .softmax_gradient_f32 = CK_NAME(softmax_gradient_f32),
     .norm_gradient_f32 = CK_NAME(norm_gradient_f32),
-    .transposed_product_f32 = CK_NAME(transposed_product_f32),
-    .peak_f32 = CK_NAME(peak_f32),
-    .peak_bf16 = CK_NAME(peak_bf16),
-    .peak_f16 = CK_NAME(peak_f16),
-    .peak_int8 = CK_NAME(peak_int8),
     .read_f32 = CK_NAME(read_f32),
 };

@@ -79,8 +79,8 @@ private struct PackedHead {
             kernels.pack_values_int16!(
                 values, ld, count, width, head + self.values, head + valueScales)
         } else {
-            kernels.pack_rows_f32(keys, ld, count, width, head)
-            kernels.pack_columns_f32(values, ld, count, width, head + self.values)
+            kernels.formats.f32.pack_rows(keys, ld, count, width, head, nil, nil)
+            kernels.formats.f32.pack_columns?(values, ld, count, width, head + self.values)
         }
     }
 

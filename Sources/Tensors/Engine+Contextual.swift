@@ -178,7 +178,7 @@ extension Engine {
         }
         if rows.precision != .f32 {
             for index in 0..<count {
-                factors[index] *= rows.factor(of: part, unit: Int(places[index]))
+                factors[index] *= part.factors[Int(places[index])]
             }
         }
         y.storage.withUnsafeMutableBufferPointer { y in
@@ -190,7 +190,7 @@ extension Engine {
                 guard thread < threads else { return }
                 let first = blocks * thread / threads * 16
                 let last = min(part.width, blocks * (thread + 1) / threads * 16)
-                kernels.sumRows(rows.precision)(
+                kernels.formats[rows.precision].sum_rows(
                     rows.address(of: part, fromOutput: first), rows.stride, places, factors, count,
                     c + first, last - first)
             }
@@ -224,39 +224,6 @@ struct CoarseRows {
             values: codes + CoarseWeights.fineCount, fine: codes, scale: scales[0],
             fine_scale: scales[1])
     }
-}
-
-extension ck_kernels {
-    /// The kernel that sums rows of a precision.
-    func sumRows(_ precision: Precision) -> RowSum {
-        switch precision {
-        case .f32: sum_rows_f32
-        case .f16: sum_rows_f16
-        case .bf16: sum_rows_bf16
-        case .int8: sum_rows_int8
-        }
-    }
-
-    /// The kernel that multiplies rows of a precision.
-    func dotRows(_ precision: Precision) -> RowProduct {
-        switch precision {
-        case .f32: dot_rows_f32
-        case .f16: dot_rows_f16
-        case .bf16: dot_rows_bf16
-        case .int8: dot_rows_int8
-        }
-    }
-
-    typealias RowSum =
-        @convention(c) (
-            UnsafeRawPointer, Int, UnsafePointer<UInt32>, UnsafePointer<Float>, Int,
-            UnsafeMutablePointer<Float>, Int
-        ) -> Void
-    typealias RowProduct =
-        @convention(c) (
-            UnsafeRawPointer, Int, UnsafePointer<UInt32>, Int, UnsafePointer<Float>, Int,
-            UnsafeMutablePointer<Float>
-        ) -> Void
 }
 
 extension Activations {

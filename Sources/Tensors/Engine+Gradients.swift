@@ -73,11 +73,8 @@ extension Engine {
         let (rows, outputs, inputs) = (b.rows, a.columns, b.columns)
         precondition(rows > 0, "a product of no rows")
         let product =
-            switch precision {
-            case .f16: kernels.transposed_product_f16 ?? kernels.transposed_product_f32
-            case .bf16: kernels.transposed_product_bf16 ?? kernels.transposed_product_f32
-            case .f32, .int8: kernels.transposed_product_f32
-            }
+            kernels.formats[precision].transposed_product
+            ?? kernels.formats.f32.transposed_product!
         a.storage.withUnsafeBufferPointer { a in
             b.storage.withUnsafeBufferPointer { b in
                 c.elements.withUnsafeMutableBufferPointer { c in

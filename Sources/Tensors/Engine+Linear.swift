@@ -25,8 +25,9 @@ extension Engine {
                 let x = source.baseAddress! + taken.lowerBound * inputs
                 let operand = operand(x, rows: taken.count, of: weights)
                 let c = target.baseAddress! + firstRow * outputs
-                let converts = if case .floats = operand { false } else { true }
-                split(rows: taken.count, panels: weights.panels, converts: converts) { rows in
+                split(
+                    rows: taken.count, panels: weights.panels, converts: operand.isConverted
+                ) { rows in
                     convert(x, rows: rows, inputs, to: operand)
                 } multiplying: { rows, panels in
                     multiply(
@@ -45,105 +46,72 @@ extension Engine {
         let first = panels.lowerBound * weights.step
         let result = c + rows.lowerBound * outputs + first
         let columns = min(outputs, panels.upperBound * weights.step) - first
-        let bias = weights.biases(fromPanel: panels.lowerBound)
-        let packed = weights.address(ofPanel: panels.lowerBound)
-        func multiplyHalves(
-            _ a: UnsafeRawPointer, _ scales: UnsafePointer<Float>?, stride: Int
-        ) {
-            let multiply = weights.precision == .f16 ? kernels.gemm_f16 : kernels.gemm_bf16
-            multiply(
-                a, scales, stride, rows.count, inputs, packed.assumingMemoryBound(to: UInt16.self),
-                bias, result, outputs, columns, epilogue.kernel)
-        }
-        switch operand {
-        case .floats(let a) where weights.precision == .f32:
-            kernels.gemm_f32(
-                a + rows.lowerBound * inputs, inputs, rows.count, inputs,
-                packed.assumingMemoryBound(to: Float.self), bias, result, outputs, columns,
-                epilogue.kernel)
-        case .floats(let a):
-            multiplyHalves(a + rows.lowerBound * inputs, nil, stride: inputs)
-        case .halves(let a, let stride, let scales):
-            multiplyHalves(
-                a + rows.lowerBound * stride * 2, scales.map { $0 + rows.lowerBound },
-                stride: stride)
-        case .integers(let a, _):
-            kernels.gemm_int8(
-                a.dropping(rows.lowerBound * weights.activationTerms), rows.count,
-                weights.activationTerms, inputs,
-                ck_int8_weights(
-                    panels: packed.assumingMemoryBound(to: Int8.self),
-                    scales: weights.scales(fromPanel: panels.lowerBound),
-                    sums: weights.sums(fromPanel: panels.lowerBound)),
-                bias, result, outputs, columns, epilogue.kernel)
+        operand.format.product(
+            operand.rows(from: rows.lowerBound), rows.count, inputs,
+            weights.panels(from: panels.lowerBound), weights.biases(fromPanel: panels.lowerBound),
+            result, outputs, columns, epilogue.kernel)
+    }
+
+    /// Activations as the product of a format reads them.
+    struct Operand {
+        /// The format of the weights.
+        let format: ck_format
+        /// All rows. A row of activations is `terms` rows here.
+        let all: ck_operand
+        /// Whether ``Engine/convert(_:rows:_:to:)`` writes the rows; else they are the activations.
+        let isConverted: Bool
+
+        /// The rows from one of the activations' on.
+        func rows(from row: Int) -> ck_operand {
+            let first = row * all.terms
+            return ck_operand(
+                values: all.values + first * all.stride, stride: all.stride, terms: all.terms,
+                scales: all.scales.map { $0 + first }, zeros: all.zeros.map { $0 + first })
         }
     }
 
-    /// Activations in the form that the kernel of a precision reads.
-    enum Operand {
-        /// Floats.
-        case floats(UnsafePointer<Float>)
-        /// Rows of pairs of 16-bit floats, and the number of pairs from one row to the next. Rows
-        /// of f16 have scales.
-        case halves(
-            UnsafeMutablePointer<UInt16>, stride: Int, scales: UnsafeMutablePointer<Float>?)
-        case integers(ck_int8_rows, terms: Int)
-    }
-
-    /// The memory for the activations of a product; ``convert(_:rows:_:to:)`` writes them there.
+    /// Where the activations of a product go; ``convert(_:rows:_:to:)`` writes them there.
     func operand(
         _ x: UnsafePointer<Float>, rows: Int, of weights: PackedWeights
     ) -> Operand {
-        let columns = weights.inputs
-        switch weights.precision {
-        case .f16 where kernels.round_f16 != nil, .bf16 where kernels.round_bf16 != nil:
-            let pairs = (columns + 1) / 2
-            let memory = scratch.bytes(rows * (pairs + 1) * MemoryLayout<UInt32>.stride)
-            let scales = memory + rows * pairs * MemoryLayout<UInt32>.stride
-            return .halves(
-                memory.assumingMemoryBound(to: UInt16.self), stride: pairs,
-                scales: weights.precision == .f16
-                    ? scales.assumingMemoryBound(to: Float.self) : nil)
-        case .f32, .f16, .bf16: return .floats(x)
-        case .int8:
-            let (terms, stride) = (weights.activationTerms, (columns + 3) / 4 * 4)
-            let count = rows * terms
-            let memory = scratch.bytes(
-                count * (stride + MemoryLayout<Float>.stride + MemoryLayout<Int32>.stride))
-            let scales = (memory + count * stride).assumingMemoryBound(to: Float.self)
-            let zeros = UnsafeMutableRawPointer(scales + count).assumingMemoryBound(to: Int32.self)
-            return .integers(
-                ck_int8_rows(
-                    values: memory.assumingMemoryBound(to: UInt8.self), stride: stride,
-                    scales: scales, zeros: zeros),
-                terms: terms)
+        let format = kernels.formats[weights.precision]
+        guard format.convert != nil else {
+            return Operand(
+                format: format,
+                all: ck_operand(
+                    values: x, stride: weights.inputs * MemoryLayout<Float>.stride, terms: 1,
+                    scales: nil, zeros: nil),
+                isConverted: false)
         }
+        let (terms, stride) = (
+            weights.activationTerms, weights.depth * MemoryLayout<UInt32>.stride
+        )
+        let count = rows * terms
+        let memory = scratch.bytes(
+            count * (stride + MemoryLayout<Float>.stride + MemoryLayout<Int32>.stride))
+        let scales = memory + count * stride
+        let zeros = scales + count * MemoryLayout<Float>.stride
+        return Operand(
+            format: format,
+            all: ck_operand(
+                values: memory, stride: stride, terms: terms,
+                scales: scales.assumingMemoryBound(to: Float.self),
+                zeros: zeros.assumingMemoryBound(to: Int32.self)),
+            isConverted: true)
     }
 
     /// Converts some rows of activations for a product.
     func convert(
         _ x: UnsafePointer<Float>, rows: Range<Int>, _ columns: Int, to operand: Operand
     ) {
-        switch operand {
-        case .floats: break
-        case .halves(let halves, let stride, let scales):
-            for row in rows {
-                let (from, to) = (x + row * columns, halves + row * stride * 2)
-                if let scales {
-                    scales[row] = kernels.round_f16?(from, columns, to) ?? 1
-                } else {
-                    kernels.round_bf16?(from, columns, to)
-                }
-            }
-        case .integers(let integers, let terms):
-            for row in rows {
-                let first = row * terms
-                kernels.quantize_int8(
-                    x + row * columns, columns, terms,
-                    UnsafeMutablePointer(mutating: integers.values) + first * integers.stride,
-                    integers.stride, UnsafeMutablePointer(mutating: integers.scales) + first,
-                    UnsafeMutablePointer(mutating: integers.zeros) + first)
-            }
+        guard operand.isConverted else { return }
+        for row in rows {
+            let target = operand.rows(from: row)
+            operand.format.convert?(
+                x + row * columns, columns, target.terms,
+                UnsafeMutableRawPointer(mutating: target.values), target.stride,
+                UnsafeMutablePointer(mutating: target.scales!),
+                UnsafeMutablePointer(mutating: target.zeros!))
         }
     }
 
@@ -203,14 +171,5 @@ extension Engine {
             }
         }
         return best
-    }
-}
-
-extension ck_int8_rows {
-    /// The rows without the first `count`.
-    func dropping(_ count: Int) -> ck_int8_rows {
-        ck_int8_rows(
-            values: values + count * stride, stride: stride, scales: scales + count,
-            zeros: zeros + count)
     }
 }

@@ -160,12 +160,12 @@ extension Engine {
         }
         for (index, incoming) in rows.parts.dropLast().enumerated() {
             let products = part.products + (known + index) * count
-            kernels.dotRows(rows.precision)(
+            kernels.formats[rows.precision].dot_rows(
                 rows.address(of: incoming), rows.stride, part.places, count, x, incoming.width,
                 products)
             if rows.precision != .f32 {
                 for place in 0..<count {
-                    products[place] *= rows.factor(of: incoming, unit: Int(part.places[place]))
+                    products[place] *= incoming.factors[Int(part.places[place])]
                 }
             }
             if let bias = block.biases[index] {
@@ -177,10 +177,10 @@ extension Engine {
         for place in 0..<count {
             let (neuron, value) = (part.places[place], part.scores[place])
             part.places[kept] = neuron
-            part.scores[kept] = value * rows.factor(of: last, unit: Int(neuron))
+            part.scores[kept] = value * last.factors[Int(neuron)]
             kept += abs(value) <= block.least[Int(neuron)] ? 0 : 1
         }
-        kernels.sumRows(rows.precision)(
+        kernels.formats[rows.precision].sum_rows(
             rows.address(of: last), rows.stride, part.places, part.scores, kept, sums, last.width)
     }
 

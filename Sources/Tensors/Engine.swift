@@ -20,7 +20,7 @@ public final class Engine: Sendable {
     /// Creates an engine with a number of threads and the fastest kernels of this processor.
     public init(threads: Int) {
         pool = ThreadPool(threads: threads)
-        kernels = ck_best().pointee
+        kernels = fastestKernels
     }
 
     /// The name of the instruction set that the kernels use: such as `avx512vnni` or `neon`.

@@ -2,9 +2,9 @@ import CKernels
 
 /// The weights of a linear layer in the order in which the kernels read them.
 ///
-/// The weights are stored in panels of 32 outputs, input by input. Products with a matrix and with
-/// a single row read the same panels. The layouts are drawn in `gemm_f32.h`, `gemm_half.h` and
-/// `gemm_int8.h`.
+/// Panels of 32 outputs, input by input, serve both matrix×matrix and matrix×vector products.
+/// `gemm_f32.h`, `gemm_half.h` and `gemm_int8.h` draw the layouts; `ck_format.h` says what a
+/// format is.
 public struct PackedWeights: Sendable {
     /// Columns of the weight.
     public let inputs: Int
@@ -12,9 +12,8 @@ public struct PackedWeights: Sendable {
     public let outputs: Int
     /// How the weights are stored.
     public let precision: Precision
-    /// Number of 8-bit terms per activation: 1 (8 bits) or 2 (16 bits, high and low part).
-    ///
-    /// Only for weights in 8 bits.
+    /// Number of 8-bit terms per activation: 1 (8 bits) or 2 (16 bits, high and low part). Formats
+    /// that keep floats ignore it.
     public private(set) var activationTerms = 1
 
     static let panel = Int(ck_panel)
@@ -51,7 +50,7 @@ public struct PackedWeights: Sendable {
         self.init(
             inputs: weight.columns, outputs: weight.rows, precision: precision, step: Self.panel,
             hasBias: bias != nil, in: arena)
-        self.activationTerms = activationTerms
+        if precision.format.output_terms > 0 { self.activationTerms = activationTerms }
         pack(weight, bias: bias, lanes: 0..<Self.panel)
     }
 
@@ -62,7 +61,7 @@ public struct PackedWeights: Sendable {
     public init(
         transposing weight: Matrix<Float>, precision: Precision = .f32, in arena: Arena
     ) {
-        precondition(precision != .int8, "a transpose in integers")
+        precondition(precision.format.pack_columns != nil, "a transpose in integers")
         self.init(
             inputs: weight.rows, outputs: weight.columns, precision: precision, step: Self.panel,
             hasBias: false, in: arena)
@@ -140,7 +139,7 @@ public struct PackedWeights: Sendable {
 
     /// The number of words that every output has besides its weights.
     private static func terms(_ precision: Precision, hasBias: Bool) -> Int {
-        (precision == .int8 ? 2 : 0) + (hasBias ? 1 : 0)
+        Int(precision.format.output_terms) + (hasBias ? 1 : 0)
     }
 }
 
@@ -159,14 +158,22 @@ extension PackedWeights {
             .assumingMemoryBound(to: Float.self)
     }
 
-    /// The address of the scales of int8 outputs, from a panel on.
-    func scales(fromPanel index: Int) -> UnsafeMutablePointer<Float> {
-        address(ofTerm: 0, panel: index).assumingMemoryBound(to: Float.self)
+    /// The panels from one on, with the scales and sums of their outputs where the format has them.
+    func panels(from index: Int) -> ck_weights {
+        let terms = terms(fromPanel: index)
+        return ck_weights(
+            panels: address(ofPanel: index), scales: terms?.scales, sums: terms?.sums)
     }
 
-    /// The address of the sums of outputs' integers, from a panel on.
-    func sums(fromPanel index: Int) -> UnsafeMutablePointer<Int32> {
-        address(ofTerm: 1, panel: index).assumingMemoryBound(to: Int32.self)
+    /// The scales of outputs from a panel on, and the sums of their integers.
+    private func terms(
+        fromPanel index: Int
+    ) -> (scales: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Int32>)? {
+        guard precision.format.output_terms > 0 else { return nil }
+        return (
+            address(ofTerm: 0, panel: index).assumingMemoryBound(to: Float.self),
+            address(ofTerm: 1, panel: index).assumingMemoryBound(to: Int32.self)
+        )
     }
 
     private func address(ofTerm term: Int, panel: Int) -> UnsafeMutableRawPointer {
@@ -192,41 +199,25 @@ extension PackedWeights {
         precondition(weight.rows == inputs && weight.columns == outputs, "refilled shape")
         weight.elements.withUnsafeBufferPointer { source in
             guard let source = source.baseAddress else { return }
-            let (kernels, target) = (ck_best().pointee, address(ofPanel: 0))
-            if precision == .f32 {
-                return kernels.pack_columns_f32(
-                    source, outputs, inputs, outputs, target.assumingMemoryBound(to: Float.self))
-            }
-            let pack = precision == .f16 ? kernels.pack_columns_f16 : kernels.pack_columns_bf16
-            pack(source, outputs, inputs, outputs, target.assumingMemoryBound(to: UInt16.self))
+            precision.format.pack_columns?(
+                source, outputs, inputs, outputs, address(ofPanel: 0))
         }
     }
 
     /// Packs rows into some lanes of every panel.
     private func pack(_ weight: Matrix<Float>, bias: [Float]?, lanes: Range<Int>) {
-        let (kernels, first) = (ck_best().pointee, lanes.lowerBound)
+        let (format, first) = (precision.format, lanes.lowerBound)
         weight.elements.withUnsafeBufferPointer { source in
             for panel in 0..<panels {
                 let output = panel * lanes.count
                 let (rows, count) = (
                     source.baseAddress! + output * inputs, min(lanes.count, outputs - output)
                 )
-                let target = address(ofPanel: panel) + first * MemoryLayout<UInt32>.stride
-                switch precision {
-                case .f32:
-                    kernels.pack_rows_f32(
-                        rows, inputs, count, inputs, target.assumingMemoryBound(to: Float.self))
-                case .f16:
-                    kernels.pack_rows_f16(
-                        rows, inputs, count, inputs, target.assumingMemoryBound(to: UInt16.self))
-                case .bf16:
-                    kernels.pack_rows_bf16(
-                        rows, inputs, count, inputs, target.assumingMemoryBound(to: UInt16.self))
-                case .int8:
-                    kernels.pack_rows_int8(
-                        rows, inputs, count, inputs, target.assumingMemoryBound(to: Int8.self),
-                        scales(fromPanel: panel) + first, sums(fromPanel: panel) + first)
-                }
+                let terms = terms(fromPanel: panel)
+                format.pack_rows(
+                    rows, inputs, count, inputs,
+                    address(ofPanel: panel) + first * MemoryLayout<UInt32>.stride,
+                    terms.map { $0.scales + first }, terms.map { $0.sums + first })
             }
         }
         guard let bias, let packed = biases(fromPanel: 0) else { return }
@@ -241,32 +232,8 @@ extension PackedWeights {
     func copyRow(_ output: Int, into target: UnsafeMutablePointer<Float>) {
         precondition(output >= 0 && output < outputs && step == Self.panel, "row past weights")
         let (panel, lane) = (output / Self.panel, output % Self.panel)
-        let first = address(ofPanel: panel) + lane * MemoryLayout<UInt32>.stride
-        switch precision {
-        case .f32:
-            let first = first.assumingMemoryBound(to: Float.self)
-            for input in 0..<inputs { target[input] = first[input * Self.panel] }
-        case .f16:
-            let first = first.assumingMemoryBound(to: UInt16.self)
-            for input in 0..<inputs {
-                let half = UInt32(first[input / 2 * 2 * Self.panel + input % 2])
-                // The bits of a half, in the places of a float's bits, are the value times 2^-112.
-                // The weights are stored times 64.
-                target[input] =
-                    Float(bitPattern: (half & 0x7fff) << 13 | (half & 0x8000) << 16) * 0x1p106
-            }
-        case .bf16:
-            let first = first.assumingMemoryBound(to: UInt16.self)
-            for input in 0..<inputs {
-                let high = first[input / 2 * 2 * Self.panel + input % 2]
-                target[input] = Float(bitPattern: UInt32(high) << 16)
-            }
-        case .int8:
-            let first = first.assumingMemoryBound(to: Int8.self)
-            let scale = scales(fromPanel: panel)[lane]
-            for input in 0..<inputs {
-                target[input] = scale * Float(first[input / 4 * 4 * Self.panel + input % 4])
-            }
-        }
+        precision.format.unpack_row(
+            address(ofPanel: panel), lane, inputs, terms(fromPanel: panel)?.scales[lane] ?? 1,
+            target)
     }
 }

@@ -1,3 +1,5 @@
+import CKernels
+
 /// How weights are stored and products computed.
 ///
 /// Norms, embeddings that are not tied to the output head, and the residual stream are in 32-bit
@@ -18,11 +20,29 @@ public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
     case int8
 
     /// Bits of one weight.
-    public var bits: Int {
-        switch self {
-        case .f32: 32
-        case .f16, .bf16: 16
-        case .int8: 8
+    public var bits: Int { Int(format.bits) }
+
+    /// The greatest magnitude of a weight that is packed as it is; nil if any float is.
+    public var greatestWeight: Float? {
+        format.greatest_weight.isFinite ? format.greatest_weight : nil
+    }
+
+    /// The fastest kernels that this processor has for weights that are stored so.
+    var format: ck_format { fastestKernels.formats[self] }
+}
+
+extension ck_formats {
+    /// The row of the table for a precision.
+    subscript(precision: Precision) -> ck_format {
+        switch precision {
+        case .f32: f32
+        case .f16: f16
+        case .bf16: bf16
+        case .int8: int8
         }
     }
 }
+
+/// The fastest kernels of this processor: a constant table of plain C functions, which any thread
+/// may call.
+nonisolated(unsafe) let fastestKernels = ck_table(0)!.pointee

@@ -32,15 +32,3 @@ extension DType {
 
     private static let greatestHalf: Float = 65504
 }
-
-extension Precision {
-    /// The largest magnitude of a weight that can be packed; nil if every float can.
-    public var greatestWeight: Float? {
-        switch self {
-        // Packed weights of f16 are multiplied by 64.
-        case .f16: 65504 / 64
-        case .bf16: DType.bf16.greatestMagnitude
-        case .f32, .int8: nil
-        }
-    }
-}

@@ -22,8 +22,8 @@ public struct UnitRows: Sendable {
         let width: Int
         /// Bytes from the beginning of a unit.
         let offset: Int
-        /// The scales of int8 rows; empty for other precisions.
-        var scales: [Float] = []
+        /// What each unit's stored values are to be multiplied with.
+        var factors: [Float] = []
     }
 
     /// Packs weights.
@@ -54,49 +54,15 @@ public struct UnitRows: Sendable {
                     ? Array(incoming[index].row(unit))
                     : (0..<outgoing.rows).map { outgoing.elements[$0 * units + unit] }
                 let row = start + unit * offset + part.offset
-                if let scale = Self.store(values, in: precision, at: row) {
-                    parts[index].scales.append(scale)
-                }
+                parts[index].factors.append(
+                    precision.format.store_row(values, values.count, row))
             }
         }
         self.parts = parts
     }
 
-    /// Stores a row and returns the scale of its integers.
-    private static func store(
-        _ values: [Float], in precision: Precision, at row: UnsafeMutableRawPointer
-    ) -> Float? {
-        switch precision {
-        case .f32:
-            row.assumingMemoryBound(to: Float.self).update(from: values, count: values.count)
-        case .f16:
-            // As in packed weights: times 64, and without subnormal values.
-            let stored = values.map { abs(64 * $0) < 0x1p-14 ? 0 : 64 * $0 }
-            ck_narrow_f16(row, stored, stored.count)
-        case .bf16: ck_narrow_bf16(row, values, values.count)
-        case .int8:
-            let row = row.assumingMemoryBound(to: Int8.self)
-            let scale = values.reduce(0) { max($0, abs($1)) } / 127
-            let inverse = scale > 0 ? 1 / scale : 0
-            for (place, value) in values.enumerated() {
-                row[place] = Int8(max(-127, min(127, (value * inverse).rounded())))
-            }
-            return scale
-        }
-        return nil
-    }
-
-    /// The address of the first unit's row of a part, or of its value for an output.
+    /// Where the first unit's row of a part begins, or its value for an output from there on.
     func address(of part: Part, fromOutput output: Int = 0) -> UnsafeRawPointer {
         UnsafeRawPointer(memory.floats.baseAddress!) + part.offset + output * precision.bits / 8
-    }
-
-    /// The factor of a stored value.
-    func factor(of part: Part, unit: Int) -> Float {
-        switch precision {
-        case .f32, .bf16: 1
-        case .f16: 0x1p106
-        case .int8: part.scales[unit]
-        }
     }
 }

@@ -52,7 +52,7 @@ struct FeedForwardDescent {
         self.engine = engine
         isGated = block.gate != nil
         let arena = Arena(regionFloats: 1 << 16)
-        let joined = block.gate.map { Projection(stacking: [$0, block.up]) } ?? block.up
+        let joined = block.joined
         first = TrainableLinear(joined, in: arena)
         down = TrainableLinear(block.down, in: arena)
         scales = (
@@ -63,11 +63,7 @@ struct FeedForwardDescent {
 
     /// The current weights.
     var weights: FeedForwardWeights {
-        let (joined, neurons) = (first.projection, down.weight.values.columns)
-        return FeedForwardWeights(
-            gate: isGated ? joined.selecting(rows: Array(0..<neurons)) : nil,
-            up: isGated ? joined.selecting(rows: Array(neurons..<2 * neurons)) : joined,
-            down: down.projection)
+        FeedForwardWeights(joined: first.projection, isGated: isGated, down: down.projection)
     }
 
     /// The squared error, summed over examples and outputs.

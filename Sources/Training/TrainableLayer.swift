@@ -43,9 +43,7 @@ struct TrainableLayer: Sendable {
         attentionNorm = weights.attentionNorm.map(TrainableNorm.init)
         feedForward = weights.feedForward.map { block in
             FeedForward(
-                first: TrainableLinear(
-                    block.gate.map { Projection(stacking: [$0, block.up]) } ?? block.up,
-                    precision: precision, in: arena),
+                first: TrainableLinear(block.joined, precision: precision, in: arena),
                 down: TrainableLinear(block.down, precision: precision, in: arena),
                 isGated: block.gate != nil)
         }
@@ -69,12 +67,8 @@ struct TrainableLayer: Sendable {
                     queryNorm: block.queryNorm?.weights, keyNorm: block.keyNorm?.weights)
             }, attentionNorm: attentionNorm?.weights,
             feedForward: feedForward.map { block in
-                let joined = block.first.projection
-                let neurons = block.down.weight.values.columns
-                return FeedForwardWeights(
-                    gate: block.isGated ? joined.selecting(rows: Array(0..<neurons)) : nil,
-                    up: block.isGated
-                        ? joined.selecting(rows: Array(neurons..<2 * neurons)) : joined,
+                FeedForwardWeights(
+                    joined: block.first.projection, isGated: block.isGated,
                     down: block.down.projection)
             }, feedForwardNorm: feedForwardNorm?.weights)
     }

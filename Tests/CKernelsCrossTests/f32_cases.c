@@ -25,8 +25,10 @@ static void gemm(const ck_kernels *k) {
                 float *a = floats((m - 1) * lda + depth, 1), *w = floats(outputs * depth, 0.1f);
                 float *c = floats((m - 1) * ldc + n, 1), *panels = zeroed(outputs * depth * 4);
                 float *bias = biased ? floats(outputs, 1) : 0;
-                k->pack_rows_f32(w, depth, outputs, depth, panels);
-                k->gemm_f32(a, lda, m, depth, panels, bias, c, ldc, n, (ck_epilogue)epilogue);
+                k->formats.f32.pack_rows(w, depth, outputs, depth, panels, 0, 0);
+                k->formats.f32.product(
+                    (ck_operand){a, lda * sizeof *a, 1, 0, 0}, m, depth, (ck_weights){panels, 0, 0}, bias,
+                    c, ldc, n, (ck_epilogue)epilogue);
                 floats_are("c", c, (m - 1) * ldc + n, absolute, relative);
             }
 }
@@ -56,8 +58,8 @@ static void pack(const ck_kernels *k) {
         float *source = floats((n - 1) * ld + width, 1);
         float *rows = floats(rounded_up(n, ck_panel) * width, 1);
         float *columns = floats(rounded_up(width, ck_panel) * n, 1);
-        k->pack_rows_f32(source, ld, n, width, rows);
-        k->pack_columns_f32(source, ld, n, width, columns);
+        k->formats.f32.pack_rows(source, ld, n, width, rows, 0, 0);
+        k->formats.f32.pack_columns(source, ld, n, width, columns);
         floats_are("rows", rows, rounded_up(n, ck_panel) * width, 0, 0);
         floats_are("columns", columns, rounded_up(width, ck_panel) * n, 0, 0);
     }
@@ -78,8 +80,8 @@ static void attend(const ck_kernels *k) {
             float *packed_values = zeroed(rounded_up(width, ck_panel) * count * 4);
             float *scores = zeroed(12 * padded * 4);
             float *out = floats((queries - 1) * ld + width, 1);
-            k->pack_rows_f32(keys, ld, count, width, packed_keys);
-            k->pack_columns_f32(values, ld, count, width, packed_values);
+            k->formats.f32.pack_rows(keys, ld, count, width, packed_keys, 0, 0);
+            k->formats.f32.pack_columns(values, ld, count, width, packed_values);
             k->attend_f32(
                 q, ld, queries, width, packed_keys, packed_values, count,
                 causal ? count - queries : SIZE_MAX, 0.25f, scores, out, ld);
@@ -163,8 +165,8 @@ static void gradients(const ck_kernels *k) {
         }
     size_t rows = ck_slab_rows + 19, n = 29, width = 70;
     float *a = floats(rows * n, 1), *b = floats(rows * width, 1), *c = zeroed(n * width * 4);
-    k->transposed_product_f32(a, n, rows, n, b, width, 0, 64, c, product_scratch(width));
-    k->transposed_product_f32(a, n, rows, n, b, width, 64, width, c, product_scratch(width));
+    k->formats.f32.transposed_product(a, n, rows, n, b, width, 0, 64, c, product_scratch(width));
+    k->formats.f32.transposed_product(a, n, rows, n, b, width, 64, width, c, product_scratch(width));
     floats_are("transposed product", c, n * width, 1e-4, 1e-4);
 }
 
@@ -173,21 +175,21 @@ static void limits(const ck_kernels *k) {
         float sum = k->read_f32(floats(lengths[s], 1), lengths[s]);
         floats_are("read", &sum, 1, 1e-4, 0);
     }
-    /* How many sums peak_f32 keeps depends on the table: it must only stay finite. */
-    float finite = isfinite(k->peak_f32(100, 0.5f));
+    /* How many sums the peak keeps depends on the table: it must only stay finite. */
+    float finite = isfinite(k->formats.f32.peak(100, 0.5f));
     floats_are("peak is finite", &finite, 1, 0, 0);
 }
 
 const kernel_case kernel_cases[] = {
-    {"gemm_f32", gemm},
+    {"formats.f32", gemm},
     {"gram_f32", gram},
-    {"pack_rows_f32, pack_columns_f32", pack},
+    {"packing of formats.f32", pack},
     {"attend_f32, attend_one_f32", attend},
     {"rms_norm_f32, layer_norm_f32", norms},
     {"softmax_f32, softmax_gradient_f32", softmax},
     {"log_sum_exp_f32, divergence_f32", logits},
     {"rotate_f32, add_f32", rotate_and_add},
-    {"activate_f32, differentiate_f32, transposed_product_f32", gradients},
-    {"peak_f32, read_f32", limits},
+    {"activate_f32, differentiate_f32, transposed products", gradients},
+    {"formats.f32.peak, read_f32", limits},
     {0, 0},
 };

@@ -170,13 +170,13 @@ int main(int count, char **words) {
 
     signal(SIGSEGV, crashed);
     /* The scalar table is the last one; every table is held to the same results. */
-    const ck_kernels *const *tables = ck_tables();
     long kernels_begin = ftell(file);
-    for (; *tables; tables++) {
-        if (recording && tables[1]) continue;
-        use((*tables)->name, kernels_begin);
-        RUN_CASES(kernel_cases, *tables);
-        RUN_CASES(precision_cases, *tables);
+    const ck_kernels *kernels = 0;
+    for (size_t index = 0; (kernels = ck_table(index)); index++) {
+        if (recording && ck_table(index + 1)) continue;
+        use(kernels->name, kernels_begin);
+        RUN_CASES(kernel_cases, kernels);
+        RUN_CASES(precision_cases, kernels);
     }
     long f64_begin = ftell(file);
     const ck_f64_kernels *f64 = 0;

@@ -1,4 +1,4 @@
-/* The kernels of bfloat16 and of 8-bit integers. */
+/* The kernels of formats of 16 and 8 bits. */
 #include "harness.h"
 #include <math.h>
 #include <string.h>
@@ -13,6 +13,18 @@ enum { gap = 3 };
 static size_t packed_outputs(size_t n, int epilogue) {
     size_t step = epilogue == ck_epilogue_swiglu ? ck_panel / 2 : ck_panel;
     return (n + step - 1) / step * ck_panel;
+}
+
+/* Rows of k floats as a format's product reads them; converted ones go to `rounded`. */
+static ck_operand converted(
+    const ck_format *format, const float *a, size_t m, size_t k, void *rounded, float *scales
+) {
+    if (!format->convert) return (ck_operand){a, k * sizeof *a, 1, 0, 0};
+    size_t stride = (k * format->bits + 31) / 32 * 4;
+    int32_t zero;
+    for (size_t r = 0; r < m; r++)
+        format->convert(a + r * k, k, 1, (char *)rounded + r * stride, stride, scales + r, &zero);
+    return (ck_operand){rounded, stride, 1, scales, 0};
 }
 
 static void bf16(const ck_kernels *k) {
@@ -30,16 +42,14 @@ static void bf16(const ck_kernels *k) {
                 memcpy(a + i, &bits, 4);
             }
             uint16_t *panels = zeroed(outputs * pairs * 4), *rounded = zeroed(m * pairs * 4);
-            k->pack_columns_bf16(w, outputs, depth, outputs, panels);
+            k->formats.bf16.pack_columns(w, outputs, depth, outputs, panels);
             bytes_are("columns", panels, outputs * pairs * 4);
-            k->pack_rows_bf16(w, depth, outputs, depth, panels);
+            k->formats.bf16.pack_rows(w, depth, outputs, depth, panels, 0, 0);
             bytes_are("panels", panels, outputs * pairs * 4);
-            if (k->round_bf16)
-                for (size_t r = 0; r < m; r++)
-                    k->round_bf16(a + r * depth, depth, rounded + r * pairs * 2);
-            k->gemm_bf16(
-                k->round_bf16 ? (const void *)rounded : a, 0, k->round_bf16 ? pairs : depth, m,
-                depth, panels, bias, c, ldc, n, (ck_epilogue)epilogue);
+            float *scales = zeroed(m * 4);
+            k->formats.bf16.product(
+                converted(&k->formats.bf16, a, m, depth, rounded, scales), m, depth,
+                (ck_weights){panels, 0, 0}, bias, c, ldc, n, (ck_epilogue)epilogue);
             floats_are("c", c, (m - 1) * ldc + n, 2e-5, 1e-5);
         }
 }
@@ -53,18 +63,15 @@ static void f16(const ck_kernels *k) {
             float *c = floats((m - 1) * ldc + n, 1), *bias = floats(outputs, 1);
             float *scales = zeroed(m * 4);
             uint16_t *panels = zeroed(outputs * pairs * 4), *rounded = zeroed(m * pairs * 4);
-            k->pack_columns_f16(w, outputs, depth, outputs, panels);
+            k->formats.f16.pack_columns(w, outputs, depth, outputs, panels);
             bytes_are("columns", panels, outputs * pairs * 4);
-            k->pack_rows_f16(w, depth, outputs, depth, panels);
+            k->formats.f16.pack_rows(w, depth, outputs, depth, panels, 0, 0);
             bytes_are("panels", panels, outputs * pairs * 4);
-            if (k->round_f16)
-                for (size_t r = 0; r < m; r++)
-                    scales[r] = k->round_f16(a + r * depth, depth, rounded + r * pairs * 2);
-            k->gemm_f16(
-                k->round_f16 ? (const void *)rounded : a, scales, k->round_f16 ? pairs : depth, m,
-                depth, panels, bias, c, ldc, n, (ck_epilogue)epilogue);
+            k->formats.f16.product(
+                converted(&k->formats.f16, a, m, depth, rounded, scales), m, depth,
+                (ck_weights){panels, 0, 0}, bias, c, ldc, n, (ck_epilogue)epilogue);
             /* Some tables round activations and sums too. */
-            float most = k->round_f16 ? 1e-2f : 1e-5f;
+            float most = k->formats.f16.convert ? 1e-2f : 1e-5f;
             floats_are("c", c, (m - 1) * ldc + n, 2 * most, most);
         }
 }
@@ -83,24 +90,51 @@ static void int8(const ck_kernels *k) {
                 float *scales = zeroed(outputs * 4), *row_scales = zeroed(rows * 4);
                 int32_t *sums = zeroed(outputs * 4), *zeros = zeroed(rows * 4);
                 uint8_t *values = zeroed(rows * stride);
-                k->pack_rows_int8(w, depth, outputs, depth, panels, scales, sums);
+                k->formats.int8.pack_rows(w, depth, outputs, depth, panels, scales, sums);
                 bytes_are("panels", panels, outputs * stride);
                 bytes_are("sums", sums, outputs * 4);
                 floats_are("scales", scales, outputs, 0, 0);
                 for (size_t r = 0; r < m; r++)
-                    k->quantize_int8(
+                    k->formats.int8.convert(
                         a + r * depth, depth, terms, values + r * terms * stride, stride,
                         row_scales + r * terms, zeros + r * terms);
                 bytes_are("values", values, rows * stride);
                 bytes_are("zeros", zeros, rows * 4);
                 floats_are("row scales", row_scales, rows, 0, 0);
-                k->gemm_int8(
-                    (ck_int8_rows){values, stride, row_scales, zeros}, m, terms, depth,
-                    (ck_int8_weights){panels, scales, sums}, bias, c, ldc, n,
-                    (ck_epilogue)epilogue);
+                k->formats.int8.product(
+                    (ck_operand){values, stride, terms, row_scales, zeros}, m, depth,
+                    (ck_weights){panels, scales, sums}, bias, c, ldc, n, (ck_epilogue)epilogue);
                 int exact = epilogue == ck_epilogue_store;
                 floats_are("c", c, (m - 1) * ldc + n, exact ? 0 : 2e-5, exact ? 0 : 1e-5);
             }
+}
+
+/* Every format, by its place in the table. */
+static const ck_format *format_at(const ck_kernels *k, size_t index) {
+    const ck_format *all[] = {&k->formats.f32, &k->formats.f16, &k->formats.bf16, &k->formats.int8};
+    return all[index];
+}
+
+static void rows(const ck_kernels *k) {
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (size_t f = 0; f < 4; f++) {
+            const ck_format *format = format_at(k, f);
+            size_t depth = sizes[s].k, n = sizes[s].n, outputs = packed_outputs(n, 0);
+            size_t words = (depth * format->bits + 31) / 32;
+            float *w = floats(n * depth, 0.1f), *row = floats(depth, 1);
+            void *panels = zeroed(outputs * words * 4), *stored = zeroed(depth * format->bits / 8);
+            float *scales = zeroed(outputs * 4);
+            int32_t *sums = zeroed(outputs * 4);
+            format->pack_rows(w, depth, n, depth, panels, scales, sums);
+            for (size_t j = 0; j < n; j++) {
+                const char *panel = (const char *)panels + j / ck_panel * words * ck_panel * 4;
+                format->unpack_row(panel, j % ck_panel, depth, scales[j], row);
+                floats_are("unpacked", row, depth, 0, 0);
+            }
+            float factor = format->store_row(w, depth, stored);
+            floats_are("factor", &factor, 1, 0, 0);
+            bytes_are("stored", stored, depth * format->bits / 8);
+        }
 }
 
 static void contextual(const ck_kernels *k) {
@@ -133,7 +167,7 @@ static void contextual(const ck_kernels *k) {
         /* Rows of 100 values, of any type, that no multiplication takes out of range. */
         enum { width = 100 };
         float *sum = floats(width + gap, 1), *rows = floats(n * width, 1);
-        k->sum_rows_f32(rows, width * 4, places, chosen, count, sum, width);
+        k->formats.f32.sum_rows(rows, width * 4, places, chosen, count, sum, width);
         floats_are("f32 rows", sum, width + gap, 1e-5, 1e-5);
         uint16_t *halves = zeroed(n * width * 2);
         int8_t *bytes = zeroed(n * width);
@@ -144,38 +178,39 @@ static void contextual(const ck_kernels *k) {
             bytes[i] = (int8_t)(rows[i] * 100);
         }
         float *dots = floats(count + gap, 1), *vector = floats(width, 1);
-        k->dot_rows_f32(rows, width * 4, places, count, vector, width, dots);
+        k->formats.f32.dot_rows(rows, width * 4, places, count, vector, width, dots);
         floats_are("products with f32 rows", dots, count + gap, 1e-5, 1e-5);
-        k->dot_rows_bf16(halves, width * 2, places, count, vector, width, dots);
+        k->formats.bf16.dot_rows(halves, width * 2, places, count, vector, width, dots);
         floats_are("products with bf16 rows", dots, count + gap, 1e-5, 1e-5);
-        k->dot_rows_f16(halves, width * 2, places, count, vector, width, dots);
+        k->formats.f16.dot_rows(halves, width * 2, places, count, vector, width, dots);
         for (size_t i = 0; i < count; i++) dots[i] *= 0x1p106f;
         floats_are("products with f16 rows", dots, count + gap, 1e-5, 1e-3);
-        k->dot_rows_int8(bytes, width, places, count, vector, width, dots);
+        k->formats.int8.dot_rows(bytes, width, places, count, vector, width, dots);
         floats_are("products with int8 rows", dots, count + gap, 1e-5, 1e-3);
-        k->sum_rows_bf16(halves, width * 2, places, chosen, count, sum, width);
+        k->formats.bf16.sum_rows(halves, width * 2, places, chosen, count, sum, width);
         floats_are("bf16 rows", sum, width + gap, 1e-5, 1e-5);
         for (size_t i = 0; i < count; i++) chosen[i] *= 0x1p106f;
-        k->sum_rows_f16(halves, width * 2, places, chosen, count, sum, width);
+        k->formats.f16.sum_rows(halves, width * 2, places, chosen, count, sum, width);
         for (size_t i = 0; i < count; i++) chosen[i] *= 0x1p-106f;
         floats_are("f16 rows", sum, width + gap, 1e-5, 1e-3);
-        k->sum_rows_int8(bytes, width, places, chosen, count, sum, width);
+        k->formats.int8.sum_rows(bytes, width, places, chosen, count, sum, width);
         floats_are("int8 rows", sum, width + gap, 1e-5, 1e-3);
     }
 }
 
 static void limits(const ck_kernels *k) {
     /* How many sums they keep depends on the table: they must only stay finite. */
-    float finite = isfinite(k->peak_bf16(100, 0.5f)) && isfinite(k->peak_f16(100, 0.5f))
-        && isfinite(k->peak_int8(100, 0.5f));
+    float finite = isfinite(k->formats.bf16.peak(100, 0.5f)) && isfinite(k->formats.f16.peak(100, 0.5f))
+        && isfinite(k->formats.int8.peak(100, 0.5f));
     floats_are("peaks are finite", &finite, 1, 0, 0);
 }
 
 const kernel_case precision_cases[] = {
-    {"gemm_bf16, pack_rows_bf16, pack_columns_bf16, round_bf16", bf16},
-    {"gemm_f16, pack_rows_f16, pack_columns_f16, round_f16", f16},
-    {"gemm_int8, pack_rows_int8, quantize_int8", int8},
+    {"formats.bf16", bf16},
+    {"formats.f16", f16},
+    {"formats.int8", int8},
+    {"rows of formats", rows},
     {"pack_rows_int4, multiply_int4, select_f32, sum_rows_*, dot_rows_*", contextual},
-    {"peak_bf16, peak_f16, peak_int8", limits},
+    {"peaks of formats", limits},
     {0, 0},
 };

@@ -26,9 +26,17 @@ import Testing
         }
     }
 
-    @Test("nothing is thrown while nobody asks")
-    func quiet() throws {
-        try Interruption.check()
+    @Test("signals that ask for nothing, and none at all, stop nothing")
+    func quiet() async {
+        await #expect(processExitsWith: .exitCode(0)) {
+            Interruption.install()
+            signal(SIGUSR1, SIG_IGN)
+            kill(getpid(), SIGUSR1)
+            usleep(50_000)
+            guard !Interruption.isRequested else { exit(1) }
+            do throws(Interrupted) { try Interruption.check() } catch { exit(2) }
+            exit(0)
+        }
     }
 }
 

@@ -65,24 +65,17 @@ struct BFloat16KernelTests {
         ProductSizes.all)
     func bfloat16(table: FloatTable, sizes: ProductSizes) {
         let (m, k, n) = (sizes.m, sizes.k, sizes.n)
-        let kernels = table.kernels
+        let format = table.kernels.formats.bf16
         let (panels, pairs) = ((n + 31) / 32, (k + 1) / 2)
         let outputs = panels * 32
         let a = randomFloats(m * k, seed: 1)
         let w = randomFloats(outputs * k, seed: 2)
         let bias = randomFloats(outputs, seed: 3)
         var packed = [UInt16](repeating: 0, count: max(panels * 64 * pairs, 1))
-        kernels.pack_rows_bf16(w, k, outputs, k, &packed)
-        var words = [UInt16](repeating: 42, count: m * pairs * 2 + 2)
-        if let round = kernels.round_bf16 {
-            for row in 0..<m {
-                words.withUnsafeMutableBufferPointer {
-                    round(Array(a[(row * k)..<(row * k + k)]), k, $0.baseAddress! + row * pairs * 2)
-                }
-            }
-        }
-        let isRounded = kernels.round_bf16 != nil
-        let inputs = isRounded ? a.map(nearestBFloat16) : a
+        format.pack_rows(w, k, outputs, k, &packed, nil, nil)
+        let rows = FormatRows(a, rows: m, inputs: k, for: format)
+        #expect(rows.words.last == 42, "wrote past the rows")
+        let inputs = rows.isConverted ? a.map(nearestBFloat16) : a
         var sums = [Double](repeating: 0, count: m * outputs)
         for index in sums.indices {
             for i in 0..<k {
@@ -95,12 +88,7 @@ struct BFloat16KernelTests {
             let columns = epilogue == ck_epilogue_swiglu ? (n + 1) / 2 : n
             let before = randomFloats(m * columns, seed: 4)
             var c = before + [42]
-            if isRounded {
-                kernels.gemm_bf16(
-                    words, nil, pairs, m, k, packed, bias, &c, columns, columns, epilogue)
-            } else {
-                kernels.gemm_bf16(a, nil, k, m, k, packed, bias, &c, columns, columns, epilogue)
-            }
+            rows.multiply(packed, bias: bias, into: &c, columns: columns, epilogue)
             #expect(c.removeLast() == 42, "wrote past the product")
             expectClose(
                 c, finished(sums, bias: bias, before: before, n: columns, epilogue),
@@ -115,14 +103,15 @@ struct BFloat16KernelTests {
         let values = ties + randomFloats(51, seed: 1, in: -1e6...1e6) + [-0.0, 3.38e38]
         func packed(_ values: [Float]) -> [Float] {
             var halves = [UInt16](repeating: 0, count: (values.count + 1) / 2 * 64)
-            table.kernels.pack_rows_bf16(values, values.count, 1, values.count, &halves)
+            table.kernels.formats.bf16.pack_rows(
+                values, values.count, 1, values.count, &halves, nil, nil)
             return values.indices.map {
                 Float(bitPattern: UInt32(halves[$0 / 2 * 64 + $0 % 2]) << 16)
             }
         }
         #expect(packed(values) == values.map(nearestBFloat16))
         var columns = [UInt16](repeating: 42, count: (values.count + 1) / 2 * 64)
-        table.kernels.pack_columns_bf16(values, 1, values.count, 1, &columns)
+        table.kernels.formats.bf16.pack_columns!(values, 1, values.count, 1, &columns)
         for (index, value) in values.enumerated() {
             let half = columns[index / 2 * 64 + index % 2]
             #expect(Float(bitPattern: UInt32(half) << 16) == nearestBFloat16(value))
@@ -138,7 +127,7 @@ struct BFloat16KernelTests {
         "gradients of weights from rounded operands agree with f64", arguments: floatTables,
         [(1, 1, 1), (5, 13, 40), (385, 60, 70), (900, 50, 33)])
     func gradients(table: FloatTable, sizes: (rows: Int, outputs: Int, inputs: Int)) {
-        guard let product = table.kernels.transposed_product_bf16 else { return }
+        guard let product = table.kernels.formats.bf16.transposed_product else { return }
         checkTransposedProduct(product, sizes) { operands, got in
             let sum = operands.reduce(0.0) {
                 $0 + Double(nearestBFloat16($1.0)) * Double(nearestBFloat16($1.1))

@@ -28,7 +28,7 @@ struct HalfKernelTests {
         arguments: floatTables, ProductSizes.all)
     func product(table: FloatTable, sizes: ProductSizes) {
         let (m, k, n) = (sizes.m, sizes.k, sizes.n)
-        let kernels = table.kernels
+        let format = table.kernels.formats.f16
         let (panels, pairs) = ((n + 31) / 32, (k + 1) / 2)
         let outputs = panels * 32
         // Rows of very different sizes.
@@ -37,18 +37,9 @@ struct HalfKernelTests {
         }
         let w = randomFloats(outputs * k, seed: 2)
         var packed = [UInt16](repeating: 0, count: max(panels * 64 * pairs, 1))
-        kernels.pack_rows_f16(w, k, outputs, k, &packed)
-        var words = [UInt16](repeating: 42, count: m * pairs * 2 + 2)
-        var scales = [Float](repeating: 0, count: m)
-        if let round = kernels.round_f16 {
-            for row in 0..<m {
-                words.withUnsafeMutableBufferPointer {
-                    scales[row] = round(
-                        Array(a[(row * k)..<(row * k + k)]), k, $0.baseAddress! + row * pairs * 2)
-                }
-            }
-            #expect(words.suffix(2) == [42, 42], "wrote past the rows")
-        }
+        format.pack_rows(w, k, outputs, k, &packed, nil, nil)
+        let rows = FormatRows(a, rows: m, inputs: k, for: format)
+        #expect(rows.words.last == 42, "wrote past the rows")
         for epilogue in epilogues {
             let columns = epilogue == ck_epilogue_swiglu ? (n + 1) / 2 : n
             let bias = randomFloats(outputs, seed: 3)
@@ -62,26 +53,21 @@ struct HalfKernelTests {
                 sizes.append(terms.reduce(0) { $0 + $1 * $1 }.squareRoot())
             }
             var c = before + [42]
-            if kernels.round_f16 != nil {
-                kernels.gemm_f16(
-                    words, scales, pairs, m, k, packed, bias, &c, columns, columns, epilogue)
-            } else {
-                kernels.gemm_f16(a, nil, k, m, k, packed, bias, &c, columns, columns, epilogue)
-            }
+            rows.multiply(packed, bias: bias, into: &c, columns: columns, epilogue)
             #expect(c.removeLast() == 42, "wrote past the product")
             let want = finished(sums, bias: bias, before: before, n: columns, epilogue)
             guard epilogue == ck_epilogue_store || epilogue == ck_epilogue_add else {
-                guard kernels.round_f16 == nil else { continue }
+                guard !rows.isConverted else { continue }
                 // Of rows that are not large, whose sums f32 holds well enough for any function.
-                let rows = (0..<m).filter { $0 % 5 < 3 }.flatMap {
+                let small = (0..<m).filter { $0 % 5 < 3 }.flatMap {
                     $0 * columns..<($0 + 1) * columns
                 }
                 expectClose(
-                    rows.map { c[$0] }, rows.map { want[$0] }, absolute: 5e-5, relative: 2e-5)
+                    small.map { c[$0] }, small.map { want[$0] }, absolute: 5e-5, relative: 2e-5)
                 continue
             }
             // Half the last place of 11 bits, for each term and each of its partial sums, at worst.
-            let rounding: Double = kernels.round_f16 == nil ? 2e-6 : 8e-3
+            let rounding: Double = rows.isConverted ? 8e-3 : 2e-6
             for (index, (got, want)) in zip(c, want).enumerated() {
                 let size = sizes[index / columns * outputs + index % columns]
                 #expect(
@@ -98,18 +84,19 @@ struct HalfKernelTests {
         var values = ties + randomFloats(51, seed: 1, in: -2...2)
         values += randomFloats(9, seed: 2, in: -1e-5...1e-5)
         var halves = [UInt16](repeating: 0, count: (values.count + 1) / 2 * 64)
-        table.kernels.pack_rows_f16(values, values.count, 1, values.count, &halves)
+        let format = table.kernels.formats.f16
+        format.pack_rows(values, values.count, 1, values.count, &halves, nil, nil)
         for (index, weight) in values.enumerated() {
             #expect(
                 value(of: halves[index / 2 * 64 + index % 2]) / 64 == nearest(weight), "\(weight)")
         }
         var columns = [UInt16](repeating: 0, count: (values.count + 1) / 2 * 64)
-        table.kernels.pack_columns_f16(values, 1, values.count, 1, &columns)
+        format.pack_columns!(values, 1, values.count, 1, &columns)
         for index in values.indices {
             let place = index / 2 * 64 + index % 2
             #expect(columns[place] == halves[place])
         }
-        table.kernels.pack_rows_f16([.nan], 1, 1, 1, &halves)
+        format.pack_rows([.nan], 1, 1, 1, &halves, nil, nil)
         #expect(halves[0] & 0x7c00 == 0x7c00 && halves[0] & 0x3ff != 0)
     }
 
@@ -117,7 +104,7 @@ struct HalfKernelTests {
         "gradients of weights in half precision are near those in f64", arguments: floatTables,
         [(1, 1, 1), (5, 13, 40), (385, 60, 70), (900, 50, 33)])
     func gradients(table: FloatTable, sizes: (rows: Int, outputs: Int, inputs: Int)) {
-        guard let product = table.kernels.transposed_product_f16 else { return }
+        guard let product = table.kernels.formats.f16.transposed_product else { return }
         checkTransposedProduct(product, sizes) { operands, got in
             let terms = operands.map { Double($0.0) * Double($0.1) }
             let size = terms.reduce(0) { $0 + $1 * $1 }.squareRoot()

@@ -11,7 +11,7 @@ private final class Quantised: @unchecked Sendable {
     let terms: Int
     private let sizes: ProductSizes
     private let stride: Int
-    private let kernels: ck_kernels
+    private let format: ck_format
     private let values: UnsafeMutableBufferPointer<UInt8>
     private let scales: UnsafeMutableBufferPointer<Float>
     private let zeros: UnsafeMutableBufferPointer<Int32>
@@ -31,16 +31,16 @@ private final class Quantised: @unchecked Sendable {
             return buffer
         }
         let (m, k) = (sizes.m, sizes.k)
-        (self.sizes, self.terms, self.kernels) = (sizes, terms, kernels)
+        (self.sizes, self.terms, format) = (sizes, terms, kernels.formats.int8)
         (outputs, stride) = ((sizes.n + 31) / 32 * 32, (k + 3) / 4 * 4)
         (values, scales, zeros) = (zeroes(m * terms * stride), floats(m * terms), zeroes(m * terms))
         (packed, weightScales, sums) = (zeroes(outputs * stride), floats(outputs), zeroes(outputs))
-        kernels.pack_rows_int8(
+        format.pack_rows(
             randomFloats(outputs * k, seed: 2), k, outputs, k, packed.baseAddress!,
             weightScales.baseAddress!, sums.baseAddress!)
         let x = randomFloats(m * k, seed: 1, in: -1...3)
         for row in 0..<m {
-            kernels.quantize_int8(
+            format.convert!(
                 Array(x[(row * k)..<(row * k + k)]), k, terms,
                 values.baseAddress! + row * terms * stride, stride,
                 scales.baseAddress! + row * terms, zeros.baseAddress! + row * terms)
@@ -71,12 +71,12 @@ private final class Quantised: @unchecked Sendable {
         _ epilogue: ck_epilogue, bias: [Float]?, columns: Int, before: [Float]
     ) -> [Float] {
         var c = before + [42]
-        kernels.gemm_int8(
-            ck_int8_rows(
-                values: values.baseAddress!, stride: stride, scales: scales.baseAddress!,
-                zeros: zeros.baseAddress!),
-            sizes.m, terms, sizes.k,
-            ck_int8_weights(
+        format.product(
+            ck_operand(
+                values: values.baseAddress!, stride: stride, terms: terms,
+                scales: scales.baseAddress!, zeros: zeros.baseAddress!),
+            sizes.m, sizes.k,
+            ck_weights(
                 panels: packed.baseAddress!, scales: weightScales.baseAddress!,
                 sums: sums.baseAddress!),
             bias, &c, columns, columns, epilogue)
@@ -146,7 +146,8 @@ struct Int8KernelTests {
                 var (scales, zeros) = (
                     [Float](repeating: -1, count: 2), [Int32](repeating: -1, count: 2)
                 )
-                kernels.quantize_int8(x, x.count, terms, &codes, stride, &scales, &zeros)
+                kernels.formats.int8.convert!(
+                    x, x.count, terms, &codes, stride, &scales, &zeros)
                 return (codes, scales, zeros)
             }
             let got = quantised(by: table.kernels)
@@ -187,7 +188,7 @@ struct Int8KernelTests {
         for i in 0..<k { w[5 * k + i] = 0 }
         var packed = [Int8](repeating: 0, count: 2 * 32 * 12)
         var (scales, sums) = ([Float](repeating: -1, count: 64), [Int32](repeating: -1, count: 64))
-        table.kernels.pack_rows_int8(w, k, outputs, k, &packed, &scales, &sums)
+        table.kernels.formats.int8.pack_rows(w, k, outputs, k, &packed, &scales, &sums)
         for output in 0..<outputs {
             let codes = (0..<k).map {
                 Int(packed[(output / 32 * 12 + $0 / 4 * 4) * 32 + output % 32 * 4 + $0 % 4])

@@ -5,15 +5,7 @@ import TestSupport
 import Testing
 
 /// Every table of kernels that this processor runs.
-let floatTables: [FloatTable] = {
-    var floatTables: [FloatTable] = []
-    var next = ck_tables()
-    while let table = next.pointee {
-        floatTables.append(FloatTable(kernels: table.pointee))
-        next += 1
-    }
-    return floatTables
-}()
+let floatTables = (0..<8).compactMap { ck_table($0) }.map { FloatTable(kernels: $0.pointee) }
 
 /// A table of kernels under its name.
 struct FloatTable: CustomTestStringConvertible, @unchecked Sendable {
@@ -42,14 +34,15 @@ struct KernelTests {
         var bias = randomFloats(n, seed: 3)
         bias += [Float](repeating: 0, count: panels * 32 - n)
         var packed = [Float](repeating: 0, count: max(panels * 32 * k, 1))
-        table.kernels.pack_rows_f32(w, k, n, k, &packed)
+        table.kernels.formats.f32.pack_rows(w, k, n, k, &packed, nil, nil)
+        let rows = FormatRows(a, rows: m, inputs: k, for: table.kernels.formats.f32)
         let before = randomFloats(m * n, seed: 4)
         for epilogue in [
             ck_epilogue_store, ck_epilogue_add, ck_epilogue_gelu, ck_epilogue_tanh_gelu,
             ck_epilogue_relu,
         ] {
             var c = before + [42]
-            table.kernels.gemm_f32(a, k, m, k, packed, bias, &c, n, n, epilogue)
+            rows.multiply(packed, bias: bias, into: &c, columns: n, epilogue)
             #expect(c.removeLast() == 42, "wrote past the product")
             let want = (0..<m * n).map { index -> Float in
                 let (row, column) = (index / n, index % n)
@@ -79,14 +72,15 @@ struct KernelTests {
         for panel in 0..<panels {
             packed.withUnsafeMutableBufferPointer { packed in
                 for (weights, lane) in [(gate, 0), (up, 16)] {
-                    table.kernels.pack_rows_f32(
+                    table.kernels.formats.f32.pack_rows(
                         Array(weights[(panel * 16 * k)...]), k, min(16, n - panel * 16), k,
-                        packed.baseAddress! + panel * 32 * k + lane)
+                        packed.baseAddress! + panel * 32 * k + lane, nil, nil)
                 }
             }
         }
         var c = [Float](repeating: 0, count: m * n) + [42]
-        table.kernels.gemm_f32(a, k, m, k, packed, nil, &c, n, n, ck_epilogue_swiglu)
+        FormatRows(a, rows: m, inputs: k, for: table.kernels.formats.f32)
+            .multiply(packed, bias: nil, into: &c, columns: n, ck_epilogue_swiglu)
         #expect(c.removeLast() == 42, "wrote past the product")
         let want = (0..<m * n).map { index -> Float in
             var (g, u) = (0.0, 0.0)
@@ -130,7 +124,7 @@ struct KernelTests {
         var c = [Float](repeating: 7, count: n * width)
         var scratch = productScratch(width)
         for first in stride(from: 0, to: width, by: 32) {
-            table.kernels.transposed_product_f32(
+            table.kernels.formats.f32.transposed_product!(
                 a, lda, rows, n, b, width, first, min(first + 32, width), &c, &scratch)
         }
         let want = (0..<n * width).map { index in
@@ -220,8 +214,9 @@ struct KernelTests {
         let columns = (width + 31) / 32 * 32
         var packedKeys = [Float](repeating: 0, count: padded * width)
         var packedValues = [Float](repeating: 0, count: keys * columns)
-        table.kernels.pack_rows_f32(k, width, keys, width, &packedKeys)
-        table.kernels.pack_columns_f32(v, width, keys, width, &packedValues)
+        let format = table.kernels.formats.f32
+        format.pack_rows(k, width, keys, width, &packedKeys, nil, nil)
+        format.pack_columns!(v, width, keys, width, &packedValues)
         for causal in [true, false] {
             let offset = keys - queries
             var scores = [Float](repeating: 0, count: 12 * padded)

@@ -49,7 +49,8 @@ struct NeuronKernelTests {
             let vector = randomFloats(width, seed: 2)
             let places = (0..<count).map { UInt32($0 * 7 % 20) }
             var products = [Float](repeating: 42, count: count + 1)
-            table.kernels.dot_rows_f32(rows, width * 4, places, count, vector, width, &products)
+            table.kernels.formats.f32.dot_rows(
+                rows, width * 4, places, count, vector, width, &products)
             #expect(products[count] == 42, "wrote past the products")
             for (place, product) in zip(places, products) {
                 let row = rows[Int(place) * width..<(Int(place) + 1) * width]

@@ -1,0 +1,113 @@
+/* Formats: how the weights of a linear layer are stored, and the kernels that multiply with them.
+ *
+ * A format is one row of a table of kernels. To add one, write its kernels in a header of its own,
+ * add a row to `ck_formats` and in `kernels.h`, and a case to `Precision` in Swift. */
+#ifndef CK_FORMAT_H
+#define CK_FORMAT_H
+#include <stddef.h>
+#include <stdint.h>
+#pragma clang assume_nonnull begin
+
+/* What a product does with each result y (bias included). */
+typedef enum ck_epilogue {
+    ck_epilogue_store = 0,  /* c = y */
+    ck_epilogue_add = 1,    /* c = c + y */
+    ck_epilogue_gelu = 2,   /* c = GELU(y), the exact form with erf */
+    ck_epilogue_swiglu = 3, /* c[j] = SiLU(y[j]) * y[j + 16]: a panel holds 16 gates, then 16 ups */
+    ck_epilogue_tanh_gelu = 4, /* c = y/2 * (1 + tanh(sqrt(2/pi) * (y + 0.044715 y^3))) */
+    ck_epilogue_relu = 5,      /* c = max(y, 0) */
+} ck_epilogue;
+
+/* Rows of activations as a product reads them: floats, or what the format's `convert` wrote. */
+typedef struct ck_operand {
+    const void *values;            /* Rows begin `stride` bytes apart. */
+    size_t stride;
+    size_t terms;                  /* Consecutive rows that add up to one row of activations. */
+    const float *_Nullable scales; /* One for each row; null if values are floats. */
+    const int32_t *_Nullable zeros;
+} ck_operand;
+
+/* Packed weights: panels of 32 outputs, and for each packed output the format's two terms. The
+ * terms are null in formats without them. Panels are padded with zeros to whole panels. */
+typedef struct ck_weights {
+    const void *panels;
+    const float *_Nullable scales; /* An output's weight is this times the integer in its panel. */
+    const int32_t *_Nullable sums; /* The sum of an output's integers. */
+} ck_weights;
+
+/* c[n] += Σ factors[i] * row places[i]. Rows begin `stride` bytes apart. */
+typedef void ck_sum_rows(
+    const void *rows, size_t stride, const uint32_t *places, const float *factors, size_t count,
+    float *c, size_t n);
+
+/* c[i] = row places[i] · x, of n values, for count rows. */
+typedef void ck_dot_rows(
+    const void *rows, size_t stride, const uint32_t *places, size_t count, const float *x, size_t n,
+    float *c);
+
+/* c += aᵀ · b for columns of b from first, a multiple of 32, up to last.
+ *
+ * a         rows of n floats, lda apart.
+ * b         as many rows of `width` floats.
+ * c         n rows of width floats.
+ * scratch   as gram_f32. */
+typedef void ck_transposed_product(
+    const float *a, size_t lda, size_t rows, size_t n, const float *b, size_t width,
+    size_t first, size_t last, float *c, float *scratch);
+
+typedef struct ck_format {
+    uint32_t bits;         /* Bits of one weight. Inputs are padded to whole 32-bit words. */
+    uint32_t output_terms; /* 32-bit words of each output beside its weights: 2, or 0. */
+    float greatest_weight; /* The greatest magnitude that is stored as it is; infinity if any is. */
+
+    /* c[m, n] = epilogue(a[m, k] · Wᵀ + bias).
+     *
+     * a        m rows of k inputs. Formats that sum integers need k < 65536.
+     * bias     one float per packed output, zero-padded to whole panels; or null.
+     * c, ldc   m rows of n floats: 32 of a panel are 32 of c, or 16 with ck_epilogue_swiglu. */
+    void (*product)(
+        ck_operand a, size_t m, size_t k, ck_weights w, const float *_Nullable bias, float *c,
+        size_t ldc, size_t n, ck_epilogue epilogue);
+
+    /* Converts one row of n activations for `product`, and fills the last word of each term.
+     * Terms are written `stride` bytes apart, each with its scale and zero point. Null where
+     * `product` reads floats. Every table rounds to integers alike. */
+    void (*_Nullable convert)(
+        const float *x, size_t n, size_t terms, void *values, size_t stride, float *scales,
+        int32_t *zeros);
+
+    /* Packs n outputs of `width` inputs, rows of ld floats, into panels. Lanes past the last
+     * output are left as they are. Scales and sums are not touched if output_terms is 0. */
+    void (*pack_rows)(
+        const float *source, size_t ld, size_t n, size_t width, void *panels,
+        float *_Nullable scales, int32_t *_Nullable sums);
+
+    /* The same where the rows of the source are n inputs and its columns `width` outputs. Null in
+     * formats that need a whole output at once. */
+    void (*_Nullable pack_columns)(
+        const float *source, size_t ld, size_t n, size_t width, void *panels);
+
+    /* Reads the k weights of one output of a panel, whose scale is given if it has one. */
+    void (*unpack_row)(const void *panel, size_t lane, size_t k, float scale, float *row);
+
+    /* Stores n values as a row for sum_rows and dot_rows. Returns what these count times too
+     * little: the factor by which their results for this row must be multiplied. */
+    float (*store_row)(const float *source, size_t n, void *row);
+    ck_sum_rows *sum_rows;
+    ck_dot_rows *dot_rows;
+
+    /* aᵀ · b of operands rounded to this format; null where the processor has no such arithmetic. */
+    ck_transposed_product *_Nullable transposed_product;
+
+    /* Multiply-adds as `product` does them, in registers: `repeats` times 384 words of inputs.
+     * Returns a value that depends on all of them. */
+    float (*peak)(size_t repeats, float seed);
+} ck_format;
+
+/* The formats, as rows of a table. */
+typedef struct ck_formats {
+    ck_format f32, f16, bf16, int8;
+} ck_formats;
+
+#pragma clang assume_nonnull end
+#endif

@@ -1,0 +1,129 @@
+import Tensors
+import Testing
+import Transformers
+
+@testable import Profiling
+
+/// A runtime whose times are known: a sum of parts, times the machine's speed at the moment.
+private struct KnownStopwatch: Stopwatch {
+    let environment: Environment
+    let dense: ModelShape
+    /// How far single samples scatter, as a fraction.
+    var noise = 0.0
+    /// By what factor the machine is slower from some sample on.
+    var drift = (sample: Int.max, factor: 1.0)
+    /// How often a sample is disturbed, which triples it.
+    var disturbance = 0.0
+
+    private(set) var samples = 0
+    private var random = SplitMix64(seed: 7)
+
+    init(_ dense: ModelShape) {
+        self.dense = dense
+        environment = Environment(
+            phase: .decode, batch: 1, sequence: 128, threads: 2, precision: .f32)
+    }
+
+    /// The base takes 2 ms; a key-value head 0.5 ms; a feed-forward block 1 ms for each 32 neurons
+    /// that it begins.
+    static func seconds(of shape: ModelShape) -> Double {
+        shape.layers.reduce(2e-3) { sum, layer in
+            sum + 0.5e-3 * Double(layer.keyValueHeads)
+                + 1e-3 * Double((layer.feedForward + 31) / 32)
+        }
+    }
+
+    func standIn(_ shape: ModelShape) -> ModelShape { shape }
+
+    mutating func sample(_ shape: ModelShape) -> Sample {
+        samples += 1
+        var seconds = Self.seconds(of: shape)
+        if samples >= drift.sample { seconds *= drift.factor }
+        seconds *= 1 + noise * Double.random(in: -1...1, using: &random)
+        let isDisturbed = Double.random(in: 0..<1, using: &random) < disturbance
+        return Sample(seconds: isDisturbed ? 3 * seconds : seconds, isTainted: isDisturbed)
+    }
+}
+
+@Suite("Profiles of a machine whose times are known")
+struct ProfilerTests {
+    private func profile(_ watch: inout KnownStopwatch) throws -> Profiler.Result {
+        var profiler = Profiler()
+        profiler.timeLimit = 5
+        return try profiler.profile(
+            smallShape, with: &watch, on: smallMachine, created: "2025-01-01T00:00:00Z",
+            version: "0.1.0")
+    }
+
+    /// The greatest error of a table over all plans whose layers are alike, as a fraction.
+    private func worstError(of table: LatencyTable) -> Double {
+        var worst = 0.0
+        for heads in 0...2 {
+            for width in [0, 32, 64, 96] {
+                let plan = Plan(
+                    attention: [heads, heads, heads], feedForward: [width, width, width])
+                let want = KnownStopwatch.seconds(of: smallShape.applying(plan))
+                worst = max(worst, abs(table.predict(plan) / want - 1))
+            }
+        }
+        return worst
+    }
+
+    @Test("times without noise are found as they are")
+    func exact() throws {
+        var watch = KnownStopwatch(smallShape)
+        let result = try profile(&watch)
+        #expect(result.unsettled == 0)
+        #expect(abs(result.table.dense.seconds - 14e-3) < 1e-12)
+        #expect(abs(result.table.base.seconds - 2e-3) < 1e-12)
+        #expect(worstError(of: result.table) < 0.02)
+    }
+
+    @Test("neither noise, a slower machine from the middle on, nor disturbed samples move them")
+    func robust() throws {
+        var watch = KnownStopwatch(smallShape)
+        watch.noise = 0.02
+        watch.drift = (200, 1.4)
+        watch.disturbance = 0.2
+        let result = try profile(&watch)
+        #expect(worstError(of: result.table) < 0.04)
+    }
+
+    @Test("what stays uncertain is counted, and time is not spent on it for ever")
+    func uncertain() throws {
+        var watch = KnownStopwatch(smallShape)
+        watch.noise = 0.9
+        var profiler = Profiler()
+        profiler.timeLimit = 0.2
+        let result = try profiler.profile(
+            smallShape, with: &watch, on: smallMachine, created: "2025-01-01T00:00:00Z",
+            version: "0.1.0")
+        #expect(result.unsettled > 0)
+    }
+
+    @Test("a verification finds how far off a table is")
+    func verification() throws {
+        var watch = KnownStopwatch(smallShape)
+        let draft = try profile(&watch).table
+        var profiler = Profiler()
+        profiler.timeLimit = 5
+        let verified = try profiler.verify(draft, plans: 12, with: &watch).table
+        let entries = try #require(verified.verification).entries
+        #expect(entries.count == 12)
+        for entry in entries {
+            #expect(abs(entry.predicted / entry.measured.seconds - 1) < 0.05)
+        }
+    }
+
+    @Test("an error of the progress ends a profile")
+    func stopping() {
+        struct Stopped: Error {}
+        var watch = KnownStopwatch(smallShape)
+        #expect(throws: Stopped.self) {
+            try Profiler().profile(
+                smallShape, with: &watch, on: smallMachine, created: "", version: ""
+            ) { _ in throw Stopped() }
+        }
+        #expect(watch.samples < 20)
+    }
+}

@@ -1,0 +1,54 @@
+import CKernels
+
+/// Activations as the product of a float format reads them.
+struct FormatRows {
+    /// One for each row, where the format converts.
+    private(set) var scales: [Float]
+    /// The words behind the rows, which no conversion may write.
+    private(set) var words: [UInt32]
+    /// Whether the format converts.
+    let isConverted: Bool
+
+    private let format: ck_format
+    private let rows: Int
+    private let inputs: Int
+    private let stride: Int
+
+    /// Converts rows `[rows, inputs]`.
+    init(_ a: [Float], rows: Int, inputs: Int, for format: ck_format) {
+        (self.format, self.rows, self.inputs) = (format, rows, inputs)
+        isConverted = format.convert != nil
+        stride = isConverted ? (inputs * Int(format.bits) + 31) / 32 * 4 : inputs * 4
+        scales = [Float](repeating: 0, count: rows)
+        words = [UInt32](repeating: 42, count: rows * stride / 4 + 1)
+        guard let convert = format.convert else {
+            for index in a.indices { words[index] = a[index].bitPattern }
+            return
+        }
+        var zero: Int32 = 0
+        for row in 0..<rows {
+            words.withUnsafeMutableBytes {
+                convert(
+                    Array(a[(row * inputs)..<(row * inputs + inputs)]), inputs, 1,
+                    $0.baseAddress! + row * stride, stride, &scales[row], &zero)
+            }
+        }
+    }
+
+    /// The product with packed weights; c is `[rows, columns]`.
+    func multiply(
+        _ panels: UnsafeRawPointer, bias: [Float]?, into c: inout [Float], columns: Int,
+        _ epilogue: ck_epilogue
+    ) {
+        words.withUnsafeBytes { words in
+            scales.withUnsafeBufferPointer { scales in
+                format.product(
+                    ck_operand(
+                        values: words.baseAddress!, stride: stride, terms: 1,
+                        scales: isConverted ? scales.baseAddress : nil, zeros: nil),
+                    rows, inputs, ck_weights(panels: panels, scales: nil, sums: nil), bias, &c,
+                    columns, columns, epilogue)
+            }
+        }
+    }
+}
