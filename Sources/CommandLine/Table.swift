@@ -18,7 +18,8 @@ public struct Table {
 
     /// Adds a row from a list; missing cells stay empty and extra ones are left out.
     public mutating func add(row cells: [String]) {
-        rows.append(titles.indices.map { $0 < cells.count ? Human.printable(cells[$0]) : "" })
+        rows.append(
+            titles.indices.map { $0 < cells.count ? TerminalText.printable(cells[$0]) : "" })
     }
 
     /// The lines of the table, none wider than the width given.

@@ -1,0 +1,5 @@
+/// What this library says of itself.
+public enum Espalier {
+    /// The version, here and nowhere else.
+    public static let version = "0.1.0"
+}
