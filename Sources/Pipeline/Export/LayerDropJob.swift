@@ -12,7 +12,7 @@ public struct LayerDropOptions: Sendable {
         case everyOther = "every-other"
         /// Again and again the layer is dropped without which the loss on a text is lowest.
         case search
-        /// As many choices are tried as by the search, and it is learnt which layers good ones have.
+        /// Random choices are tried, as many as by the search; layers of good ones become likelier.
         case learned
     }
 

@@ -10,9 +10,9 @@ internal import Transformers
 
 /// Fetches a model of the hub into its local cache.
 ///
-/// Every file arrives as `blobs/DIGEST.incomplete`, goes on from there when fetched again, is checked
-/// and renamed; the snapshot appears when all files are there. Of two that fetch one model at once
-/// the second waits.
+/// Every file arrives as `blobs/DIGEST.incomplete`, is resumed there if it was interrupted, is checked
+/// and then renamed. The snapshot appears when all files are there. A lock lets one process at a time
+/// fetch a model.
 struct HubDownload {
     private let id: String
     private let cache: HubCache

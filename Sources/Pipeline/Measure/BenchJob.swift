@@ -55,7 +55,7 @@ public struct BenchJob {
         (self.options, self.progress) = (options, progress)
         let opened = try OpenedModel(options.model, progress: progress)
         environment = try options.environment.environment(
-            for: opened.shape, beside: options.measuresLimits ? MachineLimits.probeBytes : 0)
+            for: opened.shape, adding: options.measuresLimits ? MachineLimits.probeBytes : 0)
         loaded = LoadedModel(
             opened, model: try opened.contextual(in: options.environment.precision))
         other = try OtherRuntime(environment, progress: progress)

@@ -3,7 +3,7 @@ internal import Reporting
 public import Tensors
 internal import Transformers
 
-/// The conditions under which a model is timed, as far as they do not depend on the model.
+/// The conditions under which a model is timed; those left open follow from the model.
 public struct EnvironmentOptions: Sendable {
     /// What is timed; nil for `encode` of encoders and `decode` of decoders.
     public var phase: Phase?
@@ -31,11 +31,11 @@ public struct EnvironmentOptions: Sendable {
     ///
     /// - Parameters:
     ///   - shape: The sizes of the model.
-    ///   - more: The bytes that the command takes beside the work itself.
+    ///   - more: The bytes that the job takes in addition to the model and its work.
     /// - Returns: The conditions.
     /// - Throws: `ProfileError` where the model cannot do such work, or there is too little memory.
     func environment(
-        for shape: ModelShape, beside more: Int = 0
+        for shape: ModelShape, adding more: Int = 0
     ) throws(ProfileError) -> Environment {
         let phase = phase ?? (shape.architecture.isEncoder ? .encode : .decode)
         let usual: (length: Int, longest: Int) =
@@ -48,7 +48,7 @@ public struct EnvironmentOptions: Sendable {
             phase: phase, batch: batch, sequence: sequence ?? min(usual.length, usual.longest),
             threads: threads, precision: precision, runtime: runtime)
         try environment.check(against: shape)
-        try environment.checkMemory(for: shape, beside: more)
+        try environment.checkMemory(for: shape, adding: more)
         return environment
     }
 }
@@ -59,7 +59,7 @@ extension Environment {
 
     /// Refuses work that cannot fit the memory that this process may use: weights, the largest of
     /// them once more while it is read, and caches and activations in f32.
-    func checkMemory(for shape: ModelShape, beside more: Int) throws(ProfileError) {
+    func checkMemory(for shape: ModelShape, adding more: Int) throws(ProfileError) {
         let tokens = Double(batch) * Double(phase == .decode ? 1 : sequence)
         let cached = phase == .encode ? 0 : Double(batch) * Double(sequence + 1)
         let width = Double(shape.headDimension)

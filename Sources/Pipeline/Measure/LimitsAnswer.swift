@@ -5,8 +5,8 @@ internal import Transformers
 
 /// What the machine can do at most, and how near the kernels come to it.
 ///
-/// A limit is measured right beside what is held to it, and a fraction is the median of such
-/// pairs, so that changes of the machine's speed cancel out.
+/// A limit and what is compared with it are measured one right after the other. A fraction is the
+/// median of such pairs, so that changes of the machine's speed cancel out.
 public struct LimitsAnswer: Encodable {
     /// A median with the width of its 95 % confidence interval as a fraction of it.
     public struct Figure: Encodable {

@@ -46,7 +46,7 @@ public struct ProfileJob {
         for remark in remarks { progress.remark(onModel: remark) }
         self.shape = shape
         environment = try options.environment.environment(
-            for: shape, beside: MachineLimits.probeBytes)
+            for: shape, adding: MachineLimits.probeBytes)
     }
 
     /// Measures.

@@ -3,10 +3,9 @@ internal import Profiling
 internal import Tensors
 internal import Transformers
 
-/// Times one model when another program asks, which can so time other runtimes in between.
+/// Times one model when another program asks, which can time other runtimes between requests.
 ///
-/// Each request is a number of runs; the answer is the mean time of so many after one that does not
-/// count.
+/// Each request is a number of runs. The answer is their mean time; one run before them does not count.
 package struct TimingServer {
     /// The answer to one request.
     package struct Block: Encodable {

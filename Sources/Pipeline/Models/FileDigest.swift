@@ -29,9 +29,9 @@ enum FileDigest {
         return digest.hexDigest
     }
 
-    /// The digests of what a training learns and is judged by, each by its option and with how it
-    /// is read.
-    static func ofLesson(
+    /// The digests of the training data and the evaluation set, by option; records are marked as
+    /// such.
+    static func ofTrainingFiles(
         text: [String], task: String?, validation: String?
     ) throws -> [String: String] {
         var files = text.enumerated().map { ("--text \($0 + 1)", $1) }

@@ -31,13 +31,13 @@ struct OpenedModel {
     /// The sizes of the model.
     var shape: ModelShape { checkpoint.shape }
 
-    /// The beginning of a text in windows, for a decoder to be judged by.
+    /// The beginning of a text in windows, to evaluate a decoder on.
     ///
     /// - Parameters:
     ///   - path: Plain text, or records with `text`.
     ///   - tokens: How many tokens of it.
     ///   - length: Tokens of a window, cut to the model's positions.
-    ///   - remedy: What to do about an encoder, which foretells no text.
+    ///   - remedy: What the error for an encoder, which predicts no text, says to do.
     /// - Returns: The windows; perhaps none.
     /// - Throws: `ModelFileError` for an encoder, or where the text cannot be read.
     func windows(
@@ -70,10 +70,10 @@ struct OpenedModel {
         }
     }
 
-    /// Refuses work that this process may not use the memory for, ahead of being killed for it.
+    /// Refuses work that needs more memory than this process may use.
     ///
     /// - Parameters:
-    ///   - bytes: What the work takes, beside what the process holds already.
+    ///   - bytes: What the work takes in addition to what the process holds.
     ///   - floats: The floats of the largest tensor, which is read before it is packed.
     /// - Throws: `ModelFileError` that says how much is missing.
     func requireMemory(_ bytes: Int, beside floats: Int = 0) throws(ModelFileError) {
@@ -87,7 +87,7 @@ struct OpenedModel {
             remedy: "use a smaller model or --precision, or allow it more memory")
     }
 
-    /// The same, leaving out token by token what the plan beside the model says, if there is one.
+    /// The packed model with the plan of contextual sparsity that lies next to it, if there is one.
     func contextual(in precision: Precision) throws -> Model {
         let dense = try packed(in: precision)
         guard !shape.architecture.isEncoder,

@@ -12,8 +12,9 @@ func requireAbsent(_ output: String) throws(ModelFileError) {
 }
 
 extension RunDirectory {
-    /// Does some work; what stops it before anything was made leaves no files of this program, unless
-    /// it is the user, who may go on.
+    /// Does some work, and removes the files of this library if it fails before anything was made.
+    ///
+    /// A cancelled job keeps them: it may be resumed.
     func leavingNothingUnused<Result>(_ work: () throws -> Result) throws -> Result {
         do {
             return try work()

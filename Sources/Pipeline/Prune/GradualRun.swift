@@ -8,9 +8,9 @@ internal import Transformers
 
 /// A prune from target to target, each from the model before, which is trained in between.
 ///
-/// Every round is a prune and a training with a directory of its own in `work`, and so goes on
-/// where it was stopped; what is here gathers what they leave. The learning rate begins anew in
-/// every round, and speed and quality are always those beside the dense model.
+/// Every round is a prune and a training, each with a directory of its own in `work`, where it
+/// resumes if it was stopped. The learning rate schedule starts again in every round. Speed and
+/// quality are always measured against the dense model.
 ///
 /// Source: Kurtić, Frantar and Alistarh, "ZipLM", arXiv 2302.04089, section 4.
 final class GradualRun {
@@ -23,17 +23,17 @@ final class GradualRun {
     /// The target whose trained model loses too much quality.
     private var refusal: QualityRefusal?
 
-    /// Takes up the directory.
+    /// Reads the model, and locks the directory.
     init(
         _ options: PruneOptions, recovery: RecoveryOptions, progress: any JobProgress
     ) throws {
         (self.options, self.recovery, self.progress) = (options, recovery, progress)
         dense = try OpenedModel(options.model, progress: progress)
         let environment = try options.environment.environment(
-            for: dense.shape, beside: options.profile == nil ? MachineLimits.probeBytes : 0)
+            for: dense.shape, adding: options.profile == nil ? MachineLimits.probeBytes : 0)
         threads = environment.threads
         var digests = try PruneInputs(options, dense: dense, environment: environment).digests
-        let files = try FileDigest.ofLesson(
+        let files = try FileDigest.ofTrainingFiles(
             text: recovery.text, task: recovery.task, validation: recovery.validation)
         for more in [files, recovery.digests] { digests.merge(more) { known, _ in known } }
         directory = try RunDirectory(
@@ -49,7 +49,7 @@ final class GradualRun {
     }
 
     private func run() throws -> PruneReport {
-        let whole = try judgeDense()
+        let whole = try evaluateDense()
         var results: [TargetResult] = []
         var (stages, plans): ([String: StageCost], [String: Plan]) = ([:], [:])
         for target in options.targets {
@@ -62,7 +62,7 @@ final class GradualRun {
             stages.merge(round.stages) { $0 + $1 }
         }
         try directory.write(plans, Product.plans)
-        refusal?.compare(with: results, beside: try denseQuality)
+        refusal?.compare(with: results, against: try denseQuality)
         if let refusal, results.isEmpty { throw refusal }
         var report = try PruneReport(inDirectory: prune(for: options.targets[0]))
         report.targets = results
@@ -83,27 +83,30 @@ final class GradualRun {
         return report
     }
 
-    /// How good the dense model is by what the trainings are judged by; nil where it has no head for
-    /// that.
+    /// The score of the dense model on the trainings' evaluation set; nil if it has no head for that.
     ///
-    /// What cannot be learnt is refused here, before hours of pruning.
-    private func judgeDense() throws -> Judgement? {
-        struct Found: Codable { let judgement: Judgement? }
-        if let known = directory.read(Found.self, Product.lesson) { return known.judgement }
+    /// Data that does not suit the model is refused here, before hours of pruning.
+    private func evaluateDense() throws -> HeldOutScore? {
+        struct Found: Codable {
+            let score: HeldOutScore?
+            // The name that files have.
+            enum CodingKeys: String, CodingKey { case score = "judgement" }
+        }
+        if let known = directory.read(Found.self, Product.denseScore) { return known.score }
         let sequences = directory.product("work/sequences.bin")
         defer { try? FileManager.default.removeItem(atPath: sequences) }
         let training = recovery.training(
             of: options.model, by: options.model, threads: threads, seed: options.seed,
             output: directory.path)
-        let lesson = try Lesson(training, for: dense, in: sequences)
-        let hasHead = try lesson.head == nil || dense.checkpoint.classifier()?.kind == lesson.head
-        let judgement =
+        let set = try TrainingSet(training, for: dense, in: sequences)
+        let hasHead = try set.head == nil || dense.checkpoint.classifier()?.kind == set.head
+        let score =
             hasHead || training.teacher != nil
-            ? try lesson.judge(
-                try dense.packed(in: .f32), try lesson.head(of: dense), beside: nil, of: dense,
+            ? try set.evaluate(
+                try dense.packed(in: .f32), try set.head(of: dense), against: nil, of: dense,
                 engine: Engine(threads: threads), "Evaluating the dense model") : nil
-        try directory.write(Found(judgement: judgement), Product.lesson)
-        return judgement
+        try directory.write(Found(score: score), Product.denseScore)
+        return score
     }
 
     private func prune(for target: Double) -> String {
@@ -115,15 +118,15 @@ final class GradualRun {
         get throws { try PruneReport(inDirectory: prune(for: options.targets[0])).dense }
     }
 
-    /// Whether a trained model keeps to `--max-loss`; what does not is noted.
+    /// Whether a trained model keeps to `--max-loss`; a refusal is kept.
     private func isWithinLimit(_ quality: QualityFigures, at target: Double) throws -> Bool {
         refusal = QualityRefusal(
-            of: quality, beside: try denseQuality, at: target, limit: options.maxLoss)
+            of: quality, against: try denseQuality, at: target, limit: options.maxLoss)
         return refusal == nil
     }
 
-    /// Prunes to a target and trains, or reads what came of that; nil where the model loses more
-    /// quality than is allowed.
+    /// Prunes to a target and trains, or reads the result of that; nil if the model loses more quality
+    /// than is allowed.
     private func reach(_ target: Double, from source: String) throws -> TargetResult? {
         let name = directoryName(of: target)
         try discard(name, unlessBehind: options.targets.filter { $0 < target })
@@ -138,7 +141,7 @@ final class GradualRun {
         }
         let text = try round.calibrationText()
         round.forgetModels()
-        let training = try FinetuneRun(
+        let training = try TrainingRun(
             recovery.training(
                 of: result.path, by: options.model, threads: round.environment.threads,
                 seed: options.seed, output: directory.product("work/\(name)-trained")),
@@ -146,7 +149,7 @@ final class GradualRun {
         ).finish()
 
         let trained = try OpenedModel(training.path, progress: progress)
-        let (quality, second, continuations) = try round.judge(
+        let (quality, second, continuations) = try round.measureQuality(
             try trained.packed(in: round.environment.precision), on: text)
         guard try isWithinLimit(quality, at: target) else { return nil }
         result.recovery = Recovery(
@@ -162,7 +165,7 @@ final class GradualRun {
         return result
     }
 
-    /// Removes what was made of a target behind other ones, and notes which are before it now.
+    /// Removes what was made of a target after other targets than now, and keeps which these are.
     private func discard(_ name: String, unlessBehind targets: [Double]) throws {
         let chain = "work/\(name)-chain.json"
         guard directory.read([Double].self, chain) != targets else { return }
@@ -213,7 +216,7 @@ final class GradualRun {
 }
 
 extension RecoveryOptions {
-    /// What a training depends on beside its files.
+    /// What a training depends on in addition to its files.
     fileprivate var digests: [String: String] {
         [
             "--recover": method.rawValue, "--steps": String(settings.steps),

@@ -135,7 +135,7 @@ extension CalibrationText {
             CalibrationText(calibration: cut, heldOut: heldOut).spread(tokens: tokens))
     }
 
-    /// Calibration sequences of so many tokens, evenly spread over all of the text.
+    /// Calibration sequences with about this number of tokens, evenly spread over all of the text.
     func spread(tokens: Int) -> [[Int32]] {
         let all = calibration.reduce(0) { $0 + $1.count }
         let share = min(1, Double(tokens) / Double(max(all, 1)))

@@ -17,7 +17,7 @@ extension PruneRun {
     /// How often a disturbed measurement is repeated.
     private static let mostRepeats = 3
 
-    /// The most seconds to measure one plan on a quiet machine.
+    /// The maximum time to measure one plan on a quiet machine, in seconds.
     var measuringSeconds: Double { options.seconds ?? 20 }
 
     /// Measures a finished model again, and searches for a faster one while it misses its target.
@@ -65,15 +65,15 @@ extension PruneRun {
         return result
     }
 
-    /// The dense model's least median seconds so far; nil where the profile is of another machine
-    /// and nothing was measured here.
+    /// The dense model's minimum median time so far, in seconds; nil if the profile is of another
+    /// machine and nothing was measured here.
     func quietDense(_ table: LatencyTable) -> Double? {
         let isHere = table.environment.machine == environment.machine
         let measured = directory.read(Double.self, Product.quietDense)
         return [measured, isHere ? table.dense.seconds : nil].compactMap(\.self).min()
     }
 
-    /// Remembers how fast the dense model was where it was never faster.
+    /// Keeps the minimum time of the dense model.
     func keep(dense seconds: Double) throws {
         let known = directory.read(Double.self, Product.quietDense) ?? .infinity
         if seconds < known { try directory.write(seconds, Product.quietDense) }

@@ -3,7 +3,7 @@ internal import Profiling
 internal import Pruning
 internal import Transformers
 
-/// The stages that find out what pruning needs to know.
+/// The stages that measure what the search needs: profile, second moments, losses, sensitivities.
 extension PruneRun {
     func profile() throws -> LatencyTable {
         if directory.has(Product.profile) {
@@ -103,7 +103,7 @@ extension PruneRun {
         return losses
     }
 
-    /// What the model minds; empty for methods that do not ask.
+    /// The sensitivities of the components; empty for methods that do not use them.
     func sensitivity(
         of method: PruningMethod, _ losses: LossTable, _ surgery: Surgery,
         _ facts: CalibrationFacts, on text: CalibrationText

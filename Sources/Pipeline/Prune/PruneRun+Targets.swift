@@ -49,8 +49,9 @@ extension PruneRun {
         }
     }
 
-    /// How good a model, of some channels of the reference, is beside it, and what it writes.
-    func judge(
+    /// The quality of a model against the reference, of which it may keep some channels, and what it
+    /// writes.
+    func measureQuality(
         _ model: Model, of channels: [Int]? = nil, on text: CalibrationText
     ) throws -> (quality: QualityFigures, second: QualityFigures, continuations: [String]?) {
         (
@@ -123,7 +124,7 @@ extension PruneRun {
         let trials: [TargetResult.Trial]
     }
 
-    /// The plans to choose from.
+    /// The plans that the search chooses from.
     func space(_ table: LatencyTable) -> SearchSpace {
         var whole = Plan(keepingAllOf: dense.shape)
         // Of a model that was narrowed before, which is less than was profiled.
@@ -134,7 +135,7 @@ extension PruneRun {
             dense: whole, costs: LoadableCosts(TableCosts(table), for: options.runtime))
     }
 
-    /// Refuses targets that none of the plans to choose from reaches.
+    /// Refuses targets that no plan reaches.
     ///
     /// - Throws: `SearchError.unreachable` for the first of them.
     func check(reaches targets: [Double], _ table: LatencyTable) throws(SearchError) {
@@ -145,7 +146,7 @@ extension PruneRun {
         }
     }
 
-    /// How the search for the family goes down from the dense model.
+    /// The steps of the search, from the dense model downwards.
     func searchSteps(
         _ table: LatencyTable, _ knowledge: PruningMethod.Knowledge
     ) -> [SearchStep]? {
@@ -156,7 +157,7 @@ extension PruneRun {
         }
     }
 
-    /// Finds the plan that reaches a target, warned by how far the profile was off for another.
+    /// Finds the plan that reaches a target, with the correction that another target needed.
     private func choose(
         _ target: Double, _ name: String, by method: PruningMethod, after other: Choice?,
         _ table: LatencyTable, _ surgery: Surgery, _ knowledge: PruningMethod.Knowledge,
@@ -219,10 +220,10 @@ extension PruneRun {
         on text: CalibrationText, limit: Double?
     ) throws -> TargetResult? {
         let (quality, second, texts) = try stage("evaluate") {
-            try judge(try pack(weights, name: name), of: weights.channels, on: text)
+            try measureQuality(try pack(weights, name: name), of: weights.channels, on: text)
         }
         if let found = QualityRefusal(
-            of: quality, beside: try evaluateDense(on: text), at: target, limit: limit)
+            of: quality, against: try evaluateDense(on: text), at: target, limit: limit)
         {
             refusal = found
             return nil
@@ -258,7 +259,7 @@ extension PruneRun {
             && options.method.order(seed: options.seed).correction == .leastSquares
     }
 
-    /// The same plans, their weights fitted to what the pruned models themselves compute.
+    /// The same plans, their weights refitted on the activations of the pruned models.
     private func refit(
         _ family: [ShrunkWeights], on text: CalibrationText
     ) throws -> [ShrunkWeights] {
@@ -336,7 +337,7 @@ extension PruneRun {
 
     /// The model of a plan in the environment's precision.
     func pack(_ weights: ShrunkWeights, name: String) throws -> Model {
-        // What the surgeon needs beside a large model would not fit beside another.
+        // The working memory of the surgery and two large models would not fit together.
         if isLarge { forgetModels() }
         defer { if isLarge { weights.forgetWorkingMemory() } }
         return try progress.counting(

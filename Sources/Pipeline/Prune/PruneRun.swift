@@ -39,7 +39,7 @@ final class PruneRun {
         reference =
             try options.reference.map { try OpenedModel($0, progress: progress) } ?? dense
         environment = try options.environment.environment(
-            for: reference.shape, beside: options.profile == nil ? MachineLimits.probeBytes : 0)
+            for: reference.shape, adding: options.profile == nil ? MachineLimits.probeBytes : 0)
         engine = Engine(threads: environment.threads)
         inputs = try PruneInputs(options, dense: dense, environment: environment)
         givenText = try inputs.text(options, dense: dense, environment: environment)
@@ -179,7 +179,7 @@ enum Product {
     static let denseQuality = "work/dense.json"
     static let denseSecondQuality = "work/dense-second.json"
     static let samples = "work/samples.json"
-    static let lesson = "work/lesson.json"
+    static let denseScore = "work/lesson.json"
     static let plans = "plan.json"
     /// Goes with the run.
     static let runtimeFiles = "work/runtime.tmp"

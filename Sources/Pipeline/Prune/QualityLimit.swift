@@ -18,16 +18,16 @@ extension QualityFigures {
 public struct QualityRefusal: Error, CustomStringConvertible {
     /// The target.
     let target: Double
-    /// The most that may be lost.
+    /// The maximum loss.
     let limit: Double
-    /// What its model loses; nil where that could not be measured.
+    /// The loss of its model; nil if that could not be measured.
     let loss: Double?
     /// Whether a loss is a rise of perplexity; else it is a cosine distance.
     let isPerplexity: Bool
-    /// The losses at lower speedups, as far as they were measured.
+    /// The losses at lower speedups, if they were measured.
     var lower: [(speedup: Double, loss: Double, isMeasured: Bool)] = []
 
-    /// Judges a model; nil where it keeps to the limit, or there is none.
+    /// Compares the loss of a model with the limit; nil if it keeps to it, or there is none.
     ///
     /// - Parameters:
     ///   - quality: The model's.
@@ -35,7 +35,7 @@ public struct QualityRefusal: Error, CustomStringConvertible {
     ///   - target: The target it was made for.
     ///   - limit: `--max-loss`.
     init?(
-        of quality: QualityFigures, beside dense: QualityFigures, at target: Double, limit: Double?
+        of quality: QualityFigures, against dense: QualityFigures, at target: Double, limit: Double?
     ) {
         guard let limit else { return nil }
         (self.target, self.limit) = (target, limit)
@@ -44,7 +44,7 @@ public struct QualityRefusal: Error, CustomStringConvertible {
         if let loss, loss <= limit { return nil }
     }
 
-    /// The target, what its model loses, and what lower speedups lose.
+    /// The target, the loss of its model, and those at lower speedups.
     public var description: String {
         let found = loss.map { "its \(name) is \(shown($0))" } ?? "its quality cannot be measured"
         let others = lower.map {
@@ -64,8 +64,8 @@ public struct QualityRefusal: Error, CustomStringConvertible {
         isPerplexity ? String(format: "%.1f%%", loss * 100) : Figures.significant(loss, digits: 3)
     }
 
-    /// Adds what models of lower targets lose.
-    mutating func compare(with results: [TargetResult], beside dense: QualityFigures) {
+    /// Adds the losses of models of lower targets.
+    mutating func compare(with results: [TargetResult], against dense: QualityFigures) {
         for result in results where result.target < target {
             guard let loss = result.quality.loss(from: dense) else { continue }
             lower.append((result.measured, loss, true))
@@ -96,12 +96,12 @@ extension PruneRun {
         let dense = try evaluateDense(on: text)
         // Models that an earlier run wrote may lose more than is allowed now.
         let beyond = results.lazy.compactMap {
-            QualityRefusal(of: $0.quality, beside: dense, at: $0.target, limit: limit)
+            QualityRefusal(of: $0.quality, against: dense, at: $0.target, limit: limit)
         }.first
         let lowest = [refusal, beyond].compactMap(\.self).min { $0.target < $1.target }
         guard var lowest else { return results }
         let kept = results.filter { $0.target < lowest.target }
-        lowest.compare(with: kept, beside: dense)
+        lowest.compare(with: kept, against: dense)
         if kept.isEmpty { lowest.lower = try losses(lowest) }
         refusal = lowest
         guard !kept.isEmpty else { throw lowest }

@@ -30,7 +30,7 @@ public struct RecoveryOptions: Sendable {
     ///   - method: How quality is won back.
     ///   - steps: How many training steps follow each target.
     ///   - rate: The maximum learning rate.
-    public init(_ method: Method, steps: Int, rate: Double = FinetuneOptions.usualRate) {
+    public init(_ method: Method, steps: Int, rate: Double = TrainingOptions.usualRate) {
         self.method = method
         settings = Trainer.Settings(steps: steps, rate: rate)
         settings.warmUp = steps / 20
@@ -57,11 +57,11 @@ public struct RecoveryOptions: Sendable {
     /// - Returns: What to ask of it.
     func training(
         of model: String, by teacher: String, threads: Int, seed: UInt64, output: String
-    ) -> FinetuneOptions {
-        var options = FinetuneOptions(model, steps: settings.steps, output: output)
+    ) -> TrainingOptions {
+        var options = TrainingOptions(model, steps: settings.steps, output: output)
         options.settings = settings
         options.settings.seed = seed
-        options.teacher = method == .distill ? FinetuneOptions.Teacher(teacher) : nil
+        options.teacher = method == .distill ? TrainingOptions.Teacher(teacher) : nil
         (options.text, options.task, options.validation) = (text, task, validation)
         (options.length, options.threads, options.takesLayerDrop) = (length, threads, false)
         return options

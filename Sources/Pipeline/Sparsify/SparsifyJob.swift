@@ -128,7 +128,7 @@ public struct SparsifyJob {
             in: Environment(
                 phase: .decode, batch: options.batch, sequence: context,
                 threads: options.threads, precision: options.precision, runtime: "espalier"),
-            wish: SparsifyRun.Wish(
+            request: SparsifyRun.Request(
                 cost: options.cost, speedup: speedup, density: options.density,
                 choices: options.predictor.choices(
                     ranks: options.ranks.isEmpty ? [64] : options.ranks),

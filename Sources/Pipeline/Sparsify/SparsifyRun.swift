@@ -8,47 +8,47 @@ internal import Reporting
 internal import Tensors
 internal import Transformers
 
-/// Finds by measuring what a decoder may leave out token by token.
+/// Searches for the neurons, heads and inputs that a decoder can leave out token by token.
 struct SparsifyRun {
-    /// What is wanted.
-    struct Wish {
-        /// By what share perplexity may rise.
+    /// What the search is asked for.
+    struct Request {
+        /// The fraction by which perplexity may rise.
         var cost: Double
-        /// How many times faster than dense; nil for as fast as the cost allows.
+        /// How many times faster than dense to become; nil for as fast as the cost allows.
         var speedup: Double?
-        /// The share of neurons that is to count in every layer; nil where that is searched for.
+        /// The fraction of neurons that is computed in every layer; nil to search for it.
         var density: Double?
-        /// The ways to tell neurons.
+        /// The ways to find the neurons that a token needs.
         var choices: [NeuronChoice]
-        /// The most time for each measurement.
+        /// The maximum time for each measurement.
         var seconds: Double
-        /// The directory of a prune of the model, where units may be removed for good too.
+        /// The directory of a prune of the model, whose units may then be removed for good; nil for none.
         var prune: String?
     }
 
-    /// A decoder and what it is to leave out.
+    /// A decoder with a plan of what it leaves out.
     struct Candidate {
         /// The weights that stay.
         let weights: any WeightSource
-        /// All of them, packed.
+        /// The model of these weights, without the plan.
         let whole: Model
         let plan: ContextualPlan
     }
 
-    /// The shares of neurons that the search may choose from.
+    /// The fractions of computed neurons that the search may choose from.
     private static let densities = [
         0.85, 0.75, 0.65, 0.57, 0.5, 0.44, 0.38, 0.32, 0.26, 0.2, 0.15, 0.1, 0.05,
     ]
-    /// How often the speedup between what is cheap enough and what is not is halved.
+    /// How many times the interval of speedups that holds the fastest cheap plan is halved.
     private static let halvings = 8
-    /// How many plans are measured to reach a speedup.
+    /// The maximum number of plans that are measured to reach a speedup.
     private static let attempts = 5
-    /// How far beyond it to aim.
+    /// The speedup aimed at, divided by the one asked for.
     private static let margin = 1.015
 
     private let opened: OpenedModel
     private let environment: Profiling.Environment
-    private let wish: Wish
+    private let request: Request
     private let engine: Engine
     private let progress: any JobProgress
     private let dense: Model
@@ -57,7 +57,7 @@ struct SparsifyRun {
     private let found: ContextualCalibration
     private let whole: Double
     private var watch: Workload
-    /// The model of the last plan, from which the next takes over what is packed.
+    /// The model of the last plan, whose packed weights the next reuses.
     private var sparse: Model
     private var trials: [SparsityReport.Trial] = []
     private var removing: (knowledge: Removal, surgery: Surgery)?
@@ -67,21 +67,21 @@ struct SparsifyRun {
     /// - Parameters:
     ///   - opened: The decoder.
     ///   - environment: What is timed.
-    ///   - wish: What is wanted.
-    ///   - windows: The text; half of it tells what a plan costs.
+    ///   - request: What the search is asked for.
+    ///   - windows: The text: the first half calibrates, the second half evaluates plans.
     ///   - decoded: The tokens that timed steps decode.
     /// - Throws: `ModelFileError`, or `CancellationError`.
     init(
-        _ opened: OpenedModel, in environment: Profiling.Environment, wish: Wish,
+        _ opened: OpenedModel, in environment: Profiling.Environment, request: Request,
         windows: [[Int32]], decoded: [Int32]
     ) throws {
-        (self.opened, self.environment, self.wish) = (opened, environment, wish)
+        (self.opened, self.environment, self.request) = (opened, environment, request)
         progress = opened.progress
         engine = Engine(threads: environment.threads)
         (calibration, held) = (
             Array(windows.prefix(windows.count / 2)), Array(windows.dropFirst(windows.count / 2))
         )
-        removing = try wish.prune.map { [engine] in
+        removing = try request.prune.map { [engine] in
             try Self.removal($0, of: opened, in: environment, engine: engine)
         }
         dense = try opened.packed(in: environment.precision)
@@ -91,8 +91,8 @@ struct SparsifyRun {
         ) { [dense, calibration, engine] advance in
             try ContextualCalibration(
                 of: dense, source: opened.checkpoint, windows: calibration,
-                choices: wish.choices,
-                densities: wish.density.map { [$0] } ?? Self.densities, engine: engine,
+                choices: request.choices,
+                densities: request.density.map { [$0] } ?? Self.densities, engine: engine,
                 progress: advance)
         }
         watch = try Workload(environment, model: dense, text: decoded, engine: engine)
@@ -102,16 +102,16 @@ struct SparsifyRun {
         }
     }
 
-    /// Finds what to leave out.
+    /// Searches, and measures what was found.
     mutating func run() throws -> (model: Candidate, report: SparsityReport) {
         let found =
-            if let density = wish.density { try everywhere(density) } else { try searched() }
+            if let density = request.density { try everywhere(density) } else { try searched() }
         let nothing = plain(self.found.plan(density: nil, screensHead: false))
         let chosen = found?.candidate ?? nothing
         return (chosen, try report(chosen, found?.trial))
     }
 
-    /// What was tried.
+    /// A candidate with its measurements.
     private typealias Tried = (candidate: Candidate, trial: SparsityReport.Trial)
 
     /// The dense model with a plan.
@@ -128,22 +128,22 @@ struct SparsifyRun {
         return Candidate(weights: weights, whole: whole, plan: plan)
     }
 
-    /// The same share of neurons in every layer.
+    /// The same fraction of neurons in every layer.
     private mutating func everywhere(_ density: Double) throws -> Tried? {
         let candidate = plain(
-            found.plan(wish.choices[0], density: density, screensHead: density < 1))
+            found.plan(request.choices[0], density: density, screensHead: density < 1))
         let trial = try trial("\(Figures.percent(density)) everywhere", candidate, isTimed: true)
         return density < 1 ? (candidate, trial) : nil
     }
 
-    /// What a search finds; nil where nothing is faster than dense.
+    /// The result of the search; nil if nothing is faster than dense.
     private mutating func searched() throws -> Tried? {
         let head = plain(found.plan(density: nil, screensHead: true))
         let trial = try trial("words in 4 bits first", head, isTimed: true)
         let screens = trial.isFaster && trial.isWithinCost
         let search = try search(headSaving: screens ? 1 - 1 / (trial.speedup ?? 1) : 0)
         let best = screens ? (head, trial) : nil
-        if let wanted = wish.speedup {
+        if let wanted = request.speedup {
             return try reach(wanted, by: search, screensHead: screens, before: best)
         }
         return try fastest(by: search, screensHead: screens, before: best)
@@ -153,7 +153,8 @@ struct SparsifyRun {
         "\(Figures.ratio(speedup)) by the search"
     }
 
-    /// The first candidate that is surely as fast as wanted, else the fastest, within the cost.
+    /// The first candidate within the cost whose whole confidence interval reaches the speedup, else
+    /// the fastest.
     private mutating func reach(
         _ wanted: Double, by search: DensitySearch, screensHead: Bool, before: Tried?
     ) throws -> Tried? {
@@ -190,13 +191,13 @@ struct SparsifyRun {
         return Self.better(before, (cheap, try trial(Self.name(low), cheap, isTimed: true)))
     }
 
-    /// What is faster within the cost, and surely faster than dense.
+    /// The faster of two, if it is within the cost and faster than dense with confidence.
     private static func better(_ known: Tried?, _ next: Tried) -> Tried? {
         guard next.trial.isWithinCost, next.trial.isFaster else { return known }
         return next.trial.speedup ?? 1 > known?.trial.speedup ?? 1 ? next : known
     }
 
-    /// The model of a choice; where units are gone, what the others are worth is found out anew.
+    /// The model of a choice; if units are removed, the others are calibrated again.
     private func candidate(
         _ choice: DensitySearch.Choice, screensHead: Bool
     ) throws -> Candidate {
@@ -212,7 +213,7 @@ struct SparsifyRun {
         let anew = try progress.stage("Calibrating what stays") {
             try ContextualCalibration(
                 of: whole, source: weights, windows: calibration,
-                choices: wish.choices.filter { wanted in
+                choices: request.choices.filter { wanted in
                     choice.levels.contains { $0.value.choice == wanted }
                 },
                 densities: Self.densities, engine: engine, progress: progress.check)
@@ -226,10 +227,10 @@ struct SparsifyRun {
         return self.candidate(weights, whole, plan)
     }
 
-    /// Measures what levels cost, and prepares to choose among them.
+    /// Measures the time that levels save and the loss that they cost.
     private mutating func search(headSaving: Double) throws -> DensitySearch {
         var saved: [DensitySearch.Way: [Double]] = [:]
-        for way in DensitySearch.Way.all(of: wish.choices) {
+        for way in DensitySearch.Way.all(of: request.choices) {
             for density in DensitySearch.probes {
                 let plan = found.plan(screensHead: false) {
                     $0.kind == way.kind ? DensityLevel(way.choice, density: density) : nil
@@ -248,7 +249,7 @@ struct SparsifyRun {
         ) { advance in
             try ContextualDamages(
                 found, of: dense, source: opened.checkpoint,
-                windows: Array(calibration.prefix(2)), choices: wish.choices, engine: engine,
+                windows: Array(calibration.prefix(2)), choices: request.choices, engine: engine,
                 progress: advance)
         }
         return DensitySearch(
@@ -256,7 +257,7 @@ struct SparsifyRun {
             headSaving: headSaving, damages: damages, removal: removing?.knowledge)
     }
 
-    /// What a prune of the model found out about removing units.
+    /// The profile, losses and sensitivities of a prune of the model.
     ///
     /// - Throws: `ModelFileError` where it is of another model, or not complete.
     private static func removal(
@@ -298,7 +299,7 @@ struct SparsifyRun {
         )
     }
 
-    /// The model of a candidate; what the last one has packed of the dense model is taken over.
+    /// The model of a candidate; it reuses packed weights of the last one.
     private mutating func sparsified(_ candidate: Candidate) throws -> Model {
         guard candidate.whole.shape == dense.shape else {
             return try candidate.whole.applying(candidate.plan, of: candidate.weights)
@@ -309,7 +310,7 @@ struct SparsifyRun {
 
     private mutating func timing(_ model: Model) throws -> Comparison {
         try Comparison(
-            model, with: &watch, timeLimit: wish.seconds,
+            model, with: &watch, timeLimit: request.seconds,
             tick: progress.check)
     }
 
@@ -325,14 +326,14 @@ struct SparsifyRun {
             let trial = SparsityReport.Trial(
                 name: name, perplexity: perplexity, speedup: timing?.speedup,
                 interval: timing.map { [$0.interval.lowerBound, $0.interval.upperBound] } ?? [],
-                isWithinCost: perplexity <= whole * (1 + wish.cost),
+                isWithinCost: perplexity <= whole * (1 + request.cost),
                 isDisturbed: timing?.isDisturbed ?? false)
             trials.append(trial)
             return trial
         }
     }
 
-    /// What is told of the model that was found.
+    /// The report on the model that was found.
     private mutating func report(
         _ chosen: Candidate, _ best: SparsityReport.Trial?
     ) throws -> SparsityReport {
@@ -370,7 +371,7 @@ struct SparsifyRun {
             ], sameWords: same?.share, comparedWords: same?.words)
     }
 
-    /// The share of units that is gone.
+    /// The fraction of units that is removed.
     private static func share(of all: [Int], beside kept: [Int]) -> Double {
         1 - Double(kept.reduce(0, +)) / Double(max(1, all.reduce(0, +)))
     }

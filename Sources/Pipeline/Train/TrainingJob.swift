@@ -3,22 +3,22 @@
 /// Weights are trained in f32 by AdamW. A job that was stopped and is run again resumes after its
 /// last checkpoint, and its model has the same bytes.
 public struct TrainingJob {
-    private let training: FinetuneRun
+    private let training: TrainingRun
 
-    /// Reads what is to be learnt, and locks the output directory.
+    /// Reads the data, and locks the output directory.
     ///
     /// - Parameters:
     ///   - options: What is asked.
     ///   - progress: Shows how far it is.
-    /// - Throws: ``InvalidOptions``, `ModelFileError` where the data is nothing for the model, or too
+    /// - Throws: ``InvalidOptions``, `ModelFileError` if the data does not suit the model, or is too
     ///   little, `RunDirectory.Failure`, or `CancellationError`.
-    public init(_ options: FinetuneOptions, progress: any JobProgress = SilentProgress()) throws {
-        training = try FinetuneRun(options, progress: progress)
+    public init(_ options: TrainingOptions, progress: any JobProgress = SilentProgress()) throws {
+        training = try TrainingRun(options, progress: progress)
     }
 
     /// Trains to the end, and evaluates.
     ///
     /// - Returns: What was measured, and where the model is.
     /// - Throws: `ModelFileError`, or `CancellationError`.
-    public func run() throws -> TrainingAnswer { try training.finish() }
+    public func run() throws -> TrainingResult { try training.finish() }
 }

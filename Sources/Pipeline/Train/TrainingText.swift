@@ -8,8 +8,8 @@ internal import Transformers
 ///
 /// Plain text, and records with `text`, are put one behind the other, with the end of text between
 /// records, and cut into windows. A record with `prompt` and `completion` is a sequence of its own,
-/// of which the completion is learnt; of a prompt too long to leave it half of the window only the
-/// end is kept. What a teacher makes of the prompt is learnt too.
+/// whose loss counts the completion alone. A prompt that would leave the completion less than half of
+/// the window is cut to its end.
 struct TrainingText {
     let tokenizer: any Tokenizer
     /// The most tokens of a sequence.

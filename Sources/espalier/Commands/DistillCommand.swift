@@ -23,12 +23,12 @@ struct DistillCommand: Command {
         --batch 32 -o tuned
         """
 
-    private let options: FinetuneOptions
+    private let options: TrainingOptions
     private let printsJSON: Bool
 
     init(_ arguments: inout Arguments) throws(UsageError) {
         var printsJSON = false
-        options = try FinetuneOptions(&arguments, distils: true, printsJSON: &printsJSON)
+        options = try TrainingOptions(&arguments, distils: true, printsJSON: &printsJSON)
         self.printsJSON = printsJSON
     }
 

@@ -23,12 +23,12 @@ struct FinetuneCommand: Command {
         --layerdrop 0.2 -o droppable
         """
 
-    private let options: FinetuneOptions
+    private let options: TrainingOptions
     private let printsJSON: Bool
 
     init(_ arguments: inout Arguments) throws(UsageError) {
         var printsJSON = false
-        options = try FinetuneOptions(&arguments, printsJSON: &printsJSON)
+        options = try TrainingOptions(&arguments, printsJSON: &printsJSON)
         self.printsJSON = printsJSON
     }
 

@@ -20,7 +20,7 @@ struct SparsityCommand: Command {
         Example: espalier sparsity study SmolLM2.gguf --text wiki.test.raw
         """
 
-    /// What is told.
+    /// What the command does.
     private enum Action: String, CaseIterable {
         case study
     }

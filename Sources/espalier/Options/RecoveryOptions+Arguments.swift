@@ -20,14 +20,14 @@ extension RecoveryOptions {
         let validation = try arguments.option(
             "--validation", .file, isRare: true,
             help: "What the training is judged by; by default a twentieth of the rest.")
-        let rate = try FinetuneOptions.rate(&arguments)
+        let rate = try TrainingOptions.rate(&arguments)
         let batch = try arguments.option(
             "--training-batch", .integer(in: 1...4096), isRare: true,
             help: "Sequences that go together in training; by default 8.")
         let length = try arguments.option(
             "--training-length", .integer(in: 2...(1 << 20)).named("TOKENS"), isRare: true,
             help: "Tokens of a window of text in training; by default 256.")
-        let precision = try FinetuneOptions.precision("--training-precision", &arguments)
+        let precision = try TrainingOptions.precision("--training-precision", &arguments)
         guard let method else {
             guard steps == nil, text.isEmpty, task == nil, validation == nil, rate == nil,
                 batch == nil, length == nil, precision == nil
@@ -39,7 +39,7 @@ extension RecoveryOptions {
             return nil
         }
         guard let steps else { throw UsageError("--recover needs --steps") }
-        self.init(method, steps: steps, rate: rate ?? FinetuneOptions.usualRate)
+        self.init(method, steps: steps, rate: rate ?? TrainingOptions.usualRate)
         (self.text, self.task, self.validation) = (text, task, validation)
         self.length = length ?? 256
         settings.batch = batch ?? 8

@@ -2,7 +2,7 @@ import CommandLine
 import Pipeline
 import Reporting
 
-extension FinetuneOptions {
+extension TrainingOptions {
     /// Trains, and prints the result.
     func train(printsJSON: Bool) throws {
         let progress = TerminalProgress()
@@ -14,7 +14,7 @@ extension FinetuneOptions {
     }
 }
 
-extension TrainingAnswer {
+extension TrainingResult {
     /// The result as people read it.
     fileprivate var text: String {
         var table = Table("measure", "value")

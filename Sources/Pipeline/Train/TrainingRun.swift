@@ -7,7 +7,7 @@ internal import Training
 internal import Transformers
 
 /// The result of a training.
-public struct TrainingAnswer: Codable, Sendable {
+public struct TrainingResult: Codable, Sendable {
     /// How many steps were taken.
     public let steps: Int
     /// How many tokens went through the model in them.
@@ -31,13 +31,13 @@ public struct TrainingAnswer: Codable, Sendable {
 }
 
 /// A training from its first step, or its last checkpoint, to the model.
-final class FinetuneRun {
-    private let options: FinetuneOptions
+final class TrainingRun {
+    private let options: TrainingOptions
     private let opened: OpenedModel
     private let engine: Engine
     private let progress: any JobProgress
     private let directory: RunDirectory
-    private let lesson: Lesson
+    private let set: TrainingSet
 
     private enum Product {
         static let state = "work/state.safetensors"
@@ -49,10 +49,10 @@ final class FinetuneRun {
         static let model = "model"
     }
 
-    /// Reads what is to be learnt, and takes up the directory.
+    /// Reads the data, and locks the directory.
     ///
-    /// - Throws: `ModelFileError` where it is nothing for the model, or too little.
-    init(_ options: FinetuneOptions, progress: any JobProgress) throws {
+    /// - Throws: `ModelFileError` if the data does not suit the model, or is too little.
+    init(_ options: TrainingOptions, progress: any JobProgress) throws {
         try options.check()
         self.progress = progress
         opened = try OpenedModel(options.model, progress: progress)
@@ -68,7 +68,7 @@ final class FinetuneRun {
                 try blackBox?.command
                 ?? FileDigest.ofModel(try ModelLocation(teacher.model, progress: progress).path)
         }
-        let files = try FileDigest.ofLesson(
+        let files = try FileDigest.ofTrainingFiles(
             text: options.text, task: options.task, validation: options.validation)
         for more in [files, options.digests] { digests.merge(more) { known, _ in known } }
         directory = try RunDirectory(
@@ -94,22 +94,22 @@ final class FinetuneRun {
         }
         self.options = options
         let (model, run) = (opened, directory)
-        lesson = try run.leavingNothingUnused { [options] in
-            let lesson = try Lesson(options, for: model, in: run.product(Product.sequences))
-            if lesson.head == nil { try HuggingFaceDirectory.check(model.checkpoint) }
-            return lesson
+        set = try run.leavingNothingUnused { [options] in
+            let set = try TrainingSet(options, for: model, in: run.product(Product.sequences))
+            if set.head == nil { try HuggingFaceDirectory.check(model.checkpoint) }
+            return set
         }
     }
 
-    /// Trains to the end, and judges.
-    func finish() throws -> TrainingAnswer {
+    /// Trains to the end, and evaluates.
+    func finish() throws -> TrainingResult {
         if directory.has(Product.model),
-            var known = directory.read(TrainingAnswer.self, Product.answer)
+            var known = directory.read(TrainingResult.self, Product.answer)
         {
             known.path = directory.product(Product.model)
             return known
         }
-        let classifier = try lesson.head.map {
+        let classifier = try set.head.map {
             try opened.checkpoint.classifier($0, seed: options.settings.seed)
         }
         // Weights and two moments of each.
@@ -119,12 +119,12 @@ final class FinetuneRun {
         var trainer = Trainer(
             try TrainableModel(
                 opened.checkpoint, classifier: classifier, precision: settings.precision),
-            on: lesson.data,
+            on: set.data,
             settings: settings, engine: engine)
         let before =
-            try directory.read(Judgement.self, Product.before)
-            ?? judge(
-                trainer, beside: settings.distillation?.teacher, "Evaluating before")
+            try directory.read(HeldOutScore.self, Product.before)
+            ?? evaluate(
+                trainer, against: settings.distillation?.teacher, "Evaluating before")
         try directory.write(before, Product.before)
         var losses: [Trainer.Report] = []
         if directory.has(Product.state) {
@@ -133,8 +133,8 @@ final class FinetuneRun {
             losses = Array(losses.prefix(trainer.step))
         }
         let (tokens, seconds) = try train(&trainer, &losses)
-        let after = try judge(
-            trainer, beside: settings.distillation?.teacher, "Evaluating after")
+        let after = try evaluate(
+            trainer, against: settings.distillation?.teacher, "Evaluating after")
         let path = directory.product(Product.model)
         try progress.stage("Writing \(path)") {
             try HuggingFaceDirectory.write(
@@ -143,17 +143,17 @@ final class FinetuneRun {
                 layerDrop: max(settings.layerDrop, opened.checkpoint.config.layerDrop) > 0
                     ? settings.layerDrop : nil, progress: progress.check)
         }
-        let answer = TrainingAnswer(
+        let answer = TrainingResult(
             steps: trainer.step, trainedTokens: losses.reduce(0) { $0 + $1.tokens },
             measure: after.measure, before: before.value, after: after.value,
-            heldOut: lesson.heldOutCount, tokensPerSecond: Double(tokens) / seconds,
+            heldOut: set.heldOutCount, tokensPerSecond: Double(tokens) / seconds,
             seconds: seconds,
             peakBytes: Int(host_peak_resident_bytes()), path: path)
         try directory.write(answer, Product.answer)
         return answer
     }
 
-    /// What the student learns from its teacher; nil without.
+    /// The losses of distillation; nil without a teacher.
     private func distillation(head: Classifier.Kind?) throws -> Distillation? {
         guard let options = options.teacher else { return nil }
         var teacher = try OpenedModel(options.model, progress: progress)
@@ -177,14 +177,14 @@ final class FinetuneRun {
             } else {
                 nil
             }
-        if let problem { throw Lesson.refusal(of: teacher, problem) }
+        if let problem { throw TrainingSet.refusal(of: teacher, problem) }
         if let correction = self.options.teacherCorrection {
             teacher = try OpenedModel(
-                FinetuneRun(correction, progress: progress).finish().path, progress: progress)
+                TrainingRun(correction, progress: progress).finish().path, progress: progress)
         }
         var distillation = Distillation(
             from: try teacher.packed(in: options.precision ?? self.options.settings.precision),
-            classifier: try lesson.head(of: teacher))
+            classifier: try set.head(of: teacher))
         distillation.temperature = Float(options.temperature)
         distillation.mixture = Float(options.mixture)
         distillation.onPolicyShare = options.onPolicyShare
@@ -195,7 +195,7 @@ final class FinetuneRun {
         return distillation
     }
 
-    /// Takes the steps that are left.
+    /// Takes the remaining steps.
     private func train(
         _ trainer: inout Trainer, _ losses: inout [Trainer.Report]
     ) throws -> (tokens: Int, seconds: Double) {
@@ -214,7 +214,7 @@ final class FinetuneRun {
             let report = try trainer.advance()
             seconds += Double(host_monotonic_nanoseconds() - start) * 1e-9
             guard report.loss.isFinite, report.norm.isFinite else {
-                throw Lesson.noNumber(
+                throw TrainingSet.noNumber(
                     of: opened, "step \(trainer.step)", "the loss", steps: trainer.step)
             }
             losses.append(report)
@@ -240,16 +240,16 @@ final class FinetuneRun {
         try trainer.writeState(to: directory.product(Product.state))
     }
 
-    private func judge(
-        _ trainer: Trainer, beside teacher: Model?, _ title: String
-    ) throws -> Judgement {
-        try lesson.judge(
-            try Model(trainer.model), trainer.model.classifier, beside: teacher, of: opened,
+    private func evaluate(
+        _ trainer: Trainer, against teacher: Model?, _ title: String
+    ) throws -> HeldOutScore {
+        try set.evaluate(
+            try Model(trainer.model), trainer.model.classifier, against: teacher, of: opened,
             after: trainer.step, engine: engine, title)
     }
 }
 
-extension FinetuneOptions {
+extension TrainingOptions {
     /// The files and models that are read.
     fileprivate func paths(_ progress: any JobProgress) throws -> [String] {
         let models = [model] + [teacher?.model].compactMap(\.self)
@@ -258,7 +258,7 @@ extension FinetuneOptions {
             + text + [task, validation].compactMap(\.self)
     }
 
-    /// What a training depends on beside its files.
+    /// What a training depends on in addition to its files.
     fileprivate var digests: [String: String] {
         let settings = settings
         let shares = teacher.map {

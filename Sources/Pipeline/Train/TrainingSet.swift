@@ -6,23 +6,24 @@ internal import Tokenizers
 internal import Training
 internal import Transformers
 
-/// How good a model is by what was held out.
-struct Judgement: Codable {
+/// The score of a model on the evaluation set.
+struct HeldOutScore: Codable {
+    /// What is measured, such as `perplexity` or `acc`.
     let measure: String
     let value: Double
 }
 
-/// What a model is to learn, and what it is judged by.
-struct Lesson {
+/// Training data with its evaluation set.
+struct TrainingSet {
     let data: TrainingData
-    /// What a head is to say; nil where there is none.
+    /// The kind of head that is trained; nil for none.
     let head: Classifier.Kind?
 
     private let heldOut: HeldOut
 
     private enum HeldOut {
         case text([[Int32]])
-        /// Whose vectors are compared with the teacher's.
+        /// An encoder's vectors of these are compared with the teacher's.
         case sentences([[Int32]])
         case task(Evaluation.Task)
     }
@@ -35,17 +36,17 @@ struct Lesson {
         }
     }
 
-    /// The most windows of text that are held out where none are given: enough to judge by.
+    /// The maximum number of windows that are held out if no evaluation set is given.
     private static let mostHeldOut = 512
 
     /// Reads the files.
     ///
     /// - Parameters:
-    ///   - options: What is learnt.
-    ///   - model: What learns.
-    ///   - store: Where the tokens of texts go, if they are not there yet.
-    /// - Throws: `ModelFileError` where they are nothing for the model, or too little.
-    init(_ options: FinetuneOptions, for model: OpenedModel, in store: String) throws {
+    ///   - options: What is asked of the training.
+    ///   - model: The model to train.
+    ///   - store: The file of the texts' tokens, which is written if it does not exist.
+    /// - Throws: `ModelFileError` if the data does not suit the model, or is too little.
+    init(_ options: TrainingOptions, for model: OpenedModel, in store: String) throws {
         let isEncoder = model.shape.architecture.isEncoder
         func refuse(_ problem: String, _ remedy: String) -> ModelFileError {
             ModelFileError(file: model.location.path, problem: problem, remedy: remedy)
@@ -100,9 +101,9 @@ struct Lesson {
                     problem: "it is too short to train on and to judge by",
                     remedy: "give more text, or windows of fewer tokens")
             }
-            let judged = (apart + (try all.removeLast(count))).map(\.ids)
+            let held = (apart + (try all.removeLast(count))).map(\.ids)
             data = .stored(all)
-            heldOut = isEncoder ? .sentences(judged) : .text(judged)
+            heldOut = isEncoder ? .sentences(held) : .text(held)
             head = nil
         }
     }
@@ -114,8 +115,8 @@ struct Lesson {
         let task = try TaskFile.read(path)
         let apart = try validation.map { try TaskFile.read($0) }
         var items = task.items
-        let judged = apart?.items ?? items.suffix(max(1, items.count / 20))
-        if apart == nil { items.removeLast(judged.count) }
+        let held = apart?.items ?? items.suffix(max(1, items.count / 20))
+        if apart == nil { items.removeLast(held.count) }
         let examples = items.flatMap { $0.examples(tokenizer, most: most) }
         if let validation, apart?.kind != task.kind {
             throw ModelFileError(
@@ -134,11 +135,10 @@ struct Lesson {
             case .questions: .spans
             default: labels(of: [task] + [apart].compactMap(\.self), known: known)
             }
-        return (.labelled(examples), head, .task(task.asking(judged)))
+        return (.labelled(examples), head, .task(task.asking(held)))
     }
 
-    /// A head for the labels that tasks name or have, at least two: as the model has it, where that
-    /// is enough.
+    /// A head for the labels that tasks name or use, at least two; the model's own if it has enough.
     private static func labels(
         of tasks: [Evaluation.Task], known: Classifier.Kind?
     ) -> Classifier.Kind {
@@ -147,9 +147,9 @@ struct Lesson {
         return .labels(count)
     }
 
-    /// A teacher's head, where labels are learnt.
+    /// A teacher's head, if labels are trained.
     ///
-    /// - Throws: `ModelFileError` where it has none for them.
+    /// - Throws: `ModelFileError` if it has none for them.
     func head(of teacher: OpenedModel) throws -> Classifier? {
         guard let head else { return nil }
         let classifier = try teacher.checkpoint.classifier()
@@ -159,14 +159,14 @@ struct Lesson {
         return classifier
     }
 
-    /// Why a teacher cannot be learnt from.
+    /// The error of a teacher that does not suit the student.
     static func refusal(of teacher: OpenedModel, _ problem: String) -> ModelFileError {
         ModelFileError(
             file: teacher.location.path, problem: problem,
             remedy: "name the model that the student was pruned from, trained for the task")
     }
 
-    /// The error of a measure that is no number, after steps of training or before any.
+    /// The error of a score or a loss that is NaN or infinite.
     static func noNumber(
         of model: OpenedModel, _ subject: String, _ measure: String, steps: Int
     ) -> ModelFileError {
@@ -178,36 +178,36 @@ struct Lesson {
                 : "the model may be damaged: see what `espalier evaluate` finds")
     }
 
-    /// Judges a model by what was held out.
+    /// Evaluates a model on the evaluation set.
     ///
     /// - Parameters:
     ///   - model: The model.
     ///   - classifier: Its head, if it has one.
-    ///   - teacher: What an encoder's vectors are compared with.
+    ///   - teacher: The model whose vectors an encoder's are compared with; nil for itself.
     ///   - opened: The files that the model comes from.
     ///   - steps: How many steps it was trained.
     ///   - engine: What to run on.
-    ///   - title: What is shown meanwhile.
-    /// - Returns: What was found.
-    /// - Throws: `ModelFileError` where that is no number, `CancellationError`.
-    func judge(
-        _ model: Model, _ classifier: Classifier?, beside teacher: Model?,
+    ///   - title: The title of the stage.
+    /// - Returns: The score.
+    /// - Throws: `ModelFileError` if it is not finite, `CancellationError`.
+    func evaluate(
+        _ model: Model, _ classifier: Classifier?, against teacher: Model?,
         of opened: OpenedModel, after steps: Int = 0, engine: Engine, _ title: String
-    ) throws -> Judgement {
+    ) throws -> HeldOutScore {
         do {
-            let judgement = try measure(
-                model, classifier, beside: teacher, of: opened, engine: engine, title)
-            try NonFiniteError.check(judgement.value, "the \(judgement.measure)")
-            return judgement
+            let score = try measure(
+                model, classifier, against: teacher, of: opened, engine: engine, title)
+            try NonFiniteError.check(score.value, "the \(score.measure)")
+            return score
         } catch let error as NonFiniteError {
             throw Self.noNumber(of: opened, title, error.place, steps: steps)
         }
     }
 
     private func measure(
-        _ model: Model, _ classifier: Classifier?, beside teacher: Model?,
+        _ model: Model, _ classifier: Classifier?, against teacher: Model?,
         of opened: OpenedModel, engine: Engine, _ title: String
-    ) throws -> Judgement {
+    ) throws -> HeldOutScore {
         let (total, unit) =
             switch heldOut {
             case .text(let windows): (windows.count, "windows")
@@ -219,26 +219,25 @@ struct Lesson {
             case .text(let windows):
                 let quality = try DecoderQuality(
                     of: model, against: nil, on: windows, engine: engine, progress: advance)
-                return Judgement(measure: "perplexity", value: quality.perplexity)
+                return HeldOutScore(measure: "perplexity", value: quality.perplexity)
             case .sentences(let sentences):
                 let quality = try EncoderQuality(
                     of: model, against: teacher ?? model, on: sentences, engine: engine,
                     progress: advance)
-                return Judgement(measure: "cosine distance", value: quality.meanCosineDistance)
+                return HeldOutScore(measure: "cosine distance", value: quality.meanCosineDistance)
             case .task(let task):
                 let result = try task.run(
                     model, classifier: classifier, tokenizer: try opened.checkpoint.tokenizer(),
                     engine: engine
                 ) { try advance(Int(($0 * Double(total)).rounded())) }
-                return Judgement(measure: result.metric, value: result.value)
+                return HeldOutScore(measure: result.metric, value: result.value)
             }
         }
     }
 }
 
 extension TaskItem {
-    /// The item as a training has it, a passage in as many windows as it takes; nothing where it has
-    /// no label.
+    /// The item as training data: a passage in as many windows as it takes, none without a label.
     fileprivate func examples(_ tokenizer: some Tokenizer, most: Int) -> [LabelledSequence] {
         if case .question(_, let answers, let reading?) = self {
             return reading.examples(answers, by: tokenizer, most: most).map { window, first, last in

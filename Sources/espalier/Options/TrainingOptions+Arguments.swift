@@ -3,7 +3,7 @@ import Pipeline
 import Tensors
 import Training
 
-extension FinetuneOptions {
+extension TrainingOptions {
     /// Reads the options.
     ///
     /// - Parameters:
@@ -117,7 +117,7 @@ extension FinetuneOptions {
     }
 }
 
-extension FinetuneOptions.Teacher {
+extension TrainingOptions.Teacher {
     /// Reads the options of the teacher.
     fileprivate init(_ arguments: inout Arguments) throws(UsageError) {
         let model = try arguments.requiredOption(

@@ -2,7 +2,7 @@ public import Tensors
 public import Training
 
 /// What is asked of a training.
-public struct FinetuneOptions: Sendable {
+public struct TrainingOptions: Sendable {
     /// What a student learns from.
     public struct Teacher: Equatable, Sendable {
         /// The model, such as the dense one: a path or a hub id; or `command:` and a shell command,
@@ -116,7 +116,7 @@ public struct FinetuneOptions: Sendable {
     ///
     /// Source: Muralidharan et al., "Compact language models via pruning and knowledge
     /// distillation", arXiv 2407.14679: teacher correction.
-    var teacherCorrection: FinetuneOptions? {
+    var teacherCorrection: TrainingOptions? {
         guard let teacher, let steps = teacher.correctionSteps else { return nil }
         var correction = self
         (correction.model, correction.teacher) = (teacher.model, nil)
