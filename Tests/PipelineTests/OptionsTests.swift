@@ -50,7 +50,7 @@ struct OptionsTests {
         }
         #expect(throws: InvalidOptions.self) {
             var options = ExportOptions(Tiny.llama, format: .onnx, output: "out")
-            options.type = .q8_0
+            options.type = .q80
             try options.check()
         }
         #expect(throws: InvalidOptions.self) {
