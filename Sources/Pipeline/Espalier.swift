@@ -1,4 +1,4 @@
-/// What this library says of itself.
+/// Facts on this library.
 public enum Espalier {
     /// The version, here and nowhere else.
     public static let version = "0.1.0"

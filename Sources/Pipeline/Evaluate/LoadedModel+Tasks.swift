@@ -25,7 +25,7 @@ extension LoadedModel {
         }
     }
 
-    /// Why the model cannot be asked a task, and what helps.
+    /// The problem of a task that does not suit the model, and its remedy; nil if it does.
     private func fault(
         of task: Evaluation.Task, for classifier: Classifier?
     ) -> (problem: String, remedy: String)? {

@@ -27,7 +27,7 @@ struct TextStream {
         return text
     }
 
-    /// What is left when no more tokens come.
+    /// The remaining text after the last token.
     mutating func finish() -> String {
         defer { pending = [] }
         return Self.string(Array(tokenizer.decode(pending).unicodeScalars).dropFirst(printed))

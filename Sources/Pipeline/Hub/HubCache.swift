@@ -11,7 +11,7 @@ struct HubCache {
     let path: String
     /// Where models come from.
     let endpoint: String
-    /// What proves who asks, if anything does.
+    /// The token that gives access to private models; nil for none.
     let token: String?
     /// Whether nothing may be fetched.
     let isOffline: Bool
@@ -32,7 +32,7 @@ struct HubCache {
         isOffline = ["1", "ON", "YES", "TRUE"].contains(offline)
     }
 
-    /// The owner and the name of a hub model, or the name alone; nil for what is no such id.
+    /// The owner and the name of a hub model, or the name alone; nil if it is no such id.
     static func parts(of name: String) -> [String]? {
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         let isFile = [".gguf", ".json", ".safetensors"].contains(where: name.hasSuffix)
@@ -78,7 +78,7 @@ struct HubCache {
         }
     }
 
-    /// What a snapshot holds: a Hugging Face directory, else its only GGUF file.
+    /// The model in a snapshot: a Hugging Face directory, else its only GGUF file.
     private func model(in snapshot: String, of id: String) throws(ModelFileError) -> String {
         guard !isWhole(snapshot) else { return snapshot }
         let files = ggufFiles(snapshot)

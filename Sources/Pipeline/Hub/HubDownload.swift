@@ -23,7 +23,7 @@ struct HubDownload {
     private struct Entry {
         let name: String
         let size: Int
-        /// What the blob is called.
+        /// The name of the blob.
         let digest: String
         /// Whether the digest is the bytes' SHA-256, as of all large files.
         let isSHA256: Bool
@@ -42,7 +42,7 @@ struct HubDownload {
         folder = cache.folder(of: id)
     }
 
-    /// Fetches what is missing.
+    /// Fetches the missing files.
     ///
     /// - Returns: The snapshot's directory.
     /// - Throws: `ModelFileError`, or `CancellationError`.
@@ -68,7 +68,7 @@ struct HubDownload {
         let snapshot = "\(folder)/snapshots/\(commit)"
         let temporary = "\(folder)/snapshots/.\(commit).tmp"
         try? files.removeItem(atPath: temporary)
-        // What is there already, perhaps by another tool, is only added to, weights last: a
+        // A snapshot that exists, perhaps from another tool, is only added to, weights last: a
         // snapshot that has them counts as whole.
         let exists = files.fileExists(atPath: snapshot)
         for entry in entries.filter({ !$0.isWeights }) + entries.filter(\.isWeights) {
@@ -249,7 +249,7 @@ struct HubDownload {
             remedy: "install curl, or fetch the model with `hf download \(id)`")
     }
 
-    /// What `env` ends with where there is no such program.
+    /// The status of `env` if there is no such program.
     private static let isMissing: Int32 = 127
 
     /// curl's status where a server gives no parts of files.

@@ -40,10 +40,10 @@ public struct BenchAnswer: Encodable {
         self.environment = environment
     }
 
-    /// Takes over what a comparison measured.
+    /// Takes the figures of a comparison.
     ///
     /// The speedup is the median of the ratios of pairs, and rarely the ratio of both medians. One
-    /// pair of times stands for it: the dense model's median, and what the speedup makes of that.
+    /// pair of times stands for it: the dense model's median, and that divided by the speedup.
     mutating func add(_ comparison: Comparison) {
         model = ModelTime(
             comparison.model, seconds: comparison.dense.seconds / comparison.speedup)

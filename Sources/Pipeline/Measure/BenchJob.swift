@@ -71,7 +71,7 @@ public struct BenchJob {
 
     /// Times the model when asked to, instead of once.
     ///
-    /// - Returns: What answers requests.
+    /// - Returns: A server that answers requests.
     /// - Throws: ``InvalidOptions`` for another runtime, and what reading a text throws.
     package func server() throws -> TimingServer {
         if other != nil { throw Self.isOfBuiltIn }

@@ -16,7 +16,7 @@ public struct EnvironmentOptions: Sendable {
     public var threads = Self.defaultThreads
     /// How weights are stored and products computed.
     public var precision = Precision.f32
-    /// What runs the model: `espalier`; `onnxruntime`, in f32 in the Python that the variable
+    /// The runtime of the model: `espalier`; `onnxruntime`, in f32 in the Python that the variable
     /// `ESPALIER_PYTHON` names; or `command:` and a shell command, which is given a model's
     /// directory and prints seconds.
     public var runtime = Runtime.builtIn.name
@@ -54,7 +54,7 @@ public struct EnvironmentOptions: Sendable {
 }
 
 extension Environment {
-    /// What a process takes before it reads a model.
+    /// The memory of a process before it reads a model.
     private static let baseBytes = 48 << 20
 
     /// Refuses work that cannot fit the memory that this process may use: weights, the largest of

@@ -3,7 +3,7 @@ internal import Profiling
 public import Tensors
 internal import Transformers
 
-/// What the machine can do at most, and how near the kernels come to it.
+/// The limits of the machine, and the fractions of them that the kernels reach.
 ///
 /// A limit and what is compared with it are measured one right after the other. A fraction is the
 /// median of such pairs, so that changes of the machine's speed cancel out.

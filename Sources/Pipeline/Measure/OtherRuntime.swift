@@ -45,7 +45,7 @@ final class OtherRuntime {
     /// - Parameters:
     ///   - shape: The sizes of the dense model.
     ///   - location: Where it is; a command needs the whole model, ONNX Runtime its sizes alone.
-    /// - Returns: What times them.
+    /// - Returns: A stopwatch.
     /// - Throws: What writing files and starting the runtime throws.
     func stopwatch(for shape: ModelShape, at location: ModelLocation) throws -> RuntimeStopwatch {
         let standIn: (ModelShape) throws -> EmittedModel
@@ -67,7 +67,7 @@ final class OtherRuntime {
         ) { [self] in try emit(RandomWeights(shape: $0), like: dense.checkpoint) }
     }
 
-    /// Files of a model; where its directory has what the runtime loads, those.
+    /// Files of a model for the runtime: those in its directory, if there are any, else new ones.
     func emit(_ model: OpenedModel) throws -> EmittedModel {
         let path = model.location.path
         if let files = known[path] { return files }

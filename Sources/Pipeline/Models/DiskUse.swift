@@ -1,9 +1,9 @@
 internal import Foundation
 internal import Reporting
 
-/// What files take on disk.
+/// The space that files take on disk.
 package enum DiskUse {
-    /// The bytes of a file, or of all files below a directory; links count as what they lead to.
+    /// The bytes of a file, or of all files below a directory; links count as the files they point to.
     package static func bytes(of path: String) -> Int {
         let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
         let below = (try? FileManager.default.subpathsOfDirectory(atPath: url.path)) ?? []
@@ -22,7 +22,7 @@ package enum DiskUse {
         return (facts[.size] as? NSNumber)?.intValue ?? 0
     }
 
-    /// What a model took on disk and what was made of it takes.
+    /// The size on disk of a model and of the one made from it.
     ///
     /// - Parameters:
     ///   - source: The location of the model that was read.
@@ -33,7 +33,7 @@ package enum DiskUse {
             + "\(output) \(Figures.shortBytes(bytes(of: output)))."
     }
 
-    /// What the folder `work` of a run is for, and how large it is; nil where it is not there.
+    /// A note on the size and use of the folder `work` of a run; nil if there is none.
     package static func noteOnWork(in directory: String, remedy: String) -> String? {
         let work = directory + "/work"
         guard FileManager.default.fileExists(atPath: work) else { return nil }

@@ -5,7 +5,7 @@ internal import Transformers
 
 /// Fingerprints of files that a run depends on.
 enum FileDigest {
-    /// The files that hold a model's weights, sizes, tokenizer and what goes with that.
+    /// The files of a model's weights, sizes and tokenizer.
     static func modelFiles(_ path: String) throws -> [String] {
         var isDirectory: ObjCBool = false
         _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)

@@ -6,7 +6,7 @@ internal import Reporting
 internal import Tensors
 internal import Transformers
 
-/// What a prune's products depend on, read and fingerprinted before anything is made.
+/// The inputs that a prune's products depend on, read and hashed before anything is made.
 struct PruneInputs {
     /// Everything by name, as digests or values; a run directory belongs to one such set.
     let digests: [String: String]
@@ -79,7 +79,7 @@ struct PruneInputs {
                 ))
         }
         (self.files, self.contents) = (files, contents)
-        // What is held out depends on the order.
+        // The held-out part depends on the order of the files.
         let order = options.calibration.map { URL(fileURLWithPath: $0).lastPathComponent }
         digests = Dictionary(
             files.map { ($0.name, $0.digest) } + [

@@ -5,7 +5,7 @@ internal import Transformers
 public struct PruneOptions: Sendable {
     /// The model to prune: a path or a hub id.
     public var model: String
-    /// What speed and quality are measured against, if that is another model.
+    /// The model that speed and quality are measured against; nil for ``model``.
     var reference: String?
     /// How many times faster than the dense model to become, each above 1; several make a family.
     public var speedups: [Double]
@@ -43,13 +43,13 @@ public struct PruneOptions: Sendable {
     /// The maximum loss on held-out text: of decoders the fraction by which perplexity rises, of
     /// encoders the mean cosine distance from the dense model's vectors; nil for any.
     public var maxLoss: Double?
-    /// Decides what is random.
+    /// The seed of all random choices.
     public var seed: UInt64 = 1
-    /// What is to load the models, which limits the plans.
+    /// The program that is to load the models, which limits the plans.
     public var runtime = LoadableCosts.Runtime.any
     /// The directory of the models and the report, where a stopped job resumes.
     public var output: String
-    /// Whether what the directory holds of another prune is discarded.
+    /// Whether the products of another prune in the directory are discarded.
     public var restarts = false
     /// Whether the folder `work`, which serves to resume, is removed at the end.
     public var tidies = false

@@ -6,7 +6,7 @@ internal import Reporting
 internal import Transformers
 
 extension PruneReport {
-    /// Gathers what a run found out.
+    /// Gathers the results of a run.
     init(
         options: PruneOptions, dense: OpenedModel, environment: Profiling.Environment,
         table: LatencyTable, targets: [TargetResult], denseQuality: QualityFigures,
@@ -75,7 +75,7 @@ extension StageCost {
 }
 
 extension TargetResult {
-    /// Gathers what one target came to.
+    /// Gathers the results of one target.
     init(
         target: Double, attempt: ClosedLoop.Attempt, attempts: Int, path: String,
         weights: ShrunkWeights, quality: QualityFigures

@@ -9,8 +9,8 @@ internal import Transformers
 /// The finished model is measured again: from its files, in a process of its own if the options name
 /// a program, some time after the search measured it.
 ///
-/// What disturbs a machine comes and goes. A speedup that only one of two measurements shows is not
-/// one that the user will see.
+/// Disturbances of a machine come and go. A speedup that only one of two measurements shows is none
+/// that the user can rely on.
 extension PruneRun {
     /// The maximum number of plans that are searched for because the finished model was too slow.
     private static let mostRounds = 3
@@ -150,7 +150,7 @@ extension PruneRun {
     }
 }
 
-/// What `bench --json` says of two models.
+/// The answer of `bench --json` for two models.
 private struct BenchComparison: Decodable {
     struct ModelTime: Decodable {
         let seconds: Double

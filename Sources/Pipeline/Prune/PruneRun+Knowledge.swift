@@ -157,7 +157,7 @@ extension LatencyTable {
     }
 }
 
-/// What calibration found besides the second moments.
+/// The results of calibration, except for the second moments.
 struct CalibrationFacts: Codable {
     let tokens: Int
     let blockInfluence: [Double]

@@ -17,7 +17,7 @@ enum EvaluationSet {
 /// A text of another kind than the calibration text: what a prune loses there, the held-out part of
 /// the calibration text hides.
 struct SecondText {
-    /// What the report calls it.
+    /// Its name in the report.
     let name: String
     /// The sequences to evaluate on.
     let sequences: [[Int32]]

@@ -4,7 +4,7 @@ internal import Pruning
 internal import Reporting
 internal import Transformers
 
-/// The stages that reach a target and say what it was worth.
+/// The stages that reach a target, and measure the quality of its model.
 extension PruneRun {
     func evaluateDense(
         on text: CalibrationText, _ set: EvaluationSet = .heldOut

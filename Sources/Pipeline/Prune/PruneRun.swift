@@ -11,14 +11,14 @@ internal import Transformers
 final class PruneRun {
     let options: PruneOptions
     let progress: any JobProgress
-    /// What is pruned.
+    /// The model that is pruned.
     let dense: OpenedModel
-    /// What speed and quality are measured against: the dense model, but in a gradual prune that
-    /// of the beginning.
+    /// The model that speed and quality are measured against: the one that is pruned, or in a gradual
+    /// prune the first one.
     let reference: OpenedModel
     let environment: Profiling.Environment
     let engine: Engine
-    /// What runs the models where the built-in runtime does not.
+    /// The runtime of the models; nil for the built-in one.
     let otherRuntime: OtherRuntime?
     let inputs: PruneInputs
     /// The calibration text, or nil where the model is to write it.
@@ -29,7 +29,7 @@ final class PruneRun {
     private var packedReference: Model?
     /// The target whose model loses too much quality.
     var refusal: QualityRefusal?
-    /// What the dense model makes of the texts to evaluate on; once for all models.
+    /// The dense model's states on the evaluation sets, computed once for all models.
     var denseStates: [EvaluationSet: DecoderQuality.Reference] = [:]
     var cutSecondText: SecondText?
 
@@ -154,7 +154,7 @@ final class PruneRun {
         return report
     }
 
-    /// Runs a stage, and adds up what it cost.
+    /// Runs a stage, and adds up its time and memory.
     func stage<Result>(_ name: String, _ work: () throws -> Result) throws -> Result {
         try progress.checkCancellation()
         let start = host_monotonic_nanoseconds()

@@ -108,7 +108,7 @@ extension PruneRun {
         return kept
     }
 
-    /// What models of lower speedups lose, down to the first that keeps to the limit.
+    /// The losses of models of lower speedups, down to the first that keeps to the limit.
     ///
     /// Their speedups are predicted and their weights are not refitted, so that this takes little
     /// time.

@@ -12,7 +12,7 @@ public struct RecoveryOptions: Sendable {
 
     /// How quality is won back.
     public var method: Method
-    /// Files of text to train on; other text than what is calibrated on.
+    /// Files of text to train on, other than those of the calibration.
     public var text: [String] = []
     /// The file of a task that an encoder trains on, instead of text.
     public var task: String?
@@ -54,7 +54,7 @@ public struct RecoveryOptions: Sendable {
     ///   - threads: How many compute.
     ///   - seed: Decides the order of the training data.
     ///   - output: Where the training goes.
-    /// - Returns: What to ask of it.
+    /// - Returns: Its options.
     func training(
         of model: String, by teacher: String, threads: Int, seed: UInt64, output: String
     ) -> TrainingOptions {

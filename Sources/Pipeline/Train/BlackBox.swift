@@ -10,7 +10,7 @@ internal import Profiling
 struct BlackBox {
     let command: String
 
-    /// Takes what `--teacher` says; nil where that is a model.
+    /// Reads the option `--teacher`; nil if it names a model.
     init?(_ teacher: String) {
         let prefix = "command:"
         guard teacher.hasPrefix(prefix) else { return nil }
@@ -20,7 +20,7 @@ struct BlackBox {
     /// Asks for completions.
     ///
     /// - Parameters:
-    ///   - prompts: What to continue.
+    ///   - prompts: The texts to continue.
     ///   - path: Where JSON lines of prompts and completions go, for ``TrainingText`` to read.
     ///   - progress: Stops it.
     /// - Throws: `ModelFileError` where the command fails or does not answer every prompt.

@@ -3,7 +3,7 @@ public import Training
 
 /// What is asked of a training.
 public struct TrainingOptions: Sendable {
-    /// What a student learns from.
+    /// The teacher of a distillation.
     public struct Teacher: Equatable, Sendable {
         /// The model, such as the dense one: a path or a hub id; or `command:` and a shell command,
         /// which is given lines with a prompt and prints lines with a completion.
@@ -32,7 +32,7 @@ public struct TrainingOptions: Sendable {
 
     /// The model to train: a path or a hub id.
     public var model: String
-    /// What it is distilled from; nil for the text or the labels alone.
+    /// The teacher; nil to train on the text or the labels alone.
     public var teacher: Teacher?
     /// Files to train on: plain text, or records with `text`, or with `prompt` and `completion`.
     public var text: [String] = []
@@ -53,7 +53,7 @@ public struct TrainingOptions: Sendable {
     public var threads = EnvironmentOptions.defaultThreads
     /// The directory of the model and its training, where a stopped job resumes.
     public var output: String
-    /// Whether what the directory holds of another training is discarded.
+    /// Whether the products of another training in the directory are discarded.
     public var restarts = false
 
     /// The maximum learning rate if none is given.
@@ -98,7 +98,7 @@ public struct TrainingOptions: Sendable {
         }
     }
 
-    /// What the model and its training take on disk, and what the folder `work` is for.
+    /// Notes on the sizes on disk of the models and of the folder `work`.
     ///
     /// - Returns: A sentence on the model, and one on the folder; nil if there is none.
     /// - Throws: `ModelFileError` if the model is not found any more.
