@@ -1,13 +1,12 @@
 import Pipeline
 
 /// Makes a decoder 1.25 times faster on this machine, and prints what that costs.
-func prune(_ model: String, text: String, profile: String?, to output: String) throws {
+func prune(
+    _ model: String, text: String, profile: String? = nil, seconds: Double? = nil, to output: String
+) throws {
     var options = PruneOptions(model, speedups: [1.25], output: output)
     options.calibration = [text]
-    options.calibrationTokens = 4096
-    options.profile = profile
-    options.seconds = 5
-    options.environment.threads = 1
+    (options.profile, options.seconds) = (profile, seconds)
     let report = try PruneJob(options).run()
     for target in report.targets {
         print("\(target.path): measured \(target.measured) times faster")

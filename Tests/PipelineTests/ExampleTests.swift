@@ -11,10 +11,9 @@ struct ExampleTests {
     @Test("prunes a model")
     func runs() throws {
         let scratch = try Scratch()
-        var environment = EnvironmentOptions()
-        environment.threads = 1
         try prune(
-            Tiny.llama, text: Tiny.text, profile: Tiny.profile(for: environment, in: scratch),
+            Tiny.llama, text: Tiny.text,
+            profile: Tiny.profile(for: EnvironmentOptions(), in: scratch), seconds: 0.2,
             to: scratch.path("out"))
         let (whole, pruned) = (
             try ModelShape(contentsOf: Tiny.llama),

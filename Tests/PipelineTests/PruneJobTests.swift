@@ -42,8 +42,9 @@ struct PruneJobTests {
         let progress = RecordedProgress()
         let report = try PruneJob(try Tiny.options(in: scratch), progress: progress).run()
         let expected = [
-            "Reading the tokenizer", "Calibrating", "Ordering removals", "Packing tiny-llama",
-            "Measuring sensitivity", "Evaluating", "Shrinking to 1.3x", "Refitting", "Writing ",
+            "Reading the tokenizer", "Calibrating", "Ordering removals",
+            "Measuring sensitivity", "Packing tiny-llama", "Evaluating", "Shrinking to 1.3x",
+            "Refitting", "Writing ",
             "Measuring 1.3x from its files",
         ]
         var next = expected[...]
