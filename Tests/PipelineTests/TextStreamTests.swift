@@ -8,7 +8,7 @@ import Transformers
 struct TextStreamTests {
     @Test("streamed pieces are whole characters that make up the text")
     func stream() throws {
-        let tokenizer = try Checkpoint(Fixture.llama).tokenizer()
+        let tokenizer = try Checkpoint(Tiny.llama).tokenizer()
         let text = "née 🌳🌳 日本, \u{10FFFF}e\u{301}!"
         let ids = tokenizer.encode(text, addingSpecialTokens: false)
         #expect(ids.count > text.count, "the text must need several tokens for a character")
@@ -21,7 +21,7 @@ struct TextStreamTests {
 
     @Test("broken characters come out as decoding all at once gives them")
     func brokenStream() throws {
-        let tokenizer = try Checkpoint(Fixture.llama).tokenizer()
+        let tokenizer = try Checkpoint(Tiny.llama).tokenizer()
         let ids = tokenizer.encode("a🌳🌳b", addingSpecialTokens: false)
         for (first, last) in [(2, 0), (0, 2), (3, 3), (1, 4)] {
             let cut = Array(ids.dropLast(last).prefix(first) + ids.dropLast(last).suffix(3))
