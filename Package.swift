@@ -36,7 +36,10 @@ let package = Package(
         .executable(name: "espalier", targets: ["espalier"]),
         .library(
             name: "Espalier",
-            targets: ["Transformers", "Profiling", "Pruning", "Evaluation", "Reporting"]),
+            targets: [
+                "Pipeline", "Tensors", "ModelFiles", "Tokenizers", "Transformers", "Training",
+                "Profiling", "Pruning", "Evaluation", "ContextualSparsity", "Reporting",
+            ]),
     ],
     targets: [
         .target(
@@ -60,12 +63,18 @@ let package = Package(
                 "ModelFiles",
             ]),
         module("Reporting", []),
-        module("CommandLine", []),
+        module(
+            "Pipeline",
+            [
+                "ContextualSparsity", "Pruning", "Profiling", "Evaluation", "Training",
+                "Transformers", "Tokenizers", "Tensors", "ModelFiles", "Reporting", "CHost",
+            ]),
+        module("CommandLine", ["Reporting"]),
         .executableTarget(
             name: "espalier",
             dependencies: [
-                "CommandLine", "Tensors", "ModelFiles", "Tokenizers", "Transformers", "Profiling",
-                "Pruning", "Training", "Evaluation", "ContextualSparsity", "Reporting", "CHost",
+                "CommandLine", "Pipeline", "Tensors", "ModelFiles", "Transformers", "Profiling",
+                "Pruning", "Training", "ContextualSparsity", "Reporting",
             ],
             swiftSettings: strict),
         .target(
@@ -90,6 +99,9 @@ let package = Package(
             of: "ContextualSparsity",
             using: ["Pruning", "Transformers", "Tensors", "Evaluation", "ModelFiles"]),
         tests(of: "Reporting"),
+        tests(
+            of: "Pipeline",
+            using: ["Profiling", "Transformers", "Tokenizers", "Reporting", "ModelFiles"]),
         tests(of: "CommandLine"),
         tests(of: "espalier", using: ["ModelFiles", "Pruning", "Profiling"]),
     ],

@@ -12,6 +12,8 @@ public struct CommandSet {
     let commands: [any Command.Type]
     /// Words for errors of the system, which have none of their own.
     private let describing: (any Error) -> String?
+    /// Which errors are mistakes in the arguments, besides ``UsageError``.
+    private let isUsage: (any Error) -> Bool
 
     /// The names of the commands, in order.
     var commandNames: [String] { commands.map { $0.name } }
@@ -24,15 +26,18 @@ public struct CommandSet {
     ///   - summary: What it is for, in one sentence.
     ///   - commands: Its commands.
     ///   - describing: Words for errors of the system, which have none of their own; nil for others.
+    ///   - isUsage: Which errors of commands are mistakes in their arguments, besides ``UsageError``.
     public init(
         program: String, version: String, summary: String, commands: [any Command.Type],
-        describing: @escaping (any Error) -> String? = { _ in nil }
+        describing: @escaping (any Error) -> String? = { _ in nil },
+        isUsage: @escaping (any Error) -> Bool = { _ in false }
     ) {
         self.program = program
         self.version = version
         self.summary = summary
         self.commands = commands
         self.describing = describing
+        self.isUsage = isUsage
     }
 
     /// Runs the command line of the process, and ends the process.
@@ -81,15 +86,15 @@ public struct CommandSet {
                 }
             }
             return .done
-        } catch let error as UsageError {
-            let message = Human.printable("\(error)", keepingLines: true)
+        } catch let error where error is UsageError || isUsage(error) {
+            let message = TerminalText.printable("\(error)", keepingLines: true)
             errors("\(name): \(message)\nTry '\(name) --help'.\n")
             return .usage
-        } catch is Interrupted {
+        } catch is CancellationError {
             errors("\(name): interrupted\n")
             return .interrupted
         } catch {
-            let message = Human.printable(describe(error), limit: Self.longestMessage)
+            let message = TerminalText.printable(describe(error), limit: Self.longestMessage)
             errors("\(name): \(message)\n")
             return .failed
         }

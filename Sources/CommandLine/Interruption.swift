@@ -8,15 +8,6 @@ import Synchronization
     import Darwin
 #endif
 
-/// The user asked the work to stop.
-public struct Interrupted: Error, CustomStringConvertible {
-    /// What happened.
-    public let description = "interrupted"
-
-    /// Creates the error.
-    public init() {}
-}
-
 /// Stops long work cleanly: the first SIGINT or SIGTERM asks, the second ends the process.
 public enum Interruption {
     private static let requested = Atomic<Bool>(false)
@@ -50,8 +41,8 @@ public enum Interruption {
 
     /// Throws if the user has requested a stop.
     ///
-    /// - Throws: ``Interrupted``.
-    public static func check() throws(Interrupted) {
-        if isRequested { throw Interrupted() }
+    /// - Throws: `CancellationError`.
+    public static func check() throws(CancellationError) {
+        if isRequested { throw CancellationError() }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Reporting
 import Synchronization
 
 /// Shows the progress of long work: the fraction that is done, the rate, and the remaining time.
@@ -30,7 +31,7 @@ public final class ProgressBar: Sendable {
     public init(
         _ title: String, total: Int, unit: String, on terminal: Terminal = .standardError
     ) {
-        self.title = Human.printable(title)
+        self.title = TerminalText.printable(title)
         self.total = max(0, total)
         self.unit = unit
         self.terminal = terminal
@@ -50,7 +51,7 @@ public final class ProgressBar: Sendable {
     ///   - note: Further text, such as a loss; nil to keep the last one.
     public func advance(to count: Int, note: String? = nil) {
         state.withLock {
-            $0.note = note.map { Human.printable($0) } ?? $0.note
+            $0.note = note.map { TerminalText.printable($0) } ?? $0.note
             move(&$0, to: count)
         }
     }
@@ -72,8 +73,9 @@ public final class ProgressBar: Sendable {
             }
             let seconds = terminal.now() - start
             let rate =
-                seconds > 0 ? " (\(Human.count($0.count)) \(unit), \(rate($0, seconds)))" : ""
-            end(&$0, "done in \(Human.duration(seconds))\(rate)")
+                seconds > 0
+                ? " (\(Figures.shortCount($0.count)) \(unit), \(rate($0, seconds)))" : ""
+            end(&$0, "done in \(Figures.duration(seconds))\(rate)")
         }
     }
 
@@ -104,8 +106,8 @@ public final class ProgressBar: Sendable {
     private func rate(_ perSecond: Double) -> String {
         let number =
             perSecond < 10
-            ? Human.significant(perSecond, digits: 2)
-            : Human.count(Int(min(perSecond, 1e15).rounded()))
+            ? Figures.significant(perSecond, digits: 2)
+            : Figures.shortCount(Int(min(perSecond, 1e15).rounded()))
         return "\(number) \(unit)/s"
     }
 
@@ -116,7 +118,7 @@ public final class ProgressBar: Sendable {
         if count > 0, seconds > 0 {
             let perSecond = Double(count) / seconds
             facts.append(rate(perSecond))
-            facts.append("\(Human.duration(Double(total - count) / perSecond)) left")
+            facts.append("\(Figures.duration(Double(total - count) / perSecond)) left")
         }
         if !note.isEmpty { facts.insert(note, at: 1) }
         if Interruption.isRequested { facts = [facts[0], "stopping after this step"] }

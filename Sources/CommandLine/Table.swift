@@ -24,7 +24,8 @@ public struct Table {
     ///
     /// Absent cells are empty, extra cells are ignored.
     public mutating func add(row cells: [String]) {
-        rows.append(titles.indices.map { $0 < cells.count ? Human.printable(cells[$0]) : "" })
+        rows.append(
+            titles.indices.map { $0 < cells.count ? TerminalText.printable(cells[$0]) : "" })
     }
 
     /// The lines of the table, no wider than a limit.

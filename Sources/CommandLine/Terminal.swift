@@ -1,4 +1,5 @@
 import Foundation
+import Reporting
 
 /// The output for progress: a terminal, whose last line can be redrawn, or a plain stream.
 public struct Terminal: Sendable {
@@ -31,15 +32,15 @@ public struct Terminal: Sendable {
     public func stage<Result, Failure: Error>(
         _ title: String, _ work: () throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        let (start, title) = (now(), Human.printable(title))
+        let (start, title) = (now(), TerminalText.printable(title))
         write(isInteractive ? "\(title) …" : "\(title) …\n")
         let before = isInteractive ? "\r\u{1B}[K" : ""
         do {
             let result = try work()
-            write("\(before)\(title) … done in \(Human.duration(now() - start))\n")
+            write("\(before)\(title) … done in \(Figures.duration(now() - start))\n")
             return result
         } catch {
-            write("\(before)\(title) … stopped after \(Human.duration(now() - start))\n")
+            write("\(before)\(title) … stopped after \(Figures.duration(now() - start))\n")
             throw error
         }
     }

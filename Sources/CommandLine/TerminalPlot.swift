@@ -1,3 +1,5 @@
+public import Reporting
+
 /// A small plot of y against x in braille dots, for a terminal.
 public struct TerminalPlot {
     /// The points, in any order.
@@ -14,7 +16,7 @@ public struct TerminalPlot {
     /// Creates a plot.
     public init(
         _ points: [(x: Double, y: Double)], xLabel: String, yLabel: String,
-        formatY: @escaping (Double) -> String = { Human.significant($0, digits: 3) }
+        formatY: @escaping (Double) -> String = { Figures.significant($0, digits: 3) }
     ) {
         self.points = points
         self.xLabel = xLabel
@@ -63,8 +65,8 @@ public struct TerminalPlot {
         }
         let indent = String(repeating: " ", count: margin + 1)
         text += indent + "└" + String(repeating: "─", count: canvas.columns) + "\n"
-        let low = Human.significant(first.x, digits: 4)
-        let high = Human.significant(last.x, digits: 4)
+        let low = Figures.significant(first.x, digits: 4)
+        let high = Figures.significant(last.x, digits: 4)
         let room = canvas.columns + 1 - low.count - high.count
         let label = TextLayout.truncated(xLabel, to: max(0, room - 2))
         let before = max(1, (room - TextLayout.width(of: label)) / 2)

@@ -1,9 +1,9 @@
 import Foundation
 
-/// Numbers as a report shows them, the same in HTML and Markdown.
-enum Figures {
+/// Numbers as people read them: in reports, the same in HTML and Markdown, and in a terminal.
+public enum Figures {
     /// A speedup, such as `1.27×`.
-    static func ratio(_ value: Double) -> String { decimal(value, 2) + "×" }
+    public static func ratio(_ value: Double) -> String { decimal(value, 2) + "×" }
 
     /// A target, such as `1.5×`, with the digits that were asked for.
     static func target(_ value: Double) -> String {
@@ -60,7 +60,7 @@ enum Figures {
     }
 
     /// A share in percent, such as `94.2%`.
-    static func percent(_ fraction: Double) -> String { decimal(fraction * 100, 1) + "%" }
+    public static func percent(_ fraction: Double) -> String { decimal(fraction * 100, 1) + "%" }
 
     /// A relative change in percent with its sign, such as `+14.8%`.
     static func change(from old: Double, to new: Double) -> String {

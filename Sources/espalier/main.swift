@@ -1,5 +1,6 @@
 import CommandLine
 import ModelFiles
+import Pipeline
 
 Interruption.install()
 
@@ -11,5 +12,5 @@ CommandSet(
         GenerateCommand.self, FinetuneCommand.self, DistillCommand.self, LayerDropCommand.self,
         SparsityCommand.self, SparsifyCommand.self, ExportCommand.self, ReportCommand.self,
         CompareCommand.self, InspectCommand.self,
-    ], describing: { $0.fileSystemFault?.description }
+    ], describing: { $0.fileSystemFault?.description }, isUsage: { $0 is InvalidOptions }
 ).main()

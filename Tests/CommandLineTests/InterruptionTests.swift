@@ -11,7 +11,7 @@ import Testing
             guard !Interruption.isRequested else { exit(1) }
             kill(getpid(), signal)
             guard isRequestedSoon() else { exit(2) }
-            do throws(Interrupted) { try Interruption.check() } catch { exit(7) }
+            do throws(CancellationError) { try Interruption.check() } catch { exit(7) }
         }
     }
 

@@ -61,7 +61,7 @@ struct SampleCommand: Command {
 
     func run() throws {
         if model == "missing" { throw SampleError() }
-        if model == "stopped" { throw Interrupted() }
+        if model == "stopped" { throw CancellationError() }
         if model == "infinite" { _ = try JSONEncoder().encode(["targets": [1, Double.nan]]) }
     }
 }

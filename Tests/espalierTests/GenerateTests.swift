@@ -5,8 +5,6 @@ import Testing
 import Tokenizers
 import Transformers
 
-@testable import espalier
-
 @Suite("Generating text")
 struct GenerateTests {
     /// The library's own greedy continuation, which the tests of `Transformers` hold to the
@@ -123,31 +121,6 @@ struct GenerateTests {
         #expect(run.errors.contains("--chat"))
         let chat = try Program.run("generate", model, "--prompt", "Anna", "--chat")
         #expect(!chat.errors.contains("--chat"))
-    }
-
-    @Test("streamed pieces are whole characters that make up the text")
-    func stream() throws {
-        let tokenizer = try Checkpoint(Fixture.llama).tokenizer()
-        let text = "née 🌳🌳 日本, \u{10FFFF}e\u{301}!"
-        let ids = tokenizer.encode(text, addingSpecialTokens: false)
-        #expect(ids.count > text.count, "the text must need several tokens for a character")
-        var stream = TextStream(tokenizer)
-        var pieces = ids.map { stream.add($0) }
-        pieces.append(stream.finish())
-        #expect(pieces.joined() == text)
-        #expect(pieces.allSatisfy { !$0.unicodeScalars.contains("\u{FFFD}") })
-    }
-
-    @Test("broken characters come out as decoding all at once gives them")
-    func brokenStream() throws {
-        let tokenizer = try Checkpoint(Fixture.llama).tokenizer()
-        let ids = tokenizer.encode("a🌳🌳b", addingSpecialTokens: false)
-        for (first, last) in [(2, 0), (0, 2), (3, 3), (1, 4)] {
-            let cut = Array(ids.dropLast(last).prefix(first) + ids.dropLast(last).suffix(3))
-            var stream = TextStream(tokenizer)
-            let streamed = cut.map { stream.add($0) }.joined() + stream.finish()
-            #expect(streamed == tokenizer.decode(cut))
-        }
     }
 
     @Test("a model computes only what each token needs, and shows it")

@@ -1,6 +1,7 @@
 import CommandLine
 import Foundation
 import ModelFiles
+import Pipeline
 import Reporting
 
 /// The command that puts several prunes on one page.

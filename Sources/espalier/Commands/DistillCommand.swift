@@ -1,6 +1,5 @@
 import CommandLine
-import Pruning
-import Training
+import Pipeline
 
 /// The command that trains a model to do as another does.
 struct DistillCommand: Command {
@@ -24,15 +23,14 @@ struct DistillCommand: Command {
         --batch 32 -o tuned
         """
 
-    private let options: FinetuneOptions
+    private let options: TrainingOptions
+    private let printsJSON: Bool
 
     init(_ arguments: inout Arguments) throws(UsageError) {
-        options = try FinetuneOptions(&arguments, distils: true)
+        var printsJSON = false
+        options = try TrainingOptions(&arguments, distils: true, printsJSON: &printsJSON)
+        self.printsJSON = printsJSON
     }
 
-    func run() throws {
-        let answer = try FinetuneRun(options).finish()
-        try options.remarkOnDisk()
-        if options.printsJSON { try printJSON(answer) } else { print(answer.text) }
-    }
+    func run() throws { try options.train(printsJSON: printsJSON) }
 }

@@ -1,6 +1,5 @@
 import CommandLine
-import Pruning
-import Training
+import Pipeline
 
 /// The command that trains a model on text.
 struct FinetuneCommand: Command {
@@ -24,15 +23,14 @@ struct FinetuneCommand: Command {
         --layerdrop 0.2 -o droppable
         """
 
-    private let options: FinetuneOptions
+    private let options: TrainingOptions
+    private let printsJSON: Bool
 
     init(_ arguments: inout Arguments) throws(UsageError) {
-        options = try FinetuneOptions(&arguments)
+        var printsJSON = false
+        options = try TrainingOptions(&arguments, printsJSON: &printsJSON)
+        self.printsJSON = printsJSON
     }
 
-    func run() throws {
-        let answer = try FinetuneRun(options).finish()
-        try options.remarkOnDisk()
-        if options.printsJSON { try printJSON(answer) } else { print(answer.text) }
-    }
+    func run() throws { try options.train(printsJSON: printsJSON) }
 }

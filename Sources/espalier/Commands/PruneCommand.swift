@@ -1,4 +1,5 @@
 import CommandLine
+import Pipeline
 
 /// The command that runs the whole pipeline.
 struct PruneCommand: Command {
@@ -20,16 +21,17 @@ struct PruneCommand: Command {
         """
 
     private let options: PruneOptions
+    private let printsJSON: Bool
 
     init(_ arguments: inout Arguments) throws(UsageError) {
-        options = try PruneOptions(&arguments)
+        var printsJSON = false
+        options = try PruneOptions(&arguments, printsJSON: &printsJSON)
+        self.printsJSON = printsJSON
     }
 
     func run() throws {
-        let report =
-            try options.recovery.map { try GradualRun(options, recovery: $0).finish() }
-            ?? PruneRun(options).finish()
-        if options.printsJSON {
+        let report = try PruneJob(options, progress: TerminalProgress()).run()
+        if printsJSON {
             try writeOutput(report.json())
         } else {
             print(PruneSummary(report, output: options.output).text)
@@ -38,4 +40,9 @@ struct PruneCommand: Command {
             throw RefusedTarget(description: "\(options.output): \(refused)")
         }
     }
+}
+
+/// What a prune that wrote lower targets ends with.
+private struct RefusedTarget: Error, CustomStringConvertible {
+    let description: String
 }

@@ -1,0 +1,221 @@
+internal import Evaluation
+internal import Foundation
+internal import ModelFiles
+internal import Pruning
+public import Tensors
+internal import Transformers
+
+/// What is asked of an ``EvaluateJob``.
+public struct EvaluateOptions: Sendable {
+    /// The model: a path or a hub id.
+    public var model: String
+    /// The model to compare with, such as the dense one; nil for none.
+    public var against: String?
+    /// A file of plain text to predict, or of records with `text`.
+    public var text: String?
+    /// Tokens of a window, cut to the model's positions.
+    public var window = 1024
+    /// Only so many windows, from the first on; nil for all.
+    public var windows: Int?
+    /// Behind the beginnings of how many windows a decoder writes.
+    public var samples = 0
+    /// Files of tasks.
+    public var tasks: [String] = []
+    /// Only so many items of each task, from the first on; nil for all.
+    public var items: Int?
+    /// How many of a task's first items are given, solved, before each other one.
+    public var shots = 0
+    /// How many threads compute.
+    public var threads = EnvironmentOptions.defaultThreads
+    /// How the model's weights are stored; the other model is always in f32.
+    public var precision = Precision.f32
+    /// Where token ids and logits, or hidden states, of the first 64 tokens go as JSON.
+    public var dump: String?
+
+    /// Options with defaults for a model.
+    public init(_ model: String) { self.model = model }
+
+    /// Refuses options that contradict each other.
+    ///
+    /// - Throws: ``InvalidOptions``.
+    public func check() throws(InvalidOptions) {
+        guard text != nil || !tasks.isEmpty else {
+            throw InvalidOptions("give --text, --task or both")
+        }
+        guard text != nil || dump == nil && samples == 0 else {
+            throw InvalidOptions("--dump and --samples need --text")
+        }
+    }
+}
+
+/// Measures how well a model predicts text and solves tasks, and how near it is to another.
+public struct EvaluateJob {
+    private let options: EvaluateOptions
+    private let progress: any JobProgress
+    private let engine: Engine
+
+    /// Prepares an evaluation.
+    ///
+    /// - Parameters:
+    ///   - options: What is asked.
+    ///   - progress: Shows how far it is.
+    /// - Throws: ``InvalidOptions``.
+    public init(
+        _ options: EvaluateOptions, progress: any JobProgress = SilentProgress()
+    ) throws(InvalidOptions) {
+        try options.check()
+        (self.options, self.progress) = (options, progress)
+        engine = Engine(threads: options.threads)
+    }
+
+    /// Evaluates.
+    ///
+    /// - Returns: What was measured.
+    /// - Throws: `ModelFileError`, `NonFiniteError`, ``InvalidOptions`` for an encoder that is to
+    ///   predict text, or `CancellationError`.
+    public func run() throws -> EvaluateAnswer {
+        let tasks = try options.tasks.map {
+            try TaskFile.read($0, limit: options.items, shots: options.shots)
+        }
+        for (index, task) in tasks.enumerated()
+        where tasks[..<index].contains(where: { $0.name == task.name }) {
+            throw ModelFileError(
+                file: options.tasks[index],
+                problem: "its task is called \"\(task.name)\", as another is",
+                remedy: "give it another \"name\" in its first line, or rename the file")
+        }
+        let loaded = try LoadedModel(
+            options.model, precision: options.precision, progress: progress)
+        let reference = try reference(for: loaded)
+        var answer = EvaluateAnswer()
+        if let text = options.text {
+            let sequences = try sequences(of: text, for: loaded)
+            if let dump = options.dump { try write(loaded, sequences[0], to: dump) }
+            answer = try evaluate(loaded, reference?.model, sequences)
+            answer.samples = try writings(loaded, reference?.model, sequences)
+        }
+        for task in tasks {
+            let result = try loaded.ask(task, on: engine)
+            answer.tasks[task.name] = TaskAnswer(
+                result, against: try reference?.ask(task, on: engine),
+                perplexity: try reference.flatMap {
+                    try result.perplexity(to: $0.model, on: engine)
+                })
+        }
+        return answer
+    }
+
+    /// The model to compare with, in f32: another, or where the precision is not f32 the same.
+    private func reference(for loaded: LoadedModel) throws -> LoadedModel? {
+        let shape = loaded.model.shape
+        let text = options.text
+        guard let against = options.against else {
+            if options.precision != .f32 {
+                return LoadedModel(loaded.opened, model: try loaded.model(in: .f32))
+            }
+            guard !shape.architecture.isEncoder || text == nil else {
+                throw InvalidOptions(
+                    "an encoder predicts no text: give --against to compare it with")
+            }
+            return nil
+        }
+        let reference = try LoadedModel(against, progress: progress)
+        let other = reference.model.shape
+        let longest = min(
+            shape.maximumPositions, options.tasks.isEmpty ? options.window : .max)
+        guard other.maximumPositions >= longest else {
+            throw ModelFileError(
+                file: against,
+                problem: "its \(other.maximumPositions) positions are fewer than the \(longest) "
+                    + "that the model is evaluated on",
+                remedy: "give a smaller --window, or compare with the model that it was pruned from"
+            )
+        }
+        guard other.architecture == shape.architecture,
+            other.vocabularySize == shape.vocabularySize,
+            other.hiddenSize == shape.hiddenSize || !shape.architecture.isEncoder || text == nil
+        else {
+            throw ModelFileError(
+                file: against, problem: "its type, vocabulary or width is not the model's",
+                remedy: "compare with the model that it was pruned from")
+        }
+        return reference
+    }
+
+    private func sequences(of text: String, for loaded: LoadedModel) throws -> [[Int32]] {
+        let contents = try TextFile.contents(of: text).text
+        let tokenizer = try loaded.checkpoint.tokenizer()
+        let length = min(options.window, loaded.model.shape.maximumPositions)
+        let all =
+            !loaded.model.shape.architecture.isEncoder
+            ? windows(
+                of: tokenizer.encode(contents, addingSpecialTokens: false), length: length)
+            : framedPieces(of: contents, tokenizer: tokenizer, length: length)
+        try requireEnough(all, of: text)
+        return Array(all.prefix(options.windows ?? all.count))
+    }
+
+    private func evaluate(
+        _ loaded: LoadedModel, _ reference: Model?, _ sequences: [[Int32]]
+    ) throws -> EvaluateAnswer {
+        let tokens = sequences.reduce(0) { $0 + $1.count }
+        return try progress.counting(
+            "Evaluating", total: sequences.count, unit: "windows"
+        ) { advance in
+            guard !loaded.model.shape.architecture.isEncoder else {
+                let quality = try EncoderQuality(
+                    of: loaded.model, against: reference ?? loaded.model, on: sequences,
+                    engine: engine, progress: advance)
+                return EvaluateAnswer(
+                    tokens: tokens, meanCosineDistance: quality.meanCosineDistance)
+            }
+            let quality = try DecoderQuality(
+                of: loaded.model, against: reference.map { .model($0) }, on: sequences,
+                engine: engine, progress: advance)
+            return EvaluateAnswer(
+                tokens: tokens, predictions: quality.predictions, perplexity: quality.perplexity,
+                meanNLL: quality.meanNLL, kl: quality.kl, top1: quality.top1)
+        }
+    }
+
+    /// What the models write behind the beginnings of windows.
+    private func writings(
+        _ loaded: LoadedModel, _ reference: Model?, _ sequences: [[Int32]]
+    ) throws -> [EvaluateAnswer.Sample]? {
+        guard options.samples > 0, !loaded.model.shape.architecture.isEncoder else { return nil }
+        let tokenizer = try loaded.checkpoint.tokenizer()
+        let prompts = sequences.prefix(options.samples).enumerated().map { index, sequence in
+            let beginning = TextBeginning(
+                of: sequence, startsText: index == 0, tokenizer: tokenizer)
+            return beginning.prefix(48, tokenizer: tokenizer)
+        }
+        func texts(_ model: Model) throws -> [String] {
+            try continuations(of: prompts, by: model, tokenizer: tokenizer, engine: engine)
+        }
+        let (own, other) = (try texts(loaded.model), try reference.map(texts))
+        return prompts.indices.map {
+            EvaluateAnswer.Sample(
+                prompt: tokenizer.decode(prompts[$0]), text: own[$0], other: other?[$0])
+        }
+    }
+
+    private func write(_ loaded: LoadedModel, _ sequence: [Int32], to path: String) throws {
+        struct Dump: Encodable {
+            let ids: [Int32]
+            var logits: [[Float]]?
+            var hidden: [[Float]]?
+        }
+        let ids = Array(sequence.prefix(64))
+        var pass = ForwardPass(loaded.model, on: engine)
+        var dump = Dump(ids: ids)
+        if !loaded.model.shape.architecture.isEncoder {
+            pass.logits(of: TokenBatch([ids])) { rows, logits in
+                dump.logits = (0..<rows.count).map { Array(logits.row($0)) }
+            }
+        } else {
+            let hidden = pass.hiddenStates(of: TokenBatch([ids]))
+            dump.hidden = (0..<hidden.rows).map { Array(hidden.row($0)) }
+        }
+        try AtomicFile.write(try JSONEncoder().encode(dump), to: path)
+    }
+}

@@ -1,0 +1,80 @@
+internal import Evaluation
+internal import ModelFiles
+internal import Tensors
+internal import Transformers
+
+extension LoadedModel {
+    /// Asks the model a task, showing how far it is.
+    ///
+    /// - Throws: `ModelFileError` where the task is not for such a model, or `CancellationError`.
+    func ask(_ task: Evaluation.Task, on engine: Engine) throws -> TaskResult {
+        let classifier = try checkpoint.classifier()
+        if let fault = fault(of: task, for: classifier) {
+            throw ModelFileError(
+                file: location.path, subject: task.name, problem: fault.problem,
+                remedy: fault.remedy)
+        }
+        let total = task.items.count
+        return try opened.progress.counting(
+            "\(task.name), \(location.name)", total: total, unit: "items"
+        ) { advance in
+            try task.run(
+                model, classifier: classifier, tokenizer: try checkpoint.tokenizer(),
+                engine: engine
+            ) { try advance(Int(($0 * Double(total)).rounded())) }
+        }
+    }
+
+    /// The problem of a task that does not suit the model, and its remedy; nil if it does.
+    private func fault(
+        of task: Evaluation.Task, for classifier: Classifier?
+    ) -> (problem: String, remedy: String)? {
+        let isEncoder = model.shape.architecture.isEncoder
+        switch task.kind {
+        case .similarity where isEncoder: return nil
+        case .classification where isEncoder:
+            guard case .labels(let count)? = classifier?.kind else {
+                return (
+                    "the model has no head that gives labels",
+                    "name a model for sequence classification"
+                )
+            }
+            let greatest = task.greatestLabel
+            return greatest < count
+                ? nil
+                : (
+                    "it has label \(greatest), the model's head \(count)",
+                    "give a task with the model's labels, from 0 on"
+                )
+        case .questions where isEncoder:
+            guard classifier?.kind == .spans else {
+                return (
+                    "the model has no head that finds answers in passages",
+                    "name a model for question answering, or train one with `espalier finetune`"
+                )
+            }
+            let hasPassages = task.items.contains {
+                if case .question(_, _, .some) = $0 { true } else { false }
+            }
+            return hasPassages
+                ? nil
+                : (
+                    "no question has a passage to find the answer in",
+                    "give each line a \"passage\""
+                )
+        case .classification where task.labels.isEmpty:
+            return (
+                "it does not say by which words a decoder tells the labels",
+                "put {\"labels\": [\"…\", \"…\"]} into its first line"
+            )
+        case .similarity:
+            return ("\(task.kind.rawValue) is nothing for a decoder", "name an encoder")
+        default:
+            return isEncoder
+                ? (
+                    "\(task.kind.rawValue) is nothing for an encoder",
+                    "give an encoder texts with labels, pairs with scores, or passages with questions"
+                ) : nil
+        }
+    }
+}

@@ -1,0 +1,83 @@
+internal import Evaluation
+internal import Foundation
+internal import ModelFiles
+public import Reporting
+internal import Tensors
+internal import Transformers
+
+/// What is asked of a ``ReportJob``.
+public struct ReportOptions: Sendable {
+    /// The directory of a prune.
+    public var directory: String
+    /// Files of tasks, which the dense model and every pruned one are asked.
+    public var tasks: [String] = []
+    /// Only so many items of each task, from the first on; nil for all.
+    public var items: Int?
+    /// How many threads compute.
+    public var threads = EnvironmentOptions.defaultThreads
+
+    /// Options with defaults for the directory of a prune.
+    public init(_ directory: String) { self.directory = directory }
+}
+
+/// Writes the report of a prune again, with the scores of tasks.
+public struct ReportJob {
+    private let options: ReportOptions
+    private let progress: any JobProgress
+
+    /// Prepares a report.
+    ///
+    /// - Parameters:
+    ///   - options: What is asked.
+    ///   - progress: Shows how far it is.
+    public init(_ options: ReportOptions, progress: any JobProgress = SilentProgress()) {
+        (self.options, self.progress) = (options, progress)
+    }
+
+    /// Asks the tasks, and writes the report in all its forms.
+    ///
+    /// - Returns: The report.
+    /// - Throws: `ModelFileError`, or `CancellationError`.
+    @discardableResult
+    public func run() throws -> PruneReport {
+        var report = try PruneReport(inDirectory: options.directory)
+        let tasks = try options.tasks.map { try TaskFile.read($0, limit: options.items) }
+        if !tasks.isEmpty {
+            let asked = try ask(tasks, report)
+            let kept = (report.tasks ?? []).filter { old in
+                !asked.contains { $0.name == old.name }
+            }
+            report.tasks = (kept + asked).sorted { $0.name < $1.name }
+        }
+        try report.write(toDirectory: options.directory)
+        return report
+    }
+
+    private func ask(_ tasks: [Evaluation.Task], _ report: PruneReport) throws -> [TaskFigures] {
+        let precision = Precision(rawValue: report.environment.precision) ?? .f32
+        let engine = Engine(threads: options.threads)
+        func results(_ model: String) throws -> [TaskResult] {
+            let loaded = try LoadedModel(model, precision: precision, progress: progress)
+            return try tasks.map { try loaded.ask($0, on: engine) }
+        }
+        let dense = try results(report.model.path)
+        var figures = dense.map {
+            TaskFigures(
+                name: $0.name, metric: $0.metric, items: $0.scores.count, dense: $0.value,
+                denseError: $0.standardError, results: [])
+        }
+        for target in report.targets {
+            // The directory may have moved since.
+            let model =
+                options.directory + "/" + URL(fileURLWithPath: target.path).lastPathComponent
+            for (index, result) in try results(model).enumerated() {
+                let difference = result.difference(from: dense[index])
+                figures[index].results.append(
+                    TaskFigures.Result(
+                        target: target.target, value: result.value, error: result.standardError,
+                        pValue: difference.pValue, flips: difference.flips))
+            }
+        }
+        return figures
+    }
+}

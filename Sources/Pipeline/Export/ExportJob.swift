@@ -1,0 +1,99 @@
+internal import ModelFiles
+public import Pruning
+internal import Tensors
+internal import Transformers
+
+/// What is asked of an ``ExportJob``.
+public struct ExportOptions: Sendable {
+    /// What to write.
+    public enum Format: String, CaseIterable, Sendable {
+        /// One file for llama.cpp.
+        case gguf
+        /// A directory for transformers.
+        case huggingface
+        /// Such a directory with a graph for ONNX Runtime and OpenVINO.
+        case onnx
+
+        /// The types that weights can have.
+        public var types: [GGUFModel.Storage] {
+            switch self {
+            case .gguf: GGUFModel.Storage.allCases
+            case .huggingface: [.f32, .f16, .bf16]
+            case .onnx: [.f32]
+            }
+        }
+    }
+
+    /// The model: a path or a hub id.
+    public var model: String
+    /// What to write.
+    public var format: Format
+    /// How weights are stored.
+    public var type = GGUFModel.Storage.f32
+    /// The file, or directory, to write.
+    public var output: String
+
+    /// Options with defaults.
+    public init(_ model: String, format: Format, output: String) {
+        (self.model, self.format, self.output) = (model, format, output)
+    }
+
+    /// Refuses options that contradict each other.
+    ///
+    /// - Throws: ``InvalidOptions``.
+    public func check() throws(InvalidOptions) {
+        guard format.types.contains(type) else {
+            let known = format.types.map(\.rawValue).joined(separator: ", ")
+            throw InvalidOptions("--format \(format.rawValue) is written as \(known)")
+        }
+    }
+}
+
+/// Writes a model in the format of another runtime.
+public struct ExportJob {
+    private let options: ExportOptions
+    private let progress: any JobProgress
+
+    /// Prepares an export.
+    ///
+    /// - Parameters:
+    ///   - options: What is asked.
+    ///   - progress: Shows how far it is.
+    /// - Throws: ``InvalidOptions``.
+    public init(
+        _ options: ExportOptions, progress: any JobProgress = SilentProgress()
+    ) throws(InvalidOptions) {
+        try options.check()
+        (self.options, self.progress) = (options, progress)
+    }
+
+    /// Writes the model.
+    ///
+    /// - Throws: `ModelFileError`, or `CancellationError`.
+    public func run() throws {
+        let (format, output) = (options.format, options.output)
+        let opened = try OpenedModel(options.model, progress: progress)
+        let checkpoint = opened.checkpoint
+        try requireAbsent(output)
+        switch format {
+        case .gguf: try GGUFModel.check(checkpoint)
+        case .huggingface, .onnx: try HuggingFaceDirectory.check(checkpoint)
+        }
+        let layers = checkpoint.shape.layers.count
+        try progress.counting("Writing \(output)", total: layers, unit: "layers") { advance in
+            switch format {
+            case .gguf:
+                try GGUFModel.write(
+                    checkpoint, like: checkpoint, to: output, storage: options.type,
+                    progress: advance)
+            case .huggingface, .onnx:
+                try HuggingFaceDirectory.write(
+                    checkpoint, like: checkpoint, to: output, type: options.type.matrixType,
+                    writesONNX: format == .onnx, progress: advance)
+            }
+            // Layers are counted when their tensors begin.
+            try advance(layers)
+        }
+        progress.remark(DiskUse.sentence(on: opened.location, to: output))
+    }
+}

@@ -1,0 +1,41 @@
+internal import Tokenizers
+
+/// Turns tokens into text as they come, never part of a character.
+///
+/// A token may end inside a UTF-8 sequence, whose beginning then decodes to one replacement
+/// character at the end of the text; that one waits for the next token.
+struct TextStream {
+    private let tokenizer: any Tokenizer
+    /// The tokens since all of the text was last complete.
+    private var pending: [Int32] = []
+    /// How much of their text has been handed out, in scalars.
+    private var printed = 0
+
+    init(_ tokenizer: any Tokenizer) {
+        self.tokenizer = tokenizer
+    }
+
+    /// The text that a token completes.
+    mutating func add(_ token: Int32) -> String {
+        pending.append(token)
+        var scalars = Array(tokenizer.decode(pending).unicodeScalars)
+        let isComplete = scalars.last != "\u{FFFD}"
+        if !isComplete { scalars.removeLast() }
+        let text = Self.string(scalars.dropFirst(printed))
+        printed = isComplete ? 0 : scalars.count
+        if isComplete { pending = [] }
+        return text
+    }
+
+    /// The remaining text after the last token.
+    mutating func finish() -> String {
+        defer { pending = [] }
+        return Self.string(Array(tokenizer.decode(pending).unicodeScalars).dropFirst(printed))
+    }
+
+    private static func string(_ scalars: some Sequence<Unicode.Scalar>) -> String {
+        var text = String.UnicodeScalarView()
+        text.append(contentsOf: scalars)
+        return String(text)
+    }
+}

@@ -1,0 +1,108 @@
+internal import Foundation
+internal import ModelFiles
+
+/// The local cache of the model hub, as the environment and its own layout have it.
+///
+/// Layout: huggingface.co/docs/huggingface_hub/guides/manage-cache. A model is
+/// `models--OWNER--NAME` with `blobs/DIGEST`, `snapshots/COMMIT/FILE`, links to blobs, and
+/// `refs/main`, which holds a commit.
+struct HubCache {
+    /// The folder of all models.
+    let path: String
+    /// Where models come from.
+    let endpoint: String
+    /// The token that gives access to private models; nil for none.
+    let token: String?
+    /// Whether nothing may be fetched.
+    let isOffline: Bool
+
+    /// Reads `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH` and
+    /// `HF_HUB_OFFLINE`.
+    init(_ environment: [String: String] = ProcessInfo.processInfo.environment) {
+        let home = environment["HF_HOME"] ?? NSHomeDirectory() + "/.cache/huggingface"
+        path = environment["HF_HUB_CACHE"] ?? home + "/hub"
+        let address = environment["HF_ENDPOINT"] ?? "https://huggingface.co"
+        endpoint = address.hasSuffix("/") ? String(address.dropLast()) : address
+        let file = environment["HF_TOKEN_PATH"] ?? home + "/token"
+        let stored = try? String(contentsOfFile: file, encoding: .utf8)
+        token = [environment["HF_TOKEN"], stored].compactMap {
+            $0?.trimmingCharacters(in: .whitespacesAndNewlines)
+        }.first { !$0.isEmpty }
+        let offline = environment["HF_HUB_OFFLINE"]?.uppercased() ?? ""
+        isOffline = ["1", "ON", "YES", "TRUE"].contains(offline)
+    }
+
+    /// The owner and the name of a hub model, or the name alone; nil if it is no such id.
+    static func parts(of name: String) -> [String]? {
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+        let isFile = [".gguf", ".json", ".safetensors"].contains(where: name.hasSuffix)
+        let isID =
+            !isFile && parts.count <= 2
+            && parts.allSatisfy { part in
+                !part.isEmpty && part != "." && part != ".."
+                    && part.allSatisfy {
+                        $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0))
+                    }
+            }
+        return isID ? parts.map(String.init) : nil
+    }
+
+    /// The folder of one model.
+    func folder(of id: String) -> String {
+        path + "/models--" + id.split(separator: "/").joined(separator: "--")
+    }
+
+    /// The snapshot of a hub id that has a model: that of `refs/main`, else the only one; nil
+    /// without any.
+    ///
+    /// - Throws: `ModelFileError` where several are there and none is main.
+    func snapshot(of id: String) throws(ModelFileError) -> String? {
+        let home = folder(of: id)
+        let snapshots = home + "/snapshots"
+        let all = (try? FileManager.default.contentsOfDirectory(atPath: snapshots)) ?? []
+        let revisions = all.filter {
+            isWhole(snapshots + "/" + $0) || !ggufFiles(snapshots + "/" + $0).isEmpty
+        }
+        let main = (try? String(contentsOfFile: home + "/refs/main", encoding: .utf8))?
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+        if let main, revisions.contains(main) {
+            return try model(in: snapshots + "/" + main, of: id)
+        }
+        guard revisions.count < 2 else {
+            throw ModelFileError(
+                file: id, problem: "\(snapshots) holds \(revisions.count) revisions and no main",
+                remedy: "name the directory of one of them")
+        }
+        return try revisions.first.map { revision throws(ModelFileError) in
+            try model(in: snapshots + "/" + revision, of: id)
+        }
+    }
+
+    /// The model in a snapshot: a Hugging Face directory, else its only GGUF file.
+    private func model(in snapshot: String, of id: String) throws(ModelFileError) -> String {
+        guard !isWhole(snapshot) else { return snapshot }
+        let files = ggufFiles(snapshot)
+        guard files.count == 1 else {
+            throw ModelFileError(
+                file: id, problem: "it holds \(files.count) GGUF files and no safetensors",
+                remedy: "name one of them: "
+                    + files.map { "\(snapshot)/\($0)" }.joined(separator: ", "))
+        }
+        return snapshot + "/" + files[0]
+    }
+
+    private func ggufFiles(_ snapshot: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: snapshot)) ?? [])
+            .filter { $0.hasSuffix(".gguf") }.sorted()
+    }
+
+    /// Whether a snapshot has a configuration and weights: other tools fetch file by file.
+    private func isWhole(_ snapshot: String) -> Bool {
+        let snapshot = transformerDirectory(snapshot)
+        func has(_ name: String) -> Bool {
+            FileManager.default.fileExists(atPath: snapshot + "/" + name)
+        }
+        return has("config.json")
+            && (has("model.safetensors") || has("model.safetensors.index.json"))
+    }
+}

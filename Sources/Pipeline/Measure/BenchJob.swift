@@ -1,0 +1,187 @@
+internal import ModelFiles
+internal import Profiling
+public import Tensors
+internal import Transformers
+
+/// What is asked of a ``BenchJob``.
+public struct BenchOptions: Sendable {
+    /// The model: a path or a hub id.
+    public var model: String
+    /// The model to compare with, which takes the same input; nil for none.
+    public var dense: String?
+    /// The precision of that model; nil for the precision of ``environment``.
+    public var densePrecision: Precision?
+    /// The conditions.
+    public var environment = EnvironmentOptions()
+    /// A file of plain text to decode; a model of contextual sparsity needs it, whose steps take as
+    /// long as the text makes them.
+    public var text: String?
+    /// The maximum time to measure.
+    public var seconds = 20.0
+    /// Whether the machine's limits are measured too.
+    public var measuresLimits = false
+
+    /// Options with defaults for a model.
+    public init(_ model: String) { self.model = model }
+
+    /// Refuses options that contradict each other.
+    ///
+    /// - Throws: ``InvalidOptions``.
+    public func check() throws(InvalidOptions) {
+        guard densePrecision == nil || dense != nil else {
+            throw InvalidOptions("--against-precision goes with --against: name the other model")
+        }
+    }
+}
+
+/// Measures how fast a model is, alone or against another.
+///
+/// Two models are timed alternately, so that whatever slows the machine slows both.
+public struct BenchJob {
+    private let options: BenchOptions
+    private let progress: any JobProgress
+    private let environment: Profiling.Environment
+    private let loaded: LoadedModel
+    private let other: OtherRuntime?
+
+    /// Reads the model.
+    ///
+    /// - Parameters:
+    ///   - options: What is asked.
+    ///   - progress: Shows how far it is.
+    /// - Throws: ``InvalidOptions``, `ModelFileError`, `ProfileError`, or `CancellationError`.
+    public init(_ options: BenchOptions, progress: any JobProgress = SilentProgress()) throws {
+        try options.check()
+        (self.options, self.progress) = (options, progress)
+        let opened = try OpenedModel(options.model, progress: progress)
+        environment = try options.environment.environment(
+            for: opened.shape, adding: options.measuresLimits ? MachineLimits.probeBytes : 0)
+        loaded = LoadedModel(
+            opened, model: try opened.contextual(in: options.environment.precision))
+        other = try OtherRuntime(environment, progress: progress)
+        if other != nil, options.measuresLimits { throw Self.isOfBuiltIn }
+        if other != nil, options.densePrecision != nil {
+            throw InvalidOptions(
+                "--against-precision is of the built-in runtime: drop it, or drop --runtime")
+        }
+    }
+
+    private static let isOfBuiltIn = InvalidOptions(
+        "--serve and --limits are of the built-in runtime: drop --runtime")
+
+    /// Times the model when asked to, instead of once.
+    ///
+    /// - Returns: A server that answers requests.
+    /// - Throws: ``InvalidOptions`` for another runtime, and what reading a text throws.
+    package func server() throws -> TimingServer {
+        if other != nil { throw Self.isOfBuiltIn }
+        return try TimingServer(
+            loaded.model, in: environment, text: try decodedText([loaded]), progress: progress)
+    }
+
+    /// Measures.
+    ///
+    /// - Returns: What was measured, and the names of the model and of the one compared with.
+    /// - Throws: `ModelFileError`, `ProfileError`, or `CancellationError`.
+    public func run() throws -> (answer: BenchAnswer, names: [String]) {
+        let reference = try options.dense.map {
+            try LoadedModel(
+                $0, precision: options.densePrecision ?? environment.precision,
+                progress: progress)
+        }
+        if let reference {
+            try loaded.check(against: reference)
+            try environment.check(against: reference.model.shape)
+        }
+        let engine = Engine(threads: environment.threads)
+        var answer = BenchAnswer(environment)
+        if let reference, reference.model.precision != environment.precision {
+            answer.densePrecision = reference.model.precision
+        }
+        if let other {
+            var watch = try other.stopwatch(against: (reference ?? loaded).opened)
+            let files = try reference == nil ? watch.dense : other.emit(loaded.opened)
+            try measure(files, with: &watch, into: &answer)
+        } else {
+            var conditions = environment
+            conditions.precision = (reference ?? loaded).model.precision
+            var watch = try Workload(
+                conditions, model: (reference ?? loaded).model,
+                text: try decodedText([loaded, reference].compactMap(\.self)), engine: engine)
+            try measure(loaded.model, with: &watch, into: &answer)
+        }
+        if options.measuresLimits {
+            answer.limits = try progress.stage("Measuring the machine's limits") {
+                try LimitsAnswer(
+                    of: loaded.model, in: environment, on: engine,
+                    tick: progress.checkCancellation)
+            }
+        }
+        return (answer, [loaded, reference].compactMap { $0?.location.name })
+    }
+
+    /// The tokens to decode, where it matters which, behind the context that the environment has.
+    private func decodedText(_ models: [LoadedModel]) throws -> [Int32] {
+        guard environment.phase == .decode else { return [] }
+        let least = environment.sequence + 1
+        guard let text = options.text else {
+            guard
+                let contextual = models.first(where: {
+                    $0.model.contextualSequences >= environment.batch
+                })
+            else { return [] }
+            throw ModelFileError(
+                file: contextual.location.path, subject: "contextual.json",
+                problem: "how long a token takes depends on the text",
+                remedy: "give --text with more than \(environment.sequence) tokens")
+        }
+        let tokens =
+            try models[0].opened.windows(
+                ofText: text, tokens: least + 63, length: least + 63,
+                encoderRemedy: "name a decoder"
+            ).first ?? []
+        guard tokens.count >= least else {
+            throw ModelFileError(
+                file: text, subject: "--text", problem: "it holds \(tokens.count) tokens",
+                remedy: "give more than the \(environment.sequence) of the context")
+        }
+        return tokens
+    }
+
+    /// Times a model, against the dense one where the user gave one.
+    private func measure<Watch: Stopwatch>(
+        _ subject: Watch.Subject, with watch: inout Watch, into answer: inout BenchAnswer
+    ) throws {
+        let title = options.dense == nil ? "Measuring" : "Measuring both models"
+        try progress.stage(title) {
+            guard options.dense != nil else {
+                return try answer.time(
+                    subject, with: &watch, timeLimit: options.seconds,
+                    tick: progress.checkCancellation)
+            }
+            answer.add(
+                try Comparison(
+                    subject, with: &watch, timeLimit: options.seconds, tick: progress.check))
+        }
+    }
+}
+
+extension LoadedModel {
+    /// Checks that two models can do the same work, as a pruned model and its original can.
+    ///
+    /// - Throws: `ModelFileError` with the size that differs.
+    fileprivate func check(against other: LoadedModel) throws(ModelFileError) {
+        let (mine, its) = (model.shape, other.model.shape)
+        let sizes: [(String, String, String)] = [
+            ("architecture", mine.architecture.rawValue, its.architecture.rawValue),
+            ("head dimension", "\(mine.headDimension)", "\(its.headDimension)"),
+            ("vocabulary", "\(mine.vocabularySize)", "\(its.vocabularySize)"),
+        ]
+        for (name, left, right) in sizes where left != right {
+            throw ModelFileError(
+                file: location.path, subject: name,
+                problem: "\(left), but \(other.location.path) has \(right)",
+                remedy: "give --against the model that this one was pruned from")
+        }
+    }
+}

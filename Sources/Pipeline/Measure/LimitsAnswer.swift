@@ -1,0 +1,185 @@
+internal import CHost
+internal import Profiling
+public import Tensors
+internal import Transformers
+
+/// The limits of the machine, and the fractions of them that the kernels reach.
+///
+/// A limit and what is compared with it are measured one right after the other. A fraction is the
+/// median of such pairs, so that changes of the machine's speed cancel out.
+public struct LimitsAnswer: Encodable {
+    /// A median with the width of its 95 % confidence interval as a fraction of it.
+    public struct Figure: Encodable {
+        /// The median.
+        public let median: Double
+        /// The width of the interval as a fraction of the median.
+        public let spread: Double
+
+        init(_ values: [Double]) {
+            let statistics = Statistics(values)
+            median = statistics.median
+            let interval = statistics.medianInterval()
+            spread = interval.map { ($0.upperBound - $0.lowerBound) / statistics.median } ?? 0
+        }
+    }
+
+    /// A matrix product `[m, k] · [k, n]` on one thread.
+    public struct Product: Encodable {
+        /// Rows of the left matrix.
+        public let m: Int
+        /// Columns of the left matrix.
+        public let k: Int
+        /// Columns of the right matrix.
+        public let n: Int
+        /// Operations per second, a multiply-add being two.
+        public let rate: Figure
+        /// The rate as a fraction of the arithmetic peak.
+        public let fractionOfPeak: Figure
+    }
+
+    /// One decode step.
+    public struct Decode: Encodable {
+        /// Bytes of weights, keys and values read per second.
+        public let bytesPerSecond: Figure
+        /// The same as a fraction of the bandwidth.
+        public let fractionOfBandwidth: Figure
+    }
+
+    /// How the products' weights are stored.
+    public let precision: Precision
+    /// Operations per second of that precision's multiply-adds on one thread.
+    public let arithmeticPeak: Figure
+    /// Bytes per second that the environment's threads read from memory.
+    public let readBandwidth: Figure
+    /// The products of the model's layers.
+    public let products: [Product]
+    /// Seconds that all threads take to begin and finish a piece of work; nil for one thread.
+    public let barrier: Figure?
+    /// Nil where no decode step was asked for.
+    public let decode: Decode?
+    /// The instruction set that the kernels use.
+    public let instructionSet: String
+
+    /// Measures the limits, the products of its layers, and the model's decode step.
+    ///
+    /// - Parameters:
+    ///   - model: The model that decodes.
+    ///   - environment: The conditions of decoding and reading; products use one thread.
+    ///   - engine: What to run on, of the environment's threads.
+    ///   - tick: Called often; may throw to stop.
+    /// - Throws: `ProfileError` where the model cannot do such work, or what `tick` throws.
+    init(
+        of model: Model, in environment: Environment, on engine: Engine, tick: () throws -> Void
+    ) throws {
+        instructionSet = engine.instructionSet
+        let precision = environment.precision
+        self.precision = precision
+        let single = Engine(threads: 1)
+        var peaks: [Double] = []
+        products = try Self.products(of: model.shape).flatMap { layer in
+            try Self.rows.map {
+                try Self.product(
+                    $0, layer.inputs, layer.outputs, precision, on: single, peaks: &peaks,
+                    tick: tick)
+            }
+        }
+        arithmeticPeak = Figure(peaks)
+
+        barrier = environment.threads > 1 ? Self.barrier(of: engine) : nil
+
+        let probe = MemoryProbe(bytes: MachineLimits.probeBytes)
+        var workload =
+            environment.phase == .decode
+            ? try Workload(environment, model: model, clearsCaches: false, engine: engine) : nil
+        let floats = model.shape.layers.reduce(0) {
+            $0 + 2 * $1.keyValueHeads * model.shape.headDimension
+        }
+        let bytes =
+            model.streamedBytes + MemoryLayout<Float>.size * floats * environment.batch
+            * environment.sequence
+        var (reads, steps): ([Double], [Double]) = ([], [])
+        for _ in 0..<31 {
+            let seconds = Self.time { _ = engine.readAll(probe) }
+            reads.append(Double(probe.byteCount) / seconds)
+            if let seconds = workload?.sample(model).seconds {
+                steps.append(Double(bytes) / seconds)
+            }
+            try tick()
+        }
+        readBandwidth = Figure(reads)
+        decode =
+            steps.isEmpty
+            ? nil
+            : Decode(
+                bytesPerSecond: Figure(steps),
+                fractionOfBandwidth: Figure(zip(steps, reads).map { $0 / $1 }))
+    }
+
+    private static func barrier(of engine: Engine) -> Figure {
+        let repeats = 1000
+        return Figure(
+            (0..<61).map { _ in
+                time { for _ in 0..<repeats { engine.meet() } } / Double(repeats)
+            })
+    }
+
+    /// How many rows are multiplied at once.
+    private static let rows = [64, 128, 512]
+
+    /// The sizes of a layer's products, each once; gates and ups are one product.
+    private static func products(of shape: ModelShape) -> [(inputs: Int, outputs: Int)] {
+        guard let layer = shape.layers.first else { return [] }
+        let hidden = shape.hiddenSize
+        let queries = layer.queryHeads * shape.headDimension
+        let fused = queries + 2 * layer.keyValueHeads * shape.headDimension
+        let up = layer.feedForward * (shape.architecture.isGated ? 2 : 1)
+        let all = [
+            (hidden, fused), (queries, hidden), (hidden, up), (layer.feedForward, hidden),
+        ]
+        return all.indices.filter { index in
+            all[index].0 > 0 && all[index].1 > 0
+                && !all[..<index].contains { $0 == all[index] }
+        }.map { all[$0] }
+    }
+
+    /// Times a product between two bursts of pure arithmetic of about a millisecond.
+    private static func product(
+        _ m: Int, _ k: Int, _ n: Int, _ precision: Precision, on engine: Engine,
+        peaks: inout [Double],
+        tick: () throws -> Void
+    ) throws -> Product {
+        let weights = PackedWeights(
+            Matrix(randomRows: n, columns: k, seed: 1), precision: precision, in: Arena())
+        let x = Activations(Matrix(randomRows: m, columns: k, seed: 2))
+        var y = Activations()
+        y.reshape(rows: m, columns: n)
+        let operations = 2 * Double(m * k * n)
+        let repeats = 200_000
+        func burst(_ seed: Int) -> Double {
+            let seconds = time {
+                _ = engine.spinArithmetic(
+                    repeats: repeats, precision: precision, seed: Float(seed))
+            }
+            return Double(2 * 384 * repeats * 32 / precision.bits) / seconds
+        }
+        for _ in 0..<10 { engine.linear(x, weights, into: &y) }
+        var before = burst(0)
+        var (rates, fractions): ([Double], [Double]) = ([], [])
+        for round in 1...61 {
+            let rate = operations / time { engine.linear(x, weights, into: &y) }
+            let after = burst(round)
+            rates.append(rate)
+            fractions.append(2 * rate / (before + after))
+            peaks.append(after)
+            before = after
+            try tick()
+        }
+        return Product(m: m, k: k, n: n, rate: Figure(rates), fractionOfPeak: Figure(fractions))
+    }
+
+    private static func time(_ body: () -> Void) -> Double {
+        let start = host_monotonic_nanoseconds()
+        body()
+        return Double(max(1, host_monotonic_nanoseconds() - start)) * 1e-9
+    }
+}

@@ -1,0 +1,104 @@
+internal import Foundation
+internal import ModelFiles
+internal import Profiling
+internal import Pruning
+internal import Transformers
+
+/// A runtime other than the built-in one, with a folder for the files that it loads.
+///
+/// The folder goes with the value.
+final class OtherRuntime {
+    private let runtime: Runtime
+    private let environment: Profiling.Environment
+    private let folder: String
+    private let progress: any JobProgress
+    private var count = 0
+    /// The files of whole models by the models' paths.
+    private var known: [String: EmittedModel] = [:]
+
+    /// Prepares a folder for a runtime; nil where the environment's is the built-in one.
+    ///
+    /// - Throws: `ModelFileError` where the folder cannot be made.
+    init?(
+        _ environment: Profiling.Environment, folder: String? = nil, progress: any JobProgress
+    ) throws {
+        guard let runtime = Runtime(environment.runtime), runtime != .builtIn else { return nil }
+        self.progress = progress
+        self.runtime = runtime
+        self.environment = environment
+        self.folder =
+            folder ?? NSTemporaryDirectory() + "/espalier-" + UUID().uuidString
+        do {
+            try FileManager.default.createDirectory(
+                atPath: self.folder, withIntermediateDirectories: true)
+        } catch {
+            throw ModelFileError(
+                file: self.folder, problem: "it cannot be created: \(error.plainReason)",
+                remedy: "set TMPDIR to a directory that is writable and has room")
+        }
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+    /// Times shapes of random weights.
+    ///
+    /// - Parameters:
+    ///   - shape: The sizes of the dense model.
+    ///   - location: Where it is; a command needs the whole model, ONNX Runtime its sizes alone.
+    /// - Returns: A stopwatch.
+    /// - Throws: What writing files and starting the runtime throws.
+    func stopwatch(for shape: ModelShape, at location: ModelLocation) throws -> RuntimeStopwatch {
+        let standIn: (ModelShape) throws -> EmittedModel
+        if runtime == .onnxRuntime {
+            let files = try ONNXStandIns(shape, in: folder)
+            standIn = { EmittedModel(path: try files.write($0), byteCount: $0.byteCount) }
+        } else {
+            let checkpoint = try Checkpoint(location.path)
+            standIn = { [self] in try emit(RandomWeights(shape: $0), like: checkpoint) }
+        }
+        return try RuntimeStopwatch(
+            environment, shape: shape, dense: try standIn(shape), standIn: standIn)
+    }
+
+    /// Times real models against a dense one.
+    func stopwatch(against dense: OpenedModel) throws -> RuntimeStopwatch {
+        try RuntimeStopwatch(
+            environment, shape: dense.shape, dense: try emit(dense)
+        ) { [self] in try emit(RandomWeights(shape: $0), like: dense.checkpoint) }
+    }
+
+    /// Files of a model for the runtime: those in its directory, if there are any, else new ones.
+    func emit(_ model: OpenedModel) throws -> EmittedModel {
+        let path = model.location.path
+        if let files = known[path] { return files }
+        let isMade = FileManager.default.fileExists(atPath: path + "/" + ONNXModel.fileName)
+        let files =
+            isMade
+            ? emitted(path, model.shape)
+            : try emit(model.checkpoint, like: model.checkpoint)
+        known[path] = files
+        return files
+    }
+
+    /// Writes files of weights, perhaps of some channels of a checkpoint alone.
+    func emit(
+        _ weights: some WeightSource, like checkpoint: Checkpoint, channels: [Int]? = nil
+    ) throws -> EmittedModel {
+        count += 1
+        let directory = "\(folder)/\(count)"
+        try HuggingFaceDirectory.write(
+            weights, like: checkpoint, channels: channels, to: directory, progress: progress.check)
+        return emitted(directory, weights.shape)
+    }
+
+    private func emitted(_ directory: String, _ shape: ModelShape) -> EmittedModel {
+        EmittedModel(
+            path: runtime == .onnxRuntime ? directory + "/" + ONNXModel.fileName : directory,
+            byteCount: shape.byteCount)
+    }
+}
+
+extension ModelShape {
+    /// The bytes of the weights in f32.
+    fileprivate var byteCount: Int { parameters * MemoryLayout<Float>.size }
+}

@@ -1,0 +1,105 @@
+internal import CHost
+internal import Foundation
+internal import ModelFiles
+internal import Profiling
+internal import Reporting
+internal import Tensors
+internal import Transformers
+
+extension Profiler {
+    /// Measures a shape while showing how many of the models timed for it are known well enough.
+    ///
+    /// - Parameters:
+    ///   - shape: The sizes of the dense model.
+    ///   - location: Where they come from, for errors.
+    ///   - environment: The conditions.
+    ///   - seconds: The most time; a quarter more with verification.
+    ///   - seed: Decides orders and random plans.
+    ///   - plans: How many random plans to verify the profile with; nil for no verification.
+    ///   - progress: Shows how far measuring is.
+    /// - Returns: The profile.
+    /// - Throws: `ModelFileError` where the layers differ, `CancellationError`, and what measuring
+    ///   throws.
+    static func profile(
+        _ shape: ModelShape, of location: ModelLocation, in environment: Profiling.Environment,
+        seconds: Double = Profiler().timeLimit, seed: UInt64, plans: Int? = nil,
+        progress: any JobProgress
+    ) throws -> LatencyTable {
+        guard Set(shape.layers).count == 1 else {
+            throw ModelFileError(
+                file: location.path, subject: "layers", problem: "their sizes differ, or are none",
+                remedy: "profile the dense model that this one was pruned from")
+        }
+        var profiler = Profiler()
+        profiler.timeLimit = seconds
+        profiler.seed = seed
+        if let other = try OtherRuntime(environment, progress: progress) {
+            var watch = try progress.stage("Writing models for other runtimes") {
+                try other.stopwatch(for: shape, at: location)
+            }
+            return try profiler.measure(
+                shape, named: location.name, with: &watch, plans: plans, progress)
+        }
+        let dense = try Model(
+            RandomWeights(shape: shape, seed: seed), precision: environment.precision)
+        var watch = try Workload(
+            environment, model: dense, engine: Engine(threads: environment.threads))
+        return try profiler.measure(
+            shape, named: location.name, with: &watch, plans: plans, progress)
+    }
+
+    private func measure(
+        _ shape: ModelShape, named name: String, with watch: inout some Stopwatch, plans: Int?,
+        _ shown: any JobProgress
+    ) throws -> LatencyTable {
+        let models = Self.modelCount(for: shape)
+        var machine = Machine.current
+        machine.memoryReadBandwidth = MachineLimits.readBandwidth(
+            on: Engine(threads: watch.environment.threads))
+        var first = self
+        // To draw plans from, a rough profile will do.
+        if plans != nil { first.timeLimit /= 4 }
+        var table = try first.show("Profiling", models, on: shown) { progress in
+            try first.profile(
+                shape, with: &watch, on: machine, created: Date().ISO8601Format(),
+                version: Espalier.version, progress: progress)
+        }
+        if let plans {
+            table = try show("Verifying", models + plans, on: shown) { [table] progress in
+                try verify(table, plans: plans, with: &watch, progress: progress)
+            }
+        }
+        table.model = name
+        return table
+    }
+
+    /// Runs a measurement behind a progress bar, and says where the machine was too noisy for it.
+    private func show(
+        _ title: String, _ total: Int, on shown: any JobProgress,
+        _ measure: ((Progress) throws -> Void) throws -> Result
+    ) throws -> LatencyTable {
+        let stage = shown.begin(
+            "\(title), at most \(Figures.duration(timeLimit))", total: total, unit: "models")
+        let result: Result
+        do {
+            result = try measure { state in
+                let passed = min(1, state.elapsed / timeLimit) * Double(total)
+                stage.advance(to: max(min(state.settled, total), Int(passed)), note: nil)
+                try shown.checkCancellation()
+            }
+            // The time may be over first.
+            stage.advance(to: total, note: nil)
+            stage.finish()
+        } catch {
+            stage.finish()
+            throw error
+        }
+        if result.unsettled > 0 {
+            shown.remark(
+                "The machine is noisy: the times of \(result.unsettled) of \(total) models are less "
+                    + "certain than \(Figures.percent(relativeWidth)); stop other programs, or "
+                    + "measure longer.")
+        }
+        return result.table
+    }
+}

@@ -1,0 +1,44 @@
+internal import Foundation
+internal import Reporting
+
+/// The space that files take on disk.
+package enum DiskUse {
+    /// The bytes of a file, or of all files below a directory; links count as the files they point to.
+    package static func bytes(of path: String) -> Int {
+        let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
+        let below = (try? FileManager.default.subpathsOfDirectory(atPath: url.path)) ?? []
+        return below.reduce(size(of: url)) { $0 + size(of: url.appendingPathComponent($1)) }
+    }
+
+    /// The bytes of the files that a model is read from.
+    package static func bytes(ofModel path: String) -> Int {
+        ((try? FileDigest.modelFiles(path)) ?? []).reduce(0) { $0 + bytes(of: $1) }
+    }
+
+    private static func size(of url: URL) -> Int {
+        let real = url.resolvingSymlinksInPath().path
+        let facts = try? FileManager.default.attributesOfItem(atPath: real)
+        guard let facts, facts[.type] as? FileAttributeType == .typeRegular else { return 0 }
+        return (facts[.size] as? NSNumber)?.intValue ?? 0
+    }
+
+    /// The size on disk of a model and of the one made from it.
+    ///
+    /// - Parameters:
+    ///   - source: The location of the model that was read.
+    ///   - output: The file or directory that was written.
+    /// - Returns: A sentence.
+    package static func sentence(on source: ModelLocation, to output: String) -> String {
+        "On disk: \(source.name) \(Figures.shortBytes(bytes(ofModel: source.path))), "
+            + "\(output) \(Figures.shortBytes(bytes(of: output)))."
+    }
+
+    /// A note on the size and use of the folder `work` of a run; nil if there is none.
+    package static func noteOnWork(in directory: String, remedy: String) -> String? {
+        let work = directory + "/work"
+        guard FileManager.default.fileExists(atPath: work) else { return nil }
+        return
+            "\(work) takes \(Figures.shortBytes(bytes(of: work))): with it the run can be resumed. "
+            + remedy
+    }
+}

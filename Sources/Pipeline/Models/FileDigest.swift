@@ -1,0 +1,51 @@
+internal import Foundation
+internal import ModelFiles
+internal import Tensors
+internal import Transformers
+
+/// Fingerprints of files that a run depends on.
+enum FileDigest {
+    /// The files of a model's weights, sizes and tokenizer.
+    static func modelFiles(_ path: String) throws -> [String] {
+        var isDirectory: ObjCBool = false
+        _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+        guard isDirectory.boolValue else { return [path] }
+        let path = transformerDirectory(path)
+        return try FileManager.default.contentsOfDirectory(atPath: path)
+            .filter {
+                $0.hasSuffix(".safetensors") || $0 == "config.json"
+                    || Checkpoint.tokenizerFileNames.contains($0)
+            }
+            .sorted().map { path + "/" + $0 }
+    }
+
+    /// The digest of a file, which may be larger than memory.
+    static func of(_ path: String) throws -> String { try of(InputFile(path: path)) }
+
+    /// The digest of an open file.
+    static func of(_ file: InputFile) throws(ModelFileError) -> String {
+        var digest = SHA256()
+        try file.visit(0..<file.count) { digest.update($0) }
+        return digest.hexDigest
+    }
+
+    /// The digests of the training data and the evaluation set, by option; records are marked as
+    /// such.
+    static func ofTrainingFiles(
+        text: [String], task: String?, validation: String?
+    ) throws -> [String: String] {
+        var files = text.enumerated().map { ("--text \($0 + 1)", $1) }
+        files += [("--task", task), ("--validation", validation)].compactMap { option, path in
+            path.map { (option, $0) }
+        }
+        return try files.reduce(into: [:]) { digests, file in
+            let kind = RecordFile.isNamed(file.1) ? "records " : ""
+            digests[file.0] = kind + (try of(file.1))
+        }
+    }
+
+    /// The digests of all files of a model, one after another.
+    static func ofModel(_ path: String) throws -> String {
+        try modelFiles(path).map(of).joined(separator: " ")
+    }
+}

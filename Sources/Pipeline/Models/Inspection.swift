@@ -1,0 +1,106 @@
+internal import Foundation
+public import ModelFiles
+public import Profiling
+public import Transformers
+
+/// What a file holds: a model, a profile or tensors.
+public enum Inspection {
+    /// A model, by its sizes.
+    case model(ModelShape)
+    /// A profile.
+    case profile(LatencyTable)
+    /// A file of tensors; if it should be a model, with what jobs refuse it for.
+    case tensors([TensorDescription], refusal: ModelFileError? = nil)
+
+    /// Reads a file, and remarks on what jobs will refuse.
+    ///
+    /// - Parameters:
+    ///   - name: A model as for jobs, a profile, or a file of tensors.
+    ///   - progress: Takes the remarks.
+    /// - Throws: `ModelFileError`, `ProfileError`, or `CancellationError`.
+    public init(of name: String, progress: any JobProgress = SilentProgress()) throws {
+        let path = try ModelLocation(name, progress: progress).path
+        var isDirectory: ObjCBool = false
+        _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+        if isDirectory.boolValue {
+            let hasConfig = FileManager.default.fileExists(
+                atPath: transformerDirectory(path) + "/config.json")
+            if hasConfig {
+                try self.init(model: path, progress)
+            } else {
+                self = .tensors(TensorDescription.all(in: try openTensorFile(path)))
+                progress.remark("There is no config.json in \(path): other commands refuse it.")
+            }
+        } else if path.hasSuffix(".json") {
+            try self.init(json: path, progress)
+        } else {
+            let file = try openTensorFile(path)
+            guard let gguf = file as? GGUFFile else {
+                self = .tensors(TensorDescription.all(in: file))
+                return
+            }
+            do {
+                try self.init(model: path, progress)
+            } catch let refusal as ModelFileError {
+                let name = try? gguf.string("general.architecture")
+                let isModel = HuggingFaceConfig.ggufArchitectures.contains(name ?? "")
+                if !isModel { progress.remark("Other commands refuse it: \(refusal)") }
+                self = .tensors(
+                    TensorDescription.all(in: file), refusal: isModel ? refusal : nil)
+            }
+        }
+    }
+
+    /// Opens a model as jobs do, and remarks on what some of them will refuse.
+    private init(model path: String, _ progress: any JobProgress) throws {
+        let (shape, remarks) = try ModelShape.read(path)
+        for remark in remarks { progress.remark(onModel: remark) }
+        self = .model(shape)
+        guard !path.hasSuffix(".json") else { return }
+        do {
+            let checkpoint = try Checkpoint(path)
+            do {
+                _ = try checkpoint.tokenizer()
+            } catch {
+                progress.remark("Commands that read text refuse it: \(error)")
+            }
+        } catch {
+            progress.remark("Only 'profile' takes it, by its sizes: \(error)")
+        }
+    }
+
+    private init(json path: String, _ progress: any JobProgress) throws {
+        let bytes = try InputFile(path: path).bytes
+        let members = try JSONValue(parsing: bytes, file: path).object ?? [:]
+        if members["curves"] != nil {
+            self = .profile(try LatencyTable(json: bytes, file: path))
+        } else if members["model_type"] != nil {
+            try self.init(model: path, progress)
+        } else if members["weight_map"] != nil {
+            self = .tensors(TensorDescription.all(in: try openTensorFile(path)))
+        } else {
+            throw ModelFileError(
+                file: path, problem: "it is no profile, config.json or index of shards",
+                remedy: "name a model, a profile, or a safetensors or GGUF file")
+        }
+    }
+}
+
+/// A tensor of a file.
+public struct TensorDescription: Encodable, Sendable {
+    /// The tensor's name, which may hold any character.
+    public let name: String
+    /// The type of its elements, such as `f16`.
+    public let type: String
+    /// Its sizes, the slowest-varying first.
+    public let shape: [Int]
+
+    /// The tensors of a file, by name.
+    static func all(in file: any TensorFile) -> [TensorDescription] {
+        file.names.map { name in
+            TensorDescription(
+                name: name, type: file.storedType(of: name)?.name ?? "",
+                shape: file.shape(of: name) ?? [])
+        }
+    }
+}

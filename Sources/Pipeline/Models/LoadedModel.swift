@@ -1,0 +1,149 @@
+internal import ContextualSparsity
+internal import ModelFiles
+internal import Profiling
+internal import Pruning
+internal import Reporting
+internal import Tensors
+internal import Transformers
+
+/// A trained model, found and opened, its weights still on disk.
+struct OpenedModel {
+    /// Where the user's model was found.
+    let location: ModelLocation
+    /// The model's files.
+    let checkpoint: Checkpoint
+    /// Shows how far reading it is.
+    let progress: any JobProgress
+
+    /// Finds and opens a model.
+    ///
+    /// - Parameters:
+    ///   - name: A path or a hub id.
+    ///   - progress: Shows how far fetching and reading it is.
+    /// - Throws: `ModelFileError`.
+    init(_ name: String, progress: any JobProgress) throws {
+        self.progress = progress
+        location = try ModelLocation(name, progress: progress)
+        checkpoint = try Checkpoint(location.path)
+        for remark in checkpoint.remarks { progress.remark(onModel: remark) }
+    }
+
+    /// The sizes of the model.
+    var shape: ModelShape { checkpoint.shape }
+
+    /// The beginning of a text in windows, to evaluate a decoder on.
+    ///
+    /// - Parameters:
+    ///   - path: Plain text, or records with `text`.
+    ///   - tokens: How many tokens of it.
+    ///   - length: Tokens of a window, cut to the model's positions.
+    ///   - remedy: What the error for an encoder, which predicts no text, says to do.
+    /// - Returns: The windows; perhaps none.
+    /// - Throws: `ModelFileError` for an encoder, or where the text cannot be read.
+    func windows(
+        ofText path: String, tokens: Int, length: Int, encoderRemedy remedy: String
+    ) throws -> [[Int32]] {
+        guard !shape.architecture.isEncoder else {
+            throw ModelFileError(
+                file: location.path, problem: "an encoder foretells no text to judge by",
+                remedy: remedy)
+        }
+        let contents = try TextFile.contents(of: path).text
+        let ids = try checkpoint.tokenizer().encode(contents, addingSpecialTokens: false)
+        return Transformers.windows(
+            of: Array(ids.prefix(tokens)), length: min(length, shape.maximumPositions))
+    }
+
+    /// Reads and packs the weights for this processor, showing how far it is.
+    ///
+    /// - Parameter precision: How to store them.
+    /// - Returns: The model, ready to run.
+    /// - Throws: `ModelFileError`, or `CancellationError`.
+    func packed(in precision: Precision) throws -> Model {
+        try requireMemory(
+            shape.parameters * precision.bits / 8, beside: shape.vocabularySize * shape.hiddenSize)
+        let suffix = precision == .f32 ? "" : " in \(precision.rawValue)"
+        return try progress.counting(
+            "Packing \(location.name)\(suffix)", total: shape.layers.count, unit: "layers"
+        ) { advance in
+            try Model(checkpoint, precision: precision, progress: advance)
+        }
+    }
+
+    /// Refuses work that needs more memory than this process may use.
+    ///
+    /// - Parameters:
+    ///   - bytes: What the work takes in addition to what the process holds.
+    ///   - floats: The floats of the largest tensor, which is read before it is packed.
+    /// - Throws: `ModelFileError` that says how much is missing.
+    func requireMemory(_ bytes: Int, beside floats: Int = 0) throws(ModelFileError) {
+        let needed = bytes + floats * MemoryLayout<Float>.size
+        guard !Allowance.current.fits(needed) else { return }
+        let allowed = Figures.shortBytes(Allowance.current.memoryBytes)
+        throw ModelFileError(
+            file: location.path,
+            problem: "it takes \(Figures.shortBytes(needed)) more memory, but this process may use "
+                + "\(allowed) in all",
+            remedy: "use a smaller model or --precision, or allow it more memory")
+    }
+
+    /// The packed model with the plan of contextual sparsity that lies next to it, if there is one.
+    func contextual(in precision: Precision) throws -> Model {
+        let dense = try packed(in: precision)
+        guard !shape.architecture.isEncoder,
+            let plan = try ContextualFile.read(beside: location.path, of: shape)
+        else { return dense }
+        return try dense.applying(plan, of: checkpoint)
+    }
+}
+
+/// A trained model, opened and packed for this processor.
+struct LoadedModel {
+    /// The model's files.
+    let opened: OpenedModel
+    /// The model, ready to run.
+    let model: Model
+
+    var location: ModelLocation { opened.location }
+    var checkpoint: Checkpoint { opened.checkpoint }
+
+    /// Finds, opens and packs a model, showing how far it is.
+    ///
+    /// - Parameters:
+    ///   - name: A path or a hub id.
+    ///   - precision: How to store its weights.
+    ///   - progress: Shows how far that is.
+    /// - Throws: `ModelFileError`, or `CancellationError`.
+    init(_ name: String, precision: Precision = .f32, progress: any JobProgress) throws {
+        opened = try OpenedModel(name, progress: progress)
+        model = try opened.contextual(in: precision)
+    }
+
+    /// Another model, packed already, with the tokenizer of an opened one.
+    init(_ opened: OpenedModel, model: Model) {
+        self.opened = opened
+        self.model = model
+    }
+
+    /// The same model in another precision.
+    ///
+    /// - Throws: As `init` does.
+    func model(in precision: Precision) throws -> Model {
+        guard precision != model.precision else { return model }
+        return try opened.contextual(in: precision)
+    }
+}
+
+/// Refuses text that is too little to evaluate a model on.
+///
+/// - Parameters:
+///   - sequences: The text in tokens.
+///   - path: Its file.
+/// - Throws: `ModelFileError`.
+func requireEnough(_ sequences: [[Int32]], of path: String) throws {
+    let count = sequences.reduce(0) { $0 + $1.count }
+    guard count < min(CalibrationText.leastHeldOut, 64) else { return }
+    throw ModelFileError(
+        file: path, problem: "it holds too little text: \(count) tokens",
+        remedy: "give at least 64 tokens of text, better some thousand")
+}

@@ -1,0 +1,26 @@
+internal import ModelFiles
+public import Transformers
+
+/// The sizes of a model as a program reads them.
+public struct ModelSizes: Encodable {
+    private let architecture: Architecture
+    private let parameters: Int
+    private let hiddenSize: Int
+    private let headDimension: Int
+    private let vocabularySize: Int
+    private let maximumPositions: Int
+    private let tiedHead: Bool
+    private let layers: [LayerShape]
+
+    /// Takes the sizes of a model.
+    public init(_ shape: ModelShape) {
+        architecture = shape.architecture
+        parameters = shape.parameters
+        hiddenSize = shape.hiddenSize
+        headDimension = shape.headDimension
+        vocabularySize = shape.vocabularySize
+        maximumPositions = shape.maximumPositions
+        tiedHead = shape.tiedHead
+        layers = shape.layers
+    }
+}

@@ -1,0 +1,145 @@
+internal import Foundation
+internal import ModelFiles
+internal import Profiling
+internal import Pruning
+internal import Reporting
+internal import Transformers
+
+extension PruneReport {
+    /// Gathers the results of a run.
+    init(
+        options: PruneOptions, dense: OpenedModel, environment: Profiling.Environment,
+        table: LatencyTable, targets: [TargetResult], denseQuality: QualityFigures,
+        baselines: [BaselineResult], text: CalibrationText, facts: CalibrationFacts,
+        stages: [String: StageCost],
+        inputs: PruneInputs
+    ) {
+        let shape = dense.shape
+        let heldOut = text.heldOut.reduce(0) { $0 + $1.count }
+        let sampled = options.calibration.isEmpty
+        let source =
+            sampled
+            ? "text sampled from the model itself"
+            : options.calibration.map { URL(fileURLWithPath: $0).lastPathComponent }
+                .joined(separator: ", ")
+        var model = ModelDescription(
+            name: dense.location.name, path: dense.location.path,
+            architecture: shape.architecture.rawValue, parameters: shape.parameters,
+            generatesText: !shape.architecture.isEncoder,
+            layers: shape.layers.map { LayerSizes($0) })
+        let pooling = dense.checkpoint.pooling
+        if pooling != .mean { model.pooling = pooling.modes.map(\.rawValue) }
+        self.init(
+            version: Espalier.version, createdAt: Date().ISO8601Format(),
+            command: options.command
+                ?? CommandLine.arguments.map(\.shellQuoted).joined(separator: " "),
+            model: model, environment: EnvironmentDescription(environment),
+            method: options.method.rawValue,
+            seed: options.seed, targets: targets, dense: denseQuality,
+            evaluatedOn: "held-out part of \(source), \(heldOut) tokens", baselines: baselines,
+            latencyCurves: ComponentKind.allCases.compactMap { kind in
+                table.curves[kind].map { ComponentLatency(kind, $0) }
+            },
+            baseSeconds: table.base.seconds, denseSeconds: table.dense.seconds,
+            verification: table.verification.map {
+                VerificationFigures(
+                    plans: $0.entries.count, medianError: $0.medianError,
+                    worstError: $0.worstError)
+            }, stages: stages,
+            inputs: inputs.files.map { InputDigest(name: $0.name, digest: $0.digest) },
+            calibration: CalibrationDescription(
+                source: source, tokens: facts.tokens, sampledByModel: sampled))
+        let profiled = table.environment.machine
+        profiledMachine = profiled == environment.machine ? nil : profiled
+    }
+
+    /// Puts the times on one scale, adds what lies on disk and the tasks asked before of the same
+    /// models, and writes the report.
+    mutating func settle(in directory: RunDirectory, source: ModelLocation) throws {
+        settleTimes()
+        model.bytes = DiskUse.bytes(ofModel: source.path)
+        for index in targets.indices {
+            targets[index].bytes = DiskUse.bytes(of: targets[index].path)
+        }
+        let earlier = try? PruneReport(inDirectory: directory.path)
+        if earlier?.targets == targets { tasks = earlier?.tasks }
+        try write(toDirectory: directory.path)
+    }
+}
+
+extension StageCost {
+    static func + (one: StageCost, other: StageCost) -> StageCost {
+        StageCost(
+            seconds: one.seconds + other.seconds, peakBytes: max(one.peakBytes, other.peakBytes))
+    }
+}
+
+extension TargetResult {
+    /// Gathers the results of one target.
+    init(
+        target: Double, attempt: ClosedLoop.Attempt, attempts: Int, path: String,
+        weights: ShrunkWeights, quality: QualityFigures
+    ) {
+        let comparison = attempt.comparison
+        self.init(
+            target: target, predicted: attempt.predicted, measured: comparison.speedup,
+            interval: [comparison.interval.lowerBound, comparison.interval.upperBound],
+            path: path, parameters: weights.shape.parameters, quality: quality,
+            layers: weights.shape.layers.enumerated().map { index, layer in
+                LayerSizes(
+                    layer, keptGroups: weights.kept[Component(layer: index, kind: .attention)])
+            },
+            denseSeconds: comparison.dense.seconds, seconds: comparison.model.seconds,
+            attempts: attempts, isDisturbed: comparison.isDisturbed)
+        hiddenSize = attempt.plan.hiddenSize
+    }
+}
+
+extension LayerSizes {
+    init(_ layer: LayerShape, keptGroups: [Int]? = nil) {
+        self.init(
+            queryHeads: layer.queryHeads, keyValueHeads: layer.keyValueHeads,
+            feedForward: layer.feedForward, keptGroups: keptGroups)
+    }
+}
+
+extension EnvironmentDescription {
+    init(_ environment: Profiling.Environment) {
+        self.init(
+            phase: environment.phase.rawValue, batch: environment.batch,
+            sequence: environment.sequence, threads: environment.threads,
+            precision: environment.precision.rawValue, runtime: environment.runtime,
+            machine: environment.machine)
+    }
+}
+
+extension ComponentLatency {
+    init(_ kind: ComponentKind, _ curve: LatencyCurve) {
+        let dominated = Set(curve.dominatedLevels)
+        self.init(
+            kind: kind.rawValue,
+            points: curve.entries.map {
+                Point(
+                    level: $0.level, seconds: $0.seconds, low: $0.low, high: $0.high,
+                    dominated: dominated.contains($0.level))
+            })
+    }
+}
+
+extension Plan {
+    /// The plan that a result's layers amount to.
+    init(_ result: TargetResult) {
+        self.init(
+            attention: result.layers.map(\.keyValueHeads),
+            feedForward: result.layers.map(\.feedForward), hiddenSize: result.hiddenSize)
+    }
+}
+
+extension String {
+    /// The string as a shell reads it back.
+    fileprivate var shellQuoted: String {
+        let plain = allSatisfy { $0.isLetter || $0.isNumber || "-_./=,:+@".contains($0) }
+        return plain && !isEmpty
+            ? self : "'" + replacingOccurrences(of: "'", with: "'\\''") + "'"
+    }
+}

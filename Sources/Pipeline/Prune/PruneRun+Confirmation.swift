@@ -1,0 +1,199 @@
+internal import Foundation
+internal import ModelFiles
+internal import Profiling
+internal import Pruning
+internal import Reporting
+internal import Tensors
+internal import Transformers
+
+/// The finished model is measured again: from its files, in a process of its own if the options name
+/// a program, some time after the search measured it.
+///
+/// Disturbances of a machine come and go. A speedup that only one of two measurements shows is none
+/// that the user can rely on.
+extension PruneRun {
+    /// The maximum number of plans that are searched for because the finished model was too slow.
+    private static let mostRounds = 3
+    /// How often a disturbed measurement is repeated.
+    private static let mostRepeats = 3
+
+    /// The maximum time to measure one plan on a quiet machine, in seconds.
+    var measuringSeconds: Double { options.seconds ?? 20 }
+
+    /// Measures a finished model again, and searches for a faster one while it misses its target.
+    ///
+    /// - Parameters:
+    ///   - result: The finished model.
+    ///   - name: The name of its target.
+    ///   - table: The profile.
+    ///   - replace: Makes the model of a faster plan, given the plan measured anew; nil where that
+    ///     loses too much quality.
+    /// - Returns: The last model made, with both of its measurements; nil where `replace` gave none.
+    /// - Throws: What measuring and `replace` throw.
+    func confirm(
+        _ result: TargetResult, _ name: String, _ table: LatencyTable,
+        replace: (TargetResult, Choice) throws -> (TargetResult, Choice)?
+    ) throws -> TargetResult? {
+        guard result.confirmation == nil else { return result }
+        guard var choice = directory.read(Choice.self, Product.choice(name)) else { return result }
+        var result = result
+        for round in 1...Self.mostRounds {
+            let anew = try stage("confirm \(name)") {
+                try progress.stage("Measuring \(name) from its files") {
+                    try measureAnew(result, table)
+                }
+            }
+            result.confirm(choice.attempt.comparison, anew)
+            progress.remark(
+                "\(name): measured \(Figures.ratio(anew.speedup)) from its files, in "
+                    + (options.program == nil ? "this process" : "a process of its own"))
+            let isSlow = !anew.isDisturbed && anew.speedup < result.target
+            guard isSlow, options.attempts > 1, round < Self.mostRounds else { break }
+            let measured = ClosedLoop.Attempt(
+                plan: choice.attempt.plan, predicted: choice.attempt.predicted, comparison: anew)
+            do {
+                guard
+                    let next = try replace(
+                        result, Choice(attempt: measured, trials: choice.trials))
+                else { return nil }
+                (result, choice) = next
+            } catch SearchError.unreachable {
+                break
+            }
+        }
+        try directory.write(result, "work/\(name).json")
+        return result
+    }
+
+    /// The dense model's minimum median time so far, in seconds; nil if the profile is of another
+    /// machine and nothing was measured here.
+    func quietDense(_ table: LatencyTable) -> Double? {
+        let isHere = table.environment.machine == environment.machine
+        let measured = directory.read(Double.self, Product.quietDense)
+        return [measured, isHere ? table.dense.seconds : nil].compactMap(\.self).min()
+    }
+
+    /// Keeps the minimum time of the dense model.
+    func keep(dense seconds: Double) throws {
+        let known = directory.read(Double.self, Product.quietDense) ?? .infinity
+        if seconds < known { try directory.write(seconds, Product.quietDense) }
+    }
+
+    private func measureAnew(_ result: TargetResult, _ table: LatencyTable) throws -> Comparison {
+        forgetModels()
+        var known: Comparison?
+        for _ in 0..<Self.mostRepeats {
+            let next =
+                if let program = options.program {
+                    try bench(result.path, by: program)
+                } else {
+                    try benchHere(result.path)
+                }
+            try keep(dense: next.dense.seconds)
+            let allowing = quietDense(table).map { next.allowing(forQuietDense: $0) } ?? next
+            known = known?.joined(with: allowing) ?? allowing
+            if let known, !known.isDisturbed { return known }
+        }
+        return known!
+    }
+
+    /// Measures a finished model in this process.
+    private func benchHere(_ path: String) throws -> Comparison {
+        defer { forgetModels() }
+        let model = try OpenedModel(path, progress: progress)
+        if let otherRuntime {
+            var watch = try otherRuntime.stopwatch(against: reference)
+            return try Comparison(
+                try otherRuntime.emit(model), with: &watch, timeLimit: measuringSeconds,
+                tick: progress.check)
+        }
+        var watch = try Workload(environment, model: try baseline(), engine: engine)
+        return try Comparison(
+            try model.packed(in: environment.precision), with: &watch,
+            timeLimit: measuringSeconds, tick: progress.check)
+    }
+
+    /// Runs `bench` of a program on a finished model.
+    private func bench(_ path: String, by program: String) throws -> Comparison {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = [
+            "bench", path, "--against", reference.location.path, "--json", "--seconds",
+            String(measuringSeconds), "--phase", environment.phase.rawValue, "--batch",
+            String(environment.batch), "--sequence", String(environment.sequence), "--threads",
+            String(environment.threads), "--precision", environment.precision.rawValue,
+            "--runtime", environment.runtime,
+        ]
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardInput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        do {
+            try process.run()
+        } catch {
+            throw failure("bench cannot be run: \(error.localizedDescription)", of: path)
+        }
+        let answer = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        try progress.checkCancellation()
+        guard process.terminationStatus == 0,
+            let found = try? JSONDecoder().decode(BenchComparison.self, from: answer)
+        else { throw failure("bench ended with status \(process.terminationStatus)", of: path) }
+        return found.comparison
+    }
+
+    private func failure(_ problem: String, of path: String) -> ProfileError {
+        ProfileError(
+            file: path, field: "measurement of the finished model", problem: problem,
+            remedy: "run espalier bench \(path) --against \(reference.location.path) to see why, "
+                + "then the same command again: it resumes here")
+    }
+}
+
+/// The answer of `bench --json` for two models.
+private struct BenchComparison: Decodable {
+    struct ModelTime: Decodable {
+        let seconds: Double
+        let spread: Double
+        let samples: Int
+
+        var timing: Timing {
+            Timing(
+                seconds: seconds, low: seconds * (1 - spread / 2),
+                high: seconds * (1 + spread / 2), samples: samples)
+        }
+    }
+
+    let model: ModelTime
+    let dense: ModelTime
+    let speedup: Double
+    let speedupInterval: [Double]
+    let isDisturbed: Bool
+
+    var comparison: Comparison {
+        let ends = [speedup] + speedupInterval
+        return Comparison(
+            model: model.timing, dense: dense.timing, speedup: speedup,
+            interval: ends.min()!...ends.max()!, isDisturbed: isDisturbed)
+    }
+}
+
+extension TargetResult {
+    /// Takes the speedup and the times of the second measurement, and an interval that covers both.
+    fileprivate mutating func confirm(_ first: Comparison, _ anew: Comparison) {
+        confirmation = Confirmation(
+            first: first.speedup,
+            firstInterval: [first.interval.lowerBound, first.interval.upperBound],
+            speedup: anew.speedup,
+            interval: [anew.interval.lowerBound, anew.interval.upperBound])
+        let both = first.joined(with: anew)
+        (measured, seconds, denseSeconds) = (
+            anew.speedup, anew.model.seconds, anew.dense.seconds
+        )
+        interval = [
+            min(both.interval.lowerBound, anew.speedup),
+            max(both.interval.upperBound, anew.speedup),
+        ]
+        isDisturbed = anew.isDisturbed
+    }
+}

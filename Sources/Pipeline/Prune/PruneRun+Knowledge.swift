@@ -1,0 +1,166 @@
+internal import ModelFiles
+internal import Profiling
+internal import Pruning
+internal import Transformers
+
+/// The stages that measure what the search needs: profile, second moments, losses, sensitivities.
+extension PruneRun {
+    func profile() throws -> LatencyTable {
+        if directory.has(Product.profile) {
+            return try existingProfile(directory.product(Product.profile))
+        }
+        let table = try stage("profile") {
+            try options.profile.map(givenProfile)
+                ?? Profiler.profile(
+                    reference.shape, of: reference.location, in: environment,
+                    seconds: options.seconds ?? Profiler().timeLimit, seed: options.seed,
+                    progress: progress)
+        }
+        try AtomicFile.write(try table.json(), to: directory.product(Product.profile))
+        return table
+    }
+
+    private func existingProfile(_ path: String) throws -> LatencyTable {
+        try LatencyTable(contentsOf: path, of: reference, in: environment)
+    }
+
+    private func givenProfile(_ path: String) throws -> LatencyTable {
+        let table = try existingProfile(path)
+        if table.environment.machine != environment.machine {
+            progress.remark(
+                "\(path) is of another machine (\(table.environment.machine)); what is measured "
+                    + "here corrects the plans: keep to it with --attempts 1")
+        }
+        return table
+    }
+
+    /// The text, or where none was given, text that the decoder writes itself.
+    func calibrationText() throws -> CalibrationText {
+        if let givenText { return givenText }
+        let count = max(8, options.calibrationTokens / 2048)
+        let length = min(512, dense.shape.maximumPositions)
+        if let known = directory.read([[Int32]].self, Product.sampled) {
+            return CalibrationText(sampled: known)
+        }
+        progress.remark(
+            "No --calibration text: calibrating on \(count * length) tokens that the model "
+                + "writes itself. Text like what it will see is better.")
+        let tokenizer = try dense.checkpoint.tokenizer()
+        let sampled = try stage("sample") {
+            try progress.counting(
+                "Sampling text", total: count * length, unit: "tokens"
+            ) { advance in
+                let first = tokenizer.beginningOfText ?? tokenizer.endOfText ?? 0
+                return try SampledText.sequences(
+                    from: try baseline(), on: engine,
+                    continuing: [[Int32]](repeating: [first], count: count), length: length,
+                    seed: options.seed, progress: advance)
+            }
+        }
+        try directory.write(sampled, Product.sampled)
+        return CalibrationText(sampled: sampled)
+    }
+
+    func calibrate(on text: CalibrationText) throws -> CalibrationFacts {
+        if directory.has(Product.moments),
+            let facts = directory.read(CalibrationFacts.self, Product.facts)
+        {
+            return facts
+        }
+        let facts = try stage("calibrate") {
+            try progress.counting(
+                "Calibrating", total: dense.shape.layers.count, unit: "layers"
+            ) { advance in
+                let calibration = try Calibration(
+                    dense.checkpoint, on: batches(of: text.calibration, tokens: 2048),
+                    engine: engine)
+                try CalibrationFile.write(
+                    calibration, to: directory.product(Product.moments)
+                ) { try advance(Int($0)) }
+                return CalibrationFacts(
+                    tokens: calibration.tokens, blockInfluence: calibration.blockInfluence,
+                    streamSquares: calibration.streamSquares,
+                    channelNorms: calibration.channelNorms)
+            }
+        }
+        try directory.write(facts, Product.facts)
+        return facts
+    }
+
+    /// The removal order and the errors of every component.
+    func losses(of method: PruningMethod, _ surgery: Surgery) throws -> LossTable {
+        let order = method.order(seed: options.seed)
+        let product =
+            order == options.method.order(seed: options.seed)
+            ? Product.losses : "work/\(method.rawValue)-losses.json"
+        if let known = directory.read(LossTable.self, product) { return known }
+        let losses = try stage("surgeon") {
+            try progress.counting(
+                "Ordering removals", total: dense.shape.components.count, unit: "components"
+            ) { advance in try surgery.losses(order: order, progress: advance) }
+        }
+        try directory.write(losses, product)
+        return losses
+    }
+
+    /// The sensitivities of the components; empty for methods that do not use them.
+    func sensitivity(
+        of method: PruningMethod, _ losses: LossTable, _ surgery: Surgery,
+        _ facts: CalibrationFacts, on text: CalibrationText
+    ) throws -> Sensitivity {
+        guard method.needsSensitivity else { return Sensitivity([:]) }
+        if isLarge {
+            progress.remark(
+                "The model is large: what it minds is taken from each layer alone, not measured.")
+            return Sensitivity(losses, streamSquares: facts.streamSquares)
+        }
+        if let known = directory.read(Sensitivity.self, Product.sensitivity) { return known }
+        let sensitivity = try stage("sensitivity") {
+            try progress.counting(
+                "Measuring sensitivity", total: losses.components.count, unit: "components"
+            ) { advance in
+                try Sensitivity(
+                    losses: losses, surgery: surgery,
+                    damage: Damage(
+                        from: try denseModel(), on: text.probe(for: dense.shape.architecture),
+                        engine: engine), progress: advance)
+            }
+        }
+        try directory.write(sensitivity, Product.sensitivity)
+        return sensitivity
+    }
+}
+
+extension LatencyTable {
+    /// Reads a profile that must be of a model's sizes in an environment, on whichever machine.
+    ///
+    /// - Throws: `ProfileError` where it is of others.
+    init(
+        contentsOf path: String, of model: OpenedModel, in wanted: Profiling.Environment
+    ) throws(ProfileError) {
+        try self.init(contentsOf: path)
+        do {
+            try check(against: model.shape, named: model.location.name)
+        } catch {
+            var error = error
+            error.file = path
+            throw error
+        }
+        var known = environment
+        known.machine = wanted.machine
+        guard known == wanted else {
+            throw ProfileError(
+                file: path, field: "environment",
+                problem: "it is of \(known.summary), not \(wanted.summary)",
+                remedy: "give the options it was made with, or leave out --profile")
+        }
+    }
+}
+
+/// The results of calibration, except for the second moments.
+struct CalibrationFacts: Codable {
+    let tokens: Int
+    let blockInfluence: [Double]
+    let streamSquares: [Double]
+    let channelNorms: [Double]
+}

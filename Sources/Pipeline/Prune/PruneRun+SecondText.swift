@@ -1,0 +1,86 @@
+internal import Evaluation
+internal import Foundation
+internal import ModelFiles
+internal import Pruning
+internal import Reporting
+internal import Tokenizers
+internal import Transformers
+
+/// A text that quality is measured on.
+enum EvaluationSet {
+    /// The part of the calibration text that calibration does not see.
+    case heldOut
+    /// A text of another kind.
+    case second
+}
+
+/// A text of another kind than the calibration text: what a prune loses there, the held-out part of
+/// the calibration text hides.
+struct SecondText {
+    /// Its name in the report.
+    let name: String
+    /// The sequences to evaluate on.
+    let sequences: [[Int32]]
+
+    /// The most tokens to evaluate on.
+    private static let mostTokens = 8192
+
+    /// Cuts the user's text, or the shipped one, as calibration text is cut.
+    ///
+    /// - Throws: `ModelFileError` where it cannot be read or is too short.
+    init(
+        _ path: String?, tokenizer: some Tokenizer, shape: ModelShape, sequence: Int,
+        calibrationTokens: Int
+    ) throws {
+        let contents =
+            try path.map {
+                try InputFile(path: $0).text(atMost: PruneInputs.mostBytes)
+            } ?? ShippedProse.text
+        var pieces: [[Int32]]
+        if shape.architecture.isEncoder {
+            pieces = framedPieces(
+                of: contents, tokenizer: tokenizer, length: min(sequence, shape.maximumPositions))
+        } else {
+            let length = min(512, shape.maximumPositions)
+            pieces = windows(
+                of: tokenizer.encode(contents, addingSpecialTokens: false), length: length)
+            if pieces.count > 1, let last = pieces.last, last.count < length {
+                pieces.removeLast()
+            }
+        }
+        let whole = CalibrationText(calibration: pieces, heldOut: [])
+        sequences =
+            pieces.isEmpty
+            ? [] : whole.spread(tokens: min(calibrationTokens / 4, Self.mostTokens))
+        let tokens = sequences.reduce(0) { $0 + $1.count }
+        guard tokens >= 64 else {
+            throw ModelFileError(
+                file: path ?? ShippedProse.title, subject: "--evaluation",
+                problem: "\(tokens) tokens are too few to evaluate on",
+                remedy: "give a text of at least a few hundred words")
+        }
+        let title =
+            path.map { URL(fileURLWithPath: $0).lastPathComponent } ?? ShippedProse.title
+        name = "\(title), \(tokens) tokens"
+    }
+}
+
+extension PruneRun {
+    /// The second text, cut when first asked for.
+    func secondText() throws -> SecondText {
+        if let cutSecondText { return cutSecondText }
+        let text = try SecondText(
+            options.evaluation, tokenizer: try dense.checkpoint.tokenizer(), shape: dense.shape,
+            sequence: environment.sequence, calibrationTokens: options.calibrationTokens)
+        cutSecondText = text
+        return text
+    }
+
+    /// The sequences of a text that quality is measured on.
+    func sequences(of set: EvaluationSet, _ text: CalibrationText) throws -> [[Int32]] {
+        switch set {
+        case .heldOut: text.heldOut
+        case .second: try secondText().sequences
+        }
+    }
+}

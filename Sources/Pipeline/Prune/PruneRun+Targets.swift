@@ -1,0 +1,349 @@
+internal import Evaluation
+internal import Profiling
+internal import Pruning
+internal import Reporting
+internal import Transformers
+
+/// The stages that reach a target, and measure the quality of its model.
+extension PruneRun {
+    func evaluateDense(
+        on text: CalibrationText, _ set: EvaluationSet = .heldOut
+    ) throws -> QualityFigures {
+        let product = set == .heldOut ? Product.denseQuality : Product.denseSecondQuality
+        if let known = directory.read(QualityFigures.self, product) { return known }
+        let quality = try stage("evaluate") {
+            try evaluate(try baseline(), against: nil, on: text, set)
+        }
+        try directory.write(quality, product)
+        return quality
+    }
+
+    func evaluate(
+        _ model: Model, of channels: [Int]? = nil, against reference: Model?,
+        on text: CalibrationText, _ set: EvaluationSet
+    ) throws -> QualityFigures {
+        let sequences = try sequences(of: set, text)
+        return try progress.counting(
+            "Evaluating", total: sequences.count, unit: "sequences"
+        ) { advance in
+            if model.shape.architecture.isEncoder {
+                let width = channels == nil ? model.shape.hiddenSize : dense.shape.hiddenSize
+                // Vectors of channels that nobody keeps track of are not comparable.
+                guard width == (reference ?? model).shape.hiddenSize else {
+                    return QualityFigures()
+                }
+                let quality = try EncoderQuality(
+                    of: model, against: reference ?? model, channels: channels, on: sequences,
+                    engine: engine, progress: advance)
+                return QualityFigures(meanCosineDistance: quality.meanCosineDistance)
+            }
+            if reference != nil, denseStates[set] == nil {
+                denseStates[set] = try .states(
+                    of: try baseline(), on: sequences, engine: engine, progress: progress.check)
+            }
+            let quality = try DecoderQuality(
+                of: model, against: reference == nil ? nil : denseStates[set], on: sequences,
+                engine: engine, progress: advance)
+            return QualityFigures(
+                perplexity: quality.perplexity, kl: quality.kl, top1: quality.top1)
+        }
+    }
+
+    /// The quality of a model against the reference, of which it may keep some channels, and what it
+    /// writes.
+    func measureQuality(
+        _ model: Model, of channels: [Int]? = nil, on text: CalibrationText
+    ) throws -> (quality: QualityFigures, second: QualityFigures, continuations: [String]?) {
+        (
+            try evaluate(model, of: channels, against: try baseline(), on: text, .heldOut),
+            try evaluate(model, of: channels, against: try baseline(), on: text, .second),
+            try continuations(by: model, of: text)
+        )
+    }
+
+    /// Reaches every target by one method; a baseline is only to compare with, and not refitted.
+    func reach(
+        by method: PruningMethod, isBaseline: Bool, _ table: LatencyTable, _ surgery: Surgery,
+        _ knowledge: PruningMethod.Knowledge, text: CalibrationText
+    ) throws -> [TargetResult] {
+        let names = options.targets.map {
+            (isBaseline ? method.rawValue + "-" : "") + directoryName(of: $0)
+        }
+        var results = names.map { name in
+            directory.has(name) ? directory.read(TargetResult.self, "work/\(name).json") : nil
+        }
+        for index in results.indices { results[index]?.path = directory.product(names[index]) }
+        let missing = results.indices.filter { results[$0] == nil }
+        var choices: [Choice] = []
+        for index in missing {
+            choices.append(
+                try choose(
+                    options.targets[index], names[index], by: method, after: choices.last, table,
+                    surgery, knowledge, text))
+        }
+        var family = choices.map { choice in
+            ShrunkWeights(
+                choice.attempt.plan, losses: knowledge.losses, surgery: surgery,
+                order: method.order(seed: options.seed))
+        }
+        if !isBaseline, refits { family = try refit(family, on: text) }
+        for (choice, index) in zip(choices, missing) {
+            results[index] = try finish(
+                choice, options.targets[index], names[index], family.removeFirst(), on: text,
+                limit: isBaseline ? nil : options.maxLoss)
+            // Higher targets lose more.
+            if !isBaseline, refusal != nil { break }
+        }
+        guard !isBaseline else { return results.compactMap(\.self) }
+        let confirmed = try zip(results, names).compactMap { result, name -> TargetResult? in
+            guard let result else { return nil }
+            return try confirm(result, name, table) { result, choice in
+                let again = try choose(
+                    result.target, name, by: method, after: choice, table, surgery, knowledge, text,
+                    attempts: 1)
+                var weights = [
+                    ShrunkWeights(
+                        again.attempt.plan, losses: knowledge.losses, surgery: surgery,
+                        order: method.order(seed: options.seed))
+                ]
+                if refits { weights = try refit(weights, on: text) }
+                return try finish(
+                    again, result.target, name, weights[0], on: text, limit: options.maxLoss
+                ).map { ($0, again) }
+            }
+        }
+        return try keepingToLimit(confirmed, on: text) {
+            try losses(below: $0, by: method, table, surgery, knowledge, on: text)
+        }
+    }
+
+    /// A plan that was measured.
+    struct Choice: Codable {
+        let attempt: ClosedLoop.Attempt
+        /// All that were measured, this one too.
+        let trials: [TargetResult.Trial]
+    }
+
+    /// The plans that the search chooses from.
+    func space(_ table: LatencyTable) -> SearchSpace {
+        var whole = Plan(keepingAllOf: dense.shape)
+        // Of a model that was narrowed before, which is less than was profiled.
+        if dense.shape.hiddenSize != table.shape.hiddenSize {
+            whole.hiddenSize = dense.shape.hiddenSize
+        }
+        return SearchSpace(
+            dense: whole, costs: LoadableCosts(TableCosts(table), for: options.runtime))
+    }
+
+    /// Refuses targets that no plan reaches.
+    ///
+    /// - Throws: `SearchError.unreachable` for the first of them.
+    func check(reaches targets: [Double], _ table: LatencyTable) throws(SearchError) {
+        let least = table.interplay.seconds(ofSum: space(table).leastSeconds)
+        let greatest = table.dense.seconds / least
+        for target in targets where target > greatest {
+            throw .unreachable(target: target, greatest: greatest)
+        }
+    }
+
+    /// The steps of the search, from the dense model downwards.
+    func searchSteps(
+        _ table: LatencyTable, _ knowledge: PruningMethod.Knowledge
+    ) -> [SearchStep]? {
+        let whole = table.predict(Plan(keepingAllOf: reference.shape))
+        return options.method.path(in: space(table), knowing: knowledge)?.map {
+            SearchStep(
+                speedup: whole / table.interplay.seconds(ofSum: $0.seconds), damage: $0.loss)
+        }
+    }
+
+    /// Finds the plan that reaches a target, with the correction that another target needed.
+    private func choose(
+        _ target: Double, _ name: String, by method: PruningMethod, after other: Choice?,
+        _ table: LatencyTable, _ surgery: Surgery, _ knowledge: PruningMethod.Knowledge,
+        _ text: CalibrationText, attempts: Int? = nil
+    ) throws -> Choice {
+        let product = Product.choice(name)
+        if attempts == nil, let known = directory.read(Choice.self, product) { return known }
+        let choice = try stage("target \(name)") {
+            let space = space(table)
+            func weights(_ plan: Plan) -> ShrunkWeights {
+                ShrunkWeights(
+                    plan, losses: knowledge.losses, surgery: surgery,
+                    order: method.order(seed: options.seed))
+            }
+            var loop = ClosedLoop(target: target, attempts: attempts ?? options.attempts)
+            if let other, options.attempts > 1 {
+                loop.correction = other.attempt.predicted / other.attempt.comparison.speedup
+                if attempts != nil { loop.excluded = [other.attempt.plan] }
+            }
+            var knowledge = knowledge
+            let budget = table.interplay.sum(
+                ofSeconds: table.budget(forSpeedup: target * (1 + loop.margin)))
+            if method == .spdy {
+                knowledge.coefficients = try coefficients(
+                    for: name, in: space, within: budget,
+                    losses: knowledge.losses, on: text, weights: weights)
+            }
+            var trials = attempts == nil ? [] : other?.trials ?? []
+            let (best, _) = try loop.run(table) { budget in
+                try method.plan(
+                    within: budget, in: space, knowing: knowledge, seed: options.seed)
+            } measure: { plan in
+                if let otherRuntime {
+                    var watch = try otherRuntime.stopwatch(against: reference)
+                    let weights = weights(plan)
+                    let files = try otherRuntime.emit(
+                        weights, like: dense.checkpoint, channels: weights.channels)
+                    return try compare(files, with: &watch, table, until: loop.isDecided)
+                }
+                let model = try pack(weights(plan), name: name)
+                var watch = try Workload(environment, model: try baseline(), engine: engine)
+                return try compare(model, with: &watch, table, until: loop.isDecided)
+            } report: { attempt in
+                trials.append(
+                    TargetResult.Trial(
+                        predicted: attempt.predicted, measured: attempt.comparison.speedup))
+                progress.remark(
+                    "\(name): predicted \(Figures.ratio(attempt.predicted)), measured "
+                        + Figures.ratio(attempt.comparison.speedup))
+            }
+            return Choice(attempt: best, trials: trials)
+        }
+        try directory.write(choice, product)
+        return choice
+    }
+
+    /// Evaluates and writes the model of a plan; nil where it loses more than a limit.
+    private func finish(
+        _ choice: Choice, _ target: Double, _ name: String, _ weights: ShrunkWeights,
+        on text: CalibrationText, limit: Double?
+    ) throws -> TargetResult? {
+        let (quality, second, texts) = try stage("evaluate") {
+            try measureQuality(try pack(weights, name: name), of: weights.channels, on: text)
+        }
+        if let found = QualityRefusal(
+            of: quality, against: try evaluateDense(on: text), at: target, limit: limit)
+        {
+            refusal = found
+            return nil
+        }
+        try stage("write") {
+            if isLarge { forgetModels() }
+            try progress.stage("Writing \(options.output)/\(name)") {
+                try HuggingFaceDirectory.write(
+                    weights, like: dense.checkpoint, channels: weights.channels,
+                    to: directory.product(name), progress: progress.check)
+                guard options.runtime == .gguf else { return }
+                try GGUFModel.write(
+                    weights, like: dense.checkpoint, to: directory.product(name) + "/model.gguf",
+                    storage: GGUFModel.Storage(environment.precision), progress: progress.check)
+            }
+        }
+        var result = TargetResult(
+            target: target, attempt: choice.attempt, attempts: choice.trials.count,
+            path: directory.product(name), weights: weights, quality: quality)
+        result.second = second
+        result.continuations = texts
+        result.trials = choice.trials
+        var plans = directory.read([String: Plan].self, Product.plans) ?? [:]
+        plans[name] = Plan(result)
+        try directory.write(plans, Product.plans)
+        try directory.write(result, "work/\(name).json")
+        return result
+    }
+
+    /// Whether kept weights are fitted once more when the plan is final.
+    private var refits: Bool {
+        options.refitTokens > 0 && !isLarge
+            && options.method.order(seed: options.seed).correction == .leastSquares
+    }
+
+    /// The same plans, their weights refitted on the activations of the pruned models.
+    private func refit(
+        _ family: [ShrunkWeights], on text: CalibrationText
+    ) throws -> [ShrunkWeights] {
+        guard !family.isEmpty else { return [] }
+        forgetModels()
+        return try stage("refit") {
+            let sequences = text.spread(tokens: options.refitTokens)
+            return try progress.counting(
+                "Refitting", total: dense.shape.components.count, unit: "components"
+            ) { advance in
+                try family.refitted(
+                    on: batches(of: sequences, tokens: 2048),
+                    passes: options.refitPasses(for: dense.shape.architecture), engine: engine,
+                    progress: advance)
+            }
+        }
+    }
+
+    private func compare<Watch: Stopwatch>(
+        _ model: Watch.Subject, with watch: inout Watch, _ table: LatencyTable,
+        until isDecided: (Double, ClosedRange<Double>) -> Bool
+    ) throws -> Comparison {
+        let comparison = try Comparison(
+            model, with: &watch, timeLimit: measuringSeconds, patience: 3,
+            quietDense: quietDense(table), isEnough: isDecided,
+            tick: progress.check)
+        try keep(dense: comparison.dense.seconds)
+        return comparison
+    }
+
+    /// The coefficients that SPDY finds for a target, by the loss of models on calibration text.
+    private func coefficients(
+        for name: String, in space: SearchSpace, within budget: Double, losses: LossTable,
+        on text: CalibrationText, weights: (Plan) -> ShrunkWeights
+    ) throws -> [Double] {
+        let product = "work/\(name)-coefficients.json"
+        if let known = directory.read([Double].self, product) { return known }
+        var search = SPDYSearch(space.problem(priors: losses))
+        search.starts = max(1, options.trials / 11)
+        search.steps = options.trials - search.starts
+        let damage =
+            try dense.shape.architecture.isEncoder
+            ? Damage(
+                from: denseModel(), on: text.probe(for: dense.shape.architecture), engine: engine)
+            : nil
+        // Plans that are tried one after another have most layers in common.
+        var latest = try denseModel(in: environment.precision)
+        let found = try progress.counting(
+            "Searching for \(name)", total: options.trials, unit: "plans"
+        ) { advance in
+            try search.coefficients(within: budget, seed: options.seed) { plan in
+                var model = latest
+                let weights = weights(plan)
+                for layer in model.shape.layers.indices
+                where model.shape.layers[layer] != weights.shape.layers[layer] {
+                    model = try model.replacing(layer: layer, of: weights)
+                }
+                latest = model
+                if let damage { return damage.of(model) }
+                do {
+                    return try DecoderQuality(
+                        of: model, against: nil, on: text.spread(tokens: 4096), engine: engine,
+                        progress: progress.check
+                    ).meanNLL
+                } catch is NonFiniteError {
+                    return .infinity
+                }
+            } progress: {
+                try advance($0)
+            }
+        }
+        try directory.write(found, product)
+        return found
+    }
+
+    /// The model of a plan in the environment's precision.
+    func pack(_ weights: ShrunkWeights, name: String) throws -> Model {
+        // The working memory of the surgery and two large models would not fit together.
+        if isLarge { forgetModels() }
+        defer { if isLarge { weights.forgetWorkingMemory() } }
+        return try progress.counting(
+            "Shrinking to \(name)", total: weights.shape.layers.count, unit: "layers"
+        ) { advance in
+            try Model(weights, precision: environment.precision, progress: advance)
+        }
+    }
+}

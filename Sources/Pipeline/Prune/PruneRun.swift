@@ -1,0 +1,190 @@
+internal import CHost
+internal import Evaluation
+internal import ModelFiles
+internal import Profiling
+internal import Pruning
+internal import Reporting
+internal import Tensors
+internal import Transformers
+
+/// One prune from the dense model to the report; every stage leaves its product in the directory.
+final class PruneRun {
+    let options: PruneOptions
+    let progress: any JobProgress
+    /// The model that is pruned.
+    let dense: OpenedModel
+    /// The model that speed and quality are measured against: the one that is pruned, or in a gradual
+    /// prune the first one.
+    let reference: OpenedModel
+    let environment: Profiling.Environment
+    let engine: Engine
+    /// The runtime of the models; nil for the built-in one.
+    let otherRuntime: OtherRuntime?
+    let inputs: PruneInputs
+    /// The calibration text, or nil where the model is to write it.
+    let givenText: CalibrationText?
+    let directory: RunDirectory
+    private var costs: [String: StageCost]
+    private var packed: [Precision: Model] = [:]
+    private var packedReference: Model?
+    /// The target whose model loses too much quality.
+    var refusal: QualityRefusal?
+    /// The dense model's states on the evaluation sets, computed once for all models.
+    var denseStates: [EvaluationSet: DecoderQuality.Reference] = [:]
+    var cutSecondText: SecondText?
+
+    init(_ options: PruneOptions, progress: any JobProgress) throws {
+        (self.options, self.progress) = (options, progress)
+        dense = try OpenedModel(options.model, progress: progress)
+        reference =
+            try options.reference.map { try OpenedModel($0, progress: progress) } ?? dense
+        environment = try options.environment.environment(
+            for: reference.shape, adding: options.profile == nil ? MachineLimits.probeBytes : 0)
+        engine = Engine(threads: environment.threads)
+        inputs = try PruneInputs(options, dense: dense, environment: environment)
+        givenText = try inputs.text(options, dense: dense, environment: environment)
+        directory = try RunDirectory(
+            options.output, inputs: inputs.digests,
+            reading: [dense.location.path, reference.location.path] + options.calibration
+                + [options.profile, options.evaluation].compactMap(\.self),
+            restarting: options.restarts)
+        otherRuntime = try OtherRuntime(
+            environment, folder: directory.product(Product.runtimeFiles), progress: progress)
+        costs = directory.read([String: StageCost].self, "work/stages.json") ?? [:]
+    }
+
+    /// The dense model, packed when first asked for.
+    func denseModel(in precision: Precision = .f32) throws -> Model {
+        if let known = packed[precision] { return known }
+        let model = try dense.packed(in: precision)
+        packed[precision] = model
+        return model
+    }
+
+    /// Gives back the memory of packed models.
+    func forgetModels() {
+        (packed, packedReference, denseStates) = ([:], nil, [:])
+        host_release_freed_memory()
+    }
+
+    /// The reference in the environment's precision, which others are measured against.
+    func baseline() throws -> Model {
+        guard options.reference != nil else { return try denseModel(in: environment.precision) }
+        if let packedReference { return packedReference }
+        let model = try reference.packed(in: environment.precision)
+        packedReference = model
+        return model
+    }
+
+    /// Whether the dense model in f32 is too large to keep in memory beside others.
+    var isLarge: Bool {
+        let bytes = dense.shape.parameters * MemoryLayout<Float>.size
+        return bytes > Allowance.current.memoryBytes / 4
+    }
+
+    /// How many heads go together, where `transformers` wants all of them to divide the width; an
+    /// encoder's step sees to that.
+    private var headsThatDivide: Int? {
+        let config = dense.checkpoint.config
+        guard config.family.dividesWidthByHeads, !config.family.isEncoder else { return nil }
+        return config.defaultLayer.queryHeads / config.defaultLayer.keyValueHeads
+    }
+
+    /// Runs every stage that has not finished, and reports; one that is refused leaves nothing.
+    func finish() throws -> PruneReport {
+        try directory.leavingNothingUnused { try run() }
+    }
+
+    private func run() throws -> PruneReport {
+        let table = try profile()
+        try check(reaches: options.targets, table)
+        if isLarge {
+            progress.remark(
+                "In f32 the model would fill more than a quarter of memory: what it minds is judged "
+                    + "by each layer alone, and what stays is not refitted.")
+        }
+        let text = try calibrationText()
+        let facts = try calibrate(on: text)
+        let surgery = Surgery(
+            dense.checkpoint,
+            calibration: try CalibrationFile(path: directory.product(Product.moments)),
+            channelImportance: facts.channelNorms, damping: options.damping, engine: engine)
+        var steps: [SearchStep]?
+        func results(of method: PruningMethod, isBaseline: Bool) throws -> [TargetResult] {
+            surgery.keepsAll = method == .spdy
+            let losses = try losses(of: method, surgery)
+            let knowledge = PruningMethod.Knowledge(
+                losses: losses, blockInfluence: facts.blockInfluence,
+                sensitivity: try sensitivity(of: method, losses, surgery, facts, on: text),
+                channelStep: dense.shape.channelStep, headsThatDivide: headsThatDivide)
+            if !isBaseline { steps = searchSteps(table, knowledge) }
+            for set in [EvaluationSet.heldOut, .second] { _ = try evaluateDense(on: text, set) }
+            return try reach(
+                by: method, isBaseline: isBaseline, table, surgery, knowledge, text: text)
+        }
+        let targets = try results(of: options.method, isBaseline: false)
+        let baselines = try options.baselines.flatMap { method -> [BaselineResult] in
+            do {
+                return try results(of: method, isBaseline: true).map {
+                    BaselineResult(
+                        method: method.rawValue, target: $0.target, measured: $0.measured,
+                        quality: $0.quality, second: $0.second)
+                }
+            } catch let error as SearchError {
+                progress.remark("\(method.rawValue) is left out: \(error)")
+                return []
+            }
+        }
+        var report = PruneReport(
+            options: options, dense: reference, environment: environment, table: table,
+            targets: targets, denseQuality: try evaluateDense(on: text), baselines: baselines,
+            text: text,
+            facts: facts, stages: costs, inputs: inputs)
+        report.secondText = try secondText().name
+        report.secondDense = try evaluateDense(on: text, .second)
+        report.search = steps
+        report.samples = try samples(of: text)
+        report.refuse(refusal)
+        if options.program == nil, targets.contains(where: { $0.confirmation != nil }) {
+            report.notes.append(
+                "The finished models were measured again in the process that made them.")
+        }
+        try report.settle(in: directory, source: reference.location)
+        if options.tidies { try directory.tidy() }
+        return report
+    }
+
+    /// Runs a stage, and adds up its time and memory.
+    func stage<Result>(_ name: String, _ work: () throws -> Result) throws -> Result {
+        try progress.checkCancellation()
+        let start = host_monotonic_nanoseconds()
+        let result = try work()
+        costs[name] = StageCost(
+            seconds: (costs[name]?.seconds ?? 0)
+                + Double(host_monotonic_nanoseconds() - start) * 1e-9,
+            peakBytes: Int(host_peak_resident_bytes()))
+        try directory.write(costs, "work/stages.json")
+        return result
+    }
+}
+
+/// The names of the stages' products.
+enum Product {
+    static let profile = "profile.json"
+    static let sampled = "work/sampled.json"
+    static let moments = "work/moments.safetensors"
+    static let facts = "work/calibration.json"
+    static let losses = "losses.json"
+    static let sensitivity = "work/sensitivity.json"
+    static let denseQuality = "work/dense.json"
+    static let denseSecondQuality = "work/dense-second.json"
+    static let samples = "work/samples.json"
+    static let denseScore = "work/lesson.json"
+    static let plans = "plan.json"
+    /// Goes with the run.
+    static let runtimeFiles = "work/runtime.tmp"
+    static let quietDense = "work/quiet.json"
+
+    /// The plan chosen for a target.
+    static func choice(_ name: String) -> String { "work/\(name)-plan.json" }
+}

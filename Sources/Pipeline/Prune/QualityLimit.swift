@@ -1,0 +1,140 @@
+internal import Foundation
+internal import ModelFiles
+internal import Profiling
+internal import Pruning
+internal import Reporting
+internal import Transformers
+
+extension QualityFigures {
+    /// The quality that is lost: for a decoder the fraction by which perplexity is above the dense
+    /// model's, for an encoder the mean cosine distance of its vectors; nil where none was measured.
+    func loss(from dense: QualityFigures) -> Double? {
+        if let perplexity, let whole = dense.perplexity { return perplexity / whole - 1 }
+        return meanCosineDistance
+    }
+}
+
+/// A target whose model loses more quality than `--max-loss` allows.
+public struct QualityRefusal: Error, CustomStringConvertible {
+    /// The target.
+    let target: Double
+    /// The maximum loss.
+    let limit: Double
+    /// The loss of its model; nil if that could not be measured.
+    let loss: Double?
+    /// Whether a loss is a rise of perplexity; else it is a cosine distance.
+    let isPerplexity: Bool
+    /// The losses at lower speedups, if they were measured.
+    var lower: [(speedup: Double, loss: Double, isMeasured: Bool)] = []
+
+    /// Compares the loss of a model with the limit; nil if it keeps to it, or there is none.
+    ///
+    /// - Parameters:
+    ///   - quality: The model's.
+    ///   - dense: The dense model's.
+    ///   - target: The target it was made for.
+    ///   - limit: `--max-loss`.
+    init?(
+        of quality: QualityFigures, against dense: QualityFigures, at target: Double, limit: Double?
+    ) {
+        guard let limit else { return nil }
+        (self.target, self.limit) = (target, limit)
+        loss = quality.loss(from: dense)
+        isPerplexity = dense.perplexity != nil
+        if let loss, loss <= limit { return nil }
+    }
+
+    /// The target, the loss of its model, and those at lower speedups.
+    public var description: String {
+        let found = loss.map { "its \(name) is \(shown($0))" } ?? "its quality cannot be measured"
+        let others = lower.map {
+            "\($0.isMeasured ? "" : "about ")\(Figures.ratio($0.speedup)) \(shown($0.loss))"
+        }
+        let sum =
+            others.isEmpty
+            ? "" : "; at lower speedups it is: \(others.joined(separator: ", "))"
+        return "the target \(Figures.ratio(target)) is not written: \(found), more than --max-loss "
+            + "\(Figures.significant(limit, digits: 3))\(sum); ask for a lower --speedup, or allow "
+            + "a greater --max-loss"
+    }
+
+    private var name: String { isPerplexity ? "rise of perplexity" : "cosine distance" }
+
+    private func shown(_ loss: Double) -> String {
+        isPerplexity ? String(format: "%.1f%%", loss * 100) : Figures.significant(loss, digits: 3)
+    }
+
+    /// Adds the losses of models of lower targets.
+    mutating func compare(with results: [TargetResult], against dense: QualityFigures) {
+        for result in results where result.target < target {
+            guard let loss = result.quality.loss(from: dense) else { continue }
+            lower.append((result.measured, loss, true))
+        }
+    }
+}
+
+extension PruneReport {
+    /// Notes a target that was refused.
+    mutating func refuse(_ refusal: QualityRefusal?) {
+        guard let refusal else { return }
+        let text = refusal.description
+        refused = text
+        notes.append(text.prefix(1).uppercased() + text.dropFirst() + ".")
+    }
+}
+
+extension PruneRun {
+    /// The results below the first that loses more than the limit allows, which is noted with what
+    /// lower speedups lose.
+    ///
+    /// - Throws: ``QualityRefusal`` where no target keeps to the limit.
+    func keepingToLimit(
+        _ results: [TargetResult], on text: CalibrationText,
+        losses: (QualityRefusal) throws -> [(speedup: Double, loss: Double, isMeasured: Bool)]
+    ) throws -> [TargetResult] {
+        guard let limit = options.maxLoss else { return results }
+        let dense = try evaluateDense(on: text)
+        // Models that an earlier run wrote may lose more than is allowed now.
+        let beyond = results.lazy.compactMap {
+            QualityRefusal(of: $0.quality, against: dense, at: $0.target, limit: limit)
+        }.first
+        let lowest = [refusal, beyond].compactMap(\.self).min { $0.target < $1.target }
+        guard var lowest else { return results }
+        let kept = results.filter { $0.target < lowest.target }
+        lowest.compare(with: kept, against: dense)
+        if kept.isEmpty { lowest.lower = try losses(lowest) }
+        refusal = lowest
+        guard !kept.isEmpty else { throw lowest }
+        return kept
+    }
+
+    /// The losses of models of lower speedups, down to the first that keeps to the limit.
+    ///
+    /// Their speedups are predicted and their weights are not refitted, so that this takes little
+    /// time.
+    func losses(
+        below refusal: QualityRefusal, by method: PruningMethod, _ table: LatencyTable,
+        _ surgery: Surgery, _ knowledge: PruningMethod.Knowledge, on text: CalibrationText
+    ) throws -> [(speedup: Double, loss: Double, isMeasured: Bool)] {
+        // Its coefficients are searched for each target, which takes long.
+        guard method != .spdy else { return [] }
+        let dense = try evaluateDense(on: text)
+        var found: [(speedup: Double, loss: Double, isMeasured: Bool)] = []
+        for share in [0.75, 0.5, 0.25] {
+            let speedup = 1 + share * (refusal.target - 1)
+            let budget = table.interplay.sum(ofSeconds: table.budget(forSpeedup: speedup))
+            let plan = try method.plan(
+                within: budget, in: space(table), knowing: knowledge, seed: options.seed)
+            let weights = ShrunkWeights(
+                plan, losses: knowledge.losses, surgery: surgery,
+                order: method.order(seed: options.seed))
+            let quality = try evaluate(
+                try pack(weights, name: Figures.ratio(speedup)), of: weights.channels,
+                against: try baseline(), on: text, .heldOut)
+            guard let loss = quality.loss(from: dense) else { continue }
+            found.append((speedup, loss, false))
+            if loss <= refusal.limit { break }
+        }
+        return found.reversed()
+    }
+}

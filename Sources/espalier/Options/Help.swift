@@ -1,0 +1,21 @@
+import CommandLine
+import Pipeline
+
+/// What several commands say of their arguments.
+enum Help {
+    /// Of the argument MODEL.
+    static let model = "A Hugging Face directory, a .gguf file, or the id of a hub model."
+}
+
+extension ValueKind where Value == String {
+    /// A model: a path or a hub id.
+    static var model: ValueKind { file.named("MODEL") }
+}
+
+/// Checks relations between options while a command is parsed.
+///
+/// - Parameter check: The check of a job's options.
+/// - Throws: Its error as a mistake in the arguments.
+func checkUsage(_ check: () throws(InvalidOptions) -> Void) throws(UsageError) {
+    do { try check() } catch { throw UsageError(error.description) }
+}

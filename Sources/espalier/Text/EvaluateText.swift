@@ -1,0 +1,68 @@
+import CommandLine
+import Foundation
+import Pipeline
+import Reporting
+
+extension EvaluateAnswer {
+    /// The answer as people read it.
+    var text: String {
+        ([tokens > 0 ? figures : nil, tasks.isEmpty ? nil : taskTable].compactMap(\.self)
+            + (samples ?? []).map(\.shown)).joined(separator: "\n")
+    }
+
+    private var taskTable: String {
+        let isCompared = tasks.values.contains { $0.dense != nil }
+        var table = Table(
+            titles: ["task", "items", "metric", "value", "±"]
+                + (isCompared ? ["other", "change", "flips", "p"] : []))
+        func figure(_ value: Double?, digits: Int = 4) -> String {
+            value.map { Figures.significant($0, digits: digits) } ?? ""
+        }
+        func percent(_ value: Double?) -> String {
+            value.map { String(format: "%.1f%%", $0 * 100) } ?? ""
+        }
+        for (name, answer) in tasks.sorted(by: { $0.key < $1.key }) {
+            table.add(row: [
+                name, String(answer.items), answer.metric, figure(answer.value),
+                figure(answer.stderr, digits: 2), figure(answer.dense), percent(answer.relative),
+                percent(answer.flips), figure(answer.pValue, digits: 2),
+            ])
+            for (metric, value) in answer.others.sorted(by: { $0.key < $1.key }) {
+                table.add(row: [
+                    "", "", metric, figure(value), "", figure(answer.denseOthers?[metric]),
+                ])
+            }
+            if let perplexity = answer.perplexityOfAnswers {
+                table.add(row: ["", "", "its answers, to other", figure(perplexity)])
+            }
+        }
+        return table.rendered()
+    }
+
+    private var figures: String {
+        var table = Table("measure", "value")
+        func add(_ name: String, _ value: Double?) {
+            if let value { table.add(name, Figures.significant(value, digits: 5)) }
+        }
+        table.add("tokens", String(tokens))
+        add("perplexity", perplexity)
+        add("mean negative log-likelihood", meanNLL)
+        add("divergence (KL, nats)", kl)
+        if let top1 { table.add("same first choice", Figures.percent(top1)) }
+        add("mean cosine distance", meanCosineDistance)
+        return table.rendered()
+    }
+}
+
+extension EvaluateAnswer.Sample {
+    /// The sample as people read it, a line for each text.
+    fileprivate var shown: String {
+        let lines = [
+            ("prompt", prompt), ("writes", text), other.map { ("other", $0) },
+        ].compactMap(\.self)
+        return lines.map { name, text in
+            let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+            return "\(name): \(line)"
+        }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,48 @@
+import CommandLine
+import Profiling
+import Reporting
+
+/// A verification as people read it, at most 80 columns wide.
+struct VerificationText {
+    private let verification: Verification
+    private let dense: Double
+
+    init(_ verification: Verification, dense: Timing) {
+        self.verification = verification
+        self.dense = dense.seconds
+    }
+
+    /// Every plan in a table, its error against its speedup as a plot, and the errors in a line.
+    var full: String {
+        var table = Table("predicted", "measured", "±", "error", "speedup", "branches gone")
+        for entry in verification.entries {
+            table.add(
+                Figures.duration(entry.predicted, digits: 4),
+                Figures.duration(entry.measured.seconds, digits: 4),
+                Figures.percent(entry.measured.spread / 2), signed(entry.error),
+                Figures.ratio(dense / entry.measured.seconds), "\(entry.branchesRemoved)")
+        }
+        let errors = verification.entries.map {
+            (x: dense / $0.measured.seconds, y: $0.error * 100)
+        }
+        let plot = TerminalPlot(errors, xLabel: "measured speedup", yLabel: "error, %")
+        return """
+            Random plans, measured as whole models
+            \(table.rendered())
+            \(plot.rendered(width: 76, height: 7))
+            \(summary)
+
+            """
+    }
+
+    /// The errors in a line.
+    private var summary: String {
+        "Predictions of \(verification.entries.count) random plans are off by "
+            + "\(Figures.percent(verification.medianError)) in the median, "
+            + "\(Figures.percent(verification.worstError)) at worst."
+    }
+
+    private func signed(_ error: Double) -> String {
+        (error < 0 ? "−" : "+") + Figures.percent(abs(error))
+    }
+}

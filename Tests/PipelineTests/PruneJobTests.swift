@@ -1,0 +1,99 @@
+import Foundation
+import Reporting
+import Testing
+
+@testable import Pipeline
+
+@Suite("A prune in process")
+struct PruneJobTests {
+    private func weights(in output: String) throws -> Data {
+        try Data(contentsOf: URL(fileURLWithPath: output + "/1.3x/model.safetensors"))
+    }
+
+    @Test("stopped at a stage, it resumes there and comes to the same model")
+    func resumed() throws {
+        let scratch = try Scratch()
+        var options = try Tiny.options(in: scratch, output: "straight")
+        let report = try PruneJob(options).run()
+        #expect(report.targets.count == 1 && report.refused == nil)
+        #expect(report.targets[0].predicted >= 1.3)
+
+        options.output = scratch.path("stopped")
+        let stopped = RecordedProgress(stopping: "Measuring sensitivity")
+        #expect(throws: CancellationError.self) { try PruneJob(options, progress: stopped).run() }
+        #expect(stopped.began("Calibrating") && !stopped.began("Writing"))
+        #expect(!FileManager.default.fileExists(atPath: options.output + "/report.json"))
+
+        let resumed = RecordedProgress()
+        try PruneJob(options, progress: resumed).run()
+        #expect(!resumed.began("Calibrating") && !resumed.began("Ordering removals"))
+        #expect(resumed.began("Measuring sensitivity"))
+        #expect(
+            try weights(in: options.output) == weights(in: scratch.path("straight")))
+
+        let done = RecordedProgress()
+        try PruneJob(options, progress: done).run()
+        #expect(!done.began("Writing") && !done.began("Measuring"))
+    }
+
+    @Test("stages begin and end in order, and count upwards")
+    func order() throws {
+        let scratch = try Scratch()
+        let progress = RecordedProgress()
+        let report = try PruneJob(try Tiny.options(in: scratch), progress: progress).run()
+        let expected = [
+            "Reading the tokenizer", "Calibrating", "Ordering removals",
+            "Measuring sensitivity", "Packing tiny-llama", "Evaluating", "Shrinking to 1.3x",
+            "Refitting", "Writing ",
+            "Measuring 1.3x from its files",
+        ]
+        var next = expected[...]
+        for title in progress.titles {
+            if let first = next.first, title.hasPrefix(first) { next.removeFirst() }
+        }
+        #expect(next.isEmpty, "\(next) of \(progress.titles)")
+
+        var open: [(title: String, count: Int)] = []
+        for event in progress.events {
+            switch event {
+            case .began(let title): open.append((title, 0))
+            case .advanced(let count):
+                #expect(count >= open.last?.count ?? .max, "\(open)")
+                open[open.count - 1].count = count
+            case .ended(let title): #expect(open.popLast()?.title == title)
+            case .remarked: break
+            }
+        }
+        #expect(open.isEmpty)
+        // No program was named that could measure in a process of its own.
+        #expect(
+            progress.events.contains { event in
+                if case .remarked(let text) = event {
+                    text.hasSuffix("in this process")
+                } else {
+                    false
+                }
+            })
+        #expect(report.notes.contains { $0.contains("in the process that made them") })
+    }
+
+    @Test("a job of a cancelled task stops")
+    func cancelled() async throws {
+        let scratch = try Scratch()
+        let options = try Tiny.options(in: scratch)
+        let task = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            try PruneJob(options).run()
+        }
+        await #expect(throws: CancellationError.self) { try await task.value }
+    }
+
+    @Test("a target out of reach leaves nothing behind")
+    func unreachable() throws {
+        let scratch = try Scratch()
+        var options = try Tiny.options(in: scratch)
+        options.speedups = [50]
+        #expect(throws: (any Error).self) { try PruneJob(options).run() }
+        #expect(!FileManager.default.fileExists(atPath: options.output + "/work"))
+    }
+}

@@ -1,0 +1,72 @@
+import Foundation
+import Profiling
+import Transformers
+
+@testable import Pipeline
+
+/// The tiny models, which belong to the tests of `Transformers`.
+enum Tiny {
+    static let folder = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("TransformersTests/Fixtures").path
+    static let llama = folder + "/tiny-llama"
+    static let gguf = folder + "/tiny-llama.gguf"
+    static let bert = folder + "/tiny-bert"
+    static let text = folder + "/text/calibration.txt"
+
+    /// Options of a quick prune of the decoder, with a profile that is made up here.
+    ///
+    /// The plan follows from the profile alone, because one attempt trusts it.
+    static func options(in scratch: Scratch, output: String = "out") throws -> PruneOptions {
+        var options = PruneOptions(llama, speedups: [1.3], output: scratch.path(output))
+        (options.environment.threads, options.environment.sequence) = (1, 32)
+        options.profile = try profile(for: options.environment, in: scratch)
+        options.calibration = [text]
+        (options.calibrationTokens, options.attempts, options.seconds) = (1024, 1, 0.1)
+        return options
+    }
+
+    /// Writes a profile: components of equal cost in proportion to their units, a tenth of the whole
+    /// for the rest.
+    static func profile(for environment: EnvironmentOptions, in scratch: Scratch) throws -> String {
+        let shape = try ModelShape(contentsOf: llama)
+        let seconds = 1e-4
+        func timing(_ seconds: Double) -> Timing {
+            Timing(seconds: seconds, low: seconds * 0.99, high: seconds * 1.01, samples: 20)
+        }
+        func curve(_ kind: ComponentKind) -> LatencyCurve {
+            let levels = LevelGrid.levels(of: kind, in: shape).filter { $0 > 0 }
+            let full = 0.45 * seconds / Double(shape.layers.count)
+            return LatencyCurve(
+                entries: levels.map {
+                    LatencyCurve.Entry(
+                        level: $0, timing: timing(full * Double($0) / Double(levels[0])))
+                })
+        }
+        let table = LatencyTable(
+            shape: shape, machine: .current, environment: try environment.environment(for: shape),
+            dense: timing(seconds), base: timing(0.1 * seconds),
+            curves: [.attention: curve(.attention), .feedForward: curve(.feedForward)],
+            created: "2025-01-01T00:00:00Z", espalierVersion: "0")
+        let path = scratch.path("made.profile.json")
+        try Data(table.json()).write(to: URL(fileURLWithPath: path))
+        return path
+    }
+}
+
+/// A directory that goes away with the value.
+final class Scratch {
+    private let url = FileManager.default.temporaryDirectory
+        .appendingPathComponent("espalier-\(UUID().uuidString)")
+
+    init() throws {
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    /// The path of a name in the directory, which is the empty name's.
+    func path(_ name: String = "") -> String {
+        name.isEmpty ? url.path : url.appendingPathComponent(name).path
+    }
+}
