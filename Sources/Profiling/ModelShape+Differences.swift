@@ -3,7 +3,7 @@ internal import Transformers
 extension ModelShape {
     /// The sizes that people know a model by, such as `llama, 30 layers, hidden size 576`.
     var summary: String {
-        "\(architecture.rawValue), \(layers.count) layers, hidden size \(hiddenSize)"
+        "\(architecture.name), \(layers.count) layers, hidden size \(hiddenSize)"
     }
 
     /// Every size that another model has otherwise, such as `hidden size 64 instead of 128`.

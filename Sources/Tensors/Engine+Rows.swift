@@ -108,14 +108,14 @@ extension Engine {
         }
     }
 
-    /// Normalises rows, or all, in place to mean 0 and variance 1, then scales and shifts them.
-    public func layerNorm(
-        _ x: inout Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float],
+    /// Normalises rows, or all, in place, as ``normalise(_:rows:weight:bias:epsilon:into:)`` does.
+    public func normalise(
+        inPlace x: inout Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float]?,
         epsilon: Float
     ) {
         let taken = rows ?? 0..<x.rows
-        precondition(taken.upperBound <= x.rows)
-        precondition(weight.count == x.columns && bias.count == x.columns)
+        precondition(taken.upperBound <= x.rows && weight.count == x.columns)
+        precondition(bias == nil || bias?.count == x.columns)
         guard !taken.isEmpty else { return }
         let first = taken.lowerBound * x.columns
         x.storage.withUnsafeMutableBufferPointer { target in

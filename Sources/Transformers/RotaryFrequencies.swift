@@ -1,11 +1,10 @@
 internal import Foundation
-internal import ModelFiles
 public import Tensors
 
 extension RotaryTable {
     /// The table for a model's positions; nil where these have embeddings.
     public init?(_ shape: ModelShape) {
-        guard shape.architecture.isRotary else { return nil }
+        guard shape.architecture.positions == .rotary else { return nil }
         self.init(frequencies: shape.rotaryFrequencies, positions: shape.maximumPositions)
     }
 }

@@ -123,10 +123,10 @@ public enum GGUFModel {
     ///
     /// - Throws: `ModelFileError` that says why.
     public static func check(_ checkpoint: Checkpoint) throws {
-        guard [.llama, .mistral, .qwen2].contains(checkpoint.config.family) else {
+        guard checkpoint.config.family.gguf != nil else {
             throw ModelFileError(
                 file: checkpoint.path, subject: "model_type",
-                problem: "\"\(checkpoint.config.family.rawValue)\" is not written as GGUF",
+                problem: "\"\(checkpoint.config.family.name)\" is not written as GGUF",
                 remedy: "name a llama, mistral or qwen2, or choose another format")
         }
     }
@@ -145,7 +145,7 @@ public enum GGUFModel {
             }
         } else {
             metadata = try tokenizerMetadata(of: checkpoint)
-            metadata["general.name"] = .string(checkpoint.config.family.rawValue)
+            metadata["general.name"] = .string(checkpoint.config.family.name)
         }
         let scaling = "\(name).rope.scaling."
         for key in metadata.keys where key.hasPrefix(scaling) { metadata[key] = nil }

@@ -120,7 +120,7 @@ public enum HuggingFaceDirectory {
         extra["torch_dtype"] = .string(typeNames[type] ?? "float32")
         extra["architectures"] = .array([.string(config.family.className(of: head))])
         extra["head_dim"] = .integer(shape.headDimension)
-        if shape.architecture.isRotary {
+        if shape.architecture.positions == .rotary {
             extra["rope_theta"] = .number(Double(shape.ropeTheta))
         }
         if !shape.architecture.isEncoder { extra["tie_word_embeddings"] = .bool(shape.tiedHead) }

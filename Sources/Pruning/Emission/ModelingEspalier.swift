@@ -1,4 +1,4 @@
-public import ModelFiles
+internal import ModelFiles
 public import Transformers
 
 /// The Python module that lets `transformers` load a model whose layers differ in size.
@@ -18,10 +18,10 @@ public enum ModelingEspalier {
     ///   - head: The model's head.
     /// - Returns: The module's class for each of the automatic ones.
     public static func autoMap(
-        for family: HuggingFaceConfig.Family, head: TaskHead = .base
+        for family: Family, head: TaskHead = .base
     ) -> [String: String] {
         var classes = ["AutoConfig": "Config", "AutoModel": "Model"]
-        if !family.isEncoder { classes["AutoModelForCausalLM"] = "ForCausalLM" }
+        if family.architecture.isCausal { classes["AutoModelForCausalLM"] = "ForCausalLM" }
         if head != .base { classes["AutoModel" + head.rawValue] = head.rawValue }
         return classes.mapValues { "modeling_espalier.Espalier\(family.className)\($0)" }
     }

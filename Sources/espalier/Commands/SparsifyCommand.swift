@@ -129,7 +129,7 @@ struct SparsifyCommand: Command {
         try requireAbsent(output)
         let opened = try OpenedModel(model)
         try HuggingFaceDirectory.check(opened.checkpoint)
-        guard way != .gate || opened.shape.architecture.activation == .swiglu else {
+        guard way != .gate || opened.shape.architecture.layer.isGated else {
             throw ModelFileError(
                 file: opened.location.path, subject: "--predictor",
                 problem: "the model's feed-forward blocks have no gate to tell neurons by",
