@@ -11,7 +11,7 @@ enum KnownFields {
         "num_key_value_heads", "intermediate_size", "vocab_size", "max_position_embeddings",
         "type_vocab_size", "layer_norm_eps", "rms_norm_eps", "hidden_act", "head_dim",
         "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id", "per_layer_config",
-        "espalier_layers", "output_bias", "layerdrop", "encoder_layerdrop",
+        "espalier_layers", "espalier_modules", "output_bias", "layerdrop", "encoder_layerdrop",
         "decoder_layerdrop",
     ]
 
