@@ -16,6 +16,8 @@ public struct ModelShape: Codable, Hashable, Sendable {
     public var ropeTheta: Float
     /// How these frequencies are scaled; nil where they are not.
     public var ropeScaling: RopeScaling?
+    /// How many of a head's first channels rotary positions turn; nil for all of them.
+    public var rotaryDimension: Int?
     /// The weights that this model has and others of its architecture may lack; nil for none.
     public var optionalWeights: OptionalWeights?
     /// Whether the output head is the token embedding; false for encoders, which have no head here.
@@ -27,6 +29,9 @@ public struct ModelShape: Codable, Hashable, Sendable {
     public func has(_ bias: OptionalWeights) -> Bool {
         architecture.layer.biases.union(optionalWeights ?? []).contains(bias)
     }
+
+    /// How many of a head's first channels rotary positions turn.
+    public var turnedChannels: Int { rotaryDimension ?? headDimension }
 
     /// Whether heads of queries and keys are normalised.
     public var hasHeadNorms: Bool { optionalWeights?.contains(.headNorms) == true }

@@ -11,7 +11,7 @@ extension RotaryTable {
 
 extension ModelShape {
     /// The angles by which the pairs of a head turn from one position to the next, `theta^(-2i/d)` but
-    /// for scaling, `[headDimension / 2]`.
+    /// for scaling, `[turnedChannels / 2]`.
     public var rotaryFrequencies: [Double] {
         zip(unscaledFrequencies, rotaryDivisors).map { $0 / $1 }
     }
@@ -22,7 +22,7 @@ extension ModelShape {
     }
 
     private var unscaledFrequencies: [Double] {
-        Self.unscaledFrequencies(ofPairs: headDimension / 2, theta: Double(ropeTheta))
+        Self.unscaledFrequencies(ofPairs: turnedChannels / 2, theta: Double(ropeTheta))
     }
 
     /// The frequencies of the pairs of a head where nothing scales them, `theta^(-i/pairs)`.

@@ -161,7 +161,7 @@ public enum GGUFModel {
             "context_length": .integer(shape.maximumPositions),
             "embedding_length": .integer(shape.hiddenSize),
             "vocab_size": .integer(shape.vocabularySize),
-            "rope.dimension_count": .integer(shape.headDimension),
+            "rope.dimension_count": .integer(shape.turnedChannels),
             "rope.freq_base": .number(Double(shape.ropeTheta)),
             "attention.key_length": .integer(shape.headDimension),
             "attention.value_length": .integer(shape.headDimension),
@@ -238,12 +238,12 @@ struct GGUFForm {
     /// A layer whose queries and keys have rotary pairs as neighbours, as llama.cpp turns them.
     func interleaved(_ layer: LayerWeights) -> LayerWeights {
         var layer = layer
-        let (dimension, half) = (shape.headDimension, shape.headDimension / 2)
+        let (dimension, half) = (shape.headDimension, shape.turnedChannels / 2)
         func interleaved(_ projection: Projection) -> Projection {
             projection.selecting(
                 rows: (0..<projection.weight.rows).map { row in
-                    let (head, place) = (row / dimension, row % dimension)
-                    return head * dimension + place % 2 * half + place / 2
+                    let place = row % dimension
+                    return place < 2 * half ? row - place + place % 2 * half + place / 2 : row
                 })
         }
         if let block = layer.attention {

@@ -239,10 +239,10 @@ public struct Checkpoint: WeightSource {
     /// Puts the rows of each head in the half-split order of Hugging Face.
     private func rotary(_ projection: Projection) -> Projection {
         guard interleavesRotaryPairs else { return projection }
-        let (dimension, half) = (shape.headDimension, shape.headDimension / 2)
+        let (dimension, half) = (shape.headDimension, shape.turnedChannels / 2)
         let order = (0..<projection.weight.rows).map { row in
-            let (head, place) = (row / dimension, row % dimension)
-            return head * dimension + place % half * 2 + place / half
+            let place = row % dimension
+            return place < 2 * half ? row - place + place % half * 2 + place / half : row
         }
         return projection.selecting(rows: order)
     }

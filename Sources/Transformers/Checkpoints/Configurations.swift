@@ -12,6 +12,9 @@ extension ModelShape {
             normEpsilon: Float(config.normEpsilon), ropeTheta: Float(config.ropeTheta),
             ropeScaling: config.ropeScaling,
             tiedHead: isTied, layers: config.layers)
+        if config.rotaryDimension < config.headDimension {
+            rotaryDimension = config.rotaryDimension
+        }
         // The architecture implies the others.
         let own = optional.subtracting(architecture.layer.biases)
         if !own.isEmpty { optionalWeights = own }

@@ -17,6 +17,9 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let hiddenSize: Int
     /// `head_dim`, else `hidden_size` over `num_attention_heads`.
     public let headDimension: Int
+    /// How many of a head's first channels rotary positions turn: a share of them, as
+    /// `partial_rotary_factor` says, or all.
+    public let rotaryDimension: Int
     /// `vocab_size`.
     public let vocabularySize: Int
     /// The longest sequence: `max_position_embeddings` without those reserved, or the window of
@@ -147,6 +150,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
             throw fields.fault(
                 "head_dim", "rotary positions turn pairs, and it is odd", remedy: "correct it")
         }
+        rotaryDimension = try Self.rotaryDimension(fields, conventions, of: headDimension)
         self.headDimension = headDimension
         let layerFields = LayerFields(conventions: conventions)
         defaultLayer = try layerFields.defaults(fields)
@@ -180,7 +184,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
             }
         }
         guard family.architecture.positions == .rotary else { return }
-        for scope in [fields, try fields.object("rope_parameters") ?? fields] {
+        for scope in [fields, try fields.object("rope_parameters") ?? fields]
+        where family.config.usualRotaryShare == nil {
             guard try scope.positive("partial_rotary_factor") ?? 1 == 1 else {
                 throw scope.fault(
                     "partial_rotary_factor", "only whole heads are rotated", remedy: remedy)
@@ -195,6 +200,25 @@ public struct HuggingFaceConfig: Sendable, Equatable {
                 "layer_types", "only \(kinds.joined(separator: ", ")) is computed here",
                 remedy: remedy)
         }
+    }
+
+    /// How many channels of a head positions turn: as in `transformers`, the share is rounded down.
+    private static func rotaryDimension(
+        _ fields: ConfigFields, _ conventions: ConfigConventions, of headDimension: Int
+    ) throws(ModelFileError) -> Int {
+        guard let usual = conventions.usualRotaryShare else { return headDimension }
+        let name = "partial_rotary_factor"
+        let inner = try fields.object("rope_parameters")?.positive(name)
+        let outer = try fields.positive(name)
+        let share = inner ?? outer ?? usual
+        let turned = Int(min(share, 2) * Double(headDimension))
+        guard (2...headDimension).contains(turned), turned % 2 == 0 else {
+            throw fields.fault(
+                name,
+                "it turns \(turned) of the \(headDimension) channels of a head, and must turn pairs",
+                remedy: "correct it")
+        }
+        return turned
     }
 
     /// What `layer_types` calls a layer whose attention has a window.

@@ -20,6 +20,9 @@ struct ConfigConventions: Sendable {
     var usuallyTiesHead: Bool
     /// How wide a head is.
     var headDimension = HeadDimension.shareOfWidth
+    /// `partial_rotary_factor` if absent, the share of a head's channels that positions turn; nil for
+    /// families whose stock code turns whole heads.
+    var usualRotaryShare: Double?
     /// How many key-value heads a layer has.
     var keyValueHeads = KeyValueHeads.asQueryHeads
     /// Whether `transformers` refuses a hidden size that the number of heads does not divide.

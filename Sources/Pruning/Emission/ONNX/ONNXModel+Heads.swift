@@ -31,17 +31,24 @@ extension ONNXModel {
         return rotations.map { rotated(x, $0) } ?? x
     }
 
-    /// Turns the two halves of each head against each other.
+    /// Turns the two halves of each head's first channels against each other.
     private mutating func rotated(
         _ x: ONNXGraph.Value, _ rotations: Rotations
     ) -> ONNXGraph.Value {
         let (cosines, sines) = (rotations.cosines, rotations.sines)
-        let halves = graph.apply("Split", [x], results: 2, with: ["axis": .integer(-1)])
-        let (a, b) = (halves[0], halves[1])
+        let (half, rest) = (shape.turnedChannels / 2, shape.headDimension - shape.turnedChannels)
+        let parts =
+            rest == 0
+            ? graph.apply("Split", [x], results: 2, with: ["axis": .integer(-1)])
+            : graph.apply(
+                "Split", [x, graph.constant([half, half, rest])], results: 3,
+                with: ["axis": .integer(-1)])
+        let (a, b) = (parts[0], parts[1])
         let first = graph.apply(
             "Sub", graph.apply("Mul", a, cosines), graph.apply("Mul", b, sines))
         let second = graph.apply(
             "Add", graph.apply("Mul", b, cosines), graph.apply("Mul", a, sines))
-        return graph.apply("Concat", [first, second], results: 1, with: ["axis": .integer(-1)])[0]
+        let turned = [first, second] + parts.dropFirst(2)
+        return graph.apply("Concat", turned, results: 1, with: ["axis": .integer(-1)])[0]
     }
 }
