@@ -30,7 +30,9 @@ import Testing
     func names() {
         #expect(Set(Family.all.map(\.name)).count == Family.all.count)
         #expect(Set(Family.all.map(\.className)).count == Family.all.count)
-        #expect(Architecture.all.map(\.name) == ["bert", "llama", "gpt2", "opt"])
+        let architectures = Architecture.all.map(\.name)
+        #expect(Set(architectures).count == architectures.count)
+        #expect(Array(architectures.prefix(4)) == ["bert", "llama", "gpt2", "opt"])
     }
 
     @Test("what a family says agrees with its architecture", arguments: Family.all)
