@@ -143,13 +143,14 @@ extension ExpectedTensors {
             if let head = config.unreadHead { throw config.unknownHead(head, name, known: nil) }
             let more = strange.count > 1 ? " (and \(strange.count - 1) more)" : ""
             let isBias = name.hasSuffix(".bias")
+            let switches = config.family.config.weightSwitches.map(\.field)
             throw fault(
                 file, name,
                 "no part of a model of type \"\(config.family.name)\" reads it\(more)"
                     + (isBias ? ", with the biases that its configuration names" : ""),
-                isBias
-                    ? "set attention_bias or mlp_bias in config.json to true if the model was "
-                        + "trained with it, or remove the tensor"
+                isBias && !switches.isEmpty
+                    ? "set \(switches.joined(separator: " or ")) in config.json to true if the "
+                        + "model was trained with it, or remove the tensor"
                     : "use the configuration that belongs to these weights")
         }
         return others.count { place(of: $0) == .surplusLayer }
