@@ -78,7 +78,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "TestSupport", dependencies: ["Tensors"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["ModelFiles", "Tensors"],
+            path: "Tests/TestSupport",
             swiftSettings: strict),
         .executableTarget(
             name: "fuzz",

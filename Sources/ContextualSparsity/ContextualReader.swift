@@ -112,7 +112,7 @@ struct ContextualReader {
         case nil: return nil
         case "coarse" where !isAttention:
             method = .coarse(fineInputs: try channels(members["inputs"], "inputs"))
-        case "gate" where !isAttention && shape.architecture.activation == .swiglu: method = .gate
+        case "gate" where !isAttention && shape.architecture.layer.isGated: method = .gate
         case "low_rank":
             let name = ContextualFile.name(of: prefix + "down", layer: index)
             let rank = tensors.shape(of: name)?.first ?? 0

@@ -66,7 +66,7 @@ public struct NeuronRecall: Sendable, Equatable {
                 found.append(
                     NeuronRecall(
                         layer: index, neurons, block,
-                        activation: model.shape.architecture.activation,
+                        activation: model.shape.architecture.layer.activation,
                         inputs: (isAhead ? earlier[.feedForward] : nil) ?? seen.inputs,
                         values: seen.values, engine: engine))
             }

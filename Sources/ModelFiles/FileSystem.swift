@@ -9,14 +9,18 @@ internal import Foundation
 #endif
 
 /// What a path leads to.
-enum FileKind: Equatable {
+public enum FileKind: Sendable, Equatable {
+    /// A file with contents.
     case regular
+    /// A directory.
     case directory
+    /// A device, socket or pipe.
     case other
+    /// Nothing that can be reached.
     case unreachable(reason: String)
 
-    /// Follows symbolic links.
-    init(of path: String) {
+    /// Looks at a path; symbolic links are followed.
+    public init(of path: String) {
         var information = stat()
         guard stat(path, &information) == 0 else {
             self = .unreachable(reason: lastSystemError())

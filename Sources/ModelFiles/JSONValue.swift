@@ -120,3 +120,13 @@ extension JSONValue {
         text += "\""
     }
 }
+
+extension JSONValue {
+    /// The value's JSON, shortened and made safe to print.
+    public var excerpt: String {
+        let text = String(decoding: encoded(), as: UTF8.self)
+        let printable = text.unicodeScalars.prefix(60).map { $0.escaped(asASCII: false) }.joined()
+            .replacing("\\\"", with: "\"")
+        return text.unicodeScalars.count > 60 ? printable + "…" : printable
+    }
+}

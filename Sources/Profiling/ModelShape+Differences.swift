@@ -3,7 +3,7 @@ internal import Transformers
 extension ModelShape {
     /// The main sizes of a model, such as `llama, 30 layers, hidden size 576`.
     var summary: String {
-        "\(architecture.rawValue), \(layers.count) layers, hidden size \(hiddenSize)"
+        "\(architecture.name), \(layers.count) layers, hidden size \(hiddenSize)"
     }
 
     /// All sizes that differ from another model, such as `hidden size 64 instead of 128`.

@@ -3,17 +3,19 @@ import Foundation
 
 /// Cosines and sines of rotary position embeddings.
 ///
-/// Position `p` turns the pair `(x[i], x[i + d/2])` of a head by `p` times the frequency of `i`.
+/// Position `p` turns the pair `(x[i], x[i + d/2])` of the first `d` channels of a head by `p` times
+/// the frequency of `i`.
 /// Source: Su et al., "RoFormer", arXiv 2104.09864, in the half-split order of Hugging Face.
 public struct RotaryTable: Sendable {
     /// Positions covered.
     public let positions: Int
+    /// Half of the channels that are turned.
     let half: Int
     let cosines: [Float]
     let sines: [Float]
 
-    /// Computes the table for heads of twice as many channels as there are frequencies, and positions
-    /// `0..<positions`.
+    /// Computes the table for positions `0..<positions`, which turn twice as many channels of a head
+    /// as there are frequencies.
     public init(frequencies: [Double], positions: Int) {
         self.positions = positions
         half = frequencies.count
@@ -109,14 +111,14 @@ extension Engine {
         }
     }
 
-    /// Normalises rows, or all, in place to mean 0 and variance 1, then scales and shifts them.
-    public func layerNorm(
-        _ x: inout Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float],
+    /// Normalises rows, or all, in place, as ``normalise(_:rows:weight:bias:epsilon:into:)`` does.
+    public func normalise(
+        inPlace x: inout Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float]?,
         epsilon: Float
     ) {
         let taken = rows ?? 0..<x.rows
-        precondition(taken.upperBound <= x.rows)
-        precondition(weight.count == x.columns && bias.count == x.columns)
+        precondition(taken.upperBound <= x.rows && weight.count == x.columns)
+        precondition(bias == nil || bias?.count == x.columns)
         guard !taken.isEmpty else { return }
         let first = taken.lowerBound * x.columns
         x.storage.withUnsafeMutableBufferPointer { target in
@@ -125,11 +127,12 @@ extension Engine {
         }
     }
 
-    /// Turns the first `heads` heads of every row by its position.
+    /// Turns the first `heads` heads of every row by its position; the channels of a head beyond those
+    /// of the table stay.
     public func rotate(
         _ x: inout Activations, heads: Int, dimension: Int, positions: [Int], table: RotaryTable
     ) {
-        precondition(positions.count == x.rows && table.half * 2 == dimension)
+        precondition(positions.count == x.rows && table.half * 2 <= dimension)
         let (rows, columns, half) = (x.rows, x.columns, table.half)
         x.storage.withUnsafeMutableBufferPointer { target in
             let c = target.baseAddress
@@ -141,7 +144,7 @@ extension Engine {
                             let place = positions[row] * half
                             for head in 0..<heads {
                                 kernels.rotate_f32(
-                                    c! + row * columns + head * dimension, dimension,
+                                    c! + row * columns + head * dimension, 2 * half,
                                     cosines.baseAddress! + place, sines.baseAddress! + place)
                             }
                         }

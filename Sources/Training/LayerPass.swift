@@ -31,9 +31,10 @@ struct LayerPass {
     /// Nil if positions have embeddings.
     let rotary: (forward: RotaryTable, backward: RotaryTable)?
 
-    private var isPostNorm: Bool { shape.architecture.isEncoder }
+    private var isPostNorm: Bool { shape.architecture.layer.normPlace == .behind }
+    private var isCausal: Bool { shape.architecture.isCausal }
     private var epsilon: Float { shape.normEpsilon }
-    private var function: Epilogue { shape.architecture.activation }
+    private var function: Epilogue { shape.architecture.layer.activation }
 
     /// The residual stream after a layer, and the record for its backward pass.
     func forward(_ layer: TrainableLayer, _ entering: Activations) -> (Activations, LayerRecord) {
@@ -58,7 +59,7 @@ struct LayerPass {
             var scratch = AttentionScratch()
             record.context.reshape(rows: entering.rows, columns: block.heads.contextWidth)
             engine.attend(
-                record.fused, heads: block.heads, sequences: sequences, causal: !isPostNorm,
+                record.fused, heads: block.heads, sequences: sequences, causal: isCausal,
                 into: &record.context, scratch: &scratch)
             block.output.apply(to: record.context, into: &record.middle, adding: true, on: engine)
         } else {
@@ -102,7 +103,7 @@ struct LayerPass {
             layer.attention?.output.gather(gradient, inputs: record.context, on: engine)
             layer.attention?.output.gradientByInputs(gradient, into: &context, on: engine)
             engine.differentiateAttention(
-                record.fused, heads: heads, sequences: sequences, causal: !isPostNorm,
+                record.fused, heads: heads, sequences: sequences, causal: isCausal,
                 precision: precision, gradient: context, into: &fused)
             if let rotary {
                 engine.rotate(

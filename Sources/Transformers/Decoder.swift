@@ -1,10 +1,8 @@
-public import Tensors
+internal import Tensors
 
-/// One pre-norm decoder layer: `h += O·attention(norm(h))`, then with `n = norm(h)` in Llama
-/// `h += D·(SiLU(G·n) ⊙ U·n)`, in GPT-2 `h += D·GELU(U·n)` and in OPT `h += D·ReLU(U·n)`. Sources:
-/// Touvron et al., arXiv 2302.13971; grouped queries: arXiv 2305.13245; norms of query and key
-/// heads, in Qwen3: arXiv 2505.09388; Radford et al., "Language models are unsupervised multitask
-/// learners" (2019); Zhang et al., "OPT", arXiv 2205.01068.
+/// A layer of a model whose tokens see only what is before them: with norms ahead of the branches
+/// `h += O·attention(norm(h))`, then with `n = norm(h)` gated `h += D·(SiLU(G·n) ⊙ U·n)`, or else
+/// `h += D·f(U·n)` with the architecture's activation f.
 extension ForwardPass {
     /// How what a plan leaves out is left out.
     private enum Omission {
@@ -27,7 +25,9 @@ extension ForwardPass {
             observer?.willProject(component, inputs: context)
             engine.linear(context, block.output, into: &hidden, .add)
         }
+        leave(model.layers[index].attentionNorm)
         decoderFeedForward(index, leavingOut: model.contextual?.layers[index])
+        leave(model.layers[index].feedForwardNorm)
     }
 
     /// Clears what a plan leaves out of the inputs of the attention block's output projection.
@@ -66,9 +66,10 @@ extension ForwardPass {
     mutating func decoderActivation(_ index: Int, rows: Range<Int>) -> Model.Layer.FeedForward? {
         let layer = model.layers[index]
         guard let block = layer.feedForward else { return nil }
-        normalise(layer.feedForwardNorm, rows: rows)
+        enter(layer.feedForwardNorm, rows: rows)
         activation.reshape(rows: rows.count, columns: block.up.outputs)
-        engine.linear(normed, block.up, into: &activation, model.shape.architecture.activation)
+        engine.linear(
+            normed, block.up, into: &activation, model.shape.architecture.layer.activation)
         return block
     }
 
@@ -103,6 +104,7 @@ extension ForwardPass {
         } else if let block {
             engine.linear(context, block.output, into: &hidden, .add)
         }
+        leave(model.layers[index].attentionNorm)
         let tokens = hidden.rows
         if let few = model.contextual?.layers[index],
             tokens == 1
@@ -113,6 +115,7 @@ extension ForwardPass {
         } else {
             decoderFeedForward(index)
         }
+        leave(model.layers[index].feedForwardNorm)
     }
 
     /// The feed-forward block of one token, or of one of each sequence, without what a plan leaves out.
@@ -126,7 +129,7 @@ extension ForwardPass {
             engine.addProduct(of: activation, above: few.plan.least, rows, to: &hidden)
             if let bias { hidden.add(bias, toRow: 0) }
         case .predicted(let block):
-            normalise(model.layers[index].feedForwardNorm, rows: 0..<hidden.rows)
+            enter(model.layers[index].feedForwardNorm, rows: 0..<hidden.rows)
             let looksAhead = few.plan.predictor?.looksAhead == true
             engine.addFeedForward(
                 of: normed, predictedFrom: looksAhead ? enteringFeedForward.earlier : normed,
@@ -140,7 +143,7 @@ extension ForwardPass {
     ) -> Model.Layer.Attention? {
         let layer = model.layers[index]
         guard let block = layer.attention else { return nil }
-        normalise(layer.attentionNorm, rows: 0..<hidden.rows)
+        enter(layer.attentionNorm, rows: 0..<hidden.rows)
         fused.reshape(rows: hidden.rows, columns: block.heads.fusedWidth)
         let few = omission == .nothing ? nil : model.contextual?.attention[index]
         if omission != .nothing, model.contextual?.looksAhead == true {
@@ -166,18 +169,7 @@ extension ForwardPass {
             engine.linear(normed, block.fused, into: &fused)
         default: engine.linear(normed, block.fused, into: &fused)
         }
-        let queries = 0..<block.heads.query
-        let keys = queries.upperBound..<queries.upperBound + block.heads.keyValue
-        for (heads, norm) in [(queries, block.queryNorm), (keys, block.keyNorm)] {
-            guard let norm else { continue }
-            engine.rmsNorm(
-                &fused, heads: heads, weight: norm.weight, epsilon: model.shape.normEpsilon)
-        }
-        if let rotary = model.rotary {
-            engine.rotate(
-                &fused, heads: block.heads.query + block.heads.keyValue,
-                dimension: block.heads.dimension, positions: positions, table: rotary)
-        }
+        prepareHeads(block, positions: positions[...])
         context.reshape(rows: hidden.rows, columns: block.heads.contextWidth)
         attend(&self, block.heads, named)
         return block
@@ -207,26 +199,6 @@ extension ForwardPass {
             observer?.filter(component, inputs: &activation)
             observer?.willProject(component, inputs: activation)
             engine.linear(activation, block.down, into: &hidden, firstRow: rows.lowerBound, .add)
-        }
-    }
-
-    mutating func normalise(_ norm: NormWeights?, rows: Range<Int>) {
-        guard let norm else { return }
-        normed.reshape(rows: rows.count, columns: hidden.columns)
-        engine.normalise(
-            hidden, rows: rows, weight: norm.weight, bias: norm.bias,
-            epsilon: model.shape.normEpsilon, into: &normed)
-    }
-}
-
-extension Architecture {
-    /// What a feed-forward block does between its projections.
-    public var activation: Epilogue {
-        switch self {
-        case .bert: .gelu
-        case .llama: .swiglu
-        case .gpt2: .tanhGELU
-        case .opt: .relu
         }
     }
 }

@@ -1,20 +1,22 @@
 import Tensors
 
-/// One post-norm encoder layer: `h = norm(h + O·attention(h))`, then `h = norm(h + D·GELU(U·h))`.
-/// A removed branch adds 0 and keeps its norm. Source: Devlin et al., arXiv 1810.04805.
+/// A layer of a model whose tokens all see each other: with norms behind the branches
+/// `h = norm(h + O·attention(h))`, then `h = norm(h + D·f(U·h))` with the architecture's activation f.
 extension ForwardPass {
-    mutating func encoderLayer(_ index: Int, sequences: [Range<Int>]) {
+    mutating func encoderLayer(_ index: Int, positions: [Int], sequences: [Range<Int>]) {
         let layer = model.layers[index]
         for group in groups(of: sequences) {
             let rows = group[group.startIndex].lowerBound..<group[group.endIndex - 1].upperBound
-            if let block = encoderContext(index, sequences: group, rows: rows) {
+            if let block = encoderContext(
+                index, positions: positions, sequences: group, rows: rows)
+            {
                 let component = Component(layer: index, kind: .attention)
                 observer?.filter(component, inputs: &context)
                 observer?.willProject(component, inputs: context)
                 engine.linear(
                     context, block.output, into: &hidden, firstRow: rows.lowerBound, .add)
             }
-            if let norm = layer.attentionNorm { layerNorm(norm, rows: rows) }
+            leave(layer.attentionNorm, rows: rows)
         }
         for rows in chunks(of: hidden.rows) {
             if let block = encoderActivation(index, rows: rows) {
@@ -24,17 +26,24 @@ extension ForwardPass {
                 engine.linear(
                     activation, block.down, into: &hidden, firstRow: rows.lowerBound, .add)
             }
-            if let norm = layer.feedForwardNorm { layerNorm(norm, rows: rows) }
+            leave(layer.feedForwardNorm, rows: rows)
         }
     }
 
     /// Leaves the inputs of the attention block's output projection in `context`; nil without block.
     mutating func encoderContext(
-        _ index: Int, sequences: ArraySlice<Range<Int>>, rows: Range<Int>
+        _ index: Int, positions: [Int], sequences: ArraySlice<Range<Int>>, rows: Range<Int>
     ) -> Model.Layer.Attention? {
-        guard let block = model.layers[index].attention else { return nil }
+        let layer = model.layers[index]
+        guard let block = layer.attention else { return nil }
         fused.reshape(rows: rows.count, columns: block.heads.fusedWidth)
-        engine.linear(hidden, rows: rows, block.fused, into: &fused)
+        if normsAreAhead {
+            enter(layer.attentionNorm, rows: rows)
+            engine.linear(normed, block.fused, into: &fused)
+        } else {
+            engine.linear(hidden, rows: rows, block.fused, into: &fused)
+        }
+        prepareHeads(block, positions: positions[rows])
         context.reshape(rows: rows.count, columns: block.heads.contextWidth)
         engine.attend(
             fused, heads: block.heads,
@@ -46,10 +55,16 @@ extension ForwardPass {
 
     /// Leaves the inputs of the feed-forward block's output projection in `activation`.
     mutating func encoderActivation(_ index: Int, rows: Range<Int>) -> Model.Layer.FeedForward? {
-        guard let block = model.layers[index].feedForward else { return nil }
+        let layer = model.layers[index]
+        guard let block = layer.feedForward else { return nil }
+        let function = model.shape.architecture.layer.activation
         activation.reshape(rows: rows.count, columns: block.up.outputs)
-        engine.linear(
-            hidden, rows: rows, block.up, into: &activation, model.shape.architecture.activation)
+        if normsAreAhead {
+            enter(layer.feedForwardNorm, rows: rows)
+            engine.linear(normed, block.up, into: &activation, function)
+        } else {
+            engine.linear(hidden, rows: rows, block.up, into: &activation, function)
+        }
         return block
     }
 }

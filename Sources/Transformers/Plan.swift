@@ -1,5 +1,3 @@
-internal import ModelFiles
-
 /// The two kinds of residual branch.
 public enum ComponentKind: String, Codable, Hashable, Sendable, CaseIterable {
     /// The attention block; its unit is a head, or a key-value group with its query heads.

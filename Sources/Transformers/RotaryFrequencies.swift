@@ -1,18 +1,17 @@
 internal import Foundation
-internal import ModelFiles
 public import Tensors
 
 extension RotaryTable {
     /// The table for a model's positions; nil where these have embeddings.
     public init?(_ shape: ModelShape) {
-        guard shape.architecture.isRotary else { return nil }
+        guard shape.architecture.positions == .rotary else { return nil }
         self.init(frequencies: shape.rotaryFrequencies, positions: shape.maximumPositions)
     }
 }
 
 extension ModelShape {
     /// The angles by which the pairs of a head turn from one position to the next, `theta^(-2i/d)` but
-    /// for scaling, `[headDimension / 2]`.
+    /// for scaling, `[turnedChannels / 2]`.
     public var rotaryFrequencies: [Double] {
         zip(unscaledFrequencies, rotaryDivisors).map { $0 / $1 }
     }
@@ -23,7 +22,7 @@ extension ModelShape {
     }
 
     private var unscaledFrequencies: [Double] {
-        Self.unscaledFrequencies(ofPairs: headDimension / 2, theta: Double(ropeTheta))
+        Self.unscaledFrequencies(ofPairs: turnedChannels / 2, theta: Double(ropeTheta))
     }
 
     /// The frequencies of the pairs of a head where nothing scales them, `theta^(-i/pairs)`.

@@ -40,7 +40,7 @@ private struct CutModel: WeightSource {
 
     func layer(_ index: Int) throws -> LayerWeights {
         var layer = try dense.layer(index)
-        let isPostNorm = shape.architecture.isEncoder
+        let isPostNorm = shape.architecture.layer.normPlace == .behind
         let sizes = shape.layers[index]
         if let block = layer.attention {
             let (queries, keys) = (

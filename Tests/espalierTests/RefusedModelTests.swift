@@ -1,6 +1,7 @@
 import Foundation
 import ModelFiles
 import Testing
+import Transformers
 
 /// What is wrong with a model is said by `inspect` as by the other commands, before they work.
 @Suite("Models that are refused when they are opened")

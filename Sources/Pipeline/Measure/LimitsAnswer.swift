@@ -132,7 +132,7 @@ public struct LimitsAnswer: Encodable {
         let hidden = shape.hiddenSize
         let queries = layer.queryHeads * shape.headDimension
         let fused = queries + 2 * layer.keyValueHeads * shape.headDimension
-        let up = layer.feedForward * (shape.architecture.isGated ? 2 : 1)
+        let up = layer.feedForward * (shape.architecture.layer.isGated ? 2 : 1)
         let all = [
             (hidden, fused), (queries, hidden), (hidden, up), (layer.feedForward, hidden),
         ]

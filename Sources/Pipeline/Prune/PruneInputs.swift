@@ -34,7 +34,7 @@ struct PruneInputs {
         if narrows, !dense.shape.canNarrow {
             throw InvalidOptions(
                 "minitron-width cannot narrow a model of family "
-                    + "\(dense.checkpoint.config.family.rawValue), whose width other programs "
+                    + "\(dense.checkpoint.config.family.name), whose width other programs "
                     + "divide by its heads: choose another method")
         }
         if options.runtime == .gguf { try GGUFModel.check(dense.checkpoint) }

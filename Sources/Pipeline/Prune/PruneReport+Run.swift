@@ -24,7 +24,7 @@ extension PruneReport {
                 .joined(separator: ", ")
         var model = ModelDescription(
             name: dense.location.name, path: dense.location.path,
-            architecture: shape.architecture.rawValue, parameters: shape.parameters,
+            architecture: shape.architecture.name, parameters: shape.parameters,
             generatesText: !shape.architecture.isEncoder,
             layers: shape.layers.map { LayerSizes($0) })
         let pooling = dense.checkpoint.pooling

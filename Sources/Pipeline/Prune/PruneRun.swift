@@ -86,7 +86,8 @@ final class PruneRun {
     /// encoder's step sees to that.
     private var headsThatDivide: Int? {
         let config = dense.checkpoint.config
-        guard config.family.dividesWidthByHeads, !config.family.isEncoder else { return nil }
+        let family = config.family
+        guard family.dividesWidthByHeads, family.architecture.isCausal else { return nil }
         return config.defaultLayer.queryHeads / config.defaultLayer.keyValueHeads
     }
 

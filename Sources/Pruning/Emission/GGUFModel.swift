@@ -123,10 +123,10 @@ public enum GGUFModel {
     ///
     /// - Throws: `ModelFileError` that says why.
     public static func check(_ checkpoint: Checkpoint) throws {
-        guard [.llama, .mistral, .qwen2].contains(checkpoint.config.family) else {
+        guard checkpoint.config.family.gguf != nil else {
             throw ModelFileError(
                 file: checkpoint.path, subject: "model_type",
-                problem: "\"\(checkpoint.config.family.rawValue)\" is not written as GGUF",
+                problem: "\"\(checkpoint.config.family.name)\" is not written as GGUF",
                 remedy: "name a llama, mistral or qwen2, or choose another format")
         }
     }
@@ -145,7 +145,7 @@ public enum GGUFModel {
             }
         } else {
             metadata = try tokenizerMetadata(of: checkpoint)
-            metadata["general.name"] = .string(checkpoint.config.family.rawValue)
+            metadata["general.name"] = .string(checkpoint.config.family.name)
         }
         let scaling = "\(name).rope.scaling."
         for key in metadata.keys where key.hasPrefix(scaling) { metadata[key] = nil }
@@ -161,7 +161,7 @@ public enum GGUFModel {
             "context_length": .integer(shape.maximumPositions),
             "embedding_length": .integer(shape.hiddenSize),
             "vocab_size": .integer(shape.vocabularySize),
-            "rope.dimension_count": .integer(shape.headDimension),
+            "rope.dimension_count": .integer(shape.turnedChannels),
             "rope.freq_base": .number(Double(shape.ropeTheta)),
             "attention.key_length": .integer(shape.headDimension),
             "attention.value_length": .integer(shape.headDimension),
@@ -238,12 +238,12 @@ struct GGUFForm {
     /// A layer whose queries and keys have rotary pairs as neighbours, as llama.cpp turns them.
     func interleaved(_ layer: LayerWeights) -> LayerWeights {
         var layer = layer
-        let (dimension, half) = (shape.headDimension, shape.headDimension / 2)
+        let (dimension, half) = (shape.headDimension, shape.turnedChannels / 2)
         func interleaved(_ projection: Projection) -> Projection {
             projection.selecting(
                 rows: (0..<projection.weight.rows).map { row in
-                    let (head, place) = (row / dimension, row % dimension)
-                    return head * dimension + place % 2 * half + place / 2
+                    let place = row % dimension
+                    return place < 2 * half ? row - place + place % 2 * half + place / 2 : row
                 })
         }
         if let block = layer.attention {

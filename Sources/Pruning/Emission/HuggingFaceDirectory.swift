@@ -120,7 +120,7 @@ public enum HuggingFaceDirectory {
         extra["torch_dtype"] = .string(typeNames[type] ?? "float32")
         extra["architectures"] = .array([.string(config.family.className(of: head))])
         extra["head_dim"] = .integer(shape.headDimension)
-        if shape.architecture.isRotary {
+        if shape.architecture.positions == .rotary {
             extra["rope_theta"] = .number(Double(shape.ropeTheta))
         }
         if !shape.architecture.isEncoder { extra["tie_word_embeddings"] = .bool(shape.tiedHead) }
@@ -131,11 +131,13 @@ public enum HuggingFaceDirectory {
         extra.merge(biases.members) { $1 }
         // Code of the source's own is not copied.
         extra["auto_map"] = .null
+        extra[ModelingEspalier.modulesMember] = .null
         if biases.outputs
             || config.needsCode(for: shape.layers, hiddenSize: shape.hiddenSize)
         {
             extra["auto_map"] = .object(
                 ofStrings: ModelingEspalier.autoMap(for: config.family, head: head))
+            extra[ModelingEspalier.modulesMember] = ModelingEspalier.modules(of: config.family)
             try AtomicFile.write(
                 Array(ModelingEspalier.source.utf8),
                 to: "\(directory)/\(ModelingEspalier.fileName)")

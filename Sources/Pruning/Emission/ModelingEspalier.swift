@@ -1,11 +1,12 @@
-public import ModelFiles
+internal import ModelFiles
 public import Transformers
 
 /// The Python module that lets `transformers` load a model whose layers differ in size.
 ///
 /// It stands beside `config.json` in every emitted directory, whose `auto_map` names its classes;
 /// `from_pretrained(directory, trust_remote_code=True)` then builds each layer with the sizes that
-/// `espalier_layers` gives. It works from transformers 4.40 on; `scripts/check-remote-code` tests
+/// `espalier_layers` gives. It knows no family: `espalier_modules` names the parts of a layer. It
+/// works from transformers 4.40 on; `scripts/check-remote-code` tests
 /// it against masked dense models.
 public enum ModelingEspalier {
     /// The name under which the module is written.
@@ -18,12 +19,35 @@ public enum ModelingEspalier {
     ///   - head: The model's head.
     /// - Returns: The module's class for each of the automatic ones.
     public static func autoMap(
-        for family: HuggingFaceConfig.Family, head: TaskHead = .base
+        for family: Family, head: TaskHead = .base
     ) -> [String: String] {
         var classes = ["AutoConfig": "Config", "AutoModel": "Model"]
-        if !family.isEncoder { classes["AutoModelForCausalLM"] = "ForCausalLM" }
+        if family.architecture.isCausal { classes["AutoModelForCausalLM"] = "ForCausalLM" }
         if head != .base { classes["AutoModel" + head.rawValue] = head.rawValue }
         return classes.mapValues { "modeling_espalier.Espalier\(family.className)\($0)" }
+    }
+
+    /// The member of `config.json` that names the modules of a layer.
+    static let modulesMember: JSONKey = "espalier_modules"
+
+    /// What the modules of a layer are called in `transformers`.
+    ///
+    /// - Parameter family: The family.
+    /// - Returns: The list of layers inside the body, then paths inside a layer. Norms are there if
+    ///   they are removed together with their branches.
+    static func modules(of family: Family) -> JSONValue {
+        let names = family.bodyTensorNames
+        var modules = [
+            "layers": String(names.layerPrefix(0).dropLast(".0.".count)), "query": names.query,
+            "key": names.key, "value": names.value, "output": names.output, "up": names.up,
+            "down": names.down,
+        ]
+        modules["gate"] = names.gate
+        if family.architecture.layer.normPlace == .ahead {
+            modules["attention_norm"] = names.attentionNorm
+            modules["feed_forward_norm"] = names.feedForwardNorm
+        }
+        return .object(ofStrings: modules)
     }
 
     /// The module's text.
@@ -36,22 +60,18 @@ public enum ModelingEspalier {
              "11": {"num_attention_heads": 6, "num_key_value_heads": 2},
              "23": {"skip": ["mlp"]}, "7": {"skip": ["attention"]}}
 
-        A skipped branch has no weights and adds nothing to the residual stream.
+        A skipped branch has no weights and adds nothing to the residual stream. `espalier_modules` has the
+        names of modules: of the list of layers in the body, and of the projections in a layer.
         """
+
+        import ast
+        import inspect
+        import re
 
         import torch
         import transformers
-        from packaging.version import Version
         from torch import nn
         from transformers.pytorch_utils import Conv1D
-
-        ENCODER_HEADS = (
-            "ForMaskedLM", "ForPreTraining", "ForNextSentencePrediction",
-            "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering",
-            "ForMultipleChoice",
-        )
-        # Before 4.48 a decoder layer also expects the cache back from its attention.
-        DECODER_ATTENTION_RESULTS = 3 if Version(transformers.__version__) < Version("4.48") else 2
 
 
         class Zero(nn.Module):
@@ -68,8 +88,36 @@ public enum ModelingEspalier {
                 super().__init__()
                 self.results = results
 
-            def forward(self, hidden_states, *args, past_key_value=None, **kwargs):
-                return (torch.zeros_like(hidden_states), None, past_key_value)[: self.results]
+            def forward(self, hidden_states=None, *args, query=None, past_key_value=None, **kwargs):
+                x = query if hidden_states is None else hidden_states
+                return (torch.zeros_like(x), None, past_key_value)[: self.results]
+
+
+        def owner(module, path):
+            """Returns the module that holds the one at a path, and its name there."""
+            *parents, name = path.split(".")
+            for parent in parents:
+                module = getattr(module, parent)
+            return module, name
+
+
+        def part(module, path):
+            return getattr(*owner(module, path))
+
+
+        def replace(module, path, new):
+            setattr(*owner(module, path), new)
+
+
+        def count_results(module, name):
+            """Returns how many results a module expects of a part, which depends on transformers' version."""
+            code = inspect.getsource(type(module).forward)
+            for node in ast.walk(ast.parse(f"if True:\n{code}" if code[0].isspace() else code)):
+                if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                    target = node.targets[0]
+                    if ast.unparse(node.value.func) == f"self.{name}" and isinstance(target, ast.Tuple):
+                        return len(target.elts)
+            return 2
 
 
         def resized(linear, inputs=None, outputs=None, bias=False):
@@ -86,124 +134,71 @@ public enum ModelingEspalier {
             )
 
 
-        def shape_decoder(model, config):
-            """Gives every layer of a decoder its own size, before the weights are read."""
+        def shape_attention(layer, names, heads, groups, head_dim):
+            """Gives an attention other numbers of heads and of key-value groups."""
+            width, group_width = heads * head_dim, groups * head_dim
+            outputs = {}  # Queries, keys and values may be one projection.
+            for name, size in ("query", width), ("key", group_width), ("value", group_width):
+                outputs[names[name]] = outputs.get(names[name], 0) + size
+            for path, size in outputs.items():
+                replace(layer, path, resized(part(layer, path), outputs=size))
+            replace(layer, names["output"], resized(part(layer, names["output"]), inputs=width))
+            attention = owner(layer, names["query"])[0]
+            sizes = dict.fromkeys(("num_heads", "n_heads", "num_attention_heads"), heads)
+            sizes |= dict.fromkeys(
+                ("hidden_size", "all_head_size", "split_size", "embed_dim", "dim"), width)
+            sizes |= {"num_key_value_heads": groups, "num_key_value_groups": heads // groups}
+            for name, size in sizes.items():
+                if hasattr(attention, name):
+                    setattr(attention, name, size)
+
+
+        def remove_attention(layer, names):
+            """Removes an attention, with its norm if that is named."""
+            path = names["query"].rpartition(".")[0]
+            replace(layer, path, NoAttention(count_results(*owner(layer, path))))
+            if not names["output"].startswith(path + "."):
+                replace(layer, names["output"], Zero())
+            if "attention_norm" in names:
+                replace(layer, names["attention_norm"], nn.Identity())
+
+
+        def shape_layers(model, config):
+            """Gives every layer of a body its own size, before the weights are read."""
+            names = config.espalier_modules
+            incoming = [names[name] for name in ("gate", "up") if name in names]
             cached = 0
-            for index, layer in enumerate(model.layers):
+            for index, layer in enumerate(part(model, names["layers"])):
                 sizes = config.layer_sizes.get(index, {})
                 skip = sizes.get("skip", ())
-                attention, mlp = layer.self_attn, layer.mlp
                 if getattr(config, "output_bias", False):
-                    attention.o_proj = resized(attention.o_proj, bias=True)
-                    mlp.down_proj = resized(mlp.down_proj, bias=True)
+                    for path in names["output"], names["down"]:
+                        replace(layer, path, resized(part(layer, path), bias=True))
                 if "attention" in skip:
-                    layer.self_attn = NoAttention(DECODER_ATTENTION_RESULTS)
-                    layer.input_layernorm = nn.Identity()
+                    remove_attention(layer, names)
                 else:
                     # The cache counts positions in its layer 0, so that must be an attention.
-                    attention.layer_idx = cached
+                    owner(layer, names["query"])[0].layer_idx = cached
                     cached += 1
-                if "attention" not in skip and "num_attention_heads" in sizes:
-                    heads = sizes["num_attention_heads"]
-                    groups = sizes.get("num_key_value_heads", config.num_key_value_heads)
-                    width, kv_width = heads * attention.head_dim, groups * attention.head_dim
-                    attention.q_proj = resized(attention.q_proj, outputs=width)
-                    attention.k_proj = resized(attention.k_proj, outputs=kv_width)
-                    attention.v_proj = resized(attention.v_proj, outputs=kv_width)
-                    attention.o_proj = resized(attention.o_proj, inputs=width)
-                    attention.num_heads, attention.num_key_value_heads = heads, groups
-                    attention.num_key_value_groups = heads // groups
-                    attention.hidden_size = width
+                    if "num_attention_heads" in sizes:
+                        heads = sizes["num_attention_heads"]
+                        usual = getattr(config, "num_key_value_heads", heads)
+                        groups = sizes.get("num_key_value_heads", usual)
+                        shape_attention(layer, names, heads, groups, config.head_dim)
                 if "mlp" in skip:
-                    layer.mlp, layer.post_attention_layernorm = Zero(), nn.Identity()
+                    for path in incoming:
+                        replace(layer, path, nn.Identity())
+                    replace(layer, names["down"], Zero())
+                    if "feed_forward_norm" in names:
+                        replace(layer, names["feed_forward_norm"], nn.Identity())
                 elif "intermediate_size" in sizes:
                     width = sizes["intermediate_size"]
-                    mlp.gate_proj = resized(mlp.gate_proj, outputs=width)
-                    mlp.up_proj = resized(mlp.up_proj, outputs=width)
-                    mlp.down_proj = resized(mlp.down_proj, inputs=width)
-                    mlp.intermediate_size = width
-
-
-        def shape_encoder(model, config):
-            """Gives every layer of an encoder its own size; the norms of skipped branches stay."""
-            for index, layer in enumerate(model.encoder.layer):
-                sizes = config.layer_sizes.get(index, {})
-                skip = sizes.get("skip", ())
-                attention, projection = layer.attention.self, layer.attention.output
-                if "attention" in skip:
-                    layer.attention.self, projection.dense = NoAttention(2), Zero()
-                elif "num_attention_heads" in sizes:
-                    attention.num_attention_heads = sizes["num_attention_heads"]
-                    width = attention.num_attention_heads * attention.attention_head_size
-                    attention.all_head_size = width
-                    attention.query = resized(attention.query, outputs=width)
-                    attention.key = resized(attention.key, outputs=width)
-                    attention.value = resized(attention.value, outputs=width)
-                    projection.dense = resized(projection.dense, inputs=width)
-                if "mlp" in skip:
-                    layer.intermediate, layer.output.dense = nn.Identity(), Zero()
-                elif "intermediate_size" in sizes:
-                    width = sizes["intermediate_size"]
-                    layer.intermediate.dense = resized(layer.intermediate.dense, outputs=width)
-                    layer.output.dense = resized(layer.output.dense, inputs=width)
-
-
-        def shape_layers(layers, config, attention, projections, attention_norm, mlp, up, down,
-                         mlp_norm):
-            """Gives every layer of models with as many key-value heads as heads its own size.
-
-            The names are of the attention and its projections, the last of which goes out, of the
-            feed-forward block, None where the layer is it, and of norms that go with their branches.
-            """
-            cached = 0
-            for index, layer in enumerate(layers):
-                sizes = config.layer_sizes.get(index, {})
-                skip = sizes.get("skip", ())
-                module = getattr(layer, attention)
-                if "attention" in skip:
-                    setattr(layer, attention, NoAttention(2))
-                    if attention_norm:
-                        setattr(layer, attention_norm, nn.Identity())
-                else:
-                    module.layer_idx = cached
-                    cached += 1
-                if "attention" not in skip and "num_attention_heads" in sizes:
-                    heads = sizes["num_attention_heads"]
-                    width = heads * config.head_dim
-                    *inner, outer = projections
-                    for name in inner:  # One of them may hold queries, keys and values.
-                        setattr(module, name,
-                                resized(getattr(module, name), outputs=3 * width // len(inner)))
-                    setattr(module, outer, resized(getattr(module, outer), inputs=width))
-                    module.num_heads = module.n_heads = heads
-                    module.split_size = module.embed_dim = module.dim = width
-                block = getattr(layer, mlp) if mlp else layer
-                if "mlp" in skip:
-                    setattr(block, up, nn.Identity())
-                    setattr(block, down, Zero())
-                    if mlp_norm:
-                        setattr(layer, mlp_norm, nn.Identity())
-                elif "intermediate_size" in sizes:
-                    width = sizes["intermediate_size"]
-                    setattr(block, up, resized(getattr(block, up), outputs=width))
-                    setattr(block, down, resized(getattr(block, down), inputs=width))
-
-
-        def shape_gpt2(model, config):
-            shape_layers(model.h, config, "attn", ("c_attn", "c_proj"), "ln_1", "mlp", "c_fc",
-                         "c_proj", "ln_2")
-
-
-        def shape_opt(model, config):
-            projections = "q_proj", "k_proj", "v_proj", "out_proj"
-            shape_layers(model.decoder.layers, config, "self_attn", projections,
-                         "self_attn_layer_norm", None, "fc1", "fc2", "final_layer_norm")
-
-
-        def shape_distilbert(model, config):
-            projections = "q_lin", "k_lin", "v_lin", "out_lin"
-            shape_layers(model.transformer.layer, config, "attention", projections, None, "ffn",
-                         "lin1", "lin2", None)
+                    for path in incoming:
+                        replace(layer, path, resized(part(layer, path), outputs=width))
+                    replace(layer, names["down"], resized(part(layer, names["down"]), inputs=width))
+                    block = owner(layer, names["down"])[0]
+                    if hasattr(block, "intermediate_size"):
+                        block.intermediate_size = width
 
 
         def configuration(family):
@@ -221,71 +216,41 @@ public enum ModelingEspalier {
             return Config
 
 
-        def publish(family, **classes):
-            """Gives classes the names under which `auto_map` has them."""
-            for automatic, made in classes.items():
-                made.__name__ = made.__qualname__ = f"Espalier{family}{made.__name__}"
-                globals()[made.__name__] = made
-                made.register_for_auto_class(automatic)
+        def model(family, kind):
+            config = find(f"Espalier{family}Config")
+            stock = getattr(transformers, f"{family}{kind}", None)
+            if stock is None and kind == "ForCausalLM":
+                stock = getattr(transformers, f"{family}LMHeadModel")
 
-
-        def publish_decoder(family, shape=shape_decoder, head=None):
-            config = configuration(family)
-
-            class Model(getattr(transformers, f"{family}Model")):
+            class Model(stock):
                 config_class = config
 
-                def __init__(self, config):
-                    super().__init__(config)
-                    shape(self, config)
-
-            class ForCausalLM(getattr(transformers, head or f"{family}ForCausalLM")):
-                config_class = config
-
-                def __init__(self, config):
-                    super().__init__(config)
-                    shape(self.base_model, config)
+                def __init__(self, config, *arguments, **settings):
+                    super().__init__(config, *arguments, **settings)
+                    shape_layers(self.base_model, config)
 
                 def _get_static_cache_init_shape(self):
                     return None  # Layers differ, so the first input says how large a cache is.
 
-            publish(family, AutoConfig=config, AutoModel=Model, AutoModelForCausalLM=ForCausalLM)
+            return Model
 
 
-        def publish_encoder(family, shape=shape_encoder):
-            config = configuration(family)
-
-            class Model(getattr(transformers, f"{family}Model")):
-                config_class = config
-
-                def __init__(self, config, *pooling, **settings):
-                    super().__init__(config, *pooling, **settings)
-                    shape(self, config)
-
-            def with_head(name):
-                class Headed(getattr(transformers, f"{family}{name}")):
-                    config_class = config
-
-                    def __init__(self, config):
-                        super().__init__(config)
-                        shape(self.base_model, config)
-
-                Headed.__name__ = name
-                return Headed
-
-            heads = [head for head in ENCODER_HEADS if hasattr(transformers, f"{family}{head}")]
-            publish(family, AutoConfig=config, AutoModel=Model,
-                    **{f"AutoModel{name}": with_head(name) for name in heads})
+        def find(name):
+            return globals().get(name) or __getattr__(name)
 
 
-        for family in ("Llama", "Mistral", "Qwen2", "Qwen3"):
-            if hasattr(transformers, f"{family}Config"):
-                publish_decoder(family)
-        publish_decoder("GPT2", shape_gpt2, "GPT2LMHeadModel")
-        publish_decoder("OPT", shape_opt)
-        for family in ("Bert", "Roberta", "XLMRoberta"):
-            publish_encoder(family)
-        publish_encoder("DistilBert", shape_distilbert)
+        def __getattr__(name):
+            """Makes a class that `auto_map` names: `Espalier`, the family, and the kind of class."""
+            match = re.fullmatch(r"Espalier(\w+?)(Config|Model|For\w+)", name)
+            if not match:
+                raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            family, kind = match.groups()
+            made = configuration(family) if kind == "Config" else model(family, kind)
+            made.__name__ = made.__qualname__ = name
+            made.register_for_auto_class(
+                "AutoConfig" if kind == "Config" else f"AutoModel{kind.removeprefix('Model')}")
+            globals()[name] = made
+            return made
 
         """#
 }

@@ -1,18 +1,15 @@
 internal import ModelFiles
 internal import Transformers
 
-/// Which biases the projections of a rotary decoder have, as `transformers` is told of them: all of
-/// its layers have them, or none.
+/// Which biases the projections of a model have, as `config.json` tells `transformers`: all layers
+/// have them, or none.
 struct StockBiases {
-    /// `attention_bias`: on queries, keys, values and the projection behind them.
-    private(set) var attention = false
-    /// `mlp_bias`: on all of the feed-forward block.
-    private(set) var feedForward = false
     /// `output_bias` of ``ModelingEspalier``: on the last projection of either block, which stock code
     /// of most families does not have.
     private(set) var outputs = false
 
-    private let family: HuggingFaceConfig.Family
+    /// The fields of the family's own, and whether each is true.
+    private var switches: [String: Bool] = [:]
     /// The projections that must have biases in every layer.
     private var projections: Set<String> = []
 
@@ -25,44 +22,44 @@ struct StockBiases {
     ///   - path: The model, for errors.
     /// - Throws: `ModelFileError` for biases that no class of the family has.
     init(
-        _ family: HuggingFaceConfig.Family, names: TensorNames, tensors: [String], path: String
+        _ family: Family, names: TensorNames, tensors: [String], path: String
     ) throws(ModelFileError) {
-        self.family = family
-        guard [.llama, .mistral, .qwen2, .qwen3].contains(family) else { return }
-        func biased(_ projections: [String?]) -> Bool {
-            let biases = projections.compactMap { $0.map { $0 + ".bias" } }
-            return tensors.contains { tensor in biases.contains(where: tensor.hasSuffix) }
+        // Where every model has all biases, there is nothing to say.
+        guard family.architecture.layer.biases.isEmpty else { return }
+        let kinds: [(kind: OptionalWeights, projections: [String])] = [
+            (.attentionInputBiases, [names.query, names.key, names.value]),
+            (.attentionOutputBias, [names.output]),
+            (.feedForwardInputBiases, [names.gate, names.up].compactMap(\.self)),
+            (.feedForwardOutputBias, [names.down]),
+        ]
+        var (found, needed) = (OptionalWeights(), family.alwaysHas)
+        for (kind, projections) in kinds {
+            let biases = projections.map { $0 + ".bias" }
+            if tensors.contains(where: { biases.contains(where: $0.hasSuffix) }) {
+                found.insert(kind)
+            }
         }
-        let (inputs, inner) = ([names.query, names.key, names.value], [names.gate, names.up])
-        let hasOutput = biased([names.output])
-        switch family {
-        case .llama:
-            attention = hasOutput || biased(inputs)
-            feedForward = biased(inner + [names.down])
-        case .qwen3:
-            attention = hasOutput || biased(inputs)
-            outputs = biased([names.down])
-        default: outputs = hasOutput || biased([names.down])
+        for (field, weights) in family.optionalWeightFields {
+            switches[field] = !found.isDisjoint(with: weights)
+            if !found.isDisjoint(with: weights) { needed.formUnion(weights) }
         }
-        let isStrange =
-            family == .mistral && biased(inputs) || family != .llama && biased(inner)
-        guard !isStrange else {
+        let outputBiases: OptionalWeights = [.attentionOutputBias, .feedForwardOutputBias]
+        let others = found.subtracting(needed)
+        outputs = !others.isEmpty
+        guard others.isSubset(of: outputBiases) else {
             throw ModelFileError(
                 file: path, subject: "biases",
-                problem: "no class of model_type \"\(family.rawValue)\" has those of this file",
+                problem: "no class of model_type \"\(family.name)\" has those of this file",
                 remedy: "correct model_type: \"llama\" has attention_bias and mlp_bias")
         }
-        if attention || family == .qwen2 { projections.formUnion(inputs) }
-        if attention || outputs { projections.insert(names.output) }
-        if feedForward { projections.formUnion(inner.compactMap(\.self)) }
-        if feedForward || outputs { projections.insert(names.down) }
+        if outputs { needed.formUnion(outputBiases) }
+        for (kind, names) in kinds where needed.contains(kind) { projections.formUnion(names) }
     }
 
-    /// The members of `config.json` that say so; null where one has to go.
+    /// The members of `config.json` that say so; null for one that must not be there.
     var members: [JSONKey: JSONValue] {
         var members: [JSONKey: JSONValue] = ["output_bias": outputs ? .bool(true) : .null]
-        if [.llama, .qwen3].contains(family) { members["attention_bias"] = .bool(attention) }
-        if family == .llama { members["mlp_bias"] = .bool(feedForward) }
+        for (field, isOn) in switches { members[JSONKey(field)] = .bool(isOn) }
         return members
     }
 

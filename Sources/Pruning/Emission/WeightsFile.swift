@@ -24,7 +24,7 @@ enum WeightsFile {
     /// - Throws: What reading the weights or writing files throws.
     @discardableResult
     static func write(
-        _ weights: some WeightSource, names: TensorNames, of family: HuggingFaceConfig.Family,
+        _ weights: some WeightSource, names: TensorNames, of family: Family,
         others: [NamedTensor] = [], to directory: String, mostBytes: Int = mostBytes,
         type: DType = .f32,
         progress: (_ layers: Int) throws -> Void = { _ in }

@@ -219,7 +219,7 @@ struct Refit {
         }
         family[member].fitted[component.layer] = try block.fitted(
             to: Examples(inputs: inputs, targets: wanted),
-            function: surgery.dense.shape.architecture.activation, passes: passes,
+            function: surgery.dense.shape.architecture.layer.activation, passes: passes,
             seed: UInt64(component.layer), engine: engine, check: check)
     }
 }

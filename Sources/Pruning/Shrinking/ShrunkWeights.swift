@@ -133,7 +133,7 @@ extension Model {
 extension LayerWeights {
     /// Removes a branch; its norm stays in post-norm models, where it normalises the stream.
     mutating func remove(_ kind: ComponentKind, from architecture: Architecture) {
-        let keepsNorm = architecture.isEncoder
+        let keepsNorm = architecture.layer.normPlace == .behind
         switch kind {
         case .attention:
             attention = nil

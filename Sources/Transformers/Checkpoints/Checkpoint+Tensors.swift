@@ -35,7 +35,7 @@ struct ExpectedTensors {
         if let name = names.types { table(name, config.typeVocabularySize) }
         if let name = names.embeddingNorm { norm(name, hidden) }
         if let name = names.finalNorm { norm(name, hidden) }
-        if let name = names.head, !shape.architecture.isEncoder {
+        if let name = names.head, shape.architecture.isCausal {
             let sizes = [shape.vocabularySize, hidden]
             if shape.tiedHead {
                 optional[name + ".weight"] = sizes
@@ -52,7 +52,7 @@ struct ExpectedTensors {
         )
         let queries = sizes.queryHeads * shape.headDimension
         let keys = sizes.keyValueHeads * shape.headDimension
-        let isPostNorm = shape.architecture.isEncoder
+        let isPostNorm = shape.architecture.layer.normPlace == .behind
         if queries > 0 {
             let hasBias = biases.contains(.attentionInputBiases)
             if names.query == names.key {
@@ -64,7 +64,8 @@ struct ExpectedTensors {
             }
             projection(
                 prefix + names.output, hidden, queries, biases.contains(.attentionOutputBias))
-            for name in [names.queryNorm, names.keyNorm].compactMap(\.self) {
+            let headNorms = shape.hasHeadNorms ? [names.queryNorm, names.keyNorm] : []
+            for name in headNorms.compactMap(\.self) {
                 required[prefix + name + ".weight"] = [shape.headDimension]
             }
         }
@@ -95,7 +96,7 @@ struct ExpectedTensors {
 
     private mutating func norm(_ name: String, _ width: Int) {
         required[name + ".weight"] = [width]
-        if shape.architecture.hasBiases { required[name + ".bias"] = [width] }
+        if shape.architecture.layer.norm.hasBias { required[name + ".bias"] = [width] }
     }
 }
 
@@ -142,13 +143,14 @@ extension ExpectedTensors {
             if let head = config.unreadHead { throw config.unknownHead(head, name, known: nil) }
             let more = strange.count > 1 ? " (and \(strange.count - 1) more)" : ""
             let isBias = name.hasSuffix(".bias")
+            let switches = config.family.config.weightSwitches.map(\.field)
             throw fault(
                 file, name,
-                "no part of a model of type \"\(config.family.rawValue)\" reads it\(more)"
+                "no part of a model of type \"\(config.family.name)\" reads it\(more)"
                     + (isBias ? ", with the biases that its configuration names" : ""),
-                isBias
-                    ? "set attention_bias or mlp_bias in config.json to true if the model was "
-                        + "trained with it, or remove the tensor"
+                isBias && !switches.isEmpty
+                    ? "set \(switches.joined(separator: " or ")) in config.json to true if the "
+                        + "model was trained with it, or remove the tensor"
                     : "use the configuration that belongs to these weights")
         }
         return others.count { place(of: $0) == .surplusLayer }

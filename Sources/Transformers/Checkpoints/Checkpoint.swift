@@ -42,8 +42,8 @@ public struct Checkpoint: WeightSource {
             biases = [.attentionBiases, .feedForwardBiases]
         } else {
             config = try HuggingFaceConfig(path: directory + "/config.json")
-            file = config.family.isEncoder ? RenamedTensors(stored) ?? stored : stored
-            names = config.family.tensorNames(in: file)
+            file = config.family.architecture.isEncoder ? RenamedTensors(stored) ?? stored : stored
+            names = config.family.tensors.names(in: file)
             interleavesRotaryPairs = false
             biases = config.allowedBiases
         }
@@ -76,7 +76,7 @@ public struct Checkpoint: WeightSource {
     private static func isTied(
         _ config: HuggingFaceConfig, _ file: any TensorFile, _ names: TensorNames
     ) throws(ModelFileError) -> Bool {
-        guard let name = names.head, !config.family.isEncoder else { return false }
+        guard let name = names.head, config.family.architecture.isCausal else { return false }
         let head = name + ".weight"
         guard file.has(head) else {
             guard config.tiesWordEmbeddings else {
@@ -109,7 +109,7 @@ public struct Checkpoint: WeightSource {
 
     /// The names that a Hugging Face directory of this model uses.
     public var huggingFaceNames: TensorNames {
-        interleavesRotaryPairs ? .llama() : names
+        interleavesRotaryPairs ? config.family.tensors.names : names
     }
 
     /// The metadata where the model is a GGUF file.
@@ -166,7 +166,7 @@ public struct Checkpoint: WeightSource {
                 gate: gate, up: try projection(prefix + names.up, sizes.feedForward, hidden),
                 down: try projection(prefix + names.down, hidden, sizes.feedForward))
         }
-        let isPostNorm = shape.architecture.isEncoder
+        let isPostNorm = shape.architecture.layer.normPlace == .behind
         if sizes.queryHeads > 0 || isPostNorm {
             layer.attentionNorm = try norm(prefix + names.attentionNorm)
         }
@@ -226,12 +226,12 @@ public struct Checkpoint: WeightSource {
         let width = [shape.hiddenSize]
         return NormWeights(
             weight: try file.floats(name + ".weight", shape: width),
-            bias: shape.architecture.hasBiases
+            bias: shape.architecture.layer.norm.hasBias
                 ? try file.floats(name + ".bias", shape: width) : nil)
     }
 
     private func headNorm(_ name: String?) throws(ModelFileError) -> NormWeights? {
-        guard let name else { return nil }
+        guard let name, shape.hasHeadNorms else { return nil }
         return NormWeights(
             weight: try file.floats(name + ".weight", shape: [shape.headDimension]))
     }
@@ -239,10 +239,10 @@ public struct Checkpoint: WeightSource {
     /// Puts the rows of each head in the half-split order of Hugging Face.
     private func rotary(_ projection: Projection) -> Projection {
         guard interleavesRotaryPairs else { return projection }
-        let (dimension, half) = (shape.headDimension, shape.headDimension / 2)
+        let (dimension, half) = (shape.headDimension, shape.turnedChannels / 2)
         let order = (0..<projection.weight.rows).map { row in
-            let (head, place) = (row / dimension, row % dimension)
-            return head * dimension + place % half * 2 + place / half
+            let place = row % dimension
+            return place < 2 * half ? row - place + place % half * 2 + place / half : row
         }
         return projection.selecting(rows: order)
     }

@@ -2,15 +2,17 @@ public import ModelFiles
 
 extension HuggingFaceConfig {
     /// The values of `general.architecture` that are read.
-    public static var ggufArchitectures: [String] { ["llama", "deci"] }
+    public static let ggufArchitectures = Family.all.compactMap(\.gguf).flatMap(\.all)
+        .reduce(into: [String]()) { names, name in
+            if !names.contains(name) { names.append(name) }
+        }
 
-    /// The configuration that describes a GGUF file of architecture `llama`, or `deci`, whose layers
-    /// may differ.
+    /// The configuration that describes a GGUF file.
     init(_ gguf: GGUFFile) throws(ModelFileError) {
         let architecture = try gguf.string("general.architecture")
         guard Self.ggufArchitectures.contains(architecture) else {
             let known = Self.ggufArchitectures.joined(separator: " or ")
-            let families = Family.allCases.map(\.rawValue).joined(separator: ", ")
+            let families = Family.all.map(\.name).joined(separator: ", ")
             throw ModelFileError(
                 file: gguf.path, subject: "general.architecture",
                 problem: "\(JSONValue.string(architecture).excerpt) is not supported; GGUF is read "
@@ -38,15 +40,15 @@ extension HuggingFaceConfig {
                 }
             }
         }
-        // Qwen2 has biases there and nowhere else; Llama may have them in all of a block.
-        let biasesInputs = isBiased(names.query, names.key, names.value)
-        let biasesOutput = isBiased(names.output)
-        let biasesFeedForward = isBiased(names.gate, names.up, names.down)
-        let isQwen = biasesInputs && !biasesOutput && !biasesFeedForward
+        var biases: OptionalWeights = []
+        if isBiased(names.query, names.key, names.value) { biases.insert(.attentionInputBiases) }
+        if isBiased(names.output) { biases.insert(.attentionOutputBias) }
+        if isBiased(names.gate, names.up, names.down) { biases.formUnion(.feedForwardBiases) }
+        let family = Family(ggufArchitecture: architecture, biases: biases)
         var members: [JSONKey: JSONValue] = [
-            "model_type": .string(isQwen ? "qwen2" : "llama"),
-            "architectures": .array([.string(isQwen ? "Qwen2ForCausalLM" : "LlamaForCausalLM")]),
-            "hidden_act": .string("silu"),
+            "model_type": .string(family.name),
+            "architectures": .array([.string(family.className(of: .nextToken))]),
+            "hidden_act": .string(family.architecture.layer.activationNames[0]),
             "hidden_size": try integer(key("embedding_length")),
             "num_hidden_layers": .integer(layers.count),
             "num_attention_heads": .integer(widest.queryHeads),
@@ -58,9 +60,8 @@ extension HuggingFaceConfig {
                 try gguf.number(key("attention.layer_norm_rms_epsilon"))),
             "tie_word_embeddings": .bool(gguf.shape(of: "output.weight") == nil),
         ]
-        if !isQwen {
-            members["attention_bias"] = .bool(biasesInputs || biasesOutput)
-            members["mlp_bias"] = .bool(biasesFeedForward)
+        for option in family.config.weightSwitches {
+            members[JSONKey(option.field)] = .bool(!biases.isDisjoint(with: option.weights))
         }
         let theta =
             gguf.metadata[key("rope.freq_base")] == nil
@@ -180,6 +181,16 @@ extension HuggingFaceConfig {
         ModelFileError(
             file: gguf.path, subject: key, problem: problem,
             remedy: "convert the model to GGUF again")
+    }
+}
+
+extension Family {
+    /// The family of a GGUF file: one whose models always have its biases, else one that may have
+    /// them.
+    fileprivate init(ggufArchitecture name: String, biases: OptionalWeights) {
+        let known = Self.all.filter { $0.gguf?.all.contains(name) == true }
+        let always = known.first { $0.config.fixedWeights == biases }
+        self = always ?? known.first { !$0.config.weightSwitches.isEmpty } ?? known[0]
     }
 }
 

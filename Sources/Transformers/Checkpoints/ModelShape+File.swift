@@ -34,7 +34,7 @@ extension ModelShape {
             let config = try HuggingFaceConfig(path: path)
             try config.checkActivation()
             let shape = ModelShape(
-                config, isTied: !config.family.isEncoder && config.tiesWordEmbeddings)
+                config, isTied: !config.family.architecture.isEncoder && config.tiesWordEmbeddings)
             return (shape, unknownFieldsRemark(config.unknownFields, config.path))
         }
     }
@@ -42,19 +42,17 @@ extension ModelShape {
     /// The number of weights of a model of this shape, with embeddings, norms and the biases that
     /// its architecture or ``optionalWeights`` name; a pooler is not counted.
     public var parameters: Int {
-        let isEncoder = architecture.isEncoder
-        let bias = architecture.hasBiases ? 1 : 0
-        let norm = (1 + bias) * hiddenSize
+        let (recipe, isPostNorm) = (architecture.layer, architecture.layer.normPlace == .behind)
+        let norm = (recipe.norm.hasBias ? 2 : 1) * hiddenSize
         func projection(_ inputs: Int, _ outputs: Int, _ kind: OptionalWeights) -> Int {
             (inputs + (has(kind) ? 1 : 0)) * outputs
         }
-        var total = vocabularySize * hiddenSize + norm
-        if !architecture.isRotary { total += maximumPositions * hiddenSize }
-        if isEncoder {
-            total += 2 * hiddenSize
-        } else if !tiedHead {
-            total += vocabularySize * hiddenSize
-        }
+        var rows = vocabularySize + architecture.segmentTypes
+        if architecture.positions == .learned { rows += maximumPositions }
+        if architecture.isCausal, !tiedHead { rows += vocabularySize }
+        var total = rows * hiddenSize
+        total += architecture.normalisesEmbeddings ? norm : 0
+        total += architecture.hasFinalNorm ? norm : 0
         for layer in layers {
             let queries = layer.queryHeads * headDimension
             if queries > 0 {
@@ -64,17 +62,17 @@ extension ModelShape {
                     2
                     * projection(
                         hiddenSize, layer.keyValueHeads * headDimension, .attentionInputBiases)
-                if optionalWeights?.contains(.headNorms) == true { total += 2 * headDimension }
+                if hasHeadNorms { total += 2 * headDimension }
             }
             if layer.feedForward > 0 {
                 total +=
-                    (architecture.isGated ? 2 : 1)
+                    (recipe.isGated ? 2 : 1)
                     * projection(hiddenSize, layer.feedForward, .feedForwardInputBiases)
                 total += projection(layer.feedForward, hiddenSize, .feedForwardOutputBias)
             }
             total +=
-                (queries > 0 || isEncoder ? norm : 0)
-                + (layer.feedForward > 0 || isEncoder ? norm : 0)
+                (queries > 0 || isPostNorm ? norm : 0)
+                + (layer.feedForward > 0 || isPostNorm ? norm : 0)
         }
         return total
     }

@@ -53,10 +53,11 @@ public enum TaskHead: String, Sendable, CaseIterable {
         public let output: String
         /// Where the last projection's bias may be, the first that is there.
         public let biases: [String]
-        /// Whether the projection that comes first belongs to encoders without a head too.
-        fileprivate var isDensePooler = false
+        /// Whether the projection that comes first belongs to encoders without a head too, and has
+        /// their prefix.
+        var isDensePooler = false
 
-        fileprivate init(
+        init(
             _ names: String..., ofFirstToken isOfFirstToken: Bool = false, output: String,
             bias: String? = nil
         ) {
@@ -81,8 +82,8 @@ public enum TaskHead: String, Sendable, CaseIterable {
     }
 }
 
-extension HuggingFaceConfig.Family {
-    /// The results of a head of this family's encoders; none without a head, nil for one that the
+extension Family {
+    /// The results of a head of this family's encoders; empty without a head, nil for a head that the
     /// family does not have.
     ///
     /// - Parameters:
@@ -90,86 +91,17 @@ extension HuggingFaceConfig.Family {
     ///   - names: What the encoder's tensors are called.
     /// - Returns: The results, by which tensors make them.
     public func outputs(of head: TaskHead, names: TensorNames) -> [TaskHead.Output]? {
-        func first(_ output: String, dense: String, isPooler: Bool) -> TaskHead.Output {
-            var first = TaskHead.Output("logits", ofFirstToken: true, output: output)
-            (first.dense, first.isDensePooler) = (dense, isPooler)
-            if self == .distilbert { first.activation = .relu }
-            return first
-        }
-        func masked(
-            _ name: String, dense: String, norm: String, output: String, bias: String?
-        ) -> TaskHead.Output {
-            var masked = TaskHead.Output(name, output: output, bias: bias)
-            (masked.dense, masked.activation, masked.norm) = (dense, .gelu, norm)
-            return masked
-        }
-        func ofBERT(_ name: String) -> TaskHead.Output {
-            masked(
-                name, dense: "cls.predictions.transform.dense",
-                norm: "cls.predictions.transform.LayerNorm", output: "cls.predictions.decoder",
-                bias: "cls.predictions.bias")
-        }
-        let prefix = String(names.tokens.dropLast("embeddings.word_embeddings".count))
-        let pooler = prefix + "pooler.dense"
-        switch (self, head) {
-        case (.llama, _), (.mistral, _), (.qwen2, _), (.qwen3, _), (.gpt2, _), (.opt, _),
-            (_, .nextToken):
-            return nil
-        case (_, .base): return []
-        case (_, .token): return [TaskHead.Output("logits", output: "classifier")]
-        case (_, .span):
-            return [
-                TaskHead.Output("start_logits", "end_logits", output: Self.spanHeadName)
-            ]
-        case (.bert, .sequence), (.bert, .choice), (.roberta, .choice), (.xlmRoberta, .choice):
-            return [first("classifier", dense: pooler, isPooler: true)]
-        case (.roberta, .sequence), (.xlmRoberta, .sequence):
-            return [first("classifier.out_proj", dense: "classifier.dense", isPooler: false)]
-        case (.distilbert, .sequence), (.distilbert, .choice):
-            return [first("classifier", dense: "pre_classifier", isPooler: false)]
-        case (.bert, .maskedToken): return [ofBERT("logits")]
-        case (.bert, .nextSentence):
-            return [first("cls.seq_relationship", dense: pooler, isPooler: true)]
-        case (.bert, .pretraining):
-            var next = TaskHead.Output(
-                "seq_relationship_logits", ofFirstToken: true, output: "cls.seq_relationship")
-            (next.dense, next.isDensePooler) = (pooler, true)
-            return [ofBERT("prediction_logits"), next]
-        case (.roberta, .maskedToken), (.xlmRoberta, .maskedToken):
-            return [
-                masked(
-                    "logits", dense: "lm_head.dense", norm: "lm_head.layer_norm",
-                    output: "lm_head.decoder", bias: "lm_head.bias")
-            ]
-        case (.distilbert, .maskedToken):
-            return [
-                masked(
-                    "logits", dense: "vocab_transform", norm: "vocab_layer_norm",
-                    output: "vocab_projector", bias: nil)
-            ]
-        case (_, .pretraining), (_, .nextSentence): return nil
+        heads[head]?.map { output in
+            guard output.isDensePooler, let pooler = output.dense else { return output }
+            var output = output
+            output.dense = names.tokens.dropLast("embeddings.word_embeddings".count) + pooler
+            return output
         }
     }
 
     /// The class of `transformers` that loads a model of this family.
     public func className(of head: TaskHead) -> String {
-        self == .gpt2 && head == .nextToken ? "GPT2LMHeadModel" : className + head.rawValue
-    }
-
-    /// What `transformers` puts before the names of a family's classes.
-    public var className: String {
-        switch self {
-        case .bert: "Bert"
-        case .roberta: "Roberta"
-        case .xlmRoberta: "XLMRoberta"
-        case .llama: "Llama"
-        case .mistral: "Mistral"
-        case .qwen2: "Qwen2"
-        case .qwen3: "Qwen3"
-        case .distilbert: "DistilBert"
-        case .gpt2: "GPT2"
-        case .opt: "OPT"
-        }
+        head == .nextToken ? nextTokenClass ?? className + head.rawValue : className + head.rawValue
     }
 }
 
@@ -183,7 +115,7 @@ extension Checkpoint {
         let known = named.flatMap(TaskHead.init(ofClass:))
         let poolers = ["pooler.dense.weight", "pooler.dense.bias"]
         let extra = otherTensorNames.filter { name in !poolers.contains(where: name.hasSuffix) }
-        guard config.family.isEncoder else {
+        guard config.family.architecture.isEncoder else {
             if known == .nextToken || named == nil { return .nextToken }
             guard known == TaskHead.base || extra.isEmpty else { throw unknownHead(named, extra) }
             return .base
@@ -215,7 +147,7 @@ extension Checkpoint {
     }
 
     private func unknownHead(_ name: String?, _ tensors: [String]) -> ModelFileError {
-        let isEncoder = config.family.isEncoder
+        let isEncoder = config.family.architecture.isEncoder
         return config.unknownHead(
             name ?? "", tensors[0],
             known: isEncoder ? TaskHead.allCases.filter { outputs(of: $0) != nil } : nil)
@@ -226,7 +158,8 @@ extension HuggingFaceConfig {
     /// The class that `architectures` names, if it is a decoder's with a head for anything but
     /// tokens.
     var unreadHead: String? {
-        guard !family.isEncoder, let name = members["architectures"]?.array?.first?.string
+        guard family.architecture.isCausal,
+            let name = members["architectures"]?.array?.first?.string
         else { return nil }
         let head = TaskHead(ofClass: name)
         return head == .nextToken || head == TaskHead.base ? nil : name
@@ -238,6 +171,7 @@ extension HuggingFaceConfig {
     ///   - name: The class.
     ///   - tensor: A tensor of the head.
     ///   - known: The heads that are known; nil for a decoder's.
+    /// - Returns: The error, which names the classes that are known.
     func unknownHead(_ name: String, _ tensor: String, known: [TaskHead]?) -> ModelFileError {
         let classes = (known ?? [.base, .nextToken]).map { family.className(of: $0) }
         return ModelFileError(

@@ -14,9 +14,9 @@ public struct TensorNames: Sendable {
     public internal(set) var value: String
     /// The attention block's output projection.
     public internal(set) var output: String
-    /// The norm of each query head; nil without.
+    /// The norm of query heads, which only some models of a layout have; nil if none has.
     public internal(set) var queryNorm: String?
-    /// The norm of each key head; nil without.
+    /// The norm of key heads, of the same models.
     public internal(set) var keyNorm: String?
     /// The attention block's norm.
     public internal(set) var attentionNorm: String
@@ -41,22 +41,6 @@ public struct TensorNames: Sendable {
     /// The output head; nil without.
     public internal(set) var head: String?
 
-    /// Hugging Face's `LlamaForCausalLM`, or its `LlamaModel` with an empty prefix; with head norms
-    /// those of Qwen3.
-    public static func llama(
-        prefix: String = "model.", hasHeadNorms: Bool = false
-    ) -> TensorNames {
-        TensorNames(
-            layerPrefix: { "\(prefix)layers.\($0)." },
-            query: "self_attn.q_proj", key: "self_attn.k_proj", value: "self_attn.v_proj",
-            output: "self_attn.o_proj",
-            queryNorm: hasHeadNorms ? "self_attn.q_norm" : nil,
-            keyNorm: hasHeadNorms ? "self_attn.k_norm" : nil,
-            attentionNorm: "input_layernorm", gate: "mlp.gate_proj", up: "mlp.up_proj",
-            down: "mlp.down_proj", feedForwardNorm: "post_attention_layernorm",
-            tokens: "\(prefix)embed_tokens", finalNorm: "\(prefix)norm", head: "lm_head")
-    }
-
     /// GGUF's `llama` and `deci`.
     public static let gguf = TensorNames(
         layerPrefix: { "blk.\($0)." },
@@ -64,54 +48,6 @@ public struct TensorNames: Sendable {
         attentionNorm: "attn_norm", gate: "ffn_gate", up: "ffn_up", down: "ffn_down",
         feedForwardNorm: "ffn_norm", tokens: "token_embd", finalNorm: "output_norm",
         head: "output")
-
-    /// Hugging Face's `GPT2LMHeadModel`, or its `GPT2Model` with an empty prefix.
-    public static func gpt2(prefix: String = "transformer.") -> TensorNames {
-        TensorNames(
-            layerPrefix: { "\(prefix)h.\($0)." }, storesInputsFirst: true,
-            query: "attn.c_attn", key: "attn.c_attn", value: "attn.c_attn", output: "attn.c_proj",
-            attentionNorm: "ln_1", up: "mlp.c_fc", down: "mlp.c_proj", feedForwardNorm: "ln_2",
-            tokens: "\(prefix)wte", positions: "\(prefix)wpe", finalNorm: "\(prefix)ln_f",
-            head: "lm_head")
-    }
-
-    /// Hugging Face's `OPTForCausalLM`, or its `OPTModel` with the prefix `decoder.`.
-    public static func opt(prefix: String = "model.decoder.") -> TensorNames {
-        TensorNames(
-            layerPrefix: { "\(prefix)layers.\($0)." },
-            query: "self_attn.q_proj", key: "self_attn.k_proj", value: "self_attn.v_proj",
-            output: "self_attn.out_proj", attentionNorm: "self_attn_layer_norm", up: "fc1",
-            down: "fc2", feedForwardNorm: "final_layer_norm", tokens: "\(prefix)embed_tokens",
-            positions: "\(prefix)embed_positions", finalNorm: "\(prefix)final_layer_norm",
-            head: "lm_head")
-    }
-
-    /// Hugging Face's `DistilBertModel`, whose names start with `distilbert.` inside models with a
-    /// task head.
-    public static func distilbert(prefix: String = "") -> TensorNames {
-        TensorNames(
-            layerPrefix: { "\(prefix)transformer.layer.\($0)." },
-            query: "attention.q_lin", key: "attention.k_lin", value: "attention.v_lin",
-            output: "attention.out_lin", attentionNorm: "sa_layer_norm", up: "ffn.lin1",
-            down: "ffn.lin2", feedForwardNorm: "output_layer_norm",
-            tokens: "\(prefix)embeddings.word_embeddings",
-            positions: "\(prefix)embeddings.position_embeddings",
-            embeddingNorm: "\(prefix)embeddings.LayerNorm")
-    }
-
-    /// Hugging Face's `BertModel`, whose names start with `bert.` inside models with a task head.
-    public static func bert(prefix: String = "") -> TensorNames {
-        TensorNames(
-            layerPrefix: { "\(prefix)encoder.layer.\($0)." },
-            query: "attention.self.query", key: "attention.self.key",
-            value: "attention.self.value", output: "attention.output.dense",
-            attentionNorm: "attention.output.LayerNorm", up: "intermediate.dense",
-            down: "output.dense", feedForwardNorm: "output.LayerNorm",
-            tokens: "\(prefix)embeddings.word_embeddings",
-            positions: "\(prefix)embeddings.position_embeddings",
-            types: "\(prefix)embeddings.token_type_embeddings",
-            embeddingNorm: "\(prefix)embeddings.LayerNorm")
-    }
 }
 
 /// A tensor with its name in a checkpoint.

@@ -57,29 +57,17 @@ extension Projection {
     }
 }
 
-extension HuggingFaceConfig.Family {
-    /// What the head that finds spans is called, in every family.
-    static let spanHeadName = "qa_outputs"
+extension Family {
+    /// What tensors of an encoder of this family with a head are called; nil for decoders.
+    public var classifyingNames: TensorNames? { headPrefix.map(tensors.names(prefix:)) }
 
     /// What the parts of a sequence classifier's head are called, and whether f is max(0, ·); nil
     /// for decoders.
-    var classifierNames: (inner: String, outer: String, isRectified: Bool)? {
-        switch self {
-        case .bert: ("bert.pooler.dense", "classifier", false)
-        case .roberta, .xlmRoberta: ("classifier.dense", "classifier.out_proj", false)
-        case .distilbert: ("pre_classifier", "classifier", true)
-        case .llama, .mistral, .qwen2, .qwen3, .gpt2, .opt: nil
-        }
-    }
-
-    /// What tensors of an encoder of this family with a head are called; nil for decoders.
-    public var classifyingNames: TensorNames? {
-        switch self {
-        case .bert: .bert(prefix: "bert.")
-        case .roberta, .xlmRoberta: .bert(prefix: "roberta.")
-        case .distilbert: .distilbert(prefix: "distilbert.")
-        case .llama, .mistral, .qwen2, .qwen3, .gpt2, .opt: nil
-        }
+    fileprivate var classifierNames: (inner: String, outer: String, isRectified: Bool)? {
+        guard let names = classifyingNames,
+            let output = outputs(of: .sequence, names: names)?.first, let inner = output.dense
+        else { return nil }
+        return (inner, output.output, output.activation == .relu)
     }
 }
 
@@ -91,10 +79,9 @@ extension Checkpoint {
         guard let (inner, outer, isRectified) = config.family.classifierNames,
             let head = try? taskHead(), head == .sequence || head == .span
         else { return nil }
-        let spans = HuggingFaceConfig.Family.spanHeadName
         if head == .span {
             return Classifier(
-                dense: nil, output: try projection(spans, 2, shape.hiddenSize),
+                dense: nil, output: try projection(TaskHead.spanOutput, 2, shape.hiddenSize),
                 isRectified: isRectified)
         }
         guard let labels = file.shape(of: outer + ".weight")?.first else { return nil }
@@ -144,7 +131,7 @@ extension Checkpoint {
     public func tensors(of classifier: Classifier) -> [NamedTensor] {
         guard let names = config.family.classifierNames else { return [] }
         let outer =
-            classifier.kind == .spans ? HuggingFaceConfig.Family.spanHeadName : names.outer
+            classifier.kind == .spans ? TaskHead.spanOutput : names.outer
         return [(names.inner, classifier.dense), (outer, classifier.output)].flatMap {
             name, projection -> [NamedTensor] in
             guard let projection else { return [] }

@@ -16,10 +16,10 @@ extension ForwardPass {
     ///   - entering: The residual stream before it, `[tokens, hidden]`.
     /// - Returns: Shape `[tokens, hidden]`.
     public mutating func entry(of component: Component, entering: Activations) -> Activations {
-        guard !model.shape.architecture.isEncoder else { return entering }
+        guard normsAreAhead else { return entering }
         hidden = entering
         let layer = model.layers[component.layer]
-        normalise(
+        enter(
             component.kind == .attention ? layer.attentionNorm : layer.feedForwardNorm,
             rows: 0..<entering.rows)
         return normed
@@ -37,16 +37,17 @@ extension ForwardPass {
     ) -> Activations? {
         hidden = entering
         let (layer, rows) = (component.layer, 0..<entering.rows)
-        switch (model.shape.architecture.isEncoder, component.kind) {
-        case (false, .attention):
+        switch (model.shape.architecture.isCausal, component.kind) {
+        case (true, .attention):
             return decoderContext(layer, positions: batch.positions, sequences: batch.sequences)
                 .map { _ in context }
-        case (false, .feedForward):
-            return decoderActivation(layer, rows: rows).map { _ in activation }
-        case (true, .attention):
-            return encoderContext(layer, sequences: batch.sequences[...], rows: rows)
-                .map { _ in context }
         case (true, .feedForward):
+            return decoderActivation(layer, rows: rows).map { _ in activation }
+        case (false, .attention):
+            return encoderContext(
+                layer, positions: batch.positions, sequences: batch.sequences[...], rows: rows
+            ).map { _ in context }
+        case (false, .feedForward):
             return encoderActivation(layer, rows: rows).map { _ in activation }
         }
     }
@@ -71,11 +72,7 @@ extension ForwardPass {
         hidden = entering
         if let output { engine.add(output, to: &hidden) }
         let layer = model.layers[component.layer]
-        if model.shape.architecture.isEncoder,
-            let norm = component.kind == .attention ? layer.attentionNorm : layer.feedForwardNorm
-        {
-            layerNorm(norm)
-        }
+        leave(component.kind == .attention ? layer.attentionNorm : layer.feedForwardNorm)
         return hidden
     }
 }

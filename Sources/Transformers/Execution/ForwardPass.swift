@@ -192,7 +192,7 @@ public struct ForwardPass {
         for layer in range {
             observer?.willEnterLayer(layer, hidden: hidden)
             if model.shape.architecture.isEncoder {
-                encoderLayer(layer, sequences: batch.sequences)
+                encoderLayer(layer, positions: positions, sequences: batch.sequences)
             } else {
                 decoderLayer(layer, positions: positions, sequences: batch.sequences)
             }
@@ -217,7 +217,7 @@ public struct ForwardPass {
             let rows = TokenBatch.segmentRows(typeIDs, of: ids.count, in: table.rows)
             engine.gather(table, rows: rows, into: &hidden, adding: true)
         }
-        if let norm = model.embeddings.norm { layerNorm(norm) }
+        normaliseStream(model.embeddings.norm)
     }
 
     /// Takes rows of the residual stream through the final norm into `selected`.
@@ -269,11 +269,5 @@ public struct ForwardPass {
             }
         }
         return groups
-    }
-
-    mutating func layerNorm(_ norm: NormWeights, rows: Range<Int>? = nil) {
-        engine.layerNorm(
-            &hidden, rows: rows, weight: norm.weight, bias: norm.bias ?? [],
-            epsilon: model.shape.normEpsilon)
     }
 }

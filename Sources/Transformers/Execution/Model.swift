@@ -1,4 +1,3 @@
-public import ModelFiles
 public import Tensors
 
 /// A transformer ready to run: its weights packed for the kernels, in the order they are used.

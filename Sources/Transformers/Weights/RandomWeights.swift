@@ -1,4 +1,3 @@
-import ModelFiles
 import Tensors
 
 /// Random weights of a shape, for timing a model on a machine that does not have its weights.
@@ -16,14 +15,14 @@ public struct RandomWeights: WeightSource {
     /// Random embeddings.
     public func embeddings() -> EmbeddingWeights {
         let tokens = matrix(shape.vocabularySize, shape.hiddenSize, seed)
-        guard !shape.architecture.isRotary else { return EmbeddingWeights(tokens: tokens) }
-        let positions = matrix(shape.maximumPositions, shape.hiddenSize, seed + 1)
-        guard shape.architecture.isEncoder else {
-            return EmbeddingWeights(tokens: tokens, positions: positions)
-        }
+        let (architecture, hidden) = (shape.architecture, shape.hiddenSize)
         return EmbeddingWeights(
-            tokens: tokens, positions: positions, types: matrix(2, shape.hiddenSize, seed + 2),
-            norm: norm())
+            tokens: tokens,
+            positions: architecture.positions == .learned
+                ? matrix(shape.maximumPositions, hidden, seed + 1) : nil,
+            types: architecture.segmentTypes > 0
+                ? matrix(architecture.segmentTypes, hidden, seed + 2) : nil,
+            norm: architecture.normalisesEmbeddings ? norm() : nil)
     }
 
     /// Random weights of the layer at an index.
@@ -40,33 +39,36 @@ public struct RandomWeights: WeightSource {
             output: projection(hidden, queries, first + 3, .attentionOutputBias),
             queryNorm: headNorm(), keyNorm: headNorm())
         let feedForward = FeedForwardWeights(
-            gate: shape.architecture.isGated
+            gate: shape.architecture.layer.isGated
                 ? projection(layer.feedForward, hidden, first + 4, .feedForwardInputBiases) : nil,
             up: projection(layer.feedForward, hidden, first + 5, .feedForwardInputBiases),
             down: projection(hidden, layer.feedForward, first + 6, .feedForwardOutputBias))
+        let isPostNorm = shape.architecture.layer.normPlace == .behind
+        let (hasAttention, hasFeedForward) = (layer.queryHeads > 0, layer.feedForward > 0)
         return LayerWeights(
-            attention: layer.queryHeads > 0 ? attention : nil, attentionNorm: norm(),
-            feedForward: layer.feedForward > 0 ? feedForward : nil, feedForwardNorm: norm())
+            attention: hasAttention ? attention : nil,
+            attentionNorm: hasAttention || isPostNorm ? norm() : nil,
+            feedForward: hasFeedForward ? feedForward : nil,
+            feedForwardNorm: hasFeedForward || isPostNorm ? norm() : nil)
     }
 
     /// A random head.
     public func head() -> HeadWeights {
-        guard !shape.architecture.isEncoder else { return HeadWeights(norm: nil, output: nil) }
-        return HeadWeights(
-            norm: norm(),
-            output: shape.tiedHead
+        HeadWeights(
+            norm: shape.architecture.hasFinalNorm ? norm() : nil,
+            output: shape.architecture.isEncoder || shape.tiedHead
                 ? nil : matrix(shape.vocabularySize, shape.hiddenSize, seed + 3))
     }
 
     private func norm() -> NormWeights {
         NormWeights(
             weight: [Float](repeating: 1, count: shape.hiddenSize),
-            bias: shape.architecture.hasBiases
+            bias: shape.architecture.layer.norm.hasBias
                 ? [Float](repeating: 0, count: shape.hiddenSize) : nil)
     }
 
     private func headNorm() -> NormWeights? {
-        guard shape.optionalWeights?.contains(.headNorms) == true else { return nil }
+        guard shape.hasHeadNorms else { return nil }
         return NormWeights(weight: [Float](repeating: 1, count: shape.headDimension))
     }
 

@@ -9,8 +9,12 @@ extension ONNXModel {
         var x = graph.apply("Reshape", embedded, graph.constant([-1, shape.hiddenSize]))
         let split = joined(texts.batch, texts.length, graph.constant([-1, shape.headDimension]))
         let penalty = encoderMask(texts.mask)
+        let rotations = encoderRotations(length: texts.length)
         for index in shape.layers.indices {
-            x = try encoderLayer(x, index, split: split, mask: penalty)
+            x = try layer(x, index) { model, x throws(ModelFileError) in
+                try model.encoderAttention(
+                    x, index, split: split, mask: penalty, rotations: rotations)
+            }
         }
         try addOutputs(x, of: texts)
     }
@@ -44,39 +48,38 @@ extension ONNXModel {
         return graph.apply("Mul", gone, graph.constant(-1e30))
     }
 
-    private mutating func encoderLayer(
-        _ entering: ONNXGraph.Value, _ index: Int, split: ONNXGraph.Value, mask: ONNXGraph.Value
-    ) throws(ModelFileError) -> ONNXGraph.Value {
-        let (layer, prefix) = (shape.layers[index], names.layerPrefix(index))
-        let hidden = shape.hiddenSize
-        var x = entering
-        if layer.queryHeads > 0 {
-            let width = layer.queryHeads * shape.headDimension
-            let parts = try queriesKeysValues(x, index)
-            let context = attend(
-                heads(parts[0], split: split), heads(parts[1], split: split, order: [0, 2, 3, 1]),
-                heads(parts[2], split: split), mask: mask)
-            let output = try linear(
-                rows(context, width: width), prefix + names.output, inputs: width, outputs: hidden)
-            x = graph.apply("Add", output, x)
-        }
-        x = try normalise(x, prefix + names.attentionNorm)
-        if layer.feedForward > 0 {
-            let up = try linear(
-                x, prefix + names.up, inputs: hidden, outputs: layer.feedForward)
-            let down = try linear(
-                gelu(up), prefix + names.down, inputs: layer.feedForward, outputs: hidden)
-            x = graph.apply("Add", down, x)
-        }
-        return try normalise(x, prefix + names.feedForwardNorm)
+    /// The rotations of positions that count from 0; nil if positions are not rotary.
+    private mutating func encoderRotations(length: ONNXGraph.Value) -> Rotations? {
+        guard shape.architecture.positions == .rotary else { return nil }
+        let first = graph.constant([0])
+        let places = graph.apply(
+            "Range", graph.apply("Squeeze", first, first), graph.apply("Squeeze", length, first),
+            graph.apply("Squeeze", graph.constant([1]), first))
+        return rotations(graph.apply("Unsqueeze", places, first))
     }
 
-    /// `x / 2 · (1 + erf(x / √2))`, in the order in which ONNX Runtime knows it as one operator.
-    mutating func gelu(_ x: ONNXGraph.Value) -> ONNXGraph.Value {
-        let scaled = graph.apply("Div", x, graph.constant(Float(2).squareRoot()))
-        let error = graph.apply("Erf", scaled)
-        let grown = graph.apply("Add", error, graph.constant(1))
-        let product = graph.apply("Mul", x, grown)
-        return graph.apply("Mul", product, graph.constant(0.5))
+    private mutating func encoderAttention(
+        _ x: ONNXGraph.Value, _ index: Int, split: ONNXGraph.Value, mask: ONNXGraph.Value,
+        rotations: Rotations?
+    ) throws(ModelFileError) -> ONNXGraph.Value {
+        let (width, prefix) = (
+            shape.layers[index].queryHeads * shape.headDimension, names.layerPrefix(index)
+        )
+        let parts = try queriesKeysValues(x, index)
+        let (queries, turnedKeys): (ONNXGraph.Value, ONNXGraph.Value)
+        if rotations == nil, !shape.hasHeadNorms {
+            queries = heads(parts[0], split: split)
+            turnedKeys = heads(parts[1], split: split, order: [0, 2, 3, 1])
+        } else {
+            queries = try prepared(
+                heads(parts[0], split: split), norm: names.queryNorm.map { prefix + $0 }, rotations)
+            let keys = try prepared(
+                heads(parts[1], split: split), norm: names.keyNorm.map { prefix + $0 }, rotations)
+            turnedKeys = graph.apply("Transpose", keys, with: ["perm": .integers([0, 1, 3, 2])])
+        }
+        let context = attend(queries, turnedKeys, heads(parts[2], split: split), mask: mask)
+        return try linear(
+            rows(context, width: width), prefix + names.output, inputs: width,
+            outputs: shape.hiddenSize)
     }
 }

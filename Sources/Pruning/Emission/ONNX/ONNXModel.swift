@@ -69,7 +69,7 @@ public struct ONNXModel {
             try model.addDecoder()
         }
         try AtomicFile.write(
-            model.graph.encoded(name: shape.architecture.rawValue),
+            model.graph.encoded(name: shape.architecture.name),
             to: directory + "/" + fileName)
     }
 
@@ -129,17 +129,26 @@ public struct ONNXModel {
         return parts
     }
 
-    /// The norm of rows: by mean and variance where it has a bias, else by the root mean square.
+    /// The norm of rows, of the architecture's kind.
     mutating func normalise(
-        _ x: ONNXGraph.Value, _ name: String, width: Int? = nil
+        _ x: ONNXGraph.Value, _ name: String
     ) throws(ModelFileError) -> ONNXGraph.Value {
-        let scale = try weights(name + ".weight", [width ?? shape.hiddenSize])
-        if file.shape(of: name + ".bias") != nil {
+        switch shape.architecture.layer.norm {
+        case .rootMeanSquare: return try rmsNorm(x, name, width: shape.hiddenSize)
+        case .layer:
+            let scale = try weights(name + ".weight", [shape.hiddenSize])
             let shift = try weights(name + ".bias", [shape.hiddenSize])
             return graph.apply(
                 "LayerNormalization", x, scale, shift,
                 with: ["axis": .integer(-1), "epsilon": .float(shape.normEpsilon)])
         }
+    }
+
+    /// The norm of the last dimension by its root mean square.
+    mutating func rmsNorm(
+        _ x: ONNXGraph.Value, _ name: String, width: Int
+    ) throws(ModelFileError) -> ONNXGraph.Value {
+        let scale = try weights(name + ".weight", [width])
         let squares = graph.apply("Mul", x, x)
         let mean = graph.apply("ReduceMean", squares, with: ["axes": .integers([-1])])
         let root = graph.apply(

@@ -15,15 +15,8 @@ public struct ONNXStandIns {
     /// - Throws: `ModelFileError` where they cannot be written.
     public init(_ dense: ModelShape, in directory: String) throws {
         self.directory = directory
-        let family: HuggingFaceConfig.Family
-        switch dense.architecture {
-        case .bert: (family, names) = (.bert, .bert())
-        case .llama:
-            let hasHeadNorms = dense.optionalWeights?.contains(.headNorms) == true
-            (family, names) = (.llama, .llama(hasHeadNorms: hasHeadNorms))
-        case .gpt2: (family, names) = (.gpt2, .gpt2())
-        case .opt: (family, names) = (.opt, .opt())
-        }
+        let family = Family(of: dense.architecture)
+        names = family.tensorNames
         try WeightsFile.write(
             RandomWeights(shape: dense), names: names, of: family, to: directory)
     }

@@ -1,7 +1,9 @@
 import Foundation
+import ModelFiles
+import TestSupport
 import Testing
 
-@testable import ModelFiles
+@testable import Transformers
 
 @Suite("HuggingFaceConfig") struct HuggingFaceConfigTests {
     private let llama: [JSONKey: JSONValue] = [
@@ -139,6 +141,24 @@ import Testing
         for name in ["rope_scaling", "rope_parameters"] as [JSONKey] {
             let config = try read(llama, [name: .object(scaling.members)])
             #expect(config.ropeScaling == scaling && config.ropeTheta == 100_000)
+        }
+    }
+
+    @Test("a damaged file is read or refused")
+    func damaged() throws {
+        let text = """
+            {"model_type": "llama", "hidden_size": 576, "num_hidden_layers": 30, "head_dim": 64,
+             "num_attention_heads": 9, "num_key_value_heads": 3, "intermediate_size": 1536,
+             "vocab_size": 49152, "rms_norm_eps": 1e-05, "eos_token_id": [2, 7], "hidden_act": "silu",
+             "rope_parameters": {"rope_type": "default", "rope_theta": 100000},
+             "per_layer_config": {"5": {"intermediate_size": 960}, "23": {"skip": ["mlp"]},
+             "11": {"num_attention_heads": 6, "num_key_value_heads": 2}}}
+            """
+        try damage(Array(text.utf8), header: text.utf8.count) { bytes throws(ModelFileError) in
+            let config = try HuggingFaceConfig(parsing: bytes, path: "config.json")
+            let again = try HuggingFaceConfig(
+                parsing: config.encoded(layers: config.layers), path: "config.json")
+            #expect(again.layers == config.layers)
         }
     }
 

@@ -1,3 +1,5 @@
+public import ModelFiles
+
 /// How Llama 3.1 and later slow the turning of rotary positions, for texts longer than those that the
 /// model was first trained on: pairs that turn slowly by a factor, fast ones not at all, those between
 /// by something between.

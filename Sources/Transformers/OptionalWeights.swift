@@ -1,3 +1,5 @@
+internal import ModelFiles
+
 /// Weights that some models of an architecture have and others lack.
 public struct OptionalWeights: OptionSet, Codable, Hashable, Sendable {
     /// The members, one bit each.
@@ -30,16 +32,8 @@ public struct OptionalWeights: OptionSet, Codable, Hashable, Sendable {
 extension HuggingFaceConfig {
     /// The optional weights that a model of this configuration has, as `transformers` makes it.
     public var optionalWeights: OptionalWeights {
-        switch family {
-        case .bert, .roberta, .xlmRoberta, .distilbert, .gpt2, .opt:
-            [.attentionBiases, .feedForwardBiases]
-        case .llama:
-            OptionalWeights()
-                .union(isSet("attention_bias") ? .attentionBiases : [])
-                .union(isSet("mlp_bias") ? .feedForwardBiases : [])
-        case .mistral: []
-        case .qwen2: .attentionInputBiases
-        case .qwen3: isSet("attention_bias") ? [.headNorms, .attentionBiases] : .headNorms
+        family.config.weightSwitches.reduce(family.config.fixedWeights) { weights, option in
+            isSet(JSONKey(option.field)) ? weights.union(option.weights) : weights
         }
     }
 

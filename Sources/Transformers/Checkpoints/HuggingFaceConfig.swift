@@ -1,73 +1,12 @@
+public import ModelFiles
+
 /// A Hugging Face `config.json` of a known family, with the sizes of each layer.
 ///
-/// Members are named here as most families name them; ``Family/fieldName(_:)`` tells of others.
+/// Members are named here as most families name them; ``Family`` has the other names.
 ///
 /// Sizes of single layers come from `espalier_layers`, or `per_layer_config` of `transformers`:
 /// `{"5": {"intermediate_size": 960}, "23": {"skip": ["mlp"]}}`.
 public struct HuggingFaceConfig: Sendable, Equatable {
-    /// The `model_type` values that are read.
-    public enum Family: String, Sendable, CaseIterable {
-        /// Post-norm encoder with biases.
-        case bert
-        /// `bert` whose positions begin behind that of padding.
-        case roberta
-        /// `roberta` for many languages.
-        case xlmRoberta = "xlm-roberta"
-        /// `bert` without segment types.
-        case distilbert
-        /// Pre-norm decoder with rotary positions.
-        case llama
-        /// `llama` with a window of attention, which no sequence here goes beyond.
-        case mistral
-        /// `llama` with biases on queries, keys and values.
-        case qwen2
-        /// `llama` with norms on the heads of queries and keys.
-        case qwen3
-        /// Pre-norm decoder with learned positions and biases, its weights turned.
-        case gpt2
-        /// Pre-norm decoder with learned positions and biases.
-        case opt
-
-        /// Whether it reads all tokens at once, rather than one after another.
-        public var isEncoder: Bool {
-            [.bert, .roberta, .xlmRoberta, .distilbert].contains(self)
-        }
-
-        /// Whether a token's position is one beyond those up to padding's.
-        var countsPaddedPositions: Bool { self == .roberta || self == .xlmRoberta }
-
-        /// Whether positions have embeddings, norms are layer norms, and projections have biases.
-        var hasBiases: Bool { isEncoder || self == .gpt2 || self == .opt }
-
-        /// The activation of a configuration that names none.
-        public var usualActivation: String {
-            switch self {
-            case .bert, .roberta, .xlmRoberta, .distilbert: "gelu"
-            case .llama, .mistral, .qwen2, .qwen3: "silu"
-            case .gpt2: "gelu_new"
-            case .opt: "relu"
-            }
-        }
-
-        /// What this family calls a member of the configuration.
-        public func fieldName(_ name: String) -> String { Self.fieldNames[self]?[name] ?? name }
-
-        private static let fieldNames: [Family: [String: String]] = [
-            .distilbert: [
-                "hidden_size": "dim", "num_hidden_layers": "n_layers",
-                "num_attention_heads": "n_heads", "intermediate_size": "hidden_dim",
-                "hidden_act": "activation",
-            ],
-            .gpt2: [
-                "hidden_size": "n_embd", "num_hidden_layers": "n_layer",
-                "num_attention_heads": "n_head", "intermediate_size": "n_inner",
-                "max_position_embeddings": "n_positions", "layer_norm_eps": "layer_norm_epsilon",
-                "hidden_act": "activation_function",
-            ],
-            .opt: ["intermediate_size": "ffn_dim", "hidden_act": "activation_function"],
-        ]
-    }
-
     /// The file that was read, for errors.
     public let path: String
     /// Every member of the file, known or not.
@@ -78,6 +17,9 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let hiddenSize: Int
     /// `head_dim`, else `hidden_size` over `num_attention_heads`.
     public let headDimension: Int
+    /// How many of a head's first channels rotary positions turn: a share of them, as
+    /// `partial_rotary_factor` says, or all.
+    public let rotaryDimension: Int
     /// `vocab_size`.
     public let vocabularySize: Int
     /// The longest sequence: `max_position_embeddings` without those reserved, or the window of
@@ -140,8 +82,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     /// Takes the members of a configuration that is, or would be, at a path.
     public init(members: [JSONKey: JSONValue], path: String) throws(ModelFileError) {
         var fields = ConfigFields(file: path, members: members)
-        guard let family = try fields.string("model_type").flatMap(Family.init) else {
-            let known = Family.allCases.map { "\($0.rawValue) (\($0.examples))" }
+        guard let family = try fields.string("model_type").flatMap(Family.init(named:)) else {
+            let known = Family.all.map { "\($0.name) (\($0.examples))" }
             throw fields.fault(
                 "model_type", "this type of model is not supported",
                 remedy: "name a model of one of these types: "
@@ -149,8 +91,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
                     + "; a model that computes the same as one of them can be saved as that type "
                     + "with transformers")
         }
-        fields.name = family.fieldName
-        let (isEncoder, hasBiases) = (family.isEncoder, family.hasBiases)
+        let (conventions, isRotary) = (family.config, family.architecture.positions == .rotary)
+        fields.name = conventions.fieldName
         try Self.refuseUnsupported(fields, family)
 
         self.path = path
@@ -160,52 +102,57 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         vocabularySize = try fields.size("vocab_size", upTo: Limit.table)
         let positions =
             try fields.optionalSize("max_position_embeddings", upTo: Limit.table)
-            ?? family.usualPositions
-        let skipsPadding = family.countsPaddedPositions
-        let padding = try fields.tokens(
-            "pad_token_id", default: skipsPadding ? [1] : isEncoder ? [0] : []
-        ).first
+            ?? conventions.usualPositions
+        let padding = try fields.tokens("pad_token_id", default: conventions.usualPadding).first
         paddingToken = padding
-        let lost = skipsPadding ? (padding ?? 1) + 1 : 0
-        // OPT's table has two rows more than it says.
-        reservedPositions = family == .opt ? 2 : lost
+        var lost = 0
+        switch conventions.reservedPositions {
+        case .none: reservedPositions = 0
+        case .additional(let rows): reservedPositions = rows
+        case .throughPadding:
+            lost = (padding ?? 1) + 1
+            reservedPositions = lost
+        }
         guard lost < positions else {
             throw fields.fault(
                 "max_position_embeddings", "\(positions) leaves none behind pad_token_id",
                 remedy: "correct either")
         }
         maximumPositions =
-            min(positions, try Self.window(fields, family) ?? positions) - lost
+            min(positions, try Self.window(fields, conventions) ?? positions) - lost
+        let usualTypes = conventions.usualSegmentTypes
         typeVocabularySize =
-            isEncoder && family != .distilbert
-            ? try fields.optionalSize("type_vocab_size", upTo: Limit.width) ?? 2 : 0
-        // These two families do not read it.
-        let isFixed = family == .distilbert || family == .opt
+            usualTypes > 0
+            ? try fields.optionalSize("type_vocab_size", upTo: Limit.width) ?? usualTypes : 0
+        let epsilon = conventions.normEpsilonField
         normEpsilon =
-            try (isFixed ? nil : fields.positive(hasBiases ? "layer_norm_eps" : "rms_norm_eps"))
-            ?? (isEncoder ? 1e-12 : hasBiases ? 1e-5 : 1e-6)
+            try epsilon.flatMap { name throws(ModelFileError) in try fields.positive(name) }
+            ?? conventions.usualNormEpsilon
         (ropeTheta, ropeScaling) = try Self.rope(fields)
-        activation = try fields.string("hidden_act") ?? family.usualActivation
-        tiesWordEmbeddings = try fields.bool("tie_word_embeddings") ?? hasBiases
-        beginningTokens = try fields.tokens("bos_token_id", default: family.usualEnds.beginning)
-        endTokens = try fields.tokens("eos_token_id", default: family.usualEnds.end)
+        activation =
+            try fields.string("hidden_act") ?? family.architecture.layer.activationNames[0]
+        tiesWordEmbeddings =
+            try fields.bool("tie_word_embeddings") ?? conventions.usuallyTiesHead
+        beginningTokens = try fields.tokens("bos_token_id", default: conventions.usualBeginning)
+        endTokens = try fields.tokens("eos_token_id", default: conventions.usualEnd)
 
         let heads = try fields.size("num_attention_heads", upTo: Limit.heads)
         guard
             let headDimension = try fields.optionalSize("head_dim", upTo: Limit.width)
-                ?? (family == .qwen3 ? 128 : nil)
+                ?? conventions.usualHeadDimension
                 ?? (hiddenSize % heads == 0 ? hiddenSize / heads : nil)
         else {
             throw fields.fault(
                 "num_attention_heads", "it does not divide hidden_size \(hiddenSize)",
                 remedy: "correct either, or give head_dim")
         }
-        guard hasBiases || headDimension % 2 == 0 else {
+        guard !isRotary || headDimension % 2 == 0 else {
             throw fields.fault(
                 "head_dim", "rotary positions turn pairs, and it is odd", remedy: "correct it")
         }
+        rotaryDimension = try Self.rotaryDimension(fields, conventions, of: headDimension)
         self.headDimension = headDimension
-        let layerFields = LayerFields(family: family)
+        let layerFields = LayerFields(conventions: conventions)
         defaultLayer = try layerFields.defaults(fields)
         layers = try layerFields.layers(fields, defaults: defaultLayer)
     }
@@ -229,22 +176,23 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         try QuantizedWeights.refuse(fields)
         try KnownFields.refuseUnsupported(fields, family)
         let remedy = "name a model without it"
-        if family == .opt {
+        for name in family.config.copiesOfHiddenSize {
             let hidden = try fields.size("hidden_size", upTo: Limit.width)
-            let width = try fields.optionalSize("word_embed_proj_dim", upTo: Limit.width)
+            let width = try fields.optionalSize(name, upTo: Limit.width)
             guard width ?? hidden == hidden else {
-                throw fields.fault(
-                    "word_embed_proj_dim", "only hidden_size is supported", remedy: remedy)
+                throw fields.fault(name, "only hidden_size is supported", remedy: remedy)
             }
         }
-        guard !family.hasBiases else { return }
-        for scope in [fields, try fields.object("rope_parameters") ?? fields] {
+        guard family.architecture.positions == .rotary else { return }
+        for scope in [fields, try fields.object("rope_parameters") ?? fields]
+        where family.config.usualRotaryShare == nil {
             guard try scope.positive("partial_rotary_factor") ?? 1 == 1 else {
                 throw scope.fault(
                     "partial_rotary_factor", "only whole heads are rotated", remedy: remedy)
             }
         }
-        let kinds = ["full_attention"] + (try window(fields, family) == nil ? [] : [slidingName])
+        let kinds =
+            ["full_attention"] + (try window(fields, family.config) == nil ? [] : [slidingName])
         guard let layers = fields.value("layer_types") else { return }
         guard let layers = layers.array, layers.allSatisfy({ kinds.contains($0.string ?? "") })
         else {
@@ -254,19 +202,34 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         }
     }
 
+    /// How many channels of a head positions turn: as in `transformers`, the share is rounded down.
+    private static func rotaryDimension(
+        _ fields: ConfigFields, _ conventions: ConfigConventions, of headDimension: Int
+    ) throws(ModelFileError) -> Int {
+        guard let usual = conventions.usualRotaryShare else { return headDimension }
+        let name = "partial_rotary_factor"
+        let inner = try fields.object("rope_parameters")?.positive(name)
+        let outer = try fields.positive(name)
+        let share = inner ?? outer ?? usual
+        let turned = Int(min(share, 2) * Double(headDimension))
+        guard (2...headDimension).contains(turned), turned % 2 == 0 else {
+            throw fields.fault(
+                name,
+                "it turns \(turned) of the \(headDimension) channels of a head, and must turn pairs",
+                remedy: "correct it")
+        }
+        return turned
+    }
+
     /// What `layer_types` calls a layer whose attention has a window.
     private static let slidingName = "sliding_attention"
 
     /// How far back a token sees; nil where that is not limited.
     private static func window(
-        _ fields: ConfigFields, _ family: Family
+        _ fields: ConfigFields, _ conventions: ConfigConventions
     ) throws(ModelFileError) -> Int? {
-        switch family {
-        case .bert, .roberta, .xlmRoberta, .distilbert, .llama, .gpt2, .opt: return nil
-        case .mistral: break
-        case .qwen2, .qwen3:
-            guard try fields.bool("use_sliding_window") ?? false else { return nil }
-        }
+        guard case .sliding(let flag) = conventions.window else { return nil }
+        if let flag, try fields.bool(flag) != true { return nil }
         // Absent, it has the default of its class; null stands for no window.
         guard fields.members["sliding_window"] != nil else { return 4096 }
         return try fields.optionalSize("sliding_window", upTo: Limit.table)

@@ -1,13 +1,15 @@
 import Foundation
+import ModelFiles
 import Testing
 
-@testable import ModelFiles
+@testable import Transformers
 
 @Suite("Fields of config.json that change what is computed") struct KnownFieldsTests {
     /// What transformers writes for every supported type.
     private func fresh() throws -> [String: [JSONKey: JSONValue]] {
         let value = try JSONValue(
-            parsing: try fixtureBytes("configurations.json"), file: "configurations.json")
+            parsing: InputFile(path: Fixture.path("configurations.json")).bytes,
+            file: "configurations.json")
         let all = try #require(value.object)
         return Dictionary(uniqueKeysWithValues: all.map { ($0.key.text, $0.value.object ?? [:]) })
     }
@@ -20,7 +22,7 @@ import Testing
         return try HuggingFaceConfig(members: members, path: "m/config.json")
     }
 
-    private static let families = HuggingFaceConfig.Family.allCases.map(\.rawValue)
+    private static let families = Family.all.map(\.name)
 
     @Test("every field that transformers writes by itself is known", arguments: families)
     func fresh(family: String) throws {

@@ -1,3 +1,5 @@
+public import ModelFiles
+
 /// What a `generation_config.json` says of ends of text; chat models name the end of a turn there.
 public struct GenerationConfig: Sendable, Equatable {
     /// `eos_token_id`, none or more.

@@ -1,7 +1,9 @@
+internal import ModelFiles
+
 /// What is known of the fields of `config.json`: which are read, which change nothing that is
 /// computed here, and which change nothing as long as they hold certain values.
 ///
-/// Checked against the configurations that transformers 5 writes for every supported family.
+/// A family may add fields: ``ConfigConventions``. Checked against the configurations that transformers 5 writes for every supported family.
 enum KnownFields {
     /// The fields that readers of this module use, by the names that most families have.
     private static let used: Set<String> = [
@@ -9,8 +11,8 @@ enum KnownFields {
         "num_key_value_heads", "intermediate_size", "vocab_size", "max_position_embeddings",
         "type_vocab_size", "layer_norm_eps", "rms_norm_eps", "hidden_act", "head_dim",
         "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id", "per_layer_config",
-        "espalier_layers",
-        "output_bias", "layerdrop", "encoder_layerdrop", "decoder_layerdrop",
+        "espalier_layers", "espalier_modules", "output_bias", "layerdrop", "encoder_layerdrop",
+        "decoder_layerdrop",
     ]
 
     /// The same for families with rotary positions.
@@ -57,12 +59,15 @@ enum KnownFields {
         "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id",
         "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens",
         "begin_suppress_tokens",
+        // Encoders refuse it by a list of their own.
+        "is_decoder",
     ]
 
     /// Fields that are not computed, and the values with which they change nothing; null is always
     /// one of these.
     private static let neutral: [String: [JSONValue]] = [
-        "is_encoder_decoder": [.bool(false)], "add_cross_attention": [.bool(false)],
+        "is_encoder_decoder": [.bool(false)], "mlp_bias": [.bool(false)],
+        "add_cross_attention": [.bool(false)],
         "cross_attention_hidden_size": [], "pruned_heads": [.object([:])],
         "position_embedding_type": [.string("absolute")],
         "scale_attn_weights": [.bool(true)], "scale_attn_by_inverse_layer_idx": [.bool(false)],
@@ -88,12 +93,11 @@ enum KnownFields {
 
     /// Refuses the first field whose value changes the numbers and is not computed.
     static func refuseUnsupported(
-        _ fields: ConfigFields, _ family: HuggingFaceConfig.Family
+        _ fields: ConfigFields, _ family: Family
     ) throws(ModelFileError) {
-        var neutral = neutral
-        if family.isEncoder { neutral["is_decoder"] = [.bool(false)] }
-        if family != .llama { neutral["mlp_bias"] = [.bool(false)] }
-        if family == .mistral || family == .qwen2 { neutral["attention_bias"] = [.bool(false)] }
+        let read = family.config.weightSwitches.map(\.field)
+        let neutral = neutral.merging(family.config.neutralFields) { $1 }
+            .filter { !read.contains($0.key) }
         for (name, values) in neutral.sorted(by: { $0.key < $1.key }) {
             guard let value = fields.members[JSONKey(name)], value != .null,
                 !values.contains(where: { $0.equals(value) })
@@ -110,19 +114,20 @@ enum KnownFields {
 
     /// The names of fields that are not known and could matter, sorted.
     static func unknown(
-        _ members: [JSONKey: JSONValue], _ family: HuggingFaceConfig.Family
+        _ members: [JSONKey: JSONValue], _ family: Family
     ) -> [String] {
-        let own = Set(used.map(family.fieldName))
-        let isRotary = !family.hasBiases
+        let conventions = family.config
+        let own = Set(used.map(conventions.fieldName) + conventions.copiesOfHiddenSize)
+            .union(conventions.weightSwitches.map(\.field))
+            .union(conventions.neutralFields.keys)
+        let isRotary = family.architecture.positions == .rotary
         var names = members.filter { key, value in
             let name = key.text
             let isKnown =
                 own.contains(name) || used.contains(name) || harmless.contains(name)
-                || neutral[name] != nil || name == "is_decoder" || name == "mlp_bias"
-                || isRotary && usedWithRotaryPositions.contains(name)
+                || neutral[name] != nil || isRotary && usedWithRotaryPositions.contains(name)
             return !isKnown && !value.isEmpty && !(name == "auto_map" && value.isOwnCode)
         }.keys.map(\.text)
-        if family == .opt { names.removeAll { $0 == "word_embed_proj_dim" } }
         if isRotary {
             for scope in ["rope_parameters", "rope_scaling"] {
                 let inner = members[JSONKey(scope)]?.object ?? [:]

@@ -1,3 +1,5 @@
+internal import ModelFiles
+
 /// Typed, checked access to the members of an object in a JSON file; null counts as absent.
 struct ConfigFields {
     let file: String
@@ -94,16 +96,5 @@ struct ConfigFields {
         let seen = members[JSONKey(name)].map { " (it is \($0.excerpt))" } ?? ""
         return ModelFileError(
             file: file, subject: "field \(prefix)\(name)", problem: problem + seen, remedy: remedy)
-    }
-
-}
-
-extension JSONValue {
-    /// The value's JSON, shortened and made safe to print.
-    public var excerpt: String {
-        let text = String(decoding: encoded(), as: UTF8.self)
-        let printable = text.unicodeScalars.prefix(60).map { $0.escaped(asASCII: false) }.joined()
-            .replacing("\\\"", with: "\"")
-        return text.unicodeScalars.count > 60 ? printable + "…" : printable
     }
 }

@@ -1,8 +1,10 @@
+public import ModelFiles
+
 /// Reads and writes the sizes of layers in a configuration.
 struct LayerFields {
     private typealias Limit = HuggingFaceConfig.Limit
 
-    let family: HuggingFaceConfig.Family
+    let conventions: ConfigConventions
 
     /// The sizes at the configuration's top.
     func defaults(_ fields: ConfigFields) throws(ModelFileError) -> LayerShape {
@@ -52,8 +54,9 @@ struct LayerFields {
     /// divide the width.
     func top(of layers: [LayerShape], usual: LayerShape, hiddenSize: Int) -> LayerShape {
         guard let first = layers.first, layers.allSatisfy({ $0 == first }), first.feedForward > 0,
-            first.queryHeads > 0, !family.hasBiases || first.queryHeads == usual.queryHeads,
-            !family.dividesWidthByHeads || hiddenSize % first.queryHeads == 0
+            first.queryHeads > 0,
+            conventions.readsHeadDimension || first.queryHeads == usual.queryHeads,
+            !conventions.dividesWidthByHeads || hiddenSize % first.queryHeads == 0
         else { return usual }
         return first
     }
@@ -70,7 +73,7 @@ struct LayerFields {
                 != (defaults.queryHeads, defaults.keyValueHeads)
             {
                 members["num_attention_heads"] = .integer(layer.queryHeads)
-                if !family.hasBiases {
+                if conventions.groupsQueries {
                     members["num_key_value_heads"] = .integer(layer.keyValueHeads)
                 }
             }
@@ -117,21 +120,21 @@ struct LayerFields {
         return sizes
     }
 
-    /// `intermediate_size`, in GPT-2 four times the residual stream's where it says nothing.
+    /// `intermediate_size`, or if absent the usual multiple of `hidden_size`.
     private func feedForward(_ fields: ConfigFields) throws(ModelFileError) -> Int {
         let given = try fields.optionalSize("intermediate_size", upTo: Limit.width)
-        guard family == .gpt2, given == nil else {
+        guard let ratio = conventions.usualFeedForwardRatio, given == nil else {
             return try fields.size("intermediate_size", upTo: Limit.width)
         }
-        return 4 * (try fields.size("hidden_size", upTo: Limit.width / 4))
+        return ratio * (try fields.size("hidden_size", upTo: Limit.width / ratio))
     }
 
-    /// `num_key_value_heads`, which families with biases do not have.
+    /// `num_key_value_heads`; nil for families without this field.
     private func keyValueHeads(_ fields: ConfigFields) throws(ModelFileError) -> Int? {
-        if family.hasBiases { return nil }
+        guard case .field(let usual) = conventions.keyValueHeads else { return nil }
         let isAbsent = fields.prefix.isEmpty && fields.members["num_key_value_heads"] == nil
         return try fields.optionalSize("num_key_value_heads", upTo: Limit.heads)
-            ?? (isAbsent ? family.usualKeyValueHeads : nil)
+            ?? (isAbsent ? usual : nil)
     }
 
     /// Checks that key-value heads are shared evenly.
@@ -142,12 +145,6 @@ struct LayerFields {
                 "\(sizes.keyValueHeads) does not divide num_attention_heads \(sizes.queryHeads)")
         }
     }
-}
-
-extension HuggingFaceConfig.Family {
-    /// Whether `transformers` refuses a width that the heads do not divide, though `head_dim` is
-    /// there: its `LlamaConfig` does, and so do all encoders.
-    public var dividesWidthByHeads: Bool { self == .llama || isEncoder }
 }
 
 extension HuggingFaceConfig {
@@ -169,7 +166,7 @@ extension HuggingFaceConfig {
         let (fields, top) = fieldsAndTop(of: layers, hiddenSize)
         func set(_ name: String, _ value: Int) {
             members[JSONKey(name)] = nil
-            members[JSONKey(family.fieldName(name))] = .integer(value)
+            members[JSONKey(family.config.fieldName(name))] = .integer(value)
         }
         set("num_hidden_layers", layers.count)
         set("hidden_size", hiddenSize ?? self.hiddenSize)
@@ -178,10 +175,8 @@ extension HuggingFaceConfig {
         if top != defaultLayer {
             set("num_attention_heads", top.queryHeads)
             set("intermediate_size", top.feedForward)
-            if !family.hasBiases {
-                set("num_key_value_heads", top.keyValueHeads)
-                set("head_dim", headDimension)
-            }
+            if family.config.groupsQueries { set("num_key_value_heads", top.keyValueHeads) }
+            if family.config.readsHeadDimension { set("head_dim", headDimension) }
         }
         members["per_layer_config"] = nil
         members["allow_global_per_layer_attribute_access"] = nil
@@ -201,7 +196,9 @@ extension HuggingFaceConfig {
     private func fieldsAndTop(
         of layers: [LayerShape], _ hiddenSize: Int?
     ) -> (fields: LayerFields, top: LayerShape) {
-        let (fields, width) = (LayerFields(family: family), hiddenSize ?? self.hiddenSize)
+        let (fields, width) = (
+            LayerFields(conventions: family.config), hiddenSize ?? self.hiddenSize
+        )
         return (fields, fields.top(of: layers, usual: usualLayer(width), hiddenSize: width))
     }
 
@@ -209,11 +206,11 @@ extension HuggingFaceConfig {
     /// it divides the width by the heads, and Llama's wants no remainder.
     private func usualLayer(_ hiddenSize: Int) -> LayerShape {
         var layer = defaultLayer
-        if family.hasBiases, hiddenSize != self.hiddenSize {
+        if !family.config.readsHeadDimension, hiddenSize != self.hiddenSize {
             layer.queryHeads = hiddenSize / headDimension
             layer.keyValueHeads = layer.queryHeads
         }
-        if family.dividesWidthByHeads, hiddenSize % layer.queryHeads != 0 {
+        if family.config.dividesWidthByHeads, hiddenSize % layer.queryHeads != 0 {
             layer.queryHeads = Self.commonDivisor(hiddenSize, layer.queryHeads)
             layer.keyValueHeads = Self.commonDivisor(layer.queryHeads, layer.keyValueHeads)
         }

@@ -1,5 +1,7 @@
+internal import ModelFiles
+
 /// Weights that other programs have quantised, which are named and refused.
-public enum QuantizedWeights {
+enum QuantizedWeights {
     /// Refuses a configuration that says so.
     static func refuse(_ fields: ConfigFields) throws(ModelFileError) {
         for name in ["quantization_config", "compression_config"] {
@@ -14,12 +16,12 @@ public enum QuantizedWeights {
     ///
     /// - Parameter name: The tensor's name.
     /// - Returns: The kind of weights.
-    public static func kind(of name: String) -> String? {
+    static func kind(of name: String) -> String? {
         suffixes.first { name.hasSuffix($0.suffix) }?.kind
     }
 
     /// What to do instead.
-    public static let remedy =
+    static let remedy =
         "name the model that was quantised, in F32, F16 or BF16, or a GGUF file of it"
 
     private static let suffixes: [(suffix: String, kind: String)] = [

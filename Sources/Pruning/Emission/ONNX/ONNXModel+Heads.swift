@@ -1,0 +1,54 @@
+internal import Foundation
+internal import ModelFiles
+internal import Transformers
+
+/// What happens to the heads of queries and keys before attention.
+extension ONNXModel {
+    /// The cosines and sines of every token's angles, `[batch, 1, tokens, pairs]` each.
+    struct Rotations {
+        let cosines: ONNXGraph.Value
+        let sines: ONNXGraph.Value
+    }
+
+    /// The rotations of positions, `[batch, tokens]`; nil if positions are not rotary.
+    mutating func rotations(_ positions: ONNXGraph.Value) -> Rotations? {
+        guard shape.architecture.positions == .rotary else { return nil }
+        let frequencies = shape.rotaryFrequencies.map(Float.init)
+        let wide = graph.apply("Unsqueeze", positions, graph.constant([1, 3]))
+        let numbers = graph.apply("Cast", wide, with: ["to": .integer(1)])
+        let angles = graph.apply(
+            "Mul", numbers, graph.constant(frequencies, shape: [1, 1, 1, frequencies.count]))
+        return Rotations(cosines: graph.apply("Cos", angles), sines: graph.apply("Sin", angles))
+    }
+
+    /// Heads `[batch, heads, tokens, width]`, normalised if the model has norms of heads, and turned
+    /// if positions are rotary.
+    mutating func prepared(
+        _ x: ONNXGraph.Value, norm: String?, _ rotations: Rotations?
+    ) throws(ModelFileError) -> ONNXGraph.Value {
+        var x = x
+        if let norm, shape.hasHeadNorms { x = try rmsNorm(x, norm, width: shape.headDimension) }
+        return rotations.map { rotated(x, $0) } ?? x
+    }
+
+    /// Turns the two halves of each head's first channels against each other.
+    private mutating func rotated(
+        _ x: ONNXGraph.Value, _ rotations: Rotations
+    ) -> ONNXGraph.Value {
+        let (cosines, sines) = (rotations.cosines, rotations.sines)
+        let (half, rest) = (shape.turnedChannels / 2, shape.headDimension - shape.turnedChannels)
+        let parts =
+            rest == 0
+            ? graph.apply("Split", [x], results: 2, with: ["axis": .integer(-1)])
+            : graph.apply(
+                "Split", [x, graph.constant([half, half, rest])], results: 3,
+                with: ["axis": .integer(-1)])
+        let (a, b) = (parts[0], parts[1])
+        let first = graph.apply(
+            "Sub", graph.apply("Mul", a, cosines), graph.apply("Mul", b, sines))
+        let second = graph.apply(
+            "Add", graph.apply("Mul", b, cosines), graph.apply("Mul", a, sines))
+        let turned = [first, second] + parts.dropFirst(2)
+        return graph.apply("Concat", turned, results: 1, with: ["axis": .integer(-1)])[0]
+    }
+}

@@ -1,0 +1,92 @@
+internal import Foundation
+internal import ModelFiles
+internal import Transformers
+
+/// A layer in ONNX, as the architecture's ``LayerRecipe`` says.
+extension ONNXModel {
+    /// The residual stream behind a layer, as rows.
+    ///
+    /// - Parameters:
+    ///   - entering: The residual stream before it.
+    ///   - index: The layer.
+    ///   - attention: Gives what attention adds, of what it reads and its layer.
+    /// - Returns: Rows of the hidden size.
+    /// - Throws: `ModelFileError` where weights are missing.
+    mutating func layer(
+        _ entering: ONNXGraph.Value, _ index: Int,
+        attention: (inout ONNXModel, ONNXGraph.Value) throws(ModelFileError) -> ONNXGraph.Value
+    ) throws(ModelFileError) -> ONNXGraph.Value {
+        let (sizes, prefix) = (shape.layers[index], names.layerPrefix(index))
+        let attended = try branch(
+            entering, norm: prefix + names.attentionNorm, isThere: sizes.queryHeads > 0, attention)
+        return try branch(
+            attended, norm: prefix + names.feedForwardNorm, isThere: sizes.feedForward > 0
+        ) { model, x throws(ModelFileError) in try model.feedForward(x, index) }
+    }
+
+    /// The residual stream behind a branch, whose norm is ahead of it or behind the sum.
+    private mutating func branch(
+        _ x: ONNXGraph.Value, norm: String, isThere: Bool,
+        _ body: (inout ONNXModel, ONNXGraph.Value) throws(ModelFileError) -> ONNXGraph.Value
+    ) throws(ModelFileError) -> ONNXGraph.Value {
+        switch shape.architecture.layer.normPlace {
+        case .ahead:
+            guard isThere else { return x }
+            let normed = try normalise(x, norm)
+            let added = try body(&self, normed)
+            return graph.apply("Add", x, added)
+        case .behind:
+            guard isThere else { return try normalise(x, norm) }
+            let added = try body(&self, x)
+            return try normalise(graph.apply("Add", added, x), norm)
+        }
+    }
+
+    private mutating func feedForward(
+        _ x: ONNXGraph.Value, _ index: Int
+    ) throws(ModelFileError) -> ONNXGraph.Value {
+        let (hidden, width) = (shape.hiddenSize, shape.layers[index].feedForward)
+        let prefix = names.layerPrefix(index)
+        let up = try linear(x, prefix + names.up, inputs: hidden, outputs: width)
+        let gate = try names.gate.map { name throws(ModelFileError) in
+            try linear(x, prefix + name, inputs: hidden, outputs: width)
+        }
+        return try linear(
+            activated(up, gate: gate), prefix + names.down, inputs: width, outputs: hidden)
+    }
+
+    /// The activation of the architecture's feed-forward blocks.
+    private mutating func activated(
+        _ up: ONNXGraph.Value, gate: ONNXGraph.Value?
+    ) -> ONNXGraph.Value {
+        switch shape.architecture.layer.activation {
+        case .gelu: return gelu(up)
+        case .tanhGELU: return tanhGELU(up)
+        case .relu: return graph.apply("Relu", up)
+        case .swiglu:
+            guard let gate else { preconditionFailure("a gated block without a gate") }
+            let silu = graph.apply("Mul", gate, graph.apply("Sigmoid", gate))
+            return graph.apply("Mul", silu, up)
+        case .store, .add: return up
+        }
+    }
+
+    /// `x / 2 · (1 + erf(x / √2))`, in the order in which ONNX Runtime knows it as one operator.
+    mutating func gelu(_ x: ONNXGraph.Value) -> ONNXGraph.Value {
+        let scaled = graph.apply("Div", x, graph.constant(Float(2).squareRoot()))
+        let error = graph.apply("Erf", scaled)
+        let grown = graph.apply("Add", error, graph.constant(1))
+        let product = graph.apply("Mul", x, grown)
+        return graph.apply("Mul", product, graph.constant(0.5))
+    }
+
+    /// `x / (1 + exp(-2z))` with `z = √(2/π) (x + 0.044715 x³)`.
+    private mutating func tanhGELU(_ x: ONNXGraph.Value) -> ONNXGraph.Value {
+        let root = (2 / Float.pi).squareRoot()
+        let square = graph.apply("Mul", x, x)
+        let bent = graph.apply(
+            "Add", graph.apply("Mul", square, graph.constant(2 * root * 0.044715)),
+            graph.constant(2 * root))
+        return graph.apply("Mul", x, graph.apply("Sigmoid", graph.apply("Mul", x, bent)))
+    }
+}

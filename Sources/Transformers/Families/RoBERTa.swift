@@ -1,0 +1,33 @@
+extension Family {
+    /// RoBERTa: BERT whose positions begin behind that of padding.
+    ///
+    /// Source: Liu et al., arXiv 1907.11692.
+    public static let roberta = Family(
+        name: "roberta", className: "Roberta", examples: "roberta-base, all-distilroberta-v1",
+        architecture: .bert, config: .roberta,
+        tensors: TensorLayout(encoderNames: { .bert(prefix: $0) }), heads: TaskHead.ofRoBERTa,
+        headPrefix: "roberta.")
+}
+
+extension ConfigConventions {
+    /// What RoBERTa's configurations say.
+    static let roberta = {
+        var config = encoder
+        config.reservedPositions = .throughPadding
+        (config.usualBeginning, config.usualEnd, config.usualPadding) = ([0], [2], [1])
+        return config
+    }()
+}
+
+extension TaskHead {
+    /// RoBERTa's heads.
+    static let ofRoBERTa = ofEveryEncoder.merging([
+        .choice: [.pooled("classifier")],
+        .sequence: [.ofFirstToken("classifier.out_proj", dense: "classifier.dense")],
+        .maskedToken: [
+            .maskedToken(
+                dense: "lm_head.dense", norm: "lm_head.layer_norm", output: "lm_head.decoder",
+                bias: "lm_head.bias")
+        ],
+    ]) { $1 }
+}

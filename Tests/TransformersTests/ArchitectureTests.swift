@@ -1,0 +1,50 @@
+import Foundation
+import Testing
+
+@testable import Transformers
+
+@Suite("Families as data") struct ArchitectureTests {
+    private let shape = ModelShape(
+        architecture: .gpt2, vocabularySize: 96, hiddenSize: 48, headDimension: 12,
+        maximumPositions: 64, normEpsilon: 1e-5, ropeTheta: 10_000, tiedHead: true,
+        layers: [LayerShape(queryHeads: 4, keyValueHeads: 4, feedForward: 192)])
+
+    @Test("a shape names its architecture, and is read back")
+    func coding() throws {
+        let json = try JSONEncoder().encode(shape)
+        #expect(String(decoding: json, as: UTF8.self).contains(#""architecture":"gpt2""#))
+        let again = try JSONDecoder().decode(ModelShape.self, from: json)
+        #expect(again == shape && again.architecture.layer.activation == .tanhGELU)
+    }
+
+    @Test("an architecture of another name is refused with the names that are known")
+    func unknown() {
+        let error = #expect(throws: DecodingError.self) {
+            try JSONDecoder().decode([Architecture].self, from: Data(#"["mamba"]"#.utf8))
+        }
+        let text = error.map { "\($0)" } ?? ""
+        #expect(text.contains("mamba") && text.contains("llama"))
+    }
+
+    @Test("names of families and of architectures are unique")
+    func names() {
+        #expect(Set(Family.all.map(\.name)).count == Family.all.count)
+        #expect(Set(Family.all.map(\.className)).count == Family.all.count)
+        let architectures = Architecture.all.map(\.name)
+        #expect(Set(architectures).count == architectures.count)
+        #expect(Array(architectures.prefix(4)) == ["bert", "llama", "gpt2", "opt"])
+    }
+
+    @Test("what a family says agrees with its architecture", arguments: Family.all)
+    func consistent(family: Family) {
+        let (architecture, names) = (family.architecture, family.tensorNames)
+        #expect((names.positions != nil) == (architecture.positions == .learned))
+        #expect((names.gate != nil) == architecture.layer.isGated)
+        #expect((names.finalNorm != nil) == architecture.hasFinalNorm)
+        #expect((names.embeddingNorm != nil) == architecture.normalisesEmbeddings)
+        #expect((names.types != nil) == (family.config.usualSegmentTypes > 0))
+        #expect((names.head != nil) == architecture.isCausal)
+        #expect(family.heads.isEmpty == architecture.isCausal)
+        #expect(family.config.fixedWeights.isSuperset(of: architecture.layer.biases))
+    }
+}
