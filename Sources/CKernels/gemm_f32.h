@@ -209,11 +209,13 @@ static void CK_NAME(unpack_row_f32)(
     for (size_t i = 0; i < k; i++) row[i] = weights[i * ck_panel];
 }
 
-/* The products of columns of a, from 0 up to n, with columns of b from first up to last, or with the
- * triangle those with column i of a not beyond the panel of column j of b; `take` gets each tile of
- * some rows' products. Rows pass in slabs that the second-level cache holds packed, and columns of a,
- * which lie a row of lda floats apart, are brought together once for all of b's, some tiles' at once
- * so that whole cache lines are read. */
+/* Computes the products of columns of a, from 0 up to n, with columns of b, from `first` up to
+ * `last`. With `triangle`, column i of a is only multiplied with column j of b if i is not beyond
+ * the panel of j. `take` receives each tile of products of some rows.
+ *
+ * The rows are processed in slabs that fit, packed, in the second-level cache. Columns of a are lda
+ * floats apart, so they are gathered once for all columns of b, several tiles at a time so that
+ * whole cache lines are read. */
 typedef void (*CK_NAME(take))(
     void *c, size_t width, size_t i, size_t j, size_t count, size_t columns, const float *tile);
 

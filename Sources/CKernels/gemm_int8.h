@@ -26,8 +26,8 @@ CK_INLINE void CK_NAME(store_codes)(uint8_t *values, size_t i, size_t n, ck_inte
         for (size_t j = 0; i + j < (n + 3) / 4 * 4; j++) values[i + j] = (uint8_t)codes[j];
 }
 
-/* The row's least and greatest value, 0 included, lie 254 steps apart: rounding both the zero point
- * and the greatest value up takes the 255th. */
+/* The range from the row's minimum to its maximum, 0 included, is divided into 254 steps. Rounding
+ * up both the zero point and the maximum can need the 255th. */
 static void CK_NAME(convert_int8)(
     const float *x, size_t n, size_t terms, void *codes, size_t stride, float *scales,
     int32_t *zeros

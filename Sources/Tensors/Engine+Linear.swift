@@ -56,7 +56,7 @@ extension Engine {
     struct Operand {
         /// The format of the weights.
         let format: ck_format
-        /// All rows. A row of activations is `terms` rows here.
+        /// All rows, `terms` of them for each row of activations.
         let all: ck_operand
         /// Whether ``Engine/convert(_:rows:_:to:)`` writes the rows; else they are the activations.
         let isConverted: Bool

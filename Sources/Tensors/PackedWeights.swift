@@ -12,8 +12,9 @@ public struct PackedWeights: Sendable {
     public let outputs: Int
     /// How the weights are stored.
     public let precision: Precision
-    /// Number of 8-bit terms per activation: 1 (8 bits) or 2 (16 bits, high and low part). Formats
-    /// that keep floats ignore it.
+    /// Number of 8-bit terms per activation: 1 (8 bits) or 2 (16 bits, high and low part).
+    ///
+    /// Formats that keep floats ignore it.
     public private(set) var activationTerms = 1
 
     static let panel = Int(ck_panel)

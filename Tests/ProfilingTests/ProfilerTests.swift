@@ -55,15 +55,18 @@ struct ProfilerTests {
             version: "0.1.0")
     }
 
-    /// The greatest error of a table over all plans whose layers are alike, as a fraction.
+    /// The greatest error of a table's times, relative to that of the dense model, over all plans
+    /// whose layers are alike.
     private func worstError(of table: LatencyTable) -> Double {
+        let dense = KnownStopwatch.seconds(of: smallShape)
         var worst = 0.0
         for heads in 0...2 {
             for width in [0, 32, 64, 96] {
                 let plan = Plan(
                     attention: [heads, heads, heads], feedForward: [width, width, width])
                 let want = KnownStopwatch.seconds(of: smallShape.applying(plan))
-                worst = max(worst, abs(table.predict(plan) / want - 1))
+                let predicted = table.predict(plan) / table.dense.seconds
+                worst = max(worst, abs(predicted / (want / dense) - 1))
             }
         }
         return worst

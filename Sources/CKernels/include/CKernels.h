@@ -19,8 +19,8 @@ enum { ck_panel = 32 };
  * in a cache. */
 enum { ck_block_rows = 132 };
 
-/* Rows that gram_f32 and transposed products take at once, and columns of the first operand: a
- * multiple of every table's tile. */
+/* Rows that gram_f32 and transposed products process at a time, and columns of the first operand:
+ * multiples of every table's tile. */
 enum { ck_slab_rows = 384, ck_tile_columns = 96 };
 
 /* The number of keys in a block of attention. */

@@ -7,7 +7,7 @@ extension LoadedModel {
     /// Asks the model a task, showing how far it is.
     ///
     /// - Throws: `ModelFileError` where the task is not for such a model, or `CancellationError`.
-    func ask(_ task: Evaluation.Task, on engine: Engine) throws -> TaskResult {
+    func ask(_ task: EvaluationTask, on engine: Engine) throws -> TaskResult {
         let classifier = try checkpoint.classifier()
         if let fault = fault(of: task, for: classifier) {
             throw ModelFileError(
@@ -27,7 +27,7 @@ extension LoadedModel {
 
     /// The problem of a task that does not suit the model, and its remedy; nil if it does.
     private func fault(
-        of task: Evaluation.Task, for classifier: Classifier?
+        of task: EvaluationTask, for classifier: Classifier?
     ) -> (problem: String, remedy: String)? {
         let isEncoder = model.shape.architecture.isEncoder
         switch task.kind {

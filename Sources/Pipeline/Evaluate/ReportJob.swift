@@ -53,7 +53,7 @@ public struct ReportJob {
         return report
     }
 
-    private func ask(_ tasks: [Evaluation.Task], _ report: PruneReport) throws -> [TaskFigures] {
+    private func ask(_ tasks: [EvaluationTask], _ report: PruneReport) throws -> [TaskFigures] {
         let precision = Precision(rawValue: report.environment.precision) ?? .f32
         let engine = Engine(threads: options.threads)
         func results(_ model: String) throws -> [TaskResult] {

@@ -173,7 +173,7 @@ extension LoadedModel {
     fileprivate func check(against other: LoadedModel) throws(ModelFileError) {
         let (mine, its) = (model.shape, other.model.shape)
         let sizes: [(String, String, String)] = [
-            ("architecture", mine.architecture.rawValue, its.architecture.rawValue),
+            ("architecture", mine.architecture.name, its.architecture.name),
             ("head dimension", "\(mine.headDimension)", "\(its.headDimension)"),
             ("vocabulary", "\(mine.vocabularySize)", "\(its.vocabularySize)"),
         ]

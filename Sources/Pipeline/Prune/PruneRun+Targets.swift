@@ -310,9 +310,9 @@ extension PruneRun {
         let found = try progress.counting(
             "Searching for \(name)", total: options.trials, unit: "plans"
         ) { advance in
-            try search.coefficients(within: budget, seed: options.seed) { plan in
+            try search.coefficients(within: budget, seed: options.seed) { choice in
                 var model = latest
-                let weights = weights(plan)
+                let weights = weights(space.plan(choice))
                 for layer in model.shape.layers.indices
                 where model.shape.layers[layer] != weights.shape.layers[layer] {
                     model = try model.replacing(layer: layer, of: weights)

@@ -157,7 +157,7 @@ public struct SparsifyJob {
     /// The text in windows, if it and the model are enough.
     private func windows(for opened: OpenedModel) throws -> [[Int32]] {
         let context = options.context
-        guard options.predictor != .gate || opened.shape.architecture.activation == .swiglu else {
+        guard options.predictor != .gate || opened.shape.architecture.layer.isGated else {
             throw ModelFileError(
                 file: opened.location.path, subject: "--predictor",
                 problem: "the model's feed-forward blocks have no gate to tell neurons by",

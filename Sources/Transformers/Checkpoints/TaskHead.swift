@@ -158,7 +158,7 @@ extension HuggingFaceConfig {
     /// The class that `architectures` names, if it is a decoder's with a head for anything but
     /// tokens.
     var unreadHead: String? {
-        guard family.architecture.isCausal,
+        guard !family.architecture.isEncoder,
             let name = members["architectures"]?.array?.first?.string
         else { return nil }
         let head = TaskHead(ofClass: name)
@@ -171,7 +171,7 @@ extension HuggingFaceConfig {
     ///   - name: The class.
     ///   - tensor: A tensor of the head.
     ///   - known: The heads that are known; nil for a decoder's.
-    /// - Returns: The error, which names the classes that are known.
+    /// - Returns: The error, with the classes that are read.
     func unknownHead(_ name: String, _ tensor: String, known: [TaskHead]?) -> ModelFileError {
         let classes = (known ?? [.base, .nextToken]).map { family.className(of: $0) }
         return ModelFileError(

@@ -15,7 +15,7 @@ struct ModelText {
         let head =
             shape.architecture.isEncoder ? "none" : shape.tiedHead ? "the embedding" : "its own"
         return """
-            Architecture  \(shape.architecture.rawValue), \(kind)
+            Architecture  \(shape.architecture.name), \(kind)
             Parameters    \(Figures.shortCount(shape.parameters)) (\(shape.parameters))
             Hidden size   \(shape.hiddenSize), heads of \(shape.headDimension)
             Vocabulary    \(shape.vocabularySize), output head: \(head)
