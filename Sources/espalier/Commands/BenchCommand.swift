@@ -7,10 +7,10 @@ struct BenchCommand: Command {
     static let name = "bench"
     static let summary = "Measure how fast a model is, alone or against another."
     static let discussion = """
-        Two models are timed in turn, so that whatever slows the machine slows both; the speedup is \
-        the median of the pairs' ratios with its 95% confidence interval. --limits tells how near \
-        the kernels come to what this machine can do at most. --serve is how \
-        scripts/compare-runtimes times this program in turn with others.
+        Two models are timed alternately, so that a slow machine slows both. The speedup is the \
+        median of the pairs' ratios, with its 95% confidence interval. --limits compares the \
+        kernels with the limits of this machine. scripts/compare-runtimes uses --serve to time \
+        this program alternately with others.
 
         Example: espalier bench pruned/1.5x --against HuggingFaceTB/SmolLM2-135M
 
@@ -30,19 +30,20 @@ struct BenchCommand: Command {
             "--against", .model, help: "The model to compare with, which takes the same input.")
         options.densePrecision = try arguments.option(
             "--against-precision", .choice(),
-            help: "The precision of that model; by default --precision too. MODEL itself may be "
-                + "compared, in two precisions.")
+            help: "The precision of that model; by default that of --precision. Both can be the "
+                + "same model in two precisions.")
         options.text = try arguments.option(
             "--text", .file,
-            help: "Plain text to decode; needed by a model that sparsify made, whose steps take "
-                + "as long as the text makes them.")
+            help: "Plain text to decode; needed for a model that sparsify wrote, because the time "
+                + "of its steps depends on the text.")
         asJSON = arguments.flag("--json", help: "Print JSON instead of text.")
         options.environment = try EnvironmentOptions(&arguments)
         options.seconds = try arguments.option(
-            "--seconds", .number(in: 0.1...86_400), default: 20, help: "The most time to measure.")
+            "--seconds", .number(in: 0.1...86_400), default: 20,
+            help: "The maximum time of the measurement in seconds.")
         options.measuresLimits = arguments.flag(
             "--limits", isRare: true,
-            help: "Also measure the machine's limits and how near the kernels come.")
+            help: "Also measure the limits of the machine, and compare the kernels with them.")
         serves = arguments.flag(
             "--serve", isRare: true,
             help: "For programs: time the model whenever a line with a number of runs is read.")

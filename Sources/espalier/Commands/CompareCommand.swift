@@ -10,7 +10,7 @@ struct CompareCommand: Command {
     static let summary = "Put several prunes on one page."
     static let discussion = """
         Reads report.json of each directory. Models are shown by their time, so that runs of one \
-        model in two precisions can be compared; where other conditions differ, the page says so.
+        model in two precisions can be compared. If other conditions differ, the page says so.
 
         Example: espalier compare greedy spdy -o compared.html
         """

@@ -4,17 +4,18 @@ import Pipeline
 /// The command that trains a model to do as another does.
 struct DistillCommand: Command {
     static let name = "distill"
-    static let summary = "Train a pruned model to do as the dense one does."
+    static let summary = "Train a pruned model to predict like the dense one."
     static let discussion = """
-        The student learns the teacher's choices, by their divergence at a temperature, and its \
-        residual streams, token by token, on text or on the texts of a task; the words or labels \
-        themselves count by --task-loss. Both have as many layers; the student may have fewer \
-        heads, neurons and channels. All else is as with finetune, checkpoints too.
+        The loss is the divergence of the student's next-token distribution from the teacher's, \
+        plus the distance of the residual streams, on text or on the texts of a task. --task-loss \
+        adds the loss on the text or labels themselves. Teacher and student have the same number \
+        of layers; the student may have fewer heads, neurons and channels. Everything else is as \
+        with finetune.
 
         Example: espalier distill out/1.5x --teacher SmolLM2.gguf --text novels.txt --steps 1000 \
         -o tuned
 
-        A teacher that can only be asked is a command; the student learns what it answers.
+        A teacher can also be a command; the student is then trained on its completions.
 
         Example: espalier distill out/1.5x --teacher 'command:./ask' --text prompts.jsonl \
         --steps 1000 -o tuned

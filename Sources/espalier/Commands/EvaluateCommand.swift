@@ -4,23 +4,24 @@ import Pipeline
 /// The command that measures quality.
 struct EvaluateCommand: Command {
     static let name = "evaluate"
-    static let summary = "Measure how well a model predicts text, and how near it is to another."
+    static let summary = "Measure how well a model predicts text, and how close it is to another."
     static let discussion = """
-        A decoder's perplexity: the text as one token stream without special tokens, in windows \
-        that do not overlap, positions from 0 in each, every token of a window predicted but the \
-        first. With --against also the divergence from the other model (KL, in nats) and how often \
-        both would choose the same token. An encoder is compared by the cosine distance of its \
-        sentence vectors, paragraph by paragraph. The other model is always in f32; without \
-        --against, a model in another --precision is compared with itself in f32.
+        For a decoder, prints the perplexity. The text is one stream of tokens without special \
+        tokens, divided into windows that do not overlap. Positions begin at 0 in each window, and \
+        all tokens but the first are predicted. With --against, also prints the KL divergence from \
+        the other model in nats, and how often both have the same most likely token. For an \
+        encoder, prints the cosine distance of its sentence vectors, paragraph by paragraph. The \
+        other model is always in f32. Without --against, a model in another --precision is \
+        compared with itself in f32.
 
-        A task file has an item on each line, as JSON. Its members tell its kind: query, choices \
-        and gold for multiple choice; context and continuation for last words; good and bad for \
-        minimal pairs; question and answers, perhaps with a passage, for questions; text, label and \
-        perhaps second for classification, by the model's head or, with labels in the first line, \
-        by a decoder; document and summary for summaries; first, second and score for the \
-        similarity of sentences. A first line of name and prompt may name the task and shape \
-        what the model is given; its delimiter stands between a prompt and what follows, by \
-        default a space where neither has white space there. scripts/fetch-tasks makes such files.
+        A task file has one item on each line, as JSON. The members of an item decide its kind: \
+        query, choices and gold for multiple choice; context and continuation for last words; good \
+        and bad for minimal pairs; question and answers, and optionally passage, for questions; \
+        text and label, and optionally second, for classification by the model's head or, with \
+        labels in the first line, by a decoder; document and summary for summaries; first, second \
+        and score for the similarity of sentences. The first line may have the name of the task, a \
+        prompt that forms the model's input, and a delimiter between a prompt and its \
+        continuation. scripts/fetch-tasks makes such files.
 
         Example: espalier evaluate out/1.25x --against SmolLM2.gguf --text wiki.test.raw
 
@@ -44,30 +45,30 @@ struct EvaluateCommand: Command {
             help: "Plain text to predict, or .jsonl, .json, .csv or .tsv records with a field text."
         )
         options.tasks = try arguments.options(
-            "--task", .file, help: "A file of questions, as JSON lines; again for more.")
+            "--task", .file, help: "A task file, as JSON lines or a table.")
         options.threads = try EnvironmentOptions.threads(&arguments)
         options.precision = try EnvironmentOptions.precision(&arguments)
         printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
         arguments.group("Text")
         options.window = try arguments.option(
             "--window", .integer(in: 2...(1 << 20)).named("TOKENS"), default: 1024,
-            help: "Tokens of a window, cut to the model's positions.")
+            help: "The number of tokens of a window, at most the model's positions.")
         options.windows = try arguments.option(
             "--windows", .integer(atLeast: 1).named("COUNT"),
-            help: "Only the first windows; all by default.")
+            help: "Evaluate only the first windows; by default all.")
         options.samples = try arguments.option(
             "--samples", .integer(in: 0...100), default: 0,
-            help: "What a decoder writes behind the beginnings of so many windows.")
+            help: "Print a decoder's continuations of the beginnings of this number of windows.")
         options.dump = try arguments.option(
             "--dump", .file, isRare: true,
             help: "Write token ids and logits or hidden states of the first 64 tokens as JSON.")
         arguments.group("Tasks")
         options.items = try arguments.option(
             "--items", .integer(atLeast: 1).named("COUNT"),
-            help: "Only the first questions of each task; all by default.")
+            help: "Evaluate only the first items of each task; by default all.")
         options.shots = try arguments.option(
             "--shots", .integer(in: 0...100), default: 0,
-            help: "How many of a task's first questions to give, solved, before each other one.")
+            help: "Number of solved items to put before each item; they are the first of the task.")
         self.options = options
         try checkUsage(options.check)
     }

@@ -6,13 +6,13 @@ struct FinetuneCommand: Command {
     static let name = "finetune"
     static let summary = "Train a model, pruned or not, on text or on a task."
     static let discussion = """
-        A decoder learns --text, cut into windows; an encoder learns to label the texts of a \
-        --task file, to score its pairs, or to find answers in its passages, with a head that is \
-        made where it has none. All is seen in random order, each once before any comes again; a \
-        twentieth, from the end, and of text at most 512 windows, is held out to judge by. Weights \
-        are trained in f32 by AdamW. The model is written to model in the --output directory, what \
-        was measured to training.json. Stopped and run again, a training goes on after its last \
-        checkpoint and comes to the same bytes.
+        A decoder is trained on windows of --text. An encoder is trained on a --task file: to \
+        label its texts, to score its pairs, or to find answers in its passages. If it has no head \
+        for this, a new one is added. The data is used in random order, in whole epochs. The last \
+        twentieth, of text at most 512 windows, is held out as the evaluation set. Weights are \
+        trained in f32 by AdamW. The model is written to model in the --output directory, and the \
+        measurements to training.json. If the command is stopped and run again, the training \
+        resumes after its last checkpoint and ends with the same bytes.
 
         Example: espalier finetune out/1.5x --text novels.txt --steps 500 -o tuned
 

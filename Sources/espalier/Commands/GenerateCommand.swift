@@ -8,8 +8,9 @@ struct GenerateCommand: Command {
     static let name = "generate"
     static let summary = "Continue a prompt with a decoder."
     static let discussion = """
-        Text appears as it is made and ends at the model's end of text. Without --temperature the \
-        most likely token is always taken, so that equal prompts give equal answers.
+        Text appears as it is generated, and ends at the model's end of text. Without \
+        --temperature the most likely token is always taken, so that equal prompts give equal \
+        answers.
 
         Example: espalier generate pruned/1.5x --prompt 'Once upon a time'
 
@@ -28,14 +29,14 @@ struct GenerateCommand: Command {
         var options = GenerateOptions(model, prompt: prompt)
         options.tokens = try arguments.option(
             "--tokens", short: "n", .integer(in: 1...(1 << 20)), default: 128,
-            help: "The most tokens to add.")
+            help: "The maximum number of tokens to add.")
         arguments.group("Sampling")
         options.temperature = try arguments.option(
             "--temperature", .number(in: 0...100), default: 0,
-            help: "How far to stray from the most likely token.")
+            help: "Sampling temperature; 0 always takes the most likely token.")
         options.topP = try arguments.option(
             "--top-p", .number(in: 0...1), default: 1,
-            help: "Draw only from the most likely tokens of this joint probability.")
+            help: "Sample only from the most likely tokens whose probabilities add up to this.")
         options.seed = try arguments.option(
             "--seed", .seed, default: 0, help: "Seed of random choices.")
         arguments.group()

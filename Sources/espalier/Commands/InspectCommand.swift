@@ -7,9 +7,9 @@ struct InspectCommand: Command {
     static let name = "inspect"
     static let summary = "Show what a model, a profile or a file of tensors holds."
     static let discussion = """
-        Of a model it shows the sizes, layer by layer, and says what other commands will refuse; of \
-        a profile the latency of every level as tables and plots; of any other safetensors or GGUF \
-        file its tensors.
+        For a model it shows the sizes of every layer, and says what other commands will refuse. \
+        For a profile it shows the latency of every level as tables and plots. For any other \
+        safetensors or GGUF file it lists the tensors.
 
         Example: espalier inspect pruned/1.5x --json
 

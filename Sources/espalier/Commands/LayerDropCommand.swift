@@ -4,12 +4,13 @@ import Pipeline
 /// The command that takes a model of fewer layers out of another.
 struct LayerDropCommand: Command {
     static let name = "layerdrop"
-    static let summary = "Take a model of fewer layers out of one trained with LayerDrop."
+    static let summary =
+        "Take a model with fewer layers out of one that was trained with LayerDrop."
     static let discussion = """
-        A model that was trained with layers left out at random, as by finetune --layerdrop, works \
-        at smaller depths without further training. every-other keeps layers at equal distances; \
-        search drops, again and again, the layer without which a text is foretold best; learned \
-        tries so many choices as search would, and learns which layers good ones have.
+        A model that was trained with LayerDrop (finetune --layerdrop) works at smaller depths \
+        without further training. every-other keeps layers at equal distances. search repeatedly \
+        removes the layer without which a text is predicted best. learned tries as many choices as \
+        search, and learns which layers good choices have.
 
         Example: espalier layerdrop tuned/model --keep 6 -o half
 
@@ -21,20 +22,23 @@ struct LayerDropCommand: Command {
     init(_ arguments: inout Arguments) throws(UsageError) {
         let model = try arguments.positional("MODEL", .model, help: Help.model)
         let count = try arguments.requiredOption(
-            "--keep", .integer(in: 1...100_000).named("COUNT"), help: "How many layers to keep.")
+            "--keep", .integer(in: 1...100_000).named("COUNT"),
+            help: "The number of layers to keep.")
         let output = try arguments.requiredOption(
-            "--output", short: "o", .directory, help: "Where the model goes.")
+            "--output", short: "o", .directory, help: "The directory of the result.")
         var options = LayerDropOptions(model, keeping: count, output: output)
         options.strategy = try arguments.option(
             "--strategy", .choice(), default: .everyOther, help: "How layers are chosen.")
         options.text = try arguments.option(
             "--text", .file,
-            help: "What search and learned judge by, and need; not what the model was trained on.")
+            help: "The evaluation set, which search and learned need; other text than the "
+                + "training set.")
         options.tokens = try arguments.option(
             "--tokens", .integer(in: 64...(1 << 24)).named("COUNT"), default: 4096, isRare: true,
-            help: "How many tokens of it.")
+            help: "The number of tokens of the text to use.")
         options.seed = try arguments.option(
-            "--seed", .seed, default: 1, isRare: true, help: "Decides what learned tries.")
+            "--seed", .seed, default: 1, isRare: true,
+            help: "Seed of the choices that learned tries.")
         options.threads = try EnvironmentOptions.threads(&arguments)
         self.options = options
         try checkUsage(options.check)

@@ -6,10 +6,11 @@ import Pipeline
 /// The command that measures a machine.
 struct ProfileCommand: Command {
     static let name = "profile"
-    static let summary = "Measure what each prunable structure of a model costs on this CPU."
+    static let summary = "Measure the time of each prunable structure of a model on this CPU."
     static let discussion = """
-        Only the model's sizes are needed: a directory with config.json alone will do (not for a \
-        command as --runtime), so profile where the model will run and prune where its weights are.
+        Only the model's sizes are needed: a directory with config.json is enough, except for \
+        --runtime command. So you can profile on the machine that will run the model, and prune \
+        where its weights are.
 
         Example: espalier profile HuggingFaceTB/SmolLM2-135M --phase prefill
 
@@ -25,22 +26,21 @@ struct ProfileCommand: Command {
             try arguments.positional("MODEL", .model, help: Help.model))
         output = try arguments.option(
             "--output", short: "o", .file,
-            help: "Where the profile goes; by default NAME-PHASE.profile.json, with --json "
-                + "nowhere.")
+            help: "The file to write; by default NAME-PHASE.profile.json, and none with --json.")
         asJSON = arguments.flag("--json", help: "Print the profile instead of a summary.")
         options.environment = try EnvironmentOptions(&arguments)
         options.seconds = try arguments.option(
             "--seconds", .number(in: 0.1...86_400), default: 80,
-            help: "The most time to measure; a quarter more with --verify.")
+            help: "The maximum time of the measurement in seconds; a quarter more with --verify.")
         let verifies = arguments.flag(
             "--verify", help: "Also measure random plans and compare with the predictions.")
         let count = try arguments.option(
             "--plans", .integer(in: 1...10_000), default: 32, isRare: true,
-            help: "How many, with --verify.")
+            help: "The number of random plans of --verify.")
         options.plans = verifies ? count : nil
         options.seed = try arguments.option(
             "--seed", .seed, default: 1, isRare: true,
-            help: "Decides the order of measurements and what plans are random.")
+            help: "Seed of the order of measurements and of the random plans.")
         self.options = options
     }
 

@@ -6,15 +6,16 @@ struct PruneCommand: Command {
     static let name = "prune"
     static let summary = "Make a model faster on this CPU by a measured factor."
     static let discussion = """
-        Profiles the CPU, calibrates on text, removes the attention heads and feed-forward neurons \
-        that cost the most time for the least quality, measures the result against the dense \
-        model, and corrects the plan until the target holds. Stopped and run again, it goes on \
-        after the last finished stage.
+        Profiles the CPU, calibrates on text, removes attention heads and feed-forward neurons \
+        that take much time and add little quality, times the result alternately with the dense \
+        model, and corrects the plan until the target is reached. If the command is stopped and \
+        run again, it resumes after the last finished stage.
 
         Example: espalier prune SmolLM2.gguf --speedup 1.25 --calibration wiki.txt -o out
 
-        With --recover it goes from target to target, trains the model after each, and prunes on \
-        from there; that needs --steps, and --text or --task to train on.
+        With --recover it prunes to the targets in order, trains the model after each, and \
+        continues from the trained model. This needs --steps, and --text or --task as the training \
+        set.
 
         Example: espalier prune my-bert --speedup 2 --speedup 4 --calibration text.txt \
         --recover distill --task sst2.jsonl --steps 500 -o out

@@ -4,11 +4,11 @@ import Pipeline
 /// The command that makes the report of a prune anew.
 struct ReportCommand: Command {
     static let name = "report"
-    static let summary = "Make the report of a prune anew, with the scores of tasks."
+    static let summary = "Write the report of a prune again, with the scores of tasks."
     static let discussion = """
-        Reads report.json of a prune's directory and writes report.html and report.md beside it. \
-        With --task the dense model and every pruned one are asked the questions of a file first \
-        (see espalier evaluate), and their scores go into all three.
+        Reads report.json of a prune's directory and writes report.html and report.md there. With \
+        --task, the dense model and all pruned models are first evaluated on a task (see espalier \
+        evaluate), and their scores are added to all three files.
 
         Example: espalier report out
 
@@ -21,10 +21,10 @@ struct ReportCommand: Command {
         var options = ReportOptions(
             try arguments.positional("RUN", .directory, help: "The directory of a prune."))
         options.tasks = try arguments.options(
-            "--task", .file, help: "A file of questions, as JSON lines; again for more.")
+            "--task", .file, help: "A task file, as JSON lines or a table.")
         options.items = try arguments.option(
             "--items", .integer(atLeast: 1).named("COUNT"),
-            help: "Only the first questions of each task; all by default.")
+            help: "Evaluate only the first items of each task; by default all.")
         options.threads = try EnvironmentOptions.threads(&arguments)
         self.options = options
     }

@@ -7,16 +7,16 @@ struct SparsifyCommand: Command {
     static let name = "sparsify"
     static let summary = "Let a decoder compute only what each token needs."
     static let discussion = """
-        In decoding, neurons that would add little to a token are not computed, and the scores of \
-        words are looked at in 4 bits first: only those that may be the greatest are computed. \
-        Which neurons a token needs is told by their weights in 4 bits, by a predictor of low \
-        rank that is trained on the text, or, when they are computed, by what they would add. A \
-        search chooses for each layer how, and how many, by what that was measured to save and \
-        to cost; what does not make this machine faster is left as it is. The model is written to \
-        the --output directory with contextual.json and contextual.safetensors beside it, which \
-        generate, evaluate and bench follow.
+        In decoding, neurons that would add little to a token are skipped. The output head first \
+        computes scores with 4-bit weights, and exact scores only for tokens that may be the most \
+        likely one. The needed neurons are predicted by their weights in 4 bits, or by a low-rank \
+        predictor that is trained on the text, or they are all computed and small ones are not \
+        added. For each layer a search chooses the way and the number of neurons, by the measured \
+        time and loss. What does not make this machine faster stays dense. The model is written to \
+        the --output directory with contextual.json and contextual.safetensors, which generate, \
+        evaluate and bench use.
 
-        Half of the text serves to calibrate, the other to tell what a plan costs.
+        One half of the text is the calibration text, the other half the evaluation set.
 
         Example: espalier sparsify SmolLM2.gguf --text novels.txt -o sparse
 
@@ -32,36 +32,37 @@ struct SparsifyCommand: Command {
         let text = try arguments.requiredOption(
             "--text", .file, help: "Plain text like what the model will see.")
         let output = try arguments.requiredOption(
-            "--output", short: "o", .directory, help: "Where the model goes.")
+            "--output", short: "o", .directory, help: "The directory of the result.")
         var options = SparsifyOptions(model, text: text, output: output)
         options.cost = try arguments.option(
             "--cost", .number(in: 0...10).named("SHARE"), default: 0.02,
-            help: "By what share perplexity may rise.")
+            help: "The fraction by which the perplexity may rise.")
         options.speedup = try arguments.option(
             "--speedup", .number(in: 1...100),
-            help: "Stop where decoding is so many times faster than dense; by default as fast as "
+            help: "Stop at this speedup over dense decoding; by default at the highest that "
                 + "--cost allows.")
         options.prune = try arguments.option(
             "--prune", .directory,
-            help: "The directory of a prune of this model: units may then go for good too.")
+            help: "The directory of a prune of this model; units may then also be removed "
+                + "permanently.")
         printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
         arguments.group("Search")
         options.density = try arguments.option(
             "--density", .number(in: 0.01...1).named("SHARE"), isRare: true,
-            help: "The share of neurons that is computed, the same in every layer; by default "
-                + "searched for.")
+            help: "The fraction of neurons to compute in every layer; by default searched for "
+                + "each layer.")
         options.predictor = try arguments.option(
             "--predictor", .choice(), default: .any,
             help:
-                "How neurons are picked: coarse by weights in 4 bits, gate by their gates, trained "
-                + "by a predictor, ahead by one of what enters the layer before, value by what "
-                + "they come to, any by what the search finds best of coarse, trained and value; "
-                + "of attention, trained picks heads, and value its inputs.")
+                "How neurons are selected: coarse by weights in 4 bits, gate by their gates, "
+                + "trained by a predictor, ahead by a predictor on the previous layer's "
+                + "input, value by their computed values, any by the best of coarse, trained "
+                + "and value. In attention, trained selects heads, and value inputs.")
         options.ranks = try arguments.options(
             "--rank", .integer(in: 1...4096).named("COUNT"), isRare: true,
             help:
-                "The rank of trained predictors, by default 64; of several the search chooses for "
-                + "each layer.")
+                "The rank of trained predictors, by default 64; if several are given, the search "
+                + "chooses one for each layer.")
         arguments.group("Measuring")
         options.batch = try arguments.option(
             "--batch", .integer(in: 1...64), default: 1,
@@ -71,10 +72,10 @@ struct SparsifyCommand: Command {
             help: "The cached context of a timed decode step.")
         options.tokens = try arguments.option(
             "--tokens", .integer(in: 1024...(1 << 24)).named("COUNT"), default: 8192, isRare: true,
-            help: "How many tokens of the text.")
+            help: "The number of tokens of the text to use.")
         options.seconds = try arguments.option(
             "--seconds", .number(in: 0.1...86_400), default: 10,
-            help: "The most time for each measurement.")
+            help: "The maximum time of each measurement in seconds.")
         options.precision = try EnvironmentOptions.precision(&arguments)
         options.threads = try EnvironmentOptions.threads(&arguments)
         self.options = options

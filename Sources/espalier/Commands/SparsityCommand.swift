@@ -7,15 +7,15 @@ import Transformers
 /// The command that tells how much of a model each token needs.
 struct SparsityCommand: Command {
     static let name = "sparsity"
-    static let summary = "Tell how few heads and neurons each token of a decoder needs."
+    static let summary = "Measure how few heads and neurons each token of a decoder needs."
     static let discussion = """
-        study leaves out units token by token, those that contribute least to it, those below a \
-        threshold, or random ones, and tells the perplexity of what is left. No predictor chooses \
-        better than by what units really contribute: where that costs much, a model has no \
-        contextual sparsity to use. The second table tells how few units do 90% and 99% of what a \
-        component adds.
+        study skips units token by token, and measures the perplexity: units with the smallest \
+        contributions, units below a threshold, or random units. No predictor can choose better \
+        than by the real contributions. If that costs much, the model has no contextual sparsity \
+        to use. The second table has the number of units that make 90% and 99% of what a component \
+        adds.
 
-        A fifth of the windows serve to find thresholds, the others to try.
+        Thresholds are found on a fifth of the windows, and evaluated on the others.
 
         Example: espalier sparsity study SmolLM2.gguf --text wiki.test.raw
         """
@@ -30,16 +30,16 @@ struct SparsityCommand: Command {
 
     init(_ arguments: inout Arguments) throws(UsageError) {
         _ = try arguments.positional(
-            "ACTION", .choice(of: Action.self), help: "What to tell: study.")
+            "ACTION", .choice(of: Action.self), help: "The kind of study: study.")
         let model = try arguments.positional("MODEL", .model, help: Help.model)
         let text = try arguments.requiredOption("--text", .file, help: "Plain text to predict.")
         var options = SparsityStudyOptions(model, text: text)
         options.window = try arguments.option(
             "--window", .integer(in: 2...(1 << 20)).named("TOKENS"), default: 512,
-            help: "Tokens of a window, cut to the model's positions.")
+            help: "The number of tokens of a window, at most the model's positions.")
         options.windows = try arguments.option(
             "--windows", .integer(in: 2...100_000).named("COUNT"), default: 5,
-            help: "How many windows, from the first on.")
+            help: "The number of windows, from the first on.")
         options.threads = try EnvironmentOptions.threads(&arguments)
         printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
         self.options = options

@@ -11,35 +11,34 @@ extension EnvironmentOptions {
         arguments.group("Measuring")
         phase = try arguments.option(
             "--phase", .choice(),
-            help: "What is timed: by default encode of encoders, decode of decoders.")
+            help: "The work; by default encode for encoders, decode for decoders.")
         batch = try arguments.option(
-            "--batch", .integer(in: 1...1024), default: 1, help: "Sequences at once.")
+            "--batch", .integer(in: 1...1024), default: 1, help: "Sequences in a batch.")
         sequence = try arguments.option(
             "--sequence", .integer(in: 1...(1 << 20)),
-            help: "Tokens, or cached context of a decode step; by default 128 to encode, "
-                + "512 to prefill, 256 to decode.")
+            help: "Tokens of a sequence, or of the context of a decode step; by default 128 for "
+                + "encode, 512 for prefill, 256 for decode.")
         threads = try Self.threads(&arguments)
         precision = try Self.precision(&arguments)
         runtime = try arguments.option(
             "--runtime", .text.named("NAME"), default: Runtime.builtIn.name, isRare: true,
-            help: "What runs the model: espalier; onnxruntime, in f32 in the Python that "
-                + "ESPALIER_PYTHON names; or command:'…', which is given a model's directory and "
-                + "prints seconds.")
+            help: "The runtime: espalier; onnxruntime, in f32, in the Python that ESPALIER_PYTHON "
+                + "names; or command:'…', which gets a model's directory and prints seconds.")
     }
 
     /// Reads `--precision`.
     static func precision(_ arguments: inout Arguments) throws(UsageError) -> Precision {
         try arguments.option(
             "--precision", .choice(), default: .f32,
-            help: "How weights are stored and products computed.")
+            help: "The precision of weights and products.")
     }
 
     /// Reads `--threads`, by default as many as this process may use CPUs at once.
     static func threads(_ arguments: inout Arguments) throws(UsageError) -> Int {
         let given = try arguments.option(
             "--threads", .integer(in: 1...1024),
-            help: "Threads that compute; by default all CPUs, or as many as a container's quota "
-                + "has whole CPUs.")
+            help: "The number of threads; by default all CPUs, or the whole CPUs of a container's "
+                + "quota.")
         let allowed = Allowance.current
         guard let given else { return defaultThreads }
         guard given <= allowed.cpus else {

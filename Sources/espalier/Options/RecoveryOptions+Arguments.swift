@@ -7,26 +7,27 @@ extension RecoveryOptions {
     init?(_ arguments: inout Arguments) throws(UsageError) {
         let method: Method? = try arguments.option(
             "--recover", .choice(),
-            help: "Prune target by target, and train in between: distill learns from the dense "
-                + "model, finetune from the text or labels alone.")
+            help: "Prune gradually and train after each target: distill with the dense model as "
+                + "teacher, finetune on the text or labels only.")
         let steps = try arguments.option(
             "--steps", .integer(in: 1...10_000_000).named("COUNT"),
-            help: "How many training steps follow each target.")
+            help: "The number of training steps after each target.")
         let text = try arguments.options(
             "--text", .file,
-            help: "What to train on, as for finetune; other text than what is calibrated on.")
+            help: "The training set, as for finetune; other text than the calibration text.")
         let task = try arguments.option(
-            "--task", .file, help: "What an encoder trains on, as for finetune.")
+            "--task", .file, help: "The training set of an encoder, as for finetune.")
         let validation = try arguments.option(
             "--validation", .file, isRare: true,
-            help: "What the training is judged by; by default a twentieth of the rest.")
+            help: "The evaluation set of the training; by default a twentieth of the training set "
+                + "is held out.")
         let rate = try TrainingOptions.rate(&arguments)
         let batch = try arguments.option(
             "--training-batch", .integer(in: 1...4096), isRare: true,
-            help: "Sequences that go together in training; by default 8.")
+            help: "The number of sequences in a batch of training; by default 8.")
         let length = try arguments.option(
             "--training-length", .integer(in: 2...(1 << 20)).named("TOKENS"), isRare: true,
-            help: "Tokens of a window of text in training; by default 256.")
+            help: "The number of tokens of a window in training; by default 256.")
         let precision = try TrainingOptions.precision("--training-precision", &arguments)
         guard let method else {
             guard steps == nil, text.isEmpty, task == nil, validation == nil, rate == nil,

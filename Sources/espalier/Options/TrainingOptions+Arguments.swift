@@ -18,22 +18,24 @@ extension TrainingOptions {
         let teacher = distils ? try Teacher(&arguments) : nil
         let text = try arguments.options(
             "--text", .file,
-            help: "What is learnt: plain text, or records (.jsonl, .csv, .tsv) with text, or with "
-                + "prompt and completion; again for more.")
+            help: "The training set: plain text, or records (.jsonl, .csv, .tsv) with text, or "
+                + "with prompt and completion.")
         let task = try arguments.option(
             "--task", .file,
-            help: "What an encoder learns: texts with labels, pairs with scores, or "
-                + "passages with questions and answers, as records.")
+            help: "The training set of an encoder: records of texts with labels, pairs with "
+                + "scores, or passages with questions and answers.")
         let validation = try arguments.option(
             "--validation", .file,
-            help: "What to judge by; by default a twentieth of the rest, from its end.")
+            help: "The evaluation set; by default the last twentieth of the training set is held "
+                + "out.")
         let steps = try arguments.requiredOption(
-            "--steps", .integer(in: 1...10_000_000).named("COUNT"), help: "How many steps to take.")
+            "--steps", .integer(in: 1...10_000_000).named("COUNT"), help: "The number of steps.")
         let output = try arguments.requiredOption(
-            "--output", short: "o", .directory, help: "Where the model and its training go.")
+            "--output", short: "o", .directory,
+            help: "The directory of the model and its training.")
         let threads = try EnvironmentOptions.threads(&arguments)
         let restarts = arguments.flag(
-            "--restart", help: "Discard what the output directory holds of another training.")
+            "--restart", help: "Discard another training in the output directory.")
         printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
         arguments.group("Training")
         let rate = try Self.rate(&arguments) ?? Self.usualRate
@@ -42,46 +44,48 @@ extension TrainingOptions {
         (self.threads, self.restarts) = (threads, restarts)
         let warmUp = try arguments.option(
             "--warm-up", .integer(in: 0...10_000_000).named("STEPS"), isRare: true,
-            help: "How many steps the rate rises; by default a twentieth.")
+            help: "The number of warm-up steps; by default a twentieth of all steps.")
         settings.warmUp = min(steps, warmUp ?? steps / 20)
         settings.schedule = try arguments.option(
             "--schedule", .choice(), default: .cosine, isRare: true,
-            help: "How the rate falls then.")
+            help: "The decay of the learning rate after the warm-up.")
         settings.batch = try arguments.option(
-            "--batch", .integer(in: 1...4096), default: 8, help: "Windows that go together.")
+            "--batch", .integer(in: 1...4096), default: 8,
+            help: "The number of windows in a batch.")
         settings.accumulation = try arguments.option(
             "--accumulate", .integer(in: 1...4096).named("COUNT"), default: 1, isRare: true,
-            help: "How many such batches make a step.")
+            help: "The number of batches whose gradients are accumulated for one step.")
         length = try arguments.option(
             "--length", .integer(in: 2...(1 << 20)).named("TOKENS"), default: 256,
-            help: "Tokens of a window, cut to the model's positions.")
+            help: "The number of tokens of a window, at most the model's positions.")
         settings.optimiser.weightDecay = Float(
             try arguments.option(
                 "--weight-decay", .number(in: 0...1), default: 0.01, isRare: true,
-                help: "What matrices lose in a step, as a share of the rate."))
+                help: "Weight decay of matrices, as a fraction of the learning rate."))
         settings.optimiser.greatestNorm = Float(
             try arguments.option(
                 "--clip", .number(above: 0), default: 1, isRare: true,
-                help: "The greatest norm of all gradients; longer ones are shortened."))
+                help: "The maximum norm of all gradients; larger gradients are clipped."))
         let layerDrop = try arguments.option(
             "--layerdrop", .number(in: 0...0.99), isRare: true,
-            help: "How likely a layer is left out of a pass, to train for any depth; by default as "
-                + "the model's configuration says, else 0.")
+            help: "Probability that a layer is skipped in a pass (LayerDrop), so that the model "
+                + "works at smaller depths; by default that of the model's configuration, or 0.")
         settings.layerDrop = layerDrop ?? 0
         takesLayerDrop = layerDrop == nil
         settings.recomputes = arguments.flag(
             "--recompute", isRare: true,
-            help: "Keep less on the way: a fifth of the memory, a third slower.")
+            help: "Recompute activations in the backward pass: a fifth of the memory, a third "
+                + "slower.")
         settings.freezesEmbeddings = arguments.flag(
             "--freeze-embeddings",
-            help: "Keep the tables of embeddings, and a decoder's head, as they are: faster, and "
-                + "words that the text lacks do not suffer.")
+            help: "Do not train the embeddings and a decoder's head: faster, and tokens that are "
+                + "absent from the text keep their quality.")
         settings.precision = try Self.precision("--precision", &arguments) ?? .f32
         settings.seed = try arguments.option(
-            "--seed", .seed, default: 1, isRare: true, help: "Decides what is random.")
+            "--seed", .seed, default: 1, isRare: true, help: "Seed of random choices.")
         checkpointSteps = try arguments.option(
             "--checkpoint", .integer(in: 1...10_000_000).named("STEPS"), default: 100, isRare: true,
-            help: "After how many steps all is written down.")
+            help: "The number of steps between checkpoints.")
         try checkUsage(check)
     }
 
@@ -89,7 +93,7 @@ extension TrainingOptions {
     static func rate(_ arguments: inout Arguments) throws(UsageError) -> Double? {
         try arguments.option(
             "--rate", .number(in: 0...10),
-            help: "The greatest learning rate; by default \(usualRate).")
+            help: "Maximum learning rate; by default \(usualRate).")
     }
 
     /// The precisions that gradients can be computed in.
@@ -111,8 +115,8 @@ extension TrainingOptions {
     ) throws(UsageError) -> Precision? {
         let products: Products? = try arguments.option(
             name, .choice(), isRare: true,
-            help: "How products of a training are computed, by default f32: f16 and bf16 are "
-                + "faster on processors with such arithmetic; weights are kept in f32.")
+            help: "The precision of products in training, by default f32. f16 and bf16 are faster "
+                + "on processors with such arithmetic. Weights are kept in f32.")
         return products?.precision
     }
 }
@@ -122,35 +126,35 @@ extension TrainingOptions.Teacher {
     fileprivate init(_ arguments: inout Arguments) throws(UsageError) {
         let model = try arguments.requiredOption(
             "--teacher", .text.named("MODEL"),
-            help: "The model to learn from, such as the dense one; or command:'…', which is "
-                + "given lines with a prompt and prints lines with a completion.")
+            help: "The teacher, such as the dense model; or command:'…', which reads lines with a "
+                + "prompt and prints lines with a completion.")
         self.init(model)
         arguments.group("Teacher")
         precision = try arguments.option(
             "--teacher-precision", .choice(), isRare: true,
-            help: "How the teacher's products are computed; by default as the student's.")
+            help: "The precision of the teacher; by default that of the student.")
         temperature = try arguments.option(
             "--temperature", .number(in: 0.1...100), default: 1, isRare: true,
-            help: "Divides the logits of both, for softer choices.")
+            help: "Temperature that divides the logits of teacher and student.")
         logitShare = try arguments.option(
             "--logits", .number(in: 0...1000).named("SHARE"), default: 1, isRare: true,
-            help: "What the divergence of choices counts.")
+            help: "Weight of the loss on logits.")
         streamShare = try arguments.option(
             "--streams", .number(in: 0...1000).named("SHARE"), default: 0.5, isRare: true,
-            help: "What the distance of residual streams counts, where both are as wide.")
+            help: "Weight of the loss on residual streams, if both have the same hidden size.")
         taskShare = try arguments.option(
             "--task-loss", .number(in: 0...1000).named("SHARE"), default: 0, isRare: true,
-            help: "What the text or the labels themselves count.")
+            help: "Weight of the loss on the text or labels themselves.")
         mixture = try arguments.option(
             "--mixture", .number(in: 0...1).named("BETA"), default: 0, isRare: true,
-            help: "Which divergence: 0 covers all that the teacher may choose, 1 keeps to its "
-                + "likeliest, between is Jensen and Shannon's.")
+            help: "The divergence: 0 is KL(teacher, student), 1 is KL(student, teacher), between "
+                + "is the generalised Jensen-Shannon divergence.")
         onPolicyShare = try arguments.option(
             "--on-policy", .number(in: 0...1).named("SHARE"), default: 0, isRare: true,
-            help: "What share of the steps is on text whose second half the student writes.")
+            help: "Fraction of steps on text whose second half the student generates.")
         correctionSteps = try arguments.option(
             "--teacher-steps", .integer(in: 1...10_000_000).named("COUNT"), isRare: true,
-            help: "Adapt the teacher to the text first, in so many steps; by default none.")
+            help: "The number of steps that first adapt the teacher to the text; by default none.")
         arguments.group()
     }
 }
