@@ -79,7 +79,8 @@ extension Projection {
 struct RoundTripTests {
     private static let names = [
         "tiny-llama", "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-gpt2",
-        "tiny-opt", "tiny-bert", "tiny-roberta", "tiny-distilbert", "tiny-llama.gguf",
+        "tiny-opt", "tiny-stablelm", "tiny-bert", "tiny-roberta", "tiny-distilbert",
+        "tiny-llama.gguf",
     ]
 
     /// A model whose layers stay alike, and one whose layers differ and lack branches.

@@ -58,7 +58,8 @@ func goldenLoss(
 @Suite("Gradients of whole models")
 struct GradientTests {
     static let names = [
-        "llama", "mistral", "qwen2", "qwen3", "gpt2", "opt", "bert", "roberta", "distilbert",
+        "llama", "mistral", "qwen2", "qwen3", "gpt2", "opt", "stablelm", "bert", "roberta",
+        "distilbert",
     ]
 
     @Test("every weight's gradient is torch's", arguments: names, [false, true])

@@ -68,6 +68,9 @@ import Testing
             ("bert", "position_embedding_type", .string("relative_key")),
             ("bert", "pruned_heads", .object(["0": .array([.integer(1)])])),
             ("distilbert", "is_encoder_decoder", .bool(true)),
+            ("stablelm", "use_parallel_residual", .bool(true)),
+            ("stablelm", "qk_layernorm", .bool(true)),
+            ("llama", "partial_rotary_factor", .number(0.5)),
         ] as [(String, String, JSONValue)])
     func refused(family: String, field: String, value: JSONValue) throws {
         let error = #expect(throws: ModelFileError.self) {
@@ -122,11 +125,36 @@ import Testing
         #expect(text.contains("\"t5\"") && text.contains("SmolLM2"))
     }
 
+    @Test("a share of each head is turned where the family says so")
+    func partialRotary() throws {
+        let usual = try read("stablelm", ["rope_parameters": .null])
+        #expect(usual.headDimension == 80 && usual.rotaryDimension == 20)
+        func turned(_ share: JSONValue) throws -> Int {
+            let given: [JSONKey: JSONValue?] = [
+                "rope_parameters": .null, "partial_rotary_factor": share,
+            ]
+            return try read("stablelm", given).rotaryDimension
+        }
+        #expect(try turned(.number(0.5)) == 40 && turned(.integer(1)) == 80)
+        for share in [.number(0.01), .number(1.5), .number(0.99)] as [JSONValue] {
+            let error = #expect(throws: ModelFileError.self) { try turned(share) }
+            #expect(error?.description.contains("field partial_rotary_factor") == true)
+        }
+        let parameters = JSONValue.object([
+            "rope_theta": .integer(10_000), "partial_rotary_factor": .number(0.5),
+        ])
+        let inner = try read("stablelm", ["rope_parameters": parameters])
+        #expect(inner.rotaryDimension == 40)
+    }
+
     @Test("biases and head norms follow from the configuration")
     func optional() throws {
         #expect(try read("qwen2").optionalWeights == .attentionInputBiases)
         #expect(try read("qwen3").optionalWeights == .headNorms)
         #expect(try read("llama").optionalWeights == [])
+        #expect(
+            try read("stablelm", ["use_qkv_bias": .bool(true)]).optionalWeights
+                == .attentionInputBiases)
         #expect(
             try read("llama", ["attention_bias": .bool(true)]).optionalWeights == .attentionBiases)
         let pruned = try read("llama", ["output_bias": .bool(true)])
