@@ -3,17 +3,19 @@ public import ModelFiles
 public import Tokenizers
 
 extension Checkpoint {
-    /// Reads the template that puts a chat model's markup around messages: `chat_template.jinja`,
-    /// `chat_template` of `tokenizer_config.json`, or `tokenizer.chat_template` of GGUF.
+    /// Reads the chat template of the model.
     ///
-    /// - Returns: The template; nil where the model has none.
-    /// - Throws: `ChatTemplateError` where it is not valid or needs what is not supported,
-    ///   `ModelFileError` where a file is damaged.
+    /// The template is `chat_template.jinja`, or else `chat_template` in `tokenizer_config.json`.
+    /// In a GGUF file it is `tokenizer.chat_template`.
+    ///
+    /// - Returns: The template; nil if the model has none.
+    /// - Throws: `ChatTemplateError` if the template is not valid or uses a feature that is not
+    ///   supported, `ModelFileError` if a file is damaged.
     public func chatTemplate() throws -> ChatTemplate? {
         try chatTemplateText().map { try ChatTemplate($0) }
     }
 
-    /// Whether the model has a chat template; one that cannot be read counts.
+    /// Whether the model has a chat template, even one that cannot be read.
     public var hasChatTemplate: Bool {
         do { return try chatTemplateText() != nil } catch { return true }
     }
@@ -45,11 +47,12 @@ extension Checkpoint {
         return template.text
     }
 
-    /// The texts of special tokens by the names that chat templates use, such as `bos_token`.
+    /// The texts of the special tokens, keyed by their names in chat templates, such as
+    /// `bos_token`.
     ///
     /// - Parameter tokenizer: The model's tokenizer.
-    /// - Returns: The texts; names without a token are absent.
-    /// - Throws: `ModelFileError` where a file is damaged.
+    /// - Returns: The texts. A name is absent if the model has no such token.
+    /// - Throws: `ModelFileError` if a file is damaged.
     public func specialTokenTexts(
         with tokenizer: some Tokenizer
     ) throws(ModelFileError) -> [String: String] {
@@ -74,7 +77,7 @@ extension Checkpoint {
         return texts
     }
 
-    /// The members of a JSON file; none where there is no such file.
+    /// The members of a JSON file; empty if the file does not exist.
     private func members(of file: String) throws(ModelFileError) -> [JSONKey: JSONValue] {
         guard FileManager.default.fileExists(atPath: file) else { return [:] }
         return try JSONValue(parsing: InputFile(path: file).bytes, file: file).object ?? [:]

@@ -1,14 +1,15 @@
 internal import ModelFiles
 
-/// What the tensors of a model's file have to be: those that are read, with their shapes.
+/// The tensors that a model reads from its file, with the shapes that they must have.
 ///
-/// A file is checked when it is opened, by its header alone. A tensor that is missing, has another
-/// shape or cannot be read is refused, and so is one that no part of the model reads and that could
-/// matter: it shows that the configuration does not describe the model.
+/// A file is checked when it is opened. Only its header is read for that. A tensor that is missing,
+/// has another shape or has an unsupported type is an error. A tensor that no part of the model
+/// reads is also an error if it could change results: the configuration then does not describe the
+/// model.
 struct ExpectedTensors {
-    /// The shapes of the tensors that must be there.
+    /// The shapes of the tensors that the file must have.
     private(set) var required: [String: [Int]] = [:]
-    /// The shapes of the tensors that may be there.
+    /// The shapes of the tensors that the file may have.
     private(set) var optional: [String: [Int]] = [:]
 
     private let names: TensorNames
@@ -17,10 +18,11 @@ struct ExpectedTensors {
     /// Lists the tensors of a model.
     ///
     /// - Parameters:
-    ///   - names: What they are called.
+    ///   - names: The names of the tensors.
     ///   - shape: The model's sizes.
-    ///   - config: Rows of the tables of positions and segment types.
-    ///   - biases: The biases that projections may have.
+    ///   - config: The configuration, for the row counts of the position and segment type
+    ///     embeddings.
+    ///   - biases: The biases that projections of the model may have.
     init(
         _ names: TensorNames, _ shape: ModelShape, _ config: HuggingFaceConfig,
         biases: OptionalWeights
@@ -101,28 +103,30 @@ struct ExpectedTensors {
 }
 
 extension ExpectedTensors {
-    /// Where a tensor that is not read belongs.
+    /// The part of the model to which a tensor that is not read belongs.
     private enum Place {
-        /// Nowhere that matters.
+        /// None. Ignoring the tensor does not change results.
         case harmless
-        /// To a layer beyond those of the configuration.
+        /// A layer beyond the number of layers in the configuration.
         case surplusLayer
-        /// To a head behind an encoder.
+        /// The task head of an encoder.
         case head
-        /// To the model, which therefore computes something else.
+        /// The model itself, which therefore computes something that is not supported.
         case model
     }
 
-    /// Whether a tensor belongs behind an encoder, and is carried over as it is.
+    /// Whether a tensor belongs to the task head of an encoder.
+    ///
+    /// Such tensors are copied to the pruned model.
     func isHead(_ name: String) -> Bool { !isRead(name) && place(of: name) == .head }
 
-    /// Whether a file's tensors are those of the model.
+    /// Checks that the tensors of a file are those of the model.
     ///
     /// - Parameters:
     ///   - file: The file.
-    ///   - config: The configuration, for errors.
-    /// - Returns: How many tensors belong to layers that the configuration leaves out.
-    /// - Throws: `ModelFileError` for the first tensor at fault.
+    ///   - config: The configuration, for error messages.
+    /// - Returns: The number of tensors that belong to layers beyond those of the configuration.
+    /// - Throws: `ModelFileError` for the first tensor that is wrong.
     func check(
         _ file: any TensorFile, _ config: HuggingFaceConfig
     ) throws(ModelFileError) -> Int {
@@ -181,7 +185,7 @@ extension ExpectedTensors {
             file: file.path, tensor: name, problem: problem, remedy: remedy)
     }
 
-    /// Buffers that models of old versions have, which hold nothing that is not known.
+    /// Buffers in files of older versions, whose values follow from the configuration.
     private static let harmlessSuffixes = [
         "position_ids", "embeddings.token_type_ids", "rotary_emb.inv_freq", ".attn.bias",
         ".attn.masked_bias", "attn_rot_embd.weight", GGUFFile.rotaryDivisors,
@@ -201,7 +205,8 @@ extension ExpectedTensors {
         return name.hasPrefix(embeddings + ".") ? .model : .head
     }
 
-    /// Weights of other kinds, recognised by a tensor's name.
+    /// The kind of unsupported weights to which a tensor belongs, by its name, and what to do
+    /// instead; nil if its name does not tell of any.
     private static func kind(of name: String) -> (kind: String, remedy: String)? {
         if let kind = QuantizedWeights.kind(of: name) {
             return ("weights that are quantised: \(kind)", QuantizedWeights.remedy)

@@ -2,14 +2,15 @@ public import Foundation
 public import ModelFiles
 public import Tokenizers
 
-/// The files that carry a model's tokenizer in a Hugging Face directory.
+/// The contents of the tokenizer files of a Hugging Face directory, keyed by file name.
 public typealias TokenizerFiles = [String: Data]
 
 extension Checkpoint {
     /// Loads the model's tokenizer.
     ///
     /// - Returns: The tokenizer, from `tokenizer.json` or from GGUF metadata.
-    /// - Throws: `TokenizerError` or `ModelFileError` where it is missing, damaged or unknown.
+    /// - Throws: `TokenizerError` or `ModelFileError` if the tokenizer is missing, damaged or of an
+    ///   unsupported kind.
     public func tokenizer() throws -> any Tokenizer {
         guard let gguf else {
             return try TokenizerFile.load(
@@ -18,12 +19,14 @@ extension Checkpoint {
         return try bytePairTokenizer(gguf)
     }
 
-    /// The tokens that end a text: the tokenizer's, those of `config.json` or GGUF metadata, and
-    /// those of `generation_config.json`.
+    /// The ids of the tokens that end a text.
+    ///
+    /// They are the union of the tokenizer's end token, those of `config.json` or of the GGUF
+    /// metadata, and those of `generation_config.json`.
     ///
     /// - Parameter tokenizer: The model's tokenizer.
-    /// - Returns: The ids, each once.
-    /// - Throws: `ModelFileError` where a file is damaged.
+    /// - Returns: The ids.
+    /// - Throws: `ModelFileError` if a file is damaged.
     public func endTokens(
         with tokenizer: some Tokenizer
     ) throws(ModelFileError) -> Set<Int32> {
@@ -32,10 +35,11 @@ extension Checkpoint {
         return tokenizer.endOfText.map { ends.union([$0]) } ?? ends
     }
 
-    /// The tokenizer's files, copied, or made from GGUF metadata.
+    /// The contents of the tokenizer files, read from the directory or made from GGUF metadata.
     ///
-    /// - Returns: Contents by file name.
-    /// - Throws: What reading or making them throws.
+    /// - Returns: The contents, keyed by file name. Files that do not exist are absent.
+    /// - Throws: An error if the tokenizer in the GGUF metadata is missing, damaged or of an
+    ///   unsupported kind.
     public func tokenizerFiles() throws -> TokenizerFiles {
         guard let gguf else {
             var files: TokenizerFiles = [:]
@@ -54,7 +58,7 @@ extension Checkpoint {
         ]
     }
 
-    /// The files beside a model's weights and configuration that belong to it.
+    /// The names of the files of a model other than its weights and its configuration.
     public static let tokenizerFileNames = [
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt",
         "vocab.json", "merges.txt", "added_tokens.json", "chat_template.jinja",
@@ -81,7 +85,7 @@ extension Checkpoint {
         }
         let types = "tokenizer.ggml.token_type"
         let adds = "tokenizer.ggml.add_bos_token"
-        // Files of this kind say nothing of it, and llama.cpp adds it.
+        // Files with this pre-tokenizer may lack `add_bos_token`. llama.cpp then adds the token.
         let isAdded = try gguf.string("tokenizer.ggml.pre") == "llama-bpe" && id("bos") != nil
         return try BytePairTokenizer(
             tokens: tokens,

@@ -1,33 +1,39 @@
 public import ModelFiles
 internal import Tensors
 
-/// A trained model on disk: a Hugging Face directory or a GGUF file, read a layer at a time.
+/// A trained model on disk, in a Hugging Face directory or a GGUF file.
+///
+/// Weights are read one layer at a time.
 public struct Checkpoint: WeightSource {
-    /// The directory or file.
+    /// The directory or file that was opened.
     public let path: String
-    /// The directory of the configuration and the weights, which may be a folder in ``path``, or the
-    /// file.
+    /// The directory of the configuration and the weights, or the GGUF file.
+    ///
+    /// The directory may be a folder inside ``path``.
     public let directory: String
     /// The sizes of the model.
     public let shape: ModelShape
-    /// The configuration, as read or as made from GGUF metadata.
+    /// The configuration, read from `config.json` or made from GGUF metadata.
     public let config: HuggingFaceConfig
-    /// How the directory of an encoder says that its hidden states become vectors.
+    /// The pooling that the directory of an encoder states; the mean for decoders.
     public let pooling: Pooling
 
-    /// What is ignored and could matter, one sentence each.
+    /// Messages about ignored parts of the files that could change results, one sentence each.
     public let remarks: [String]
 
     let file: any TensorFile
     private let names: TensorNames
     private let expected: ExpectedTensors
-    /// GGUF stores the rows of queries and keys so that rotary pairs are neighbours.
+    /// Whether the two channels of a rotary pair are adjacent rows of query and key weights, as in
+    /// GGUF.
     private let interleavesRotaryPairs: Bool
 
-    /// Opens a model; tensors are read when asked for.
+    /// Opens a model and checks its configuration and its list of tensors.
+    ///
+    /// Weights are read when a method asks for them.
     ///
     /// - Parameter path: A Hugging Face directory or a `.gguf` file.
-    /// - Throws: ``ModelFileError`` where it is damaged or of an unknown kind.
+    /// - Throws: ``ModelFileError`` if the model is damaged or of an unsupported kind.
     public init(_ path: String) throws(ModelFileError) {
         self.path = path
         directory = transformerDirectory(path)
@@ -71,7 +77,9 @@ public struct Checkpoint: WeightSource {
         self.remarks = remarks
     }
 
-    /// Whether the output head is the token embedding: a head in the file counts more than the
+    /// Whether the output head is the token embedding.
+    ///
+    /// A head in the file that differs from the token embedding takes precedence over the
     /// configuration, as in transformers 5.
     private static func isTied(
         _ config: HuggingFaceConfig, _ file: any TensorFile, _ names: TensorNames
@@ -95,9 +103,10 @@ public struct Checkpoint: WeightSource {
         return try file.areStoredAlike(head, names.tokens + ".weight")
     }
 
-    /// The weights that a GGUF file has beyond those of every model of its architecture.
+    /// The optional weights that a GGUF file has; nil if it has none.
     ///
-    /// Biases of output projections alone come from pruning.
+    /// An attention output bias without attention input biases comes from pruning and is not
+    /// counted.
     private static func optionalWeights(of file: any TensorFile) -> OptionalWeights? {
         func has(_ name: String) -> Bool { file.has("blk.0.\(name).bias") }
         guard has("attn_q") || has("ffn_up") else { return nil }
@@ -107,12 +116,12 @@ public struct Checkpoint: WeightSource {
         return weights
     }
 
-    /// The names that a Hugging Face directory of this model uses.
+    /// The names of this model's tensors in a Hugging Face directory.
     public var huggingFaceNames: TensorNames {
         interleavesRotaryPairs ? config.family.tensors.names : names
     }
 
-    /// The metadata where the model is a GGUF file.
+    /// The GGUF file; nil if the model is a Hugging Face directory.
     public var gguf: GGUFFile? { file as? GGUFFile }
 
     /// Reads the embeddings.
@@ -132,7 +141,9 @@ public struct Checkpoint: WeightSource {
         return embeddings
     }
 
-    /// Reads the layer at an index from the input.
+    /// Reads the weights of a layer.
+    ///
+    /// Layers are counted from the input, starting at 0.
     public func layer(_ index: Int) throws(ModelFileError) -> LayerWeights {
         let (prefix, sizes, hidden) = (
             names.layerPrefix(index), shape.layers[index], shape.hiddenSize
@@ -176,7 +187,7 @@ public struct Checkpoint: WeightSource {
         return layer
     }
 
-    /// Reads what follows the last layer.
+    /// Reads the final norm and the output head.
     public func head() throws(ModelFileError) -> HeadWeights {
         var head = HeadWeights(norm: nil, output: nil)
         if let name = names.finalNorm { head.norm = try norm(name) }
@@ -187,7 +198,9 @@ public struct Checkpoint: WeightSource {
         return head
     }
 
-    /// Tensors that no forward pass here reads, such as a pooler, to be carried over unchanged.
+    /// Reads the tensors of an encoder that its forward pass does not use, such as a pooler.
+    ///
+    /// They are copied to the pruned model.
     public func otherTensors() throws(ModelFileError) -> [NamedTensor] {
         var others: [NamedTensor] = []
         for name in otherTensorNames {
@@ -198,12 +211,12 @@ public struct Checkpoint: WeightSource {
         return others
     }
 
-    /// The names of these, without buffers and layers beyond those of the configuration.
+    /// The names of the tensors that ``otherTensors()`` reads.
     var otherTensorNames: [String] {
         file.names.filter(expected.isHead)
     }
 
-    /// Reads every tensor of numbers once, which refuses NaN and infinities.
+    /// Reads every floating-point tensor once, to refuse NaN and infinities.
     public func checkNumbers() throws(ModelFileError) {
         for name in file.names where file.storedType(of: name)?.numbers?.isFloat == true {
             _ = try file.floats(name)
@@ -236,7 +249,8 @@ public struct Checkpoint: WeightSource {
             weight: try file.floats(name + ".weight", shape: [shape.headDimension]))
     }
 
-    /// Puts the rows of each head in the half-split order of Hugging Face.
+    /// Reorders the rows of each head from adjacent rotary pairs to the half-split order of Hugging
+    /// Face.
     private func rotary(_ projection: Projection) -> Projection {
         guard interleavesRotaryPairs else { return projection }
         let (dimension, half) = (shape.headDimension, shape.turnedChannels / 2)
@@ -249,6 +263,6 @@ public struct Checkpoint: WeightSource {
 }
 
 extension TensorFile {
-    /// Whether there is a tensor of this name.
+    /// Whether the file has a tensor with this name.
     func has(_ name: String) -> Bool { shape(of: name) != nil }
 }

@@ -1,20 +1,24 @@
 internal import ModelFiles
 
-/// Typed, checked access to the members of an object in a JSON file; null counts as absent.
+/// Typed, checked access to the members of an object in a JSON file.
+///
+/// A member that is null is treated as absent, except by ``tokens(_:default:)``.
 struct ConfigFields {
     let file: String
-    /// Leads to the object from the file's top, such as `per_layer_config."5".`; empty at the top.
+    /// The path to the object from the top level of the file, such as `per_layer_config.5.`.
+    ///
+    /// It is empty at the top level.
     var prefix = ""
     let members: [JSONKey: JSONValue]
-    /// What the file calls a member.
+    /// Maps the name that most families use for a member to its name in the file.
     var name: (String) -> String = { $0 }
 
-    /// The member of a name, nil where absent or null.
+    /// The member with a name; nil if it is absent or null.
     func value(_ name: String) -> JSONValue? {
         members[JSONKey(self.name(name))].flatMap { $0 == .null ? nil : $0 }
     }
 
-    /// A size from 1 to a limit, nil where absent.
+    /// An integer from 1 to a limit; nil if it is absent.
     func optionalSize(_ name: String, upTo limit: Int) throws(ModelFileError) -> Int? {
         guard let value = value(name) else { return nil }
         guard let size = value.integer, 1...limit ~= size else {
@@ -23,7 +27,7 @@ struct ConfigFields {
         return size
     }
 
-    /// A size from 1 to a limit.
+    /// An integer from 1 to a limit, which must be present.
     func size(_ name: String, upTo limit: Int) throws(ModelFileError) -> Int {
         guard let size = try optionalSize(name, upTo: limit) else {
             throw fault(name, "it is missing", remedy: "add it, or use the original config.json")
@@ -31,7 +35,7 @@ struct ConfigFields {
         return size
     }
 
-    /// A positive number, nil where absent.
+    /// A positive number; nil if it is absent.
     func positive(_ name: String) throws(ModelFileError) -> Double? {
         switch value(name) {
         case nil: return nil
@@ -41,7 +45,7 @@ struct ConfigFields {
         }
     }
 
-    /// A boolean, nil where absent.
+    /// A boolean; nil if it is absent.
     func bool(_ name: String) throws(ModelFileError) -> Bool? {
         switch value(name) {
         case nil: return nil
@@ -50,7 +54,7 @@ struct ConfigFields {
         }
     }
 
-    /// A string, nil where absent.
+    /// A string; nil if it is absent.
     func string(_ name: String) throws(ModelFileError) -> String? {
         switch value(name) {
         case nil: return nil
@@ -59,20 +63,22 @@ struct ConfigFields {
         }
     }
 
-    /// The members of an object, nil where absent.
+    /// The members of an object; nil if it is absent.
     func object(_ name: String) throws(ModelFileError) -> ConfigFields? {
         guard let value = value(name) else { return nil }
         guard let members = value.object else { throw fault(name, "it is no object") }
         return ConfigFields(file: file, prefix: "\(prefix)\(name).", members: members)
     }
 
-    /// Token ids given as one integer or a list; negative ones stand for none.
+    /// Token ids, which are one integer or a list.
+    ///
+    /// Negative ids are ignored. If the member is null, there are none.
     ///
     /// - Parameters:
     ///   - name: The member's name.
-    ///   - ids: What absence stands for.
-    /// - Returns: The ids that are not negative.
-    /// - Throws: ``ModelFileError`` where it is anything else.
+    ///   - ids: The ids if the member is absent.
+    /// - Returns: The ids.
+    /// - Throws: ``ModelFileError`` if the member has another type.
     func tokens(_ name: String, default ids: [Int]) throws(ModelFileError) -> [Int] {
         switch members[JSONKey(self.name(name))] {
         case nil: return ids

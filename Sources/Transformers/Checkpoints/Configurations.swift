@@ -1,7 +1,7 @@
 internal import ModelFiles
 
 extension ModelShape {
-    /// The sizes that a configuration gives.
+    /// Creates the shape of the model that a configuration describes.
     init(_ config: HuggingFaceConfig, isTied: Bool) {
         let architecture = config.family.architecture
         let optional = config.optionalWeights
@@ -15,14 +15,14 @@ extension ModelShape {
         if config.rotaryDimension < config.headDimension {
             rotaryDimension = config.rotaryDimension
         }
-        // The architecture implies the others.
+        // Biases of the architecture are not listed again.
         let own = optional.subtracting(architecture.layer.biases)
         if !own.isEmpty { optionalWeights = own }
     }
 }
 
 extension HuggingFaceConfig {
-    /// Refuses activations that are not computed here.
+    /// Refuses an activation that the family does not support.
     func checkActivation() throws(ModelFileError) {
         let (field, names) = (
             family.config.fieldName("hidden_act"), family.architecture.layer.activationNames
@@ -36,7 +36,7 @@ extension HuggingFaceConfig {
 }
 
 extension LayerRecipe {
-    /// What configurations call the activation; the first name is the usual one.
+    /// The names of the activation in configurations, the usual one first.
     var activationNames: [String] {
         switch activation {
         case .gelu: ["gelu", "gelu_python"]

@@ -1,24 +1,25 @@
 internal import ModelFiles
 
-/// What is known of a GGUF file's metadata under the name of its architecture.
+/// The keys of a GGUF file's metadata that begin with the name of its architecture.
 struct GGUFKeys {
     let gguf: GGUFFile
     let architecture: String
 
-    /// The keys that are read, or that change nothing here.
+    /// The keys that are read, and those that do not change results.
     private static let known: Set<String> = [
         "block_count", "context_length", "embedding_length", "feed_forward_length", "vocab_size",
         "attention.head_count", "attention.head_count_kv", "attention.layer_norm_rms_epsilon",
         "attention.key_length", "attention.value_length", "attention.sliding_window",
         "rope.freq_base", "rope.dimension_count", "rope.scaling.type", "rope.scaling.factor",
         "rope.scaling.original_context_length", "rope.scaling.finetuned", "rope.scale_linear",
-        // How weights were laid out before they were converted, and what other programs do with
-        // the last hidden states.
+        // These keys do not change the forward pass.
         "tensor_data_layout", "pooling_type", "attention.layer_norm_epsilon",
         "expert_used_count",
     ]
 
-    /// Keys that are not computed, and the one number with which they change nothing.
+    /// Numeric keys that are not supported, each with the value at which it has no effect.
+    ///
+    /// 0 is also accepted for each of them.
     private static let neutral: [String: Double] = [
         "attention.scale": 0, "attention.clamp_kqv": 0, "attention.max_alibi_bias": 0,
         "attn_logit_softcapping": 0, "final_logit_softcapping": 0, "expert_count": 0,
@@ -26,14 +27,14 @@ struct GGUFKeys {
         "rope.scaling.attn_factor": 1, "rope.scaling.yarn_log_multiplier": 0,
     ]
 
-    /// Flags that are not computed, and the one value with which they change nothing.
+    /// Boolean keys that are not supported, each with the value at which it has no effect.
     private static let neutralFlags: [String: Bool] = [
         "attention.causal": true, "use_parallel_residual": false,
     ]
 
     private func key(_ name: String) -> String { "\(architecture).\(name)" }
 
-    /// Refuses what would change the forward pass and is not computed here.
+    /// Refuses keys and tensors that change the forward pass and are not supported.
     func refuseUnsupported() throws(ModelFileError) {
         let isPart = try count("split.count") > 1
         if isPart {
@@ -85,7 +86,7 @@ struct GGUFKeys {
         }
     }
 
-    /// The keys that are not known and could matter, sorted.
+    /// The unknown keys, which could change results, sorted.
     var unknown: [String] {
         gguf.metadata.keys.filter { key in
             guard key.hasPrefix(architecture + ".") else { return false }

@@ -1,14 +1,18 @@
 public import ModelFiles
 
-/// What a `generation_config.json` says of ends of text; chat models name the end of a turn there.
+/// The end tokens in a `generation_config.json`.
+///
+/// Chat models list the token that ends a turn there.
 public struct GenerationConfig: Sendable, Equatable {
-    /// `eos_token_id`, none or more.
+    /// `eos_token_id`: zero or more ids.
     public let endTokens: [Int]
 
-    /// Reads the file of a model's directory; one that is not there says nothing.
+    /// Reads the file in a model's directory.
+    ///
+    /// If there is no such file, there are no end tokens.
     ///
     /// - Parameter directory: The model's directory.
-    /// - Throws: ``ModelFileError`` where it is damaged.
+    /// - Throws: ``ModelFileError`` if the file is damaged.
     public init(inDirectory directory: String) throws(ModelFileError) {
         let path = directory + "/generation_config.json"
         guard FileKind(of: path) == .regular else {

@@ -1,13 +1,13 @@
 public import ModelFiles
 
 extension HuggingFaceConfig {
-    /// The values of `general.architecture` that are read.
+    /// The values of `general.architecture` that are supported.
     public static let ggufArchitectures = Family.all.compactMap(\.gguf).flatMap(\.all)
         .reduce(into: [String]()) { names, name in
             if !names.contains(name) { names.append(name) }
         }
 
-    /// The configuration that describes a GGUF file.
+    /// Creates the configuration that describes a GGUF file.
     init(_ gguf: GGUFFile) throws(ModelFileError) {
         let architecture = try gguf.string("general.architecture")
         guard Self.ggufArchitectures.contains(architecture) else {
@@ -91,7 +91,7 @@ extension HuggingFaceConfig {
         try self.init(parsing: base.encoded(layers: layers), path: gguf.path)
     }
 
-    /// The longest sequence: that of the model, or the window of attention where that is shorter.
+    /// The maximum sequence length: the model's, or its attention window if that is shorter.
     private static func positions(
         _ gguf: GGUFFile, _ prefix: String
     ) throws(ModelFileError) -> JSONValue {
@@ -101,8 +101,10 @@ extension HuggingFaceConfig {
         return .integer(limit > 0 ? min(length, limit) : length)
     }
 
-    /// How rotary positions are scaled: of the ways that files have said so only the divisors of
-    /// Llama 3.1 and later are known; keys begin with the architecture.
+    /// The scaling of rotary frequencies; nil if there is none.
+    ///
+    /// Only the scaling of Llama 3.1 and later is supported, which files store as divisors.
+    /// `architecture` is the prefix of the keys.
     private static func ropeScaling(
         _ gguf: GGUFFile, _ theta: Double, architecture: String
     ) throws(ModelFileError) -> RopeScaling? {
@@ -138,7 +140,9 @@ extension HuggingFaceConfig {
         return scaling
     }
 
-    /// The sizes of each layer: one number for all of them, or an array.
+    /// The sizes of each layer.
+    ///
+    /// A key has one number for all layers, or an array with one number for each layer.
     private static func layers(
         _ gguf: GGUFFile, _ architecture: String
     ) throws(ModelFileError) -> [LayerShape] {
@@ -185,8 +189,8 @@ extension HuggingFaceConfig {
 }
 
 extension Family {
-    /// The family of a GGUF file: one whose models always have its biases, else one that may have
-    /// them.
+    /// The family of a GGUF file: one whose models always have its biases, or else one whose models
+    /// may have them.
     fileprivate init(ggufArchitecture name: String, biases: OptionalWeights) {
         let known = Self.all.filter { $0.gguf?.all.contains(name) == true }
         let always = known.first { $0.config.fixedWeights == biases }
@@ -195,9 +199,9 @@ extension Family {
 }
 
 extension GGUFFile {
-    /// The tensor of what rotary frequencies are divided by.
+    /// The name of the tensor with the divisors of the rotary frequencies.
     public static let rotaryDivisors = "rope_freqs.weight"
 
-    /// The key, behind the architecture's, of how many positions a model had before these were scaled.
+    /// The key, after the architecture's prefix, of the number of positions before scaling.
     public static let scaledPositions = "rope.scaling.original_context_length"
 }

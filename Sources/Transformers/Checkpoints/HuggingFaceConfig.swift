@@ -2,50 +2,57 @@ public import ModelFiles
 
 /// A Hugging Face `config.json` of a known family, with the sizes of each layer.
 ///
-/// Members are named here as most families name them; ``Family`` has the other names.
+/// Documentation and code use the names that most families have for fields. The names that a family
+/// has instead are in its ``Family``.
 ///
-/// Sizes of single layers come from `espalier_layers`, or `per_layer_config` of `transformers`:
-/// `{"5": {"intermediate_size": 960}, "23": {"skip": ["mlp"]}}`.
+/// The sizes of individual layers are in `espalier_layers`, or in `per_layer_config` of
+/// `transformers`: `{"5": {"intermediate_size": 960}, "23": {"skip": ["mlp"]}}`.
 public struct HuggingFaceConfig: Sendable, Equatable {
-    /// The file that was read, for errors.
+    /// The path of the file, for error messages.
     public let path: String
-    /// Every member of the file, known or not.
+    /// All members of the file, including unknown ones.
     public let members: [JSONKey: JSONValue]
-    /// `model_type`.
+    /// The family, which `model_type` names.
     public let family: Family
     /// `hidden_size`, the width of the residual stream.
     public let hiddenSize: Int
-    /// `head_dim`, else `hidden_size` over `num_attention_heads`.
+    /// `head_dim`, the number of channels of a head.
+    ///
+    /// If the field is absent, it is the default of the family, or else `hidden_size` divided by
+    /// `num_attention_heads`.
     public let headDimension: Int
-    /// How many of a head's first channels rotary positions turn: a share of them, as
-    /// `partial_rotary_factor` says, or all.
+    /// The number of leading channels of each head that rotary embeddings rotate.
+    ///
+    /// It is less than ``headDimension`` if `partial_rotary_factor` is less than 1.
     public let rotaryDimension: Int
-    /// `vocab_size`.
+    /// `vocab_size`, the number of rows of the token embedding.
     public let vocabularySize: Int
-    /// The longest sequence: `max_position_embeddings` without those reserved, or the window of
-    /// attention where that is shorter.
+    /// The maximum sequence length.
+    ///
+    /// It is `max_position_embeddings`, or the attention window if that is shorter, less the
+    /// positions that RoBERTa reserves.
     public let maximumPositions: Int
-    /// Rows of the position embedding that no token has, ahead of the first position's.
+    /// The number of rows of the position embedding before the row of the first position.
     public let reservedPositions: Int
     /// `type_vocab_size`; 0 for decoders.
     public let typeVocabularySize: Int
     /// `layer_norm_eps` or `rms_norm_eps`.
     public let normEpsilon: Double
-    /// `rope_theta`, at the top or in `rope_parameters`; 10000 where absent.
+    /// `rope_theta`, at the top level or in `rope_parameters`; 10000 if it is absent.
     public let ropeTheta: Double
-    /// `rope_scaling`, or the same in `rope_parameters`; nil where positions are not scaled.
+    /// The scaling in `rope_scaling` or `rope_parameters`; nil if frequencies are not scaled.
     public let ropeScaling: RopeScaling?
     /// `hidden_act`, such as `gelu` or `silu`.
     public let activation: String
     /// `tie_word_embeddings`: whether the output head is the token embedding.
     public let tiesWordEmbeddings: Bool
-    /// `bos_token_id`, none or more.
+    /// `bos_token_id`: zero or more ids.
     public let beginningTokens: [Int]
-    /// `eos_token_id`, none or more.
+    /// `eos_token_id`: zero or more ids.
     public let endTokens: [Int]
     /// `pad_token_id`.
     public let paddingToken: Int?
-    /// The sizes that hold for every layer without its own.
+    /// The default sizes, for layers that have no sizes of their own.
     public let defaultLayer: LayerShape
     /// The sizes of each layer, `num_hidden_layers` of them.
     public let layers: [LayerShape]
@@ -56,7 +63,9 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         try self.init(parsing: InputFile(path: file).bytes, path: file)
     }
 
-    /// Reads the text of a `config.json` that is, or would be, at a path.
+    /// Parses the text of a `config.json`.
+    ///
+    /// The path is used in error messages only.
     public init(parsing bytes: [UInt8], path: String) throws(ModelFileError) {
         guard let members = try JSONValue(parsing: bytes, file: path).object else {
             throw ModelFileError(file: path, problem: "it is no JSON object")
@@ -64,8 +73,9 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         try self.init(members: members, path: path)
     }
 
-    /// How likely a layer is left out in training, by any of the fields that models have for it; 0
-    /// where there is none in its range.
+    /// The LayerDrop probability: the first field of ``layerDropFields`` with a value in 0..<1.
+    ///
+    /// It is 0 if there is none.
     public var layerDrop: Double {
         for name in Self.layerDropFields {
             switch members[JSONKey(name)] {
@@ -76,10 +86,14 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         return 0
     }
 
-    /// What the likelihood of leaving out a layer is called; the first is written.
+    /// The names of the field with the LayerDrop probability.
+    ///
+    /// The first name is used for writing.
     public static let layerDropFields = ["layerdrop", "encoder_layerdrop", "decoder_layerdrop"]
 
-    /// Takes the members of a configuration that is, or would be, at a path.
+    /// Creates a configuration from the members of a `config.json`.
+    ///
+    /// The path is used in error messages only.
     public init(members: [JSONKey: JSONValue], path: String) throws(ModelFileError) {
         var fields = ConfigFields(file: path, members: members)
         guard let family = try fields.string("model_type").flatMap(Family.init(named:)) else {
@@ -157,19 +171,21 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         layers = try layerFields.layers(fields, defaults: defaultLayer)
     }
 
-    /// The largest sizes believed: with them, counts of parameters fit an `Int` by far.
+    /// The maximum sizes that are accepted.
+    ///
+    /// With these sizes, the number of parameters of a model cannot overflow an `Int`.
     public enum Limit {
-        /// Widths of vectors.
+        /// The maximum width of a vector.
         public static let width = 1 << 18
-        /// Rows of embedding tables.
+        /// The maximum number of rows of an embedding.
         static let table = 1 << 24
-        /// Heads of a layer.
+        /// The maximum number of heads of a layer.
         static let heads = 1 << 10
-        /// Layers.
+        /// The maximum number of layers.
         public static let layers = 1 << 10
     }
 
-    /// Refuses what would change the forward pass and is not computed here.
+    /// Refuses fields that change the forward pass and are not supported.
     private static func refuseUnsupported(
         _ fields: ConfigFields, _ family: Family
     ) throws(ModelFileError) {
@@ -202,7 +218,10 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         }
     }
 
-    /// How many channels of a head positions turn: as in `transformers`, the share is rounded down.
+    /// The number of leading channels of each head that rotary embeddings rotate.
+    ///
+    /// The product of `partial_rotary_factor` and the size of a head is rounded down, as in
+    /// `transformers`.
     private static func rotaryDimension(
         _ fields: ConfigFields, _ conventions: ConfigConventions, of headDimension: Int
     ) throws(ModelFileError) -> Int {
@@ -221,21 +240,21 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         return turned
     }
 
-    /// What `layer_types` calls a layer whose attention has a window.
+    /// The name in `layer_types` of a layer with windowed attention.
     private static let slidingName = "sliding_attention"
 
-    /// How far back a token sees; nil where that is not limited.
+    /// The attention window in tokens; nil if there is none.
     private static func window(
         _ fields: ConfigFields, _ conventions: ConfigConventions
     ) throws(ModelFileError) -> Int? {
         guard case .sliding(let flag) = conventions.window else { return nil }
         if let flag, try fields.bool(flag) != true { return nil }
-        // Absent, it has the default of its class; null stands for no window.
+        // If the field is absent, `transformers` uses 4096. If it is null, there is no window.
         guard fields.members["sliding_window"] != nil else { return 4096 }
         return try fields.optionalSize("sliding_window", upTo: Limit.table)
     }
 
-    /// The base of the rotary frequencies, and how they are scaled.
+    /// The base of the rotary frequencies and their scaling.
     private static func rope(
         _ fields: ConfigFields
     ) throws(ModelFileError) -> (theta: Double, scaling: RopeScaling?) {

@@ -1,11 +1,14 @@
 internal import ModelFiles
 
-/// What is known of the fields of `config.json`: which are read, which change nothing that is
-/// computed here, and which change nothing as long as they hold certain values.
+/// The known fields of `config.json`.
 ///
-/// A family may add fields: ``ConfigConventions``. Checked against the configurations that transformers 5 writes for every supported family.
+/// Some are read, some do not change results, and some do not change results if they have certain
+/// values.
+///
+/// A family may add fields in its ``ConfigConventions``. The lists were checked against the
+/// configurations that transformers 5 writes for every supported family.
 enum KnownFields {
-    /// The fields that readers of this module use, by the names that most families have.
+    /// The fields that this module reads, under the names that most families use.
     private static let used: Set<String> = [
         "model_type", "hidden_size", "num_hidden_layers", "num_attention_heads",
         "num_key_value_heads", "intermediate_size", "vocab_size", "max_position_embeddings",
@@ -15,15 +18,14 @@ enum KnownFields {
         "decoder_layerdrop",
     ]
 
-    /// The same for families with rotary positions.
+    /// Further fields that are known for families with rotary positions.
     private static let usedWithRotaryPositions: Set<String> = [
         "rope_theta", "rope_scaling", "rope_parameters", "partial_rotary_factor",
         "sliding_window", "use_sliding_window", "layer_types", "max_window_layers",
         "attention_bias", "mlp_bias",
     ]
 
-    /// Names, training, generation, heads' labels, and how `transformers` computes or returns the
-    /// same numbers.
+    /// Fields that do not change the hidden states or the logits.
     private static let harmless: Set<String> = [
         // Names and versions.
         "architectures", "_name_or_path", "name_or_path", "transformers_version", "torch_dtype",
@@ -36,19 +38,20 @@ enum KnownFields {
         "activation_dropout", "classifier_dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop",
         "qa_dropout", "seq_classif_dropout", "summary_first_dropout", "gradient_checkpointing",
         "neftune_noise_alpha", "finetuning_task", "loss_type",
-        // Heads, which have tensors of their own.
+        // Task heads, which have their own tensors.
         "id2label", "label2id", "num_labels", "_num_labels", "problem_type", "summary_activation",
         "summary_proj_to_labels", "summary_type", "summary_use_proj", "tie_weights_",
         "directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
         "pooler_size_per_head", "pooler_type",
-        // How the same numbers are computed or returned.
+        // How `transformers` computes or returns the same numbers.
         "use_cache", "pretraining_tp", "reorder_and_upcast_attn", "chunk_size_feed_forward",
         "output_attentions", "output_hidden_states", "output_past", "output_scores",
         "return_dict", "return_dict_in_generate", "torchscript", "tf_legacy_loss",
         "use_bfloat16", "xla_device", "_from_model_config", "_flash_attn_2_enabled",
         "keys_to_ignore_at_inference", "_attn_implementation", "attn_implementation",
         "_attn_implementation_autoset", "tie_encoder_decoder",
-        // Twins of other fields, and tables that the weights hold.
+        // Duplicates of other fields, special tokens, and position tables that are stored as
+        // weights.
         "n_ctx", "max_sequence_length", "sinusoidal_pos_embds", "sep_token_id", "cls_token_id",
         "unk_token_id",
         // Generation.
@@ -59,12 +62,13 @@ enum KnownFields {
         "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id",
         "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens",
         "begin_suppress_tokens",
-        // Encoders refuse it by a list of their own.
+        // Encoders refuse this one in their ``ConfigConventions/neutralFields``.
         "is_decoder",
     ]
 
-    /// Fields that are not computed, and the values with which they change nothing; null is always
-    /// one of these.
+    /// Fields that are not supported, with the values at which they have no effect.
+    ///
+    /// Null always has no effect.
     private static let neutral: [String: [JSONValue]] = [
         "is_encoder_decoder": [.bool(false)], "mlp_bias": [.bool(false)],
         "add_cross_attention": [.bool(false)],
@@ -85,13 +89,13 @@ enum KnownFields {
         "num_experts": [.integer(0), .integer(1)], "n_routed_experts": [.integer(0), .integer(1)],
     ]
 
-    /// The members of `rope_parameters` and `rope_scaling` that are read or change nothing.
+    /// The known members of `rope_parameters` and `rope_scaling`.
     private static let rope: Set<String> = [
         "rope_theta", "rope_type", "type", "factor", "low_freq_factor", "high_freq_factor",
         "original_max_position_embeddings", "partial_rotary_factor",
     ]
 
-    /// Refuses the first field whose value changes the numbers and is not computed.
+    /// Refuses the first field whose value changes results and is not supported.
     static func refuseUnsupported(
         _ fields: ConfigFields, _ family: Family
     ) throws(ModelFileError) {
@@ -112,7 +116,7 @@ enum KnownFields {
         }
     }
 
-    /// The names of fields that are not known and could matter, sorted.
+    /// The names of the unknown fields, which could change results, sorted.
     static func unknown(
         _ members: [JSONKey: JSONValue], _ family: Family
     ) -> [String] {
@@ -140,12 +144,12 @@ enum KnownFields {
 }
 
 extension JSONValue {
-    /// Whether it says nothing: null, or an empty list, object or string.
+    /// Whether this is null or an empty list, object or string.
     fileprivate var isEmpty: Bool {
         [.null, .array([]), .object([:]), .string("")].contains(self)
     }
 
-    /// Equality that takes 1 and 1.0 for the same number.
+    /// Whether two values are equal, with the integer 1 equal to the number 1.0.
     fileprivate func equals(_ other: JSONValue) -> Bool {
         if case .integer(let one) = self, case .number(let two) = other {
             return Double(one) == two
@@ -153,13 +157,13 @@ extension JSONValue {
         return self == other
     }
 
-    /// Whether an `auto_map` names nothing but the module that pruned models come with.
+    /// Whether all classes of this `auto_map` are in the module that pruned models come with.
     fileprivate var isOwnCode: Bool {
         (object ?? [:]).values.allSatisfy { $0.string?.hasPrefix("modeling_espalier.") == true }
     }
 }
 
 extension HuggingFaceConfig {
-    /// The names of fields that are not known here and could change what the model computes.
+    /// The names of the unknown fields, which could change what the model computes.
     public var unknownFields: [String] { KnownFields.unknown(members, family) }
 }

@@ -6,7 +6,7 @@ struct LayerFields {
 
     let conventions: ConfigConventions
 
-    /// The sizes at the configuration's top.
+    /// The sizes at the top level of the configuration, which are the default for all layers.
     func defaults(_ fields: ConfigFields) throws(ModelFileError) -> LayerShape {
         let heads = try fields.size("num_attention_heads", upTo: Limit.heads)
         let sizes = LayerShape(
@@ -16,13 +16,13 @@ struct LayerFields {
         return sizes
     }
 
-    /// The member that says which layers have other sizes, as it is written.
+    /// The member with the sizes of layers that differ from the default, as this module writes it.
     ///
-    /// `transformers` has `per_layer_config` for that, which is read too; but of a file with that
-    /// name its stock classes warn whenever a tokenizer is loaded.
+    /// `transformers` uses `per_layer_config` instead, which is read too. It is not written,
+    /// because the classes of `transformers` then warn whenever a tokenizer is loaded.
     static let member = "espalier_layers"
 
-    /// The sizes of each layer: the defaults, but for what the file says of single ones.
+    /// The sizes of each layer: its own if the file has them, or else the default.
     func layers(
         _ fields: ConfigFields, defaults: LayerShape
     ) throws(ModelFileError) -> [LayerShape] {
@@ -33,7 +33,7 @@ struct LayerFields {
         let groupsQueries = try keyValueHeads(fields) != nil
         var seen: Set<Int> = []
         for name in overrides.members.keys.map(\.text).sorted() {
-            // `transformers` pads indices with zeros, so that they sort.
+            // `transformers` pads indices with leading zeros, so that they sort.
             guard name.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
                 let index = Int(name), index < count, seen.insert(index).inserted
             else {
@@ -47,11 +47,13 @@ struct LayerFields {
         return layers
     }
 
-    /// The sizes that a configuration's top should give: those of all layers where these are alike
-    /// and stock code can tell so, else the usual ones.
+    /// The sizes to write at the top level of a configuration.
     ///
-    /// Only families with `head_dim` may have fewer heads at the top, and Llama only as many as
-    /// divide the width.
+    /// They are those of the layers if all layers have the same sizes and the classes of
+    /// `transformers` can read these, or else the usual ones.
+    ///
+    /// Only families that read `head_dim` may have another number of heads there. In families such
+    /// as Llama the number of heads must also divide the hidden size.
     func top(of layers: [LayerShape], usual: LayerShape, hiddenSize: Int) -> LayerShape {
         guard let first = layers.first, layers.allSatisfy({ $0 == first }), first.feedForward > 0,
             first.queryHeads > 0,
@@ -61,7 +63,7 @@ struct LayerFields {
         return first
     }
 
-    /// What must be said of single layers; nil where all have the defaults.
+    /// The sizes of the layers that differ from the defaults, as JSON; nil if none differs.
     func overrides(of layers: [LayerShape], defaults: LayerShape) -> JSONValue? {
         var overrides: [JSONKey: JSONValue] = [:]
         for (index, layer) in layers.enumerated() where layer != defaults {
@@ -88,7 +90,10 @@ struct LayerFields {
         return overrides.isEmpty ? nil : .object(overrides)
     }
 
-    /// The sizes of one layer; `groupsQueries` where the top counts key-value heads apart.
+    /// The sizes of one layer.
+    ///
+    /// `groupsQueries` states whether the configuration has a number of key-value heads. If it has
+    /// none, it is the number of query heads.
     private func sizes(
         _ fields: ConfigFields, defaults: LayerShape, groupsQueries: Bool
     ) throws(ModelFileError) -> LayerShape {
@@ -120,7 +125,7 @@ struct LayerFields {
         return sizes
     }
 
-    /// `intermediate_size`, or if absent the usual multiple of `hidden_size`.
+    /// `intermediate_size`, or if it is absent the usual multiple of `hidden_size`.
     private func feedForward(_ fields: ConfigFields) throws(ModelFileError) -> Int {
         let given = try fields.optionalSize("intermediate_size", upTo: Limit.width)
         guard let ratio = conventions.usualFeedForwardRatio, given == nil else {
@@ -129,7 +134,10 @@ struct LayerFields {
         return ratio * (try fields.size("hidden_size", upTo: Limit.width / ratio))
     }
 
-    /// `num_key_value_heads`; nil for families without this field.
+    /// `num_key_value_heads`.
+    ///
+    /// If the field is absent at the top level, it is the default of the family. It is nil if there
+    /// is no default or the family does not have the field.
     private func keyValueHeads(_ fields: ConfigFields) throws(ModelFileError) -> Int? {
         guard case .field(let usual) = conventions.keyValueHeads else { return nil }
         let isAbsent = fields.prefix.isEmpty && fields.members["num_key_value_heads"] == nil
@@ -137,7 +145,7 @@ struct LayerFields {
             ?? (isAbsent ? usual : nil)
     }
 
-    /// Checks that key-value heads are shared evenly.
+    /// Checks that the number of key-value heads divides the number of query heads.
     private func check(_ sizes: LayerShape, _ fields: ConfigFields) throws(ModelFileError) {
         guard sizes.queryHeads % sizes.keyValueHeads == 0 else {
             throw fields.fault(
@@ -148,17 +156,19 @@ struct LayerFields {
 }
 
 extension HuggingFaceConfig {
-    /// The text of this configuration for a model whose layers have other sizes.
+    /// The text of this configuration, changed for a model whose layers have other sizes.
     ///
-    /// Every member is kept but `num_hidden_layers`, which counts the layers, the sizes at the top
-    /// where all layers have others, what says where layers differ, and second names of these
-    /// sizes, which `transformers` would take instead.
+    /// `num_hidden_layers`, `hidden_size` and the members about individual layers are replaced. The
+    /// sizes at the top level are replaced if the default changes. Other names of a replaced field
+    /// are removed, because `transformers` would read them instead. If the number of layers
+    /// changes, `layer_types` is removed. All other members are kept.
     ///
     /// - Parameters:
     ///   - layers: The sizes of each layer.
-    ///   - hiddenSize: The channels of the residual stream; nil for as many as here.
-    ///   - extra: Members to add or replace, such as `auto_map`; null removes one.
-    /// - Returns: Indented JSON with sorted keys, the same bytes for the same values.
+    ///   - hiddenSize: The new width of the residual stream; nil keeps it.
+    ///   - extra: Members to add or replace, such as `auto_map`. A value of null removes the
+    ///     member.
+    /// - Returns: Indented JSON with sorted keys. Equal values give the same bytes.
     public func encoded(
         layers: [LayerShape], hiddenSize: Int? = nil, extra: [JSONKey: JSONValue] = [:]
     ) -> [UInt8] {
@@ -170,7 +180,7 @@ extension HuggingFaceConfig {
         }
         set("num_hidden_layers", layers.count)
         set("hidden_size", hiddenSize ?? self.hiddenSize)
-        // Of the layers as they were; `transformers` makes it anew.
+        // It describes the original layers. `transformers` recreates it if it is absent.
         if layers.count != self.layers.count { members["layer_types"] = nil }
         if top != defaultLayer {
             set("num_attention_heads", top.queryHeads)
@@ -186,8 +196,9 @@ extension HuggingFaceConfig {
         return JSONValue.object(members).encoded(indented: true) + [UInt8(ascii: "\n")]
     }
 
-    /// Whether a model with layers of such sizes needs code of its own, because stock code gives all
-    /// layers the sizes at the top.
+    /// Whether a model with layers of these sizes needs its own code in `transformers`.
+    ///
+    /// The classes of `transformers` give all layers the sizes at the top level.
     public func needsCode(for layers: [LayerShape], hiddenSize: Int? = nil) -> Bool {
         let (fields, top) = fieldsAndTop(of: layers, hiddenSize)
         return fields.overrides(of: layers, defaults: top) != nil
@@ -202,8 +213,10 @@ extension HuggingFaceConfig {
         return (fields, fields.top(of: layers, usual: usualLayer(width), hiddenSize: width))
     }
 
-    /// The sizes that stock code can give to the layers of a model of some width: without `head_dim`
-    /// it divides the width by the heads, and Llama's wants no remainder.
+    /// The default sizes of a layer that the classes of `transformers` can read for a hidden size.
+    ///
+    /// Classes that do not read `head_dim` divide the hidden size by the number of heads. Some,
+    /// such as Llama's, refuse a remainder.
     private func usualLayer(_ hiddenSize: Int) -> LayerShape {
         var layer = defaultLayer
         if !family.config.readsHeadDimension, hiddenSize != self.hiddenSize {

@@ -2,19 +2,19 @@ internal import Foundation
 public import ModelFiles
 
 extension ModelShape {
-    /// Reads the sizes of a model, whose weights need not be there.
+    /// Reads the sizes of a model, whose weights may be absent.
     ///
     /// - Parameter path: A Hugging Face directory with or without weights, a `config.json`, or a
     ///   `.gguf` file.
-    /// - Throws: `ModelFileError` where it is damaged or of an unknown kind.
+    /// - Throws: `ModelFileError` if the model is damaged or of an unsupported kind.
     public init(contentsOf path: String) throws(ModelFileError) {
         self = try Self.read(path).shape
     }
 
-    /// The same, with what is ignored and could matter, one sentence each.
+    /// Reads the sizes of a model, and remarks about ignored parts that could change results.
     ///
     /// - Parameter path: As for ``init(contentsOf:)``.
-    /// - Returns: The sizes, and the remarks.
+    /// - Returns: The sizes, and the remarks with one sentence each.
     /// - Throws: As ``init(contentsOf:)`` does.
     public static func read(
         _ path: String
@@ -39,8 +39,10 @@ extension ModelShape {
         }
     }
 
-    /// The number of weights of a model of this shape, with embeddings, norms and the biases that
-    /// its architecture or ``optionalWeights`` name; a pooler is not counted.
+    /// The number of parameters of a model of this shape.
+    ///
+    /// It includes embeddings, norms, and the biases of the architecture and of
+    /// ``optionalWeights``. It does not include a pooler.
     public var parameters: Int {
         let (recipe, isPostNorm) = (architecture.layer, architecture.layer.normPlace == .behind)
         let norm = (recipe.norm.hasBias ? 2 : 1) * hiddenSize
@@ -78,7 +80,7 @@ extension ModelShape {
     }
 }
 
-/// The remark about fields that are not known and could matter; none where there are none.
+/// The remark about unknown fields, which could change results; empty if there are none.
 func unknownFieldsRemark(_ names: [String], _ path: String) -> [String] {
     guard !names.isEmpty else { return [] }
     let list = names.prefix(10).map { JSONValue.string($0).excerpt }.joined(separator: ", ")

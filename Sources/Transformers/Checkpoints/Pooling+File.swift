@@ -2,16 +2,16 @@ internal import Foundation
 internal import ModelFiles
 
 extension Pooling {
-    /// Modules of Sentence Transformers that do not change the cosine of two vectors.
+    /// Modules of Sentence Transformers that do not change the cosine similarity of two vectors.
     private static let harmless = ["Normalize", "Dropout"]
 
-    /// Reads how a Sentence Transformers directory pools; the mean where it does not say.
+    /// Reads the pooling of a Sentence Transformers directory; the mean if it does not state any.
     ///
-    /// `modules.json` lists the modules, each with its folder. It lies beside the weights, or, where
-    /// these have a folder of their own, one level up.
+    /// `modules.json` lists the modules, each with its folder. The file is in the folder of the
+    /// weights, or in the parent folder if the weights have a folder of their own.
     ///
     /// - Parameter directory: The directory of the weights.
-    /// - Throws: ``ModelFileError`` where a file is damaged, or a module or mode is not supported.
+    /// - Throws: ``ModelFileError`` if a file is damaged, or a module or mode is not supported.
     init(inDirectory directory: String) throws(ModelFileError) {
         let weights = URL(fileURLWithPath: directory).standardizedFileURL
         let parent = weights.deletingLastPathComponent()
@@ -21,7 +21,7 @@ extension Pooling {
             return
         }
         let own = weights.lastPathComponent
-        // What is above may belong to something else.
+        // The parent folder may be unrelated to the model, so errors in it are ignored.
         if let above = try? Self.modules(in: parent.path), above.contains(where: { $0.path == own })
         {
             self = try Self.reading(above, in: parent.path, weightsIn: own)
@@ -33,7 +33,7 @@ extension Pooling {
 
     private struct Module {
         let path: String
-        /// The class without its packages.
+        /// The name of the class without its package.
         let name: String
     }
 
@@ -77,14 +77,14 @@ extension Pooling {
             }
             pooling = try Pooling(config: "\(folder)/\(module.path)/config.json")
         }
-        // Without a module that pools there are no vectors of sentences to compare.
+        // Without a pooling module the mean is used, as for a model without `modules.json`.
         return pooling ?? .mean
     }
 
     /// Reads the configuration of a pooling module.
     private init(config file: String) throws(ModelFileError) {
         let members = try JSONValue(parsing: InputFile(path: file).bytes, file: file).object ?? [:]
-        // The order in which Sentence Transformers concatenates.
+        // These are in the order in which Sentence Transformers concatenates the vectors.
         let flags: [(String, Mode)] = [
             ("pooling_mode_cls_token", .cls), ("pooling_mode_max_tokens", .max),
             ("pooling_mode_mean_tokens", .mean),

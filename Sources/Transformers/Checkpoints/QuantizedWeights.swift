@@ -1,8 +1,8 @@
 internal import ModelFiles
 
-/// Weights that other programs have quantised, which are named and refused.
+/// Recognises weights that other programs have quantised, which are not supported.
 enum QuantizedWeights {
-    /// Refuses a configuration that says so.
+    /// Refuses a configuration of quantised weights.
     static func refuse(_ fields: ConfigFields) throws(ModelFileError) {
         for name in ["quantization_config", "compression_config"] {
             guard let scheme = try fields.object(name) else { continue }
@@ -12,15 +12,15 @@ enum QuantizedWeights {
         }
     }
 
-    /// What a tensor of such weights belongs to, by its name; nil for names of plain weights.
+    /// The kind of quantised weights to which a tensor belongs, by its name; nil for other names.
     ///
     /// - Parameter name: The tensor's name.
-    /// - Returns: The kind of weights.
+    /// - Returns: The kind, for error messages.
     static func kind(of name: String) -> String? {
         suffixes.first { name.hasSuffix($0.suffix) }?.kind
     }
 
-    /// What to do instead.
+    /// What to do instead, for error messages.
     static let remedy =
         "name the model that was quantised, in F32, F16 or BF16, or a GGUF file of it"
 

@@ -1,13 +1,14 @@
 internal import ModelFiles
 
-/// A file whose norms have the names of TensorFlow, as Google's BERT models do: `gamma` and `beta`
-/// for weight and bias.
+/// A file whose norms have TensorFlow's names `gamma` and `beta` for weight and bias.
+///
+/// Google's BERT models have these names.
 struct RenamedTensors: TensorFile {
     let base: any TensorFile
-    /// The names in the file of the tensors that are called otherwise here.
+    /// The names in the file of the renamed tensors, keyed by their new names.
     private let stored: [String: String]
 
-    /// Renames norms; nil where the file has none of such names.
+    /// Renames the norms of a file; nil if the file has no such names.
     init?(_ base: any TensorFile) {
         self.base = base
         var stored: [String: String] = [:]

@@ -1,20 +1,22 @@
 internal import Foundation
 internal import ModelFiles
 
-/// A GGUF file has of a scaling as in Llama 3.1 what it divides each frequency by, and perhaps how
-/// many positions the model was first trained on.
+/// Recovers the scaling of Llama 3.1 from a GGUF file.
+///
+/// The file has the divisor of each frequency, and may have the number of original positions.
 extension RopeScaling {
-    /// The scaling that has some divisors; nil where none has.
+    /// Creates the scaling that has the given divisors; nil if there is none.
     ///
-    /// Between slow and fast pairs `(1/d - 1/F) / (1 - 1/F)`, with d the divisor and F the factor, is
-    /// a line over the frequencies, at 0 where a pair turns `low_freq_factor` times in the original
-    /// positions, and at 1 where it turns `high_freq_factor` times. Divisors alone tell these three
-    /// but for a common factor: the usual ones are taken where they fit.
+    /// Let d be the divisor of a pair and F the factor. For pairs between the slow and the fast
+    /// ones, `(1/d - 1/F) / (1 - 1/F)` is linear in the frequency. It is 0 at the frequency with
+    /// `low_freq_factor` rotations within the original positions, and 1 at the frequency with
+    /// `high_freq_factor` rotations. So the divisors determine the original positions only together
+    /// with these two values. Their default values are used if they fit.
     ///
     /// - Parameters:
-    ///   - divisors: One for each pair, the fastest first.
+    ///   - divisors: The divisor of each pair, in order of falling frequency.
     ///   - theta: The base of the frequencies.
-    ///   - originalPositions: What the file says of the original positions.
+    ///   - originalPositions: The number of original positions in the file; nil if it has none.
     init?(divisors: [Float], theta: Double, originalPositions: Int?) {
         guard let greatest = divisors.max(), greatest.isFinite, greatest > 1 else { return nil }
         let factor = Double(greatest)
@@ -46,7 +48,8 @@ extension RopeScaling {
                 return
             }
         }
-        // Where the line's two ends are not seen, the pairs next to it bound it.
+        // If fewer than two pairs are between the slow and the fast ones, the slow and the fast
+        // pair nearest to them determine the line.
         let slow = points.last { $0.share <= 1e-6 }
         let slowest = points.first { $0.share <= 1e-6 } ?? slow
         let fastest = points.last { $0.share >= 1 - 1e-6 }
@@ -68,7 +71,7 @@ extension RopeScaling {
     }
 }
 
-/// How near a pair of some frequency is to the fast ones, from 0 to 1.
+/// The frequency of a pair, and its place between the slow pairs (0) and the fast pairs (1).
 private struct Point {
     let frequency: Double
     let share: Double

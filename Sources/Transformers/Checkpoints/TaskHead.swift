@@ -1,28 +1,31 @@
 public import ModelFiles
 
-/// What a model has behind its last layer, by the end of the name of the class that loads it in
-/// `transformers`.
+/// The task head of a model.
+///
+/// A raw value is the end of the name of the class that loads the model in `transformers`.
 public enum TaskHead: String, Sendable, CaseIterable {
-    /// Nothing but perhaps a pooler.
+    /// No head, or only a pooler.
     case base = "Model"
-    /// Logits of the next token; of decoders.
+    /// Logits of the next token.
+    ///
+    /// This head is for decoders. The ones below are for encoders.
     case nextToken = "ForCausalLM"
-    /// Logits of the token at each place; this and the rest are of encoders.
+    /// Logits of the token at each position.
     case maskedToken = "ForMaskedLM"
     /// ``maskedToken`` and ``nextSentence``.
     case pretraining = "ForPreTraining"
-    /// Logits of whether a sentence follows another.
+    /// Logits of whether one sentence follows another.
     case nextSentence = "ForNextSentencePrediction"
     /// Logits of the labels of a text.
     case sequence = "ForSequenceClassification"
     /// Logits of the labels of each token.
     case token = "ForTokenClassification"
-    /// Logits of where an answer begins and ends.
+    /// Logits of the first and last token of an answer.
     case span = "ForQuestionAnswering"
-    /// A logit of each text of several.
+    /// One logit for each of several texts.
     case choice = "ForMultipleChoice"
 
-    /// The head of a class of `transformers`; nil where it is none of these.
+    /// The head of a class of `transformers`; nil if the class has another kind of head.
     init?(ofClass name: String) {
         if name.hasSuffix("LMHeadModel") {
             self = .nextToken
@@ -34,27 +37,32 @@ public enum TaskHead: String, Sendable, CaseIterable {
         self = head
     }
 
-    /// One result of a head: `output · norm(f(dense · h)) + bias` of last hidden states h.
+    /// One result of a head: `output · norm(f(dense · h)) + bias`, with h a last hidden state.
     public struct Output: Sendable {
-        /// What f is.
+        /// The kinds of activation f.
         public enum Activation: Sendable { case tanh, relu, gelu }
 
-        /// What exports call it: two names where a token has two logits apart.
+        /// The names of the result in exported models.
+        ///
+        /// There are two if each token has two logits that are exported separately.
         public let names: [String]
-        /// Whether h is the first token's alone, rather than each token's.
+        /// Whether only the first token has a result, rather than each token.
         public let isOfFirstToken: Bool
-        /// The projection that comes first; nil without.
+        /// The name of the first projection; nil if there is none.
         public var dense: String?
-        /// f, where there is that projection.
+        /// The activation f, which is used only with ``dense``.
         public var activation = Activation.tanh
-        /// The norm; nil without.
+        /// The name of the norm; nil if there is none.
         public var norm: String?
-        /// The last projection, which is the token embedding where the file has no weight of it.
+        /// The name of the last projection.
+        ///
+        /// If the file has no weight with this name, its weight is the token embedding.
         public let output: String
-        /// Where the last projection's bias may be, the first that is there.
+        /// The possible names of the last projection's bias; the first one in the file is used.
         public let biases: [String]
-        /// Whether the projection that comes first belongs to encoders without a head too, and has
-        /// their prefix.
+        /// Whether the first projection is the pooler, which encoders without a head have too.
+        ///
+        /// Its name then has the prefix of the encoder's tensors.
         var isDensePooler = false
 
         init(
@@ -67,12 +75,12 @@ public enum TaskHead: String, Sendable, CaseIterable {
             biases = [output + ".bias"] + [bias].compactMap(\.self)
         }
 
-        /// The tensors that the file must have, without those that encoders without a head have.
+        /// The weights that the file must have for this result, except those of a pooler.
         fileprivate var ownTensors: [String] {
             let inner = [isDensePooler ? nil : dense, norm].compactMap(\.self).map {
                 $0 + ".weight"
             }
-            // The embedding stands in for the output behind a norm only.
+            // Only results with a norm can use the token embedding as the last projection.
             return norm == nil ? inner + [output + ".weight"] : inner
         }
 
@@ -83,13 +91,13 @@ public enum TaskHead: String, Sendable, CaseIterable {
 }
 
 extension Family {
-    /// The results of a head of this family's encoders; empty without a head, nil for a head that the
-    /// family does not have.
+    /// The results of a head of this family's encoders.
     ///
     /// - Parameters:
     ///   - head: The head.
-    ///   - names: What the encoder's tensors are called.
-    /// - Returns: The results, by which tensors make them.
+    ///   - names: The names of the encoder's tensors.
+    /// - Returns: The results with the names of their tensors. It is empty for ``TaskHead/base``,
+    ///   and nil for a head that the family does not have.
     public func outputs(of head: TaskHead, names: TensorNames) -> [TaskHead.Output]? {
         heads[head]?.map { output in
             guard output.isDensePooler, let pooler = output.dense else { return output }
@@ -99,17 +107,19 @@ extension Family {
         }
     }
 
-    /// The class of `transformers` that loads a model of this family.
+    /// The class of `transformers` that loads a model of this family with a head.
     public func className(of head: TaskHead) -> String {
         head == .nextToken ? nextTokenClass ?? className + head.rawValue : className + head.rawValue
     }
 }
 
 extension Checkpoint {
-    /// The head that the file has, by its tensors and by the class that `architectures` names.
+    /// The head of the model, found from its tensors and from the class in `architectures`.
     ///
-    /// - Returns: The head; none where the class has one and the file does not.
-    /// - Throws: ``ModelFileError`` for a head that is not known or lacks tensors.
+    /// - Returns: The head. For an encoder it is ``TaskHead/base`` if the file has no head's
+    ///   tensors.
+    /// - Throws: ``ModelFileError`` if the head is not supported or the file lacks some of its
+    ///   tensors.
     public func taskHead() throws(ModelFileError) -> TaskHead {
         let named = config.members["architectures"]?.array?.first?.string
         let known = named.flatMap(TaskHead.init(ofClass:))
@@ -131,7 +141,7 @@ extension Checkpoint {
                     remedy: "fetch the model again, or correct architectures in config.json")
             }
         }
-        // Files often name another class than that whose tensors they have.
+        // The class in `architectures` is often not the class whose tensors a file has.
         let orders: [TaskHead] = [.span, .sequence, .pretraining, .maskedToken, .token]
         let found = orders.first { head in
             guard let outputs = outputs(of: head) else { return false }
@@ -155,8 +165,8 @@ extension Checkpoint {
 }
 
 extension HuggingFaceConfig {
-    /// The class that `architectures` names, if it is a decoder's with a head for anything but
-    /// tokens.
+    /// The class in `architectures` if the model is a decoder and the class has another head than
+    /// the one for tokens; nil otherwise.
     var unreadHead: String? {
         guard !family.architecture.isEncoder,
             let name = members["architectures"]?.array?.first?.string
@@ -165,13 +175,13 @@ extension HuggingFaceConfig {
         return head == .nextToken || head == TaskHead.base ? nil : name
     }
 
-    /// The error that the head of a class is not known.
+    /// The error for a head that is not supported.
     ///
     /// - Parameters:
-    ///   - name: The class.
+    ///   - name: The class in `architectures`.
     ///   - tensor: A tensor of the head.
-    ///   - known: The heads that are known; nil for a decoder's.
-    /// - Returns: The error, with the classes that are read.
+    ///   - known: The heads that are supported; nil for a decoder.
+    /// - Returns: The error, which lists the supported classes.
     func unknownHead(_ name: String, _ tensor: String, known: [TaskHead]?) -> ModelFileError {
         let classes = (known ?? [.base, .nextToken]).map { family.className(of: $0) }
         return ModelFileError(

@@ -1,12 +1,15 @@
-/// What the tensors of one layout of checkpoint are called.
+/// The names of the tensors of a model in a file.
 public struct TensorNames: Sendable {
-    /// What the names of a layer's tensors begin with.
+    /// The prefix of the names of a layer's tensors.
     public internal(set) var layerPrefix: @Sendable (Int) -> String
     /// Whether projections are stored as `[inputs, outputs]`.
     public internal(set) var storesInputsFirst = false
-    /// The query projection; this and the names down to `feedForwardNorm` follow the prefix.
+    /// The query projection.
     ///
-    /// Projections of one name lie one after another in one tensor.
+    /// This name and those down to ``feedForwardNorm`` come after ``layerPrefix``.
+    ///
+    /// If ``query``, ``key`` and ``value`` are equal, one tensor has these projections one after
+    /// another.
     public internal(set) var query: String
     /// The key projection.
     public internal(set) var key: String
@@ -14,17 +17,18 @@ public struct TensorNames: Sendable {
     public internal(set) var value: String
     /// The attention block's output projection.
     public internal(set) var output: String
-    /// The norm of query heads, which only some models of a layout have; nil if none has.
+    /// The norm of query heads, which only some models have; nil if no model with these names has
+    /// it.
     public internal(set) var queryNorm: String?
-    /// The norm of key heads, of the same models.
+    /// The norm of key heads, which the same models have.
     public internal(set) var keyNorm: String?
     /// The attention block's norm.
     public internal(set) var attentionNorm: String
-    /// The feed-forward block's gate; nil where it has none.
+    /// The feed-forward block's gate projection; nil if there is none.
     public internal(set) var gate: String?
-    /// The feed-forward block's first projection.
+    /// The feed-forward block's up projection.
     public internal(set) var up: String
-    /// The feed-forward block's last projection.
+    /// The feed-forward block's down projection.
     public internal(set) var down: String
     /// The feed-forward block's norm.
     public internal(set) var feedForwardNorm: String
@@ -32,16 +36,16 @@ public struct TensorNames: Sendable {
     public internal(set) var tokens: String
     /// The position embedding; nil with rotary positions.
     public internal(set) var positions: String?
-    /// The embedding of segment types; nil without.
+    /// The embedding of segment types; nil if there is none.
     public internal(set) var types: String?
-    /// The norm of the embeddings; nil without.
+    /// The norm of the embeddings; nil if there is none.
     public internal(set) var embeddingNorm: String?
-    /// The norm behind the last layer; nil without.
+    /// The norm after the last layer; nil if there is none.
     public internal(set) var finalNorm: String?
-    /// The output head; nil without.
+    /// The output head; nil if there is none.
     public internal(set) var head: String?
 
-    /// GGUF's `llama` and `deci`.
+    /// The names in GGUF files of the architectures `llama` and `deci`.
     public static let gguf = TensorNames(
         layerPrefix: { "blk.\($0)." },
         query: "attn_q", key: "attn_k", value: "attn_v", output: "attn_output",
@@ -54,7 +58,7 @@ public struct TensorNames: Sendable {
 public struct NamedTensor: Sendable {
     /// The name, such as `model.norm.weight`.
     public let name: String
-    /// The sizes, the slowest-varying first.
+    /// The size of each dimension, the slowest-varying dimension first.
     public let shape: [Int]
     /// The elements in row-major order.
     public let elements: [Float]
@@ -68,7 +72,7 @@ public struct NamedTensor: Sendable {
 }
 
 extension TensorNames {
-    /// The tensors of a layer; those of removed branches are absent.
+    /// The tensors of a layer, without those of removed branches.
     public func tensors(of layer: LayerWeights, at index: Int) -> [NamedTensor] {
         let prefix = layerPrefix(index)
         var tensors: [NamedTensor] = []
@@ -94,7 +98,7 @@ extension TensorNames {
         return tensors + named(prefix + feedForwardNorm, layer.feedForwardNorm)
     }
 
-    /// The tensors before the first layer.
+    /// The tensors of the embeddings.
     public func tensors(of embeddings: EmbeddingWeights) -> [NamedTensor] {
         var tensors = named(tokens, Projection(weight: embeddings.tokens))
         if let positions, let table = embeddings.positions {
@@ -107,7 +111,7 @@ extension TensorNames {
         return tensors
     }
 
-    /// The tensors after the last layer.
+    /// The tensors of the final norm and the output head.
     public func tensors(of head: HeadWeights) -> [NamedTensor] {
         var tensors: [NamedTensor] = []
         if let finalNorm { tensors += named(finalNorm, head.norm) }
