@@ -1,43 +1,48 @@
-/// How models of one or more families compute: everything that the forward pass asks besides sizes.
+/// The computation of models of one or more families: all that the forward pass reads except sizes.
 ///
-/// Families whose models compute alike share one architecture. Files name it by ``name`` alone.
+/// Families with the same computation share one architecture. Files store only its ``name``.
 public struct Architecture: Sendable {
     /// The name in profiles, reports and run directories, such as `llama`.
     public let name: String
-    /// Whether a token sees only itself and the tokens before it, and the model predicts the next
-    /// token; else it is an encoder, whose result is the last hidden states.
+    /// Whether attention is causal: a token attends only to itself and to earlier tokens.
+    ///
+    /// A causal model predicts the next token. Any other model is an encoder, whose result is the
+    /// last hidden states.
     public let isCausal: Bool
-    /// How a token's position enters the computation.
+    /// The way in which the position of a token is represented.
     public let positions: Positions
-    /// Rows of the embedding of segment types; 0 without this embedding.
+    /// The number of rows of the segment type embedding; 0 if there is none.
     public let segmentTypes: Int
     /// Whether a norm follows the sum of the embeddings.
     public let normalisesEmbeddings: Bool
     /// Whether a norm follows the last layer.
     public let hasFinalNorm: Bool
-    /// Whether the hidden size can be reduced and a configuration still states the size of a head.
+    /// Whether the width of the residual stream can be pruned.
+    ///
+    /// The configuration must still be able to state the size of a head.
     public let canNarrow: Bool
-    /// How each layer computes.
+    /// The computation of each layer.
     public let layer: LayerRecipe
 
-    /// How a token's position enters the computation.
+    /// The way in which the position of a token is represented.
     public enum Positions: Sendable {
-        /// Each position has a vector, which is added to the token's embedding.
+        /// Each position has a vector that is added to the token's embedding.
         case learned
-        /// Positions turn pairs of channels of queries and keys (arXiv 2104.09864).
+        /// Pairs of channels of queries and keys are rotated by angles that depend on the position
+        /// (arXiv 2104.09864).
         case rotary
     }
 
-    /// Whether the model sees a whole text at once, and gives hidden states instead of logits.
+    /// Whether each token attends to all tokens of its sequence, and the result is hidden states.
     public var isEncoder: Bool { !isCausal }
 
-    /// The architectures of all families, each once.
+    /// The architectures of all families, without duplicates.
     public static let all: [Architecture] = Family.all.map(\.architecture)
         .reduce(into: []) { known, next in
             if !known.contains(next) { known.append(next) }
         }
 
-    /// The architecture of a name; nil if no family has it.
+    /// Finds the architecture with a name; nil if no family has it.
     public init?(named name: String) {
         guard let known = Self.all.first(where: { $0.name == name }) else { return nil }
         self = known

@@ -1,7 +1,7 @@
 internal import ModelFiles
 
 extension Architecture {
-    /// Encoder with norms behind the branches, learned positions, biases and GELU.
+    /// Encoder with norms after the branches, learned positions, biases and GELU.
     ///
     /// Source: Devlin et al., arXiv 1810.04805.
     public static let bert = Architecture(
@@ -30,7 +30,7 @@ extension Family {
 }
 
 extension ConfigConventions {
-    /// What BERT's configurations say, and those of families that derive from it.
+    /// The conventions of BERT and of families that derive from it.
     static let encoder = ConfigConventions(
         usualPositions: 512, usualSegmentTypes: 2, normEpsilonField: "layer_norm_eps",
         usualNormEpsilon: 1e-12, usuallyTiesHead: true, dividesWidthByHeads: true,
@@ -39,14 +39,15 @@ extension ConfigConventions {
 }
 
 extension TensorLayout {
-    /// Names of an encoder's tensors, perhaps inside a model with a task head.
+    /// Creates the layout of an encoder, whose names have a prefix in a model with a task head.
     init(encoderNames: @escaping @Sendable (String) -> TensorNames) {
         self.init(prefixes: ["bert.", "roberta.", "distilbert.", ""], encoderNames)
     }
 }
 
 extension TensorNames {
-    /// Hugging Face's `BertModel`, whose names start with `bert.` inside models with a task head.
+    /// The names of Hugging Face's `BertModel`, which start with `bert.` in models with a task
+    /// head.
     public static func bert(prefix: String = "") -> TensorNames {
         TensorNames(
             layerPrefix: { "\(prefix)encoder.layer.\($0)." },
@@ -62,25 +63,25 @@ extension TensorNames {
 }
 
 extension TaskHead {
-    /// The heads whose results are made alike in all families of encoders.
+    /// The heads that have the same tensors in all encoder families.
     static let ofEveryEncoder: [TaskHead: [Output]] = [
         .base: [], .token: [Output("logits", output: "classifier")],
         .span: [Output("start_logits", "end_logits", output: spanOutput)],
     ]
 
-    /// The projection of the head that finds spans, in every family.
+    /// The name of the projection of the span head, in all families.
     static let spanOutput = "qa_outputs"
 }
 
 extension TaskHead.Output {
-    /// Logits of the first token's hidden state behind BERT's pooler.
+    /// Logits from the first token's hidden state after BERT's pooler.
     static func pooled(_ output: String, as name: String = "logits") -> TaskHead.Output {
         var result = ofFirstToken(output, dense: "pooler.dense", as: name)
         result.isDensePooler = true
         return result
     }
 
-    /// Logits of the first token's hidden state behind a projection of the head's own.
+    /// Logits from the first token's hidden state after a projection that belongs to the head.
     static func ofFirstToken(
         _ output: String, dense: String, as name: String = "logits",
         activation: Activation = .tanh
@@ -90,7 +91,7 @@ extension TaskHead.Output {
         return result
     }
 
-    /// Logits of the token at each place, behind a projection and a norm.
+    /// Logits of the token at each position, after a projection and a norm.
     static func maskedToken(
         _ name: String = "logits", dense: String, norm: String, output: String, bias: String?
     ) -> TaskHead.Output {

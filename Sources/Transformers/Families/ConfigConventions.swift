@@ -1,96 +1,105 @@
 internal import ModelFiles
 
-/// What the `config.json` of a family says: names of fields, and what an absent field means.
+/// The conventions of a family's `config.json`: the names and the default values of fields.
 ///
-/// Fields are named here as most families name them; ``fieldNames`` has the others.
+/// Documentation and code use the names that most families have for fields. The other names are in
+/// ``fieldNames``.
 struct ConfigConventions: Sendable {
-    /// What the family calls a field that most families call otherwise.
+    /// The family's names for fields, keyed by the names that most families use.
     var fieldNames: [String: String] = [:]
-    /// `max_position_embeddings` if absent.
+    /// The default of `max_position_embeddings`.
     var usualPositions: Int
-    /// Rows of the position embedding ahead of the first position's.
+    /// The rows of the position embedding before the row of the first position.
     var reservedPositions = ReservedPositions.none
-    /// `type_vocab_size` if absent; 0 for families without segment types, which do not read it.
+    /// The default of `type_vocab_size`; 0 for families without segment types, which do not read
+    /// it.
     var usualSegmentTypes = 0
-    /// The field with the epsilon of all norms; nil if the epsilon is fixed.
+    /// The name of the field with the epsilon of all norms; nil if the epsilon is fixed.
     var normEpsilonField: String?
-    /// The epsilon if the field is absent.
+    /// The default epsilon of all norms.
     var usualNormEpsilon: Double
-    /// `tie_word_embeddings` if absent.
+    /// The default of `tie_word_embeddings`.
     var usuallyTiesHead: Bool
-    /// How wide a head is.
+    /// The number of channels of a head.
     var headDimension = HeadDimension.shareOfWidth
-    /// `partial_rotary_factor` if absent, the share of a head's channels that positions turn; nil for
-    /// families whose stock code turns whole heads.
+    /// The default of `partial_rotary_factor`, the share of each head's channels that are rotated.
+    ///
+    /// It is nil for families that rotate all channels.
     var usualRotaryShare: Double?
-    /// How many key-value heads a layer has.
+    /// The number of key-value heads of a layer.
     var keyValueHeads = KeyValueHeads.asQueryHeads
-    /// Whether `transformers` refuses a hidden size that the number of heads does not divide.
+    /// Whether `transformers` requires that the number of heads divides the hidden size.
     var dividesWidthByHeads = false
-    /// `intermediate_size` over `hidden_size` if the former is absent; nil if it must be there.
+    /// The default of `intermediate_size`, as a multiple of `hidden_size`; nil if it has no
+    /// default.
     var usualFeedForwardRatio: Int?
-    /// How far back a token sees.
+    /// The attention window: how many tokens back a token attends to.
     var window = Window.none
-    /// `bos_token_id` if absent.
+    /// The default of `bos_token_id`.
     var usualBeginning: [Int] = []
-    /// `eos_token_id` if absent.
+    /// The default of `eos_token_id`.
     var usualEnd: [Int] = []
-    /// `pad_token_id` if absent.
+    /// The default of `pad_token_id`.
     var usualPadding: [Int] = []
     /// Optional weights that every model of the family has.
     var fixedWeights: OptionalWeights = []
-    /// Fields that are true if a model has optional weights.
+    /// Boolean fields that state whether a model has optional weights.
     var weightSwitches: [WeightSwitch] = []
-    /// Fields that are not computed, with the values that change nothing.
+    /// Fields that are not supported, with the values at which they have no effect.
     var neutralFields: [String: [JSONValue]] = [:]
-    /// Fields that must be equal to `hidden_size` if they are there.
+    /// Fields that must be equal to `hidden_size` if they are present.
     var copiesOfHiddenSize: [String] = []
 
-    /// Rows of the position embedding ahead of the first position's.
+    /// The rows of the position embedding before the row of the first position.
     enum ReservedPositions: Sendable {
         /// There are none.
         case none
-        /// Rows beyond the number of positions that the configuration gives.
+        /// A number of rows that `max_position_embeddings` does not include.
         case additional(Int)
-        /// Rows up to that of `pad_token_id`, counted by the configuration as positions.
+        /// The rows up to that of `pad_token_id`, which `max_position_embeddings` includes.
         case throughPadding
     }
 
-    /// How wide a head is.
+    /// The number of channels of a head.
     enum HeadDimension: Sendable {
-        /// `hidden_size` over `num_attention_heads`. Stock code reads no field.
+        /// `hidden_size` divided by `num_attention_heads`, because `transformers` reads no field.
         case shareOfWidth
-        /// `head_dim`, or if absent the usual value, or without one the share of the width.
+        /// `head_dim`, which has a default.
+        ///
+        /// If `usual` is nil, the default is `hidden_size` divided by `num_attention_heads`.
         case field(usual: Int?)
     }
 
-    /// How many key-value heads a layer has.
+    /// The number of key-value heads of a layer.
     enum KeyValueHeads: Sendable {
-        /// As many as query heads; there is no field.
+        /// The number of query heads, because there is no field.
         case asQueryHeads
-        /// `num_key_value_heads`, or if absent the usual number, or without one that of query heads.
+        /// `num_key_value_heads`, which has a default.
+        ///
+        /// If `usual` is nil, the default is the number of query heads.
         case field(usual: Int?)
     }
 
-    /// How far back a token sees.
+    /// The attention window: how many tokens back a token attends to.
     enum Window: Sendable {
-        /// To the first token.
+        /// There is no window.
         case none
-        /// `sliding_window` tokens, if a field is true; without a field always.
+        /// The window is `sliding_window` if a boolean field is true, or always if the field's name
+        /// is nil.
         case sliding(ifSet: String?)
     }
 
-    /// A field that is true if a model has some optional weights.
+    /// A boolean field that states whether a model has certain optional weights.
     struct WeightSwitch: Sendable {
         /// The field's name.
         let field: String
-        /// The weights.
+        /// The weights that a model has if the field is true.
         let weights: OptionalWeights
     }
 }
 
 extension ConfigConventions {
-    /// What the family calls a field.
+    /// The family's name for a field.
     func fieldName(_ name: String) -> String { fieldNames[name] ?? name }
 
     /// Whether layers may have fewer key-value heads than query heads.
@@ -98,26 +107,26 @@ extension ConfigConventions {
         if case .field = keyValueHeads { true } else { false }
     }
 
-    /// `head_dim` if absent; nil for the share of the hidden size.
+    /// The default of `head_dim`; nil for `hidden_size` divided by `num_attention_heads`.
     var usualHeadDimension: Int? {
         if case .field(let usual) = headDimension { usual } else { nil }
     }
 
-    /// Whether stock code reads `head_dim`.
+    /// Whether the classes of `transformers` read `head_dim`.
     var readsHeadDimension: Bool {
         if case .field = headDimension { true } else { false }
     }
 }
 
 extension Family {
-    /// Whether `transformers` refuses a hidden size that the number of heads does not divide, also
-    /// where it reads `head_dim`.
+    /// Whether `transformers` requires that the number of heads divides the hidden size, even if it
+    /// reads `head_dim`.
     public var dividesWidthByHeads: Bool { config.dividesWidthByHeads }
 
     /// The optional weights that every model of the family has.
     public var alwaysHas: OptionalWeights { config.fixedWeights }
 
-    /// The fields of `config.json` that are true if a model has further optional weights.
+    /// The boolean fields of `config.json` that state whether a model has further optional weights.
     public var optionalWeightFields: [(field: String, weights: OptionalWeights)] {
         config.weightSwitches.map { ($0.field, $0.weights) }
     }

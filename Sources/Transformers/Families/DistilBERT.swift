@@ -20,7 +20,7 @@ extension Family {
 }
 
 extension ConfigConventions {
-    /// What DistilBERT's configurations say.
+    /// The conventions of DistilBERT.
     fileprivate static let distilbert = {
         var config = encoder
         config.fieldNames = [
@@ -35,8 +35,8 @@ extension ConfigConventions {
 }
 
 extension TensorNames {
-    /// Hugging Face's `DistilBertModel`, whose names start with `distilbert.` inside models with a
-    /// task head.
+    /// The names of Hugging Face's `DistilBertModel`, which start with `distilbert.` in models with
+    /// a task head.
     public static func distilbert(prefix: String = "") -> TensorNames {
         TensorNames(
             layerPrefix: { "\(prefix)transformer.layer.\($0)." },

@@ -1,7 +1,7 @@
 extension Family {
-    /// Every family that is read, in the order in which messages list them.
+    /// All supported families, in the order in which messages list them.
     ///
-    /// Where several families fit a file, the first one is taken.
+    /// If several families fit a file, the first one is used.
     public static let all: [Family] = [
         .bert, .roberta, .xlmRoberta, .distilbert,
         .llama, .mistral, .qwen2, .qwen3,

@@ -1,30 +1,29 @@
-/// A family of models: those of one `model_type` in `config.json`.
+/// A family of models, which have the same `model_type` in `config.json`.
 ///
-/// A family is data, in a file of its own in this folder. All code that reads, writes or runs models
-/// asks this data, or the ``Architecture``, and never which family it is.
+/// A family is data and has its own file in this folder. Code that reads, writes or runs models
+/// uses this data or the ``Architecture``. It never tests which family a model has.
 public struct Family: Sendable {
     /// `model_type` in `config.json`.
     public let name: String
-    /// What `transformers` puts before the names of the family's classes, such as `Llama`.
+    /// The prefix of the names of the family's classes in `transformers`, such as `Llama`.
     public let className: String
-    /// The class of a model that predicts the next token; nil if it is ``className`` with
-    /// `ForCausalLM` behind.
+    /// The class of a model that predicts the next token; nil if it is ``className`` followed by
+    /// `ForCausalLM`.
     let nextTokenClass: String?
-    /// Models of this family that many people use, for messages.
+    /// Well-known models of this family, for messages.
     let examples: String
-    /// How models of the family compute.
+    /// The computation of the family's models.
     public let architecture: Architecture
-    /// What the fields of `config.json` are called, and what an absent field means.
+    /// The names and default values of the fields of `config.json`.
     let config: ConfigConventions
-    /// What tensors are called in safetensors files.
+    /// The names of tensors in safetensors files.
     let tensors: TensorLayout
-    /// The heads of the family's encoders, and which tensors make their results; none for decoders.
-    let heads: [TaskHead: [TaskHead.Output]]
-    /// What a model with a task head puts before the names of its encoder's tensors; nil for
+    /// The task heads of the family's encoders, with the tensors of their results; empty for
     /// decoders.
+    let heads: [TaskHead: [TaskHead.Output]]
+    /// The prefix of the encoder's tensors in a model with a task head; nil for decoders.
     let headPrefix: String?
-    /// The architectures of GGUF files of this family; nil if it is neither read from nor written
-    /// to GGUF.
+    /// The architectures of GGUF files of this family; nil if GGUF is not supported for it.
     public let gguf: GGUFArchitectures?
 
     /// Creates a family.
@@ -46,7 +45,7 @@ public struct Family: Sendable {
         self.gguf = gguf
     }
 
-    /// The family of a `model_type`; nil if it is not known.
+    /// Finds the family with a `model_type`; nil if it is not supported.
     public init?(named name: String) {
         guard let known = Self.all.first(where: { $0.name == name }) else { return nil }
         self = known
@@ -54,7 +53,7 @@ public struct Family: Sendable {
 }
 
 extension Family {
-    /// The first family of an architecture.
+    /// Finds the first family with an architecture.
     public init(of architecture: Architecture) {
         guard let first = Self.all.first(where: { $0.architecture == architecture }) else {
             preconditionFailure("every architecture is some family's")
@@ -62,11 +61,12 @@ extension Family {
         self = first
     }
 
-    /// What tensors of a whole model of this family are called.
+    /// The names of the tensors of a model of this family with its head.
     public var tensorNames: TensorNames { tensors.names }
 
-    /// What tensors of a model without a head are called, which are the modules' names in
-    /// `transformers`.
+    /// The names of the tensors of a model without a head.
+    ///
+    /// They are the names of the modules in `transformers`.
     public var bodyTensorNames: TensorNames { tensors.bodyNames }
 }
 
@@ -82,7 +82,8 @@ extension Family: Hashable {
 public struct GGUFArchitectures: Sendable {
     /// The value if all layers have the same sizes.
     public let uniform: String
-    /// The value if they do not; its sizes are arrays with one entry for each layer.
+    /// The value if layers have different sizes, which are then arrays with one entry for each
+    /// layer.
     public let byLayer: String
 
     /// Both values.

@@ -1,6 +1,6 @@
 extension Architecture {
-    /// Decoder with layer norms ahead of the branches, learned positions, biases, and GELU by its
-    /// tanh approximation.
+    /// Decoder with layer norms before the branches, learned positions, biases, and the tanh
+    /// approximation of GELU.
     ///
     /// Source: Radford et al., "Language models are unsupervised multitask learners" (2019).
     public static let gpt2 = Architecture(
@@ -11,7 +11,9 @@ extension Architecture {
 }
 
 extension Family {
-    /// GPT-2, whose projections are stored transposed, queries, keys and values in one tensor.
+    /// GPT-2.
+    ///
+    /// Its projections are stored transposed. One tensor has the query, key and value projections.
     public static let gpt2 = Family(
         name: "gpt2", className: "GPT2", nextTokenClass: "GPT2LMHeadModel",
         examples: "gpt2, distilgpt2", architecture: .gpt2, config: .gpt2,
@@ -32,7 +34,7 @@ extension ConfigConventions {
 }
 
 extension TensorNames {
-    /// Hugging Face's `GPT2LMHeadModel`, or its `GPT2Model` with an empty prefix.
+    /// The names of Hugging Face's `GPT2LMHeadModel`, or of `GPT2Model` with an empty prefix.
     public static func gpt2(prefix: String = "transformer.") -> TensorNames {
         TensorNames(
             layerPrefix: { "\(prefix)h.\($0)." }, storesInputsFirst: true,

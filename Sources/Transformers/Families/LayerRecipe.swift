@@ -1,19 +1,20 @@
 public import Tensors
 
-/// How the layers of an architecture compute.
+/// The computation of a layer of an architecture.
 ///
-/// A layer has two residual branches, attention and then feed-forward. With norms ahead of the
-/// branches it computes `h += branch(norm(h))`, with norms behind them `h = norm(h + branch(h))`.
+/// A layer has two residual branches: attention, then feed-forward. With norms before the branches
+/// each computes `h += branch(norm(h))`. With norms after them each computes
+/// `h = norm(h + branch(h))`.
 public struct LayerRecipe: Sendable {
-    /// The kind of every norm but those of heads, also of the norms outside layers.
+    /// The kind of all norms in the model except those of heads.
     public let norm: Norm
-    /// Where the norm of a branch is.
+    /// The place of the norm of a branch.
     public let normPlace: NormPlace
-    /// What a feed-forward block does between its projections.
+    /// The activation of a feed-forward block.
     public let activation: Epilogue
-    /// Biases that every model of the architecture has.
+    /// The biases that all models of the architecture have.
     ///
-    /// A model may have others, and norms of heads: see ``ModelShape/optionalWeights``.
+    /// A model may have other biases and norms of heads: see ``ModelShape/optionalWeights``.
     public let biases: OptionalWeights
 
     /// A kind of norm.
@@ -27,15 +28,16 @@ public struct LayerRecipe: Sendable {
         public var hasBias: Bool { self == .layer }
     }
 
-    /// Where the norm of a branch is.
+    /// The place of the norm of a branch.
     public enum NormPlace: Sendable {
-        /// The branch reads the normalised hidden state. A removed branch takes its norm along.
+        /// The input of the branch is normalised. If the branch is removed, its norm is removed
+        /// too.
         case ahead
-        /// The sum of hidden state and branch is normalised, also if the branch is removed.
+        /// The sum of the hidden state and the branch is normalised, even if the branch is removed.
         case behind
     }
 
-    /// Whether feed-forward blocks have a gate projection besides the up projection.
+    /// Whether feed-forward blocks have a gate projection in addition to the up projection.
     public var isGated: Bool { activation == .swiglu }
 
     /// Creates a recipe.

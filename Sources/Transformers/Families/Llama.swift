@@ -1,5 +1,5 @@
 extension Architecture {
-    /// Decoder with RMS norms ahead of the branches, rotary positions, grouped queries and SwiGLU.
+    /// Decoder with RMS norms before the branches, rotary positions, grouped queries and SwiGLU.
     ///
     /// Source: Touvron et al., arXiv 2302.13971; grouped queries: arXiv 2305.13245.
     public static let llama = Architecture(
@@ -26,7 +26,7 @@ extension ConfigConventions {
         return config
     }()
 
-    /// What configurations of families that derive from Llama have in common.
+    /// The conventions that Llama shares with families that derive from it.
     static func llama(usualPositions: Int) -> ConfigConventions {
         ConfigConventions(
             usualPositions: usualPositions, normEpsilonField: "rms_norm_eps",
@@ -36,17 +36,17 @@ extension ConfigConventions {
 }
 
 extension TensorLayout {
-    /// Llama's names, with and without a head for tokens.
+    /// Llama's names, with and without an output head.
     static let llama = TensorLayout(prefixes: ["", "model."]) { .llama(prefix: $0) }
 }
 
 extension GGUFArchitectures {
-    /// Those of Llama and of families that llama.cpp computes alike.
+    /// The architectures of Llama and of families that llama.cpp computes in the same way.
     static let llama = GGUFArchitectures(uniform: "llama", byLayer: "deci")
 }
 
 extension TensorNames {
-    /// Hugging Face's `LlamaForCausalLM`, or its `LlamaModel` with an empty prefix.
+    /// The names of Hugging Face's `LlamaForCausalLM`, or of `LlamaModel` with an empty prefix.
     public static func llama(prefix: String = "model.") -> TensorNames {
         TensorNames(
             layerPrefix: { "\(prefix)layers.\($0)." },

@@ -1,7 +1,9 @@
 internal import ModelFiles
 
 extension Family {
-    /// Mistral: Llama with a window of attention, beyond which no sequence here goes.
+    /// Mistral: Llama with an attention window.
+    ///
+    /// The maximum sequence length is the window, so that the window has no effect.
     ///
     /// Source: Jiang et al., arXiv 2310.06825.
     public static let mistral = Family(

@@ -1,5 +1,5 @@
 extension Architecture {
-    /// Decoder with layer norms ahead of the branches, learned positions, biases and ReLU.
+    /// Decoder with layer norms before the branches, learned positions, biases and ReLU.
     ///
     /// Source: Zhang et al., "OPT", arXiv 2205.01068.
     public static let opt = Architecture(
@@ -10,7 +10,9 @@ extension Architecture {
 }
 
 extension Family {
-    /// OPT, whose table of positions has two rows more than its configuration says.
+    /// OPT.
+    ///
+    /// Its position embedding has two rows more than `max_position_embeddings`.
     public static let opt = Family(
         name: "opt", className: "OPT", examples: "OPT but for 350m", architecture: .opt,
         config: .opt,
@@ -27,7 +29,7 @@ extension ConfigConventions {
 }
 
 extension TensorNames {
-    /// Hugging Face's `OPTForCausalLM`, or its `OPTModel` with the prefix `decoder.`.
+    /// The names of Hugging Face's `OPTForCausalLM`, or of `OPTModel` with the prefix `decoder.`.
     public static func opt(prefix: String = "model.decoder.") -> TensorNames {
         TensorNames(
             layerPrefix: { "\(prefix)layers.\($0)." },

@@ -1,5 +1,5 @@
 extension Family {
-    /// RoBERTa: BERT whose positions begin behind that of padding.
+    /// RoBERTa: BERT whose first position has the row after that of the padding token's id.
     ///
     /// Source: Liu et al., arXiv 1907.11692.
     public static let roberta = Family(
@@ -10,7 +10,7 @@ extension Family {
 }
 
 extension ConfigConventions {
-    /// What RoBERTa's configurations say.
+    /// The conventions of RoBERTa.
     static let roberta = {
         var config = encoder
         config.reservedPositions = .throughPadding

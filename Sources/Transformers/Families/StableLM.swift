@@ -1,5 +1,5 @@
 extension Architecture {
-    /// Decoder with layer norms ahead of the branches, rotary positions of a part of each head,
+    /// Decoder with layer norms before the branches, rotary positions on a part of each head,
     /// grouped queries and SwiGLU.
     ///
     /// Source: Bellagente et al., arXiv 2402.17834.
