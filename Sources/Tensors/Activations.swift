@@ -1,7 +1,7 @@
 /// Rows of activations, one for each token, in memory that is kept when the shape changes.
 ///
-/// A forward pass uses the same working memory for layers of many widths. Changing the shape
-/// therefore costs nothing, and leaves the values unspecified.
+/// A forward pass uses the same working memory for layers of many widths. A change of shape
+/// allocates memory only if the new shape is larger. The values are then unspecified.
 public struct Activations: Sendable {
     /// The number of rows.
     public private(set) var rows = 0
@@ -37,7 +37,7 @@ public struct Activations: Sendable {
         storage = [Float](repeating: value, count: rows * columns)
     }
 
-    /// Adds the values of other activations of the same shape, times a factor.
+    /// Adds other activations of the same shape, multiplied by a factor.
     public mutating func add(_ other: Activations, times factor: Float) {
         precondition(rows == other.rows && columns == other.columns, "added shapes")
         for index in 0..<rows * columns { storage[index] += factor * other.storage[index] }
@@ -49,7 +49,7 @@ public struct Activations: Sendable {
         self.columns = columns
         if storage.count < rows * columns {
             storage = []
-            // The values are not cleared: that would take a noticeable part of a training step.
+            // The values are not set to 0, which would need a noticeable part of a training step.
             storage = [Float](unsafeUninitializedCapacity: rows * columns) { $1 = rows * columns }
         }
     }

@@ -1,6 +1,6 @@
 import CKernels
 
-/// The blocked loops, on memory of `size * size` elements.
+/// The blocked algorithms, on memory of `size * size` elements.
 extension Cholesky {
     /// Replaces the lower triangle by its factor and returns the inverses of its diagonal blocks.
     static func factor(
@@ -20,7 +20,10 @@ extension Cholesky {
         return inverses
     }
 
-    /// Right-looking: factor a diagonal block, solve the panel below, update what remains.
+    /// Factors diagonal blocks one after another; solves the panel below each and updates the rest.
+    ///
+    /// This is the right-looking algorithm. It returns the first row whose pivot is not positive,
+    /// or nil.
     private static func factor(
         _ a: UnsafeMutablePointer<Double>, inverses: UnsafeMutablePointer<Double>, size: Int,
         pool: ThreadPool
@@ -53,7 +56,7 @@ extension Cholesky {
         return nil
     }
 
-    /// Replaces each row `b` by `b · L⁻ᵀ · L⁻¹`, block of columns by block of columns.
+    /// Replaces each row `b` by `b · L⁻ᵀ · L⁻¹`, one block of columns after another.
     static func solve(
         _ x: UnsafeMutablePointer<Double>, rows: Int, lower: UnsafePointer<Double>,
         inverses: UnsafePointer<Double>, size: Int, pool: ThreadPool
@@ -96,7 +99,7 @@ extension Cholesky {
         }
     }
 
-    /// Replaces a factor in the lower triangle by the inverse of the matrix it came from.
+    /// Replaces a factor in the lower triangle by the inverse of the factored matrix.
     static func invert(
         _ elements: inout [Double], inverses: [Double], size: Int, pool: ThreadPool
     ) {
@@ -112,7 +115,7 @@ extension Cholesky {
         }
     }
 
-    /// `X = L⁻¹` in place, downwards: `X[i, :i] = -L[i,i]⁻¹ · (L[i, :i] · X[:i, :i])`.
+    /// Replaces L by `X = L⁻¹`, downwards: `X[i, :i] = -L[i,i]⁻¹ · (L[i, :i] · X[:i, :i])`.
     private static func invertFactor(
         _ a: UnsafeMutablePointer<Double>, inverses: UnsafePointer<Double>,
         row: UnsafeMutablePointer<Double>, size: Int, pool: ThreadPool
@@ -144,7 +147,7 @@ extension Cholesky {
         }
     }
 
-    /// `Xᵀ · X` in place of a lower triangular `X`, downwards: row i needs the rows from i on.
+    /// Replaces a lower triangular `X` by `Xᵀ · X`, downwards: row i reads only the rows from i on.
     private static func multiplyByTranspose(
         _ a: UnsafeMutablePointer<Double>, row: UnsafeMutablePointer<Double>, size: Int,
         pool: ThreadPool

@@ -1,6 +1,6 @@
 import CKernels
 
-/// A symmetric matrix without a Cholesky factor.
+/// The error that a symmetric matrix is not positive definite.
 public struct NotPositiveDefinite: Error, Equatable, CustomStringConvertible {
     /// The first row whose pivot is not positive.
     public let row: Int
@@ -10,7 +10,7 @@ public struct NotPositiveDefinite: Error, Equatable, CustomStringConvertible {
         self.row = row
     }
 
-    /// What is wrong and what to try.
+    /// The problem and a remedy.
     public var description: String {
         "the matrix is not positive definite at row \(row); use more data or raise the damping"
     }
@@ -18,26 +18,29 @@ public struct NotPositiveDefinite: Error, Equatable, CustomStringConvertible {
 
 /// The factor `L` of a symmetric positive definite matrix `A = L · Lᵀ`.
 ///
-/// Blocked: only blocks on the diagonal are factored element by element. The rest is computed by
-/// matrix products.
+/// The algorithm is blocked. Only the diagonal blocks are factored element by element. The rest is
+/// computed with matrix products.
+///
 /// - Complexity: O(n³/3) to factor, O(n²) for each right-hand side.
 public struct Cholesky: Sendable {
     /// The number of rows and of columns of the factored matrix.
     public let size: Int
 
-    /// The rows of a block.
+    /// The number of rows of a block.
     static let block = 96
 
-    /// `L` in the lower triangle, row after row; zero above in the blocks on the diagonal.
+    /// `L` in the lower triangle, row after row.
+    ///
+    /// The upper triangles of the diagonal blocks are 0.
     private let lower: [Double]
 
-    /// The inverses of the blocks on the diagonal, one after the other, `block * block` each.
+    /// The inverses of the diagonal blocks, one after another, with `block * block` elements each.
     private let inverses: [Double]
 
     /// Factors a symmetric matrix.
     ///
     /// - Parameters:
-    ///   - matrix: Positive definite; its memory becomes the factor's.
+    ///   - matrix: A positive definite matrix. The factor is stored in its memory.
     ///   - pool: The threads to use.
     /// - Throws: ``NotPositiveDefinite`` if a pivot is not positive.
     public init(
@@ -51,7 +54,7 @@ public struct Cholesky: Sendable {
         self.size = size
     }
 
-    /// The element of `L` at a row and a column that is not beyond it.
+    /// The element of `L` at a row and a column, for column ≤ row.
     public subscript(row: Int, column: Int) -> Double {
         lower[row * size + column]
     }

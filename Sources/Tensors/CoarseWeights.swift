@@ -2,21 +2,23 @@ import CKernels
 
 /// Weights for approximate scores of many outputs.
 ///
-/// They have 4 bits, an eighth of f32, but 8 bits for a small number of inputs.
+/// A weight has 4 bits, an eighth of f32. The weights of a small number of inputs have 8 bits.
 ///
-/// The layout is drawn in `contextual.h`.
+/// `contextual.h` describes the layout.
 public struct CoarseWeights: Sendable {
-    /// Columns of the weight.
+    /// The number of columns of the weight.
     public let inputs: Int
-    /// Rows of the weight.
+    /// The number of rows of the weight.
     public let outputs: Int
-    /// The inputs whose weights have 8 bits: those with the largest activations, because the error
-    /// of a product grows with the activation.
+    /// The inputs whose weights have 8 bits.
+    ///
+    /// These should be the inputs with the largest activations, because the error of a product
+    /// grows with the activation.
     public let fineInputs: [Int]
-    /// The maximum number of such inputs.
+    /// The maximum number of inputs whose weights have 8 bits.
     public static let fineCount = Int(ck_fine_inputs)
 
-    /// Panels, one after another.
+    /// The panels, one after another.
     private let memory: Memory
 
     /// Packs weights `[outputs, inputs]`.
@@ -40,7 +42,7 @@ public struct CoarseWeights: Sendable {
             fineInputs.count, address(ofPanel: 0))
     }
 
-    /// The bytes that the scores of all outputs read.
+    /// The number of bytes that are read to compute the scores of all outputs.
     public var byteCount: Int { memory.floats.count * MemoryLayout<Float>.stride }
 
     /// The address of a panel, for the kernel.

@@ -1,4 +1,4 @@
-/// A type that tensors are stored in: plain numbers, or GGML's blocks of quantised numbers.
+/// The storage type of a tensor: plain numbers, or GGML's blocks of quantised numbers.
 public enum DType: String, Sendable, Hashable, CaseIterable {
     /// IEEE double.
     case f64
@@ -56,7 +56,7 @@ public enum DType: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// The bytes of one block.
+    /// The number of bytes of one block.
     public var bytesPerBlock: Int {
         switch self {
         case .i8, .u8, .bool: 1
@@ -84,8 +84,8 @@ public enum DType: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// The bytes of a number of values; nil if they do not fill whole blocks, or if the result
-    /// overflows an `Int`.
+    /// The number of bytes of `count` values; nil if the values do not fill whole blocks, or if the
+    /// result overflows an `Int`.
     public func byteCount(of count: Int) -> Int? {
         guard count >= 0, count % blockSize == 0 else { return nil }
         let (bytes, overflow) = (count / blockSize).multipliedReportingOverflow(by: bytesPerBlock)

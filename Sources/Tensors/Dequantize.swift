@@ -3,9 +3,10 @@ import CKernels
 extension DType {
     /// The numbers stored in whole blocks of this type, as floats.
     ///
-    /// Exact to the bit; quantised types agree with the Python package `gguf`.
+    /// Values of f64 are rounded to nearest. Values of quantised types are equal to the bit to
+    /// those of the Python package `gguf`.
     ///
-    /// - Precondition: `isFloat`, and `bytes` holds whole blocks.
+    /// - Precondition: `isFloat`, and `bytes` consists of whole blocks.
     public func floats(from bytes: RawSpan) -> [Float] {
         let blocks = bytes.byteCount / bytesPerBlock
         precondition(blocks * bytesPerBlock == bytes.byteCount, "bytes do not fill blocks")
@@ -23,7 +24,7 @@ extension DType {
 
     /// Floats as bytes of this type, rounded to nearest, `f16` and `bf16` with ties to even.
     ///
-    /// - Precondition: The type is `f32`, `f16`, `bf16`, `q80` or `q40`, and the floats fill blocks.
+    /// - Precondition: The type is `f32`, `f16`, `bf16`, `q80` or `q40`. The floats fill blocks.
     public func bytes(from floats: Span<Float>) -> [UInt8] {
         precondition(floats.count % blockSize == 0, "floats do not fill blocks")
         let blocks = floats.count / blockSize

@@ -1,9 +1,9 @@
 import CKernels
 import Synchronization
 
-/// Products of f64 operands in memory, split between the threads of a pool.
+/// Products of f64 operands in memory, divided among the threads of a pool.
 ///
-/// Results are the same to the last bit for every number of threads.
+/// The results are the same to the last bit for every number of threads.
 enum DoubleProducts {
     /// The kernels of the best instruction set that this processor runs.
     static var kernels: UnsafePointer<ck_f64_kernels> {
@@ -20,9 +20,9 @@ enum DoubleProducts {
     ///   - a: Shape `[rows, depth]`.
     ///   - b: Shape `[depth, columns]`.
     ///   - c: Shape `[rows, columns]`; overlaps neither operand.
-    ///   - stride: The elements from one row of `c` to the next.
+    ///   - stride: The number of elements from one row of `c` to the next.
     ///   - lower: Whether only elements with column ≤ row are needed; others may be written.
-    ///   - pool: The threads to split the rows or columns of `c` between.
+    ///   - pool: The threads among which the rows or columns of `c` are divided.
     static func accumulate(
         rows: Int, columns: Int, depth: Int, alpha: Double, a: ck_f64_operand, b: ck_f64_operand,
         into c: UnsafeMutablePointer<Double>, stride: Int, lower: Bool = false, pool: ThreadPool
@@ -49,14 +49,15 @@ enum DoubleProducts {
 
     /// Runs pieces of work on all threads.
     ///
-    /// Each thread takes the next piece when it is free.
+    /// A thread that has finished a piece starts the next piece.
     ///
     /// - Parameters:
     ///   - pieces: The number of pieces. The largest pieces should come first.
     ///   - columns: The maximum number of columns of a product in the work.
     ///   - depth: The maximum depth of a product in the work.
     ///   - pool: The threads.
-    ///   - work: Does one piece, given its index and scratch memory for `ck_gemm_f64`.
+    ///   - work: Runs one piece. Its arguments are the index of the piece and scratch memory for
+    ///     `ck_gemm_f64`.
     static func share(
         _ pieces: Int, columns: Int, depth: Int, pool: ThreadPool,
         _ work: (_ piece: Int, _ scratch: UnsafeMutablePointer<Double>) -> Void

@@ -6,7 +6,8 @@ extension Matrix where Element == Double {
     ///
     /// `self[row, :] += Σᵢ coefficients[i] · other[first + i, :]`.
     ///
-    /// - Precondition: Both matrices have as many columns, and `other` as many rows as needed.
+    /// - Precondition: Both matrices have the same number of columns, and
+    ///   `first + coefficients.count <= other.rows`.
     public mutating func add(
         _ coefficients: [Double], timesRowsOf other: Matrix, from first: Int, toRow row: Int
     ) {
@@ -47,7 +48,7 @@ extension Matrix where Element == Double {
 
     /// The columns at the given indices, in that order.
     ///
-    /// Does the same as `selecting(columns:)`, but faster on large matrices of f64.
+    /// The result is that of `selecting(columns:)`. This function is faster on large f64 matrices.
     public func gathering(columns indices: [Int]) -> Matrix {
         let (rows, columns) = (rows, columns)
         let gathered = [Double](unsafeUninitializedCapacity: rows * indices.count) { out, count in

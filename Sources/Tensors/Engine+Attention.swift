@@ -2,11 +2,11 @@ import CKernels
 
 /// The heads of an attention block.
 public struct AttentionHeads: Sendable, Equatable {
-    /// Query heads.
+    /// The number of query heads.
     public let query: Int
-    /// Key and value heads; divides `query`.
+    /// The number of key and value heads; it divides `query`.
     public let keyValue: Int
-    /// Width of one head.
+    /// The width of one head.
     public let dimension: Int
 
     /// Creates a description of heads.
@@ -16,9 +16,9 @@ public struct AttentionHeads: Sendable, Equatable {
         self.dimension = dimension
     }
 
-    /// Columns of the fused projection: queries, then keys, then values.
+    /// The number of columns of the fused projection: queries, then keys, then values.
     public var fusedWidth: Int { (query + 2 * keyValue) * dimension }
-    /// Columns of the context that the output projection reads.
+    /// The number of columns of the context that the output projection reads.
     public var contextWidth: Int { query * dimension }
 }
 
@@ -31,30 +31,30 @@ public struct AttentionScratch: Sendable {
     public init() {}
 }
 
-/// The places of one sequence's queries, keys and values during a call.
+/// The addresses of one sequence's queries, keys and values during a call.
 private struct Segment {
     let firstRow: Int
     let queries: Int
     let keys: UnsafePointer<Float>
     let values: UnsafePointer<Float>
-    /// Floats from one key to the next, and from the first key of a head to that of the next head.
+    /// The number of floats from one key to the next, and from one head to the next.
     let stride, headStride: Int
     let keyCount: Int
     /// Query `i` attends to keys up to `offset + i`; nil if it attends to all.
     let offset: Int?
 }
 
-/// How a head's keys and values are packed.
+/// The layout of a head's packed keys and values.
 private struct PackedHead {
-    /// Whether they are packed as pairs of 16-bit integers with scales.
+    /// Whether keys and values are pairs of 16-bit integers with scales.
     ///
     /// Otherwise they are floats.
     let integers: Bool
     let width: Int
-    /// The places where its parts begin, and where it ends, in floats from its start.
+    /// The offsets of the parts and of the end, in floats.
     let keyScales, values, valueScales, end: Int
 
-    /// Computes the places for a number of keys.
+    /// Computes the offsets for a number of keys.
     init(keyCount: Int, width: Int, integers: Bool) {
         let padded = PackedWeights.padded
         func inputs(_ count: Int) -> Int { integers ? (count + 1) / 2 : count }
@@ -84,7 +84,7 @@ private struct PackedHead {
         }
     }
 
-    /// Attends from some queries of a segment; `first` is the first of them.
+    /// Attends from `count` queries of a segment; `first` is the index of the first one.
     func attend(
         _ queries: UnsafePointer<Float>, stride: Int, first: Int, count: Int, _ segment: Segment,
         with kernels: ck_kernels, head: UnsafePointer<Float>, scores: UnsafeMutablePointer<Float>,
@@ -109,7 +109,7 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - fused: Shape `[tokens, heads.fusedWidth]`: queries, keys, values.
-    ///   - heads: The heads in it.
+    ///   - heads: The heads of `fused`.
     ///   - sequences: The rows of each sequence. No sequence attends to another, so padding is not
     ///     needed.
     ///   - causal: Whether a token attends only to itself and to earlier tokens.
@@ -144,14 +144,14 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - fused: Shape `[sequences · tokens, heads.fusedWidth]`; only the queries are read.
-    ///   - heads: The heads in it.
+    ///   - heads: The heads of `fused`.
     ///   - keys: Shape `[sequences · keyValue · capacity, dimension]`.
     ///   - values: The same shape.
     ///   - sequences: The number of sequences, which all have the same length.
-    ///   - count: The used rows of each sequence's cache, including the new tokens.
+    ///   - count: The number of used rows of each sequence's cache, including the new tokens.
     ///   - precision: The precision of the model's products.
-    ///   - named: The heads that attend, if there is one token of each sequence; the context of
-    ///     other heads is 0. Nil for all heads.
+    ///   - named: The query heads that are computed, or nil for all. The context of others is 0.
+    ///     It must be nil unless there is one token of each sequence.
     ///   - context: Shape `[sequences · tokens, heads.contextWidth]`, the result.
     ///   - scratch: Working memory.
     public func attend(

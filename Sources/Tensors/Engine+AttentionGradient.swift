@@ -11,10 +11,11 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - fused: Shape `[tokens, heads.fusedWidth]`: queries, keys, values.
-    ///   - heads: The heads in it.
+    ///   - heads: The heads of `fused`.
     ///   - sequences: The rows of each sequence.
     ///   - causal: Whether a token attends only to itself and to earlier tokens.
-    ///   - precision: With `bf16`, pairs of bfloat16 are multiplied if the processor can.
+    ///   - precision: With `bf16`, pairs of bfloat16 are multiplied if the processor has
+    ///     instructions for them.
     ///   - gradient: The gradient with respect to the context, `[tokens, heads.contextWidth]`.
     ///   - result: The gradient with respect to `fused`, of the same shape; it is overwritten.
     public func differentiateAttention(
@@ -74,10 +75,10 @@ private struct GradientMemory {
         ].map(PackedWeights.padded)  // so that every part begins a cache line
     }
 
-    /// Its size in floats.
+    /// The size of the memory in floats.
     var end: Int { sizes.reduce(0, +) }
 
-    /// The parts that begin at an address.
+    /// The addresses of the parts in memory that begins at an address.
     func at(_ address: UnsafeMutablePointer<Float>) -> Parts {
         var next = address
         let parts = sizes.map { size in
@@ -91,7 +92,7 @@ private struct GradientMemory {
     }
 
     struct Parts {
-        /// Keys and values packed as outputs, and keys as inputs.
+        /// Keys and values packed as outputs, and keys packed as inputs.
         let keyRows, valueRows, keyColumns: UnsafeMutablePointer<Float>
         /// P and dS, with one row for each query of a block.
         let weights, slopes: UnsafeMutablePointer<Float>
@@ -117,7 +118,7 @@ private struct GroupGradient {
 
     private var width: Int { heads.dimension }
     private var scale: Float { 1 / Float(width).squareRoot() }
-    /// Columns of the group's key and value heads.
+    /// The first columns of the group's key and value heads.
     private var keyColumn: Int { heads.contextWidth + group * width }
     private var valueColumn: Int { keyColumn + heads.keyValue * width }
 

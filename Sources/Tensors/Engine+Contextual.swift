@@ -2,9 +2,9 @@ import CKernels
 
 /// Operations of contextual sparsity.
 extension Engine {
-    /// Scores of all outputs for each row.
+    /// Computes the scores of all outputs for each row.
     ///
-    /// They are exact where an output may have the largest score, and approximate elsewhere.
+    /// The scores of outputs that may have the largest score are exact. All others are approximate.
     ///
     /// A panel of 32 outputs is computed exactly if one of its approximate scores is at most
     /// `margin` below the largest approximate score. If the margin is at least twice the error of
@@ -45,7 +45,7 @@ extension Engine {
         return Double(count) / Double(max(1, panels * x.rows))
     }
 
-    /// The approximate scores of one row, and the largest of each panel.
+    /// Computes the approximate scores of one row, and the largest score of each panel.
     private func look(
         _ a: UnsafePointer<Float>, _ coarse: CoarseWeights, into c: UnsafeMutablePointer<Float>,
         _ threads: Int, _ greatest: inout [Float]
@@ -89,7 +89,7 @@ extension Engine {
         return result
     }
 
-    /// The approximate scores of a row in some panels, and the largest of each panel.
+    /// Computes the approximate scores of a row in some panels, and the largest of each panel.
     func look(
         _ row: ck_int4_row, _ coarse: CoarseWeights, panels: Range<Int>,
         into c: UnsafeMutablePointer<Float>, _ count: Int, greatest: UnsafeMutablePointer<Float>
@@ -98,7 +98,9 @@ extension Engine {
             row, coarse.inputs, coarse.address(ofPanel: panels.lowerBound), c, count, greatest)
     }
 
-    /// The exact scores of one row, in panels whose largest approximate score is high enough.
+    /// Computes the exact scores of one row in panels with `greatest` at least `least`.
+    ///
+    /// Returns the number of these panels.
     private func multiply(
         _ x: UnsafePointer<Float>, _ weights: PackedWeights, where greatest: [Float],
         isAtLeast least: Float, into c: UnsafeMutablePointer<Float>
@@ -126,7 +128,7 @@ extension Engine {
 
     /// Computes some outputs of a linear layer for one row.
     ///
-    /// Other outputs in the same panels of 32 are computed too; the rest is not changed.
+    /// Other outputs in the same panels of 32 are computed too. All other outputs do not change.
     ///
     /// - Parameters:
     ///   - x: Shape `[1, inputs]`.
@@ -152,15 +154,16 @@ extension Engine {
         }
     }
 
-    /// Adds the product of a linear layer with one row, of which only inputs above their thresholds
-    /// count.
+    /// Adds the product of a linear layer with one row.
+    ///
+    /// Inputs whose magnitude is not above their threshold are skipped.
     ///
     /// - Parameters:
     ///   - x: Shape `[1, units]`.
-    ///   - least: For each unit the threshold of its input's magnitude.
+    ///   - least: The threshold of the magnitude of each unit's input.
     ///   - rows: The weights, unit by unit.
     ///   - y: Shape `[1, outputs]`; the product is added to it.
-    /// - Returns: The number of inputs that counted.
+    /// - Returns: The number of inputs that were not skipped.
     @discardableResult
     public func addProduct(
         of x: Activations, above least: [Float], _ rows: UnitRows, to y: inout Activations
@@ -183,7 +186,7 @@ extension Engine {
         }
         y.storage.withUnsafeMutableBufferPointer { y in
             let c = y.baseAddress!
-            // Outputs are divided among threads, in whole vectors.
+            // Outputs are divided among threads in multiples of 16.
             let blocks = (part.width + 15) / 16
             let threads = min(pool.threads, blocks)
             pool.run { thread in
@@ -201,14 +204,14 @@ extension Engine {
 
 /// Rows of activations in 8 bits, with their fine inputs stored separately.
 ///
-/// The rows themselves have 0 at those places.
+/// The fine inputs are 0 in the rows themselves.
 struct CoarseRows {
-    /// For each row: both scales, the fine inputs, all inputs.
+    /// Each row consists of its two scales, its fine inputs and all its inputs.
     let memory: UnsafeMutableRawPointer
-    /// The bytes of a row.
+    /// The number of bytes of a row.
     let stride: Int
 
-    /// The bytes before a row's inputs.
+    /// The number of bytes before a row's inputs.
     static let header = 2 * MemoryLayout<Float>.stride + CoarseWeights.fineCount
 
     fileprivate func parts(
@@ -239,7 +242,7 @@ extension Activations {
         for column in 0..<columns { storage[row * columns + column] += values[column] }
     }
 
-    /// Sets the values of a row to 0 whose magnitude is not above the threshold of their column.
+    /// Sets values of a row to 0 if their magnitude is not above the threshold of their column.
     ///
     /// - Returns: The number of values that remain.
     @discardableResult

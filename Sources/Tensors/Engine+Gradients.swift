@@ -10,14 +10,14 @@ import CKernels
 extension Engine {
     /// Replaces logits by the gradient of a weighted binary cross-entropy.
     ///
-    /// It is summed over columns and averaged over rows.
+    /// The cross-entropy is summed over columns and averaged over rows.
     ///
     /// - Parameters:
     ///   - logits: Shape `[tokens, neurons]`; becomes the gradient.
-    ///   - values: The same shape. A place is positive if the magnitude of its value is above the
-    ///     threshold of its column.
+    ///   - values: The same shape. An element is positive if the magnitude of its value is above
+    ///     the threshold of its column.
     ///   - least: The threshold of each column.
-    ///   - negativeWeight: The weight of negative places; positive places have weight 1.
+    ///   - negativeWeight: The weight of negative elements; positive elements have weight 1.
     /// - Returns: The cross-entropy.
     public func differentiateBinaryCrossEntropy(
         _ logits: inout Activations, of values: Activations, above least: [Float],
@@ -62,7 +62,7 @@ extension Engine {
     ///   - c: Shape `[outputs, inputs]`.
     ///   - adding: Whether the product is added to `c`.
     ///   - precision: With `f16` or `bf16`, pairs of 16-bit floats are multiplied if the processor
-    ///     can.
+    ///     has instructions for them.
     /// - Complexity: O(tokens · outputs · inputs)
     public func transposedProduct(
         _ a: Activations, _ b: Activations, into c: inout Matrix<Float>, adding: Bool = false,
@@ -115,13 +115,13 @@ extension Engine {
         return Array(sums.prefix(columns))
     }
 
-    /// Divides a product into blocks of rows and columns, and calls `body` for each, with working
-    /// memory.
+    /// Divides a product into blocks of rows and columns, and calls `body` for each block with
+    /// working memory.
     ///
     /// The packed columns of a block fit in the second-level cache. Rows are packed again for each
-    /// block of columns, and columns again for each block of rows. The numbers of blocks are chosen
-    /// so that as little as possible is packed, and so that every thread gets the same number of
-    /// blocks.
+    /// block of columns, and columns are packed again for each block of rows. The numbers of blocks
+    /// minimise the amount of packing. Every thread gets the same number of blocks if there are
+    /// enough rows.
     private func shareProduct(
         _ rows: Int, _ columns: Int,
         _ body: (_ rows: Range<Int>, _ columns: Range<Int>, UnsafeMutablePointer<Float>) -> Void
@@ -152,8 +152,8 @@ extension Engine {
 
     /// Applies an activation function to the output of a layer, `y = f(x)`.
     ///
-    /// For ``Epilogue/swiglu`` the first half of each row of x are gates, and the second half are
-    /// the ups that they multiply.
+    /// For ``Epilogue/swiglu``, the first half of each row of x is the output of the gate
+    /// projection, and the second half is the output of the up projection.
     ///
     /// - Precondition: The function is not ``Epilogue/store`` or ``Epilogue/add``.
     public func activate(_ x: Activations, _ function: Epilogue, into y: inout Activations) {
@@ -173,8 +173,8 @@ extension Engine {
         }
     }
 
-    /// The gradient with respect to x of ``activate(_:_:into:)``, from the gradient with respect to
-    /// y.
+    /// Computes the gradient of ``activate(_:_:into:)`` with respect to x, from the gradient with
+    /// respect to y.
     public func differentiate(
         _ x: Activations, _ function: Epilogue, gradient: Activations,
         into result: inout Activations
@@ -208,15 +208,15 @@ extension Engine {
     /// The sums do not depend on the number of threads.
     ///
     /// - Parameters:
-    ///   - x: What was normalised.
+    ///   - x: The input of the norm.
     ///   - gradient: The gradient with respect to the result, of x's shape.
-    ///   - weight: The factors of the norm.
+    ///   - weight: The weight of the norm.
     ///   - isCentred: Whether the norm has a bias.
-    ///   - epsilon: The norm's.
-    ///   - result: The gradient with respect to x; the result is added to it.
-    ///   - weightGradient: By the weight; is added to.
-    ///   - biasGradient: The gradient with respect to the bias; the result is added to it.
-    ///     Unspecified if the norm has no bias.
+    ///   - epsilon: The epsilon of the norm.
+    ///   - result: The gradient with respect to x is added to it.
+    ///   - weightGradient: The gradient with respect to the weight is added to it.
+    ///   - biasGradient: The gradient with respect to the bias is added to it. Its values are
+    ///     unspecified if the norm has no bias.
     public func differentiateNorm(
         of x: Activations, gradient: Activations, weight: [Float], isCentred: Bool,
         epsilon: Float, addingTo result: inout Activations, weightGradient: inout [Float],
@@ -244,17 +244,17 @@ extension Engine {
         }
     }
 
-    /// Turns the gradient with respect to the result of ``rmsNorm(_:heads:weight:epsilon:)`` into
-    /// that with respect to x.
+    /// Replaces the gradient with respect to the result of ``rmsNorm(_:heads:weight:epsilon:)`` by
+    /// the gradient with respect to x.
     ///
     /// - Parameters:
-    ///   - x: What was normalised.
+    ///   - x: The input of the norm.
     ///   - heads: The heads that were normalised.
     ///   - weight: One factor per channel of a head.
-    ///   - epsilon: The norm's.
+    ///   - epsilon: The epsilon of the norm.
     ///   - gradient: The gradient with respect to the result; becomes the gradient with respect to
     ///     x.
-    ///   - weightGradient: By the weight; is added to.
+    ///   - weightGradient: The gradient with respect to the weight is added to it.
     public func differentiateNorm(
         of x: Activations, heads: Range<Int>, weight: [Float], epsilon: Float,
         gradient: inout Activations, weightGradient: inout [Float]
@@ -285,8 +285,8 @@ extension Engine {
 
     /// Differentiates norms of vectors.
     ///
-    /// The vectors of x, of its gradient and of the result are given by index. The gradients of
-    /// weights are added in the order of the pieces, whatever the number of threads.
+    /// `vectors` returns the vectors of x, of the gradient and of the result at an index. The
+    /// gradients of weights are added in the order of the pieces, for every number of threads.
     private func differentiateNorms(
         _ count: Int, _ weight: [Float], _ isCentred: Bool, _ epsilon: Float,
         _ weightGradient: inout [Float], _ biasGradient: inout [Float],
@@ -320,7 +320,7 @@ extension Engine {
         }
     }
 
-    /// Adds rows of a gradient to the gradient of the table rows that were looked up.
+    /// Adds each row of a gradient to the row of the table's gradient that was looked up.
     public func scatter(
         _ gradient: Activations, rows indices: [Int32], addingTo table: inout Matrix<Float>
     ) {
@@ -329,7 +329,7 @@ extension Engine {
         gradient.storage.withUnsafeBufferPointer { source in
             table.elements.withUnsafeMutableBufferPointer { table in
                 let table = table
-                // Columns are divided among threads, so that each sum has one order.
+                // Columns are divided among threads, so that every sum has a fixed order.
                 pool.split(columns) { range, _ in
                     for (row, index) in indices.enumerated() {
                         precondition(index >= 0 && Int(index) < rows, "row past table")
@@ -346,9 +346,10 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - logits: Shape `[rows, classes]`; becomes `factor · (softmax(logits) - target)`.
-    ///   - targets: The correct class of each row. Rows with a negative class do not count.
-    ///   - factor: What the gradient is multiplied with.
-    /// - Returns: `Σ -log softmax(logits)[target]` over the rows that count.
+    ///   - targets: The correct class of each row. The loss and the gradient of a row with a
+    ///     negative class are 0.
+    ///   - factor: The factor of the gradient.
+    /// - Returns: `Σ -log softmax(logits)[target]` over the rows whose class is not negative.
     public func differentiateCrossEntropy(
         _ logits: inout Activations, targets: [Int32], factor: Float
     ) -> Double {
@@ -382,8 +383,9 @@ extension Engine {
     /// Replaces logits by the gradient of their divergence from a teacher's distributions.
     ///
     /// Let p be the teacher's `softmax(logits / T)`, q the student's, and m the mixture
-    /// `β p + (1 - β) q`. The loss is `T² (β KL(p ‖ m) + (1 - β) KL(q ‖ m))`. At β = 0 and β = 1
-    /// this is zero, and the loss is its slope there: `KL(p ‖ q)` and `KL(q ‖ p)`.
+    /// `β p + (1 - β) q`. For 0 < β < 1 the loss is `T² (β KL(p ‖ m) + (1 - β) KL(q ‖ m))`. This
+    /// formula is 0 at β = 0 and at β = 1. There the loss is the magnitude of its slope with
+    /// respect to β: `T² KL(p ‖ q)` at β = 0 and `T² KL(q ‖ p)` at β = 1.
     ///
     /// Source: Agarwal et al., "On-policy distillation of language models", arXiv 2306.13649,
     /// section 3.
@@ -393,8 +395,8 @@ extension Engine {
     ///   - teacher: The teacher's logits, of the same shape.
     ///   - temperature: T.
     ///   - mixture: β, from 0 to 1.
-    ///   - factor: What the gradient is multiplied with.
-    /// - Returns: The sum over rows, in nats.
+    ///   - factor: The factor of the gradient.
+    /// - Returns: The sum of the loss over rows, in nats, without the factor of the gradient.
     public func differentiateDivergence(
         _ logits: inout Activations, from teacher: Activations, temperature: Float,
         mixture: Float = 0, factor: Float
@@ -429,9 +431,10 @@ extension Engine {
         return Double(temperature * temperature) * divergences.reduce(0, +)
     }
 
-    /// Returns the divergence of one row.
+    /// Returns the loss of one row, without its factor T².
     ///
-    /// The logits become their gradient, and the teacher's logits become p.
+    /// The logits are divided by T before the call. The student's logits are replaced by the
+    /// gradient, and the teacher's logits by p.
     private func differentiate(
         _ own: UnsafeMutablePointer<Float>, from given: UnsafeMutablePointer<Float>, _ count: Int,
         mixture: Float, factor: Float
@@ -452,17 +455,18 @@ extension Engine {
         return divergence
     }
 
-    /// Returns the divergence of one row's distributions q and p from their mixture.
+    /// Returns the loss of one row for β > 0, without its factor T².
     ///
     /// The distribution q is replaced by the gradient with respect to the logits,
-    /// `(1 - β) q (log(q / m) - KL(q ‖ m))`.
+    /// `factor · (1 - β) q (log(q / m) - KL(q ‖ m))`. At β = 1 the weight 1 - β is replaced by 1,
+    /// both in the loss and in the gradient.
     ///
     /// The terms of the gradient of m cancel.
     private static func differentiateMixture(
         _ own: UnsafeMutablePointer<Float>, _ given: UnsafePointer<Float>, _ count: Int,
         mixture: Float, factor: Float
     ) -> Double {
-        // A probability that has underflowed to 0 gets the logarithm of the smallest normal number.
+        // The logarithm of a probability of 0 is replaced by that of the smallest normal number.
         let least = Float.leastNormalMagnitude
         var (ours, theirs) = (0.0, 0.0)
         for place in 0..<count {

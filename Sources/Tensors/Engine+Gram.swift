@@ -3,7 +3,7 @@ import CKernels
 extension Engine {
     /// Adds the products of all pairs of columns to `sums`: `sums += xᵀ · x`.
     ///
-    /// Products of some hundred rows are summed in f32, and these sums in f64. Only the upper
+    /// The products of a few hundred rows are summed in f32, and these sums in f64. Only the upper
     /// triangle of `sums` is meaningful until ``Matrix/mirrorUpperTriangle()`` is called.
     ///
     /// - Parameters:
@@ -40,7 +40,8 @@ extension Engine {
     ) {
         let start = first / PackedWeights.panel
         let panels = (columns + PackedWeights.panel - 1) / PackedWeights.panel - start
-        // Some pieces for each thread. In longer pieces the rows are gathered less often.
+        // There are several pieces for each thread. With longer pieces the rows are gathered less
+        // often.
         let pieces = max((panels + 7) / 8, min(panels, 3 * pool.threads))
         let floats =
             Int(ck_slab_rows) * ((panels / pieces + 1) * PackedWeights.panel + Int(ck_tile_columns))
@@ -64,7 +65,7 @@ public struct SecondMoments: Sendable {
     /// Creates the moments of no rows.
     public init() {}
 
-    /// Adds rows, which have the same number of columns in each call.
+    /// Adds rows, with the same number of columns in each call.
     ///
     /// - Parameters:
     ///   - x: Shape `[tokens, columns]`.
@@ -87,7 +88,7 @@ public struct SecondMoments: Sendable {
 }
 
 extension Matrix {
-    /// Makes a square matrix symmetric by copying what is above the diagonal below it.
+    /// Copies the upper triangle of a square matrix to the lower triangle.
     public mutating func mirrorUpperTriangle() {
         precondition(rows == columns, "only a square matrix is symmetric")
         elements.withUnsafeMutableBufferPointer { elements in

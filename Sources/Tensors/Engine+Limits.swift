@@ -5,8 +5,8 @@ extension Engine {
     /// the arithmetic peak.
     ///
     /// - Parameters:
-    ///   - repeats: How often to do 384 of them for `f32`, twice as many for 16 bits, four times as
-    ///     many for 8.
+    ///   - repeats: The number of repetitions of 384 multiply-adds in `f32`, of 768 in 16 bits, or
+    ///     of 1536 in 8 bits.
     ///   - precision: The precision.
     ///   - seed: Any number.
     /// - Returns: A value that depends on every operation, so that the compiler cannot remove any.
@@ -14,7 +14,7 @@ extension Engine {
         kernels.formats[precision].peak(repeats, seed)
     }
 
-    /// Starts and ends an empty piece of work on all threads: the fixed cost of every operation.
+    /// Runs an empty job on all threads, to measure the fixed cost of an operation.
     public func meet() { pool.run { _ in } }
 
     /// Reads memory once with all threads, to measure the memory bandwidth.
@@ -34,20 +34,19 @@ extension Engine {
     }
 }
 
-/// Memory that is allocated like weights, to measure how fast it is read, or to drive weights out
-/// of caches.
+/// Memory that is allocated like weights, to measure bandwidth or to remove weights from caches.
 public struct MemoryProbe: Sendable {
     let memory: Memory
 
     /// Allocates the memory and touches all of it.
     ///
-    /// - Parameter bytes: The size. To measure memory and not caches, use far more than the caches
-    ///   hold.
+    /// - Parameter bytes: The size. To measure memory and not caches, use a size far above that of
+    ///   the caches.
     public init(bytes: Int) {
         memory = Memory(count: bytes / MemoryLayout<Float>.stride)
         memory.floats.initialize(repeating: 0)
     }
 
-    /// The bytes that one reading reads.
+    /// The number of bytes that ``Engine/readAll(_:)`` reads.
     public var byteCount: Int { memory.floats.count * MemoryLayout<Float>.stride }
 }

@@ -52,16 +52,18 @@ extension Engine {
             result, outputs, columns, epilogue.kernel)
     }
 
-    /// Activations as the product of a format reads them.
+    /// Activations in the form that the product of a format reads.
     struct Operand {
         /// The format of the weights.
         let format: ck_format
-        /// All rows, `terms` of them for each row of activations.
+        /// All rows: `terms` rows for each row of activations.
         let all: ck_operand
-        /// Whether ``Engine/convert(_:rows:_:to:)`` writes the rows; else they are the activations.
+        /// Whether ``Engine/convert(_:rows:_:to:)`` writes the rows.
+        ///
+        /// Otherwise the rows are the activations themselves.
         let isConverted: Bool
 
-        /// The rows from one of the activations' on.
+        /// The rows from a given row of activations on.
         func rows(from row: Int) -> ck_operand {
             let first = row * all.terms
             return ck_operand(
@@ -70,7 +72,7 @@ extension Engine {
         }
     }
 
-    /// Where the activations of a product go; ``convert(_:rows:_:to:)`` writes them there.
+    /// Returns memory for the activations of a product, which ``convert(_:rows:_:to:)`` writes.
     func operand(
         _ x: UnsafePointer<Float>, rows: Int, of weights: PackedWeights
     ) -> Operand {
@@ -142,18 +144,18 @@ extension Engine {
         }
     }
 
-    /// The number of rows for each thread from which products are divided by rows.
+    /// The minimum number of rows for each thread at which products are divided by rows only.
     ///
-    /// A thread then multiplies rows that it has written before, which are still in its caches.
+    /// A thread then multiplies rows that it has converted, which are still in its caches.
     public static let rowsPerThread = Int(ck_block_rows)
 
     /// The number of pieces into which each thread's rows are divided.
     ///
-    /// If other programs slow one thread, idle threads take its last pieces.
+    /// If other programs slow down one thread, idle threads compute its last pieces.
     private static let piecesPerThread = 3
 
-    /// The numbers of parts into which rows and panels are divided, so that no thread gets much
-    /// more than its share.
+    /// The numbers of parts into which rows and panels are divided, with which the largest part is
+    /// small.
     ///
     /// A small number of rows is divided by panels first, because each weight is then read by only
     /// one thread.

@@ -2,10 +2,10 @@ import CKernels
 
 /// Computation of only the neurons that a predictor selects.
 extension Engine {
-    /// A predictor's scores of all neurons.
+    /// Computes a predictor's scores of all neurons.
     ///
     /// - Parameters:
-    ///   - x: What enters the feed-forward block, `[tokens, inputs]`.
+    ///   - x: The input of the feed-forward block, `[tokens, inputs]`.
     ///   - predictor: The predictor.
     ///   - scores: The result, `[tokens, neurons]`.
     public func predict(
@@ -35,7 +35,7 @@ extension Engine {
         }
     }
 
-    /// For each token the units whose scores are above their thresholds, ascending.
+    /// Returns the neurons of each token whose scores are above their thresholds, ascending.
     public func named(by predictor: NeuronPredictor, for x: Activations) -> [[Int]] {
         var scores = Activations()
         predict(x, predictor, into: &scores)
@@ -44,11 +44,11 @@ extension Engine {
         }
     }
 
-    /// Sets the values of neurons to 0 that a predictor does not select.
+    /// Sets the values of all neurons that a predictor does not select to 0.
     ///
     /// - Parameters:
     ///   - values: The values of all neurons, `[tokens, neurons]`.
-    ///   - x: What enters the feed-forward block, `[tokens, inputs]`.
+    ///   - x: The input of the feed-forward block, `[tokens, inputs]`.
     ///   - predictor: The predictor.
     public func clear(
         _ values: inout Activations, exceptPredictedFrom x: Activations,
@@ -66,14 +66,15 @@ extension Engine {
 
     /// Adds the output of a feed-forward block for a small number of tokens.
     ///
-    /// For each token only the neurons are computed that its predictor selects.
+    /// Only the neurons that the predictor selects for a token are computed for it.
     ///
-    /// Several tokens are multiplied with a small group of neurons together, so that weights that
-    /// more than one of them needs are read once.
+    /// All tokens are multiplied with one small group of neurons before the next group, so that
+    /// weights that several tokens need are read from memory once.
     ///
     /// - Parameters:
-    ///   - x: What enters the block, `[tokens, inputs]`.
-    ///   - other: The input of the predictor if it is not x, of the same shape; not used for gates.
+    ///   - x: The input of the block, `[tokens, inputs]`.
+    ///   - other: The input of the predictor, of the same shape as x; nil for x. It must be x if
+    ///     the predictor computes the gates, because they are not computed again.
     ///   - block: The block.
     ///   - y: Shape `[tokens, outputs]`; the output is added to it.
     /// - Returns: The number of computed neurons, summed over tokens.
@@ -126,9 +127,9 @@ extension Engine {
         return counts.reduce(0, +)
     }
 
-    /// Writes the places of neurons whose scores are above their thresholds, in order.
+    /// Writes the indices of the neurons whose scores are above their thresholds, ascending.
     ///
-    /// Returns their number.
+    /// Returns the number of these neurons.
     private func select(
         _ predictor: NeuronPredictor, _ range: Range<Int>, _ part: NeuronWork.Part
     ) -> Int {
@@ -143,7 +144,10 @@ extension Engine {
         }
     }
 
-    /// Adds what the first neurons of a part's places, which has those from one on, give.
+    /// Adds the output of one token's selected neurons to `sums`.
+    ///
+    /// The first `count` places of the part are the indices of the selected neurons. `first` is the
+    /// index of the neuron of the part's first score.
     private func add(
         _ count: Int, of block: PredictedFeedForward, _ x: UnsafePointer<Float>,
         _ part: NeuronWork.Part, from first: Int, to sums: UnsafeMutablePointer<Float>
@@ -184,13 +188,13 @@ extension Engine {
             rows.address(of: last), rows.stride, part.places, part.scores, kept, sums, last.width)
     }
 
-    /// Tokens in the form that a predictor reads.
+    /// The activations of tokens in the form that a predictor reads.
     private enum Guess {
         case coarse(CoarseRows)
         case product(Operand)
     }
 
-    /// Writes tokens to memory that all threads read.
+    /// Converts the activations of tokens for a predictor, in memory that all threads read.
     private func prepare(
         _ x: UnsafePointer<Float>, rows: Int, for predictor: NeuronPredictor
     ) -> Guess {
@@ -215,13 +219,13 @@ extension Engine {
         }
     }
 
-    /// Computes one token's scores of the neurons of some panels, into a part's scores.
+    /// Computes one token's scores of the neurons in some panels, in the scores of a part.
     private func score(
         _ guess: Guess, row: Int, _ predictor: NeuronPredictor, panels: Range<Int>,
         _ part: NeuronWork.Part
     ) {
         let range = predictor.neurons(of: panels)
-        // The place of a product's first output if all rows and outputs were stored.
+        // The index of the product's first output in a matrix of all rows and outputs.
         let before = row * predictor.least.count + range.lowerBound
         switch (guess, predictor.method) {
         case (.coarse(let rows), .coarse(let weights, let biases, let activation)):
@@ -278,9 +282,9 @@ private struct NeuronWork {
     private let capacity: Int
     private let sums: Int
 
-    /// The number of panels that several tokens are multiplied with together.
+    /// The number of panels in a group if there are several tokens.
     ///
-    /// Their weights stay in the cache of a core.
+    /// The weights of a group stay in the cache of a core.
     private static let panelsTogether = 4
 
     init(_ predictor: NeuronPredictor, sums: Int, threads: Int) {
@@ -298,7 +302,7 @@ private struct NeuronWork {
         return panels * thread / threads..<panels * (thread + 1) / threads
     }
 
-    /// The panels of a thread: all together for one token, in groups for several.
+    /// The panels of a thread: one group for one token, several groups for several tokens.
     func blocks(of thread: Int, rows: Int) -> [Range<Int>] {
         let own = panels(of: thread)
         guard rows > 1 else { return own.isEmpty ? [] : [own] }
@@ -309,7 +313,7 @@ private struct NeuronWork {
 
     /// One thread's working memory.
     struct Part {
-        /// The products of gates and ups.
+        /// The products with the gate and up projections.
         let products: UnsafeMutablePointer<Float>
         let scores: UnsafeMutablePointer<Float>
         let places: UnsafeMutablePointer<UInt32>

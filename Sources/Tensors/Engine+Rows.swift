@@ -3,19 +3,21 @@ import Foundation
 
 /// Cosines and sines of rotary position embeddings.
 ///
-/// Position `p` turns the pair `(x[i], x[i + d/2])` of the first `d` channels of a head by `p` times
-/// the frequency of `i`.
+/// Position `p` rotates the pair `(x[i], x[i + d/2])` of the first `d` channels of a head by the
+/// angle `p · frequencies[i]`.
+///
 /// Source: Su et al., "RoFormer", arXiv 2104.09864, in the half-split order of Hugging Face.
 public struct RotaryTable: Sendable {
-    /// Positions covered.
+    /// The number of positions in the table.
     public let positions: Int
-    /// Half of the channels that are turned.
+    /// Half of the number of rotated channels.
     let half: Int
     let cosines: [Float]
     let sines: [Float]
 
-    /// Computes the table for positions `0..<positions`, which turn twice as many channels of a head
-    /// as there are frequencies.
+    /// Computes the table for positions `0..<positions`.
+    ///
+    /// The number of rotated channels of a head is twice the number of frequencies.
     public init(frequencies: [Double], positions: Int) {
         self.positions = positions
         half = frequencies.count
@@ -36,10 +38,10 @@ public struct RotaryTable: Sendable {
 }
 
 extension Engine {
-    /// Normalises all or some rows of x, into the first rows of y.
+    /// Normalises all or some rows of x, and stores them in the first rows of y.
     ///
-    /// Without a bias it divides by the root mean square, `y = x · w / sqrt(mean(x²) + epsilon)`.
-    /// With a bias it subtracts the mean, divides by the standard deviation, and scales and shifts.
+    /// Without a bias this is RMSNorm, `y = x · w / sqrt(mean(x²) + epsilon)`. With a bias this is
+    /// LayerNorm, `y = (x - mean(x)) / sqrt(variance(x) + epsilon) · w + b`.
     public func normalise(
         _ x: Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float]? = nil,
         epsilon: Float, into y: inout Activations
@@ -83,10 +85,10 @@ extension Engine {
         }
     }
 
-    /// Normalises some heads of every row in place, each by its own root mean square.
+    /// Normalises some heads of every row in place, each head with its own root mean square.
     ///
     /// - Parameters:
-    ///   - x: Rows of heads, each as wide as the weight.
+    ///   - x: Rows of heads. The width of a head is the number of weights.
     ///   - heads: The heads that are normalised.
     ///   - weight: One factor per channel of a head.
     ///   - epsilon: Added to the mean square.
@@ -111,7 +113,7 @@ extension Engine {
         }
     }
 
-    /// Normalises rows, or all, in place, as ``normalise(_:rows:weight:bias:epsilon:into:)`` does.
+    /// Normalises all or some rows in place, like ``normalise(_:rows:weight:bias:epsilon:into:)``.
     public func normalise(
         inPlace x: inout Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float]?,
         epsilon: Float
@@ -127,8 +129,9 @@ extension Engine {
         }
     }
 
-    /// Turns the first `heads` heads of every row by its position; the channels of a head beyond those
-    /// of the table stay.
+    /// Rotates the first `heads` heads of every row by the angles of the row's position.
+    ///
+    /// The channels of a head after the rotated channels of the table do not change.
     public func rotate(
         _ x: inout Activations, heads: Int, dimension: Int, positions: [Int], table: RotaryTable
     ) {
@@ -189,7 +192,7 @@ extension Engine {
         }
     }
 
-    /// Copies whole rows of `x` into `y`.
+    /// Copies the given rows of `x` into `y`.
     public func select(
         _ x: Activations, rows: some Collection<Int>, into y: inout Activations
     ) {
@@ -208,14 +211,14 @@ extension Engine {
         }
     }
 
-    /// A copy of some rows.
+    /// Returns a copy of the given rows.
     public func selecting(rows: some Collection<Int>, of x: Activations) -> Activations {
         var result = Activations()
         select(x, rows: rows, into: &result)
         return result
     }
 
-    /// Some columns of every row, in the given order.
+    /// Returns the given columns of every row, in the given order.
     public func selecting(columns: [Int], of x: Activations) -> Activations {
         precondition(columns.allSatisfy { 0..<x.columns ~= $0 }, "columns to select")
         var result = Activations()
@@ -238,9 +241,9 @@ extension Engine {
         return result
     }
 
-    /// Joins activations by columns.
+    /// Joins the columns of activations.
     ///
-    /// - Precondition: All have the same number of rows.
+    /// - Precondition: All parts have the same number of rows.
     public func joined(_ parts: [Activations]) -> Activations {
         var result = Activations()
         let (rows, columns) = (parts.first?.rows ?? 0, parts.reduce(0) { $0 + $1.columns })
@@ -281,7 +284,7 @@ extension Engine {
         }
     }
 
-    /// Copies all of `x`, on every thread.
+    /// Copies `x` into `y` with all threads.
     public func copy(_ x: Activations, into y: inout Activations) {
         let columns = x.columns
         y.reshape(rows: x.rows, columns: columns)
@@ -297,7 +300,7 @@ extension Engine {
         }
     }
 
-    /// Changes the shape of `y` and fills it with 0, on every thread.
+    /// Changes the shape of `y` and fills it with 0, with all threads.
     public func clear(_ y: inout Activations, rows: Int, columns: Int) {
         y.reshape(rows: rows, columns: columns)
         y.storage.withUnsafeMutableBufferPointer { target in
@@ -358,7 +361,7 @@ extension Engine {
         }
     }
 
-    /// The Kullback–Leibler divergence of the softmax of each row of `y` from that of `x`, in nats.
+    /// The Kullback–Leibler divergence `KL(softmax(x) ‖ softmax(y))` of each row, in nats.
     public func divergence(of y: Activations, from x: Activations) -> [Double] {
         precondition(x.rows == y.rows && x.columns == y.columns)
         let (a, b, columns) = (logSumExp(x), logSumExp(y), x.columns)

@@ -19,7 +19,7 @@ extension ThreadPool {
     }
 }
 
-/// The sum of squares, in independent lanes, so that additions do not wait for each other.
+/// The sum of squares, with independent sums for each lane, which can be added at the same time.
 private func laneSquareSum(_ values: Slice<UnsafeBufferPointer<Float>>) -> Double {
     let values = UnsafeBufferPointer(rebasing: values)
     var lanes = SIMD16<Double>(repeating: 0)

@@ -1,20 +1,20 @@
 import CKernels
 
-/// The processor's kernels and the threads that run them: every operation of a forward pass.
+/// Runs the operations of forward and backward passes with the kernels of the processor.
 ///
 /// Operations write into matrices that the caller provides, so that a decode loop allocates
 /// nothing. Shapes that do not fit are programming errors and stop the program.
 public final class Engine: Sendable {
-    /// The threads that share every operation.
+    /// The threads that run every operation.
     public let pool: ThreadPool
 
     /// A constant table of plain C functions, which any thread may call.
     nonisolated(unsafe) let kernels: ck_kernels
 
-    /// The activations of the linear layer that runs, in the precision of its weights.
+    /// The working memory of one operation, such as the converted activations of a linear layer.
     let scratch = Scratch()
 
-    /// The values of the neurons that threads compute.
+    /// The working memory of predictors and predicted feed-forward blocks.
     let neuronScratch = Scratch()
 
     /// Creates an engine with a number of threads and the fastest kernels of this processor.
@@ -23,10 +23,10 @@ public final class Engine: Sendable {
         kernels = fastestKernels
     }
 
-    /// The name of the instruction set that the kernels use: such as `avx512vnni` or `neon`.
+    /// The name of the instruction set that the kernels use, such as `avx512vnni` or `neon`.
     public var instructionSet: String { String(cString: kernels.name) }
 
-    /// Calls `body` with contiguous ranges of rows, on all threads if there is enough work.
+    /// Calls `body` with contiguous ranges of rows, on all threads if each gets at least two rows.
     func splitRows(_ rows: Int, _ body: (Range<Int>) -> Void) {
         if rows < 2 * pool.threads {
             body(0..<rows)

@@ -1,14 +1,14 @@
 import CKernels
 
-/// What a linear layer does with its product before storing it.
+/// The function that a linear layer applies to its product before it stores the result.
 public enum Epilogue: Sendable {
     /// `y = x · Wᵀ + b`
     case store
-    /// `y += x · Wᵀ + b`, which closes a residual branch.
+    /// `y += x · Wᵀ + b`, for the end of a residual branch.
     case add
     /// `y = GELU(x · Wᵀ + b)`, with the exact erf.
     case gelu
-    /// `y = GELU(x · Wᵀ + b)`, as approximated with tanh.
+    /// `y = GELU(x · Wᵀ + b)`, with the tanh approximation.
     case tanhGELU
     /// `y = max(x · Wᵀ + b, 0)`
     case relu

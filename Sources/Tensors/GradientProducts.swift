@@ -1,7 +1,8 @@
 import CKernels
 
-/// The products of attention's gradient: of floats, or of pairs of bfloat16, which are packed in
-/// memory for floats.
+/// The matrix products of the gradient of attention, in f32 or in bf16.
+///
+/// Pairs of bfloat16 are stored in the memory of floats.
 struct GradientProducts {
     let kernels: ck_kernels
     private let format: ck_format
@@ -14,7 +15,7 @@ struct GradientProducts {
         bits = Int(format.bits)
     }
 
-    /// Packs rows as outputs, or as inputs.
+    /// Packs a matrix whose rows are outputs, or inputs.
     func pack(
         _ source: UnsafePointer<Float>, _ stride: Int, _ count: Int, _ width: Int,
         asInputs: Bool = false, into panels: UnsafeMutablePointer<Float>
@@ -26,11 +27,11 @@ struct GradientProducts {
         }
     }
 
-    /// How many floats hold so many inputs of an output.
+    /// The number of floats of memory for `inputs` inputs of an output.
     func depth(_ inputs: Int) -> Int { (inputs * bits + 31) / 32 }
 
-    /// Rows of `inputs` inputs in the form that ``multiply(_:_:rows:inputs:_:into:_:columns:)``
-    /// reads, and their stride.
+    /// Returns rows in the form that ``multiply(_:_:rows:inputs:_:into:_:columns:)`` reads, and
+    /// their stride in floats.
     func operand(
         _ a: UnsafeMutablePointer<Float>, _ stride: Int, rows: Int, inputs: Int,
         rounded: UnsafeMutablePointer<Float>
@@ -44,7 +45,7 @@ struct GradientProducts {
         return (rounded, pairs)
     }
 
-    /// `c = a · Wᵀ`, W packed.
+    /// Computes `c = a · Wᵀ`, with packed W.
     func multiply(
         _ a: UnsafeMutablePointer<Float>, _ stride: Int, rows: Int, inputs: Int,
         _ panels: UnsafeMutablePointer<Float>, into c: UnsafeMutablePointer<Float>,
@@ -58,7 +59,7 @@ struct GradientProducts {
             columns, ck_epilogue_store)
     }
 
-    /// `c += aᵀ · b`, where a has `columns` columns and b has `width`.
+    /// Computes `c += aᵀ · b` for a with `columns` columns and b with `width` columns.
     func addTransposed(
         _ a: UnsafePointer<Float>, rows: Int, columns: Int, _ b: UnsafePointer<Float>,
         width: Int, to c: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>

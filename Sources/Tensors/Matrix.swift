@@ -1,6 +1,6 @@
-/// A dense row-major matrix, a value.
+/// A dense row-major matrix with value semantics.
 ///
-/// Rows are tokens for activations and outputs for weights, so that every linear layer of the
+/// The rows of activations are tokens. The rows of weights are outputs. Every linear layer of the
 /// project is `y = x · Wᵀ + b` with `x [tokens, inputs]` and `W [outputs, inputs]`.
 @frozen
 public struct Matrix<Element: BinaryFloatingPoint & Sendable>: Sendable, Equatable {
@@ -10,7 +10,7 @@ public struct Matrix<Element: BinaryFloatingPoint & Sendable>: Sendable, Equatab
     /// The number of columns.
     public let columns: Int
 
-    /// The elements, row after row; always `rows * columns` of them.
+    /// The elements, row after row; their number is always `rows * columns`.
     public var elements: [Element]
 
     /// Creates a matrix of one repeated value.

@@ -1,17 +1,17 @@
 import CHost
 import Foundation
 
-/// A piece of memory for packed weights, at a fixed address aligned to pages.
+/// Memory for packed weights, at a fixed address that is aligned to a cache line.
 ///
-/// It holds floats, or other values in their place.
+/// Large memory is aligned to huge pages. The memory stores floats or other values.
 ///
-/// `@unchecked`: only its owner writes it, before anyone reads it.
+/// `@unchecked`: only its owner writes to it, and never while another thread reads it.
 final class Memory: @unchecked Sendable {
     let floats: UnsafeMutableBufferPointer<Float>
 
     /// Allocates floats without initial values.
     ///
-    /// Regions of megabytes request huge pages.
+    /// Huge pages are requested for 4 MiB or more.
     init(count: Int) {
         let bytes = max(count, 1) * MemoryLayout<Float>.stride
         let hugePage = 2 << 20
@@ -44,9 +44,9 @@ public final class Arena {
 
     /// Allocates a zeroed piece, aligned to a cache line.
     ///
-    /// Returns the region that owns it, and its place there.
+    /// Returns the region that owns the piece, and the offset of the piece in it.
     ///
-    /// The unused part of a region is never written, so it takes no physical memory.
+    /// The unused part of a region is never written, so it uses no physical memory.
     func allocate(_ count: Int) -> (memory: Memory, offset: Int) {
         let rounded = (count + 15) / 16 * 16
         let (memory, offset) = place(rounded)

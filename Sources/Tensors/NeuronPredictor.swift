@@ -1,12 +1,13 @@
-/// A predictor of the neurons that a token needs in a feed-forward block, cheaper than the block
-/// itself.
+/// A predictor of the neurons that a token needs in a feed-forward block.
+///
+/// It needs less computation than the block.
 ///
 /// A neuron is computed if its score is above its threshold in `least`.
 public struct NeuronPredictor: Sendable {
-    /// How scores are computed.
+    /// The method with which scores are computed.
     enum Method: Sendable {
-        /// The value of a neuron from incoming weights in 4 bits; for ReLU with its sign before the
-        /// ReLU, otherwise its magnitude.
+        /// The score is computed from incoming weights in 4 bits: for ReLU, the input of the ReLU;
+        /// otherwise the magnitude of the neuron's value.
         case coarse([CoarseWeights], biases: [[Float]?], Epilogue)
         /// The magnitude of the activated gate, from the weights of all gates.
         case gate(PackedWeights)
@@ -15,18 +16,18 @@ public struct NeuronPredictor: Sendable {
     }
 
     let method: Method
-    /// For each neuron what its score must be above.
+    /// The threshold of each neuron's score.
     public let least: [Float]
 
-    /// Predicts from rounded weights.
+    /// Predicts with rounded weights.
     ///
     /// - Parameters:
-    ///   - incoming: What leads to neurons, the gate first if there is one, each
-    ///     `[neurons, inputs]`.
-    ///   - biases: Of each of them, or nil.
-    ///   - activation: What makes their value of the products.
+    ///   - incoming: The incoming weights, each `[neurons, inputs]`. The gate is first if there is
+    ///     one.
+    ///   - biases: The bias of each incoming weight, or nil.
+    ///   - activation: The activation function of the neurons.
     ///   - fineInputs: The inputs whose weights get 8 bits.
-    ///   - least: For each neuron what its score must be above.
+    ///   - least: The threshold of each neuron's score.
     public init(
         roundingTo4Bits incoming: [Matrix<Float>], biases: [[Float]?], activation: Epilogue,
         fineInputs: [Int] = [], above least: [Float]
@@ -37,13 +38,13 @@ public struct NeuronPredictor: Sendable {
         self.least = least
     }
 
-    /// Predicts by the gates, which are computed for all neurons.
+    /// Predicts with the gates, which are computed for all neurons.
     ///
     /// - Parameters:
     ///   - gate: Shape `[neurons, inputs]`.
     ///   - bias: One value per neuron, or nil.
     ///   - precision: The precision of the stored gate.
-    ///   - least: For each neuron what its score must be above.
+    ///   - least: The threshold of each neuron's score.
     ///
     /// Source: Lee et al., "CATS", arXiv 2404.08763.
     public init(
@@ -56,12 +57,12 @@ public struct NeuronPredictor: Sendable {
         self.least = least
     }
 
-    /// Predicts by a low-rank product, whose weights are stored in 8 bits.
+    /// Predicts with a low-rank product, whose weights are stored in 8 bits.
     ///
     /// - Parameters:
     ///   - down: Shape `[rank, inputs]`.
     ///   - up: Shape `[neurons, rank]`.
-    ///   - least: For each neuron what its score must be above.
+    ///   - least: The threshold of each neuron's score.
     ///
     /// Source: Liu et al., "Deja Vu", arXiv 2310.17157, section 4.
     public init(down: Matrix<Float>, up: Matrix<Float>, above least: [Float]) {
@@ -85,9 +86,9 @@ public struct NeuronPredictor: Sendable {
 
     /// The number of neurons in a panel.
     ///
-    /// Threads share the neurons by panels.
+    /// Panels of neurons are divided among threads.
     static var panel: Int { PackedWeights.panel }
-    /// Whether it computes all gates, so that they need not be computed again.
+    /// Whether the predictor computes all gates, so that the block does not compute them again.
     var knowsGates: Bool { if case .gate = method { true } else { false } }
     var panels: Int { (least.count + Self.panel - 1) / Self.panel }
 }
@@ -98,23 +99,23 @@ public struct PredictedFeedForward: Sendable {
     let biases: [[Float]?]
     let activation: Epilogue
     let outputBias: [Float]?
-    /// What names the neurons.
+    /// The predictor that selects the neurons.
     public var predictor: NeuronPredictor
-    /// For each neuron the size that its value must be above to be added.
+    /// The threshold of each neuron's magnitude: only larger values are added.
     public var least: [Float]
 
     /// Packs a block.
     ///
     /// - Parameters:
-    ///   - incoming: What leads to neurons, the gate first if there is one, each
-    ///     `[neurons, inputs]`.
-    ///   - biases: Of each of them, or nil.
-    ///   - activation: What makes their value of the products.
+    ///   - incoming: The incoming weights, each `[neurons, inputs]`. The gate is first if there is
+    ///     one.
+    ///   - biases: The bias of each incoming weight, or nil.
+    ///   - activation: The activation function of the neurons.
     ///   - outgoing: The down projection, `[outputs, neurons]`.
     ///   - outputBias: Its bias, or nil.
-    ///   - precision: How to store the weights.
-    ///   - predictor: What names the neurons.
-    ///   - least: For each neuron the size that its value must be above to be added.
+    ///   - precision: The precision of the stored weights.
+    ///   - predictor: The predictor that selects the neurons.
+    ///   - least: The threshold of each neuron's magnitude: only larger values are added.
     public init(
         from incoming: [Matrix<Float>], biases: [[Float]?], activation: Epilogue,
         to outgoing: Matrix<Float>, outputBias: [Float]?, precision: Precision,

@@ -2,19 +2,19 @@ import CKernels
 
 /// The weights of a linear layer in the order in which the kernels read them.
 ///
-/// Panels of 32 outputs, input by input, serve both matrix×matrix and matrix×vector products.
-/// `gemm_f32.h`, `gemm_half.h` and `gemm_int8.h` draw the layouts; `ck_format.h` says what a
-/// format is.
+/// A panel contains 32 outputs, input by input. Both matrix×matrix and matrix×vector products read
+/// the same panels. `gemm_f32.h`, `gemm_half.h` and `gemm_int8.h` describe the layouts.
+/// `ck_format.h` defines formats.
 public struct PackedWeights: Sendable {
-    /// Columns of the weight.
+    /// The number of columns of the weight.
     public let inputs: Int
-    /// Columns of the product.
+    /// The number of columns of the product.
     public let outputs: Int
-    /// How the weights are stored.
+    /// The precision of the stored weights.
     public let precision: Precision
-    /// Number of 8-bit terms per activation: 1 (8 bits) or 2 (16 bits, high and low part).
+    /// The number of 8-bit terms per activation: 1 (8 bits) or 2 (16 bits, high and low part).
     ///
-    /// Formats that keep floats ignore it.
+    /// Formats of floats ignore it.
     public private(set) var activationTerms = 1
 
     static let panel = Int(ck_panel)
@@ -27,11 +27,11 @@ public struct PackedWeights: Sendable {
     let step: Int
     let hasBias: Bool
 
-    /// 32-bit words.
+    /// The memory, in 32-bit words.
     ///
-    /// First, for int8, the scale of every output and the sum of its integers. Then, if there is a
-    /// bias, the bias of every output. Then the panels. The first two parts have space for
-    /// `capacity` panels.
+    /// First, for int8, there are the scale of every output and the sum of its integers. Then, if
+    /// there is a bias, there is the bias of every output. The panels are last. The first two parts
+    /// have space for `capacity` panels.
     private let memory: Memory
     private let offset: Int
     private let capacity: Int
@@ -41,7 +41,7 @@ public struct PackedWeights: Sendable {
     /// - Parameters:
     ///   - weight: The weights.
     ///   - bias: One value per output, or nil.
-    ///   - precision: How to store the weights.
+    ///   - precision: The precision of the stored weights.
     ///   - activationTerms: 2 if 8 bits are too coarse for the activations.
     ///   - arena: The arena that allocates the memory.
     public init(
@@ -71,7 +71,8 @@ public struct PackedWeights: Sendable {
 
     /// Packs a gate and an up projection, both `[neurons, inputs]`, for ``Epilogue/swiglu``.
     ///
-    /// Every panel holds 16 gates and the 16 ups of the same neurons.
+    /// Every panel contains the weights of 16 neurons: 16 outputs of the gate projection and the
+    /// same 16 outputs of the up projection.
     public init(
         gate: Matrix<Float>, up: Matrix<Float>, gateBias: [Float]? = nil, upBias: [Float]? = nil,
         precision: Precision = .f32, in arena: Arena
@@ -123,7 +124,7 @@ public struct PackedWeights: Sendable {
         return resized
     }
 
-    /// The bytes that a product reads.
+    /// The number of bytes that a product reads.
     public var byteCount: Int {
         (depth + Self.terms(precision, hasBias: hasBias)) * panels * Self.panel
             * MemoryLayout<UInt32>.stride
@@ -131,14 +132,14 @@ public struct PackedWeights: Sendable {
 
     var panels: Int { (outputs + step - 1) / step }
 
-    /// 32-bit words of one output in its panel.
+    /// The number of 32-bit words of one output in its panel.
     var depth: Int { Self.depth(inputs, precision) }
 
     private static func depth(_ inputs: Int, _ precision: Precision) -> Int {
         (inputs * precision.bits + 31) / 32
     }
 
-    /// The number of words that every output has besides its weights.
+    /// The number of 32-bit words of every output in addition to its weights.
     private static func terms(_ precision: Precision, hasBias: Bool) -> Int {
         Int(precision.format.output_terms) + (hasBias ? 1 : 0)
     }
@@ -152,14 +153,14 @@ extension PackedWeights {
             + index * depth * Self.panel * MemoryLayout<UInt32>.stride
     }
 
-    /// The address of the biases, from a panel on; nil if there are none.
+    /// The address of the biases from a panel on; nil if there are none.
     func biases(fromPanel index: Int) -> UnsafeMutablePointer<Float>? {
         guard hasBias else { return nil }
         return address(ofTerm: Self.terms(precision, hasBias: false), panel: index)
             .assumingMemoryBound(to: Float.self)
     }
 
-    /// The panels from one on, with the scales and sums of their outputs where the format has them.
+    /// The panels from a given panel on, with the scales and sums of their outputs, if any.
     func panels(from index: Int) -> ck_weights {
         let terms = terms(fromPanel: index)
         return ck_weights(
@@ -185,17 +186,17 @@ extension PackedWeights {
 
 /// Writing and reading weights.
 extension PackedWeights {
-    /// Overwrites weights, for every copy of this value.
+    /// Overwrites the weights of this value and of all its copies.
     ///
-    /// - Precondition: As many weights as before, and a bias if there was one.
+    /// - Precondition: The shape is the same as before, and there is a bias if there was one.
     public func refill(_ weight: Matrix<Float>, bias: [Float]? = nil) {
         precondition(weight.rows == outputs && weight.columns == inputs, "refilled shape")
         pack(weight, bias: bias, lanes: 0..<step)
     }
 
-    /// Overwrites weights with a transpose, for every copy of this value.
+    /// Overwrites the weights of this value and of all its copies with a transpose.
     ///
-    /// - Precondition: As many weights as before.
+    /// - Precondition: The shape is the same as before.
     public func refill(transposing weight: Matrix<Float>) {
         precondition(weight.rows == inputs && weight.columns == outputs, "refilled shape")
         weight.elements.withUnsafeBufferPointer { source in
@@ -229,7 +230,7 @@ extension PackedWeights {
 
     /// Copies the weights of one output.
     ///
-    /// A tied embedding reads its rows in this way and needs no second copy.
+    /// With this function a tied embedding needs no second copy of its rows.
     func copyRow(_ output: Int, into target: UnsafeMutablePointer<Float>) {
         precondition(output >= 0 && output < outputs && step == Self.panel, "row past weights")
         let (panel, lane) = (output / Self.panel, output % Self.panel)

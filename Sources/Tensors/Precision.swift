@@ -1,6 +1,6 @@
 import CKernels
 
-/// How weights are stored and products computed.
+/// The precision of the weights and of their products.
 ///
 /// Norms, embeddings that are not tied to the output head, and the residual stream are in 32-bit
 /// floats in every precision. So is attention, except with `int8`.
@@ -19,15 +19,15 @@ public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
     /// computes with 16-bit integers if the processor has instructions for them.
     case int8
 
-    /// Bits of one weight.
+    /// The number of bits of one weight.
     public var bits: Int { Int(format.bits) }
 
-    /// The greatest magnitude of a weight that is packed as it is; nil if any float is.
+    /// The maximum magnitude of a weight; nil if there is no limit.
     public var greatestWeight: Float? {
         format.greatest_weight.isFinite ? format.greatest_weight : nil
     }
 
-    /// The fastest kernels that this processor has for weights that are stored so.
+    /// The fastest kernels of this processor for weights of this precision.
     var format: ck_format { fastestKernels.formats[self] }
 }
 

@@ -19,7 +19,7 @@ public func firstOutside(
 }
 
 extension DType {
-    /// The largest magnitude that rounds to a finite number of this type; nil if every float does.
+    /// The largest finite magnitude of `f16`, `bf16`, `q80` and `q40`; nil for other types.
     public var greatestMagnitude: Float? {
         switch self {
         case .f16: Self.greatestHalf

@@ -56,14 +56,14 @@ public struct SHA256: Sendable {
             })
     }
 
-    /// The digest of a message held as a whole.
+    /// The digest of a complete message.
     public static func hexDigest(of bytes: RawSpan) -> String {
         var digest = SHA256()
         digest.update(bytes)
         return digest.hexDigest
     }
 
-    /// The digest of a message held as a whole.
+    /// The digest of a complete message.
     public static func hexDigest(of bytes: [UInt8]) -> String {
         var digest = SHA256()
         digest.update(bytes)

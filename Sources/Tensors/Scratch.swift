@@ -5,7 +5,7 @@
 final class Scratch: @unchecked Sendable {
     private var memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
 
-    /// At least `count` bytes, aligned to a cache line, with unspecified values.
+    /// Returns at least `count` bytes, aligned to a cache line, with unspecified values.
     func bytes(_ count: Int) -> UnsafeMutableRawPointer {
         if let address = memory.baseAddress, memory.count >= count { return address }
         memory.deallocate()

@@ -1,4 +1,4 @@
-/// A seeded random generator, so that every random choice can be repeated.
+/// A seeded random generator, with which every random choice can be repeated.
 ///
 /// Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).
 public struct SplitMix64: RandomNumberGenerator, Sendable {
@@ -22,7 +22,7 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
 extension Matrix<Float> {
     /// A matrix of uniform random values of standard deviation `1 / sqrt(columns)`.
     ///
-    /// A product with it keeps the magnitude of its input.
+    /// The expected magnitude of a product with the matrix is the magnitude of its input.
     public init(randomRows rows: Int, columns: Int, seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let scale = (3 / Float(max(columns, 1))).squareRoot() / Float(1 << 23)

@@ -37,7 +37,7 @@ public struct SymmetricMatrix: Sendable {
         }
     }
 
-    /// The rows and columns of some indices, ascending.
+    /// The matrix of the rows and columns at some indices, which ascend.
     public func selecting(_ indices: [Int]) -> SymmetricMatrix {
         SymmetricMatrix(elements, columns: size, selecting: indices)
     }
@@ -49,7 +49,7 @@ public struct SymmetricMatrix: Sendable {
         elements = matrix.elements
     }
 
-    /// Creates the products of a matrix's columns, `aᵀ · a`.
+    /// Creates the Gram matrix of a matrix's columns, `aᵀ · a`.
     public init(gramOf a: Matrix<Double>, pool: ThreadPool) {
         size = a.columns
         elements = [Double](repeating: 0, count: a.columns * a.columns)
@@ -61,7 +61,7 @@ public struct SymmetricMatrix: Sendable {
         elements[max(row, column) * size + min(row, column)]
     }
 
-    /// The whole matrix, both triangles filled.
+    /// The matrix with both triangles filled.
     public var full: Matrix<Double> {
         var copy = self
         copy.fillUpperTriangle()
@@ -85,7 +85,7 @@ public struct SymmetricMatrix: Sendable {
         return SymmetricMatrix(block)
     }
 
-    /// Copies one row over a row of a matrix that has as many columns.
+    /// Copies one row to a row of a matrix with the same number of columns.
     public func copyRow(_ row: Int, to target: inout Matrix<Double>, row targetRow: Int) {
         precondition(target.columns == size && targetRow < target.rows, "row does not fit")
         let size = size
@@ -98,14 +98,14 @@ public struct SymmetricMatrix: Sendable {
         }
     }
 
-    /// Subtracts `yᵀ · y`, of the first rows of `y`.
+    /// Subtracts `yᵀ · y` for the first rows of `y`.
     public mutating func subtractGram(
         of y: Matrix<Double>, rows: Int, pool: ThreadPool
     ) {
         add(-1, y, y, rows: rows, pool: pool)
     }
 
-    /// Subtracts `yᵀ · z + zᵀ · y`, of the first rows of `y` and `z`.
+    /// Subtracts `yᵀ · z + zᵀ · y` for the first rows of `y` and `z`.
     public mutating func subtractProducts(
         of y: Matrix<Double>, and z: Matrix<Double>, rows: Int, pool: ThreadPool
     ) {
@@ -126,7 +126,7 @@ public struct SymmetricMatrix: Sendable {
         return matrix.multiplied(by: right, pool: pool)
     }
 
-    /// Adds `alpha · xᵀ · y`, of the first rows of both, to the lower triangle.
+    /// Adds `alpha · xᵀ · y`, for the first rows of both, to the lower triangle.
     private mutating func add(
         _ alpha: Double, _ x: Matrix<Double>, _ y: Matrix<Double>, rows: Int, pool: ThreadPool
     ) {
@@ -148,7 +148,7 @@ public struct SymmetricMatrix: Sendable {
         }
     }
 
-    /// Copies the lower triangle over the upper one, in square tiles that fit in a cache.
+    /// Copies the lower triangle to the upper triangle, in square tiles that fit in a cache.
     private mutating func fillUpperTriangle() {
         let (size, tile) = (size, 32)
         elements.withUnsafeMutableBufferPointer { elements in

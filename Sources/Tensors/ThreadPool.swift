@@ -4,7 +4,7 @@ import Synchronization
 
 /// Threads for short pieces of parallel work.
 ///
-/// They wait for work by spinning for a moment, and then sleep.
+/// The threads wait for work by spinning for a moment, and then sleep.
 ///
 /// A decode step has hundreds of small products, so starting work on another thread must take about
 /// a microsecond. The caller publishes a job by raising a counter that the workers read in a loop.
@@ -50,7 +50,7 @@ public final class ThreadPool: Sendable {
 
     /// Calls `body` for every index below `count`.
     ///
-    /// Each thread takes the next index that is left.
+    /// Each thread repeatedly takes the next remaining index.
     public func forEach(_ count: Int, _ body: (_ index: Int, _ thread: Int) -> Void) {
         guard threads > 1, count > 1 else {
             for index in 0..<count { body(index, 0) }
@@ -69,7 +69,7 @@ public final class ThreadPool: Sendable {
 
     /// Calls `body` with contiguous pieces of `0..<count`.
     ///
-    /// Each thread takes the pieces of its own share, and then pieces that are left of other
+    /// Each thread takes the pieces of its own share first, and then the remaining pieces of other
     /// shares.
     public func share(_ pieces: Int, of count: Int, _ body: (_ piece: Range<Int>) -> Void) {
         let (threads, taken) = (threads, state.taken)
@@ -89,7 +89,9 @@ public final class ThreadPool: Sendable {
         }
     }
 
-    /// Calls `body` with a contiguous range of `0..<count` on every thread; none is empty.
+    /// Calls `body` with a contiguous range of `0..<count` on every thread.
+    ///
+    /// Threads whose range is empty do not call it.
     public func split(
         _ count: Int, _ body: (_ range: Range<Int>, _ thread: Int) -> Void
     ) {
@@ -106,7 +108,7 @@ private final class Counter: Sendable {
     let value = Atomic(0)
 }
 
-/// What the workers of a pool share with its owner.
+/// The state that the workers of a pool share with its owner.
 ///
 /// `@unchecked`: `job` is written only by the owner before it raises `generation` (release) and
 /// while no worker runs, and read by workers only after they have seen the new generation
@@ -126,7 +128,7 @@ private final class PoolState: @unchecked Sendable {
     let remaining = Atomic(0)
     let sleeping = Atomic(0)
     let next = Counter()
-    /// The number of pieces taken of each thread's share.
+    /// The number of pieces of each thread's share that have been taken.
     let taken: [Counter]
     private let condition = NSCondition()
     private var job: UnsafePointer<Job>?
@@ -135,7 +137,7 @@ private final class PoolState: @unchecked Sendable {
         taken = (0..<threads).map { _ in Counter() }
     }
 
-    /// Gives a job to the workers; nil ends them.
+    /// Gives a job to the workers; nil ends the workers.
     func publish(_ job: UnsafePointer<Job>?) {
         self.job = job
         generation.wrappingAdd(1, ordering: .sequentiallyConsistent)
@@ -148,7 +150,7 @@ private final class PoolState: @unchecked Sendable {
 
     /// Waits until every worker has finished.
     ///
-    /// A worker that takes long may be waiting for this CPU, so the owner yields it.
+    /// The owner yields its CPU regularly, because a worker may be waiting for it.
     func waitForWorkers() {
         var looks = 0
         while remaining.load(ordering: .acquiring) > 0 {
@@ -167,8 +169,10 @@ private final class PoolState: @unchecked Sendable {
         }
     }
 
-    /// A separate function, so that no reference to the job outlives the call: when `remaining`
-    /// falls to 0, the owner returns and frees the job.
+    /// Calls the job.
+    ///
+    /// This is a separate function, so that no reference to the job outlives the call. When
+    /// `remaining` falls to 0, the owner returns and frees the job.
     @inline(never)
     private func perform(_ job: UnsafePointer<Job>, as index: Int) {
         job.pointee(index)

@@ -1,37 +1,36 @@
 import CKernels
 
-/// Weights that are stored unit by unit: for each unit the rows that lead to it, then the row that
-/// leads from it.
+/// Weights that are stored unit by unit: the incoming rows of a unit, then its outgoing row.
 ///
-/// Weights of units that are skipped need not be read.
+/// The weights of skipped units are not read.
 public struct UnitRows: Sendable {
     /// The number of units.
     public let units: Int
-    /// How weights are stored.
+    /// The precision of the stored weights.
     public let precision: Precision
-    /// The rows that lead to a unit, and last the row that leads from it.
+    /// The incoming rows of a unit, then its outgoing row.
     let parts: [Part]
-    /// Bytes from one unit to the next: whole cache lines.
+    /// The number of bytes from one unit to the next, a multiple of the cache line.
     let stride: Int
 
     private let memory: Memory
 
     /// One row of every unit.
     struct Part: Sendable {
-        /// Values of a row.
+        /// The number of values of a row.
         let width: Int
-        /// Bytes from the beginning of a unit.
+        /// The number of bytes from the beginning of a unit.
         let offset: Int
-        /// What each unit's stored values are to be multiplied with.
+        /// The factor of each unit's stored values.
         var factors: [Float] = []
     }
 
     /// Packs weights.
     ///
     /// - Parameters:
-    ///   - incoming: What leads to units, each `[units, inputs]`.
-    ///   - outgoing: What leads from them, `[outputs, units]`.
-    ///   - precision: How to store them.
+    ///   - incoming: The incoming weights, each `[units, inputs]`.
+    ///   - outgoing: The outgoing weights, `[outputs, units]`.
+    ///   - precision: The precision of the stored weights.
     public init(
         from incoming: [Matrix<Float>] = [], to outgoing: Matrix<Float>, precision: Precision
     ) {
@@ -61,7 +60,7 @@ public struct UnitRows: Sendable {
         self.parts = parts
     }
 
-    /// Where the first unit's row of a part begins, or its value for an output from there on.
+    /// The address of the first unit's row of a part, or of the value of an output in that row.
     func address(of part: Part, fromOutput output: Int = 0) -> UnsafeRawPointer {
         UnsafeRawPointer(memory.floats.baseAddress!) + part.offset + output * precision.bits / 8
     }
