@@ -4,16 +4,16 @@ public import Tensors
 ///
 /// Source: Kingma and Ba, "Adam", arXiv 1412.6980, algorithm 1.
 public struct Adam: Sendable {
-    /// The decay of the mean gradient in one step.
+    /// The factor by which the mean gradient decays in one step, β₁.
     public static let meanDecay: Float = 0.9
-    /// The decay of the mean squared gradient in one step.
+    /// The factor by which the mean squared gradient decays in one step, β₂.
     public static let squareDecay: Float = 0.999
 
     private(set) var means: [Float]
     private(set) var squares: [Float]
-    /// Whether the gradient of each piece has always been 0, as for tokens that no text had.
+    /// Whether the gradient of each piece has always been 0, as for tokens that have not occurred.
     ///
-    /// Such pieces have no moments to read and write.
+    /// The moments of such pieces are 0, and are neither read nor written.
     private var isIdle: [Bool]
     private static let piece = 128
     /// The decays to the power of the number of steps.
@@ -29,7 +29,7 @@ public struct Adam: Sendable {
         isIdle = [Bool](repeating: true, count: (count + Self.piece - 1) / Self.piece)
     }
 
-    /// Resumes after a number of steps.
+    /// Creates an optimiser that resumes after a number of steps.
     init(means: [Float], squares: [Float], steps: Int) {
         precondition(means.count == squares.count, "moments")
         (self.means, self.squares) = (means, squares)
@@ -43,14 +43,14 @@ public struct Adam: Sendable {
 
     /// Takes one step against a gradient, and clears the gradient.
     ///
-    /// The memory is read only once.
+    /// All memory is read only once.
     ///
     /// - Parameters:
     ///   - weights: The weights, which are changed.
-    ///   - gradient: The gradient, of the same length; it is then 0.
+    ///   - gradient: The gradient, of the same length. It is set to 0.
     ///   - rate: The learning rate: the step of a weight whose gradient is constant.
     ///   - gradientShare: The factor of the gradient.
-    ///   - decay: The weight decay, as a fraction of the rate.
+    ///   - decay: The weight decay: weights are multiplied by 1 - rate · decay.
     ///   - pool: The threads to use.
     public mutating func step(
         _ weights: inout [Float], against gradient: inout [Float], rate: Float,
@@ -94,18 +94,19 @@ public struct Adam: Sendable {
 /// One step of Adam.
 private struct Update {
     let weights, gradient, means, squares: UnsafeMutableBufferPointer<Float>
-    /// The factor of weights after decay, and the rate and the scale of squares, corrected for the
-    /// bias of the first steps.
+    /// `kept` is the factor of weight decay.
+    ///
+    /// `rate` and `scale`, the factor of mean squares, correct for the bias of the first steps.
     let kept, rate, gradientShare, scale: Float
 
-    /// Whether the weights have no moments and no gradient, so that they only decay.
+    /// Returns whether the gradient of weights without moments is 0; if so, the weights only decay.
     func rests(at places: Range<Int>) -> Bool {
         guard places.allSatisfy({ gradient[$0] == 0 }) else { return false }
         if kept != 1 { for place in places { weights[place] *= kept } }
         return true
     }
 
-    /// Changes weights, and clears their gradient.
+    /// Changes weights and their moments, and clears their gradient.
     func take(at places: Range<Int>) {
         let (meanDecay, squareDecay) = (Adam.meanDecay, Adam.squareDecay)
         for place in places {

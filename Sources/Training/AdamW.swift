@@ -5,12 +5,12 @@ public import Tensors
 ///
 /// Source: Loshchilov and Hutter, "Decoupled weight decay regularization", arXiv 1711.05101.
 public struct AdamW: Sendable {
-    /// The weight decay in one step, as a fraction of the rate.
+    /// The weight decay: a step multiplies weights by 1 - rate · weightDecay.
     public var weightDecay: Float = 0.01
     /// The maximum norm of all gradients together; larger gradients are scaled down.
     public var greatestNorm: Float = 1
 
-    /// Creates an optimiser with the usual settings.
+    /// Creates an optimiser with the default settings.
     public init() {}
 
     /// Takes one step of every weight against its gradient, and clears the gradients.
@@ -18,7 +18,7 @@ public struct AdamW: Sendable {
     /// - Parameters:
     ///   - model: The model.
     ///   - rate: The learning rate.
-    ///   - engine: What to compute on.
+    ///   - engine: The engine.
     /// - Returns: The norm of the gradients before clipping.
     @discardableResult
     public func step(_ model: inout TrainableModel, rate: Float, on engine: Engine) -> Double {
@@ -37,11 +37,11 @@ public struct AdamW: Sendable {
     }
 }
 
-/// The schedule of the learning rate: a linear warm-up, then a decay to 0.
+/// The schedule of the learning rate after a linear warm-up.
 public enum RateSchedule: String, Sendable, CaseIterable {
-    /// A decay along half a cosine wave.
+    /// A decay to 0 along half a cosine wave.
     case cosine
-    /// A linear decay.
+    /// A linear decay to 0.
     case linear
     /// No decay.
     case constant
@@ -52,7 +52,7 @@ public enum RateSchedule: String, Sendable, CaseIterable {
     ///   - step: The step, from 0.
     ///   - steps: The number of steps.
     ///   - warmUp: The number of warm-up steps.
-    /// - Returns: From 0 to 1.
+    /// - Returns: The fraction, from 0 to 1.
     public func share(at step: Int, of steps: Int, warmUp: Int) -> Double {
         if step < warmUp { return Double(step + 1) / Double(warmUp) }
         let done = Double(step - warmUp) / Double(max(steps - warmUp, 1))

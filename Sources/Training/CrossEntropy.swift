@@ -2,12 +2,12 @@ internal import Tensors
 public import Transformers
 
 extension TokenBatch {
-    /// For every token the next one in its sequence; -1 for the last token.
+    /// The next token of every token in its sequence; -1 for the last token of a sequence.
     public var nextTokens: [Int32] {
         sequences.flatMap { rows in ids[rows].dropFirst() + [-1] }
     }
 
-    /// The number of tokens that have a token before them.
+    /// The number of tokens that are not the first token of their sequence.
     public var predictions: Int { ids.count - sequences.count { !$0.isEmpty } }
 }
 
@@ -15,17 +15,17 @@ extension TrainingPass {
     /// The number of rows whose logits are in memory at the same time.
     static let rowsAtOnce = 256
 
-    /// The negative log-likelihood of target tokens under a decoder.
+    /// Computes the negative log-likelihood of target tokens under a decoder.
     ///
-    /// Adds the gradients of `factor` times it.
+    /// Its gradients, multiplied by `factor`, are added to the model's gradients.
     ///
     /// - Parameters:
     ///   - model: The decoder.
     ///   - batch: The sequences.
-    ///   - targets: The token that is to be predicted after each token, by default the next one;
-    ///     negative for none.
-    ///   - factor: The factor of gradients, such as one over the number of targets.
-    ///   - skipped: Layers that are skipped in this step.
+    ///   - targets: The target token of each token, by default the next token. A negative target is
+    ///     ignored.
+    ///   - factor: The factor of gradients, such as one divided by the number of targets.
+    ///   - skipped: The layers that are skipped in this step.
     /// - Returns: The sum over all targets, in nats.
     public mutating func crossEntropy(
         _ model: inout TrainableModel, _ batch: TokenBatch, targets: [Int32]? = nil,

@@ -1,13 +1,13 @@
 internal import Tensors
 public import Transformers
 
-/// The losses by which a student learns from a teacher.
+/// The losses with which a student is trained by a teacher.
 ///
-/// - Logits: the divergence `T² KL(teacher ‖ student)`, with both divided by the temperature T. For
-///   regression scores, the squared difference. For an encoder that only embeds text, the last
-///   hidden states.
-/// - Residual streams: the squared distance after every layer but the last, for each token, divided
-///   by the mean square of the teacher's stream, and averaged over layers.
+/// - Logits: the divergence `T² KL(teacher ‖ student)`, or its mixture, of logits divided by the
+///   temperature T. For regression scores, this is the squared difference. For an encoder that only
+///   embeds text, it is the squared distance of the last hidden states.
+/// - Residual streams: the squared distance of each token after every layer but the last, divided
+///   by the mean squared norm of the teacher's stream, and averaged over layers.
 ///
 /// Sources: Hinton, Vinyals and Dean, arXiv 1503.02531; residual streams: Kurtić, Frantar and
 /// Alistarh, "ZipLM", arXiv 2302.04089, section 3.4; the student's own text: Agarwal et al.,
@@ -15,9 +15,10 @@ public import Transformers
 public struct Distillation: Sendable {
     /// The teacher.
     ///
-    /// It has as many layers as the student, and as many channels if streams count.
+    /// It has the same number of layers as the student. It has the same number of channels if
+    /// `streamShare` is above 0.
     public var teacher: Model
-    /// The teacher's head, if labels are trained.
+    /// The teacher's head, if the student is trained on labels.
     public var classifier: Classifier?
     /// The temperature T.
     public var temperature: Float = 1
@@ -29,7 +30,7 @@ public struct Distillation: Sendable {
     /// The weights of the losses: of logits, of streams, and of the task itself.
     public var (logitShare, streamShare, taskShare): (Float, Float, Float) = (1, 0.5, 0)
 
-    /// Creates a distillation with the shares that ZipLM uses for BERT.
+    /// Creates a distillation with the weights that ZipLM uses for BERT.
     public init(from teacher: Model, classifier: Classifier? = nil) {
         self.teacher = teacher
         self.classifier = classifier
@@ -55,15 +56,13 @@ struct Lecture {
         streams = Array(recorder.entering.dropFirst())
     }
 
-    /// The loss of the residual stream after a layer.
-    ///
-    /// Adds its gradient.
+    /// Computes the loss of the residual stream after a layer, and adds its gradient.
     ///
     /// - Parameters:
     ///   - stream: The student's stream.
     ///   - layer: The layer.
     ///   - factor: The factor of the loss of each row.
-    ///   - gradient: The gradient with respect to the stream; the result is added to it.
+    ///   - gradient: The gradient with respect to the stream is added to it.
     /// - Returns: The loss.
     func compare(
         _ stream: Activations, behind layer: Int, factor: Float,
@@ -75,9 +74,7 @@ struct Lecture {
             share: distillation.streamShare * factor / Float(streams.count), addingTo: &gradient)
     }
 
-    /// The loss of an encoder's last hidden states.
-    ///
-    /// Adds its gradient.
+    /// Computes the loss of an encoder's last hidden states, and adds its gradient.
     func compare(
         hidden states: Activations, factor: Float, addingTo gradient: inout Activations
     ) -> Double {
@@ -104,19 +101,18 @@ private final class StreamRecorder: ForwardObserver {
 }
 
 extension TrainingPass {
-    /// The distillation loss of a decoder, or of an encoder without labels.
+    /// Computes the distillation loss of a decoder, or of an encoder without labels.
     ///
-    /// Adds the gradients of all weights.
+    /// The gradients of all weights are added to the model's gradients.
     ///
     /// - Parameters:
     ///   - model: The student.
     ///   - distillation: The teacher and the weights of the losses.
     ///   - batch: The sequences.
-    ///   - targets: The token that is to be predicted after each token, for the loss of the text
-    ///     itself; by default the next one.
-    ///   - factor: The factor of each token's losses, such as one over the number of tokens.
-    ///   - skipped: Layers that are skipped in this step.
-    /// - Returns: The sum of the losses, times the factor.
+    ///   - targets: The target token of each token, for the task loss; by default the next token.
+    ///   - factor: The factor of each token's losses, such as one divided by the number of tokens.
+    ///   - skipped: The layers that are skipped in this step.
+    /// - Returns: The sum of the losses, multiplied by the factor.
     public mutating func distil(
         _ model: inout TrainableModel, by distillation: Distillation, _ batch: TokenBatch,
         targets: [Int32]? = nil, factor: Float, skipping skipped: Set<Int> = []

@@ -1,7 +1,7 @@
 public import Tensors
 public import Transformers
 
-/// Inputs of a block, and its target outputs.
+/// Inputs and target outputs of a block.
 public struct Examples: Sendable {
     /// Shape `[tokens, hidden]`.
     public var inputs: Activations
@@ -23,11 +23,11 @@ public struct Examples: Sendable {
     }
 }
 
-/// Fits all weights of a feed-forward block to examples by gradient descent on the squared error.
+/// Fits all weights of a feed-forward block to examples with gradient descent on the squared error.
 ///
-/// Let x be the inputs, W the gate above the up projection (or the up projection alone),
-/// `z = x·Wᵀ`, `h = f(z)`, and e the error of `h·Dᵀ`. The gradients are `eᵀ·h` for D and
-/// `f′(z; e·D)ᵀ·x` for W.
+/// Let x be the inputs, W the gate projection stacked on the up projection (or only the up
+/// projection), D the down projection, `z = x·Wᵀ`, `h = f(z)`, and e the error of `h·Dᵀ`. The
+/// gradients are `eᵀ·h` for D and `f′(z; e·D)ᵀ·x` for W.
 struct FeedForwardDescent {
     /// W, and its gradient.
     private(set) var first: TrainableLinear
@@ -41,7 +41,7 @@ struct FeedForwardDescent {
     private let function: Epilogue
     private let engine: Engine
     private let isGated: Bool
-    /// The root mean squares of the initial weights; the size of a step is a fraction of them.
+    /// The root mean squares of the initial weights, by which the rate is multiplied.
     private let scales: (first: Float, down: Float)
     private var raw = Activations()
     private var active = Activations()
@@ -66,7 +66,7 @@ struct FeedForwardDescent {
         FeedForwardWeights(joined: first.projection, isGated: isGated, down: down.projection)
     }
 
-    /// The squared error, summed over examples and outputs.
+    /// Computes the squared error, summed over examples and outputs.
     mutating func squaredError(on examples: Examples) -> Double {
         run(on: examples)
         return engine.squareSum(error)
@@ -93,7 +93,7 @@ struct FeedForwardDescent {
 
     /// Takes one step.
     ///
-    /// Its size is a fraction of the weights' root mean square.
+    /// The rate is multiplied by the root mean square of the initial weights.
     mutating func step(on examples: Examples, rate: Float) {
         differentiate(on: examples)
         let pool = engine.pool
@@ -111,24 +111,24 @@ extension Matrix<Float> {
 }
 
 extension FeedForwardWeights {
-    /// Fits the weights in some passes over examples in random order.
+    /// Fits the weights in passes over examples in random order.
     ///
-    /// The steps shorten to 0 along half a cosine wave.
+    /// The rate falls to 0 along half a cosine wave.
     ///
     /// A sixteenth of the examples is held out. If the error on these does not fall, the next rate
-    /// is tried. If it falls with no rate, the weights stay as they are.
+    /// is used. If it does not fall with any rate, the weights do not change.
     ///
     /// - Parameters:
     ///   - examples: Inputs and targets.
     ///   - function: The activation function of the block.
     ///   - passes: The number of times that each example is used.
-    ///   - rates: The sizes of the first step to try, as fractions of the weights' root mean
+    ///   - rates: The initial learning rates that are tried, as fractions of the weights' root mean
     ///     square.
-    ///   - seed: Decides the order.
-    ///   - engine: What to compute on.
-    ///   - check: Called before each step; may throw to stop.
+    ///   - seed: The seed of the order.
+    ///   - engine: The engine.
+    ///   - check: Called before each step. It can throw an error to stop.
     /// - Returns: The fitted weights.
-    /// - Throws: What `check` throws.
+    /// - Throws: Any error that `check` throws.
     /// - Complexity: O(passes · examples) times seven thirds of the block's forward pass.
     public func fitted(
         to examples: Examples, function: Epilogue, passes: Int, rates: [Float] = [0.03, 0.003],

@@ -1,13 +1,13 @@
 internal import Transformers
 
-/// The first projections of a block as one, so that one product computes all of them.
+/// The first projections of a block as one projection, so that one product computes all of them.
 extension FeedForwardWeights {
-    /// The gate above the up projection, or the up projection alone in a block without a gate.
+    /// The gate projection stacked on the up projection, or only the up projection without a gate.
     var joined: Projection {
         gate.map { Projection(stacking: [$0, up]) } ?? up
     }
 
-    /// Takes apart what ``joined`` put together.
+    /// Creates the weights from a projection that ``joined`` returned.
     init(joined: Projection, isGated: Bool, down: Projection) {
         let neurons = down.weight.columns
         self.init(

@@ -43,18 +43,18 @@ public enum Label: Sendable, Equatable {
 }
 
 extension TrainingPass {
-    /// The loss of an encoder's head by labels, by a teacher, or by both.
+    /// Computes the loss of an encoder's head with labels, with a teacher, or with both.
     ///
-    /// Adds the gradients of `factor` times it.
+    /// Its gradients, multiplied by `factor`, are added to the model's gradients.
     ///
     /// - Parameters:
     ///   - model: An encoder with a head for labels.
     ///   - batch: The sequences.
-    ///   - labels: One label for each sequence, all of one case.
+    ///   - labels: One label for each sequence. All labels have the same case.
     ///   - distillation: The teacher, if there is one.
-    ///   - factor: The factor of gradients, such as one over the number of sequences.
-    ///   - skipped: Layers that are skipped in this step.
-    /// - Returns: The sum over sequences.
+    ///   - factor: The factor of gradients, such as one divided by the number of sequences.
+    ///   - skipped: The layers that are skipped in this step.
+    /// - Returns: The sum of the loss over sequences, without the factor.
     public mutating func labelLoss(
         _ model: inout TrainableModel, _ batch: TokenBatch, labels: [Label],
         by distillation: Distillation? = nil, factor: Float, skipping skipped: Set<Int> = []
@@ -74,8 +74,8 @@ extension TrainingPass {
             (loss, whole) = firstTokenLoss(&head, hidden, batch, labels, lecture, factor)
         }
         model.labelling = head
-        // The loss of streams is computed for each token, so the share of a sequence is divided
-        // among its tokens.
+        // The loss of streams is a sum over tokens. This share gives it the weight of a sum over
+        // sequences.
         let share = factor * Float(batch.sequences.count) / Float(max(batch.ids.count, 1))
         backward(&model, whole) { layer, gradient in
             guard let stream = streams[layer], let lecture else { return }
@@ -86,8 +86,9 @@ extension TrainingPass {
         return loss
     }
 
-    /// The loss of a head's outputs for first tokens, and its gradient with respect to all hidden
-    /// states.
+    /// Computes the loss of a head's outputs for first tokens, and its gradient.
+    ///
+    /// The gradient is with respect to all hidden states.
     private func firstTokenLoss(
         _ head: inout TrainableClassifier, _ hidden: Activations, _ batch: TokenBatch,
         _ labels: [Label], _ lecture: Lecture?, _ factor: Float
@@ -124,7 +125,7 @@ extension TrainingPass {
         return (loss, Activations(whole))
     }
 
-    /// The loss of a span head, and its gradient with respect to all hidden states.
+    /// Computes the loss of a span head, and its gradient with respect to all hidden states.
     private func spanLoss(
         _ head: inout TrainableClassifier, _ hidden: Activations, _ batch: TokenBatch,
         _ labels: [Label], _ lecture: Lecture?, _ factor: Float
@@ -154,9 +155,9 @@ extension TrainingPass {
         return (loss, gradient)
     }
 
-    /// The loss of logits by labels and by a teacher.
+    /// Returns the loss of logits with labels and with a teacher.
     ///
-    /// The logits become the gradient.
+    /// The logits are replaced by the gradient.
     private func learn(
         _ logits: inout Activations, labels: [Label], from given: Activations?,
         _ lecture: Lecture?, factor: Float
@@ -184,9 +185,9 @@ extension TrainingPass {
         return loss
     }
 
-    /// The loss of logits by labels.
+    /// Returns the loss of logits with labels.
     ///
-    /// The logits become the gradient.
+    /// The logits are replaced by the gradient.
     private func differentiate(
         _ logits: inout Activations, labels: [Label], factor: Float
     ) -> Double {
@@ -207,7 +208,7 @@ extension TrainingPass {
 }
 
 extension Lecture {
-    /// The outputs of the teacher's head for some tokens.
+    /// Returns the outputs of the teacher's head for some tokens.
     fileprivate func logits(of tokens: [Int]) -> Activations {
         let rows = tokens.map { token in
             (distillation.classifier?.logits(of: hidden.row(token)) ?? []).map(Float.init)
@@ -219,12 +220,12 @@ extension Lecture {
 }
 
 extension Matrix<Float> {
-    /// The matrix with a function applied to every element.
+    /// Returns the matrix with a function applied to every element.
     fileprivate func map(_ change: (Float) -> Float) -> Matrix {
         Matrix(rows: rows, columns: columns, elements: elements.map(change))
     }
 
-    /// The transpose of some rows.
+    /// Returns the transpose of some rows.
     fileprivate func transposed(rows range: Range<Int>) -> Matrix {
         Matrix(
             rows: columns, columns: range.count,

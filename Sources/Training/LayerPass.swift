@@ -15,20 +15,22 @@ struct LayerRecord: Sendable {
     var middle = Activations()
     /// The output of the feed-forward block's first projection.
     var inner = Activations()
-    /// The residual stream after the feed-forward block, before a post-norm, if there is one.
+    /// The residual stream after the feed-forward block, before a post-norm.
+    ///
+    /// It is empty if there is no post-norm.
     var sum = Activations()
 }
 
 /// Runs the forward and the backward pass of one layer.
 ///
-/// With pre-norm `h += O·attention(n₁(h))`, `h += D·f(U·n₂(h))`; with post-norm
+/// With pre-norm, `h += O·attention(n₁(h))`, `h += D·f(U·n₂(h))`; with post-norm,
 /// `h = n₁(h + O·attention(h))`, `h = n₂(h + D·f(U·h))`.
 struct LayerPass {
     let shape: ModelShape
     let engine: Engine
     let sequences: [Range<Int>]
     let positions: [Int]
-    /// Nil if positions have embeddings.
+    /// The rotary tables; nil if the model has no rotary embeddings.
     let rotary: (forward: RotaryTable, backward: RotaryTable)?
 
     private var isPostNorm: Bool { shape.architecture.layer.normPlace == .behind }
@@ -36,7 +38,7 @@ struct LayerPass {
     private var epsilon: Float { shape.normEpsilon }
     private var function: Epilogue { shape.architecture.layer.activation }
 
-    /// The residual stream after a layer, and the record for its backward pass.
+    /// Returns the residual stream after a layer, and the record for the backward pass.
     func forward(_ layer: TrainableLayer, _ entering: Activations) -> (Activations, LayerRecord) {
         var record = LayerRecord()
         record.entering = entering
@@ -78,15 +80,15 @@ struct LayerPass {
         return (stream(layer.feedForwardNorm, result), record)
     }
 
-    /// Turns the gradient with respect to the residual stream after a layer into that before it.
+    /// Replaces the gradient with respect to the residual stream after a layer by that before it.
     ///
-    /// Adds the gradients with respect to the layer's weights.
+    /// The gradients with respect to the layer's weights are added to the layer.
     func backward(
         _ layer: inout TrainableLayer, _ record: LayerRecord, _ gradient: inout Activations
     ) {
         let middle = stream(layer.attentionNorm, record.middle)
         unnorm(&layer.feedForwardNorm, record.sum, &gradient)
-        // The block is not copied to a variable here: then adding to its gradients would copy them.
+        // The block is not copied to a variable, because additions would then copy its gradients.
         if layer.feedForward != nil {
             var (active, inner) = (Activations(), Activations())
             layer.feedForward?.down.gather(gradient, inputs: self.active(record), on: engine)
@@ -135,7 +137,7 @@ struct LayerPass {
         return norm.applied(to: sum, epsilon: epsilon, on: engine)
     }
 
-    /// Adds the gradient with respect to a block's input to that of the residual stream.
+    /// Adds the gradient of a block to the gradient with respect to the residual stream.
     private func enter(
         _ norm: inout TrainableNorm?, _ stream: Activations, _ gradient: Activations,
         addingTo result: inout Activations
@@ -145,7 +147,7 @@ struct LayerPass {
             gradient, inputs: stream, epsilon: epsilon, addingTo: &result, on: engine)
     }
 
-    /// The backward pass of a post-norm.
+    /// Runs the backward pass of a post-norm, if there is one.
     private func unnorm(
         _ norm: inout TrainableNorm?, _ sum: Activations, _ gradient: inout Activations
     ) {
@@ -163,13 +165,13 @@ struct LayerPass {
 }
 
 extension AttentionHeads {
-    /// The indices of query heads in a fused projection, and of key heads.
+    /// The indices of the query heads and of the key heads in a fused projection.
     fileprivate var queries: Range<Int> { 0..<query }
     fileprivate var keys: Range<Int> { query..<query + keyValue }
 }
 
 extension TrainableLayer.Attention {
-    /// The norms of heads, each with its heads.
+    /// The norms of heads, each with the heads that it normalises.
     fileprivate var normedHeads: [(Range<Int>, TrainableNorm)] {
         [(heads.queries, queryNorm), (heads.keys, keyNorm)].compactMap { heads, norm in
             norm.map { (heads, $0) }

@@ -11,7 +11,7 @@ public struct Parameter: Sendable {
     public let decays: Bool
     /// Whether the values are frozen.
     ///
-    /// Then no gradient is accumulated.
+    /// Frozen values do not change in a step, and no gradient is accumulated for them.
     var isFrozen = false
 
     var adam: Adam
@@ -34,7 +34,8 @@ public struct Parameter: Sendable {
     /// - Parameters:
     ///   - rate: The learning rate: the step of a weight whose gradient is constant.
     ///   - gradientShare: The factor of the gradient.
-    ///   - decay: The weight decay, as a fraction of the rate, if this parameter has weight decay.
+    ///   - decay: The weight decay, if the parameter has it: weights are multiplied by
+    ///     1 - rate · decay.
     ///   - pool: The threads to use.
     mutating func step(
         rate: Float, gradientShare: Float = 1, decay: Float = 0, pool: ThreadPool
@@ -59,7 +60,7 @@ public struct Parameter: Sendable {
 extension Matrix<Float> {
     /// The sum of the squares of all elements.
     ///
-    /// It does not depend on the number of threads.
+    /// The result does not depend on the number of threads.
     func squareSum(on pool: ThreadPool) -> Double {
         pool.squareSum(of: elements, first: elements.count)
     }
@@ -67,7 +68,7 @@ extension Matrix<Float> {
 
 /// A trainable linear layer.
 ///
-/// Its weights are kept in f32, and packed for forward and backward products.
+/// Its weights are stored in f32. Packed copies are used in forward and backward products.
 struct TrainableLinear: Sendable {
     var weight: Parameter
     var bias: Parameter?
@@ -87,12 +88,12 @@ struct TrainableLinear: Sendable {
     /// The precision of the products.
     var precision: Precision { packed.precision }
 
-    /// The weights so far.
+    /// The current weights.
     var projection: Projection {
         Projection(weight: weight.values, bias: bias?.values.elements)
     }
 
-    /// Visits every parameter in one order.
+    /// Calls `body` with every parameter, always in the same order.
     mutating func visit(
         _ name: String, _ body: (String, inout Parameter) throws -> Void
     ) rethrows {
@@ -100,7 +101,7 @@ struct TrainableLinear: Sendable {
         if bias != nil { try body(name + ".bias", &bias!) }
     }
 
-    /// `y = x · Wᵀ + b`, or `y += x · Wᵀ + b`.
+    /// Computes `y = x · Wᵀ + b`, or `y += x · Wᵀ + b`.
     func apply(
         to x: Activations, into y: inout Activations, adding: Bool = false, on engine: Engine
     ) {
@@ -108,7 +109,7 @@ struct TrainableLinear: Sendable {
         engine.linear(x, packed, into: &y, adding ? .add : .store)
     }
 
-    /// Adds the gradients of weights and bias, from the gradient with respect to the outputs.
+    /// Adds the gradients of weight and bias, from the gradient with respect to the outputs.
     mutating func gather(_ gradient: Activations, inputs x: Activations, on engine: Engine) {
         if !weight.isFrozen {
             engine.transposedProduct(
@@ -120,13 +121,13 @@ struct TrainableLinear: Sendable {
         }
     }
 
-    /// The gradient with respect to the inputs, `dx = dy · W`.
+    /// Computes the gradient with respect to the inputs, `dx = dy · W`.
     func gradientByInputs(_ gradient: Activations, into x: inout Activations, on engine: Engine) {
         x.reshape(rows: gradient.rows, columns: weight.values.columns)
         gradientByInputs(gradient, into: &x, firstRow: 0, on: engine)
     }
 
-    /// The same for some rows.
+    /// Computes the gradient with respect to the inputs, in the rows of x from `firstRow` on.
     func gradientByInputs(
         _ gradient: Activations, into x: inout Activations, firstRow: Int, on engine: Engine
     ) {
@@ -135,7 +136,7 @@ struct TrainableLinear: Sendable {
 
     /// Pieces of work that pack changed weights for products.
     ///
-    /// They can run in any order, and at the same time.
+    /// The pieces can run in any order, and at the same time.
     var packing: [() -> Void] {
         if weight.isFrozen, bias == nil { return [] }
         return [
@@ -158,12 +159,12 @@ struct TrainableNorm: Sendable {
         bias = norm.bias.map { Parameter($0) }
     }
 
-    /// The weights so far.
+    /// The current weights.
     var weights: NormWeights {
         NormWeights(weight: weight.values.elements, bias: bias?.values.elements)
     }
 
-    /// Visits every parameter in one order.
+    /// Calls `body` with every parameter, always in the same order.
     mutating func visit(
         _ name: String, _ body: (String, inout Parameter) throws -> Void
     ) rethrows {
@@ -171,7 +172,7 @@ struct TrainableNorm: Sendable {
         if bias != nil { try body(name + ".bias", &bias!) }
     }
 
-    /// The normalised rows of x.
+    /// Returns the normalised rows of x.
     func applied(to x: Activations, epsilon: Float, on engine: Engine) -> Activations {
         var y = Activations()
         y.reshape(rows: x.rows, columns: x.columns)
@@ -181,8 +182,9 @@ struct TrainableNorm: Sendable {
         return y
     }
 
-    /// Adds the gradient with respect to x, from the gradient with respect to the normalised rows,
-    /// and the gradients of the norm's weights.
+    /// Adds the gradients with respect to x and to the norm's weights.
+    ///
+    /// `gradient` is the gradient with respect to the normalised rows.
     mutating func differentiate(
         _ gradient: Activations, inputs x: Activations, epsilon: Float,
         addingTo result: inout Activations, on engine: Engine
@@ -202,9 +204,7 @@ struct TrainableNorm: Sendable {
         }
     }
 
-    /// The gradient with respect to x only.
-    ///
-    /// Adds the gradients of the norm's weights.
+    /// Returns the gradient with respect to x, and adds the gradients of the norm's weights.
     mutating func gradientByInputs(
         _ gradient: Activations, inputs x: Activations, epsilon: Float, on engine: Engine
     ) -> Activations {
@@ -214,7 +214,9 @@ struct TrainableNorm: Sendable {
         return result
     }
 
-    /// The same for norms of heads, in place of the gradient with respect to their outputs.
+    /// Replaces the gradient with respect to normalised heads by the gradient with respect to x.
+    ///
+    /// The gradient of the norm's weight is added to it.
     mutating func differentiate(
         heads: Range<Int>, inputs x: Activations, epsilon: Float,
         gradient: inout Activations, on engine: Engine

@@ -2,11 +2,11 @@ public import ModelFiles
 
 /// Sequences of tokens on disk.
 ///
-/// They may be larger than memory.
+/// The file can be larger than memory.
 ///
-/// The file has three parts: the tokens of all sequences, one after another, as 32-bit integers;
-/// then for each sequence its start, its length and its first trained token, in 16 bytes; then the
-/// number of sequences and a mark.
+/// The file has three parts. The first part is the tokens of all sequences, one after another, as
+/// 32-bit integers. The second part is the start, the length and the first trained token of each
+/// sequence, in 16 bytes. The third part is the number of sequences and a mark.
 public struct SequenceFile: Sendable {
     /// The number of sequences, without those that were removed.
     public private(set) var count: Int
@@ -21,7 +21,7 @@ public struct SequenceFile: Sendable {
 
     /// Opens a file that ``Writer`` wrote.
     ///
-    /// - Throws: `ModelFileError` if it is not such a file.
+    /// - Throws: `ModelFileError` if the file cannot be read or has another format.
     public init(_ path: String) throws(ModelFileError) {
         let file = try InputFile(path: path)
         let damaged = ModelFileError(
@@ -53,9 +53,9 @@ public struct SequenceFile: Sendable {
         )
     }
 
-    /// One of the sequences, read from disk.
+    /// A sequence, which is read from disk.
     ///
-    /// - Throws: `ModelFileError` where the file was shortened.
+    /// - Throws: `ModelFileError` if the file was shortened.
     /// - Precondition: `0 <= sequence < count`, or the sequence was removed.
     public subscript(sequence: Int) -> TextSequence {
         get throws(ModelFileError) {
@@ -69,9 +69,9 @@ public struct SequenceFile: Sendable {
 
     /// Removes some sequences from the end.
     ///
-    /// - Parameter number: The number of sequences.
+    /// - Parameter number: The number of sequences to remove.
     /// - Returns: The removed sequences.
-    /// - Throws: `ModelFileError` where the file was shortened.
+    /// - Throws: `ModelFileError` if the file was shortened.
     public mutating func removeLast(_ number: Int) throws(ModelFileError) -> [TextSequence] {
         count -= number
         var removed: [TextSequence] = []
@@ -86,10 +86,10 @@ public struct SequenceFile: Sendable {
         private var written = 0
         private var waiting: [UInt8] = []
 
-        /// Creates a file that gets its name when all is written.
+        /// Creates a file that gets its name when ``commit()`` is called.
         public init(_ path: String) throws(ModelFileError) { file = try AtomicFile(path) }
 
-        /// Adds a sequence, if it is not empty.
+        /// Appends a sequence if it is not empty.
         public mutating func append(_ sequence: TextSequence) throws(ModelFileError) {
             guard !sequence.ids.isEmpty else { return }
             entries.append((written, sequence.ids.count, sequence.firstLearnt))
@@ -107,7 +107,7 @@ public struct SequenceFile: Sendable {
             waiting = []
         }
 
-        /// Gives the file its name.
+        /// Writes the rest of the file and gives it its name.
         public consuming func commit() throws(ModelFileError) {
             for entry in entries {
                 append(Int64(entry.start))
@@ -122,7 +122,7 @@ public struct SequenceFile: Sendable {
     }
 }
 
-/// The number that is stored at an offset.
+/// Returns the number that is stored at an offset.
 private func load<Value: BitwiseCopyable>(_ bytes: [UInt8], _ offset: Int) -> Value {
     bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: Value.self)
 }

@@ -11,11 +11,11 @@ struct ShuffledPasses {
     /// Runs all steps.
     ///
     /// - Parameters:
-    ///   - order: The indices of the examples; afterwards in the order of the last pass.
-    ///   - random: The random generator of the order.
-    ///   - step: Called with the examples of a step, and the current fraction of the rate, which
-    ///     falls to 0 along half a cosine wave.
-    /// - Throws: What `step` throws.
+    ///   - order: The indices of the examples. They are then in the order of the last pass.
+    ///   - random: The random generator for the order.
+    ///   - step: Called with the examples of a step and the current fraction of the learning rate.
+    ///     The fraction falls from 1 to 0 along half a cosine wave.
+    /// - Throws: Any error that `step` throws.
     func run(
         over order: inout [Int], using random: inout SplitMix64,
         _ step: (ArraySlice<Int>, Float) throws -> Void

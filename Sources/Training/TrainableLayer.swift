@@ -4,7 +4,7 @@ internal import Transformers
 /// A trainable transformer layer.
 struct TrainableLayer: Sendable {
     struct Attention: Sendable {
-        /// Queries, keys and values in one product.
+        /// The query, key and value projections, stacked.
         var fused: TrainableLinear
         var output: TrainableLinear
         var queryNorm: TrainableNorm?
@@ -12,7 +12,7 @@ struct TrainableLayer: Sendable {
         let heads: AttentionHeads
     }
     struct FeedForward: Sendable {
-        /// The gate above the up projection, or only the up projection.
+        /// The gate projection stacked on the up projection, or only the up projection.
         var first: TrainableLinear
         var down: TrainableLinear
         let isGated: Bool

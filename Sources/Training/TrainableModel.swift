@@ -3,14 +3,14 @@ public import Transformers
 
 /// A trainable transformer.
 ///
-/// As a source of weights it gives its current weights.
+/// As a `WeightSource` it returns its current weights.
 public struct TrainableModel: WeightSource {
     /// The sizes of the model.
     public let shape: ModelShape
-    /// How an encoder's hidden states become vectors.
+    /// The pooling of an encoder's hidden states into vectors.
     public let pooling: Pooling
 
-    /// Nil if the tied head holds the table.
+    /// The token embeddings; nil if the tied head contains them.
     var tokens: Parameter?
     var positions: Parameter?
     var types: Parameter?
@@ -27,8 +27,8 @@ public struct TrainableModel: WeightSource {
     /// - Parameters:
     ///   - source: The source of the weights.
     ///   - classifier: An encoder's head, which is trained too.
-    ///   - precision: The precision of products: `f32`, `f16` or `bf16`. Weights are kept in f32.
-    /// - Throws: What reading them throws.
+    ///   - precision: The precision of products: `f32`, `f16` or `bf16`. Weights are stored in f32.
+    /// - Throws: Any error of reading the weights.
     public init(
         _ source: some WeightSource, classifier: Classifier? = nil, precision: Precision = .f32
     ) throws {
@@ -97,7 +97,7 @@ public struct TrainableModel: WeightSource {
         output?.weight.isFrozen = true
     }
 
-    /// The gradients in the form of a model, so that they can be read by the names of the weights.
+    /// A model whose weights are the gradients, so that gradients can be read by weight names.
     var gradients: TrainableModel {
         var model = self
         model.visit { $1.values = $1.gradient }

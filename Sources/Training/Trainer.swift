@@ -3,9 +3,9 @@ internal import Transformers
 
 /// The data that a model is trained on.
 public enum TrainingData: Sendable {
-    /// Sequences of tokens, for a decoder. Each token is predicted from those before it.
+    /// Sequences of tokens, for a decoder. Each token is predicted from all earlier tokens.
     case text([TextSequence])
-    /// The same on disk.
+    /// Sequences of tokens on disk, for a decoder.
     case stored(SequenceFile)
     /// Sequences with labels, for an encoder with a head.
     case labelled([LabelledSequence])
@@ -21,7 +21,7 @@ public enum TrainingData: Sendable {
 }
 
 extension TrainingData {
-    /// Some sequences of tokens; empty if the data has labels.
+    /// Returns the sequences of tokens at some places; empty if the data has labels.
     fileprivate func texts(at places: [Int]) throws -> [TextSequence] {
         switch self {
         case .text(let sequences): places.map { sequences[$0] }
@@ -33,11 +33,11 @@ extension TrainingData {
 
 /// A sequence of tokens for a decoder.
 ///
-/// It is trained on all of them, or only on those after a prompt.
+/// The decoder is trained on all tokens, or only on the tokens after a prompt.
 public struct TextSequence: Sendable, Equatable {
     /// The tokens.
     public var ids: [Int32]
-    /// The first token that is predicted: 1, or the first one after a prompt.
+    /// The index of the first trained token: 1, or the index of the first token after a prompt.
     public var firstLearnt: Int
 
     /// Creates a sequence.
@@ -45,7 +45,7 @@ public struct TextSequence: Sendable, Equatable {
         (self.ids, self.firstLearnt) = (ids, max(1, firstLearnt))
     }
 
-    /// For every token the target after it; -1 for none.
+    /// The target of every token, which is the next token; -1 for tokens without a target.
     var targets: [Int32] {
         ids.indices.map { $0 + 1 < ids.count && $0 + 1 >= firstLearnt ? ids[$0 + 1] : -1 }
     }
@@ -55,7 +55,7 @@ public struct TextSequence: Sendable, Equatable {
 public struct LabelledSequence: Sendable, Equatable {
     /// The tokens.
     public var ids: [Int32]
-    /// The segment of each.
+    /// The segment of each token.
     public var typeIDs: [Int32]
     /// The label.
     public var label: Label
@@ -68,7 +68,7 @@ public struct LabelledSequence: Sendable, Equatable {
 
 /// Trains a model step by step.
 public struct Trainer {
-    /// The settings of a training.
+    /// The settings of a training run.
     public struct Settings: Sendable {
         /// The number of steps.
         public var steps: Int
@@ -76,27 +76,27 @@ public struct Trainer {
         public var rate: Double
         /// The number of warm-up steps.
         public var warmUp = 0
-        /// The schedule after the warm-up.
+        /// The schedule of the learning rate after the warm-up.
         public var schedule = RateSchedule.cosine
         /// The number of sequences in a batch.
         public var batch = 8
-        /// The number of batches whose gradients are added up for one step.
+        /// The number of batches whose gradients are accumulated for one step.
         public var accumulation = 1
-        /// The probability that a layer is skipped in a pass.
+        /// The LayerDrop probability: the probability that a layer is skipped in a pass.
         ///
         /// Source: Fan, Grave and Joulin, "LayerDrop", arXiv 1909.11556.
         public var layerDrop = 0.0
-        /// The seed of the order of the data and of the skipped layers.
+        /// The seed of the order of the data, of the skipped layers and of generated text.
         public var seed: UInt64 = 1
         /// Weight decay and the maximum norm of gradients.
         public var optimiser = AdamW()
         /// The precision of products: `f32`, `f16` or `bf16`.
         ///
-        /// The code that creates the model and its teacher applies it.
+        /// The trainer ignores it. The code that creates the model and its teacher uses it.
         public var precision = Precision.f32
         /// The teacher, if there is one.
         public var distillation: Distillation?
-        /// Whether activations are recomputed in the backward pass, which needs less memory.
+        /// Whether activations are recomputed in the backward pass, to use less memory.
         public var recomputes = false
         /// Whether the tables of embeddings and a decoder's head are frozen.
         public var freezesEmbeddings = false
@@ -109,7 +109,7 @@ public struct Trainer {
 
     /// The result of one step.
     public struct Report: Codable, Sendable, Equatable {
-        /// The mean loss of its tokens, or labels, before the step.
+        /// The mean loss of the step's tokens or labels, before the weights change.
         public let loss: Double
         /// The norm of the gradients before clipping.
         public let norm: Double
@@ -119,7 +119,7 @@ public struct Trainer {
         public let tokens: Int
     }
 
-    /// The settings of the training.
+    /// The settings of the training run.
     public let settings: Settings
     /// The trained model.
     public internal(set) var model: TrainableModel
@@ -134,10 +134,10 @@ public struct Trainer {
     /// Prepares to train.
     ///
     /// - Parameters:
-    ///   - model: A decoder for text, an encoder with a head for labels.
-    ///   - data: At least one sequence.
+    ///   - model: A decoder for text, or an encoder with a head for labels.
+    ///   - data: The data, with at least one sequence.
     ///   - settings: The settings.
-    ///   - engine: What to compute on.
+    ///   - engine: The engine.
     public init(
         _ model: TrainableModel, on data: TrainingData, settings: Settings, engine: Engine
     ) {
@@ -152,8 +152,8 @@ public struct Trainer {
 
     /// Takes the next step.
     ///
-    /// - Throws: If the data cannot be read, or if the student generates text and its weights
-    ///   cannot be packed or its logits are NaN.
+    /// - Throws: An error if the data cannot be read, or if the student generates text and its
+    ///   weights cannot be packed or its logits are NaN.
     public mutating func advance() throws -> Report {
         let passes = (0..<settings.accumulation).map { step * settings.accumulation + $0 }
         let chosen = passes.map { places(of: $0) }
@@ -208,7 +208,7 @@ public struct Trainer {
         return Double.random(in: 0..<1, using: &random) < share
     }
 
-    /// Sequences whose second halves, or completions, are generated by the student.
+    /// Replaces the second halves or completions of sequences by text that the student generates.
     private func rewritten(
         _ given: [TextSequence], by student: Model, _ pass: Int
     ) throws -> [TextSequence] {
@@ -226,7 +226,7 @@ public struct Trainer {
 
     /// The sequences of a pass, in random order.
     ///
-    /// Each sequence is used once before any is used again.
+    /// Every sequence is used once in each epoch.
     private mutating func places(of pass: Int) -> [Int] {
         (pass * settings.batch..<(pass + 1) * settings.batch).map { place in
             let (epoch, index) = place.quotientAndRemainder(dividingBy: data.count)

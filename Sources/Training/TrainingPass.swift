@@ -3,36 +3,36 @@ public import Transformers
 
 /// Runs the forward and backward pass of a model on a batch.
 public struct TrainingPass {
-    /// The engine that it runs on.
+    /// The engine.
     public let engine: Engine
     /// Whether the forward pass stores only the residual stream before each layer, and the backward
     /// pass recomputes the rest.
     ///
-    /// This takes a fifth of the memory and a third more work.
+    /// This needs a fifth of the memory and a third more computation.
     public var recomputes = false
 
     private var rotary: (forward: RotaryTable, backward: RotaryTable)?
     /// The records of the last forward pass, by layer; nil for skipped layers.
     private var records: [LayerRecord?] = []
     private var batch = TokenBatch([[Int32]]())
-    /// The embeddings before their norm, and the stream before the final norm.
+    /// The embeddings before their norm, and the residual stream before the final norm.
     private var embedded = Activations()
     private var last = Activations()
 
     /// Prepares to run a model.
     ///
-    /// Models that differ only in the sizes of layers can be run too.
+    /// The pass can also run models that differ from the shape only in the sizes of layers.
     public init(_ shape: ModelShape, on engine: Engine) {
         self.engine = engine
         rotary = RotaryTable(shape).map { ($0, $0.reversed) }
     }
 
-    /// Runs a batch.
+    /// Runs the forward pass of a batch.
     ///
     /// - Parameters:
     ///   - model: The model.
     ///   - batch: The sequences.
-    ///   - skipped: Layers that are skipped, for LayerDrop.
+    ///   - skipped: The layers that are skipped, for LayerDrop.
     ///   - observer: Called with each layer and the residual stream after it.
     /// - Returns: The last hidden states, after the final norm if there is one.
     public mutating func forward(
@@ -61,7 +61,7 @@ public struct TrainingPass {
             to: hidden, epsilon: model.shape.normEpsilon, on: engine) ?? hidden
     }
 
-    /// Adds the gradients of all weights except the head's.
+    /// Runs the backward pass, which adds the gradients of all weights except the head's.
     ///
     /// - Parameters:
     ///   - model: The model of the last forward pass.

@@ -5,7 +5,7 @@ extension Trainer {
     /// Writes everything that training has changed, atomically.
     ///
     /// - Parameter path: A safetensors file of weights and moments.
-    /// - Throws: `ModelFileError` where it cannot be written.
+    /// - Throws: `ModelFileError` if the file cannot be written.
     public mutating func writeState(to path: String) throws {
         var tensors = [Self.stepName: (shape: [1], elements: [Float(step)])]
         model.visit { name, parameter in
@@ -22,7 +22,7 @@ extension Trainer {
 
     /// Reads the state that ``writeState(to:)`` wrote for the same training.
     ///
-    /// The training then resumes exactly.
+    /// The training then resumes with the same results.
     ///
     /// - Parameter path: The file.
     /// - Throws: `ModelFileError` if the file is damaged or belongs to another model.
@@ -48,7 +48,7 @@ extension Trainer {
         step = Int(steps)
     }
 
-    /// The number of steps is stored as a float, which is exact for small whole numbers.
+    /// The number of steps is stored as a float, which is exact below 2²⁴.
     private static let stepName = "step"
     private static let (meanSuffix, squareSuffix) = (".adam_mean", ".adam_square")
 }
