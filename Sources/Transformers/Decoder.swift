@@ -1,16 +1,18 @@
 internal import Tensors
 
-/// A layer of a model whose tokens see only what is before them: with norms ahead of the branches
-/// `h += O·attention(norm(h))`, then with `n = norm(h)` gated `h += D·(SiLU(G·n) ⊙ U·n)`, or else
-/// `h += D·f(U·n)` with the architecture's activation f.
+/// The layers of decoders, whose attention is causal.
+///
+/// With norms before the branches, a layer computes `h += O·attention(norm(h))`. Then with
+/// `n = norm(h)` it computes `h += D·(SiLU(G·n) ⊙ U·n)` if it has a gate, or else `h += D·f(U·n)`
+/// with the architecture's activation f.
 extension ForwardPass {
-    /// How what a plan leaves out is left out.
+    /// The way in which the parts that a contextual plan skips are skipped.
     private enum Omission {
-        /// Not at all.
+        /// Nothing is skipped.
         case nothing
-        /// It is cleared, for any number of tokens.
+        /// Skipped values are set to 0, for any number of tokens.
         case clearing
-        /// It is not read, for one token.
+        /// The weights of skipped parts are not read, for one token.
         case notReading
     }
 
@@ -30,7 +32,7 @@ extension ForwardPass {
         leave(model.layers[index].feedForwardNorm)
     }
 
-    /// Clears what a plan leaves out of the inputs of the attention block's output projection.
+    /// Sets the inputs of the attention block's output projection that a plan skips to 0.
     private mutating func clearContext(_ few: Contextual.Attention, _ heads: AttentionHeads) {
         if case .heads(let predictor, let looksAhead) = few.form {
             let named = engine.named(
@@ -45,7 +47,9 @@ extension ForwardPass {
         for row in 0..<context.rows { context.clear(row: row, notAbove: few.leavingLeast) }
     }
 
-    /// Leaves the inputs of the attention block's output projection in `context`; nil without block.
+    /// Stores the inputs of the attention block's output projection in `context`.
+    ///
+    /// It returns nil if there is no attention block.
     mutating func decoderContext(
         _ index: Int, positions: [Int], sequences: [Range<Int>]
     ) -> Model.Layer.Attention? {
@@ -62,7 +66,9 @@ extension ForwardPass {
         }
     }
 
-    /// Leaves the inputs of the feed-forward block's output projection in `activation`.
+    /// Stores the inputs of the feed-forward block's output projection in `activation`.
+    ///
+    /// It returns nil if there is no feed-forward block.
     mutating func decoderActivation(_ index: Int, rows: Range<Int>) -> Model.Layer.FeedForward? {
         let layer = model.layers[index]
         guard let block = layer.feedForward else { return nil }
@@ -118,7 +124,9 @@ extension ForwardPass {
         leave(model.layers[index].feedForwardNorm)
     }
 
-    /// The feed-forward block of one token, or of one of each sequence, without what a plan leaves out.
+    /// Computes the feed-forward block without reading the weights of the parts that a plan skips.
+    ///
+    /// There is one token, or one token of each sequence.
     private mutating func decoderFeedForward(_ index: Int, computing few: Contextual.Layer) {
         let keeps = model.contextual?.looksAhead == true
         if keeps { enteringFeedForward.advance() }
@@ -175,7 +183,7 @@ extension ForwardPass {
         return block
     }
 
-    /// The feed-forward block, without the activations that a plan leaves out, if there is one.
+    /// Computes the feed-forward block; with a plan, skipped activations are set to 0.
     private mutating func decoderFeedForward(
         _ index: Int, leavingOut few: Contextual.Layer? = nil
     ) {

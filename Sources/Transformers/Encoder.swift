@@ -1,7 +1,9 @@
 import Tensors
 
-/// A layer of a model whose tokens all see each other: with norms behind the branches
-/// `h = norm(h + O·attention(h))`, then `h = norm(h + D·f(U·h))` with the architecture's activation f.
+/// The layers of encoders, whose tokens attend to all tokens of their sequence.
+///
+/// With norms after the branches, a layer computes `h = norm(h + O·attention(h))`. Then it computes
+/// `h = norm(h + D·f(U·h))` with the architecture's activation f.
 extension ForwardPass {
     mutating func encoderLayer(_ index: Int, positions: [Int], sequences: [Range<Int>]) {
         let layer = model.layers[index]
@@ -30,7 +32,9 @@ extension ForwardPass {
         }
     }
 
-    /// Leaves the inputs of the attention block's output projection in `context`; nil without block.
+    /// Stores the inputs of the attention block's output projection in `context`.
+    ///
+    /// It returns nil if there is no attention block.
     mutating func encoderContext(
         _ index: Int, positions: [Int], sequences: ArraySlice<Range<Int>>, rows: Range<Int>
     ) -> Model.Layer.Attention? {
@@ -53,7 +57,9 @@ extension ForwardPass {
         return block
     }
 
-    /// Leaves the inputs of the feed-forward block's output projection in `activation`.
+    /// Stores the inputs of the feed-forward block's output projection in `activation`.
+    ///
+    /// It returns nil if there is no feed-forward block.
     mutating func encoderActivation(_ index: Int, rows: Range<Int>) -> Model.Layer.FeedForward? {
         let layer = model.layers[index]
         guard let block = layer.feedForward else { return nil }

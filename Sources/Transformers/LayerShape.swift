@@ -1,10 +1,13 @@
-/// The sizes of one layer; any of them may be 0, which removes that branch.
+/// The sizes of one layer.
+///
+/// A branch of size 0 is removed.
 public struct LayerShape: Codable, Hashable, Sendable {
-    /// Query heads; 0 when the attention block is gone.
+    /// The number of query heads; 0 if the attention block is removed.
     public var queryHeads: Int
-    /// Key and value heads; divides `queryHeads`, and 0 when the attention block is gone.
+    /// The number of key-value heads, which divides `queryHeads`; 0 if the attention block is
+    /// removed.
     public var keyValueHeads: Int
-    /// Neurons of the feed-forward block; 0 when the block is gone.
+    /// The number of neurons of the feed-forward block; 0 if the block is removed.
     public var feedForward: Int
 
     /// Creates a layer shape.

@@ -1,28 +1,33 @@
-/// Every size that the forward pass reads; a pruned model differs from its original only here.
+/// The architecture, sizes and constants that the forward pass reads.
+///
+/// Apart from its weights, a pruned model differs from its original only in these.
 public struct ModelShape: Codable, Hashable, Sendable {
-    /// How the model computes.
+    /// The computation of the model.
     public var architecture: Architecture
-    /// Rows of the token embedding.
+    /// The number of rows of the token embedding.
     public var vocabularySize: Int
-    /// Width of the residual stream.
+    /// The width of the residual stream.
     public var hiddenSize: Int
-    /// Width of one attention head.
+    /// The number of channels of a head.
     public var headDimension: Int
-    /// The longest sequence the model was made for.
+    /// The maximum sequence length.
     public var maximumPositions: Int
     /// The epsilon of every norm.
     public var normEpsilon: Float
-    /// The base of the rotary position frequencies; unused where positions are embedded.
+    /// The base of the rotary frequencies; unused if the model has a position embedding.
     public var ropeTheta: Float
-    /// How these frequencies are scaled; nil where they are not.
+    /// The scaling of the rotary frequencies; nil if they are not scaled.
     public var ropeScaling: RopeScaling?
-    /// How many of a head's first channels rotary positions turn; nil for all of them.
+    /// The number of leading channels of each head that rotary embeddings rotate; nil for all
+    /// channels.
     public var rotaryDimension: Int?
-    /// The weights that this model has and others of its architecture may lack; nil for none.
+    /// The weights of this model that other models of its architecture may lack; nil if there are
+    /// none.
     public var optionalWeights: OptionalWeights?
-    /// Whether the output head is the token embedding; false for encoders, which have no head here.
+    /// Whether the output head is the token embedding; false for encoders, which have no output
+    /// head.
     public var tiedHead: Bool
-    /// The layers from input to output.
+    /// The sizes of the layers, in order from the input.
     public var layers: [LayerShape]
 
     /// Whether projections of a kind have a bias.
@@ -30,17 +35,19 @@ public struct ModelShape: Codable, Hashable, Sendable {
         architecture.layer.biases.union(optionalWeights ?? []).contains(bias)
     }
 
-    /// How many of a head's first channels rotary positions turn.
+    /// The number of leading channels of each head that rotary embeddings rotate.
     public var turnedChannels: Int { rotaryDimension ?? headDimension }
 
-    /// Whether heads of queries and keys are normalised.
+    /// Whether the query and key heads are normalised.
     public var hasHeadNorms: Bool { optionalWeights?.contains(.headNorms) == true }
 
-    /// Whether the hidden size can be reduced; see ``Architecture/canNarrow``.
+    /// Whether the width of the residual stream can be pruned; see ``Architecture/canNarrow``.
     public var canNarrow: Bool { architecture.canNarrow }
 
-    /// What the width of the residual stream has to be a multiple of when it is narrowed: of heads in
-    /// encoders, because other programs divide it by theirs; else of blocks of quantised weights.
+    /// The width of a pruned residual stream is a multiple of this number of channels.
+    ///
+    /// In encoders it is the size of a head, because other programs divide the width by the number
+    /// of heads. In decoders it is at most 32, the block size of quantised weights.
     public var channelStep: Int { architecture.isEncoder ? headDimension : min(32, headDimension) }
 
     /// Creates a model shape.

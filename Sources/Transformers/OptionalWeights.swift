@@ -2,10 +2,10 @@ internal import ModelFiles
 
 /// Weights that some models of an architecture have and others lack.
 public struct OptionalWeights: OptionSet, Codable, Hashable, Sendable {
-    /// The members, one bit each.
+    /// The members as bits.
     public let rawValue: Int
 
-    /// Takes the members' bits.
+    /// Creates a set from its members' bits.
     public init(rawValue: Int) { self.rawValue = rawValue }
 
     /// Biases of the query, key and value projections.
@@ -30,15 +30,16 @@ public struct OptionalWeights: OptionSet, Codable, Hashable, Sendable {
 }
 
 extension HuggingFaceConfig {
-    /// The optional weights that a model of this configuration has, as `transformers` makes it.
+    /// The optional weights that `transformers` gives a model of this configuration.
     public var optionalWeights: OptionalWeights {
         family.config.weightSwitches.reduce(family.config.fixedWeights) { weights, option in
             isSet(JSONKey(option.field)) ? weights.union(option.weights) : weights
         }
     }
 
-    /// The biases that layers may have: a pruned model's configuration says with `output_bias` that
-    /// some of its output projections have one.
+    /// The optional weights that layers may have.
+    ///
+    /// A pruned model whose configuration has `output_bias` may have biases on output projections.
     public var allowedBiases: OptionalWeights {
         isSet("output_bias")
             ? optionalWeights.union([.attentionOutputBias, .feedForwardOutputBias])

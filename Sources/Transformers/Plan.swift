@@ -1,8 +1,8 @@
 /// The two kinds of residual branch.
 public enum ComponentKind: String, Codable, Hashable, Sendable, CaseIterable {
-    /// The attention block; its unit is a head, or a key-value group with its query heads.
+    /// The attention block, whose units are heads, or key-value groups with their query heads.
     case attention
-    /// The feed-forward block; its unit is one neuron.
+    /// The feed-forward block, whose units are neurons.
     case feedForward
 }
 
@@ -10,7 +10,7 @@ public enum ComponentKind: String, Codable, Hashable, Sendable, CaseIterable {
 public struct Component: Codable, Hashable, Sendable, Comparable {
     /// The layer's index from the input.
     public let layer: Int
-    /// Which of the layer's two branches.
+    /// The branch of the layer.
     public let kind: ComponentKind
 
     /// Creates a component.
@@ -19,49 +19,49 @@ public struct Component: Codable, Hashable, Sendable, Comparable {
         self.kind = kind
     }
 
-    /// Orders components as the forward pass meets them.
+    /// Orders components by their order in the forward pass.
     public static func < (left: Component, right: Component) -> Bool {
         (left.layer, left.kind == .feedForward ? 1 : 0)
             < (right.layer, right.kind == .feedForward ? 1 : 0)
     }
 }
 
-/// What each component becomes, and the channels of the residual stream that are kept.
+/// The variant that each component becomes, and the number of kept channels of the residual stream.
 public struct Plan: Hashable, Sendable {
-    /// What the attention block of each layer becomes.
+    /// The variant that the attention block of each layer becomes.
     private var attentionBlocks: [Variant]
-    /// What the feed-forward block of each layer becomes.
+    /// The variant that the feed-forward block of each layer becomes.
     private var feedForwardBlocks: [Variant]
-    /// Kept channels of the residual stream; nil keeps all.
+    /// The number of kept channels of the residual stream; nil keeps all.
     public var hiddenSize: Int?
 
-    /// Creates a plan from the kept units of each layer.
+    /// Creates a plan from the number of kept units of each layer.
     public init(attention: [Int], feedForward: [Int], hiddenSize: Int? = nil) {
         attentionBlocks = attention.map { Variant(units: $0) }
         feedForwardBlocks = feedForward.map { Variant(units: $0) }
         self.hiddenSize = hiddenSize
     }
 
-    /// The plan that keeps everything of a model.
+    /// Creates the plan that keeps all units of a model.
     public init(keepingAllOf shape: ModelShape) {
         self.init(
             attention: shape.layers.map(\.keyValueHeads),
             feedForward: shape.layers.map(\.feedForward))
     }
 
-    /// Kept heads (or key-value groups) of each layer.
+    /// The number of kept heads, or key-value groups, of each layer.
     public var attention: [Int] {
         get { attentionBlocks.map(\.units) }
         set { attentionBlocks = newValue.map { Variant(units: $0) } }
     }
 
-    /// Kept feed-forward neurons of each layer.
+    /// The number of kept feed-forward neurons of each layer.
     public var feedForward: [Int] {
         get { feedForwardBlocks.map(\.units) }
         set { feedForwardBlocks = newValue.map { Variant(units: $0) } }
     }
 
-    /// What the components of one kind become, layer by layer.
+    /// The variants of the components of one kind, in the order of the layers.
     public func variants(of kind: ComponentKind) -> [Variant] {
         switch kind {
         case .attention: attentionBlocks
@@ -69,7 +69,7 @@ public struct Plan: Hashable, Sendable {
         }
     }
 
-    /// What one component becomes.
+    /// The variant that one component becomes.
     public subscript(component: Component) -> Variant {
         get {
             switch component.kind {
@@ -102,7 +102,7 @@ extension Plan: Codable {
 }
 
 extension ModelShape {
-    /// The units of a component that this model has.
+    /// The number of units of a component.
     public func units(of component: Component) -> Int {
         Plan(keepingAllOf: self)[component].units
     }
@@ -112,7 +112,7 @@ extension ModelShape {
         Plan(keepingAllOf: self).components.filter { units(of: $0) > 0 }
     }
 
-    /// The shape that remains when this model keeps only a plan's units.
+    /// The shape of this model after pruning with a plan.
     public func applying(_ plan: Plan) -> ModelShape {
         var result = self
         result.hiddenSize = plan.hiddenSize ?? hiddenSize

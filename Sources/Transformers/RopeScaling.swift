@@ -1,21 +1,25 @@
 public import ModelFiles
 
-/// How Llama 3.1 and later slow the turning of rotary positions, for texts longer than those that the
-/// model was first trained on: pairs that turn slowly by a factor, fast ones not at all, those between
-/// by something between.
+/// The scaling of rotary frequencies in Llama 3.1 and later, for texts longer than those in the
+/// first training.
+///
+/// Low frequencies are divided by a factor. High frequencies are not changed. Frequencies in
+/// between are divided by a number between 1 and the factor.
 ///
 /// Source: `rope_type` `llama3` of transformers.
 public struct RopeScaling: Codable, Hashable, Sendable {
-    /// `factor`: by how much the slowest pairs are slowed.
+    /// `factor`: the divisor of low frequencies.
     public var factor: Double
-    /// `low_freq_factor`: pairs that turn fewer times in ``originalPositions`` are slow.
+    /// `low_freq_factor`: a frequency is low if it makes fewer rotations in ``originalPositions``.
     public var slowTurns: Double
-    /// `high_freq_factor`: pairs that turn more often in them are fast.
+    /// `high_freq_factor`: a frequency is high if it makes more rotations in ``originalPositions``.
     public var fastTurns: Double
-    /// `original_max_position_embeddings`.
+    /// `original_max_position_embeddings`: the maximum sequence length in the first training.
     public var originalPositions: Int
 
-    /// Creates a scaling; what Llama 3.1 and later have but for the factor by default.
+    /// Creates a scaling.
+    ///
+    /// The default values are those of Llama 3.1 and later.
     public init(
         factor: Double, slowTurns: Double = 1, fastTurns: Double = 4, originalPositions: Int = 8192
     ) {
@@ -25,10 +29,10 @@ public struct RopeScaling: Codable, Hashable, Sendable {
         self.originalPositions = originalPositions
     }
 
-    /// What the frequency of a pair is divided by.
+    /// The divisor of a frequency.
     ///
-    /// - Parameter frequency: The angle that it turns by from one position to the next.
-    /// - Returns: From 1, for fast pairs, to the factor.
+    /// - Parameter frequency: The angle of rotation from one position to the next, in radians.
+    /// - Returns: A number from 1, for high frequencies, to ``factor``, for low ones.
     public func divisor(of frequency: Double) -> Double {
         let turns = Double(originalPositions) * frequency / (2 * .pi)
         if turns < slowTurns { return factor }
@@ -39,7 +43,7 @@ public struct RopeScaling: Codable, Hashable, Sendable {
 }
 
 extension RopeScaling {
-    /// Reads the members of `rope_scaling`.
+    /// Reads a scaling from the members of `rope_scaling`.
     init(_ fields: ConfigFields) throws(ModelFileError) {
         func value(_ name: String) throws(ModelFileError) -> Double {
             guard let value = try fields.positive(name) else {

@@ -1,34 +1,34 @@
-/// What a component may become.
+/// A variant that a component may become in pruning.
 ///
-/// A variant is written as the bare number of its units. Whatever else a variant comes to say, such as
-/// the formats of its matrices, has to be written as an object: this version then refuses the file
-/// and does not misread it.
+/// A variant is stored as its number of units. If later versions store more, such as the formats of
+/// matrices, they must store an object. This version then refuses the file instead of misreading
+/// it.
 public struct Variant: Hashable, Sendable {
-    /// The units kept; 0 where the whole branch is removed.
+    /// The number of kept units; 0 if the branch is removed.
     public var units: Int
 
-    /// Creates the variant that keeps some units.
+    /// Creates the variant that keeps a number of units.
     public init(units: Int) {
         self.units = units
     }
 
-    /// The branch removed.
+    /// The variant of a removed branch.
     public static let removed = Variant(units: 0)
 }
 
 extension Variant: Codable {
     /// Reads a number of units.
     ///
-    /// - Parameter decoder: Where from.
-    /// - Throws: `DecodingError` for anything but an integer.
+    /// - Parameter decoder: The decoder to read from.
+    /// - Throws: `DecodingError` if the value is not an integer.
     public init(from decoder: any Decoder) throws {
         units = try decoder.singleValueContainer().decode(Int.self)
     }
 
     /// Writes the number of units.
     ///
-    /// - Parameter encoder: Where to.
-    /// - Throws: What the encoder throws.
+    /// - Parameter encoder: The encoder to write to.
+    /// - Throws: The errors of the encoder.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(units)

@@ -2,31 +2,34 @@ internal import Foundation
 public import ModelFiles
 internal import Tensors
 
-/// The head of an encoder, which labels a sequence by its first token, or finds a span in it.
+/// The head of an encoder, which labels a sequence or finds a span in it.
 ///
-/// Logits of labels are `out · f(dense · h + b) + c` with h the first token's last hidden state, and
-/// f the hyperbolic tangent, in DistilBERT max(0, ·). Where spans are found every token has logits
-/// `out · h + c`: of the span's beginning and of its end.
+/// The logits of labels are `out · f(dense · h + b) + c`, with h the last hidden state of the first
+/// token. The function f is tanh, or max(0, ·) in DistilBERT. A span head has two logits
+/// `out · h + c` for each token: one for the first token of the span and one for the last.
 public struct Classifier: Sendable {
-    /// Shape `[hidden, hidden]`; nil where spans are found.
+    /// The first projection, `[hidden, hidden]`; nil for spans.
     public let dense: Projection?
-    /// Shape `[labels, hidden]`.
+    /// The last projection, `[labels, hidden]`, or `[2, hidden]` for spans.
     public let output: Projection
     /// Whether f is max(0, ·).
     public let isRectified: Bool
 
-    /// What a head says of a sequence.
+    /// The kind of result of a head.
     public enum Kind: Sendable, Equatable {
-        /// How likely each of so many labels is; of one, how great it is.
+        /// One logit for each of a number of labels.
+        ///
+        /// If there is one label, its logit is a score, as in regression.
         case labels(Int)
-        /// How likely a span that answers a question begins and ends at each token.
+        /// Two logits for each token: for the first and for the last token of a span that answers a
+        /// question.
         case spans
     }
 
-    /// The class of head.
+    /// The task head that the classifier belongs to.
     public var taskHead: TaskHead { dense == nil ? .span : .sequence }
 
-    /// What the head says.
+    /// The kind of result.
     public var kind: Kind { dense == nil ? .spans : .labels(output.weight.rows) }
 
     /// Creates a head.
@@ -36,10 +39,11 @@ public struct Classifier: Sendable {
         self.isRectified = isRectified
     }
 
-    /// The logits of a sequence, one for each label, or of one of its tokens.
+    /// The logits of a sequence, or of one token for spans.
     ///
-    /// - Parameter hidden: The last hidden state of its first token, or of that token.
-    /// - Returns: The logits in the order of the labels; of beginning and end.
+    /// - Parameter hidden: The last hidden state of the first token, or of the one token for spans.
+    /// - Returns: The logits in the order of the labels, or those of the first and the last token
+    ///   of a span.
     public func logits(of hidden: some Collection<Float>) -> [Double] {
         let hidden = hidden.map(Double.init)
         let inner = dense?.applied(to: hidden).map { isRectified ? max(0, $0) : tanh($0) }
@@ -58,11 +62,11 @@ extension Projection {
 }
 
 extension Family {
-    /// What tensors of an encoder of this family with a head are called; nil for decoders.
+    /// The names of the tensors of an encoder of this family with a task head; nil for decoders.
     public var classifyingNames: TensorNames? { headPrefix.map(tensors.names(prefix:)) }
 
-    /// What the parts of a sequence classifier's head are called, and whether f is max(0, ·); nil
-    /// for decoders.
+    /// The names of the projections of a sequence classifier, and whether f is max(0, ·); nil for
+    /// decoders.
     fileprivate var classifierNames: (inner: String, outer: String, isRectified: Bool)? {
         guard let names = classifyingNames,
             let output = outputs(of: .sequence, names: names)?.first, let inner = output.dense
@@ -72,9 +76,9 @@ extension Family {
 }
 
 extension Checkpoint {
-    /// Reads the head of an encoder; nil where it has none.
+    /// Reads the classifier of an encoder; nil if it has none.
     ///
-    /// - Throws: ``ModelFileError`` where it has sizes that do not fit the model.
+    /// - Throws: ``ModelFileError`` if its sizes do not fit the model.
     public func classifier() throws(ModelFileError) -> Classifier? {
         guard let (inner, outer, isRectified) = config.family.classifierNames,
             let head = try? taskHead(), head == .sequence || head == .span
@@ -90,14 +94,16 @@ extension Checkpoint {
             output: try projection(outer, labels, shape.hiddenSize), isRectified: isRectified)
     }
 
-    /// A head to be trained: the model's own where it is of the kind, else one that says nothing
-    /// yet, over the pooler that the model has.
+    /// Creates a classifier to be trained.
+    ///
+    /// If the model has one of this kind, it is used. Otherwise its last projection is random, and
+    /// its first projection is the model's pooler, or random if there is none.
     ///
     /// - Parameters:
-    ///   - kind: What it is to say.
-    ///   - seed: Decides the weights that are new.
-    /// - Returns: The head.
-    /// - Throws: ``ModelFileError`` where it is no encoder, or a part has other sizes.
+    ///   - kind: The kind of result.
+    ///   - seed: The seed of the random weights.
+    /// - Returns: The classifier.
+    /// - Throws: ``ModelFileError`` if the model is not an encoder, or a tensor has other sizes.
     public func classifier(
         _ kind: Classifier.Kind, seed: UInt64
     ) throws(ModelFileError) -> Classifier {
@@ -109,7 +115,7 @@ extension Checkpoint {
         let width = shape.hiddenSize
         func fresh(_ rows: Int, _ seed: UInt64) -> Projection {
             var weight = Matrix<Float>(randomRows: rows, columns: width, seed: seed)
-            // As BERT begins: a spread of 0.02, here of evenly spread values.
+            // The standard deviation is 0.02, as in BERT, but the distribution is uniform.
             let squares = weight.elements.reduce(0) { $0 + $1 * $1 }
             let share = 0.02 / (squares / Float(weight.elements.count)).squareRoot()
             for index in weight.elements.indices { weight.elements[index] *= share }
@@ -127,7 +133,7 @@ extension Checkpoint {
             output: fresh(labels, seed &+ 1), isRectified: names.isRectified)
     }
 
-    /// A head's tensors as an encoder of this family with such a head has them.
+    /// The tensors of a classifier, with the names that they have in this family's models.
     public func tensors(of classifier: Classifier) -> [NamedTensor] {
         guard let names = config.family.classifierNames else { return [] }
         let outer =

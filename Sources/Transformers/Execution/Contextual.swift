@@ -1,6 +1,6 @@
 public import Tensors
 
-/// A plan with the weights in the forms that it needs.
+/// A contextual plan, together with the weights packed for it.
 struct Contextual: Sendable {
     let headMargin: Float?
     let sequences: Int
@@ -8,7 +8,9 @@ struct Contextual: Sendable {
     let layers: [Layer?]
     let attention: [Attention?]
 
-    /// Whether any predictor looks ahead, for which what enters blocks is kept.
+    /// Whether any predictor looks ahead.
+    ///
+    /// The inputs of blocks are then kept for the next layer.
     let looksAhead: Bool
 
     init(
@@ -21,19 +23,21 @@ struct Contextual: Sendable {
             || attention.contains { $0?.looksAhead == true }
     }
 
-    /// Of the attention block of one layer.
+    /// The plan and the packed weights for the attention block of one layer.
     struct Attention: Sendable {
         let form: Form
-        /// The sizes that inputs of the output projection must be above.
+        /// The thresholds of the output projection's inputs: an input is used if its magnitude is
+        /// greater.
         let leavingLeast: [Float]
         let leaving: UnitRows
         let leavingBias: [Float]?
 
-        /// What is computed.
+        /// The part of the block that is computed.
         enum Form: Sendable {
-            /// Queries, keys and values from some inputs.
+            /// Queries, keys and values, from the inputs whose magnitudes are above their
+            /// thresholds.
             case inputs(UnitRows, bias: [Float], least: [Float])
-            /// The queries of some heads.
+            /// The queries of the heads that a predictor selects, and all keys and values.
             case heads(NeuronPredictor, looksAhead: Bool)
         }
 
@@ -41,7 +45,9 @@ struct Contextual: Sendable {
             if case .heads(_, let looksAhead) = form { looksAhead } else { false }
         }
 
-        /// Packs what a plan needs of a layer that has heads, or takes it over.
+        /// Packs the weights that a plan needs of a layer with heads.
+        ///
+        /// Weights that are already packed are reused from `known`.
         init(
             _ plan: ContextualPlan.Attention, known: Attention?, precision: Precision,
             reading read: () throws -> LayerWeights
@@ -76,7 +82,7 @@ struct Contextual: Sendable {
                 guard case .lowRank(let down, let up) = predictor.method else {
                     preconditionFailure("heads are told by trained predictors")
                 }
-                // What heads that are not named give is 0.
+                // The outputs of heads that are not selected are 0, so thresholds of 0 skip them.
                 leavingLeast = [Float](repeating: 0, count: leaving.units)
                 form = .heads(
                     NeuronPredictor(down: down, up: up, above: predictor.least),
@@ -85,23 +91,26 @@ struct Contextual: Sendable {
         }
     }
 
-    /// Of the feed-forward block of one layer.
+    /// The plan and the packed weights for the feed-forward block of one layer.
     struct Layer: Sendable {
-        /// What it was made from.
+        /// The plan for the neurons.
         let plan: ContextualPlan.Neurons
         let form: Form
 
         var isPredicted: Bool { if case .predicted = form { true } else { false } }
 
-        /// How neurons are computed.
+        /// The way in which neurons are computed.
         enum Form: Sendable {
-            /// All, of which few are added.
+            /// All activations are computed. Those above their thresholds are multiplied by the
+            /// down projection.
             case added(UnitRows, bias: [Float]?)
-            /// Those that are named.
+            /// Only the neurons that a predictor selects are computed.
             case predicted(PredictedFeedForward)
         }
 
-        /// Packs what a plan needs of a layer that has neurons, or takes it over.
+        /// Packs the weights that a plan needs of a layer with neurons.
+        ///
+        /// Weights that are already packed are reused from `known`.
         init(
             _ plan: ContextualPlan.Neurons, known: Layer?, activation: Epilogue,
             precision: Precision, reading read: () throws -> LayerWeights
@@ -139,13 +148,13 @@ struct Contextual: Sendable {
 }
 
 extension NeuronPredictor {
-    /// The predictor of a plan, packed.
+    /// Packs the predictor of a plan.
     ///
     /// - Parameters:
-    ///   - predictor: What the plan says.
+    ///   - predictor: The predictor in the plan.
     ///   - weights: The feed-forward block.
-    ///   - activation: What makes values of its neurons.
-    ///   - precision: How weights of the block are stored that it takes as they are.
+    ///   - activation: The activation of the block.
+    ///   - precision: The precision of the block's weights that the predictor uses unchanged.
     public init(
         _ predictor: ContextualPlan.Predictor, of weights: FeedForwardWeights,
         _ activation: Epilogue, precision: Precision

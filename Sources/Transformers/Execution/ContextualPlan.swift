@@ -1,73 +1,84 @@
 public import Tensors
 
-/// What a decoder leaves out token by token.
+/// The parts of a decoder that are skipped for individual tokens.
 public struct ContextualPlan: Sendable, Equatable {
-    /// How far below the greatest coarse score of a word, in 4 bits, the exact score of another is
-    /// computed; nil where all scores are exact.
+    /// The margin of the output head; nil if all scores are exact.
+    ///
+    /// Coarse scores are computed with weights in 4 bits. The exact score of a word is computed if
+    /// its coarse score is at most this much below the greatest one.
     public var headMargin: Float?
-    /// The channels of the last hidden state that coarse scores take in 8 bits.
+    /// The channels of the last hidden state whose weights have 8 bits in coarse scores.
     public var headInputs: [Int]
-    /// How many sequences that are decoded together, at most, it is followed for; only feed-forward
-    /// blocks with predictors follow it for more than one.
+    /// The maximum number of sequences, decoded together, for which the plan is applied.
+    ///
+    /// For more than one sequence it is applied only to feed-forward blocks with predictors.
     public var sequences = 1
-    /// For each layer which neurons count; nil where all do.
+    /// For each layer, the neurons that are used; nil if all are.
     public var layers: [Neurons?]
-    /// For each layer what counts of the attention block; nil where all does.
+    /// For each layer, the parts of the attention block that are used; nil if all are.
     public var attention: [Attention?]
 
-    /// What counts of an attention block, of which keys and values are always written.
+    /// The parts of an attention block that are used.
+    ///
+    /// Keys and values are always stored in the cache.
     public enum Attention: Sendable, Equatable {
-        /// Inputs of queries, keys and values, and those of the output projection, above such sizes.
+        /// The inputs of the projections whose magnitudes are above their thresholds.
+        ///
+        /// `entering` has the thresholds for queries, keys and values. `leaving` has those for the
+        /// output projection.
         ///
         /// Source: Liu et al., "TEAL", arXiv 2408.14690.
         case inputs(entering: [Float], leaving: [Float])
-        /// The query heads that a trained predictor names.
+        /// The query heads that a trained predictor selects.
         ///
         /// Source: Liu et al., "Deja Vu", arXiv 2310.17157.
         case heads(Predictor)
     }
 
-    /// Which neurons of a layer count.
+    /// The neurons of a layer that are used.
     public struct Neurons: Sendable, Equatable {
-        /// For each neuron the size that its activation must be above.
+        /// The threshold of each neuron: its activation is used if its magnitude is greater.
         ///
         /// Source: thresholds on activations, Liu et al., "TEAL", arXiv 2408.14690.
         public var least: [Float]
-        /// What names the neurons that are computed at all; nil where all are.
+        /// The predictor that selects the neurons to compute; nil if all are computed.
         public var predictor: Predictor?
 
-        /// Describes which neurons count.
+        /// Creates a description of the neurons that are used.
         public init(least: [Float], predictor: Predictor? = nil) {
             (self.least, self.predictor) = (least, predictor)
         }
     }
 
-    /// What names neurons before they are computed.
+    /// A predictor, which selects neurons or heads before they are computed.
     public struct Predictor: Sendable, Equatable {
-        /// How it scores them.
+        /// The method that computes their scores.
         public enum Method: Sendable, Equatable {
-            /// By their weights in 4 bits, but for those of some inputs in 8.
+            /// The activations, computed with weights in 4 bits, and in 8 bits for some inputs.
             case coarse(fineInputs: [Int])
-            /// By what the gate lets through, of blocks that have one.
+            /// The activation of the gate, for blocks with a gate.
             case gate
-            /// By `up · (down · x)`, `[neurons, rank]` and `[rank, hidden]`.
+            /// The product `up · (down · x)`, with matrices `[neurons, rank]` and `[rank, hidden]`.
             case lowRank(down: Matrix<Float>, up: Matrix<Float>)
         }
-        /// How it scores them.
+        /// The method that computes their scores.
         public var method: Method
-        /// For each neuron, or head, what its score must be above.
+        /// The threshold of each neuron or head: it is computed if its score is greater.
         public var least: [Float]
-        /// Whether it scores by what enters the same block of the layer before, so that it could
-        /// run ahead.
+        /// Whether scores are computed from the input of the same block in the previous layer.
+        ///
+        /// The predictor could then run before its layer.
         public var looksAhead: Bool
 
-        /// Describes a predictor.
+        /// Creates a predictor.
         public init(_ method: Method, above least: [Float], looksAhead: Bool = false) {
             (self.method, self.least, self.looksAhead) = (method, least, looksAhead)
         }
     }
 
-    /// Describes what is left out; nothing of attention blocks unless that is told.
+    /// Creates a plan.
+    ///
+    /// If `attention` is nil, attention blocks are computed completely.
     public init(
         headMargin: Float? = nil, headInputs: [Int] = [], layers: [Neurons?],
         attention: [Attention?]? = nil

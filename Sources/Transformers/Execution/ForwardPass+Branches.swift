@@ -1,6 +1,7 @@
 public import Tensors
 
-/// A forward pass taken apart, one branch after another, for whoever changes weights on the way.
+/// The steps of a forward pass, one branch after another, for callers that change weights in
+/// between.
 extension ForwardPass {
     /// The residual stream before the first layer, `[tokens, hidden]`.
     public mutating func embedded(_ batch: TokenBatch) -> Activations {
@@ -8,11 +9,12 @@ extension ForwardPass {
         return hidden
     }
 
-    /// What a component's first projections take in: the residual stream, normalised where its
-    /// norm comes before.
+    /// The input of a component's first projections.
+    ///
+    /// It is the residual stream, normalised if the norm is before the branch.
     ///
     /// - Parameters:
-    ///   - component: The component, which is not gone.
+    ///   - component: A component that is not removed.
     ///   - entering: The residual stream before it, `[tokens, hidden]`.
     /// - Returns: Shape `[tokens, hidden]`.
     public mutating func entry(of component: Component, entering: Activations) -> Activations {
@@ -25,13 +27,13 @@ extension ForwardPass {
         return normed
     }
 
-    /// What a component's output projection takes in.
+    /// The input of a component's output projection.
     ///
     /// - Parameters:
     ///   - component: The component.
     ///   - batch: The sequences.
     ///   - entering: The residual stream before the component, `[tokens, hidden]`.
-    /// - Returns: Shape `[tokens, units' columns]`; nil where the component is gone.
+    /// - Returns: Shape `[tokens, units' columns]`; nil if the component is removed.
     public mutating func inputs(
         of component: Component, in batch: TokenBatch, entering: Activations
     ) -> Activations? {
@@ -52,8 +54,8 @@ extension ForwardPass {
         }
     }
 
-    /// What a component adds to the residual stream, given what its output projection takes in;
-    /// nil where the component is gone.
+    /// The term that a component adds to the residual stream, from the input of its output
+    /// projection; nil if the component is removed.
     public func output(of component: Component, from inputs: Activations) -> Activations? {
         let layer = model.layers[component.layer]
         let projection =
@@ -65,7 +67,7 @@ extension ForwardPass {
         return result
     }
 
-    /// The residual stream behind a component that adds `output` to what entered it.
+    /// The residual stream after a component that adds `output` to the stream.
     public mutating func stream(
         after component: Component, entering: Activations, adding output: Activations?
     ) -> Activations {

@@ -1,12 +1,13 @@
 internal import Tensors
 
-/// The norms around the branches of a layer, ahead of them or behind them.
+/// The norms of the branches of a layer, which are before or after the branches.
 extension ForwardPass {
-    /// Whether a branch reads the normalised residual stream, instead of the sum being normalised.
+    /// Whether norms are before the branches, so that the input of a branch is normalised.
     var normsAreAhead: Bool { model.shape.architecture.layer.normPlace == .ahead }
 
-    /// Leaves what a branch reads in `normed`: rows of the residual stream, normalised if norms are
-    /// ahead of branches.
+    /// Stores the input of a branch in `normed`.
+    ///
+    /// The input is rows of the residual stream, normalised if norms are before the branches.
     mutating func enter(_ norm: NormWeights?, rows: Range<Int>) {
         guard normsAreAhead, let norm else {
             return engine.select(hidden, rows: rows, into: &normed)
@@ -17,12 +18,12 @@ extension ForwardPass {
             epsilon: model.shape.normEpsilon, into: &normed)
     }
 
-    /// Normalises rows of the residual stream, or all, if norms are behind branches.
+    /// Normalises rows of the residual stream, or all rows, if norms are after the branches.
     mutating func leave(_ norm: NormWeights?, rows: Range<Int>? = nil) {
         if !normsAreAhead { normaliseStream(norm, rows: rows) }
     }
 
-    /// Normalises rows of the residual stream, or all, if there is a norm.
+    /// Normalises rows of the residual stream, or all rows, if there is a norm.
     mutating func normaliseStream(_ norm: NormWeights?, rows: Range<Int>? = nil) {
         guard let norm else { return }
         engine.normalise(
@@ -30,8 +31,10 @@ extension ForwardPass {
             epsilon: model.shape.normEpsilon)
     }
 
-    /// Normalises the heads of queries and keys in `fused` if the block has such norms, and turns
-    /// them by their positions if these are rotary.
+    /// Normalises and rotates the heads of queries and keys in `fused`.
+    ///
+    /// They are normalised only if the block has norms of heads, and rotated only if the model has
+    /// rotary positions.
     mutating func prepareHeads(_ block: Model.Layer.Attention, positions: ArraySlice<Int>) {
         let queries = 0..<block.heads.query
         let keys = queries.upperBound..<queries.upperBound + block.heads.keyValue

@@ -1,13 +1,13 @@
 public import Tensors
 
-/// Sees what flows through a forward pass, for calibration, and may change it.
+/// Observes the intermediate results of a forward pass, for calibration, and may change them.
 public protocol ForwardObserver: AnyObject {
-    /// Called before a component's output projection, to change its inputs, `[tokens, units'
-    /// columns]`.
+    /// Called before a component's output projection; may change its inputs,
+    /// `[tokens, units' columns]`.
     func filter(_ component: Component, inputs: inout Activations)
     /// Called before a component's output projection with its inputs, `[tokens, units' columns]`.
     func willProject(_ component: Component, inputs: Activations)
-    /// Called with the residual stream before each layer that runs.
+    /// Called before each layer that runs, with the residual stream.
     func willEnterLayer(_ layer: Int, hidden: Activations)
 }
 
@@ -20,16 +20,20 @@ extension ForwardObserver {
     public func willEnterLayer(_ layer: Int, hidden: Activations) {}
 }
 
-/// Runs one model on one engine, keeping its working memory between calls.
+/// Runs a model on an engine, and keeps its working memory between calls.
 public struct ForwardPass {
-    /// The model that runs; another may take its place and use the same working memory.
+    /// The model that runs.
+    ///
+    /// It can be replaced by another model, which uses the same working memory.
     public var model: Model
-    /// What it runs on.
+    /// The engine on which the model runs.
     public let engine: Engine
-    /// Whether only the greatest logit of a row need be right: then a model whose plan says so looks
-    /// at words coarsely first.
+    /// Whether only the greatest logit of each row has to be correct.
+    ///
+    /// If the model has a contextual plan with a head margin, approximate scores are then used
+    /// first.
     public var isGreedy = false
-    /// Told of every component's inputs while it is set.
+    /// The observer, which is called during forward passes.
     public weak var observer: (any ForwardObserver)?
 
     /// The residual stream, `[tokens, hidden]`.
@@ -40,46 +44,47 @@ public struct ForwardPass {
     var activation = Activations()
     var selected = Activations()
     var scratch = AttentionScratch()
-    /// What enters attention and feed-forward blocks, kept where a predictor looks ahead.
+    /// The inputs of attention and feed-forward blocks, which are kept if a predictor looks ahead.
     var enteringAttention = Trail()
     var enteringFeedForward = Trail()
 
-    /// What enters a block, and what entered the same block of the layer before.
+    /// The input of a block, and the input of the same block in the previous layer.
     struct Trail {
         private(set) var earlier = Activations()
         private var latest = Activations()
 
-        /// Goes on to the next layer.
+        /// Makes the latest input the earlier one, at the start of the next layer.
         mutating func advance() {
             swap(&earlier, &latest)
             latest = Activations()
         }
 
-        /// Adds rows that enter the block of this layer.
+        /// Appends rows to the input of the block in this layer.
         mutating func append(_ rows: Activations) { latest.append(rows) }
     }
 
-    /// Creates a forward pass of a model on an engine.
+    /// Creates a forward pass for a model on an engine.
     public init(_ model: Model, on engine: Engine) {
         self.model = model
         self.engine = engine
     }
 
-    /// Runs whole sequences and returns their last hidden states, `[tokens, hidden]`, after the
-    /// final norm where the architecture has one.
+    /// Runs complete sequences and returns their last hidden states, `[tokens, hidden]`.
+    ///
+    /// They are the results of the final norm if the architecture has one.
     public mutating func hiddenStates(of batch: TokenBatch) -> Activations {
         run(batch)
         finish(rows: 0..<hidden.rows)
         return selected
     }
 
-    /// Takes up a pass at a layer and returns the last hidden states, as ``hiddenStates(of:)``.
+    /// Runs the layers from one index to the end, and returns the last hidden states.
     ///
     /// - Parameters:
     ///   - batch: The sequences.
     ///   - first: The first layer to run.
     ///   - entering: The residual stream before that layer.
-    /// - Returns: Shape `[tokens, hidden]`.
+    /// - Returns: The same states as ``hiddenStates(of:)``, `[tokens, hidden]`.
     public mutating func hiddenStates(
         of batch: TokenBatch, from first: Int, entering: Activations
     ) -> Activations {
@@ -89,13 +94,13 @@ public struct ForwardPass {
         return selected
     }
 
-    /// The residual stream behind one layer, `[tokens, hidden]`.
+    /// The residual stream after one layer, `[tokens, hidden]`.
     ///
     /// - Parameters:
     ///   - layer: The layer's index.
     ///   - batch: The sequences.
-    ///   - entering: The residual stream before it.
-    /// - Returns: The stream that enters the next layer.
+    ///   - entering: The residual stream before that layer.
+    /// - Returns: The residual stream before the next layer.
     public mutating func stream(
         behind layer: Int, of batch: TokenBatch, entering: Activations
     ) -> Activations {
@@ -104,14 +109,16 @@ public struct ForwardPass {
         return hidden
     }
 
-    /// Runs whole sequences and hands over their logits a few rows at a time, because all of them
-    /// together would be far larger than the model.
+    /// Runs complete sequences and passes their logits to a closure, some rows at a time.
+    ///
+    /// All logits together could be far larger than the model.
     ///
     /// - Parameters:
     ///   - batch: The sequences.
-    ///   - rowsAtOnce: How many rows `body` gets at most.
-    ///   - body: Called with the rows' place in the batch and their logits `[rows, vocabulary]`.
-    /// - Throws: What `body` throws.
+    ///   - rowsAtOnce: The maximum number of rows for each call of `body`.
+    ///   - body: Called with the indices of rows in the batch and their logits,
+    ///     `[rows, vocabulary]`.
+    /// - Throws: The errors of `body`.
     public mutating func logits(
         of batch: TokenBatch, rowsAtOnce: Int = 128,
         _ body: (_ rows: Range<Int>, _ logits: Activations) throws -> Void
@@ -120,14 +127,15 @@ public struct ForwardPass {
             of: batch, at: Array(batch.ids.indices), rowsAtOnce: rowsAtOnce, body)
     }
 
-    /// Runs whole sequences and hands over the logits of some of their rows, a few at a time.
+    /// Runs complete sequences and passes the logits of some of their rows to a closure.
     ///
     /// - Parameters:
     ///   - batch: The sequences.
-    ///   - wanted: The rows, by their place in the batch.
-    ///   - rowsAtOnce: How many rows `body` gets at most.
-    ///   - body: Called with places in `wanted` and the logits there, `[places, vocabulary]`.
-    /// - Throws: What `body` throws.
+    ///   - wanted: The indices of the rows in the batch.
+    ///   - rowsAtOnce: The maximum number of rows for each call of `body`.
+    ///   - body: Called with indices in `wanted` and the logits of these rows,
+    ///     `[places, vocabulary]`.
+    /// - Throws: The errors of `body`.
     public mutating func logits(
         of batch: TokenBatch, at wanted: [Int], rowsAtOnce: Int = 128,
         _ body: (_ places: Range<Int>, _ logits: Activations) throws -> Void
@@ -142,13 +150,13 @@ public struct ForwardPass {
         }
     }
 
-    /// The logits of last hidden states after the final norm, a few rows at a time.
+    /// Passes the logits of last hidden states to a closure, some rows at a time.
     ///
     /// - Parameters:
-    ///   - states: Of this model, as ``hiddenStates(of:)`` gives them.
-    ///   - rowsAtOnce: How many rows `body` gets at most.
-    ///   - body: Called with the rows and their logits `[rows, vocabulary]`.
-    /// - Throws: What `body` throws.
+    ///   - states: Last hidden states that ``hiddenStates(of:)`` of this model returned.
+    ///   - rowsAtOnce: The maximum number of rows for each call of `body`.
+    ///   - body: Called with indices of rows and their logits, `[rows, vocabulary]`.
+    /// - Throws: The errors of `body`.
     public func logits(
         from states: Activations, rowsAtOnce: Int = 128,
         _ body: (_ rows: Range<Int>, _ logits: Activations) throws -> Void
@@ -162,11 +170,12 @@ public struct ForwardPass {
         }
     }
 
-    /// Runs the next tokens of the cached sequences, adds them to the cache, and leaves the logits
-    /// of each sequence's last one in `logits`, `[sequences, vocabulary]`.
+    /// Runs the next tokens of the cached sequences and adds them to the cache.
     ///
-    /// - Precondition: The model is a decoder, every sequence gets equally many tokens, one
-    ///   sequence after another in `tokens`, and they fit the cache.
+    /// The logits of each sequence's last token are stored in `logits`, `[sequences, vocabulary]`.
+    ///
+    /// - Precondition: The model is a decoder. `tokens` has the same number of tokens for each
+    ///   sequence, one sequence after another, and they fit the cache.
     public mutating func advance(
         _ tokens: [Int32], cache: inout KeyValueCache, logits: inout Activations
     ) {
@@ -199,8 +208,9 @@ public struct ForwardPass {
         }
     }
 
-    /// Looks up tokens at positions, of these segments, or all of segment 0 where the model has no
-    /// others or none are given.
+    /// Stores the sum of the embeddings of tokens, positions and segments in `hidden`.
+    ///
+    /// All tokens are in segment 0 if no segments are given or the model has no others.
     mutating func embed(_ ids: [Int32], positions: [Int], typeIDs: [Int32] = []) {
         hidden.reshape(rows: ids.count, columns: model.shape.hiddenSize)
         if let table = model.embeddings.tokens {
@@ -220,7 +230,7 @@ public struct ForwardPass {
         normaliseStream(model.embeddings.norm)
     }
 
-    /// Takes rows of the residual stream through the final norm into `selected`.
+    /// Applies the final norm to rows of the residual stream and stores the result in `selected`.
     private mutating func finish(rows: some Collection<Int>) {
         engine.select(hidden, rows: rows, into: &selected)
         guard let norm = model.finalNorm else { return }
@@ -245,19 +255,24 @@ public struct ForwardPass {
         }
     }
 
-    /// The rows that one layer takes on together: few enough for what lies between two of its
-    /// products to stay in the caches, unless an observer wants all at once.
+    /// The maximum number of rows that a layer processes together.
+    ///
+    /// It is small enough for the intermediate results of a layer to stay in the caches. With an
+    /// observer there is no maximum.
     private var rowsAtOnce: Int {
         observer == nil ? Engine.rowsPerThread * engine.pool.threads : Int.max
     }
 
-    /// Cuts rows into pieces of about equal length.
+    /// Divides rows into ranges of about equal length.
     func chunks(of rows: Int) -> [Range<Int>] {
         let count = max(1, (rows - 1) / rowsAtOnce + 1)
         return (0..<count).map { rows * $0 / count..<rows * ($0 + 1) / count }
     }
 
-    /// Whole sequences together, one after another.
+    /// Divides sequences into groups of consecutive sequences, each with at least ``rowsAtOnce``
+    /// rows.
+    ///
+    /// The last group may have fewer rows.
     func groups(of sequences: [Range<Int>]) -> [ArraySlice<Range<Int>>] {
         var groups: [ArraySlice<Range<Int>>] = []
         var first = 0

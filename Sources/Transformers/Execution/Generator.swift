@@ -8,7 +8,7 @@ public struct Generator {
     private var cache: KeyValueCache
     private var logits = Activations()
 
-    /// Creates a generator for prompts and continuations of up to `capacity` tokens together.
+    /// Creates a generator for texts of up to `capacity` tokens, including the prompt.
     public init(_ pass: ForwardPass, sampler: Sampler, capacity: Int) {
         self.pass = pass
         self.pass.isGreedy = sampler.isGreedy
@@ -19,11 +19,11 @@ public struct Generator {
     /// Continues a prompt.
     ///
     /// - Parameters:
-    ///   - prompt: At least one token.
-    ///   - count: The most tokens to add.
-    ///   - ends: The tokens to stop at, which are not handed over.
-    ///   - body: Called with each new token; may throw to stop.
-    /// - Throws: ``NonFiniteError``, and what `body` throws.
+    ///   - prompt: The prompt, with at least one token.
+    ///   - count: The maximum number of tokens to add.
+    ///   - ends: The tokens at which generation stops. They are not passed to `body`.
+    ///   - body: Called with each new token. It may throw an error to stop.
+    /// - Throws: ``NonFiniteError`` if logits are not finite, and errors of `body`.
     public mutating func generate(
         after prompt: [Int32], count: Int, ends: Set<Int32> = [],
         _ body: (Int32) throws -> Void

@@ -1,20 +1,21 @@
 public import Tensors
 
-/// Compares last hidden states with those of a decoder through its output head.
+/// Compares the next-token distributions of last hidden states with those of a decoder.
 ///
-/// Only words that the decoder takes to be among the likeliest next ones somewhere are asked for: the
-/// others, most of a vocabulary, tell little and take most of the time.
+/// Only words that are among the decoder's most likely next words for some token are compared. The
+/// other words, which are most of a vocabulary, add little information and most of the cost.
 public struct HeadComparison {
-    /// The rows of the head for those words.
+    /// The rows of the output head for the compared words.
     private let head: PackedWeights
     private let engine: Engine
-    /// The decoder's logits of those words, `rowsAtOnce` rows of them each, kept because they are
-    /// asked for again and again.
+    /// The decoder's logits of the compared words, in parts of `rowsAtOnce` rows.
+    ///
+    /// They are kept because every comparison needs them.
     private let wanted: [Activations]
 
     private static let rowsAtOnce = 128
 
-    /// How many words of each token count, and do for all tokens.
+    /// The number of most likely words of each token that are compared for all tokens.
     private static let likeliest = 16
 
     /// Computes the logits of a decoder's last hidden states.
@@ -22,7 +23,7 @@ public struct HeadComparison {
     /// - Parameters:
     ///   - model: The decoder.
     ///   - hidden: Its last hidden states after the final norm, `[tokens, hidden]`.
-    ///   - engine: What to compute on.
+    ///   - engine: The engine on which to compute.
     public init(_ model: Model, of hidden: Activations, on engine: Engine) {
         guard let whole = model.head else { preconditionFailure("an encoder has no logits") }
         var words: Set<Int32> = []
@@ -39,10 +40,11 @@ public struct HeadComparison {
         (self.head, self.wanted, self.engine) = (head, wanted, engine)
     }
 
-    /// The sum over rows of the divergence of the next-token distribution among the words, in nats:
-    /// `Σ KL(softmax(wanted) ‖ softmax(logits))`.
+    /// The divergence from the decoder's next-token distributions, summed over rows, in nats.
     ///
-    /// - Parameter hidden: Last hidden states of another model after the final norm.
+    /// It is `Σ KL(softmax(wanted) ‖ softmax(logits))` over the compared words.
+    ///
+    /// - Parameter hidden: The last hidden states of another model after the final norm.
     /// - Returns: The sum.
     public func divergence(of hidden: Activations) -> Double {
         precondition(hidden.rows == wanted.reduce(0) { $0 + $1.rows }, "rows to compare")
@@ -54,7 +56,7 @@ public struct HeadComparison {
         return total
     }
 
-    /// Hands over logits a few rows at a time.
+    /// Passes logits to a closure, some rows at a time.
     private static func visit(
         _ hidden: Activations, through head: PackedWeights, on engine: Engine,
         _ body: (Activations) -> Void
@@ -71,13 +73,14 @@ public struct HeadComparison {
 }
 
 extension ArraySlice<Float> {
-    /// The places of the greatest values, counted from the first, in no order.
+    /// The indices of the greatest values, relative to the start of the slice, in falling order of
+    /// value.
     fileprivate func greatest(_ count: Int) -> [Int] {
         var places: [Int] = []
         var least = -Float.infinity
         for place in indices where places.count < count || self[place] > least {
             places.append(place)
-            // Sorting out now and then is cheaper than keeping order.
+            // Sorting occasionally is cheaper than keeping the candidates sorted.
             guard places.count >= 2 * count else { continue }
             places.sort { self[$0] > self[$1] }
             places.removeLast(places.count - count)

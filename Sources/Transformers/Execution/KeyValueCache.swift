@@ -1,16 +1,17 @@
 import Tensors
 
-/// The keys and values of earlier tokens, for every layer of some equally long sequences.
+/// The keys and values of earlier tokens in each layer, for sequences of equal length.
 public struct KeyValueCache: Sendable {
-    /// Tokens of each sequence held; set it lower to forget the latest ones.
+    /// The number of cached tokens of each sequence; a lower value drops the latest tokens.
     public var count = 0
-    /// Tokens of each sequence that fit.
+    /// The maximum number of tokens of each sequence.
     public let capacity: Int
-    /// Sequences that advance together.
+    /// The number of sequences.
     public let sequences: Int
 
-    /// Shape `[sequences · keyValueHeads · capacity, headDimension]` for each layer: what one head
-    /// reads lies together.
+    /// The keys of each layer, `[sequences · keyValueHeads · capacity, headDimension]`.
+    ///
+    /// The rows that one head reads are contiguous.
     var keys: [Matrix<Float>]
     var values: [Matrix<Float>]
 
@@ -25,7 +26,7 @@ public struct KeyValueCache: Sendable {
         values = keys
     }
 
-    /// Fills every place with random keys and values, for timing.
+    /// Fills the cache with random keys and values, for timing.
     public mutating func fillRandomly(seed: UInt64) {
         for layer in keys.indices {
             let (rows, columns) = (keys[layer].rows, keys[layer].columns)

@@ -1,23 +1,25 @@
 public import Tensors
 
 extension Model {
-    /// The same decoder, leaving out what a plan says.
+    /// Applies a contextual plan to this decoder.
     ///
-    /// In decoding that is not read; over whole sequences it is cleared, so that these show what
-    /// decoding would give. A prompt is read whole.
+    /// In decoding, the weights of skipped parts are not read. In passes over complete sequences
+    /// the values of skipped parts are set to 0, so that the results are those of decoding. A
+    /// prompt is processed without skipping.
     ///
     /// - Parameters:
-    ///   - plan: What to leave out.
-    ///   - source: Where the weights came from.
-    /// - Returns: The model; the weights it has are shared, those for an earlier plan too.
-    /// - Throws: What the source throws.
+    ///   - plan: The plan, which states the parts to skip.
+    ///   - source: The source of the model's weights.
+    /// - Returns: The model. It shares the weights of this model, including those packed for an
+    ///   earlier plan.
+    /// - Throws: The errors of the source.
     public func applying(_ plan: ContextualPlan, of source: some WeightSource) throws -> Model {
         precondition(
             plan.layers.count == layers.count && plan.attention.count == layers.count
                 && head != nil, "a plan of this decoder")
         var (layers, attention) = ([Contextual.Layer?](), [Contextual.Attention?]())
         for index in plan.layers.indices {
-            // A layer is read once, and only where something of it is needed.
+            // A layer is read at most once, and only if its weights are needed.
             var weights: LayerWeights?
             func read() throws -> LayerWeights {
                 let found = try weights ?? source.layer(index)
@@ -50,7 +52,7 @@ extension Model {
         return result
     }
 
-    /// The output head of a decoder in 4 bits, some of its inputs in 8.
+    /// The output head of a decoder with 4-bit weights, and 8-bit weights for some inputs.
     public static func coarseHead(
         of source: some WeightSource, fineInputs: [Int]
     ) throws -> CoarseWeights {
@@ -59,17 +61,20 @@ extension Model {
             try output ?? source.embeddings().tokens, fineInputs: fineInputs)
     }
 
-    /// How many sequences may be decoded together for it to leave anything out; 0 where it does not.
+    /// The maximum number of sequences, decoded together, for which the contextual plan is applied.
+    ///
+    /// It is 0 if there is no plan.
     public var contextualSequences: Int { contextual?.sequences ?? 0 }
 
-    /// By how much the greatest coarse score of any word is above that of the word whose exact score
-    /// is greatest, for each row.
+    /// For each row, the greatest coarse score minus the coarse score of the word with the greatest
+    /// exact score.
     ///
     /// - Parameters:
-    ///   - states: Last hidden states after the final norm.
-    ///   - coarse: The head in 4 bits.
-    ///   - engine: What to run on.
-    /// - Returns: Margins that ``ContextualPlan/headMargin`` must reach for the row to keep its word.
+    ///   - states: The last hidden states after the final norm.
+    ///   - coarse: The output head with 4-bit weights.
+    ///   - engine: The engine on which to compute.
+    /// - Returns: The smallest values of ``ContextualPlan/headMargin`` with which each row keeps
+    ///   its word.
     public func headMargins(
         of states: Activations, coarse: CoarseWeights, on engine: Engine
     ) -> [Float] {

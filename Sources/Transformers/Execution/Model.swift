@@ -1,12 +1,12 @@
 public import Tensors
 
-/// A transformer ready to run: its weights packed for the kernels, in the order they are used.
+/// A transformer that is ready to run, with its weights packed for the kernels in the order of use.
 public struct Model: Sendable {
     /// The sizes of the model.
     public let shape: ModelShape
-    /// How the weights of linear layers and of the output head are stored.
+    /// The precision of the stored weights of linear layers and of the output head.
     public let precision: Precision
-    /// How an encoder's hidden states become vectors.
+    /// The pooling of an encoder.
     public let pooling: Pooling
 
     let embeddings: Embeddings
@@ -15,11 +15,11 @@ public struct Model: Sendable {
     /// The output head; nil for encoders.
     let head: PackedWeights?
     let rotary: RotaryTable?
-    /// What is left out token by token; nil where nothing is.
+    /// The parts that are skipped for individual tokens; nil if there are none.
     var contextual: Contextual?
 
     struct Embeddings {
-        /// Nil when the tied head holds the table.
+        /// Nil if the output head has the same weights.
         let tokens: Matrix<Float>?
         let positions: Matrix<Float>?
         let types: Matrix<Float>?
@@ -35,23 +35,25 @@ public struct Model: Sendable {
 
     struct Layer {
         struct Attention {
-            /// Queries, keys and values in one product.
+            /// The query, key and value projections, stacked.
             let fused: PackedWeights
             let output: PackedWeights
             let heads: AttentionHeads
-            /// Of each query head and of each key head, where they are normalised.
+            /// The norm of query heads; nil if they are not normalised.
             let queryNorm: NormWeights?
             let keyNorm: NormWeights?
         }
         struct FeedForward {
-            /// The up projection, with the gate where there is one.
+            /// The up projection, and the gate projection if there is one.
             let up: PackedWeights
             let down: PackedWeights
             let isGated: Bool
         }
-        /// For int8, of a decoder's down projections and of the head: a few of a token's
-        /// activations there are far greater than the others, which 8 bits over the whole range
-        /// leave too little of.
+        /// The number of 8-bit terms for each activation, in int8 down projections of decoders and
+        /// in the int8 output head.
+        ///
+        /// Some activations of a token are far greater than the others there. One 8-bit term over
+        /// the complete range is too coarse for the others.
         static let fineActivations = 2
 
         let attention: Attention?
@@ -63,10 +65,11 @@ public struct Model: Sendable {
     /// Reads and packs every weight of a source, one layer at a time.
     ///
     /// - Parameters:
-    ///   - source: Where the weights come from.
-    ///   - precision: How to store the weights of linear layers and of the output head.
-    ///   - progress: Called after each layer with the layers done.
-    /// - Throws: What the source throws, and ``NonFiniteError`` where a weight is too large for the
+    ///   - source: The source of the weights.
+    ///   - precision: The precision for storing the weights of linear layers and of the output
+    ///     head.
+    ///   - progress: Called after each layer with the number of finished layers.
+    /// - Throws: The errors of the source, and ``NonFiniteError`` if a weight is too large for the
     ///   precision.
     public init(
         _ source: some WeightSource, precision: Precision = .f32,
@@ -85,7 +88,8 @@ public struct Model: Sendable {
             try progress(index + 1)
         }
         self.layers = layers
-        // The largest tables of all come last, when no layer is unpacked beside them.
+        // The embeddings and the head are the largest matrices, so they are read last, without an
+        // unpacked layer in memory.
         let (embeddings, headWeights) = (try source.embeddings(), try source.head())
         finalNorm = headWeights.norm
         let output = headWeights.output ?? (shape.tiedHead ? embeddings.tokens : nil)
@@ -98,12 +102,12 @@ public struct Model: Sendable {
         rotary = RotaryTable(shape)
     }
 
-    /// The embeddings of a source, with layers that do nothing and no output head.
+    /// Creates a model with the embeddings of a source, without output head and with empty layers.
     ///
-    /// To run a model layer by layer, put one after another in by ``replacing(layer:with:sizes:)``.
+    /// To run a model layer by layer, insert each layer with ``replacing(layer:with:sizes:)``.
     ///
-    /// - Parameter source: Where the weights come from.
-    /// - Throws: What the source throws.
+    /// - Parameter source: The source of the weights.
+    /// - Throws: The errors of the source.
     public init(embeddingsOf source: some WeightSource) throws {
         let embeddings = try source.embeddings()
         let shape = source.shape
@@ -116,7 +120,8 @@ public struct Model: Sendable {
             head: nil, rotary: RotaryTable(shape))
     }
 
-    /// The bytes of weights that one decode step reads: every layer and the head.
+    /// The number of bytes of weights that one decoding step reads, in all layers and the output
+    /// head.
     public var streamedBytes: Int {
         layers.reduce(head?.byteCount ?? 0) { sum, layer in
             sum + (layer.attention.map { $0.fused.byteCount + $0.output.byteCount } ?? 0)
@@ -124,8 +129,10 @@ public struct Model: Sendable {
         }
     }
 
-    /// A model of a smaller shape in the same memory, for timing only: it does the work and reads
-    /// the bytes that such a model would, but its values mean nothing.
+    /// Creates a model of a smaller shape in the same memory, for timing only.
+    ///
+    /// It does the same work and reads the same number of bytes as a real model of that shape. Its
+    /// results are meaningless.
     public func resized(to target: ModelShape) -> Model {
         Model(
             shape: target, precision: precision, pooling: pooling, embeddings: embeddings,
@@ -133,7 +140,9 @@ public struct Model: Sendable {
             finalNorm: finalNorm, head: head, rotary: rotary)
     }
 
-    /// The model of some of its layers, ascending, in the same memory.
+    /// Creates a model of some of the layers in the same memory.
+    ///
+    /// The indices are in ascending order.
     public func keeping(layers kept: [Int]) -> Model {
         var shape = shape
         shape.layers = kept.map { shape.layers[$0] }
@@ -142,13 +151,13 @@ public struct Model: Sendable {
             layers: kept.map { layers[$0] }, finalNorm: finalNorm, head: head, rotary: rotary)
     }
 
-    /// The same model with one layer's weights changed; the other layers are shared.
+    /// Creates a model with other weights in one layer, which shares the other layers.
     ///
     /// - Parameters:
-    ///   - index: The layer.
-    ///   - weights: Its new weights.
-    ///   - sizes: Their sizes.
-    /// - Returns: The changed model.
+    ///   - index: The index of the layer.
+    ///   - weights: The new weights of the layer.
+    ///   - sizes: The sizes of the new weights.
+    /// - Returns: The new model.
     public func replacing(
         layer index: Int, with weights: LayerWeights, sizes: LayerShape
     ) -> Model {

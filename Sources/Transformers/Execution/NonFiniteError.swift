@@ -1,12 +1,12 @@
 internal import Tensors
 
-/// A computation that gave NaN, an infinity, or a number that its type cannot hold.
+/// A computation with the result NaN, an infinity, or a number outside the range of its type.
 public struct NonFiniteError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What was computed, such as "the logits of window 3".
+    /// The result that is wrong, such as "the logits of window 3".
     public let place: String
-    /// What was found there.
+    /// The problem with it.
     public let problem: String
-    /// What to do.
+    /// The remedy for the user.
     public let remedy: String
 
     /// Creates an error.
@@ -23,7 +23,7 @@ public struct NonFiniteError: Error, Equatable, Sendable, CustomStringConvertibl
     /// The place, the problem and the remedy on one line.
     public var description: String { "\(place) \(problem); \(remedy)" }
 
-    /// Refuses values of which one is NaN or infinite.
+    /// Refuses values if any of them is NaN or infinite.
     public static func check(
         _ values: some Collection<Float>, _ place: @autoclosure () -> String
     ) throws(NonFiniteError) {
@@ -39,7 +39,7 @@ public struct NonFiniteError: Error, Equatable, Sendable, CustomStringConvertibl
 }
 
 extension Precision {
-    /// Refuses weights that packing would change to other numbers.
+    /// Refuses weights that are outside the range of this precision.
     func check(_ weight: Matrix<Float>?, _ place: String) throws(NonFiniteError) {
         guard let weight, let greatestWeight,
             let found = firstOutside(weight.elements, limit: greatestWeight)
@@ -49,7 +49,7 @@ extension Precision {
             remedy: "use another --precision, such as f32")
     }
 
-    /// Refuses a layer whose weights packing would change to other numbers.
+    /// Refuses a layer with weights that are outside the range of this precision.
     func check(_ layer: LayerWeights, index: Int) throws(NonFiniteError) {
         guard greatestWeight != nil else { return }
         let parts = [

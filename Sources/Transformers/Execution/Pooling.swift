@@ -1,32 +1,34 @@
 public import Tensors
 
-/// How the last hidden states of a sequence become the vector of an encoder.
+/// The computation of an encoder's vector from the last hidden states of a sequence.
 ///
-/// Sentence Transformers concatenates the vectors of several modes; so does this.
+/// The vectors of several modes are concatenated, as in Sentence Transformers.
 public struct Pooling: Sendable, Hashable {
-    /// One way to make a vector; raw values are the names that Sentence Transformers uses.
+    /// One way to compute a vector.
+    ///
+    /// Raw values are the names in Sentence Transformers.
     public enum Mode: String, Sendable, CaseIterable {
-        /// The first token.
+        /// The hidden state of the first token.
         case cls
         /// The greatest value of each channel.
         case max
         /// The mean of the tokens.
         case mean
-        /// The sum of the tokens over the square root of their number.
+        /// The sum of the hidden states divided by the square root of their number.
         case meanSqrtLength = "mean_sqrt_len_tokens"
-        /// The mean of the tokens, weighted by their places, which count from 1.
+        /// The mean of the hidden states, weighted by position. The first position is 1.
         case weightedMean = "weightedmean"
-        /// The last token.
+        /// The hidden state of the last token.
         case lastToken = "lasttoken"
     }
 
     /// The modes, in the order of their vectors.
     public let modes: [Mode]
 
-    /// The mean of the tokens, for models that do not say otherwise.
+    /// The mean of the hidden states, which is the default.
     public static let mean = Pooling([.mean])
 
-    /// Pools by at least one mode.
+    /// Creates a pooling with at least one mode.
     public init(_ modes: [Mode]) {
         precondition(!modes.isEmpty, "a mode")
         self.modes = modes
@@ -35,10 +37,10 @@ public struct Pooling: Sendable, Hashable {
     /// The vector of a sequence.
     ///
     /// - Parameters:
-    ///   - rows: The sequence, at least one row.
+    ///   - rows: The rows of the sequence, at least one.
     ///   - hidden: The last hidden states of a batch.
-    ///   - channels: The channels that count, ascending; nil for all.
-    /// - Returns: A value for each channel and mode.
+    ///   - channels: The channels to use, in ascending order; nil for all.
+    /// - Returns: One value for each mode and channel.
     public func vector(
         of rows: Range<Int>, in hidden: Activations, channels: [Int]? = nil
     ) -> [Double] {

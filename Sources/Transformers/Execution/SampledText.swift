@@ -1,18 +1,19 @@
 public import Tensors
 
-/// Text that a decoder writes itself.
+/// Text that is sampled from a decoder.
 public enum SampledText {
-    /// Samples the rest of sequences together, at temperature 1.
+    /// Samples continuations of several sequences together, at temperature 1.
     ///
     /// - Parameters:
     ///   - model: The decoder.
-    ///   - engine: What to run on.
-    ///   - beginnings: At least one token each, such as the one that begins or ends texts.
-    ///   - length: Tokens of each sequence in the end.
-    ///   - seed: Equal seeds give equal text.
-    ///   - progress: Called with the tokens there are; may throw to stop.
-    /// - Returns: The sequences, with their beginnings.
-    /// - Throws: ``NonFiniteError``, and what `progress` throws.
+    ///   - engine: The engine on which to run.
+    ///   - beginnings: The start of each sequence, with at least one token, such as the token that
+    ///     begins or ends texts.
+    ///   - length: The final number of tokens of each sequence.
+    ///   - seed: The seed of the random numbers.
+    ///   - progress: Called with the current number of tokens. It may throw an error to stop.
+    /// - Returns: The sequences, including their beginnings.
+    /// - Throws: ``NonFiniteError`` if logits are not finite, and errors of `progress`.
     public static func sequences(
         from model: Model, on engine: Engine, continuing beginnings: [[Int32]], length: Int,
         seed: UInt64, progress: (Int) throws -> Void

@@ -2,25 +2,26 @@ internal import Tensors
 
 /// Chooses the next token from a row of logits.
 public struct Sampler: Sendable {
-    /// Divides the logits; 0 always takes the largest.
+    /// The divisor of the logits; 0 always selects the token with the largest logit.
     public var temperature: Float
-    /// Only the likeliest tokens whose probabilities reach this sum are drawn from.
+    /// Tokens are drawn from the smallest set of most likely tokens whose probabilities sum to at
+    /// least this value.
     public var topP: Double
     private var random: SplitMix64
 
-    /// Whether the likeliest token is always taken.
+    /// Whether the most likely token is always selected.
     var isGreedy: Bool { temperature <= 0 }
 
-    /// Creates a sampler; equal seeds make equal choices.
+    /// Creates a sampler; equal seeds give equal results.
     public init(temperature: Float, topP: Double = 1, seed: UInt64 = 0) {
         self.temperature = temperature
         self.topP = topP
         random = SplitMix64(seed: seed)
     }
 
-    /// Draws a token from one row of logits.
+    /// Draws a token, using one row of logits.
     ///
-    /// - Complexity: O(vocabulary), and a sort of it where `topP` is below 1.
+    /// - Complexity: O(vocabulary), plus sorting the vocabulary if `topP` is below 1.
     public mutating func next(_ logits: ArraySlice<Float>) -> Int32 {
         var best = logits.startIndex
         for index in logits.indices where logits[index] > logits[best] { best = index }

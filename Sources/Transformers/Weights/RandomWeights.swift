@@ -1,12 +1,13 @@
 import Tensors
 
-/// Random weights of a shape, for timing a model on a machine that does not have its weights.
+/// Random weights for a model shape, for timing on a machine that does not have the model's
+/// weights.
 public struct RandomWeights: WeightSource {
-    /// The sizes of the weights.
+    /// The sizes of the model.
     public let shape: ModelShape
     private let seed: UInt64
 
-    /// Creates a source; equal seeds give equal weights.
+    /// Creates a source of weights; equal seeds give equal weights.
     public init(shape: ModelShape, seed: UInt64 = 0) {
         self.shape = shape
         self.seed = seed
@@ -25,7 +26,7 @@ public struct RandomWeights: WeightSource {
             norm: architecture.normalisesEmbeddings ? norm() : nil)
     }
 
-    /// Random weights of the layer at an index.
+    /// Random weights of a layer, by its index from the input.
     public func layer(_ index: Int) -> LayerWeights {
         let layer = shape.layers[index]
         let (hidden, first) = (shape.hiddenSize, seed + 16 * UInt64(index + 1))
@@ -52,7 +53,7 @@ public struct RandomWeights: WeightSource {
             feedForwardNorm: hasFeedForward || isPostNorm ? norm() : nil)
     }
 
-    /// A random head.
+    /// A random output head, with a final norm.
     public func head() -> HeadWeights {
         HeadWeights(
             norm: shape.architecture.hasFinalNorm ? norm() : nil,

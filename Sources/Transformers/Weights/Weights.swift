@@ -1,6 +1,6 @@
 public import Tensors
 
-/// A linear layer: `weight [outputs, inputs]` and perhaps a bias of `outputs` values.
+/// A linear layer: a weight `[outputs, inputs]` and an optional bias of `outputs` values.
 public struct Projection: Sendable, Equatable {
     /// Shape `[outputs, inputs]`.
     public var weight: Matrix<Float>
@@ -13,25 +13,27 @@ public struct Projection: Sendable, Equatable {
         self.bias = bias
     }
 
-    /// The outputs of some projections of the same inputs, one after another.
+    /// Creates a projection that computes the outputs of several projections of the same inputs.
+    ///
+    /// The outputs are in the order of the projections.
     public init(stacking parts: [Projection]) {
         weight = Matrix(stacking: parts.map(\.weight))
         guard parts.contains(where: { $0.bias != nil }) else { return }
         bias = parts.flatMap { $0.bias ?? [Float](repeating: 0, count: $0.weight.rows) }
     }
 
-    /// The outputs at some places alone, in that order.
+    /// Creates a projection that computes only some outputs, in the given order.
     public func selecting(rows: [Int]) -> Projection {
         Projection(
             weight: weight.selecting(rows: rows), bias: bias.map { bias in rows.map { bias[$0] } })
     }
 }
 
-/// The scale and, in layer norms, the shift of a norm.
+/// The weight of a norm and, for layer norms, its bias.
 public struct NormWeights: Sendable, Equatable {
     /// One factor per channel.
     public var weight: [Float]
-    /// One term per channel; nil for RMS norms.
+    /// One value per channel, which is added; nil for RMS norms.
     public var bias: [Float]?
 
     /// Creates the weights of a norm.
@@ -51,9 +53,11 @@ public struct AttentionWeights: Sendable, Equatable {
     public var value: Projection
     /// Shape `[hidden, queryHeads · headDimension]`.
     public var output: Projection
-    /// Of each query head, one factor per channel of a head; nil where heads are not normalised.
+    /// The norm of query heads, with one factor per channel of a head; nil if heads are not
+    /// normalised.
     public var queryNorm: NormWeights?
-    /// Of each key head.
+    /// The norm of key heads, with one factor per channel of a head; nil if heads are not
+    /// normalised.
     public var keyNorm: NormWeights?
 
     /// Creates an attention block.
@@ -72,7 +76,7 @@ public struct AttentionWeights: Sendable, Equatable {
 
 /// The projections of a feed-forward block.
 public struct FeedForwardWeights: Sendable, Equatable {
-    /// Shape `[feedForward, hidden]`; nil where the block has no gate.
+    /// Shape `[feedForward, hidden]`; nil if the block has no gate.
     public var gate: Projection?
     /// Shape `[feedForward, hidden]`.
     public var up: Projection
@@ -87,15 +91,19 @@ public struct FeedForwardWeights: Sendable, Equatable {
     }
 }
 
-/// One layer; a branch that is nil adds nothing to the residual stream.
+/// The weights of one layer.
+///
+/// A branch that is nil adds nothing to the residual stream.
 public struct LayerWeights: Sendable, Equatable {
-    /// Nil when the attention block is gone.
+    /// The attention block; nil if it is removed.
     public var attention: AttentionWeights?
-    /// Before the attention block, or after it in post-norm models; nil if gone with it.
+    /// The norm before the attention block, or after it in post-norm models; nil if it is removed
+    /// with the block.
     public var attentionNorm: NormWeights?
-    /// Nil when the feed-forward block is gone.
+    /// The feed-forward block; nil if it is removed.
     public var feedForward: FeedForwardWeights?
-    /// Before the feed-forward block, or after it in post-norm models; nil if gone with it.
+    /// The norm before the feed-forward block, or after it in post-norm models; nil if it is
+    /// removed with the block.
     public var feedForwardNorm: NormWeights?
 
     /// Creates a layer.
@@ -109,7 +117,7 @@ public struct LayerWeights: Sendable, Equatable {
         self.feedForwardNorm = feedForwardNorm
     }
 
-    /// The linear layer behind a component's units, whose input columns are the units.
+    /// The output projection of a component, whose input columns belong to the component's units.
     public func outputProjection(of kind: ComponentKind) -> Projection? {
         switch kind {
         case .attention: attention?.output
@@ -118,16 +126,17 @@ public struct LayerWeights: Sendable, Equatable {
     }
 }
 
-/// What turns token ids into the first hidden state.
+/// The weights that compute the first hidden states from token ids.
 public struct EmbeddingWeights: Sendable, Equatable {
     /// Shape `[vocabulary, hidden]`.
     public var tokens: Matrix<Float>
-    /// Shape `[positions, hidden]`, behind rows of reserved positions in RoBERTa; nil with rotary
-    /// positions.
+    /// Shape `[reserved rows + positions, hidden]`; nil with rotary positions.
+    ///
+    /// Only some families, such as RoBERTa, have reserved rows.
     public var positions: Matrix<Float>?
     /// Shape `[types, hidden]`; nil without segment types.
     public var types: Matrix<Float>?
-    /// Nil where the first hidden state is not normalised.
+    /// The norm of the embeddings; nil if they are not normalised.
     public var norm: NormWeights?
 
     /// Creates embeddings.
@@ -142,11 +151,11 @@ public struct EmbeddingWeights: Sendable, Equatable {
     }
 }
 
-/// What turns the last hidden state into the result.
+/// The final norm and the output head.
 public struct HeadWeights: Sendable, Equatable {
-    /// Nil in post-norm models, whose last layer ends in a norm.
+    /// The final norm; nil in post-norm models, whose last layer ends in a norm.
     public var norm: NormWeights?
-    /// Shape `[vocabulary, hidden]`; nil where it is the token embedding or there is no head.
+    /// The output head, `[vocabulary, hidden]`; nil if it is the token embedding or there is none.
     public var output: Matrix<Float>?
 
     /// Creates a head.
@@ -156,26 +165,31 @@ public struct HeadWeights: Sendable, Equatable {
     }
 }
 
-/// Somewhere weights come from, a layer at a time, so that a whole model need not be in memory.
+/// A source of weights.
+///
+/// Weights are read one layer at a time, so that the complete model need not be in memory.
 public protocol WeightSource: Sendable {
-    /// The sizes of everything that can be read.
+    /// The sizes of the model.
     var shape: ModelShape { get }
-    /// How an encoder's hidden states become vectors; by default the mean.
+    /// The pooling of an encoder; the mean by default.
     var pooling: Pooling { get }
     /// Reads the embeddings.
     func embeddings() throws -> EmbeddingWeights
-    /// Reads the layer at an index from the input.
+    /// Reads the weights of a layer, by its index from the input.
     func layer(_ index: Int) throws -> LayerWeights
-    /// Something of the same sizes as the layer at an index, where that is less work.
+    /// Weights with the same sizes as those of a layer, which need not have the same values.
+    ///
+    /// Sources implement this if it is faster than reading the layer. By default it reads the
+    /// layer.
     func outline(_ index: Int) throws -> LayerWeights
-    /// Reads what follows the last layer.
+    /// Reads the final norm and the output head.
     func head() throws -> HeadWeights
 }
 
 extension WeightSource {
-    /// The mean of the tokens.
+    /// The mean, which is the default.
     public var pooling: Pooling { .mean }
 
-    /// The layer itself.
+    /// Reads the layer.
     public func outline(_ index: Int) throws -> LayerWeights { try layer(index) }
 }
