@@ -6,7 +6,7 @@ internal import Tensors
 /// `n = norm(h)` it computes `h += D·(SiLU(G·n) ⊙ U·n)` if it has a gate, or else `h += D·f(U·n)`
 /// with the architecture's activation f.
 extension ForwardPass {
-    /// The way in which the parts that a contextual plan skips are skipped.
+    /// The method of skipping the parts that a contextual plan names.
     private enum Omission {
         /// Nothing is skipped.
         case nothing

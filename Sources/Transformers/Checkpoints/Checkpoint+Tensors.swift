@@ -206,7 +206,7 @@ extension ExpectedTensors {
     }
 
     /// The kind of unsupported weights to which a tensor belongs, by its name, and what to do
-    /// instead; nil if its name does not tell of any.
+    /// instead; nil for other names.
     private static func kind(of name: String) -> (kind: String, remedy: String)? {
         if let kind = QuantizedWeights.kind(of: name) {
             return ("weights that are quantised: \(kind)", QuantizedWeights.remedy)

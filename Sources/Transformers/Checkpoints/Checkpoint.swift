@@ -44,7 +44,7 @@ public struct Checkpoint: WeightSource {
             config = try HuggingFaceConfig(gguf)
             names = .gguf
             interleavesRotaryPairs = true
-            // llama.cpp reads every bias that is there.
+            // llama.cpp reads every bias in the file.
             biases = [.attentionBiases, .feedForwardBiases]
         } else {
             config = try HuggingFaceConfig(path: directory + "/config.json")

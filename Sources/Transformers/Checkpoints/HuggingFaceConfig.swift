@@ -2,8 +2,7 @@ public import ModelFiles
 
 /// A Hugging Face `config.json` of a known family, with the sizes of each layer.
 ///
-/// Documentation and code use the names that most families have for fields. The names that a family
-/// has instead are in its ``Family``.
+/// Comments use the names that most families have for fields. The other names are in ``Family``.
 ///
 /// The sizes of individual layers are in `espalier_layers`, or in `per_layer_config` of
 /// `transformers`: `{"5": {"intermediate_size": 960}, "23": {"skip": ["mlp"]}}`.

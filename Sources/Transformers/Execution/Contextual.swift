@@ -8,7 +8,7 @@ struct Contextual: Sendable {
     let layers: [Layer?]
     let attention: [Attention?]
 
-    /// Whether any predictor looks ahead.
+    /// Whether any predictor looks ahead; see ``ContextualPlan/Predictor/looksAhead``.
     ///
     /// The inputs of blocks are then kept for the next layer.
     let looksAhead: Bool

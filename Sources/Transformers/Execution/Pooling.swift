@@ -12,7 +12,7 @@ public struct Pooling: Sendable, Hashable {
         case cls
         /// The greatest value of each channel.
         case max
-        /// The mean of the tokens.
+        /// The mean of the hidden states.
         case mean
         /// The sum of the hidden states divided by the square root of their number.
         case meanSqrtLength = "mean_sqrt_len_tokens"
@@ -34,7 +34,7 @@ public struct Pooling: Sendable, Hashable {
         self.modes = modes
     }
 
-    /// The vector of a sequence.
+    /// Computes the vector of a sequence.
     ///
     /// - Parameters:
     ///   - rows: The rows of the sequence, at least one.

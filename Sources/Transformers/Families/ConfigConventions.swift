@@ -2,7 +2,7 @@ internal import ModelFiles
 
 /// The conventions of a family's `config.json`: the names and the default values of fields.
 ///
-/// Documentation and code use the names that most families have for fields. The other names are in
+/// Comments use the names that most families have for fields. The other names are in
 /// ``fieldNames``.
 struct ConfigConventions: Sendable {
     /// The family's names for fields, keyed by the names that most families use.
