@@ -10,13 +10,14 @@ public import Transformers
 ///   and the means.
 /// - for every layer the block influence, `1 − E[cos(h, h′)]` of the residual stream before and
 ///   after it (Men et al., "ShortGPT", arXiv 2403.03853).
-/// - for every channel of the residual stream its size at the inputs of the layers.
+/// - for every channel of the residual stream its root mean square in the inputs of the layers.
 public final class Calibration: ForwardObserver {
     /// The number of tokens of the text.
     public let tokens: Int
     /// The sizes of the model.
     public let shape: ModelShape
-    /// The block influence of every layer so far; a layer that changes little has a small one.
+    /// The block influence of every layer so far; it is small for layers that change the stream
+    /// little.
     public private(set) var blockInfluence: [Double] = []
     /// For every layer so far the mean square norm of the residual stream after it.
     public private(set) var streamSquares: [Double] = []
@@ -37,9 +38,9 @@ public final class Calibration: ForwardObserver {
     /// Prepares text for the first layer.
     ///
     /// - Parameters:
-    ///   - weights: The dense weights, read a layer at a time.
-    ///   - batches: Sequences, a few thousand tokens at a time.
-    ///   - engine: What to compute on.
+    ///   - weights: The dense weights, read one layer at a time.
+    ///   - batches: Batches of sequences, with a few thousand tokens each.
+    ///   - engine: The engine to compute on.
     /// - Throws: What reading the weights throws.
     public init(_ weights: any WeightSource, on batches: [TokenBatch], engine: Engine) throws {
         self.weights = weights
@@ -55,10 +56,10 @@ public final class Calibration: ForwardObserver {
 
     /// Runs the text through the next layer.
     ///
-    /// - Parameter progress: Called after each batch with the share of the layer that is done; may
-    ///   throw to stop, after which the calibration cannot be used any more.
+    /// - Parameter progress: Called after each batch with the fraction of the layer that is done;
+    ///   may throw to stop. After that, the calibration cannot be used.
     /// - Returns: The moments of the layer's components, symmetric; nil after the last layer.
-    /// - Throws: ``SurgeonError`` where the stream or a moment is not finite, and what reading the
+    /// - Throws: ``SurgeonError`` if the stream or a moment is not finite, and what reading the
     ///   weights and `progress` throw.
     public func next(
         progress: (Double) throws -> Void = { _ in }

@@ -2,7 +2,7 @@ public import ModelFiles
 public import Tensors
 public import Transformers
 
-/// The second moments of a calibration on disk, read one component at a time.
+/// The second moments of a calibration on disk, which are read one component at a time.
 ///
 /// They are stored in f32, which halves the file. The relative rounding error, about 1e-7, is far
 /// below the damping and the sampling error. All later arithmetic is f64.
@@ -14,14 +14,14 @@ public struct CalibrationFile: Sendable {
         file = try SafetensorsFile(path: path)
     }
 
-    /// Runs the text through all layers, and writes the moments of each layer after it.
+    /// Runs the text through all layers, and writes the moments after each layer.
     ///
     /// - Parameters:
-    ///   - calibration: A calibration before its first layer.
+    ///   - calibration: A calibration that has not run any layer.
     ///   - path: The file.
-    ///   - progress: Called with the number of layers done, fractions of layers too; may throw to
-    ///     stop.
-    /// - Throws: What calibrating and writing throw; then no file is left behind.
+    ///   - progress: Called with the number of layers done, including fractions of a layer; may
+    ///     throw to stop.
+    /// - Throws: What calibrating and writing throw. No file is left behind then.
     public static func write(
         _ calibration: Calibration, to path: String,
         progress: (Double) throws -> Void = { _ in }
@@ -46,8 +46,9 @@ public struct CalibrationFile: Sendable {
         while try next() != nil {}
     }
 
-    /// The mean of `x xᵀ` of a component, `[columns, columns]`; with ones, `x` has a last element
-    /// 1.
+    /// The mean of `x xᵀ` of a component, `[columns, columns]`.
+    ///
+    /// With ones, the last element of `x` is 1.
     public func hessian(
         of component: Component, withOnes: Bool
     ) throws(ModelFileError) -> Matrix<Double> {
@@ -65,7 +66,7 @@ public struct CalibrationFile: Sendable {
     }
 
     private static func name(_ component: Component) -> String {
-        // Padded, so that names are in the order of the layers.
+        // Padded, so that names sort in the order of the layers.
         "layer.\(component.layer.padded(to: 4)).\(component.kind.rawValue)"
     }
 }

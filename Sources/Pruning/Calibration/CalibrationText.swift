@@ -2,7 +2,7 @@ internal import Tensors
 public import Tokenizers
 public import Transformers
 
-/// Token sequences cut from a text: some for calibration, and some from its end held out.
+/// Token sequences cut from a text: some for calibration, and some from its end that are held out.
 public struct CalibrationText: Sendable {
     /// The sequences for calibration.
     public let calibration: [[Int32]]
@@ -19,13 +19,13 @@ public struct CalibrationText: Sendable {
     /// The maximum number of tokens to hold out, so that evaluation takes less time than pruning.
     static let mostHeldOut = 8192
 
-    /// Cuts text for a decoder: one stream without special tokens, in windows.
+    /// Cuts text for a decoder: windows of one stream without special tokens.
     ///
     /// - Parameters:
     ///   - text: The text.
     ///   - tokenizer: The model's tokenizer.
     ///   - tokens: The number of tokens for calibration. Up to a quarter of it is held out.
-    ///   - length: The tokens of a window.
+    ///   - length: The number of tokens of a window.
     ///   - seed: Decides which windows are taken.
     public init(
         stream text: String, tokenizer: some Tokenizer, tokens: Int, length: Int, seed: UInt64
@@ -73,8 +73,7 @@ public struct CalibrationText: Sendable {
             min(max(tokens / 4, Self.leastHeldOut), Self.mostHeldOut))
     }
 
-    /// A description of what the text is too short for; nil if it is long enough to calibrate on a
-    /// number of tokens.
+    /// A message that the text is too short; nil if it has enough tokens to calibrate on.
     public func shortage(of tokens: Int) -> String? {
         func count(_ sequences: [[Int32]]) -> Int { sequences.reduce(0) { $0 + $1.count } }
         let (own, held) = (count(calibration), count(heldOut))
@@ -88,10 +87,10 @@ public struct CalibrationText: Sendable {
 /// Cuts text for an encoder: paragraphs in pieces, each between the model's special tokens.
 ///
 /// - Parameters:
-///   - text: The text, a paragraph a line.
+///   - text: The text, with one paragraph on each line.
 ///   - tokenizer: The model's tokenizer.
 ///   - length: The maximum number of tokens of a piece, with its special tokens.
-/// - Returns: The pieces; those of fewer than 8 tokens are left out.
+/// - Returns: The pieces; pieces with fewer than 8 tokens are left out.
 public func framedPieces(
     of text: String, tokenizer: some Tokenizer, length: Int
 ) -> [[Int32]] {

@@ -20,12 +20,12 @@ public final class Damage {
         case hidden(Activations)
     }
 
-    /// Runs the dense model, which others are compared with.
+    /// Runs the dense model, which other models are compared with.
     ///
     /// - Parameters:
     ///   - dense: The dense model.
     ///   - batch: Calibration sequences, a few thousand tokens.
-    ///   - engine: What to run on.
+    ///   - engine: The engine to run on.
     public init(from dense: Model, on batch: TokenBatch, engine: Engine) {
         self.dense = dense
         self.batch = batch
@@ -53,7 +53,7 @@ public final class Damage {
         return (difference(hidden), recorder.entering)
     }
 
-    /// The damage of a model, from a layer on before which its residual stream is known.
+    /// The damage of a model, computed from the residual stream before one of its layers.
     public func of(_ model: Model, from first: Int, entering: Activations) -> Double {
         var pass = ForwardPass(model, on: engine)
         return difference(pass.hiddenStates(of: batch, from: first, entering: entering))
@@ -75,7 +75,7 @@ public final class Damage {
     }
 }
 
-/// Keeps the residual stream before each layer.
+/// Records the residual stream before each layer.
 private final class StreamRecorder: ForwardObserver {
     var entering: [Activations] = []
 

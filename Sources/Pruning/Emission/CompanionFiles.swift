@@ -2,13 +2,12 @@ internal import Foundation
 internal import ModelFiles
 internal import Transformers
 
-/// The files beside a model's weights, configuration and tokenizer that say how it is used: the
-/// modules of sentence-transformers with their folders, and further templates of chats.
+/// The further files of a model that are copied: sentence-transformers modules and chat templates.
 struct CompanionFiles {
-    /// Contents by the path in the model's directory.
+    /// The contents by path in the model's directory.
     private(set) var contents: [String: [UInt8]] = [:]
 
-    /// The folders of modules, which may hold nothing.
+    /// The folders of modules, which may be empty.
     private(set) var folders: [String] = []
 
     private let hiddenSize: Int
@@ -24,8 +23,8 @@ struct CompanionFiles {
     ///
     /// - Parameters:
     ///   - checkpoint: The model.
-    ///   - width: How many channels the residual stream of its copy has.
-    /// - Throws: `ModelFileError` where a file is damaged, or a module lies outside of the model.
+    ///   - width: The number of channels of the residual stream in the copy.
+    /// - Throws: `ModelFileError` if a file is damaged or a module lies outside the model.
     init(of checkpoint: Checkpoint, width: Int) throws(ModelFileError) {
         (hiddenSize, self.width) = (checkpoint.shape.hiddenSize, width)
         let own = checkpoint.directory
@@ -37,16 +36,16 @@ struct CompanionFiles {
             try add(name, from: own)
         }
         try add(folder: "additional_chat_templates", from: own)
-        // In an older layout the model lies in a folder of its own among those of its modules.
+        // In an older layout, the model's folder is beside the folders of its modules.
         let (above, folder) = (own + "/..", URL(fileURLWithPath: own).lastPathComponent)
         if try !addModules(in: own, model: ""), try !addModules(in: above, model: folder) {
             try add(folder: "1_Pooling", from: own)
         }
     }
 
-    /// Adds the modules that a directory lists with the model among them.
+    /// Adds the modules of a directory's `modules.json` if it also lists the model.
     ///
-    /// - Returns: Whether it does.
+    /// - Returns: Whether it lists the model.
     private mutating func addModules(
         in root: String, model: String
     ) throws(ModelFileError) -> Bool {
@@ -83,7 +82,7 @@ struct CompanionFiles {
         contents[name] = bytes
         guard name.hasSuffix(".json"), !name.hasPrefix("chat_template") else { return }
         let value = try JSONValue(parsing: bytes, file: path)
-        // The copy's weights have a type of their own.
+        // The weights of the copy may have another type.
         var members = value.withoutTypes.object ?? [:]
         if width != hiddenSize {
             for field in ["word_embedding_dimension", "dimension"]
@@ -95,7 +94,7 @@ struct CompanionFiles {
         contents[name] = JSONValue.object(members).encoded(indented: true)
     }
 
-    /// The names of a directory's files; none where it is no directory.
+    /// The names of a directory's files; empty if it is not a directory.
     private static func files(in directory: String) -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         return names.filter { !isDirectory("\(directory)/\($0)") }.sorted()
@@ -109,7 +108,7 @@ struct CompanionFiles {
 }
 
 extension JSONValue {
-    /// The same without members that say, at any depth, what type weights are loaded as.
+    /// A copy without members, at any depth, that set the type in which weights are loaded.
     var withoutTypes: JSONValue {
         switch self {
         case .object(let members):

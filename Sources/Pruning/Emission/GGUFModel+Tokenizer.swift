@@ -3,8 +3,7 @@ internal import Tokenizers
 internal import Transformers
 
 extension GGUFModel {
-    /// What a file says of a tokenizer, and of the tokens that a model begins, ends and fills texts
-    /// with.
+    /// The metadata of a tokenizer, and of the tokens for beginning, end and padding of texts.
     static func tokenizerMetadata(of checkpoint: Checkpoint) throws -> [String: GGUFValue] {
         guard let tokenizer = try checkpoint.tokenizer() as? BytePairTokenizer else {
             throw ModelFileError(
@@ -24,8 +23,9 @@ extension GGUFModel {
         return metadata
     }
 
-    /// Adds the tokens that the tokenizer's own files do not name, which are those of the model's:
-    /// beginning, padding, and up to three that end a text.
+    /// Adds the special tokens that the tokenizer's own metadata lacks.
+    ///
+    /// The model's files name them: beginning, padding, unknown, and up to three end tokens.
     private static func addSpecialTokens(
         to metadata: inout [String: GGUFValue], _ tokenizer: BytePairTokenizer,
         _ configuration: JSONValue?, _ checkpoint: Checkpoint
@@ -45,7 +45,7 @@ extension GGUFModel {
             let ids = tokenizer.encode(text, addingSpecialTokens: false)
             add("unknown", ids.count == 1 ? ids.first.map { Int($0) } : nil)
         }
-        // The tokenizer's first, then the others as the model's files have them in their order.
+        // The tokenizer's end token is first; the others follow in the order of the model's files.
         var ends = tokenizer.endOfText.map { [Int($0)] } ?? []
         let others =
             config.endTokens + (try GenerationConfig(inDirectory: checkpoint.path).endTokens)

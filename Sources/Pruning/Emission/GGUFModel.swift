@@ -4,33 +4,35 @@ public import Transformers
 
 /// Writes a decoder as a GGUF file.
 ///
-/// The architecture is `llama` where all layers have the same sizes, else `deci`, whose loader takes
-/// sizes by layer. That loader wants attention in the first layer, and drops what a layer without
-/// feed-forward block has computed; blocks that add nothing stand in there, and layers without any
-/// branch are left out.
+/// The architecture is `llama` if all layers have the same sizes, otherwise `deci`, whose loader
+/// reads sizes for each layer. That loader requires attention in the first layer, and discards the
+/// output of a layer without a feed-forward block. Such missing blocks are replaced by blocks of
+/// zeros. Layers without any branch are left out.
 public enum GGUFModel {
-    /// How weights are stored.
+    /// The format in which weights are stored.
     public enum Storage: String, Sendable, CaseIterable {
-        /// As computed.
+        /// IEEE single precision.
         case f32
-        /// IEEE half.
+        /// IEEE half precision.
         case f16
-        /// The upper half of an IEEE single.
+        /// bfloat16, the upper 16 bits of IEEE single precision.
         case bf16
-        /// 8 bits, and a scale for 32 weights.
+        /// 8 bits for a weight, and a scale for each block of 32 weights.
         case q80 = "q8_0"
-        /// 4 bits, and a scale for 32 weights; embeddings and head have 8 bits.
+        /// 4 bits for a weight, and a scale for each block of 32 weights; embeddings and head have
+        /// 8 bits.
         case q40 = "q4_0"
 
-        /// What a tensor is stored as: vectors stay floats, and so do halves of matrices whose
-        /// rows do not fill blocks.
+        /// The stored type of a tensor.
+        ///
+        /// Vectors are `f32`. Matrices whose rows are not a multiple of the block size are `f16`.
         func type(of shape: [Int], isTable: Bool) -> DType {
             guard shape.count > 1 else { return .f32 }
             let type = isTable && self == .q40 ? .q80 : matrixType
             return (shape.last ?? 0) % type.blockSize == 0 ? type : .f16
         }
 
-        /// The storage nearest to how a model is computed.
+        /// The storage that corresponds to a precision of computation.
         public init(_ precision: Precision) {
             switch precision {
             case .f32: self = .f32
@@ -40,7 +42,7 @@ public enum GGUFModel {
             }
         }
 
-        /// What a matrix is stored as.
+        /// The stored type of a matrix.
         public var matrixType: DType {
             switch self {
             case .f32: .f32
@@ -51,7 +53,7 @@ public enum GGUFModel {
             }
         }
 
-        /// llama.cpp's number of the whole file's type.
+        /// llama.cpp's number for the type of the whole file.
         var fileType: Int {
             switch self {
             case .f32: 0
@@ -66,13 +68,14 @@ public enum GGUFModel {
     /// Writes a model.
     ///
     /// - Parameters:
-    ///   - weights: The weights, read twice, a layer at a time.
-    ///   - checkpoint: What they were made from: sizes, metadata, tokenizer.
-    ///   - path: The file, replaced where it exists.
-    ///   - storage: How weights are stored.
-    ///   - progress: Called before each tensor is written with the layers done; may throw to stop.
-    /// - Throws: `ModelFileError` for a family that llama.cpp does not load, what reading the
-    ///   weights and writing throw; no file is left behind then.
+    ///   - weights: The weights, read twice, one layer at a time.
+    ///   - checkpoint: The model that they were made from, with its metadata and tokenizer.
+    ///   - path: The file; an existing file is replaced.
+    ///   - storage: The format in which weights are stored.
+    ///   - progress: Called before each tensor is written, with the number of layers done; may
+    ///     throw to stop.
+    /// - Throws: `ModelFileError` for a family that llama.cpp does not load, and what reading the
+    ///   weights and writing throw. No file is left behind then.
     public static func write(
         _ weights: some WeightSource, like checkpoint: Checkpoint, to path: String,
         storage: Storage, progress: (_ layers: Int) throws -> Void = { _ in }
@@ -119,7 +122,7 @@ public enum GGUFModel {
         }
     }
 
-    /// Refuses what no GGUF file can hold.
+    /// Refuses models that cannot be written as GGUF.
     ///
     /// - Throws: `ModelFileError` that says why.
     public static func check(_ checkpoint: Checkpoint) throws {
@@ -131,8 +134,9 @@ public enum GGUFModel {
         }
     }
 
-    /// Everything that the file says beside its tensors: what the source says where that is GGUF
-    /// too.
+    /// The metadata of the file.
+    ///
+    /// If the source is a GGUF file, its metadata is copied and changed.
     private static func metadata(
         _ form: GGUFForm, like checkpoint: Checkpoint, storage: Storage
     ) throws -> [String: GGUFValue] {
@@ -177,7 +181,7 @@ public enum GGUFModel {
 
 /// A model's layers as llama.cpp loads them.
 struct GGUFForm {
-    /// The sizes with what stands in.
+    /// The sizes with the replaced blocks.
     private(set) var shape: ModelShape
     /// The layers that have a branch, by their index in the model.
     let kept: [Int]
@@ -194,7 +198,7 @@ struct GGUFForm {
             if layer.queryHeads == 0, place == 0 {
                 (layer.queryHeads, layer.keyValueHeads) = (1, 1)
             }
-            // A width that rows of blocks can have.
+            // One block of quantised weights.
             if layer.feedForward == 0 { layer.feedForward = 32 }
             return layer
         }
@@ -204,14 +208,14 @@ struct GGUFForm {
 
     var architecture: String { isUniform ? "llama" : "deci" }
 
-    /// One size for all layers, or one for each.
+    /// One size for all layers, or one for each layer if sizes differ.
     func sizes(_ size: KeyPath<LayerShape, Int>) -> GGUFValue {
         isUniform
             ? .integer(shape.layers.first?[keyPath: size] ?? 0)
             : .integers(shape.layers.map { $0[keyPath: size] })
     }
 
-    /// A layer with what stands in for missing blocks.
+    /// A layer in which blocks of zeros replace missing blocks.
     func padded(_ layer: LayerWeights, at place: Int) -> LayerWeights {
         var layer = layer
         let (hidden, sizes) = (shape.hiddenSize, shape.layers[place])
@@ -235,7 +239,7 @@ struct GGUFForm {
         return layer
     }
 
-    /// A layer whose queries and keys have rotary pairs as neighbours, as llama.cpp turns them.
+    /// A layer whose rotary pairs are adjacent channels of queries and keys, as llama.cpp requires.
     func interleaved(_ layer: LayerWeights) -> LayerWeights {
         var layer = layer
         let (dimension, half) = (shape.headDimension, shape.turnedChannels / 2)

@@ -3,27 +3,29 @@ public import ModelFiles
 public import Tensors
 public import Transformers
 
-/// Writes a model as a Hugging Face directory, with ``ONNXModel`` beside, that appears complete or
-/// not at all.
+/// Writes a model as a Hugging Face directory, atomically, with an ``ONNXModel``.
 ///
-/// `config.json` has `espalier_layers` where layers differ, and then `auto_map` with the Python
-/// module that makes `from_pretrained(…, trust_remote_code=True)` load it.
+/// If layers differ, `config.json` has `espalier_layers`. Then `auto_map` names the Python module
+/// with which `from_pretrained(…, trust_remote_code=True)` loads the model.
 public enum HuggingFaceDirectory {
     /// Writes a model.
     ///
     /// - Parameters:
-    ///   - weights: The weights, read twice, a layer at a time.
-    ///   - checkpoint: What they were made from: configuration, tokenizer, other tensors.
-    ///   - channels: The channels of its residual stream that they have; nil for all.
-    ///   - path: The directory, replaced where it exists.
-    ///   - classifier: An encoder's head, to be written in place of what tensors the checkpoint has
-    ///     beside; the directory is then that of a model with such a head.
-    ///   - layerDrop: How likely layers were left out in training, where they were, for the
-    ///     configuration to say.
-    ///   - extraFiles: Further files by name.
-    ///   - type: What weights are stored as: `f32`, `f16` or `bf16`.
-    ///   - writesONNX: Whether the graph is written too, of weights in `f32` only.
-    ///   - progress: Called before each tensor is written with the layers done; may throw to stop.
+    ///   - weights: The weights, read twice, one layer at a time.
+    ///   - checkpoint: The model that they were made from, with its configuration, tokenizer and
+    ///     other tensors.
+    ///   - channels: The channels of the checkpoint's residual stream that the weights keep; nil
+    ///     for all.
+    ///   - path: The directory; an existing directory is replaced.
+    ///   - classifier: An encoder's head. It replaces the checkpoint's other tensors, and the
+    ///     configuration names the class with this head.
+    ///   - layerDrop: The LayerDrop probability to write into the configuration; nil if it is not
+    ///     changed.
+    ///   - extraFiles: The contents of further files by name.
+    ///   - type: The stored type of weights: `f32`, `f16` or `bf16`.
+    ///   - writesONNX: Whether the ONNX graph is also written, which requires `f32`.
+    ///   - progress: Called before each tensor is written, with the number of layers done; may
+    ///     throw to stop.
     /// - Throws: What reading the weights or writing files throws; nothing is left behind then.
     public static func write(
         _ weights: some WeightSource, like checkpoint: Checkpoint, channels: [Int]? = nil,
@@ -67,7 +69,7 @@ public enum HuggingFaceDirectory {
             var others = try classifier.map(checkpoint.tensors) ?? checkpoint.otherTensors()
             if let channels {
                 others = others.map { tensor in
-                    // As many labels as channels are labels still.
+                    // The rows of logits are labels, even if there are `hiddenSize` of them.
                     let isLogits = outputs.contains {
                         tensor.name.hasPrefix($0.output + ".") || $0.biases.contains(tensor.name)
                     }
@@ -94,11 +96,11 @@ public enum HuggingFaceDirectory {
         }
     }
 
-    /// Refuses what no directory can hold.
+    /// Refuses models that cannot be written as a directory.
     ///
     /// - Parameters:
-    ///   - checkpoint: The model that is to be written, or something made from it.
-    ///   - width: The least channels that its residual stream may have then; nil for all.
+    ///   - checkpoint: The model, or the model that the written one is made from.
+    ///   - width: The minimum number of channels of the written residual stream; nil for all.
     /// - Throws: `ModelFileError` that says why.
     public static func check(
         _ checkpoint: Checkpoint, width: Int? = nil
@@ -112,7 +114,7 @@ public enum HuggingFaceDirectory {
         classifier: Classifier?, layerDrop: Double?, type: DType, to directory: String
     ) throws {
         let (config, typeNames) = (checkpoint.config, [DType.f16: "float16", .bf16: "bfloat16"])
-        // A second name of the type, or one of a part, would be believed instead.
+        // Another member for the type, also of a part of the model, would take precedence.
         var extra = config.members.mapValues(\.withoutTypes).filter { key, value in
             value != config.members[key]
         }
@@ -129,7 +131,7 @@ public enum HuggingFaceDirectory {
         }
         extra.merge(classifier?.kind.fields ?? [:]) { $1 }
         extra.merge(biases.members) { $1 }
-        // Code of the source's own is not copied.
+        // The source's own code is not copied.
         extra["auto_map"] = .null
         extra[ModelingEspalier.modulesMember] = .null
         if biases.outputs
@@ -150,7 +152,7 @@ public enum HuggingFaceDirectory {
 }
 
 extension Classifier.Kind {
-    /// The fields of `config.json` that tell of the labels.
+    /// The fields of `config.json` that describe the labels.
     fileprivate var fields: [JSONKey: JSONValue] {
         var fields: [JSONKey: JSONValue] = [:]
         guard case .labels(let count) = self else { return fields }

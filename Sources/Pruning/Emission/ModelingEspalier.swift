@@ -3,11 +3,11 @@ public import Transformers
 
 /// The Python module that lets `transformers` load a model whose layers differ in size.
 ///
-/// It stands beside `config.json` in every emitted directory, whose `auto_map` names its classes;
-/// `from_pretrained(directory, trust_remote_code=True)` then builds each layer with the sizes that
-/// `espalier_layers` gives. It knows no family: `espalier_modules` names the parts of a layer. It
-/// works from transformers 4.40 on; `scripts/check-remote-code` tests
-/// it against masked dense models.
+/// It is written beside `config.json` if stock `transformers` cannot load the model. `auto_map`
+/// names its classes, and `from_pretrained(directory, trust_remote_code=True)` builds each layer
+/// with the sizes in `espalier_layers`. It has no code for single families: `espalier_modules`
+/// names the parts of a layer. It requires transformers 4.40 or later; `scripts/check-remote-code`
+/// tests it against masked dense models.
 public enum ModelingEspalier {
     /// The name under which the module is written.
     public static let fileName = "modeling_espalier.py"
@@ -17,7 +17,7 @@ public enum ModelingEspalier {
     /// - Parameters:
     ///   - family: The family.
     ///   - head: The model's head.
-    /// - Returns: The module's class for each of the automatic ones.
+    /// - Returns: The module's class for each auto class.
     public static func autoMap(
         for family: Family, head: TaskHead = .base
     ) -> [String: String] {
@@ -30,11 +30,11 @@ public enum ModelingEspalier {
     /// The member of `config.json` that names the modules of a layer.
     static let modulesMember: JSONKey = "espalier_modules"
 
-    /// What the modules of a layer are called in `transformers`.
+    /// The names of the modules of a layer in `transformers`.
     ///
     /// - Parameter family: The family.
-    /// - Returns: The list of layers inside the body, then paths inside a layer. Norms are there if
-    ///   they are removed together with their branches.
+    /// - Returns: The path of the list of layers inside the body, and paths inside a layer. Norms
+    ///   are included if they are removed together with their branches.
     static func modules(of family: Family) -> JSONValue {
         let names = family.bodyTensorNames
         var modules = [

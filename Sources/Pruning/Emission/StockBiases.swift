@@ -1,30 +1,30 @@
 internal import ModelFiles
 internal import Transformers
 
-/// Which biases the projections of a model have, as `config.json` tells `transformers`: all layers
-/// have them, or none.
+/// The biases of a model's projections in `config.json`: `transformers` has them in all layers or
+/// in none.
 struct StockBiases {
-    /// `output_bias` of ``ModelingEspalier``: on the last projection of either block, which stock code
-    /// of most families does not have.
+    /// `output_bias` of ``ModelingEspalier``: biases of the last projection of both blocks, which
+    /// most families do not have in `transformers`.
     private(set) var outputs = false
 
-    /// The fields of the family's own, and whether each is true.
+    /// The family's own fields of `config.json`, and their values.
     private var switches: [String: Bool] = [:]
     /// The projections that must have biases in every layer.
     private var projections: Set<String> = []
 
-    /// Finds out what a file's tensors need.
+    /// Finds the biases that a file's tensors need.
     ///
     /// - Parameters:
-    ///   - family: The family that the file is to be of.
-    ///   - names: What its tensors are called.
+    ///   - family: The family of the file.
+    ///   - names: The names of its tensors.
     ///   - tensors: The names of all tensors.
-    ///   - path: The model, for errors.
+    ///   - path: The model, for error messages.
     /// - Throws: `ModelFileError` for biases that no class of the family has.
     init(
         _ family: Family, names: TensorNames, tensors: [String], path: String
     ) throws(ModelFileError) {
-        // Where every model has all biases, there is nothing to say.
+        // If the architecture always has all biases, no field is needed.
         guard family.architecture.layer.biases.isEmpty else { return }
         let kinds: [(kind: OptionalWeights, projections: [String])] = [
             (.attentionInputBiases, [names.query, names.key, names.value]),
@@ -56,7 +56,7 @@ struct StockBiases {
         for (kind, names) in kinds where needed.contains(kind) { projections.formUnion(names) }
     }
 
-    /// The members of `config.json` that say so; null for one that must not be there.
+    /// The members of `config.json` for the biases; null removes a member.
     var members: [JSONKey: JSONValue] {
         var members: [JSONKey: JSONValue] = ["output_bias": outputs ? .bool(true) : .null]
         for (field, isOn) in switches { members[JSONKey(field)] = .bool(isOn) }

@@ -2,25 +2,27 @@ internal import ModelFiles
 internal import Tensors
 internal import Transformers
 
-/// The safetensors file of a model's weights, or its shards, read and written a layer at a time.
+/// The safetensors file of a model's weights, or its shards, read and written one layer at a time.
 enum WeightsFile {
-    /// The most bytes of tensors in one file, unless one tensor alone is larger.
+    /// The maximum size in bytes of the tensors of one file, unless one tensor is larger.
     static let mostBytes = 4 << 30
 
-    /// Writes all weights of a model as `model.safetensors`, or where they are too many for one file
-    /// as shards with an index.
+    /// Writes all weights of a model as `model.safetensors`, or as shards with an index.
+    ///
+    /// Shards are written if the tensors exceed the maximum size of one file.
     ///
     /// - Parameters:
-    ///   - weights: Outlined for the headers, then read for the elements.
-    ///   - names: What the tensors are called.
-    ///   - family: What the model is to be of; its classes have biases in all layers or in none, so
-    ///     those missing are written as zeros.
+    ///   - weights: The weights. Their outlines are read for the headers, then their elements.
+    ///   - names: The names of the tensors.
+    ///   - family: The family of the model. Its classes have biases in all layers or in none, so
+    ///     missing biases are written as zeros.
     ///   - others: Further tensors.
-    ///   - directory: Where the files go.
-    ///   - mostBytes: The most bytes of tensors in one file.
-    ///   - type: What they are stored as: `f32`, `f16` or `bf16`.
-    ///   - progress: Called before each tensor is written with the layers done; may throw to stop.
-    /// - Returns: The biases that the files have.
+    ///   - directory: The directory for the files.
+    ///   - mostBytes: The maximum size in bytes of the tensors of one file.
+    ///   - type: The stored type of weights: `f32`, `f16` or `bf16`.
+    ///   - progress: Called before each tensor is written, with the number of layers done; may
+    ///     throw to stop.
+    /// - Returns: The biases in the files.
     /// - Throws: What reading the weights or writing files throws.
     @discardableResult
     static func write(
@@ -71,7 +73,7 @@ enum WeightsFile {
         return biases
     }
 
-    /// The files and what goes into each, in the order of the entries.
+    /// The files and the entries of each file, in the order of the entries.
     private static func shards(
         of entries: [SafetensorsWriter.Entry], mostBytes: Int
     ) -> [(name: String, entries: [SafetensorsWriter.Entry])] {
@@ -107,7 +109,7 @@ enum WeightsFile {
 }
 
 extension Int {
-    /// The number with zeros ahead, so that names are in its order.
+    /// The number with leading zeros, so that names sort in its order.
     func padded(to digits: Int) -> String {
         let text = String(self)
         return String(repeating: "0", count: Swift.max(0, digits - text.count)) + text

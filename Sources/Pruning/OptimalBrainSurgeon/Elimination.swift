@@ -3,17 +3,17 @@ import Tensors
 /// `H⁻¹` and `P = WᵀW` of the remaining units, updated after each removal.
 ///
 /// With `L·Lᵀ = H⁻¹[S,S]` for the columns `S` of a unit, `Y = L⁻¹·H⁻¹[S,:]` and
-/// `Z = L⁻¹·P[S,:] - ½·(L⁻¹·P[S,S]·L⁻ᵀ)·Y`, removing the unit and correcting the weights is
-/// `H⁻¹ -= Yᵀ·Y` and `P -= Yᵀ·Z + Zᵀ·Y`; its score is the trace of `L⁻¹·P[S,S]·L⁻ᵀ`. The weights
-/// themselves are never needed.
+/// `Z = L⁻¹·P[S,:] - ½·(L⁻¹·P[S,S]·L⁻ᵀ)·Y`, the removal of the unit and the correction of the
+/// weights are `H⁻¹ -= Yᵀ·Y` and `P -= Yᵀ·Z + Zᵀ·Y`; its score is the trace of `L⁻¹·P[S,S]·L⁻ᵀ`.
+/// The weights themselves are not needed.
 ///
-/// Removals of one-column units are pending until a block of them is full; then both matrices are
-/// updated. Until then their diagonals are kept exact, and a row is corrected when it is read. The
+/// Removals of one-column units are pending until a block of them is full. Then both matrices are
+/// updated. Until then, only their diagonals are exact, and a row is corrected when it is read. The
 /// matrices are compacted when an eighth of their units is removed.
 struct Elimination {
-    /// The columns of one unit.
+    /// The number of columns of one unit.
     private let unitSize: Int
-    /// The surgeon's index of each unit.
+    /// The index of each unit in the surgeon's layer.
     private var names: [Int]
     /// `H⁻¹`, without the pending removals.
     private var inverse: SymmetricMatrix
@@ -29,20 +29,20 @@ struct Elimination {
     private var inverseDiagonal: [Double]
     /// The exact diagonal of `P`, for units of one column.
     private var gramDiagonal: [Double]
-    /// The units not yet removed, ascending.
+    /// The indices in `names` of the units not yet removed, ascending.
     private var remaining: [Int]
     private let pool: ThreadPool
 
-    /// The surgeon's units not yet removed, ascending.
+    /// The indices in the surgeon's layer of the units not yet removed, ascending.
     var left: [Int] { remaining.map { names[$0] } }
 
-    /// Starts from scratch with some units of a layer.
+    /// Computes both matrices for some units of a layer.
     ///
     /// - Parameters:
     ///   - surgeon: The layer.
     ///   - units: The units still present, ascending.
     ///   - block: The number of one-column units whose removals form a block.
-    /// - Throws: ``SurgeonError`` where the damped `H` of these units is singular.
+    /// - Throws: ``SurgeonError`` if the damped `H` of these units is not positive definite.
     /// - Complexity: O(n³ + outputs · n²) for n remaining columns.
     init(_ surgeon: OptimalBrainSurgeon, units: [Int], block: Int) throws(SurgeonError) {
         let columns = surgeon.columns(of: units)
@@ -68,9 +68,9 @@ struct Elimination {
         gramDiagonal = unitSize == 1 ? gram.diagonal : []
     }
 
-    /// Removes the remaining unit with the lowest score; the first of equal ones.
+    /// Removes the remaining unit with the lowest score; of equal scores, the first unit.
     ///
-    /// - Returns: The surgeon's unit, and its score.
+    /// - Returns: The index of the unit in the surgeon's layer, and its score.
     /// - Throws: ``SurgeonError`` where a block of `H⁻¹` is singular.
     mutating func removeCheapest() throws(SurgeonError) -> (unit: Int, score: Double) {
         var best = (unit: remaining[0], score: Double.infinity)
@@ -142,7 +142,7 @@ struct Elimination {
 }
 
 extension Elimination {
-    /// Adds the rows `Y` and `Z` of one column to the pending ones, and keeps the diagonals exact.
+    /// Adds the rows `Y` and `Z` of one column to the pending rows, and updates the diagonals.
     private mutating func removeColumn(_ column: Int) {
         let row = pending
         let factor = 1 / inverseDiagonal[column].squareRoot()
@@ -167,7 +167,7 @@ extension Elimination {
         }
     }
 
-    /// Writes the rows `Y` and `Z` of a unit of several columns.
+    /// Computes the rows `Y` and `Z` of a unit with more than one column.
     private mutating func removeColumns(of unit: Int) throws(SurgeonError) {
         let lower = try factor(unit)
         let columns = columns(of: unit)

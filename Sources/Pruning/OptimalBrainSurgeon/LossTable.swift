@@ -5,7 +5,7 @@ public struct ComponentLosses: Codable, Sendable, Equatable {
     /// The order in which units are removed, and the squared output error of every level.
     public let removal: RemovalOrder
 
-    /// The squared output of the dense component.
+    /// The mean squared norm of the dense component's output.
     public let norm: Double
 
     /// Creates the losses of a component.
@@ -14,7 +14,7 @@ public struct ComponentLosses: Codable, Sendable, Equatable {
         self.norm = norm
     }
 
-    /// The units of the dense component.
+    /// The number of units of the dense component.
     public var units: Int { removal.order.count }
 
     /// The units that remain at a level, ascending.
@@ -56,8 +56,8 @@ extension LossTable: Codable {
 
     /// Reads a table.
     ///
-    /// - Parameter decoder: Where from.
-    /// - Throws: `DecodingError` where an entry is repeated or inconsistent.
+    /// - Parameter decoder: The decoder to read from.
+    /// - Throws: `DecodingError` if an entry is repeated or inconsistent.
     public init(from decoder: any Decoder) throws {
         let entries = try [Entry](from: decoder)
         components = [:]
@@ -73,7 +73,7 @@ extension LossTable: Codable {
 
     /// Writes a table.
     ///
-    /// - Parameter encoder: Where to.
+    /// - Parameter encoder: The encoder to write to.
     /// - Throws: What the encoder throws.
     public func encode(to encoder: any Encoder) throws {
         try components.sorted { $0.key < $1.key }

@@ -1,6 +1,7 @@
 import Tensors
 
-/// Orders that need no inverse of `H`. Their errors are those of removing units without correction.
+/// Orders that need no inverse of `H`. Their errors are the errors of removing units without
+/// correction.
 extension OptimalBrainSurgeon {
     /// Removes the units with the smallest weight norm first.
     ///
@@ -16,7 +17,7 @@ extension OptimalBrainSurgeon {
         return masking(ascending: squares)
     }
 
-    /// Removes the units with the smallest `Σ_j H_jj` first: their inputs are smallest on average.
+    /// Removes the units with the smallest `Σ_j H_jj`, the mean square of their inputs, first.
     ///
     /// Source: Muralidharan et al., "Minitron", arXiv 2407.14679, section 2.2.
     ///
@@ -57,7 +58,7 @@ extension OptimalBrainSurgeon {
         return masking((0..<units).shuffled(using: &generator))
     }
 
-    /// Removes the units with the lowest score first; the first of equal ones.
+    /// Removes the units with the lowest score first; of equal scores, the lower index first.
     private func masking(ascending scores: [Double]) -> RemovalOrder {
         masking((0..<units).sorted { (scores[$0], $0) < (scores[$1], $1) })
     }

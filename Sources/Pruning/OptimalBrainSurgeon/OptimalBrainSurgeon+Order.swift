@@ -1,10 +1,10 @@
 public import Tensors
 
 extension OptimalBrainSurgeon {
-    /// Removes one unit at a time, the one with the lowest score, until none is left.
+    /// Repeatedly removes the unit with the lowest score until no unit is left.
     ///
-    /// After each removal the remaining weights are corrected optimally, so the errors are those of
-    /// the least-squares fit at every level.
+    /// After each removal the remaining weights are corrected optimally, so the error of every
+    /// level is the error of its least-squares fit.
     ///
     /// - Returns: The order and the error of every level.
     /// - Throws: ``SurgeonError`` where the damped `H` is not positive definite.

@@ -2,20 +2,19 @@ public import Tensors
 
 /// One linear layer whose inputs come from prunable units, with the second moments of its inputs.
 ///
-/// A unit is a run of `unitSize` consecutive input columns. `H` is damped once, here, and every
-/// error and every corrected weight is with respect to that same `H`:
-/// `error(Ŵ) = tr((W - Ŵ) · H · (W - Ŵ)ᵀ)`.
+/// A unit is a run of `unitSize` consecutive input columns. `H` is damped once, in the initialiser.
+/// All errors and corrected weights use this damped `H`: `error(Ŵ) = tr((W - Ŵ) · H · (W - Ŵ)ᵀ)`.
 ///
-/// Inputs that were always zero cost nothing to remove: their weights count as zero. If their unit
-/// is kept, these weights are kept unchanged. A trailing bias column is neither damped nor removed.
+/// The error of removing an input that was always zero is 0: its weights count as zero. If its unit
+/// is kept, these weights stay unchanged. A trailing bias column is neither damped nor removed.
 public struct OptimalBrainSurgeon: Sendable {
-    /// The input columns of one unit.
+    /// The number of input columns of one unit.
     public let unitSize: Int
 
     /// The number of units.
     public let units: Int
 
-    /// The squared output of the dense layer, `tr(W · H · Wᵀ)`.
+    /// The mean squared norm of the dense layer's output, `tr(W · H · Wᵀ)`.
     public let norm: Double
 
     /// The weight as given, `[outputs, columns]`.
@@ -36,7 +35,7 @@ public struct OptimalBrainSurgeon: Sendable {
     /// The columns of inputs that were always zero.
     let deadColumns: [Int]
 
-    /// The threads that products run on.
+    /// The threads that compute matrix products.
     let pool: ThreadPool
 
     /// Prepares a layer for pruning.
@@ -45,11 +44,12 @@ public struct OptimalBrainSurgeon: Sendable {
     ///   - weight: Shape `[outputs, columns]`; with `hasBias`, the bias is the last column.
     ///   - hessian: The mean of `x · xᵀ`, shape `[columns, columns]`; with `hasBias`, the last
     ///     input is the constant 1.
-    ///   - unitSize: The columns of one unit: those of its heads, or 1 for a neuron.
-    ///   - hasBias: Whether the last column is the bias, which always stays.
+    ///   - unitSize: The number of columns of one unit: the columns of its heads, or 1 for a
+    ///     neuron.
+    ///   - hasBias: Whether the last column is the bias, which is never removed.
     ///   - damping: The fraction of the mean diagonal that is added to the diagonal.
     ///   - pool: The threads to use.
-    /// - Throws: ``SurgeonError`` where shapes differ or values are not finite.
+    /// - Throws: ``SurgeonError`` if shapes differ or values are not finite.
     /// - Complexity: O(outputs · columns²)
     public init(
         weight: Matrix<Float>, hessian: consuming Matrix<Double>, unitSize: Int,

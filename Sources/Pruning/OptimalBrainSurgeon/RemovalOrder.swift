@@ -30,8 +30,9 @@ public struct RemovalOrder: Codable, Sendable, Equatable {
 
     /// Reads an order.
     ///
-    /// - Parameter decoder: Where from.
-    /// - Throws: `DecodingError` unless every unit is there once and every level has one error.
+    /// - Parameter decoder: The decoder to read from.
+    /// - Throws: `DecodingError` unless every unit occurs once, every level has one error, and the
+    ///   last error is 0.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         order = try values.decode([Int].self, forKey: .order)

@@ -4,7 +4,7 @@ public import Transformers
 public enum SurgeonError: Error, Equatable, CustomStringConvertible {
     /// The Hessian is not square with one row for every column of the weight.
     case hessianShape(rows: Int, columns: Int, weightColumns: Int)
-    /// The weight's columns are not a whole number of units.
+    /// The number of weight columns is not a multiple of the unit size.
     case unitSize(Int, columns: Int)
     /// The residual stream is not finite after a layer.
     case streamNotFinite(layer: Int)
@@ -12,16 +12,16 @@ public enum SurgeonError: Error, Equatable, CustomStringConvertible {
     case momentsNotFinite(Component)
     /// The damage of a changed layer is not finite.
     case damageNotFinite(layer: Int)
-    /// The weight holds a value that is not finite.
+    /// The weight has a value that is not finite.
     case weightNotFinite(row: Int, column: Int)
     /// The Hessian has a negative or infinite value on its diagonal.
     case hessianDiagonal(column: Int, value: Double)
     /// The damped Hessian, or a block of its inverse, has no Cholesky factor.
     case notPositiveDefinite(row: Int)
-    /// A unit was named that the layer does not have.
+    /// A requested unit does not exist in the layer.
     case unknownUnit(Int, units: Int)
 
-    /// What is wrong, with the values seen, and what to try.
+    /// The problem with the values found, and a remedy.
     public var description: String {
         switch self {
         case .hessianShape(let rows, let columns, let weightColumns):

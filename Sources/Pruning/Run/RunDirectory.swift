@@ -11,9 +11,9 @@ internal import ModelFiles
 ///
 /// Each stage writes its product atomically under a fixed name, so a product that exists is
 /// complete. The inputs that all stages depend on are written first, and a directory made from
-/// other inputs is refused. A lock keeps a second run out.
+/// other inputs is refused. A lock prevents a second run in the same directory.
 ///
-/// `@unchecked`: the value is immutable; the lock's descriptor is closed when it is destroyed.
+/// `@unchecked`: all properties are immutable; `deinit` closes the lock's descriptor.
 public final class RunDirectory: @unchecked Sendable {
     /// The directory.
     public let path: String
@@ -33,16 +33,16 @@ public final class RunDirectory: @unchecked Sendable {
         case training
     }
 
-    /// Why a directory cannot be used.
+    /// The reason why a directory cannot be used.
     public struct Failure: Error, CustomStringConvertible {
-        /// What is wrong and what to do.
+        /// The problem and a remedy.
         public let description: String
     }
 
     /// Creates a directory, or resumes the run in it.
     ///
     /// - Parameters:
-    ///   - path: The directory, created where it does not exist.
+    ///   - path: The directory; it is created if it does not exist.
     ///   - kind: The kind of run.
     ///   - inputs: Everything that the products depend on, by name, as digests or values.
     ///   - sources: The files and directories that the run reads.
@@ -87,8 +87,10 @@ public final class RunDirectory: @unchecked Sendable {
         if lock >= 0 { close(lock) }
     }
 
-    /// Cleans up after a run that made no product, or only a profile: removes the preparatory
-    /// files, and the directory too if this run created it and it is empty.
+    /// Cleans up after a run that made no product, or only a profile.
+    ///
+    /// It removes the preparatory files, and the directory too if this run created it and it is
+    /// empty.
     public func removeUnused() {
         let names = entries
         let prepares = names.filter { Kind.records.contains($0) || kind.isLeftover($0) }
@@ -103,14 +105,14 @@ public final class RunDirectory: @unchecked Sendable {
     /// The path of a product.
     public func product(_ name: String) -> String { path + "/" + name }
 
-    /// Whether a stage has finished: its product is there.
+    /// Whether a stage has finished, which means that its product exists.
     public func has(_ name: String) -> Bool {
         FileManager.default.fileExists(atPath: product(name))
     }
 
     /// Reads a JSON product.
     ///
-    /// - Returns: The value; nil if it is missing or unreadable and must be made again.
+    /// - Returns: The value; nil if it is missing or unreadable, so that it must be made again.
     public func read<Value: Decodable>(_ type: Value.Type, _ name: String) -> Value? {
         guard let data = try? Data(contentsOf: URL(fileURLWithPath: product(name))) else {
             return nil
@@ -125,8 +127,8 @@ public final class RunDirectory: @unchecked Sendable {
         try AtomicFile.write(try encoder.encode(value), to: product(name))
     }
 
-    /// Removes the files that only a resumed run needs: those in the folder `work`, except the
-    /// user's own files.
+    /// Removes the files that only a resumed run needs: the files in the folder `work`, except the
+    /// user's own.
     ///
     /// - Throws: ``Failure`` if a file cannot be removed.
     public func tidy() throws {
@@ -150,7 +152,7 @@ public final class RunDirectory: @unchecked Sendable {
                 try discard(made, "other inputs (\(differing))", if: restarting)
             }
         } else {
-            // A profile alone may be an input of this run.
+            // An existing profile may be an input of this run.
             let isFinished = has("report.json") || has("training.json")
             try discard(
                 made.filter { $0 != "profile.json" },
@@ -162,9 +164,9 @@ public final class RunDirectory: @unchecked Sendable {
         try write(inputs, name)
     }
 
-    /// Removes products of other inputs.
+    /// Removes products that were made from other inputs.
     ///
-    /// Until all are removed, the record of those inputs stays.
+    /// The record of those inputs stays until all products are removed.
     private func discard(_ made: [String], _ inputs: String, if restarting: Bool) throws {
         guard restarting || made.isEmpty else {
             throw Failure(
@@ -198,7 +200,7 @@ public final class RunDirectory: @unchecked Sendable {
 extension RunDirectory.Kind {
     /// Files that record how products were made or prepare for them.
     ///
-    /// Without products they are useless.
+    /// Without products they have no use.
     fileprivate static let records = ["work/inputs.json"] + byproducts
 
     /// The records to remove when the inputs change.
@@ -210,7 +212,7 @@ extension RunDirectory.Kind {
         "work/teacher.jsonl",
     ]
 
-    /// Whether a path is a product of a run in a directory, or lies in one.
+    /// Whether a path is a product of a run in a directory, or lies inside such a product.
     fileprivate func isProduct(_ path: String, in directory: String) -> Bool {
         func parts(_ path: String) -> [String] {
             URL(fileURLWithPath: path).resolvingSymlinksInPath().pathComponents
@@ -233,8 +235,8 @@ extension RunDirectory.Kind {
 
     /// Whether a run makes a file or directory of this name.
     ///
-    /// A prune also makes a directory for each target, such as `1.25x`, for baselines with the name
-    /// of the method in front. A gradual prune makes two more directories for each target.
+    /// A prune also makes a directory for each target, such as `1.25x`. For baselines, the name of
+    /// the method precedes it. A gradual prune makes two more directories for each target.
     fileprivate func isProduct(_ name: Substring) -> Bool {
         guard self == .prune else { return Self.ofTraining.contains(name) }
         if Self.ofPrune.contains(name) { return true }
@@ -264,8 +266,9 @@ extension RunDirectory.Kind {
         name.first?.isNumber == true && name.last == "x" && Double(name.dropLast()) != nil
     }
 
-    /// Whether a name is the temporary name of a product, which a killed run leaves behind: it has
-    /// numbers before its end.
+    /// Whether a name is the temporary name of a product, which a killed run leaves behind.
+    ///
+    /// Such a name ends in `.tmp`, and may have numbers before that.
     fileprivate func isLeftover(_ name: String) -> Bool {
         guard name.hasSuffix(".tmp") else { return false }
         let product = name.dropLast(4)

@@ -1,15 +1,15 @@
-/// Repeatedly takes the step with the lowest loss for the time it saves, until the budget holds.
+/// Repeatedly takes the step with the lowest loss per second saved, until the budget is met.
 ///
-/// A step takes one component to any faster option, so that plateaus of the latency are jumped
-/// over. A step may also take both components of a ``SearchProblem/Pair`` to their last options. If
-/// the last step saved more time than needed, options are raised again. Then components exchange
-/// time in pairs while that lowers the loss. Ties go to the earlier component and the slower
-/// option, so a search has one result.
+/// A step moves one component to any faster option, so that it can skip plateaus of the latency. A
+/// step may also move both components of a ``SearchProblem/Pair`` to their last options. If the
+/// last step saved more time than needed, options are raised again. Then components exchange time
+/// in pairs while that lowers the loss. Ties go to the earlier component and the slower option, so
+/// a search has one result.
 public struct GreedySearch: Sendable {
     /// The problem to solve, where losses that are not finite are replaced by 1e100.
     private let problem: SearchProblem
 
-    /// For each component the other one of its pair.
+    /// The partner of each component in its pair; nil if it has none.
     private var partners: [Partner?]
 
     private struct Partner {
@@ -29,7 +29,7 @@ public struct GreedySearch: Sendable {
         partners = options.map { _ in nil }
         for pair in problem.pairs where pair.loss.isFinite {
             let losses = [options[pair.first], options[pair.second]].compactMap(\.last?.loss)
-            // Both together cost at least what each costs alone.
+            // The loss of both is at least the loss of each.
             let excess = max(pair.loss, losses.max() ?? 0) - losses.reduce(0, +)
             partners[pair.first] = Partner(component: pair.second, excess: excess)
             partners[pair.second] = Partner(component: pair.first, excess: excess)
@@ -71,8 +71,9 @@ public struct GreedySearch: Sendable {
         return choice
     }
 
-    /// The seconds and losses of the choices that removal alone goes through, from the dense one to
-    /// the fastest.
+    /// The seconds and losses of the choices after each step, from the dense one to the fastest.
+    ///
+    /// The steps are those of removal only, without raising options and exchanges.
     public func path() -> [(seconds: Double, loss: Double)] {
         var choice = problem.dense
         var path: [(seconds: Double, loss: Double)] = []
@@ -107,7 +108,7 @@ public struct GreedySearch: Sendable {
     }
 
     /// The choice after the step with the lowest loss for each second saved, of one component or of
-    /// a pair; nil where no component has a faster option.
+    /// a pair; nil if no component has a faster option.
     private func cheapestStep(from choice: [Int]) -> [Int]? {
         var best: [Int]?
         var lowest = Double.infinity
@@ -141,9 +142,9 @@ public struct GreedySearch: Sendable {
         return choice
     }
 
-    /// Raises components as long as the budget holds.
+    /// Raises components while the budget is met.
     ///
-    /// Each time it takes the slower option that undoes the most loss for each second.
+    /// Each time it chooses the slower option that reduces the loss most per second.
     private func giveBack(_ choice: inout [Int], within budget: Double) {
         while true {
             let slack = budget - problem.seconds(of: choice)
@@ -167,8 +168,8 @@ public struct GreedySearch: Sendable {
         }
     }
 
-    /// Raises one component and lowers another, the two that lower the loss most; false where no
-    /// two lower it.
+    /// Raises one component and lowers another, the two that lower the loss most; false if no two
+    /// lower it.
     private func exchange(_ choice: inout [Int], within budget: Double) -> Bool {
         let slack = budget - problem.seconds(of: choice)
         let total = choice.indices.reduce(0) { $0 + abs(problem.options[$1][choice[$1]].loss) }

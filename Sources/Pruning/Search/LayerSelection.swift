@@ -14,7 +14,7 @@ public import Transformers
 public enum LayerSelection {
     /// Layers at equal distances, with the last one.
     ///
-    /// To keep half of them, it takes every other layer.
+    /// If half of the layers are kept, this is every other layer.
     ///
     /// - Parameters:
     ///   - count: The number of layers to keep.
@@ -50,7 +50,7 @@ public enum LayerSelection {
                 asked += 1
                 try progress(asked)
             }
-            // If no loss is a finite number, any layer will do: remove the last.
+            // If no loss is a number below infinity, remove the last layer.
             kept.remove(at: best?.place ?? kept.count - 1)
         }
         return kept

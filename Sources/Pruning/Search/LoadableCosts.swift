@@ -2,16 +2,16 @@ public import Transformers
 
 /// The costs of plans, limited to plans that another runtime can load.
 public struct LoadableCosts: CostModel {
-    /// The runtime that is to load the finished model.
+    /// The runtime that will load the finished model.
     public enum Runtime: String, Sendable, CaseIterable {
-        /// Anything that loads layers of any sizes: Espalier, transformers, ONNX.
+        /// Runtimes that load layers of any sizes: Espalier, transformers, ONNX.
         case any
         /// llama.cpp: attention in the first layer, a feed-forward block in every layer, widths
-        /// that are whole blocks of quantised weights.
+        /// that are multiples of the block of quantised weights.
         case gguf
     }
 
-    /// The weights of one of llama.cpp's blocks.
+    /// The number of weights of a block in llama.cpp.
     private static let block = 32
 
     private let costs: any CostModel

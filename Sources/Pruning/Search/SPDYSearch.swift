@@ -36,8 +36,8 @@ public struct SPDYSearch: Sendable {
     ///
     /// - Parameters:
     ///   - budget: Seconds, with the base.
-    ///   - coefficients: One for each component.
-    /// - Returns: The index of one option for each component; they never take longer than the
+    ///   - coefficients: One coefficient for each component.
+    /// - Returns: The index of one option for each component; their seconds never exceed the
     ///   budget.
     /// - Throws: ``SearchError/unreachable(target:greatest:)``.
     /// - Complexity: O(components · options · buckets)

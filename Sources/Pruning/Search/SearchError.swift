@@ -3,7 +3,7 @@ public enum SearchError: Error, Equatable, CustomStringConvertible {
     /// No plan is as fast as the target; both are speedups over the dense model.
     case unreachable(target: Double, greatest: Double)
 
-    /// What is wrong, with the values seen, and what to try.
+    /// The problem with the values found, and a remedy.
     public var description: String {
         switch self {
         case .unreachable(let target, let greatest):

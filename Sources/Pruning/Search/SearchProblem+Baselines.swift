@@ -2,7 +2,7 @@ internal import Tensors
 
 /// Searches that ignore losses.
 extension SearchProblem {
-    /// Takes the last option of whole groups of components, as few groups as the budget needs.
+    /// Chooses the last option for whole groups of components, for the minimum number of groups.
     ///
     /// The last group is then undone as far as the budget allows, its slowest component first.
     ///
@@ -23,7 +23,7 @@ extension SearchProblem {
         return raising(choice, in: everyStep, within: budget)
     }
 
-    /// Takes random components to their next option until the choice is fast enough.
+    /// Moves random components to their next option until the choice meets the budget.
     ///
     /// - Parameters:
     ///   - budget: Seconds, with the base.
@@ -44,11 +44,10 @@ extension SearchProblem {
         return raising(choice, in: order, within: budget)
     }
 
-    /// Spends what a choice leaves of the budget: takes components back to the option before, one
-    /// step at a time.
+    /// Uses the rest of a budget: moves components back to their previous option, step by step.
     ///
     /// - Parameters:
-    ///   - choice: The choice to begin with.
+    ///   - choice: The initial choice.
     ///   - order: The component of each step.
     ///   - budget: Seconds, with the base. A step that exceeds it is skipped.
     /// - Returns: The choice after the last step.

@@ -1,14 +1,14 @@
 /// The choice of one option for each component within a budget of seconds.
 ///
 /// A search returns a *choice*: for each component the index of one of its options. Seconds and
-/// losses are sums over components. The problem does not know what its options stand for; whoever
-/// states it keeps that beside it.
+/// losses are sums over components. The problem has no information on the meaning of its options;
+/// its creator stores that.
 public struct SearchProblem: Sendable {
-    /// What a component may become.
+    /// An option for a component.
     public struct Option: Hashable, Sendable {
-        /// The seconds that it takes, or those that it adds to the base.
+        /// The seconds that the component adds to the base.
         public let seconds: Double
-        /// What it costs in quality; 0 for the dense option.
+        /// The loss of quality; 0 for the dense option.
         public let loss: Double
 
         /// Creates an option.
@@ -21,7 +21,7 @@ public struct SearchProblem: Sendable {
     public struct Pair: Sendable {
         /// The indices of the components, ascending.
         public let first, second: Int
-        /// The loss where both take their last option; it replaces the sum of their two losses.
+        /// The loss if both have their last option; it replaces the sum of their two losses.
         public let loss: Double
 
         /// Creates a pair.
@@ -32,7 +32,7 @@ public struct SearchProblem: Sendable {
 
     /// Seconds that no option changes.
     public let base: Double
-    /// For each component its options in order of preference.
+    /// The options of each component, in order of preference.
     ///
     /// The dense option is first, and each option is faster than those before it.
     public let options: [[Option]]
@@ -53,7 +53,7 @@ public struct SearchProblem: Sendable {
     /// The candidates that are faster than every preferred one; the others are dominated.
     ///
     /// - Parameters:
-    ///   - candidates: What a component may become, in order of preference.
+    ///   - candidates: The options for a component, in order of preference.
     ///   - seconds: The seconds of a candidate.
     /// - Returns: The first candidate, and every later one that is faster than all before it.
     public static func undominated<Candidate>(
@@ -81,9 +81,9 @@ public struct SearchProblem: Sendable {
         choice.indices.reduce(base) { $0 + options[$1][choice[$1]].seconds }
     }
 
-    /// Refuses a budget that no choice keeps.
+    /// Refuses a budget that no choice meets.
     ///
-    /// - Parameter budget: Seconds, with the base.
+    /// - Parameter budget: Seconds, including the base.
     /// - Throws: ``SearchError/unreachable(target:greatest:)``.
     func check(_ budget: Double) throws(SearchError) {
         let (dense, fastest) = (seconds(of: dense), seconds(of: fastest))

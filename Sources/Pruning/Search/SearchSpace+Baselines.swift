@@ -2,9 +2,9 @@ public import Transformers
 
 /// Plans that meet a budget without knowledge of losses: baselines for the search.
 extension SearchSpace {
-    /// Keeps the same fraction of every component, the largest that is fast enough.
+    /// Keeps the same fraction of every component, the largest that meets the budget.
     ///
-    /// A component takes its largest variant that does not exceed the fraction. The rest of the
+    /// A component has its largest variant that does not exceed the fraction. The rest of the
     /// budget then lets components, from the first on, keep their next larger variant.
     ///
     /// - Parameter budget: Seconds.
@@ -33,9 +33,9 @@ extension SearchSpace {
 
     /// Keeps the same share of the residual stream's channels and of every component's units.
     ///
-    /// All layers are cut alike. The plan has the largest hidden size that fits the budget while
-    /// the share of neurons kept is at least the share of channels kept. At that hidden size it
-    /// keeps as many neurons as fit.
+    /// All layers are pruned equally. The plan has the largest hidden size that fits the budget
+    /// while the share of neurons kept is at least the share of channels kept. At that hidden size
+    /// it keeps as many neurons as fit.
     ///
     /// - Parameters:
     ///   - budget: Seconds.
@@ -87,7 +87,7 @@ extension SearchSpace {
         throw .unreachable(target: denseSeconds / budget, greatest: denseSeconds / fastest)
     }
 
-    /// Removes whole layers, the least important first, as few as the budget needs.
+    /// Removes whole layers, the least important first, the minimum number that meets the budget.
     ///
     /// The branches of the last layer removed come back as far as the budget allows, the slower one
     /// first.

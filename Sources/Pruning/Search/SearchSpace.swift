@@ -10,7 +10,7 @@ public struct SearchSpace: Sendable {
     /// The plan that keeps everything.
     public let dense: Plan
 
-    /// For each component its variants, the dense one first, each faster than those before it.
+    /// The variants of each component, the dense one first, each faster than the previous ones.
     let variants: [[Variant]]
 
     /// The problem with the seconds of each of `variants` and without losses.
@@ -52,8 +52,8 @@ public struct SearchSpace: Sendable {
     ///
     /// - Parameters:
     ///   - loss: The loss of a component that becomes a variant, such as its prior.
-    ///   - layerLoss: The loss of removing a whole layer; nil where it is the sum of its two
-    ///     branches'.
+    ///   - layerLoss: The loss of removing a whole layer; nil if it is the sum of the losses of its
+    ///     two branches.
     /// - Returns: The problem, with the components in the order of ``components``.
     public func problem(
         loss: (_ component: Component, _ variant: Variant) -> Double,

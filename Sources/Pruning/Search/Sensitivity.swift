@@ -40,7 +40,7 @@ public struct Sensitivity: Sendable, Equatable {
     ///   - surgery: The dense model and its calibration.
     ///   - damage: Measures the damage of a changed model.
     ///   - progress: Called with the number of components done; may throw to stop.
-    /// - Throws: ``SurgeonError`` where a damage is not finite, and what reading and correcting
+    /// - Throws: ``SurgeonError`` if a damage is not finite, and what reading and correcting
     ///   weights and `progress` throw.
     /// - Complexity: For each component and prior, and for each layer, half a forward pass, and for
     ///   decoders the output head.

@@ -1,7 +1,7 @@
 internal import Tensors
 internal import Transformers
 
-/// Weights of some channels of the residual stream alone; of all where none are named.
+/// Selects channels of the residual stream in the weights; nil selects all channels.
 extension EmbeddingWeights {
     func selecting(channels: [Int]?) -> EmbeddingWeights {
         guard let channels else { return self }
@@ -43,10 +43,12 @@ extension LayerWeights {
 }
 
 extension NamedTensor {
-    /// The same where every dimension that is as large as the residual stream is that: of a pooler's
-    /// weights both are.
+    /// Selects channels in every dimension whose size is `hiddenSize`.
     ///
-    /// The first dimension of what keeps its rows is something else.
+    /// Both dimensions of a pooler's weight have that size.
+    ///
+    /// With `keepsRows`, the first dimension stays whole: its size equals `hiddenSize` by
+    /// coincidence.
     func selecting(
         channels: [Int], of hiddenSize: Int, keepingRows keepsRows: Bool = false
     ) -> NamedTensor {

@@ -1,18 +1,18 @@
 public import Transformers
 
-/// A model of some of another's layers, as they are.
+/// A model with some of the layers of another model, unchanged.
 public struct KeptLayers<Source: WeightSource>: WeightSource {
-    /// The sizes that are left.
+    /// The sizes of the model with the kept layers.
     public let shape: ModelShape
 
     private let source: Source
     private let kept: [Int]
 
-    /// Keeps layers of a model.
+    /// Creates a model with some layers of a source.
     ///
     /// - Parameters:
-    ///   - source: The model.
-    ///   - kept: The layers, ascending.
+    ///   - source: The source model.
+    ///   - kept: The indices of the kept layers, ascending.
     public init(_ source: Source, layers kept: [Int]) {
         self.source = source
         self.kept = kept
@@ -21,13 +21,13 @@ public struct KeptLayers<Source: WeightSource>: WeightSource {
         self.shape = shape
     }
 
-    /// The source's.
+    /// The pooling of the source.
     public var pooling: Pooling { source.pooling }
 
     /// The source's embeddings.
     public func embeddings() throws -> EmbeddingWeights { try source.embeddings() }
 
-    /// The layer at a place among those kept.
+    /// The kept layer at an index.
     public func layer(_ index: Int) throws -> LayerWeights { try source.layer(kept[index]) }
 
     /// The source's head.

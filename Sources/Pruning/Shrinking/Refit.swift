@@ -2,28 +2,29 @@ public import Tensors
 internal import Training
 public import Transformers
 
-/// Refitting on the shrunk model's own inputs.
+/// Refits the output projections to the inputs in the shrunk model.
 ///
-/// Optimal Brain Surgeon fits each output projection to inputs of the dense model, which a shrunk
-/// model no longer has, and knows nothing of what the branches before have left undone. So branch
-/// by branch, from the first layer on, with x̂ the inputs that the projection has now, W x what the
-/// dense branch adds, r̂ and r the residual streams of both models before it:
+/// Optimal Brain Surgeon fits each output projection to its inputs in the dense model. The inputs
+/// in a shrunk model differ, and the errors of earlier branches are ignored. This fit therefore
+/// solves for each branch in the order of the forward pass, where x̂ are the projection's inputs in
+/// the shrunk model, W x is the output of the dense branch, and r̂ and r are the residual streams
+/// of the shrunk and the dense model before the branch:
 ///
 ///     Ŵ  =  argmin  E‖Ŵ x̂ − (W x + α (r − r̂))‖²  +  β E‖Ŵ x − W x‖²
 ///
-/// over as many units as the plan keeps, chosen by Optimal Brain Surgeon for the same sum. With
-/// α = 0 errors add up; with α = 1 a branch chases all of them, beyond what its units can tell of
-/// text that it was not fitted to. The second term, of all calibration text, holds it to what it
-/// did in the dense model. The first is of fewer tokens; where those differ from all text, by the
-/// moments of the dense model, a share γ of the difference is made up for.
+/// Ŵ has the number of units that the plan keeps, chosen by Optimal Brain Surgeon for the same sum.
+/// With α = 0, errors add up. With α = 1, a branch is fitted to correct all of them, which overfits
+/// to the tokens of the refit. The second term, over all calibration text, penalises deviations
+/// from the dense branch. The first term is over fewer tokens. A share γ of the difference between
+/// the dense moments of those tokens and of all text is corrected.
 ///
-/// From there all weights of a feed-forward block, not the output projection alone, go down the
-/// same sum, as functions of what enters the block.
+/// If `passes` is above 0, gradient descent from there then fits all weights of a feed-forward
+/// block to the same sum, as a function of the block's inputs.
 ///
-/// All plans of a family go through the layers together, beside one pass of the dense model, of
-/// which one layer at a time is in memory.
+/// All plans of a family are refitted layer by layer in one pass of the dense model, of which only
+/// one layer at a time is in memory.
 struct Refit {
-    /// α: how much of the residual stream's error a branch is asked to undo.
+    /// α: the share of the residual stream's error that a branch is fitted to correct.
     static let repairedShare: Float = 0.5
 
     private(set) var family: [ShrunkWeights]
@@ -33,16 +34,16 @@ struct Refit {
     private let engine: Engine
     /// The model without layers.
     private let blank: Model
-    /// The dense layer that is refitted, and a pass through it alone.
+    /// The dense layer that is being refitted, and a forward pass through this layer only.
     private var layer: (index: Int, weights: LayerWeights)?
     private var whole: ForwardPass
-    /// Takes each shrunk branch in turn.
+    /// A forward pass through the current shrunk branch.
     private var shrunk: ForwardPass
-    /// The residual streams before the next branch, of the dense model and of each of the family.
+    /// The residual streams before the next branch: of the dense model, and of each plan.
     private var streams: [Activations]
     private var shrunkStreams: [[Activations]]
 
-    /// What the dense branch has made of all batches.
+    /// A dense branch with its outputs for all batches.
     private struct DenseBranch {
         let component: Component
         let projection: Projection
@@ -50,7 +51,7 @@ struct Refit {
         let moments: Surgery.DenseMoments
     }
 
-    /// - Precondition: The family is of one surgery.
+    /// - Precondition: All plans of the family belong to one surgery.
     init(
         _ family: [ShrunkWeights], of surgery: Surgery, on batches: [TokenBatch], passes: Int,
         engine: Engine
@@ -69,7 +70,7 @@ struct Refit {
         shrunkStreams = family.map { [streams] _ in streams }
     }
 
-    /// Refits the next branch of every plan and takes all streams behind it.
+    /// Refits the next branch of every plan and advances all residual streams past it.
     mutating func refit(_ component: Component, check: () throws -> Void) throws {
         if layer?.index != component.layer {
             let weights = try surgery.dense.layer(component.layer)
@@ -81,7 +82,7 @@ struct Refit {
         guard let layer = layer?.weights,
             let projection = layer.outputProjection(of: component.kind)
         else {
-            // A branch that the dense model has lost before; its norm may still be there.
+            // The dense model does not have this branch; its norm may still exist.
             advance(component, adding: nil)
             for member in family.indices { advance(member, component, adding: nil) }
             return
@@ -115,7 +116,7 @@ struct Refit {
         advance(component, adding: outputs)
     }
 
-    /// Takes the dense streams behind a branch with these outputs.
+    /// Advances the dense residual streams past a branch with these outputs.
     private mutating func advance(_ component: Component, adding outputs: [Activations]?) {
         for index in batches.indices {
             streams[index] = whole.stream(
@@ -123,7 +124,7 @@ struct Refit {
         }
     }
 
-    /// Takes a plan's streams behind a branch whose output projection takes in these inputs.
+    /// Advances a plan's residual streams past a branch whose output projection has these inputs.
     private mutating func advance(
         _ member: Int, _ component: Component, adding inputs: [Activations]?
     ) {
@@ -134,7 +135,7 @@ struct Refit {
         }
     }
 
-    /// Fits what a plan keeps of a branch, and returns what its output projection takes in then.
+    /// Fits a plan's part of a branch, and returns the inputs of its output projection after that.
     private mutating func fit(
         _ member: Int, to branch: DenseBranch, of layer: LayerWeights, check: () throws -> Void
     ) throws -> [Activations] {
@@ -160,7 +161,8 @@ struct Refit {
                     of: component, in: batches[index], entering: shrunkStreams[member][index])
             }
         }
-        // The first projections are the dense ones, so the kept units' inputs are known already.
+        // The other projections are those of the dense branch, so the inputs of kept units are
+        // known.
         let columns = (family[member].kept[component] ?? []).rows(
             of: surgery.dense.shape.unitSize(of: component))
         return all.map { engine.selecting(columns: columns, of: $0) }
@@ -186,7 +188,7 @@ struct Refit {
         family[member].refitted[component] = fit.projection
     }
 
-    /// A projection's inputs, and 1 where it has a bias.
+    /// The inputs of a projection, with a last column of ones if it has a bias.
     private func withOnes(_ inputs: Activations, for projection: Projection) -> Activations {
         guard projection.bias != nil else { return inputs }
         return engine.joined([
@@ -202,7 +204,7 @@ struct Refit {
         let component = branch.component
         guard let block = try family[member].branch(component, of: layer).feedForward
         else { return }
-        // With a share β of the dense model's examples all count alike.
+        // A share β of the dense model's examples is used, so that all examples have equal weight.
         var (inputs, wanted) = (Activations(), Activations())
         for index in batches.indices {
             inputs.append(whole.entry(of: component, entering: shrunkStreams[member][index]))
@@ -225,19 +227,20 @@ struct Refit {
 }
 
 extension [ShrunkWeights] {
-    /// The same plans with units and weights refitted to the dense model's residual stream.
+    /// The same plans with units and weights refitted to the residual stream of the dense model.
     ///
     /// - Parameters:
-    ///   - batches: Calibration sequences; their residual streams are kept, one for each plan and
-    ///     one for the dense model.
-    ///   - passes: How often the descent of a feed-forward block sees each token; 0 for none.
-    ///   - engine: What to compute on.
-    ///   - progress: Called, more than once, with the components done; may throw to stop.
+    ///   - batches: Calibration sequences. Their residual streams stay in memory for each plan and
+    ///     for the dense model.
+    ///   - passes: The number of passes over the tokens in the gradient descent of a feed-forward
+    ///     block; 0 for no descent.
+    ///   - engine: The engine to compute on.
+    ///   - progress: Called repeatedly with the number of components done; may throw to stop.
     /// - Returns: The refitted weights.
     /// - Throws: `SurgeonError`, a read error, or what `progress` throws.
-    /// - Complexity: A forward pass of the dense model; for each plan one more, for each component
-    ///   the second moments of its inputs and outputs, and for each of the passes seven thirds of
-    ///   the feed-forward block.
+    /// - Complexity: A forward pass of the dense model. In addition, for each plan: a forward pass;
+    ///   for each component the second moments of its inputs and outputs; and for each of the
+    ///   `passes` 7/3 of the work of the feed-forward blocks.
     public func refitted(
         on batches: [TokenBatch], passes: Int = 0, engine: Engine,
         progress: (Int) throws -> Void = { _ in }

@@ -1,33 +1,34 @@
 internal import Tensors
 public import Transformers
 
-/// The weights of a plan: the kept units of every component, what stays corrected for what goes.
+/// The weights of a plan: the kept units of every component, corrected for the removed units.
 ///
-/// `@unchecked`: the surgery's cache is its only mutable part, and a source is read by one thread.
+/// `@unchecked`: the surgery's cache is its only shared mutable state, and only one thread reads a
+/// source.
 public struct ShrunkWeights: WeightSource, @unchecked Sendable {
     /// The plan.
     public internal(set) var plan: Plan
-    /// The sizes that the plan leaves.
+    /// The sizes of the shrunk model.
     public internal(set) var shape: ModelShape
     /// The units that each component keeps, ascending.
     public internal(set) var kept: [Component: [Int]]
-    /// The channels that the residual stream keeps, ascending; nil where all are.
+    /// The kept channels of the residual stream, ascending; nil if all are kept.
     public let channels: [Int]?
 
     let surgery: Surgery
     private let correction: Surgery.Correction
-    /// Output projections that take the place of the surgery's.
+    /// Refitted output projections, which replace the surgery's.
     var refitted: [Component: Projection] = [:]
-    /// Feed-forward blocks that take the place of what is left of a layer's.
+    /// Fitted feed-forward blocks by layer, which replace the shrunk blocks.
     var fitted: [Int: FeedForwardWeights] = [:]
 
-    /// Prepares the weights of a plan; they are made when read.
+    /// Prepares the weights of a plan; they are computed when they are read.
     ///
     /// - Parameters:
-    ///   - plan: How many units each component keeps.
-    ///   - losses: Which ones go first.
+    ///   - plan: The number of units that each component keeps.
+    ///   - losses: The removal order of every component.
     ///   - surgery: The dense model and its calibration.
-    ///   - order: How units were ranked, which says what makes up for those that go.
+    ///   - order: The ranking of units, which decides the correction for removed units.
     public init(_ plan: Plan, losses: LossTable, surgery: Surgery, order: Surgery.Order) {
         self.plan = plan
         self.surgery = surgery
@@ -41,28 +42,28 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
         }
     }
 
-    /// The dense model's.
+    /// The pooling of the dense model.
     public var pooling: Pooling { surgery.dense.pooling }
 
-    /// Gives back what is remembered to make the next weights faster, of all plans of one surgery.
+    /// Frees the surgery's cache, which all plans of the surgery share.
     public func forgetWorkingMemory() { surgery.forget() }
 
-    /// The dense embeddings, of the kept channels.
+    /// The dense embeddings with the kept channels only.
     public func embeddings() throws -> EmbeddingWeights {
         try surgery.dense.embeddings().selecting(channels: channels)
     }
 
-    /// The dense head, of the kept channels.
+    /// The dense head with the kept channels only.
     public func head() throws -> HeadWeights {
         try surgery.dense.head().selecting(channels: channels)
     }
 
-    /// The layer at an index, with the kept units alone.
+    /// The layer at an index with the kept units only.
     public func layer(_ index: Int) throws -> LayerWeights {
         try layer(index, correction: correction)
     }
 
-    /// The layer at an index, whose corrected weights may have other values than they will.
+    /// The layer at an index with its final shapes; weights may lack their correction.
     public func outline(_ index: Int) throws -> LayerWeights {
         try layer(index, correction: correction == .bias ? .bias : .none)
     }
@@ -75,7 +76,7 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
         return layer.selecting(channels: channels)
     }
 
-    /// One branch alone of the layer that a dense one becomes.
+    /// The shrunk layer of a dense layer with only one of its branches.
     func branch(_ component: Component, of dense: LayerWeights) throws -> LayerWeights {
         var layer = dense
         switch component.kind {
@@ -123,7 +124,7 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
 }
 
 extension Model {
-    /// The same model with one layer of a plan's weights.
+    /// A copy of the model with one layer replaced by the layer of a plan.
     public func replacing(layer index: Int, of weights: ShrunkWeights) throws -> Model {
         replacing(
             layer: index, with: try weights.layer(index), sizes: weights.shape.layers[index])
@@ -131,7 +132,7 @@ extension Model {
 }
 
 extension LayerWeights {
-    /// Removes a branch; its norm stays in post-norm models, where it normalises the stream.
+    /// Removes a branch; in post-norm models its norm stays, because it normalises the stream.
     mutating func remove(_ kind: ComponentKind, from architecture: Architecture) {
         let keepsNorm = architecture.layer.normPlace == .behind
         switch kind {
@@ -146,7 +147,7 @@ extension LayerWeights {
 }
 
 extension [Int] {
-    /// The rows of units of a number of rows each.
+    /// The rows of these units if each unit has `size` rows.
     func rows(of size: Int) -> [Int] {
         flatMap { $0 * size..<($0 + 1) * size }
     }

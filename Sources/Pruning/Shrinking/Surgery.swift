@@ -1,24 +1,25 @@
 public import Tensors
 public import Transformers
 
-/// Prunes components of one model with one calibration.
+/// Prunes the components of one model with one calibration.
 ///
-/// Each component's last shrunk projection is kept, because a closed loop asks again and again for
-/// models that differ in few places.
+/// The last shrunk projection of each component is cached, because a closed loop requests many
+/// models that differ in only some components.
 public final class Surgery {
     /// The dense weights.
     public let dense: any WeightSource
 
-    /// Whether all shrunk projections are kept, for a search that comes back to them; they take
-    /// some times the memory of the model.
+    /// Whether all shrunk projections are cached, for a search that reads them again.
+    ///
+    /// They need several times the memory of the model.
     public var keepsAll = false {
         didSet { if !keepsAll { forget() } }
     }
 
-    /// The most bytes of shrunk projections that are kept where not all are.
+    /// The maximum size in bytes of the cache if `keepsAll` is false.
     private static let mostBytes = 1 << 30
 
-    /// How important each channel of the residual stream is; empty where none will go.
+    /// The importance of each channel of the residual stream; empty if no channel is removed.
     private let channelImportance: [Double]
 
     private let calibration: CalibrationFile
@@ -26,10 +27,10 @@ public final class Surgery {
     private let engine: Engine
     private var shrunk: [Component: [Cut: Projection]] = [:]
     private var shrunkBytes = 0
-    /// The last one, since one component is often cut to several levels in a row.
+    /// The last surgeon, because one component is often cut to several levels in a row.
     private var surgeon: (component: Component, surgeon: OptimalBrainSurgeon)?
 
-    /// What is left of a component.
+    /// The kept units of a component and their correction.
     private struct Cut: Hashable {
         let units: [Int]
         let correction: Correction
@@ -39,11 +40,12 @@ public final class Surgery {
     ///
     /// - Parameters:
     ///   - dense: The dense weights.
-    ///   - calibration: The second moments of its inputs.
-    ///   - channelImportance: Which channels of the residual stream stay longest where a plan
-    ///     narrows it.
-    ///   - damping: The fraction of the mean diagonal added to every Hessian's diagonal.
-    ///   - engine: What to compute on.
+    ///   - calibration: The second moments of the inputs of its output projections.
+    ///   - channelImportance: The importance of each channel of the residual stream; a plan that
+    ///     narrows the stream keeps the most important channels.
+    ///   - damping: The fraction of the mean diagonal that is added to the diagonal of every
+    ///     Hessian.
+    ///   - engine: The engine to compute on.
     public init(
         _ dense: any WeightSource, calibration: CalibrationFile, channelImportance: [Double] = [],
         damping: Double = 0.01, engine: Engine
@@ -57,18 +59,18 @@ public final class Surgery {
 
     /// Which units to remove first, and how the kept weights change.
     public enum Order: Sendable, Equatable {
-        /// By Optimal Brain Surgeon, which corrects what stays.
+        /// By Optimal Brain Surgeon, which corrects the kept weights.
         case optimalBrainSurgeon
-        /// By how much the units' outputs vary; the bias makes up for their means.
+        /// By the variance of the units' outputs; the bias replaces their means.
         case fluctuation
-        /// By the norm of the units' weights; what stays is left as it is.
+        /// By the norm of the units' weights; the kept weights are not changed.
         case magnitude
-        /// By the norm of what the units give; what stays is left as it is.
+        /// By the mean square of the units' activations; the kept weights are not changed.
         case activation
-        /// At random; what stays is left as it is.
+        /// At random; the kept weights are not changed.
         case random(seed: UInt64)
 
-        /// What makes up for the removed units.
+        /// The correction for removed units.
         public var correction: Correction {
             switch self {
             case .optimalBrainSurgeon: .leastSquares
@@ -78,21 +80,21 @@ public final class Surgery {
         }
     }
 
-    /// What makes up for removed units.
+    /// The correction for removed units.
     public enum Correction: Sendable {
         /// Nothing.
         case none
-        /// A bias that gives what they gave on average.
+        /// The bias is increased by the mean output of the removed units.
         case bias
-        /// The weights that stay, and the bias where there is one, fitted to the dense output.
+        /// The kept weights, and the bias if there is one, are fitted to the dense output.
         case leastSquares
     }
 
     /// The removal order and the error of every level of every component.
     ///
     /// - Parameters:
-    ///   - order: How units are ranked.
-    ///   - progress: Called with the components done; may throw to stop.
+    ///   - order: The ranking of units.
+    ///   - progress: Called with the number of components done; may throw to stop.
     /// - Returns: The losses.
     /// - Throws: `SurgeonError`, a read error, or what `progress` throws.
     public func losses(
@@ -129,7 +131,7 @@ public final class Surgery {
     ///   - component: The component.
     ///   - output: Its dense output projection.
     ///   - units: The kept units, ascending.
-    ///   - correction: What makes up for the other ones.
+    ///   - correction: The correction for the removed units.
     /// - Returns: The projection of the kept columns, with its bias.
     /// - Throws: `SurgeonError` or a read error.
     func projection(
@@ -142,7 +144,7 @@ public final class Surgery {
         var projection = Projection(
             weight: output.weight.selecting(columns: columns), bias: output.bias)
         switch correction {
-        case .none: return projection  // Less work than remembering it, in place of another.
+        case .none: return projection  // Recomputing it is cheaper than caching it.
         case .bias:
             let means = try calibration.means(of: component)
             let gone = Set(0..<output.weight.columns).subtracting(columns).sorted()
@@ -161,7 +163,7 @@ public final class Surgery {
 
     /// The most important channels of the residual stream, ascending.
     ///
-    /// - Precondition: Their importance is known.
+    /// - Precondition: The importance of the channels is known.
     func channels(_ count: Int) -> [Int] {
         precondition(channelImportance.count == dense.shape.hiddenSize, "channels nobody ranked")
         let order = channelImportance.indices.sorted {
@@ -170,7 +172,7 @@ public final class Surgery {
         return order.prefix(count).sorted()
     }
 
-    /// Gives back the memory of shrunk projections and of the last surgeon.
+    /// Frees the cached projections and the last surgeon.
     func forget() { (shrunk, shrunkBytes, surgeon) = ([:], 0, nil) }
 
     private func keep(_ projection: Projection, as cut: Cut, of component: Component) {
@@ -186,29 +188,32 @@ public final class Surgery {
         shrunkBytes += bytes(projection)
     }
 
-    /// β: how much what a branch did in the dense model counts beside what it is to do now.
+    /// β: the weight of a branch's dense outputs beside its targets in the shrunk model.
     static let denseShare = 0.5
 
-    /// γ: how much of what a refit's tokens have otherwise than all text is made up for.
+    /// γ: the share of the difference between a refit's tokens and all text that is corrected.
     ///
-    /// The dense model tells what that is. Much more leaves sums that are not positive definite.
+    /// The moments of the dense model estimate this difference. A much larger share makes sums of
+    /// moments that are not positive definite.
     static let controlShare = 0.25
 
-    /// What the dense model tells of a component beside a refit's own tokens: second moments of its
-    /// inputs, and of its outputs with its inputs.
+    /// The moments of the dense model that a refit of a component adds to those of its own tokens.
+    ///
+    /// They are the second moments of the inputs, and of the outputs with the inputs.
     struct DenseMoments {
         fileprivate var inputs: Matrix<Double>
         fileprivate var outputs: Matrix<Double>
     }
 
-    /// The dense moments of a component, `(β + γ) E[·] − γ Ê[·]`, with E over all calibration text
-    /// and Ê over the tokens of a refit.
+    /// The dense moments of a component, `(β + γ) E[·] − γ Ê[·]`.
+    ///
+    /// `E` is the mean over all calibration text, and `Ê` the mean over the tokens of a refit.
     ///
     /// - Parameters:
     ///   - component: The component.
     ///   - output: Its dense output projection.
-    ///   - sample: The second moments, over the tokens of a refit, of the dense inputs, and 1 where
-    ///     there is a bias.
+    ///   - sample: The second moments of the dense inputs over the tokens of a refit; if there is a
+    ///     bias, the last input is 1.
     /// - Returns: The moments.
     /// - Throws: A read error.
     func denseMoments(
@@ -224,15 +229,18 @@ public final class Surgery {
         return DenseMoments(inputs: inputs, outputs: outputs)
     }
 
-    /// The units and the output projection of a component that serve two ends best: the targets of
-    /// inputs that it has now, and its dense outputs on the inputs of the dense model.
+    /// The units and the output projection of a component that fit two targets best.
+    ///
+    /// The first target belongs to the inputs in the shrunk model. The second is the dense output
+    /// for the inputs in the dense model.
     ///
     /// - Parameters:
     ///   - component: The component.
     ///   - output: Its dense output projection.
-    ///   - level: How many units to keep.
-    ///   - moments: The second moments of the targets, of all units' inputs now, and of 1 where there
-    ///     is a bias, in this order; those of the targets among themselves do not count.
+    ///   - level: The number of units to keep.
+    ///   - moments: The second moments of the targets, of the inputs of all units in the shrunk
+    ///     model, and of 1 if there is a bias, in this order. The moments of targets with targets
+    ///     are not used.
     ///   - dense: The moments of the dense model.
     /// - Returns: The kept units, ascending, and their projection.
     /// - Throws: `SurgeonError`.
@@ -251,7 +259,7 @@ public final class Surgery {
                 weight: weight, hessian: hessian, unitSize: unitSize(of: component),
                 hasBias: hasBias, damping: damping, pool: engine.pool)
         }
-        // The best weights of all units; what to remove is then a question about these.
+        // First find the best weights of all units. The units to remove are then chosen with them.
         let whole = try surgeon(weight)
         var units = Array(0..<whole.units)
         var fit = try whole.refit(keeping: units, towards: moment)
@@ -277,7 +285,7 @@ public final class Surgery {
         return made
     }
 
-    /// A surgeon who sees how the inputs vary about their means.
+    /// A surgeon whose Hessian is the covariance of the inputs.
     private func fluctuationSurgeon(
         for component: Component, output: Projection
     ) throws -> OptimalBrainSurgeon {
@@ -298,7 +306,7 @@ public final class Surgery {
 }
 
 extension ModelShape {
-    /// The input columns of a component's output projection that belong to one unit.
+    /// The number of input columns of a component's output projection that belong to one unit.
     func unitSize(of component: Component) -> Int {
         let layer = layers[component.layer]
         switch component.kind {
@@ -309,14 +317,14 @@ extension ModelShape {
 }
 
 extension Matrix<Double> {
-    /// Scales it and adds another matrix, scaled.
+    /// Multiplies the matrix by a factor, and adds another matrix times its own factor.
     fileprivate mutating func scale(by scale: Double, adding other: Matrix, times factor: Double) {
         for index in elements.indices {
             elements[index] = scale * elements[index] + factor * other.elements[index]
         }
     }
 
-    /// Some rows of some columns.
+    /// The block of these rows and columns.
     fileprivate func block(rows: Range<Int>, columns: Range<Int>) -> Matrix<Double> {
         Matrix(
             rows: rows.count, columns: columns.count,
@@ -328,7 +336,7 @@ extension Matrix<Double> {
 }
 
 extension Projection {
-    /// Weight and bias as one matrix, the bias as its last column.
+    /// The weight and the bias as one matrix; the bias is the last column.
     fileprivate var joined: Matrix<Float> {
         guard let bias else { return weight }
         var elements: [Float] = []
@@ -340,7 +348,7 @@ extension Projection {
         return Matrix(rows: weight.rows, columns: weight.columns + 1, elements: elements)
     }
 
-    /// Takes the last column of a matrix as the bias.
+    /// Splits a matrix into a weight and, from its last column, a bias.
     fileprivate init(splitting joined: Matrix<Float>) {
         let last = joined.columns - 1
         self.init(

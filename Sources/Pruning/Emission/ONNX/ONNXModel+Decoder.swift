@@ -4,9 +4,9 @@ internal import Transformers
 
 /// The decoder of `Decoder.swift` in ONNX, with its key-value cache as inputs and outputs.
 extension ONNXModel {
-    /// What all layers of a decoder read.
+    /// The values that all layers of a decoder read.
     private struct Shared {
-        /// Rows as heads: `[batch, tokens, heads, width]`.
+        /// The shape `[batch, tokens, heads, width]` that splits rows into heads.
         let split: ONNXGraph.Value
         /// Nil if positions are not rotary.
         let rotations: Rotations?
@@ -54,7 +54,7 @@ extension ONNXModel {
         for entry in cache { graph.output(entry.value, as: entry.name, .float, entry.sizes) }
     }
 
-    /// 0 where a token sees a key, and else so little that it vanishes in the softmax.
+    /// The mask: 0 if a token sees a key, otherwise -1e30, so that the softmax is 0.
     private mutating func decoderMask(
         _ mask: ONNXGraph.Value, length: ONNXGraph.Value
     ) -> ONNXGraph.Value {
@@ -75,7 +75,7 @@ extension ONNXModel {
             "Where", graph.apply("And", seen, kept), graph.constant(0), graph.constant(-1e30))
     }
 
-    /// The queries of a group lie one after another, so that a group is one product with its keys.
+    /// Attention in groups: the queries of a group share one product with the group's keys.
     private mutating func attention(
         _ x: ONNXGraph.Value, _ index: Int, _ shared: Shared
     ) throws(ModelFileError) -> ONNXGraph.Value {
@@ -92,7 +92,8 @@ extension ONNXModel {
         let keys = cached(ownKeys, "key", index)
         let values = cached(heads(parts[2], split: shared.split), "value", index)
 
-        // A head of a group sees keys and values of its group: [batch, groups, heads, tokens, width].
+        // The heads of a group share the keys and values of the group: [batch, groups, heads,
+        // tokens, width].
         let inGroups = joined(
             shared.batch, graph.constant([groups, queries / groups]), shared.length,
             graph.constant([width]))
@@ -108,7 +109,7 @@ extension ONNXModel {
             prefix + names.output, inputs: queries * width, outputs: hidden)
     }
 
-    /// Keys or values behind those of earlier tokens; all of them become an output.
+    /// Appends keys or values to the cached ones; the result becomes an output.
     private mutating func cached(
         _ x: ONNXGraph.Value, _ kind: String, _ index: Int
     ) -> ONNXGraph.Value {

@@ -40,7 +40,7 @@ extension ONNXModel {
         return try normalise(x, norm)
     }
 
-    /// 0 for a token, and for padding so little that it vanishes in the softmax.
+    /// The mask: 0 for a token, and -1e30 for padding, whose softmax is then 0.
     private mutating func encoderMask(_ mask: ONNXGraph.Value) -> ONNXGraph.Value {
         let wide = graph.apply("Unsqueeze", mask, graph.constant([1, 2]))
         let kept = graph.apply("Cast", wide, with: ["to": .integer(1)])
@@ -48,7 +48,7 @@ extension ONNXModel {
         return graph.apply("Mul", gone, graph.constant(-1e30))
     }
 
-    /// The rotations of positions that count from 0; nil if positions are not rotary.
+    /// The rotations of positions from 0 on; nil if positions are not rotary.
     private mutating func encoderRotations(length: ONNXGraph.Value) -> Rotations? {
         guard shape.architecture.positions == .rotary else { return nil }
         let first = graph.constant([0])

@@ -1,22 +1,22 @@
 internal import ModelFiles
 internal import Transformers
 
-/// The results of an encoder in ONNX, which are those of its head.
+/// The inputs of an encoder in ONNX, and the outputs of its head.
 extension ONNXModel {
-    /// What an encoder takes in, and how its results are arranged.
+    /// The inputs of an encoder and the dimensions of its outputs.
     struct Texts {
         let ids: ONNXGraph.Value
         let mask: ONNXGraph.Value
         let types: ONNXGraph.Value
-        /// The sizes of what each text has one of: the texts, or texts and choices of each.
+        /// The number of texts; if the head chooses between texts, also the number of choices.
         let counts: ONNXGraph.Value
         let dimensions: [ONNXGraph.Dimension]
-        /// All texts and all choices.
+        /// The number of sequences: texts times choices.
         let batch: ONNXGraph.Value
         let length: ONNXGraph.Value
     }
 
-    /// Adds the inputs: with a dimension for choices where the head chooses between texts.
+    /// Adds the inputs; they have a dimension for choices if the head chooses between texts.
     mutating func addTexts() -> Texts {
         let chooses = head == .choice
         let dimensions: [ONNXGraph.Dimension] =
@@ -37,12 +37,12 @@ extension ONNXModel {
             dimensions: dimensions, batch: size(of: inputs[0], 0), length: length)
     }
 
-    /// Adds the outputs: those of the head, or without one the last hidden states.
+    /// Adds the outputs of the head, or the last hidden states if there is no head.
     ///
     /// - Parameters:
     ///   - x: The last hidden states as rows.
-    ///   - texts: What they are of.
-    /// - Throws: `ModelFileError` where weights are missing.
+    ///   - texts: The inputs of the encoder.
+    /// - Throws: `ModelFileError` if weights are missing.
     mutating func addOutputs(
         _ x: ONNXGraph.Value, of texts: Texts
     ) throws(ModelFileError) {
@@ -83,7 +83,7 @@ extension ONNXModel {
         }
     }
 
-    /// The logits of rows, and how many a row has.
+    /// The logits of rows, and the number of logits of a row.
     private mutating func logits(
         _ output: TaskHead.Output, of rows: ONNXGraph.Value
     ) throws(ModelFileError) -> (ONNXGraph.Value, Int) {

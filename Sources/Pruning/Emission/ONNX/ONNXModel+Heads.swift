@@ -2,7 +2,7 @@ internal import Foundation
 internal import ModelFiles
 internal import Transformers
 
-/// What happens to the heads of queries and keys before attention.
+/// Norms and rotary embeddings of the heads of queries and keys.
 extension ONNXModel {
     /// The cosines and sines of every token's angles, `[batch, 1, tokens, pairs]` each.
     struct Rotations {
@@ -21,8 +21,9 @@ extension ONNXModel {
         return Rotations(cosines: graph.apply("Cos", angles), sines: graph.apply("Sin", angles))
     }
 
-    /// Heads `[batch, heads, tokens, width]`, normalised if the model has norms of heads, and turned
-    /// if positions are rotary.
+    /// Heads `[batch, heads, tokens, width]` before attention.
+    ///
+    /// They are normalised if the model has head norms, and rotated if positions are rotary.
     mutating func prepared(
         _ x: ONNXGraph.Value, norm: String?, _ rotations: Rotations?
     ) throws(ModelFileError) -> ONNXGraph.Value {
@@ -31,7 +32,8 @@ extension ONNXModel {
         return rotations.map { rotated(x, $0) } ?? x
     }
 
-    /// Turns the two halves of each head's first channels against each other.
+    /// Applies rotary embeddings, which rotate pairs of the two halves of each head's first
+    /// channels.
     private mutating func rotated(
         _ x: ONNXGraph.Value, _ rotations: Rotations
     ) -> ONNXGraph.Value {

@@ -2,16 +2,16 @@ internal import Foundation
 internal import ModelFiles
 internal import Transformers
 
-/// A layer in ONNX, as the architecture's ``LayerRecipe`` says.
+/// A layer in ONNX, following the architecture's ``LayerRecipe``.
 extension ONNXModel {
-    /// The residual stream behind a layer, as rows.
+    /// The residual stream after a layer, as rows.
     ///
     /// - Parameters:
-    ///   - entering: The residual stream before it.
-    ///   - index: The layer.
-    ///   - attention: Gives what attention adds, of what it reads and its layer.
+    ///   - entering: The residual stream before the layer.
+    ///   - index: The index of the layer.
+    ///   - attention: Computes the output of attention from its input.
     /// - Returns: Rows of the hidden size.
-    /// - Throws: `ModelFileError` where weights are missing.
+    /// - Throws: `ModelFileError` if weights are missing.
     mutating func layer(
         _ entering: ONNXGraph.Value, _ index: Int,
         attention: (inout ONNXModel, ONNXGraph.Value) throws(ModelFileError) -> ONNXGraph.Value
@@ -24,7 +24,7 @@ extension ONNXModel {
         ) { model, x throws(ModelFileError) in try model.feedForward(x, index) }
     }
 
-    /// The residual stream behind a branch, whose norm is ahead of it or behind the sum.
+    /// The residual stream after a branch, whose norm is before the branch or after the sum.
     private mutating func branch(
         _ x: ONNXGraph.Value, norm: String, isThere: Bool,
         _ body: (inout ONNXModel, ONNXGraph.Value) throws(ModelFileError) -> ONNXGraph.Value
@@ -71,7 +71,7 @@ extension ONNXModel {
         }
     }
 
-    /// `x / 2 · (1 + erf(x / √2))`, in the order in which ONNX Runtime knows it as one operator.
+    /// `x / 2 · (1 + erf(x / √2))`, in the order that ONNX Runtime fuses into one operator.
     mutating func gelu(_ x: ONNXGraph.Value) -> ONNXGraph.Value {
         let scaled = graph.apply("Div", x, graph.constant(Float(2).squareRoot()))
         let error = graph.apply("Erf", scaled)

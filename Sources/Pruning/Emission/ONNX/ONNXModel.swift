@@ -4,19 +4,20 @@ public import Transformers
 
 /// Writes a model as an ONNX graph beside the safetensors files that hold its weights.
 ///
-/// Batch and sequence are free. Encoders take `input_ids`, `attention_mask` and `token_type_ids`
-/// and give `last_hidden_state`, or what their head gives: `logits`, or `start_logits` and
-/// `end_logits`; decoders take `input_ids`, `attention_mask`, `position_ids` and
-/// `past_key_values.N.key` and `.value`, and give `logits` and `present.N.key` and `.value`, which
-/// layers without attention lack. These are the names of Hugging Face's own exports.
+/// The batch size and the sequence length are dynamic. The inputs of encoders are `input_ids`,
+/// `attention_mask` and `token_type_ids`. Their output is `last_hidden_state`, or the outputs of
+/// their head: `logits`, or `start_logits` and `end_logits`. The inputs of decoders are
+/// `input_ids`, `attention_mask`, `position_ids` and `past_key_values.N.key` and `.value`. Their
+/// outputs are `logits` and `present.N.key` and `.value`. Layers without attention have no keys and
+/// values. These are the names in Hugging Face's own exports.
 public struct ONNXModel {
     /// The name of the graph's file in a model's directory.
     public static let fileName = "model.onnx"
 
     var graph = ONNXGraph()
-    /// A decoder's keys and values, which become outputs behind the logits.
+    /// A decoder's keys and values, which become outputs after the logits.
     var cache: [(name: String, value: ONNXGraph.Value, sizes: [ONNXGraph.Dimension])] = []
-    /// Weights that are in the graph.
+    /// The weights that are already in the graph, by name.
     private var known: [String: ONNXGraph.Value] = [:]
     let shape: ModelShape
     let names: TensorNames
@@ -29,13 +30,13 @@ public struct ONNXModel {
     /// Prepares a graph.
     ///
     /// - Parameters:
-    ///   - shape: The model's sizes. Where they are smaller than the weights, each weight is cut
-    ///     from the first bytes of what is there: good for timing only.
+    ///   - shape: The model's sizes. If they are smaller than the weights' sizes, each weight uses
+    ///     the first bytes of its tensor, which is useful for timing only.
     ///   - directory: Where the weights lie, in f32.
     ///   - names: What the tensors are called.
     ///   - head: An encoder's head.
     ///   - outputs: What that gives; empty without a head.
-    /// - Throws: `ModelFileError` where the file cannot be read.
+    /// - Throws: `ModelFileError` if the file cannot be read.
     init(
         _ shape: ModelShape, in directory: String, names: TensorNames, head: TaskHead,
         outputs: [TaskHead.Output]
@@ -50,13 +51,14 @@ public struct ONNXModel {
     /// Writes a graph into the directory of its weights.
     ///
     /// - Parameters:
-    ///   - shape: The model's sizes; smaller ones than the weights' make a graph for timing only.
+    ///   - shape: The model's sizes; if they are smaller than the weights' sizes, the graph is
+    ///     useful for timing only.
     ///   - directory: Where the weights lie, in f32.
     ///   - names: What the tensors are called.
     ///   - head: An encoder's head.
     ///   - outputs: What that gives; empty without a head.
-    ///   - fileName: The graph's file.
-    /// - Throws: `ModelFileError` where weights are missing, or the file cannot be written.
+    ///   - fileName: The name of the graph's file.
+    /// - Throws: `ModelFileError` if weights are missing or the file cannot be written.
     public static func write(
         _ shape: ModelShape, in directory: String, names: TensorNames, head: TaskHead = .base,
         outputs: [TaskHead.Output] = [], as fileName: String = Self.fileName
@@ -73,7 +75,7 @@ public struct ONNXModel {
             to: directory + "/" + fileName)
     }
 
-    /// The weights of a name, or the first of them where a shape asks for fewer.
+    /// The weights of a name, or the first part of them if the shape is smaller.
     mutating func weights(_ name: String, _ shape: [Int]) throws(ModelFileError) -> ONNXGraph.Value
     {
         if let known = known[name] { return known }
@@ -93,7 +95,7 @@ public struct ONNXModel {
         return value
     }
 
-    /// `x · Wᵀ + b`, the bias where there is one; x has two dimensions.
+    /// `x · Wᵀ + b`, or without `b` if there is no bias; `x` has two dimensions.
     mutating func linear(
         _ x: ONNXGraph.Value, _ name: String, inputs: Int, outputs: Int
     ) throws(ModelFileError) -> ONNXGraph.Value {
@@ -107,7 +109,7 @@ public struct ONNXModel {
             "Gemm", operands, results: 1, with: ["transB": .integer(isTurned ? 0 : 1)])[0]
     }
 
-    /// The queries, keys and values of rows; x has two dimensions.
+    /// The queries, keys and values of rows; `x` has two dimensions.
     mutating func queriesKeysValues(
         _ x: ONNXGraph.Value, _ index: Int
     ) throws(ModelFileError) -> [ONNXGraph.Value] {
@@ -129,7 +131,7 @@ public struct ONNXModel {
         return parts
     }
 
-    /// The norm of rows, of the architecture's kind.
+    /// The normalised rows, with the architecture's kind of norm.
     mutating func normalise(
         _ x: ONNXGraph.Value, _ name: String
     ) throws(ModelFileError) -> ONNXGraph.Value {
@@ -144,7 +146,7 @@ public struct ONNXModel {
         }
     }
 
-    /// The norm of the last dimension by its root mean square.
+    /// RMSNorm over the last dimension.
     mutating func rmsNorm(
         _ x: ONNXGraph.Value, _ name: String, width: Int
     ) throws(ModelFileError) -> ONNXGraph.Value {
@@ -156,13 +158,13 @@ public struct ONNXModel {
         return graph.apply("Mul", graph.apply("Div", x, root), scale)
     }
 
-    /// One size of a value, as a vector of one number.
+    /// The size of a dimension of a value, as a vector with one element.
     mutating func size(of value: ONNXGraph.Value, _ axis: Int) -> ONNXGraph.Value {
         graph.apply(
             "Shape", value, with: ["start": .integer(axis), "end": .integer(axis + 1)])
     }
 
-    /// Numbers one after another in one vector.
+    /// The concatenation of vectors.
     mutating func joined(_ parts: ONNXGraph.Value...) -> ONNXGraph.Value {
         graph.apply("Concat", parts, results: 1, with: ["axis": .integer(0)])[0]
     }
@@ -175,7 +177,7 @@ public struct ONNXModel {
         return graph.apply("Transpose", parts, with: ["perm": .integers(order)])
     }
 
-    /// Heads side by side again, as rows.
+    /// The heads of each token concatenated into rows.
     mutating func rows(
         _ heads: ONNXGraph.Value, width: Int
     ) -> ONNXGraph.Value {
@@ -183,7 +185,7 @@ public struct ONNXModel {
         return graph.apply("Reshape", turned, graph.constant([-1, width]))
     }
 
-    /// `softmax(q · k + mask) · v`; the keys are turned already.
+    /// `softmax(q · k + mask) · v`; the keys are already transposed.
     mutating func attend(
         _ queries: ONNXGraph.Value, _ turnedKeys: ONNXGraph.Value, _ values: ONNXGraph.Value,
         mask: ONNXGraph.Value

@@ -7,12 +7,12 @@ public struct ONNXStandIns {
     private let directory: String
     private let names: TensorNames
 
-    /// Writes the weights of the dense model, of which smaller ones use parts.
+    /// Writes random weights for the dense model; smaller models use parts of them.
     ///
     /// - Parameters:
     ///   - dense: The sizes of the dense model.
-    ///   - directory: Where the files go.
-    /// - Throws: `ModelFileError` where they cannot be written.
+    ///   - directory: The directory for the files.
+    /// - Throws: `ModelFileError` if the files cannot be written.
     public init(_ dense: ModelShape, in directory: String) throws {
         self.directory = directory
         let family = Family(of: dense.architecture)
@@ -23,9 +23,9 @@ public struct ONNXStandIns {
 
     /// Writes a graph.
     ///
-    /// - Parameter shape: Sizes that the dense model has or exceeds.
+    /// - Parameter shape: Sizes that are at most those of the dense model.
     /// - Returns: The graph's path.
-    /// - Throws: `ModelFileError` where it cannot be written.
+    /// - Throws: `ModelFileError` if the graph cannot be written.
     public func write(_ shape: ModelShape) throws(ModelFileError) -> String {
         let name = UUID().uuidString + ".onnx"
         try ONNXModel.write(shape, in: directory, names: names, as: name)
