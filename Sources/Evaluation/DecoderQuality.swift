@@ -4,7 +4,7 @@ public import Transformers
 
 /// How well a decoder predicts text: its perplexity, and its divergence from another model.
 public struct DecoderQuality: Sendable, Equatable {
-    /// The number of predictions: one fewer than the tokens of each window.
+    /// The number of predictions: for each window the number of its tokens minus 1.
     public private(set) var predictions = 0
     /// The number of predictions with the same most likely token in both models.
     public private(set) var agreements = 0
@@ -42,7 +42,7 @@ public struct DecoderQuality: Sendable, Equatable {
         ///   - model: A decoder.
         ///   - windows: Token windows. Their states must fit in memory.
         ///   - engine: The engine to run on.
-        ///   - progress: Called after each window with the windows done; may throw to stop.
+        ///   - progress: Called with the number of windows done; may throw to stop.
         /// - Returns: The reference with its states.
         /// - Throws: What `progress` throws.
         public static func states(
@@ -65,12 +65,12 @@ public struct DecoderQuality: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - model: The model.
-    ///   - dense: The model to compare with. It has the same vocabulary; its states, if any, are
-    ///     those of these windows.
-    ///   - windows: Token windows. All tokens of a window but the first are predicted.
+    ///   - dense: The model to compare with. It has the same vocabulary. If it has states, they are
+    ///     for these windows.
+    ///   - windows: Token windows. All tokens of a window except the first are predicted.
     ///   - observer: Observes, and may change, the activations of the model.
     ///   - engine: The engine to run on.
-    ///   - progress: Called after each window with the windows done; may throw to stop.
+    ///   - progress: Called with the number of windows done; may throw to stop.
     /// - Throws: `NonFiniteError`, and what `progress` throws.
     public init(
         of model: Model, against dense: Reference? = nil, on windows: [[Int32]],

@@ -15,9 +15,9 @@ public struct EncoderQuality: Sendable, Equatable {
     ///   - dense: The model to compare with.
     ///   - channels: The channels of the dense model's residual stream that the model keeps; nil
     ///     for all.
-    ///   - sentences: Token ids of each sentence, special tokens included; none empty.
+    ///   - sentences: Token ids of each sentence, including special tokens; no sentence is empty.
     ///   - engine: The engine to run on.
-    ///   - progress: Called with the sentences done; may throw to stop.
+    ///   - progress: Called with the number of sentences done; may throw to stop.
     /// - Throws: `NonFiniteError`, and what `progress` throws.
     public init(
         of model: Model, against dense: Model, channels: [Int]? = nil,

@@ -161,7 +161,7 @@ extension TaskItem {
     /// The tokens of an item for an encoder's head.
     ///
     /// - Parameters:
-    ///   - tokenizer: The model's.
+    ///   - tokenizer: The model's tokenizer.
     ///   - most: The maximum number of tokens of the model. The end of longer sequences is cut off,
     ///     except the last token.
     /// - Returns: Tokens with their segments; nil if the item has no text to label.

@@ -7,8 +7,8 @@ extension EvaluationTask {
     /// Evaluates a model on all items.
     ///
     /// - Parameters:
-    ///   - model: A decoder; for similarities an encoder, for classification either.
-    ///   - classifier: The encoder's head; not needed for similarities of sentences.
+    ///   - model: A decoder; for similarities an encoder; for classification and questions either.
+    ///   - classifier: The encoder's head; nil for decoders, and optional for similarities.
     ///   - tokenizer: The model's tokenizer.
     ///   - engine: The engine to run on.
     ///   - progress: Called with the fraction of items that is done; may throw to stop.

@@ -2,7 +2,7 @@ internal import Tensors
 internal import Tokenizers
 internal import Transformers
 
-/// A text as tokens, of which the last ones are predicted.
+/// A text as tokens; the last tokens are predicted.
 struct Continuation {
     /// All tokens; at least one comes before the predicted ones.
     let tokens: [Int32]
@@ -16,7 +16,7 @@ struct Continuation {
     /// - Parameters:
     ///   - prompt: The prompt. If it is empty, the token that opens a text replaces it.
     ///   - text: The continuation, of at least one token.
-    ///   - tokenizer: The model's.
+    ///   - tokenizer: The model's tokenizer.
     ///   - most: The maximum number of tokens of the model. The beginning of longer texts is cut
     ///     off.
     init(_ prompt: String, _ text: String, tokenizer: some Tokenizer, most: Int) {
@@ -47,10 +47,10 @@ struct Continuation {
 struct Likelihood {
     /// The logarithm of the probability of the predicted tokens together.
     let logarithm: Double
-    /// Whether each of them is the most likely token.
+    /// Whether each predicted token is the most likely one.
     let isGreedy: Bool
 
-    /// The likelihoods of continuations, computed for some thousand tokens at a time.
+    /// The likelihoods of continuations, computed in batches of some thousand tokens.
     static func all(
         of continuations: [Continuation], by model: Model, on engine: Engine,
         progress: (Int) throws -> Void

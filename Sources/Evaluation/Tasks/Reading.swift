@@ -22,9 +22,9 @@ public struct Reading: Sendable, Equatable {
 
     /// The question with a part of the passage.
     public struct Window: Sendable, Equatable {
-        /// The tokens, special ones included.
+        /// The tokens, including special tokens.
         public let ids: [Int32]
-        /// The segment of each.
+        /// The segment of each token.
         public let typeIDs: [Int32]
         /// The first token of the passage.
         let firstToken: Int
@@ -51,8 +51,8 @@ public struct Reading: Sendable, Equatable {
     /// The windows that cover the passage.
     ///
     /// - Parameters:
-    ///   - tokenizer: The model's.
-    ///   - most: The tokens of its longest sequence.
+    ///   - tokenizer: The model's tokenizer.
+    ///   - most: The maximum number of tokens of the model.
     /// - Returns: At least one window.
     public func windows(by tokenizer: some Tokenizer, most: Int) -> [Window] {
         let most = min(most, Self.longest)
@@ -102,8 +102,8 @@ public struct Reading: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - answers: The answers. The first occurrence of the first answer is the target.
-    ///   - tokenizer: The model's.
-    ///   - most: The tokens of its longest sequence.
+    ///   - tokenizer: The model's tokenizer.
+    ///   - most: The maximum number of tokens of the model.
     /// - Returns: The windows; none if the passage does not contain the answer.
     public func examples(
         _ answers: [String], by tokenizer: some Tokenizer, most: Int

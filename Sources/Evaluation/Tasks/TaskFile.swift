@@ -6,15 +6,15 @@ public import ModelFiles
 ///
 /// The members of a line decide its kind. A first line without an item describes the task: `prompt`
 /// forms the text that the model reads, with members of an item in braces; `labels` are the words
-/// of labels; `delimiter` is put between a prompt and its continuation. The default delimiter is a
-/// space, unless one of the two has white space there:
+/// of labels; `delimiter` is inserted between a prompt and its continuation. The default delimiter
+/// is a space, or nothing if the prompt ends or the continuation begins with white space:
 ///
-///     {"name": "arc_easy", "prompt": "Question: {query}\nAnswer:"} {"query": "What is frozen
-///     water?", "choices": ["ice", "steam"], "gold": 0}
+///     {"name": "arc_easy", "prompt": "Question: {query}\nAnswer:"}
+///     {"query": "What is frozen water?", "choices": ["ice", "steam"], "gold": 0}
 ///
 /// | members | kind |
 /// | --- | --- |
-/// | `query`, `choices`, `gold` | multiple choice |
+/// | `query`, `choices`, `gold` | multiple choice; `support` may be given |
 /// | `context`, `continuation` | last words |
 /// | `good`, `bad` | minimal pairs |
 /// | `question`, `answers` | questions; `passage` may be given |
@@ -28,7 +28,7 @@ public enum TaskFile {
     ///   - path: The file. Its name is the name of the task if its first line has none.
     ///   - limit: The maximum number of items, from the first on; nil for all.
     ///   - shots: The number of solved items to put before each prompt. They are the first items of
-    ///     the file, and are not asked.
+    ///     the file, and are not evaluated.
     /// - Returns: The task.
     /// - Throws: `ModelFileError` that names the line and the member.
     public static func read(
@@ -98,7 +98,7 @@ private struct TaskFields {
 
     func has(_ name: String) -> Bool { members[JSONKey(name)] != nil }
 
-    /// Every kind of item has one of these members.
+    /// Members of which every kind of item has one.
     private static let itemMembers = [
         "choices", "continuation", "good", "question", "score", "label", "document",
     ]

@@ -4,9 +4,9 @@ public enum TaskItem: Sendable, Equatable {
     case choice(prompt: String, choices: [String], gold: Int)
     /// A text and its last words.
     case lastWords(context: String, continuation: String)
-    /// A correct sentence, and a wrong one that differs from it a little.
+    /// A correct sentence, and a wrong sentence with a small difference.
     case minimalPair(good: String, bad: String)
-    /// A prompt, several correct answers, and, if the passage is given, what to read.
+    /// A prompt, the correct answers, and the question with its passage if there is one.
     case question(prompt: String, answers: [String], reading: Reading? = nil)
     /// Two sentences, and the similarity that people gave them.
     case similarity(first: String, second: String, score: Double)
@@ -32,8 +32,7 @@ public enum TaskItem: Sendable, Equatable {
 /// The kinds of tasks, and their metrics.
 public enum TaskKind: String, Sendable, CaseIterable {
     /// The choice with the largest log-likelihood after the prompt: `acc`, or `acc_norm` with
-    /// log-likelihoods divided by the number of characters. The support is not part of the text, as
-    /// in lm-evaluation-harness.
+    /// log-likelihoods divided by the number of characters.
     case multipleChoice = "multiple choice"
     /// Whether the most likely tokens are the last words: `acc`.
     case lastWords = "last words"
@@ -70,7 +69,7 @@ public struct EvaluationTask: Sendable {
     /// The text between a prompt and its continuation.
     let delimiter: Delimiter
 
-    /// The same task with other items of its kind.
+    /// A copy of the task with other items of its kind.
     public func asking(_ items: [TaskItem]) -> EvaluationTask {
         EvaluationTask(
             name: name, kind: kind, items: items, labels: labels, examples: examples,

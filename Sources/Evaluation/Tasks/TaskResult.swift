@@ -53,8 +53,8 @@ public struct TaskResult: Sendable {
     public struct Difference: Sendable {
         /// The relative change, `value / other - 1`.
         public let relative: Double
-        /// The fraction of items that are correct in only one of the results; nil if items are not
-        /// simply correct or wrong.
+        /// The fraction of items that are correct in only one of the results; nil if any score is
+        /// neither 0 nor 1.
         public let flips: Double?
         /// The two-sided p-value of the difference, from the mean and the standard deviation of the
         /// items' differences.
