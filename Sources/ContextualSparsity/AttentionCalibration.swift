@@ -40,15 +40,15 @@ public struct AttentionCalibration: Sendable {
     ///
     /// - Parameters:
     ///   - block: The attention block.
-    ///   - headDimension: The columns of a head.
+    ///   - headDimension: The number of columns of a head.
     ///   - inputs: The inputs of the block, `[tokens, hidden]`.
     ///   - earlier: The inputs of the attention block one layer before; nil for the first layer.
     ///   - context: The outputs of the heads, `[tokens, heads · headDimension]`.
     ///   - choices: The methods to calibrate. Methods that use the block's own weights as predictor
-    ///     are skipped: they are for feed-forward blocks.
+    ///     are skipped, because they apply only to feed-forward blocks.
     ///   - densities: The densities to calibrate.
-    ///   - engine: What to run on.
-    ///   - check: Called from time to time; may throw to stop.
+    ///   - engine: The engine to run on.
+    ///   - check: Called repeatedly; may throw to stop.
     /// - Throws: What `check` throws.
     init(
         of block: AttentionWeights, headDimension: Int, inputs: Activations,
@@ -89,7 +89,7 @@ public struct AttentionCalibration: Sendable {
         }
     }
 
-    /// The effect of a density; nil if it was not calibrated, or leaves nothing out.
+    /// The effect of a density; nil if it was not calibrated or leaves nothing out.
     func totals(_ choice: NeuronChoice, density: Double) -> NeuronCalibration.Totals? {
         guard choice == .computed else {
             return headLevel(choice, density).map { heads, level in
@@ -105,8 +105,8 @@ public struct AttentionCalibration: Sendable {
         return NeuronCalibration.Totals(computed: volume, lost: a.lost + b.lost, volume: volume)
     }
 
-    /// The thresholds or the predictor of a density; nil if it was not calibrated, or leaves
-    /// nothing out.
+    /// The thresholds or the predictor of a density; nil if it was not calibrated or leaves nothing
+    /// out.
     func counted(_ choice: NeuronChoice, density: Double) -> ContextualPlan.Attention? {
         guard choice == .computed else {
             return headLevel(choice, density).map { heads, level in

@@ -1,24 +1,27 @@
 public import Tensors
 public import Transformers
 
-/// What contextual plans of a decoder are made from, measured on text: the errors of coarse scores
-/// of tokens, and the effect of each density in each block.
+/// The measurements on text from which contextual plans of a decoder are made.
+///
+/// They are the errors of coarse scores of tokens, and the effect of each density in each block.
 public struct ContextualCalibration: Sendable {
     /// The share of the text's tokens for which the margin is large enough.
     ///
-    /// A larger share would cost time for rare tokens.
+    /// A larger share would need more time for rare tokens.
     public static let certainty = 0.9999
 
-    /// The margin of coarse scores: exact scores are computed of the tokens whose coarse score is
-    /// at most this far below the highest.
+    /// The margin of coarse scores.
+    ///
+    /// Exact scores are computed for tokens whose coarse score is below the highest by at most
+    /// this.
     public let headMargin: Float
     /// The largest channels of the last hidden state.
     ///
     /// Coarse scores use 8 bits for them.
     public let headInputs: [Int]
-    /// For each layer the effect of densities in its feed-forward block; nil if it has none.
+    /// The effect of densities in each layer's feed-forward block; nil if it has none.
     public let layers: [NeuronCalibration?]
-    /// For each layer the effect of densities in its attention block; nil if it has none.
+    /// The effect of densities in each layer's attention block; nil if it has none.
     public let attention: [AttentionCalibration?]
 
     /// Runs a decoder over text, layer by layer.
@@ -29,7 +32,7 @@ public struct ContextualCalibration: Sendable {
     ///   - windows: Token windows, at least one.
     ///   - choices: The methods to calibrate.
     ///   - densities: The densities to calibrate.
-    ///   - engine: What to run on.
+    ///   - engine: The engine to run on.
     ///   - progress: Called with the number of layers done, also within a layer; may throw to stop.
     /// - Throws: What reading weights and `progress` throw.
     public init(
@@ -93,7 +96,7 @@ public struct ContextualCalibration: Sendable {
     /// Runs windows through a layer.
     ///
     /// - Returns: For each block of the layer its inputs and the inputs of its output projection,
-    ///   over all windows; nothing for removed blocks.
+    ///   over all windows. Removed blocks have no entry.
     static func walk(
         _ layer: Int, _ pass: inout ForwardPass, _ batches: [TokenBatch],
         _ streams: inout [Activations]
@@ -155,8 +158,7 @@ public struct ContextualCalibration: Sendable {
             })
     }
 
-    /// The calibrated level with the same method as another that computes nearly a share of
-    /// neurons.
+    /// The calibrated level with the method of another level and nearly a given share of neurons.
     ///
     /// - Parameters:
     ///   - level: The other level.
@@ -186,14 +188,14 @@ public struct ContextualCalibration: Sendable {
         }
     }
 
-    /// How often coarse scores and exact scores give the same top-1 token.
+    /// The share of tokens for which coarse scores and exact scores have the same top-1 token.
     ///
     /// - Parameters:
     ///   - model: The model, with its plan.
     ///   - windows: Token windows, at least one.
-    ///   - engine: What to run on.
+    ///   - engine: The engine to run on.
     ///   - progress: Called after each window; may throw to stop.
-    /// - Returns: The share, from 0 to 1, and the number of tokens compared.
+    /// - Returns: The share, from 0 to 1, and the number of compared tokens.
     /// - Throws: What `progress` throws.
     public static func sameWords(
         of model: Model, on windows: [[Int32]], engine: Engine, progress: () throws -> Void = {}

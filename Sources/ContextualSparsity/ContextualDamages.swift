@@ -2,7 +2,7 @@ internal import Pruning
 public import Tensors
 public import Transformers
 
-/// How sensitive a decoder is to leaving out neurons, inputs or heads of one component.
+/// The sensitivity of a decoder to leaving out neurons, inputs or heads of one component.
 ///
 /// Damage is the KL divergence from the dense model, as a function of the share of the component's
 /// squared contributions that is lost.
@@ -13,16 +13,16 @@ public struct ContextualDamages: Sendable {
 
     /// Measures every component alone at the densities ``DensitySearch/probes``.
     ///
-    /// All methods for neurons share one measurement, because damage depends on what is lost and
-    /// not on the method. It uses the 4-bit method if that was calibrated.
+    /// All methods for neurons share one measurement, because damage depends on the lost
+    /// contributions and not on the method. It uses the 4-bit method if that was calibrated.
     ///
     /// - Parameters:
     ///   - calibration: The effect of densities on each component.
     ///   - model: The decoder.
     ///   - source: The weights that it was packed from.
-    ///   - windows: A few of the calibration's windows.
+    ///   - windows: Some of the calibration's windows.
     ///   - choices: The calibrated methods.
-    ///   - engine: What to run on.
+    ///   - engine: The engine to run on.
     ///   - progress: Called with the number of layers done; may throw to stop.
     /// - Throws: What reading weights and `progress` throw.
     public init(
@@ -44,7 +44,7 @@ public struct ContextualDamages: Sendable {
             for (place, way) in ways.enumerated() {
                 guard let choice = way.choice else { continue }
                 let component = Component(layer: index, kind: way.kind)
-                // The next plan reuses what this one has packed.
+                // The next plan reuses the packed weights of this plan.
                 var changed = model
                 for density in DensitySearch.probes {
                     let level = DensityLevel(choice, density: density)

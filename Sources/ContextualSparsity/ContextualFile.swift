@@ -12,10 +12,10 @@ public enum ContextualFile {
 
     /// Writes a plan into a model's directory.
     ///
-    /// The JSON is written last. Without it a directory has no plan, so a plan is never half
-    /// written.
+    /// The JSON file is written last. A directory without it has no plan, so an incomplete plan is
+    /// never read.
     ///
-    /// - Throws: ``ModelFileError`` where a file cannot be written.
+    /// - Throws: ``ModelFileError`` if a file cannot be written.
     public static func write(_ plan: ContextualPlan, to directory: String) throws {
         var tensors: [(name: String, matrix: Matrix<Float>)] = []
         func add(_ part: String, _ index: Int, _ matrix: Matrix<Float>) {

@@ -69,7 +69,7 @@ struct ContextualReader {
         return plan
     }
 
-    /// The index of a layer, which must have such a block and no entry yet.
+    /// The index of a layer, which must have a block of this kind and no previous entry.
     private func place(
         _ value: JSONValue?, _ subject: String, where isFree: (Int) -> Bool
     ) throws(ModelFileError) -> Int {

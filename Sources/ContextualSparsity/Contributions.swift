@@ -1,9 +1,9 @@
 internal import Tensors
 
-/// The contribution of each neuron, or each input, for each of a sample of tokens.
+/// The contribution of each neuron or input for each token of a sample.
 struct Contributions {
     private let values: Activations
-    /// The rows of weights of one neuron: 3 with a gate, else 2.
+    /// The number of weight rows of one neuron: 3 with a gate, otherwise 2.
     private let parts: Int
 
     init(_ values: Activations, _ norms: [Float], parts: Int) {
@@ -14,27 +14,27 @@ struct Contributions {
         self.values = values
     }
 
-    /// For each density the threshold that this share of all contributions exceeds.
+    /// The threshold that a share of all contributions exceeds, for each density.
     ///
     /// Contributions of all tokens and all neurons are ranked together.
     func limits(densities: [Double]) -> [Double: Float] {
         values.matrix.elements.limits(densities: densities)
     }
 
-    /// The level that computes all neurons and adds those with a contribution above `limit`.
+    /// The level that computes all neurons and adds neurons with a contribution above `limit`.
     func level(above limit: Float) -> NeuronCalibration.Level {
         level(above: limit, scores: nil, score: -.infinity)
     }
 
-    /// For each density the level that computes the neurons with the highest scores.
+    /// The level that computes the neurons with the highest scores, for each density.
     ///
     /// A neuron that is not computed saves all rows of its weights. A neuron that is computed but
-    /// not added saves only the last row, so its loss must be smaller by the number of rows. Let c
-    /// be the contributions of neurons whose scores are near the threshold. A neuron is added if
-    /// its contribution exceeds `√(E[c²] / rows)`.
+    /// not added saves only the last row, so its loss must be smaller by a factor of the number of
+    /// rows. Let c be the contributions of neurons whose scores are near the threshold. A neuron is
+    /// added if its contribution exceeds `√(E[c²] / rows)`.
     ///
     /// - Parameters:
-    ///   - limits: The densities and their thresholds, of ``limits(densities:)``.
+    ///   - limits: The densities and their thresholds, from ``limits(densities:)``.
     ///   - scores: The predicted scores, `[tokens, neurons]`.
     ///   - addsAll: Whether every computed neuron is added.
     /// - Returns: The levels.
@@ -66,7 +66,7 @@ struct Contributions {
             })
     }
 
-    /// The number of sampled contributions that is enough to rank.
+    /// The number of contributions that are sampled for ranking.
     private static let enough = 200_000
 
     private func level(
@@ -97,13 +97,13 @@ struct Contributions {
 }
 
 extension [Float] {
-    /// For each share the threshold that this share of the values exceeds; -1 for a share of 1.
+    /// The threshold that a share of the values exceeds, for each share; -1 for a share of 1.
     func limits(densities: [Double]) -> [Double: Float] {
         let sorted = sorted(by: >)
         let found = densities.map { density -> Float in
             let place = Int((density * Double(sorted.count)).rounded())
             guard place < sorted.count else { return -1 }
-            // Halfway between two values, so that rounding decides about neither.
+            // Halfway between two values, so that rounding does not change which values exceed it.
             return (sorted[place] + sorted[Swift.max(0, place - 1)]) / 2
         }
         return Dictionary(zip(densities, found)) { first, _ in first }

@@ -2,9 +2,9 @@ public import Profiling
 public import Pruning
 public import Transformers
 
-/// How much of a component each token computes, and how that part is chosen.
+/// The share of a component's units that a token computes, and the method that selects them.
 public struct DensityLevel: Hashable, Sendable {
-    /// How the units to compute are chosen.
+    /// The method that selects the units to compute.
     public let choice: NeuronChoice
     /// The share of units to compute.
     public let density: Double
@@ -15,7 +15,7 @@ public struct DensityLevel: Hashable, Sendable {
     }
 }
 
-/// The costs of removing units for good, from a prune of the same model for the same environment.
+/// The costs of removing units permanently, from a prune of the same model and environment.
 public struct Removal: Sendable {
     let table: LatencyTable
     /// The order in which units are removed.
@@ -27,30 +27,30 @@ public struct Removal: Sendable {
         (self.table, self.losses, self.sensitivity) = (table, losses, sensitivity)
     }
 
-    /// The seconds of a component that becomes a variant, as a share of the dense model's.
+    /// The seconds of a component that becomes a variant, as a share of the dense model's seconds.
     func seconds(of component: Component, as variant: Variant) -> Double {
         table.seconds(of: component.kind, as: variant) / table.dense.seconds
     }
 
-    /// The damage to the dense model when one component alone becomes a variant.
+    /// The damage to the dense model if only one component becomes a variant.
     func damage(_ component: Component, as variant: Variant) -> Double {
         sensitivity.damage(
             of: component, prior: losses.prior(of: component, keeping: variant.units))
     }
 }
 
-/// Chooses for each component how much of it each token computes, and how that part is chosen.
+/// Chooses the density of each component, and the method that selects its units.
 ///
-/// The search is ``GreedySearch``, which also chooses what a prune removes. The seconds that a
-/// level saves are measured on whole models, and so is its effect on the model's predictions. If
-/// the costs of removal are known too, a component may lose units for good, compute few of its
+/// The search is ``GreedySearch``, which a prune also uses. The seconds that a level saves, and its
+/// effect on the model's predictions, are measured on whole models. If the costs of removal are
+/// also known, the choice may remove units of a component permanently, compute only some of its
 /// units, or both.
 ///
-/// Seconds are shares of the dense model's.
+/// Seconds are given as shares of the dense model's seconds.
 public struct DensitySearch {
-    /// What is chosen for a model.
+    /// The choice for a model.
     public struct Choice: Sendable {
-        /// The units that stay.
+        /// The units that are kept.
         public let plan: Plan
         /// The level of each component that computes only a part of its units.
         public let levels: [Component: DensityLevel]
@@ -62,10 +62,10 @@ public struct DensitySearch {
     public struct Way: Hashable, Sendable {
         /// The kind of components.
         public let kind: ComponentKind
-        /// How units are chosen.
+        /// The method that selects units.
         ///
-        /// In attention blocks ``NeuronChoice/computed`` chooses inputs by value, and trained
-        /// predictors choose heads.
+        /// In attention blocks ``NeuronChoice/computed`` selects inputs by value, and trained
+        /// predictors select heads.
         public let choice: NeuronChoice
 
         /// Creates a way.
@@ -73,7 +73,7 @@ public struct DensitySearch {
             (self.kind, self.choice) = (kind, choice)
         }
 
-        /// All ways that some choices allow.
+        /// All ways with these methods.
         public static func all(of choices: [NeuronChoice]) -> [Way] {
             choices.map { Way(.feedForward, $0) }
                 + choices.filter { $0 == .computed || $0.rank != nil }.map { Way(.attention, $0) }
@@ -83,7 +83,7 @@ public struct DensitySearch {
     /// The densities at which savings and damage are measured.
     public static let probes = [0.5, 0.2]
 
-    /// What a component may become.
+    /// A candidate for a component.
     private struct Candidate {
         var variant: Variant
         var level: DensityLevel?
@@ -96,21 +96,21 @@ public struct DensitySearch {
 
     private let dense: Plan
     private let components: [Component]
-    /// For each of `components` its candidates, the dense one first.
+    /// The candidates of each of `components`, the dense one first.
     private let candidates: [[Candidate]]
     private let problem: SearchProblem
 
     /// Prepares a search.
     ///
     /// - Parameters:
-    ///   - calibration: What levels of each layer compute and lose.
-    ///   - densities: The densities to choose from, with those of ``probes``.
+    ///   - calibration: The effect of the levels in each layer.
+    ///   - densities: The densities to choose from, including ``probes``.
     ///   - shape: The sizes of the model.
     ///   - saved: For each way and each of ``probes`` the saved share of the dense model's time, if
     ///     all components of the way's kind have that density.
     ///   - headSaving: The share of the dense model's time that screening the head saves.
     ///   - damages: The damage to the dense model by levels of single components.
-    ///   - removal: The costs of removing units for good; nil to remove none.
+    ///   - removal: The costs of removing units permanently; nil to remove none.
     public init(
         _ calibration: ContextualCalibration, densities: [Double], shape: ModelShape,
         saved: [Way: [Double]], headSaving: Double, damages: ContextualDamages,
@@ -150,7 +150,8 @@ public struct DensitySearch {
                 let kept = removal?.losses.components[component]?.kept(units)
                 let share = Double(all) / Double(sizes[component.kind] ?? 1)
                 for cost in costs where cost.way.kind == component.kind {
-                    // The time of choosing, which all levels take, grows with the units kept.
+                    // The time of selecting units, which all levels need, is proportional to the
+                    // kept units.
                     let branch = removal.map {
                         $0.seconds(of: component, as: whole)
                             - $0.seconds(of: component, as: .removed)
@@ -195,7 +196,7 @@ public struct DensitySearch {
 
     /// The choice with the lowest predicted damage at a speedup.
     ///
-    /// - Throws: `SearchError` where the speedup is out of reach.
+    /// - Throws: `SearchError` if no choice reaches the speedup.
     public func choice(speedup: Double) throws(SearchError) -> Choice {
         let found = try GreedySearch(problem).choice(within: 1 / speedup)
         var plan = dense
@@ -216,7 +217,7 @@ private struct Cost {
     let volumes: [Double]
     let saved: [Double]
 
-    /// The saved share of time where this share of the weights is read: linear through both plans.
+    /// The saved share of time if this share of the weights is read: linear through both plans.
     func saved(at volume: Double) -> Double {
         guard saved.count == 2, volumes[0] != volumes[1] else { return saved.last ?? 0 }
         let slope = (saved[1] - saved[0]) / (volumes[1] - volumes[0])

@@ -4,7 +4,7 @@ public import Transformers
 
 /// The method that selects the neurons that a token needs.
 public enum NeuronChoice: Hashable, Sendable, CustomStringConvertible {
-    /// By value: all neurons are computed, and those with small values are not added.
+    /// By value: all neurons are computed, and neurons with small values are not added.
     case computed
     /// By scores that are computed with the block's weights in 4 bits.
     case coarse
@@ -12,10 +12,11 @@ public enum NeuronChoice: Hashable, Sendable, CustomStringConvertible {
     case gate
     /// By a trained low-rank predictor of this rank.
     case lowRank(Int)
-    /// By a low-rank predictor that reads the inputs of the same block one layer before.
+    /// By a low-rank predictor that reads the inputs of the previous layer's block of the same
+    /// kind.
     case lookAhead(Int)
 
-    /// Such as `low rank 64`.
+    /// A description such as `low rank 64`.
     public var description: String {
         switch self {
         case .computed: "by value"
@@ -37,7 +38,7 @@ extension NeuronChoice {
         default: nil
         }
     }
-    /// Whether its predictor reads the inputs of the layer before.
+    /// Whether its predictor reads the inputs of the previous layer's block.
     var looksAhead: Bool { if case .lookAhead = self { true } else { false } }
 }
 
@@ -54,7 +55,7 @@ public struct NeuronCalibration: Sendable {
         let score: Float
         /// The effect on each neuron.
         let neurons: [Neuron]
-        /// The rows of weights of one neuron: 3 with a gate, else 2.
+        /// The number of weight rows of one neuron: 3 with a gate, otherwise 2.
         let parts: Int
 
         /// The effect on one neuron.
@@ -85,7 +86,7 @@ public struct NeuronCalibration: Sendable {
             return totals
         }
 
-        /// Whether anything is left out.
+        /// Whether any neuron is left out.
         var isPartial: Bool { contribution >= 0 }
     }
 
@@ -113,8 +114,8 @@ public struct NeuronCalibration: Sendable {
     ///   - values: The values of its neurons, `[tokens, neurons]`.
     ///   - choices: The methods to calibrate.
     ///   - densities: The densities to calibrate.
-    ///   - engine: What to run on.
-    ///   - check: Called from time to time; may throw to stop.
+    ///   - engine: The engine to run on.
+    ///   - check: Called repeatedly; may throw to stop.
     /// - Throws: What `check` throws.
     init(
         of block: FeedForwardWeights, activation: Epilogue, inputs: Activations,
@@ -169,7 +170,7 @@ public struct NeuronCalibration: Sendable {
         levels[choice]?[density]
     }
 
-    /// The thresholds and the predictor of a density; nil if it was not calibrated, or leaves
+    /// The thresholds and the predictor of a density; nil if it was not calibrated or leaves
     /// nothing out.
     public func neurons(_ choice: NeuronChoice, density: Double) -> ContextualPlan.Neurons? {
         level(choice, density: density).flatMap { level in
@@ -187,7 +188,7 @@ public struct NeuronCalibration: Sendable {
         }
     }
 
-    /// The calibrated density that computes nearly a given share of neurons.
+    /// The calibrated density whose share of computed neurons is nearest to a given share.
     public func density(_ choice: NeuronChoice, computing computed: Double) -> Double? {
         levels[choice]?.min {
             let (a, b) = (
@@ -197,7 +198,7 @@ public struct NeuronCalibration: Sendable {
         }?.key
     }
 
-    /// For each neuron the absolute value at which it makes a given contribution.
+    /// The absolute value at which each neuron has a given contribution.
     static func sizes(contributing contribution: Float, _ norms: [Float]) -> [Float] {
         norms.map { $0 > 0 ? contribution / $0 : .greatestFiniteMagnitude }
     }

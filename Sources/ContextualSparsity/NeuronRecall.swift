@@ -2,13 +2,13 @@ internal import Pruning
 public import Tensors
 public import Transformers
 
-/// How well a plan selects the units of one layer that tokens need, measured on text.
+/// The quality of a plan's selection of the units of one block, measured on text.
 ///
 /// Units are neurons or query heads.
 public struct NeuronRecall: Sendable, Equatable {
     /// The layer.
     public let layer: Int
-    /// Which branch of it.
+    /// The kind of the block.
     public let kind: ComponentKind
     /// The method that selects units.
     public let choice: NeuronChoice
@@ -20,23 +20,22 @@ public struct NeuronRecall: Sendable, Equatable {
     /// whose contribution is worth the time of computing them. If a token computes n heads, its
     /// needed heads are the n heads with the greatest contributions.
     public let recall: Double
-    /// The share of a token's squared contributions that the computed units make, averaged over
-    /// tokens.
+    /// The computed units' share of a token's squared contributions, averaged over tokens.
     public let kept: Double
-    /// The same share if each token computed the same number of units, those with the greatest
+    /// The same share if each token computed the same number of units with the greatest
     /// contributions.
     public let keptByOracle: Double
     /// The expected share if each token computed the same number of units, chosen at random.
     public let keptAtRandom: Double
 
-    /// Measures every layer in which a plan leaves neurons or heads out.
+    /// Measures every block in which a plan leaves neurons or heads out.
     ///
     /// - Parameters:
     ///   - plan: The plan to measure.
     ///   - model: The dense decoder, packed.
     ///   - source: The weights that it was packed from.
     ///   - windows: Token windows that were not used to make the plan.
-    ///   - engine: What to run on.
+    ///   - engine: The engine to run on.
     ///   - progress: Called with the number of layers done; may throw to stop.
     /// - Returns: One entry for each such block, layers ascending.
     /// - Throws: What reading weights and `progress` throw.

@@ -1,23 +1,23 @@
 public import Tensors
 public import Transformers
 
-/// Collects the contributions of units over text: how few units make most of them, and thresholds.
+/// Collects statistics of units' contributions over text: the share of units needed, and
+/// thresholds.
 public final class ScoreStatistics: ForwardObserver {
     /// The shares of a token's squared contributions for which the number of units is measured.
     public static let shares = [0.9, 0.99]
 
     private let scores: UnitScores
-    /// For each component and each of ``shares`` the share of units that is enough, summed over
-    /// tokens.
+    /// The needed share of units for each component and each of ``shares``, summed over tokens.
     private var needs: [Component: [Double]] = [:]
     private var tokens: [Component: Int] = [:]
-    /// The contributions of a sample of tokens, in no order.
+    /// The contributions of a sample of tokens, unsorted.
     private var samples: [Component: [Float]] = [:]
 
-    /// One token of this many is sampled for thresholds.
+    /// The interval of the tokens that are sampled for thresholds.
     private static let stride = 8
 
-    /// Prepares to collect.
+    /// Creates empty statistics.
     public init(_ scores: UnitScores) { self.scores = scores }
 
     /// Adds the inputs of one component's output projection.
@@ -43,14 +43,15 @@ public final class ScoreStatistics: ForwardObserver {
         }
     }
 
-    /// For each of ``shares`` the mean share of units that make this share of a token's squared
-    /// contributions; nil for components that were not seen.
+    /// The mean share of units that make each of ``shares`` of a token's squared contributions.
+    ///
+    /// It is nil for components without any token.
     public func needs(of component: Component) -> [Double]? {
         guard let sums = needs[component], let count = tokens[component] else { return nil }
         return sums.map { $0 / Double(count) }
     }
 
-    /// For each density and each component the threshold that this share of contributions exceeds.
+    /// The threshold that a share of contributions exceeds, for each density and each component.
     ///
     /// Contributions of all tokens and units of a component are ranked together.
     public func thresholds(densities: [Double]) -> [Double: [Component: Float]] {

@@ -2,17 +2,17 @@ internal import Evaluation
 public import Tensors
 public import Transformers
 
-/// How many heads and neurons of a decoder each token needs: perplexity by density.
+/// The share of heads and neurons of a decoder that tokens need: perplexity by density.
 ///
 /// Units are selected by their real contributions, by a threshold on them, and at random. No
-/// predictor selects better than the real contributions do. So a model that loses much quality with
-/// them has no contextual sparsity to use.
+/// predictor can select better than the real contributions. If a model loses much quality with this
+/// selection, it has no useful contextual sparsity.
 public struct SparsityStudy: Codable, Sendable, Equatable {
-    /// One way to leave units out, and its perplexity.
+    /// A selection of units, and its perplexity.
     public struct Trial: Codable, Sendable, Equatable {
         /// The kind of components that lost units.
         public let kind: ComponentKind
-        /// How the kept units were selected.
+        /// The method that selected the kept units.
         public let choice: UnitFilter.Choice
         /// The requested share of units to keep.
         public let density: Double
@@ -26,8 +26,8 @@ public struct SparsityStudy: Codable, Sendable, Equatable {
     public struct Need: Codable, Sendable, Equatable {
         /// The component.
         public let component: Component
-        /// For each of ``ScoreStatistics/shares`` the mean share of units that make this share of a
-        /// token's squared contributions.
+        /// The mean share of units that make each of ``ScoreStatistics/shares`` of a token's
+        /// squared contributions.
         public let shares: [Double]
     }
 
@@ -46,9 +46,9 @@ public struct SparsityStudy: Codable, Sendable, Equatable {
     /// - Parameters:
     ///   - model: The decoder, packed.
     ///   - scores: The contributions of its units.
-    ///   - calibration: Windows for finding thresholds and needs, at least one.
+    ///   - calibration: Windows for thresholds and needs, at least one.
     ///   - windows: Other windows for the trials, at least one.
-    ///   - engine: What to run on.
+    ///   - engine: The engine to run on.
     ///   - progress: Called with the number of trials done, the dense one first; may throw to stop.
     /// - Throws: What `progress` throws.
     public init(
@@ -86,7 +86,7 @@ public struct SparsityStudy: Codable, Sendable, Equatable {
         self.trials = trials
     }
 
-    /// The number of trials of a study, with the dense one.
+    /// The number of trials of a study, including the dense one.
     public static var trialCount: Int {
         1 + ComponentKind.allCases.count * UnitFilter.Choice.allCases.count * densities.count
     }
@@ -95,9 +95,9 @@ public struct SparsityStudy: Codable, Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - kind: The kind of components.
-    ///   - choice: How units are selected.
+    ///   - choice: The method that selects units.
     ///   - cost: The maximum relative increase of perplexity.
-    /// - Returns: The share; 1 if no trial keeps to the limit.
+    /// - Returns: The share; 1 if no trial is within the limit.
     public func density(
         of kind: ComponentKind, by choice: UnitFilter.Choice, cost: Double
     ) -> Double {

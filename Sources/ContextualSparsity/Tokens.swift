@@ -2,11 +2,12 @@ internal import Tensors
 internal import Training
 internal import Transformers
 
-/// The split of the calibration's tokens: some for thresholds, the others for training predictors.
+/// The split of the calibration's tokens into tokens for thresholds and tokens for training
+/// predictors.
 struct Tokens {
     /// The tokens for thresholds: every eighth.
     let sample: [Int]
-    /// The tokens for training; of at most eight tokens the same ones.
+    /// The tokens for training; with at most eight tokens, the same as `sample`.
     private let rest: [Int]
 
     init(count: Int) {
@@ -20,10 +21,11 @@ struct Tokens {
     /// - Parameters:
     ///   - inputs: The inputs of the predictor, `[tokens, hidden]`.
     ///   - values: The values of units, `[tokens, units]`.
-    ///   - least: For each unit a threshold. The unit is needed if its absolute value exceeds it.
+    ///   - least: A threshold for each unit. The unit is needed if its absolute value exceeds the
+    ///     threshold.
     ///   - rank: The rank of the predictor.
-    ///   - engine: What to run on.
-    ///   - check: Called from time to time; may throw to stop.
+    ///   - engine: The engine to run on.
+    ///   - check: Called repeatedly; may throw to stop.
     /// - Returns: The predictor.
     /// - Throws: What `check` throws.
     func fitted(
@@ -41,6 +43,7 @@ struct Tokens {
 extension [Double: Float] {
     /// The median of the thresholds of several densities.
     ///
-    /// One is enough to train a predictor, which only ranks units.
+    /// One threshold is sufficient for training a predictor, because only the ranks of its scores
+    /// matter.
     var middle: Float { values.sorted()[count / 2] }
 }

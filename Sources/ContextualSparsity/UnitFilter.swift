@@ -1,7 +1,7 @@
 public import Tensors
 public import Transformers
 
-/// Keeps only some units of each token, sets the inputs of the others to 0, and counts both.
+/// Keeps only some units for each token, sets the inputs of the others to 0, and counts both.
 public final class UnitFilter: ForwardObserver {
     /// How the kept units are selected.
     public enum Choice: String, Codable, Sendable, CaseIterable {
@@ -25,7 +25,7 @@ public final class UnitFilter: ForwardObserver {
     private var random = SplitMix64(seed: 1)
     private var (kept, seen) = (0, 0)
 
-    /// Prepares to leave units out.
+    /// Creates a filter.
     ///
     /// - Parameters:
     ///   - scores: The contributions of units.

@@ -11,13 +11,13 @@ public import Transformers
 /// Source of the criterion: Liu et al., "Deja Vu", arXiv 2310.17157, which uses the norm of a
 /// head's output and the contribution of a neuron.
 public struct UnitScores: Sendable {
-    /// For each component the norms of the columns of its output projection.
+    /// The norms of the columns of each component's output projection.
     private let norms: [Component: [Float]]
     private let headDimension: Int
 
     /// Reads the output projections of a model.
     ///
-    /// - Throws: What reading them throws.
+    /// - Throws: What reading the weights throws.
     public init(_ weights: some WeightSource) throws {
         var norms: [Component: [Float]] = [:]
         for index in weights.shape.layers.indices {
@@ -78,7 +78,7 @@ public struct UnitScores: Sendable {
     /// - Parameters:
     ///   - component: The component.
     ///   - inputs: The inputs of its output projection for the token.
-    /// - Returns: A value for each unit, none below 0.
+    /// - Returns: A value of at least 0 for each unit.
     func scores(of component: Component, inputs: ArraySlice<Float>) -> [Float] {
         norms[component].map {
             Self.contributions(of: inputs, $0, unitSize: unitSize(of: component))
