@@ -1,21 +1,21 @@
-/* Scaled dot-product attention. A few queries are computed together, against one block of keys at a
- * time. The scores of a block fit in the first-level cache. The full score matrix is never
- * stored. */
+/* Scaled dot-product attention. At most CK_ROWS queries are computed together, with one block of
+ * keys at a time. The scores of a block fit in the first-level cache. The full score matrix is
+ * never stored. */
 
-/* scores[r * padded + j] of rows [top, top + rows) against keys [first, first + count). */
+/* Computes scores[r * padded + j] of rows [top, top + rows) with keys [first, first + count). */
 typedef void (*ck_score)(
     const void *operands, size_t top, size_t rows, size_t first, size_t count, size_t padded,
     float *scores);
 /* Replaces a row of n scores by their softmax weights, given the largest score so far. Returns the
  * sum of the weights. */
 typedef float (*ck_weigh)(float *row, size_t n, size_t padded, float scale, float largest);
-/* tile[rows][32]: for 32 columns, the sums of the values of a block of keys, weighted. */
+/* Computes tile[rows][32]: weighted sums of the values of a block of keys, for 32 columns. */
 typedef void (*ck_mix)(
     const void *operands, const float *weights, size_t padded, size_t rows, size_t first,
     size_t count, size_t column, float *tile);
 
-/* Keys are processed in blocks. When a block has a larger score than all earlier blocks, the sums
- * of the earlier blocks are scaled down. So only the scores of one block are stored. Source: Dao et
+/* Keys are processed in blocks. If a block has a larger score than all earlier blocks, the sums of
+ * the earlier blocks are scaled down. Only the scores of one block are stored. Source: Dao et
  * al., "FlashAttention", arXiv 2205.14135, algorithm 1. */
 CK_INLINE void CK_NAME(attend)(
     const void *operands, ck_score score, ck_weigh weigh, ck_mix mix, size_t queries, size_t width,

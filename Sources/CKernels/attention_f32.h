@@ -1,7 +1,7 @@
 /* Attention over queries, keys and values in f32. */
 
-/* x = e^(scale · (x - largest)). Returns the sum. With `fills` the rest of the last vector becomes 0;
- * else nothing past n is written. */
+/* x = e^(scale · (x - largest)). Returns the sum. With `fills`, the rest of the last vector becomes
+ * 0. Otherwise nothing after n is written. */
 CK_INLINE float CK_NAME(exponentiate_f32)(
     float *x, size_t n, float scale, float largest, int fills
 ) {
@@ -29,8 +29,8 @@ static void CK_NAME(softmax_f32)(float *x, size_t n, float scale) {
     for (; i < n; i++) x[i] *= inverse;
 }
 
-/* Turns scores into weights, given the largest score so far. Returns their sum. Lanes past the last
- * score become 0, up to `padded` of them. */
+/* Replaces scores by weights, given the largest score so far. Returns the sum of the weights. Lanes
+ * from n up to `padded` become 0. */
 CK_INLINE float CK_NAME(weigh_f32)(
     float *x, size_t n, size_t padded, float scale, float largest
 ) {
@@ -83,7 +83,7 @@ static void CK_NAME(attend_f32)(
 }
 
 /* Returns a vector whose lane r is the sum of all lanes of rows[r]. First the halves of pairs of
- * rows are exchanged and added, then quarters, and so on down to single lanes. */
+ * rows are exchanged and added, then the quarters, down to single lanes. */
 CK_INLINE ck_vector CK_NAME(row_sums)(ck_vector *rows) {
 #pragma clang loop unroll(full)
     for (size_t step = CK_LANES / 2; step > 0; step /= 2)
@@ -104,8 +104,8 @@ CK_INLINE ck_vector CK_NAME(row_sums)(ck_vector *rows) {
     return rows[0];
 }
 
-/* Weighted sums of `vectors` vectors of columns of the values. Two keys are added at a time to
- * independent sums, so that no addition waits for the one before it. */
+/* Computes weighted sums of `vectors` vectors of columns of the values. Two keys are added at a
+ * time to independent sums, so that additions do not wait for each other. */
 CK_INLINE void CK_NAME(mix_one)(
     const float *values, size_t ld, size_t key_count, const float *weights, size_t vectors,
     float *out

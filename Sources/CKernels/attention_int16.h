@@ -1,8 +1,8 @@
 /* Attention over queries, keys and values of 16-bit integers, for models whose products are in 8
- * bits. It is twice as fast as f32, and its steps are 16 times finer than those of the products.
+ * bits. It is twice as fast as f32. Its steps are 16 times finer than those of the products.
  *
- *     score[r][j]  =  scale[r] · scale[j] · Σ q[r][i] · k[j][i]        codes within ±2047
- *     out[r][c]    =  scale[c] · Σ w[r][j] · v[j][c]  /  Σ w[r][j]      w = 2¹⁴ · e^(score - largest)
+ *     score[r][j]  =  scale[r] · scale[j] · Σ q[r][i] · k[j][i]      codes within ±2047
+ *     out[r][c]    =  scale[c] · Σ w[r][j] · v[j][c]  /  Σ w[r][j]    w = 2¹⁴ · e^(score - largest)
  *
  * Each query, each key and each column of the values has a scale. The panels are those of gemm_f32,
  * with two 16-bit inputs in place of one float. Sums fit in 31 bits: a score adds at most 512
@@ -19,7 +19,7 @@ CK_INLINE void CK_NAME(store_shorts)(void *p, ck_integers codes) {
     *(CK_NAME(shorts) *)p = __builtin_convertvector(codes, CK_NAME(shorts));
 }
 
-/* Writes n floats as codes, zero-padded to whole vectors. Returns the value of one step. */
+/* Writes n floats as codes, zero-padded to whole vectors. Returns the scale of the codes. */
 CK_INLINE float CK_NAME(encode_row)(const float *x, size_t n, uint32_t *codes) {
     ck_vector size = ck_splat(0);
     for (size_t i = 0; i < n; i += CK_LANES) {
@@ -90,8 +90,8 @@ static void CK_NAME(pack_values_int16)(
     }
 }
 
-/* out[r][0..<32] = scales[r] · columns[0..<32] · Σ over units. A unit is two inputs of a row and of
- * a panel. */
+/* out[r][0..<32] = scales[r] · columns[0..<32] · Σ over units. A unit is two inputs of a row, and
+ * of the 32 outputs of a panel. */
 CK_INLINE void CK_NAME(multiply_tile_int16)(
     const uint32_t *a, size_t stride, const uint32_t *panel, size_t units, const float *scales,
     const float *columns, size_t rows, float *out, size_t ldo
@@ -169,7 +169,7 @@ CK_INLINE void CK_NAME(score_int16)(
             o->key_scales + first + j, scores + j, padded);
 }
 
-/* Stores the weights over the scores. Two weights take the space of one score. */
+/* Replaces the scores by the weights. Two weights have the size of one score. */
 CK_INLINE float CK_NAME(weigh_int16)(
     float *x, size_t n, size_t padded, float scale, float largest
 ) {

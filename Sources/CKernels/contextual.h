@@ -1,15 +1,15 @@
 /* Kernels of contextual sparsity: approximate scores of many outputs from 4-bit weights, products
  * with the rows of selected neurons, and sums of such rows.
  *
- * A 4-bit panel stores everything about its 32 outputs in one piece of memory: first eight inputs
- * at a time, zero-padded to a multiple of eight, then the 8-bit (fine) inputs, four at a time, then
- * the scales of the outputs.
+ * A 4-bit panel stores all data of its 32 outputs in one piece of memory: first the inputs in 4
+ * bits, eight at a time, zero-padded to a multiple of eight; then the fine inputs in 8 bits, four
+ * at a time; then the scales of the outputs.
  *
  *     panel[(i/8)*128 + j*4 + i%4]        =  W[j][i] / scale[j] + 8, input i + 4 in the high half
  *     panel[K*16 + (f/4)*128 + j*4 + f%4] =  16 W[j][fine[f]] / scale[j] + 128
  *
- * K is k rounded up to a multiple of 8. The processor's instruction multiplies unsigned by signed
- * bytes. Here the weights are unsigned and the activations are signed. */
+ * K is k rounded up to a multiple of 8. The processor's instruction multiplies unsigned bytes by
+ * signed bytes. Here the weights are unsigned and the activations are signed. */
 
 static void CK_NAME(pack_rows_int4)(
     const float *source, size_t ld, size_t n, size_t width, const uint32_t *fine, size_t fines,
@@ -136,8 +136,8 @@ static size_t CK_NAME(select_f32)(
     return count;
 }
 
-/* Loads CK_LANES values of a row, from column j on, as floats. The row has floats, bfloat16, f16 or
- * 8-bit integers. Values of f16 are returned times 2^-112. */
+/* Loads CK_LANES values of a row, from column j on, as floats. The row consists of floats,
+ * bfloat16, f16 or 8-bit integers. Values of f16 are returned times 2^-112. */
 CK_INLINE ck_vector CK_NAME(row_f32)(const void *row, size_t j) {
     return ck_load((const float *)row + j);
 }
@@ -175,8 +175,8 @@ CK_INLINE float CK_NAME(value_int8)(const void *row, size_t j) {
     return (float)((const int8_t *)row)[j];
 }
 
-/* Adds rows to a block of `block` vectors, from column j on. The block stays in registers for all
- * rows. `size` is the size of a value in bytes. */
+/* Adds rows, times their factors, to `block` vectors of c from column j on. These stay in registers
+ * for all rows. `size` is the size of a value in bytes. */
 #define CK_SUM_BLOCK(type, size, block) \
     for (; j + block * CK_LANES <= n; j += block * CK_LANES) { \
         ck_vector sums[block]; \
@@ -216,8 +216,8 @@ CK_SUM_ROWS(bf16, 2)
 CK_SUM_ROWS(f16, 2)
 CK_SUM_ROWS(int8, 1)
 
-/* Multiplies four rows at a time and prefetches the next four. After the last row, that row is
- * repeated. */
+/* Multiplies four rows at a time and prefetches the next four. If fewer than four remain, the last
+ * row is repeated. */
 #define CK_DOT_ROWS(type, size) \
     static void CK_NAME(dot_rows_##type)( \
         const void *rows, size_t stride, const uint32_t *places, size_t count, const float *x, \
@@ -269,8 +269,8 @@ static float CK_NAME(store_row_bf16)(const float *source, size_t n, void *row) {
     return 1;
 }
 
-/* As panels of f16 hold weights: times 64, and 0 for what would lose digits. Rows are read as
- * 2^-112 of their halves. */
+/* Stores values like the panels of f16: times 64, and those below 2^-20 as 0. row_f16 returns the
+ * stored values times 2^-112, so the factor is 2^112 / 64. */
 static float CK_NAME(store_row_f16)(const float *source, size_t n, void *row) {
     enum { some = 64 };
     float stored[some];

@@ -7,14 +7,15 @@
 #include <string.h>
 #pragma STDC FP_CONTRACT OFF
 
-/* The float with these bits. */
+/* Returns the float with the given bits. */
 static inline float from_bits(uint32_t bits) {
     float value;
     memcpy(&value, &bits, 4);
     return value;
 }
 
-/* The float that is equal to a half. The exponent bias of a half is 15, that of a float 127. */
+/* Returns the float that is equal to an f16. The exponent bias of an f16 is 15, that of a
+ * float is 127. */
 static inline float from_half(uint16_t half) {
     uint32_t magnitude = half & 0x7fffu;
     uint32_t normal = (magnitude << 13) + (112u << 23) + (magnitude >= 0x7c00u ? 112u << 23 : 0);
@@ -25,7 +26,7 @@ static inline float from_half(uint16_t half) {
     return from_bits(bits | (uint32_t)(half & 0x8000u) << 16);
 }
 
-/* The float equal to the half stored at p. */
+/* Returns the float that is equal to the f16 at p. */
 static inline float half_at(const uint8_t *p) {
     uint16_t half;
     memcpy(&half, p, 2);
@@ -140,7 +141,7 @@ void ck_dequantize_q2_k(float *out, const void *blocks, size_t block_count) {
 }
 
 /* 32 bytes of third bits, 64 bytes of 2-bit elements as in q2_k, 12 bytes of 6-bit scales for
- * 16 elements each, scale of the scales (2). An element is 4 less where its third bit is 0. */
+ * 16 elements each, scale of the scales (2). An element is 4 less if its third bit is 0. */
 void ck_dequantize_q3_k(float *out, const void *blocks, size_t block_count) {
     const uint8_t *p = blocks;
     for (size_t block = 0; block < block_count; block++, p += 110, out += 256) {
@@ -161,7 +162,7 @@ void ck_dequantize_q3_k(float *out, const void *blocks, size_t block_count) {
     }
 }
 
-/* The 6-bit scale and minimum of 32 elements, out of the 12 bytes that pack eight of each. */
+/* Reads the 6-bit scale and minimum of 32 elements from 12 bytes with eight scales and minimums. */
 static inline void scale_and_minimum(const uint8_t *packed, int group, int *scale, int *minimum) {
     if (group < 4) {
         *scale = packed[group] & 63;

@@ -1,7 +1,7 @@
-/* Which tables of kernels this processor runs.
+/* Selects the tables of kernels that this processor runs.
  *
- * A table for another processor is one line in a list: its predicate and its address, the fastest
- * tables first. */
+ * A table for another processor is one line in a list: its predicate and its address. Faster tables
+ * are before slower tables. */
 #include "CKernels.h"
 
 static int runs_everywhere(void) { return 1; }
@@ -26,8 +26,8 @@ static int runs_avx512fp16(void) {
     return runs_avx512vnni() && __builtin_cpu_supports("avx512fp16");
 }
 
-/* AMD's processors multiply pairs of bfloat16 at twice the rate of floats. An Intel one that was
- * measured took twice the time. */
+/* AMD's processors multiply pairs of bfloat16 at twice the rate of floats. An Intel processor
+ * that was measured needed twice the time. */
 static int runs_avx512bf16(void) {
     return runs_avx512vnni() && __builtin_cpu_supports("avx512bf16")
         && __builtin_cpu_is("amd");
@@ -67,7 +67,7 @@ CK_LIST(ck_f64_kernels) f64_tables[] = {
     {runs_everywhere, &ck_f64_portable},
 };
 
-/* The table of number `index` among those of a list that run; null past the last one. */
+/* Returns table number `index` of the tables in a list that run; null if there are fewer. */
 #define CK_FIND(list, index) \
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) \
         if (list[i].runs() && index-- == 0) return list[i].table; \

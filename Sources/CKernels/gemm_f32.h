@@ -1,6 +1,6 @@
 /* Matrix product over packed weights: c[m,n] = a[m,k] · Wᵀ.
  *
- * A panel holds 32 outputs of the weight, input by input, zero-padded past the last output:
+ * A panel contains 32 outputs of the weight, input by input, zero-padded after the last output:
  *
  *     panels[p*k*32 + i*32 + j]  =  W[32p + j][i]      i in [0,k), j in [0,32)
  *
@@ -65,7 +65,7 @@ CK_INLINE void CK_NAME(multiply_tile)(
 }
 
 /* The product of one row. Several inputs are added at a time to independent sums, so that additions
- * do not wait for each other. Weights are prefetched, because here they are read from memory. */
+ * do not wait for each other. Weights are prefetched, because they are read from memory. */
 CK_INLINE void CK_NAME(multiply_row)(const float *a, const float *panel, size_t k, float *tile) {
     enum { vectors = ck_panel / CK_LANES, chains = vectors >= 4 ? 1 : 4, ahead = 32 };
     ck_vector sums[chains][vectors];
@@ -93,8 +93,8 @@ CK_INLINE void CK_NAME(multiply_row)(const float *a, const float *panel, size_t 
     }
 }
 
-/* A function for each row count. `rows` reads rows of inputs (stride lda). `columns` reads a
- * transposed operand, whose rows are the inputs. */
+/* A function for each row count. `rows` reads rows of inputs with stride lda. `columns` reads a
+ * transposed operand, in which each row contains one input of all rows. */
 #define CK_TILE(n) \
     static __attribute__((noinline)) void CK_NAME(rows_##n)( \
         const float *a, size_t lda, const float *panel, const ck_slab *slab, float *tile \
@@ -147,7 +147,7 @@ static void CK_NAME(product_f32)(
 }
 
 /* Transposes a square of CK_LANES rows. It exchanges the two off-diagonal blocks of half the width,
- * then of a quarter, down to single lanes. */
+ * then those of a quarter of the width, down to single lanes. */
 CK_INLINE void CK_NAME(transpose)(ck_vector *rows) {
 #pragma clang loop unroll(full)
     for (size_t step = CK_LANES / 2; step > 0; step /= 2)
@@ -210,8 +210,8 @@ static void CK_NAME(unpack_row_f32)(
 }
 
 /* Computes the products of columns of a, from 0 up to n, with columns of b, from `first` up to
- * `last`. With `triangle`, column i of a is only multiplied with column j of b if i is not beyond
- * the panel of j. `take` receives each tile of products of some rows.
+ * `last`. With `triangle`, column i of a is not multiplied with the columns of panels of b that end
+ * at or before the first column of i's tile. `take` receives each tile of products of some rows.
  *
  * The rows are processed in slabs that fit, packed, in the second-level cache. Columns of a are lda
  * floats apart, so they are gathered once for all columns of b, several tiles at a time so that

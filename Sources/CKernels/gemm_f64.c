@@ -1,9 +1,10 @@
-/* The loops around the register tiles. Panels of b are packed for the last-level cache, panels of a
- * for the second level, and a tile of c stays in registers for a whole block of k. Source: Goto and
- * van de Geijn, "Anatomy of high-performance matrix multiplication" (2008). */
+/* The loops around the register tiles. Panels of b are packed for the last-level cache, and panels
+ * of a for the second-level cache. A tile of c stays in registers for a block of k. Source: Goto
+ * and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008). */
 #include "ck_f64.h"
 
-/* Multiples of every tile's rows and columns. */
+/* BLOCK_ROWS and BLOCK_COLUMNS are multiples of the rows and columns of every tile. LARGEST_TILE is
+ * the number of elements of the largest tile. */
 enum { BLOCK_ROWS = 192, BLOCK_COLUMNS = 1536, BLOCK_DEPTH = 256, LARGEST_TILE = 8 * 24 };
 
 static size_t least(size_t x, size_t y) { return x < y ? x : y; }
@@ -16,7 +17,7 @@ size_t ck_gemm_f64_scratch(size_t n, size_t k) {
 }
 
 /* Packs `count` lines of length k, zero-padded to panels of `width` lines:
- * out[panel][p][line], the line's element p at data[line*line_stride + p*step]. */
+ * out[panel][p][line]. Element p of a line is at data[line*line_stride + p*step]. */
 static void pack(
     const double *data, size_t line_stride, size_t step, size_t count, size_t k, size_t width,
     double *out) {
@@ -39,8 +40,8 @@ static void pack(
     }
 }
 
-/* A tile that is partly outside c: computes a whole tile in a copy, and stores the part that is
- * inside. */
+/* Computes a tile that is partly outside c. It computes a whole tile in a copy and stores only the
+ * part that is inside. */
 static void edge_tile(
     const ck_f64_kernels *kernels, size_t rows, size_t columns, size_t k, double alpha,
     const double *a, const double *b, double *c, size_t stride, double *copy) {

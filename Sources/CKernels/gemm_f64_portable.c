@@ -1,4 +1,4 @@
-/* 4 x 8 tile in plain C, which the compiler vectorises for whatever it targets (SSE2, NEON). */
+/* 4 x 8 tile in plain C, which the compiler vectorises for its target (SSE2, NEON). */
 #include "ck_f64.h"
 #include "small_f64.h"
 

@@ -1,15 +1,16 @@
-/* Matrix product over weights in 16 bits, summed in f32. The file is compiled for each of two
- * formats, CK_HALF: bf16 and f16.
+/* Matrix product over weights in 16 bits, summed in f32. The file is compiled twice, with bf16 and
+ * with f16 as CK_HALF.
  *
- * A panel holds 32 outputs of the weight, two inputs at a time, zero-padded to whole pairs:
+ * A panel contains 32 outputs of the weight, two inputs at a time, zero-padded to whole pairs:
  *
  *     panels[p*K*32 + (i/2)*64 + j*2 + i%2]  =  W[32p + j][i]      K = k rounded up to 2
  *
- * So a 32-bit lane holds two inputs of one output. Weights in f16 are stored times 64, and those
- * below 2^-20 as 0. No stored weight is then a subnormal f16.
+ * A 32-bit lane contains two inputs of one output. Weights in f16 are stored times 64. Weights
+ * below 2^-20 are stored as 0, so that no stored weight is a subnormal f16.
  *
  * With CK_PAIRS the processor multiplies pairs of 16-bit floats, and activations are rounded to 16
- * bits too. Without it, each half of a lane is converted to a float, and activations stay f32. */
+ * bits too. Without CK_PAIRS, each half of a lane is converted to a float, and activations are
+ * f32. */
 #define CK_PAIRS ((CK_IS_F16 && CK_FP16) || (!CK_IS_F16 && CK_BF16))
 #define CK_OF_(operation, half) CK_NAME(operation##_##half)
 #define CK_OF__(operation, half) CK_OF_(operation, half)
@@ -63,7 +64,7 @@ static void CK_OF(pack_rows)(
             size_t inputs = width - first < chunk ? width - first : chunk, i = 0;
             for (size_t r = 0; r < count; r++)
                 CK_OF(round_weights)(source + (j + r) * ld + first, inputs, rounded[r]);
-            /* A pair takes the space of one float. */
+            /* A pair has the size of one float. */
             for (; count == CK_LANES && i + 2 * CK_LANES <= inputs; i += 2 * CK_LANES) {
                 ck_vector rows[CK_LANES];
 #pragma clang loop unroll(full)
@@ -146,8 +147,8 @@ CK_INLINE void CK_OF(multiply_pairs)(
     } while (begin < pairs);
 }
 
-/* The power of two that scales the largest of n floats to between 1/16 and 1/8; 1 if all are
- * zero. */
+/* The power of two that scales the largest of n magnitudes to between 1/16 and 1/8. It is 1 if the
+ * largest is below 2^-117, or is 2^119 or more. */
 CK_INLINE float CK_NAME(half_scale)(ck_vector most) {
     float greatest = ck_largest(most);
     uint32_t bits;
@@ -160,7 +161,7 @@ CK_INLINE float CK_NAME(half_scale)(ck_vector most) {
 }
 CK_INLINE ck_vector CK_NAME(size_of)(ck_vector x) { return ck_max(x, -x); }
 
-/* Rounds a row, times a power of two of its own, to halves. */
+/* Scales a row by a power of two and rounds it to f16. */
 static void CK_NAME(convert_f16)(
     const float *x, size_t n, size_t terms, void *values, size_t stride, float *scales,
     int32_t *zeros
@@ -181,7 +182,7 @@ static void CK_NAME(convert_f16)(
     *scales = 1 / (64 * factor);
 }
 
-/* The factor that brings the largest value of a block into the range of f16. */
+/* The power of two that scales the largest magnitude of a block into the range of f16. */
 CK_INLINE float CK_OF(block_factor)(
     const float *from, size_t ld, size_t rows, size_t columns
 ) {
@@ -266,7 +267,7 @@ CK_INLINE float CK_OF(block_factor)(
 #endif
 
 #if !CK_PAIRS
-/* One of the two inputs in each lane, as floats. Values of f16 are returned times 2^-106. */
+/* One of the two inputs in each lane, as floats. Weights in f16 are returned times 2^-106. */
 CK_INLINE ck_vector CK_OF(half)(const uint32_t *weights, size_t half) {
     ck_words both = ck_load_words(weights);
 #if CK_IS_F16
@@ -457,7 +458,8 @@ static void CK_OF(unpack_row)(
         uint32_t bits = CK_IS_F16 ? (half & 0x7fff) << 13 | (half & 0x8000) << 16 : half << 16;
         float value;
         __builtin_memcpy(&value, &bits, 4);
-        /* The bits of a half in a float's places are 2^-112 of it; weights are stored times 64. */
+        /* An f16 whose bits are moved to their places in a float is multiplied by 2^-112. Weights
+         * are stored times 64. */
         row[i] = CK_IS_F16 ? value * 0x1p106f : value;
     }
 }
@@ -473,7 +475,7 @@ static void (*const CK_OF(tiles_of_columns)[])(
 #undef CK_TILE_OF_COLUMNS__
 #undef CK_TILE_OF_PAIRS
 
-/* Two rows of up to 16 columns, times a factor, rounded, and interleaved as pairs. */
+/* Scales two rows of up to 16 columns by a factor, rounds them, and interleaves them as pairs. */
 CK_INLINE ck_words CK_OF(pair_of)(
     const float *from, size_t ld, size_t rows, size_t columns, float factor
 ) {
@@ -486,8 +488,8 @@ CK_INLINE ck_words CK_OF(pair_of)(
     return (ck_words)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 
-/* transposed_product_f32 over pairs of 16-bit floats. In half precision each block of either
- * operand is scaled by a power of two of its own, and the sums of chains are added in f32. */
+/* transposed_product_f32 over pairs of 16-bit floats. In half precision, each block of either
+ * operand is scaled by a separate power of two, and the sums of chains are added in f32. */
 static void CK_OF(transposed_product)(
     const float *a, size_t lda, size_t rows, size_t n, const float *b, size_t width, size_t first,
     size_t last, float *c, float *scratch

@@ -1,21 +1,22 @@
-/* Matrix product over weights and activations in 8 bits: exact integer sums, scaled once.
+/* Matrix product over weights and activations in 8 bits. The integer sums are exact and are scaled
+ * at the end.
  *
  *     c[r][j]  =  scale[r] · scale[j] · (Σ a[r][i] · W[j][i]  −  zero[r] · Σ W[j][i])
  *
  * Activations are unsigned and have a zero point for each row, because the processor's instruction
- * multiplies unsigned by signed bytes, and because a row without negative values then uses all 256
- * codes. Weights are signed and have a scale for each output. A panel holds 32 outputs, four inputs
- * at a time, zero-padded to a multiple of four:
+ * multiplies unsigned bytes by signed bytes, and because a row without negative values then uses
+ * all codes. Weights are signed and have a scale for each output. A panel contains 32 outputs, four
+ * inputs at a time, zero-padded to a multiple of four:
  *
  *     panels[p*K*32 + (i/4)*128 + j*4 + i%4]  =  W[32p + j][i]      K = k rounded up to 4
  *
- * If 8 bits are too coarse, a row is stored as two terms. The second term holds the rounding error
- * of the first, in steps 256 times finer. Both are multiplied like rows, and their products are
- * added.
+ * If 8 bits are too coarse, a row is stored as two terms. The second term is the rounding error of
+ * the first, in steps that are 256 times finer. Both terms are multiplied like rows, and their
+ * products are added.
  *
- * Sums are exact while k < 65 536, so every instruction set gives the same integers. */
+ * Sums are exact for k < 65 536, so all instruction sets compute the same integers. */
 
-/* Stores codes, clamped to 0 ... 255. The last group of four is filled up with the zero point. */
+/* Stores codes, clamped to 0 ... 255. The last group of four is padded with the zero point. */
 CK_INLINE void CK_NAME(store_codes)(uint8_t *values, size_t i, size_t n, ck_integers codes) {
     typedef uint8_t bytes __attribute__((vector_size(CK_LANES), aligned(1)));
     codes = __builtin_elementwise_max(codes, (ck_integers){0});
@@ -26,8 +27,8 @@ CK_INLINE void CK_NAME(store_codes)(uint8_t *values, size_t i, size_t n, ck_inte
         for (size_t j = 0; i + j < (n + 3) / 4 * 4; j++) values[i + j] = (uint8_t)codes[j];
 }
 
-/* The range from the row's minimum to its maximum, 0 included, is divided into 254 steps. Rounding
- * up both the zero point and the maximum can need the 255th. */
+/* The range from the row's minimum to its maximum, which includes 0, is divided into 254 steps. If
+ * both the zero point and the maximum are rounded up, code 255 is used. */
 static void CK_NAME(convert_int8)(
     const float *x, size_t n, size_t terms, void *codes, size_t stride, float *scales,
     int32_t *zeros
@@ -62,7 +63,7 @@ static void CK_NAME(convert_int8)(
         scales[1] = step / 256;
         zeros[1] = 128;
     }
-    /* After `round` is added, the low bits of the float are the integer. */
+    /* After the addition of `round`, the low bits of the float are the integer. */
     const int32_t bits = 0x4b400000;
     for (i = 0; i < n; i += CK_LANES) {
         ck_vector in = ck_load_up_to(x + i, n - i, 0);

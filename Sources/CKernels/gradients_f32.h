@@ -1,10 +1,10 @@
 /* Gradients, and the activation functions of feed-forward blocks without the product before
  * them. */
 
-/* Returns the activation at x, and its derivative there in `slope`. */
+/* Returns the activation function of x, and stores its derivative in `slope`. */
 CK_INLINE ck_vector CK_NAME(activation)(ck_vector x, ck_epilogue kind, ck_vector *slope) {
     if (kind == ck_epilogue_gelu) {
-        /* Φ(x) + x φ(x), Φ and φ the normal distribution and its density. */
+        /* Φ(x) + x φ(x), with the normal distribution Φ and its density φ. */
         ck_vector y = ck_gelu(x), small = ck_splat(1e-3f);
         ck_vector size = ck_max(x, -x), safe = ck_select(size > small, x, ck_splat(1));
         ck_vector below = ck_select(size > small, y / safe, 0.5f + 0.3989422804f * x);
@@ -71,9 +71,9 @@ static void CK_NAME(softmax_gradient_f32)(
     }
 }
 
-/* One row of norm_gradient_f32 (CKernels.h). Let g = gradient * w, and z the normalised x. The
- * gradient with respect to x is r (g - mean(g) - z mean(g z)). The term mean(g) is only there if
- * the norm subtracts the mean. */
+/* The contract is in CKernels.h. Let g = gradient * w, let z be the normalised x, and let r be the
+ * factor of the norm. The gradient with respect to x is r (g - mean(g) - z mean(g z)). The term
+ * mean(g) is 0 if the norm does not subtract the mean. */
 static void CK_NAME(norm_gradient_f32)(
     const float *x, const float *gradient, const float *w, size_t n, float epsilon, int centred,
     float *result, float *weight_sums, float *bias_sums

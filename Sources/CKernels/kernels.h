@@ -1,4 +1,4 @@
-/* Every operation for one instruction set, and its table. */
+/* All operations for one instruction set, and their table. */
 #include "vector.h"
 #include "product.h"
 #include "gemm_f32.h"
@@ -23,7 +23,7 @@
 #define CK_STRING_(text) #text
 #define CK_STRING(text) CK_STRING_(text)
 
-/* What every format has for one row: unpacking it, and storing, adding and multiplying rows. */
+/* The kernels of a format for single rows: they unpack, store, add and multiply rows. */
 #define CK_FORMAT_ROWS(format) \
     CK_NAME(unpack_row_##format), CK_NAME(store_row_##format), CK_NAME(sum_rows_##format), \
     CK_NAME(dot_rows_##format)

@@ -1,6 +1,6 @@
 #include "CKernels.h"
 
-/* Four lanes of the compiler's own portable vectors: plain code on any processor. */
+/* Vectors of four lanes that the compiler translates for any processor. */
 #define CK_SUFFIX scalar
 #define CK_LANES 4
 #define CK_ROWS 6

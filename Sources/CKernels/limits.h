@@ -1,4 +1,4 @@
-/* The machine's limits, measured with the same vectors that the kernels use. */
+/* Measurements of the machine's limits, with the same vectors that the kernels use. */
 
 static float CK_NAME(peak_f32)(size_t repeats, float seed) {
     enum { sums = 384 / CK_LANES < 24 ? 384 / CK_LANES : (CK_ROWS * CK_VECTORS) };

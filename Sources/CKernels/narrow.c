@@ -1,9 +1,9 @@
-/* Rounds floats to the types they are stored in; the contract is in ck_dequantize.h. */
+/* Rounds floats to stored types; the contract is in ck_dequantize.h. */
 #include "ck_dequantize.h"
 #include <stdint.h>
 #include <string.h>
 
-/* The bits of a float. */
+/* Returns the bits of a float. */
 static inline uint32_t bits_of(float value) {
     uint32_t bits;
     memcpy(&bits, &value, 4);

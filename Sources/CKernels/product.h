@@ -1,4 +1,4 @@
-/* The loops of the products of all precisions: how c is cut into tiles, and the epilogue of a
+/* The loops of the products of all precisions: the division of c into tiles, and the epilogue of a
  * tile. */
 
 /* make(1) ... make(CK_ROWS). A function for each row count allows the compiler to keep the sums in
@@ -10,13 +10,13 @@
 #define CK_ROW_COUNTS(make) make(1) make(2) make(3) make(4) make(5) make(6)
 #endif
 
-/* How many rows ahead are prefetched when some columns of distant rows are read. The hardware
+/* The distance, in rows, of prefetches when some columns of distant rows are read. The hardware
  * prefetcher does not recognise such accesses. */
 enum { ck_rows_ahead = 8 };
 
 /* Three rows of a tile share a pointer. The asm statement hides the pointers from the compiler.
- * Otherwise it keeps a single pointer and computes all addresses from it again and again, which
- * needs more instructions than some processors can issue besides the arithmetic. */
+ * Otherwise it keeps a single pointer and computes every address from it, which needs more
+ * instructions than some processors can issue in addition to the arithmetic. */
 enum { ck_row_groups = CK_ROWS / 3 };
 #define CK_ADVANCE(pointers, step) \
     _Pragma("clang loop unroll(full)") \
@@ -56,12 +56,12 @@ CK_INLINE void CK_NAME(finish_row)(
 
 /* A panel is read in units of 128 bytes: one input of its 32 outputs in f32, two in 16 bits, four
  * in 8 bits. A slab is a range of units that fits in the first-level cache, where all rows of a
- * block read it. A part is a longer range: the inputs that a block's rows have for it fit in the
+ * block read it. A part is a longer range. Its inputs of all rows of a block fit in the
  * second-level cache. */
 enum { ck_unit_bytes = 128, ck_slab_units = 384, ck_part_units = 1024 };
 
-/* A range of units [first, last) of a panel, and the memory to prefetch meanwhile: `step` bytes for
- * each unit, from `next` on. */
+/* A range of units [first, last) of a panel, and the memory that is prefetched while they are
+ * multiplied: `step` bytes for each unit, from `next` on. */
 typedef struct {
     size_t first, last;
     const char *next;
@@ -73,7 +73,7 @@ typedef struct {
 typedef void (*ck_multiply)(
     const void *operands, size_t top, size_t bottom, size_t p, const ck_slab *slab, float *tile);
 
-/* Prefetches the part of c that is written soon. */
+/* Prefetches the part of c that is written next. */
 CK_INLINE void CK_NAME(ask_for_tile)(const float *c, size_t ldc, size_t rows) {
     for (size_t r = 0; r < rows; r++) {
         __builtin_prefetch(c + r * ldc, 1);
@@ -93,9 +93,9 @@ CK_INLINE void CK_NAME(load_partial_tile)(
 /* c[m, n] = epilogue(product + bias). `multiply` computes the product from panels of `depth` units,
  * at most tile_rows <= CK_ROWS rows at a time.
  *
- * While the rows of a block are multiplied with one slab, the next slab is prefetched: the hardware
- * prefetcher does not recognise the jump to the next few kilobytes. Long dot products are split:
- * each part adds its partial sums to `c`. This needs float tiles and a linear epilogue.
+ * While the rows of a block are multiplied with one slab, the next slab is prefetched, because the
+ * hardware prefetcher does not recognise the jump to it. Long dot products are divided into parts.
+ * Each part adds its partial sums to `c`. This needs float tiles and a linear epilogue.
  *
  * Source: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008). */
 CK_INLINE void CK_NAME(product)(

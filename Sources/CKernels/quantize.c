@@ -24,8 +24,8 @@ void ck_quantize_q4_0(void *out, const float *in, size_t block_count) {
         float widest = 0;
         for (int i = 0; i < block; i++)
             if (fabsf(in[i]) > fabsf(widest)) widest = in[i];
-        /* Of the 16 codes 8 are below zero and 7 above. The value of the largest magnitude gets the
-         * 8th code below zero. */
+        /* Of the 16 codes, 8 are negative and 7 are positive. The value with the largest magnitude
+         * has the code -8. */
         float scale = widest / -8, inverse = scale ? 1 / scale : 0;
         ck_narrow_f16(p, &scale, 1);
         for (int i = 0; i < block / 2; i++) {

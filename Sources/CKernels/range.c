@@ -1,4 +1,4 @@
-/* Finds floats that a type cannot hold; the contract is in ck_dequantize.h. */
+/* Finds floats that a type cannot represent; the contract is in ck_dequantize.h. */
 #include "ck_dequantize.h"
 #include <math.h>
 

@@ -1,8 +1,8 @@
-/* The vector type of an instruction set, and functions on it. The operation headers are compiled
- * for it.
+/* The vector type of an instruction set, and functions on it. The headers of the operations are
+ * compiled for each instruction set.
  *
  * Each kernels_*.c defines CK_SUFFIX, CK_LANES (floats per vector), and the tile of CK_ROWS rows ×
- * CK_VECTORS vectors, and then includes kernels.h. The headers are the only source of each
+ * CK_VECTORS vectors, and then includes kernels.h. All instruction sets share the source of each
  * operation. Processors differ in the width of a vector, in the number of registers, and in whether
  * they have instructions for small integers (CK_VNNI), bfloat16 (CK_BF16) and half precision
  * (CK_FP16). */
@@ -31,21 +31,20 @@ CK_INLINE ck_vector ck_load(const float *p) { return *(const ck_vector *)p; }
 CK_INLINE void ck_store(float *p, ck_vector v) { *(ck_vector *)p = v; }
 CK_INLINE ck_vector ck_splat(float x) { return x - (ck_vector){0}; }
 
-/* The first n floats at p, and `rest` in the other lanes; n < CK_LANES. Nothing after p + n is
- * read. */
+/* The first n floats at p, and `rest` in all other lanes; n < CK_LANES. It reads only n floats. */
 CK_INLINE ck_vector ck_load_part(const float *p, size_t n, float rest) {
     ck_vector v = ck_splat(rest);
     for (size_t i = 0; i < n; i++) v[i] = p[i];
     return v;
 }
-/* The same for any n. */
+/* Like ck_load_part, for any n. */
 CK_INLINE ck_vector ck_load_up_to(const float *p, size_t n, float rest) {
     return n >= CK_LANES ? ck_load(p) : ck_load_part(p, n, rest);
 }
 CK_INLINE void ck_store_part(float *p, ck_vector v, size_t n) {
     for (size_t i = 0; i < n; i++) p[i] = v[i];
 }
-/* Lanes of a where the mask is -1, lanes of b where it is 0. */
+/* Selects the lanes of a if the mask is -1, and the lanes of b if it is 0. */
 CK_INLINE ck_vector ck_select(ck_integers mask, ck_vector a, ck_vector b) {
     return (ck_vector)(((ck_integers)a & mask) | ((ck_integers)b & ~mask));
 }
@@ -70,8 +69,8 @@ CK_INLINE float ck_largest(ck_vector v) {
     return v[0];
 }
 
-/* The largest of n floats and `least`. Four independent chains of comparisons run at a time, so
- * that none waits for the one before it. */
+/* The largest of n floats and `least`. Four chains of comparisons are independent, so that their
+ * comparisons do not wait for each other. */
 CK_INLINE float ck_largest_of(const float *x, size_t n, float least) {
     enum { chains = 4 };
     ck_vector largest[chains];

@@ -1,8 +1,8 @@
 /* Arithmetic kernels: no memory allocation, no input or output, no threads.
  *
  * `ck_table(0)` is the fastest table of kernels that this processor runs. Tests compare every table
- * that it runs with the scalar one. Pointers need only the alignment of their element type. Lengths
- * may be 0 unless a kernel says otherwise. */
+ * that the processor runs with the scalar table. Pointers need only the alignment of their element
+ * type. Lengths may be 0 unless the comment of a kernel excludes it. */
 #ifndef CKERNELS_H
 #define CKERNELS_H
 #include <stddef.h>
@@ -12,15 +12,16 @@
 #include "ck_format.h"
 #pragma clang assume_nonnull begin
 
-/* Outputs per panel of packed weights; gemm_f32.h, gemm_half.h and gemm_int8.h draw the layouts. */
+/* The number of outputs in a panel of packed weights. gemm_f32.h, gemm_half.h and gemm_int8.h
+ * describe the layouts. */
 enum { ck_panel = 32 };
 
-/* The maximum number of rows in a block: the rows that a product multiplies with a slab while it is
- * in a cache. */
+/* The maximum number of rows in a block. A product multiplies all rows of a block with a slab while
+ * the slab is in a cache. */
 enum { ck_block_rows = 132 };
 
-/* Rows that gram_f32 and transposed products process at a time, and columns of the first operand:
- * multiples of every table's tile. */
+/* The numbers of rows, and of columns of the first operand, that gram_f32 and transposed products
+ * process at a time. The number of columns is a multiple of every table's tile rows. */
 enum { ck_slab_rows = 384, ck_tile_columns = 96 };
 
 /* The number of keys in a block of attention. */
@@ -32,13 +33,13 @@ enum { ck_fine_inputs = 8 };
 /* The maximum width of a head in attend_int16. */
 enum { ck_widest_int16 = 512 };
 
-/* Bytes of a panel of k inputs in 4 bits; see contextual.h. */
+/* The number of bytes of a panel of k inputs in 4 bits; see contextual.h. */
 static inline size_t ck_int4_panel(size_t k) {
     return ((k + 7) / 8 + ck_fine_inputs / 4 + 1) * ck_panel * 4;
 }
 
 /* A row of activations in 8 bits for multiply_int4, zero-padded to a multiple of eight, and its
- * fine inputs, which are 0 in the row itself. The value of an input is its integer times the
+ * fine inputs, which are 0 in the row itself. The value of an input is its integer times its
  * scale. */
 typedef struct ck_int4_row {
     const int8_t *values, *fine;
@@ -55,21 +56,21 @@ typedef struct ck_kernels {
      *
      * x         rows of `columns` floats.
      * scratch   ck_slab_rows floats for each column, rounded up to 32, and ck_tile_columns more.
-     * Columns from `first` (a multiple of 32) up to `last` are computed, at least for row indices
-     * below the end of the column's panel: the upper triangle and some elements below it. */
+     * Columns from `first` (a multiple of 32) up to `last` are computed, at least in the rows
+     * before the end of the column's panel: the upper triangle and some elements below it. */
     void (*gram_f32)(
         const float *x, size_t rows, size_t columns, size_t first, size_t last,
         double *sums, float *scratch);
 
-    /* Packs n outputs of `width` inputs, rows of ld floats, for multiply_int4. It stores `fines`
-     * inputs, at most ck_fine_inputs and in order, in 8 bits. Panels take ck_int4_panel(width)
-     * bytes. */
+    /* Packs n outputs of `width` inputs, rows of ld floats, for multiply_int4. The inputs fine[0]
+     * ... fine[fines - 1] are stored in 8 bits. They ascend, and `fines` is at most ck_fine_inputs.
+     * A panel has ck_int4_panel(width) bytes. */
     void (*pack_rows_int4)(
         const float *source, size_t ld, size_t n, size_t width, const uint32_t *_Nullable fine,
         size_t fines, uint8_t *panels);
 
     /* Rounds n activations to integers from -127 to 127, zero-padded to a multiple of eight.
-     * Returns their scale. All tables give the same result. */
+     * Returns their scale. All tables return the same result. */
     float (*round_int8)(const float *x, size_t n, int8_t *y);
 
     /* c[n] = a · Wᵀ for a row of k < 65536 inputs. W has 4 bits, and 8 bits for the fine inputs.
@@ -78,8 +79,8 @@ typedef struct ck_kernels {
     void (*multiply_int4)(
         ck_int4_row a, size_t k, const uint8_t *panels, float *c, size_t n, float *greatest);
 
-    /* Writes the indices and values of the x whose magnitude is above the threshold least[i], in
-     * order. Returns their number. Both arrays have space for n. */
+    /* Writes the indices and values of all x[i] whose magnitude is above the threshold least[i], in
+     * ascending order of i. Returns their number. Both arrays have space for n elements. */
     size_t (*select_f32)(
         const float *x, const float *least, size_t n, uint32_t *places, float *values);
 
@@ -88,8 +89,8 @@ typedef struct ck_kernels {
      * q, ldq      queries rows of `width` floats.
      * keys        formats.f32.pack_rows of key_count rows of width floats.
      * values      formats.f32.pack_columns of key_count rows of width floats.
-     * offset      causal: query i sees keys 0 ... offset + i; SIZE_MAX: every key.
-     * scores      scratch, 12 * ck_key_block floats, or 12 * round_up(key_count, 32) if fewer.
+     * offset      query i attends to keys 0 ... offset + i (causal), or to all keys if SIZE_MAX.
+     * scores      scratch of 12 * min(ck_key_block, key_count rounded up to 32) floats.
      * out, ldo    queries rows of width floats. */
     void (*attend_f32)(
         const float *q, size_t ldq, size_t queries, size_t width, const float *keys,
@@ -99,10 +100,10 @@ typedef struct ck_kernels {
     /* attend_f32 over 16-bit integers, for width <= ck_widest_int16. Null if it would not be
      * faster.
      *
-     * keys, key_scales       pack_keys_int16 of key_count rows: (width + 1) / 2 words a key, and a
-     *                        scale, of key_count rounded up to 32.
-     * values, value_scales   pack_values_int16 of them: (key_count + 1) / 2 words a column, and a
-     *                        scale, of width rounded up to 32. */
+     * keys, key_scales       pack_keys_int16 of key_count rows: (width + 1) / 2 words and a scale
+     *                        for each key, with key_count rounded up to 32.
+     * values, value_scales   pack_values_int16 of key_count rows: (key_count + 1) / 2 words and a
+     *                        scale for each column, with width rounded up to 32. */
     void (*_Nullable attend_int16)(
         const float *q, size_t ldq, size_t queries, size_t width, const void *keys,
         const float *key_scales, const void *values, const float *value_scales,
@@ -142,8 +143,8 @@ typedef struct ck_kernels {
     /* y[i] += x[i] */
     void (*add_f32)(float *y, const float *x, size_t n);
 
-    /* y[n] = activation(x[n]), with gelu, tanh_gelu or relu. For swiglu, x has n gates and then n
-     * ups, and y = SiLU(gate) * up. */
+    /* y[n] = activation(x[n]), with gelu, tanh_gelu or relu. For swiglu, x consists of n gates and
+     * then n ups, and y = SiLU(gate) * up. */
     void (*activate_f32)(const float *x, size_t n, ck_epilogue activation, float *y);
 
     /* Computes the gradient with respect to x of activate_f32, n or 2n floats, from the gradient
@@ -151,9 +152,8 @@ typedef struct ck_kernels {
     void (*differentiate_f32)(
         const float *x, const float *gradient, size_t n, ck_epilogue activation, float *result);
 
-    /* Computes softmax_f32 of x, and turns the gradient with respect to its result into that with
-     * respect to x. Elements from n up to `padded` become 0 in both; padded is at most n rounded up
-     * to 32. */
+    /* Computes softmax_f32 of x in place, and replaces the gradient with respect to the result by
+     * the gradient with respect to x. Elements from n up to `padded` become 0 in both arrays. */
     void (*softmax_gradient_f32)(
         float *x, float *gradient, size_t n, size_t padded, float scale);
 
@@ -164,12 +164,12 @@ typedef struct ck_kernels {
         const float *x, const float *gradient, const float *w, size_t n, float epsilon,
         int centred, float *result, float *weight_sums, float *bias_sums);
 
-    /* The sum of n floats read once: the memory read bandwidth. */
+    /* Returns the sum of n floats, each read once, to measure the memory bandwidth. */
     float (*read_f32)(const float *x, size_t n);
 } ck_kernels;
 
-/* The table of number `index` that this processor runs, fastest first, the scalar one last; null
- * past it. */
+/* Returns table number `index` of the tables that this processor runs, from the fastest to the
+ * scalar table; null if there are fewer tables. */
 const ck_kernels *_Nullable ck_table(size_t index);
 
 #pragma clang assume_nonnull end

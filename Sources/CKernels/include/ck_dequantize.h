@@ -1,16 +1,16 @@
-/* Conversions between stored and computed floats, exact to the bit on every machine.
+/* Conversions between stored types and floats. All machines return the same bits.
  *
- * ck_dequantize_X(out, blocks, block_count) expands whole blocks of the stored type X to floats:
- * block_count times the block's length are written to `out`. Blocks need no alignment, are
- * little-endian, and never overlap `out`. Products and sums are rounded one by one (no fused
- * multiply-add), as the Python package `gguf` rounds them.
+ * ck_dequantize_X(out, blocks, block_count) expands whole blocks of the stored type X to floats. It
+ * writes block_count times the number of floats per block to `out`. Blocks need no alignment, are
+ * little-endian, and must not overlap `out`. Each product and each sum is rounded (no fused
+ * multiply-add), as in the Python package `gguf`.
  *
  *   type                          floats per block   bytes per block
  *   f64, f32, f16, bf16                          1   8, 4, 2, 2
  *   q4_0, q4_1, q5_0, q5_1, q8_0                32   18, 20, 22, 24, 34
  *   q2_k, q3_k, q4_k, q5_k, q6_k               256   84, 110, 144, 176, 210
  *
- * Layouts: ggml's quantised types, as documented in gguf-py's `quants.py`. */
+ * The layouts are those of ggml's quantised types, as documented in gguf-py's `quants.py`. */
 #ifndef CK_DEQUANTIZE_H
 #define CK_DEQUANTIZE_H
 #include <stddef.h>
@@ -42,7 +42,8 @@ void ck_narrow_bf16(void *out, const float *in, size_t count);
 void ck_quantize_q8_0(void *out, const float *in, size_t block_count);
 void ck_quantize_q4_0(void *out, const float *in, size_t block_count);
 
-/* The index of the first float that is NaN or whose magnitude exceeds `limit`; `count` if none. */
+/* Returns the index of the first float that is NaN or whose magnitude exceeds `limit`, or `count`
+ * if there is none. */
 size_t ck_first_outside(const float *in, size_t count, float limit);
 
 #pragma clang assume_nonnull end

@@ -1,14 +1,14 @@
 /* f64 linear algebra for calibration and Optimal Brain Surgeon.
  *
  * Matrices are row-major with a stride in elements between rows. Results do not depend on how a
- * caller splits the rows or columns of a product between threads: every element is summed over k
- * in the same order and in blocks of the same length. */
+ * caller divides the rows or columns of a product among threads: every element is summed over k in
+ * the same order and in blocks of the same length. */
 #ifndef CK_F64_H
 #define CK_F64_H
 #include <stddef.h>
 #pragma clang assume_nonnull begin
 
-/* A matrix read through strides; swapping the strides transposes it. */
+/* A matrix with a stride for rows and one for columns. Exchanging the strides transposes it. */
 typedef struct ck_f64_operand {
     const double *data;
     size_t row_stride;
@@ -18,7 +18,7 @@ typedef struct ck_f64_operand {
 /* The kernels of one instruction set. */
 typedef struct ck_f64_kernels {
     const char *name;
-    /* Rows and columns of the product tile held in registers. */
+    /* The numbers of rows and columns of the tile of products that stays in registers. */
     size_t tile_rows, tile_columns;
     /* c[i*stride + j] += alpha * sum over p of a[p*tile_rows + i] * b[p*tile_columns + j]. */
     void (*tile)(
@@ -28,7 +28,7 @@ typedef struct ck_f64_kernels {
         double *out, size_t n, const double *coefficients, const double *rows, size_t stride,
         size_t count);
     /* Replaces the lower triangle of a by its Cholesky factor and clears the upper triangle.
-     * Returns n, or the first row whose pivot is not positive. O(n^3): for blocks of ~100. */
+     * Returns n, or the first row whose pivot is not positive. It is O(n^3), for n of about 100. */
     size_t (*cholesky)(double *a, size_t n, size_t stride);
     /* x = inverse of the lower triangular l; both n by n, x contiguous, its upper triangle 0. */
     void (*invert_lower)(const double *l, size_t n, size_t stride, double *x);
@@ -36,16 +36,17 @@ typedef struct ck_f64_kernels {
 
 extern const ck_f64_kernels ck_f64_portable;
 
-/* The table of number `index` that this processor runs, best first; NULL past the last one. */
+/* Returns table number `index` of the tables that this processor runs, from the fastest on; NULL if
+ * there are fewer tables. */
 const ck_f64_kernels *_Nullable ck_f64_table(size_t index);
 
-/* The doubles of scratch memory that ck_gemm_f64 needs for n columns and depth k. */
+/* The number of doubles of scratch memory that ck_gemm_f64 needs for n columns and depth k. */
 size_t ck_gemm_f64_scratch(size_t n, size_t k);
 
 /* c += alpha * a * b, with a [m, k], b [k, n] and c [m, n].
  *
- * diagonal  only elements with column <= row + diagonal are computed for certain. Tiles wholly
- *           beyond are skipped; other elements beyond may be written. Pass n for the whole product.
+ * diagonal  only elements with column <= row + diagonal are certain to be computed. Tiles without
+ *           such elements are skipped. Other elements may be written. n selects all elements.
  * scratch   ck_gemm_f64_scratch(n, k) doubles, not shared with another call in progress.
  * c         overlaps neither operand. */
 void ck_gemm_f64(

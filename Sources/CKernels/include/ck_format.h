@@ -1,37 +1,37 @@
-/* Formats: how the weights of a linear layer are stored, and the kernels that multiply with them.
+/* Formats: the storage of the weights of a linear layer, and the kernels that multiply with them.
  *
- * A format is one row of a table of kernels. To add one, write its kernels in a header of its own,
- * add a row to `ck_formats` and in `kernels.h`, and a case to `Precision` in Swift. */
+ * A format is one row of a table of kernels. To add a format, write its kernels in a separate
+ * header, add a row to `ck_formats` and in `kernels.h`, and add a case to `Precision` in Swift. */
 #ifndef CK_FORMAT_H
 #define CK_FORMAT_H
 #include <stddef.h>
 #include <stdint.h>
 #pragma clang assume_nonnull begin
 
-/* What a product does with each result y (bias included). */
+/* The function that a product applies to each result y, which includes the bias. */
 typedef enum ck_epilogue {
     ck_epilogue_store = 0,  /* c = y */
     ck_epilogue_add = 1,    /* c = c + y */
     ck_epilogue_gelu = 2,   /* c = GELU(y), the exact form with erf */
-    ck_epilogue_swiglu = 3, /* c[j] = SiLU(y[j]) * y[j + 16]: a panel holds 16 gates, then 16 ups */
+    ck_epilogue_swiglu = 3, /* c[j] = SiLU(y[j]) * y[j + 16]: a panel is 16 gates, then 16 ups */
     ck_epilogue_tanh_gelu = 4, /* c = y/2 * (1 + tanh(sqrt(2/pi) * (y + 0.044715 y^3))) */
     ck_epilogue_relu = 5,      /* c = max(y, 0) */
 } ck_epilogue;
 
-/* Rows of activations as a product reads them: floats, or what the format's `convert` wrote. */
+/* Rows of activations in the form that a product reads: floats, or the output of `convert`. */
 typedef struct ck_operand {
     const void *values;            /* Rows begin `stride` bytes apart. */
     size_t stride;
-    size_t terms;                  /* Consecutive rows that add up to one row of activations. */
+    size_t terms;                  /* The number of rows whose sum is one row of activations. */
     const float *_Nullable scales; /* One for each row; null if values are floats. */
     const int32_t *_Nullable zeros;
 } ck_operand;
 
-/* Packed weights: panels of 32 outputs, and for each packed output the format's two terms. The
- * terms are null in formats without them. Panels are padded with zeros to whole panels. */
+/* Packed weights: panels of 32 outputs, and two terms for each packed output. The terms are null in
+ * formats without terms. The last panel is padded with zeros. */
 typedef struct ck_weights {
     const void *panels;
-    const float *_Nullable scales; /* An output's weight is this times the integer in its panel. */
+    const float *_Nullable scales; /* A weight of an output is its scale times its integer. */
     const int32_t *_Nullable sums; /* The sum of an output's integers. */
 } ck_weights;
 
@@ -56,51 +56,51 @@ typedef void ck_transposed_product(
     size_t first, size_t last, float *c, float *scratch);
 
 typedef struct ck_format {
-    uint32_t bits;         /* Bits of one weight. Inputs are padded to whole 32-bit words. */
-    uint32_t output_terms; /* 32-bit words of each output beside its weights: 2, or 0. */
-    float greatest_weight; /* The greatest magnitude that is stored as it is; infinity if any is. */
+    uint32_t bits;         /* The bits of a weight. Inputs are padded to whole 32-bit words. */
+    uint32_t output_terms; /* The number of terms (32-bit words) of each output: 2 or 0. */
+    float greatest_weight; /* The maximum magnitude of a weight; infinity if unlimited. */
 
     /* c[m, n] = epilogue(a[m, k] · Wᵀ + bias).
      *
      * a        m rows of k inputs. Formats that sum integers need k < 65536.
      * bias     one float per packed output, zero-padded to whole panels; or null.
-     * c, ldc   m rows of n floats: 32 of a panel are 32 of c, or 16 with ck_epilogue_swiglu. */
+     * c, ldc   m rows of n floats. A panel computes 32 of them, or 16 with ck_epilogue_swiglu. */
     void (*product)(
         ck_operand a, size_t m, size_t k, ck_weights w, const float *_Nullable bias, float *c,
         size_t ldc, size_t n, ck_epilogue epilogue);
 
-    /* Converts one row of n activations for `product`, and fills the last word of each term.
-     * Terms are written `stride` bytes apart, each with its scale and zero point. Null where
-     * `product` reads floats. Every table rounds to integers alike. */
+    /* Converts one row of n activations for `product`, and fills the last word of each term. Terms
+     * are written `stride` bytes apart, each with its scale and zero point. Null if `product` reads
+     * floats. All tables round to the same integers. */
     void (*_Nullable convert)(
         const float *x, size_t n, size_t terms, void *values, size_t stride, float *scales,
         int32_t *zeros);
 
-    /* Packs n outputs of `width` inputs, rows of ld floats, into panels. Lanes past the last
-     * output are left as they are. Scales and sums are not touched if output_terms is 0. */
+    /* Packs n outputs of `width` inputs, rows of ld floats, into panels. Lanes after the last
+     * output do not change. Scales and sums do not change if output_terms is 0. */
     void (*pack_rows)(
         const float *source, size_t ld, size_t n, size_t width, void *panels,
         float *_Nullable scales, int32_t *_Nullable sums);
 
-    /* The same where the rows of the source are n inputs and its columns `width` outputs. Null in
-     * formats that need a whole output at once. */
+    /* Packs a source whose rows are n inputs and whose columns are `width` outputs. Null in formats
+     * that need all inputs of an output at once. */
     void (*_Nullable pack_columns)(
         const float *source, size_t ld, size_t n, size_t width, void *panels);
 
-    /* Reads the k weights of one output of a panel, whose scale is given if it has one. */
+    /* Reads the k weights of one output of a panel. `scale` is the scale of the output, if any. */
     void (*unpack_row)(const void *panel, size_t lane, size_t k, float scale, float *row);
 
-    /* Stores n values as a row for sum_rows and dot_rows. Returns what these count times too
-     * little: the factor by which their results for this row must be multiplied. */
+    /* Stores n values as a row for sum_rows and dot_rows. Returns the factor by which their results
+     * for this row must be multiplied. */
     float (*store_row)(const float *source, size_t n, void *row);
     ck_sum_rows *sum_rows;
     ck_dot_rows *dot_rows;
 
-    /* aᵀ · b of operands rounded to this format; null where the processor has no such arithmetic. */
+    /* aᵀ · b of operands rounded to this format; null if the processor has no such arithmetic. */
     ck_transposed_product *_Nullable transposed_product;
 
-    /* Multiply-adds as `product` does them, in registers: `repeats` times 384 words of inputs.
-     * Returns a value that depends on all of them. */
+    /* Repeats the multiply-adds of `product` in registers: `repeats` times for 384 words of inputs.
+     * Returns a value that depends on all results. */
     float (*peak)(size_t repeats, float seed);
 } ck_format;
 
