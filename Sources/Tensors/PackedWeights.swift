@@ -19,7 +19,7 @@ public struct PackedWeights: Sendable {
 
     static let panel = Int(ck_panel)
 
-    /// A number of columns, rounded up to whole panels.
+    /// Rounds a number of columns up to whole panels.
     static func padded(_ count: Int) -> Int { (count + panel - 1) / panel * panel }
 
     /// The number of columns of the product for one panel: 32, or 16 for a gate and an up
@@ -112,7 +112,7 @@ public struct PackedWeights: Sendable {
 
     /// Weights of smaller sizes in the same memory, to time a smaller layer.
     ///
-    /// A product reads as many bytes as that layer would read, but the values are meaningless.
+    /// A product reads the same number of bytes as in the smaller layer. The values are meaningless.
     ///
     /// - Precondition: Neither size is larger than before.
     public func resized(inputs: Int, outputs: Int) -> PackedWeights {
@@ -230,7 +230,7 @@ extension PackedWeights {
 
     /// Copies the weights of one output.
     ///
-    /// With this function a tied embedding needs no second copy of its rows.
+    /// A tied embedding reads its rows with this function, so it needs no second copy of them.
     func copyRow(_ output: Int, into target: UnsafeMutablePointer<Float>) {
         precondition(output >= 0 && output < outputs && step == Self.panel, "row past weights")
         let (panel, lane) = (output / Self.panel, output % Self.panel)

@@ -1,6 +1,6 @@
 import CKernels
 
-/// Finds the first float that is NaN, infinite, or beyond a limit.
+/// Finds the first float that is NaN, infinite, or above a limit in magnitude.
 ///
 /// - Parameters:
 ///   - values: The floats.

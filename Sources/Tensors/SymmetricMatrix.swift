@@ -2,7 +2,7 @@ import CKernels
 
 /// A symmetric f64 matrix.
 ///
-/// Only its lower triangle is kept up to date.
+/// Only its lower triangle is valid.
 ///
 /// It is stored as a full square, so that all rows have the same stride. Elements above the
 /// diagonal are working memory.

@@ -43,7 +43,7 @@ public struct Adam: Sendable {
 
     /// Takes one step against a gradient, and clears the gradient.
     ///
-    /// All memory is read only once.
+    /// Each value in memory is read once.
     ///
     /// - Parameters:
     ///   - weights: The weights, which are changed.
