@@ -112,7 +112,8 @@ public struct PackedWeights: Sendable {
 
     /// Weights of smaller sizes in the same memory, to time a smaller layer.
     ///
-    /// A product reads the same number of bytes as in the smaller layer. The values are meaningless.
+    /// A product reads the same number of bytes as in the smaller layer, but the values are
+    /// meaningless.
     ///
     /// - Precondition: Neither size is larger than before.
     public func resized(inputs: Int, outputs: Int) -> PackedWeights {

@@ -48,7 +48,7 @@ typedef void ck_dot_rows(
 /* c += aᵀ · b for columns of b from first, a multiple of 32, up to last.
  *
  * a         rows of n floats, lda apart.
- * b         as many rows of `width` floats.
+ * b         the same number of rows, of `width` floats.
  * c         n rows of width floats.
  * scratch   as gram_f32. */
 typedef void ck_transposed_product(
