@@ -2,7 +2,7 @@ internal import CHost
 
 /// The part of the machine that this process may use.
 ///
-/// Containers and limits of the shell can make it smaller than the machine.
+/// Containers and shell limits can make it smaller than the machine.
 public struct Allowance: Sendable, Equatable {
     /// The CPUs that its threads may run on.
     public let cpus: Int
@@ -28,7 +28,8 @@ public struct Allowance: Sendable, Equatable {
     /// Only whole CPUs of the quota count, because all threads wait for a thread that is stopped.
     public var threads: Int { max(1, min(cpus, Int(min(quota ?? 1e6, 1e6)))) }
 
-    /// Whether a number of bytes fits in memory in addition to what the process uses already.
+    /// Whether a number of bytes fits in memory in addition to the memory that the process already
+    /// uses.
     public func fits(_ bytes: Int) -> Bool {
         guard memoryBytes > 0 else { return true }
         let free = memoryBytes - Int(clamping: host_resident_bytes())

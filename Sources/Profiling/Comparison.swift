@@ -1,6 +1,6 @@
 internal import CHost
 
-/// Two models that are timed alternately, so that a slow machine slows both.
+/// The result of timing two models alternately, so that a slow machine slows both.
 public struct Comparison: Codable, Sendable {
     /// The seconds of the model.
     public let model: Timing
@@ -10,7 +10,7 @@ public struct Comparison: Codable, Sendable {
     public let speedup: Double
     /// The 95 % confidence interval of that median, widened if the measurement was disturbed.
     public let interval: ClosedRange<Double>
-    /// Whether other programs disturbed so much of the measurement that it may be off.
+    /// Whether other programs disturbed the measurement so much that it may be wrong.
     public let isDisturbed: Bool
 
     /// Creates a comparison from its figures.
@@ -28,11 +28,12 @@ public struct Comparison: Codable, Sendable {
     /// Times two models in alternating order until the speedup is known well enough.
     ///
     /// - Parameters:
-    ///   - model: The model in question.
+    ///   - model: The model to time.
     ///   - watch: The stopwatch, which has the model to compare with.
-    ///   - relativeWidth: The width of the interval to stop at, as a fraction of the speedup.
+    ///   - relativeWidth: The width of the interval at which the measurement stops, as a fraction
+    ///     of the speedup.
     ///   - timeLimit: The maximum number of seconds to measure for on a quiet machine.
-    ///   - patience: How many times that limit to wait for a quiet machine.
+    ///   - patience: The maximum time to wait for a quiet machine, as a multiple of `timeLimit`.
     ///   - quietDense: The seconds of the dense model on a quiet machine, if they are known.
     ///   - isEnough: Called after a quarter of the time limit, with the speedup so far and its
     ///     interval. Returns whether the measurement can stop.
@@ -77,7 +78,7 @@ public struct Comparison: Codable, Sendable {
         self = known
     }
 
-    /// Allows for a dense model that was slower than on a quiet machine.
+    /// Widens the interval if the dense model was slower than on a quiet machine.
     ///
     /// - Parameter seconds: The dense model's seconds on a quiet machine.
     /// - Returns: The same comparison. If the dense model was slower, it is disturbed and its

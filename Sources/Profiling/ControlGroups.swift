@@ -2,8 +2,8 @@ internal import Foundation
 
 /// The limits of the Linux control groups of this process, for versions 1 and 2.
 ///
-/// A limit also holds for all groups below its group. So the minimum is taken over the groups from
-/// that of the process up to the mounted root. Formats: `man 7 cgroups`,
+/// A limit also holds for all groups below its group. So the limit is the minimum over the groups
+/// from the process's group up to the mounted root. Formats: `man 7 cgroups`,
 /// `man 5 proc_pid_mountinfo`, and the kernel's `admin-guide/cgroup-v1` and `cgroup-v2`.
 struct ControlGroups: Equatable {
     /// The processor time that may be used, in CPUs, such as 1.5; nil without a limit.
@@ -13,7 +13,7 @@ struct ControlGroups: Equatable {
 
     /// Reads the limits of this process.
     ///
-    /// - Parameter root: The folder that holds `proc` and `sys`; empty for the system's root.
+    /// - Parameter root: The folder that contains `proc` and `sys`; empty for the system's root.
     init(root: String = "") {
         let groups = Self.lines(root + "/proc/self/cgroup").compactMap(Group.init)
         for mount in Self.lines(root + "/proc/self/mountinfo").compactMap(Mount.init) {
@@ -54,7 +54,7 @@ struct ControlGroups: Equatable {
 
 /// A group that the process is in.
 private struct Group {
-    /// What version 1 controls by it; empty in version 2.
+    /// The controllers in version 1; empty in version 2.
     let controllers: Set<Substring>
     let path: Substring
 
@@ -68,7 +68,7 @@ private struct Group {
 
 /// A mounted hierarchy of groups.
 private struct Mount {
-    /// What version 1 controls by it; empty in version 2.
+    /// The controllers in version 1; empty in version 2.
     let controllers: Set<Substring>
     /// The group that is mounted.
     private let root: String

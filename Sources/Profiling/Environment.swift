@@ -18,13 +18,13 @@ public struct Environment: Codable, Hashable, Sendable {
     public var phase: Phase
     /// The number of sequences in a batch.
     public var batch: Int
-    /// Tokens of each sequence; for `decode`, tokens of the context before the new one.
+    /// The number of tokens of each sequence; for `decode`, of the context before the new token.
     public var sequence: Int
     /// The number of threads.
     public var threads: Int
-    /// How weights are stored and products computed.
+    /// The type of stored weights and the precision of products.
     public var precision: Precision
-    /// The program that runs the model, as ``Runtime`` spells it.
+    /// The name of the program that runs the model, as in ``Runtime/name``.
     public var runtime: String
     /// The machine's short name.
     public var machine: String

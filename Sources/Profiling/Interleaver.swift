@@ -2,14 +2,15 @@ internal import Tensors
 
 /// The next model to time.
 public enum MeasurementStep: Hashable, Sendable {
-    /// The dense model, which all others are compared with.
+    /// The dense model, which all other models are compared with.
     case reference
     /// One of the other models, by its index.
     case item(Int)
 }
 
-/// The order in which a profiler times many models, so that a drift of the machine's speed affects
-/// all equally.
+/// The order in which a profiler times models.
+///
+/// With it, a drift of the machine's speed affects all models equally.
 ///
 /// A round times every item once, in random order. It is divided into blocks. A block is so short
 /// that the machine's speed is nearly constant within it. Each block times the reference once, at a
@@ -21,7 +22,7 @@ public struct Interleaver: Sendable {
     /// Creates an interleaver; equal seeds give equal orders.
     ///
     /// - Parameters:
-    ///   - itemsPerBlock: Items that share one timing of the reference, at least 1.
+    ///   - itemsPerBlock: The number of items that share one timing of the reference, at least 1.
     ///   - seed: The seed of all orders.
     public init(itemsPerBlock: Int = 8, seed: UInt64) {
         self.itemsPerBlock = max(1, itemsPerBlock)
@@ -31,7 +32,7 @@ public struct Interleaver: Sendable {
     /// The blocks of the next round.
     ///
     /// - Parameter items: The items that still need timing.
-    /// - Returns: The steps of each block, in order; nothing when there are no items.
+    /// - Returns: The steps of each block, in order; empty if there are no items.
     public mutating func nextRound(of items: some Sequence<Int>) -> [[MeasurementStep]] {
         let order = items.shuffled(using: &random)
         return stride(from: 0, to: order.count, by: itemsPerBlock).map { start in

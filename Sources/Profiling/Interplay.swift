@@ -1,8 +1,7 @@
-/// The relation between the time of a whole model and the sum of the times of its parts, each timed
-/// alone.
+/// The relation between the time of a whole model and the sum of the times of its parts.
 ///
-/// The parts of a model share the caches. The fewer weights a model has, the more of them are still
-/// in a cache in the next run. So the time of a whole model is not the sum of its parts. The
+/// The parts of a model share the caches. In a smaller model, a larger share of the weights is
+/// still in a cache in the next run. So the time of a whole model is not the sum of its parts. The
 /// relation is piecewise linear between knots, which are measured models: from the model without
 /// any component to the dense model.
 public struct Interplay: Hashable, Sendable {
@@ -10,7 +9,7 @@ public struct Interplay: Hashable, Sendable {
     public struct Knot: Codable, Hashable, Sendable {
         /// The sum of the seconds of its parts.
         public let sum: Double
-        /// The seconds that it takes.
+        /// The seconds of the model.
         public let seconds: Double
 
         /// Creates a knot.
@@ -32,7 +31,8 @@ public struct Interplay: Hashable, Sendable {
 
     /// Creates an interplay from knots in any order.
     ///
-    /// A knot is ignored unless both its values are above those of all knots before it.
+    /// Knots are sorted by sum. A knot is ignored unless both its values exceed those of all knots
+    /// before it.
     public init(knots: [Knot] = []) {
         var rising: [Knot] = []
         for knot in knots.sorted(by: { ($0.sum, $0.seconds) < ($1.sum, $1.seconds) }) {
@@ -44,19 +44,19 @@ public struct Interplay: Hashable, Sendable {
         self.knots = rising
     }
 
-    /// The seconds of a whole model with a sum of parts.
+    /// The seconds of a whole model whose parts have this sum.
     public func seconds(ofSum sum: Double) -> Double {
         Self.interpolate(sum, knots.map { ($0.sum, $0.seconds) })
     }
 
-    /// The sum of parts of a whole model that takes some seconds.
+    /// The sum of the parts of a whole model with these seconds.
     public func sum(ofSeconds seconds: Double) -> Double {
         Self.interpolate(seconds, knots.map { ($0.seconds, $0.sum) })
     }
 
     /// The piecewise linear function through points of ascending x.
     ///
-    /// Beyond the points it is proportional to x.
+    /// Outside the range of the points it is proportional to x.
     private static func interpolate(_ x: Double, _ points: [(x: Double, y: Double)]) -> Double {
         guard let first = points.first, let last = points.last else { return x }
         if x <= first.x { return x / first.x * first.y }
@@ -69,7 +69,7 @@ public struct Interplay: Hashable, Sendable {
 }
 
 extension Interplay: Codable {
-    /// Reads the knots in the order they have.
+    /// Reads the knots in the stored order.
     public init(from decoder: any Decoder) throws {
         self.init(unchecked: try [Knot](from: decoder))
     }

@@ -7,17 +7,17 @@
 extension LatencyCurve {
     /// The most likely curve, given the intervals of all levels.
     ///
-    /// A search that can choose any level prefers levels that noise makes look fast. So the
-    /// measured seconds are taken as a smooth curve plus noise. The curve is the cubic smoothing
-    /// spline through the medians. A median with a narrow interval counts more. The roughness of
-    /// the curve is the most likely one. If the noise is small compared with steps that the
-    /// hardware causes, the steps remain; if intervals have no width, nothing changes. Intervals
-    /// and sample counts stay as measured.
+    /// A search that can choose any level prefers levels whose measured time is too short because
+    /// of noise. So the measured seconds are modelled as a smooth curve plus noise. The curve is
+    /// the cubic smoothing spline through the medians. A median with a narrow interval has more
+    /// weight. The roughness of the curve is the one with the maximum likelihood. If the noise is
+    /// small compared with steps that the hardware causes, the steps remain; if intervals have no
+    /// width, nothing changes. Intervals and sample counts stay as measured.
     ///
-    /// Let `c = Qᵀy` be the second divided differences of the seconds, `R` those of an integrated
-    /// Wiener process, and `S` the variances of the medians. Then `c ~ N(0, V)` with
-    /// `V = QᵀSQ + τ²R`. The roughness `τ²` is the most likely of 0 and the powers of two, and the
-    /// curve is `y − S·Q·V⁻¹·c`.
+    /// Let `c = Qᵀy` be the second divided differences of the seconds, `R` the covariance of those
+    /// of an integrated Wiener process, and `S` the variances of the medians. Then `c ~ N(0, V)`
+    /// with `V = QᵀSQ + τ²R`. The roughness `τ²` is the most likely one of 0 and the powers of √2
+    /// from 2⁻¹⁰ to 2²⁰, and the curve is `y − S·Q·V⁻¹·c`.
     ///
     /// Source: Reinsch, "Smoothing by spline functions" (1967); Wahba, "A comparison of GCV and GML
     /// for choosing the smoothing parameter in the generalized spline smoothing problem" (1985).
@@ -64,7 +64,7 @@ extension LatencyCurve {
         return LatencyCurve(unchecked: line)
     }
 
-    /// The same curve in other units, with 0 seconds at level 0.
+    /// The curve with all seconds multiplied by a factor, and at least 1e-9.
     func scaled(by scale: Double) -> LatencyCurve {
         var scaled = entries
         for index in scaled.indices {
@@ -82,7 +82,7 @@ extension LatencyCurve {
 private struct Contrasts {
     /// The variance of each entry's seconds.
     private let variances: [Double]
-    /// The distance of each entry from the one after it.
+    /// The distance of each entry from the next entry.
     private let gaps: [Double]
     private let values: [Double]
 
@@ -144,7 +144,7 @@ private struct Contrasts {
         return (likelihood, corrections)
     }
 
-    /// The element of `QᵀSQ + τ²R` at a row and a column that is at most two before it.
+    /// The element of `QᵀSQ + τ²R` at a row and a column, where `row - column` is from 0 to 2.
     private func covariance(_ row: Int, _ column: Int, roughness: Double) -> Double {
         let distance = row - column
         let (ours, theirs) = (weights(row), weights(column))

@@ -1,10 +1,10 @@
 /// The seconds of one component at each measured level.
 ///
-/// A removed component takes no time.
+/// The time of a removed component is 0.
 public struct LatencyCurve: Hashable, Sendable {
     /// One measured level.
     public struct Entry: Codable, Hashable, Sendable {
-        /// The units kept.
+        /// The number of kept units.
         public var level: Int
         /// The median seconds.
         public var seconds: Double
@@ -25,25 +25,26 @@ public struct LatencyCurve: Hashable, Sendable {
         }
     }
 
-    /// The measured levels, from the full component down; level 0 is not among them.
+    /// The measured levels, descending from the full component, without level 0.
     public let entries: [Entry]
 
     /// Creates a curve.
     ///
-    /// Entries are sorted, and an entry of level 0 is dropped.
+    /// Entries are sorted, and an entry of level 0 is ignored.
     public init(entries: [Entry]) {
         self.entries = entries.filter { $0.level > 0 }.sorted { $0.level > $1.level }
     }
 
-    /// Creates a curve from entries in any order, without changes.
+    /// Creates a curve from entries without sorting or changing them.
     init(unchecked entries: [Entry]) {
         self.entries = entries
     }
 
     /// The seconds of a component that keeps a number of units: measured, or interpolated linearly.
     ///
-    /// Below the lowest measured level it is the time of that level, because a component takes some
-    /// time as long as it exists. Above the highest level the time is proportional to the level.
+    /// Below the lowest measured level it is the time of that level, because the time of a
+    /// component does not approach 0. Above the highest level the time is proportional to the
+    /// level.
     ///
     /// - Complexity: O(log levels)
     public func seconds(keeping level: Int) -> Double {
@@ -66,8 +67,8 @@ public struct LatencyCurve: Hashable, Sendable {
     /// The curve that is nearest to the measured seconds and never rises when units are removed.
     ///
     /// This is isotonic regression by pooling adjacent violators, weighted by samples. Neighbours
-    /// in the wrong order, because of noise or a step of the hardware, get their mean. Intervals
-    /// and sample counts stay as measured.
+    /// in the wrong order, because of noise or a step of the hardware, are replaced by their mean.
+    /// Intervals and sample counts stay as measured.
     ///
     /// Source: Barlow et al., "Statistical inference under order restrictions" (1972).
     public var monotone: LatencyCurve {
@@ -95,16 +96,15 @@ public struct LatencyCurve: Hashable, Sendable {
         return LatencyCurve(unchecked: cleaned)
     }
 
-    /// The curve for search and prediction: the most likely curve, then made to never rise when
-    /// units are removed.
+    /// The curve for search and prediction: ``smooth``, then ``monotone``.
     public var cleaned: LatencyCurve { smooth.monotone }
 
     /// The levels that a search can choose, descending and with 0 at the end.
     ///
-    /// Each is faster than all larger ones.
+    /// Each is faster than all larger levels.
     public var usefulLevels: [Int] { cleaned.fallingLevels }
 
-    /// The levels that are faster than all larger ones, by the curve as it is, and 0.
+    /// The levels of this curve that are faster than all larger levels, and 0.
     var fallingLevels: [Int] {
         var levels: [Int] = []
         var fastest = Double.infinity

@@ -1,9 +1,9 @@
 public import Transformers
 
 extension LatencyTable {
-    /// Refuses a table whose parts are impossible or do not fit together.
+    /// Refuses a table whose values are impossible or inconsistent.
     ///
-    /// - Throws: ``ProfileError`` that names the first field at fault.
+    /// - Throws: ``ProfileError`` that names the first invalid field.
     public func check() throws(ProfileError) {
         try check(shape)
         try check(environment)
@@ -25,8 +25,8 @@ extension LatencyTable {
     ///
     /// - Parameters:
     ///   - other: The sizes of the model to be pruned.
-    ///   - name: What it is called.
-    /// - Throws: ``ProfileError`` that names both models and what differs.
+    ///   - name: The name of that model.
+    /// - Throws: ``ProfileError`` that names both models and the sizes that differ.
     public func check(against other: ModelShape, named name: String) throws(ProfileError) {
         guard shapeDigest != ShapeDigest(other) else { return }
         throw ProfileError(
@@ -142,7 +142,7 @@ extension LatencyTable {
     }
 
     private func require(_ value: Double, field: String) throws(ProfileError) {
-        // Ratios and sums of such numbers stay finite.
+        // Within these limits, ratios and sums stay finite.
         guard (1e-15...1e15).contains(value) else {
             throw ProfileError(field: field, problem: "is \(value), not within 1e-15 to 1e15")
         }

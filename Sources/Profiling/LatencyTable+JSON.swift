@@ -28,7 +28,7 @@ extension LatencyTable: Codable {
         var feedForward: LatencyCurve?
     }
 
-    /// Reads a table and checks all of it, as ``check()`` does.
+    /// Reads a table and checks it with ``check()``.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
         let version = try container.decode(Int.self, forKey: .formatVersion)
@@ -84,7 +84,7 @@ extension LatencyTable: Codable {
     /// The table as a file's bytes: indented JSON with sorted keys, equal for equal tables.
     ///
     /// - Returns: UTF-8 with a final newline.
-    /// - Throws: ``ProfileError`` where ``check()`` does.
+    /// - Throws: ``ProfileError`` if ``check()`` fails or a value cannot be written as JSON.
     public func json() throws(ProfileError) -> [UInt8] {
         try check()
         let encoder = JSONEncoder()
@@ -104,9 +104,9 @@ extension LatencyTable: Codable {
     ///
     /// - Parameters:
     ///   - json: The bytes of the file.
-    ///   - file: The file's name, for errors.
-    /// - Throws: ``ProfileError`` where the bytes are no JSON, of another version, incomplete, or
-    ///   refused by ``check()``.
+    ///   - file: The file's name, for error messages.
+    /// - Throws: ``ProfileError`` if the bytes are not JSON, have another version, are incomplete,
+    ///   or if ``check()`` refuses the table.
     public init(json: [UInt8], file: String) throws(ProfileError) {
         do {
             self = try JSONDecoder().decode(LatencyTable.self, from: Data(json))
@@ -124,8 +124,9 @@ extension LatencyTable: Codable {
 
     /// Reads a table from a file.
     ///
-    /// - Parameter path: Where the file is.
-    /// - Throws: ``ProfileError`` as above, or where the file cannot be read.
+    /// - Parameter path: The path of the file.
+    /// - Throws: ``ProfileError`` if the file cannot be read, or for the reasons of
+    ///   ``init(json:file:)``.
     public init(contentsOf path: String) throws(ProfileError) {
         guard let data = try? Data(contentsOf: URL(filePath: path)) else {
             throw ProfileError(

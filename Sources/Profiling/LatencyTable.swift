@@ -1,39 +1,39 @@
 public import Transformers
 
-/// The profile of one model shape on one machine in one environment: a pure value.
+/// The profile of one model shape on one machine in one environment.
 ///
-/// A plan's parts take the base, which no plan changes, plus the seconds of every component at its
-/// level, of the curves as ``LatencyCurve/cleaned``; its prediction is what a whole model
-/// of such parts takes by their ``Interplay``.
+/// The sum of a plan's parts is the base, which no plan changes, plus the seconds of every
+/// component at its level, from the ``LatencyCurve/cleaned`` curves. The predicted time of the
+/// whole model is computed from that sum with the ``Interplay``.
 public struct LatencyTable: Hashable, Sendable {
     /// The version of the file format that this code reads and writes.
     public static let formatVersion = 1
 
-    /// The version of Espalier that measured.
+    /// The version of Espalier that measured the profile.
     public let espalierVersion: String
-    /// When it was measured, as ISO 8601.
+    /// The time of the measurement, as ISO 8601.
     public let created: String
     /// The machine that was measured.
     public let machine: Machine
-    /// What was measured.
+    /// The environment of the measurement.
     public let environment: Environment
     /// The sizes of the dense model.
     public let shape: ModelShape
-    /// What the dense model is called; nil in profiles that do not say.
+    /// The name of the dense model; nil if the profile does not have it.
     public var model: String?
-    /// The whole dense model.
+    /// The seconds of the whole dense model.
     public let dense: Timing
-    /// What no plan changes: embeddings, norms, output head, pooler.
+    /// The seconds that no plan changes: embeddings, norms, output head, pooler.
     public let base: Timing
     /// The measured curve of each kind of component that the model has.
     public let curves: [ComponentKind: LatencyCurve]
-    /// How whole models differ from the sum of their parts.
+    /// The relation between the time of a whole model and the sum of its parts.
     public internal(set) var interplay = Interplay()
-    /// How well random plans were foretold, where that was measured.
+    /// The errors of predictions for random plans; nil if they were not measured.
     public var verification: Verification?
     private let cleaned: [ComponentKind: LatencyCurve]
 
-    /// Creates a table; ``check()`` says whether its parts fit together.
+    /// Creates a table; ``check()`` checks whether its parts are consistent.
     public init(
         shape: ModelShape, machine: Machine, environment: Environment, dense: Timing, base: Timing,
         curves: [ComponentKind: LatencyCurve], created: String, espalierVersion: String
@@ -54,19 +54,21 @@ public struct LatencyTable: Hashable, Sendable {
 
     /// The predicted seconds of one component that becomes a variant.
     ///
-    /// Never more for fewer units, and none for a removed branch.
+    /// It never increases when units are removed, and is 0 for a removed branch.
     public func seconds(of kind: ComponentKind, as variant: Variant) -> Double {
         cleaned[kind]?.seconds(keeping: variant.units) ?? 0
     }
 
-    /// The variants of a kind of component worth choosing, units descending, the removed branch last.
+    /// The variants of a kind of component that are faster than every larger one.
+    ///
+    /// Their units are descending, and the removed branch is the last.
     public func usefulVariants(of kind: ComponentKind) -> [Variant] {
         cleaned[kind]?.fallingLevels.map { Variant(units: $0) } ?? [.removed]
     }
 
-    /// The seconds of the parts of a plan's model together: what a search adds up.
+    /// The sum of the seconds of the parts of a plan's model, as a search computes it.
     ///
-    /// Where the plan narrows the residual stream, all are taken to fall as its width does.
+    /// If the plan narrows the residual stream, the sum is proportional to its width.
     public func sum(of plan: Plan) -> Double {
         let sum =
             plan.variants(of: .attention)
@@ -81,14 +83,14 @@ public struct LatencyTable: Hashable, Sendable {
         interplay.seconds(ofSum: sum(of: plan))
     }
 
-    /// How many times faster than the dense model a plan is predicted to be.
+    /// The predicted speedup of a plan over the dense model.
     public func predictedSpeedup(_ plan: Plan) -> Double {
         dense.seconds / predict(plan)
     }
 
-    /// The speedup of the plan that keeps nothing; no target can lie beyond it.
+    /// The speedup of the plan that keeps nothing, which is the maximum of all plans of full width.
     public var greatestSpeedup: Double { dense.seconds / base.seconds }
 
-    /// The seconds that a model may take to be some times faster than the dense one.
+    /// The maximum seconds of a model with this speedup over the dense model.
     public func budget(forSpeedup speedup: Double) -> Double { dense.seconds / speedup }
 }

@@ -1,23 +1,23 @@
 public import Transformers
 
-/// The levels of a component that a profile times.
+/// The levels of a component that a profile measures.
 ///
-/// Between them the time is interpolated.
+/// Times between the levels are interpolated.
 public enum LevelGrid {
     /// Feed-forward widths are timed at multiples of this number, which are efficient for kernels.
     public static let granularity = 32
 
-    /// The ratio of a feed-forward width to the one before, before rounding.
+    /// The ratio of a feed-forward width to the previous width, before rounding.
     public static let ratio = 0.9
 
     /// The levels to time, descending, without 0.
     ///
-    /// Attention: every unit count. Feed-forward: the full width, and `0.9^i` of it down to 1 %,
-    /// rounded to multiples of 32.
+    /// Attention: every unit count. Feed-forward: the full width, and the products with `0.9^i`
+    /// down to 1 %, rounded to multiples of 32.
     ///
     /// - Parameters:
     ///   - kind: The kind of component.
-    ///   - shape: A model. If its layers differ, the largest layer counts.
+    ///   - shape: A model. If its layers differ, its largest layer is used.
     /// - Returns: The levels; empty if no layer has such a component.
     public static func levels(of kind: ComponentKind, in shape: ModelShape) -> [Int] {
         let full = shape.greatestLevel(of: kind)

@@ -10,21 +10,21 @@ internal import CHost
 public struct Machine: Codable, Hashable, Sendable {
     /// The processor's name, or the kernel's identification of it.
     public var brand: String
-    /// The design of its cores, such as `zen5`, or empty when unknown.
+    /// The microarchitecture of its cores, such as `zen5`; empty if unknown.
     public var microarchitecture: String
     /// The instruction set, such as `x86_64` or `arm64`.
     public var architecture: String
-    /// Vector and matrix features that processor and system support.
+    /// The vector and matrix features that the processor and the system support.
     public var features: [String]
-    /// CPUs that this process may use.
+    /// The number of CPUs that this process may use.
     public var cores: Int
-    /// Bytes of a core's first-level data cache, 0 when unknown.
+    /// The bytes of a core's first-level data cache; 0 if unknown.
     public var level1CacheBytes: Int
-    /// Bytes of a core's second-level cache, 0 when unknown.
+    /// The bytes of a core's second-level cache; 0 if unknown.
     public var level2CacheBytes: Int
-    /// Bytes of the third-level cache that a core shares, 0 when absent or unknown.
+    /// The bytes of the third-level cache that a core shares; 0 if absent or unknown.
     public var level3CacheBytes: Int
-    /// Bytes of memory.
+    /// The bytes of memory.
     public var memoryBytes: Int
     /// The measured memory read bandwidth in bytes per second; nil if it was not measured.
     public var memoryReadBandwidth: Double?
@@ -52,7 +52,7 @@ public struct Machine: Codable, Hashable, Sendable {
 
     /// The machine of this process, read once, on first use.
     ///
-    /// Use it before any thread is pinned: a pinned thread sees one core.
+    /// Use it before any thread is pinned, because a pinned thread sees only one core.
     public static let current: Machine = {
         var family: UInt32 = 0
         var model: UInt32 = 0
@@ -91,7 +91,7 @@ public struct Machine: Codable, Hashable, Sendable {
 
     /// A short name for files and tables, such as `amd-epyc-zen5-2c`.
     ///
-    /// It holds lower-case letters, digits and hyphens only.
+    /// It contains only lower-case letters, digits and hyphens.
     public var slug: String {
         let noise: Set = ["cpu", "processor", "r", "tm", "core", "with", "unknown"]
         let words = brand.prefix { $0 != "@" }.lowercased()

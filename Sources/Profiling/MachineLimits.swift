@@ -6,8 +6,9 @@ public enum MachineLimits {
     /// The bytes of memory that ``readBandwidth(on:)`` reads.
     public static let probeBytes = 256 << 20
 
-    /// The memory read bandwidth of all the engine's threads, in bytes per second: the median of
-    /// several passes over memory far larger than the caches.
+    /// The memory read bandwidth of all the engine's threads, in bytes per second.
+    ///
+    /// It is the median of several passes over memory that is far larger than the caches.
     public static func readBandwidth(on engine: Engine) -> Double {
         let probe = MemoryProbe(bytes: probeBytes)
         let seconds = (0..<9).map { _ in

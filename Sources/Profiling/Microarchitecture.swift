@@ -1,16 +1,16 @@
-/// Names of processor designs.
+/// The names of processor microarchitectures.
 enum Microarchitecture {
-    /// The name of a design, if it is known.
+    /// The name of a microarchitecture; nil if it is unknown.
     ///
     /// Sources: AMD and Intel family and model numbers as in Linux's `arch/x86/kernel/cpu/amd.c`
     /// and `arch/x86/include/asm/intel-family.h`; Arm part numbers as in its
     /// `arch/arm64/include/asm/cputype.h`.
     ///
     /// - Parameters:
-    ///   - brand: The processor's name; empty on Linux off x86.
-    ///   - family: Family on x86, implementer elsewhere.
-    ///   - model: Model on x86, part elsewhere.
-    /// - Returns: A lower-case name, or nil.
+    ///   - brand: The processor's name; empty on Linux on other architectures than x86.
+    ///   - family: The family on x86, otherwise the implementer.
+    ///   - model: The model on x86, otherwise the part.
+    /// - Returns: A lower-case name; nil if it is unknown.
     static func name(brand: String, family: UInt32, model: UInt32) -> String? {
         if brand.hasPrefix("AMD") { return amd(family, model) }
         if brand.hasPrefix("Intel") || brand.hasPrefix("Genuine Intel") {

@@ -6,7 +6,7 @@ extension ModelShape {
         "\(architecture.name), \(layers.count) layers, hidden size \(hiddenSize)"
     }
 
-    /// All sizes that differ from another model, such as `hidden size 64 instead of 128`.
+    /// A list of all sizes that differ from another model, such as `hidden size 64 instead of 128`.
     func differences(from other: ModelShape) -> String {
         let values = zip(Mirror(reflecting: self).children, Mirror(reflecting: other).children)
         var differences = values.compactMap { mine, its -> String? in
@@ -35,7 +35,7 @@ extension ModelShape {
         return value == "nil" ? "none" : value
     }
 
-    /// `hidden size` for `hiddenSize`.
+    /// The words of an identifier, such as `hidden size` for `hiddenSize`.
     private static func words(_ name: String) -> String {
         name.reduce(into: "") { $0 += $1.isUppercase ? " " + $1.lowercased() : String($1) }
     }

@@ -1,6 +1,6 @@
 /// One timing, and whether something disturbed it.
 public struct Sample: Sendable, Equatable {
-    /// The seconds that the clock showed.
+    /// The measured seconds.
     public var seconds: Double
     /// Whether other programs used processor time during the sample, so that its time is
     /// unreliable.
@@ -16,12 +16,13 @@ public struct Sample: Sendable, Equatable {
     var isUsable: Bool { seconds.isFinite && seconds > 0 }
 }
 
-/// Values, of which some were disturbed.
+/// Values that may be disturbed.
 ///
-/// Disturbed values count only while there are too few others.
+/// Disturbed values are used only while there are too few undisturbed values.
 public struct CleanFirst: Sendable, Equatable {
-    /// The minimum number of undisturbed values that count without the disturbed ones: as many as
-    /// an interval needs.
+    /// The number of undisturbed values from which disturbed values are ignored.
+    ///
+    /// It is the minimum number of values for a 95 % interval.
     static let enough = 6
 
     private var clean: [Double] = []
@@ -35,9 +36,9 @@ public struct CleanFirst: Sendable, Equatable {
         if isTainted { disturbed.append(value) } else { clean.append(value) }
     }
 
-    /// Whether disturbed values count, because there are too few others.
+    /// Whether disturbed values are used, because there are too few undisturbed values.
     public var areDisturbed: Bool { clean.count < Self.enough && !disturbed.isEmpty }
-    /// The values that count.
+    /// The values that are used.
     public var values: [Double] { areDisturbed ? clean + disturbed : clean }
     var taintedCount: Int { disturbed.count }
 }
@@ -45,20 +46,20 @@ public struct CleanFirst: Sendable, Equatable {
 /// The ratios of the times of a candidate and of a reference that is timed with it in every round.
 ///
 /// A disturbance that slows both samples of a round equally does not change their ratio. Rounds
-/// with a tainted sample are ignored as soon as there are enough others.
+/// with a tainted sample are ignored if there are enough other rounds.
 public struct PairedRatios: Sendable, Equatable {
     private var rounds = CleanFirst()
 
     /// Creates an empty collection.
     public init() {}
 
-    /// Candidate over reference, one value for each round that counts.
+    /// The candidate's time divided by the reference's, for each round that is used.
     public var ratios: [Double] { rounds.values }
 
     /// The number of rounds with a tainted sample.
     public var taintedRounds: Int { rounds.taintedCount }
 
-    /// Whether tainted rounds count, because there are too few others.
+    /// Whether tainted rounds are used, because there are too few others.
     public var areDisturbed: Bool { rounds.areDisturbed }
 
     /// Adds the two samples of one round.
@@ -69,6 +70,6 @@ public struct PairedRatios: Sendable, Equatable {
             isTainted: reference.isTainted || candidate.isTainted)
     }
 
-    /// The ratios' median, confidence interval and stopping rule.
+    /// The statistics of the ratios.
     public var statistics: Statistics { Statistics(ratios) }
 }

@@ -2,15 +2,15 @@ internal import Foundation
 internal import Tensors
 internal import Transformers
 
-/// A whole model that is timed to find the time of its parts.
+/// A whole model that is timed to compute the time of its parts.
 struct Probe {
     enum Role {
         /// The model without any component.
         case base
         /// One kind of component at one level in every layer, and no component of the other kind.
-        /// So the time of the component is not lost in the noise of the rest.
+        /// So the noise of other components does not hide the time of the component.
         case level(ComponentKind, Int)
-        /// Components of both kinds at random levels, to measure how parts influence each other.
+        /// Components of both kinds at random levels, to measure the interplay of the parts.
         case blend
     }
 
@@ -40,9 +40,9 @@ struct Probe {
         return probes + mixtures(of: shape).map { Probe(role: .blend, plan: $0) }
     }
 
-    /// Plans like those of a search, from nearly the whole model to a fiftieth of it.
+    /// Plans like those of a search, which keep from nearly the whole model to 2 % of it.
     ///
-    /// A feed-forward block counts like two attention blocks.
+    /// The cost of a feed-forward block is twice that of an attention block.
     private static func mixtures(of shape: ModelShape) -> [Plan] {
         let sampler = PlanSampler(
             shape: shape,
@@ -70,20 +70,22 @@ extension LatencyTable {
     /// measured exactly.
     private static let scatter = 0.02
 
-    /// The usual difference between times and sums, as a fraction, before anything is measured.
+    /// The expected difference between times and sums, as a fraction, before any measurement.
     private static let usualInterplay = 0.1
 
-    /// Computes from times of whole models the base, the time of one component at each level, and
-    /// the interplay of the parts.
+    /// Computes a table from the times of whole models.
+    ///
+    /// The table has the base, the time of one component at each level, and the interplay of the
+    /// parts.
     ///
     /// Let `T(k, s)` be the time of the model that has only components of kind k, all at level s,
-    /// and g the interplay, which maps a sum of parts to a time. One such component takes
+    /// and g the interplay, which maps a sum of parts to a time. The time of one such component is
     /// `(g⁻¹(T(k, s)) − base) / layers`, scaled so that the base and the full components add up to
     /// the dense model.
     ///
-    /// A bend of `T(k, ·)` can belong to the component, or to all models with this number of bytes,
-    /// because they fit in a cache. So g is found first, from all models, as if the times of
-    /// components were straight lines. Bends that remain belong to the component.
+    /// A bend of `T(k, ·)` can be caused by the component, or it can occur in all models of a size,
+    /// because they fit in a cache. So g is computed first, from all models, with straight lines
+    /// for the times of components. The remaining bends are caused by the component.
     static func measured(
         _ probes: [Probe], _ timings: RatioAccumulator, shape: ModelShape, machine: Machine,
         environment: Environment, created: String, version: String
@@ -168,7 +170,7 @@ extension LatencyTable {
             return Interplay.Knot(
                 sum: sum, seconds: (seconds + none * sum) / (weights + none))
         }
-        // Noise must not change the two ends, which are known best.
+        // Noise must not change the two ends, which have the smallest errors.
         let inner = between.filter {
             least.sum < $0.sum && $0.sum < greatest.sum
                 && least.seconds < $0.seconds && $0.seconds < greatest.seconds

@@ -2,12 +2,12 @@
 public struct ProfileError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The profile's file; empty if it is not from a file.
     public var file: String
-    /// The part of the profile with the fault, such as `curves.attention[2].seconds`; empty for
-    /// all.
+    /// The part of the profile with the fault, such as `curves.attention[2].seconds`; empty for the
+    /// whole profile.
     public var field: String
-    /// What is wrong with it, with the value seen.
+    /// The problem, with the value found.
     public var problem: String
-    /// What to do.
+    /// The remedy.
     public var remedy: String
 
     /// The remedy for most faults.

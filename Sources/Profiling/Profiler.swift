@@ -3,10 +3,11 @@ public import Transformers
 /// Measures the time of each component at each level, inside the whole model.
 ///
 /// For every kind of component and level, a model with that level in all its layers and no other
-/// components is timed, alternately with the dense model. So the weights come through the caches as
+/// components is timed, alternately with the dense model. So the weights pass through the caches as
 /// in real use. The difference of whole models, divided by the number of layers, is the time of one
-/// component. Models with less of both kinds show how far the time of a whole model differs from
-/// the sum of its parts. The values of weights do not matter, so only the shape is needed.
+/// component. Models with fewer units of both kinds show the difference between the time of a whole
+/// model and the sum of its parts. The values of weights do not matter, so only the shape is
+/// needed.
 public struct Profiler {
     /// The target width of a confidence interval, as a fraction of a whole model's time.
     public var relativeWidth = 0.01
@@ -19,7 +20,7 @@ public struct Profiler {
 
     /// The progress of a profile.
     public struct Progress: Sendable {
-        /// The number of models whose time is known well enough.
+        /// The number of models whose interval is narrow enough.
         public let settled: Int
         /// The number of models to be timed.
         public let total: Int
@@ -27,18 +28,18 @@ public struct Profiler {
         public let elapsed: Double
     }
 
-    /// A profile, and the number of models that are less certain than requested.
+    /// A profile, and the number of models whose interval is wider than requested.
     public struct Result: Sendable {
         /// The profile.
         public let table: LatencyTable
-        /// The number of models that did not settle within the time limit, because of noise.
+        /// The number of models whose interval was still too wide at the time limit.
         public let unsettled: Int
     }
 
     /// The number of models that are timed to profile a shape, besides the dense model.
     public static func modelCount(for shape: ModelShape) -> Int { Probe.all(of: shape).count }
 
-    /// Creates a profiler with its usual settings.
+    /// Creates a profiler with default settings.
     public init() {}
 
     /// Measures a shape in an environment.
@@ -49,7 +50,7 @@ public struct Profiler {
     ///   - machine: The machine.
     ///   - created: The date to store, as ISO 8601.
     ///   - version: The version of Espalier to store.
-    ///   - progress: Called every few samples; may throw to stop.
+    ///   - progress: Called after every block of samples; may throw to stop.
     /// - Returns: The profile.
     /// - Throws: What timing and `progress` throw.
     public func profile(
@@ -68,17 +69,17 @@ public struct Profiler {
 
     /// Measures random plans as whole models, to compare with the table's predictions.
     ///
-    /// The models of the table are timed again, alternately with the plans, and give a new table,
-    /// which predicts the plans. So a difference is an error of the prediction, and not a change of
-    /// the machine's speed.
+    /// The models of the table are timed again, alternately with the plans. The new table from
+    /// these times predicts the plans. So a difference is an error of the prediction, and not a
+    /// change of the machine's speed.
     ///
     /// - Parameters:
-    ///   - draft: The profile, by which the plans are spread over all speedups.
+    ///   - draft: The profile whose predictions spread the plans over all speedups.
     ///   - count: The number of plans, at least 1.
     ///   - watch: The stopwatch, in the table's environment.
-    ///   - progress: Called every few samples; may throw to stop.
-    /// - Returns: The new table with its verification, and the number of its models that are less
-    ///   certain than requested.
+    ///   - progress: Called after every block of samples; may throw to stop.
+    /// - Returns: The new table with its verification, and the number of models whose interval is
+    ///   wider than requested.
     /// - Throws: What timing and `progress` throw.
     public func verify(
         _ draft: LatencyTable, plans count: Int, with watch: inout some Stopwatch,

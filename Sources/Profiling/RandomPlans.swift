@@ -6,14 +6,14 @@ public import Transformers
 struct PlanSampler {
     /// The dense model's sizes.
     let shape: ModelShape
-    /// The variants to choose among, units descending, the removed branch last.
+    /// The variants to choose from, units descending, the removed branch last.
     let variants: (ComponentKind) -> [Variant]
-    /// What a component costs as a variant.
+    /// The cost of a component that becomes a variant.
     let cost: (ComponentKind, Variant) -> Double
 
-    /// Lowers components as long as the cost of all together is at least `least`.
+    /// Lowers components while the total cost is at least `least`.
     ///
-    /// The probability of removing a whole component instead differs from plan to plan.
+    /// With a probability that differs from plan to plan, it lowers a component as far as the cost allows.
     func plan(costing least: Double, using random: inout SplitMix64) -> Plan {
         var plan = Plan(keepingAllOf: shape)
         var total = plan.components.reduce(0) { $0 + cost($1.kind, plan[$1]) }
@@ -41,7 +41,7 @@ extension LatencyTable {
     /// Draws plans whose predicted speedups are spread over all reachable speedups.
     ///
     /// The range from 1 to the largest speedup is divided into equal ratios, one for each plan. The
-    /// plan has a random speedup within its part.
+    /// predicted speedup of the plan is random within its part.
     ///
     /// - Parameters:
     ///   - count: The number of plans.

@@ -11,8 +11,8 @@ public struct RatioAccumulator: Sendable {
     /// Times the steps of one block, in order, and stores their ratios.
     ///
     /// - Parameters:
-    ///   - block: Steps from an ``Interleaver``, among them the reference once.
-    ///   - measure: Does one step and returns how long it took.
+    ///   - block: Steps from an ``Interleaver``, which contain the reference once.
+    ///   - measure: Times one step and returns its sample.
     /// - Throws: What `measure` throws; the samples of the block are then discarded.
     public mutating func time<Failure: Error>(
         _ block: [MeasurementStep], with measure: (MeasurementStep) throws(Failure) -> Sample
@@ -41,21 +41,21 @@ public struct RatioAccumulator: Sendable {
     /// The seconds of the reference over all blocks.
     public var reference: Statistics { Statistics(references.values) }
 
-    /// The items whose ratio is not yet known to the relative width.
+    /// The items whose confidence interval is wider than the relative width.
     public func unsettled(relativeWidth: Double, confidence: Double = 0.95) -> [Int] {
         items.indices.filter {
             !items[$0].statistics.isSettled(relativeWidth: relativeWidth, confidence: confidence)
         }
     }
 
-    /// The seconds of one item on a machine where the reference takes its median time.
+    /// The seconds of one item, scaled so that the reference has its median time.
     ///
     /// - Parameter item: The item's index.
-    /// - Returns: The timing, or nil while the item has no sample.
+    /// - Returns: The timing; nil if the item has no sample.
     public func timing(of item: Int) -> Timing? {
         Timing(items[item].statistics, scale: reference.median)
     }
 
-    /// The seconds of the reference, or nil while it has no sample.
+    /// The seconds of the reference; nil if it has no sample.
     public var referenceTiming: Timing? { Timing(reference) }
 }

@@ -1,8 +1,8 @@
-/// Timings of two models that alternate, and the speedup that they give.
+/// Alternating timings of two models, and the speedup computed from them.
 ///
 /// Other programs slow the two models differently: lost processor time, shared caches and shared
-/// memory bandwidth do not cancel out of a ratio. So only quiet pairs count, and the interval also
-/// covers what independent readings of the same pairs say.
+/// memory bandwidth do not cancel out of a ratio. So only quiet pairs are used, and the interval
+/// also covers other estimates from the same pairs.
 struct SamplePairs {
     /// One sample of each model, taken one right after the other.
     struct Pair {
@@ -19,14 +19,14 @@ struct SamplePairs {
     private static let floor = 0.1
     /// The maximum factor by which a slow dense model widens the interval.
     private static let maximumExcess = 1.5
-    /// The number of pairs that have a median interval of their own.
+    /// The minimum number of pairs for the confidence interval of a median.
     private static let enough = CleanFirst.enough
-    /// The number of stretches of time whose medians must lie in the interval.
+    /// The number of consecutive parts of the pairs whose medians must lie in the interval.
     private static let stretches = 4
 
     private var pairs: [Pair] = []
 
-    /// Adds a pair; a pair whose clock failed is left out.
+    /// Adds a pair; a pair without usable times is left out.
     mutating func add(model: Sample, dense: Sample) {
         guard model.isUsable, dense.isUsable else { return }
         pairs.append(Pair(model: model, dense: dense))
@@ -35,7 +35,7 @@ struct SamplePairs {
     /// The speedup and its interval; nil without pairs.
     ///
     /// - Parameter quietDense: The dense model's seconds on a quiet machine, if they are known. The
-    ///   interval is widened by the fraction that the dense model takes longer here.
+    ///   interval is widened by the factor by which the dense model is slower here.
     /// - Returns: The comparison of the two models by the pairs so far.
     /// - Complexity: O(n log n) for n pairs.
     func reading(quietDense: Double? = nil) -> Comparison? {
@@ -58,7 +58,9 @@ struct SamplePairs {
         return quietDense.map(reading.allowing(forQuietDense:)) ?? reading
     }
 
-    /// The ratio of a dense time to the quiet one, if it is too great for chance.
+    /// The ratio of a dense time to the time on a quiet machine, if it exceeds 1.02.
+    ///
+    /// The result is that ratio divided by 1.02, limited to `maximumExcess`.
     static func excess(of dense: Timing, over quietDense: Double) -> Double? {
         let ratio = dense.seconds / (quietDense * 1.02)
         return ratio > 1 ? min(ratio, maximumExcess) : nil
@@ -80,7 +82,7 @@ struct SamplePairs {
         Statistics(seconds).quantile(floor)
     }
 
-    /// The ratio of the two floors, which no single pair decides; nil for few pairs.
+    /// The speedup from the floors of both models' samples; nil for too few pairs.
     private static func speedupOfFloors(_ pairs: [Pair]) -> Double? {
         guard pairs.count >= stretches * enough else { return nil }
         return floor(pairs.map(\.dense.seconds)) / floor(pairs.map(\.model.seconds))
@@ -88,7 +90,7 @@ struct SamplePairs {
 
     /// The median speedup of each quarter of the pairs, in order of time.
     ///
-    /// They differ by more than chance if the machine changed meanwhile.
+    /// They differ if the machine's speed changed during the measurement.
     private static func medians(overTimeOf pairs: [Pair]) -> [Double] {
         let length = pairs.count / stretches
         guard length >= enough else { return [] }

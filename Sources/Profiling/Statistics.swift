@@ -9,7 +9,7 @@ public struct Statistics: Sendable, Equatable {
     /// The finite values, ascending.
     public let sorted: [Double]
 
-    /// Creates the statistics of a sample; values that are not finite are left out.
+    /// Creates the statistics of a sample; values that are not finite are ignored.
     public init(_ values: some Sequence<Double>) {
         sorted = values.filter(\.isFinite).sorted()
     }
@@ -17,10 +17,10 @@ public struct Statistics: Sendable, Equatable {
     /// The number of values.
     public var count: Int { sorted.count }
 
-    /// The middle value, or the mean of the two in the middle; NaN without values.
+    /// The median; NaN without values.
     public var median: Double { quantile(0.5) }
 
-    /// The value below which a fraction of the sample lies, interpolated between neighbours.
+    /// The quantile of a fraction, interpolated linearly between values.
     ///
     /// - Parameter fraction: From 0, the minimum, to 1, the maximum; clamped.
     /// - Returns: The quantile, or NaN without values.
@@ -40,13 +40,13 @@ public struct Statistics: Sendable, Equatable {
         return Statistics(sorted.map { abs($0 - middle) }).median
     }
 
-    /// An interval that holds the distribution's median with at least the given confidence.
+    /// An interval that contains the distribution's median with at least the given confidence.
     ///
     /// Its ends are the k-th values from both ends, with the largest k for which
     /// `2 · P(Binomial(n, ½) < k) ≤ 1 − confidence`. This is exact for any continuous distribution.
     ///
     /// - Parameter confidence: Between 0 and 1.
-    /// - Returns: The interval, or nil if the sample is too small: below 6 values for 95 %.
+    /// - Returns: The interval; nil if the sample is too small, which is below 6 values for 95 %.
     public func medianInterval(confidence: Double = 0.95) -> ClosedRange<Double>? {
         let allowed = (1 - confidence) / 2
         var logarithm = -Double(count) * log(2.0)
@@ -61,10 +61,11 @@ public struct Statistics: Sendable, Equatable {
         return rank == 0 ? nil : sorted[rank - 1]...sorted[count - rank]
     }
 
-    /// Whether the median is known well enough to stop sampling.
+    /// Whether the confidence interval of the median is narrow enough to stop sampling.
     ///
     /// - Parameters:
-    ///   - relativeWidth: The widest acceptable confidence interval, as a fraction of the median.
+    ///   - relativeWidth: The maximum width of the confidence interval, as a fraction of the
+    ///     median.
     ///   - confidence: The confidence of that interval.
     /// - Returns: Whether the interval is narrow enough; false also if the sample is too small for
     ///   an interval.

@@ -11,15 +11,15 @@ struct Patience {
 }
 
 extension Stopwatch {
-    /// Times models in random order, alternately with the dense model, until each is known well
-    /// enough.
+    /// Times models in random order, alternately with the dense model, until each interval is
+    /// narrow enough.
     ///
     /// - Parameters:
-    ///   - models: Models of the dense one's family.
-    ///   - patience: When to stop.
+    ///   - models: The models to time.
+    ///   - patience: The stopping rule.
     ///   - seed: Decides the order.
-    ///   - progress: Called every few samples; may throw to stop.
-    /// - Returns: The ratios to the dense model, and the models that are still uncertain.
+    ///   - progress: Called after every block of samples; may throw to stop.
+    /// - Returns: The ratios to the dense model, and the models whose interval is still too wide.
     /// - Throws: What timing and `progress` throw.
     mutating func time(
         _ models: [Subject], patience: Patience, seed: UInt64,

@@ -1,6 +1,6 @@
 public import Transformers
 
-/// Times whole models in one environment, in some runtime.
+/// Times whole models in one environment and one runtime.
 public protocol Stopwatch {
     /// A model in the form that the runtime loads.
     associatedtype Subject
@@ -11,10 +11,12 @@ public protocol Stopwatch {
     /// The dense model.
     var dense: Subject { get }
 
-    /// A model of a smaller shape, for timing only. It does the same work and reads the same bytes
-    /// as such a model, but its values are meaningless.
+    /// A model of a smaller shape, for timing only.
+    ///
+    /// It does the same work and reads the same number of bytes as a pruned model of that shape,
+    /// but its outputs are meaningless.
     mutating func standIn(_ shape: ModelShape) throws -> Subject
 
-    /// Does the environment's work with a model, and returns how long it takes.
+    /// Does the environment's work with a model, and returns the time of one run.
     mutating func sample(_ subject: Subject) throws -> Sample
 }

@@ -18,7 +18,7 @@ public struct Timing: Codable, Hashable, Sendable {
         self.samples = samples
     }
 
-    /// Creates a timing from a sample, each value times a scale; nil without values.
+    /// Creates a timing from a sample, with each value multiplied by a scale; nil without values.
     public init?(_ statistics: Statistics, scale: Double = 1) {
         guard let least = statistics.sorted.first, let greatest = statistics.sorted.last else {
             return nil

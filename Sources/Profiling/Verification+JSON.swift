@@ -38,7 +38,7 @@ extension Verification: Codable {
             })
     }
 
-    /// Writes one list for each figure, and the errors for people who read the file.
+    /// Writes one list for each value, and the errors for readers of the file.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(seed, forKey: .seed)

@@ -1,11 +1,10 @@
-/// How well a table predicts whole models that it was not made from.
+/// The errors of a table's predictions for whole models that it was not made from.
 public struct Verification: Hashable, Sendable {
-    /// One plan, predicted and measured as a whole model.
+    /// The predicted and the measured time of the model of one plan.
     public struct Entry: Hashable, Sendable {
         /// The seconds that the table predicts.
         public let predicted: Double
-        /// The measured seconds, scaled to a machine on which the dense model takes the table's
-        /// time.
+        /// The measured seconds, scaled so that the dense model's time equals the table's.
         public let measured: Timing
         /// The number of components that the plan removes completely.
         public let branchesRemoved: Int
@@ -17,7 +16,7 @@ public struct Verification: Hashable, Sendable {
             self.branchesRemoved = branchesRemoved
         }
 
-        /// The relative error of the prediction: positive if it is too long.
+        /// The relative error of the prediction, positive if the predicted time is too long.
         public var error: Double { predicted / measured.seconds - 1 }
     }
 

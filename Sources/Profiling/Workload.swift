@@ -10,16 +10,16 @@ public struct Workload: Stopwatch {
     public let dense: Model
 
     private let batch: TokenBatch
-    /// The text that is decoded, token by token; empty if any tokens will do.
+    /// The text that is decoded, token by token; empty to decode random tokens.
     private let text: [Int32]
     private var step = 0
     private let capacity: Int
     private var pass: ForwardPass
     private var caches: [[Int]: KeyValueCache] = [:]
     private var logits = Activations()
-    /// The memory that is read to drive weights out of the caches; nil if that is not needed.
+    /// The memory that is read to evict weights from the caches; nil if that is not needed.
     private let otherMemory: MemoryProbe?
-    /// The number of key-value caches that are kept for models with other attention shapes.
+    /// The maximum number of key-value caches that are kept, one for each attention shape.
     private let cacheLimit: Int
 
     /// The minimum time of one sample, so that a short disturbance is a small part of it.
@@ -29,14 +29,14 @@ public struct Workload: Stopwatch {
     /// counts as a sample.
     private static let longSeconds = 0.1
 
-    /// The minimum number of bytes to read to drive weights out of the caches if their size is
-    /// unknown.
+    /// The minimum number of bytes to read to evict weights from the caches.
     private static let minimumOtherBytes = 32 << 20
 
-    /// The maximum number of bytes of keys and values to keep, besides those that one model needs.
+    /// The maximum number of bytes of keys and values to keep, in addition to those of one model.
     private static let cacheBytes = 1 << 30
 
-    /// The minimum fraction of the threads' time that they must have run.
+    /// The minimum fraction of the elapsed time for which the threads must run in an undisturbed
+    /// sample.
     ///
     /// Threads spin while they wait, so the missing time was used by other programs.
     private static let minimumShare = 0.95
@@ -49,9 +49,9 @@ public struct Workload: Stopwatch {
     ///   - clearsCaches: Whether other memory is read before every decode step of a model that is
     ///     larger than a core's cache, so that models can be compared. False for a model that
     ///     decodes continuously.
-    ///   - text: For decoding, tokens of a text that is longer than the environment's context. A
-    ///     model with contextual sparsity takes a time that depends on the text. Other models take
-    ///     the same time with any text. The sequences of a batch begin at different places.
+    ///   - text: For decoding, tokens of a text that is longer than the environment's context. The
+    ///     time of a model with contextual sparsity depends on the text. The time of other models
+    ///     does not. The sequences of a batch begin at different places.
     ///   - engine: The engine; it has the environment's number of threads.
     /// - Throws: ``ProfileError`` if the model cannot do such work.
     public init(
@@ -67,7 +67,7 @@ public struct Workload: Stopwatch {
         precondition(model.precision == environment.precision, "precision of another environment")
         self.environment = environment
         dense = model
-        // A model that fits in a core's own cache stays there, whatever memory is read.
+        // A model that fits in a core's own cache is not evicted by reading other memory.
         let isStreamed = model.streamedBytes > Int(host_cache_bytes(2))
         otherMemory =
             clearsCaches && environment.phase == .decode && isStreamed
@@ -98,14 +98,14 @@ public struct Workload: Stopwatch {
         }
     }
 
-    /// A model of a smaller shape, of which only the time is meaningful.
+    /// A model of a smaller shape, for timing only.
     public func standIn(_ shape: ModelShape) -> Model { dense.resized(to: shape) }
 
-    /// Does the work once, or as often as the clock needs, and returns the time of one run.
+    /// Does the work once, or repeatedly if it is short, and returns the time of one run.
     ///
     /// The time of a decode step is the time to read the weights from memory. The part of the
     /// weights that is in a cache depends on what ran before. So other memory is read before every
-    /// run, and all weights of all models are read from memory.
+    /// run. Then all weights of all models are read from memory.
     public mutating func sample(_ model: Model) -> Sample {
         prepare(model) { workload, cache in
             guard let other = workload.otherMemory else {
@@ -182,7 +182,7 @@ public struct Workload: Stopwatch {
 
     /// A token of the text for a sequence.
     ///
-    /// Each sequence reads the text from another place, in a circle.
+    /// Each sequence starts at a different place in the text and wraps around at its end.
     private func token(at place: Int, of sequence: Int) -> Int32 {
         text[(place + sequence * text.count / environment.batch) % text.count]
     }

@@ -4,8 +4,8 @@ internal import ModelFiles
 /// Runs a command of the user for every sample.
 ///
 /// The shell runs the command with the model's directory as its last argument. `ESPALIER_PHASE`,
-/// `_BATCH`, `_SEQUENCE`, `_THREADS` and `_PRECISION` are the environment. The last word that the
-/// command prints is the time in seconds.
+/// `_BATCH`, `_SEQUENCE`, `_THREADS` and `_PRECISION` describe the environment. The last word that
+/// the command prints is the time in seconds.
 struct CommandTimer: ModelTimer {
     private let command: String
     private let environment: Environment

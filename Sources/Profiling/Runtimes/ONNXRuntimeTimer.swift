@@ -2,8 +2,9 @@ internal import Foundation
 internal import ModelFiles
 internal import Transformers
 
-/// Times models with ONNX Runtime in a Python process, which keeps as many models open as memory
-/// allows.
+/// Times models with ONNX Runtime in a Python process.
+///
+/// The process keeps models open while they fit in a share of memory.
 ///
 /// The interpreter is `ESPALIER_PYTHON`, or otherwise `python3`, and must have the package
 /// onnxruntime.
@@ -18,7 +19,7 @@ final class ONNXRuntimeTimer: ModelTimer {
         let error: String?
     }
 
-    /// The fraction of the usable memory that open models may take.
+    /// The maximum fraction of the usable memory for open models.
     private static let memoryShare = 0.4
     /// The minimum fraction of processor time in a sample of one thread; below it the sample is
     /// tainted.
@@ -48,7 +49,7 @@ final class ONNXRuntimeTimer: ModelTimer {
         process.standardInput = requests
         process.standardOutput = answers
         process.standardError = FileHandle.nullDevice
-        // A write to a worker that has ended must not end this process; the missing answer shows
+        // Writing to a worker that has ended must not end this process. The missing answer reports
         // it.
         _ = signal(SIGPIPE, SIG_IGN)
         do {

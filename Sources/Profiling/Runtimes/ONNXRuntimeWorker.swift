@@ -1,6 +1,6 @@
 /// The Python program that times models in ONNX Runtime.
 enum ONNXRuntimeWorker {
-    /// Its text.
+    /// The text of the program.
     static let source = #"""
         """Times ONNX models: each line of input names one, and is answered with a line of JSON."""
 

@@ -1,7 +1,7 @@
 public import Foundation
 
 extension Process {
-    /// How a finished process ended, such as `it was ended by signal 9 (Killed)`.
+    /// A description of how a finished process ended, such as `it was ended by signal 9 (Killed)`.
     public var ending: String {
         guard terminationReason == .uncaughtSignal else {
             return "it ended with status \(terminationStatus)"

@@ -1,13 +1,13 @@
 public import Transformers
 
-/// A model's files, as another runtime loads them.
+/// The files of a model for another runtime.
 public struct EmittedModel: Hashable, Sendable {
     /// The file or directory that the runtime loads.
     public let path: String
-    /// The bytes of weights, which it will hold in memory.
+    /// The bytes of the weights that the runtime loads into memory.
     public let byteCount: Int
 
-    /// Names a model's files.
+    /// Creates the description of a model's files.
     public init(path: String, byteCount: Int) {
         self.path = path
         self.byteCount = byteCount
