@@ -25,7 +25,7 @@ extension Engine {
     ) -> Double {
         let (rows, columns) = (logits.rows, logits.columns)
         precondition(values.rows == rows && values.columns == columns, "values of logits")
-        precondition(least.count == columns && rows > 0, "a size for every column")
+        precondition(least.count == columns && rows > 0, "a threshold for every column")
         var losses = [Double](repeating: 0, count: rows)
         logits.storage.withUnsafeMutableBufferPointer { logits in
             losses.withUnsafeMutableBufferPointer { losses in

@@ -50,17 +50,20 @@ extension Pooling {
                 throw ModelFileError(
                     file: file, subject: "modules[\(modules.count)]",
                     problem: "it has no \"path\" or no \"type\"",
-                    remedy: "fetch the file again, or remove it to pool by the mean")
+                    remedy: "fetch the file again, or remove it " + withoutModules)
             }
             modules.append(Module(path: path, name: String(name)))
         }
         guard !modules.isEmpty else {
             throw ModelFileError(
                 file: file, problem: "it lists no modules",
-                remedy: "fetch the file again, or remove it to pool by the mean")
+                remedy: "fetch the file again, or remove it " + withoutModules)
         }
         return modules
     }
+
+    /// What is read if `modules.json` is removed.
+    private static let withoutModules = "(1_Pooling/config.json is then read, if it is there)"
 
     private static func reading(
         _ modules: [Module], in folder: String, weightsIn own: String
@@ -73,7 +76,7 @@ extension Pooling {
                     file: folder + "/modules.json", subject: "module \(quoted(module.name))",
                     problem: "it changes the vectors of sentences and is not supported",
                     remedy: "use a model of a Transformer, a Pooling and perhaps a Normalize "
-                        + "module, or remove modules.json to pool by the mean")
+                        + "module, or remove modules.json " + withoutModules)
             }
             pooling = try Pooling(config: "\(folder)/\(module.path)/config.json")
         }
