@@ -1,5 +1,5 @@
-/// Facts on this library.
+/// Facts about this library.
 public enum Espalier {
-    /// The version, here and nowhere else.
+    /// The version; it is defined only here.
     public static let version = "0.1.0"
 }

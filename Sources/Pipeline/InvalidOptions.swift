@@ -1,8 +1,8 @@
-/// Options of a job that are wrong, or contradict each other or the model.
+/// Options of a job that are invalid, or contradict each other or the model.
 public struct InvalidOptions: Error, Equatable, CustomStringConvertible {
-    /// What is wrong, and what to do.
+    /// The problem and the remedy.
     ///
-    /// Options are called by their names on the command line.
+    /// Options have their names from the command line.
     public let description: String
 
     /// Creates an error from its message, which names the option and the remedy.

@@ -1,65 +1,69 @@
-/// Shows how far a job is, and stops it when asked to.
+/// Shows the progress of a job, and can stop the job.
 ///
-/// A job calls its progress from the thread that runs it. What is shown is for people: titles and
-/// remarks are English sentences, and may change.
+/// A job calls its progress from the thread that runs the job. The titles and remarks are English
+/// sentences for people, and may change.
 public protocol JobProgress: Sendable {
     /// Begins a stage of known length.
     ///
     /// - Parameters:
-    ///   - title: What is done, such as `Calibrating`.
-    ///   - total: How many steps there are.
-    ///   - unit: What a step is, in the plural, such as `layers`.
+    ///   - title: The name of the work, such as `Calibrating`.
+    ///   - total: The number of steps.
+    ///   - unit: The name of a step in the plural, such as `layers`.
     /// - Returns: The stage, which the job advances and finishes.
     func begin(_ title: String, total: Int, unit: String) -> any CountedStage
 
     /// Does the work of a stage of unknown length.
     ///
     /// - Parameters:
-    ///   - title: What is done, such as `Writing out/1.5x`.
-    ///   - work: Does it.
-    /// - Returns: What the work returned.
-    /// - Throws: What the work threw.
+    ///   - title: The name of the work, such as `Writing out/1.5x`.
+    ///   - work: The work.
+    /// - Returns: The result of the work.
+    /// - Throws: The error of the work.
     func stage<Result>(_ title: String, _ work: () throws -> Result) throws -> Result
 
-    /// Takes a remark: what the user should know, but need not wait for.
+    /// Receives a remark that the user should know but need not wait for.
     func remark(_ text: String)
 
-    /// Takes a remark on a model, which comes again whenever a job opens that model.
+    /// Receives a remark on a model.
+    ///
+    /// The remark is repeated whenever a job opens that model.
     func remark(onModel text: String)
 
-    /// Stops the job by throwing; called at every step.
+    /// Stops the job by throwing; it is called at every step.
     ///
-    /// - Throws: `CancellationError` where the job is to stop. Stages that have finished are kept in
-    ///   the output directory, and the same job run again resumes behind them.
+    /// - Throws: `CancellationError` if the job must stop. Finished stages stay in the output
+    ///   directory. If the same job runs again, it resumes after them.
     func checkCancellation() throws
 }
 
 /// A stage of known length that has begun.
 public protocol CountedStage: Sendable {
-    /// Takes the number of steps done so far.
+    /// Receives the number of steps done so far.
     ///
     /// - Parameters:
-    ///   - count: The steps, at most the stage's total.
-    ///   - note: What else to show, such as a loss; the last one where it is nil.
+    ///   - count: The number of steps, at most the stage's total.
+    ///   - note: Further text to show, such as a loss. If it is nil, the last note stays.
     func advance(to count: Int, note: String?)
 
-    /// Ends the stage: it is complete if all steps were done, and has failed if not.
+    /// Ends the stage.
+    ///
+    /// The stage is complete if all steps were done, and has failed otherwise.
     func finish()
 }
 
 extension JobProgress {
-    /// A remark like any other.
+    /// Shows the remark like any other.
     public func remark(onModel text: String) { remark(text) }
 
-    /// Does the work of a stage of known length, which checks for cancellation at every step.
+    /// Does the work of a stage of known length, and checks for cancellation at every step.
     ///
     /// - Parameters:
-    ///   - title: What is done.
-    ///   - total: How many steps there are.
-    ///   - unit: What a step is, in the plural.
-    ///   - work: Does it, and calls its argument with the number of steps done.
-    /// - Returns: What the work returned.
-    /// - Throws: What the work threw, or `CancellationError`.
+    ///   - title: The name of the work.
+    ///   - total: The number of steps.
+    ///   - unit: The name of a step in the plural.
+    ///   - work: The work; it calls its argument with the number of steps done.
+    /// - Returns: The result of the work.
+    /// - Throws: The error of the work, or `CancellationError`.
     func counting<Result>(
         _ title: String, total: Int, unit: String,
         _ work: (_ advance: (Int) throws -> Void) throws -> Result
@@ -72,13 +76,13 @@ extension JobProgress {
         }
     }
 
-    /// A callback of any argument that checks for cancellation.
+    /// A callback that ignores its argument and checks for cancellation.
     func check(_: some Any) throws { try checkCancellation() }
 }
 
-/// Progress that nobody sees.
+/// Progress that is not shown.
 ///
-/// The job stops when the task that runs it is cancelled.
+/// The job stops if the task that runs it is cancelled.
 public struct SilentProgress: JobProgress {
     /// Creates the progress.
     public init() {}
@@ -91,10 +95,10 @@ public struct SilentProgress: JobProgress {
         try work()
     }
 
-    /// Drops the remark.
+    /// Discards the remark.
     public func remark(_ text: String) {}
 
-    /// Throws where the current task was cancelled.
+    /// Throws if the current task was cancelled.
     public func checkCancellation() throws {
         if Task.isCancelled { throw CancellationError() }
     }

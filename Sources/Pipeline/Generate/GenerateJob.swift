@@ -4,29 +4,31 @@ public import Tensors
 internal import Tokenizers
 internal import Transformers
 
-/// What is asked of a ``GenerateJob``.
+/// The options of a ``GenerateJob``.
 public struct GenerateOptions: Sendable {
     /// The model, a decoder: a path or a hub id.
     public var model: String
-    /// The text to continue; may be empty.
+    /// The text to continue; it may be empty.
     public var prompt: String
     /// The maximum number of tokens to add.
     public var tokens = 128
-    /// Divides the logits; at 0 the most likely token is always taken.
+    /// The divisor of the logits.
+    ///
+    /// If it is 0, the most likely token is always chosen.
     public var temperature = 0.0
-    /// Tokens are drawn from the most likely ones of this joint probability.
+    /// The probability mass of the most likely tokens from which the next token is drawn.
     public var topP = 1.0
-    /// Decides what is drawn.
+    /// The seed of the random draws.
     public var seed: UInt64 = 0
-    /// How many threads compute.
+    /// The number of threads.
     public var threads = EnvironmentOptions.defaultThreads
-    /// How weights are stored and products computed.
+    /// The precision in which weights are stored and products are computed.
     public var precision = Precision.f32
-    /// Whether the tokenizer's special tokens are left out.
+    /// Whether the tokenizer's special tokens are not added.
     public var isRaw = false
-    /// Whether the prompt is a user's message, in the markup of the model's chat template.
+    /// Whether the prompt is a user's message that is formatted with the model's chat template.
     public var isChat = false
-    /// A system message before that.
+    /// The system message before the user's message; nil for none.
     public var system: String?
 
     /// Options with defaults for a model and a prompt.
@@ -41,23 +43,23 @@ public struct GenerateOptions: Sendable {
     }
 }
 
-/// A text that a decoder wrote.
+/// A text that a decoder generated.
 public struct GeneratedText: Encodable, Sendable {
-    /// What it continues.
+    /// The prompt.
     public let prompt: String
-    /// The prompt in the markup of a chat.
+    /// The prompt as the chat template formats it; nil without a template.
     public let rendered: String?
-    /// How many tokens the prompt has.
+    /// The number of tokens in the prompt.
     public let promptTokens: Int
-    /// The text.
+    /// The generated text.
     public internal(set) var text = ""
-    /// Its tokens.
+    /// The tokens of the generated text.
     public internal(set) var tokens: [Int32] = []
     /// The time from the first new token to the last.
     public internal(set) var seconds = 0.0
-    /// Tokens per second after the first; nil where there are fewer than two.
+    /// Tokens per second after the first token; nil if there are fewer than two tokens.
     public internal(set) var tokensPerSecond: Double?
-    /// The time until the first token, which is that of the prompt; nil without tokens.
+    /// The time until the first token, in which the prompt is computed; nil if there is no token.
     public internal(set) var promptSeconds: Double?
 
     private enum CodingKeys: CodingKey {
@@ -80,8 +82,8 @@ public struct GenerateJob {
     /// Reads the model.
     ///
     /// - Parameters:
-    ///   - options: What is asked.
-    ///   - progress: Shows how far it is.
+    ///   - options: The options of the job.
+    ///   - progress: Shows the progress and can stop the job.
     /// - Throws: ``InvalidOptions``, `ModelFileError`, or `CancellationError`.
     public init(_ options: GenerateOptions, progress: any JobProgress = SilentProgress()) throws {
         try options.check()
@@ -98,13 +100,13 @@ public struct GenerateJob {
     /// Whether the model has a chat template.
     public var hasChatTemplate: Bool { loaded.checkpoint.hasChatTemplate }
 
-    /// Writes.
+    /// Generates the text.
     ///
-    /// - Parameter body: Takes each piece of text as it is complete, and the rest, which may be
-    ///   empty, when the text ends. Where an error ends it after the first token, the rest comes
-    ///   too.
-    /// - Returns: The whole text.
-    /// - Throws: `ModelFileError`, `CancellationError`, or what `body` throws.
+    /// - Parameter body: Receives each piece of text when it is complete. When the text ends, it
+    ///   receives the rest, which may be empty. If an error occurs after the first token, it also
+    ///   receives the rest.
+    /// - Returns: The generated text with its measurements.
+    /// - Throws: `ModelFileError`, `CancellationError`, or the error of `body`.
     public func run(_ body: (_ piece: String, _ isLast: Bool) throws -> Void) throws
         -> GeneratedText
     {
@@ -144,7 +146,7 @@ public struct GenerateJob {
         return answer
     }
 
-    /// The prompt as a user's message, in the model's markup.
+    /// The prompt as a user's message, formatted with the model's chat template.
     private func chatPrompt(_ tokenizer: some Tokenizer) throws -> String {
         let checkpoint = loaded.checkpoint
         guard let template = try checkpoint.chatTemplate() else {
@@ -159,7 +161,9 @@ public struct GenerateJob {
             messages, specialTokens: checkpoint.specialTokenTexts(with: tokenizer))
     }
 
-    /// The prompt's tokens; an empty prompt is one that only begins a text.
+    /// The tokens of the prompt.
+    ///
+    /// If there are none, the result is one token that begins a text.
     private func promptTokens(
         _ given: [Int32], _ tokenizer: any Tokenizer
     ) throws(ModelFileError) -> [Int32] {
@@ -188,7 +192,9 @@ public struct GenerateJob {
     }
 }
 
-/// Times tokens as they come; the first one's time is that of the prompt.
+/// Measures the times at which tokens are generated.
+///
+/// The time of the first token is that of the prompt.
 private struct TokenClock {
     private let start = host_monotonic_nanoseconds()
     private var first: UInt64?
@@ -206,6 +212,6 @@ private struct TokenClock {
 
     var seconds: Double { first.map { Double(last - $0) * 1e-9 } ?? 0 }
 
-    /// Tokens per second after the first; nil where there are fewer than two.
+    /// Tokens per second after the first token; nil if there are fewer than two tokens.
     var rate: Double? { count > 1 && seconds > 0 ? Double(count - 1) / seconds : nil }
 }

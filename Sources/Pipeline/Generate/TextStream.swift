@@ -1,14 +1,14 @@
 internal import Tokenizers
 
-/// Turns tokens into text as they come, never part of a character.
+/// Converts tokens to text as they are generated, and never returns part of a character.
 ///
-/// A token may end inside a UTF-8 sequence, whose beginning then decodes to one replacement
-/// character at the end of the text; that one waits for the next token.
+/// A token may end inside a UTF-8 sequence. The incomplete sequence decodes to one replacement
+/// character at the end of the text. That character is held back until the next token.
 struct TextStream {
     private let tokenizer: any Tokenizer
-    /// The tokens since all of the text was last complete.
+    /// The tokens since the text was last complete.
     private var pending: [Int32] = []
-    /// How much of their text has been handed out, in scalars.
+    /// The number of Unicode scalars of their text that were already returned.
     private var printed = 0
 
     init(_ tokenizer: any Tokenizer) {

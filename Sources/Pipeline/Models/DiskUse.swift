@@ -1,9 +1,11 @@
 internal import Foundation
 internal import Reporting
 
-/// The space that files take on disk.
+/// The size of files on disk.
 package enum DiskUse {
-    /// The bytes of a file, or of all files below a directory; links count as the files they point to.
+    /// The bytes of a file, or of all files in a directory and its subdirectories.
+    ///
+    /// A link counts as the file that it points to.
     package static func bytes(of path: String) -> Int {
         let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
         let below = (try? FileManager.default.subpathsOfDirectory(atPath: url.path)) ?? []
@@ -22,18 +24,18 @@ package enum DiskUse {
         return (facts[.size] as? NSNumber)?.intValue ?? 0
     }
 
-    /// The size on disk of a model and of the one made from it.
+    /// A sentence with the sizes on disk of a model and of the model that was made from it.
     ///
     /// - Parameters:
     ///   - source: The location of the model that was read.
     ///   - output: The file or directory that was written.
-    /// - Returns: A sentence.
+    /// - Returns: The sentence.
     package static func sentence(on source: ModelLocation, to output: String) -> String {
         "On disk: \(source.name) \(Figures.shortBytes(bytes(ofModel: source.path))), "
             + "\(output) \(Figures.shortBytes(bytes(of: output)))."
     }
 
-    /// A note on the size and use of the folder `work` of a run; nil if there is none.
+    /// A note on the size and purpose of a run's folder `work`; nil if there is no such folder.
     package static func noteOnWork(in directory: String, remedy: String) -> String? {
         let work = directory + "/work"
         guard FileManager.default.fileExists(atPath: work) else { return nil }

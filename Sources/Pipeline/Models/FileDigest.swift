@@ -3,9 +3,9 @@ internal import ModelFiles
 internal import Tensors
 internal import Transformers
 
-/// Fingerprints of files that a run depends on.
+/// Digests of the files that a run depends on.
 enum FileDigest {
-    /// The files of a model's weights, sizes and tokenizer.
+    /// The files of a model that contain its weights, sizes and tokenizer.
     static func modelFiles(_ path: String) throws -> [String] {
         var isDirectory: ObjCBool = false
         _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
@@ -29,8 +29,9 @@ enum FileDigest {
         return digest.hexDigest
     }
 
-    /// The digests of the training data and the evaluation set, by option; records are marked as
-    /// such.
+    /// The digests of the training data and the evaluation set, by option.
+    ///
+    /// The digests of files of records begin with `records`.
     static func ofTrainingFiles(
         text: [String], task: String?, validation: String?
     ) throws -> [String: String] {
@@ -44,7 +45,7 @@ enum FileDigest {
         }
     }
 
-    /// The digests of all files of a model, one after another.
+    /// The digests of all files of a model, separated by spaces.
     static func ofModel(_ path: String) throws -> String {
         try modelFiles(path).map(of).joined(separator: " ")
     }

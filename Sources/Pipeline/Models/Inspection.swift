@@ -3,20 +3,22 @@ public import ModelFiles
 public import Profiling
 public import Transformers
 
-/// What a file holds: a model, a profile or tensors.
+/// The contents of a file: a model, a profile or tensors.
 public enum Inspection {
-    /// A model, by its sizes.
+    /// The sizes of a model.
     case model(ModelShape)
     /// A profile.
     case profile(LatencyTable)
-    /// A file of tensors; if it should be a model, with what jobs refuse it for.
+    /// The tensors of a file.
+    ///
+    /// If the file is a model that jobs refuse, `refusal` is their error.
     case tensors([TensorDescription], refusal: ModelFileError? = nil)
 
-    /// Reads a file, and remarks on what jobs will refuse.
+    /// Reads a file, and adds remarks on what jobs will refuse.
     ///
     /// - Parameters:
-    ///   - name: A model as for jobs, a profile, or a file of tensors.
-    ///   - progress: Takes the remarks.
+    ///   - name: A model in any form that jobs accept, a profile, or a file of tensors.
+    ///   - progress: Receives the remarks.
     /// - Throws: `ModelFileError`, `ProfileError`, or `CancellationError`.
     public init(of name: String, progress: any JobProgress = SilentProgress()) throws {
         let path = try ModelLocation(name, progress: progress).path
@@ -51,7 +53,7 @@ public enum Inspection {
         }
     }
 
-    /// Opens a model as jobs do, and remarks on what some of them will refuse.
+    /// Opens a model as jobs do, and adds remarks on what some of them will refuse.
     private init(model path: String, _ progress: any JobProgress) throws {
         let (shape, remarks) = try ModelShape.read(path)
         for remark in remarks { progress.remark(onModel: remark) }
@@ -88,14 +90,14 @@ public enum Inspection {
 
 /// A tensor of a file.
 public struct TensorDescription: Encodable, Sendable {
-    /// The tensor's name, which may hold any character.
+    /// The tensor's name, which may contain any character.
     public let name: String
     /// The type of its elements, such as `f16`.
     public let type: String
-    /// Its sizes, the slowest-varying first.
+    /// The tensor's sizes, the slowest-varying first.
     public let shape: [Int]
 
-    /// The tensors of a file, by name.
+    /// The tensors of a file, in the order of their names.
     static func all(in file: any TensorFile) -> [TensorDescription] {
         file.names.map { name in
             TensorDescription(

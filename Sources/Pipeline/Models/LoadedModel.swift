@@ -6,20 +6,20 @@ internal import Reporting
 internal import Tensors
 internal import Transformers
 
-/// A trained model, found and opened, its weights still on disk.
+/// A trained model that was found and opened; its weights are still on disk.
 struct OpenedModel {
-    /// Where the user's model was found.
+    /// The location of the model.
     let location: ModelLocation
     /// The model's files.
     let checkpoint: Checkpoint
-    /// Shows how far reading it is.
+    /// Shows the progress of reading.
     let progress: any JobProgress
 
     /// Finds and opens a model.
     ///
     /// - Parameters:
     ///   - name: A path or a hub id.
-    ///   - progress: Shows how far fetching and reading it is.
+    ///   - progress: Shows the progress of downloading and reading.
     /// - Throws: `ModelFileError`.
     init(_ name: String, progress: any JobProgress) throws {
         self.progress = progress
@@ -31,15 +31,15 @@ struct OpenedModel {
     /// The sizes of the model.
     var shape: ModelShape { checkpoint.shape }
 
-    /// The beginning of a text in windows, to evaluate a decoder on.
+    /// The beginning of a text, in windows, on which a decoder is evaluated.
     ///
     /// - Parameters:
-    ///   - path: Plain text, or records with `text`.
-    ///   - tokens: How many tokens of it.
-    ///   - length: Tokens of a window, cut to the model's positions.
-    ///   - remedy: What the error for an encoder, which predicts no text, says to do.
-    /// - Returns: The windows; perhaps none.
-    /// - Throws: `ModelFileError` for an encoder, or where the text cannot be read.
+    ///   - path: A file of plain text, or of records with `text`.
+    ///   - tokens: The maximum number of tokens.
+    ///   - length: The number of tokens of a window, limited to the model's positions.
+    ///   - remedy: The remedy in the error for an encoder, which does not predict text.
+    /// - Returns: The windows; there may be none.
+    /// - Throws: `ModelFileError` for an encoder, or if the text cannot be read.
     func windows(
         ofText path: String, tokens: Int, length: Int, encoderRemedy remedy: String
     ) throws -> [[Int32]] {
@@ -54,9 +54,9 @@ struct OpenedModel {
             of: Array(ids.prefix(tokens)), length: min(length, shape.maximumPositions))
     }
 
-    /// Reads and packs the weights for this processor, showing how far it is.
+    /// Reads the weights and packs them for this processor, and shows the progress.
     ///
-    /// - Parameter precision: How to store them.
+    /// - Parameter precision: The precision in which weights are stored.
     /// - Returns: The model, ready to run.
     /// - Throws: `ModelFileError`, or `CancellationError`.
     func packed(in precision: Precision) throws -> Model {
@@ -73,9 +73,9 @@ struct OpenedModel {
     /// Refuses work that needs more memory than this process may use.
     ///
     /// - Parameters:
-    ///   - bytes: What the work takes in addition to what the process holds.
-    ///   - floats: The floats of the largest tensor, which is read before it is packed.
-    /// - Throws: `ModelFileError` that says how much is missing.
+    ///   - bytes: The memory that the work needs in addition to what the process already uses.
+    ///   - floats: The number of floats in the largest tensor, which is read before it is packed.
+    /// - Throws: `ModelFileError` that gives the memory that is needed and allowed.
     func requireMemory(_ bytes: Int, beside floats: Int = 0) throws(ModelFileError) {
         let needed = bytes + floats * MemoryLayout<Float>.size
         guard !Allowance.current.fits(needed) else { return }
@@ -87,7 +87,9 @@ struct OpenedModel {
             remedy: "use a smaller model or --precision, or allow it more memory")
     }
 
-    /// The packed model with the plan of contextual sparsity that lies next to it, if there is one.
+    /// The packed model.
+    ///
+    /// If a plan of contextual sparsity is in the same directory, it is applied.
     func contextual(in precision: Precision) throws -> Model {
         let dense = try packed(in: precision)
         guard !shape.architecture.isEncoder,
@@ -97,7 +99,7 @@ struct OpenedModel {
     }
 }
 
-/// A trained model, opened and packed for this processor.
+/// A trained model that was opened and packed for this processor.
 struct LoadedModel {
     /// The model's files.
     let opened: OpenedModel
@@ -107,19 +109,19 @@ struct LoadedModel {
     var location: ModelLocation { opened.location }
     var checkpoint: Checkpoint { opened.checkpoint }
 
-    /// Finds, opens and packs a model, showing how far it is.
+    /// Finds, opens and packs a model, and shows the progress.
     ///
     /// - Parameters:
     ///   - name: A path or a hub id.
-    ///   - precision: How to store its weights.
-    ///   - progress: Shows how far that is.
+    ///   - precision: The precision in which weights are stored.
+    ///   - progress: Shows the progress.
     /// - Throws: `ModelFileError`, or `CancellationError`.
     init(_ name: String, precision: Precision = .f32, progress: any JobProgress) throws {
         opened = try OpenedModel(name, progress: progress)
         model = try opened.contextual(in: precision)
     }
 
-    /// Another model, packed already, with the tokenizer of an opened one.
+    /// Combines a packed model with the files and the tokenizer of an opened model.
     init(_ opened: OpenedModel, model: Model) {
         self.opened = opened
         self.model = model
@@ -134,11 +136,11 @@ struct LoadedModel {
     }
 }
 
-/// Refuses text that is too little to evaluate a model on.
+/// Refuses text that is too short to evaluate a model on.
 ///
 /// - Parameters:
-///   - sequences: The text in tokens.
-///   - path: Its file.
+///   - sequences: The tokens of the text.
+///   - path: The file of the text.
 /// - Throws: `ModelFileError`.
 func requireEnough(_ sequences: [[Int32]], of path: String) throws {
     let count = sequences.reduce(0) { $0 + $1.count }

@@ -1,7 +1,7 @@
 internal import ModelFiles
 public import Transformers
 
-/// The sizes of a model as a program reads them.
+/// The sizes of a model, in the form for programs.
 public struct ModelSizes: Encodable {
     private let architecture: Architecture
     private let parameters: Int
@@ -12,7 +12,7 @@ public struct ModelSizes: Encodable {
     private let tiedHead: Bool
     private let layers: [LayerShape]
 
-    /// Takes the sizes of a model.
+    /// Copies the sizes of a model.
     public init(_ shape: ModelShape) {
         architecture = shape.architecture
         parameters = shape.parameters

@@ -2,7 +2,7 @@ internal import Foundation
 internal import ModelFiles
 internal import Pruning
 
-/// Refuses to write where something is already, which may be the user's, such as the model itself.
+/// Refuses an output path that already exists, which may be a file of the user, such as the model.
 ///
 /// - Throws: `ModelFileError` that names the output.
 func requireAbsent(_ output: String) throws(ModelFileError) {
@@ -12,9 +12,10 @@ func requireAbsent(_ output: String) throws(ModelFileError) {
 }
 
 extension RunDirectory {
-    /// Does some work, and removes the files of this library if it fails before anything was made.
+    /// Does some work; if it fails, removes this library's files from a directory that has no
+    /// products.
     ///
-    /// A cancelled job keeps them: it may be resumed.
+    /// A cancelled job keeps the files, because it may be resumed.
     func leavingNothingUnused<Result>(_ work: () throws -> Result) throws -> Result {
         do {
             return try work()

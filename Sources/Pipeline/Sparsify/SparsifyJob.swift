@@ -6,27 +6,31 @@ public import Reporting
 public import Tensors
 internal import Transformers
 
-/// What is asked of a ``SparsifyJob``.
+/// The options of a ``SparsifyJob``.
 public struct SparsifyOptions: Sendable {
-    /// How the neurons that a token needs may be found.
+    /// The methods that select the neurons that a token needs.
     public enum Predictor: String, CaseIterable, Sendable {
-        /// What the search finds best of ``coarse``, ``trained`` and ``value``.
+        /// The best of ``coarse``, ``trained`` and ``value``, as the search finds it.
         case any
-        /// By their weights in 4 bits.
+        /// By scores that are computed with the weights in 4 bits.
         case coarse
-        /// By their gates.
+        /// By the outputs of the gates.
         case gate
-        /// By a predictor of low rank that is trained on the text; of attention it picks heads.
+        /// By a trained low-rank predictor.
+        ///
+        /// In attention it selects heads.
         case trained
-        /// By such a predictor of what enters the layer before.
+        /// By a trained low-rank predictor that reads the inputs of the layer before.
         case ahead
-        /// By what they would add, when they are computed; of attention it picks its inputs.
+        /// By value: all neurons are computed, and those with small values are not added.
+        ///
+        /// In attention it selects inputs.
         case value
 
-        /// Whether predictors have a rank.
+        /// Whether the predictor has a rank.
         var isTrained: Bool { self == .trained || self == .ahead }
 
-        /// What the search may choose from.
+        /// The methods that the search may choose from.
         func choices(ranks: [Int]) -> [NeuronChoice] {
             switch self {
             case .any: [.coarse, .computed] + ranks.map(NeuronChoice.lowRank)
@@ -41,35 +45,37 @@ public struct SparsifyOptions: Sendable {
 
     /// The model, a decoder: a path or a hub id.
     public var model: String
-    /// A file of plain text like what the model will see.
+    /// A file of plain text that is similar to the text that the model will process.
     ///
-    /// Half of it serves to calibrate, the other half to evaluate.
+    /// One half is for calibration, the other for evaluation.
     public var text: String
-    /// The directory of the model.
+    /// The directory to which the model is written.
     public var output: String
-    /// The fraction by which perplexity may rise.
+    /// The maximum fraction by which perplexity may rise.
     public var cost = 0.02
-    /// How many times faster than dense to become; nil for as fast as ``cost`` allows.
+    /// The required speedup over the dense model; nil for the highest that ``cost`` allows.
     public var speedup: Double?
-    /// The directory of a prune of this model, whose units may then be removed for good too.
+    /// The directory of a prune of this model; if given, the search may also remove its units
+    /// permanently.
     public var prune: String?
     /// The fraction of neurons that is computed, the same in every layer; nil to search for it.
     public var density: Double?
-    /// How neurons may be found.
+    /// The method that selects neurons.
     public var predictor = Predictor.any
-    /// The ranks of trained predictors, of which the search chooses for each layer; 64 if empty.
+    /// The ranks of trained predictors, of which the search chooses one for each layer; 64 if
+    /// empty.
     public var ranks: [Int] = []
-    /// How many sequences are decoded together.
+    /// The number of sequences that are decoded together.
     public var batch = 1
-    /// The cached context of a timed decode step.
+    /// The number of cached tokens in a timed decode step.
     public var context = 256
-    /// How many tokens of the text.
+    /// The number of tokens of the text that are used.
     public var tokens = 8192
-    /// The maximum time for each measurement.
+    /// The maximum time for each measurement, in seconds.
     public var seconds = 10.0
-    /// How weights are stored and products computed.
+    /// The precision in which weights are stored and products are computed.
     public var precision = Precision.f32
-    /// How many threads compute.
+    /// The number of threads.
     public var threads = EnvironmentOptions.defaultThreads
 
     /// Options with defaults.
@@ -93,8 +99,8 @@ public struct SparsifyOptions: Sendable {
 
 /// Lets a decoder compute only what each token needs.
 ///
-/// The model is written with `contextual.json` and `contextual.safetensors`, which this library
-/// follows when it runs the model.
+/// The model is written with `contextual.json` and `contextual.safetensors`. This library applies
+/// them when it runs the model.
 public struct SparsifyJob {
     private let options: SparsifyOptions
     private let progress: any JobProgress
@@ -102,8 +108,8 @@ public struct SparsifyJob {
     /// Prepares the job.
     ///
     /// - Parameters:
-    ///   - options: What is asked.
-    ///   - progress: Shows how far it is.
+    ///   - options: The options of the job.
+    ///   - progress: Shows the progress and can stop the job.
     /// - Throws: ``InvalidOptions``.
     public init(
         _ options: SparsifyOptions, progress: any JobProgress = SilentProgress()
@@ -114,8 +120,8 @@ public struct SparsifyJob {
 
     /// Searches, measures, and writes the model.
     ///
-    /// - Returns: What was measured.
-    /// - Throws: `ModelFileError` also where the speedup is not reached, or `CancellationError`.
+    /// - Returns: The measurements.
+    /// - Throws: `ModelFileError`, also if the speedup is not reached, or `CancellationError`.
     public func run() throws -> SparsityReport {
         let (output, context, speedup) = (options.output, options.context, options.speedup)
         try requireAbsent(output)
@@ -154,7 +160,8 @@ public struct SparsifyJob {
         return report
     }
 
-    /// The text in windows, if it and the model are enough.
+    /// The text in windows, after checks that the text is long enough and that the model is
+    /// suitable.
     private func windows(for opened: OpenedModel) throws -> [[Int32]] {
         let context = options.context
         guard options.predictor != .gate || opened.shape.architecture.layer.isGated else {

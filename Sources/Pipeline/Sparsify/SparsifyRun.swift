@@ -10,25 +10,26 @@ internal import Transformers
 
 /// Searches for the neurons, heads and inputs that a decoder can leave out token by token.
 struct SparsifyRun {
-    /// What the search is asked for.
+    /// The requirements of the search.
     struct Request {
-        /// The fraction by which perplexity may rise.
+        /// The maximum fraction by which perplexity may rise.
         var cost: Double
-        /// How many times faster than dense to become; nil for as fast as the cost allows.
+        /// The required speedup over the dense model; nil for the highest that the cost allows.
         var speedup: Double?
         /// The fraction of neurons that is computed in every layer; nil to search for it.
         var density: Double?
-        /// The ways to find the neurons that a token needs.
+        /// The methods that may select the neurons that a token needs.
         var choices: [NeuronChoice]
-        /// The maximum time for each measurement.
+        /// The maximum time for each measurement, in seconds.
         var seconds: Double
-        /// The directory of a prune of the model, whose units may then be removed for good; nil for none.
+        /// The directory of a prune of the model, whose units may then be removed permanently; nil
+        /// for none.
         var prune: String?
     }
 
-    /// A decoder with a plan of what it leaves out.
+    /// A decoder with the plan that selects what it computes.
     struct Candidate {
-        /// The weights that stay.
+        /// The weights that are not removed.
         let weights: any WeightSource
         /// The model of these weights, without the plan.
         let whole: Model
@@ -39,11 +40,11 @@ struct SparsifyRun {
     private static let densities = [
         0.85, 0.75, 0.65, 0.57, 0.5, 0.44, 0.38, 0.32, 0.26, 0.2, 0.15, 0.1, 0.05,
     ]
-    /// How many times the interval of speedups that holds the fastest cheap plan is halved.
+    /// The number of bisection steps in the search for the highest speedup within the cost.
     private static let halvings = 8
-    /// The maximum number of plans that are measured to reach a speedup.
+    /// The maximum number of plans that are measured to reach the required speedup.
     private static let attempts = 5
-    /// The speedup aimed at, divided by the one asked for.
+    /// The speedup that the search aims at, divided by the required speedup.
     private static let margin = 1.015
 
     private let opened: OpenedModel
@@ -57,17 +58,17 @@ struct SparsifyRun {
     private let found: ContextualCalibration
     private let whole: Double
     private var watch: Workload
-    /// The model of the last plan, whose packed weights the next reuses.
+    /// The model of the last plan; the next plan reuses its packed weights.
     private var sparse: Model
     private var trials: [SparsityReport.Trial] = []
     private var removing: (knowledge: Removal, surgery: Surgery)?
 
-    /// Calibrates.
+    /// Calibrates and evaluates the dense model.
     ///
     /// - Parameters:
     ///   - opened: The decoder.
-    ///   - environment: What is timed.
-    ///   - request: What the search is asked for.
+    ///   - environment: The conditions of timing.
+    ///   - request: The requirements of the search.
     ///   - windows: The text: the first half calibrates, the second half evaluates plans.
     ///   - decoded: The tokens that timed steps decode.
     /// - Throws: `ModelFileError`, or `CancellationError`.
@@ -102,7 +103,7 @@ struct SparsifyRun {
         }
     }
 
-    /// Searches, and measures what was found.
+    /// Searches, and measures the model that was found.
     mutating func run() throws -> (model: Candidate, report: SparsityReport) {
         let found =
             if let density = request.density { try everywhere(density) } else { try searched() }
@@ -119,7 +120,7 @@ struct SparsifyRun {
         candidate(opened.checkpoint, dense, plan)
     }
 
-    /// A model with a plan for as many sequences as are timed.
+    /// A model with a plan for the number of sequences that are timed together.
     private func candidate(
         _ weights: any WeightSource, _ whole: Model, _ plan: ContextualPlan
     ) -> Candidate {
@@ -128,7 +129,7 @@ struct SparsifyRun {
         return Candidate(weights: weights, whole: whole, plan: plan)
     }
 
-    /// The same fraction of neurons in every layer.
+    /// The dense model with the same fraction of neurons in every layer; nil for a fraction of 1.
     private mutating func everywhere(_ density: Double) throws -> Tried? {
         let candidate = plain(
             found.plan(request.choices[0], density: density, screensHead: density < 1))
@@ -153,8 +154,10 @@ struct SparsifyRun {
         "\(Figures.ratio(speedup)) by the search"
     }
 
-    /// The first candidate within the cost whose whole confidence interval reaches the speedup, else
-    /// the fastest.
+    /// The first candidate within the cost whose confidence interval lies entirely at or above the
+    /// speedup.
+    ///
+    /// If there is none, it is the fastest measured candidate within the cost.
     private mutating func reach(
         _ wanted: Double, by search: DensitySearch, screensHead: Bool, before: Tried?
     ) throws -> Tried? {
@@ -162,7 +165,7 @@ struct SparsifyRun {
         for _ in 0..<Self.attempts where aim < search.greatestSpeedup {
             let next = try candidate(search.choice(speedup: aim), screensHead: screensHead)
             let trial = try trial(Self.name(aim), next, isTimed: true)
-            // Faster ones cost more still.
+            // Faster candidates cost even more.
             guard trial.isWithinCost else { break }
             best = Self.better(best, (next, trial))
             if trial.interval[0] >= wanted { return (next, trial) }
@@ -171,7 +174,9 @@ struct SparsifyRun {
         return best
     }
 
-    /// The fastest candidate within the cost, as predicted; timed at the end.
+    /// The candidate within the cost that has the highest predicted speedup.
+    ///
+    /// Only this candidate is timed.
     private mutating func fastest(
         by search: DensitySearch, screensHead: Bool, before: Tried?
     ) throws -> Tried? {
@@ -191,13 +196,18 @@ struct SparsifyRun {
         return Self.better(before, (cheap, try trial(Self.name(low), cheap, isTimed: true)))
     }
 
-    /// The faster of two, if it is within the cost and faster than dense with confidence.
+    /// The faster of two candidates.
+    ///
+    /// The second counts only if it is within the cost and its confidence interval shows that it is
+    /// faster than the dense model.
     private static func better(_ known: Tried?, _ next: Tried) -> Tried? {
         guard next.trial.isWithinCost, next.trial.isFaster else { return known }
         return next.trial.speedup ?? 1 > known?.trial.speedup ?? 1 ? next : known
     }
 
-    /// The model of a choice; if units are removed, the others are calibrated again.
+    /// The model of a choice.
+    ///
+    /// If units are removed, the remaining units are calibrated again.
     private func candidate(
         _ choice: DensitySearch.Choice, screensHead: Bool
     ) throws -> Candidate {
@@ -259,7 +269,7 @@ struct SparsifyRun {
 
     /// The profile, losses and sensitivities of a prune of the model.
     ///
-    /// - Throws: `ModelFileError` where it is of another model, or not complete.
+    /// - Throws: `ModelFileError` if the prune is of another model or is incomplete.
     private static func removal(
         _ directory: String, of opened: OpenedModel, in environment: Profiling.Environment,
         engine: Engine
@@ -299,7 +309,9 @@ struct SparsifyRun {
         )
     }
 
-    /// The model of a candidate; it reuses packed weights of the last one.
+    /// The model of a candidate.
+    ///
+    /// It reuses the packed weights of the last model if the shape is that of the dense model.
     private mutating func sparsified(_ candidate: Candidate) throws -> Model {
         guard candidate.whole.shape == dense.shape else {
             return try candidate.whole.applying(candidate.plan, of: candidate.weights)
@@ -371,7 +383,7 @@ struct SparsifyRun {
             ], sameWords: same?.share, comparedWords: same?.words)
     }
 
-    /// The fraction of units that is removed.
+    /// The fraction of units that are removed.
     private static func share(of all: [Int], beside kept: [Int]) -> Double {
         1 - Double(kept.reduce(0, +)) / Double(max(1, all.reduce(0, +)))
     }

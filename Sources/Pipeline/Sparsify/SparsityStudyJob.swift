@@ -3,26 +3,26 @@ internal import ModelFiles
 internal import Tensors
 internal import Transformers
 
-/// What is asked of a ``SparsityStudyJob``.
+/// The options of a ``SparsityStudyJob``.
 public struct SparsityStudyOptions: Sendable {
     /// The model, a decoder: a path or a hub id.
     public var model: String
     /// A file of plain text to predict.
     public var text: String
-    /// Tokens of a window, cut to the model's positions.
+    /// The number of tokens of a window, limited to the model's positions.
     public var window = 512
-    /// How many windows, from the first on.
+    /// The number of windows, counted from the first.
     public var windows = 5
-    /// How many threads compute.
+    /// The number of threads.
     public var threads = EnvironmentOptions.defaultThreads
 
     /// Options with defaults for a model and a text.
     public init(_ model: String, text: String) { (self.model, self.text) = (model, text) }
 }
 
-/// Measures how few heads and neurons each token of a decoder needs.
+/// Measures how many heads and neurons each token of a decoder needs.
 ///
-/// A fifth of the windows serve to find thresholds, the others to try.
+/// A fifth of the windows are for finding thresholds; the others are for testing them.
 public struct SparsityStudyJob {
     private let options: SparsityStudyOptions
     private let progress: any JobProgress
@@ -30,15 +30,15 @@ public struct SparsityStudyJob {
     /// Prepares a study.
     ///
     /// - Parameters:
-    ///   - options: What is asked.
-    ///   - progress: Shows how far it is.
+    ///   - options: The options of the job.
+    ///   - progress: Shows the progress and can stop the job.
     public init(_ options: SparsityStudyOptions, progress: any JobProgress = SilentProgress()) {
         (self.options, self.progress) = (options, progress)
     }
 
     /// Measures.
     ///
-    /// - Returns: What was measured.
+    /// - Returns: The measurements.
     /// - Throws: `ModelFileError`, or `CancellationError`.
     public func run() throws -> SparsityStudy {
         let opened = try OpenedModel(options.model, progress: progress)

@@ -2,11 +2,12 @@ internal import Foundation
 internal import ModelFiles
 internal import Profiling
 
-/// A teacher that is reached as text alone: a command that answers prompts.
+/// A teacher that is available only as text: a command that answers prompts.
 ///
-/// It is run once by the shell, gets a line `{"prompt": …}` for each prompt and prints a line
-/// `{"completion": …}` for each, in the same order; the student learns the completions. Source:
-/// Kim and Rush, "Sequence-level knowledge distillation", arXiv 1606.07947.
+/// The shell runs the command once. It reads a line `{"prompt": …}` for each prompt and prints a
+/// line `{"completion": …}` for each, in the same order. The student learns the completions.
+///
+/// Source: Kim and Rush, "Sequence-level knowledge distillation", arXiv 1606.07947.
 struct BlackBox {
     let command: String
 
@@ -17,13 +18,14 @@ struct BlackBox {
         command = String(teacher.dropFirst(prefix.count))
     }
 
-    /// Asks for completions.
+    /// Runs the command to get the completions.
     ///
     /// - Parameters:
     ///   - prompts: The texts to continue.
-    ///   - path: Where JSON lines of prompts and completions go, for ``TrainingText`` to read.
-    ///   - progress: Stops it.
-    /// - Throws: `ModelFileError` where the command fails or does not answer every prompt.
+    ///   - path: The file for the JSON lines of prompts and completions, which ``TrainingText``
+    ///     reads.
+    ///   - progress: Can stop the job after the command has ended.
+    /// - Throws: `ModelFileError` if the command fails or does not answer every prompt.
     func answer(
         _ prompts: [String], to path: String, progress: any JobProgress
     ) throws {
@@ -49,7 +51,7 @@ struct BlackBox {
         try AtomicFile.write(try pairs(of: prompts, answeredIn: answers), to: path)
     }
 
-    /// The lines of prompts and completions.
+    /// The JSON lines of prompts and completions.
     private func pairs(
         of prompts: [String], answeredIn path: String
     ) throws(ModelFileError) -> [UInt8] {

@@ -1,70 +1,75 @@
 public import Tensors
 public import Training
 
-/// What is asked of a training.
+/// The options of a ``TrainingJob``.
 public struct TrainingOptions: Sendable {
     /// The teacher of a distillation.
     public struct Teacher: Equatable, Sendable {
-        /// The model, such as the dense one: a path or a hub id; or `command:` and a shell command,
-        /// which is given lines with a prompt and prints lines with a completion.
+        /// The teacher, such as the dense model: a path, a hub id, or `command:` and a shell
+        /// command.
+        ///
+        /// The command reads lines with prompts and prints lines with completions.
         public var model: String
-        /// How its products are computed; nil as those of the training.
+        /// The precision in which the teacher's products are computed; nil for that of the
+        /// training.
         public var precision: Precision?
-        /// Divides the logits of both, for softer distributions.
+        /// The divisor of the logits of teacher and student, which makes distributions softer.
         public var temperature = 1.0
-        /// The weight of the divergence of the distributions.
+        /// The weight of the divergence between the output distributions.
         public var logitShare = 1.0
-        /// The weight of the distance of residual streams, if both are as wide.
+        /// The weight of the distance between residual streams, if both have the same width.
         public var streamShare = 0.5
-        /// The weight of the loss on the text or the labels themselves.
+        /// The weight of the loss on the text or the labels.
         public var taskShare = 0.0
-        /// Which divergence: 0 is KL(teacher, student), 1 is KL(student, teacher), between is
-        /// Jensen and Shannon's.
+        /// The kind of divergence.
+        ///
+        /// 0 is KL(teacher, student), 1 is KL(student, teacher), and values between are the
+        /// Jensen-Shannon divergence.
         public var mixture = 0.0
-        /// The share of steps on text whose second half the student writes.
+        /// The fraction of steps on text whose second half the student generates.
         public var onPolicyShare = 0.0
-        /// How many steps the teacher itself is trained on the text before; nil for none.
+        /// The number of steps for which the teacher is first trained on the text; nil for none.
         public var correctionSteps: Int?
 
-        /// A teacher with the weights that ZipLM uses.
+        /// A teacher with the weights of the losses that ZipLM uses.
         public init(_ model: String) { self.model = model }
     }
 
     /// The model to train: a path or a hub id.
     public var model: String
-    /// The teacher; nil to train on the text or the labels alone.
+    /// The teacher; nil to train only on the text or the labels.
     public var teacher: Teacher?
     /// Files to train on: plain text, or records with `text`, or with `prompt` and `completion`.
     public var text: [String] = []
     /// The file of a task that an encoder is trained on, instead of text.
     public var task: String?
-    /// The file of the evaluation set; nil for a twentieth of the rest, from its end.
+    /// The file of the evaluation set; if nil, the last twentieth of the training data is held out.
     public var validation: String?
-    /// Tokens of a window of text, cut to the model's positions.
+    /// The number of tokens of a window of text, limited to the model's positions.
     public var length = 256
-    /// The steps, and how they are taken.
+    /// The number of steps and their settings.
     public var settings: Trainer.Settings
-    /// Whether the model's configuration says how likely layers are left out, instead of
+    /// Whether the LayerDrop probability comes from the model's configuration instead of
     /// ``settings``.
     public var takesLayerDrop = true
-    /// After how many steps a checkpoint is written.
+    /// The number of steps between checkpoints.
     public var checkpointSteps = 100
-    /// How many threads compute.
+    /// The number of threads.
     public var threads = EnvironmentOptions.defaultThreads
-    /// The directory of the model and its training, where a stopped job resumes.
+    /// The directory of the model and its training, in which a stopped job resumes.
     public var output: String
-    /// Whether the products of another training in the directory are discarded.
+    /// Whether products of another training in the directory are discarded.
     public var restarts = false
 
     /// The maximum learning rate if none is given.
     public static let usualRate = 1e-4
 
-    /// Options with defaults: 8 windows a batch, a learning rate that rises in the first twentieth of
-    /// the steps.
+    /// Options with defaults: 8 windows in a batch, and a learning rate that rises during the first
+    /// twentieth of the steps.
     ///
     /// - Parameters:
     ///   - model: The model to train: a path or a hub id.
-    ///   - steps: How many steps to take.
+    ///   - steps: The number of steps.
     ///   - rate: The maximum learning rate.
     ///   - output: The directory of the model and its training.
     public init(_ model: String, steps: Int, rate: Double = Self.usualRate, output: String) {
@@ -100,8 +105,9 @@ public struct TrainingOptions: Sendable {
 
     /// Notes on the sizes on disk of the models and of the folder `work`.
     ///
-    /// - Returns: A sentence on the model, and one on the folder; nil if there is none.
-    /// - Throws: `ModelFileError` if the model is not found any more.
+    /// - Returns: A sentence on the models, and one on the folder; the latter is nil if there is no
+    ///   folder.
+    /// - Throws: `ModelFileError` if the model is no longer found.
     package func notesOnDisk(
         progress: any JobProgress
     ) throws -> (models: String, work: String?) {
@@ -112,7 +118,7 @@ public struct TrainingOptions: Sendable {
         )
     }
 
-    /// The training that adapts the teacher to the text or labels; nil where none was asked for.
+    /// The training that adapts the teacher to the text or labels; nil if it was not requested.
     ///
     /// Source: Muralidharan et al., "Compact language models via pruning and knowledge
     /// distillation", arXiv 2407.14679: teacher correction.

@@ -8,21 +8,21 @@ internal import Transformers
 
 /// The result of a training.
 public struct TrainingResult: Codable, Sendable {
-    /// How many steps were taken.
+    /// The number of steps.
     public let steps: Int
-    /// How many tokens went through the model in them.
+    /// The number of tokens that were processed in these steps.
     public let trainedTokens: Int
-    /// What is measured on the evaluation set, such as `perplexity` or `acc`.
+    /// The metric on the evaluation set, such as `perplexity` or `acc`.
     public let measure: String
-    /// That before the training.
+    /// The metric before the training.
     public let before: Double
-    /// That after it.
+    /// The metric after the training.
     public let after: Double
-    /// The tokens of the evaluation set, or the items of a task.
+    /// The number of tokens of the evaluation set, or of items if it is a task.
     public let heldOut: Int
-    /// Of this run's own steps, which may not be all.
+    /// The tokens per second in the steps of this run, which may not be all steps.
     public let tokensPerSecond: Double
-    /// The time of this run's own steps.
+    /// The time of the steps of this run.
     public let seconds: Double
     /// The peak memory of this process so far.
     public let peakBytes: Int
@@ -30,7 +30,7 @@ public struct TrainingResult: Codable, Sendable {
     public internal(set) var path: String
 }
 
-/// A training from its first step, or its last checkpoint, to the model.
+/// A training, from its first step or its last checkpoint, to the finished model.
 final class TrainingRun {
     private let options: TrainingOptions
     private let opened: OpenedModel
@@ -234,7 +234,10 @@ final class TrainingRun {
         return (tokens, seconds)
     }
 
-    /// Writes a checkpoint; losses first, since steps count by the weights.
+    /// Writes a checkpoint.
+    ///
+    /// Losses are written first, because the state of the weights determines the number of steps
+    /// done.
     private func keep(_ trainer: inout Trainer, _ losses: [Trainer.Report]) throws {
         try directory.write(losses, Product.losses)
         try trainer.writeState(to: directory.product(Product.state))
@@ -250,7 +253,7 @@ final class TrainingRun {
 }
 
 extension TrainingOptions {
-    /// The files and models that are read.
+    /// The paths of the files and models that are read.
     fileprivate func paths(_ progress: any JobProgress) throws -> [String] {
         let models = [model] + [teacher?.model].compactMap(\.self)
         return try models.filter { BlackBox($0) == nil }
@@ -258,7 +261,7 @@ extension TrainingOptions {
             + text + [task, validation].compactMap(\.self)
     }
 
-    /// What a training depends on in addition to its files.
+    /// The inputs of a training other than its files.
     fileprivate var digests: [String: String] {
         let settings = settings
         let shares = teacher.map {

@@ -8,7 +8,7 @@ internal import Transformers
 
 /// The score of a model on the evaluation set.
 struct HeldOutScore: Codable {
-    /// What is measured, such as `perplexity` or `acc`.
+    /// The metric, such as `perplexity` or `acc`.
     let measure: String
     let value: Double
 }
@@ -23,12 +23,12 @@ struct TrainingSet {
 
     private enum HeldOut {
         case text([[Int32]])
-        /// An encoder's vectors of these are compared with the teacher's.
+        /// Sentences for which an encoder's vectors are compared with the teacher's.
         case sentences([[Int32]])
         case task(EvaluationTask)
     }
 
-    /// Tokens, or items of a task.
+    /// The number of tokens, or of items of a task.
     var heldOutCount: Int {
         switch heldOut {
         case .text(let windows), .sentences(let windows): windows.reduce(0) { $0 + $1.count }
@@ -42,7 +42,7 @@ struct TrainingSet {
     /// Reads the files.
     ///
     /// - Parameters:
-    ///   - options: What is asked of the training.
+    ///   - options: The options of the training.
     ///   - model: The model to train.
     ///   - store: The file of the texts' tokens, which is written if it does not exist.
     /// - Throws: `ModelFileError` if the data does not suit the model, or is too little.
@@ -138,7 +138,9 @@ struct TrainingSet {
         return (.labelled(examples), head, .task(task.asking(held)))
     }
 
-    /// A head for the labels that tasks name or use, at least two; the model's own if it has enough.
+    /// A head for the labels that tasks name or use, at least two.
+    ///
+    /// If the model's own head has more labels, it is used.
     private static func labels(
         of tasks: [EvaluationTask], known: Classifier.Kind?
     ) -> Classifier.Kind {
@@ -147,9 +149,9 @@ struct TrainingSet {
         return .labels(count)
     }
 
-    /// A teacher's head, if labels are trained.
+    /// A teacher's head, if labels are trained; otherwise nil.
     ///
-    /// - Throws: `ModelFileError` if it has none for them.
+    /// - Throws: `ModelFileError` if the teacher has no head for these labels.
     func head(of teacher: OpenedModel) throws -> Classifier? {
         guard let head else { return nil }
         let classifier = try teacher.checkpoint.classifier()
@@ -159,14 +161,14 @@ struct TrainingSet {
         return classifier
     }
 
-    /// The error of a teacher that does not suit the student.
+    /// The error for a teacher that does not suit the student.
     static func refusal(of teacher: OpenedModel, _ problem: String) -> ModelFileError {
         ModelFileError(
             file: teacher.location.path, problem: problem,
             remedy: "name the model that the student was pruned from, trained for the task")
     }
 
-    /// The error of a score or a loss that is NaN or infinite.
+    /// The error for a score or a loss that is NaN or infinite.
     static func noNumber(
         of model: OpenedModel, _ subject: String, _ measure: String, steps: Int
     ) -> ModelFileError {
@@ -182,14 +184,15 @@ struct TrainingSet {
     ///
     /// - Parameters:
     ///   - model: The model.
-    ///   - classifier: Its head, if it has one.
-    ///   - teacher: The model whose vectors an encoder's are compared with; nil for itself.
+    ///   - classifier: The model's head, if it has one.
+    ///   - teacher: The model whose vectors an encoder's vectors are compared with; nil for the
+    ///     model itself.
     ///   - opened: The files that the model comes from.
-    ///   - steps: How many steps it was trained.
-    ///   - engine: What to run on.
+    ///   - steps: The number of steps that the model was trained for.
+    ///   - engine: The engine that runs the model.
     ///   - title: The title of the stage.
     /// - Returns: The score.
-    /// - Throws: `ModelFileError` if it is not finite, `CancellationError`.
+    /// - Throws: `ModelFileError` if the score is not finite, or `CancellationError`.
     func evaluate(
         _ model: Model, _ classifier: Classifier?, against teacher: Model?,
         of opened: OpenedModel, after steps: Int = 0, engine: Engine, _ title: String
@@ -237,7 +240,9 @@ struct TrainingSet {
 }
 
 extension TaskItem {
-    /// The item as training data: a passage in as many windows as it takes, none without a label.
+    /// The item as training data.
+    ///
+    /// A passage is cut into windows. An item without a label gives no training data.
     fileprivate func examples(_ tokenizer: some Tokenizer, most: Int) -> [LabelledSequence] {
         if case .question(_, let answers, let reading?) = self {
             return reading.examples(answers, by: tokenizer, most: most).map { window, first, last in

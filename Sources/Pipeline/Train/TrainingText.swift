@@ -4,21 +4,21 @@ internal import Tokenizers
 internal import Training
 internal import Transformers
 
-/// Reads texts, and cuts them into sequences to train on.
+/// Reads texts, and cuts them into sequences for training.
 ///
-/// Plain text, and records with `text`, are put one behind the other, with the end of text between
-/// records, and cut into windows. A record with `prompt` and `completion` is a sequence of its own,
-/// whose loss counts the completion alone. A prompt that would leave the completion less than half of
-/// the window is cut to its end.
+/// Plain text and records with `text` are joined and cut into windows. An end-of-text token follows
+/// each record. A record with `prompt` and `completion` is a separate sequence, and only its
+/// completion counts in the loss. If a prompt would leave less than half of the window to the
+/// completion, only the end of the prompt is used.
 struct TrainingText {
     let tokenizer: any Tokenizer
-    /// The most tokens of a sequence.
+    /// The maximum number of tokens of a sequence.
     let length: Int
 
-    /// Visits the sequences of files as they are read.
+    /// Calls `body` with the sequences of files as they are read.
     ///
-    /// - Throws: `ModelFileError` that names the file, or the line of a record, at fault, or what
-    ///   `body` throws.
+    /// - Throws: `ModelFileError` that names the file or the line of the record, or the error of
+    ///   `body`.
     func visitSequences(
         of paths: [String], _ body: (TextSequence) throws(ModelFileError) -> Void
     ) throws(ModelFileError) {
@@ -56,10 +56,11 @@ struct TrainingText {
         if packed.count > 1 { try body(TextSequence(packed)) }
     }
 
-    /// Visits the pieces of paragraphs of files, or of members `text`, each between an encoder's
-    /// special tokens.
+    /// Calls `body` with the pieces of paragraphs of files, or of fields `text`.
     ///
-    /// - Throws: As ``visitSequences(of:_:)`` does.
+    /// Each piece is between an encoder's special tokens.
+    ///
+    /// - Throws: The errors of ``visitSequences(of:_:)``.
     func visitPieces(
         of paths: [String], _ body: (TextSequence) throws(ModelFileError) -> Void
     ) throws(ModelFileError) {
@@ -75,9 +76,9 @@ struct TrainingText {
         }
     }
 
-    /// The prompts of files: members `prompt` of records, or the first halves of windows of text.
+    /// The prompts of files: fields `prompt` of records, or the first halves of windows of text.
     ///
-    /// - Throws: As ``visitSequences(of:_:)`` does.
+    /// - Throws: The errors of ``visitSequences(of:_:)``.
     func prompts(of paths: [String]) throws(ModelFileError) -> [String] {
         var prompts: [String] = []
         try visit(paths.filter(RecordFile.isNamed)) { _, _ in
@@ -93,7 +94,7 @@ struct TrainingText {
         return prompts
     }
 
-    /// Visits the files in order: plain text piece by piece, others record by record.
+    /// Reads the files in order: plain text in pieces, and other files in records.
     private func visit(
         _ paths: [String],
         text: (_ piece: String, _ isFirst: Bool) throws(ModelFileError) -> Void,
