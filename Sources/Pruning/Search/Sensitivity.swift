@@ -102,8 +102,8 @@ public struct Sensitivity: Sendable, Equatable {
     /// not measured.
     ///
     /// Between the measured points `(p₁, d₁)` and `(p₂, d₂)` it is
-    /// `d₁ (p / p₁)^(log(d₂/d₁) / log(p₂/p₁))`. Below the first point and above the last one, damage
-    /// is proportional to the prior.
+    /// `d₁ (p / p₁)^(log(d₂/d₁) / log(p₂/p₁))`. Below the first point and above the last one,
+    /// damage is proportional to the prior.
     public func damage(of component: Component, prior: Double) -> Double {
         guard let points = points[component], let first = points.first, let last = points.last
         else { return prior }

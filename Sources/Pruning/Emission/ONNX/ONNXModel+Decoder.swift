@@ -92,8 +92,7 @@ extension ONNXModel {
         let keys = cached(ownKeys, "key", index)
         let values = cached(heads(parts[2], split: shared.split), "value", index)
 
-        // The heads of a group share the keys and values of the group: [batch, groups, heads,
-        // tokens, width].
+        // The heads of a group share its keys and values: [batch, groups, heads, tokens, width].
         let inGroups = joined(
             shared.batch, graph.constant([groups, queries / groups]), shared.length,
             graph.constant([width]))
