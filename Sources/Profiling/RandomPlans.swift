@@ -13,7 +13,8 @@ struct PlanSampler {
 
     /// Lowers components while the total cost is at least `least`.
     ///
-    /// With a probability that differs from plan to plan, it lowers a component as far as the cost allows.
+    /// With a probability that differs from plan to plan, it lowers a component as far as the cost
+    /// allows.
     func plan(costing least: Double, using random: inout SplitMix64) -> Plan {
         var plan = Plan(keepingAllOf: shape)
         var total = plan.components.reduce(0) { $0 + cost($1.kind, plan[$1]) }

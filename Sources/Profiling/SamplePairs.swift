@@ -60,7 +60,8 @@ struct SamplePairs {
 
     /// The ratio of a dense time to the time on a quiet machine, if it exceeds 1.02.
     ///
-    /// The result is that ratio divided by 1.02, limited to `maximumExcess`.
+    /// The result is that ratio divided by 1.02, limited to `maximumExcess`; nil for smaller
+    /// ratios.
     static func excess(of dense: Timing, over quietDense: Double) -> Double? {
         let ratio = dense.seconds / (quietDense * 1.02)
         return ratio > 1 ? min(ratio, maximumExcess) : nil
