@@ -1,6 +1,6 @@
 public import Transformers
 
-/// How a plan is chosen, and how the kept weights are corrected.
+/// The method that chooses a plan and corrects the kept weights.
 public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     /// Optimal Brain Surgeon; a greedy search by measured sensitivity and measured latency.
     case greedy
@@ -14,10 +14,10 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     case magnitude
     /// Optimal Brain Surgeon; every component keeps the same fraction.
     case uniform
-    /// Removes whole layers, those with the lowest block influence first.
+    /// Removes whole layers, the layers with the lowest block influence first.
     case depth
-    /// Removes whole layers, those first whose removal changes the model's predictions least.
-    /// Source: Muralidharan et al., "Minitron", arXiv 2407.14679.
+    /// Removes whole layers, in ascending order of the damage of their removal. Source:
+    /// Muralidharan et al., "Minitron", arXiv 2407.14679.
     case minitronDepth = "minitron-depth"
     /// Removes the channels of the residual stream, the heads and the neurons with the smallest
     /// mean activations, the same share in all layers, and corrects nothing. Source: the same.
@@ -25,7 +25,7 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     /// Removes random units of random components and corrects nothing.
     case random
 
-    /// How units are ranked.
+    /// The ranking of units.
     public func order(seed: UInt64) -> Surgery.Order {
         switch self {
         case .greedy, .spdy, .uniform, .depth, .minitronDepth: .optimalBrainSurgeon

@@ -124,7 +124,7 @@ public enum GGUFModel {
 
     /// Refuses models that cannot be written as GGUF.
     ///
-    /// - Throws: `ModelFileError` that says why.
+    /// - Throws: `ModelFileError` that states the reason.
     public static func check(_ checkpoint: Checkpoint) throws {
         guard checkpoint.config.family.gguf != nil else {
             throw ModelFileError(

@@ -101,7 +101,7 @@ public enum HuggingFaceDirectory {
     /// - Parameters:
     ///   - checkpoint: The model, or the model that the written one is made from.
     ///   - width: The minimum number of channels of the written residual stream; nil for all.
-    /// - Throws: `ModelFileError` that says why.
+    /// - Throws: `ModelFileError` that states the reason.
     public static func check(
         _ checkpoint: Checkpoint, width: Int? = nil
     ) throws(ModelFileError) {

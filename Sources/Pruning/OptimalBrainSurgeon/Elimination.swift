@@ -71,7 +71,7 @@ struct Elimination {
     /// Removes the remaining unit with the lowest score; of equal scores, the first unit.
     ///
     /// - Returns: The index of the unit in the surgeon's layer, and its score.
-    /// - Throws: ``SurgeonError`` where a block of `H⁻¹` is singular.
+    /// - Throws: ``SurgeonError`` if a block of `H⁻¹` is singular.
     mutating func removeCheapest() throws(SurgeonError) -> (unit: Int, score: Double) {
         var best = (unit: remaining[0], score: Double.infinity)
         for unit in remaining {
@@ -85,7 +85,7 @@ struct Elimination {
 
     /// The error that removing one more unit adds: `tr((H⁻¹[S,S])⁻¹ · P[S,S])`.
     ///
-    /// - Throws: ``SurgeonError`` where the unit's block of `H⁻¹` is singular.
+    /// - Throws: ``SurgeonError`` if the unit's block of `H⁻¹` is singular.
     private func score(of unit: Int) throws(SurgeonError) -> Double {
         guard unitSize > 1 else { return max(0, gramDiagonal[unit] / inverseDiagonal[unit]) }
         let solved = try factor(unit).solve(gram.block(columns(of: unit)).full, pool: pool)
@@ -94,7 +94,7 @@ struct Elimination {
 
     /// Removes a unit.
     ///
-    /// - Throws: ``SurgeonError`` where the unit's block of `H⁻¹` is singular.
+    /// - Throws: ``SurgeonError`` if the unit's block of `H⁻¹` is singular.
     private mutating func remove(_ unit: Int) throws(SurgeonError) {
         if unitSize == 1 {
             removeColumn(unit)

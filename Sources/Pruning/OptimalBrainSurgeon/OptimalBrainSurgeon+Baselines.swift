@@ -1,7 +1,7 @@
 import Tensors
 
-/// Orders that need no inverse of `H`. Their errors are the errors of removing units without
-/// correction.
+/// Orders that do not need the inverse of `H`. Their errors are the errors of removing units
+/// without correction.
 extension OptimalBrainSurgeon {
     /// Removes the units with the smallest weight norm first.
     ///

@@ -7,7 +7,7 @@ extension OptimalBrainSurgeon {
     /// level is the error of its least-squares fit.
     ///
     /// - Returns: The order and the error of every level.
-    /// - Throws: ``SurgeonError`` where the damped `H` is not positive definite.
+    /// - Throws: ``SurgeonError`` if the damped `H` is not positive definite.
     /// - Complexity: O(columns³ + outputs · columns²)
     public func removalOrder() throws(SurgeonError) -> RemovalOrder {
         try removalOrder(block: 64, restartBelow: 64)
@@ -21,7 +21,7 @@ extension OptimalBrainSurgeon {
     ///     `H` each time seven eighths of the units are removed. This ends the build-up of rounding
     ///     errors.
     /// - Returns: The order and the error of every level.
-    /// - Throws: ``SurgeonError`` where the damped `H` is not positive definite.
+    /// - Throws: ``SurgeonError`` if the damped `H` is not positive definite.
     func removalOrder(block: Int, restartBelow: Int) throws(SurgeonError) -> RemovalOrder {
         let (order, scores, _) = try eliminate(downTo: 0, block: block, restartBelow: restartBelow)
         return RemovalOrder(order: order, increases: scores)
@@ -33,7 +33,7 @@ extension OptimalBrainSurgeon {
     ///
     /// - Parameter level: The number of units to keep.
     /// - Returns: The units that the order keeps at this level.
-    /// - Throws: ``SurgeonError`` where the damped `H` is not positive definite.
+    /// - Throws: ``SurgeonError`` if the damped `H` is not positive definite.
     func kept(_ level: Int) throws(SurgeonError) -> [Int] {
         try eliminate(downTo: level, block: 64, restartBelow: 64).remaining
     }

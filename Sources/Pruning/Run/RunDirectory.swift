@@ -48,7 +48,7 @@ public final class RunDirectory: @unchecked Sendable {
     ///   - sources: The files and directories that the run reads.
     ///   - restarting: Discards products that were made from other inputs. Without it, such a
     ///     directory is refused. If there are no products yet, the inputs may change freely.
-    /// - Throws: ``Failure`` if another run holds the lock, if the products were made from other
+    /// - Throws: ``Failure`` if another run has the lock, if the products were made from other
     ///   inputs, or if a product would overwrite a source; `ModelFileError` if the directory cannot
     ///   be written.
     public init(

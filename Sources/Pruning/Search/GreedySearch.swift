@@ -92,7 +92,7 @@ public struct GreedySearch: Sendable {
         var option: Int
     }
 
-    /// What a move adds to the loss, and the seconds it adds.
+    /// The loss and the seconds that a move adds.
     private func change(_ choice: [Int], _ component: Int, _ option: Int) -> (
         loss: Double, seconds: Double
     ) {
@@ -168,8 +168,9 @@ public struct GreedySearch: Sendable {
         }
     }
 
-    /// Raises one component and lowers another, the two that lower the loss most; false if no two
-    /// lower it.
+    /// Raises one component and lowers another, so that the loss decreases most.
+    ///
+    /// It returns false if no exchange lowers the loss.
     private func exchange(_ choice: inout [Int], within budget: Double) -> Bool {
         let slack = budget - problem.seconds(of: choice)
         let total = choice.indices.reduce(0) { $0 + abs(problem.options[$1][choice[$1]].loss) }

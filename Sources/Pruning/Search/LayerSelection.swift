@@ -24,7 +24,7 @@ public enum LayerSelection {
         (0..<count).map { ($0 + 1) * layers / count - 1 }
     }
 
-    /// Removes layers one by one, each time the layer whose removal gives the lowest loss.
+    /// Removes layers one by one, each time the layer whose removal leads to the lowest loss.
     ///
     /// - Parameters:
     ///   - count: The number of layers to keep.

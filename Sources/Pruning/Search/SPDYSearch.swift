@@ -50,7 +50,7 @@ public struct SPDYSearch: Sendable {
         let count = Self.buckets + 1
         /// The minimum cost of the components so far, for each number of buckets.
         var lowest = [Double](repeating: 0, count: count)
-        /// The option of each component that gives it.
+        /// The option of each component that leads to this minimum.
         var choices: [[UInt16]] = []
         for (component, options) in problem.options.enumerated() {
             var (next, choice) = (

@@ -34,7 +34,7 @@ public struct SearchProblem: Sendable {
     public let base: Double
     /// The options of each component, in order of preference.
     ///
-    /// The dense option is first, and each option is faster than those before it.
+    /// The dense option is first, and each option is faster than the previous ones.
     public let options: [[Option]]
     /// The pairs of components whose losses do not add up; a component is in at most one.
     public let pairs: [Pair]

@@ -1,13 +1,13 @@
 internal import Foundation
 public import Transformers
 
-/// How sensitive the whole model is to removing units of each component, measured on the real
-/// network.
+/// The sensitivity of the whole model to removing units of each component, measured on the model.
 ///
 /// A prior is the relative error of one component's output. It does not say how much the model's
-/// predictions change, and the change is not proportional to it. So each component alone is reduced
-/// to a few levels, and each layer alone is removed. The damage of each is measured: the divergence
-/// from the dense model. Between measured levels, damage is a power of the prior.
+/// predictions change, and the change is not proportional to it. So each component is reduced to
+/// some levels while all others stay dense, and each layer is removed in the same way. The damage
+/// of each change is measured, which is the divergence from the dense model. Between measured
+/// levels, damage is a power of the prior.
 public struct Sensitivity: Sendable, Equatable {
     /// A measured level of a component.
     public struct Point: Codable, Sendable, Equatable {
@@ -29,8 +29,9 @@ public struct Sensitivity: Sendable, Equatable {
     /// The damage of removing each layer, if it was measured.
     public private(set) var layers: [Int: Double] = [:]
 
-    /// A component with many levels is measured at those with priors near these; 1 is the whole
-    /// branch.
+    /// A component with many levels is measured at the levels whose priors are nearest to these.
+    ///
+    /// The prior 1 belongs to the removal of the whole branch.
     static let priors = [0.03, 0.1, 0.3, 1]
 
     /// Measures the components of a model one after another.

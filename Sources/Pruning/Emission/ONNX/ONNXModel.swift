@@ -2,7 +2,7 @@ internal import Foundation
 public import ModelFiles
 public import Transformers
 
-/// Writes a model as an ONNX graph beside the safetensors files that hold its weights.
+/// Writes a model as an ONNX graph beside the safetensors files of its weights.
 ///
 /// The batch size and the sequence length are dynamic. The inputs of encoders are `input_ids`,
 /// `attention_mask` and `token_type_ids`. Their output is `last_hidden_state`, or the outputs of
@@ -24,7 +24,7 @@ public struct ONNXModel {
     let file: SafetensorsFile
     /// An encoder's head.
     let head: TaskHead
-    /// What that gives; empty without a head.
+    /// The outputs of the head; empty without a head.
     let outputs: [TaskHead.Output]
 
     /// Prepares a graph.
@@ -33,9 +33,9 @@ public struct ONNXModel {
     ///   - shape: The model's sizes. If they are smaller than the weights' sizes, each weight uses
     ///     the first bytes of its tensor, which is useful for timing only.
     ///   - directory: Where the weights lie, in f32.
-    ///   - names: What the tensors are called.
+    ///   - names: The names of the tensors.
     ///   - head: An encoder's head.
-    ///   - outputs: What that gives; empty without a head.
+    ///   - outputs: The outputs of the head; empty without a head.
     /// - Throws: `ModelFileError` if the file cannot be read.
     init(
         _ shape: ModelShape, in directory: String, names: TensorNames, head: TaskHead,
@@ -54,9 +54,9 @@ public struct ONNXModel {
     ///   - shape: The model's sizes; if they are smaller than the weights' sizes, the graph is
     ///     useful for timing only.
     ///   - directory: Where the weights lie, in f32.
-    ///   - names: What the tensors are called.
+    ///   - names: The names of the tensors.
     ///   - head: An encoder's head.
-    ///   - outputs: What that gives; empty without a head.
+    ///   - outputs: The outputs of the head; empty without a head.
     ///   - fileName: The name of the graph's file.
     /// - Throws: `ModelFileError` if weights are missing or the file cannot be written.
     public static func write(
