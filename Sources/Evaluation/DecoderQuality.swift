@@ -2,7 +2,7 @@ internal import Foundation
 public import Tensors
 public import Transformers
 
-/// How well a decoder predicts text: its perplexity, and its divergence from another model.
+/// The quality of a decoder's predictions: its perplexity, and its divergence from another model.
 public struct DecoderQuality: Sendable, Equatable {
     /// The number of predictions: for each window the number of its tokens minus 1.
     public private(set) var predictions = 0

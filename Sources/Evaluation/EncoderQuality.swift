@@ -1,7 +1,7 @@
 public import Tensors
 public import Transformers
 
-/// The distance of an encoder's sentence embeddings from those of the dense model.
+/// The distance between the sentence embeddings of an encoder and of the dense model.
 public struct EncoderQuality: Sendable, Equatable {
     /// The mean over sentences of 1 minus the cosine between the two vectors.
     public let meanCosineDistance: Double
