@@ -4,8 +4,8 @@ internal import Transformers
 /// The effect of computing only a part of one attention block for each token, measured on text.
 ///
 /// There are two methods. One leaves out the inputs of the block's projections that have small
-/// values. The other leaves out the query heads to which a trained predictor gives low scores. Each
-/// is measured at several densities. The density is the share of inputs or heads that is kept.
+/// values. The other leaves out the query heads with low scores from a trained predictor. Each is
+/// measured at several densities. The density is the share of inputs or heads that is kept.
 public struct AttentionCalibration: Sendable {
     private let entering: Part
     private let leaving: Part

@@ -11,7 +11,7 @@ public struct ContextualDamages: Sendable {
     private let inputs: Sensitivity
     private let heads: Sensitivity
 
-    /// Measures every component alone at the densities ``DensitySearch/probes``.
+    /// Measures every component separately at the densities ``DensitySearch/probes``.
     ///
     /// All methods for neurons share one measurement, because damage depends on the lost
     /// contributions and not on the method. It uses the 4-bit method if that was calibrated.

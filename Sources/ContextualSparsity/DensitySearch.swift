@@ -89,7 +89,7 @@ public struct DensitySearch {
         var level: DensityLevel?
         /// The share of the kept units that is computed.
         var computed = 1.0
-        /// The seconds minus those of the dense component.
+        /// The seconds minus the seconds of the dense component.
         var seconds: Double
         var loss: Double
     }
@@ -183,8 +183,7 @@ public struct DensitySearch {
             })
     }
 
-    /// The dense candidate, and those that are faster than every candidate of the same or less
-    /// loss.
+    /// The dense candidate, and candidates faster than every candidate of the same or lower loss.
     private static func undominated(_ candidates: [Candidate]) -> [Candidate] {
         let others = candidates.dropFirst().filter(\.loss.isFinite)
             .sorted { ($0.loss, $0.seconds) < ($1.loss, $1.seconds) }

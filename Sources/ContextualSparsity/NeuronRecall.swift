@@ -16,9 +16,9 @@ public struct NeuronRecall: Sendable, Equatable {
     public let density: Double
     /// The share of the needed units that is computed.
     ///
-    /// With ReLU the needed neurons are those above 0. With other activations they are the neurons
-    /// whose contribution is worth the time of computing them. If a token computes n heads, its
-    /// needed heads are the n heads with the greatest contributions.
+    /// With ReLU, the needed neurons are the neurons with values above 0. With other activations,
+    /// they are the neurons whose contribution justifies the time of computing them. If a token
+    /// computes n heads, its needed heads are the n heads with the greatest contributions.
     public let recall: Double
     /// The computed units' share of a token's squared contributions, averaged over tokens.
     public let kept: Double

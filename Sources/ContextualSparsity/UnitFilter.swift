@@ -3,7 +3,7 @@ public import Transformers
 
 /// Keeps only some units for each token, sets the inputs of the others to 0, and counts both.
 public final class UnitFilter: ForwardObserver {
-    /// How the kept units are selected.
+    /// The method that selects the kept units.
     public enum Choice: String, Codable, Sendable, CaseIterable {
         /// The units with the greatest contributions, the same number for each token. No predictor
         /// can select better.
@@ -31,7 +31,7 @@ public final class UnitFilter: ForwardObserver {
     ///   - scores: The contributions of units.
     ///   - kind: The kind of components to filter; the others stay whole.
     ///   - density: The share of units to keep.
-    ///   - choice: How the kept units are selected.
+    ///   - choice: The method that selects the kept units.
     ///   - thresholds: For ``Choice/threshold``, the threshold of each component.
     public init(
         _ scores: UnitScores, of kind: ComponentKind, density: Double, choice: Choice,
