@@ -6,11 +6,11 @@ internal import Reporting
 internal import Tensors
 internal import Transformers
 
-/// A prune from target to target, each from the model before, which is trained in between.
+/// A prune from target to target, each starting with the trained model of the target before.
 ///
-/// Every round is a prune and a training, each with a directory of its own in `work`, where it
-/// resumes if it was stopped. The learning rate schedule starts again in every round. Speed and
-/// quality are always measured against the dense model.
+/// Every round is a prune and a training. Each has its own directory in `work`, in which it resumes
+/// if it was stopped. The learning rate schedule starts again in every round. Speed and quality are
+/// always measured against the dense model.
 ///
 /// Source: Kurtić, Frantar and Alistarh, "ZipLM", arXiv 2302.04089, section 4.
 final class GradualRun {
@@ -20,7 +20,7 @@ final class GradualRun {
     private let directory: RunDirectory
     private let dense: OpenedModel
     private let threads: Int
-    /// The target whose trained model loses too much quality.
+    /// The first target whose trained model loses more quality than allowed.
     private var refusal: QualityRefusal?
 
     /// Reads the model, and locks the directory.
@@ -43,7 +43,9 @@ final class GradualRun {
             restarting: options.restarts)
     }
 
-    /// Runs every round that has not finished, and reports; one that is refused leaves nothing.
+    /// Runs every round that is not finished, and writes the report.
+    ///
+    /// A run that is refused leaves no files.
     func finish() throws -> PruneReport {
         try directory.leavingNothingUnused { try run() }
     }
@@ -83,13 +85,14 @@ final class GradualRun {
         return report
     }
 
-    /// The score of the dense model on the trainings' evaluation set; nil if it has no head for that.
+    /// The score of the dense model on the trainings' evaluation set; nil if it has no suitable
+    /// head.
     ///
     /// Data that does not suit the model is refused here, before hours of pruning.
     private func evaluateDense() throws -> HeldOutScore? {
         struct Found: Codable {
             let score: HeldOutScore?
-            // The name that files have.
+            // The key in the files.
             enum CodingKeys: String, CodingKey { case score = "judgement" }
         }
         if let known = directory.read(Found.self, Product.denseScore) { return known.score }
@@ -113,20 +116,21 @@ final class GradualRun {
         directory.product("work/\(directoryName(of: target))-pruned")
     }
 
-    /// The dense model's quality, as the first round found it.
+    /// The dense model's quality, as measured in the first round.
     private var denseQuality: QualityFigures {
         get throws { try PruneReport(inDirectory: prune(for: options.targets[0])).dense }
     }
 
-    /// Whether a trained model keeps to `--max-loss`; a refusal is kept.
+    /// Whether a trained model is within `--max-loss`; if it is not, the refusal is stored.
     private func isWithinLimit(_ quality: QualityFigures, at target: Double) throws -> Bool {
         refusal = QualityRefusal(
             of: quality, against: try denseQuality, at: target, limit: options.maxLoss)
         return refusal == nil
     }
 
-    /// Prunes to a target and trains, or reads the result of that; nil if the model loses more quality
-    /// than is allowed.
+    /// Prunes to a target and trains, or reads the result of an earlier run.
+    ///
+    /// It returns nil if the model loses more quality than allowed.
     private func reach(_ target: Double, from source: String) throws -> TargetResult? {
         let name = directoryName(of: target)
         try discard(name, unlessBehind: options.targets.filter { $0 < target })
@@ -165,7 +169,9 @@ final class GradualRun {
         return result
     }
 
-    /// Removes what was made of a target after other targets than now, and keeps which these are.
+    /// Removes the products of a target if they were made after other lower targets than now.
+    ///
+    /// The current lower targets are stored.
     private func discard(_ name: String, unlessBehind targets: [Double]) throws {
         let chain = "work/\(name)-chain.json"
         guard directory.read([Double].self, chain) != targets else { return }
@@ -176,13 +182,13 @@ final class GradualRun {
         try directory.write(targets, chain)
     }
 
-    /// What is asked of the prune of a round.
+    /// The options of the prune of a round.
     private func round(_ target: Double, from source: String) throws -> PruneOptions {
         var round = options
         round.output = prune(for: target)
         round.speedups = [target]
         (round.recovery, round.tidies) = (nil, false)
-        // Training wins quality back: what is left is evaluated after it.
+        // Training recovers quality, so the limit applies after the training.
         round.maxLoss = nil
         if target != options.targets[0] {
             (round.model, round.reference) = (source, options.model)
@@ -191,7 +197,7 @@ final class GradualRun {
         return round
     }
 
-    /// Copies a trained model to where users look for it.
+    /// Copies a trained model to the directory of its target.
     private func emit(
         _ trained: OpenedModel, to path: String, storage: GGUFModel.Storage
     ) throws {
@@ -216,7 +222,7 @@ final class GradualRun {
 }
 
 extension RecoveryOptions {
-    /// What a training depends on in addition to its files.
+    /// The inputs of a training other than its files.
     fileprivate var digests: [String: String] {
         [
             "--recover": method.rawValue, "--steps": String(settings.steps),

@@ -6,21 +6,25 @@ internal import Reporting
 internal import Tensors
 internal import Transformers
 
-/// The inputs that a prune's products depend on, read and hashed before anything is made.
+/// The inputs of a prune, which are read and hashed before anything is made.
 struct PruneInputs {
-    /// Everything by name, as digests or values; a run directory belongs to one such set.
+    /// The digests or values of all inputs, by name.
+    ///
+    /// A run directory belongs to one such set.
     let digests: [String: String]
-    /// The digests of files alone.
+    /// The digests of the files only.
     let files: [(name: String, digest: String)]
-    /// The calibration text, empty where the model is to write it.
+    /// The calibration text; it is empty if the model will generate it.
     private let contents: String
-    /// The most of a calibration file: all tokens of it are drawn from.
+    /// The maximum number of bytes of a calibration file.
+    ///
+    /// Calibration tokens are drawn from all of it.
     static let mostBytes = 32 << 20
 
     /// Reads the inputs.
     ///
-    /// - Throws: ``InvalidOptions`` for an encoder without text, or a method that does not know the model's
-    ///   family, `ModelFileError` for unreadable files.
+    /// - Throws: ``InvalidOptions`` for an encoder without text, or for a method that does not
+    ///   support the model's family. `ModelFileError` if a file cannot be read.
     init(
         _ options: PruneOptions, dense: OpenedModel, environment: Profiling.Environment
     ) throws {
@@ -95,9 +99,9 @@ struct PruneInputs {
             ], uniquingKeysWith: { $0 + " " + $1 })
     }
 
-    /// The calibration text in tokens, or nil where the model is to write it.
+    /// The calibration text in tokens; nil if the model will generate it.
     ///
-    /// - Throws: `ModelFileError` where the text is too short.
+    /// - Throws: `ModelFileError` if the text is too short.
     func text(
         _ options: PruneOptions, dense: OpenedModel, environment: Profiling.Environment
     ) throws -> CalibrationText? {
@@ -126,8 +130,10 @@ struct PruneInputs {
 }
 
 extension CalibrationText {
-    /// What damage to a model is measured on: for a decoder, whose every token counts, the
-    /// beginnings of a few sequences, for an encoder whole ones.
+    /// The tokens on which damage to a model is measured.
+    ///
+    /// For a decoder they are the beginnings of some sequences, because every token counts in its
+    /// loss. For an encoder they are complete sequences.
     func probe(for architecture: Architecture) -> TokenBatch {
         let (tokens, length) = architecture.isEncoder ? (4096, Int.max) : (1280, 320)
         let cut = calibration.map { Array($0.prefix(length)) }
@@ -135,7 +141,8 @@ extension CalibrationText {
             CalibrationText(calibration: cut, heldOut: heldOut).spread(tokens: tokens))
     }
 
-    /// Calibration sequences with about this number of tokens, evenly spread over all of the text.
+    /// Calibration sequences with about this number of tokens in total, evenly spread over the
+    /// text.
     func spread(tokens: Int) -> [[Int32]] {
         let all = calibration.reduce(0) { $0 + $1.count }
         let share = min(1, Double(tokens) / Double(max(all, 1)))
@@ -143,7 +150,7 @@ extension CalibrationText {
         return (0..<count).map { calibration[$0 * calibration.count / count] }
     }
 
-    /// Sampled sequences, an eighth of them held out.
+    /// Splits sampled sequences: the last eighth is held out.
     init(sampled: [[Int32]]) {
         let heldOut = max(1, sampled.count / 8)
         self.init(

@@ -3,14 +3,14 @@ public import Reporting
 
 /// Makes a model faster on this machine by a measured factor.
 ///
-/// The job profiles the machine, calibrates on text, removes the attention heads and feed-forward
-/// neurons that cost the most time for the lowest loss, measures the result against the dense model,
-/// and corrects the plan until each target holds. Each stage leaves its product in the output
-/// directory: a job that was stopped, and is run again with the same options, resumes behind the last
-/// finished stage.
+/// The job profiles the machine and calibrates on text. It removes the attention heads and
+/// feed-forward neurons that save the most time for the lowest loss. It measures the result against
+/// the dense model, and corrects the plan until each target is reached. Each stage writes its
+/// product to the output directory. If a stopped job runs again with the same options, it resumes
+/// after the last finished stage.
 ///
-/// With ``PruneOptions/recovery`` it goes from target to target, trains the model after each, and
-/// prunes on from there.
+/// With ``PruneOptions/recovery`` the job prunes to one target after another, and trains the model
+/// after each. The next target starts with the trained model.
 public struct PruneJob {
     private let options: PruneOptions
     private let progress: any JobProgress
@@ -18,9 +18,9 @@ public struct PruneJob {
     /// Prepares a prune.
     ///
     /// - Parameters:
-    ///   - options: What is asked.
-    ///   - progress: Shows how far it is.
-    /// - Throws: ``InvalidOptions`` where they are out of range or contradict each other.
+    ///   - options: The options of the job.
+    ///   - progress: Shows the progress and can stop the job.
+    /// - Throws: ``InvalidOptions`` if they are out of range or contradict each other.
     public init(
         _ options: PruneOptions, progress: any JobProgress = SilentProgress()
     ) throws(InvalidOptions) {
@@ -32,13 +32,13 @@ public struct PruneJob {
         (self.options, self.progress) = (options, progress)
     }
 
-    /// Runs every stage that has not finished, and writes the models and the report.
+    /// Runs every stage that is not finished, and writes the models and the report.
     ///
-    /// - Returns: The report. Where a target's model lost more than ``PruneOptions/maxLoss``, it holds
-    ///   the lower targets, and says so in `refused`.
-    /// - Throws: ``InvalidOptions`` where they are nothing for the model, ``QualityRefusal`` where no
-    ///   target keeps to `maxLoss`, `SearchError` where a target is out of reach, `RunDirectory.Failure`
-    ///   where the output directory belongs to another job, `ModelFileError`, `ProfileError`, or
+    /// - Returns: The report. If a target's model lost more than ``PruneOptions/maxLoss``, the
+    ///   report contains the lower targets, and its `refused` describes the loss.
+    /// - Throws: ``InvalidOptions`` if they do not suit the model, ``QualityRefusal`` if no target
+    ///   is within `maxLoss`, `SearchError` if a target cannot be reached, `RunDirectory.Failure`
+    ///   if the output directory belongs to another job, `ModelFileError`, `ProfileError`, or
     ///   `CancellationError`.
     @discardableResult
     public func run() throws -> PruneReport {

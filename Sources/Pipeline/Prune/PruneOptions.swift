@@ -1,71 +1,75 @@
 public import Pruning
 internal import Transformers
 
-/// What is asked of a ``PruneJob``.
+/// The options of a ``PruneJob``.
 public struct PruneOptions: Sendable {
     /// The model to prune: a path or a hub id.
     public var model: String
     /// The model that speed and quality are measured against; nil for ``model``.
     var reference: String?
-    /// How many times faster than the dense model to become, each above 1; several make a family.
+    /// The required speedups over the dense model, each above 1; several give a family of models.
     public var speedups: [Double]
     /// The conditions that models are timed under.
     public var environment = EnvironmentOptions()
-    /// The file of a profile made before; nil to profile this machine first.
+    /// The file of an earlier profile; nil to profile this machine first.
     public var profile: String?
-    /// Files of plain text like what the model will see, for encoders a paragraph a line.
+    /// Files of plain text that is similar to the text that the model will process.
     ///
-    /// A tenth, at most 8192 tokens, is held out to evaluate. Encoders need it; decoders without it
-    /// write text of their own.
+    /// For encoders each line is a paragraph. A tenth of the text, at most 8192 tokens, is held out
+    /// for evaluation. Encoders need a text. Without a text, a decoder generates one.
     public var calibration: [String] = []
-    /// A file of plain text of another kind, to evaluate on as well; nil for a story that comes with
-    /// this library.
+    /// A file of plain text of another kind, for a second evaluation; nil for a story in this
+    /// library.
     public var evaluation: String?
-    /// How many tokens to calibrate on.
+    /// The number of calibration tokens.
     public var calibrationTokens = 32_768
-    /// How the plan is chosen.
+    /// The pruning method.
     public var method = PruningMethod.greedy
-    /// Other methods, which reach the targets too, without a refit, to compare with.
+    /// Further methods to compare with, which reach the same targets without a refit.
     public var baselines: [PruningMethod] = []
     /// The fraction of the Hessian's mean diagonal that is added to it.
     public var damping = 0.01
-    /// How many of the calibration tokens kept weights are refitted on when a plan is final.
+    /// The number of calibration tokens on which kept weights are refitted when a plan is final.
     public var refitTokens = 20_480
-    /// How often feed-forward blocks see these tokens too; nil for 3 for encoders and 0 for
-    /// decoders.
+    /// The number of passes of gradient descent over these tokens that then fit feed-forward
+    /// blocks; nil for 3 for encoders and 0 for decoders.
     public var refitPasses: Int?
-    /// How many plans ``Pruning/PruningMethod/spdy`` measures the loss of for a target.
+    /// The number of plans for each target whose loss ``Pruning/PruningMethod/spdy`` measures.
     public var trials = 1100
-    /// The maximum number of plans that are measured for a target; 1 trusts the profile.
+    /// The maximum number of plans that are measured for a target.
+    ///
+    /// If it is 1, the plan is not corrected.
     public var attempts = 4
-    /// The maximum time to profile, and to measure each plan; nil for 80 and 20 seconds.
+    /// The maximum time to profile, and to measure each plan, in seconds; nil for 80 and 20.
     public var seconds: Double?
-    /// The maximum loss on held-out text: of decoders the fraction by which perplexity rises, of
-    /// encoders the mean cosine distance from the dense model's vectors; nil for any.
+    /// The maximum loss on held-out text; nil for no limit.
+    ///
+    /// For decoders it is the fraction by which perplexity rises. For encoders it is the mean
+    /// cosine distance from the dense model's vectors.
     public var maxLoss: Double?
     /// The seed of all random choices.
     public var seed: UInt64 = 1
-    /// The program that is to load the models, which limits the plans.
+    /// The program that must be able to load the models, which limits the plans.
     public var runtime = LoadableCosts.Runtime.any
-    /// The directory of the models and the report, where a stopped job resumes.
+    /// The directory of the models and the report, in which a stopped job resumes.
     public var output: String
-    /// Whether the products of another prune in the directory are discarded.
+    /// Whether products of another prune in the directory are discarded.
     public var restarts = false
-    /// Whether the folder `work`, which serves to resume, is removed at the end.
+    /// Whether the folder `work`, which is needed to resume, is removed at the end.
     public var tidies = false
     /// The training after each target; nil for none.
     public var recovery: RecoveryOptions?
-    /// The path of the program `espalier`, which measures the finished models in a process of its
-    /// own; nil to measure them in this process.
+    /// The path of the program `espalier`, which measures the finished models in a separate
+    /// process; nil to measure them in this process.
     public var program: String?
-    /// The command that the report says makes it again; nil for this process's arguments.
+    /// The command in the report that makes it again; nil for this process's arguments.
     public var command: String?
 
     /// Options with defaults.
     ///
     /// - Parameters:
     ///   - model: The model to prune: a path or a hub id.
-    ///   - speedups: How many times faster to become; several make a family.
+    ///   - speedups: The required speedups; several give a family of models.
     ///   - output: The directory of the models and the report.
     public init(_ model: String, speedups: [Double], output: String) {
         (self.model, self.speedups, self.output) = (model, speedups, output)
@@ -95,12 +99,12 @@ public struct PruneOptions: Sendable {
         }
     }
 
-    /// How often feed-forward blocks see the tokens of the refit.
+    /// The number of passes of gradient descent that fit feed-forward blocks in a refit.
     func refitPasses(for architecture: Architecture) -> Int {
         refitPasses ?? (architecture.isEncoder ? 3 : 0)
     }
 
-    /// The targets in ascending order, each once.
+    /// The targets in ascending order, without repetitions.
     var targets: [Double] { Set(speedups).sorted() }
 }
 

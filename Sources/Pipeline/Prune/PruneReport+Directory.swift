@@ -6,7 +6,7 @@ extension PruneReport {
     /// Reads the report of a prune's directory.
     ///
     /// - Parameter run: The directory.
-    /// - Throws: `ModelFileError` where there is no report that can be read.
+    /// - Throws: `ModelFileError` if there is no readable report.
     public init(inDirectory run: String) throws {
         let path = run + "/report.json"
         let bytes = try InputFile(path: path).bytes
@@ -18,7 +18,7 @@ extension PruneReport {
         settleTimes()
     }
 
-    /// Writes the report in all its forms.
+    /// Writes the report in all its formats.
     func write(toDirectory run: String) throws {
         try AtomicFile.write(try json(), to: run + "/report.json")
         try AtomicFile.write(Array(markdown.utf8), to: run + "/report.md")

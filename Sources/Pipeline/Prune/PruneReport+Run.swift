@@ -6,7 +6,7 @@ internal import Reporting
 internal import Transformers
 
 extension PruneReport {
-    /// Gathers the results of a run.
+    /// Collects the results of a run.
     init(
         options: PruneOptions, dense: OpenedModel, environment: Profiling.Environment,
         table: LatencyTable, targets: [TargetResult], denseQuality: QualityFigures,
@@ -53,8 +53,10 @@ extension PruneReport {
         profiledMachine = profiled == environment.machine ? nil : profiled
     }
 
-    /// Puts the times on one scale, adds what lies on disk and the tasks asked before of the same
-    /// models, and writes the report.
+    /// Puts the times on one scale, adds sizes on disk and earlier task scores, and writes the
+    /// report.
+    ///
+    /// Task scores are added only if they are of the same models.
     mutating func settle(in directory: RunDirectory, source: ModelLocation) throws {
         settleTimes()
         model.bytes = DiskUse.bytes(ofModel: source.path)
@@ -75,7 +77,7 @@ extension StageCost {
 }
 
 extension TargetResult {
-    /// Gathers the results of one target.
+    /// Collects the results of one target.
     init(
         target: Double, attempt: ClosedLoop.Attempt, attempts: Int, path: String,
         weights: ShrunkWeights, quality: QualityFigures
@@ -127,7 +129,7 @@ extension ComponentLatency {
 }
 
 extension Plan {
-    /// The plan that a result's layers amount to.
+    /// The plan that corresponds to the layers of a result.
     init(_ result: TargetResult) {
         self.init(
             attention: result.layers.map(\.keyValueHeads),
@@ -136,7 +138,7 @@ extension Plan {
 }
 
 extension String {
-    /// The string as a shell reads it back.
+    /// The string, quoted for a shell.
     fileprivate var shellQuoted: String {
         let plain = allSatisfy { $0.isLetter || $0.isNumber || "-_./=,:+@".contains($0) }
         return plain && !isEmpty

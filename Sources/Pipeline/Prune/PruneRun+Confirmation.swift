@@ -6,18 +6,19 @@ internal import Reporting
 internal import Tensors
 internal import Transformers
 
-/// The finished model is measured again: from its files, in a process of its own if the options name
-/// a program, some time after the search measured it.
+/// The finished model is measured again, from its files, some time after the search measured it.
 ///
-/// Disturbances of a machine come and go. A speedup that only one of two measurements shows is none
-/// that the user can rely on.
+/// If the options name a program, it is measured in a separate process. Disturbances of a machine
+/// vary over time. A speedup that only one of two measurements shows is not reliable.
 extension PruneRun {
-    /// The maximum number of plans that are searched for because the finished model was too slow.
+    /// The maximum number of measurements of finished models for a target.
+    ///
+    /// While a model is too slow, a faster plan is searched for after each but the last.
     private static let mostRounds = 3
-    /// How often a disturbed measurement is repeated.
+    /// The maximum number of measurements, if they are disturbed.
     private static let mostRepeats = 3
 
-    /// The maximum time to measure one plan on a quiet machine, in seconds.
+    /// The maximum time to measure one plan on a machine without disturbances, in seconds.
     var measuringSeconds: Double { options.seconds ?? 20 }
 
     /// Measures a finished model again, and searches for a faster one while it misses its target.
@@ -26,10 +27,11 @@ extension PruneRun {
     ///   - result: The finished model.
     ///   - name: The name of its target.
     ///   - table: The profile.
-    ///   - replace: Makes the model of a faster plan, given the plan measured anew; nil where that
-    ///     loses too much quality.
-    /// - Returns: The last model made, with both of its measurements; nil where `replace` gave none.
-    /// - Throws: What measuring and `replace` throw.
+    ///   - replace: Makes the model of a faster plan from the plan measured again. It returns nil if
+    ///     that model loses too much quality.
+    /// - Returns: The last model made, with both of its measurements; nil if `replace` returned
+    ///   nil.
+    /// - Throws: The errors of measuring and of `replace`.
     func confirm(
         _ result: TargetResult, _ name: String, _ table: LatencyTable,
         replace: (TargetResult, Choice) throws -> (TargetResult, Choice)?
@@ -65,15 +67,16 @@ extension PruneRun {
         return result
     }
 
-    /// The dense model's minimum median time so far, in seconds; nil if the profile is of another
-    /// machine and nothing was measured here.
+    /// The dense model's minimum median time so far, in seconds.
+    ///
+    /// It is nil if the profile is of another machine and nothing was measured on this one.
     func quietDense(_ table: LatencyTable) -> Double? {
         let isHere = table.environment.machine == environment.machine
         let measured = directory.read(Double.self, Product.quietDense)
         return [measured, isHere ? table.dense.seconds : nil].compactMap(\.self).min()
     }
 
-    /// Keeps the minimum time of the dense model.
+    /// Stores the time of the dense model if it is the minimum so far.
     func keep(dense seconds: Double) throws {
         let known = directory.read(Double.self, Product.quietDense) ?? .infinity
         if seconds < known { try directory.write(seconds, Product.quietDense) }
@@ -113,7 +116,7 @@ extension PruneRun {
             timeLimit: measuringSeconds, tick: progress.check)
     }
 
-    /// Runs `bench` of a program on a finished model.
+    /// Measures a finished model with the command `bench` of a program.
     private func bench(_ path: String, by program: String) throws -> Comparison {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
@@ -179,7 +182,8 @@ private struct BenchComparison: Decodable {
 }
 
 extension TargetResult {
-    /// Takes the speedup and the times of the second measurement, and an interval that covers both.
+    /// Stores the speedup and the times of the second measurement, and an interval that covers
+    /// both.
     fileprivate mutating func confirm(_ first: Comparison, _ anew: Comparison) {
         confirmation = Confirmation(
             first: first.speedup,

@@ -34,7 +34,7 @@ extension PruneRun {
         return table
     }
 
-    /// The text, or where none was given, text that the decoder writes itself.
+    /// The given text; without one, a text that the decoder generates.
     func calibrationText() throws -> CalibrationText {
         if let givenText { return givenText }
         let count = max(8, options.calibrationTokens / 2048)
@@ -103,7 +103,7 @@ extension PruneRun {
         return losses
     }
 
-    /// The sensitivities of the components; empty for methods that do not use them.
+    /// The sensitivities of the components; they are empty for methods that do not use them.
     func sensitivity(
         of method: PruningMethod, _ losses: LossTable, _ surgery: Surgery,
         _ facts: CalibrationFacts, on text: CalibrationText
@@ -132,9 +132,9 @@ extension PruneRun {
 }
 
 extension LatencyTable {
-    /// Reads a profile that must be of a model's sizes in an environment, on whichever machine.
+    /// Reads a profile that must match a model's sizes and an environment; the machine may differ.
     ///
-    /// - Throws: `ProfileError` where it is of others.
+    /// - Throws: `ProfileError` if the profile does not match.
     init(
         contentsOf path: String, of model: OpenedModel, in wanted: Profiling.Environment
     ) throws(ProfileError) {

@@ -5,9 +5,9 @@ internal import Tensors
 internal import Tokenizers
 internal import Transformers
 
-/// Texts that the dense model and the pruned ones write, for people to compare.
+/// Texts that the dense model and the pruned ones generate, for people to compare.
 extension PruneRun {
-    /// The first sentences of a few held-out sequences.
+    /// The beginnings of some held-out sequences.
     private func prompts(
         of text: CalibrationText, _ tokenizer: some Tokenizer
     ) -> [(tokens: [Int32], isSentence: Bool)] {
@@ -21,7 +21,7 @@ extension PruneRun {
         }
     }
 
-    /// The prompts as a model continues them; nil for encoders.
+    /// The continuations of the prompts by a model; nil for encoders.
     func continuations(by model: Model, of text: CalibrationText) throws -> [String]? {
         guard !model.shape.architecture.isEncoder else { return nil }
         let tokenizer = try dense.checkpoint.tokenizer()
@@ -30,7 +30,7 @@ extension PruneRun {
             engine: engine)
     }
 
-    /// The prompts as the dense model continues them; nil for encoders.
+    /// The continuations of the prompts by the dense model; nil for encoders.
     func samples(of text: CalibrationText) throws -> [TextSample]? {
         if let known = directory.read([TextSample].self, Product.samples) { return known }
         let tokenizer = try dense.checkpoint.tokenizer()

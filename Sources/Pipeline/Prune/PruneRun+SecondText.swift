@@ -8,26 +8,27 @@ internal import Transformers
 
 /// A text that quality is measured on.
 enum EvaluationSet {
-    /// The part of the calibration text that calibration does not see.
+    /// The part of the calibration text that is not used for calibration.
     case heldOut
     /// A text of another kind.
     case second
 }
 
-/// A text of another kind than the calibration text: what a prune loses there, the held-out part of
-/// the calibration text hides.
+/// A text of another kind than the calibration text.
+///
+/// It shows quality losses that the held-out part of the calibration text does not show.
 struct SecondText {
     /// Its name in the report.
     let name: String
     /// The sequences to evaluate on.
     let sequences: [[Int32]]
 
-    /// The most tokens to evaluate on.
+    /// The maximum number of tokens for evaluation.
     private static let mostTokens = 8192
 
-    /// Cuts the user's text, or the shipped one, as calibration text is cut.
+    /// Cuts the user's text, or the built-in one, in the same way as calibration text.
     ///
-    /// - Throws: `ModelFileError` where it cannot be read or is too short.
+    /// - Throws: `ModelFileError` if the text cannot be read or is too short.
     init(
         _ path: String?, tokenizer: some Tokenizer, shape: ModelShape, sequence: Int,
         calibrationTokens: Int
@@ -66,7 +67,7 @@ struct SecondText {
 }
 
 extension PruneRun {
-    /// The second text, cut when first asked for.
+    /// The second text; it is cut at the first use.
     func secondText() throws -> SecondText {
         if let cutSecondText { return cutSecondText }
         let text = try SecondText(

@@ -28,7 +28,8 @@ extension PruneRun {
         ) { advance in
             if model.shape.architecture.isEncoder {
                 let width = channels == nil ? model.shape.hiddenSize : dense.shape.hiddenSize
-                // Vectors of channels that nobody keeps track of are not comparable.
+                // The channels are not known relative to the dense model, so vectors are not
+                // comparable.
                 guard width == (reference ?? model).shape.hiddenSize else {
                     return QualityFigures()
                 }
@@ -49,8 +50,9 @@ extension PruneRun {
         }
     }
 
-    /// The quality of a model against the reference, of which it may keep some channels, and what it
-    /// writes.
+    /// The quality of a model against the reference, and its continuations of the prompts.
+    ///
+    /// `channels` are the reference's channels that the model keeps; nil for all.
     func measureQuality(
         _ model: Model, of channels: [Int]? = nil, on text: CalibrationText
     ) throws -> (quality: QualityFigures, second: QualityFigures, continuations: [String]?) {
@@ -61,7 +63,9 @@ extension PruneRun {
         )
     }
 
-    /// Reaches every target by one method; a baseline is only to compare with, and not refitted.
+    /// Reaches every target with one method.
+    ///
+    /// The models of a baseline are only for comparison, and are not refitted.
     func reach(
         by method: PruningMethod, isBaseline: Bool, _ table: LatencyTable, _ surgery: Surgery,
         _ knowledge: PruningMethod.Knowledge, text: CalibrationText
@@ -91,7 +95,7 @@ extension PruneRun {
             results[index] = try finish(
                 choice, options.targets[index], names[index], family.removeFirst(), on: text,
                 limit: isBaseline ? nil : options.maxLoss)
-            // Higher targets lose more.
+            // Higher targets lose more quality.
             if !isBaseline, refusal != nil { break }
         }
         guard !isBaseline else { return results.compactMap(\.self) }
@@ -120,14 +124,14 @@ extension PruneRun {
     /// A plan that was measured.
     struct Choice: Codable {
         let attempt: ClosedLoop.Attempt
-        /// All that were measured, this one too.
+        /// All plans that were measured, including this one.
         let trials: [TargetResult.Trial]
     }
 
-    /// The plans that the search chooses from.
+    /// The plans from which the search chooses.
     func space(_ table: LatencyTable) -> SearchSpace {
         var whole = Plan(keepingAllOf: dense.shape)
-        // Of a model that was narrowed before, which is less than was profiled.
+        // A model that was narrowed before is smaller than the profiled model.
         if dense.shape.hiddenSize != table.shape.hiddenSize {
             whole.hiddenSize = dense.shape.hiddenSize
         }
@@ -137,7 +141,7 @@ extension PruneRun {
 
     /// Refuses targets that no plan reaches.
     ///
-    /// - Throws: `SearchError.unreachable` for the first of them.
+    /// - Throws: `SearchError.unreachable` for the first such target.
     func check(reaches targets: [Double], _ table: LatencyTable) throws(SearchError) {
         let least = table.interplay.seconds(ofSum: space(table).leastSeconds)
         let greatest = table.dense.seconds / least
@@ -146,7 +150,7 @@ extension PruneRun {
         }
     }
 
-    /// The steps of the search, from the dense model downwards.
+    /// The steps of the search, from the dense model to the smallest.
     func searchSteps(
         _ table: LatencyTable, _ knowledge: PruningMethod.Knowledge
     ) -> [SearchStep]? {
@@ -157,7 +161,7 @@ extension PruneRun {
         }
     }
 
-    /// Finds the plan that reaches a target, with the correction that another target needed.
+    /// Finds the plan that reaches a target, using the correction that another target needed.
     private func choose(
         _ target: Double, _ name: String, by method: PruningMethod, after other: Choice?,
         _ table: LatencyTable, _ surgery: Surgery, _ knowledge: PruningMethod.Knowledge,
@@ -214,7 +218,7 @@ extension PruneRun {
         return choice
     }
 
-    /// Evaluates and writes the model of a plan; nil where it loses more than a limit.
+    /// Evaluates and writes the model of a plan; nil if it loses more than a limit.
     private func finish(
         _ choice: Choice, _ target: Double, _ name: String, _ weights: ShrunkWeights,
         on text: CalibrationText, limit: Double?
@@ -253,13 +257,13 @@ extension PruneRun {
         return result
     }
 
-    /// Whether kept weights are fitted once more when the plan is final.
+    /// Whether kept weights are refitted when the plan is final.
     private var refits: Bool {
         options.refitTokens > 0 && !isLarge
             && options.method.order(seed: options.seed).correction == .leastSquares
     }
 
-    /// The same plans, their weights refitted on the activations of the pruned models.
+    /// The same plans, with weights that are refitted on the activations of the pruned models.
     private func refit(
         _ family: [ShrunkWeights], on text: CalibrationText
     ) throws -> [ShrunkWeights] {
@@ -290,7 +294,7 @@ extension PruneRun {
         return comparison
     }
 
-    /// The coefficients that SPDY finds for a target, by the loss of models on calibration text.
+    /// The coefficients that SPDY finds for a target, from the loss of models on calibration text.
     private func coefficients(
         for name: String, in space: SearchSpace, within budget: Double, losses: LossTable,
         on text: CalibrationText, weights: (Plan) -> ShrunkWeights
@@ -305,7 +309,7 @@ extension PruneRun {
             ? Damage(
                 from: denseModel(), on: text.probe(for: dense.shape.architecture), engine: engine)
             : nil
-        // Plans that are tried one after another have most layers in common.
+        // Successive plans have most layers in common.
         var latest = try denseModel(in: environment.precision)
         let found = try progress.counting(
             "Searching for \(name)", total: options.trials, unit: "plans"
@@ -337,7 +341,7 @@ extension PruneRun {
 
     /// The model of a plan in the environment's precision.
     func pack(_ weights: ShrunkWeights, name: String) throws -> Model {
-        // The working memory of the surgery and two large models would not fit together.
+        // The working memory of the surgery and two large models would not fit in memory together.
         if isLarge { forgetModels() }
         defer { if isLarge { weights.forgetWorkingMemory() } }
         return try progress.counting(

@@ -7,29 +7,30 @@ internal import Reporting
 internal import Tensors
 internal import Transformers
 
-/// One prune from the dense model to the report; every stage leaves its product in the directory.
+/// One prune from the dense model to the report; every stage writes its product to the directory.
 final class PruneRun {
     let options: PruneOptions
     let progress: any JobProgress
     /// The model that is pruned.
     let dense: OpenedModel
-    /// The model that speed and quality are measured against: the one that is pruned, or in a gradual
-    /// prune the first one.
+    /// The model that speed and quality are measured against.
+    ///
+    /// It is the model that is pruned, or in a gradual prune the model that the first round prunes.
     let reference: OpenedModel
     let environment: Profiling.Environment
     let engine: Engine
     /// The runtime of the models; nil for the built-in one.
     let otherRuntime: OtherRuntime?
     let inputs: PruneInputs
-    /// The calibration text, or nil where the model is to write it.
+    /// The calibration text; nil if the model will generate it.
     let givenText: CalibrationText?
     let directory: RunDirectory
     private var costs: [String: StageCost]
     private var packed: [Precision: Model] = [:]
     private var packedReference: Model?
-    /// The target whose model loses too much quality.
+    /// The first target whose model loses more quality than allowed.
     var refusal: QualityRefusal?
-    /// The dense model's states on the evaluation sets, computed once for all models.
+    /// The dense model's states on the evaluation sets, which are computed once for all models.
     var denseStates: [EvaluationSet: DecoderQuality.Reference] = [:]
     var cutSecondText: SecondText?
 
@@ -53,7 +54,7 @@ final class PruneRun {
         costs = directory.read([String: StageCost].self, "work/stages.json") ?? [:]
     }
 
-    /// The dense model, packed when first asked for.
+    /// The dense model, which is packed at the first use.
     func denseModel(in precision: Precision = .f32) throws -> Model {
         if let known = packed[precision] { return known }
         let model = try dense.packed(in: precision)
@@ -61,13 +62,13 @@ final class PruneRun {
         return model
     }
 
-    /// Gives back the memory of packed models.
+    /// Frees the memory of packed models.
     func forgetModels() {
         (packed, packedReference, denseStates) = ([:], nil, [:])
         host_release_freed_memory()
     }
 
-    /// The reference in the environment's precision, which others are measured against.
+    /// The reference in the environment's precision, against which models are measured.
     func baseline() throws -> Model {
         guard options.reference != nil else { return try denseModel(in: environment.precision) }
         if let packedReference { return packedReference }
@@ -76,14 +77,16 @@ final class PruneRun {
         return model
     }
 
-    /// Whether the dense model in f32 is too large to keep in memory beside others.
+    /// Whether the dense model in f32 is too large to keep in memory with other models.
     var isLarge: Bool {
         let bytes = dense.shape.parameters * MemoryLayout<Float>.size
         return bytes > Allowance.current.memoryBytes / 4
     }
 
-    /// How many heads go together, where `transformers` wants all of them to divide the width; an
-    /// encoder's step sees to that.
+    /// The number of query heads per key-value head, if `transformers` requires that the number of
+    /// heads divides the width.
+    ///
+    /// It is nil for encoders, because their step ensures that.
     private var headsThatDivide: Int? {
         let config = dense.checkpoint.config
         let family = config.family
@@ -91,7 +94,9 @@ final class PruneRun {
         return config.defaultLayer.queryHeads / config.defaultLayer.keyValueHeads
     }
 
-    /// Runs every stage that has not finished, and reports; one that is refused leaves nothing.
+    /// Runs every stage that is not finished, and writes the report.
+    ///
+    /// A run that is refused leaves no files.
     func finish() throws -> PruneReport {
         try directory.leavingNothingUnused { try run() }
     }
@@ -155,7 +160,7 @@ final class PruneRun {
         return report
     }
 
-    /// Runs a stage, and adds up its time and memory.
+    /// Runs a stage, and records its time and memory.
     func stage<Result>(_ name: String, _ work: () throws -> Result) throws -> Result {
         try progress.checkCancellation()
         let start = host_monotonic_nanoseconds()
@@ -182,7 +187,7 @@ enum Product {
     static let samples = "work/samples.json"
     static let denseScore = "work/lesson.json"
     static let plans = "plan.json"
-    /// Goes with the run.
+    /// The folder is removed with the run.
     static let runtimeFiles = "work/runtime.tmp"
     static let quietDense = "work/quiet.json"
 

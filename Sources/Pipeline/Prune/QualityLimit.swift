@@ -6,8 +6,10 @@ internal import Reporting
 internal import Transformers
 
 extension QualityFigures {
-    /// The quality that is lost: for a decoder the fraction by which perplexity is above the dense
-    /// model's, for an encoder the mean cosine distance of its vectors; nil where none was measured.
+    /// The loss of quality; nil if none was measured.
+    ///
+    /// For a decoder it is the fraction by which perplexity is above the dense model's. For an
+    /// encoder it is the mean cosine distance of its vectors.
     func loss(from dense: QualityFigures) -> Double? {
         if let perplexity, let whole = dense.perplexity { return perplexity / whole - 1 }
         return meanCosineDistance
@@ -20,20 +22,21 @@ public struct QualityRefusal: Error, CustomStringConvertible {
     let target: Double
     /// The maximum loss.
     let limit: Double
-    /// The loss of its model; nil if that could not be measured.
+    /// The loss of the target's model; nil if it could not be measured.
     let loss: Double?
-    /// Whether a loss is a rise of perplexity; else it is a cosine distance.
+    /// Whether the loss is a rise of perplexity; otherwise it is a cosine distance.
     let isPerplexity: Bool
     /// The losses at lower speedups, if they were measured.
     var lower: [(speedup: Double, loss: Double, isMeasured: Bool)] = []
 
-    /// Compares the loss of a model with the limit; nil if it keeps to it, or there is none.
+    /// Compares the loss of a model with the limit; nil if it is within the limit or there is no
+    /// limit.
     ///
     /// - Parameters:
-    ///   - quality: The model's.
-    ///   - dense: The dense model's.
-    ///   - target: The target it was made for.
-    ///   - limit: `--max-loss`.
+    ///   - quality: The quality of the model.
+    ///   - dense: The quality of the dense model.
+    ///   - target: The target of the model.
+    ///   - limit: The value of `--max-loss`.
     init?(
         of quality: QualityFigures, against dense: QualityFigures, at target: Double, limit: Double?
     ) {
@@ -44,7 +47,7 @@ public struct QualityRefusal: Error, CustomStringConvertible {
         if let loss, loss <= limit { return nil }
     }
 
-    /// The target, the loss of its model, and those at lower speedups.
+    /// A sentence with the target, the loss of its model, and the losses at lower speedups.
     public var description: String {
         let found = loss.map { "its \(name) is \(shown($0))" } ?? "its quality cannot be measured"
         let others = lower.map {
@@ -74,7 +77,7 @@ public struct QualityRefusal: Error, CustomStringConvertible {
 }
 
 extension PruneReport {
-    /// Notes a target that was refused.
+    /// Stores a target that was refused.
     mutating func refuse(_ refusal: QualityRefusal?) {
         guard let refusal else { return }
         let text = refusal.description
@@ -84,17 +87,18 @@ extension PruneReport {
 }
 
 extension PruneRun {
-    /// The results below the first that loses more than the limit allows, which is noted with what
-    /// lower speedups lose.
+    /// The results below the first that loses more than the limit allows.
     ///
-    /// - Throws: ``QualityRefusal`` where no target keeps to the limit.
+    /// That target is stored as refused, together with the losses at lower speedups.
+    ///
+    /// - Throws: ``QualityRefusal`` if no target is within the limit.
     func keepingToLimit(
         _ results: [TargetResult], on text: CalibrationText,
         losses: (QualityRefusal) throws -> [(speedup: Double, loss: Double, isMeasured: Bool)]
     ) throws -> [TargetResult] {
         guard let limit = options.maxLoss else { return results }
         let dense = try evaluateDense(on: text)
-        // Models that an earlier run wrote may lose more than is allowed now.
+        // The models of an earlier run may lose more than is allowed now.
         let beyond = results.lazy.compactMap {
             QualityRefusal(of: $0.quality, against: dense, at: $0.target, limit: limit)
         }.first
@@ -108,15 +112,14 @@ extension PruneRun {
         return kept
     }
 
-    /// The losses of models of lower speedups, down to the first that keeps to the limit.
+    /// The losses of models of lower speedups, down to the first that is within the limit.
     ///
-    /// Their speedups are predicted and their weights are not refitted, so that this takes little
-    /// time.
+    /// To save time, their speedups are predicted and their weights are not refitted.
     func losses(
         below refusal: QualityRefusal, by method: PruningMethod, _ table: LatencyTable,
         _ surgery: Surgery, _ knowledge: PruningMethod.Knowledge, on text: CalibrationText
     ) throws -> [(speedup: Double, loss: Double, isMeasured: Bool)] {
-        // Its coefficients are searched for each target, which takes long.
+        // The search for its coefficients, once for each target, takes too long.
         guard method != .spdy else { return [] }
         let dense = try evaluateDense(on: text)
         var found: [(speedup: Double, loss: Double, isMeasured: Bool)] = []

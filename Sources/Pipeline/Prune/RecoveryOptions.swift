@@ -1,34 +1,34 @@
 public import Training
 
-/// The training between the targets of a prune.
+/// The options of the training after each target of a prune.
 public struct RecoveryOptions: Sendable {
-    /// How quality is won back.
+    /// The methods of recovering quality.
     public enum Method: String, CaseIterable, Sendable {
-        /// From the dense model, as the teacher.
+        /// Distillation from the dense model.
         case distill
-        /// From the text or the labels alone.
+        /// Training only on the text or the labels.
         case finetune
     }
 
-    /// How quality is won back.
+    /// The method of recovering quality.
     public var method: Method
     /// Files of text to train on, other than those of the calibration.
     public var text: [String] = []
     /// The file of a task that an encoder trains on, instead of text.
     public var task: String?
-    /// The file of the evaluation set; nil for a twentieth of the rest.
+    /// The file of the evaluation set; if nil, the last twentieth of the training data is held out.
     public var validation: String?
-    /// Tokens of a window of text.
+    /// The number of tokens of a window of text.
     public var length = 256
-    /// The steps that follow each target, and how they are taken.
+    /// The number of steps after each target, and their settings.
     public var settings: Trainer.Settings
 
-    /// Options with defaults: 8 sequences a batch, a learning rate of at most 1e-4 that rises in the
+    /// Options with defaults: 8 sequences in a batch, and a learning rate that rises during the
     /// first twentieth of the steps.
     ///
     /// - Parameters:
-    ///   - method: How quality is won back.
-    ///   - steps: How many training steps follow each target.
+    ///   - method: The method of recovering quality.
+    ///   - steps: The number of training steps after each target.
     ///   - rate: The maximum learning rate.
     public init(_ method: Method, steps: Int, rate: Double = TrainingOptions.usualRate) {
         self.method = method
@@ -46,15 +46,15 @@ public struct RecoveryOptions: Sendable {
         }
     }
 
-    /// The training that a pruned model undergoes.
+    /// The training of a pruned model.
     ///
     /// - Parameters:
     ///   - model: The pruned model.
     ///   - teacher: The dense model.
-    ///   - threads: How many compute.
-    ///   - seed: Decides the order of the training data.
-    ///   - output: Where the training goes.
-    /// - Returns: Its options.
+    ///   - threads: The number of threads.
+    ///   - seed: The seed of the order of the training data.
+    ///   - output: The directory of the training.
+    /// - Returns: The options of the training.
     func training(
         of model: String, by teacher: String, threads: Int, seed: UInt64, output: String
     ) -> TrainingOptions {
