@@ -290,6 +290,7 @@ static float CK_NAME(store_row_int8)(const float *source, size_t n, void *row) {
     float inverse = scale > 0 ? 1 / scale : 0;
     for (size_t i = 0; i < n; i++) {
         float code = __builtin_roundf(source[i] * inverse);
+        if (code != code) code = 0;
         ((int8_t *)row)[i] = (int8_t)(code < -127 ? -127 : code > 127 ? 127 : code);
     }
     return scale;

@@ -133,18 +133,21 @@ extension Engine {
     ///
     /// The channels of a head after the rotated channels of the table do not change.
     public func rotate(
-        _ x: inout Activations, heads: Int, dimension: Int, positions: [Int], table: RotaryTable
+        _ x: inout Activations, heads: Int, dimension: Int, positions: ArraySlice<Int>,
+        table: RotaryTable
     ) {
         precondition(positions.count == x.rows && table.half * 2 <= dimension)
         let (rows, columns, half) = (x.rows, x.columns, table.half)
+        let first = positions.startIndex
         x.storage.withUnsafeMutableBufferPointer { target in
             let c = target.baseAddress
             table.cosines.withUnsafeBufferPointer { cosines in
                 table.sines.withUnsafeBufferPointer { sines in
                     splitRows(rows) { rows in
                         for row in rows {
-                            precondition(positions[row] < table.positions, "position past table")
-                            let place = positions[row] * half
+                            let position = positions[first + row]
+                            precondition(position < table.positions, "position past table")
+                            let place = position * half
                             for head in 0..<heads {
                                 kernels.rotate_f32(
                                     c! + row * columns + head * dimension, 2 * half,

@@ -55,7 +55,7 @@ struct LayerPass {
             if let rotary {
                 engine.rotate(
                     &record.fused, heads: block.heads.query + block.heads.keyValue,
-                    dimension: block.heads.dimension, positions: positions,
+                    dimension: block.heads.dimension, positions: positions[...],
                     table: rotary.forward)
             }
             var scratch = AttentionScratch()
@@ -110,7 +110,7 @@ struct LayerPass {
             if let rotary {
                 engine.rotate(
                     &fused, heads: heads.query + heads.keyValue, dimension: heads.dimension,
-                    positions: positions, table: rotary.backward)
+                    positions: positions[...], table: rotary.backward)
             }
             layer.attention?.queryNorm?.differentiate(
                 heads: heads.queries, inputs: record.raw, epsilon: epsilon, gradient: &fused,

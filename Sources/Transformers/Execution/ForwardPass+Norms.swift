@@ -46,6 +46,6 @@ extension ForwardPass {
         guard let rotary = model.rotary else { return }
         engine.rotate(
             &fused, heads: block.heads.query + block.heads.keyValue,
-            dimension: block.heads.dimension, positions: Array(positions), table: rotary)
+            dimension: block.heads.dimension, positions: positions, table: rotary)
     }
 }
