@@ -2,61 +2,61 @@ internal import Evaluation
 
 /// The quality of a model; absent figures do not apply.
 public struct EvaluateAnswer: Encodable {
-    /// The tokens of the text.
+    /// The number of tokens of the text.
     public internal(set) var tokens = 0
-    /// How many of them a decoder predicted.
+    /// The number of tokens that a decoder predicted.
     public internal(set) var predictions: Int?
     /// The exponential of ``meanNLL``.
     public internal(set) var perplexity: Double?
     /// The mean negative logarithm of the probability of each predicted token.
     public internal(set) var meanNLL: Double?
-    /// The mean KL divergence from the model compared with, in nats.
+    /// The mean KL divergence from the reference model, in nats.
     public internal(set) var kl: Double?
     /// The fraction of tokens for which both models have the same most likely token.
     public internal(set) var top1: Double?
-    /// The mean cosine distance of an encoder's sentence vectors from the other model's.
+    /// The mean cosine distance between an encoder's sentence vectors and the reference model's.
     public internal(set) var meanCosineDistance: Double?
-    /// What is written behind the beginnings of windows.
+    /// The continuations of the beginnings of windows.
     public internal(set) var samples: [Sample]?
     /// The scores of the tasks, by name.
     public internal(set) var tasks: [String: TaskAnswer] = [:]
 
-    /// A prompt and what the models write behind it.
+    /// A prompt and its continuations by the models.
     public struct Sample: Encodable {
         /// The beginning of a window.
         public let prompt: String
-        /// What the model writes.
+        /// The continuation by the model.
         public let text: String
-        /// What the model compared with writes.
+        /// The continuation by the reference model.
         public let other: String?
     }
 }
 
-/// The score of a model in a task; absent figures need a model to compare with.
+/// The score of a model in a task; figures that need a reference model are absent without one.
 public struct TaskAnswer: Encodable {
-    /// What is measured, such as `acc`.
+    /// The name of the metric, such as `acc`.
     public let metric: String
     /// The score.
     public let value: Double
-    /// Its standard error.
+    /// The standard error of the score.
     public let stderr: Double
-    /// How many items were asked.
+    /// The number of items.
     public let items: Int
     /// Other metrics by name.
     public let others: [String: Double]
     /// The metric of each item.
     public let scores: [Double]
-    /// The score of the model compared with.
+    /// The score of the reference model.
     public private(set) var dense: Double?
-    /// Its other metrics.
+    /// The other metrics of the reference model.
     public private(set) var denseOthers: [String: Double]?
-    /// The relative change from that model's score.
+    /// The relative change from the reference model's score.
     public private(set) var relative: Double?
-    /// The fraction of items that only one of both models has right.
+    /// The fraction of items that only one of the two models answers correctly.
     public private(set) var flips: Double?
-    /// How likely as great a difference is by chance.
+    /// The p-value: the probability of a difference at least this large by chance.
     public private(set) var pValue: Double?
-    /// The perplexity, to the model compared with, of what the model wrote.
+    /// The reference model's perplexity on the text that the model generated.
     public private(set) var perplexityOfAnswers: Double?
 
     init(_ result: TaskResult, against other: TaskResult?, perplexity: Double?) {

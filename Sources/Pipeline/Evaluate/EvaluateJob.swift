@@ -5,31 +5,32 @@ internal import Pruning
 public import Tensors
 internal import Transformers
 
-/// What is asked of an ``EvaluateJob``.
+/// The options of an ``EvaluateJob``.
 public struct EvaluateOptions: Sendable {
     /// The model: a path or a hub id.
     public var model: String
-    /// The model to compare with, such as the dense one; nil for none.
+    /// The reference model, such as the dense one; nil for none.
     public var against: String?
     /// A file of plain text to predict, or of records with `text`.
     public var text: String?
-    /// Tokens of a window, cut to the model's positions.
+    /// The number of tokens of a window, limited to the model's positions.
     public var window = 1024
-    /// Only so many windows, from the first on; nil for all.
+    /// The maximum number of windows, counted from the first; nil for all.
     public var windows: Int?
-    /// Behind the beginnings of how many windows a decoder writes.
+    /// The number of windows whose beginnings a decoder continues.
     public var samples = 0
     /// Files of tasks.
     public var tasks: [String] = []
-    /// Only so many items of each task, from the first on; nil for all.
+    /// The number of items of each task, counted from the first; nil for all.
     public var items: Int?
-    /// How many of a task's first items are given, solved, before each other one.
+    /// The number of a task's first items that are given with their answers before each other item.
     public var shots = 0
-    /// How many threads compute.
+    /// The number of threads.
     public var threads = EnvironmentOptions.defaultThreads
-    /// How the model's weights are stored; the other model is always in f32.
+    /// The precision in which the model's weights are stored; the reference model is always in f32.
     public var precision = Precision.f32
-    /// Where token ids and logits, or hidden states, of the first 64 tokens go as JSON.
+    /// The JSON file for the token ids and the logits or hidden states of the first 64 tokens; nil
+    /// for none.
     public var dump: String?
 
     /// Options with defaults for a model.
@@ -48,7 +49,7 @@ public struct EvaluateOptions: Sendable {
     }
 }
 
-/// Measures how well a model predicts text and solves tasks, and how near it is to another.
+/// Measures how well a model predicts text and solves tasks, and how close it is to a reference.
 public struct EvaluateJob {
     private let options: EvaluateOptions
     private let progress: any JobProgress
@@ -57,8 +58,8 @@ public struct EvaluateJob {
     /// Prepares an evaluation.
     ///
     /// - Parameters:
-    ///   - options: What is asked.
-    ///   - progress: Shows how far it is.
+    ///   - options: The options of the job.
+    ///   - progress: Shows the progress and can stop the job.
     /// - Throws: ``InvalidOptions``.
     public init(
         _ options: EvaluateOptions, progress: any JobProgress = SilentProgress()
@@ -70,9 +71,9 @@ public struct EvaluateJob {
 
     /// Evaluates.
     ///
-    /// - Returns: What was measured.
-    /// - Throws: `ModelFileError`, `NonFiniteError`, ``InvalidOptions`` for an encoder that is to
-    ///   predict text, or `CancellationError`.
+    /// - Returns: The measurements.
+    /// - Throws: `ModelFileError`, `NonFiniteError`, ``InvalidOptions`` for an encoder without a
+    ///   reference model for a text, or `CancellationError`.
     public func run() throws -> EvaluateAnswer {
         let tasks = try options.tasks.map {
             try TaskFile.read($0, limit: options.items, shots: options.shots)
@@ -105,7 +106,9 @@ public struct EvaluateJob {
         return answer
     }
 
-    /// The model to compare with, in f32: another, or where the precision is not f32 the same.
+    /// The reference model in f32.
+    ///
+    /// If the user names none, it is the same model if its precision is not f32, and nil otherwise.
     private func reference(for loaded: LoadedModel) throws -> LoadedModel? {
         let shape = loaded.model.shape
         let text = options.text
@@ -178,7 +181,7 @@ public struct EvaluateJob {
         }
     }
 
-    /// What the models write behind the beginnings of windows.
+    /// The continuations of the beginnings of windows by the models.
     private func writings(
         _ loaded: LoadedModel, _ reference: Model?, _ sequences: [[Int32]]
     ) throws -> [EvaluateAnswer.Sample]? {

@@ -4,9 +4,9 @@ internal import Tensors
 internal import Transformers
 
 extension LoadedModel {
-    /// Asks the model a task, showing how far it is.
+    /// Runs a task on the model, and shows the progress.
     ///
-    /// - Throws: `ModelFileError` where the task is not for such a model, or `CancellationError`.
+    /// - Throws: `ModelFileError` if the task does not suit the model, or `CancellationError`.
     func ask(_ task: EvaluationTask, on engine: Engine) throws -> TaskResult {
         let classifier = try checkpoint.classifier()
         if let fault = fault(of: task, for: classifier) {
@@ -25,7 +25,8 @@ extension LoadedModel {
         }
     }
 
-    /// The problem of a task that does not suit the model, and its remedy; nil if it does.
+    /// The problem of a task that does not suit the model, and the remedy; nil if the task suits
+    /// it.
     private func fault(
         of task: EvaluationTask, for classifier: Classifier?
     ) -> (problem: String, remedy: String)? {

@@ -5,15 +5,15 @@ public import Reporting
 internal import Tensors
 internal import Transformers
 
-/// What is asked of a ``ReportJob``.
+/// The options of a ``ReportJob``.
 public struct ReportOptions: Sendable {
     /// The directory of a prune.
     public var directory: String
-    /// Files of tasks, which the dense model and every pruned one are asked.
+    /// Files of tasks on which the dense model and every pruned model are evaluated.
     public var tasks: [String] = []
-    /// Only so many items of each task, from the first on; nil for all.
+    /// The number of items of each task, counted from the first; nil for all.
     public var items: Int?
-    /// How many threads compute.
+    /// The number of threads.
     public var threads = EnvironmentOptions.defaultThreads
 
     /// Options with defaults for the directory of a prune.
@@ -28,13 +28,13 @@ public struct ReportJob {
     /// Prepares a report.
     ///
     /// - Parameters:
-    ///   - options: What is asked.
-    ///   - progress: Shows how far it is.
+    ///   - options: The options of the job.
+    ///   - progress: Shows the progress and can stop the job.
     public init(_ options: ReportOptions, progress: any JobProgress = SilentProgress()) {
         (self.options, self.progress) = (options, progress)
     }
 
-    /// Asks the tasks, and writes the report in all its forms.
+    /// Runs the tasks, and writes the report in all its formats.
     ///
     /// - Returns: The report.
     /// - Throws: `ModelFileError`, or `CancellationError`.
@@ -67,7 +67,7 @@ public struct ReportJob {
                 denseError: $0.standardError, results: [])
         }
         for target in report.targets {
-            // The directory may have moved since.
+            // The directory may have been moved since the prune.
             let model =
                 options.directory + "/" + URL(fileURLWithPath: target.path).lastPathComponent
             for (index, result) in try results(model).enumerated() {

@@ -3,18 +3,18 @@ public import Pruning
 internal import Tensors
 internal import Transformers
 
-/// What is asked of an ``ExportJob``.
+/// The options of an ``ExportJob``.
 public struct ExportOptions: Sendable {
-    /// What to write.
+    /// The formats of the output.
     public enum Format: String, CaseIterable, Sendable {
         /// One file for llama.cpp.
         case gguf
         /// A directory for transformers.
         case huggingface
-        /// Such a directory with a graph for ONNX Runtime and OpenVINO.
+        /// A directory for transformers with a graph for ONNX Runtime and OpenVINO.
         case onnx
 
-        /// The types that weights can have.
+        /// The types in which weights can be stored.
         public var types: [GGUFModel.Storage] {
             switch self {
             case .gguf: GGUFModel.Storage.allCases
@@ -26,9 +26,9 @@ public struct ExportOptions: Sendable {
 
     /// The model: a path or a hub id.
     public var model: String
-    /// What to write.
+    /// The format of the output.
     public var format: Format
-    /// How weights are stored.
+    /// The type in which weights are stored.
     public var type = GGUFModel.Storage.f32
     /// The file, or directory, to write.
     public var output: String
@@ -57,8 +57,8 @@ public struct ExportJob {
     /// Prepares an export.
     ///
     /// - Parameters:
-    ///   - options: What is asked.
-    ///   - progress: Shows how far it is.
+    ///   - options: The options of the job.
+    ///   - progress: Shows the progress and can stop the job.
     /// - Throws: ``InvalidOptions``.
     public init(
         _ options: ExportOptions, progress: any JobProgress = SilentProgress()
@@ -91,7 +91,7 @@ public struct ExportJob {
                     checkpoint, like: checkpoint, to: output, type: options.type.matrixType,
                     writesONNX: format == .onnx, progress: advance)
             }
-            // Layers are counted when their tensors begin.
+            // The progress counts layers, each when its tensors begin.
             try advance(layers)
         }
         progress.remark(DiskUse.sentence(on: opened.location, to: output))

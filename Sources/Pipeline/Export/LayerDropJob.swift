@@ -4,33 +4,34 @@ internal import Pruning
 internal import Tensors
 internal import Transformers
 
-/// What is asked of a ``LayerDropJob``.
+/// The options of a ``LayerDropJob``.
 public struct LayerDropOptions: Sendable {
-    /// How layers are chosen.
+    /// The methods of choosing layers.
     public enum Strategy: String, CaseIterable, Sendable {
         /// Layers at equal distances.
         case everyOther = "every-other"
-        /// Again and again the layer is dropped without which the loss on a text is lowest.
+        /// Repeatedly drops the layer whose removal gives the lowest loss on a text.
         case search
-        /// Random choices are tried, as many as by the search; layers of good ones become likelier.
+        /// Evaluates random choices, the same number as ``search``; layers of good choices become
+        /// more probable.
         case learned
     }
 
     /// The model: a path or a hub id.
     public var model: String
-    /// How many layers to keep.
+    /// The number of layers to keep.
     public var count: Int
-    /// Where the model goes.
+    /// The directory to which the model is written.
     public var output: String
-    /// How layers are chosen.
+    /// The method of choosing layers.
     public var strategy = Strategy.everyOther
     /// The file of text that ``Strategy/search`` and ``Strategy/learned`` measure the loss on.
     public var text: String?
-    /// How many tokens of it.
+    /// The number of tokens of the text that are used.
     public var tokens = 4096
-    /// Decides what ``Strategy/learned`` tries.
+    /// The seed of the choices of ``Strategy/learned``.
     public var seed: UInt64 = 1
-    /// How many threads compute.
+    /// The number of threads.
     public var threads = EnvironmentOptions.defaultThreads
 
     /// Options with defaults.
@@ -48,7 +49,7 @@ public struct LayerDropOptions: Sendable {
     }
 }
 
-/// Takes a model of fewer layers out of one that was trained with LayerDrop.
+/// Extracts a model of fewer layers from a model that was trained with LayerDrop.
 public struct LayerDropJob {
     private let options: LayerDropOptions
     private let progress: any JobProgress
@@ -56,8 +57,8 @@ public struct LayerDropJob {
     /// Prepares the job.
     ///
     /// - Parameters:
-    ///   - options: What is asked.
-    ///   - progress: Shows how far it is.
+    ///   - options: The options of the job.
+    ///   - progress: Shows the progress and can stop the job.
     /// - Throws: ``InvalidOptions``.
     public init(
         _ options: LayerDropOptions, progress: any JobProgress = SilentProgress()
@@ -66,7 +67,7 @@ public struct LayerDropJob {
         (self.options, self.progress) = (options, progress)
     }
 
-    /// Chooses layers, and writes the model of them.
+    /// Chooses layers, and writes the model with only these layers.
     ///
     /// - Returns: The layers that are kept, in ascending order.
     /// - Throws: `ModelFileError`, or `CancellationError`.

@@ -1,19 +1,19 @@
 internal import Foundation
 internal import ModelFiles
 
-/// The local cache of the model hub, as the environment and its own layout have it.
+/// The local cache of the model hub, at the place that the environment defines.
 ///
 /// Layout: huggingface.co/docs/huggingface_hub/guides/manage-cache. A model is
-/// `models--OWNER--NAME` with `blobs/DIGEST`, `snapshots/COMMIT/FILE`, links to blobs, and
-/// `refs/main`, which holds a commit.
+/// `models--OWNER--NAME` with `blobs/DIGEST`, `snapshots/COMMIT/FILE`, which are links to blobs,
+/// and `refs/main`, which contains a commit.
 struct HubCache {
     /// The folder of all models.
     let path: String
-    /// Where models come from.
+    /// The address of the hub.
     let endpoint: String
-    /// The token that gives access to private models; nil for none.
+    /// The token for access to private models; nil for none.
     let token: String?
-    /// Whether nothing may be fetched.
+    /// Whether downloads are not allowed.
     let isOffline: Bool
 
     /// Reads `HF_HUB_CACHE`, `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH` and
@@ -32,7 +32,7 @@ struct HubCache {
         isOffline = ["1", "ON", "YES", "TRUE"].contains(offline)
     }
 
-    /// The owner and the name of a hub model, or the name alone; nil if it is no such id.
+    /// The owner and the name of a hub model, or only the name; nil if the text is not such an id.
     static func parts(of name: String) -> [String]? {
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         let isFile = [".gguf", ".json", ".safetensors"].contains(where: name.hasSuffix)
@@ -52,10 +52,11 @@ struct HubCache {
         path + "/models--" + id.split(separator: "/").joined(separator: "--")
     }
 
-    /// The snapshot of a hub id that has a model: that of `refs/main`, else the only one; nil
-    /// without any.
+    /// The path of the model in the snapshot of a hub id; nil if no snapshot has a model.
     ///
-    /// - Throws: `ModelFileError` where several are there and none is main.
+    /// The snapshot is that of `refs/main`, or else the only one with a model.
+    ///
+    /// - Throws: `ModelFileError` if there are several and none is main.
     func snapshot(of id: String) throws(ModelFileError) -> String? {
         let home = folder(of: id)
         let snapshots = home + "/snapshots"
@@ -78,7 +79,7 @@ struct HubCache {
         }
     }
 
-    /// The model in a snapshot: a Hugging Face directory, else its only GGUF file.
+    /// The path of the model in a snapshot: a Hugging Face directory, or else its only GGUF file.
     private func model(in snapshot: String, of id: String) throws(ModelFileError) -> String {
         guard !isWhole(snapshot) else { return snapshot }
         let files = ggufFiles(snapshot)
@@ -96,7 +97,9 @@ struct HubCache {
             .filter { $0.hasSuffix(".gguf") }.sorted()
     }
 
-    /// Whether a snapshot has a configuration and weights: other tools fetch file by file.
+    /// Whether a snapshot has a configuration and weights.
+    ///
+    /// Other tools download single files, so a snapshot may be incomplete.
     private func isWhole(_ snapshot: String) -> Bool {
         let snapshot = transformerDirectory(snapshot)
         func has(_ name: String) -> Bool {

@@ -8,11 +8,11 @@ internal import Transformers
     internal import Glibc
 #endif
 
-/// Fetches a model of the hub into its local cache.
+/// Downloads a model of the hub into its local cache.
 ///
-/// Every file arrives as `blobs/DIGEST.incomplete`, is resumed there if it was interrupted, is checked
-/// and then renamed. The snapshot appears when all files are there. A lock lets one process at a time
-/// fetch a model.
+/// Every file is written to `blobs/DIGEST.incomplete`. An interrupted download resumes there. The
+/// complete file is checked and then renamed. The snapshot is created when all files are complete.
+/// A lock ensures that only one process at a time downloads a model.
 struct HubDownload {
     private let id: String
     private let cache: HubCache
@@ -25,7 +25,7 @@ struct HubDownload {
         let size: Int
         /// The name of the blob.
         let digest: String
-        /// Whether the digest is the bytes' SHA-256, as of all large files.
+        /// Whether the digest is the SHA-256 of the bytes, as it is for all large files.
         let isSHA256: Bool
 
         var isWeights: Bool {
@@ -42,7 +42,7 @@ struct HubDownload {
         folder = cache.folder(of: id)
     }
 
-    /// Fetches the missing files.
+    /// Downloads the missing files.
     ///
     /// - Returns: The snapshot's directory.
     /// - Throws: `ModelFileError`, or `CancellationError`.
@@ -68,8 +68,8 @@ struct HubDownload {
         let snapshot = "\(folder)/snapshots/\(commit)"
         let temporary = "\(folder)/snapshots/.\(commit).tmp"
         try? files.removeItem(atPath: temporary)
-        // A snapshot that exists, perhaps from another tool, is only added to, weights last: a
-        // snapshot that has them counts as whole.
+        // A snapshot that exists may be from another tool. Links are only added or replaced.
+        // Weights are linked last, because a snapshot with weights counts as complete.
         let exists = files.fileExists(atPath: snapshot)
         for entry in entries.filter({ !$0.isWeights }) + entries.filter(\.isWeights) {
             let link = (exists ? snapshot : temporary) + "/" + entry.name
@@ -129,7 +129,7 @@ struct HubDownload {
         return (commit, entries.sorted { $0.name < $1.name })
     }
 
-    /// The error of a repository without safetensors, which says what it has instead.
+    /// The error for a repository without safetensors, which names the weights that it has instead.
     private func unsuitable(_ names: [String]) -> ModelFileError {
         let models = names.filter { $0.hasSuffix(".gguf") && Self.isPlainPath($0) }.sorted()
         if !models.isEmpty {
@@ -152,12 +152,12 @@ struct HubDownload {
             remedy: "name another model, or give the path of a .gguf file")
     }
 
-    /// Whether a path in a repository can be printed and pasted as it is.
+    /// Whether a path in a repository can be printed and pasted without quoting.
     private static func isPlainPath(_ name: String) -> Bool {
         name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./".contains($0)) }
     }
 
-    /// Whether a name can stand in a path as it is.
+    /// Whether a name can be used in a path without quoting.
     private static func isPlain(_ name: String) -> Bool {
         !name.isEmpty && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
     }
@@ -169,14 +169,14 @@ struct HubDownload {
             "sentence_bert_config.json", "config_sentence_transformers.json",
             "1_Pooling/config.json",
         ]
-        // Where old versions of sentence-transformers put the model itself.
+        // The folder for the model itself in old versions of sentence-transformers.
         let folder = "0_Transformer/"
         let name = name.hasPrefix(folder) ? String(name.dropFirst(folder.count)) : name
         return (names + Checkpoint.tokenizerFileNames).contains(name)
             || name.hasSuffix(".safetensors") && !name.contains("/") && name.hasPrefix("model")
     }
 
-    /// Brings one file, unless it is there.
+    /// Downloads one file, unless it is in the cache.
     private func fetch(
         _ entry: Entry, of commit: String, advance: (Int) throws -> Void
     ) throws {
@@ -205,7 +205,7 @@ struct HubDownload {
         return attributes?[.size] as? Int ?? 0
     }
 
-    /// Transfers with curl, going on where an earlier transfer stopped if the server can.
+    /// Downloads with curl, and resumes an earlier download if the server supports that.
     private func transfer(
         _ address: String, to path: String, advance: (Int) throws -> Void
     ) throws {
@@ -216,7 +216,7 @@ struct HubDownload {
             "--connect-timeout", "20", "--continue-at", "-", "--output", path, "--config", "-",
             "--write-out", "%{http_code}", address,
         ]
-        // By way of a pipe, because everybody sees the arguments of a process.
+        // The token is passed through a pipe, because all users can see the arguments of a process.
         let (configuration, answer, problem) = (Pipe(), Pipe(), Pipe())
         (curl.standardInput, curl.standardOutput, curl.standardError) = (
             configuration, answer, problem
@@ -249,10 +249,10 @@ struct HubDownload {
             remedy: "install curl, or fetch the model with `hf download \(id)`")
     }
 
-    /// The status of `env` if there is no such program.
+    /// The exit status of `env` if there is no such program.
     private static let isMissing: Int32 = 127
 
-    /// curl's status where a server gives no parts of files.
+    /// The exit status of curl if the server does not support range requests.
     private static let cannotResume: Int32 = 33
 
     private func text(of pipe: Pipe) -> String {

@@ -1,21 +1,21 @@
 internal import Foundation
 internal import ModelFiles
 
-/// Where a model that the user named is: a path, or a hub id found in the local hub cache.
+/// The location of a model that the user named: a path, or a hub id in the local hub cache.
 public struct ModelLocation: Sendable {
-    /// A directory or a file that exists.
+    /// The path of a directory or file that exists.
     public let path: String
     /// The model's name without directories and extension, for files named after it.
     public let name: String
 
-    /// Finds a model; a hub model that is not in the local cache is fetched.
+    /// Finds a model; a hub model that is not in the local cache is downloaded.
     ///
     /// - Parameters:
     ///   - given: A Hugging Face directory, a `.gguf` file, or the id of a hub model.
-    ///   - environment: The variables that say where the hub and its cache are, such as `HF_HOME`;
-    ///     by default those of this process.
-    ///   - progress: Shows how far fetching is.
-    /// - Throws: `ModelFileError`, or what `progress` throws to stop.
+    ///   - environment: The variables that define the hub and its cache, such as `HF_HOME`; by
+    ///     default those of this process.
+    ///   - progress: Shows the progress of the download.
+    /// - Throws: `ModelFileError`, or the error with which `progress` stops the job.
     public init(
         _ given: String, environment: [String: String]? = nil,
         progress: any JobProgress = SilentProgress()
@@ -39,7 +39,7 @@ public struct ModelLocation: Sendable {
                 file: id, problem: "there is no such file or directory", remedy: "check the path")
         }
         if let snapshot = try cache.snapshot(of: id) { return snapshot }
-        // A name without owner, or in a directory that exists, is rather a path with a slip.
+        // A name without an owner, or in a directory that exists, is more likely a mistyped path.
         guard parts.count == 2, !FileManager.default.fileExists(atPath: parts[0]) else {
             throw ModelFileError(
                 file: id,

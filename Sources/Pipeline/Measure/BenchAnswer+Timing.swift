@@ -2,16 +2,17 @@ internal import CHost
 internal import Profiling
 
 extension BenchAnswer {
-    /// Times one model until its median is known to half a percent.
+    /// Times one model until the relative width of its median's confidence interval is at most 0.5
+    /// %.
     ///
-    /// Samples during which the thread lost its CPU count only where there are hardly others.
+    /// Samples during which the thread lost its CPU count only if there are hardly any others.
     ///
     /// - Parameters:
     ///   - model: The model.
-    ///   - watch: What times it.
-    ///   - timeLimit: The most seconds to measure for.
-    ///   - tick: Called after each sample; may throw to stop.
-    /// - Throws: What timing and `tick` throw.
+    ///   - watch: The stopwatch.
+    ///   - timeLimit: The maximum time to measure, in seconds.
+    ///   - tick: Called after each sample; it may throw to stop.
+    /// - Throws: The errors of timing and of `tick`.
     mutating func time<Watch: Stopwatch>(
         _ model: Watch.Subject, with watch: inout Watch, timeLimit: Double,
         tick: () throws -> Void

@@ -1,11 +1,13 @@
 public import Profiling
 public import Tensors
 
-/// How fast a model is, alone or against another.
+/// The speed of a model, alone or against another.
 public struct BenchAnswer: Encodable {
     /// The time of one model.
     public struct ModelTime: Encodable {
-        /// The median; of a comparison's model, the dense model's divided by the speedup.
+        /// The median time.
+        ///
+        /// In a comparison, the model's time is the dense model's median divided by the speedup.
         public let seconds: Double
         /// The width of the median's 95 % confidence interval, as a fraction of the median.
         public let spread: Double
@@ -19,31 +21,32 @@ public struct BenchAnswer: Encodable {
         }
     }
 
-    /// The conditions.
+    /// The conditions of timing.
     public let environment: Environment
     /// The time of the model.
     public internal(set) var model: ModelTime?
-    /// The time of the model compared with, if there is one.
+    /// The time of the reference model, if there is one.
     public private(set) var dense: ModelTime?
-    /// The precision of the model compared with, where it is another.
+    /// The precision of the reference model, if it is another.
     public internal(set) var densePrecision: Precision?
-    /// How many times faster the model is.
+    /// The speedup over the reference model.
     public private(set) var speedup: Double?
     /// The ends of the speedup's 95 % confidence interval.
     public private(set) var speedupInterval: [Double]?
     /// Whether other programs disturbed the measurement.
     public internal(set) var isDisturbed = false
-    /// The machine's limits, if they were asked for.
+    /// The machine's limits, if they were requested.
     public internal(set) var limits: LimitsAnswer?
 
     init(_ environment: Environment) {
         self.environment = environment
     }
 
-    /// Takes the figures of a comparison.
+    /// Stores the figures of a comparison.
     ///
-    /// The speedup is the median of the ratios of pairs, and rarely the ratio of both medians. One
-    /// pair of times stands for it: the dense model's median, and that divided by the speedup.
+    /// The speedup is the median of the ratios of pairs, which usually differs from the ratio of
+    /// the two medians. The stored times are the dense model's median, and this median divided by
+    /// the speedup.
     mutating func add(_ comparison: Comparison) {
         model = ModelTime(
             comparison.model, seconds: comparison.dense.seconds / comparison.speedup)

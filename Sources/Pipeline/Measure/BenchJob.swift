@@ -3,20 +3,21 @@ internal import Profiling
 public import Tensors
 internal import Transformers
 
-/// What is asked of a ``BenchJob``.
+/// The options of a ``BenchJob``.
 public struct BenchOptions: Sendable {
     /// The model: a path or a hub id.
     public var model: String
-    /// The model to compare with, which takes the same input; nil for none.
+    /// The reference model, which gets the same input; nil for none.
     public var dense: String?
-    /// The precision of that model; nil for the precision of ``environment``.
+    /// The precision of the reference model; nil for the precision of ``environment``.
     public var densePrecision: Precision?
-    /// The conditions.
+    /// The conditions of timing.
     public var environment = EnvironmentOptions()
-    /// A file of plain text to decode; a model of contextual sparsity needs it, whose steps take as
-    /// long as the text makes them.
+    /// A file of plain text to decode.
+    ///
+    /// A model of contextual sparsity needs it, because the time of its steps depends on the text.
     public var text: String?
-    /// The maximum time to measure.
+    /// The maximum time to measure, in seconds.
     public var seconds = 20.0
     /// Whether the machine's limits are measured too.
     public var measuresLimits = false
@@ -34,9 +35,9 @@ public struct BenchOptions: Sendable {
     }
 }
 
-/// Measures how fast a model is, alone or against another.
+/// Measures the speed of a model, alone or against another.
 ///
-/// Two models are timed alternately, so that whatever slows the machine slows both.
+/// Two models are timed alternately, so that disturbances of the machine affect both.
 public struct BenchJob {
     private let options: BenchOptions
     private let progress: any JobProgress
@@ -47,8 +48,8 @@ public struct BenchJob {
     /// Reads the model.
     ///
     /// - Parameters:
-    ///   - options: What is asked.
-    ///   - progress: Shows how far it is.
+    ///   - options: The options of the job.
+    ///   - progress: Shows the progress and can stop the job.
     /// - Throws: ``InvalidOptions``, `ModelFileError`, `ProfileError`, or `CancellationError`.
     public init(_ options: BenchOptions, progress: any JobProgress = SilentProgress()) throws {
         try options.check()
@@ -69,10 +70,10 @@ public struct BenchJob {
     private static let isOfBuiltIn = InvalidOptions(
         "--serve and --limits are of the built-in runtime: drop --runtime")
 
-    /// Times the model when asked to, instead of once.
+    /// Prepares a server that times the model on each request.
     ///
-    /// - Returns: A server that answers requests.
-    /// - Throws: ``InvalidOptions`` for another runtime, and what reading a text throws.
+    /// - Returns: The server.
+    /// - Throws: ``InvalidOptions`` for another runtime, or the errors of reading a text.
     package func server() throws -> TimingServer {
         if other != nil { throw Self.isOfBuiltIn }
         return try TimingServer(
@@ -81,7 +82,7 @@ public struct BenchJob {
 
     /// Measures.
     ///
-    /// - Returns: What was measured, and the names of the model and of the one compared with.
+    /// - Returns: The measurements, and the names of the model and the reference model.
     /// - Throws: `ModelFileError`, `ProfileError`, or `CancellationError`.
     public func run() throws -> (answer: BenchAnswer, names: [String]) {
         let reference = try options.dense.map {
@@ -120,7 +121,8 @@ public struct BenchJob {
         return (answer, [loaded, reference].compactMap { $0?.location.name })
     }
 
-    /// The tokens to decode, where it matters which, behind the context that the environment has.
+    /// The tokens to decode after the context, if the time depends on the text or the user gave
+    /// one; otherwise none.
     private func decodedText(_ models: [LoadedModel]) throws -> [Int32] {
         guard environment.phase == .decode else { return [] }
         let least = environment.sequence + 1
@@ -148,7 +150,7 @@ public struct BenchJob {
         return tokens
     }
 
-    /// Times a model, against the dense one where the user gave one.
+    /// Times a model, against the reference model if the user named one.
     private func measure<Watch: Stopwatch>(
         _ subject: Watch.Subject, with watch: inout Watch, into answer: inout BenchAnswer
     ) throws {

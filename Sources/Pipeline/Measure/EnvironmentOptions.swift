@@ -3,37 +3,40 @@ internal import Reporting
 public import Tensors
 internal import Transformers
 
-/// The conditions under which a model is timed; those left open follow from the model.
+/// The conditions under which a model is timed; conditions that are nil follow from the model.
 public struct EnvironmentOptions: Sendable {
-    /// What is timed; nil for `encode` of encoders and `decode` of decoders.
+    /// The phase that is timed; nil for `encode` for encoders and `decode` for decoders.
     public var phase: Phase?
-    /// How many sequences are computed at once.
+    /// The number of sequences that are computed together.
     public var batch = 1
-    /// Tokens of a sequence, or cached context of a decode step; nil for 128 to encode, 512 to
-    /// prefill, 256 to decode, or the model's positions if these are fewer.
+    /// The number of tokens of a sequence, or of the cached context of a decode step.
+    ///
+    /// If it is nil, it is 128 for encoding, 512 for prefill and 256 for decoding, limited to the
+    /// model's positions.
     public var sequence: Int?
-    /// How many threads compute; by default as many as this process may use CPUs at once.
+    /// The number of threads; by default the number of CPUs that this process may use at once.
     public var threads = Self.defaultThreads
-    /// How weights are stored and products computed.
+    /// The precision in which weights are stored and products are computed.
     public var precision = Precision.f32
-    /// The runtime of the model: `espalier`; `onnxruntime`, in f32 in the Python that the variable
-    /// `ESPALIER_PYTHON` names; or `command:` and a shell command, which is given a model's
-    /// directory and prints seconds.
+    /// The runtime of the model: `espalier`, `onnxruntime`, or `command:` and a shell command.
+    ///
+    /// `onnxruntime` computes in f32, in the Python that the variable `ESPALIER_PYTHON` names. A
+    /// command gets a model's directory and prints seconds.
     public var runtime = Runtime.builtIn.name
 
     /// The default conditions.
     public init() {}
 
-    /// How many CPUs this process may use at once, at most 1024.
+    /// The number of CPUs that this process may use at once, at most 1024.
     public static var defaultThreads: Int { min(1024, Allowance.current.threads) }
 
     /// The conditions for a model of a shape, checked against it.
     ///
     /// - Parameters:
     ///   - shape: The sizes of the model.
-    ///   - more: The bytes that the job takes in addition to the model and its work.
+    ///   - more: The bytes that the job needs in addition to the model and its work.
     /// - Returns: The conditions.
-    /// - Throws: `ProfileError` where the model cannot do such work, or there is too little memory.
+    /// - Throws: `ProfileError` if the model cannot do such work, or there is not enough memory.
     func environment(
         for shape: ModelShape, adding more: Int = 0
     ) throws(ProfileError) -> Environment {
@@ -57,8 +60,10 @@ extension Environment {
     /// The memory of a process before it reads a model.
     private static let baseBytes = 48 << 20
 
-    /// Refuses work that cannot fit the memory that this process may use: weights, the largest of
-    /// them once more while it is read, and caches and activations in f32.
+    /// Refuses work that needs more memory than this process may use.
+    ///
+    /// The memory is that of the weights, of the largest tensor once more while it is read, and of
+    /// caches and activations in f32.
     func checkMemory(for shape: ModelShape, adding more: Int) throws(ProfileError) {
         let tokens = Double(batch) * Double(phase == .decode ? 1 : sequence)
         let cached = phase == .encode ? 0 : Double(batch) * Double(sequence + 1)

@@ -5,8 +5,8 @@ internal import Transformers
 
 /// The limits of the machine, and the fractions of them that the kernels reach.
 ///
-/// A limit and what is compared with it are measured one right after the other. A fraction is the
-/// median of such pairs, so that changes of the machine's speed cancel out.
+/// A limit and the rate that is compared with it are measured one right after the other. A fraction
+/// is the median of such pairs, so that changes of the machine's speed cancel out.
 public struct LimitsAnswer: Encodable {
     /// A median with the width of its 95 % confidence interval as a fraction of it.
     public struct Figure: Encodable {
@@ -31,7 +31,7 @@ public struct LimitsAnswer: Encodable {
         public let k: Int
         /// Columns of the right matrix.
         public let n: Int
-        /// Operations per second, a multiply-add being two.
+        /// Operations per second; a multiply-add is two operations.
         public let rate: Figure
         /// The rate as a fraction of the arithmetic peak.
         public let fractionOfPeak: Figure
@@ -41,33 +41,33 @@ public struct LimitsAnswer: Encodable {
     public struct Decode: Encodable {
         /// Bytes of weights, keys and values read per second.
         public let bytesPerSecond: Figure
-        /// The same as a fraction of the bandwidth.
+        /// This rate as a fraction of the bandwidth.
         public let fractionOfBandwidth: Figure
     }
 
     /// How the products' weights are stored.
     public let precision: Precision
-    /// Operations per second of that precision's multiply-adds on one thread.
+    /// The peak rate of multiply-adds in that precision on one thread, in operations per second.
     public let arithmeticPeak: Figure
-    /// Bytes per second that the environment's threads read from memory.
+    /// The rate at which the environment's threads read from memory, in bytes per second.
     public let readBandwidth: Figure
     /// The products of the model's layers.
     public let products: [Product]
-    /// Seconds that all threads take to begin and finish a piece of work; nil for one thread.
+    /// The seconds that all threads need to begin and finish a piece of work; nil for one thread.
     public let barrier: Figure?
-    /// Nil where no decode step was asked for.
+    /// The decode step; nil if none was requested.
     public let decode: Decode?
     /// The instruction set that the kernels use.
     public let instructionSet: String
 
-    /// Measures the limits, the products of its layers, and the model's decode step.
+    /// Measures the limits, the products of the model's layers, and its decode step.
     ///
     /// - Parameters:
     ///   - model: The model that decodes.
     ///   - environment: The conditions of decoding and reading; products use one thread.
-    ///   - engine: What to run on, of the environment's threads.
-    ///   - tick: Called often; may throw to stop.
-    /// - Throws: `ProfileError` where the model cannot do such work, or what `tick` throws.
+    ///   - engine: The engine that runs the model, with the environment's threads.
+    ///   - tick: Called often; it may throw to stop.
+    /// - Throws: `ProfileError` if the model cannot do such work, or the error of `tick`.
     init(
         of model: Model, in environment: Environment, on engine: Engine, tick: () throws -> Void
     ) throws {
@@ -123,10 +123,10 @@ public struct LimitsAnswer: Encodable {
             })
     }
 
-    /// How many rows are multiplied at once.
+    /// The numbers of rows that are multiplied together.
     private static let rows = [64, 128, 512]
 
-    /// The sizes of a layer's products, each once; gates and ups are one product.
+    /// The distinct sizes of a layer's products; gate and up projections are one product.
     private static func products(of shape: ModelShape) -> [(inputs: Int, outputs: Int)] {
         guard let layer = shape.layers.first else { return [] }
         let hidden = shape.hiddenSize
@@ -142,7 +142,7 @@ public struct LimitsAnswer: Encodable {
         }.map { all[$0] }
     }
 
-    /// Times a product between two bursts of pure arithmetic of about a millisecond.
+    /// Times a product between two bursts of only arithmetic of about a millisecond.
     private static func product(
         _ m: Int, _ k: Int, _ n: Int, _ precision: Precision, on engine: Engine,
         peaks: inout [Double],

@@ -6,19 +6,19 @@ internal import Transformers
 
 /// A runtime other than the built-in one, with a folder for the files that it loads.
 ///
-/// The folder goes with the value.
+/// The folder is removed with the instance.
 final class OtherRuntime {
     private let runtime: Runtime
     private let environment: Profiling.Environment
     private let folder: String
     private let progress: any JobProgress
     private var count = 0
-    /// The files of whole models by the models' paths.
+    /// The files of models that were already prepared, by the models' paths.
     private var known: [String: EmittedModel] = [:]
 
-    /// Prepares a folder for a runtime; nil where the environment's is the built-in one.
+    /// Creates a folder for a runtime; nil if the environment's runtime is the built-in one.
     ///
-    /// - Throws: `ModelFileError` where the folder cannot be made.
+    /// - Throws: `ModelFileError` if the folder cannot be created.
     init?(
         _ environment: Profiling.Environment, folder: String? = nil, progress: any JobProgress
     ) throws {
@@ -40,13 +40,14 @@ final class OtherRuntime {
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    /// Times shapes of random weights.
+    /// A stopwatch for models of random weights.
     ///
     /// - Parameters:
     ///   - shape: The sizes of the dense model.
-    ///   - location: Where it is; a command needs the whole model, ONNX Runtime its sizes alone.
-    /// - Returns: A stopwatch.
-    /// - Throws: What writing files and starting the runtime throws.
+    ///   - location: The location of the dense model. A command needs the model's files; ONNX Runtime
+    ///     needs only its sizes.
+    /// - Returns: The stopwatch.
+    /// - Throws: The errors of writing files and of starting the runtime.
     func stopwatch(for shape: ModelShape, at location: ModelLocation) throws -> RuntimeStopwatch {
         let standIn: (ModelShape) throws -> EmittedModel
         if runtime == .onnxRuntime {
@@ -60,14 +61,16 @@ final class OtherRuntime {
             environment, shape: shape, dense: try standIn(shape), standIn: standIn)
     }
 
-    /// Times real models against a dense one.
+    /// A stopwatch for real models against a dense one.
     func stopwatch(against dense: OpenedModel) throws -> RuntimeStopwatch {
         try RuntimeStopwatch(
             environment, shape: dense.shape, dense: try emit(dense)
         ) { [self] in try emit(RandomWeights(shape: $0), like: dense.checkpoint) }
     }
 
-    /// Files of a model for the runtime: those in its directory, if there are any, else new ones.
+    /// The files of a model for the runtime.
+    ///
+    /// They are those in its directory if it has a graph; otherwise new files are written.
     func emit(_ model: OpenedModel) throws -> EmittedModel {
         let path = model.location.path
         if let files = known[path] { return files }
@@ -80,7 +83,7 @@ final class OtherRuntime {
         return files
     }
 
-    /// Writes files of weights, perhaps of some channels of a checkpoint alone.
+    /// Writes the files of weights, which may be only some channels of a checkpoint.
     func emit(
         _ weights: some WeightSource, like checkpoint: Checkpoint, channels: [Int]? = nil
     ) throws -> EmittedModel {

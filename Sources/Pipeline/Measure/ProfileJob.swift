@@ -2,20 +2,21 @@ internal import ModelFiles
 public import Profiling
 internal import Transformers
 
-/// What is asked of a ``ProfileJob``.
+/// The options of a ``ProfileJob``.
 public struct ProfileOptions: Sendable {
     /// The model: a path or a hub id.
     ///
-    /// Its sizes are enough: a directory with `config.json` alone will do, except with a command as
-    /// runtime.
+    /// A directory with only `config.json` is enough, because only the sizes are needed. A command
+    /// as runtime needs the complete model.
     public var model: String
-    /// The conditions.
+    /// The conditions of timing.
     public var environment = EnvironmentOptions()
-    /// The maximum time to measure; a quarter more with ``plans``.
+    /// The maximum time to measure, in seconds; with ``plans`` it is a quarter longer.
     public var seconds = 80.0
-    /// Decides the order of measurements and the random plans.
+    /// The seed of the order of measurements and of the random plans.
     public var seed: UInt64 = 1
-    /// How many random plans are measured and compared with the predictions; nil for none.
+    /// The number of random plans that are measured and compared with the predictions; nil for
+    /// none.
     public var plans: Int?
 
     /// Options with defaults for a model.
@@ -24,9 +25,9 @@ public struct ProfileOptions: Sendable {
 
 /// Measures what each prunable structure of a model costs on this machine.
 public struct ProfileJob {
-    /// Where the model is.
+    /// The location of the model.
     public let location: ModelLocation
-    /// The conditions.
+    /// The conditions of timing.
     public let environment: Profiling.Environment
 
     private let options: ProfileOptions
@@ -36,8 +37,8 @@ public struct ProfileJob {
     /// Reads the model's sizes.
     ///
     /// - Parameters:
-    ///   - options: What is asked.
-    ///   - progress: Shows how far it is.
+    ///   - options: The options of the job.
+    ///   - progress: Shows the progress and can stop the job.
     /// - Throws: `ModelFileError`, `ProfileError`, or `CancellationError`.
     public init(_ options: ProfileOptions, progress: any JobProgress = SilentProgress()) throws {
         (self.options, self.progress) = (options, progress)
@@ -52,8 +53,8 @@ public struct ProfileJob {
     /// Measures.
     ///
     /// - Returns: The profile.
-    /// - Throws: `ModelFileError` where the layers differ, `CancellationError`, and what measuring
-    ///   throws.
+    /// - Throws: `ModelFileError` if the layers differ, `CancellationError`, or the errors of
+    ///   measuring.
     public func run() throws -> LatencyTable {
         try Profiler.profile(
             shape, of: location, in: environment, seconds: options.seconds, seed: options.seed,

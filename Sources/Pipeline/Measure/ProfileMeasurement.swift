@@ -7,19 +7,20 @@ internal import Tensors
 internal import Transformers
 
 extension Profiler {
-    /// Measures a shape while showing how many of the models timed for it are known well enough.
+    /// Measures a model's shape, and shows how many of the timed models are measured precisely
+    /// enough.
     ///
     /// - Parameters:
     ///   - shape: The sizes of the dense model.
-    ///   - location: Where they come from, for errors.
-    ///   - environment: The conditions.
-    ///   - seconds: The most time; a quarter more with verification.
-    ///   - seed: Decides orders and random plans.
-    ///   - plans: How many random plans to verify the profile with; nil for no verification.
-    ///   - progress: Shows how far measuring is.
+    ///   - location: The location of the model, for its name and error messages.
+    ///   - environment: The conditions of timing.
+    ///   - seconds: The maximum time; with verification it is a quarter longer.
+    ///   - seed: The seed of the order of measurements and of the random plans.
+    ///   - plans: The number of random plans that verify the profile; nil for no verification.
+    ///   - progress: Shows the progress of measuring.
     /// - Returns: The profile.
-    /// - Throws: `ModelFileError` where the layers differ, `CancellationError`, and what measuring
-    ///   throws.
+    /// - Throws: `ModelFileError` if the layers differ, `CancellationError`, or the errors of
+    ///   measuring.
     static func profile(
         _ shape: ModelShape, of location: ModelLocation, in environment: Profiling.Environment,
         seconds: Double = Profiler().timeLimit, seed: UInt64, plans: Int? = nil,
@@ -57,7 +58,7 @@ extension Profiler {
         machine.memoryReadBandwidth = MachineLimits.readBandwidth(
             on: Engine(threads: watch.environment.threads))
         var first = self
-        // To draw plans from, a rough profile will do.
+        // A rough profile is enough to draw plans from.
         if plans != nil { first.timeLimit /= 4 }
         var table = try first.show("Profiling", models, on: shown) { progress in
             try first.profile(
@@ -73,7 +74,9 @@ extension Profiler {
         return table
     }
 
-    /// Runs a measurement behind a progress bar, and says where the machine was too noisy for it.
+    /// Runs a measurement and shows its progress.
+    ///
+    /// If the machine was too noisy, it adds a remark.
     private func show(
         _ title: String, _ total: Int, on shown: any JobProgress,
         _ measure: ((Progress) throws -> Void) throws -> Result
@@ -87,7 +90,7 @@ extension Profiler {
                 stage.advance(to: max(min(state.settled, total), Int(passed)), note: nil)
                 try shown.checkCancellation()
             }
-            // The time may be over first.
+            // Measuring may end early.
             stage.advance(to: total, note: nil)
             stage.finish()
         } catch {

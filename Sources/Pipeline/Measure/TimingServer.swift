@@ -3,15 +3,18 @@ internal import Profiling
 internal import Tensors
 internal import Transformers
 
-/// Times one model when another program asks, which can time other runtimes between requests.
+/// Times one model on request of another program, which can time other runtimes between requests.
 ///
-/// Each request is a number of runs. The answer is their mean time; one run before them does not count.
+/// Each request is a number of runs. The answer is their mean time. One more run before them is not
+/// counted.
 package struct TimingServer {
     /// The answer to one request.
     package struct Block: Encodable {
         /// The mean time of a run.
         let seconds: Double
-        /// Processor time as a fraction of the threads' elapsed time; less where others ran.
+        /// The processor time as a fraction of the threads' elapsed time.
+        ///
+        /// It is lower if other programs used the processors.
         let share: Double
     }
 
@@ -20,14 +23,14 @@ package struct TimingServer {
     private var workload: Workload
     private let progress: any JobProgress
 
-    /// Prepares and warms up the work.
+    /// Prepares the work and warms it up.
     ///
     /// - Parameters:
     ///   - model: The model.
-    ///   - environment: The conditions.
-    ///   - text: Tokens to decode, where it matters which.
-    ///   - progress: Stops the timing.
-    /// - Throws: `ProfileError` where the model cannot do such work.
+    ///   - environment: The conditions of timing.
+    ///   - text: The tokens to decode, if the time depends on them.
+    ///   - progress: Can stop the timing.
+    /// - Throws: `ProfileError` if the model cannot do such work.
     init(
         _ model: Model, in environment: Profiling.Environment, text: [Int32],
         progress: any JobProgress
@@ -41,9 +44,10 @@ package struct TimingServer {
 
     /// Times runs.
     ///
-    /// - Parameter request: How many runs, in digits.
-    /// - Returns: Their mean time.
-    /// - Throws: ``InvalidOptions`` for a request that is no number of runs, `CancellationError`.
+    /// - Parameter request: The number of runs, in digits.
+    /// - Returns: The mean time of the runs.
+    /// - Throws: ``InvalidOptions`` for a request that is not a number of runs, or
+    ///   `CancellationError`.
     package mutating func answer(_ request: String) throws -> Block {
         guard let runs = Int(request), (1...1_000_000).contains(runs) else {
             throw InvalidOptions(
