@@ -2,14 +2,14 @@ import CommandLine
 import Foundation
 import ModelFiles
 
-/// The answer of a command to a program: indented JSON with sorted keys on standard output.
+/// Prints the answer of a command for programs: indented JSON with sorted keys on standard output.
 func printJSON(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     try writeOutput(encoder.encode(value) + Data("\n".utf8))
 }
 
-/// Writes bytes to standard output at once, past any buffer.
+/// Writes bytes to standard output immediately, without buffering.
 func writeOutput(_ data: Data) throws {
     do { try FileHandle.standardOutput.write(contentsOf: data) } catch {
         throw ModelFileError(
@@ -18,8 +18,10 @@ func writeOutput(_ data: Data) throws {
     }
 }
 
-/// Prints what a command answers to people; takes the place of the standard library's function, so
-/// that nothing from a file reaches the terminal as a control character.
+/// Prints the answer of a command for people.
+///
+/// It replaces the standard library's function, so that control characters from files do not reach
+/// the terminal.
 func print(_ text: String, terminator: String = "\n") {
     Swift.print(TerminalText.printable(text, keepingLines: true), terminator: terminator)
 }

@@ -3,7 +3,7 @@ import Foundation
 import Pipeline
 import Synchronization
 
-/// The progress of a job on standard error, which SIGINT and SIGTERM stop.
+/// Shows the progress of a job on standard error; SIGINT and SIGTERM stop the job.
 struct TerminalProgress: JobProgress {
     func begin(_ title: String, total: Int, unit: String) -> any CountedStage {
         Stage(bar: ProgressBar(title, total: total, unit: unit))
@@ -18,7 +18,7 @@ struct TerminalProgress: JobProgress {
         try? FileHandle.standardError.write(contentsOf: Data((shown + "\n").utf8))
     }
 
-    /// Shows each remark once, however often its model is opened.
+    /// Shows each remark once, even if its model is opened several times.
     func remark(onModel text: String) {
         if Self.remarked.withLock({ $0.insert(text).inserted }) { remark(text) }
     }

@@ -2,7 +2,7 @@ import CommandLine
 import Foundation
 import Pipeline
 
-/// The command that measures whole models.
+/// The command that measures the speed of models.
 struct BenchCommand: Command {
     static let name = "bench"
     static let summary = "Measure how fast a model is, alone or against another."

@@ -4,7 +4,7 @@ import ModelFiles
 import Pipeline
 import Reporting
 
-/// The command that puts several prunes on one page.
+/// The command that shows several prunes on one page.
 struct CompareCommand: Command {
     static let name = "compare"
     static let summary = "Put several prunes on one page."

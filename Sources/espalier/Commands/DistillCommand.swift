@@ -1,7 +1,7 @@
 import CommandLine
 import Pipeline
 
-/// The command that trains a model to do as another does.
+/// The command that trains a model with another as its teacher.
 struct DistillCommand: Command {
     static let name = "distill"
     static let summary = "Train a pruned model to predict like the dense one."

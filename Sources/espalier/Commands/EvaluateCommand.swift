@@ -1,7 +1,7 @@
 import CommandLine
 import Pipeline
 
-/// The command that measures quality.
+/// The command that measures the quality of a model.
 struct EvaluateCommand: Command {
     static let name = "evaluate"
     static let summary = "Measure how well a model predicts text, and how close it is to another."

@@ -1,7 +1,7 @@
 import CommandLine
 import Pipeline
 
-/// The command that trains a model on text.
+/// The command that trains a model on text or on a task.
 struct FinetuneCommand: Command {
     static let name = "finetune"
     static let summary = "Train a model, pruned or not, on text or on a task."

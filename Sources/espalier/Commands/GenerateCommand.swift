@@ -3,7 +3,7 @@ import Foundation
 import Pipeline
 import Reporting
 
-/// The command that writes text.
+/// The command that generates text.
 struct GenerateCommand: Command {
     static let name = "generate"
     static let summary = "Continue a prompt with a decoder."
@@ -69,7 +69,7 @@ struct GenerateCommand: Command {
 }
 
 extension GeneratedText {
-    /// How long it took.
+    /// A sentence with the times of the generation.
     fileprivate var summary: String {
         guard let promptSeconds else {
             return "Nothing was written: the model ended the text at once."

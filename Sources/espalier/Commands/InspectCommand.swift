@@ -2,7 +2,7 @@ import CommandLine
 import Foundation
 import Pipeline
 
-/// The command that shows files.
+/// The command that shows the contents of files.
 struct InspectCommand: Command {
     static let name = "inspect"
     static let summary = "Show what a model, a profile or a file of tensors holds."

@@ -1,7 +1,7 @@
 import CommandLine
 import Pipeline
 
-/// The command that takes a model of fewer layers out of another.
+/// The command that extracts a model of fewer layers from another.
 struct LayerDropCommand: Command {
     static let name = "layerdrop"
     static let summary =

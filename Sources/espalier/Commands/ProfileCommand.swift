@@ -3,7 +3,7 @@ import Foundation
 import ModelFiles
 import Pipeline
 
-/// The command that measures a machine.
+/// The command that measures the costs of a model's parts on this machine.
 struct ProfileCommand: Command {
     static let name = "profile"
     static let summary = "Measure the time of each prunable structure of a model on this CPU."
@@ -50,7 +50,8 @@ struct ProfileCommand: Command {
         guard let path = output ?? (asJSON ? nil : name) else {
             return try writeOutput(Data(try job.run().json()))
         }
-        // Created first, so that a place that cannot be written to costs no measurement.
+        // The file is created first, so that no measurement is lost if the place cannot be written
+        // to.
         let file = try AtomicFile(path)
         let table = try job.run()
         let json = try table.json()

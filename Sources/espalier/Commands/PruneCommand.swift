@@ -1,7 +1,7 @@
 import CommandLine
 import Pipeline
 
-/// The command that runs the whole pipeline.
+/// The command that prunes a model to target speedups.
 struct PruneCommand: Command {
     static let name = "prune"
     static let summary = "Make a model faster on this CPU by a measured factor."
@@ -43,7 +43,7 @@ struct PruneCommand: Command {
     }
 }
 
-/// What a prune that wrote lower targets ends with.
+/// The error at the end of a prune that wrote only lower targets.
 private struct RefusedTarget: Error, CustomStringConvertible {
     let description: String
 }

@@ -1,7 +1,7 @@
 import CommandLine
 import Pipeline
 
-/// The command that makes the report of a prune anew.
+/// The command that writes the report of a prune again.
 struct ReportCommand: Command {
     static let name = "report"
     static let summary = "Write the report of a prune again, with the scores of tasks."

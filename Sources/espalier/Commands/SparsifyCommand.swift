@@ -89,7 +89,7 @@ struct SparsifyCommand: Command {
 }
 
 extension SparsityReport {
-    /// What is shown.
+    /// The report as text for people.
     fileprivate var text: String {
         func table(_ columns: [String], _ rows: [[String]]) -> String {
             var table = Table(titles: columns)

@@ -4,7 +4,7 @@ import Pipeline
 import Reporting
 import Transformers
 
-/// The command that tells how much of a model each token needs.
+/// The command that measures the fraction of a model that each token needs.
 struct SparsityCommand: Command {
     static let name = "sparsity"
     static let summary = "Measure how few heads and neurons each token of a decoder needs."
@@ -20,7 +20,7 @@ struct SparsityCommand: Command {
         Example: espalier sparsity study SmolLM2.gguf --text wiki.test.raw
         """
 
-    /// What the command does.
+    /// The actions of the command.
     private enum Action: String, CaseIterable {
         case study
     }
@@ -52,7 +52,7 @@ struct SparsityCommand: Command {
 }
 
 extension SparsityStudy {
-    /// What is shown.
+    /// The result as text for people.
     fileprivate var text: String {
         var trialTable = Table(
             "density", "neurons", "threshold", "random", "heads", "threshold", "random")

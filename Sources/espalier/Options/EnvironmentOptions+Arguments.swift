@@ -5,7 +5,7 @@ import Reporting
 import Tensors
 
 extension EnvironmentOptions {
-    /// Reads the options, a group of their own.
+    /// Reads the options, which are a separate group.
     init(_ arguments: inout Arguments) throws(UsageError) {
         self.init()
         arguments.group("Measuring")
@@ -33,7 +33,7 @@ extension EnvironmentOptions {
             help: "The precision of weights and products.")
     }
 
-    /// Reads `--threads`, by default as many as this process may use CPUs at once.
+    /// Reads `--threads`; the default is the number of CPUs that this process may use at once.
     static func threads(_ arguments: inout Arguments) throws(UsageError) -> Int {
         let given = try arguments.option(
             "--threads", .integer(in: 1...1024),

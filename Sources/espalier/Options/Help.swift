@@ -1,9 +1,9 @@
 import CommandLine
 import Pipeline
 
-/// What several commands say of their arguments.
+/// Help texts that several commands share.
 enum Help {
-    /// Of the argument MODEL.
+    /// The help of the argument MODEL.
     static let model = "A Hugging Face directory, a .gguf file, or the id of a hub model."
 }
 

@@ -7,8 +7,8 @@ extension PruneOptions {
     /// Reads the options.
     ///
     /// - Parameters:
-    ///   - arguments: What the user wrote.
-    ///   - printsJSON: Becomes whether the report is printed as JSON.
+    ///   - arguments: The command-line arguments.
+    ///   - printsJSON: Set to whether the report is printed as JSON.
     /// - Throws: `UsageError`.
     init(_ arguments: inout Arguments, printsJSON: inout Bool) throws(UsageError) {
         let model = try arguments.positional("MODEL", .text, help: Help.model)

@@ -3,7 +3,7 @@ import Pipeline
 import Training
 
 extension RecoveryOptions {
-    /// Reads the options; nil if no training was asked for.
+    /// Reads the options; nil if no training was requested.
     init?(_ arguments: inout Arguments) throws(UsageError) {
         let method: Method? = try arguments.option(
             "--recover", .choice(),

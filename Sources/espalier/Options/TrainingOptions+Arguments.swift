@@ -7,9 +7,9 @@ extension TrainingOptions {
     /// Reads the options.
     ///
     /// - Parameters:
-    ///   - arguments: What the user wrote.
-    ///   - distils: Whether there is a teacher.
-    ///   - printsJSON: Becomes whether the result is printed as JSON.
+    ///   - arguments: The command-line arguments.
+    ///   - distils: Whether the training has a teacher.
+    ///   - printsJSON: Set to whether the result is printed as JSON.
     /// - Throws: `UsageError`.
     init(
         _ arguments: inout Arguments, distils: Bool = false, printsJSON: inout Bool
@@ -109,7 +109,7 @@ extension TrainingOptions {
         }
     }
 
-    /// Reads how products are computed.
+    /// Reads the precision in which products are computed.
     static func precision(
         _ name: String, _ arguments: inout Arguments
     ) throws(UsageError) -> Precision? {

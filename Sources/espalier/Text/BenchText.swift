@@ -3,9 +3,9 @@ import Pipeline
 import Reporting
 
 extension BenchAnswer {
-    /// The answer as people read it.
+    /// The answer as text for people.
     ///
-    /// - Parameter names: The model's name, and that of the dense one where there is one.
+    /// - Parameter names: The name of the model, and that of the reference model if there is one.
     /// - Returns: Lines of at most 80 columns.
     func text(names: [String]) -> String {
         var table = Table("model", "time", "±", "samples", "tokens/s")

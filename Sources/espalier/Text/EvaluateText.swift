@@ -4,7 +4,7 @@ import Pipeline
 import Reporting
 
 extension EvaluateAnswer {
-    /// The answer as people read it.
+    /// The answer as text for people.
     var text: String {
         ([tokens > 0 ? figures : nil, tasks.isEmpty ? nil : taskTable].compactMap(\.self)
             + (samples ?? []).map(\.shown)).joined(separator: "\n")
@@ -55,7 +55,7 @@ extension EvaluateAnswer {
 }
 
 extension EvaluateAnswer.Sample {
-    /// The sample as people read it, a line for each text.
+    /// The sample as text for people, with one line for each text.
     fileprivate var shown: String {
         let lines = [
             ("prompt", prompt), ("writes", text), other.map { ("other", $0) },

@@ -4,7 +4,7 @@ import Reporting
 import Tensors
 
 extension LimitsAnswer {
-    /// The limits as people read them.
+    /// The limits as text for people.
     var text: String {
         var table = Table("limit", "rate", "±", "of limit")
         func add(_ name: String, _ rate: Figure, _ unit: String, of limit: Figure? = nil) {

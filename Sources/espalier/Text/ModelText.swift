@@ -2,7 +2,7 @@ import CommandLine
 import Reporting
 import Transformers
 
-/// The sizes of a model as people read them, equal neighbours among the layers in one row.
+/// The sizes of a model as text for people; adjacent layers with equal sizes share a row.
 struct ModelText {
     private let shape: ModelShape
 

@@ -4,7 +4,7 @@ import Profiling
 import Reporting
 import Transformers
 
-/// A profile as people read it, at most 80 columns wide.
+/// A profile as text for people, at most 80 columns wide.
 struct ProfileText {
     private let profile: LatencyTable
 
@@ -12,7 +12,7 @@ struct ProfileText {
         self.profile = profile
     }
 
-    /// The whole model's figures, and a few levels of each kind of component.
+    /// The figures of the complete model, and some levels of each kind of component.
     var summary: String {
         let levels = ComponentKind.allCases.map { kind in
             "\n\(title(of: kind))\n\(table(of: kind, rows: 6))"
@@ -20,7 +20,8 @@ struct ProfileText {
         return heading + levels.joined() + verification
     }
 
-    /// The whole model's figures, and all levels of each kind of component as table and plot.
+    /// The figures of the complete model, and all levels of each kind of component as table and
+    /// plot.
     var full: String {
         let parts = ComponentKind.allCases.map { kind in
             "\n\(title(of: kind))\n\(table(of: kind, rows: .max))\n\(plot(of: kind))"
@@ -55,7 +56,9 @@ struct ProfileText {
         "\(Figures.duration(timing.seconds, digits: 3)) ± \(Figures.percent(timing.spread / 2))"
     }
 
-    /// The measured levels, or as many of them at even distances.
+    /// A table of the measured levels.
+    ///
+    /// If there are more levels than rows, the table has levels at even distances.
     private func table(of kind: ComponentKind, rows: Int) -> String {
         guard let curve = profile.curves[kind], let full = curve.entries.first else {
             return "(none)\n"
@@ -75,7 +78,7 @@ struct ProfileText {
         return table.rendered()
     }
 
-    /// A fraction that noise may have made huge.
+    /// A fraction as a percentage; the value may be very large because of noise.
     private func percent(_ fraction: Double) -> String {
         fraction < 10 ? Figures.percent(fraction) : ">999%"
     }

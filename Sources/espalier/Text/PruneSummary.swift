@@ -2,14 +2,14 @@ import CommandLine
 import Pipeline
 import Reporting
 
-/// What a prune prints when it is done.
+/// The text that a prune prints at its end.
 struct PruneSummary {
     let text: String
 
     init(_ report: PruneReport, output: String) {
         let isDecoder = report.model.generatesText
         let training = report.targets.first?.recovery
-        // What a task says comes before what vectors say.
+        // The score of a task is in a column before that of vectors.
         let task = training.flatMap { Self.isTask($0.measure) ? $0.measure : nil }
         var table = Table(
             titles: ["target", "measured", "95% interval", "ms"] + (task.map { [$0] } ?? [])
@@ -86,7 +86,7 @@ struct PruneSummary {
             .joined(separator: "\n")
     }
 
-    /// What the models take on disk; nil where that is not known.
+    /// A sentence with the sizes of the models on disk; nil if they are not known.
     private static func disk(_ report: PruneReport) -> String? {
         guard let source = report.model.bytes else { return nil }
         let models = report.targets.compactMap { target in
@@ -98,7 +98,7 @@ struct PruneSummary {
             + "."
     }
 
-    /// Whether a measure is a task's, and not of text as the other columns are.
+    /// Whether a metric is that of a task, and not of text as in the other columns.
     private static func isTask(_ measure: String) -> Bool {
         measure != "perplexity" && measure != "cosine distance"
     }

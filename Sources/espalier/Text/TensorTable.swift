@@ -3,7 +3,9 @@ import ModelFiles
 import Pipeline
 
 extension TensorDescription {
-    /// The tensors as people read them; names are escaped, for a file may put anything there.
+    /// The tensors as text for people.
+    ///
+    /// Names are escaped, because a file may contain any name.
     static func table(of tensors: [TensorDescription]) -> String {
         var table = Table("tensor", "type", "shape")
         for tensor in tensors {

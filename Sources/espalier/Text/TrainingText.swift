@@ -15,7 +15,7 @@ extension TrainingOptions {
 }
 
 extension TrainingResult {
-    /// The result as people read it.
+    /// The result as text for people.
     fileprivate var text: String {
         var table = Table("measure", "value")
         table.add("steps", Figures.shortCount(steps))

@@ -2,7 +2,7 @@ import CommandLine
 import Profiling
 import Reporting
 
-/// A verification as people read it, at most 80 columns wide.
+/// A verification as text for people, at most 80 columns wide.
 struct VerificationText {
     private let verification: Verification
     private let dense: Double
@@ -12,7 +12,8 @@ struct VerificationText {
         self.dense = dense.seconds
     }
 
-    /// Every plan in a table, its error against its speedup as a plot, and the errors in a line.
+    /// All plans in a table, their errors against their speedups as a plot, and a line with the
+    /// errors.
     var full: String {
         var table = Table("predicted", "measured", "±", "error", "speedup", "branches gone")
         for entry in verification.entries {
@@ -35,7 +36,7 @@ struct VerificationText {
             """
     }
 
-    /// The errors in a line.
+    /// A line with the errors.
     private var summary: String {
         "Predictions of \(verification.entries.count) random plans are off by "
             + "\(Figures.percent(verification.medianError)) in the median, "
