@@ -11,7 +11,7 @@ internal import Tensors
 /// A file that gets its name only when it is complete and on disk.
 ///
 /// Bytes are written to a temporary file in the same directory. `commit()` flushes it to disk and
-/// renames it. A value that is destroyed without a commit removes the temporary file.
+/// renames it. If a value is destroyed without a commit, the temporary file is removed.
 public struct AtomicFile: ~Copyable {
     private let path: String
     private let temporary: String
@@ -37,7 +37,7 @@ public struct AtomicFile: ~Copyable {
         if !committed { unlink(temporary) }
     }
 
-    /// Adds bytes at the end.
+    /// Appends bytes.
     public func append(_ bytes: [UInt8]) throws(ModelFileError) {
         var rest = bytes
         while !rest.isEmpty {
@@ -49,10 +49,9 @@ public struct AtomicFile: ~Copyable {
         }
     }
 
-    /// Appends the floats of a tensor, converted to a type whose blocks they fill, some megabytes
-    /// at a time.
+    /// Appends the floats of a tensor, converted to a type, some megabytes at a time.
     ///
-    /// Floats that the type cannot hold are refused.
+    /// The floats must fill the type's blocks. Floats outside the range of the type are refused.
     func append(
         _ floats: [Float], as type: DType, tensor name: String
     ) throws(ModelFileError) {
@@ -85,7 +84,7 @@ public struct AtomicFile: ~Copyable {
         close(directory)
     }
 
-    /// Writes a whole file.
+    /// Writes a complete file.
     public static func write(
         _ bytes: some Sequence<UInt8>, to path: String
     ) throws(ModelFileError) {
@@ -100,7 +99,7 @@ public struct AtomicFile: ~Copyable {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// The error of a system call that has just failed.
+    /// The error for a system call that has just failed.
     private static func failure(_ path: String, _ what: String) -> ModelFileError {
         ModelFileError(
             file: path, problem: "\(what): \(lastSystemError())",

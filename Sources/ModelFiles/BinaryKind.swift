@@ -1,9 +1,9 @@
 extension InputFile {
-    /// Opens a file that must hold text in UTF-8.
+    /// Opens a file that must contain UTF-8 text.
     ///
-    /// - Parameter path: The file.
-    /// - Throws: ``ModelFileError`` if it cannot be read, or if it is of another kind, which the
-    ///   error names.
+    /// - Parameter path: The path of the file.
+    /// - Throws: ``ModelFileError`` if it cannot be read, or if it is of another kind. The error
+    ///   names the kind.
     init(textAt path: String) throws(ModelFileError) {
         try self.init(path: path)
         guard let kind = try binaryKind() else { return }
@@ -11,7 +11,7 @@ extension InputFile {
             file: path, problem: "it is \(kind.name), not text in UTF-8", remedy: kind.remedy)
     }
 
-    /// The kind of a file that is not text, and what to do with it; nil for text.
+    /// The kind of a file that is not text, and the remedy; nil for text.
     private func binaryKind() throws(ModelFileError) -> (name: String, remedy: String)? {
         let start = try bytes(in: 0..<min(count, 16))
         let signatures: [(bytes: [UInt8], name: String, remedy: String)] = [
@@ -52,7 +52,7 @@ extension InputFile {
         )
     }
 
-    /// The whole file, or pieces spread over a large one.
+    /// The range of the complete file, or 16 ranges spread over a large file.
     private var samples: [Range<Int>] {
         let (length, pieces) = (1 << 16, 16)
         guard count > length * pieces else { return [0..<count] }

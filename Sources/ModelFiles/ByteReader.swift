@@ -1,11 +1,11 @@
-/// Reads little-endian numbers and strings from front to back.
+/// Reads little-endian numbers and strings in the order of the file.
 ///
 /// It never reads beyond the end of the file.
 struct ByteReader {
     let file: InputFile
-    /// The byte to be read next.
+    /// The offset of the next byte to read.
     private(set) var offset = 0
-    /// What is being read, for errors.
+    /// The part of the file that is being read, for error messages.
     var subject = "header"
     /// The part of the file that is in memory, and its offset.
     private var window: [UInt8] = []
@@ -39,10 +39,10 @@ struct ByteReader {
         return bytes.span.integer(at: 0)
     }
 
-    /// The next 64-bit number of items.
+    /// The next 64-bit integer, which is a number of items.
     ///
-    /// Each item has at least `bytes` bytes; a number that does not fit in the rest of the file is
-    /// refused.
+    /// Each item has at least `bytes` bytes. If the items do not fit in the rest of the file, the
+    /// number is refused.
     mutating func count(ofAtLeast bytes: Int) throws(ModelFileError) -> Int {
         let count = try integer(UInt64.self)
         guard count <= UInt64((file.count - offset) / bytes) else {
@@ -51,7 +51,7 @@ struct ByteReader {
         return Int(count)
     }
 
-    /// The next string, with its 64-bit length before it.
+    /// The next string, which is preceded by its 64-bit length.
     mutating func string() throws(ModelFileError) -> String {
         let bytes = try take(count(ofAtLeast: 1))
         guard let text = String(validating: bytes, as: UTF8.self) else {
@@ -69,12 +69,12 @@ struct ByteReader {
         return name
     }
 
-    /// An error about what is being read.
+    /// An error about the part that is being read.
     func fault(_ problem: String) -> ModelFileError {
         ModelFileError(file: file.path, subject: subject, problem: problem)
     }
 
-    /// An error about what is being read, with a remedy other than a fresh copy.
+    /// An error about the part that is being read, with another remedy than the default.
     func fault(_ problem: String, remedy: String) -> ModelFileError {
         ModelFileError(file: file.path, subject: subject, problem: problem, remedy: remedy)
     }

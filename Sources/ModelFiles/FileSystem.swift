@@ -8,18 +8,18 @@ internal import Foundation
     import Musl
 #endif
 
-/// What a path leads to.
+/// The kind of file at a path.
 public enum FileKind: Sendable, Equatable {
-    /// A file with contents.
+    /// A regular file.
     case regular
     /// A directory.
     case directory
     /// A device, socket or pipe.
     case other
-    /// Nothing that can be reached.
+    /// No file that can be reached.
     case unreachable(reason: String)
 
-    /// Looks at a path; symbolic links are followed.
+    /// Looks up a path; symbolic links are followed.
     public init(of path: String) {
         var information = stat()
         guard stat(path, &information) == 0 else {
@@ -34,18 +34,20 @@ public enum FileKind: Sendable, Equatable {
     }
 }
 
-/// The words for why the last call of the operating system failed.
+/// The description of the error of the last system call that failed.
 func lastSystemError() -> String { systemReason(errno) }
 
-/// The operating system's words for an error, but for the one that few understand.
+/// The operating system's description of an error; that of `ENOTDIR` is replaced by a clearer one.
 private func systemReason(_ code: Int32) -> String {
     guard code != ENOTDIR else { return "part of the path is a file, not a directory" }
     return String(cString: strerror(code))
 }
 
 extension Error {
-    /// What failed, in words: of a file system's errors, which have none of their own, the operating
-    /// system's; of JSON that is not as it should be, where and how.
+    /// A description of the error.
+    ///
+    /// For a file system's error it is the operating system's description. For an error of JSON
+    /// decoding it names the place and the problem.
     public var plainReason: String {
         switch self {
         case let error as POSIXError: return systemReason(error.code.rawValue)
@@ -67,7 +69,7 @@ extension Error {
         return "\(self)"
     }
 
-    /// The same with the path, where it is an error of the file system that nothing else explains.
+    /// An error with the path, if this is a file system's error; otherwise nil.
     public var fileSystemFault: ModelFileError? {
         guard let error = self as? CocoaError else {
             guard self is POSIXError else { return nil }
@@ -80,7 +82,7 @@ extension Error {
     }
 }
 
-/// Writes what the operating system takes of some bytes; returns how many, or -1.
+/// Writes bytes with the system call `write`; returns the number of bytes written, or -1.
 func systemWrite(_ descriptor: Int32, _ bytes: [UInt8]) -> Int {
     write(descriptor, bytes, bytes.count)
 }

@@ -1,11 +1,11 @@
-/// Files of other kinds that are mistaken for weights, recognised by their first bytes.
+/// Files of other kinds that are mistaken for weights; their first bytes identify them.
 struct ForeignFile {
-    /// What the file is.
+    /// The kind of the file.
     let kind: String
-    /// What to do instead.
+    /// The remedy.
     let remedy: String
 
-    /// Recognises a file; nil for bytes that could be anything.
+    /// Identifies a file; nil if its bytes are of no known kind.
     init?(_ file: InputFile) {
         guard let head = try? file.bytes(in: 0..<min(file.count, 512)) else { return nil }
         func begins(with text: String) -> Bool { head.starts(with: text.utf8) }
@@ -26,7 +26,7 @@ struct ForeignFile {
         }
     }
 
-    /// Recognises a pointer file, which git stores in place of a large file.
+    /// Identifies a pointer file, which git stores in place of a large file.
     init?(pointer bytes: [UInt8]) {
         guard bytes.starts(with: "version https://git-lfs".utf8) else { return nil }
         self.init(
@@ -34,7 +34,7 @@ struct ForeignFile {
             "run 'git lfs pull' in the repository, or fetch the file again")
     }
 
-    /// Recognises text of some kind.
+    /// Identifies text of some kind.
     private init?(text head: [UInt8]) {
         let blank: [UInt8] = [0x09, 0x0A, 0x0D, 0x20, 0xEF, 0xBB, 0xBF]
         guard head.count >= 8, head.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || blank.contains($0) })
@@ -55,7 +55,7 @@ struct ForeignFile {
         self.remedy = remedy
     }
 
-    /// The error for a file that was given as weights, if its kind is recognised.
+    /// The error for a file that was given as weights; nil if its kind is not identified.
     static func error(of file: InputFile) -> ModelFileError? {
         Self(file).map {
             ModelFileError(file: file.path, problem: $0.kind, remedy: $0.remedy)

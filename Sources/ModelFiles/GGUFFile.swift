@@ -2,8 +2,8 @@ public import Tensors
 
 /// The metadata and tensors of a GGUF file of version 2 or 3, little-endian.
 ///
-/// Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md. Everything in the header is checked
-/// at opening; the tensors' bytes stay on disk until read.
+/// Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md. The complete header is checked when
+/// the file is opened. The tensors' bytes stay on disk until they are read.
 public struct GGUFFile: TensorFile {
     /// The file that was opened.
     public let path: String
@@ -30,10 +30,10 @@ public struct GGUFFile: TensorFile {
     /// The sizes of a tensor, the slowest-varying first (GGML's `ne` reversed).
     public func shape(of name: String) -> [Int]? { tensors[name]?.shape }
 
-    /// The type that reads a tensor; nil if no type does, or if there is no tensor with that name.
+    /// The type in which a tensor is read; nil if no type reads it, or if there is no such tensor.
     public func type(of name: String) -> DType? { tensors[name]?.type.numbers }
 
-    /// How a tensor is stored; nil if there is no tensor with that name.
+    /// The type in which a tensor is stored; nil if there is no tensor with that name.
     public func storedType(of name: String) -> StoredType? { tensors[name]?.type }
 
     /// Whether two tensors have the same shape, type and bytes.
@@ -43,20 +43,20 @@ public struct GGUFFile: TensorFile {
         try tensors.areStoredAlike(one, other)
     }
 
-    /// The elements of a tensor, dequantised.
+    /// The elements of a tensor, dequantised to floats.
     public func storedFloats(_ name: String) throws(ModelFileError) -> [Float] {
         try tensors.storedFloats(name, of: self)
     }
 }
 
 extension GGUFFile {
-    /// The integer under a key.
+    /// The integer for a key.
     public func integer(_ key: String) throws(ModelFileError) -> Int {
         guard case .integer(let value) = try value(key) else { throw mismatch(key, "an integer") }
         return value
     }
 
-    /// The number under a key, of any width, integer or not.
+    /// The number for a key, which may be an integer or a float of any width.
     public func number(_ key: String) throws(ModelFileError) -> Double {
         switch try value(key) {
         case .number(let value): return value
@@ -65,31 +65,31 @@ extension GGUFFile {
         }
     }
 
-    /// The string under a key.
+    /// The string for a key.
     public func string(_ key: String) throws(ModelFileError) -> String {
         guard case .string(let value) = try value(key) else { throw mismatch(key, "a string") }
         return value
     }
 
-    /// The boolean under a key.
+    /// The boolean for a key.
     public func bool(_ key: String) throws(ModelFileError) -> Bool {
         guard case .bool(let value) = try value(key) else { throw mismatch(key, "a boolean") }
         return value
     }
 
-    /// The strings under a key.
+    /// The strings for a key.
     public func strings(_ key: String) throws(ModelFileError) -> [String] {
         guard case .strings(let value) = try value(key) else { throw mismatch(key, "strings") }
         return value
     }
 
-    /// The integers under a key.
+    /// The integers for a key.
     public func integers(_ key: String) throws(ModelFileError) -> [Int] {
         guard case .integers(let value) = try value(key) else { throw mismatch(key, "integers") }
         return value
     }
 
-    /// The value under a key.
+    /// The value for a key.
     private func value(_ key: String) throws(ModelFileError) -> GGUFValue {
         guard let value = metadata[key] else {
             throw ModelFileError(

@@ -19,8 +19,9 @@ struct GGUFHeader {
                 "the file is \(what), but little-endian versions 2 and 3 are read",
                 remedy: "convert the model to GGUF again with current tools")
         }
-        // A tensor has at least 24 bytes: the length of its name, dimensions, type, offset. A value
-        // has at least 13 bytes: the length of its key, its type, one byte.
+        // A tensor has at least 24 bytes: the length of its name, the number of its dimensions, its
+        // type and its offset. A value has at least 13 bytes: the length of its key, its type, and
+        // one byte.
         let tensorCount = try reader.count(ofAtLeast: 24)
         let valueCount = try reader.count(ofAtLeast: 13)
         metadata = try Self.metadata(valueCount, from: &reader)
@@ -60,9 +61,9 @@ struct GGUFHeader {
         return alignment
     }
 
-    /// Finds the tensors' bytes.
+    /// Computes the ranges of the tensors' bytes.
     ///
-    /// They begin after the descriptions, at the position of the reader.
+    /// The data begins after the descriptions, at the position of the reader.
     private static func place(
         _ descriptions: [Description], alignment: Int, _ reader: ByteReader
     ) throws(ModelFileError) -> [String: StoredTensor] {
@@ -99,11 +100,11 @@ private struct Description {
     let name: String
     let type: StoredType
     let shape: [Int]
-    /// From the start of the data.
+    /// The offset from the start of the data.
     let offset: Int
     let byteCount: Int
 
-    /// Sorts tensors as they lie in the file, empty ones first.
+    /// Sorts tensors by their position in the file, empty ones first.
     var order: (Int, Int, String) { (offset, byteCount, name) }
 
     init(from reader: inout ByteReader, alignment: Int) throws(ModelFileError) {
@@ -144,16 +145,16 @@ private struct Description {
 }
 
 extension DType {
-    /// GGML's numbers of the supported types.
+    /// GGML's codes of the supported types.
     private static let ggmlCodes: [DType: UInt32] = [
         .f32: 0, .f16: 1, .q40: 2, .q41: 3, .q50: 6, .q51: 7, .q80: 8, .q2K: 10, .q3K: 11,
         .q4K: 12, .q5K: 13, .q6K: 14, .i8: 24, .i16: 25, .i32: 26, .i64: 27, .f64: 28, .bf16: 30,
     ]
 
-    /// GGML's number of the type; nil if it has none.
+    /// GGML's code of the type; nil if it has none.
     var ggmlCode: UInt32? { Self.ggmlCodes[self] }
 
-    /// The type with a GGML number; nil if it is not supported.
+    /// The type with a GGML code; nil if it is not supported.
     init?(ggml code: UInt32) {
         guard let type = Self.ggmlCodes.first(where: { $0.value == code })?.key else { return nil }
         self = type

@@ -2,7 +2,7 @@
 ///
 /// The stored widths of numbers are not kept.
 public enum GGUFValue: Sendable, Hashable {
-    /// Any integer that fits.
+    /// An integer of any width that fits in an `Int`.
     case integer(Int)
     /// A 64-bit integer above `Int.max`.
     case unsigned(UInt64)
@@ -12,7 +12,7 @@ public enum GGUFValue: Sendable, Hashable {
     case bool(Bool)
     /// A string.
     case string(String)
-    /// An array of integers that all fit.
+    /// An array of integers that all fit in an `Int`.
     case integers([Int])
     /// An array of 32-bit or 64-bit floats.
     case numbers([Double])
@@ -20,12 +20,12 @@ public enum GGUFValue: Sendable, Hashable {
     case bools([Bool])
     /// An array of strings.
     case strings([String])
-    /// An array of arrays, or of 64-bit integers of which some are above `Int.max`.
+    /// An array of arrays, or of 64-bit integers some of which are above `Int.max`.
     case array([GGUFValue])
 }
 
 extension GGUFValue {
-    /// Reads a value of a type, by the format's number, at a depth of arrays.
+    /// Reads a value of the type with the format's code, inside `depth` arrays.
     init(
         from reader: inout ByteReader, type: UInt32, depth: Int
     ) throws(ModelFileError) {
@@ -92,7 +92,7 @@ extension GGUFValue {
         }
     }
 
-    /// Integers with their number before them.
+    /// An array of integers, which is preceded by its length.
     private static func elements<Value: FixedWidthInteger & BitwiseCopyable>(
         _ type: Value.Type, from reader: inout ByteReader
     ) throws(ModelFileError) -> [Value] {

@@ -1,6 +1,6 @@
 public import Tensors
 
-/// Writes GGUF files of version 3, one tensor in memory at a time.
+/// Writes GGUF files of version 3, with one tensor in memory at a time.
 ///
 /// Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 public enum GGUFWriter {
@@ -31,8 +31,8 @@ public enum GGUFWriter {
     ///   - metadata: Values by key. `general.architecture` is written first, then the others in the
     ///     order of their keys.
     ///   - path: The file, which is replaced if it exists.
-    ///   - floats: Called once for each entry, in order, for its elements.
-    /// - Throws: ``ModelFileError``, or what `floats` throws; no file is left behind then.
+    ///   - floats: Called once for each entry, in order; returns the entry's elements.
+    /// - Throws: ``ModelFileError``, or the error of `floats`. No file remains after an error.
     public static func write(
         _ entries: [Entry], metadata: [String: GGUFValue], to path: String,
         floats: (Entry) throws -> [Float]
@@ -42,7 +42,7 @@ public enum GGUFWriter {
         header.append(UInt32(3))
         header.append(UInt64(entries.count))
         header.append(UInt64(metadata.count))
-        // Readers expect the architecture before values that depend on it.
+        // Readers expect the architecture before the values that depend on it.
         let first = "general.architecture"
         let keys = metadata.keys.sorted { ($0 == first ? "" : $0) < ($1 == first ? "" : $1) }
         for key in keys {
@@ -102,7 +102,7 @@ public enum GGUFWriter {
     }
 }
 
-/// Bytes of little-endian numbers and counted strings.
+/// A buffer of little-endian numbers and of strings with their lengths.
 private struct ByteWriter {
     private(set) var bytes: [UInt8] = []
 
@@ -123,11 +123,12 @@ private struct ByteWriter {
 }
 
 extension GGUFValue {
-    /// Writes the format's number of the type, and the value.
+    /// Writes the format's code of the type, and the value.
     ///
-    /// Integers are written as 32 bits if they fit: single integers unsigned unless they are
-    /// negative, as readers expect for sizes and token ids, and integers of arrays signed, as for
-    /// token types. Real numbers are written as 32 bits unless that would change them.
+    /// Integers are written with 32 bits if they fit. Single integers are then unsigned unless they
+    /// are negative, as readers expect for sizes and token ids. Integers in arrays are signed, as
+    /// readers expect for token types. Floats are written with 32 bits unless that would change
+    /// them.
     fileprivate func append(to writer: inout ByteWriter) {
         writer.append(typeCode)
         appendElement(to: &writer, as: typeCode)

@@ -6,10 +6,11 @@
     internal import Musl
 #endif
 
-/// A file on disk, whose parts are read on request.
+/// A file on disk, from which ranges of bytes are read on request.
 ///
-/// Its size is the size when it was opened. It is not mapped into memory: if a mapped file is
-/// shortened while a command uses it, the process ends with a signal. Here it is an error.
+/// Its size is the size when it was opened. It is not mapped into memory. If a mapped file is
+/// shortened while it is in use, a signal ends the process. Reading a shortened file throws an
+/// error instead.
 public struct InputFile: Sendable {
     /// The path of the file.
     public let path: String
@@ -22,7 +23,7 @@ public struct InputFile: Sendable {
         case memory([UInt8])
     }
 
-    /// An open file, which is closed when its last user is gone.
+    /// An open file, which is closed when its last reference is released.
     private final class Descriptor: Sendable {
         let number: Int32
         init(_ number: Int32) { self.number = number }
@@ -31,7 +32,7 @@ public struct InputFile: Sendable {
 
     /// Opens a regular file.
     ///
-    /// - Parameter path: Where it is.
+    /// - Parameter path: The path of the file.
     /// - Throws: ``ModelFileError`` if it is not a regular file, or cannot be read.
     public init(path: String) throws(ModelFileError) {
         switch FileKind(of: path) {
@@ -70,7 +71,7 @@ public struct InputFile: Sendable {
         self.path = path
     }
 
-    /// The range of a number of bytes from an offset; nil if it is not within the file.
+    /// The range of `count` bytes from an offset; nil if it is not within the file.
     public func range(from offset: Int, count: Int) -> Range<Int>? {
         guard offset >= 0, count >= 0, offset <= self.count, count <= self.count - offset else {
             return nil
@@ -78,17 +79,17 @@ public struct InputFile: Sendable {
         return offset..<offset + count
     }
 
-    /// The whole file.
+    /// All bytes of the file.
     public var bytes: [UInt8] {
         get throws(ModelFileError) { try bytes(in: 0..<count) }
     }
 
-    /// A range of the file.
+    /// The bytes of a range of the file.
     ///
-    /// - Parameter range: Which bytes.
-    /// - Returns: All of them.
-    /// - Throws: ``ModelFileError`` where the file was shortened, or cannot be read.
-    /// - Precondition: The range lies in the file.
+    /// - Parameter range: The range of bytes.
+    /// - Returns: All bytes of the range.
+    /// - Throws: ``ModelFileError`` if the file was shortened, or cannot be read.
+    /// - Precondition: The range is within the file.
     public func bytes(in range: Range<Int>) throws(ModelFileError) -> [UInt8] {
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "a range in the file")
         switch source {
@@ -122,14 +123,14 @@ public struct InputFile: Sendable {
         return bytes
     }
 
-    /// Calls `body` with a range of the file, some megabytes at a time.
+    /// Calls `body` with the bytes of a range, some megabytes at a time.
     ///
     /// - Parameters:
-    ///   - range: Which bytes.
-    ///   - multiple: The length of every piece is a multiple of this, if the length of the range
-    ///     is.
+    ///   - range: The range of bytes.
+    ///   - multiple: The length of every piece is a multiple of this number, if the length of the
+    ///     range is.
     ///   - body: Called with each piece.
-    /// - Throws: ``ModelFileError`` as `bytes(in:)` does.
+    /// - Throws: The errors of `bytes(in:)`.
     public func visit(
         _ range: Range<Int>, inMultiplesOf multiple: Int = 1, _ body: (RawSpan) -> Void
     ) throws(ModelFileError) {
@@ -145,14 +146,14 @@ public struct InputFile: Sendable {
 
     /// The file as text.
     ///
-    /// If it is longer than a limit, some pieces of whole lines are returned, spread evenly over
-    /// the file. Bytes that are not UTF-8 are replaced.
+    /// If the file is longer than a limit, the text is some pieces of complete lines, spread evenly
+    /// over the file. Bytes that are not UTF-8 are replaced.
     ///
     /// - Parameters:
     ///   - limit: The maximum number of bytes.
     ///   - runs: The number of pieces of a longer file, at least 2.
     /// - Returns: The text.
-    /// - Throws: ``ModelFileError`` as `bytes(in:)` does.
+    /// - Throws: The errors of `bytes(in:)`.
     public func text(atMost limit: Int, runs: Int = 64) throws(ModelFileError) -> String {
         guard count > limit else { return String(decoding: try bytes, as: UTF8.self) }
         let length = limit / runs
@@ -173,7 +174,7 @@ public struct InputFile: Sendable {
 extension Span<UInt8> {
     /// The little-endian number at an offset.
     ///
-    /// - Precondition: The number lies in the bytes.
+    /// - Precondition: The number is within the bytes.
     func integer<Value: FixedWidthInteger & BitwiseCopyable>(
         at offset: Int, as type: Value.Type = Value.self
     ) -> Value {

@@ -1,15 +1,15 @@
 /// The name of a member of a JSON object.
 ///
-/// Strings of Swift are equal if they are canonically equivalent, which would merge distinct tokens
-/// of a vocabulary. Keys are equal only if their UTF-8 is.
+/// Swift strings are equal if they are canonically equivalent, which would merge distinct tokens of
+/// a vocabulary. Keys are equal only if their UTF-8 is equal.
 public struct JSONKey: Sendable, Hashable, Comparable, ExpressibleByStringLiteral {
     /// The name.
     public let text: String
 
-    /// Takes a name.
+    /// Creates a key from a name.
     public init(_ text: String) { self.text = text }
 
-    /// Takes a name.
+    /// Creates a key from a literal.
     public init(stringLiteral text: String) { self.text = text }
 
     /// Whether the names have the same UTF-8.
@@ -24,7 +24,7 @@ public struct JSONKey: Sendable, Hashable, Comparable, ExpressibleByStringLitera
                 && left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
     }
 
-    /// Feeds the name's UTF-8 to a hasher.
+    /// Hashes the name's UTF-8.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(Array(text.utf8))
     }

@@ -10,7 +10,7 @@ struct JSONParser {
         self.file = file
     }
 
-    /// The single value of the text.
+    /// Parses the single value of the text.
     mutating func document() throws(ModelFileError) -> JSONValue {
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
         let value = try value()
@@ -111,7 +111,7 @@ struct JSONParser {
         return string
     }
 
-    /// The character after a backslash.
+    /// Parses the rest of an escape sequence after the backslash.
     private mutating func escape() throws(ModelFileError) -> Unicode.Scalar {
         guard let byte = peek else { throw fault("a string does not end") }
         position += 1
@@ -135,7 +135,7 @@ struct JSONParser {
         return scalar
     }
 
-    /// The four hexadecimal digits of a `\u` escape.
+    /// Parses the four hexadecimal digits of a `\u` escape.
     private mutating func codeUnit() throws(ModelFileError) -> UInt32 {
         var code: UInt32 = 0
         for _ in 0..<4 {

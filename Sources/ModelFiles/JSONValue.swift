@@ -1,12 +1,12 @@
-/// A JSON value that keeps integers apart from other numbers.
+/// A JSON value that distinguishes integers from other numbers.
 public enum JSONValue: Sendable, Hashable {
     /// `null`.
     case null
     /// `true` or `false`.
     case bool(Bool)
-    /// A number without fraction or exponent that fits.
+    /// A number without fraction or exponent that fits in an `Int`.
     case integer(Int)
-    /// Any other number; finite.
+    /// Any other number; it is finite.
     case number(Double)
     /// A string.
     case string(String)
@@ -15,11 +15,11 @@ public enum JSONValue: Sendable, Hashable {
     /// An object.
     case object([JSONKey: JSONValue])
 
-    /// Parses one complete JSON text (RFC 8259), which must not repeat a key.
+    /// Parses one complete JSON text (RFC 8259), in which keys must not be repeated.
     ///
     /// - Parameters:
-    ///   - bytes: UTF-8, nested no deeper than 64; a byte-order mark ahead is skipped.
-    ///   - file: Where the text is from, for errors.
+    ///   - bytes: UTF-8, nested at most 64 levels deep; a byte-order mark at the start is skipped.
+    ///   - file: The file of the text, for error messages.
     /// - Throws: ``ModelFileError`` with the position of the first fault.
     public init(parsing bytes: [UInt8], file: String) throws(ModelFileError) {
         if let pointer = ForeignFile(pointer: bytes) {
@@ -34,9 +34,10 @@ public enum JSONValue: Sendable, Hashable {
         .object(Dictionary(uniqueKeysWithValues: members.map { (JSONKey($0), .string($1)) }))
     }
 
-    /// The JSON text: keys sorted, the same bytes for the same value.
+    /// The JSON text with sorted keys; equal values give equal bytes.
     ///
-    /// - Parameter indented: Two spaces per level and one member per line, or no space at all.
+    /// - Parameter indented: Whether to write two spaces per level and one member per line.
+    ///   Otherwise there is no white space.
     /// - Returns: JSON in UTF-8.
     public func encoded(indented: Bool = false) -> [UInt8] {
         var text = ""
@@ -44,22 +45,22 @@ public enum JSONValue: Sendable, Hashable {
         return Array(text.utf8)
     }
 
-    /// The members of an object, else nil.
+    /// The members if the value is an object; otherwise nil.
     public var object: [JSONKey: JSONValue]? {
         if case .object(let members) = self { members } else { nil }
     }
 
-    /// The elements of an array, else nil.
+    /// The elements if the value is an array; otherwise nil.
     public var array: [JSONValue]? {
         if case .array(let elements) = self { elements } else { nil }
     }
 
-    /// The string, else nil.
+    /// The string if the value is one; otherwise nil.
     public var string: String? {
         if case .string(let string) = self { string } else { nil }
     }
 
-    /// The integer, else nil.
+    /// The integer if the value is one; otherwise nil.
     public var integer: Int? {
         if case .integer(let integer) = self { integer } else { nil }
     }
@@ -122,7 +123,7 @@ extension JSONValue {
 }
 
 extension JSONValue {
-    /// The value's JSON, shortened and made safe to print.
+    /// The value's JSON, shortened and escaped for printing.
     public var excerpt: String {
         let text = String(decoding: encoded(), as: UTF8.self)
         let printable = text.unicodeScalars.prefix(60).map { $0.escaped(asASCII: false) }.joined()

@@ -4,9 +4,9 @@
     import Foundation
 #endif
 
-/// A directory without supported weights, and what it has instead.
+/// The error for a directory without supported weights.
 enum MissingWeights {
-    /// The error that names the files of the directory and how to convert them.
+    /// The error names the files of the directory and how to convert them.
     static func error(in directory: String) -> ModelFileError {
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [])
             .sorted()
@@ -61,10 +61,12 @@ enum MissingWeights {
     }
 }
 
-/// Where the transformer of a model's directory lies: in it, or in the folder that the first module
-/// of a sentence-transformers `modules.json` names, such as `0_Transformer`.
+/// The directory of the transformer in a model's directory.
 ///
-/// - Parameter path: A directory, or anything else, which is returned as it is.
+/// It is the directory itself, or the folder that the first module of a sentence-transformers
+/// `modules.json` names, such as `0_Transformer`.
+///
+/// - Parameter path: A directory; any other path is returned unchanged.
 /// - Returns: The directory of `config.json`.
 public func transformerDirectory(_ path: String) -> String {
     guard FileKind(of: path) == .directory, FileKind(of: path + "/config.json") != .regular,

@@ -1,12 +1,12 @@
-/// An error in a model's file: what is wrong, where, and what to do about it.
+/// An error in a model's file: the problem, its place, and the remedy.
 public struct ModelFileError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The path of the file.
     public let file: String
-    /// The part of the file with the error, such as `tensor "a.weight"`; nil for the whole file.
+    /// The part of the file with the error, such as `tensor "a.weight"`; nil for the complete file.
     public let subject: String?
-    /// What is wrong, with the values seen.
+    /// The problem, with the values that were found.
     public let problem: String
-    /// What to do.
+    /// The remedy.
     public let remedy: String
 
     /// Creates an error.
@@ -22,7 +22,7 @@ public struct ModelFileError: Error, Equatable, Sendable, CustomStringConvertibl
         self.remedy = remedy
     }
 
-    /// Creates an error about a tensor, whose name may be anything.
+    /// Creates an error about a tensor, whose name is quoted.
     public init(file: String, tensor: String, problem: String, remedy: String = Self.damaged) {
         self.init(
             file: file, subject: "tensor \(quoted(tensor))", problem: problem, remedy: remedy)
@@ -31,13 +31,13 @@ public struct ModelFileError: Error, Equatable, Sendable, CustomStringConvertibl
     /// The remedy if no other is known.
     public static let damaged = "the file is damaged or cut short; fetch or make it again"
 
-    /// File, part, problem and remedy on one line.
+    /// The file, the part, the problem and the remedy on one line.
     public var description: String {
         [file, subject, problem].compactMap(\.self).joined(separator: ": ") + "; " + remedy
     }
 }
 
-/// A name found in a file, made safe to print: quoted, escaped, shortened.
+/// A name from a file, made safe to print: it is quoted, escaped and shortened.
 public func quoted(_ name: String) -> String {
     let printable = name.unicodeScalars.prefix(100).map { $0.escaped(asASCII: false) }.joined()
     return "\"" + printable + (name.unicodeScalars.count > 100 ? "…" : "") + "\""

@@ -1,55 +1,57 @@
-/// A graph of ONNX operators whose weights stay in another file beside it.
+/// A graph of ONNX operators whose weights are stored in another file in the same directory.
 ///
-/// Built front to back: every operator takes values that are there already and returns a new one.
-/// Format: github.com/onnx/onnx, onnx.proto, IR version 8.
+/// The graph is built in order: every operator takes values that exist already and returns new
+/// ones. Format: github.com/onnx/onnx, onnx.proto, IR version 8.
 public struct ONNXGraph: Sendable {
-    /// The version of the standard operators that the graph is made of.
+    /// The version of the standard operator set that the graph uses.
     public static let operatorSet = 17
 
-    /// A tensor that flows through the graph, known by its name.
+    /// A tensor in the graph, which is identified by its name.
     public struct Value: Sendable, Hashable {
         /// The name, unique in the graph.
         public let name: String
     }
 
-    /// What a tensor holds.
+    /// The element type of a tensor.
     public enum ElementType: Int, Sendable {
         /// f32.
         case float = 1
         /// 64-bit integers.
         case int64 = 7
-        /// Truth values.
+        /// Booleans.
         case bool = 9
     }
 
-    /// A size of an input or output.
+    /// A dimension of an input or output.
     public enum Dimension: Sendable {
-        /// Always the same.
+        /// A fixed size.
         case fixed(Int)
-        /// Known only when the graph runs; sizes of one name are equal then.
+        /// A size that is known only when the graph runs.
+        ///
+        /// Dimensions with the same name have the same size.
         case named(String)
     }
 
-    /// A constant setting of an operator.
+    /// A constant attribute of an operator.
     public enum Attribute: Sendable {
-        /// A number.
+        /// An integer.
         case integer(Int)
-        /// A list of numbers.
+        /// A list of integers.
         case integers([Int])
-        /// A real number.
+        /// A float.
         case float(Float)
     }
 
-    /// The bytes of a tensor's elements in another file.
+    /// The location of a tensor's bytes in another file.
     public struct Place: Sendable, Equatable {
-        /// The file's name in the graph's own directory.
+        /// The file's name in the directory of the graph.
         public let file: String
-        /// The first byte.
+        /// The offset of the first byte.
         public let offset: Int
-        /// How many bytes.
+        /// The number of bytes.
         public let length: Int
 
-        /// Creates a place.
+        /// Creates a location.
         public init(file: String, offset: Int, length: Int) {
             self.file = file
             self.offset = offset
@@ -72,7 +74,7 @@ public struct ONNXGraph: Sendable {
         return Value(name: name)
     }
 
-    /// Makes a value an output under a name of its own.
+    /// Makes a value an output with its own name.
     public mutating func output(
         _ value: Value, as name: String, _ type: ElementType, _ dimensions: [Dimension]
     ) {
@@ -80,7 +82,7 @@ public struct ONNXGraph: Sendable {
         body.add(12, Self.information(name, type, dimensions))
     }
 
-    /// Adds f32 weights whose elements lie in another file, in row-major order.
+    /// Adds f32 weights whose elements are in another file, in row-major order.
     public mutating func weights(_ name: String, shape: [Int], at place: Place) -> Value {
         var tensor = Self.tensor(name, .float, shape)
         for (key, value) in [
@@ -105,12 +107,12 @@ public struct ONNXGraph: Sendable {
         return value
     }
 
-    /// Adds a constant number.
+    /// Adds a constant float.
     public mutating func constant(_ value: Float) -> Value {
         constant([value], .float, shape: []) { $0.bitPattern }
     }
 
-    /// Adds a constant matrix.
+    /// Adds a constant tensor of floats.
     public mutating func constant(_ values: [Float], shape: [Int]) -> Value {
         constant(values, .float, shape: shape) { $0.bitPattern }
     }
@@ -118,9 +120,9 @@ public struct ONNXGraph: Sendable {
     /// Adds an operator with one result.
     ///
     /// - Parameters:
-    ///   - operation: Its name in the standard, such as `Gemm`.
-    ///   - inputs: What it takes, in its order.
-    ///   - attributes: Its settings.
+    ///   - operation: The operator's name in the standard, such as `Gemm`.
+    ///   - inputs: The inputs, in the operator's order.
+    ///   - attributes: The attributes.
     /// - Returns: The result.
     public mutating func apply(
         _ operation: String, _ inputs: Value..., with attributes: [String: Attribute] = [:]
@@ -128,7 +130,7 @@ public struct ONNXGraph: Sendable {
         apply(operation, inputs, results: 1, with: attributes)[0]
     }
 
-    /// Adds an operator with several results, or of a list of inputs.
+    /// Adds an operator with several results, or with a list of inputs.
     public mutating func apply(
         _ operation: String, _ inputs: [Value], results: Int,
         with attributes: [String: Attribute] = [:]
@@ -138,7 +140,7 @@ public struct ONNXGraph: Sendable {
         return names.map(Value.init)
     }
 
-    /// The bytes of a file with this graph under a name.
+    /// The bytes of a file that contains this graph with a name.
     public func encoded(name: String) -> [UInt8] {
         var graph = body
         graph.add(2, name)

@@ -1,4 +1,4 @@
-/// One message in the wire format of protocol buffers, field after field.
+/// One message in the wire format of protocol buffers; fields are added in order.
 ///
 /// Format: protobuf.dev/programming-guides/encoding.
 struct ProtobufMessage: Sendable {
@@ -10,7 +10,7 @@ struct ProtobufMessage: Sendable {
         variable(UInt64(bitPattern: Int64(value)))
     }
 
-    /// Adds a 32-bit real number.
+    /// Adds a 32-bit float.
     mutating func add(_ field: Int, _ value: Float) {
         tag(field, wireType: 5)
         let bits = value.bitPattern
@@ -22,7 +22,7 @@ struct ProtobufMessage: Sendable {
     /// Adds a string.
     mutating func add(_ field: Int, _ text: String) { add(field, bytes: Array(text.utf8)) }
 
-    /// Adds a message within this one.
+    /// Adds a nested message.
     mutating func add(_ field: Int, _ message: ProtobufMessage) { add(field, bytes: message.bytes) }
 
     /// Adds bytes.
@@ -36,7 +36,9 @@ struct ProtobufMessage: Sendable {
         variable(UInt64(field) << 3 | wireType)
     }
 
-    /// Seven bits to a byte, the lowest first; all bytes but the last have their top bit set.
+    /// Appends a variable-length integer.
+    ///
+    /// Each byte has seven bits, the lowest first. All bytes but the last have their top bit set.
     private mutating func variable(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {

@@ -3,35 +3,35 @@ internal import Foundation
 /// A file of records with named members: JSON lines, a JSON array, or a table with a heading.
 ///
 /// - A `.csv` file is separated by commas. Values with commas, quotes or line ends are quoted, and
-///   quotes in them doubled (RFC 4180).
+///   quotes in them are doubled (RFC 4180).
 /// - A `.tsv` file is separated by tabs and has no quotes.
-/// - A `.json` file holds an array of objects.
+/// - A `.json` file contains an array of objects.
 /// - Any other file, and a `.json` file that begins with an object, is read as JSON lines.
 ///
-/// Values of tables are strings. The case of the file name's ending, and a byte-order mark, do not
-/// matter. All but arrays may be larger than memory.
+/// The values of tables are strings. The case of the file name extension does not matter, and a
+/// byte-order mark is skipped. All files but arrays may be larger than memory.
 public enum RecordFile {
     /// One record.
     public struct Record: Sendable {
-        /// The file and line where it begins, for messages.
+        /// The file and the line where the record begins, for messages.
         public let place: String
-        /// The index of the record in the file, from 0, without the heading.
+        /// The index of the record in the file, from 0; the heading is not counted.
         public let index: Int
-        /// Its members.
+        /// The members of the record.
         public let members: [JSONKey: JSONValue]
 
         /// The field `text`.
         ///
-        /// - Throws: ``ModelFileError`` if the record has none, or if it is not a string.
+        /// - Throws: ``ModelFileError`` if the record has no such field, or if it is not a string.
         public func text() throws(ModelFileError) -> String {
             guard let text = members["text"]?.string else { throw lacks("no string \"text\"") }
             return text
         }
 
-        /// The error for a record without the needed members.
+        /// The error for a record without the required members.
         ///
-        /// - Parameter members: The absent members, such as `no "text"`.
-        /// - Returns: The error, which lists the members that it has.
+        /// - Parameter members: The missing members, such as `no "text"`.
+        /// - Returns: The error, which lists the members that the record has.
         public func lacks(_ members: String) -> ModelFileError {
             let names = self.members.keys.sorted().prefix(8).map { quoted($0.text) }
             return ModelFileError(
@@ -42,7 +42,9 @@ public enum RecordFile {
         }
     }
 
-    /// Whether a file's name says that it holds records: `.jsonl`, `.json`, `.csv` or `.tsv`.
+    /// Whether a file name has an extension of records.
+    ///
+    /// These are `.jsonl`, `.ndjson`, `.json`, `.csv` and `.tsv`.
     public static func isNamed(_ path: String) -> Bool {
         ["jsonl", "ndjson", "json", "csv", "tsv"].contains(kind(of: path))
     }
@@ -54,9 +56,9 @@ public enum RecordFile {
     /// Calls `body` with the records of a file.
     ///
     /// - Parameters:
-    ///   - path: The file.
+    ///   - path: The path of the file.
     ///   - body: Called with each record; returns whether to continue.
-    /// - Throws: ``ModelFileError`` that names the line, or what `body` throws.
+    /// - Throws: ``ModelFileError`` that names the line, or the error of `body`.
     public static func visit(
         _ path: String, _ body: (Record) throws(ModelFileError) -> Bool
     ) throws(ModelFileError) {
@@ -141,7 +143,7 @@ private struct TableReader {
     private var bytes: ByteStream
     private let separator: UInt8
     private let quotes: Bool
-    /// Where the next row begins.
+    /// The line at which the next row begins.
     private(set) var line = 1
 
     init(bytes: ByteStream, separator: UInt8, quotes: Bool) {
@@ -185,15 +187,15 @@ private struct TableReader {
     }
 }
 
-/// Reads a file byte by byte, a megabyte of it in memory.
+/// Reads a file byte by byte, with one piece of it in memory.
 private struct ByteStream {
     private let file: InputFile
     private var piece: [UInt8] = []
     private var place = 0
-    /// Where the next piece begins.
+    /// The offset at which the next piece begins.
     private var following = 0
 
-    /// Begins after a byte-order mark.
+    /// Starts after the byte-order mark, if there is one.
     init(_ file: InputFile) throws(ModelFileError) {
         self.file = file
         try skip(byteOrderMark)
@@ -224,7 +226,7 @@ private struct ByteStream {
         return try peek()
     }
 
-    /// All bytes from here on.
+    /// All remaining bytes.
     mutating func rest() throws(ModelFileError) -> [UInt8] {
         _ = try peek()
         return try piece[place...] + file.bytes(in: following..<file.count)

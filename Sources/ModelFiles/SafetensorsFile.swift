@@ -2,15 +2,16 @@ public import Tensors
 
 /// The tensors of a safetensors file, or of the shards that an index names.
 ///
-/// Format: github.com/huggingface/safetensors. Everything in the header is checked at opening;
-/// the tensors' bytes stay on disk until read.
+/// Format: github.com/huggingface/safetensors. The complete header is checked when the file is
+/// opened. The tensors' bytes stay on disk until they are read.
 public struct SafetensorsFile: TensorFile {
     /// The file, index or directory that was opened.
     public let path: String
     private let tensors: [String: StoredTensor]
 
-    /// Opens a safetensors file, an index of shards (`*.json`), or a directory with
-    /// `model.safetensors` or `model.safetensors.index.json` in it.
+    /// Opens a safetensors file, an index of shards (`*.json`), or a directory.
+    ///
+    /// The directory must have `model.safetensors` or `model.safetensors.index.json`.
     public init(path: String) throws(ModelFileError) {
         var file = path
         if FileKind(of: path) == .directory {
@@ -37,10 +38,10 @@ public struct SafetensorsFile: TensorFile {
     /// The sizes of a tensor, the slowest-varying first; nil if there is no tensor with that name.
     public func shape(of name: String) -> [Int]? { tensors[name]?.shape }
 
-    /// The type that reads a tensor; nil if no type does, or if there is no tensor with that name.
+    /// The type in which a tensor is read; nil if no type reads it, or if there is no such tensor.
     public func type(of name: String) -> DType? { tensors[name]?.type.numbers }
 
-    /// How a tensor is stored; nil if there is no tensor with that name.
+    /// The type in which a tensor is stored; nil if there is no tensor with that name.
     public func storedType(of name: String) -> StoredType? { tensors[name]?.type }
 
     /// Whether two tensors have the same shape, type and bytes.
@@ -50,7 +51,7 @@ public struct SafetensorsFile: TensorFile {
         try tensors.areStoredAlike(one, other)
     }
 
-    /// The name of the file that holds a tensor, and the range of its bytes there.
+    /// The name of the file that contains a tensor, and the range of its bytes in that file.
     public func place(
         of name: String
     ) throws(ModelFileError) -> (file: String, bytes: Range<Int>) {
@@ -100,7 +101,7 @@ public struct SafetensorsFile: TensorFile {
     }
 }
 
-/// Whether a file name from a file stays in the directory of that file.
+/// Whether a file name that a file gives refers to the same directory.
 func isPlainFileName(_ name: String) -> Bool {
     !name.isEmpty && name != "." && name != ".."
         && name.unicodeScalars.allSatisfy { $0 != "/" && $0.value >= 0x20 }

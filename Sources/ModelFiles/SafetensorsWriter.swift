@@ -1,6 +1,6 @@
 public import Tensors
 
-/// Writes safetensors files, one tensor in memory at a time.
+/// Writes safetensors files, with one tensor in memory at a time.
 public enum SafetensorsWriter {
     /// A tensor to be written.
     public struct Entry: Sendable, Hashable {
@@ -26,8 +26,9 @@ public enum SafetensorsWriter {
     ///     type, wider ones first, and then by name, so that equal content gives equal bytes.
     ///   - path: The file, which is replaced if it exists.
     ///   - metadata: The value of `__metadata__` in the header.
-    ///   - floats: Called once for each entry, in the order of the file, for its elements.
-    /// - Throws: ``ModelFileError``, or what `floats` throws; no file is left behind then.
+    ///   - floats: Called once for each entry, in the order of the file; returns the entry's
+    ///     elements.
+    /// - Throws: ``ModelFileError``, or the error of `floats`. No file remains after an error.
     public static func write(
         _ entries: [Entry], to path: String, metadata: [String: String] = ["format": "pt"],
         floats: (Entry) throws -> [Float]

@@ -1,17 +1,18 @@
 import Tensors
 
-/// A tensor's place in a file.
+/// The location of a tensor in a file.
 ///
-/// The bytes are known to be within the file.
+/// The bytes are within the file.
 struct StoredTensor {
     let file: InputFile
     let type: StoredType
-    /// The slowest-varying size first.
+    /// The sizes, the slowest-varying first.
     let shape: [Int]
     let bytes: Range<Int>
 
-    /// The number of elements of a shape, and their bytes as a type; nil if they overflow or do not
-    /// fill the type's blocks.
+    /// The number of elements of a shape, and the number of their bytes in a type.
+    ///
+    /// It is nil if a number overflows, or if the elements do not fill the type's blocks.
     static func size(of shape: [Int], as type: StoredType) -> (count: Int, bytes: Int)? {
         var count = 1
         for size in shape {
@@ -22,7 +23,7 @@ struct StoredTensor {
         return type.byteCount(of: count).map { (count, $0) }
     }
 
-    /// The elements, converted.
+    /// The elements, converted to floats.
     func floats(named name: String) throws(ModelFileError) -> [Float] {
         guard let type = type.numbers, type.isFloat else {
             throw ModelFileError(
@@ -38,13 +39,13 @@ struct StoredTensor {
 }
 
 extension [String: StoredTensor] {
-    /// The elements of the tensor of a name.
+    /// The elements of the tensor with a name.
     func storedFloats(_ name: String, of file: some TensorFile) throws(ModelFileError) -> [Float] {
         guard let tensor = self[name] else { throw file.missing(name) }
         return try tensor.floats(named: name)
     }
 
-    /// Whether the tensors of two names have the same shape, type and bytes.
+    /// Whether the tensors with two names have the same shape, type and bytes.
     func areStoredAlike(_ one: String, _ other: String) throws(ModelFileError) -> Bool {
         guard let one = self[one], let other = self[other] else { return false }
         return try one.isStored(as: other)

@@ -1,17 +1,17 @@
 public import Tensors
 
-/// How the numbers of a tensor are stored, even if they cannot be read here.
+/// The type in which a tensor is stored, which need not be readable.
 public struct StoredType: Sendable, Hashable {
     /// The type's name, such as `f16` or `iq4_nl`.
     public let name: String
-    /// How the numbers are read; nil if they cannot be.
+    /// The type in which the numbers are read; nil if they cannot be read.
     public let numbers: DType?
-    /// The numbers of one block; 1 for plain numbers.
+    /// The number of values in one block; 1 for types without blocks.
     let blockSize: Int
-    /// The bytes of one block.
+    /// The number of bytes in one block.
     let bytesPerBlock: Int
 
-    /// A type that can be read.
+    /// Creates a type that can be read.
     init(_ type: DType) {
         name = type.rawValue
         numbers = type
@@ -19,7 +19,7 @@ public struct StoredType: Sendable, Hashable {
         bytesPerBlock = type.bytesPerBlock
     }
 
-    /// A type that is known by its name and its size alone.
+    /// Creates a type of which only the name and the size are known.
     private init(_ name: String, _ blockSize: Int, _ bytesPerBlock: Int) {
         self.name = name
         numbers = nil
@@ -27,8 +27,9 @@ public struct StoredType: Sendable, Hashable {
         self.bytesPerBlock = bytesPerBlock
     }
 
-    /// The bytes of a number of values; nil if they do not fill whole blocks, or if the result
-    /// overflows an `Int`.
+    /// The number of bytes of `count` values.
+    ///
+    /// It is nil if the values do not fill complete blocks, or if the result overflows an `Int`.
     func byteCount(of count: Int) -> Int? {
         guard count >= 0, count % blockSize == 0 else { return nil }
         let (bytes, overflow) = (count / blockSize).multipliedReportingOverflow(by: bytesPerBlock)
@@ -37,7 +38,7 @@ public struct StoredType: Sendable, Hashable {
 }
 
 extension StoredType {
-    /// The type with a number of GGML's `ggml_type`; nil if unknown.
+    /// The type with a code of GGML's `ggml_type`; nil if it is unknown.
     init?(ggml code: UInt32) {
         if let type = DType(ggml: code) {
             self.init(type)
@@ -65,7 +66,7 @@ extension StoredType {
         36: "iq4_nl_4_4", 37: "iq4_nl_4_8", 38: "iq4_nl_8_8",
     ]
 
-    /// The type with a name of safetensors headers; nil if unknown.
+    /// The type with a name of safetensors headers; nil if it is unknown.
     init?(safetensors name: String) {
         if let type = DType(safetensors: name) {
             self.init(type)

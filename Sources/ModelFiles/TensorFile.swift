@@ -1,8 +1,8 @@
 public import Tensors
 
-/// Named tensors that are read one at a time, from a file of any format.
+/// Named tensors that are read one at a time from a file of any format.
 public protocol TensorFile: Sendable {
-    /// The path of the file, for errors.
+    /// The path of the file, for error messages.
     var path: String { get }
 
     /// The names of all tensors, sorted.
@@ -11,18 +11,19 @@ public protocol TensorFile: Sendable {
     /// The sizes of a tensor, the slowest-varying first; nil if there is no tensor with that name.
     func shape(of name: String) -> [Int]?
 
-    /// How a tensor is stored; nil if there is no tensor with that name.
+    /// The type in which a tensor is stored; nil if there is no tensor with that name.
     func storedType(of name: String) -> StoredType?
 
     /// Whether two tensors have the same shape, type and bytes.
     func areStoredAlike(_ one: String, _ other: String) throws(ModelFileError) -> Bool
 
-    /// The elements of a tensor in row-major order, converted; they may be NaN or infinite.
+    /// The elements of a tensor in row-major order, converted to floats, which may be NaN or
+    /// infinite.
     func storedFloats(_ name: String) throws(ModelFileError) -> [Float]
 }
 
 extension TensorFile {
-    /// The elements of a tensor in row-major order, converted; all must be finite.
+    /// The elements of a tensor in row-major order, converted to floats, which must be finite.
     public func floats(_ name: String) throws(ModelFileError) -> [Float] {
         let floats = try storedFloats(name)
         guard let found = firstOutside(floats) else { return floats }
@@ -32,7 +33,7 @@ extension TensorFile {
             remedy: "the weights are damaged, or training diverged; use another checkpoint")
     }
 
-    /// The elements of a tensor that must have a known shape.
+    /// The elements of a tensor that must have the given shape.
     public func floats(_ name: String, shape: [Int]) throws(ModelFileError) -> [Float] {
         guard let found = self.shape(of: name) else { throw missing(name) }
         guard found == shape else {
@@ -44,7 +45,7 @@ extension TensorFile {
         return try floats(name)
     }
 
-    /// A tensor of two dimensions, the first of them as rows.
+    /// The elements of a tensor of two dimensions; the first dimension is that of the rows.
     public func matrix(_ name: String) throws(ModelFileError) -> Matrix<Float> {
         guard let shape = shape(of: name) else { throw missing(name) }
         guard shape.count == 2 else {
@@ -56,7 +57,7 @@ extension TensorFile {
         return Matrix(rows: shape[0], columns: shape[1], elements: try floats(name))
     }
 
-    /// A matrix that must have a known shape.
+    /// A matrix that must have the given shape.
     public func matrix(
         _ name: String, rows: Int, columns: Int
     ) throws(ModelFileError) -> Matrix<Float> {
@@ -64,7 +65,7 @@ extension TensorFile {
             rows: rows, columns: columns, elements: try floats(name, shape: [rows, columns]))
     }
 
-    /// The error for a tensor that is absent.
+    /// The error for a missing tensor.
     ///
     /// - Parameter name: The tensor's name.
     /// - Returns: The error.

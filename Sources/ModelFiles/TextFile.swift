@@ -4,13 +4,13 @@ public enum TextFile {
     ///
     /// A piece ends after a line end between two characters that are not white space, because
     /// tokens end there too. If there is no such place within a hundred times the length of a
-    /// piece, it ends after another line end, or in the middle of a line.
+    /// piece, the piece ends after another line end, or in the middle of a line.
     ///
     /// - Parameters:
     ///   - path: The file; bytes that are not UTF-8 are replaced.
     ///   - length: The minimum number of bytes of a piece, except the last.
     ///   - body: Called with each piece.
-    /// - Throws: ``ModelFileError`` where it cannot be read, or what `body` throws.
+    /// - Throws: ``ModelFileError`` if the file cannot be read, or the error of `body`.
     public static func visit(
         _ path: String, length: Int = 1 << 22, _ body: (String) throws(ModelFileError) -> Void
     ) throws(ModelFileError) {
@@ -36,14 +36,16 @@ public enum TextFile {
 
     /// The text of a file.
     ///
-    /// For records (see ``RecordFile``) it is the fields `text`, each followed by a line end.
+    /// The text of a file of records (see ``RecordFile``) is its fields `text`, each followed by a
+    /// line end.
     ///
     /// - Parameters:
     ///   - path: The file; bytes that are not UTF-8 are replaced.
-    ///   - limit: The maximum number of bytes. Of a longer file whole lines or records are taken,
-    ///     spread evenly over it.
+    ///   - limit: The maximum number of bytes. If the file is longer, complete lines or records are
+    ///     selected, spread evenly over the file.
     /// - Returns: The text, and whether the file has more text.
-    /// - Throws: ``ModelFileError`` where it cannot be read, is no text, or a record has no `text`.
+    /// - Throws: ``ModelFileError`` if the file cannot be read or is not text, or if a record has
+    ///   no `text`.
     public static func contents(
         of path: String, atMost limit: Int = .max
     ) throws(ModelFileError) -> (text: String, isPart: Bool) {
@@ -66,8 +68,9 @@ public enum TextFile {
         return (text, isPart)
     }
 
-    /// The end of a piece of a minimum length, after a line end between two characters that are not
-    /// white space.
+    /// The end of a piece of a minimum length.
+    ///
+    /// It is after a line end between two characters that are not white space.
     private static func end(of bytes: [UInt8], length: Int) -> Int? {
         guard bytes.count > length else { return nil }
         return (max(length, 2)..<max(length, 2, bytes.count)).first {
@@ -75,7 +78,7 @@ public enum TextFile {
         }
     }
 
-    /// The end of a piece otherwise: after a line end, or anywhere.
+    /// The end of a piece if there is no such place: after a line end, or at any byte.
     private static func fallbackEnd(of bytes: [UInt8], _ length: Int) -> Int {
         (max(length, 1)..<bytes.count).first { bytes[$0 - 1] == newline } ?? bytes.count - 1
     }
@@ -84,7 +87,7 @@ public enum TextFile {
     private static let space = UInt8(ascii: " ")
 }
 
-/// The bytes with which some programs begin a text in UTF-8.
+/// The UTF-8 byte-order mark, which some programs write at the start of a text.
 let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
 extension InputFile {
