@@ -42,7 +42,7 @@ public protocol CountedStage: Sendable {
     ///
     /// - Parameters:
     ///   - count: The number of steps, at most the stage's total.
-    ///   - note: Further text to show, such as a loss. If it is nil, the last note stays.
+    ///   - note: Further text to show, such as a loss. If it is nil, the last note is kept.
     func advance(to count: Int, note: String?)
 
     /// Ends the stage.

@@ -10,7 +10,7 @@ public struct LayerDropOptions: Sendable {
     public enum Strategy: String, CaseIterable, Sendable {
         /// Layers at equal distances.
         case everyOther = "every-other"
-        /// Repeatedly drops the layer whose removal gives the lowest loss on a text.
+        /// Repeatedly drops the layer whose removal causes the lowest loss on a text.
         case search
         /// Evaluates random choices, the same number as ``search``; layers of good choices become
         /// more probable.

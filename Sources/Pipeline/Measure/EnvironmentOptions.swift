@@ -83,7 +83,7 @@ extension Environment {
             remedy: "use a smaller --batch, --sequence or model, or allow it more memory")
     }
 
-    /// The conditions in a few words, such as `decode, batch 1, context 256, 2 threads, f32`.
+    /// A short text of the conditions, such as `decode, batch 1, context 256, 2 threads, f32`.
     package var summary: String {
         let length = phase == .decode ? "context" : "sequence"
         return "\(phase.rawValue), batch \(batch), \(length) \(sequence), "

@@ -242,7 +242,7 @@ struct TrainingSet {
 extension TaskItem {
     /// The item as training data.
     ///
-    /// A passage is cut into windows. An item without a label gives no training data.
+    /// A passage is cut into windows. An item without a label is not used.
     fileprivate func examples(_ tokenizer: some Tokenizer, most: Int) -> [LabelledSequence] {
         if case .question(_, let answers, let reading?) = self {
             return reading.examples(answers, by: tokenizer, most: most).map { window, first, last in
