@@ -101,7 +101,7 @@ public struct SafetensorsFile: TensorFile {
     }
 }
 
-/// Whether a file name that a file gives refers to the same directory.
+/// Whether a name from a file is a plain file name, without directories and control characters.
 func isPlainFileName(_ name: String) -> Bool {
     !name.isEmpty && name != "." && name != ".."
         && name.unicodeScalars.allSatisfy { $0 != "/" && $0.value >= 0x20 }
