@@ -93,7 +93,7 @@ struct SafetensorsHeader {
             guard tensor.bytes.lowerBound == end else {
                 throw ModelFileError(
                     file: file.path, subject: "tensor \(quoted(name))",
-                    problem: "it overlaps the tensor before it or leaves a gap behind it")
+                    problem: "it overlaps the tensor before it, or there is a gap between them")
             }
             end = tensor.bytes.upperBound
         }
