@@ -8,6 +8,8 @@ let strict: [SwiftSetting] = [
 ]
 
 /// Kernels are compiled optimised in debug builds too: tests run them on real models.
+///
+/// SwiftPM accepts unsafe flags in dependencies whose tools version is at least 6.2.
 let optimised: [CSetting] = [
     .treatAllWarnings(as: .error),
     .unsafeFlags(["-O2"], .when(configuration: .debug)),
