@@ -11,6 +11,6 @@ public protocol CostModel: Sendable {
     /// The seconds of one component that becomes a variant.
     func seconds(of component: Component, as variant: Variant) -> Double
 
-    /// The variants to consider for a component, in order of preference: units descending.
+    /// The variants to consider for a component; those with equal units in order of preference.
     func variants(of component: Component) -> [Variant]
 }

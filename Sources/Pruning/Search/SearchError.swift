@@ -7,7 +7,7 @@ public enum SearchError: Error, Equatable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .unreachable(let target, let greatest):
-            "a speedup of \(target) is beyond what pruning can reach here, "
+            "a speedup of \((target * 1000).rounded() / 1000) is beyond what pruning can reach here, "
                 + "\((greatest * 100).rounded(.down) / 100); ask for less"
         }
     }

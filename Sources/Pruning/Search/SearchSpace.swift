@@ -32,6 +32,7 @@ public struct SearchSpace: Sendable {
             let whole = dense[component]
             let others = costs.variants(of: component)
                 .filter { $0 != whole && $0.units <= whole.units }
+                .sorted { $0.units > $1.units }
             return SearchProblem.undominated(
                 ([whole] + others).map {
                     (variant: $0, seconds: share * costs.seconds(of: component, as: $0))
