@@ -80,7 +80,8 @@ private struct PackedHead {
                 values, ld, count, width, head + self.values, head + valueScales)
         } else {
             kernels.formats.f32.pack_rows(keys, ld, count, width, head, nil, nil)
-            kernels.formats.f32.pack_columns?(values, ld, count, width, head + self.values)
+            kernels.formats.f32.packColumns(
+                of: values, stride: ld, rows: count, columns: width, into: head + self.values)
         }
     }
 

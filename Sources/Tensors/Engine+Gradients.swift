@@ -72,19 +72,17 @@ extension Engine {
         precondition(c.rows == a.columns && c.columns == b.columns, "shape of the product")
         let (rows, outputs, inputs) = (b.rows, a.columns, b.columns)
         precondition(rows > 0, "a product of no rows")
-        let product =
-            kernels.formats[precision].transposed_product
-            ?? kernels.formats.f32.transposed_product!
+        let format = kernels.formats.transposing(precision)
         a.storage.withUnsafeBufferPointer { a in
             b.storage.withUnsafeBufferPointer { b in
                 c.elements.withUnsafeMutableBufferPointer { c in
                     let c = c
                     if !adding { c.update(repeating: 0) }
                     shareProduct(outputs, inputs) { ours, theirs, scratch in
-                        product(
-                            a.baseAddress! + ours.lowerBound, outputs, rows, ours.count,
-                            b.baseAddress!, inputs, theirs.lowerBound, theirs.upperBound,
-                            c.baseAddress! + ours.lowerBound * inputs, scratch)
+                        format.multiplyTransposed(
+                            a.baseAddress! + ours.lowerBound, stride: outputs, rows: rows,
+                            columns: ours.count, b.baseAddress!, width: inputs, only: theirs,
+                            addingTo: c.baseAddress! + ours.lowerBound * inputs, scratch: scratch)
                     }
                 }
             }

@@ -62,7 +62,6 @@ public struct PackedWeights: Sendable {
     public init(
         transposing weight: Matrix<Float>, precision: Precision = .f32, in arena: Arena
     ) {
-        precondition(precision.format.pack_columns != nil, "a transpose in integers")
         self.init(
             inputs: weight.rows, outputs: weight.columns, precision: precision, step: Self.panel,
             hasBias: false, in: arena)
@@ -200,11 +199,9 @@ extension PackedWeights {
     /// - Precondition: The shape is the same as before.
     public func refill(transposing weight: Matrix<Float>) {
         precondition(weight.rows == inputs && weight.columns == outputs, "refilled shape")
-        weight.elements.withUnsafeBufferPointer { source in
-            guard let source = source.baseAddress else { return }
-            precision.format.pack_columns?(
-                source, outputs, inputs, outputs, address(ofPanel: 0))
-        }
+        precision.format.packColumns(
+            of: weight.elements, stride: outputs, rows: inputs, columns: outputs,
+            into: address(ofPanel: 0))
     }
 
     /// Packs rows into some lanes of every panel.
