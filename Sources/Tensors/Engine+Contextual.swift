@@ -30,19 +30,16 @@ extension Engine {
         guard threads > 0 else { return 0 }
         var greatest = [Float](repeating: 0, count: panels)
         var count = 0
-        x.storage.withUnsafeBufferPointer { source in
-            y.storage.withUnsafeMutableBufferPointer { target in
-                for row in 0..<x.rows {
-                    let (a, c) = (
-                        source.baseAddress! + row * inputs, target.baseAddress! + row * outputs
-                    )
-                    look(a, coarse, into: c, threads, &greatest)
-                    let least = greatest.reduce(-Float.infinity, max) - margin
-                    count += multiply(a, exact, where: greatest, isAtLeast: least, into: c)
-                }
+        let rows = x.rows
+        withPointers(writing: &y.storage, reading: x.storage) { y, x in
+            for row in 0..<rows {
+                let (a, c) = (x + row * inputs, y + row * outputs)
+                look(a, coarse, into: c, threads, &greatest)
+                let least = greatest.reduce(-Float.infinity, max) - margin
+                count += multiply(a, exact, where: greatest, isAtLeast: least, into: c)
             }
         }
-        return Double(count) / Double(max(1, panels * x.rows))
+        return Double(count) / Double(max(1, panels * rows))
     }
 
     /// Computes the approximate scores of one row, and the largest score of each panel.
@@ -52,8 +49,7 @@ extension Engine {
     ) {
         let (panel, outputs, panels) = (PackedWeights.panel, coarse.outputs, greatest.count)
         let row = coarseRows(a, of: coarse)[0]
-        greatest.withUnsafeMutableBufferPointer { greatest in
-            let greatest = greatest
+        withPointers(writing: &greatest) { greatest in
             pool.run { thread in
                 guard thread < threads else { return }
                 let own = panels * thread / threads..<panels * (thread + 1) / threads
@@ -61,7 +57,7 @@ extension Engine {
                 look(
                     row, coarse, panels: own, into: c + first,
                     min(outputs, own.upperBound * panel) - first,
-                    greatest: greatest.baseAddress! + own.lowerBound)
+                    greatest: greatest + own.lowerBound)
             }
         }
     }
@@ -74,15 +70,15 @@ extension Engine {
         let result = CoarseRows(memory: scratch.bytes(rows * stride), stride: stride)
         var fine = [Float](repeating: 0, count: CoarseWeights.fineCount)
         withUnsafeTemporaryAllocation(of: Float.self, capacity: coarse.inputs) { rest in
+            let rest = rest.baseAddress!
             for row in 0..<rows {
-                let start = rest.baseAddress!
-                start.update(from: a + row * coarse.inputs, count: coarse.inputs)
+                rest.update(from: a + row * coarse.inputs, count: coarse.inputs)
                 for (place, input) in coarse.fineInputs.enumerated() {
                     fine[place] = rest[input]
                     rest[input] = 0
                 }
                 let (scales, codes) = result.parts(of: row)
-                scales[0] = kernels.round_int8(start, rest.count, codes + fine.count)
+                scales[0] = kernels.round_int8(rest, coarse.inputs, codes + fine.count)
                 scales[1] = kernels.round_int8(fine, fine.count, codes)
             }
         }
@@ -147,10 +143,8 @@ extension Engine {
             }
         ).sorted()
         precondition(panels.last ?? 0 < weights.panels, "outputs of the layer")
-        x.storage.withUnsafeBufferPointer { x in
-            y.storage.withUnsafeMutableBufferPointer { y in
-                multiply(x.baseAddress!, weights, panels: panels, into: y.baseAddress!)
-            }
+        withPointers(writing: &y.storage, reading: x.storage) { y, x in
+            multiply(x, weights, panels: panels, into: y)
         }
     }
 
@@ -174,18 +168,13 @@ extension Engine {
         let memory = scratch.bytes(rows.units * 8)
         let places = memory.assumingMemoryBound(to: UInt32.self)
         let factors = (memory + rows.units * 4).assumingMemoryBound(to: Float.self)
-        let count = x.storage.withUnsafeBufferPointer { x in
-            least.withUnsafeBufferPointer { least in
-                kernels.select_f32(x.baseAddress!, least.baseAddress!, rows.units, places, factors)
-            }
-        }
+        let count = kernels.select_f32(x.storage, least, rows.units, places, factors)
         if rows.precision != .f32 {
             for index in 0..<count {
                 factors[index] *= part.factors[Int(places[index])]
             }
         }
-        y.storage.withUnsafeMutableBufferPointer { y in
-            let c = y.baseAddress!
+        withPointers(writing: &y.storage) { y in
             // Outputs are divided among threads in multiples of 16.
             let blocks = (part.width + 15) / 16
             let threads = min(pool.threads, blocks)
@@ -195,7 +184,7 @@ extension Engine {
                 let last = min(part.width, blocks * (thread + 1) / threads * 16)
                 kernels.formats[rows.precision].sum_rows(
                     rows.address(of: part, fromOutput: first), rows.stride, places, factors, count,
-                    c + first, last - first)
+                    y + first, last - first)
             }
         }
         return count

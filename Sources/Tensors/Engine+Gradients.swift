@@ -27,25 +27,23 @@ extension Engine {
         precondition(values.rows == rows && values.columns == columns, "values of logits")
         precondition(least.count == columns && rows > 0, "a threshold for every column")
         var losses = [Double](repeating: 0, count: rows)
-        logits.storage.withUnsafeMutableBufferPointer { logits in
-            losses.withUnsafeMutableBufferPointer { losses in
-                let (logits, losses) = (logits, losses)
-                splitRows(rows) { range in
-                    for row in range {
-                        var loss: Float = 0
-                        for column in 0..<columns {
-                            let (place, logit) = (
-                                row * columns + column, logits[row * columns + column]
-                            )
-                            let isFound = abs(values.storage[place]) > least[column]
-                            let weight = isFound ? 1 : negativeWeight
-                            let rest = exp(-abs(logit))
-                            loss += weight * (log1p(rest) + max(isFound ? -logit : logit, 0))
-                            let share = (logit >= 0 ? 1 : rest) / (1 + rest)
-                            logits[place] = weight * (share - (isFound ? 1 : 0)) / Float(rows)
-                        }
-                        losses[row] = Double(loss)
+        withPointers(
+            writing: &logits.storage, &losses, reading: values.storage, least
+        ) { logits, losses, values, least in
+            splitRows(rows) { range in
+                for row in range {
+                    var loss: Float = 0
+                    for column in 0..<columns {
+                        let place = row * columns + column
+                        let logit = logits[place]
+                        let isFound = abs(values[place]) > least[column]
+                        let weight = isFound ? 1 : negativeWeight
+                        let rest = exp(-abs(logit))
+                        loss += weight * (log1p(rest) + max(isFound ? -logit : logit, 0))
+                        let share = (logit >= 0 ? 1 : rest) / (1 + rest)
+                        logits[place] = weight * (share - (isFound ? 1 : 0)) / Float(rows)
                     }
+                    losses[row] = Double(loss)
                 }
             }
         }
@@ -73,18 +71,13 @@ extension Engine {
         let (rows, outputs, inputs) = (b.rows, a.columns, b.columns)
         precondition(rows > 0, "a product of no rows")
         let format = kernels.formats.transposing(precision)
-        a.storage.withUnsafeBufferPointer { a in
-            b.storage.withUnsafeBufferPointer { b in
-                c.elements.withUnsafeMutableBufferPointer { c in
-                    let c = c
-                    if !adding { c.update(repeating: 0) }
-                    shareProduct(outputs, inputs) { ours, theirs, scratch in
-                        format.multiplyTransposed(
-                            a.baseAddress! + ours.lowerBound, stride: outputs, rows: rows,
-                            columns: ours.count, b.baseAddress!, width: inputs, only: theirs,
-                            addingTo: c.baseAddress! + ours.lowerBound * inputs, scratch: scratch)
-                    }
-                }
+        withPointers(writing: &c.elements, reading: a.storage, b.storage) { c, a, b in
+            if !adding { c.update(repeating: 0, count: outputs * inputs) }
+            shareProduct(outputs, inputs) { ours, theirs, scratch in
+                format.multiplyTransposed(
+                    a + ours.lowerBound, stride: outputs, rows: rows, columns: ours.count, b,
+                    width: inputs, only: theirs, addingTo: c + ours.lowerBound * inputs,
+                    scratch: scratch)
             }
         }
     }
@@ -96,18 +89,14 @@ extension Engine {
         let (rows, columns, length) = (x.rows, x.columns, 128)
         let pieces = (rows + length - 1) / length
         var sums = [Float](repeating: 0, count: columns * (pieces + 1))
-        x.storage.withUnsafeBufferPointer { x in
-            sums.withUnsafeMutableBufferPointer { sums in
-                let sums = sums.baseAddress!
-                pool.forEach(pieces) { piece, _ in
-                    for row in piece * length..<min((piece + 1) * length, rows) {
-                        kernels.add_f32(
-                            sums + (piece + 1) * columns, x.baseAddress! + row * columns, columns)
-                    }
+        withPointers(writing: &sums, reading: x.storage) { sums, x in
+            pool.forEach(pieces) { piece, _ in
+                for row in piece * length..<min((piece + 1) * length, rows) {
+                    kernels.add_f32(sums + (piece + 1) * columns, x + row * columns, columns)
                 }
-                for piece in 1..<pieces + 1 {
-                    kernels.add_f32(sums, sums + piece * columns, columns)
-                }
+            }
+            for piece in 1..<pieces + 1 {
+                kernels.add_f32(sums, sums + piece * columns, columns)
             }
         }
         return Array(sums.prefix(columns))
@@ -157,15 +146,11 @@ extension Engine {
     public func activate(_ x: Activations, _ function: Epilogue, into y: inout Activations) {
         let (rows, columns, width) = (x.rows, x.columns, function.width(of: x.columns))
         y.reshape(rows: rows, columns: width)
-        x.storage.withUnsafeBufferPointer { x in
-            y.storage.withUnsafeMutableBufferPointer { y in
-                let y = y
-                splitRows(rows) { rows in
-                    for row in rows {
-                        kernels.activate_f32(
-                            x.baseAddress! + row * columns, width, function.kernel,
-                            y.baseAddress! + row * width)
-                    }
+        withPointers(writing: &y.storage, reading: x.storage) { y, x in
+            splitRows(rows) { rows in
+                for row in rows {
+                    kernels.activate_f32(
+                        x + row * columns, width, function.kernel, y + row * width)
                 }
             }
         }
@@ -180,18 +165,14 @@ extension Engine {
         let (rows, columns, width) = (x.rows, x.columns, function.width(of: x.columns))
         precondition(gradient.rows == rows && gradient.columns == width, "shape of the gradient")
         result.reshape(rows: rows, columns: columns)
-        x.storage.withUnsafeBufferPointer { x in
-            gradient.storage.withUnsafeBufferPointer { gradient in
-                result.storage.withUnsafeMutableBufferPointer { result in
-                    let result = result
-                    splitRows(rows) { rows in
-                        for row in rows {
-                            kernels.differentiate_f32(
-                                x.baseAddress! + row * columns,
-                                gradient.baseAddress! + row * width, width, function.kernel,
-                                result.baseAddress! + row * columns)
-                        }
-                    }
+        withPointers(
+            writing: &result.storage, reading: x.storage, gradient.storage
+        ) { result, x, gradient in
+            splitRows(rows) { rows in
+                for row in rows {
+                    kernels.differentiate_f32(
+                        x + row * columns, gradient + row * width, width, function.kernel,
+                        result + row * columns)
                 }
             }
         }
@@ -224,20 +205,13 @@ extension Engine {
         precondition(x.rows == result.rows && x.columns == result.columns, "norm gradient")
         precondition(weight.count == x.columns, "norm width")
         let (rows, columns) = (x.rows, x.columns)
-        x.storage.withUnsafeBufferPointer { x in
-            gradient.storage.withUnsafeBufferPointer { gradient in
-                result.storage.withUnsafeMutableBufferPointer { result in
-                    let result = result
-                    differentiateNorms(
-                        rows, weight, isCentred, epsilon,
-                        &weightGradient, &biasGradient
-                    ) { row in
-                        (
-                            x.baseAddress! + row * columns, gradient.baseAddress! + row * columns,
-                            result.baseAddress! + row * columns
-                        )
-                    }
-                }
+        withPointers(
+            writing: &result.storage, reading: x.storage, gradient.storage
+        ) { result, x, gradient in
+            differentiateNorms(
+                rows, weight, isCentred, epsilon, &weightGradient, &biasGradient
+            ) { row in
+                (x + row * columns, gradient + row * columns, result + row * columns)
             }
         }
     }
@@ -261,22 +235,18 @@ extension Engine {
         precondition(gradient.rows == rows && gradient.columns == columns, "norm gradient")
         var given = [Float](repeating: 0, count: rows * count * width)
         var unused = [Float](repeating: 0, count: width)
-        x.storage.withUnsafeBufferPointer { x in
-            given.withUnsafeMutableBufferPointer { given in
-                gradient.storage.withUnsafeMutableBufferPointer { gradient in
-                    let (given, gradient) = (given, gradient)
-                    differentiateNorms(
-                        rows * count, weight, false, epsilon, &weightGradient, &unused
-                    ) { index in
-                        let (row, head) = index.quotientAndRemainder(dividingBy: count)
-                        let place = row * columns + (heads.lowerBound + head) * width
-                        let result = gradient.baseAddress! + place
-                        let copy = given.baseAddress! + index * width
-                        copy.update(from: result, count: width)
-                        result.update(repeating: 0, count: width)
-                        return (x.baseAddress! + place, UnsafePointer(copy), result)
-                    }
-                }
+        withPointers(
+            writing: &gradient.storage, &given, reading: x.storage
+        ) { gradient, given, x in
+            differentiateNorms(
+                rows * count, weight, false, epsilon, &weightGradient, &unused
+            ) { index in
+                let (row, head) = index.quotientAndRemainder(dividingBy: count)
+                let place = row * columns + (heads.lowerBound + head) * width
+                let (result, copy) = (gradient + place, given + index * width)
+                copy.update(from: result, count: width)
+                result.update(repeating: 0, count: width)
+                return (x + place, UnsafePointer(copy), result)
             }
         }
     }
@@ -296,17 +266,14 @@ extension Engine {
         let (width, length) = (weight.count, 128)
         let pieces = (count + length - 1) / length
         var sums = [Float](repeating: 0, count: 2 * width * pieces)
-        weight.withUnsafeBufferPointer { weight in
-            sums.withUnsafeMutableBufferPointer { sums in
-                let sums = sums
-                pool.forEach(pieces) { piece, _ in
-                    let own = sums.baseAddress! + 2 * width * piece
-                    for index in piece * length..<min((piece + 1) * length, count) {
-                        let (x, gradient, result) = vectors(index)
-                        kernels.norm_gradient_f32(
-                            x, gradient, weight.baseAddress!, width, epsilon, isCentred ? 1 : 0,
-                            result, own, own + width)
-                    }
+        withPointers(writing: &sums, reading: weight) { sums, weight in
+            pool.forEach(pieces) { piece, _ in
+                let own = sums + 2 * width * piece
+                for index in piece * length..<min((piece + 1) * length, count) {
+                    let (x, gradient, result) = vectors(index)
+                    kernels.norm_gradient_f32(
+                        x, gradient, weight, width, epsilon, isCentred ? 1 : 0, result, own,
+                        own + width)
                 }
             }
         }
@@ -324,17 +291,14 @@ extension Engine {
     ) {
         precondition(indices.count == gradient.rows && table.columns == gradient.columns)
         let (columns, rows) = (gradient.columns, table.rows)
-        gradient.storage.withUnsafeBufferPointer { source in
-            table.elements.withUnsafeMutableBufferPointer { table in
-                let table = table
-                // Columns are divided among threads, so that every sum has a fixed order.
-                pool.split(columns) { range, _ in
-                    for (row, index) in indices.enumerated() {
-                        precondition(index >= 0 && Int(index) < rows, "row past table")
-                        kernels.add_f32(
-                            table.baseAddress! + Int(index) * columns + range.lowerBound,
-                            source.baseAddress! + row * columns + range.lowerBound, range.count)
-                    }
+        withPointers(writing: &table.elements, reading: gradient.storage) { table, gradient in
+            // Columns are divided among threads, so that every sum has a fixed order.
+            pool.split(columns) { range, _ in
+                for (row, index) in indices.enumerated() {
+                    precondition(index >= 0 && Int(index) < rows, "row past table")
+                    kernels.add_f32(
+                        table + Int(index) * columns + range.lowerBound,
+                        gradient + row * columns + range.lowerBound, range.count)
                 }
             }
         }
@@ -355,23 +319,20 @@ extension Engine {
         let columns = logits.columns
         let normalisers = logSumExp(logits)
         var losses = [Double](repeating: 0, count: targets.count)
-        logits.storage.withUnsafeMutableBufferPointer { logits in
-            losses.withUnsafeMutableBufferPointer { losses in
-                let (logits, losses) = (logits, losses)
-                splitRows(targets.count) { rows in
-                    for row in rows {
-                        let place = logits.baseAddress! + row * columns
-                        let target = Int(targets[row])
-                        guard target >= 0 else {
-                            place.update(repeating: 0, count: columns)
-                            continue
-                        }
-                        precondition(target < columns, "target past classes")
-                        losses[row] = normalisers[row] - Double(place[target])
-                        kernels.softmax_f32(place, columns, 1)
-                        place[target] -= 1
-                        for column in 0..<columns { place[column] *= factor }
+        withPointers(writing: &logits.storage, &losses) { logits, losses in
+            splitRows(targets.count) { rows in
+                for row in rows {
+                    let place = logits + row * columns
+                    let target = Int(targets[row])
+                    guard target >= 0 else {
+                        place.update(repeating: 0, count: columns)
+                        continue
                     }
+                    precondition(target < columns, "target past classes")
+                    losses[row] = normalisers[row] - Double(place[target])
+                    kernels.softmax_f32(place, columns, 1)
+                    place[target] -= 1
+                    for column in 0..<columns { place[column] *= factor }
                 }
             }
         }
@@ -404,25 +365,20 @@ extension Engine {
         let (rows, columns) = (logits.rows, logits.columns)
         let slope = factor * temperature
         var divergences = [Double](repeating: 0, count: rows)
-        logits.storage.withUnsafeMutableBufferPointer { logits in
-            teacher.storage.withUnsafeBufferPointer { teacher in
-                divergences.withUnsafeMutableBufferPointer { divergences in
-                    let (logits, teacher, divergences) = (logits, teacher, divergences)
-                    splitRows(rows) { rows in
-                        withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { given in
-                            let given = given.baseAddress!
-                            for row in rows {
-                                let own = logits.baseAddress! + row * columns
-                                let taught = teacher.baseAddress! + row * columns
-                                for column in 0..<columns {
-                                    own[column] /= temperature
-                                    given[column] = taught[column] / temperature
-                                }
-                                divergences[row] = differentiate(
-                                    own, from: given, columns, mixture: mixture, factor: slope)
-                            }
-                        }
+        withPointers(
+            writing: &logits.storage, &divergences, reading: teacher.storage
+        ) { logits, divergences, teacher in
+            splitRows(rows) { rows in
+                let given = UnsafeMutablePointer<Float>.allocate(capacity: columns)
+                defer { given.deallocate() }
+                for row in rows {
+                    let (own, taught) = (logits + row * columns, teacher + row * columns)
+                    for column in 0..<columns {
+                        own[column] /= temperature
+                        given[column] = taught[column] / temperature
                     }
+                    divergences[row] = differentiate(
+                        own, from: given, columns, mixture: mixture, factor: slope)
                 }
             }
         }

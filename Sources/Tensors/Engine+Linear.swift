@@ -20,19 +20,15 @@ extension Engine {
         precondition(taken.upperBound <= x.rows && firstRow + taken.count <= y.rows, "linear rows")
         guard !taken.isEmpty, weights.panels > 0 else { return }
         let (inputs, outputs) = (weights.inputs, weights.outputs)
-        x.storage.withUnsafeBufferPointer { source in
-            y.storage.withUnsafeMutableBufferPointer { target in
-                let x = source.baseAddress! + taken.lowerBound * inputs
-                let operand = operand(x, rows: taken.count, of: weights)
-                let c = target.baseAddress! + firstRow * outputs
-                split(
-                    rows: taken.count, panels: weights.panels, converts: operand.isConverted
-                ) { rows in
-                    convert(x, rows: rows, inputs, to: operand)
-                } multiplying: { rows, panels in
-                    multiply(
-                        operand, rows: rows, weights, panels: panels, into: c, epilogue)
-                }
+        withPointers(writing: &y.storage, reading: x.storage) { y, x in
+            let (c, x) = (y + firstRow * outputs, x + taken.lowerBound * inputs)
+            let operand = operand(x, rows: taken.count, of: weights)
+            split(
+                rows: taken.count, panels: weights.panels, converts: operand.isConverted
+            ) { rows in
+                convert(x, rows: rows, inputs, to: operand)
+            } multiplying: { rows, panels in
+                multiply(operand, rows: rows, weights, panels: panels, into: c, epilogue)
             }
         }
     }

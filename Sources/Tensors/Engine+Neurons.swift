@@ -16,20 +16,17 @@ extension Engine {
         scores.reshape(rows: rows, columns: neurons)
         let work = NeuronWork(predictor, sums: 0, threads: pool.threads)
         let memory = neuronScratch.bytes(work.bytes)
-        x.storage.withUnsafeBufferPointer { x in
-            scores.storage.withUnsafeMutableBufferPointer { scores in
-                let (source, target) = (x.baseAddress!, scores.baseAddress!)
-                let guess = prepare(source, rows: rows, for: predictor)
-                pool.run { thread in
-                    let own = work.panels(of: thread)
-                    guard !own.isEmpty else { return }
-                    let part = work.part(of: thread, in: memory)
-                    let range = predictor.neurons(of: own)
-                    for row in 0..<rows {
-                        score(guess, row: row, predictor, panels: own, part)
-                        (target + row * neurons + range.lowerBound).update(
-                            from: part.scores, count: range.count)
-                    }
+        withPointers(writing: &scores.storage, reading: x.storage) { scores, x in
+            let guess = prepare(x, rows: rows, for: predictor)
+            pool.run { thread in
+                let own = work.panels(of: thread)
+                guard !own.isEmpty else { return }
+                let part = work.part(of: thread, in: memory)
+                let range = predictor.neurons(of: own)
+                for row in 0..<rows {
+                    score(guess, row: row, predictor, panels: own, part)
+                    (scores + row * neurons + range.lowerBound).update(
+                        from: part.scores, count: range.count)
                 }
             }
         }
@@ -91,37 +88,29 @@ extension Engine {
         let work = NeuronWork(predictor, sums: rows * width, threads: pool.threads)
         let memory = neuronScratch.bytes(work.bytes)
         var counts = [Int](repeating: 0, count: work.threads)
-        x.storage.withUnsafeBufferPointer { x in
-            let (x, inputs) = (x.baseAddress!, predictor.inputs)
-            let guess = other.storage.withUnsafeBufferPointer {
-                prepare($0.baseAddress!, rows: rows, for: predictor)
-            }
-            counts.withUnsafeMutableBufferPointer { counts in
-                let counts = counts
-                pool.run { thread in
-                    guard thread < work.threads else { return }
-                    let part = work.part(of: thread, in: memory)
-                    part.sums.update(repeating: 0, count: rows * width)
-                    for panels in work.blocks(of: thread, rows: rows) {
-                        let range = predictor.neurons(of: panels)
-                        for row in 0..<rows {
-                            score(guess, row: row, predictor, panels: panels, part)
-                            let named = select(predictor, range, part)
-                            counts[thread] += named
-                            guard named > 0 else { continue }
-                            add(
-                                named, of: block, x + row * inputs, part, from: range.lowerBound,
-                                to: part.sums + row * width)
-                        }
+        let inputs = predictor.inputs
+        withPointers(writing: &counts, reading: x.storage, other.storage) { counts, x, other in
+            let guess = prepare(other, rows: rows, for: predictor)
+            pool.run { thread in
+                guard thread < work.threads else { return }
+                let part = work.part(of: thread, in: memory)
+                part.sums.update(repeating: 0, count: rows * width)
+                for panels in work.blocks(of: thread, rows: rows) {
+                    let range = predictor.neurons(of: panels)
+                    for row in 0..<rows {
+                        score(guess, row: row, predictor, panels: panels, part)
+                        let named = select(predictor, range, part)
+                        counts[thread] += named
+                        guard named > 0 else { continue }
+                        add(
+                            named, of: block, x + row * inputs, part, from: range.lowerBound,
+                            to: part.sums + row * width)
                     }
                 }
             }
         }
-        y.storage.withUnsafeMutableBufferPointer { y in
-            for thread in 0..<work.threads {
-                kernels.add_f32(
-                    y.baseAddress!, work.part(of: thread, in: memory).sums, rows * width)
-            }
+        for thread in 0..<work.threads {
+            kernels.add_f32(&y.storage, work.part(of: thread, in: memory).sums, rows * width)
         }
         if let bias = block.outputBias { for row in 0..<rows { y.add(bias, toRow: row) } }
         return counts.reduce(0, +)
@@ -133,7 +122,7 @@ extension Engine {
     private func select(
         _ predictor: NeuronPredictor, _ range: Range<Int>, _ part: NeuronWork.Part
     ) -> Int {
-        predictor.least.withUnsafeBufferPointer { least in
+        withPointers(reading: predictor.least) { least in
             var count = 0
             for place in 0..<range.count {
                 let neuron = range.lowerBound + place

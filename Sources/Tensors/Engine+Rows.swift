@@ -51,12 +51,10 @@ extension Engine {
         precondition(x.columns == y.columns && weight.count == x.columns)
         precondition(bias == nil || bias?.count == x.columns)
         guard !taken.isEmpty else { return }
-        x.storage.withUnsafeBufferPointer { source in
-            y.storage.withUnsafeMutableBufferPointer { target in
-                normalise(
-                    source.baseAddress! + taken.lowerBound * x.columns, rows: taken.count,
-                    weight, bias, epsilon, into: target.baseAddress!)
-            }
+        withPointers(writing: &y.storage, reading: x.storage) { y, source in
+            normalise(
+                source + taken.lowerBound * x.columns, rows: taken.count, weight, bias, epsilon,
+                into: y)
         }
     }
 
@@ -66,19 +64,14 @@ extension Engine {
         _ epsilon: Float, into y: UnsafeMutablePointer<Float>
     ) {
         let columns = weight.count
-        weight.withUnsafeBufferPointer { weight in
-            (bias ?? []).withUnsafeBufferPointer { shift in
-                splitRows(rows) { rows in
-                    for row in rows {
-                        let (from, to) = (x + row * columns, y + row * columns)
-                        if bias == nil {
-                            kernels.rms_norm_f32(
-                                to, from, weight.baseAddress!, columns, epsilon)
-                        } else {
-                            kernels.layer_norm_f32(
-                                to, from, weight.baseAddress!, shift.baseAddress!, columns,
-                                epsilon)
-                        }
+        withPointers(reading: weight, bias ?? []) { weight, shift in
+            splitRows(rows) { rows in
+                for row in rows {
+                    let (from, to) = (x + row * columns, y + row * columns)
+                    if bias == nil {
+                        kernels.rms_norm_f32(to, from, weight, columns, epsilon)
+                    } else {
+                        kernels.layer_norm_f32(to, from, weight, shift, columns, epsilon)
                     }
                 }
             }
@@ -97,16 +90,12 @@ extension Engine {
     ) {
         let (rows, columns, width) = (x.rows, x.columns, weight.count)
         precondition(heads.upperBound * width <= columns, "heads to normalise")
-        x.storage.withUnsafeMutableBufferPointer { target in
-            let c = target.baseAddress
-            weight.withUnsafeBufferPointer { weight in
-                splitRows(rows) { rows in
-                    for row in rows {
-                        for head in heads {
-                            let place = c! + row * columns + head * width
-                            kernels.rms_norm_f32(
-                                place, place, weight.baseAddress!, width, epsilon)
-                        }
+        withPointers(writing: &x.storage, reading: weight) { x, weight in
+            splitRows(rows) { rows in
+                for row in rows {
+                    for head in heads {
+                        let place = x + row * columns + head * width
+                        kernels.rms_norm_f32(place, place, weight, width, epsilon)
                     }
                 }
             }
@@ -123,9 +112,8 @@ extension Engine {
         precondition(bias == nil || bias?.count == x.columns)
         guard !taken.isEmpty else { return }
         let first = taken.lowerBound * x.columns
-        x.storage.withUnsafeMutableBufferPointer { target in
-            let place = target.baseAddress! + first
-            normalise(place, rows: taken.count, weight, bias, epsilon, into: place)
+        withPointers(writing: &x.storage) { x in
+            normalise(x + first, rows: taken.count, weight, bias, epsilon, into: x + first)
         }
     }
 
@@ -139,21 +127,18 @@ extension Engine {
         precondition(positions.count == x.rows && table.half * 2 <= dimension)
         let (rows, columns, half) = (x.rows, x.columns, table.half)
         let first = positions.startIndex
-        x.storage.withUnsafeMutableBufferPointer { target in
-            let c = target.baseAddress
-            table.cosines.withUnsafeBufferPointer { cosines in
-                table.sines.withUnsafeBufferPointer { sines in
-                    splitRows(rows) { rows in
-                        for row in rows {
-                            let position = positions[first + row]
-                            precondition(position < table.positions, "position past table")
-                            let place = position * half
-                            for head in 0..<heads {
-                                kernels.rotate_f32(
-                                    c! + row * columns + head * dimension, 2 * half,
-                                    cosines.baseAddress! + place, sines.baseAddress! + place)
-                            }
-                        }
+        withPointers(
+            writing: &x.storage, reading: table.cosines, table.sines
+        ) { x, cosines, sines in
+            splitRows(rows) { rows in
+                for row in rows {
+                    let position = positions[first + row]
+                    precondition(position < table.positions, "position past table")
+                    let place = position * half
+                    for head in 0..<heads {
+                        kernels.rotate_f32(
+                            x + row * columns + head * dimension, 2 * half, cosines + place,
+                            sines + place)
                     }
                 }
             }
@@ -167,17 +152,14 @@ extension Engine {
     ) {
         precondition(indices.count == y.rows && table.columns == y.columns)
         let columns = y.columns
-        table.elements.withUnsafeBufferPointer { source in
-            y.storage.withUnsafeMutableBufferPointer { target in
-                for (row, index) in indices.enumerated() {
-                    precondition(index >= 0 && Int(index) < table.rows, "row past table")
-                    let from = source.baseAddress! + Int(index) * columns
-                    let to = target.baseAddress! + row * columns
-                    if adding {
-                        kernels.add_f32(to, from, columns)
-                    } else {
-                        to.update(from: from, count: columns)
-                    }
+        withPointers(writing: &y.storage, reading: table.elements) { y, source in
+            for (row, index) in indices.enumerated() {
+                precondition(index >= 0 && Int(index) < table.rows, "row past table")
+                let (to, from) = (y + row * columns, source + Int(index) * columns)
+                if adding {
+                    kernels.add_f32(to, from, columns)
+                } else {
+                    to.update(from: from, count: columns)
                 }
             }
         }
@@ -188,9 +170,9 @@ extension Engine {
         _ table: PackedWeights, rows indices: [Int32], into y: inout Activations
     ) {
         precondition(indices.count == y.rows && table.inputs == y.columns)
-        y.storage.withUnsafeMutableBufferPointer { target in
+        withPointers(writing: &y.storage) { y in
             for (row, index) in indices.enumerated() {
-                table.copyRow(Int(index), into: target.baseAddress! + row * table.inputs)
+                table.copyRow(Int(index), into: y + row * table.inputs)
             }
         }
     }
@@ -201,14 +183,10 @@ extension Engine {
     ) {
         y.reshape(rows: rows.count, columns: x.columns)
         let (columns, places) = (x.columns, Array(rows))
-        x.storage.withUnsafeBufferPointer { source in
-            y.storage.withUnsafeMutableBufferPointer { target in
-                let target = target
-                splitRows(places.count) { range in
-                    for place in range {
-                        (target.baseAddress! + place * columns).update(
-                            from: source.baseAddress! + places[place] * columns, count: columns)
-                    }
+        withPointers(writing: &y.storage, reading: x.storage) { y, x in
+            splitRows(places.count) { range in
+                for place in range {
+                    (y + place * columns).update(from: x + places[place] * columns, count: columns)
                 }
             }
         }
@@ -226,18 +204,14 @@ extension Engine {
         precondition(columns.allSatisfy { 0..<x.columns ~= $0 }, "columns to select")
         var result = Activations()
         result.reshape(rows: x.rows, columns: columns.count)
-        let width = x.columns
-        x.storage.withUnsafeBufferPointer { source in
-            result.storage.withUnsafeMutableBufferPointer { target in
-                let target = target
-                columns.withUnsafeBufferPointer { columns in
-                    splitRows(x.rows) { rows in
-                        for row in rows {
-                            let from = source.baseAddress! + row * width
-                            let to = target.baseAddress! + row * columns.count
-                            for place in columns.indices { to[place] = from[columns[place]] }
-                        }
-                    }
+        let (rows, width, count) = (x.rows, x.columns, columns.count)
+        withPointers(
+            writing: &result.storage, reading: x.storage, columns
+        ) { result, x, columns in
+            splitRows(rows) { rows in
+                for row in rows {
+                    let (to, from) = (result + row * count, x + row * width)
+                    for place in 0..<count { to[place] = from[columns[place]] }
                 }
             }
         }
@@ -254,14 +228,12 @@ extension Engine {
         result.reshape(rows: rows, columns: columns)
         var first = 0
         for part in parts {
-            part.storage.withUnsafeBufferPointer { source in
-                result.storage.withUnsafeMutableBufferPointer { target in
-                    let (target, width) = (target, part.columns)
-                    splitRows(rows) { range in
-                        for row in range {
-                            (target.baseAddress! + row * columns + first).update(
-                                from: source.baseAddress! + row * width, count: width)
-                        }
+            let width = part.columns
+            withPointers(writing: &result.storage, reading: part.storage) { result, part in
+                splitRows(rows) { range in
+                    for row in range {
+                        (result + row * columns + first).update(
+                            from: part + row * width, count: width)
                     }
                 }
             }
@@ -273,32 +245,23 @@ extension Engine {
     /// Adds `x` to `y`, which has the same shape.
     public func add(_ x: Activations, to y: inout Activations) {
         precondition(x.rows == y.rows && x.columns == y.columns, "shapes to add")
-        let columns = x.columns
-        x.storage.withUnsafeBufferPointer { source in
-            y.storage.withUnsafeMutableBufferPointer { target in
-                let target = target
-                splitRows(x.rows) { rows in
-                    let first = rows.lowerBound * columns
-                    kernels.add_f32(
-                        target.baseAddress! + first, source.baseAddress! + first,
-                        rows.count * columns)
-                }
+        let (rows, columns) = (x.rows, x.columns)
+        withPointers(writing: &y.storage, reading: x.storage) { y, x in
+            splitRows(rows) { rows in
+                let first = rows.lowerBound * columns
+                kernels.add_f32(y + first, x + first, rows.count * columns)
             }
         }
     }
 
     /// Copies `x` into `y` with all threads.
     public func copy(_ x: Activations, into y: inout Activations) {
-        let columns = x.columns
-        y.reshape(rows: x.rows, columns: columns)
-        x.storage.withUnsafeBufferPointer { source in
-            y.storage.withUnsafeMutableBufferPointer { target in
-                let target = target
-                splitRows(x.rows) { rows in
-                    let first = rows.lowerBound * columns
-                    (target.baseAddress! + first).update(
-                        from: source.baseAddress! + first, count: rows.count * columns)
-                }
+        let (rows, columns) = (x.rows, x.columns)
+        y.reshape(rows: rows, columns: columns)
+        withPointers(writing: &y.storage, reading: x.storage) { y, x in
+            splitRows(rows) { rows in
+                let first = rows.lowerBound * columns
+                (y + first).update(from: x + first, count: rows.count * columns)
             }
         }
     }
@@ -306,11 +269,9 @@ extension Engine {
     /// Changes the shape of `y` and fills it with 0, with all threads.
     public func clear(_ y: inout Activations, rows: Int, columns: Int) {
         y.reshape(rows: rows, columns: columns)
-        y.storage.withUnsafeMutableBufferPointer { target in
-            let target = target
+        withPointers(writing: &y.storage) { y in
             splitRows(rows) { rows in
-                (target.baseAddress! + rows.lowerBound * columns).update(
-                    repeating: 0, count: rows.count * columns)
+                (y + rows.lowerBound * columns).update(repeating: 0, count: rows.count * columns)
             }
         }
     }
@@ -321,29 +282,23 @@ extension Engine {
         firstRow: Int
     ) {
         precondition(columns.count == y.columns && firstRow + rows.count <= y.rows)
-        x.storage.withUnsafeBufferPointer { source in
-            y.elements.withUnsafeMutableBufferPointer { target in
-                for (index, row) in rows.enumerated() {
-                    (target.baseAddress! + (firstRow + index) * columns.count).update(
-                        from: source.baseAddress! + row * x.columns + columns.lowerBound,
-                        count: columns.count)
-                }
+        let stride = x.columns
+        withPointers(writing: &y.elements, reading: x.storage) { y, x in
+            for (index, row) in rows.enumerated() {
+                (y + (firstRow + index) * columns.count).update(
+                    from: x + row * stride + columns.lowerBound, count: columns.count)
             }
         }
     }
 
     /// The logarithm of the sum of exponentials of every row, in f64.
     public func logSumExp(_ x: Activations) -> [Double] {
-        var result = [Double](repeating: 0, count: x.rows)
-        let columns = x.columns
-        x.storage.withUnsafeBufferPointer { source in
-            result.withUnsafeMutableBufferPointer { result in
-                let (source, result) = (source, result)
-                splitRows(x.rows) { rows in
-                    for row in rows {
-                        result[row] = kernels.log_sum_exp_f32(
-                            source.baseAddress! + row * columns, columns)
-                    }
+        let (rows, columns) = (x.rows, x.columns)
+        var result = [Double](repeating: 0, count: rows)
+        withPointers(writing: &result, reading: x.storage) { result, x in
+            splitRows(rows) { rows in
+                for row in rows {
+                    result[row] = kernels.log_sum_exp_f32(x + row * columns, columns)
                 }
             }
         }
@@ -352,9 +307,9 @@ extension Engine {
 
     /// The column of the largest value of every row; the first if there are several.
     public func largestColumn(_ x: Activations) -> [Int] {
-        let columns = x.columns
-        return x.storage.withUnsafeBufferPointer { values in
-            (0..<x.rows).map { row in
+        let (rows, columns) = (x.rows, x.columns)
+        return withPointers(reading: x.storage) { values in
+            (0..<rows).map { row in
                 var best = row * columns
                 for index in best..<best + columns where values[index] > values[best] {
                     best = index
@@ -369,17 +324,11 @@ extension Engine {
         precondition(x.rows == y.rows && x.columns == y.columns)
         let (a, b, columns) = (logSumExp(x), logSumExp(y), x.columns)
         var result = [Double](repeating: 0, count: x.rows)
-        x.storage.withUnsafeBufferPointer { x in
-            y.storage.withUnsafeBufferPointer { y in
-                result.withUnsafeMutableBufferPointer { result in
-                    let (x, y, result) = (x, y, result)
-                    splitRows(a.count) { rows in
-                        for row in rows {
-                            result[row] = kernels.divergence_f32(
-                                x.baseAddress! + row * columns, y.baseAddress! + row * columns,
-                                columns, a[row], b[row])
-                        }
-                    }
+        withPointers(writing: &result, reading: x.storage, y.storage) { result, x, y in
+            splitRows(a.count) { rows in
+                for row in rows {
+                    result[row] = kernels.divergence_f32(
+                        x + row * columns, y + row * columns, columns, a[row], b[row])
                 }
             }
         }

@@ -5,14 +5,13 @@ extension ThreadPool {
     public func squareSum(of values: [Float], first count: Int) -> Double {
         precondition(count <= values.count, "values to square")
         let piece = 1 << 15
-        var sums = [Double](repeating: 0, count: (count + piece - 1) / piece)
-        values.withUnsafeBufferPointer { values in
-            sums.withUnsafeMutableBufferPointer { sums in
-                let sums = sums
-                forEach(sums.count) { index, _ in
-                    sums[index] = laneSquareSum(
-                        values[index * piece..<min((index + 1) * piece, count)])
-                }
+        let pieces = (count + piece - 1) / piece
+        var sums = [Double](repeating: 0, count: pieces)
+        withPointers(writing: &sums, reading: values) { sums, values in
+            forEach(pieces) { index, _ in
+                let first = index * piece
+                sums[index] = laneSquareSum(
+                    UnsafeBufferPointer(start: values + first, count: min(piece, count - first)))
             }
         }
         return sums.reduce(0, +)
@@ -20,8 +19,7 @@ extension ThreadPool {
 }
 
 /// The sum of squares, with independent sums for each lane, which can be added at the same time.
-private func laneSquareSum(_ values: Slice<UnsafeBufferPointer<Float>>) -> Double {
-    let values = UnsafeBufferPointer(rebasing: values)
+private func laneSquareSum(_ values: UnsafeBufferPointer<Float>) -> Double {
     var lanes = SIMD16<Double>(repeating: 0)
     let whole = values.count / 16 * 16
     for first in stride(from: 0, to: whole, by: 16) {
@@ -49,21 +47,16 @@ extension Engine {
     ) -> Double {
         precondition(x.rows == wanted.rows && x.columns == wanted.columns, "compared shapes")
         precondition(x.rows == gradient.rows && x.columns == gradient.columns, "compared shapes")
-        let columns = x.columns
+        let (rows, columns) = (x.rows, x.columns)
         var difference = Activations()
-        difference.reshape(rows: x.rows, columns: columns)
-        x.storage.withUnsafeBufferPointer { x in
-            wanted.storage.withUnsafeBufferPointer { wanted in
-                gradient.storage.withUnsafeMutableBufferPointer { gradient in
-                    difference.storage.withUnsafeMutableBufferPointer { difference in
-                        let (gradient, difference) = (gradient, difference)
-                        splitRows(difference.count / max(columns, 1)) { rows in
-                            for place in rows.lowerBound * columns..<rows.upperBound * columns {
-                                difference[place] = x[place] - wanted[place]
-                                gradient[place] += 2 * factor * difference[place]
-                            }
-                        }
-                    }
+        difference.reshape(rows: rows, columns: columns)
+        withPointers(
+            writing: &gradient.storage, &difference.storage, reading: x.storage, wanted.storage
+        ) { gradient, difference, x, wanted in
+            splitRows(rows) { rows in
+                for place in rows.lowerBound * columns..<rows.upperBound * columns {
+                    difference[place] = x[place] - wanted[place]
+                    gradient[place] += 2 * factor * difference[place]
                 }
             }
         }

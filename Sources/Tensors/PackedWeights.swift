@@ -222,15 +222,12 @@ extension PackedWeights {
     /// Packs rows into some lanes of every panel.
     private mutating func pack(_ weight: Matrix<Float>, bias: [Float]?, lanes: Range<Int>) {
         let (format, first) = (precision.format, lanes.lowerBound)
-        weight.elements.withUnsafeBufferPointer { source in
+        withPointers(reading: weight.elements) { source in
             for panel in 0..<panels {
                 let output = panel * lanes.count
-                let (rows, count) = (
-                    source.baseAddress! + output * inputs, min(lanes.count, outputs - output)
-                )
                 let terms = terms(fromPanel: panel)
                 format.pack_rows(
-                    rows, inputs, count, inputs,
+                    source + output * inputs, inputs, min(lanes.count, outputs - output), inputs,
                     address(ofPanel: panel) + first * MemoryLayout<UInt32>.stride,
                     terms.map { $0.scales + first }, terms.map { $0.sums + first })
             }

@@ -48,10 +48,10 @@ public struct Parameter: Sendable {
 
     /// Clears the gradient.
     mutating func clearGradient(on pool: ThreadPool) {
-        gradient.elements.withUnsafeMutableBufferPointer { gradient in
-            let gradient = gradient
-            pool.split(gradient.count) { range, _ in
-                UnsafeMutableBufferPointer(rebasing: gradient[range]).update(repeating: 0)
+        let count = gradient.elements.count
+        withPointers(writing: &gradient.elements) { gradient in
+            pool.split(count) { range, _ in
+                (gradient + range.lowerBound).update(repeating: 0, count: range.count)
             }
         }
     }

@@ -111,9 +111,9 @@ public struct TrainableModel: WeightSource {
 
     /// Packs changed weights for products.
     mutating func pack(on pool: ThreadPool) {
-        layers.withUnsafeMutableBufferPointer { layers in
-            let layers = layers
-            pool.forEach(layers.count) { index, _ in layers[index].pack() }
+        let count = layers.count
+        withPointers(writing: &layers) { layers in
+            pool.forEach(count) { index, _ in layers[index].pack() }
         }
         output?.pack(on: pool)
         labelling?.pack()
