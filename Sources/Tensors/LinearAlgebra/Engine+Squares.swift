@@ -36,30 +36,4 @@ extension Engine {
     public func squareSum(_ x: Activations) -> Double {
         pool.squareSum(of: x.storage, first: x.rows * x.columns)
     }
-
-    /// Adds the gradient with respect to x of `factor · Σ (x - wanted)²`, where `wanted` are the
-    /// target values.
-    ///
-    /// - Returns: `Σ (x - wanted)²`
-    public func differentiateDistance(
-        of x: Activations, from wanted: Activations, factor: Float,
-        addingTo gradient: inout Activations
-    ) -> Double {
-        precondition(x.rows == wanted.rows && x.columns == wanted.columns, "compared shapes")
-        precondition(x.rows == gradient.rows && x.columns == gradient.columns, "compared shapes")
-        let (rows, columns) = (x.rows, x.columns)
-        var difference = Activations()
-        difference.reshape(rows: rows, columns: columns)
-        withPointers(
-            writing: &gradient.storage, &difference.storage, reading: x.storage, wanted.storage
-        ) { gradient, difference, x, wanted in
-            splitRows(rows) { rows in
-                for place in rows.lowerBound * columns..<rows.upperBound * columns {
-                    difference[place] = x[place] - wanted[place]
-                    gradient[place] += 2 * factor * difference[place]
-                }
-            }
-        }
-        return squareSum(difference)
-    }
 }
