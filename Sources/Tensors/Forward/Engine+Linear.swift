@@ -158,14 +158,14 @@ extension Engine {
     private func parts(rows: Int, panels: Int) -> (rows: Int, panels: Int) {
         let threads = pool.threads
         var best = (rows: 1, panels: min(threads, panels))
-        var least: Int?
+        var bestWork: Int?
         for rowParts in 1...min(threads, max(rows / 12, 1)) {
             let panelParts = min(threads / rowParts, panels)
             let work =
                 ((rows + rowParts - 1) / rowParts) * ((panels + panelParts - 1) / panelParts)
-            if least.map({ work * 20 < $0 * 19 }) ?? true {
+            if bestWork.map({ work * 20 < $0 * 19 }) ?? true {
                 best = (rowParts, panelParts)
-                least = work
+                bestWork = work
             }
         }
         return best

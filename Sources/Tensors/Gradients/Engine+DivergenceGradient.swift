@@ -90,19 +90,19 @@ extension Engine {
         mixture: Float, factor: Float
     ) -> Double {
         // The logarithm of a probability of 0 is replaced by that of the smallest normal number.
-        let least = Float.leastNormalMagnitude
+        let minimum = Float.leastNormalMagnitude
         var (ours, theirs) = (0.0, 0.0)
         for place in 0..<count {
             let (q, p) = (own[place], given[place])
-            let mixed = max(mixture * p + (1 - mixture) * q, least)
-            ours += Double(q * log(max(q, least) / mixed))
-            if mixture < 1 { theirs += Double(p * log(max(p, least) / mixed)) }
+            let mixed = max(mixture * p + (1 - mixture) * q, minimum)
+            ours += Double(q * log(max(q, minimum) / mixed))
+            if mixture < 1 { theirs += Double(p * log(max(p, minimum) / mixed)) }
         }
         let share = mixture < 1 ? 1 - mixture : 1
         for place in 0..<count {
             let (q, p) = (own[place], given[place])
-            let mixed = max(mixture * p + (1 - mixture) * q, least)
-            own[place] = factor * share * q * (log(max(q, least) / mixed) - Float(ours))
+            let mixed = max(mixture * p + (1 - mixture) * q, minimum)
+            own[place] = factor * share * q * (log(max(q, minimum) / mixed) - Float(ours))
         }
         return Double(share) * ours + (mixture < 1 ? Double(mixture) * theirs : 0)
     }

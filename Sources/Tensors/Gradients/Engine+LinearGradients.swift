@@ -86,8 +86,8 @@ extension Engine {
     ) {
         let (panel, tile, threads) = (PackedWeights.panel, Int(ck_tile_columns), pool.threads)
         let (panels, tiles) = ((columns + panel - 1) / panel, (rows + tile - 1) / tile)
-        let least = (panels + 11) / 12
-        let shapes = (least..<least + threads).map { across in
+        let minimum = (panels + 11) / 12
+        let shapes = (minimum..<minimum + threads).map { across in
             let across = min(across, panels)
             var down = 1
             while across * down % threads > 0 { down += 1 }

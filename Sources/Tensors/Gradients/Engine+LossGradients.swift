@@ -51,27 +51,27 @@ extension Engine {
     ///   - logits: Shape `[tokens, neurons]`; becomes the gradient.
     ///   - values: The same shape. An element is positive if the magnitude of its value is above
     ///     the threshold of its column.
-    ///   - least: The threshold of each column.
+    ///   - thresholds: The threshold of each column.
     ///   - negativeWeight: The weight of negative elements; positive elements have weight 1.
     /// - Returns: The cross-entropy.
     public func differentiateBinaryCrossEntropy(
-        _ logits: inout Activations, of values: Activations, above least: [Float],
+        _ logits: inout Activations, of values: Activations, above thresholds: [Float],
         negativeWeight: Float
     ) -> Double {
         let (rows, columns) = (logits.rows, logits.columns)
         precondition(values.rows == rows && values.columns == columns, "values of logits")
-        precondition(least.count == columns && rows > 0, "a threshold for every column")
+        precondition(thresholds.count == columns && rows > 0, "a threshold for every column")
         var losses = [Double](repeating: 0, count: rows)
         withPointers(
-            writing: &logits.storage, &losses, reading: values.storage, least
-        ) { logits, losses, values, least in
+            writing: &logits.storage, &losses, reading: values.storage, thresholds
+        ) { logits, losses, values, thresholds in
             splitRows(rows) { range in
                 for row in range {
                     var loss: Float = 0
                     for column in 0..<columns {
                         let place = row * columns + column
                         let logit = logits[place]
-                        let isFound = abs(values[place]) > least[column]
+                        let isFound = abs(values[place]) > thresholds[column]
                         let weight = isFound ? 1 : negativeWeight
                         let rest = exp(-abs(logit))
                         loss += weight * (log1p(rest) + max(isFound ? -logit : logit, 0))
@@ -85,25 +85,24 @@ extension Engine {
         return losses.reduce(0, +) / Double(rows)
     }
 
-    /// Adds the gradient with respect to x of `factor · Σ (x - wanted)²`, where `wanted` are the
-    /// target values.
+    /// Adds the gradient with respect to x of `factor · Σ (x - target)²`.
     ///
-    /// - Returns: `Σ (x - wanted)²`
+    /// - Returns: `Σ (x - target)²`
     public func differentiateDistance(
-        of x: Activations, from wanted: Activations, factor: Float,
+        of x: Activations, from target: Activations, factor: Float,
         addingTo gradient: inout Activations
     ) -> Double {
-        precondition(x.rows == wanted.rows && x.columns == wanted.columns, "compared shapes")
+        precondition(x.rows == target.rows && x.columns == target.columns, "compared shapes")
         precondition(x.rows == gradient.rows && x.columns == gradient.columns, "compared shapes")
         let (rows, columns) = (x.rows, x.columns)
         var difference = Activations()
         difference.reshape(rows: rows, columns: columns)
         withPointers(
-            writing: &gradient.storage, &difference.storage, reading: x.storage, wanted.storage
-        ) { gradient, difference, x, wanted in
+            writing: &gradient.storage, &difference.storage, reading: x.storage, target.storage
+        ) { gradient, difference, x, target in
             splitRows(rows) { rows in
                 for place in rows.lowerBound * columns..<rows.upperBound * columns {
-                    difference[place] = x[place] - wanted[place]
+                    difference[place] = x[place] - target[place]
                     gradient[place] += 2 * factor * difference[place]
                 }
             }

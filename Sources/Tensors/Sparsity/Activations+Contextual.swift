@@ -15,12 +15,12 @@ extension Activations {
     ///
     /// - Returns: The number of values that remain.
     @discardableResult
-    public mutating func clear(row: Int, notAbove least: [Float]) -> Int {
-        precondition(least.count == columns, "a size for every column")
+    public mutating func clear(row: Int, notAbove thresholds: [Float]) -> Int {
+        precondition(thresholds.count == columns, "a threshold for every column")
         var count = 0
         for column in 0..<columns {
             let place = row * columns + column
-            if abs(storage[place]) <= least[column] { storage[place] = 0 } else { count += 1 }
+            if abs(storage[place]) <= thresholds[column] { storage[place] = 0 } else { count += 1 }
         }
         return count
     }

@@ -11,7 +11,7 @@ extension Engine {
     public func predict(
         _ x: Activations, _ predictor: NeuronPredictor, into scores: inout Activations
     ) {
-        let (neurons, rows) = (predictor.least.count, x.rows)
+        let (neurons, rows) = (predictor.thresholds.count, x.rows)
         precondition(x.columns == predictor.inputs, "a predictor's inputs")
         scores.reshape(rows: rows, columns: neurons)
         let work = NeuronWork(predictor, sums: 0, threads: pool.threads)
@@ -37,7 +37,7 @@ extension Engine {
         var scores = Activations()
         predict(x, predictor, into: &scores)
         return (0..<x.rows).map { row in
-            predictor.least.indices.filter { !(scores[row, $0] <= predictor.least[$0]) }
+            predictor.thresholds.indices.filter { !(scores[row, $0] <= predictor.thresholds[$0]) }
         }
     }
 
@@ -55,7 +55,7 @@ extension Engine {
         predict(x, predictor, into: &scores)
         for row in 0..<values.rows {
             for column in 0..<values.columns
-            where scores.storage[row * scores.columns + column] <= predictor.least[column] {
+            where scores.storage[row * scores.columns + column] <= predictor.thresholds[column] {
                 values.storage[row * values.columns + column] = 0
             }
         }
@@ -122,12 +122,12 @@ extension Engine {
     private func select(
         _ predictor: NeuronPredictor, _ range: Range<Int>, _ part: NeuronWork.Part
     ) -> Int {
-        withPointers(reading: predictor.least) { least in
+        withPointers(reading: predictor.thresholds) { thresholds in
             var count = 0
             for place in 0..<range.count {
                 let neuron = range.lowerBound + place
                 part.places[count] = UInt32(truncatingIfNeeded: neuron)
-                count &+= part.scores[place] <= least[neuron] ? 0 : 1
+                count &+= part.scores[place] <= thresholds[neuron] ? 0 : 1
             }
             return count
         }
@@ -171,7 +171,7 @@ extension Engine {
             let (neuron, value) = (part.places[place], part.scores[place])
             part.places[kept] = neuron
             part.scores[kept] = value * last.factors[Int(neuron)]
-            kept += abs(value) <= block.least[Int(neuron)] ? 0 : 1
+            kept += abs(value) <= block.thresholds[Int(neuron)] ? 0 : 1
         }
         kernels.formats[rows.precision].sum_rows(
             rows.address(of: last), rows.stride, part.places, part.scores, kept, sums, last.width)
@@ -215,13 +215,13 @@ extension Engine {
     ) {
         let range = predictor.neurons(of: panels)
         // The index of the product's first output in a matrix of all rows and outputs.
-        let before = row * predictor.least.count + range.lowerBound
+        let before = row * predictor.thresholds.count + range.lowerBound
         switch (guess, predictor.method) {
         case (.coarse(let rows), .coarse(let weights, let biases, let activation)):
             let row = rows[row]
             for (index, weights) in weights.enumerated() {
                 let products = part.products + index * range.count
-                look(
+                approximateScores(
                     row, weights, panels: panels, into: products, range.count,
                     greatest: part.greatest)
                 guard let bias = biases[index] else { continue }
@@ -260,7 +260,7 @@ extension NeuronPredictor {
     }
 
     func neurons(of panels: Range<Int>) -> Range<Int> {
-        panels.lowerBound * Self.panel..<min(least.count, panels.upperBound * Self.panel)
+        panels.lowerBound * Self.panel..<min(thresholds.count, panels.upperBound * Self.panel)
     }
 }
 

@@ -34,16 +34,16 @@ extension Engine {
         withPointers(writing: &y.storage, reading: x.storage) { y, x in
             for row in 0..<rows {
                 let (a, c) = (x + row * inputs, y + row * outputs)
-                look(a, coarse, into: c, threads, &greatest)
-                let least = greatest.reduce(-Float.infinity, max) - margin
-                count += multiply(a, exact, where: greatest, isAtLeast: least, into: c)
+                approximateScores(a, coarse, into: c, threads, &greatest)
+                let minimum = greatest.reduce(-Float.infinity, max) - margin
+                count += multiply(a, exact, where: greatest, isAtLeast: minimum, into: c)
             }
         }
         return Double(count) / Double(max(1, panels * rows))
     }
 
     /// Computes the approximate scores of one row, and the largest score of each panel.
-    private func look(
+    private func approximateScores(
         _ a: UnsafePointer<Float>, _ coarse: CoarseWeights, into c: UnsafeMutablePointer<Float>,
         _ threads: Int, _ greatest: inout [Float]
     ) {
@@ -54,7 +54,7 @@ extension Engine {
                 guard thread < threads else { return }
                 let own = panels * thread / threads..<panels * (thread + 1) / threads
                 let first = own.lowerBound * panel
-                look(
+                approximateScores(
                     row, coarse, panels: own, into: c + first,
                     min(outputs, own.upperBound * panel) - first,
                     greatest: greatest + own.lowerBound)
@@ -86,7 +86,7 @@ extension Engine {
     }
 
     /// Computes the approximate scores of a row in some panels, and the largest of each panel.
-    func look(
+    func approximateScores(
         _ row: ck_int4_row, _ coarse: CoarseWeights, panels: Range<Int>,
         into c: UnsafeMutablePointer<Float>, _ count: Int, greatest: UnsafeMutablePointer<Float>
     ) {
@@ -94,16 +94,16 @@ extension Engine {
             row, coarse.inputs, coarse.address(ofPanel: panels.lowerBound), c, count, greatest)
     }
 
-    /// Computes the exact scores of one row in panels with `greatest` at least `least`.
+    /// Computes the exact scores of one row in panels with `greatest` at least `minimum`.
     ///
     /// Returns the number of these panels.
     private func multiply(
         _ x: UnsafePointer<Float>, _ weights: PackedWeights, where greatest: [Float],
-        isAtLeast least: Float, into c: UnsafeMutablePointer<Float>
+        isAtLeast minimum: Float, into c: UnsafeMutablePointer<Float>
     ) -> Int {
-        let wanted = greatest.indices.filter { greatest[$0] >= least }
-        multiply(x, weights, panels: wanted, into: c)
-        return wanted.count
+        let panels = greatest.indices.filter { greatest[$0] >= minimum }
+        multiply(x, weights, panels: panels, into: c)
+        return panels.count
     }
 }
 

@@ -34,21 +34,21 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - x: Shape `[1, units]`.
-    ///   - least: The threshold of the magnitude of each unit's input.
+    ///   - thresholds: The threshold of the magnitude of each unit's input.
     ///   - rows: The weights, unit by unit.
     ///   - y: Shape `[1, outputs]`; the product is added to it.
     /// - Returns: The number of inputs that were not skipped.
     @discardableResult
     public func addProduct(
-        of x: Activations, above least: [Float], _ rows: UnitRows, to y: inout Activations
+        of x: Activations, above thresholds: [Float], _ rows: UnitRows, to y: inout Activations
     ) -> Int {
         let part = rows.parts[rows.parts.count - 1]
         precondition(x.rows == 1 && y.rows == 1 && x.columns == rows.units, "sparse inputs")
-        precondition(least.count == rows.units && y.columns == part.width, "sparse widths")
+        precondition(thresholds.count == rows.units && y.columns == part.width, "sparse widths")
         let memory = scratch.bytes(rows.units * 8)
         let places = memory.assumingMemoryBound(to: UInt32.self)
         let factors = (memory + rows.units * 4).assumingMemoryBound(to: Float.self)
-        let count = kernels.select_f32(x.storage, least, rows.units, places, factors)
+        let count = kernels.select_f32(x.storage, thresholds, rows.units, places, factors)
         if rows.precision != .f32 {
             for index in 0..<count {
                 factors[index] *= part.factors[Int(places[index])]
