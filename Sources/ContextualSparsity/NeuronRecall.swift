@@ -94,7 +94,7 @@ public struct NeuronRecall: Sendable, Equatable {
             let value = values[row, unit]
             return Unit(
                 contribution: value * norms[unit],
-                isComputed: predictor.map { scores[row, unit] > $0.least[unit] }
+                isComputed: predictor.map { scores[row, unit] > $0.thresholds[unit] }
                     ?? (abs(value) > neurons.least[unit]),
                 isNeeded: activation == .relu
                     ? value > 0 : abs(value) > worth * neurons.least[unit])

@@ -23,8 +23,7 @@ extension Engine {
     public func readAll(_ probe: MemoryProbe) -> Float {
         let values = probe.memory.floats
         var sums = [Float](repeating: 0, count: pool.threads)
-        sums.withUnsafeMutableBufferPointer { sums in
-            let sums = sums
+        withPointers(writing: &sums) { sums in
             pool.split(values.count) { range, thread in
                 sums[thread] = kernels.read_f32(
                     values.baseAddress! + range.lowerBound, range.count)

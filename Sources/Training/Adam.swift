@@ -61,29 +61,25 @@ public struct Adam: Sendable {
         squarePower *= Self.squareDecay
         let (kept, scale) = (1 - rate * decay, 1 / (1 - squarePower))
         let rate = rate / (1 - meanPower)
-        weights.withUnsafeMutableBufferPointer { weights in
-            means.withUnsafeMutableBufferPointer { means in
-                squares.withUnsafeMutableBufferPointer { squares in
-                    gradient.withUnsafeMutableBufferPointer { gradient in
-                        isIdle.withUnsafeMutableBufferPointer { isIdle in
-                            let isIdle = isIdle
-                            let update = Update(
-                                weights: weights, gradient: gradient, means: means,
-                                squares: squares, kept: kept, rate: rate,
-                                gradientShare: gradientShare, scale: scale)
-                            pool.split(isIdle.count) { pieces, _ in
-                                for piece in pieces {
-                                    let range = Self.places(of: piece, count: gradient.count)
-                                    if isIdle[piece], update.rests(at: range) { continue }
-                                    isIdle[piece] = false
-                                    update.take(at: range)
-                                }
-                            }
-                        }
-                    }
+        let (count, pieces) = (means.count, isIdle.count)
+        func run(
+            _ weights: UnsafeMutablePointer<Float>, _ gradient: UnsafeMutablePointer<Float>,
+            _ means: UnsafeMutablePointer<Float>, _ squares: UnsafeMutablePointer<Float>,
+            _ isIdle: UnsafeMutablePointer<Bool>
+        ) {
+            let update = Update(
+                weights: weights, gradient: gradient, means: means, squares: squares, kept: kept,
+                rate: rate, gradientShare: gradientShare, scale: scale)
+            pool.split(pieces) { pieces, _ in
+                for piece in pieces {
+                    let range = Self.places(of: piece, count: count)
+                    if isIdle[piece], update.rests(at: range) { continue }
+                    isIdle[piece] = false
+                    update.take(at: range)
                 }
             }
         }
+        run(&weights, &gradient, &means, &squares, &isIdle)
     }
 
     private static func places(of piece: Int, count: Int) -> Range<Int> {
@@ -93,7 +89,7 @@ public struct Adam: Sendable {
 
 /// One step of Adam.
 private struct Update {
-    let weights, gradient, means, squares: UnsafeMutableBufferPointer<Float>
+    let weights, gradient, means, squares: UnsafeMutablePointer<Float>
     /// `kept` is the factor of weight decay.
     ///
     /// `rate` and `scale`, the factor of mean squares, correct for the bias of the first steps.

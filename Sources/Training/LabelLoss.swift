@@ -28,8 +28,11 @@ struct TrainableClassifier: Sendable {
         try output.visit(name + ".output", body)
     }
 
-    /// Pieces of work that pack changed weights for products.
-    var packing: [() -> Void] { (dense?.packing ?? []) + output.packing }
+    /// Packs changed weights for products.
+    mutating func pack() {
+        dense?.pack()
+        output.pack()
+    }
 }
 
 /// The label of a sequence.

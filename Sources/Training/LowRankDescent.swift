@@ -20,7 +20,7 @@ public struct LowRankPredictor: Sendable, Equatable {
     /// - Parameters:
     ///   - inputs: The inputs of the block, `[tokens, inputs]`.
     ///   - values: The values of its neurons, `[tokens, neurons]`.
-    ///   - least: The threshold of each neuron's magnitude. Above it the neuron is needed.
+    ///   - thresholds: The threshold of each neuron's magnitude. Above it the neuron is needed.
     ///   - rank: The rank of the product.
     ///   - passes: The number of times that each token is used.
     ///   - seed: The seed of the initial weights and of the order.
@@ -29,12 +29,12 @@ public struct LowRankPredictor: Sendable, Equatable {
     /// - Throws: Any error that `check` throws.
     /// - Complexity: O(passes · tokens · rank · (inputs + neurons))
     public init(
-        fittedTo inputs: Activations, values: Activations, above least: [Float], rank: Int,
+        fittedTo inputs: Activations, values: Activations, above thresholds: [Float], rank: Int,
         passes: Int, seed: UInt64, engine: Engine, check: () throws -> Void = {}
     ) throws {
         var descent = LowRankDescent(
             inputs: inputs.columns, neurons: values.columns, rank: rank, seed: seed, engine: engine)
-        let share = values.share(above: least)
+        let share = values.share(above: thresholds)
         var random = SplitMix64(seed: seed)
         var order = Array(0..<inputs.rows)
         let steps = (order.count + LowRankDescent.batch - 1) / LowRankDescent.batch
@@ -46,7 +46,7 @@ public struct LowRankPredictor: Sendable, Equatable {
             engine.select(inputs, rows: rows, into: &x)
             engine.select(values, rows: rows, into: &y)
             descent.step(
-                x, y, above: least, negativeWeight: Float(share) + 0.005, rate: 1e-2 * left)
+                x, y, above: thresholds, negativeWeight: Float(share) + 0.005, rate: 1e-2 * left)
         }
         (down, up) = descent.weights
     }
@@ -83,12 +83,12 @@ struct LowRankDescent {
     /// Computes the mean over tokens of the weighted cross-entropy, and its gradients.
     @discardableResult
     mutating func differentiate(
-        _ x: Activations, _ values: Activations, above least: [Float], negativeWeight: Float
+        _ x: Activations, _ values: Activations, above thresholds: [Float], negativeWeight: Float
     ) -> Double {
         down.apply(to: x, into: &hidden, on: engine)
         up.apply(to: hidden, into: &logits, on: engine)
         let loss = engine.differentiateBinaryCrossEntropy(
-            &logits, of: values, above: least, negativeWeight: negativeWeight)
+            &logits, of: values, above: thresholds, negativeWeight: negativeWeight)
         down.visit("") { [engine] in $1.clearGradient(on: engine.pool) }
         up.visit("") { [engine] in $1.clearGradient(on: engine.pool) }
         up.gather(logits, inputs: hidden, on: engine)
@@ -99,10 +99,10 @@ struct LowRankDescent {
 
     /// Takes one step of Adam.
     mutating func step(
-        _ x: Activations, _ values: Activations, above least: [Float], negativeWeight: Float,
+        _ x: Activations, _ values: Activations, above thresholds: [Float], negativeWeight: Float,
         rate: Float
     ) {
-        differentiate(x, values, above: least, negativeWeight: negativeWeight)
+        differentiate(x, values, above: thresholds, negativeWeight: negativeWeight)
         let pool = engine.pool
         down.visit("") { $1.step(rate: rate, decay: 0.01, pool: pool) }
         up.visit("") { $1.step(rate: rate, decay: 0.01, pool: pool) }

@@ -48,10 +48,10 @@ public struct Parameter: Sendable {
 
     /// Clears the gradient.
     mutating func clearGradient(on pool: ThreadPool) {
-        gradient.elements.withUnsafeMutableBufferPointer { gradient in
-            let gradient = gradient
-            pool.split(gradient.count) { range, _ in
-                UnsafeMutableBufferPointer(rebasing: gradient[range]).update(repeating: 0)
+        let count = gradient.elements.count
+        withPointers(writing: &gradient.elements) { gradient in
+            pool.split(count) { range, _ in
+                (gradient + range.lowerBound).update(repeating: 0, count: range.count)
             }
         }
     }
@@ -72,8 +72,8 @@ extension Matrix<Float> {
 struct TrainableLinear: Sendable {
     var weight: Parameter
     var bias: Parameter?
-    private let packed: PackedWeights
-    private let transposed: PackedWeights
+    private var packed: PackedWeights
+    private var transposed: PackedWeights
 
     /// Creates a trainable layer with products in `f32`, `f16` or `bf16`.
     init(_ projection: Projection, precision: Precision = .f32, in arena: Arena) {
@@ -134,19 +134,26 @@ struct TrainableLinear: Sendable {
         engine.linear(gradient, transposed, into: &x, firstRow: firstRow)
     }
 
-    /// Pieces of work that pack changed weights for products.
-    ///
-    /// The pieces can run in any order, and at the same time.
-    var packing: [() -> Void] {
-        if weight.isFrozen, bias == nil { return [] }
-        return [
-            { packed.refill(weight.values, bias: bias?.values.elements) },
-            { transposed.refill(transposing: weight.values) },
-        ]
+    /// Packs changed weights for products.
+    mutating func pack() {
+        guard changes else { return }
+        packed.refill(weight.values, bias: bias?.values.elements)
+        transposed.refill(transposing: weight.values)
     }
 
-    /// Packs changed weights for products.
-    func pack() { for part in packing { part() } }
+    /// Packs changed weights for products, on two threads.
+    mutating func pack(on pool: ThreadPool) {
+        guard changes else { return }
+        pool.forEach(2) { part, _ in
+            if part == 0 {
+                packed.refill(weight.values, bias: bias?.values.elements)
+            } else {
+                transposed.refill(transposing: weight.values)
+            }
+        }
+    }
+
+    private var changes: Bool { !weight.isFrozen || bias != nil }
 }
 
 /// A trainable norm.

@@ -87,9 +87,11 @@ struct TrainableLayer: Sendable {
         try feedForwardNorm?.visit(name + "feed_forward_norm", body)
     }
 
-    /// Pieces of work that pack changed weights for products.
-    var packing: [() -> Void] {
-        [attention?.fused, attention?.output, feedForward?.first, feedForward?.down]
-            .compactMap(\.self).flatMap(\.packing)
+    /// Packs changed weights for products.
+    mutating func pack() {
+        attention?.fused.pack()
+        attention?.output.pack()
+        feedForward?.first.pack()
+        feedForward?.down.pack()
     }
 }

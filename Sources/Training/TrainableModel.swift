@@ -110,9 +110,12 @@ public struct TrainableModel: WeightSource {
     }
 
     /// Packs changed weights for products.
-    func pack(on pool: ThreadPool) {
-        let parts =
-            layers.flatMap(\.packing) + (output?.packing ?? []) + (labelling?.packing ?? [])
-        pool.forEach(parts.count) { index, _ in parts[index]() }
+    mutating func pack(on pool: ThreadPool) {
+        let count = layers.count
+        withPointers(writing: &layers) { layers in
+            pool.forEach(count) { index, _ in layers[index].pack() }
+        }
+        output?.pack(on: pool)
+        labelling?.pack()
     }
 }

@@ -105,4 +105,28 @@ struct PackedWeightsTests {
             #expect(narrow[row * 40..<row * 40 + 40] == wide[row * 100..<row * 100 + 40])
         }
     }
+
+    @Test("refilled weights keep their memory, and their copies keep their values")
+    func refilled() {
+        let (old, new) = (
+            Matrix<Float>(randomRows: 40, columns: 33, seed: 1),
+            Matrix<Float>(randomRows: 40, columns: 33, seed: 2)
+        )
+        let x = Matrix<Float>(randomRows: 3, columns: 33, seed: 3)
+        let arena = Arena()
+        var weights = PackedWeights(old, in: arena)
+        let neighbour = PackedWeights(old, in: arena)
+        let (before, address) = (product(x, weights, threads: 1), weights.panels(from: 0).panels)
+        weights.refill(new)
+        #expect(weights.panels(from: 0).panels == address)
+        let after = product(x, weights, threads: 1)
+        #expect(after == product(x, PackedWeights(new, in: Arena()), threads: 1))
+
+        let copy = weights
+        weights.refill(transposing: old.transposed)
+        #expect(weights.panels(from: 0).panels != address)
+        #expect(product(x, weights, threads: 1) == before)
+        #expect(product(x, copy, threads: 1) == after)
+        #expect(product(x, neighbour, threads: 1) == before)
+    }
 }

@@ -23,8 +23,8 @@ typedef struct ck_operand {
     const void *values;            /* Rows begin `stride` bytes apart. */
     size_t stride;
     size_t terms;                  /* The number of rows whose sum is one row of activations. */
-    const float *_Nullable scales; /* One for each row; null if values are floats. */
-    const int32_t *_Nullable zeros;
+    const float *_Nullable scales;  /* One for each row converted to f16 or int8; or not read. */
+    const int32_t *_Nullable zeros; /* One for each row converted to int8; or not read. */
 } ck_operand;
 
 /* Packed weights: panels of 32 outputs, and two terms for each packed output. The terms are null in

@@ -121,7 +121,7 @@ struct Contextual: Sendable {
             case (.predicted(var block), let wanted?)
             where wanted.method == known?.plan.predictor?.method:
                 block.predictor = block.predictor.above(wanted.least)
-                block.least = plan.least
+                block.thresholds = plan.least
                 form = .predicted(block)
             case (_, let wanted):
                 guard let weights = try read().feedForward else {

@@ -14,14 +14,10 @@ extension Matrix where Element == Double {
         precondition(other.columns == columns && row < rows, "rows differ in length")
         precondition(first + coefficients.count <= other.rows, "more coefficients than rows")
         let columns = columns
-        elements.withUnsafeMutableBufferPointer { target in
-            other.elements.withUnsafeBufferPointer { source in
-                guard let target = target.baseAddress, let source = source.baseAddress
-                else { return }
-                DoubleProducts.kernels.pointee.combine(
-                    target + row * columns, columns, coefficients, source + first * columns,
-                    columns, coefficients.count)
-            }
+        withPointers(writing: &elements, reading: other.elements) { target, source in
+            DoubleProducts.kernels.pointee.combine(
+                target + row * columns, columns, coefficients, source + first * columns, columns,
+                coefficients.count)
         }
     }
 
@@ -33,8 +29,7 @@ extension Matrix where Element == Double {
     public mutating func add(_ coefficients: [Double], timesRowsFrom first: Int, toRow row: Int) {
         precondition(first + coefficients.count <= row && row < rows, "rows overlap")
         let columns = columns
-        elements.withUnsafeMutableBufferPointer { elements in
-            guard let elements = elements.baseAddress else { return }
+        withPointers(writing: &elements) { elements in
             DoubleProducts.kernels.pointee.combine(
                 elements + row * columns, columns, coefficients, elements + first * columns,
                 columns, coefficients.count)
@@ -52,7 +47,7 @@ extension Matrix where Element == Double {
     public func gathering(columns indices: [Int]) -> Matrix {
         let (rows, columns) = (rows, columns)
         let gathered = [Double](unsafeUninitializedCapacity: rows * indices.count) { out, count in
-            elements.withUnsafeBufferPointer { source in
+            withPointers(reading: elements) { source in
                 for row in 0..<rows {
                     for (place, column) in indices.enumerated() {
                         out.initializeElement(

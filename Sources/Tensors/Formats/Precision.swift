@@ -41,6 +41,42 @@ extension ck_formats {
         case .int8: int8
         }
     }
+
+    /// The format whose `multiplyTransposed` has the arithmetic of a precision.
+    ///
+    /// It is f32 if the processor has no such arithmetic.
+    func transposing(_ precision: Precision) -> ck_format {
+        self[precision].transposed_product == nil ? f32 : self[precision]
+    }
+}
+
+/// Kernels that some formats lack.
+extension ck_format {
+    /// Packs a matrix whose rows are inputs and whose columns are outputs.
+    ///
+    /// - Precondition: The format is not int8.
+    func packColumns(
+        of source: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int,
+        into panels: UnsafeMutableRawPointer
+    ) {
+        guard let pack = pack_columns else { preconditionFailure("a transpose in integers") }
+        pack(source, stride, rows, columns, panels)
+    }
+
+    /// Computes `c += aᵀ · b` for some columns of b.
+    ///
+    /// - Precondition: The processor has the arithmetic of the format.
+    func multiplyTransposed(
+        _ a: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, _ b: UnsafePointer<Float>,
+        width: Int, only range: Range<Int>, addingTo c: UnsafeMutablePointer<Float>,
+        scratch: UnsafeMutablePointer<Float>
+    ) {
+        guard let product = transposed_product else {
+            preconditionFailure("no product of a transpose")
+        }
+        product(
+            a, stride, rows, columns, b, width, range.lowerBound, range.upperBound, c, scratch)
+    }
 }
 
 /// The fastest kernels of this processor: a constant table of plain C functions, which any thread

@@ -25,7 +25,7 @@ public struct SymmetricMatrix: Sendable {
         self.size = size
         self.elements = [Double](unsafeUninitializedCapacity: size * size) { target, count in
             target.initialize(repeating: 0)
-            elements.withUnsafeBufferPointer { source in
+            withPointers(reading: elements) { source in
                 for (row, index) in indices.enumerated() {
                     let line = index * columns
                     for column in 0...row {
@@ -89,12 +89,10 @@ public struct SymmetricMatrix: Sendable {
     public func copyRow(_ row: Int, to target: inout Matrix<Double>, row targetRow: Int) {
         precondition(target.columns == size && targetRow < target.rows, "row does not fit")
         let size = size
-        elements.withUnsafeBufferPointer { source in
-            target.elements.withUnsafeMutableBufferPointer { target in
-                let (line, out) = (row * size, targetRow * size)
-                for column in 0..<row { target[out + column] = source[line + column] }
-                for column in row..<size { target[out + column] = source[column * size + row] }
-            }
+        withPointers(writing: &target.elements, reading: elements) { target, source in
+            let (line, out) = (row * size, targetRow * size)
+            for column in 0..<row { target[out + column] = source[line + column] }
+            for column in row..<size { target[out + column] = source[column * size + row] }
         }
     }
 
@@ -133,25 +131,18 @@ public struct SymmetricMatrix: Sendable {
         precondition(x.columns == size && y.columns == size, "columns differ from the size")
         precondition(rows <= x.rows && rows <= y.rows, "more rows than there are")
         let size = size
-        x.elements.withUnsafeBufferPointer { x in
-            y.elements.withUnsafeBufferPointer { y in
-                elements.withUnsafeMutableBufferPointer { c in
-                    guard let x = x.baseAddress, let y = y.baseAddress, let c = c.baseAddress
-                    else { return }
-                    DoubleProducts.accumulate(
-                        rows: size, columns: size, depth: rows, alpha: alpha,
-                        a: ck_f64_operand(x, stride: size).transposed,
-                        b: ck_f64_operand(y, stride: size),
-                        into: c, stride: size, lower: true, pool: pool)
-                }
-            }
+        withPointers(writing: &elements, reading: x.elements, y.elements) { c, x, y in
+            DoubleProducts.accumulate(
+                rows: size, columns: size, depth: rows, alpha: alpha,
+                a: ck_f64_operand(x, stride: size).transposed, b: ck_f64_operand(y, stride: size),
+                into: c, stride: size, lower: true, pool: pool)
         }
     }
 
     /// Copies the lower triangle to the upper triangle, in square tiles that fit in a cache.
     private mutating func fillUpperTriangle() {
         let (size, tile) = (size, 32)
-        elements.withUnsafeMutableBufferPointer { elements in
+        withPointers(writing: &elements) { elements in
             for top in stride(from: 0, to: size, by: tile) {
                 for left in stride(from: 0, through: top, by: tile) {
                     for row in top..<min(top + tile, size) {

@@ -11,25 +11,22 @@ extension Engine {
     public func predict(
         _ x: Activations, _ predictor: NeuronPredictor, into scores: inout Activations
     ) {
-        let (neurons, rows) = (predictor.least.count, x.rows)
+        let (neurons, rows) = (predictor.thresholds.count, x.rows)
         precondition(x.columns == predictor.inputs, "a predictor's inputs")
         scores.reshape(rows: rows, columns: neurons)
         let work = NeuronWork(predictor, sums: 0, threads: pool.threads)
         let memory = neuronScratch.bytes(work.bytes)
-        x.storage.withUnsafeBufferPointer { x in
-            scores.storage.withUnsafeMutableBufferPointer { scores in
-                let (source, target) = (x.baseAddress!, scores.baseAddress!)
-                let guess = prepare(source, rows: rows, for: predictor)
-                pool.run { thread in
-                    let own = work.panels(of: thread)
-                    guard !own.isEmpty else { return }
-                    let part = work.part(of: thread, in: memory)
-                    let range = predictor.neurons(of: own)
-                    for row in 0..<rows {
-                        score(guess, row: row, predictor, panels: own, part)
-                        (target + row * neurons + range.lowerBound).update(
-                            from: part.scores, count: range.count)
-                    }
+        withPointers(writing: &scores.storage, reading: x.storage) { scores, x in
+            let guess = prepare(x, rows: rows, for: predictor)
+            pool.run { thread in
+                let own = work.panels(of: thread)
+                guard !own.isEmpty else { return }
+                let part = work.part(of: thread, in: memory)
+                let range = predictor.neurons(of: own)
+                for row in 0..<rows {
+                    score(guess, row: row, predictor, panels: own, part)
+                    (scores + row * neurons + range.lowerBound).update(
+                        from: part.scores, count: range.count)
                 }
             }
         }
@@ -40,7 +37,7 @@ extension Engine {
         var scores = Activations()
         predict(x, predictor, into: &scores)
         return (0..<x.rows).map { row in
-            predictor.least.indices.filter { !(scores[row, $0] <= predictor.least[$0]) }
+            predictor.thresholds.indices.filter { !(scores[row, $0] <= predictor.thresholds[$0]) }
         }
     }
 
@@ -58,7 +55,7 @@ extension Engine {
         predict(x, predictor, into: &scores)
         for row in 0..<values.rows {
             for column in 0..<values.columns
-            where scores.storage[row * scores.columns + column] <= predictor.least[column] {
+            where scores.storage[row * scores.columns + column] <= predictor.thresholds[column] {
                 values.storage[row * values.columns + column] = 0
             }
         }
@@ -91,37 +88,29 @@ extension Engine {
         let work = NeuronWork(predictor, sums: rows * width, threads: pool.threads)
         let memory = neuronScratch.bytes(work.bytes)
         var counts = [Int](repeating: 0, count: work.threads)
-        x.storage.withUnsafeBufferPointer { x in
-            let (x, inputs) = (x.baseAddress!, predictor.inputs)
-            let guess = other.storage.withUnsafeBufferPointer {
-                prepare($0.baseAddress!, rows: rows, for: predictor)
-            }
-            counts.withUnsafeMutableBufferPointer { counts in
-                let counts = counts
-                pool.run { thread in
-                    guard thread < work.threads else { return }
-                    let part = work.part(of: thread, in: memory)
-                    part.sums.update(repeating: 0, count: rows * width)
-                    for panels in work.blocks(of: thread, rows: rows) {
-                        let range = predictor.neurons(of: panels)
-                        for row in 0..<rows {
-                            score(guess, row: row, predictor, panels: panels, part)
-                            let named = select(predictor, range, part)
-                            counts[thread] += named
-                            guard named > 0 else { continue }
-                            add(
-                                named, of: block, x + row * inputs, part, from: range.lowerBound,
-                                to: part.sums + row * width)
-                        }
+        let inputs = predictor.inputs
+        withPointers(writing: &counts, reading: x.storage, other.storage) { counts, x, other in
+            let guess = prepare(other, rows: rows, for: predictor)
+            pool.run { thread in
+                guard thread < work.threads else { return }
+                let part = work.part(of: thread, in: memory)
+                part.sums.update(repeating: 0, count: rows * width)
+                for panels in work.blocks(of: thread, rows: rows) {
+                    let range = predictor.neurons(of: panels)
+                    for row in 0..<rows {
+                        score(guess, row: row, predictor, panels: panels, part)
+                        let named = select(predictor, range, part)
+                        counts[thread] += named
+                        guard named > 0 else { continue }
+                        add(
+                            named, of: block, x + row * inputs, part, from: range.lowerBound,
+                            to: part.sums + row * width)
                     }
                 }
             }
         }
-        y.storage.withUnsafeMutableBufferPointer { y in
-            for thread in 0..<work.threads {
-                kernels.add_f32(
-                    y.baseAddress!, work.part(of: thread, in: memory).sums, rows * width)
-            }
+        for thread in 0..<work.threads {
+            kernels.add_f32(&y.storage, work.part(of: thread, in: memory).sums, rows * width)
         }
         if let bias = block.outputBias { for row in 0..<rows { y.add(bias, toRow: row) } }
         return counts.reduce(0, +)
@@ -133,12 +122,12 @@ extension Engine {
     private func select(
         _ predictor: NeuronPredictor, _ range: Range<Int>, _ part: NeuronWork.Part
     ) -> Int {
-        predictor.least.withUnsafeBufferPointer { least in
+        withPointers(reading: predictor.thresholds) { thresholds in
             var count = 0
             for place in 0..<range.count {
                 let neuron = range.lowerBound + place
                 part.places[count] = UInt32(truncatingIfNeeded: neuron)
-                count &+= part.scores[place] <= least[neuron] ? 0 : 1
+                count &+= part.scores[place] <= thresholds[neuron] ? 0 : 1
             }
             return count
         }
@@ -182,7 +171,7 @@ extension Engine {
             let (neuron, value) = (part.places[place], part.scores[place])
             part.places[kept] = neuron
             part.scores[kept] = value * last.factors[Int(neuron)]
-            kept += abs(value) <= block.least[Int(neuron)] ? 0 : 1
+            kept += abs(value) <= block.thresholds[Int(neuron)] ? 0 : 1
         }
         kernels.formats[rows.precision].sum_rows(
             rows.address(of: last), rows.stride, part.places, part.scores, kept, sums, last.width)
@@ -226,13 +215,13 @@ extension Engine {
     ) {
         let range = predictor.neurons(of: panels)
         // The index of the product's first output in a matrix of all rows and outputs.
-        let before = row * predictor.least.count + range.lowerBound
+        let before = row * predictor.thresholds.count + range.lowerBound
         switch (guess, predictor.method) {
         case (.coarse(let rows), .coarse(let weights, let biases, let activation)):
             let row = rows[row]
             for (index, weights) in weights.enumerated() {
                 let products = part.products + index * range.count
-                look(
+                approximateScores(
                     row, weights, panels: panels, into: products, range.count,
                     greatest: part.greatest)
                 guard let bias = biases[index] else { continue }
@@ -271,7 +260,7 @@ extension NeuronPredictor {
     }
 
     func neurons(of panels: Range<Int>) -> Range<Int> {
-        panels.lowerBound * Self.panel..<min(least.count, panels.upperBound * Self.panel)
+        panels.lowerBound * Self.panel..<min(thresholds.count, panels.upperBound * Self.panel)
     }
 }
 

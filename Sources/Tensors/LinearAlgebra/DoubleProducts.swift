@@ -120,18 +120,11 @@ extension Matrix where Element == Double {
     public func multiplied(by other: Matrix, pool: ThreadPool) -> Matrix {
         precondition(columns == other.rows, "matrix shapes do not chain")
         var result = Matrix(rows: rows, columns: other.columns)
-        elements.withUnsafeBufferPointer { a in
-            other.elements.withUnsafeBufferPointer { b in
-                result.elements.withUnsafeMutableBufferPointer { c in
-                    guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress
-                    else { return }
-                    DoubleProducts.accumulate(
-                        rows: rows, columns: other.columns, depth: columns, alpha: 1,
-                        a: ck_f64_operand(a, stride: columns),
-                        b: ck_f64_operand(b, stride: other.columns),
-                        into: c, stride: other.columns, pool: pool)
-                }
-            }
+        withPointers(writing: &result.elements, reading: elements, other.elements) { c, a, b in
+            DoubleProducts.accumulate(
+                rows: rows, columns: other.columns, depth: columns, alpha: 1,
+                a: ck_f64_operand(a, stride: columns), b: ck_f64_operand(b, stride: other.columns),
+                into: c, stride: other.columns, pool: pool)
         }
         return result
     }

@@ -8,14 +8,7 @@ extension Cholesky {
     ) throws(NotPositiveDefinite) -> [Double] {
         let blocks = (size + block - 1) / block
         var inverses = [Double](repeating: 0, count: blocks * block * block)
-        var failure: Int?
-        elements.withUnsafeMutableBufferPointer { elements in
-            inverses.withUnsafeMutableBufferPointer { inverses in
-                guard let a = elements.baseAddress, let inverses = inverses.baseAddress
-                else { return }
-                failure = factor(a, inverses: inverses, size: size, pool: pool)
-            }
-        }
+        let failure = factor(&elements, inverses: &inverses, size: size, pool: pool)
         if let failure { throw NotPositiveDefinite(row: failure) }
         return inverses
     }
@@ -105,14 +98,8 @@ extension Cholesky {
     ) {
         let row = UnsafeMutablePointer<Double>.allocate(capacity: size * block)
         defer { row.deallocate() }
-        elements.withUnsafeMutableBufferPointer { elements in
-            inverses.withUnsafeBufferPointer { inverses in
-                guard let a = elements.baseAddress, let inverses = inverses.baseAddress
-                else { return }
-                invertFactor(a, inverses: inverses, row: row, size: size, pool: pool)
-                multiplyByTranspose(a, row: row, size: size, pool: pool)
-            }
-        }
+        invertFactor(&elements, inverses: inverses, row: row, size: size, pool: pool)
+        multiplyByTranspose(&elements, row: row, size: size, pool: pool)
     }
 
     /// Replaces L by `X = L⁻¹`, downwards: `X[i, :i] = -L[i,i]⁻¹ · (L[i, :i] · X[:i, :i])`.

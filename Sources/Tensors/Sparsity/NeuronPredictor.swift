@@ -2,7 +2,7 @@
 ///
 /// It needs less computation than the block.
 ///
-/// A neuron is computed if its score is above its threshold in `least`.
+/// A neuron is computed if its score is above its threshold.
 public struct NeuronPredictor: Sendable {
     /// The method with which scores are computed.
     enum Method: Sendable {
@@ -17,7 +17,7 @@ public struct NeuronPredictor: Sendable {
 
     let method: Method
     /// The threshold of each neuron's score.
-    public let least: [Float]
+    public let thresholds: [Float]
 
     /// Predicts with rounded weights.
     ///
@@ -27,15 +27,16 @@ public struct NeuronPredictor: Sendable {
     ///   - biases: The bias of each incoming weight, or nil.
     ///   - activation: The activation function of the neurons.
     ///   - fineInputs: The inputs whose weights get 8 bits.
-    ///   - least: The threshold of each neuron's score.
+    ///   - thresholds: The threshold of each neuron's score.
     public init(
         roundingTo4Bits incoming: [Matrix<Float>], biases: [[Float]?], activation: Epilogue,
-        fineInputs: [Int] = [], above least: [Float]
+        fineInputs: [Int] = [], above thresholds: [Float]
     ) {
-        precondition(incoming.allSatisfy { $0.rows == least.count }, "a least score per neuron")
+        precondition(
+            incoming.allSatisfy { $0.rows == thresholds.count }, "a threshold for every neuron")
         method = .coarse(
             incoming.map { CoarseWeights($0, fineInputs: fineInputs) }, biases: biases, activation)
-        self.least = least
+        self.thresholds = thresholds
     }
 
     /// Predicts with the gates, which are computed for all neurons.
@@ -44,17 +45,17 @@ public struct NeuronPredictor: Sendable {
     ///   - gate: Shape `[neurons, inputs]`.
     ///   - bias: One value per neuron, or nil.
     ///   - precision: The precision of the stored gate.
-    ///   - least: The threshold of each neuron's score.
+    ///   - thresholds: The threshold of each neuron's score.
     ///
     /// Source: Lee et al., "CATS", arXiv 2404.08763.
     public init(
-        gate: Matrix<Float>, bias: [Float]?, precision: Precision, above least: [Float]
+        gate: Matrix<Float>, bias: [Float]?, precision: Precision, above thresholds: [Float]
     ) {
-        precondition(gate.rows == least.count, "a least score per neuron")
+        precondition(gate.rows == thresholds.count, "a threshold for every neuron")
         method = .gate(
             PackedWeights(
                 gate, bias: bias, precision: precision, in: Arena(regionFloats: 1 << 14)))
-        self.least = least
+        self.thresholds = thresholds
     }
 
     /// Predicts with a low-rank product, whose weights are stored in 8 bits.
@@ -62,26 +63,27 @@ public struct NeuronPredictor: Sendable {
     /// - Parameters:
     ///   - down: Shape `[rank, inputs]`.
     ///   - up: Shape `[neurons, rank]`.
-    ///   - least: The threshold of each neuron's score.
+    ///   - thresholds: The threshold of each neuron's score.
     ///
     /// Source: Liu et al., "Deja Vu", arXiv 2310.17157, section 4.
-    public init(down: Matrix<Float>, up: Matrix<Float>, above least: [Float]) {
-        precondition(up.columns == down.rows && up.rows == least.count, "a product of low rank")
+    public init(down: Matrix<Float>, up: Matrix<Float>, above thresholds: [Float]) {
+        precondition(
+            up.columns == down.rows && up.rows == thresholds.count, "a product of low rank")
         let arena = Arena(regionFloats: 1 << 14)
         method = .lowRank(
             PackedWeights(down, precision: .int8, in: arena),
             PackedWeights(up, precision: .int8, activationTerms: 2, in: arena))
-        self.least = least
+        self.thresholds = thresholds
     }
 
-    private init(_ method: Method, above least: [Float]) {
-        (self.method, self.least) = (method, least)
+    private init(_ method: Method, above thresholds: [Float]) {
+        (self.method, self.thresholds) = (method, thresholds)
     }
 
     /// The same predictor with other thresholds.
-    public func above(_ least: [Float]) -> NeuronPredictor {
-        precondition(least.count == self.least.count, "a least score per neuron")
-        return NeuronPredictor(method, above: least)
+    public func above(_ thresholds: [Float]) -> NeuronPredictor {
+        precondition(thresholds.count == self.thresholds.count, "a threshold for every neuron")
+        return NeuronPredictor(method, above: thresholds)
     }
 
     /// The number of neurons in a panel.
@@ -90,7 +92,7 @@ public struct NeuronPredictor: Sendable {
     static var panel: Int { PackedWeights.panel }
     /// Whether the predictor computes all gates, so that the block does not compute them again.
     var knowsGates: Bool { if case .gate = method { true } else { false } }
-    var panels: Int { (least.count + Self.panel - 1) / Self.panel }
+    var panels: Int { (thresholds.count + Self.panel - 1) / Self.panel }
 }
 
 /// A feed-forward block in which only the neurons are computed that a predictor selects.
@@ -102,7 +104,7 @@ public struct PredictedFeedForward: Sendable {
     /// The predictor that selects the neurons.
     public var predictor: NeuronPredictor
     /// The threshold of each neuron's magnitude: only larger values are added.
-    public var least: [Float]
+    public var thresholds: [Float]
 
     /// Packs a block.
     ///
@@ -115,22 +117,23 @@ public struct PredictedFeedForward: Sendable {
     ///   - outputBias: Its bias, or nil.
     ///   - precision: The precision of the stored weights.
     ///   - predictor: The predictor that selects the neurons.
-    ///   - least: The threshold of each neuron's magnitude: only larger values are added.
+    ///   - thresholds: The threshold of each neuron's magnitude: only larger values are added.
     public init(
         from incoming: [Matrix<Float>], biases: [[Float]?], activation: Epilogue,
         to outgoing: Matrix<Float>, outputBias: [Float]?, precision: Precision,
-        predictor: NeuronPredictor, above least: [Float]
+        predictor: NeuronPredictor, above thresholds: [Float]
     ) {
         precondition(
             incoming.count == (activation == .swiglu ? 2 : 1) && biases.count == incoming.count,
             "a block's projections")
         precondition(
-            least.count == outgoing.columns && predictor.least.count == least.count, "neurons")
+            thresholds.count == outgoing.columns && predictor.thresholds.count == thresholds.count,
+            "neurons")
         let known = predictor.knowsGates ? 1 : 0
         rows = UnitRows(
             from: Array(incoming.dropFirst(known)), to: outgoing, precision: precision)
         self.biases = Array(biases.dropFirst(known))
         (self.activation, self.outputBias) = (activation, outputBias)
-        (self.predictor, self.least) = (predictor, least)
+        (self.predictor, self.thresholds) = (predictor, thresholds)
     }
 }

@@ -65,17 +65,8 @@ public struct Cholesky: Sendable {
     public func solve(_ b: Matrix<Double>, pool: ThreadPool) -> Matrix<Double> {
         precondition(b.columns == size, "right-hand sides have another length")
         var x = b
-        x.elements.withUnsafeMutableBufferPointer { x in
-            lower.withUnsafeBufferPointer { lower in
-                inverses.withUnsafeBufferPointer { inverses in
-                    guard let x = x.baseAddress, let lower = lower.baseAddress,
-                        let inverses = inverses.baseAddress
-                    else { return }
-                    Cholesky.solve(
-                        x, rows: b.rows, lower: lower, inverses: inverses, size: size, pool: pool)
-                }
-            }
-        }
+        Cholesky.solve(
+            &x.elements, rows: b.rows, lower: lower, inverses: inverses, size: size, pool: pool)
         return x
     }
 

@@ -42,19 +42,18 @@ public final class Arena {
         self.regionFloats = regionFloats
     }
 
-    /// Allocates a zeroed piece, aligned to a cache line.
-    ///
-    /// Returns the region that owns the piece, and the offset of the piece in it.
+    /// Allocates a zeroed piece of 32-bit words, aligned to a cache line.
     ///
     /// The unused part of a region is never written, so it uses no physical memory.
-    func allocate(_ count: Int) -> (memory: Memory, offset: Int) {
+    func allocate(_ count: Int) -> Piece {
         let rounded = (count + 15) / 16 * 16
-        let (memory, offset) = place(rounded)
-        (memory.floats.baseAddress! + offset).initialize(repeating: 0, count: rounded)
-        return (memory, offset)
+        let (region, offset) = place(rounded)
+        let start = region.floats.baseAddress! + offset
+        start.initialize(repeating: 0, count: rounded)
+        return Piece(of: region, start: UnsafeMutableRawPointer(start), count: count)
     }
 
-    private func place(_ count: Int) -> (memory: Memory, offset: Int) {
+    private func place(_ count: Int) -> (region: Memory, offset: Int) {
         if let region, used + count <= region.floats.count {
             defer { used += count }
             return (region, used)
@@ -65,5 +64,21 @@ public final class Arena {
             used = count
         }
         return (fresh, 0)
+    }
+}
+
+/// A part of a region, for the weights of one layer.
+///
+/// `@unchecked`: A piece is written only by a value that has the only reference to it, so no other
+/// thread reads it then.
+final class Piece: @unchecked Sendable {
+    let start: UnsafeMutableRawPointer
+    /// The number of 32-bit words.
+    let count: Int
+    /// The region that owns the memory.
+    private let region: Memory
+
+    fileprivate init(of region: Memory, start: UnsafeMutableRawPointer, count: Int) {
+        (self.region, self.start, self.count) = (region, start, count)
     }
 }

@@ -24,8 +24,8 @@ public struct AttentionHeads: Sendable, Equatable {
 
 /// Working memory of attention, kept between calls.
 public struct AttentionScratch: Sendable {
-    fileprivate var packed: [Float] = []
-    fileprivate var scores: [Float] = []
+    /// Packed keys and values, then the scores of each thread.
+    fileprivate var memory: [Float] = []
 
     /// Creates empty scratch memory, which grows with the first call.
     public init() {}
@@ -80,7 +80,8 @@ private struct PackedHead {
                 values, ld, count, width, head + self.values, head + valueScales)
         } else {
             kernels.formats.f32.pack_rows(keys, ld, count, width, head, nil, nil)
-            kernels.formats.f32.pack_columns?(values, ld, count, width, head + self.values)
+            kernels.formats.f32.packColumns(
+                of: values, stride: ld, rows: count, columns: width, into: head + self.values)
         }
     }
 
@@ -124,8 +125,8 @@ extension Engine {
     ) {
         precondition(fused.columns == heads.fusedWidth, "attention input width")
         let width = heads.fusedWidth
-        fused.storage.withUnsafeBufferPointer { source in
-            let keys = source.baseAddress! + heads.contextWidth
+        withPointers(reading: fused.storage) { queries in
+            let keys = queries + heads.contextWidth
             let segments = sequences.map { rows in
                 Segment(
                     firstRow: rows.lowerBound, queries: rows.count,
@@ -135,8 +136,8 @@ extension Engine {
                     offset: causal ? 0 : nil)
             }
             attend(
-                queries: source.baseAddress!, width: width, segments, heads: heads,
-                precision: precision, into: &context, scratch: &scratch)
+                queries: queries, width: width, segments, heads: heads, precision: precision,
+                into: &context, scratch: &scratch)
         }
     }
 
@@ -164,23 +165,19 @@ extension Engine {
         precondition(fused.columns == heads.fusedWidth, "attention input width")
         precondition(count <= capacity && tokens <= count, "attention cache rows")
         let size = heads.keyValue * capacity * heads.dimension
-        fused.storage.withUnsafeBufferPointer { source in
-            keys.elements.withUnsafeBufferPointer { keys in
-                values.elements.withUnsafeBufferPointer { values in
-                    let segments = (0..<sequences).map { sequence in
-                        Segment(
-                            firstRow: sequence * tokens, queries: tokens,
-                            keys: keys.baseAddress! + sequence * size,
-                            values: values.baseAddress! + sequence * size,
-                            stride: heads.dimension, headStride: capacity * heads.dimension,
-                            keyCount: count, offset: count - tokens)
-                    }
-                    attend(
-                        queries: source.baseAddress!, width: heads.fusedWidth, segments,
-                        heads: heads, named: named, precision: precision, into: &context,
-                        scratch: &scratch)
-                }
+        withPointers(
+            reading: fused.storage, keys.elements, values.elements
+        ) { queries, keys, values in
+            let segments = (0..<sequences).map { sequence in
+                Segment(
+                    firstRow: sequence * tokens, queries: tokens, keys: keys + sequence * size,
+                    values: values + sequence * size, stride: heads.dimension,
+                    headStride: capacity * heads.dimension, keyCount: count,
+                    offset: count - tokens)
             }
+            attend(
+                queries: queries, width: heads.fusedWidth, segments, heads: heads, named: named,
+                precision: precision, into: &context, scratch: &scratch)
         }
     }
 
@@ -204,55 +201,48 @@ extension Engine {
             integers: precision == .int8 && kernels.attend_int16 != nil
                 && dimension <= Int(ck_widest_int16))
         let scoreCount = single ? paddedKeys : 12 * min(paddedKeys, Int(ck_key_block))
-        scratch.packed.grow(to: single ? 0 : packing.end * segments.count * heads.keyValue)
-        scratch.scores.grow(to: scoreCount * pool.threads)
+        let packedCount = single ? 0 : packing.end * segments.count * heads.keyValue
+        scratch.memory.grow(to: packedCount + scoreCount * pool.threads)
+        let (rows, outWidth) = (context.rows, heads.contextWidth)
 
-        scratch.packed.withUnsafeMutableBufferPointer { packed in
-            scratch.scores.withUnsafeMutableBufferPointer { scores in
-                context.storage.withUnsafeMutableBufferPointer { target in
-                    let (packed, scores, out) = (packed.baseAddress, scores.baseAddress!, target)
-                    let outWidth = heads.contextWidth
-                    if single {
-                        let count = named?.count ?? heads.query
-                        if named != nil { target.update(repeating: 0) }
-                        pool.forEach(segments.count * count) { index, thread in
-                            let (segment, place) = (segments[index / count], index % count)
-                            let head = named?[place] ?? place
-                            let shared = head / group * segment.headStride
-                            kernels.attend_one_f32(
-                                queries + segment.firstRow * width + head * dimension, dimension,
-                                segment.keys + shared, segment.values + shared, segment.stride,
-                                segment.keyCount, 1 / Float(dimension).squareRoot(),
-                                scores + thread * scoreCount,
-                                out.baseAddress! + segment.firstRow * outWidth + head * dimension)
-                        }
-                        return
-                    }
-                    pool.forEach(segments.count * heads.keyValue) { index, _ in
-                        packing.pack(
-                            segments[index / heads.keyValue],
-                            head: index % heads.keyValue, with: kernels,
-                            into: packed! + index * packing.end)
-                    }
-                    let blocks = segments.map { ($0.queries + queryBlock - 1) / queryBlock }
-                    let most = blocks.max() ?? 0
-                    pool.forEach(segments.count * heads.query * most) { index, thread in
-                        let (head, rest) = (index % heads.query, index / heads.query)
-                        let (block, place) = (most - 1 - rest % most, rest / most)
-                        let segment = segments[place]
-                        let first = block * queryBlock
-                        guard first < segment.queries else { return }
-                        let row = segment.firstRow + first
-                        packing.attend(
-                            queries + row * width + head * dimension, stride: width, first: first,
-                            count: min(queryBlock, segment.queries - first), segment,
-                            with: kernels,
-                            head: packed! + (place * heads.keyValue + head / group) * packing.end,
-                            scores: scores + thread * scoreCount,
-                            into: out.baseAddress! + row * outWidth + head * dimension,
-                            outStride: outWidth)
-                    }
+        withPointers(writing: &context.storage, &scratch.memory) { out, packed in
+            let scores = packed + packedCount
+            if single {
+                let count = named?.count ?? heads.query
+                if named != nil { out.update(repeating: 0, count: rows * outWidth) }
+                pool.forEach(segments.count * count) { index, thread in
+                    let (segment, place) = (segments[index / count], index % count)
+                    let head = named?[place] ?? place
+                    let shared = head / group * segment.headStride
+                    kernels.attend_one_f32(
+                        queries + segment.firstRow * width + head * dimension, dimension,
+                        segment.keys + shared, segment.values + shared, segment.stride,
+                        segment.keyCount, 1 / Float(dimension).squareRoot(),
+                        scores + thread * scoreCount,
+                        out + segment.firstRow * outWidth + head * dimension)
                 }
+                return
+            }
+            pool.forEach(segments.count * heads.keyValue) { index, _ in
+                packing.pack(
+                    segments[index / heads.keyValue], head: index % heads.keyValue, with: kernels,
+                    into: packed + index * packing.end)
+            }
+            let blocks = segments.map { ($0.queries + queryBlock - 1) / queryBlock }
+            let most = blocks.max() ?? 0
+            pool.forEach(segments.count * heads.query * most) { index, thread in
+                let (head, rest) = (index % heads.query, index / heads.query)
+                let (block, place) = (most - 1 - rest % most, rest / most)
+                let segment = segments[place]
+                let first = block * queryBlock
+                guard first < segment.queries else { return }
+                let row = segment.firstRow + first
+                packing.attend(
+                    queries + row * width + head * dimension, stride: width, first: first,
+                    count: min(queryBlock, segment.queries - first), segment, with: kernels,
+                    head: packed + (place * heads.keyValue + head / group) * packing.end,
+                    scores: scores + thread * scoreCount,
+                    into: out + row * outWidth + head * dimension, outStride: outWidth)
             }
         }
     }

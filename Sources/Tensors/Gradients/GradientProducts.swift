@@ -10,8 +10,7 @@ struct GradientProducts {
 
     init(_ kernels: ck_kernels, _ precision: Precision) {
         self.kernels = kernels
-        let isRounded = precision == .bf16 && kernels.formats.bf16.transposed_product != nil
-        format = isRounded ? kernels.formats.bf16 : kernels.formats.f32
+        format = kernels.formats.transposing(precision == .bf16 ? .bf16 : .f32)
         bits = Int(format.bits)
     }
 
@@ -21,7 +20,8 @@ struct GradientProducts {
         asInputs: Bool = false, into panels: UnsafeMutablePointer<Float>
     ) {
         if asInputs {
-            format.pack_columns?(source, stride, count, width, panels)
+            format.packColumns(
+                of: source, stride: stride, rows: count, columns: width, into: panels)
         } else {
             format.pack_rows(source, stride, count, width, panels, nil, nil)
         }
@@ -64,6 +64,8 @@ struct GradientProducts {
         _ a: UnsafePointer<Float>, rows: Int, columns: Int, _ b: UnsafePointer<Float>,
         width: Int, to c: UnsafeMutablePointer<Float>, scratch: UnsafeMutablePointer<Float>
     ) {
-        format.transposed_product?(a, columns, rows, columns, b, width, 0, width, c, scratch)
+        format.multiplyTransposed(
+            a, stride: columns, rows: rows, columns: columns, b, width: width, only: 0..<width,
+            addingTo: c, scratch: scratch)
     }
 }

@@ -85,13 +85,14 @@ public struct Activations: Sendable {
 
     /// The fraction of values whose magnitude is above the threshold of their column.
     ///
-    /// - Parameter least: The thresholds, one for each column.
+    /// - Parameter thresholds: The thresholds, one for each column.
     /// - Returns: The fraction, from 0 to 1.
-    public func share(above least: [Float]) -> Double {
-        precondition(least.count == columns, "a size for every column")
+    public func share(above thresholds: [Float]) -> Double {
+        precondition(thresholds.count == columns, "a threshold for every column")
         var count = 0
         for row in 0..<rows {
-            for column in 0..<columns where abs(storage[row * columns + column]) > least[column] {
+            for column in 0..<columns
+            where abs(storage[row * columns + column]) > thresholds[column] {
                 count += 1
             }
         }

@@ -20,19 +20,15 @@ extension Engine {
         precondition(taken.upperBound <= x.rows && firstRow + taken.count <= y.rows, "linear rows")
         guard !taken.isEmpty, weights.panels > 0 else { return }
         let (inputs, outputs) = (weights.inputs, weights.outputs)
-        x.storage.withUnsafeBufferPointer { source in
-            y.storage.withUnsafeMutableBufferPointer { target in
-                let x = source.baseAddress! + taken.lowerBound * inputs
-                let operand = operand(x, rows: taken.count, of: weights)
-                let c = target.baseAddress! + firstRow * outputs
-                split(
-                    rows: taken.count, panels: weights.panels, converts: operand.isConverted
-                ) { rows in
-                    convert(x, rows: rows, inputs, to: operand)
-                } multiplying: { rows, panels in
-                    multiply(
-                        operand, rows: rows, weights, panels: panels, into: c, epilogue)
-                }
+        withPointers(writing: &y.storage, reading: x.storage) { y, x in
+            let (c, x) = (y + firstRow * outputs, x + taken.lowerBound * inputs)
+            let operand = operand(x, rows: taken.count, of: weights)
+            split(
+                rows: taken.count, panels: weights.panels, converts: operand.isConverted
+            ) { rows in
+                convert(x, rows: rows, inputs, to: operand)
+            } multiplying: { rows, panels in
+                multiply(operand, rows: rows, weights, panels: panels, into: c, epilogue)
             }
         }
     }
@@ -162,14 +158,14 @@ extension Engine {
     private func parts(rows: Int, panels: Int) -> (rows: Int, panels: Int) {
         let threads = pool.threads
         var best = (rows: 1, panels: min(threads, panels))
-        var least: Int?
+        var bestWork: Int?
         for rowParts in 1...min(threads, max(rows / 12, 1)) {
             let panelParts = min(threads / rowParts, panels)
             let work =
                 ((rows + rowParts - 1) / rowParts) * ((panels + panelParts - 1) / panelParts)
-            if least.map({ work * 20 < $0 * 19 }) ?? true {
+            if bestWork.map({ work * 20 < $0 * 19 }) ?? true {
                 best = (rowParts, panelParts)
-                least = work
+                bestWork = work
             }
         }
         return best

@@ -31,29 +31,22 @@ extension Engine {
         let bytes = memory.end * MemoryLayout<Float>.stride
         let scratch = scratch.bytes(pool.threads * bytes).assumingMemoryBound(to: Float.self)
         let products = GradientProducts(kernels, precision)
-        fused.storage.withUnsafeBufferPointer { fused in
-            gradient.storage.withUnsafeBufferPointer { gradient in
-                result.storage.withUnsafeMutableBufferPointer { result in
-                    let result = result
-                    // All query heads of a group add to the gradient of the same keys, so one
-                    // thread computes them.
-                    pool.forEach(sequences.count * heads.keyValue) { index, thread in
-                        let (place, group) = index.quotientAndRemainder(
-                            dividingBy: heads.keyValue)
-                        let rows = sequences[place]
-                        let (wide, narrow) = (
-                            rows.lowerBound * heads.fusedWidth,
-                            rows.lowerBound * heads.contextWidth
-                        )
-                        GroupGradient(
-                            products: products, heads: heads, group: group, count: rows.count,
-                            causal: causal, fused: fused.baseAddress! + wide,
-                            gradient: gradient.baseAddress! + narrow,
-                            result: result.baseAddress! + wide,
-                            parts: memory.at(scratch + thread * memory.end)
-                        ).compute()
-                    }
-                }
+        withPointers(
+            writing: &result.storage, reading: fused.storage, gradient.storage
+        ) { result, fused, gradient in
+            // All query heads of a group add to the gradient of the same keys, so one thread
+            // computes them.
+            pool.forEach(sequences.count * heads.keyValue) { index, thread in
+                let (place, group) = index.quotientAndRemainder(dividingBy: heads.keyValue)
+                let rows = sequences[place]
+                let (wide, narrow) = (
+                    rows.lowerBound * heads.fusedWidth, rows.lowerBound * heads.contextWidth
+                )
+                GroupGradient(
+                    products: products, heads: heads, group: group, count: rows.count,
+                    causal: causal, fused: fused + wide, gradient: gradient + narrow,
+                    result: result + wide, parts: memory.at(scratch + thread * memory.end)
+                ).compute()
             }
         }
     }

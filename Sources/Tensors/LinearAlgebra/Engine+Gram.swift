@@ -18,14 +18,10 @@ extension Engine {
         precondition(sums.rows == x.columns && sums.columns == x.columns, "gram shape")
         let (rows, columns) = (x.rows, x.columns)
         guard rows > 0 else { return }
-        x.storage.withUnsafeBufferPointer { x in
-            sums.elements.withUnsafeMutableBufferPointer { sums in
-                let sums = sums
-                shareColumns(columns, from: first) { range, scratch in
-                    kernels.gram_f32(
-                        x.baseAddress!, rows, columns, range.lowerBound, range.upperBound,
-                        sums.baseAddress!, scratch)
-                }
+        withPointers(writing: &sums.elements, reading: x.storage) { sums, x in
+            shareColumns(columns, from: first) { range, scratch in
+                kernels.gram_f32(
+                    x, rows, columns, range.lowerBound, range.upperBound, sums, scratch)
             }
         }
     }
@@ -91,7 +87,8 @@ extension Matrix {
     /// Copies the upper triangle of a square matrix to the lower triangle.
     public mutating func mirrorUpperTriangle() {
         precondition(rows == columns, "only a square matrix is symmetric")
-        elements.withUnsafeMutableBufferPointer { elements in
+        let (rows, columns) = (rows, columns)
+        withPointers(writing: &elements) { elements in
             for row in 0..<rows {
                 for column in 0..<row {
                     elements[row * columns + column] = elements[column * columns + row]

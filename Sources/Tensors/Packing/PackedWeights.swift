@@ -5,6 +5,8 @@ import CKernels
 /// A panel contains 32 outputs, input by input. Both matrix×matrix and matrix×vector products read
 /// the same panels. `gemm_f32.h`, `gemm_half.h` and `gemm_int8.h` describe the layouts.
 /// `ck_format.h` defines formats.
+///
+/// Copies share memory until one of them is refilled.
 public struct PackedWeights: Sendable {
     /// The number of columns of the weight.
     public let inputs: Int
@@ -32,8 +34,7 @@ public struct PackedWeights: Sendable {
     /// First, for int8, there are the scale of every output and the sum of its integers. Then, if
     /// there is a bias, there is the bias of every output. The panels are last. The first two parts
     /// have space for `capacity` panels.
-    private let memory: Memory
-    private let offset: Int
+    private var piece: Piece
     private let capacity: Int
 
     /// Packs weights `[outputs, inputs]` and a bias of `outputs` values.
@@ -62,7 +63,6 @@ public struct PackedWeights: Sendable {
     public init(
         transposing weight: Matrix<Float>, precision: Precision = .f32, in arena: Arena
     ) {
-        precondition(precision.format.pack_columns != nil, "a transpose in integers")
         self.init(
             inputs: weight.rows, outputs: weight.columns, precision: precision, step: Self.panel,
             hasBias: false, in: arena)
@@ -90,23 +90,21 @@ public struct PackedWeights: Sendable {
     ) {
         let panels = (outputs + step - 1) / step
         let words = Self.depth(inputs, precision) + Self.terms(precision, hasBias: hasBias)
-        let (memory, offset) = arena.allocate(words * panels * Self.panel)
         self.init(
             inputs: inputs, outputs: outputs, precision: precision, step: step, hasBias: hasBias,
-            memory: memory, offset: offset, capacity: panels)
+            piece: arena.allocate(words * panels * Self.panel), capacity: panels)
     }
 
     private init(
-        inputs: Int, outputs: Int, precision: Precision, step: Int, hasBias: Bool, memory: Memory,
-        offset: Int, capacity: Int
+        inputs: Int, outputs: Int, precision: Precision, step: Int, hasBias: Bool, piece: Piece,
+        capacity: Int
     ) {
         self.inputs = inputs
         self.outputs = outputs
         self.precision = precision
         self.step = step
         self.hasBias = hasBias
-        self.memory = memory
-        self.offset = offset
+        self.piece = piece
         self.capacity = capacity
     }
 
@@ -120,7 +118,7 @@ public struct PackedWeights: Sendable {
         precondition(inputs <= self.inputs && outputs <= self.outputs, "resizing only shrinks")
         var resized = PackedWeights(
             inputs: inputs, outputs: outputs, precision: precision, step: step, hasBias: hasBias,
-            memory: memory, offset: offset, capacity: capacity)
+            piece: piece, capacity: capacity)
         resized.activationTerms = activationTerms
         return resized
     }
@@ -149,13 +147,17 @@ public struct PackedWeights: Sendable {
 /// Addresses of the parts.
 extension PackedWeights {
     /// The address of a panel.
-    func address(ofPanel index: Int) -> UnsafeMutableRawPointer {
+    private func address(ofPanel index: Int) -> UnsafeMutableRawPointer {
         address(ofTerm: Self.terms(precision, hasBias: hasBias), panel: 0)
             + index * depth * Self.panel * MemoryLayout<UInt32>.stride
     }
 
     /// The address of the biases from a panel on; nil if there are none.
-    func biases(fromPanel index: Int) -> UnsafeMutablePointer<Float>? {
+    func biases(fromPanel index: Int) -> UnsafePointer<Float>? {
+        biasTerms(fromPanel: index).map { UnsafePointer($0) }
+    }
+
+    private func biasTerms(fromPanel index: Int) -> UnsafeMutablePointer<Float>? {
         guard hasBias else { return nil }
         return address(ofTerm: Self.terms(precision, hasBias: false), panel: index)
             .assumingMemoryBound(to: Float.self)
@@ -180,50 +182,58 @@ extension PackedWeights {
     }
 
     private func address(ofTerm term: Int, panel: Int) -> UnsafeMutableRawPointer {
-        UnsafeMutableRawPointer(memory.floats.baseAddress!)
-            + (offset + (term * capacity + panel) * Self.panel) * MemoryLayout<UInt32>.stride
+        piece.start + (term * capacity + panel) * Self.panel * MemoryLayout<UInt32>.stride
     }
 }
 
 /// Writing and reading weights.
 extension PackedWeights {
-    /// Overwrites the weights of this value and of all its copies.
+    /// Replaces the weights, in the same memory unless a copy of this value shares it.
     ///
-    /// - Precondition: The shape is the same as before, and there is a bias if there was one.
-    public func refill(_ weight: Matrix<Float>, bias: [Float]? = nil) {
+    /// - Precondition: The shape is the same as before, there is a bias if there was one, and the
+    ///   weights are not a gate and an up projection.
+    public mutating func refill(_ weight: Matrix<Float>, bias: [Float]? = nil) {
         precondition(weight.rows == outputs && weight.columns == inputs, "refilled shape")
+        precondition(step == Self.panel && hasBias == (bias != nil), "refilled parts")
+        makeUnique()
         pack(weight, bias: bias, lanes: 0..<step)
     }
 
-    /// Overwrites the weights of this value and of all its copies with a transpose.
+    /// Replaces the weights by a transpose, in the same memory unless a copy of this value shares
+    /// it.
     ///
-    /// - Precondition: The shape is the same as before.
-    public func refill(transposing weight: Matrix<Float>) {
+    /// - Precondition: The shape is the same as before, and there is no bias.
+    public mutating func refill(transposing weight: Matrix<Float>) {
         precondition(weight.rows == inputs && weight.columns == outputs, "refilled shape")
-        weight.elements.withUnsafeBufferPointer { source in
-            guard let source = source.baseAddress else { return }
-            precision.format.pack_columns?(
-                source, outputs, inputs, outputs, address(ofPanel: 0))
+        precondition(step == Self.panel && !hasBias, "refilled parts")
+        makeUnique()
+        precision.format.packColumns(
+            of: weight.elements, stride: outputs, rows: inputs, columns: outputs,
+            into: address(ofPanel: 0))
+    }
+
+    /// Gets other memory if a copy of this value shares the memory.
+    private mutating func makeUnique() {
+        if !isKnownUniquelyReferenced(&piece) {
+            piece = Arena(regionFloats: 0).allocate(piece.count)
         }
     }
 
     /// Packs rows into some lanes of every panel.
-    private func pack(_ weight: Matrix<Float>, bias: [Float]?, lanes: Range<Int>) {
+    private mutating func pack(_ weight: Matrix<Float>, bias: [Float]?, lanes: Range<Int>) {
         let (format, first) = (precision.format, lanes.lowerBound)
-        weight.elements.withUnsafeBufferPointer { source in
+        withPointers(reading: weight.elements) { source in
             for panel in 0..<panels {
                 let output = panel * lanes.count
-                let (rows, count) = (
-                    source.baseAddress! + output * inputs, min(lanes.count, outputs - output)
-                )
                 let terms = terms(fromPanel: panel)
                 format.pack_rows(
-                    rows, inputs, count, inputs,
+                    source + output * inputs, inputs, min(lanes.count, outputs - output), inputs,
                     address(ofPanel: panel) + first * MemoryLayout<UInt32>.stride,
                     terms.map { $0.scales + first }, terms.map { $0.sums + first })
             }
         }
-        guard let bias, let packed = biases(fromPanel: 0) else { return }
+        guard let bias, let packed = biasTerms(fromPanel: 0) else { return }
+        precondition(bias.count == outputs, "a bias for every output")
         for (output, value) in bias.enumerated() {
             packed[output / lanes.count * Self.panel + first + output % lanes.count] = value
         }

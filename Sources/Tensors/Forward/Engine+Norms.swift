@@ -1,0 +1,83 @@
+import CKernels
+
+/// Norms.
+extension Engine {
+    /// Normalises all or some rows of x, and stores them in the first rows of y.
+    ///
+    /// Without a bias this is RMSNorm, `y = x · w / sqrt(mean(x²) + epsilon)`. With a bias this is
+    /// LayerNorm, `y = (x - mean(x)) / sqrt(variance(x) + epsilon) · w + b`.
+    public func normalise(
+        _ x: Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float]? = nil,
+        epsilon: Float, into y: inout Activations
+    ) {
+        let taken = rows ?? 0..<x.rows
+        precondition(taken.upperBound <= x.rows && taken.count <= y.rows)
+        precondition(x.columns == y.columns && weight.count == x.columns)
+        precondition(bias == nil || bias?.count == x.columns)
+        guard !taken.isEmpty else { return }
+        withPointers(writing: &y.storage, reading: x.storage) { y, source in
+            normalise(
+                source + taken.lowerBound * x.columns, rows: taken.count, weight, bias, epsilon,
+                into: y)
+        }
+    }
+
+    /// Normalises all or some rows in place, like ``normalise(_:rows:weight:bias:epsilon:into:)``.
+    public func normalise(
+        inPlace x: inout Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float]?,
+        epsilon: Float
+    ) {
+        let taken = rows ?? 0..<x.rows
+        precondition(taken.upperBound <= x.rows && weight.count == x.columns)
+        precondition(bias == nil || bias?.count == x.columns)
+        guard !taken.isEmpty else { return }
+        let first = taken.lowerBound * x.columns
+        withPointers(writing: &x.storage) { x in
+            normalise(x + first, rows: taken.count, weight, bias, epsilon, into: x + first)
+        }
+    }
+
+    /// Normalises some heads of every row in place, each head with its own root mean square.
+    ///
+    /// - Parameters:
+    ///   - x: Rows of heads. The width of a head is the number of weights.
+    ///   - heads: The heads that are normalised.
+    ///   - weight: One factor per channel of a head.
+    ///   - epsilon: Added to the mean square.
+    public func rmsNorm(
+        _ x: inout Activations, heads: Range<Int>, weight: [Float], epsilon: Float
+    ) {
+        let (rows, columns, width) = (x.rows, x.columns, weight.count)
+        precondition(heads.upperBound * width <= columns, "heads to normalise")
+        withPointers(writing: &x.storage, reading: weight) { x, weight in
+            splitRows(rows) { rows in
+                for row in rows {
+                    for head in heads {
+                        let place = x + row * columns + head * width
+                        kernels.rms_norm_f32(place, place, weight, width, epsilon)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Normalises rows of values; source and target may be the same.
+    private func normalise(
+        _ x: UnsafePointer<Float>, rows: Int, _ weight: [Float], _ bias: [Float]?,
+        _ epsilon: Float, into y: UnsafeMutablePointer<Float>
+    ) {
+        let columns = weight.count
+        withPointers(reading: weight, bias ?? []) { weight, shift in
+            splitRows(rows) { rows in
+                for row in rows {
+                    let (from, to) = (x + row * columns, y + row * columns)
+                    if bias == nil {
+                        kernels.rms_norm_f32(to, from, weight, columns, epsilon)
+                    } else {
+                        kernels.layer_norm_f32(to, from, weight, shift, columns, epsilon)
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+import CKernels
+
+#if canImport(Glibc)
+    internal import Glibc
+#else
+    internal import Darwin
+#endif
+
+/// The gradient of the divergence from a teacher.
+extension Engine {
+    /// Replaces logits by the gradient of their divergence from a teacher's distributions.
+    ///
+    /// Let p be the teacher's `softmax(logits / T)`, q the student's, and m the mixture
+    /// `β p + (1 - β) q`. For 0 < β < 1 the loss is `T² (β KL(p ‖ m) + (1 - β) KL(q ‖ m))`. This
+    /// formula is 0 at β = 0 and at β = 1. There the loss is the magnitude of its slope with
+    /// respect to β: `T² KL(p ‖ q)` at β = 0 and `T² KL(q ‖ p)` at β = 1.
+    ///
+    /// Source: Agarwal et al., "On-policy distillation of language models", arXiv 2306.13649,
+    /// section 3.
+    ///
+    /// - Parameters:
+    ///   - logits: Shape `[rows, classes]`; becomes the gradient.
+    ///   - teacher: The teacher's logits, of the same shape.
+    ///   - temperature: T.
+    ///   - mixture: β, from 0 to 1.
+    ///   - factor: The factor of the gradient.
+    /// - Returns: The sum of the loss over rows, in nats, without the factor of the gradient.
+    public func differentiateDivergence(
+        _ logits: inout Activations, from teacher: Activations, temperature: Float,
+        mixture: Float = 0, factor: Float
+    ) -> Double {
+        precondition(logits.rows == teacher.rows && logits.columns == teacher.columns, "logits")
+        precondition((0...1).contains(mixture), "a share")
+        let (rows, columns) = (logits.rows, logits.columns)
+        let slope = factor * temperature
+        var divergences = [Double](repeating: 0, count: rows)
+        withPointers(
+            writing: &logits.storage, &divergences, reading: teacher.storage
+        ) { logits, divergences, teacher in
+            splitRows(rows) { rows in
+                let given = UnsafeMutablePointer<Float>.allocate(capacity: columns)
+                defer { given.deallocate() }
+                for row in rows {
+                    let (own, taught) = (logits + row * columns, teacher + row * columns)
+                    for column in 0..<columns {
+                        own[column] /= temperature
+                        given[column] = taught[column] / temperature
+                    }
+                    divergences[row] = differentiate(
+                        own, from: given, columns, mixture: mixture, factor: slope)
+                }
+            }
+        }
+        return Double(temperature * temperature) * divergences.reduce(0, +)
+    }
+
+    /// Returns the loss of one row, without its factor T².
+    ///
+    /// The logits are divided by T before the call. The student's logits are replaced by the
+    /// gradient, and the teacher's logits by p.
+    private func differentiate(
+        _ own: UnsafeMutablePointer<Float>, from given: UnsafeMutablePointer<Float>, _ count: Int,
+        mixture: Float, factor: Float
+    ) -> Double {
+        var divergence = 0.0
+        if mixture == 0 {
+            let (a, b) = (
+                kernels.log_sum_exp_f32(given, count), kernels.log_sum_exp_f32(own, count)
+            )
+            divergence = kernels.divergence_f32(given, own, count, a, b)
+        }
+        kernels.softmax_f32(own, count, 1)
+        kernels.softmax_f32(given, count, 1)
+        guard mixture == 0 else {
+            return Self.differentiateMixture(own, given, count, mixture: mixture, factor: factor)
+        }
+        for place in 0..<count { own[place] = factor * (own[place] - given[place]) }
+        return divergence
+    }
+
+    /// Returns the loss of one row for β > 0, without its factor T².
+    ///
+    /// The distribution q is replaced by the gradient with respect to the logits,
+    /// `factor · (1 - β) q (log(q / m) - KL(q ‖ m))`. At β = 1 the weight 1 - β is replaced by 1,
+    /// both in the loss and in the gradient.
+    ///
+    /// The terms of the gradient of m cancel.
+    private static func differentiateMixture(
+        _ own: UnsafeMutablePointer<Float>, _ given: UnsafePointer<Float>, _ count: Int,
+        mixture: Float, factor: Float
+    ) -> Double {
+        // The logarithm of a probability of 0 is replaced by that of the smallest normal number.
+        let minimum = Float.leastNormalMagnitude
+        var (ours, theirs) = (0.0, 0.0)
+        for place in 0..<count {
+            let (q, p) = (own[place], given[place])
+            let mixed = max(mixture * p + (1 - mixture) * q, minimum)
+            ours += Double(q * log(max(q, minimum) / mixed))
+            if mixture < 1 { theirs += Double(p * log(max(p, minimum) / mixed)) }
+        }
+        let share = mixture < 1 ? 1 - mixture : 1
+        for place in 0..<count {
+            let (q, p) = (own[place], given[place])
+            let mixed = max(mixture * p + (1 - mixture) * q, minimum)
+            own[place] = factor * share * q * (log(max(q, minimum) / mixed) - Float(ours))
+        }
+        return Double(share) * ours + (mixture < 1 ? Double(mixture) * theirs : 0)
+    }
+}

@@ -1,0 +1,135 @@
+import CKernels
+
+/// Approximate scores of outputs, and exact scores of the largest.
+extension Engine {
+    /// Computes the scores of all outputs for each row.
+    ///
+    /// The scores of outputs that may have the largest score are exact. All others are approximate.
+    ///
+    /// A panel of 32 outputs is computed exactly if one of its approximate scores is at most
+    /// `margin` below the largest approximate score. If the margin is at least twice the error of
+    /// the approximate scores, the largest returned score is the largest exact one.
+    ///
+    /// - Parameters:
+    ///   - x: Shape `[tokens, inputs]`.
+    ///   - coarse: The weights in 4 bits.
+    ///   - exact: The weights, without a bias.
+    ///   - margin: The maximum distance from the largest approximate score.
+    ///   - y: Shape `[tokens, outputs]`.
+    /// - Returns: The fraction of panels that were computed exactly.
+    @discardableResult
+    public func screen(
+        _ x: Activations, coarse: CoarseWeights, exact: PackedWeights, margin: Float,
+        into y: inout Activations
+    ) -> Double {
+        precondition(x.columns == exact.inputs && y.columns == exact.outputs, "screened widths")
+        precondition(coarse.inputs == exact.inputs && coarse.outputs == exact.outputs, "weights")
+        precondition(x.rows <= y.rows && !exact.hasBias, "screened rows")
+        let (inputs, outputs, panels) = (x.columns, y.columns, exact.panels)
+        let threads = min(pool.threads, panels)
+        guard threads > 0 else { return 0 }
+        var greatest = [Float](repeating: 0, count: panels)
+        var count = 0
+        let rows = x.rows
+        withPointers(writing: &y.storage, reading: x.storage) { y, x in
+            for row in 0..<rows {
+                let (a, c) = (x + row * inputs, y + row * outputs)
+                approximateScores(a, coarse, into: c, threads, &greatest)
+                let minimum = greatest.reduce(-Float.infinity, max) - margin
+                count += multiply(a, exact, where: greatest, isAtLeast: minimum, into: c)
+            }
+        }
+        return Double(count) / Double(max(1, panels * rows))
+    }
+
+    /// Computes the approximate scores of one row, and the largest score of each panel.
+    private func approximateScores(
+        _ a: UnsafePointer<Float>, _ coarse: CoarseWeights, into c: UnsafeMutablePointer<Float>,
+        _ threads: Int, _ greatest: inout [Float]
+    ) {
+        let (panel, outputs, panels) = (PackedWeights.panel, coarse.outputs, greatest.count)
+        let row = coarseRows(a, of: coarse)[0]
+        withPointers(writing: &greatest) { greatest in
+            pool.run { thread in
+                guard thread < threads else { return }
+                let own = panels * thread / threads..<panels * (thread + 1) / threads
+                let first = own.lowerBound * panel
+                approximateScores(
+                    row, coarse, panels: own, into: c + first,
+                    min(outputs, own.upperBound * panel) - first,
+                    greatest: greatest + own.lowerBound)
+            }
+        }
+    }
+
+    /// Converts rows for coarse weights, and stores them in the working memory.
+    func coarseRows(
+        _ a: UnsafePointer<Float>, rows: Int = 1, of coarse: CoarseWeights
+    ) -> CoarseRows {
+        let stride = CoarseRows.header + (coarse.inputs + 7) / 8 * 8
+        let result = CoarseRows(memory: scratch.bytes(rows * stride), stride: stride)
+        var fine = [Float](repeating: 0, count: CoarseWeights.fineCount)
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: coarse.inputs) { rest in
+            let rest = rest.baseAddress!
+            for row in 0..<rows {
+                rest.update(from: a + row * coarse.inputs, count: coarse.inputs)
+                for (place, input) in coarse.fineInputs.enumerated() {
+                    fine[place] = rest[input]
+                    rest[input] = 0
+                }
+                let (scales, codes) = result.parts(of: row)
+                scales[0] = kernels.round_int8(rest, coarse.inputs, codes + fine.count)
+                scales[1] = kernels.round_int8(fine, fine.count, codes)
+            }
+        }
+        return result
+    }
+
+    /// Computes the approximate scores of a row in some panels, and the largest of each panel.
+    func approximateScores(
+        _ row: ck_int4_row, _ coarse: CoarseWeights, panels: Range<Int>,
+        into c: UnsafeMutablePointer<Float>, _ count: Int, greatest: UnsafeMutablePointer<Float>
+    ) {
+        kernels.multiply_int4(
+            row, coarse.inputs, coarse.address(ofPanel: panels.lowerBound), c, count, greatest)
+    }
+
+    /// Computes the exact scores of one row in panels with `greatest` at least `minimum`.
+    ///
+    /// Returns the number of these panels.
+    private func multiply(
+        _ x: UnsafePointer<Float>, _ weights: PackedWeights, where greatest: [Float],
+        isAtLeast minimum: Float, into c: UnsafeMutablePointer<Float>
+    ) -> Int {
+        let panels = greatest.indices.filter { greatest[$0] >= minimum }
+        multiply(x, weights, panels: panels, into: c)
+        return panels.count
+    }
+}
+
+/// Rows of activations in 8 bits, with their fine inputs stored separately.
+///
+/// The fine inputs are 0 in the rows themselves.
+struct CoarseRows {
+    /// Each row consists of its two scales, its fine inputs and all its inputs.
+    let memory: UnsafeMutableRawPointer
+    /// The number of bytes of a row.
+    let stride: Int
+
+    /// The number of bytes before a row's inputs.
+    static let header = 2 * MemoryLayout<Float>.stride + CoarseWeights.fineCount
+
+    fileprivate func parts(
+        of row: Int
+    ) -> (scales: UnsafeMutablePointer<Float>, codes: UnsafeMutablePointer<Int8>) {
+        let scales = (memory + row * stride).assumingMemoryBound(to: Float.self)
+        return (scales, UnsafeMutableRawPointer(scales + 2).assumingMemoryBound(to: Int8.self))
+    }
+
+    subscript(row: Int) -> ck_int4_row {
+        let (scales, codes) = parts(of: row)
+        return ck_int4_row(
+            values: codes + CoarseWeights.fineCount, fine: codes, scale: scales[0],
+            fine_scale: scales[1])
+    }
+}
