@@ -152,8 +152,8 @@ extension Engine {
 
     /// Applies an activation function to the output of a layer, `y = f(x)`.
     ///
-    /// For ``Epilogue/swiglu``, the first half of each row of x is the output of the gate
-    /// projection, and the second half is the output of the up projection.
+    /// For a gated function, the first half of each row of x is the output of the gate projection,
+    /// and the second half is the output of the up projection.
     ///
     /// - Precondition: The function is not ``Epilogue/store`` or ``Epilogue/add``.
     public func activate(_ x: Activations, _ function: Epilogue, into y: inout Activations) {
@@ -202,8 +202,8 @@ extension Engine {
 
 /// Gradients of operations on rows.
 extension Engine {
-    /// Adds the gradient of ``normalise(_:rows:weight:bias:epsilon:into:)``, from the gradient with
-    /// respect to its result.
+    /// Adds the gradient of ``normalise(_:rows:weight:bias:isCentred:epsilon:into:)``, from the
+    /// gradient with respect to its result.
     ///
     /// The sums do not depend on the number of threads.
     ///
@@ -211,7 +211,7 @@ extension Engine {
     ///   - x: The input of the norm.
     ///   - gradient: The gradient with respect to the result, of x's shape.
     ///   - weight: The weight of the norm.
-    ///   - isCentred: Whether the norm has a bias.
+    ///   - isCentred: Whether the norm subtracts the mean.
     ///   - epsilon: The epsilon of the norm.
     ///   - result: The gradient with respect to x is added to it.
     ///   - weightGradient: The gradient with respect to the weight is added to it.
@@ -488,6 +488,6 @@ extension Engine {
 extension Epilogue {
     fileprivate func width(of columns: Int) -> Int {
         precondition(self != .store && self != .add, "no activation function")
-        return self == .swiglu ? columns / 2 : columns
+        return isGated ? columns / 2 : columns
     }
 }
