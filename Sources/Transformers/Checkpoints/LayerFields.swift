@@ -221,7 +221,9 @@ extension HuggingFaceConfig {
         var layer = defaultLayer
         if !family.config.readsHeadDimension, hiddenSize != self.hiddenSize {
             layer.queryHeads = hiddenSize / headDimension
-            layer.keyValueHeads = layer.queryHeads
+            layer.keyValueHeads =
+                family.config.groupsQueries
+                ? Self.commonDivisor(layer.queryHeads, layer.keyValueHeads) : layer.queryHeads
         }
         if family.config.dividesWidthByHeads, hiddenSize % layer.queryHeads != 0 {
             layer.queryHeads = Self.commonDivisor(hiddenSize, layer.queryHeads)
