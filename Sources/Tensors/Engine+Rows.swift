@@ -40,11 +40,11 @@ public struct RotaryTable: Sendable {
 extension Engine {
     /// Normalises all or some rows of x, and stores them in the first rows of y.
     ///
-    /// Without a bias this is RMSNorm, `y = x · w / sqrt(mean(x²) + epsilon)`. With a bias this is
-    /// LayerNorm, `y = (x - mean(x)) / sqrt(variance(x) + epsilon) · w + b`.
+    /// If it is centred this is LayerNorm, `y = (x - mean(x)) / sqrt(variance(x) + epsilon) · w +
+    /// b`. Otherwise this is RMSNorm without a bias, `y = x · w / sqrt(mean(x²) + epsilon)`.
     public func normalise(
         _ x: Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float]? = nil,
-        epsilon: Float, into y: inout Activations
+        isCentred: Bool, epsilon: Float, into y: inout Activations
     ) {
         let taken = rows ?? 0..<x.rows
         precondition(taken.upperBound <= x.rows && taken.count <= y.rows)
@@ -55,7 +55,7 @@ extension Engine {
             y.storage.withUnsafeMutableBufferPointer { target in
                 normalise(
                     source.baseAddress! + taken.lowerBound * x.columns, rows: taken.count,
-                    weight, bias, epsilon, into: target.baseAddress!)
+                    weight, bias, isCentred, epsilon, into: target.baseAddress!)
             }
         }
     }
@@ -63,21 +63,23 @@ extension Engine {
     /// Normalises rows of values; source and target may be the same.
     private func normalise(
         _ x: UnsafePointer<Float>, rows: Int, _ weight: [Float], _ bias: [Float]?,
-        _ epsilon: Float, into y: UnsafeMutablePointer<Float>
+        _ isCentred: Bool, _ epsilon: Float, into y: UnsafeMutablePointer<Float>
     ) {
+        precondition(isCentred || bias == nil, "an RMSNorm has no bias")
         let columns = weight.count
+        let shift = bias ?? [Float](repeating: 0, count: isCentred ? columns : 0)
         weight.withUnsafeBufferPointer { weight in
-            (bias ?? []).withUnsafeBufferPointer { shift in
+            shift.withUnsafeBufferPointer { shift in
                 splitRows(rows) { rows in
                     for row in rows {
                         let (from, to) = (x + row * columns, y + row * columns)
-                        if bias == nil {
-                            kernels.rms_norm_f32(
-                                to, from, weight.baseAddress!, columns, epsilon)
-                        } else {
+                        if isCentred {
                             kernels.layer_norm_f32(
                                 to, from, weight.baseAddress!, shift.baseAddress!, columns,
                                 epsilon)
+                        } else {
+                            kernels.rms_norm_f32(
+                                to, from, weight.baseAddress!, columns, epsilon)
                         }
                     }
                 }
@@ -113,10 +115,11 @@ extension Engine {
         }
     }
 
-    /// Normalises all or some rows in place, like ``normalise(_:rows:weight:bias:epsilon:into:)``.
+    /// Normalises all or some rows in place, like
+    /// ``normalise(_:rows:weight:bias:isCentred:epsilon:into:)``.
     public func normalise(
         inPlace x: inout Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float]?,
-        epsilon: Float
+        isCentred: Bool, epsilon: Float
     ) {
         let taken = rows ?? 0..<x.rows
         precondition(taken.upperBound <= x.rows && weight.count == x.columns)
@@ -125,7 +128,7 @@ extension Engine {
         let first = taken.lowerBound * x.columns
         x.storage.withUnsafeMutableBufferPointer { target in
             let place = target.baseAddress! + first
-            normalise(place, rows: taken.count, weight, bias, epsilon, into: place)
+            normalise(place, rows: taken.count, weight, bias, isCentred, epsilon, into: place)
         }
     }
 
@@ -283,6 +286,39 @@ extension Engine {
                         target.baseAddress! + first, source.baseAddress! + first,
                         rows.count * columns)
                 }
+            }
+        }
+    }
+
+    /// Adds `x`, multiplied by a factor, to rows of `y` from `firstRow` on.
+    public func add(
+        _ x: Activations, times factor: Float, to y: inout Activations, firstRow: Int = 0
+    ) {
+        precondition(
+            firstRow + x.rows <= y.rows && x.columns == y.columns, "shapes to add")
+        let columns = x.columns
+        x.storage.withUnsafeBufferPointer { source in
+            y.storage.withUnsafeMutableBufferPointer { target in
+                let target = target
+                splitRows(x.rows) { rows in
+                    let first = rows.lowerBound * columns
+                    let from = source.baseAddress! + first
+                    let to = target.baseAddress! + firstRow * columns + first
+                    for place in 0..<rows.count * columns { to[place] += factor * from[place] }
+                }
+            }
+        }
+    }
+
+    /// Multiplies `x` by a factor.
+    public func scale(_ x: inout Activations, by factor: Float) {
+        guard factor != 1 else { return }
+        let columns = x.columns
+        x.storage.withUnsafeMutableBufferPointer { target in
+            let target = target
+            splitRows(x.rows) { rows in
+                let to = target.baseAddress! + rows.lowerBound * columns
+                for place in 0..<rows.count * columns { to[place] *= factor }
             }
         }
     }

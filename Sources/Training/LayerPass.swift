@@ -33,10 +33,11 @@ struct LayerPass {
     /// The rotary tables; nil if the model has no rotary embeddings.
     let rotary: (forward: RotaryTable, backward: RotaryTable)?
 
+    private var factor: Float { shape.usedFactors.branches }
     private var isPostNorm: Bool { shape.architecture.layer.normPlace == .behind }
     private var isCausal: Bool { shape.architecture.isCausal }
     private var epsilon: Float { shape.normEpsilon }
-    private var function: Epilogue { shape.architecture.layer.activation }
+    private var function: Epilogue { shape.architecture.layer.epilogue }
 
     /// Returns the residual stream after a layer, and the record for the backward pass.
     func forward(_ layer: TrainableLayer, _ entering: Activations) -> (Activations, LayerRecord) {
@@ -49,8 +50,7 @@ struct LayerPass {
             if block.queryNorm != nil || block.keyNorm != nil { record.raw = record.fused }
             for (heads, norm) in block.normedHeads {
                 engine.rmsNorm(
-                    &record.fused, heads: heads, weight: norm.weight.values.elements,
-                    epsilon: epsilon)
+                    &record.fused, heads: heads, weight: norm.factors, epsilon: epsilon)
             }
             if let rotary {
                 engine.rotate(
@@ -63,7 +63,7 @@ struct LayerPass {
             engine.attend(
                 record.fused, heads: block.heads, sequences: sequences, causal: isCausal,
                 into: &record.context, scratch: &scratch)
-            block.output.apply(to: record.context, into: &record.middle, adding: true, on: engine)
+            add(block.output, of: record.context, to: &record.middle)
         } else {
             record.middle = entering
         }
@@ -74,7 +74,7 @@ struct LayerPass {
             engine.copy(middle, into: &result)
             block.first.apply(
                 to: entry(layer.feedForwardNorm, middle), into: &record.inner, on: engine)
-            block.down.apply(to: active(record), into: &result, adding: true, on: engine)
+            add(block.down, of: active(record), to: &result)
         }
         if isPostNorm { record.sum = result }
         return (stream(layer.feedForwardNorm, result), record)
@@ -91,8 +91,9 @@ struct LayerPass {
         // The block is not copied to a variable, because additions would then copy its gradients.
         if layer.feedForward != nil {
             var (active, inner) = (Activations(), Activations())
-            layer.feedForward?.down.gather(gradient, inputs: self.active(record), on: engine)
-            layer.feedForward?.down.gradientByInputs(gradient, into: &active, on: engine)
+            let given = ofOutput(gradient)
+            layer.feedForward?.down.gather(given, inputs: self.active(record), on: engine)
+            layer.feedForward?.down.gradientByInputs(given, into: &active, on: engine)
             engine.differentiate(record.inner, function, gradient: active, into: &inner)
             let inputs = entry(layer.feedForwardNorm, middle)
             layer.feedForward?.first.gather(inner, inputs: inputs, on: engine)
@@ -102,8 +103,9 @@ struct LayerPass {
         unnorm(&layer.attentionNorm, record.middle, &gradient)
         if let (heads, precision) = layer.attention.map({ ($0.heads, $0.fused.precision) }) {
             var (context, fused) = (Activations(), Activations())
-            layer.attention?.output.gather(gradient, inputs: record.context, on: engine)
-            layer.attention?.output.gradientByInputs(gradient, into: &context, on: engine)
+            let given = ofOutput(gradient)
+            layer.attention?.output.gather(given, inputs: record.context, on: engine)
+            layer.attention?.output.gradientByInputs(given, into: &context, on: engine)
             engine.differentiateAttention(
                 record.fused, heads: heads, sequences: sequences, causal: isCausal,
                 precision: precision, gradient: context, into: &fused)
@@ -123,6 +125,27 @@ struct LayerPass {
             layer.attention?.fused.gradientByInputs(fused, into: &context, on: engine)
             enter(&layer.attentionNorm, record.entering, context, addingTo: &gradient)
         }
+    }
+
+    /// Adds the output of a block to the residual stream.
+    private func add(
+        _ projection: TrainableLinear, of inputs: Activations, to stream: inout Activations
+    ) {
+        guard factor != 1 else {
+            return projection.apply(to: inputs, into: &stream, adding: true, on: engine)
+        }
+        var output = Activations()
+        projection.apply(to: inputs, into: &output, on: engine)
+        engine.add(output, times: factor, to: &stream)
+    }
+
+    /// The gradient with respect to the output of a block, from that with respect to the residual
+    /// stream after it.
+    private func ofOutput(_ gradient: Activations) -> Activations {
+        guard factor != 1 else { return gradient }
+        var result = gradient
+        engine.scale(&result, by: factor)
+        return result
     }
 
     /// The input of a block: the residual stream, normalised by a pre-norm.

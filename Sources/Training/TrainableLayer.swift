@@ -36,9 +36,7 @@ struct TrainableLayer: Sendable {
                 output: TrainableLinear(block.output, precision: precision, in: arena),
                 queryNorm: block.queryNorm.map(TrainableNorm.init),
                 keyNorm: block.keyNorm.map(TrainableNorm.init),
-                heads: AttentionHeads(
-                    query: sizes.queryHeads, keyValue: sizes.keyValueHeads,
-                    dimension: shape.headDimension))
+                heads: shape.heads(of: sizes))
         }
         attentionNorm = weights.attentionNorm.map(TrainableNorm.init)
         feedForward = weights.feedForward.map { block in

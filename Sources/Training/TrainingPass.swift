@@ -57,8 +57,11 @@ public struct TrainingPass {
             observer(index, hidden)
         }
         last = hidden
-        return model.finalNorm?.applied(
-            to: hidden, epsilon: model.shape.normEpsilon, on: engine) ?? hidden
+        var states =
+            model.finalNorm?.applied(
+                to: hidden, epsilon: model.shape.normEpsilon, on: engine) ?? hidden
+        engine.scale(&states, by: model.shape.usedFactors.logits)
+        return states
     }
 
     /// Runs the backward pass, which adds the gradients of all weights except the head's.
@@ -73,7 +76,9 @@ public struct TrainingPass {
         adding: (Int, inout Activations) -> Void = { _, _ in }
     ) {
         let epsilon = model.shape.normEpsilon
-        var gradient =
+        var gradient = gradient
+        engine.scale(&gradient, by: model.shape.usedFactors.logits)
+        gradient =
             model.finalNorm?.gradientByInputs(
                 gradient, inputs: last, epsilon: epsilon, on: engine) ?? gradient
         let pass = layerPass(model)
@@ -113,6 +118,7 @@ public struct TrainingPass {
         hidden.reshape(rows: batch.ids.count, columns: model.shape.hiddenSize)
         let places = places(model, batch)
         engine.gather(model.table, rows: batch.ids, into: &hidden)
+        engine.scale(&hidden, by: model.shape.usedFactors.embeddings)
         if let table = model.positions?.values {
             engine.gather(table, rows: places.positions, into: &hidden, adding: true)
         }
@@ -124,16 +130,18 @@ public struct TrainingPass {
 
     private func scatter(_ gradient: Activations, into model: inout TrainableModel) {
         let places = places(model, batch)
-        func add(_ rows: [Int32], to parameter: inout Parameter) {
+        func add(_ gradient: Activations, _ rows: [Int32], to parameter: inout Parameter) {
             guard !parameter.isFrozen else { return }
             engine.scatter(gradient, rows: rows, addingTo: &parameter.gradient)
         }
+        if model.positions != nil { add(gradient, places.positions, to: &model.positions!) }
+        if model.types != nil { add(gradient, places.types, to: &model.types!) }
+        var scaled = gradient
+        engine.scale(&scaled, by: model.shape.usedFactors.embeddings)
         if model.tokens != nil {
-            add(batch.ids, to: &model.tokens!)
+            add(scaled, batch.ids, to: &model.tokens!)
         } else if model.output != nil {
-            add(batch.ids, to: &model.output!.weight)
+            add(scaled, batch.ids, to: &model.output!.weight)
         }
-        if model.positions != nil { add(places.positions, to: &model.positions!) }
-        if model.types != nil { add(places.types, to: &model.types!) }
     }
 }

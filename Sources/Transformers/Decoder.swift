@@ -25,7 +25,7 @@ extension ForwardPass {
             if let few { clearContext(few, block.heads) }
             observer?.filter(component, inputs: &context)
             observer?.willProject(component, inputs: context)
-            engine.linear(context, block.output, into: &hidden, .add)
+            addBranch(context, block.output, rows: 0..<hidden.rows)
         }
         leave(model.layers[index].attentionNorm)
         decoderFeedForward(index, leavingOut: model.contextual?.layers[index])
@@ -75,7 +75,7 @@ extension ForwardPass {
         enter(layer.feedForwardNorm, rows: rows)
         activation.reshape(rows: rows.count, columns: block.up.outputs)
         engine.linear(
-            normed, block.up, into: &activation, model.shape.architecture.layer.activation)
+            normed, block.up, into: &activation, model.shape.architecture.layer.epilogue)
         return block
     }
 
@@ -105,10 +105,13 @@ extension ForwardPass {
                 scratch: &pass.scratch)
         }
         if hidden.rows == 1, let few = model.contextual?.attention[index] {
-            engine.addProduct(of: context, above: few.leavingLeast, few.leaving, to: &hidden)
-            if let bias = few.leavingBias { hidden.add(bias, toRow: 0) }
+            let context = context
+            addBranch(rows: 0..<1) { engine, stream, _ in
+                engine.addProduct(of: context, above: few.leavingLeast, few.leaving, to: &stream)
+                if let bias = few.leavingBias { stream.add(bias, toRow: 0) }
+            }
         } else if let block {
-            engine.linear(context, block.output, into: &hidden, .add)
+            addBranch(context, block.output, rows: 0..<hidden.rows)
         }
         leave(model.layers[index].attentionNorm)
         let tokens = hidden.rows
@@ -134,14 +137,18 @@ extension ForwardPass {
         switch few.form {
         case .added(let rows, let bias):
             guard decoderActivation(index, rows: 0..<1) != nil else { return }
-            engine.addProduct(of: activation, above: few.plan.least, rows, to: &hidden)
-            if let bias { hidden.add(bias, toRow: 0) }
+            let activation = activation
+            addBranch(rows: 0..<1) { engine, stream, _ in
+                engine.addProduct(of: activation, above: few.plan.least, rows, to: &stream)
+                if let bias { stream.add(bias, toRow: 0) }
+            }
         case .predicted(let block):
             enter(model.layers[index].feedForwardNorm, rows: 0..<hidden.rows)
             let looksAhead = few.plan.predictor?.looksAhead == true
-            engine.addFeedForward(
-                of: normed, predictedFrom: looksAhead ? enteringFeedForward.earlier : normed,
-                block, to: &hidden)
+            let (inputs, seen) = (normed, looksAhead ? enteringFeedForward.earlier : normed)
+            addBranch(rows: 0..<hidden.rows) { engine, stream, _ in
+                engine.addFeedForward(of: inputs, predictedFrom: seen, block, to: &stream)
+            }
         }
     }
 
@@ -206,7 +213,7 @@ extension ForwardPass {
             let component = Component(layer: index, kind: .feedForward)
             observer?.filter(component, inputs: &activation)
             observer?.willProject(component, inputs: activation)
-            engine.linear(activation, block.down, into: &hidden, firstRow: rows.lowerBound, .add)
+            addBranch(activation, block.down, rows: rows)
         }
     }
 }

@@ -15,8 +15,7 @@ extension ForwardPass {
                 let component = Component(layer: index, kind: .attention)
                 observer?.filter(component, inputs: &context)
                 observer?.willProject(component, inputs: context)
-                engine.linear(
-                    context, block.output, into: &hidden, firstRow: rows.lowerBound, .add)
+                addBranch(context, block.output, rows: rows)
             }
             leave(layer.attentionNorm, rows: rows)
         }
@@ -25,8 +24,7 @@ extension ForwardPass {
                 let component = Component(layer: index, kind: .feedForward)
                 observer?.filter(component, inputs: &activation)
                 observer?.willProject(component, inputs: activation)
-                engine.linear(
-                    activation, block.down, into: &hidden, firstRow: rows.lowerBound, .add)
+                addBranch(activation, block.down, rows: rows)
             }
             leave(layer.feedForwardNorm, rows: rows)
         }
@@ -63,7 +61,7 @@ extension ForwardPass {
     mutating func encoderActivation(_ index: Int, rows: Range<Int>) -> Model.Layer.FeedForward? {
         let layer = model.layers[index]
         guard let block = layer.feedForward else { return nil }
-        let function = model.shape.architecture.layer.activation
+        let function = model.shape.architecture.layer.epilogue
         activation.reshape(rows: rows.count, columns: block.up.outputs)
         if normsAreAhead {
             enter(layer.feedForwardNorm, rows: rows)

@@ -24,6 +24,8 @@ public struct ModelShape: Codable, Hashable, Sendable {
     /// The weights of this model that other models of its architecture may lack; nil if there are
     /// none.
     public var optionalWeights: OptionalWeights?
+    /// The constant factors of the forward pass; nil if there are none.
+    public var factors: Factors?
     /// Whether the output head is the token embedding; false for encoders, which have no output
     /// head.
     public var tiedHead: Bool

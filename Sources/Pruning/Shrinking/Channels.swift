@@ -74,6 +74,6 @@ extension NormWeights {
     fileprivate func selecting(_ channels: [Int]) -> NormWeights {
         NormWeights(
             weight: channels.map { weight[$0] },
-            bias: bias.map { bias in channels.map { bias[$0] } })
+            bias: bias.map { bias in channels.map { bias[$0] } }, kind: kind)
     }
 }

@@ -74,8 +74,12 @@ struct ExpectedTensors {
         if queries > 0 || isPostNorm { norm(prefix + names.attentionNorm, hidden) }
         if sizes.feedForward > 0 {
             let hasBias = biases.contains(.feedForwardInputBiases)
-            for name in [names.gate, names.up].compactMap(\.self) {
-                projection(prefix + name, sizes.feedForward, hidden, hasBias)
+            if names.gate == names.up {
+                projection(prefix + names.up, 2 * sizes.feedForward, hidden, hasBias)
+            } else {
+                for name in [names.gate, names.up].compactMap(\.self) {
+                    projection(prefix + name, sizes.feedForward, hidden, hasBias)
+                }
             }
             projection(
                 prefix + names.down, hidden, sizes.feedForward,

@@ -17,8 +17,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let hiddenSize: Int
     /// `head_dim`, the number of channels of a head.
     ///
-    /// If the field is absent, it is the default of the family, or else `hidden_size` divided by
-    /// `num_attention_heads`.
+    /// If the family does not read the field or it is absent, it is the default of the family, or
+    /// else `hidden_size` divided by `num_attention_heads`.
     public let headDimension: Int
     /// The number of leading channels of each head that rotary embeddings rotate.
     ///
@@ -41,6 +41,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let ropeTheta: Double
     /// The scaling in `rope_scaling` or `rope_parameters`; nil if frequencies are not scaled.
     public let ropeScaling: RopeScaling?
+    /// The constant factors of the forward pass; nil if there are none.
+    public let factors: Factors?
     /// `hidden_act`, such as `gelu` or `silu`.
     public let activation: String
     /// `tie_word_embeddings`: whether the output head is the token embedding.
@@ -142,22 +144,26 @@ public struct HuggingFaceConfig: Sendable, Equatable {
             try epsilon.flatMap { name throws(ModelFileError) in try fields.positive(name) }
             ?? conventions.usualNormEpsilon
         (ropeTheta, ropeScaling) = try Self.rope(fields)
+        factors = try conventions.factors.read(fields)
         activation =
-            try fields.string("hidden_act") ?? family.architecture.layer.activationNames[0]
+            try fields.string("hidden_act") ?? family.architecture.layer.activation.names[0]
         tiesWordEmbeddings =
             try fields.bool("tie_word_embeddings") ?? conventions.usuallyTiesHead
         beginningTokens = try fields.tokens("bos_token_id", default: conventions.usualBeginning)
         endTokens = try fields.tokens("eos_token_id", default: conventions.usualEnd)
 
         let heads = try fields.size("num_attention_heads", upTo: Limit.heads)
+        let stated =
+            conventions.readsHeadDimension
+            ? try fields.optionalSize("head_dim", upTo: Limit.width) : nil
         guard
-            let headDimension = try fields.optionalSize("head_dim", upTo: Limit.width)
-                ?? conventions.usualHeadDimension
+            let headDimension = stated ?? conventions.usualHeadDimension
                 ?? (hiddenSize % heads == 0 ? hiddenSize / heads : nil)
         else {
             throw fields.fault(
                 "num_attention_heads", "it does not divide hidden_size \(hiddenSize)",
-                remedy: "correct either, or give head_dim")
+                remedy: "correct either"
+                    + (conventions.readsHeadDimension ? ", or give head_dim" : ""))
         }
         guard !isRotary || headDimension % 2 == 0 else {
             throw fields.fault(
@@ -246,10 +252,10 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     private static func window(
         _ fields: ConfigFields, _ conventions: ConfigConventions
     ) throws(ModelFileError) -> Int? {
-        guard case .sliding(let flag) = conventions.window else { return nil }
+        guard case .sliding(let flag, let usual) = conventions.window else { return nil }
         if let flag, try fields.bool(flag) != true { return nil }
-        // If the field is absent, `transformers` uses 4096. If it is null, there is no window.
-        guard fields.members["sliding_window"] != nil else { return 4096 }
+        // If the field is null, there is no window.
+        guard fields.members["sliding_window"] != nil else { return usual }
         return try fields.optionalSize("sliding_window", upTo: Limit.table)
     }
 

@@ -2,8 +2,7 @@ internal import ModelFiles
 
 /// The known fields of `config.json`.
 ///
-/// Some are read, some do not change results, and some do not change results if they have certain
-/// values.
+/// Some are read. Some do not change results. Some do not change results at certain values.
 ///
 /// A family may add fields in its ``ConfigConventions``. The lists were checked against the
 /// configurations that transformers 5 writes for every supported family.
@@ -22,6 +21,7 @@ enum KnownFields {
     private static let usedWithRotaryPositions: Set<String> = [
         "rope_theta", "rope_scaling", "rope_parameters", "partial_rotary_factor",
         "sliding_window", "use_sliding_window", "layer_types", "max_window_layers",
+        "original_max_position_embeddings",
         "attention_bias", "mlp_bias",
     ]
 
@@ -99,7 +99,7 @@ enum KnownFields {
     static func refuseUnsupported(
         _ fields: ConfigFields, _ family: Family
     ) throws(ModelFileError) {
-        let read = family.config.weightSwitches.map(\.field)
+        let read = family.config.weightSwitches.map(\.field) + family.config.factors.names
         let neutral = neutral.merging(family.config.neutralFields) { $1 }
             .filter { !read.contains($0.key) }
         for (name, values) in neutral.sorted(by: { $0.key < $1.key }) {
@@ -122,7 +122,7 @@ enum KnownFields {
     ) -> [String] {
         let conventions = family.config
         let own = Set(used.map(conventions.fieldName) + conventions.copiesOfHiddenSize)
-            .union(conventions.weightSwitches.map(\.field))
+            .union(conventions.weightSwitches.map(\.field) + conventions.factors.names)
             .union(conventions.neutralFields.keys)
         let isRotary = family.architecture.positions == .rotary
         var names = members.filter { key, value in

@@ -25,6 +25,8 @@ public struct TensorNames: Sendable {
     /// The attention block's norm.
     public internal(set) var attentionNorm: String
     /// The feed-forward block's gate projection; nil if there is none.
+    ///
+    /// If it is equal to ``up``, one tensor has the gate projection and then the up projection.
     public internal(set) var gate: String?
     /// The feed-forward block's up projection.
     public internal(set) var up: String
@@ -90,10 +92,16 @@ extension TensorNames {
         }
         tensors += named(prefix + attentionNorm, layer.attentionNorm)
         if let block = layer.feedForward {
-            if let gate, let projection = block.gate {
-                tensors += stored(prefix + gate, projection)
+            if gate == up {
+                let parts = [block.gate, block.up].compactMap(\.self)
+                tensors += stored(prefix + up, Projection(stacking: parts))
+            } else {
+                if let gate, let projection = block.gate {
+                    tensors += stored(prefix + gate, projection)
+                }
+                tensors += stored(prefix + up, block.up)
             }
-            tensors += stored(prefix + up, block.up) + stored(prefix + down, block.down)
+            tensors += stored(prefix + down, block.down)
         }
         return tensors + named(prefix + feedForwardNorm, layer.feedForwardNorm)
     }

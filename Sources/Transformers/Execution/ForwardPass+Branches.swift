@@ -54,8 +54,8 @@ extension ForwardPass {
         }
     }
 
-    /// The term that a component adds to the residual stream, from the input of its output
-    /// projection; nil if the component is removed.
+    /// The output of a component's last projection, from the input of this projection; nil if the
+    /// component is removed.
     public func output(of component: Component, from inputs: Activations) -> Activations? {
         let layer = model.layers[component.layer]
         let projection =
@@ -67,13 +67,17 @@ extension ForwardPass {
         return result
     }
 
-    /// The residual stream after a component that adds `output` to the stream.
+    /// The residual stream after a component whose last projection has the given output.
     public mutating func stream(
         after component: Component, entering: Activations, adding output: Activations?
     ) -> Activations {
         hidden = entering
-        if let output { engine.add(output, to: &hidden) }
         let layer = model.layers[component.layer]
+        if let output {
+            addBranch(rows: 0..<entering.rows) { engine, stream, _ in
+                engine.add(output, to: &stream)
+            }
+        }
         leave(component.kind == .attention ? layer.attentionNorm : layer.feedForwardNorm)
         return hidden
     }

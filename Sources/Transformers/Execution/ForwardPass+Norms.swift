@@ -15,7 +15,31 @@ extension ForwardPass {
         normed.reshape(rows: rows.count, columns: hidden.columns)
         engine.normalise(
             hidden, rows: rows, weight: norm.weight, bias: norm.bias,
-            epsilon: model.shape.normEpsilon, into: &normed)
+            isCentred: norm.kind.isCentred, epsilon: model.shape.normEpsilon, into: &normed)
+    }
+
+    /// Adds the output of a branch to rows of the residual stream, multiplied with the factor of
+    /// branches.
+    ///
+    /// - Parameters:
+    ///   - rows: The rows of the residual stream.
+    ///   - add: Adds the output of the branch to the rows of its argument from an index on.
+    mutating func addBranch(
+        rows: Range<Int>, _ add: (Engine, inout Activations, _ firstRow: Int) -> Void
+    ) {
+        let factor = model.shape.usedFactors.branches
+        guard factor != 1 else { return add(engine, &hidden, rows.lowerBound) }
+        engine.clear(&term, rows: rows.count, columns: hidden.columns)
+        add(engine, &term, 0)
+        engine.add(term, times: factor, to: &hidden, firstRow: rows.lowerBound)
+    }
+
+    /// Adds a projection of the inputs of a branch's last projection to rows of the residual
+    /// stream.
+    mutating func addBranch(_ inputs: Activations, _ projection: PackedWeights, rows: Range<Int>) {
+        addBranch(rows: rows) { engine, stream, first in
+            engine.linear(inputs, projection, into: &stream, firstRow: first, .add)
+        }
     }
 
     /// Normalises rows of the residual stream, or all rows, if norms are after the branches.
@@ -28,7 +52,7 @@ extension ForwardPass {
         guard let norm else { return }
         engine.normalise(
             inPlace: &hidden, rows: rows, weight: norm.weight, bias: norm.bias,
-            epsilon: model.shape.normEpsilon)
+            isCentred: norm.kind.isCentred, epsilon: model.shape.normEpsilon)
     }
 
     /// Normalises and rotates the heads of queries and keys in `fused`.

@@ -29,7 +29,7 @@ public struct Model: Sendable {
             tokens = isHead ? nil : weights.tokens
             positions = weights.positions
             types = weights.types
-            norm = weights.norm
+            norm = weights.norm?.folded
         }
     }
 
@@ -91,7 +91,7 @@ public struct Model: Sendable {
         // The embeddings and the head are the largest matrices, so they are read last, without an
         // unpacked layer in memory.
         let (embeddings, headWeights) = (try source.embeddings(), try source.head())
-        finalNorm = headWeights.norm
+        finalNorm = headWeights.norm?.folded
         let output = headWeights.output ?? (shape.tiedHead ? embeddings.tokens : nil)
         try precision.check(output, "the output head")
         head = output.map {
@@ -202,12 +202,10 @@ extension Model.Layer {
             Attention(
                 fused: pack(Projection(stacking: [block.query, block.key, block.value])),
                 output: pack(block.output),
-                heads: AttentionHeads(
-                    query: sizes.queryHeads, keyValue: sizes.keyValueHeads,
-                    dimension: shape.headDimension),
-                queryNorm: block.queryNorm, keyNorm: block.keyNorm)
+                heads: shape.heads(of: sizes),
+                queryNorm: block.queryNorm?.folded, keyNorm: block.keyNorm?.folded)
         }
-        attentionNorm = weights.attentionNorm
+        attentionNorm = weights.attentionNorm?.folded
         feedForward = weights.feedForward.map { block in
             FeedForward(
                 up: block.gate.map {
@@ -220,13 +218,11 @@ extension Model.Layer {
                     activationTerms: shape.architecture.isEncoder ? 1 : Self.fineActivations),
                 isGated: block.gate != nil)
         }
-        feedForwardNorm = weights.feedForwardNorm
+        feedForwardNorm = weights.feedForwardNorm?.folded
     }
 
     fileprivate func resized(to sizes: LayerShape, shape: ModelShape) -> Self {
-        let heads = AttentionHeads(
-            query: sizes.queryHeads, keyValue: sizes.keyValueHeads,
-            dimension: shape.headDimension)
+        let heads = shape.heads(of: sizes)
         return Self(
             attention: sizes.queryHeads == 0
                 ? nil

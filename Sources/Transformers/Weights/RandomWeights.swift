@@ -62,15 +62,18 @@ public struct RandomWeights: WeightSource {
     }
 
     private func norm() -> NormWeights {
+        norm(shape.architecture.layer.norm, width: shape.hiddenSize)
+    }
+
+    private func norm(_ kind: LayerRecipe.Norm, width: Int) -> NormWeights {
         NormWeights(
-            weight: [Float](repeating: 1, count: shape.hiddenSize),
-            bias: shape.architecture.layer.norm.hasBias
-                ? [Float](repeating: 0, count: shape.hiddenSize) : nil)
+            weight: [Float](repeating: kind.addsOne ? 0 : 1, count: width),
+            bias: kind.hasBias ? [Float](repeating: 0, count: width) : nil, kind: kind)
     }
 
     private func headNorm() -> NormWeights? {
         guard shape.hasHeadNorms else { return nil }
-        return NormWeights(weight: [Float](repeating: 1, count: shape.headDimension))
+        return norm(shape.architecture.layer.norm.ofHeads, width: shape.headDimension)
     }
 
     private func projection(

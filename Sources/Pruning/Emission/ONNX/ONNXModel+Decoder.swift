@@ -29,7 +29,8 @@ extension ONNXModel {
             mask: decoderMask(mask, length: length), batch: batch, length: length)
 
         let table = try weights(names.tokens + ".weight", [shape.vocabularySize, hidden])
-        var embedded = graph.apply("Gather", table, ids)
+        let factors = shape.usedFactors
+        var embedded = scaled(graph.apply("Gather", table, ids), by: factors.embeddings)
         if let name = names.positions, let rows = file.shape(of: name + ".weight")?.first {
             let places = try weights(name + ".weight", [rows, hidden])
             let reserved = graph.constant([max(0, rows - shape.maximumPositions)])
@@ -46,7 +47,8 @@ extension ONNXModel {
         let head =
             shape.tiedHead
             ? table : try weights((names.head ?? "") + ".weight", [shape.vocabularySize, hidden])
-        let logits = graph.apply("Gemm", x, head, with: ["transB": .integer(1)])
+        let logits = scaled(
+            graph.apply("Gemm", x, head, with: ["transB": .integer(1)]), by: factors.logits)
         let sizes = joined(batch, length, graph.constant([shape.vocabularySize]))
         graph.output(
             graph.apply("Reshape", logits, sizes), as: "logits", .float,

@@ -33,11 +33,11 @@ extension ONNXModel {
         case .ahead:
             guard isThere else { return x }
             let normed = try normalise(x, norm)
-            let added = try body(&self, normed)
+            let added = scaled(try body(&self, normed), by: shape.usedFactors.branches)
             return graph.apply("Add", x, added)
         case .behind:
             guard isThere else { return try normalise(x, norm) }
-            let added = try body(&self, x)
+            let added = scaled(try body(&self, x), by: shape.usedFactors.branches)
             return try normalise(graph.apply("Add", added, x), norm)
         }
     }
@@ -47,9 +47,19 @@ extension ONNXModel {
     ) throws(ModelFileError) -> ONNXGraph.Value {
         let (hidden, width) = (shape.hiddenSize, shape.layers[index].feedForward)
         let prefix = names.layerPrefix(index)
-        let up = try linear(x, prefix + names.up, inputs: hidden, outputs: width)
-        let gate = try names.gate.map { name throws(ModelFileError) in
-            try linear(x, prefix + name, inputs: hidden, outputs: width)
+        var up: ONNXGraph.Value
+        var gate: ONNXGraph.Value?
+        if names.gate == names.up {
+            let both = try linear(x, prefix + names.up, inputs: hidden, outputs: 2 * width)
+            let parts = graph.apply(
+                "Split", [both, graph.constant([width, width])], results: 2,
+                with: ["axis": .integer(-1)])
+            (gate, up) = (parts[0], parts[1])
+        } else {
+            up = try linear(x, prefix + names.up, inputs: hidden, outputs: width)
+            gate = try names.gate.map { name throws(ModelFileError) in
+                try linear(x, prefix + name, inputs: hidden, outputs: width)
+            }
         }
         return try linear(
             activated(up, gate: gate), prefix + names.down, inputs: width, outputs: hidden)
@@ -59,16 +69,15 @@ extension ONNXModel {
     private mutating func activated(
         _ up: ONNXGraph.Value, gate: ONNXGraph.Value?
     ) -> ONNXGraph.Value {
+        let x = gate ?? up
+        let active: ONNXGraph.Value
         switch shape.architecture.layer.activation {
-        case .gelu: return gelu(up)
-        case .tanhGELU: return tanhGELU(up)
-        case .relu: return graph.apply("Relu", up)
-        case .swiglu:
-            guard let gate else { preconditionFailure("a gated block without a gate") }
-            let silu = graph.apply("Mul", gate, graph.apply("Sigmoid", gate))
-            return graph.apply("Mul", silu, up)
-        case .store, .add: return up
+        case .gelu: active = gelu(x)
+        case .tanhGELU: active = tanhGELU(x)
+        case .relu: active = graph.apply("Relu", x)
+        case .silu: active = graph.apply("Mul", x, graph.apply("Sigmoid", x))
         }
+        return gate == nil ? active : graph.apply("Mul", active, up)
     }
 
     /// `x / 2 · (1 + erf(x / √2))`, in the order that ONNX Runtime fuses into one operator.
