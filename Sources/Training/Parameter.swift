@@ -166,7 +166,9 @@ struct TrainableNorm: Sendable {
         NormWeights(weight: weight.values.elements, bias: bias?.values.elements, kind: kind)
     }
 
-    /// One factor per channel. Its gradient is that of the weight.
+    /// One factor per channel.
+    ///
+    /// The gradient with respect to the factors is that with respect to the weight.
     var factors: [Float] { weights.factors }
 
     /// Calls `body` with every parameter, always in the same order.

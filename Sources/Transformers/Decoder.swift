@@ -3,8 +3,9 @@ internal import Tensors
 /// The layers of decoders, whose attention is causal.
 ///
 /// With norms before the branches, a layer computes `h += O·attention(norm(h))`. Then with
-/// `n = norm(h)` it computes `h += D·(SiLU(G·n) ⊙ U·n)` if it has a gate, or else `h += D·f(U·n)`
-/// with the architecture's activation f.
+/// `n = norm(h)` it computes `h += D·(f(G·n) ⊙ U·n)` if it has a gate, or else `h += D·f(U·n)`
+/// with the architecture's activation f. See ``LayerRecipe/NormPlace-swift.enum`` for other places
+/// of norms.
 extension ForwardPass {
     /// The method of skipping the parts that a contextual plan names.
     private enum Omission {
@@ -25,7 +26,9 @@ extension ForwardPass {
             if let few { clearContext(few, block.heads) }
             observer?.filter(component, inputs: &context)
             observer?.willProject(component, inputs: context)
-            addBranch(context, block.output, rows: 0..<hidden.rows)
+            addBranch(
+                context, block.output, norm: model.layers[index].attentionOutputNorm,
+                rows: 0..<hidden.rows)
         }
         leave(model.layers[index].attentionNorm)
         decoderFeedForward(index, leavingOut: model.contextual?.layers[index])
@@ -106,12 +109,15 @@ extension ForwardPass {
         }
         if hidden.rows == 1, let few = model.contextual?.attention[index] {
             let context = context
-            addBranch(rows: 0..<1) { engine, stream, _ in
+            addBranch(norm: model.layers[index].attentionOutputNorm, rows: 0..<1) {
+                engine, stream, _ in
                 engine.addProduct(of: context, above: few.leavingLeast, few.leaving, to: &stream)
                 if let bias = few.leavingBias { stream.add(bias, toRow: 0) }
             }
         } else if let block {
-            addBranch(context, block.output, rows: 0..<hidden.rows)
+            addBranch(
+                context, block.output, norm: model.layers[index].attentionOutputNorm,
+                rows: 0..<hidden.rows)
         }
         leave(model.layers[index].attentionNorm)
         let tokens = hidden.rows
@@ -134,11 +140,12 @@ extension ForwardPass {
         let keeps = model.contextual?.looksAhead == true
         if keeps { enteringFeedForward.advance() }
         defer { if keeps { enteringFeedForward.append(normed) } }
+        let norm = model.layers[index].feedForwardOutputNorm
         switch few.form {
         case .added(let rows, let bias):
             guard decoderActivation(index, rows: 0..<1) != nil else { return }
             let activation = activation
-            addBranch(rows: 0..<1) { engine, stream, _ in
+            addBranch(norm: norm, rows: 0..<1) { engine, stream, _ in
                 engine.addProduct(of: activation, above: few.plan.least, rows, to: &stream)
                 if let bias { stream.add(bias, toRow: 0) }
             }
@@ -146,7 +153,7 @@ extension ForwardPass {
             enter(model.layers[index].feedForwardNorm, rows: 0..<hidden.rows)
             let looksAhead = few.plan.predictor?.looksAhead == true
             let (inputs, seen) = (normed, looksAhead ? enteringFeedForward.earlier : normed)
-            addBranch(rows: 0..<hidden.rows) { engine, stream, _ in
+            addBranch(norm: norm, rows: 0..<hidden.rows) { engine, stream, _ in
                 engine.addFeedForward(of: inputs, predictedFrom: seen, block, to: &stream)
             }
         }
@@ -213,7 +220,8 @@ extension ForwardPass {
             let component = Component(layer: index, kind: .feedForward)
             observer?.filter(component, inputs: &activation)
             observer?.willProject(component, inputs: activation)
-            addBranch(activation, block.down, rows: rows)
+            addBranch(
+                activation, block.down, norm: model.layers[index].feedForwardOutputNorm, rows: rows)
         }
     }
 }

@@ -2,8 +2,8 @@ import Tensors
 
 /// The layers of encoders, whose tokens attend to all tokens of their sequence.
 ///
-/// With norms after the branches, a layer computes `h = norm(h + O·attention(h))`. Then it computes
-/// `h = norm(h + D·f(U·h))` with the architecture's activation f.
+/// A layer computes the branches `O·attention(h)` and `D·f(U·h)` with the architecture's activation
+/// f, and places norms as its ``LayerRecipe`` says.
 extension ForwardPass {
     mutating func encoderLayer(_ index: Int, positions: [Int], sequences: [Range<Int>]) {
         let layer = model.layers[index]
@@ -15,7 +15,8 @@ extension ForwardPass {
                 let component = Component(layer: index, kind: .attention)
                 observer?.filter(component, inputs: &context)
                 observer?.willProject(component, inputs: context)
-                addBranch(context, block.output, rows: rows)
+                addBranch(
+                    context, block.output, norm: layer.attentionOutputNorm, rows: rows)
             }
             leave(layer.attentionNorm, rows: rows)
         }
@@ -24,7 +25,8 @@ extension ForwardPass {
                 let component = Component(layer: index, kind: .feedForward)
                 observer?.filter(component, inputs: &activation)
                 observer?.willProject(component, inputs: activation)
-                addBranch(activation, block.down, rows: rows)
+                addBranch(
+                    activation, block.down, norm: layer.feedForwardOutputNorm, rows: rows)
             }
             leave(layer.feedForwardNorm, rows: rows)
         }
@@ -39,7 +41,7 @@ extension ForwardPass {
         let layer = model.layers[index]
         guard let block = layer.attention else { return nil }
         fused.reshape(rows: rows.count, columns: block.heads.fusedWidth)
-        if normsAreAhead {
+        if normalisesInput {
             enter(layer.attentionNorm, rows: rows)
             engine.linear(normed, block.fused, into: &fused)
         } else {
@@ -63,7 +65,7 @@ extension ForwardPass {
         guard let block = layer.feedForward else { return nil }
         let function = model.shape.architecture.layer.epilogue
         activation.reshape(rows: rows.count, columns: block.up.outputs)
-        if normsAreAhead {
+        if normalisesInput {
             enter(layer.feedForwardNorm, rows: rows)
             engine.linear(normed, block.up, into: &activation, function)
         } else {

@@ -19,7 +19,7 @@ struct Mix: Sendable, CustomTestStringConvertible {
     static let all: [Mix] = [true, false].flatMap { isCausal in
         [Architecture.Positions.learned, .rotary].flatMap { positions in
             norms.flatMap { norm in
-                [LayerRecipe.NormPlace.ahead, .behind].map { place in
+                [LayerRecipe.NormPlace.ahead, .behind, .onOutput, .around].map { place in
                     Mix(isCausal: isCausal, positions: positions, norm: norm, place: place)
                 }
             }
@@ -44,7 +44,7 @@ struct Mix: Sendable, CustomTestStringConvertible {
                 name: "mix", isCausal: isCausal, positions: positions,
                 layer: LayerRecipe(
                     norm: norm, normPlace: place, activation: activation,
-                    isGated: place == .ahead)),
+                    isGated: place != .behind)),
             vocabularySize: 40, hiddenSize: 32, headDimension: 8, maximumPositions: 24,
             normEpsilon: 1e-5, ropeTheta: 100, tiedHead: isCausal,
             layers: [LayerShape](
@@ -85,6 +85,8 @@ private struct RandomNorms: WeightSource {
         let seed = 100 + 8 * UInt64(index)
         layer.attentionNorm = random(layer.attentionNorm, seed)
         layer.feedForwardNorm = random(layer.feedForwardNorm, seed + 1)
+        layer.attentionOutputNorm = random(layer.attentionOutputNorm, seed + 4)
+        layer.feedForwardOutputNorm = random(layer.feedForwardOutputNorm, seed + 5)
         if let block = layer.attention {
             layer.attention?.queryNorm = random(block.queryNorm, seed + 2)
             layer.attention?.keyNorm = random(block.keyNorm, seed + 3)

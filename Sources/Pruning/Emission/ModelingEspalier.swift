@@ -43,10 +43,12 @@ public enum ModelingEspalier {
             "down": names.down,
         ]
         modules["gate"] = names.gate
-        if family.architecture.layer.normPlace == .ahead {
+        if !family.architecture.layer.normPlace.normalisesSum {
             modules["attention_norm"] = names.attentionNorm
             modules["feed_forward_norm"] = names.feedForwardNorm
         }
+        modules["attention_output_norm"] = names.attentionOutputNorm
+        modules["feed_forward_output_norm"] = names.feedForwardOutputNorm
         return .object(ofStrings: modules)
     }
 
@@ -167,13 +169,14 @@ public enum ModelingEspalier {
 
 
         def remove_attention(layer, names):
-            """Removes an attention, with its norm if that is named."""
+            """Removes an attention, with its norms if these are named."""
             path = names["query"].rpartition(".")[0]
             replace(layer, path, NoAttention(count_results(*owner(layer, path))))
             if not names["output"].startswith(path + "."):
                 replace(layer, names["output"], Zero(part(layer, names["output"])))
-            if "attention_norm" in names:
-                replace(layer, names["attention_norm"], nn.Identity())
+            for norm in "attention_norm", "attention_output_norm":
+                if norm in names:
+                    replace(layer, names[norm], nn.Identity())
 
 
         def shape_layers(model, config):
@@ -203,8 +206,9 @@ public enum ModelingEspalier {
                     for path in incoming:
                         replace(layer, path, nn.Identity())
                     replace(layer, names["down"], Zero(part(layer, names["down"])))
-                    if "feed_forward_norm" in names:
-                        replace(layer, names["feed_forward_norm"], nn.Identity())
+                    for norm in "feed_forward_norm", "feed_forward_output_norm":
+                        if norm in names:
+                            replace(layer, names[norm], nn.Identity())
                 elif "intermediate_size" in sizes:
                     width = sizes["intermediate_size"]
                     for path, count in incoming.items():

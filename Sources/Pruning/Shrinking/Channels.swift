@@ -37,7 +37,9 @@ extension LayerWeights {
                 down: block.down.selecting(rows: channels))
         }
         layer.attentionNorm = attentionNorm?.selecting(channels)
+        layer.attentionOutputNorm = attentionOutputNorm?.selecting(channels)
         layer.feedForwardNorm = feedForwardNorm?.selecting(channels)
+        layer.feedForwardOutputNorm = feedForwardOutputNorm?.selecting(channels)
         return layer
     }
 }

@@ -142,9 +142,13 @@ struct Refit {
         let targets = batches.indices.map { index in
             var target = branch.outputs[index]
             // The streams have the branch's output times its factor.
-            let share = Self.repairedShare / surgery.dense.shape.usedFactors.branches
-            target.add(streams[index], times: share)
-            target.add(shrunkStreams[member][index], times: -share)
+            // Behind a norm of the output the streams' error is not one of the projection.
+            let shape = surgery.dense.shape
+            if !shape.architecture.layer.normPlace.normalisesOutput {
+                let share = Self.repairedShare / shape.usedFactors.branches
+                target.add(streams[index], times: share)
+                target.add(shrunkStreams[member][index], times: -share)
+            }
             return target
         }
         let component = branch.component

@@ -181,13 +181,18 @@ public struct Checkpoint: WeightSource {
                     }, up: try projection(prefix + names.up, width, hidden), down: down)
             }
         }
-        let isPostNorm = shape.architecture.layer.normPlace == .behind
-        if sizes.queryHeads > 0 || isPostNorm {
-            layer.attentionNorm = try norm(prefix + names.attentionNorm)
+        let place = shape.architecture.layer.normPlace
+        func norm(_ name: String?, if isThere: Bool) throws(ModelFileError) -> NormWeights? {
+            guard isThere, let name else { return nil }
+            return try self.norm(prefix + name)
         }
-        if sizes.feedForward > 0 || isPostNorm {
-            layer.feedForwardNorm = try norm(prefix + names.feedForwardNorm)
-        }
+        let (attends, feeds) = (sizes.queryHeads > 0, sizes.feedForward > 0)
+        layer.attentionNorm = try norm(names.attentionNorm, if: place.hasNorm(ofBranch: attends))
+        layer.attentionOutputNorm = try norm(
+            names.attentionOutputNorm, if: place.hasOutputNorm(ofBranch: attends))
+        layer.feedForwardNorm = try norm(names.feedForwardNorm, if: place.hasNorm(ofBranch: feeds))
+        layer.feedForwardOutputNorm = try norm(
+            names.feedForwardOutputNorm, if: place.hasOutputNorm(ofBranch: feeds))
         return layer
     }
 

@@ -11,14 +11,14 @@ extension ForwardPass {
 
     /// The input of a component's first projections.
     ///
-    /// It is the residual stream, normalised if the norm is before the branch.
+    /// It is the residual stream, normalised if the recipe says so.
     ///
     /// - Parameters:
     ///   - component: A component that is not removed.
     ///   - entering: The residual stream before it, `[tokens, hidden]`.
     /// - Returns: Shape `[tokens, hidden]`.
     public mutating func entry(of component: Component, entering: Activations) -> Activations {
-        guard normsAreAhead else { return entering }
+        guard normalisesInput else { return entering }
         hidden = entering
         let layer = model.layers[component.layer]
         enter(
@@ -74,7 +74,10 @@ extension ForwardPass {
         hidden = entering
         let layer = model.layers[component.layer]
         if let output {
-            addBranch(rows: 0..<entering.rows) { engine, stream, _ in
+            let norm =
+                component.kind == .attention
+                ? layer.attentionOutputNorm : layer.feedForwardOutputNorm
+            addBranch(norm: norm, rows: 0..<entering.rows) { engine, stream, _ in
                 engine.add(output, to: &stream)
             }
         }

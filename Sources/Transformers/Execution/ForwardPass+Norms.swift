@@ -1,15 +1,18 @@
 internal import Tensors
 
-/// The norms of the branches of a layer, which are before or after the branches.
+/// The norms of the branches of a layer.
 extension ForwardPass {
-    /// Whether norms are before the branches, so that the input of a branch is normalised.
-    var normsAreAhead: Bool { model.shape.architecture.layer.normPlace == .ahead }
+    /// The place of the norms of a branch.
+    private var place: LayerRecipe.NormPlace { model.shape.architecture.layer.normPlace }
+
+    /// Whether the input of a branch is normalised.
+    var normalisesInput: Bool { place.normalisesInput }
 
     /// Stores the input of a branch in `normed`.
     ///
-    /// The input is rows of the residual stream, normalised if norms are before the branches.
+    /// The input is rows of the residual stream, normalised if the recipe says so.
     mutating func enter(_ norm: NormWeights?, rows: Range<Int>) {
-        guard normsAreAhead, let norm else {
+        guard normalisesInput, let norm else {
             return engine.select(hidden, rows: rows, into: &normed)
         }
         normed.reshape(rows: rows.count, columns: hidden.columns)
@@ -18,33 +21,43 @@ extension ForwardPass {
             isCentred: norm.kind.isCentred, epsilon: model.shape.normEpsilon, into: &normed)
     }
 
-    /// Adds the output of a branch to rows of the residual stream, multiplied with the factor of
-    /// branches.
+    /// Adds the output of a branch to rows of the residual stream, normalised if there is a norm,
+    /// and multiplied with the factor of branches.
     ///
     /// - Parameters:
+    ///   - norm: The norm of the output.
     ///   - rows: The rows of the residual stream.
     ///   - add: Adds the output of the branch to the rows of its argument from an index on.
     mutating func addBranch(
-        rows: Range<Int>, _ add: (Engine, inout Activations, _ firstRow: Int) -> Void
+        norm: NormWeights?, rows: Range<Int>,
+        _ add: (Engine, inout Activations, _ firstRow: Int) -> Void
     ) {
         let factor = model.shape.usedFactors.branches
-        guard factor != 1 else { return add(engine, &hidden, rows.lowerBound) }
+        guard factor != 1 || norm != nil else { return add(engine, &hidden, rows.lowerBound) }
         engine.clear(&term, rows: rows.count, columns: hidden.columns)
         add(engine, &term, 0)
+        if let norm {
+            engine.normalise(
+                inPlace: &term, weight: norm.weight, bias: norm.bias,
+                isCentred: norm.kind.isCentred, epsilon: model.shape.normEpsilon)
+        }
         engine.add(term, times: factor, to: &hidden, firstRow: rows.lowerBound)
     }
 
     /// Adds a projection of the inputs of a branch's last projection to rows of the residual
     /// stream.
-    mutating func addBranch(_ inputs: Activations, _ projection: PackedWeights, rows: Range<Int>) {
-        addBranch(rows: rows) { engine, stream, first in
+    mutating func addBranch(
+        _ inputs: Activations, _ projection: PackedWeights, norm: NormWeights?, rows: Range<Int>
+    ) {
+        addBranch(norm: norm, rows: rows) { engine, stream, first in
             engine.linear(inputs, projection, into: &stream, firstRow: first, .add)
         }
     }
 
-    /// Normalises rows of the residual stream, or all rows, if norms are after the branches.
+    /// Normalises rows of the residual stream, or all rows, if the sum after a branch is
+    /// normalised.
     mutating func leave(_ norm: NormWeights?, rows: Range<Int>? = nil) {
-        if !normsAreAhead { normaliseStream(norm, rows: rows) }
+        if place.normalisesSum { normaliseStream(norm, rows: rows) }
     }
 
     /// Normalises rows of the residual stream, or all rows, if there is a norm.

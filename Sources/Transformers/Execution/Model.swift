@@ -58,8 +58,10 @@ public struct Model: Sendable {
 
         let attention: Attention?
         let attentionNorm: NormWeights?
+        let attentionOutputNorm: NormWeights?
         let feedForward: FeedForward?
         let feedForwardNorm: NormWeights?
+        let feedForwardOutputNorm: NormWeights?
     }
 
     /// Reads and packs every weight of a source, one layer at a time.
@@ -112,7 +114,8 @@ public struct Model: Sendable {
         let embeddings = try source.embeddings()
         let shape = source.shape
         let nothing = Layer(
-            attention: nil, attentionNorm: nil, feedForward: nil, feedForwardNorm: nil)
+            attention: nil, attentionNorm: nil, attentionOutputNorm: nil, feedForward: nil,
+            feedForwardNorm: nil, feedForwardOutputNorm: nil)
         self.init(
             shape: shape, precision: .f32, pooling: source.pooling,
             embeddings: Embeddings(embeddings),
@@ -206,6 +209,7 @@ extension Model.Layer {
                 queryNorm: block.queryNorm?.folded, keyNorm: block.keyNorm?.folded)
         }
         attentionNorm = weights.attentionNorm?.folded
+        attentionOutputNorm = weights.attentionOutputNorm?.folded
         feedForward = weights.feedForward.map { block in
             FeedForward(
                 up: block.gate.map {
@@ -219,6 +223,7 @@ extension Model.Layer {
                 isGated: block.gate != nil)
         }
         feedForwardNorm = weights.feedForwardNorm?.folded
+        feedForwardOutputNorm = weights.feedForwardOutputNorm?.folded
     }
 
     fileprivate func resized(to sizes: LayerShape, shape: ModelShape) -> Self {
@@ -234,7 +239,7 @@ extension Model.Layer {
                             inputs: heads.contextWidth, outputs: $0.output.outputs),
                         heads: heads, queryNorm: $0.queryNorm, keyNorm: $0.keyNorm)
                 },
-            attentionNorm: attentionNorm,
+            attentionNorm: attentionNorm, attentionOutputNorm: attentionOutputNorm,
             feedForward: sizes.feedForward == 0
                 ? nil
                 : feedForward.map {
@@ -244,6 +249,6 @@ extension Model.Layer {
                             inputs: sizes.feedForward, outputs: $0.down.outputs),
                         isGated: $0.isGated)
                 },
-            feedForwardNorm: feedForwardNorm)
+            feedForwardNorm: feedForwardNorm, feedForwardOutputNorm: feedForwardOutputNorm)
     }
 }

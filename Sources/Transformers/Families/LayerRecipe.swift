@@ -2,9 +2,8 @@ public import Tensors
 
 /// The computation of a layer of an architecture.
 ///
-/// A layer has two residual branches: attention, then feed-forward. With norms before the branches
-/// each computes `h += branch(norm(h))`. With norms after them each computes
-/// `h = norm(h + branch(h))`.
+/// A layer has two residual branches: attention, then feed-forward. See ``NormPlace`` for what a
+/// branch computes.
 public struct LayerRecipe: Sendable {
     /// The kind of all norms in the model except those of heads.
     public let norm: Norm
@@ -45,13 +44,33 @@ public struct LayerRecipe: Sendable {
         public var ofHeads: Norm { addsOne ? .rootMeanSquarePlusOne : .rootMeanSquare }
     }
 
-    /// The place of the norm of a branch.
+    /// The place of the norms of a branch.
     public enum NormPlace: Sendable {
-        /// The input of the branch is normalised. If the branch is removed, its norm is removed
-        /// too.
+        /// `h += branch(norm(h))`. If the branch is removed, its norm is removed too.
         case ahead
-        /// The sum of the hidden state and the branch is normalised, even if the branch is removed.
+        /// `h = norm(h + branch(h))`. The norm stays if the branch is removed.
         case behind
+        /// `h += norm(branch(h))`. If the branch is removed, its norm is removed too.
+        case onOutput
+        /// `h += norm₂(branch(norm₁(h)))`. If the branch is removed, both norms are removed too.
+        case around
+
+        /// Whether the input of a branch is normalised.
+        public var normalisesInput: Bool { self == .ahead || self == .around }
+        /// Whether the output of a branch is normalised before it is added.
+        public var normalisesOutput: Bool { self == .onOutput || self == .around }
+        /// Whether the residual stream is normalised after a branch.
+        public var normalisesSum: Bool { self == .behind }
+
+        /// Whether there is a norm of the input of a branch or of the sum.
+        ///
+        /// `isThere` states whether the branch is not removed.
+        public func hasNorm(ofBranch isThere: Bool) -> Bool {
+            normalisesSum || normalisesInput && isThere
+        }
+
+        /// Whether there is a norm of the output of a branch.
+        public func hasOutputNorm(ofBranch isThere: Bool) -> Bool { normalisesOutput && isThere }
     }
 
     /// An activation function.

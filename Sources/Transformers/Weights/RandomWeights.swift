@@ -44,13 +44,15 @@ public struct RandomWeights: WeightSource {
                 ? projection(layer.feedForward, hidden, first + 4, .feedForwardInputBiases) : nil,
             up: projection(layer.feedForward, hidden, first + 5, .feedForwardInputBiases),
             down: projection(hidden, layer.feedForward, first + 6, .feedForwardOutputBias))
-        let isPostNorm = shape.architecture.layer.normPlace == .behind
+        let place = shape.architecture.layer.normPlace
         let (hasAttention, hasFeedForward) = (layer.queryHeads > 0, layer.feedForward > 0)
         return LayerWeights(
             attention: hasAttention ? attention : nil,
-            attentionNorm: hasAttention || isPostNorm ? norm() : nil,
+            attentionNorm: place.hasNorm(ofBranch: hasAttention) ? norm() : nil,
+            attentionOutputNorm: place.hasOutputNorm(ofBranch: hasAttention) ? norm() : nil,
             feedForward: hasFeedForward ? feedForward : nil,
-            feedForwardNorm: hasFeedForward || isPostNorm ? norm() : nil)
+            feedForwardNorm: place.hasNorm(ofBranch: hasFeedForward) ? norm() : nil,
+            feedForwardOutputNorm: place.hasOutputNorm(ofBranch: hasFeedForward) ? norm() : nil)
     }
 
     /// A random output head, with a final norm.

@@ -111,24 +111,30 @@ public struct FeedForwardWeights: Sendable, Equatable {
 public struct LayerWeights: Sendable, Equatable {
     /// The attention block; nil if it is removed.
     public var attention: AttentionWeights?
-    /// The norm before the attention block, or after it in post-norm models; nil if it is removed
-    /// with the block.
+    /// The norm of the input of the attention block, or of the sum after it; nil if there is none.
     public var attentionNorm: NormWeights?
+    /// The norm of the output of the attention block; nil if there is none.
+    public var attentionOutputNorm: NormWeights?
     /// The feed-forward block; nil if it is removed.
     public var feedForward: FeedForwardWeights?
-    /// The norm before the feed-forward block, or after it in post-norm models; nil if it is
-    /// removed with the block.
+    /// The norm of the input of the feed-forward block, or of the sum after it; nil if there is
+    /// none.
     public var feedForwardNorm: NormWeights?
+    /// The norm of the output of the feed-forward block; nil if there is none.
+    public var feedForwardOutputNorm: NormWeights?
 
     /// Creates a layer.
     public init(
         attention: AttentionWeights?, attentionNorm: NormWeights?,
-        feedForward: FeedForwardWeights?, feedForwardNorm: NormWeights?
+        attentionOutputNorm: NormWeights? = nil, feedForward: FeedForwardWeights?,
+        feedForwardNorm: NormWeights?, feedForwardOutputNorm: NormWeights? = nil
     ) {
         self.attention = attention
         self.attentionNorm = attentionNorm
+        self.attentionOutputNorm = attentionOutputNorm
         self.feedForward = feedForward
         self.feedForwardNorm = feedForwardNorm
+        self.feedForwardOutputNorm = feedForwardOutputNorm
     }
 
     /// The output projection of a component, whose input columns belong to the component's units.

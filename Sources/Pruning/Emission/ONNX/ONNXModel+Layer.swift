@@ -18,28 +18,33 @@ extension ONNXModel {
     ) throws(ModelFileError) -> ONNXGraph.Value {
         let (sizes, prefix) = (shape.layers[index], names.layerPrefix(index))
         let attended = try branch(
-            entering, norm: prefix + names.attentionNorm, isThere: sizes.queryHeads > 0, attention)
+            entering, norm: names.attentionNorm.map { prefix + $0 },
+            outputNorm: names.attentionOutputNorm.map { prefix + $0 },
+            isThere: sizes.queryHeads > 0, attention)
         return try branch(
-            attended, norm: prefix + names.feedForwardNorm, isThere: sizes.feedForward > 0
+            attended, norm: names.feedForwardNorm.map { prefix + $0 },
+            outputNorm: names.feedForwardOutputNorm.map { prefix + $0 },
+            isThere: sizes.feedForward > 0
         ) { model, x throws(ModelFileError) in try model.feedForward(x, index) }
     }
 
-    /// The residual stream after a branch, whose norm is before the branch or after the sum.
+    /// The residual stream after a branch, with norms where the recipe says.
     private mutating func branch(
-        _ x: ONNXGraph.Value, norm: String, isThere: Bool,
+        _ x: ONNXGraph.Value, norm: String?, outputNorm: String?, isThere: Bool,
         _ body: (inout ONNXModel, ONNXGraph.Value) throws(ModelFileError) -> ONNXGraph.Value
     ) throws(ModelFileError) -> ONNXGraph.Value {
-        switch shape.architecture.layer.normPlace {
-        case .ahead:
-            guard isThere else { return x }
-            let normed = try normalise(x, norm)
-            let added = scaled(try body(&self, normed), by: shape.usedFactors.branches)
-            return graph.apply("Add", x, added)
-        case .behind:
-            guard isThere else { return try normalise(x, norm) }
-            let added = scaled(try body(&self, x), by: shape.usedFactors.branches)
-            return try normalise(graph.apply("Add", added, x), norm)
+        let place = shape.architecture.layer.normPlace
+        var sum = x
+        if isThere {
+            let entering = place.normalisesInput ? try normalise(x, norm ?? "") : x
+            var added = try body(&self, entering)
+            if place.normalisesOutput { added = try normalise(added, outputNorm ?? "") }
+            added = scaled(added, by: shape.usedFactors.branches)
+            sum =
+                place.normalisesSum
+                ? graph.apply("Add", added, x) : graph.apply("Add", x, added)
         }
+        return place.normalisesSum ? try normalise(sum, norm ?? "") : sum
     }
 
     private mutating func feedForward(
