@@ -32,8 +32,8 @@ struct LayerPass {
     let engine: Engine
     let sequences: [Range<Int>]
     let positions: [Int]
-    /// The rotary tables; nil if the model has no rotary embeddings.
-    let rotary: (forward: RotaryTable, backward: RotaryTable)?
+    /// The rotary tables of the forward and the backward pass.
+    let rotaries: (forward: RotaryTables, backward: RotaryTables)
 
     private var factor: Float { shape.usedFactors.branches }
     private var place: LayerRecipe.NormPlace { shape.architecture.layer.normPlace }
@@ -54,11 +54,11 @@ struct LayerPass {
                 engine.rmsNorm(
                     &record.fused, heads: heads, weight: norm.factors, epsilon: epsilon)
             }
-            if let rotary {
+            if let table = rotaries.forward[layer.rotation] {
                 engine.rotate(
                     &record.fused, heads: block.heads.query + block.heads.keyValue,
                     dimension: block.heads.dimension, positions: positions[...],
-                    table: rotary.forward)
+                    table: table)
             }
             var scratch = AttentionScratch()
             record.context.reshape(rows: entering.rows, columns: block.heads.contextWidth)
@@ -115,10 +115,10 @@ struct LayerPass {
             engine.differentiateAttention(
                 record.fused, heads: heads, sequences: sequences, causal: isCausal,
                 precision: precision, gradient: context, into: &fused)
-            if let rotary {
+            if let table = rotaries.backward[layer.rotation] {
                 engine.rotate(
                     &fused, heads: heads.query + heads.keyValue, dimension: heads.dimension,
-                    positions: positions[...], table: rotary.backward)
+                    positions: positions[...], table: table)
             }
             layer.attention?.queryNorm?.differentiate(
                 heads: heads.queries, inputs: record.raw, epsilon: epsilon, gradient: &fused,

@@ -18,6 +18,8 @@ struct TrainableLayer: Sendable {
         let isGated: Bool
     }
 
+    /// The rotary positions of the layer, as its shape says.
+    let rotation: LayerShape.Rotation?
     var attention: Attention?
     var attentionNorm: TrainableNorm?
     var attentionOutputNorm: TrainableNorm?
@@ -30,6 +32,7 @@ struct TrainableLayer: Sendable {
         in arena: Arena
     ) {
         let sizes = shape.layers[index]
+        rotation = sizes.rotation
         attention = weights.attention.map { block in
             Attention(
                 fused: TrainableLinear(

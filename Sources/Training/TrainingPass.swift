@@ -11,7 +11,7 @@ public struct TrainingPass {
     /// This needs a fifth of the memory and a third more computation.
     public var recomputes = false
 
-    private var rotary: (forward: RotaryTable, backward: RotaryTable)?
+    private let rotaries: (forward: RotaryTables, backward: RotaryTables)
     /// The records of the last forward pass, by layer; nil for skipped layers.
     private var records: [LayerRecord?] = []
     private var batch = TokenBatch([[Int32]]())
@@ -24,7 +24,8 @@ public struct TrainingPass {
     /// The pass can also run models that differ from the shape only in the sizes of layers.
     public init(_ shape: ModelShape, on engine: Engine) {
         self.engine = engine
-        rotary = RotaryTable(shape).map { ($0, $0.reversed) }
+        let tables = RotaryTables(shape)
+        rotaries = (tables, tables.reversed)
     }
 
     /// Runs the forward pass of a batch.
@@ -98,7 +99,7 @@ public struct TrainingPass {
     private func layerPass(_ model: TrainableModel) -> LayerPass {
         LayerPass(
             shape: model.shape, engine: engine, sequences: batch.sequences,
-            positions: batch.positions, rotary: rotary)
+            positions: batch.positions, rotaries: rotaries)
     }
 
     /// The rows of the position table and of the segment table that a batch looks up.

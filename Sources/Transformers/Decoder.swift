@@ -191,7 +191,7 @@ extension ForwardPass {
             engine.linear(normed, block.fused, into: &fused)
         default: engine.linear(normed, block.fused, into: &fused)
         }
-        prepareHeads(block, positions: positions[...])
+        prepareHeads(block, ofLayer: index, positions: positions[...])
         context.reshape(rows: hidden.rows, columns: block.heads.contextWidth)
         attend(&self, block.heads, named)
         return block

@@ -47,7 +47,7 @@ extension ForwardPass {
         } else {
             engine.linear(hidden, rows: rows, block.fused, into: &fused)
         }
-        prepareHeads(block, positions: positions[rows])
+        prepareHeads(block, ofLayer: index, positions: positions[rows])
         context.reshape(rows: rows.count, columns: block.heads.contextWidth)
         engine.attend(
             fused, heads: block.heads,

@@ -33,29 +33,48 @@ extension ModelShape {
 }
 
 extension ConfigConventions {
-    /// The fields of a configuration with the factors of the forward pass.
+    /// The sources of the factors of the forward pass in a configuration.
     struct FactorFields: Sendable {
-        /// The field with the factor of token embeddings.
-        var embeddings: Field?
-        /// The field with the factor of the output of each branch.
-        var branches: Field?
-        /// The field with the factor of attention scores.
-        var scores: Field?
-        /// The field with the factor of logits.
-        var logits: Field?
+        /// The factor of token embeddings.
+        var embeddings: Source?
+        /// The factor of the output of each branch.
+        var branches: Source?
+        /// The factor of attention scores.
+        var scores: Source?
+        /// The factor of logits.
+        var logits: Source?
 
-        /// A field with a factor.
-        struct Field: Sendable {
-            /// The name of the field.
-            let name: String
-            /// The default.
-            let usual: Double
-            /// Whether the factor is 1 divided by the value.
-            var isDivisor = false
+        /// The source of a factor.
+        enum Source: Sendable {
+            /// A field with the factor.
+            case field(String, usual: Double)
+            /// 1 divided by a field.
+            case divisor(String, usual: Double)
+            /// 1 divided by the square root of a field.
+            case inverseRoot(String, usual: Double)
+            /// The square root of `hidden_size`.
+            case rootOfHiddenSize
+
+            /// The name of the field; nil if the family has none for the factor.
+            fileprivate var name: String? {
+                switch self {
+                case .field(let name, _), .divisor(let name, _), .inverseRoot(let name, _): name
+                case .rootOfHiddenSize: nil
+                }
+            }
 
             fileprivate func value(_ fields: ConfigFields) throws(ModelFileError) -> Float {
-                let value = try fields.positive(name) ?? usual
-                return Float(isDivisor ? 1 / value : value)
+                switch self {
+                case .field(let name, let usual): Float(try fields.positive(name) ?? usual)
+                case .divisor(let name, let usual): Float(1 / (try fields.positive(name) ?? usual))
+                case .inverseRoot(let name, let usual):
+                    Float(1 / (try fields.positive(name) ?? usual).squareRoot())
+                case .rootOfHiddenSize:
+                    Float(
+                        Double(
+                            try fields.size("hidden_size", upTo: HuggingFaceConfig.Limit.width)
+                        ).squareRoot())
+                }
             }
         }
 

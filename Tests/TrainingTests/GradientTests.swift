@@ -105,7 +105,8 @@ func sineLoss(
 @Suite("Gradients of whole models")
 struct GradientTests {
     static let names = [
-        "llama", "mistral", "qwen2", "qwen3", "gpt2", "opt", "stablelm", "granite", "phi3", "bert",
+        "llama", "mistral", "qwen2", "qwen3", "gpt2", "opt", "stablelm", "granite", "phi3",
+        "smollm3", "gemma3_text", "bert",
         "roberta", "distilbert",
     ]
 

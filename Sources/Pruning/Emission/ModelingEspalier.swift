@@ -238,7 +238,8 @@ public enum ModelingEspalier {
             config = find(f"Espalier{family}Config")
             stock = getattr(transformers, f"{family}{kind}", None)
             if stock is None and kind == "ForCausalLM":
-                stock = getattr(transformers, f"{family}LMHeadModel")
+                names = transformers.models.auto.modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+                stock = getattr(transformers, names[config.model_type])
 
             class Model(stock):
                 config_class = config

@@ -37,7 +37,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let typeVocabularySize: Int
     /// `layer_norm_eps` or `rms_norm_eps`.
     public let normEpsilon: Double
-    /// `rope_theta`, at the top level or in `rope_parameters`; 10000 if it is absent.
+    /// `rope_theta`, at the top level or in `rope_parameters`; usually 10000 if it is absent.
     public let ropeTheta: Double
     /// The scaling in `rope_scaling` or `rope_parameters`; nil if frequencies are not scaled.
     public let ropeScaling: RopeScaling?
@@ -143,7 +143,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         normEpsilon =
             try epsilon.flatMap { name throws(ModelFileError) in try fields.positive(name) }
             ?? conventions.usualNormEpsilon
-        (ropeTheta, ropeScaling) = try Self.rope(fields)
+        (ropeTheta, ropeScaling) = try Self.rope(fields, conventions)
         factors = try conventions.factors.read(fields)
         activation =
             try fields.string("hidden_act") ?? family.architecture.layer.activation.names[0]
@@ -173,7 +173,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         self.headDimension = headDimension
         let layerFields = LayerFields(conventions: conventions)
         defaultLayer = try layerFields.defaults(fields)
-        layers = try layerFields.layers(fields, defaults: defaultLayer)
+        layers = try conventions.layerRotations.applied(
+            to: layerFields.layers(fields, defaults: defaultLayer), fields)
     }
 
     /// The maximum sizes that are accepted.
@@ -261,12 +262,13 @@ public struct HuggingFaceConfig: Sendable, Equatable {
 
     /// The base of the rotary frequencies and their scaling.
     private static func rope(
-        _ fields: ConfigFields
+        _ fields: ConfigFields, _ conventions: ConfigConventions
     ) throws(ModelFileError) -> (theta: Double, scaling: RopeScaling?) {
         var theta = try fields.positive("rope_theta")
         var scaling: RopeScaling?
         for name in ["rope_parameters", "rope_scaling"] {
-            guard let rope = try fields.object(name) else { continue }
+            guard let all = try fields.object(name) else { continue }
+            let rope = try conventions.layerRotations.usual(of: all)
             let types = [try rope.string("rope_type"), try rope.string("type")]
             let scaled = types.compactMap(\.self).filter { $0 != "default" }
             guard scaled.allSatisfy({ $0 == "llama3" }),
@@ -281,6 +283,6 @@ public struct HuggingFaceConfig: Sendable, Equatable {
             if !scaled.isEmpty { scaling = try RopeScaling(rope) }
             theta = try rope.positive("rope_theta") ?? theta
         }
-        return (theta ?? 10_000, scaling)
+        return (theta ?? conventions.usualRopeTheta, scaling)
     }
 }

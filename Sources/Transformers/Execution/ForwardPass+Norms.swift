@@ -70,9 +70,11 @@ extension ForwardPass {
 
     /// Normalises and rotates the heads of queries and keys in `fused`.
     ///
-    /// They are normalised only if the block has norms of heads, and rotated only if the model has
+    /// They are normalised only if the block has norms of heads, and rotated only if the layer has
     /// rotary positions.
-    mutating func prepareHeads(_ block: Model.Layer.Attention, positions: ArraySlice<Int>) {
+    mutating func prepareHeads(
+        _ block: Model.Layer.Attention, ofLayer index: Int, positions: ArraySlice<Int>
+    ) {
         let queries = 0..<block.heads.query
         let keys = queries.upperBound..<queries.upperBound + block.heads.keyValue
         for (heads, norm) in [(queries, block.queryNorm), (keys, block.keyNorm)] {
@@ -80,7 +82,7 @@ extension ForwardPass {
             engine.rmsNorm(
                 &fused, heads: heads, weight: norm.weight, epsilon: model.shape.normEpsilon)
         }
-        guard let rotary = model.rotary else { return }
+        guard let rotary = model.rotaries[model.shape.layers[index].rotation] else { return }
         engine.rotate(
             &fused, heads: block.heads.query + block.heads.keyValue,
             dimension: block.heads.dimension, positions: positions, table: rotary)

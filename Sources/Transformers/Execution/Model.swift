@@ -14,7 +14,7 @@ public struct Model: Sendable {
     let finalNorm: NormWeights?
     /// The output head; nil for encoders.
     let head: PackedWeights?
-    let rotary: RotaryTable?
+    let rotaries: RotaryTables
     /// The parts that are skipped for individual tokens; nil if there are none.
     var contextual: Contextual?
 
@@ -101,7 +101,7 @@ public struct Model: Sendable {
                 $0, precision: precision, activationTerms: Layer.fineActivations, in: arena)
         }
         self.embeddings = Embeddings(embeddings, isHead: shape.tiedHead)
-        rotary = RotaryTable(shape)
+        rotaries = RotaryTables(shape)
     }
 
     /// Creates a model with the embeddings of a source, without output head and with empty layers.
@@ -120,7 +120,7 @@ public struct Model: Sendable {
             shape: shape, precision: .f32, pooling: source.pooling,
             embeddings: Embeddings(embeddings),
             layers: [Layer](repeating: nothing, count: shape.layers.count), finalNorm: nil,
-            head: nil, rotary: RotaryTable(shape))
+            head: nil, rotaries: RotaryTables(shape))
     }
 
     /// The number of bytes of weights that one decoding step reads, in all layers and the output
@@ -140,7 +140,7 @@ public struct Model: Sendable {
         Model(
             shape: target, precision: precision, pooling: pooling, embeddings: embeddings,
             layers: zip(layers, target.layers).map { $0.resized(to: $1, shape: target) },
-            finalNorm: finalNorm, head: head, rotary: rotary)
+            finalNorm: finalNorm, head: head, rotaries: rotaries)
     }
 
     /// Creates a model of some of the layers in the same memory.
@@ -151,7 +151,7 @@ public struct Model: Sendable {
         shape.layers = kept.map { shape.layers[$0] }
         return Model(
             shape: shape, precision: precision, pooling: pooling, embeddings: embeddings,
-            layers: kept.map { layers[$0] }, finalNorm: finalNorm, head: head, rotary: rotary)
+            layers: kept.map { layers[$0] }, finalNorm: finalNorm, head: head, rotaries: rotaries)
     }
 
     /// Creates a model with other weights in one layer, which shares the other layers.
@@ -172,12 +172,12 @@ public struct Model: Sendable {
         return Model(
             shape: shape, precision: precision, pooling: pooling, embeddings: embeddings,
             layers: layers,
-            finalNorm: finalNorm, head: head, rotary: rotary)
+            finalNorm: finalNorm, head: head, rotaries: rotaries)
     }
 
     private init(
         shape: ModelShape, precision: Precision, pooling: Pooling, embeddings: Embeddings,
-        layers: [Layer], finalNorm: NormWeights?, head: PackedWeights?, rotary: RotaryTable?
+        layers: [Layer], finalNorm: NormWeights?, head: PackedWeights?, rotaries: RotaryTables
     ) {
         self.shape = shape
         self.precision = precision
@@ -186,7 +186,7 @@ public struct Model: Sendable {
         self.layers = layers
         self.finalNorm = finalNorm
         self.head = head
-        self.rotary = rotary
+        self.rotaries = rotaries
     }
 }
 

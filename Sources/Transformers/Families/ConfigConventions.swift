@@ -26,6 +26,10 @@ struct ConfigConventions: Sendable {
     ///
     /// It is nil for families that rotate all channels.
     var usualRotaryShare: Double?
+    /// The default of `rope_theta`.
+    var usualRopeTheta: Double = 10_000
+    /// The layers whose rotary positions differ from the model's.
+    var layerRotations = LayerRotations.none
     /// The number of key-value heads of a layer.
     var keyValueHeads = KeyValueHeads.asQueryHeads
     /// Whether `transformers` requires that the number of heads divides the hidden size.

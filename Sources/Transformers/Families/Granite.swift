@@ -16,10 +16,10 @@ extension ConfigConventions {
             WeightSwitch(field: "mlp_bias", weights: .feedForwardBiases),
         ]
         config.factors = FactorFields(
-            embeddings: .init(name: "embedding_multiplier", usual: 1),
-            branches: .init(name: "residual_multiplier", usual: 1),
-            scores: .init(name: "attention_multiplier", usual: 1),
-            logits: .init(name: "logits_scaling", usual: 1, isDivisor: true))
+            embeddings: .field("embedding_multiplier", usual: 1),
+            branches: .field("residual_multiplier", usual: 1),
+            scores: .field("attention_multiplier", usual: 1),
+            logits: .divisor("logits_scaling", usual: 1))
         return config
     }()
 }

@@ -8,8 +8,7 @@ extension ONNXModel {
     private struct Shared {
         /// The shape `[batch, tokens, heads, width]` that splits rows into heads.
         let split: ONNXGraph.Value
-        /// Nil if positions are not rotary.
-        let rotations: Rotations?
+        let rotations: [LayerShape.Rotation?: Rotations]
         /// Shape `[batch, 1, 1, tokens, keys]`.
         let mask: ONNXGraph.Value
         let batch: ONNXGraph.Value
@@ -87,10 +86,10 @@ extension ONNXModel {
         let parts = try queriesKeysValues(x, index)
         let turned = try prepared(
             heads(parts[0], split: shared.split), norm: names.queryNorm.map { prefix + $0 },
-            shared.rotations)
+            shared.rotations[layer.rotation])
         let ownKeys = try prepared(
             heads(parts[1], split: shared.split), norm: names.keyNorm.map { prefix + $0 },
-            shared.rotations)
+            shared.rotations[layer.rotation])
         let keys = cached(ownKeys, "key", index)
         let values = cached(heads(parts[2], split: shared.split), "value", index)
 
