@@ -32,6 +32,9 @@ public struct ModelShape: Codable, Hashable, Sendable {
     /// The sizes of the layers, in order from the input.
     public var layers: [LayerShape]
 
+    /// Whether all layers have the same sizes.
+    public var isUniform: Bool { layers.allSatisfy { $0.hasSizes(of: layers[0]) } }
+
     /// Whether projections of a kind have a bias.
     public func has(_ bias: OptionalWeights) -> Bool {
         architecture.layer.biases.union(optionalWeights ?? []).contains(bias)

@@ -118,6 +118,7 @@ import Testing
                 let isMultiple = (index + 1) % every == 0
                 #expect(layer.rotation == (isMultiple == (own == .absent) ? own : nil))
             }
+            #expect(ModelShape(config, isTied: true).isUniform)
             let kept = Array(config.layers.dropFirst(3))
             let again = try HuggingFaceConfig(
                 parsing: config.encoded(layers: kept), path: "m/config.json")

@@ -203,8 +203,7 @@ struct GGUFForm {
             if layer.feedForward == 0 { layer.feedForward = 32 }
             return layer
         }
-        let layers = self.shape.layers
-        isUniform = layers.allSatisfy { $0 == layers[0] }
+        isUniform = self.shape.isUniform
     }
 
     var architecture: String { isUniform ? "llama" : "deci" }
