@@ -30,8 +30,9 @@ CK_INLINE ck_vector CK_NAME(activation)(ck_vector x, ck_epilogue kind, ck_vector
 static void CK_NAME(activate_f32)(const float *x, size_t n, ck_epilogue kind, float *y) {
     for (size_t i = 0; i < n; i += CK_LANES) {
         size_t left = n - i;
-        ck_vector slope, value = CK_NAME(activation)(ck_load_up_to(x + i, left, 0), kind, &slope);
-        if (kind == ck_epilogue_swiglu) value *= ck_load_up_to(x + n + i, left, 0);
+        ck_vector slope, z = ck_load_up_to(x + i, left, 0);
+        ck_vector value = CK_NAME(activation)(z, ck_of_gate(kind), &slope);
+        if (ck_is_gated(kind)) value *= ck_load_up_to(x + n + i, left, 0);
         if (left >= CK_LANES) ck_store(y + i, value); else ck_store_part(y + i, value, left);
     }
 }
@@ -41,10 +42,11 @@ static void CK_NAME(differentiate_f32)(
 ) {
     for (size_t i = 0; i < n; i += CK_LANES) {
         size_t left = n - i;
-        ck_vector slope, value = CK_NAME(activation)(ck_load_up_to(x + i, left, 0), kind, &slope);
+        ck_vector slope, z = ck_load_up_to(x + i, left, 0);
+        ck_vector value = CK_NAME(activation)(z, ck_of_gate(kind), &slope);
         ck_vector given = ck_load_up_to(gradient + i, left, 0);
         ck_vector first = given * slope;
-        if (kind == ck_epilogue_swiglu) {
+        if (ck_is_gated(kind)) {
             ck_vector second = given * value;
             first *= ck_load_up_to(x + n + i, left, 0);
             if (left >= CK_LANES) ck_store(result + n + i, second);

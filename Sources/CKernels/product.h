@@ -28,7 +28,7 @@ enum { ck_row_groups = CK_ROWS / 3 };
 CK_INLINE void CK_NAME(finish_row)(
     const float *tile, const float *bias, float *c, size_t n, ck_epilogue epilogue
 ) {
-    if (epilogue == ck_epilogue_swiglu) {
+    if (ck_is_gated(epilogue)) {
         enum { outputs = ck_panel / 2, width = CK_LANES < outputs ? CK_LANES : outputs };
         for (size_t j = 0; j < outputs && j < n; j += width) {
             ck_vector gate = ck_load(tile + j), up = ck_load(tile + outputs + j);
@@ -36,7 +36,7 @@ CK_INLINE void CK_NAME(finish_row)(
                 gate += ck_load(bias + j);
                 up += ck_load(bias + outputs + j);
             }
-            ck_vector y = ck_silu(gate) * up;
+            ck_vector y = ck_activated(gate, ck_of_gate(epilogue)) * up;
             if (j + CK_LANES <= n) ck_store(c + j, y); else ck_store_part(c + j, y, n - j);
         }
         return;
@@ -45,9 +45,7 @@ CK_INLINE void CK_NAME(finish_row)(
         size_t left = n - j < CK_LANES ? n - j : CK_LANES;
         ck_vector y = ck_load(tile + j);
         if (bias) y += ck_load(bias + j);
-        if (epilogue == ck_epilogue_gelu) y = ck_gelu(y);
-        if (epilogue == ck_epilogue_tanh_gelu) y = ck_tanh_gelu(y);
-        if (epilogue == ck_epilogue_relu) y = ck_max(y, ck_splat(0));
+        y = ck_activated(y, epilogue);
         if (epilogue == ck_epilogue_add)
             y += left == CK_LANES ? ck_load(c + j) : ck_load_part(c + j, left, 0);
         if (left == CK_LANES) ck_store(c + j, y); else ck_store_part(c + j, y, left);
@@ -103,7 +101,7 @@ CK_INLINE void CK_NAME(product)(
     size_t depth, size_t tile_rows, const float *bias, float *c, size_t ldc, size_t n,
     ck_epilogue epilogue
 ) {
-    size_t step = epilogue == ck_epilogue_swiglu ? ck_panel / 2 : ck_panel;
+    size_t step = ck_is_gated(epilogue) ? ck_panel / 2 : ck_panel;
     size_t most = ck_block_rows / CK_ROWS * tile_rows, blocks = (m + most - 1) / most;
     /* With a single row every weight is read once, so no slab has to stay in a cache. */
     int whole = m == 1 || depth == 0;

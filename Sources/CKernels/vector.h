@@ -156,3 +156,26 @@ CK_INLINE ck_vector ck_tanh_gelu(ck_vector x) {
     ck_vector twice = x * (1.5957691216f + 0.0713548162726f * (x * x));
     return x / (1.0f + ck_exp(-twice));
 }
+
+/* Whether a panel is 16 gates and 16 ups. */
+CK_INLINE int ck_is_gated(ck_epilogue epilogue) {
+    return epilogue == ck_epilogue_swiglu || epilogue >= ck_epilogue_gated_gelu;
+}
+
+/* The function that a gated epilogue applies to the gate; other epilogues stay as they are. */
+CK_INLINE ck_epilogue ck_of_gate(ck_epilogue epilogue) {
+    if (epilogue == ck_epilogue_swiglu) return ck_epilogue_silu;
+    if (epilogue == ck_epilogue_gated_gelu) return ck_epilogue_gelu;
+    if (epilogue == ck_epilogue_gated_tanh_gelu) return ck_epilogue_tanh_gelu;
+    if (epilogue == ck_epilogue_gated_relu) return ck_epilogue_relu;
+    return epilogue;
+}
+
+/* The activation function of an epilogue without a gate; x if it has none. */
+CK_INLINE ck_vector ck_activated(ck_vector x, ck_epilogue epilogue) {
+    if (epilogue == ck_epilogue_gelu) return ck_gelu(x);
+    if (epilogue == ck_epilogue_tanh_gelu) return ck_tanh_gelu(x);
+    if (epilogue == ck_epilogue_relu) return ck_max(x, ck_splat(0));
+    if (epilogue == ck_epilogue_silu) return ck_silu(x);
+    return x;
+}

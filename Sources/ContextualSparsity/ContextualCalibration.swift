@@ -63,7 +63,7 @@ public struct ContextualCalibration: Sendable {
                     guard !choices.isEmpty, !densities.isEmpty, let seen = seen[.feedForward]
                     else { return nil }
                     return try NeuronCalibration(
-                        of: block, activation: model.shape.architecture.layer.activation,
+                        of: block, activation: model.shape.architecture.layer.epilogue,
                         inputs: seen.inputs, earlier: earlier[.feedForward],
                         values: seen.values, choices: choices, densities: densities,
                         engine: engine

@@ -65,7 +65,7 @@ public struct NeuronRecall: Sendable, Equatable {
                 found.append(
                     NeuronRecall(
                         layer: index, neurons, block,
-                        activation: model.shape.architecture.layer.activation,
+                        activation: model.shape.architecture.layer.epilogue,
                         inputs: (isAhead ? earlier[.feedForward] : nil) ?? seen.inputs,
                         values: seen.values, engine: engine))
             }

@@ -11,6 +11,9 @@ struct LayerRecord: Sendable {
     var fused = Activations()
     /// The output of attention.
     var context = Activations()
+    /// The outputs of the blocks, if these are normalised.
+    var attended = Activations()
+    var fed = Activations()
     /// The residual stream after the attention block, before a post-norm.
     var middle = Activations()
     /// The output of the feed-forward block's first projection.
@@ -23,20 +26,20 @@ struct LayerRecord: Sendable {
 
 /// Runs the forward and the backward pass of one layer.
 ///
-/// With pre-norm, `h += O·attention(n₁(h))`, `h += D·f(U·n₂(h))`; with post-norm,
-/// `h = n₁(h + O·attention(h))`, `h = n₂(h + D·f(U·h))`.
+/// The blocks are `O·attention(h)` and `D·f(U·h)`, with norms where the ``LayerRecipe`` says.
 struct LayerPass {
     let shape: ModelShape
     let engine: Engine
     let sequences: [Range<Int>]
     let positions: [Int]
-    /// The rotary tables; nil if the model has no rotary embeddings.
-    let rotary: (forward: RotaryTable, backward: RotaryTable)?
+    /// The rotary tables of the forward and the backward pass.
+    let rotaries: (forward: RotaryTables, backward: RotaryTables)
 
-    private var isPostNorm: Bool { shape.architecture.layer.normPlace == .behind }
+    private var factor: Float { shape.usedFactors.branches }
+    private var place: LayerRecipe.NormPlace { shape.architecture.layer.normPlace }
     private var isCausal: Bool { shape.architecture.isCausal }
     private var epsilon: Float { shape.normEpsilon }
-    private var function: Epilogue { shape.architecture.layer.activation }
+    private var function: Epilogue { shape.architecture.layer.epilogue }
 
     /// Returns the residual stream after a layer, and the record for the backward pass.
     func forward(_ layer: TrainableLayer, _ entering: Activations) -> (Activations, LayerRecord) {
@@ -49,21 +52,22 @@ struct LayerPass {
             if block.queryNorm != nil || block.keyNorm != nil { record.raw = record.fused }
             for (heads, norm) in block.normedHeads {
                 engine.rmsNorm(
-                    &record.fused, heads: heads, weight: norm.weight.values.elements,
-                    epsilon: epsilon)
+                    &record.fused, heads: heads, weight: norm.factors, epsilon: epsilon)
             }
-            if let rotary {
+            if let table = rotaries.forward[layer.rotation] {
                 engine.rotate(
                     &record.fused, heads: block.heads.query + block.heads.keyValue,
                     dimension: block.heads.dimension, positions: positions[...],
-                    table: rotary.forward)
+                    table: table)
             }
             var scratch = AttentionScratch()
             record.context.reshape(rows: entering.rows, columns: block.heads.contextWidth)
             engine.attend(
                 record.fused, heads: block.heads, sequences: sequences, causal: isCausal,
                 into: &record.context, scratch: &scratch)
-            block.output.apply(to: record.context, into: &record.middle, adding: true, on: engine)
+            add(
+                block.output, of: record.context, layer.attentionOutputNorm, to: &record.middle,
+                keeping: &record.attended)
         } else {
             record.middle = entering
         }
@@ -74,9 +78,11 @@ struct LayerPass {
             engine.copy(middle, into: &result)
             block.first.apply(
                 to: entry(layer.feedForwardNorm, middle), into: &record.inner, on: engine)
-            block.down.apply(to: active(record), into: &result, adding: true, on: engine)
+            add(
+                block.down, of: active(record), layer.feedForwardOutputNorm, to: &result,
+                keeping: &record.fed)
         }
-        if isPostNorm { record.sum = result }
+        if place.normalisesSum { record.sum = result }
         return (stream(layer.feedForwardNorm, result), record)
     }
 
@@ -91,8 +97,9 @@ struct LayerPass {
         // The block is not copied to a variable, because additions would then copy its gradients.
         if layer.feedForward != nil {
             var (active, inner) = (Activations(), Activations())
-            layer.feedForward?.down.gather(gradient, inputs: self.active(record), on: engine)
-            layer.feedForward?.down.gradientByInputs(gradient, into: &active, on: engine)
+            let given = ofOutput(gradient, &layer.feedForwardOutputNorm, record.fed)
+            layer.feedForward?.down.gather(given, inputs: self.active(record), on: engine)
+            layer.feedForward?.down.gradientByInputs(given, into: &active, on: engine)
             engine.differentiate(record.inner, function, gradient: active, into: &inner)
             let inputs = entry(layer.feedForwardNorm, middle)
             layer.feedForward?.first.gather(inner, inputs: inputs, on: engine)
@@ -102,15 +109,16 @@ struct LayerPass {
         unnorm(&layer.attentionNorm, record.middle, &gradient)
         if let (heads, precision) = layer.attention.map({ ($0.heads, $0.fused.precision) }) {
             var (context, fused) = (Activations(), Activations())
-            layer.attention?.output.gather(gradient, inputs: record.context, on: engine)
-            layer.attention?.output.gradientByInputs(gradient, into: &context, on: engine)
+            let given = ofOutput(gradient, &layer.attentionOutputNorm, record.attended)
+            layer.attention?.output.gather(given, inputs: record.context, on: engine)
+            layer.attention?.output.gradientByInputs(given, into: &context, on: engine)
             engine.differentiateAttention(
                 record.fused, heads: heads, sequences: sequences, causal: isCausal,
                 precision: precision, gradient: context, into: &fused)
-            if let rotary {
+            if let table = rotaries.backward[layer.rotation] {
                 engine.rotate(
                     &fused, heads: heads.query + heads.keyValue, dimension: heads.dimension,
-                    positions: positions[...], table: rotary.backward)
+                    positions: positions[...], table: table)
             }
             layer.attention?.queryNorm?.differentiate(
                 heads: heads.queries, inputs: record.raw, epsilon: epsilon, gradient: &fused,
@@ -125,15 +133,45 @@ struct LayerPass {
         }
     }
 
+    /// Adds the output of a block to the residual stream, normalised if there is a norm.
+    ///
+    /// The output before the norm is stored in `output` then.
+    private func add(
+        _ projection: TrainableLinear, of inputs: Activations, _ norm: TrainableNorm?,
+        to stream: inout Activations, keeping output: inout Activations
+    ) {
+        guard factor != 1 || norm != nil else {
+            return projection.apply(to: inputs, into: &stream, adding: true, on: engine)
+        }
+        var term = Activations()
+        projection.apply(to: inputs, into: &term, on: engine)
+        if let norm {
+            output = term
+            term = norm.applied(to: output, epsilon: epsilon, on: engine)
+        }
+        engine.add(term, times: factor, to: &stream)
+    }
+
+    /// The gradient with respect to the output of a block, from that with respect to the residual
+    /// stream after it.
+    private func ofOutput(
+        _ gradient: Activations, _ norm: inout TrainableNorm?, _ output: Activations
+    ) -> Activations {
+        var result = gradient
+        engine.scale(&result, by: factor)
+        return norm?.gradientByInputs(result, inputs: output, epsilon: epsilon, on: engine)
+            ?? result
+    }
+
     /// The input of a block: the residual stream, normalised by a pre-norm.
     private func entry(_ norm: TrainableNorm?, _ stream: Activations) -> Activations {
-        guard !isPostNorm, let norm else { return stream }
+        guard place.normalisesInput, let norm else { return stream }
         return norm.applied(to: stream, epsilon: epsilon, on: engine)
     }
 
     /// The residual stream after a block, normalised by a post-norm.
     private func stream(_ norm: TrainableNorm?, _ sum: Activations) -> Activations {
-        guard isPostNorm, let norm else { return sum }
+        guard place.normalisesSum, let norm else { return sum }
         return norm.applied(to: sum, epsilon: epsilon, on: engine)
     }
 
@@ -142,7 +180,9 @@ struct LayerPass {
         _ norm: inout TrainableNorm?, _ stream: Activations, _ gradient: Activations,
         addingTo result: inout Activations
     ) {
-        guard !isPostNorm, norm != nil else { return engine.add(gradient, to: &result) }
+        guard place.normalisesInput, norm != nil else {
+            return engine.add(gradient, to: &result)
+        }
         norm?.differentiate(
             gradient, inputs: stream, epsilon: epsilon, addingTo: &result, on: engine)
     }
@@ -151,7 +191,7 @@ struct LayerPass {
     private func unnorm(
         _ norm: inout TrainableNorm?, _ sum: Activations, _ gradient: inout Activations
     ) {
-        guard isPostNorm else { return }
+        guard place.normalisesSum else { return }
         gradient =
             norm?.gradientByInputs(gradient, inputs: sum, epsilon: epsilon, on: engine) ?? gradient
     }

@@ -160,16 +160,23 @@ struct TrainableLinear: Sendable {
 struct TrainableNorm: Sendable {
     var weight: Parameter
     var bias: Parameter?
+    private let kind: LayerRecipe.Norm
 
     init(_ norm: NormWeights) {
+        kind = norm.kind
         weight = Parameter(norm.weight)
         bias = norm.bias.map { Parameter($0) }
     }
 
     /// The current weights.
     var weights: NormWeights {
-        NormWeights(weight: weight.values.elements, bias: bias?.values.elements)
+        NormWeights(weight: weight.values.elements, bias: bias?.values.elements, kind: kind)
     }
+
+    /// One factor per channel.
+    ///
+    /// The gradient with respect to the factors is that with respect to the weight.
+    var factors: [Float] { weights.factors }
 
     /// Calls `body` with every parameter, always in the same order.
     mutating func visit(
@@ -184,8 +191,8 @@ struct TrainableNorm: Sendable {
         var y = Activations()
         y.reshape(rows: x.rows, columns: x.columns)
         engine.normalise(
-            x, weight: weight.values.elements, bias: bias?.values.elements, epsilon: epsilon,
-            into: &y)
+            x, weight: factors, bias: bias?.values.elements, isCentred: kind.isCentred,
+            epsilon: epsilon, into: &y)
         return y
     }
 
@@ -199,8 +206,8 @@ struct TrainableNorm: Sendable {
         var unused = bias == nil ? [Float](repeating: 0, count: x.columns) : []
         func run(_ biasGradient: inout [Float]) {
             engine.differentiateNorm(
-                of: x, gradient: gradient, weight: weight.values.elements,
-                isCentred: bias != nil, epsilon: epsilon, addingTo: &result,
+                of: x, gradient: gradient, weight: factors, isCentred: kind.isCentred,
+                epsilon: epsilon, addingTo: &result,
                 weightGradient: &weight.gradient.elements, biasGradient: &biasGradient)
         }
         if var known = bias?.gradient.elements {
@@ -229,7 +236,7 @@ struct TrainableNorm: Sendable {
         gradient: inout Activations, on engine: Engine
     ) {
         engine.differentiateNorm(
-            of: x, heads: heads, weight: weight.values.elements, epsilon: epsilon,
+            of: x, heads: heads, weight: factors, epsilon: epsilon,
             gradient: &gradient, weightGradient: &weight.gradient.elements)
     }
 }

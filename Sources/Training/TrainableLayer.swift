@@ -18,16 +18,21 @@ struct TrainableLayer: Sendable {
         let isGated: Bool
     }
 
+    /// The rotary positions of the layer, as its shape says.
+    let rotation: LayerShape.Rotation?
     var attention: Attention?
     var attentionNorm: TrainableNorm?
+    var attentionOutputNorm: TrainableNorm?
     var feedForward: FeedForward?
     var feedForwardNorm: TrainableNorm?
+    var feedForwardOutputNorm: TrainableNorm?
 
     init(
         _ weights: LayerWeights, shape: ModelShape, index: Int, precision: Precision,
         in arena: Arena
     ) {
         let sizes = shape.layers[index]
+        rotation = sizes.rotation
         attention = weights.attention.map { block in
             Attention(
                 fused: TrainableLinear(
@@ -36,11 +41,10 @@ struct TrainableLayer: Sendable {
                 output: TrainableLinear(block.output, precision: precision, in: arena),
                 queryNorm: block.queryNorm.map(TrainableNorm.init),
                 keyNorm: block.keyNorm.map(TrainableNorm.init),
-                heads: AttentionHeads(
-                    query: sizes.queryHeads, keyValue: sizes.keyValueHeads,
-                    dimension: shape.headDimension))
+                heads: shape.heads(of: sizes))
         }
         attentionNorm = weights.attentionNorm.map(TrainableNorm.init)
+        attentionOutputNorm = weights.attentionOutputNorm.map(TrainableNorm.init)
         feedForward = weights.feedForward.map { block in
             FeedForward(
                 first: TrainableLinear(block.joined, precision: precision, in: arena),
@@ -48,6 +52,7 @@ struct TrainableLayer: Sendable {
                 isGated: block.gate != nil)
         }
         feedForwardNorm = weights.feedForwardNorm.map(TrainableNorm.init)
+        feedForwardOutputNorm = weights.feedForwardOutputNorm.map(TrainableNorm.init)
     }
 
     /// The current weights.
@@ -66,11 +71,13 @@ struct TrainableLayer: Sendable {
                     value: part(queries + keys, keys), output: block.output.projection,
                     queryNorm: block.queryNorm?.weights, keyNorm: block.keyNorm?.weights)
             }, attentionNorm: attentionNorm?.weights,
+            attentionOutputNorm: attentionOutputNorm?.weights,
             feedForward: feedForward.map { block in
                 FeedForwardWeights(
                     joined: block.first.projection, isGated: block.isGated,
                     down: block.down.projection)
-            }, feedForwardNorm: feedForwardNorm?.weights)
+            }, feedForwardNorm: feedForwardNorm?.weights,
+            feedForwardOutputNorm: feedForwardOutputNorm?.weights)
     }
 
     /// Calls `body` with every parameter, always in the same order.
@@ -82,9 +89,11 @@ struct TrainableLayer: Sendable {
         try attention?.queryNorm?.visit(name + "attention.query_norm", body)
         try attention?.keyNorm?.visit(name + "attention.key_norm", body)
         try attentionNorm?.visit(name + "attention_norm", body)
+        try attentionOutputNorm?.visit(name + "attention_output_norm", body)
         try feedForward?.first.visit(name + "feed_forward.first", body)
         try feedForward?.down.visit(name + "feed_forward.down", body)
         try feedForwardNorm?.visit(name + "feed_forward_norm", body)
+        try feedForwardOutputNorm?.visit(name + "feed_forward_output_norm", body)
     }
 
     /// Packs changed weights for products.

@@ -11,7 +11,7 @@ public struct TrainingPass {
     /// This needs a fifth of the memory and a third more computation.
     public var recomputes = false
 
-    private var rotary: (forward: RotaryTable, backward: RotaryTable)?
+    private let rotaries: (forward: RotaryTables, backward: RotaryTables)
     /// The records of the last forward pass, by layer; nil for skipped layers.
     private var records: [LayerRecord?] = []
     private var batch = TokenBatch([[Int32]]())
@@ -24,7 +24,8 @@ public struct TrainingPass {
     /// The pass can also run models that differ from the shape only in the sizes of layers.
     public init(_ shape: ModelShape, on engine: Engine) {
         self.engine = engine
-        rotary = RotaryTable(shape).map { ($0, $0.reversed) }
+        let tables = RotaryTables(shape)
+        rotaries = (tables, tables.reversed)
     }
 
     /// Runs the forward pass of a batch.
@@ -57,8 +58,11 @@ public struct TrainingPass {
             observer(index, hidden)
         }
         last = hidden
-        return model.finalNorm?.applied(
-            to: hidden, epsilon: model.shape.normEpsilon, on: engine) ?? hidden
+        var states =
+            model.finalNorm?.applied(
+                to: hidden, epsilon: model.shape.normEpsilon, on: engine) ?? hidden
+        engine.scale(&states, by: model.shape.usedFactors.logits)
+        return states
     }
 
     /// Runs the backward pass, which adds the gradients of all weights except the head's.
@@ -73,7 +77,9 @@ public struct TrainingPass {
         adding: (Int, inout Activations) -> Void = { _, _ in }
     ) {
         let epsilon = model.shape.normEpsilon
-        var gradient =
+        var gradient = gradient
+        engine.scale(&gradient, by: model.shape.usedFactors.logits)
+        gradient =
             model.finalNorm?.gradientByInputs(
                 gradient, inputs: last, epsilon: epsilon, on: engine) ?? gradient
         let pass = layerPass(model)
@@ -93,7 +99,7 @@ public struct TrainingPass {
     private func layerPass(_ model: TrainableModel) -> LayerPass {
         LayerPass(
             shape: model.shape, engine: engine, sequences: batch.sequences,
-            positions: batch.positions, rotary: rotary)
+            positions: batch.positions, rotaries: rotaries)
     }
 
     /// The rows of the position table and of the segment table that a batch looks up.
@@ -113,6 +119,7 @@ public struct TrainingPass {
         hidden.reshape(rows: batch.ids.count, columns: model.shape.hiddenSize)
         let places = places(model, batch)
         engine.gather(model.table, rows: batch.ids, into: &hidden)
+        engine.scale(&hidden, by: model.shape.usedFactors.embeddings)
         if let table = model.positions?.values {
             engine.gather(table, rows: places.positions, into: &hidden, adding: true)
         }
@@ -124,16 +131,18 @@ public struct TrainingPass {
 
     private func scatter(_ gradient: Activations, into model: inout TrainableModel) {
         let places = places(model, batch)
-        func add(_ rows: [Int32], to parameter: inout Parameter) {
+        func add(_ gradient: Activations, _ rows: [Int32], to parameter: inout Parameter) {
             guard !parameter.isFrozen else { return }
             engine.scatter(gradient, rows: rows, addingTo: &parameter.gradient)
         }
+        if model.positions != nil { add(gradient, places.positions, to: &model.positions!) }
+        if model.types != nil { add(gradient, places.types, to: &model.types!) }
+        var scaled = gradient
+        engine.scale(&scaled, by: model.shape.usedFactors.embeddings)
         if model.tokens != nil {
-            add(batch.ids, to: &model.tokens!)
+            add(scaled, batch.ids, to: &model.tokens!)
         } else if model.output != nil {
-            add(batch.ids, to: &model.output!.weight)
+            add(scaled, batch.ids, to: &model.output!.weight)
         }
-        if model.positions != nil { add(places.positions, to: &model.positions!) }
-        if model.types != nil { add(places.types, to: &model.types!) }
     }
 }

@@ -3,8 +3,9 @@ internal import Tensors
 /// The layers of decoders, whose attention is causal.
 ///
 /// With norms before the branches, a layer computes `h += O·attention(norm(h))`. Then with
-/// `n = norm(h)` it computes `h += D·(SiLU(G·n) ⊙ U·n)` if it has a gate, or else `h += D·f(U·n)`
-/// with the architecture's activation f.
+/// `n = norm(h)` it computes `h += D·(f(G·n) ⊙ U·n)` if it has a gate, or else `h += D·f(U·n)`
+/// with the architecture's activation f. See ``LayerRecipe/NormPlace-swift.enum`` for other places
+/// of norms.
 extension ForwardPass {
     /// The method of skipping the parts that a contextual plan names.
     private enum Omission {
@@ -25,7 +26,9 @@ extension ForwardPass {
             if let few { clearContext(few, block.heads) }
             observer?.filter(component, inputs: &context)
             observer?.willProject(component, inputs: context)
-            engine.linear(context, block.output, into: &hidden, .add)
+            addBranch(
+                context, block.output, norm: model.layers[index].attentionOutputNorm,
+                rows: 0..<hidden.rows)
         }
         leave(model.layers[index].attentionNorm)
         decoderFeedForward(index, leavingOut: model.contextual?.layers[index])
@@ -75,7 +78,7 @@ extension ForwardPass {
         enter(layer.feedForwardNorm, rows: rows)
         activation.reshape(rows: rows.count, columns: block.up.outputs)
         engine.linear(
-            normed, block.up, into: &activation, model.shape.architecture.layer.activation)
+            normed, block.up, into: &activation, model.shape.architecture.layer.epilogue)
         return block
     }
 
@@ -105,10 +108,16 @@ extension ForwardPass {
                 scratch: &pass.scratch)
         }
         if hidden.rows == 1, let few = model.contextual?.attention[index] {
-            engine.addProduct(of: context, above: few.leavingLeast, few.leaving, to: &hidden)
-            if let bias = few.leavingBias { hidden.add(bias, toRow: 0) }
+            let context = context
+            addBranch(norm: model.layers[index].attentionOutputNorm, rows: 0..<1) {
+                engine, stream, _ in
+                engine.addProduct(of: context, above: few.leavingLeast, few.leaving, to: &stream)
+                if let bias = few.leavingBias { stream.add(bias, toRow: 0) }
+            }
         } else if let block {
-            engine.linear(context, block.output, into: &hidden, .add)
+            addBranch(
+                context, block.output, norm: model.layers[index].attentionOutputNorm,
+                rows: 0..<hidden.rows)
         }
         leave(model.layers[index].attentionNorm)
         let tokens = hidden.rows
@@ -131,17 +140,22 @@ extension ForwardPass {
         let keeps = model.contextual?.looksAhead == true
         if keeps { enteringFeedForward.advance() }
         defer { if keeps { enteringFeedForward.append(normed) } }
+        let norm = model.layers[index].feedForwardOutputNorm
         switch few.form {
         case .added(let rows, let bias):
             guard decoderActivation(index, rows: 0..<1) != nil else { return }
-            engine.addProduct(of: activation, above: few.plan.least, rows, to: &hidden)
-            if let bias { hidden.add(bias, toRow: 0) }
+            let activation = activation
+            addBranch(norm: norm, rows: 0..<1) { engine, stream, _ in
+                engine.addProduct(of: activation, above: few.plan.least, rows, to: &stream)
+                if let bias { stream.add(bias, toRow: 0) }
+            }
         case .predicted(let block):
             enter(model.layers[index].feedForwardNorm, rows: 0..<hidden.rows)
             let looksAhead = few.plan.predictor?.looksAhead == true
-            engine.addFeedForward(
-                of: normed, predictedFrom: looksAhead ? enteringFeedForward.earlier : normed,
-                block, to: &hidden)
+            let (inputs, seen) = (normed, looksAhead ? enteringFeedForward.earlier : normed)
+            addBranch(norm: norm, rows: 0..<hidden.rows) { engine, stream, _ in
+                engine.addFeedForward(of: inputs, predictedFrom: seen, block, to: &stream)
+            }
         }
     }
 
@@ -177,7 +191,7 @@ extension ForwardPass {
             engine.linear(normed, block.fused, into: &fused)
         default: engine.linear(normed, block.fused, into: &fused)
         }
-        prepareHeads(block, positions: positions[...])
+        prepareHeads(block, ofLayer: index, positions: positions[...])
         context.reshape(rows: hidden.rows, columns: block.heads.contextWidth)
         attend(&self, block.heads, named)
         return block
@@ -206,7 +220,8 @@ extension ForwardPass {
             let component = Component(layer: index, kind: .feedForward)
             observer?.filter(component, inputs: &activation)
             observer?.willProject(component, inputs: activation)
-            engine.linear(activation, block.down, into: &hidden, firstRow: rows.lowerBound, .add)
+            addBranch(
+                activation, block.down, norm: model.layers[index].feedForwardOutputNorm, rows: rows)
         }
     }
 }

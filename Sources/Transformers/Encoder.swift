@@ -2,8 +2,8 @@ import Tensors
 
 /// The layers of encoders, whose tokens attend to all tokens of their sequence.
 ///
-/// With norms after the branches, a layer computes `h = norm(h + O·attention(h))`. Then it computes
-/// `h = norm(h + D·f(U·h))` with the architecture's activation f.
+/// A layer computes the branches `O·attention(h)` and `D·f(U·h)` with the architecture's activation
+/// f, and places norms as its ``LayerRecipe`` says.
 extension ForwardPass {
     mutating func encoderLayer(_ index: Int, positions: [Int], sequences: [Range<Int>]) {
         let layer = model.layers[index]
@@ -15,8 +15,8 @@ extension ForwardPass {
                 let component = Component(layer: index, kind: .attention)
                 observer?.filter(component, inputs: &context)
                 observer?.willProject(component, inputs: context)
-                engine.linear(
-                    context, block.output, into: &hidden, firstRow: rows.lowerBound, .add)
+                addBranch(
+                    context, block.output, norm: layer.attentionOutputNorm, rows: rows)
             }
             leave(layer.attentionNorm, rows: rows)
         }
@@ -25,8 +25,8 @@ extension ForwardPass {
                 let component = Component(layer: index, kind: .feedForward)
                 observer?.filter(component, inputs: &activation)
                 observer?.willProject(component, inputs: activation)
-                engine.linear(
-                    activation, block.down, into: &hidden, firstRow: rows.lowerBound, .add)
+                addBranch(
+                    activation, block.down, norm: layer.feedForwardOutputNorm, rows: rows)
             }
             leave(layer.feedForwardNorm, rows: rows)
         }
@@ -41,13 +41,13 @@ extension ForwardPass {
         let layer = model.layers[index]
         guard let block = layer.attention else { return nil }
         fused.reshape(rows: rows.count, columns: block.heads.fusedWidth)
-        if normsAreAhead {
+        if normalisesInput {
             enter(layer.attentionNorm, rows: rows)
             engine.linear(normed, block.fused, into: &fused)
         } else {
             engine.linear(hidden, rows: rows, block.fused, into: &fused)
         }
-        prepareHeads(block, positions: positions[rows])
+        prepareHeads(block, ofLayer: index, positions: positions[rows])
         context.reshape(rows: rows.count, columns: block.heads.contextWidth)
         engine.attend(
             fused, heads: block.heads,
@@ -63,9 +63,9 @@ extension ForwardPass {
     mutating func encoderActivation(_ index: Int, rows: Range<Int>) -> Model.Layer.FeedForward? {
         let layer = model.layers[index]
         guard let block = layer.feedForward else { return nil }
-        let function = model.shape.architecture.layer.activation
+        let function = model.shape.architecture.layer.epilogue
         activation.reshape(rows: rows.count, columns: block.up.outputs)
-        if normsAreAhead {
+        if normalisesInput {
             enter(layer.feedForwardNorm, rows: rows)
             engine.linear(normed, block.up, into: &activation, function)
         } else {

@@ -9,11 +9,31 @@ public struct LayerShape: Codable, Hashable, Sendable {
     public var keyValueHeads: Int
     /// The number of neurons of the feed-forward block; 0 if the block is removed.
     public var feedForward: Int
+    /// The rotary positions, if they differ from the model's; nil if they do not.
+    public var rotation: Rotation?
+
+    /// Rotary positions that differ from the model's.
+    public enum Rotation: Codable, Hashable, Sendable {
+        /// Queries and keys are not rotated.
+        case absent
+        /// The frequencies have another base, and no scaling.
+        case base(Float)
+    }
 
     /// Creates a layer shape.
-    public init(queryHeads: Int, keyValueHeads: Int, feedForward: Int) {
+    public init(
+        queryHeads: Int, keyValueHeads: Int, feedForward: Int, rotation: Rotation? = nil
+    ) {
         self.queryHeads = queryHeads
         self.keyValueHeads = keyValueHeads
         self.feedForward = feedForward
+        self.rotation = rotation
+    }
+
+    /// Whether two layers have the same sizes.
+    public func hasSizes(of other: LayerShape) -> Bool {
+        var same = self
+        same.rotation = other.rotation
+        return same == other
     }
 }

@@ -24,11 +24,16 @@ public struct ModelShape: Codable, Hashable, Sendable {
     /// The weights of this model that other models of its architecture may lack; nil if there are
     /// none.
     public var optionalWeights: OptionalWeights?
+    /// The constant factors of the forward pass; nil if there are none.
+    public var factors: Factors?
     /// Whether the output head is the token embedding; false for encoders, which have no output
     /// head.
     public var tiedHead: Bool
     /// The sizes of the layers, in order from the input.
     public var layers: [LayerShape]
+
+    /// Whether all layers have the same sizes.
+    public var isUniform: Bool { layers.allSatisfy { $0.hasSizes(of: layers[0]) } }
 
     /// Whether projections of a kind have a bias.
     public func has(_ bias: OptionalWeights) -> Bool {

@@ -118,10 +118,9 @@ extension ModelShape {
         result.hiddenSize = plan.hiddenSize ?? hiddenSize
         for (index, layer) in layers.enumerated() {
             let groupSize = layer.keyValueHeads == 0 ? 0 : layer.queryHeads / layer.keyValueHeads
-            result.layers[index] = LayerShape(
-                queryHeads: plan.attention[index] * groupSize,
-                keyValueHeads: plan.attention[index],
-                feedForward: plan.feedForward[index])
+            result.layers[index].queryHeads = plan.attention[index] * groupSize
+            result.layers[index].keyValueHeads = plan.attention[index]
+            result.layers[index].feedForward = plan.feedForward[index]
         }
         return result
     }

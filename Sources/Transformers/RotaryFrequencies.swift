@@ -2,10 +2,34 @@ internal import Foundation
 public import Tensors
 
 extension RotaryTable {
-    /// Creates the table for a model's positions; nil if the model has a position embedding.
-    public init?(_ shape: ModelShape) {
-        guard shape.architecture.positions == .rotary else { return nil }
-        self.init(frequencies: shape.rotaryFrequencies, positions: shape.maximumPositions)
+    /// Creates the table of layers with a rotation; nil if their queries and keys are not rotated.
+    public init?(_ shape: ModelShape, _ rotation: LayerShape.Rotation? = nil) {
+        guard let frequencies = shape.rotaryFrequencies(of: rotation) else { return nil }
+        self.init(frequencies: frequencies, positions: shape.maximumPositions)
+    }
+}
+
+/// The rotary tables of a model's layers.
+public struct RotaryTables: Sendable {
+    private var tables: [LayerShape.Rotation?: RotaryTable]
+
+    /// Computes the tables of a model.
+    public init(_ shape: ModelShape) {
+        let rotations = Set(shape.layers.map(\.rotation)).union([nil])
+        tables = Dictionary(
+            uniqueKeysWithValues: rotations.compactMap { rotation in
+                RotaryTable(shape, rotation).map { (rotation, $0) }
+            })
+    }
+
+    /// The table of layers with a rotation; nil if their queries and keys are not rotated.
+    public subscript(rotation: LayerShape.Rotation?) -> RotaryTable? { tables[rotation] }
+
+    /// The tables of the inverse rotations.
+    public var reversed: RotaryTables {
+        var result = self
+        result.tables = tables.mapValues(\.reversed)
+        return result
     }
 }
 
@@ -13,9 +37,16 @@ extension ModelShape {
     /// The angles of rotation from one position to the next, in radians, `[turnedChannels / 2]`.
     ///
     /// The angle of pair i is `theta^(-2i/d)`, with d the number of rotated channels, divided by
-    /// ``rotaryDivisors``.
-    public var rotaryFrequencies: [Double] {
-        zip(unscaledFrequencies, rotaryDivisors).map { $0 / $1 }
+    /// ``rotaryDivisors`` unless layers have a base of their own. It is nil if queries and keys are
+    /// not rotated.
+    public func rotaryFrequencies(of rotation: LayerShape.Rotation? = nil) -> [Double]? {
+        guard architecture.positions == .rotary else { return nil }
+        switch rotation {
+        case nil: return zip(unscaledFrequencies, rotaryDivisors).map { $0 / $1 }
+        case .absent: return nil
+        case .base(let theta):
+            return Self.unscaledFrequencies(ofPairs: turnedChannels / 2, theta: Double(theta))
+        }
     }
 
     /// The divisors of the rotary frequencies, which are 1 without scaling.

@@ -15,10 +15,10 @@ static void gemm(const ck_kernels *k) {
         {1, 1, 1}, {1, 577, 101}, {2, 7, 31}, {3, 0, 40}, {5, 64, 32}, {6, 5, 33}, {7, 50, 96},
         {11, 33, 15}, {13, 129, 65}, {41, 3000, 17}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_relu; epilogue++)
+        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_gated_relu; epilogue++)
             for (int biased = 0; biased < 2; biased++) {
                 size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n;
-                size_t step = epilogue == ck_epilogue_swiglu ? ck_panel / 2 : ck_panel;
+                size_t step = is_gated(epilogue) ? ck_panel / 2 : ck_panel;
                 size_t outputs = (n + step - 1) / step * ck_panel;
                 size_t lda = depth + gap, ldc = n + gap;
                 /* The last rows end where n does: what follows them is not the kernel's. */
@@ -152,10 +152,11 @@ static void rotate_and_add(const ck_kernels *k) {
 
 static void gradients(const ck_kernels *k) {
     static const ck_epilogue functions[] = {
-        ck_epilogue_gelu, ck_epilogue_tanh_gelu, ck_epilogue_relu, ck_epilogue_swiglu};
+        ck_epilogue_gelu, ck_epilogue_tanh_gelu, ck_epilogue_relu, ck_epilogue_swiglu,
+        ck_epilogue_silu, ck_epilogue_gated_gelu, ck_epilogue_gated_tanh_gelu, ck_epilogue_gated_relu};
     for (size_t s = 0; s < length_count; s++)
         for (size_t f = 0; f < sizeof functions / sizeof *functions; f++) {
-            size_t n = lengths[s], outputs = functions[f] == ck_epilogue_swiglu ? 2 * n : n;
+            size_t n = lengths[s], outputs = is_gated(functions[f]) ? 2 * n : n;
             float *x = floats(2 * n, 6), *given = floats(n, 1), *y = zeroed(n * 4);
             float *slopes = zeroed(2 * n * 4);
             k->activate_f32(x, n, functions[f], y);

@@ -10,6 +10,11 @@ float *floats(size_t count, float range);
 double *doubles(size_t count);
 uint8_t *bytes(size_t count);
 
+/* Whether a panel is 16 gates and 16 ups. */
+static inline int is_gated(int epilogue) {
+    return epilogue == ck_epilogue_swiglu || epilogue >= ck_epilogue_gated_gelu;
+}
+
 /* A number in [0, below). */
 size_t below(size_t limit);
 

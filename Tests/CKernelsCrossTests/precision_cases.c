@@ -11,7 +11,7 @@ static const struct { size_t m, k, n; } sizes[] = {
 enum { gap = 3 };
 
 static size_t packed_outputs(size_t n, int epilogue) {
-    size_t step = epilogue == ck_epilogue_swiglu ? ck_panel / 2 : ck_panel;
+    size_t step = is_gated(epilogue) ? ck_panel / 2 : ck_panel;
     return (n + step - 1) / step * ck_panel;
 }
 
@@ -29,7 +29,7 @@ static ck_operand converted(
 
 static void bf16(const ck_kernels *k) {
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_relu; epilogue++) {
+        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_gated_relu; epilogue++) {
             size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n, pairs = (depth + 1) / 2;
             size_t outputs = packed_outputs(n, epilogue), ldc = n + gap;
             float *a = floats(m * depth, 1), *w = floats(outputs * depth, 0.1f);
@@ -56,7 +56,7 @@ static void bf16(const ck_kernels *k) {
 
 static void f16(const ck_kernels *k) {
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_relu; epilogue++) {
+        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_gated_relu; epilogue++) {
             size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n, pairs = (depth + 1) / 2;
             size_t outputs = packed_outputs(n, epilogue), ldc = n + gap;
             float *a = floats(m * depth, 1), *w = floats(outputs * depth, 0.1f);
@@ -78,7 +78,7 @@ static void f16(const ck_kernels *k) {
 
 static void int8(const ck_kernels *k) {
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_relu; epilogue++)
+        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_gated_relu; epilogue++)
             for (size_t terms = 1; terms <= 2; terms++) {
                 size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n;
                 size_t stride = (depth + 3) / 4 * 4, outputs = packed_outputs(n, epilogue);

@@ -40,7 +40,7 @@ private struct CutModel: WeightSource {
 
     func layer(_ index: Int) throws -> LayerWeights {
         var layer = try dense.layer(index)
-        let isPostNorm = shape.architecture.layer.normPlace == .behind
+        let isPostNorm = shape.architecture.layer.normPlace.normalisesSum
         let sizes = shape.layers[index]
         if let block = layer.attention {
             let (queries, keys) = (
@@ -54,6 +54,7 @@ private struct CutModel: WeightSource {
             cut.output = block.output.selecting(columns: queries)
             layer.attention = queries.isEmpty ? nil : cut
             if queries.isEmpty, !isPostNorm { layer.attentionNorm = nil }
+            if queries.isEmpty { layer.attentionOutputNorm = nil }
         }
         if let block = layer.feedForward {
             let units = Array(0..<sizes.feedForward)
@@ -64,6 +65,7 @@ private struct CutModel: WeightSource {
                     gate: block.gate?.selecting(rows: units), up: block.up.selecting(rows: units),
                     down: block.down.selecting(columns: units))
             if units.isEmpty, !isPostNorm { layer.feedForwardNorm = nil }
+            if units.isEmpty { layer.feedForwardOutputNorm = nil }
         }
         return layer
     }
@@ -79,7 +81,9 @@ extension Projection {
 struct RoundTripTests {
     private static let names = [
         "tiny-llama", "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-gpt2",
-        "tiny-opt", "tiny-stablelm", "tiny-bert", "tiny-roberta", "tiny-distilbert",
+        "tiny-opt", "tiny-stablelm", "tiny-granite", "tiny-phi3", "tiny-smollm3",
+        "tiny-gemma3_text", "tiny-bert", "tiny-roberta",
+        "tiny-distilbert",
         "tiny-llama.gguf",
     ]
 

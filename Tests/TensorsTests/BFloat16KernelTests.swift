@@ -26,23 +26,38 @@ func finished(
         func value(_ output: Int) -> Double { sums[row * outputs + output] + Double(bias[output]) }
         switch epilogue {
         case ck_epilogue_add: return Float(value(column) + Double(before[index]))
-        case ck_epilogue_gelu:
-            let y = value(column)
-            return Float(0.5 * y * (1 + erf(y / 2.0.squareRoot())))
-        case ck_epilogue_tanh_gelu: return Float(tanhGELU(value(column)))
-        case ck_epilogue_relu: return Float(max(value(column), 0))
-        case ck_epilogue_swiglu:
-            let gate = value(column / 16 * 32 + column % 16)
-            return Float(gate / (1 + exp(-gate)) * value(column / 16 * 32 + 16 + column % 16))
-        default: return Float(value(column))
+        default:
+            guard isGated(epilogue) else { return Float(activated(value(column), epilogue)) }
+            let gate = activated(value(column / 16 * 32 + column % 16), epilogue)
+            return Float(gate * value(column / 16 * 32 + 16 + column % 16))
         }
     }
 }
 
-let epilogues = [
-    ck_epilogue_store, ck_epilogue_add, ck_epilogue_gelu, ck_epilogue_swiglu,
-    ck_epilogue_tanh_gelu, ck_epilogue_relu,
+/// Whether a panel is 16 gates and 16 ups.
+func isGated(_ epilogue: ck_epilogue) -> Bool { gatedEpilogues.contains(epilogue) }
+
+/// What an epilogue makes of an output, or of a gate.
+func activated(_ y: Double, _ epilogue: ck_epilogue) -> Double {
+    switch epilogue {
+    case ck_epilogue_gelu, ck_epilogue_gated_gelu: 0.5 * y * (1 + erf(y / 2.0.squareRoot()))
+    case ck_epilogue_tanh_gelu, ck_epilogue_gated_tanh_gelu: tanhGELU(y)
+    case ck_epilogue_relu, ck_epilogue_gated_relu: max(y, 0)
+    case ck_epilogue_silu, ck_epilogue_swiglu: y / (1 + exp(-y))
+    default: y
+    }
+}
+
+let gatedEpilogues = [
+    ck_epilogue_swiglu, ck_epilogue_gated_gelu, ck_epilogue_gated_tanh_gelu,
+    ck_epilogue_gated_relu,
 ]
+
+let epilogues =
+    [
+        ck_epilogue_store, ck_epilogue_add, ck_epilogue_gelu, ck_epilogue_tanh_gelu,
+        ck_epilogue_relu, ck_epilogue_silu,
+    ] + gatedEpilogues
 
 /// GELU as GPT-2 approximates it.
 func tanhGELU(_ y: Double) -> Double {
@@ -85,7 +100,7 @@ struct BFloat16KernelTests {
             }
         }
         for epilogue in epilogues {
-            let columns = epilogue == ck_epilogue_swiglu ? (n + 1) / 2 : n
+            let columns = isGated(epilogue) ? (n + 1) / 2 : n
             let before = randomFloats(m * columns, seed: 4)
             var c = before + [42]
             rows.multiply(packed, bias: bias, into: &c, columns: columns, epilogue)

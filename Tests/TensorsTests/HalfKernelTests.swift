@@ -41,7 +41,7 @@ struct HalfKernelTests {
         let rows = FormatRows(a, rows: m, inputs: k, for: format)
         #expect(rows.words.last == 42, "wrote past the rows")
         for epilogue in epilogues {
-            let columns = epilogue == ck_epilogue_swiglu ? (n + 1) / 2 : n
+            let columns = isGated(epilogue) ? (n + 1) / 2 : n
             let bias = randomFloats(outputs, seed: 3)
             let before = randomFloats(m * columns, seed: 4)
             var (sums, sizes) = ([Double](), [Double]())

@@ -118,7 +118,7 @@ struct Int8KernelTests {
                 }
             }
             for epilogue in epilogues {
-                let columns = epilogue == ck_epilogue_swiglu ? (sizes.n + 1) / 2 : sizes.n
+                let columns = isGated(epilogue) ? (sizes.n + 1) / 2 : sizes.n
                 let before = randomFloats(sizes.m * columns, seed: 4)
                 expectClose(
                     quantised.product(epilogue, bias: bias, columns: columns, before: before),

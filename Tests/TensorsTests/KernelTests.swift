@@ -37,10 +37,7 @@ struct KernelTests {
         table.kernels.formats.f32.pack_rows(w, k, n, k, &packed, nil, nil)
         let rows = FormatRows(a, rows: m, inputs: k, for: table.kernels.formats.f32)
         let before = randomFloats(m * n, seed: 4)
-        for epilogue in [
-            ck_epilogue_store, ck_epilogue_add, ck_epilogue_gelu, ck_epilogue_tanh_gelu,
-            ck_epilogue_relu,
-        ] {
+        for epilogue in epilogues where !isGated(epilogue) {
             var c = before + [42]
             rows.multiply(packed, bias: bias, into: &c, columns: n, epilogue)
             #expect(c.removeLast() == 42, "wrote past the product")
@@ -50,10 +47,7 @@ struct KernelTests {
                 for i in 0..<k { sum += Double(a[row * k + i]) * Double(w[column * k + i]) }
                 switch epilogue {
                 case ck_epilogue_add: return Float(sum + Double(before[index]))
-                case ck_epilogue_gelu: return Float(0.5 * sum * (1 + erf(sum / 2.0.squareRoot())))
-                case ck_epilogue_tanh_gelu: return Float(tanhGELU(sum))
-                case ck_epilogue_relu: return Float(max(sum, 0))
-                default: return Float(sum)
+                default: return Float(activated(sum, epilogue))
                 }
             }
             expectClose(c, want, absolute: 2e-5, relative: 1e-5)
@@ -78,19 +72,21 @@ struct KernelTests {
                 }
             }
         }
-        var c = [Float](repeating: 0, count: m * n) + [42]
-        FormatRows(a, rows: m, inputs: k, for: table.kernels.formats.f32)
-            .multiply(packed, bias: nil, into: &c, columns: n, ck_epilogue_swiglu)
-        #expect(c.removeLast() == 42, "wrote past the product")
-        let want = (0..<m * n).map { index -> Float in
-            var (g, u) = (0.0, 0.0)
-            for i in 0..<k {
-                g += Double(a[index / n * k + i]) * Double(gate[index % n * k + i])
-                u += Double(a[index / n * k + i]) * Double(up[index % n * k + i])
+        for epilogue in gatedEpilogues {
+            var c = [Float](repeating: 0, count: m * n) + [42]
+            FormatRows(a, rows: m, inputs: k, for: table.kernels.formats.f32)
+                .multiply(packed, bias: nil, into: &c, columns: n, epilogue)
+            #expect(c.removeLast() == 42, "wrote past the product")
+            let want = (0..<m * n).map { index -> Float in
+                var (g, u) = (0.0, 0.0)
+                for i in 0..<k {
+                    g += Double(a[index / n * k + i]) * Double(gate[index % n * k + i])
+                    u += Double(a[index / n * k + i]) * Double(up[index % n * k + i])
+                }
+                return Float(activated(g, epilogue) * u)
             }
-            return Float(g / (1 + exp(-g)) * u)
+            expectClose(c, want, absolute: 2e-5, relative: 1e-5)
         }
-        expectClose(c, want, absolute: 2e-5, relative: 1e-5)
     }
 
     @Test("sums of outer products fill the upper triangle", arguments: floatTables, [5, 32, 70])
@@ -137,7 +133,7 @@ struct KernelTests {
 
     @Test(
         "activations and their derivatives", arguments: floatTables,
-        [ck_epilogue_gelu, ck_epilogue_tanh_gelu, ck_epilogue_relu, ck_epilogue_swiglu])
+        epilogues.filter { $0 != ck_epilogue_store && $0 != ck_epilogue_add })
     func activations(table: FloatTable, function: ck_epilogue) {
         let n = 1003
         let (x, y) = (randomFloats(2 * n, seed: 1, in: -9...9), randomFloats(n, seed: 2))
@@ -146,16 +142,8 @@ struct KernelTests {
         )
         table.kernels.activate_f32(x, n, function, &values)
         table.kernels.differentiate_f32(x, y, n, function, &slopes)
-        func value(_ x: Double) -> Double {
-            switch function {
-            case ck_epilogue_gelu: x / 2 * (1 + erf(x / 2.0.squareRoot()))
-            case ck_epilogue_tanh_gelu:
-                x / 2 * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
-            case ck_epilogue_relu: max(x, 0)
-            default: x / (1 + exp(-x))
-            }
-        }
-        let gated = function == ck_epilogue_swiglu
+        func value(_ x: Double) -> Double { activated(x, function) }
+        let gated = isGated(function)
         for index in 0..<n {
             let (x, up, y) = (Double(x[index]), Double(x[n + index]), Double(y[index]))
             let slope = (value(x + 1e-5) - value(x - 1e-5)) / 2e-5

@@ -11,7 +11,7 @@ struct NeuronKernelTests {
     private let outputs = 37
 
     private func incoming(_ activation: Epilogue, _ neurons: Int) -> [Matrix<Float>] {
-        (0..<(activation == .swiglu ? 2 : 1)).map {
+        (0..<(activation.isGated ? 2 : 1)).map {
             Matrix(randomRows: neurons, columns: inputs, seed: UInt64(20 + $0))
         }
     }
@@ -27,7 +27,9 @@ struct NeuronKernelTests {
                 roundingTo4Bits: weights, biases: weights.map { _ in nil }, activation: activation,
                 fineInputs: [3, 40], above: least)
         case .gate:
-            NeuronPredictor(gate: weights[0], bias: nil, precision: precision, above: least)
+            NeuronPredictor(
+                gate: weights[0], bias: nil, activation: activation, precision: precision,
+                above: least)
         case .lowRank:
             NeuronPredictor(
                 down: Matrix(randomRows: 6, columns: inputs, seed: 30),
@@ -98,11 +100,11 @@ struct NeuronKernelTests {
 
     @Test(
         "a block of named neurons is the sum over them", arguments: Precision.allCases,
-        [Epilogue.swiglu, .relu, .tanhGELU])
+        [Epilogue.swiglu, .relu, .tanhGELU, .gatedTanhGELU])
     func block(precision: Precision, activation: Epilogue) {
         for (neurons, threads, way) in [
             (96, 2, Way.coarse), (70, 3, .lowRank), (5, 2, .coarse), (70, 2, .gate),
-        ] where way != .gate || activation == .swiglu {
+        ] where way != .gate || activation.isGated {
             let engine = Engine(threads: threads)
             let weights = incoming(activation, neurons)
             let down = Matrix<Float>(randomRows: outputs, columns: neurons, seed: 40)
@@ -133,15 +135,9 @@ struct NeuronKernelTests {
             }
             var want = randomFloats(outputs, seed: 53).map { Double($0) + 0.5 }
             for neuron in named {
-                let z = product(0, neuron)
                 let value =
-                    switch activation {
-                    case .swiglu: z / (1 + exp(-z)) * product(1, neuron)
-                    case .relu: max(z, 0)
-                    default:
-                        z / 2
-                            * (1 + tanh((2 / Double.pi).squareRoot() * (z + 0.044715 * z * z * z)))
-                    }
+                    activated(product(0, neuron), activation.kernel)
+                    * (activation.isGated ? product(1, neuron) : 1)
                 guard abs(value) > Double(least[neuron]) else { continue }
                 for output in 0..<outputs { want[output] += value * Double(down[output, neuron]) }
             }

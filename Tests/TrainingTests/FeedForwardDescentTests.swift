@@ -8,7 +8,9 @@ import Transformers
 
 @Suite("Descent of a feed-forward block")
 struct FeedForwardDescentTests {
-    static let functions: [Epilogue] = [.swiglu, .gelu, .tanhGELU, .relu]
+    static let functions: [Epilogue] = [
+        .swiglu, .gelu, .tanhGELU, .relu, .silu, .gatedGELU, .gatedTanhGELU, .gatedReLU,
+    ]
     private let hidden = 21
     private let neurons = 13
 
@@ -20,7 +22,7 @@ struct FeedForwardDescentTests {
                     ? Matrix<Float>(randomRows: 1, columns: rows, seed: seed + 50).elements : nil)
         }
         return FeedForwardWeights(
-            gate: function == .swiglu ? projection(neurons, hidden, seed) : nil,
+            gate: function.isGated ? projection(neurons, hidden, seed) : nil,
             up: projection(neurons, hidden, seed + 1), down: projection(hidden, neurons, seed + 2))
     }
 
@@ -42,19 +44,16 @@ struct FeedForwardDescentTests {
             }
         }
         let up = apply(block.up, input)
-        let active =
+        let active = (block.gate.map { apply($0, input) } ?? up).map { x in
             switch function {
-            case .swiglu:
-                zip(block.gate.map { apply($0, input) } ?? [], up).map { $0 / (1 + exp(-$0)) * $1 }
-            case .gelu: up.map { $0 / 2 * (1 + erf($0 / 2.0.squareRoot())) }
-            case .tanhGELU:
-                up.map {
-                    $0 / 2
-                        * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0)))
-                }
-            default: up.map { max($0, 0) }
+            case .swiglu, .silu: x / (1 + exp(-x))
+            case .gelu, .gatedGELU: x / 2 * (1 + erf(x / 2.0.squareRoot()))
+            case .tanhGELU, .gatedTanhGELU:
+                x / 2 * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+            default: max(x, 0)
             }
-        return apply(block.down, active)
+        }
+        return apply(block.down, block.gate == nil ? active : zip(active, up).map(*))
     }
 
     private func error(
@@ -93,7 +92,7 @@ struct FeedForwardDescentTests {
             #expect(abs(Double(gradient) - difference) < 2e-2 + 2e-2 * abs(difference))
         }
         let (first, down) = (descent.first.weight.gradient, descent.down.weight.gradient)
-        let gates = function == .swiglu ? neurons : 0
+        let gates = function.isGated ? neurons : 0
         for index in stride(from: 0, to: neurons * hidden, by: 5) {
             check(down.elements[index], \.down.weight.elements[index])
             check(first.elements[gates * hidden + index], \.up.weight.elements[index])

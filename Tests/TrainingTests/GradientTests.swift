@@ -55,11 +55,59 @@ func goldenLoss(
     return loss
 }
 
+/// Expects the loss to rise along its gradient as that says, the gradient of `factor` times it.
+func expectSlope(
+    _ start: TrainableModel, factor: Double = 1, step size: Double = 0.004,
+    sourceLocation: SourceLocation = #_sourceLocation,
+    loss: (inout TrainableModel) -> Double
+) throws {
+    var start = start
+    start.clearGradients(on: Engine(threads: 1))
+    _ = loss(&start)
+    var squares = 0.0
+    start.visit { _, parameter in
+        squares += parameter.gradient.elements.reduce(0) { $0 + Double($1) * Double($1) }
+    }
+    let step = size / squares.squareRoot()
+    func moved(_ distance: Double) throws -> Double {
+        var other = start
+        other.visit { _, parameter in
+            for index in parameter.values.elements.indices {
+                parameter.values.elements[index] +=
+                    Float(distance) * parameter.gradient.elements[index]
+            }
+        }
+        // Packed weights are shared by copies, so the moved model is made anew.
+        var fresh = try TrainableModel(other, classifier: other.classifier)
+        return loss(&fresh)
+    }
+    let slope = factor * (try moved(step) - moved(-step)) / (2 * step)
+    #expect(
+        abs(slope - squares) < 0.02 * squares, "\(slope) \(squares)",
+        sourceLocation: sourceLocation)
+}
+
+/// The products of last hidden states with sines, and their gradient, added to the model's.
+func sineLoss(
+    _ pass: inout TrainingPass, _ model: inout TrainableModel, _ batch: TokenBatch,
+    skipping skipped: Set<Int> = []
+) -> Double {
+    let hidden = pass.forward(model, batch, skipping: skipped)
+    let pattern = (0..<hidden.rows * hidden.columns).map { Float(sin(0.9 * Double($0))) }
+    pass.backward(
+        &model,
+        Activations(Matrix(rows: hidden.rows, columns: hidden.columns, elements: pattern)))
+    return zip(hidden.matrix.elements, pattern).reduce(0) {
+        $0 + Double($1.0) * Double($1.1)
+    }
+}
+
 @Suite("Gradients of whole models")
 struct GradientTests {
     static let names = [
-        "llama", "mistral", "qwen2", "qwen3", "gpt2", "opt", "stablelm", "bert", "roberta",
-        "distilbert",
+        "llama", "mistral", "qwen2", "qwen3", "gpt2", "opt", "stablelm", "granite", "phi3",
+        "smollm3", "gemma3_text", "bert",
+        "roberta", "distilbert",
     ]
 
     @Test("every weight's gradient is torch's", arguments: names, [false, true])
@@ -135,18 +183,7 @@ struct GradientTests {
         let model = try TrainableModel(TorchGradients.checkpoint(name))
         let batch = TokenBatch([(0..<23).map { Int32(3 + 11 * $0 % 90) }, [4, 50, 8]])
         var pass = TrainingPass(model.shape, on: Engine(threads: 2))
-        func loss(_ model: inout TrainableModel) -> Double {
-            let hidden = pass.forward(model, batch, skipping: [1])
-            let rows = hidden.rows
-            let pattern = (0..<rows * hidden.columns).map { Float(sin(0.9 * Double($0))) }
-            pass.backward(
-                &model,
-                Activations(Matrix(rows: rows, columns: hidden.columns, elements: pattern)))
-            return zip(hidden.matrix.elements, pattern).reduce(0) {
-                $0 + Double($1.0) * Double($1.1)
-            }
-        }
-        try expectSlope(model, loss: loss)
+        try expectSlope(model) { sineLoss(&pass, &$0, batch, skipping: [1]) }
     }
 
     @Test(
@@ -194,38 +231,6 @@ struct GradientTests {
         #expect(abs(found - wanted) < 1e-4 * max(1, wanted))
 
         try expectSlope(start, factor: 0.5, step: 0.003, loss: loss)
-    }
-
-    /// Expects the loss to rise along its gradient as that says, the gradient of `factor` times it.
-    private func expectSlope(
-        _ start: TrainableModel, factor: Double = 1, step size: Double = 0.004,
-        sourceLocation: SourceLocation = #_sourceLocation,
-        loss: (inout TrainableModel) -> Double
-    ) throws {
-        var start = start
-        start.clearGradients(on: Engine(threads: 1))
-        _ = loss(&start)
-        var squares = 0.0
-        start.visit { _, parameter in
-            squares += parameter.gradient.elements.reduce(0) { $0 + Double($1) * Double($1) }
-        }
-        let step = size / squares.squareRoot()
-        func moved(_ distance: Double) throws -> Double {
-            var other = start
-            other.visit { _, parameter in
-                for index in parameter.values.elements.indices {
-                    parameter.values.elements[index] +=
-                        Float(distance) * parameter.gradient.elements[index]
-                }
-            }
-            // Packed weights are shared by copies, so the moved model is made anew.
-            var fresh = try TrainableModel(other, classifier: other.classifier)
-            return loss(&fresh)
-        }
-        let slope = factor * (try moved(step) - moved(-step)) / (2 * step)
-        #expect(
-            abs(slope - squares) < 0.02 * squares, "\(slope) \(squares)",
-            sourceLocation: sourceLocation)
     }
 
     /// A model whose matrices are a little off.

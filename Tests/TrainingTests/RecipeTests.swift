@@ -11,27 +11,40 @@ struct Mix: Sendable, CustomTestStringConvertible {
     let positions: Architecture.Positions
     let norm: LayerRecipe.Norm
     let place: LayerRecipe.NormPlace
-    let activation: Epilogue
+
+    static let norms: [LayerRecipe.Norm] = [
+        .layer, .layerWithoutBias, .rootMeanSquare, .rootMeanSquarePlusOne,
+    ]
 
     static let all: [Mix] = [true, false].flatMap { isCausal in
         [Architecture.Positions.learned, .rotary].flatMap { positions in
-            [LayerRecipe.Norm.layer, .rootMeanSquare].flatMap { norm in
-                [LayerRecipe.NormPlace.ahead, .behind].map { place in
-                    Mix(
-                        isCausal: isCausal, positions: positions, norm: norm, place: place,
-                        activation: place == .ahead ? .swiglu : .tanhGELU)
+            norms.flatMap { norm in
+                [LayerRecipe.NormPlace.ahead, .behind, .onOutput, .around].map { place in
+                    Mix(isCausal: isCausal, positions: positions, norm: norm, place: place)
                 }
             }
         }
     }
 
-    var testDescription: String { "\(isCausal) \(positions) \(norm) \(place) \(activation)" }
+    var testDescription: String { "\(isCausal) \(positions) \(norm) \(place)" }
+
+    /// One of the activations, so that every one is in some mix.
+    private var activation: LayerRecipe.Activation {
+        switch norm {
+        case .layer: .tanhGELU
+        case .layerWithoutBias: .gelu
+        case .rootMeanSquare: .silu
+        default: positions == .rotary ? .tanhGELU : .silu
+        }
+    }
 
     var shape: ModelShape {
         var shape = ModelShape(
             architecture: Architecture(
                 name: "mix", isCausal: isCausal, positions: positions,
-                layer: LayerRecipe(norm: norm, normPlace: place, activation: activation)),
+                layer: LayerRecipe(
+                    norm: norm, normPlace: place, activation: activation,
+                    isGated: place != .behind)),
             vocabularySize: 40, hiddenSize: 32, headDimension: 8, maximumPositions: 24,
             normEpsilon: 1e-5, ropeTheta: 100, tiedHead: isCausal,
             layers: [LayerShape](
@@ -41,6 +54,51 @@ struct Mix: Sendable, CustomTestStringConvertible {
         shape.layers[1].feedForward = 0
         return shape
     }
+
+    /// Random weights, also of norms.
+    var weights: some WeightSource { RandomNorms(base: RandomWeights(shape: shape)) }
+}
+
+/// A model whose norms are random too.
+private struct RandomNorms: WeightSource {
+    let base: RandomWeights
+    var shape: ModelShape { base.shape }
+
+    private func random(_ norm: NormWeights?, _ seed: UInt64) -> NormWeights? {
+        guard var norm else { return nil }
+        let values = Matrix<Float>(randomRows: 2, columns: norm.weight.count, seed: seed)
+        for place in norm.weight.indices {
+            norm.weight[place] += values[0, place]
+            norm.bias?[place] += values[1, place]
+        }
+        return norm
+    }
+
+    func embeddings() -> EmbeddingWeights {
+        var embeddings = base.embeddings()
+        embeddings.norm = random(embeddings.norm, 90)
+        return embeddings
+    }
+
+    func layer(_ index: Int) -> LayerWeights {
+        var layer = base.layer(index)
+        let seed = 100 + 8 * UInt64(index)
+        layer.attentionNorm = random(layer.attentionNorm, seed)
+        layer.feedForwardNorm = random(layer.feedForwardNorm, seed + 1)
+        layer.attentionOutputNorm = random(layer.attentionOutputNorm, seed + 4)
+        layer.feedForwardOutputNorm = random(layer.feedForwardOutputNorm, seed + 5)
+        if let block = layer.attention {
+            layer.attention?.queryNorm = random(block.queryNorm, seed + 2)
+            layer.attention?.keyNorm = random(block.keyNorm, seed + 3)
+        }
+        return layer
+    }
+
+    func head() -> HeadWeights {
+        var head = base.head()
+        head.norm = random(head.norm, 91)
+        return head
+    }
 }
 
 @Suite("Recipes of layers") struct RecipeTests {
@@ -49,7 +107,7 @@ struct Mix: Sendable, CustomTestStringConvertible {
     @Test(
         "every mix of recipes computes in training what it computes elsewhere", arguments: Mix.all)
     func training(mix: Mix) throws {
-        let source = RandomWeights(shape: mix.shape)
+        let source = mix.weights
         let engine = Engine(threads: 2)
         var pass = ForwardPass(try Model(source), on: engine)
         let want = pass.hiddenStates(of: TokenBatch(sequences)).matrix
@@ -72,7 +130,7 @@ struct Mix: Sendable, CustomTestStringConvertible {
         "a cache gives what whole sequences give, in every mix",
         arguments: Mix.all.filter(\.isCausal))
     func cache(mix: Mix) throws {
-        var pass = ForwardPass(try Model(RandomWeights(shape: mix.shape)), on: Engine(threads: 1))
+        var pass = ForwardPass(try Model(mix.weights), on: Engine(threads: 1))
         let ids = sequences[0]
         var whole: [[Float]] = []
         pass.logits(of: TokenBatch([ids])) { rows, logits in
@@ -84,5 +142,12 @@ struct Mix: Sendable, CustomTestStringConvertible {
             pass.advance([id], cache: &cache, logits: &logits)
             expectClose(Array(logits.row(0)), whole[index], absolute: 1e-4)
         }
+    }
+
+    @Test("along a gradient the loss rises as it says, in every mix", arguments: Mix.all)
+    func gradients(mix: Mix) throws {
+        var pass = TrainingPass(mix.shape, on: Engine(threads: 2))
+        let batch = TokenBatch(sequences)
+        try expectSlope(TrainableModel(mix.weights)) { sineLoss(&pass, &$0, batch) }
     }
 }

@@ -40,6 +40,14 @@ import Testing
         let (architecture, names) = (family.architecture, family.tensorNames)
         #expect((names.positions != nil) == (architecture.positions == .learned))
         #expect((names.gate != nil) == architecture.layer.isGated)
+        let place = architecture.layer.normPlace
+        for (first, output) in [
+            (names.attentionNorm, names.attentionOutputNorm),
+            (names.feedForwardNorm, names.feedForwardOutputNorm),
+        ] {
+            #expect((first != nil) == (place.normalisesInput || place.normalisesSum))
+            #expect((output != nil) == place.normalisesOutput)
+        }
         #expect((names.finalNorm != nil) == architecture.hasFinalNorm)
         #expect((names.embeddingNorm != nil) == architecture.normalisesEmbeddings)
         #expect((names.types != nil) == (family.config.usualSegmentTypes > 0))

@@ -9,7 +9,8 @@ import Testing
 @Suite("The tensors of a model's file")
 struct CheckpointTests {
     static let untied = [
-        "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-stablelm",
+        "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-stablelm", "tiny-granite",
+        "tiny-phi3", "tiny-smollm3", "tiny-gemma3_text",
     ]
     static let tied = ["tiny-gpt2", "tiny-opt", "tiny-llama"]
 

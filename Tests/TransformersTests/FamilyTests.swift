@@ -13,7 +13,7 @@ struct FamilyTests {
 
     static let names = [
         "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-gpt2", "tiny-opt",
-        "tiny-stablelm",
+        "tiny-stablelm", "tiny-granite", "tiny-phi3", "tiny-smollm3", "tiny-gemma3_text",
     ]
 
     @Test("logits of every position", arguments: names)

@@ -55,6 +55,10 @@ import Testing
         arguments: [
             ("llama", "embedding_multiplier", .number(12)),
             ("llama", "final_logit_softcapping", .number(30)),
+            ("gemma3_text", "attn_logit_softcapping", .number(50)),
+            ("gemma3_text", "use_bidirectional_attention", .bool(true)),
+            ("phi3", "embedding_multiplier", .number(2)),
+            ("bert", "relative_attention_num_buckets", .integer(32)),
             ("llama", "num_local_experts", .integer(8)), ("llama", "rope_interleaved", .bool(true)),
             ("llama", "quantization_config", .object(["quant_method": .string("gptq")])),
             ("llama", "add_cross_attention", .bool(true)), ("mistral", "mlp_bias", .bool(true)),
@@ -77,6 +81,56 @@ import Testing
             try read(family, [JSONKey(field): value])
         }
         #expect(error?.description.contains("field \(field): ") == true)
+    }
+
+    @Test("a part of a model that is not computed is named")
+    func meaning() {
+        let error = #expect(throws: ModelFileError.self) {
+            try read("gemma3_text", ["attn_logit_softcapping": .number(50)])
+        }
+        #expect(
+            error?.description.contains("soft caps of attention scores are not supported") == true)
+    }
+
+    @Test("factors are those of the configuration, and none that change nothing")
+    func factors() throws {
+        let given: [JSONKey: JSONValue?] = [
+            "embedding_multiplier": .integer(12), "residual_multiplier": .number(0.22),
+            "attention_multiplier": .number(0.015625), "logits_scaling": .integer(8),
+        ]
+        var wanted = Factors()
+        (wanted.embeddings, wanted.branches, wanted.scores, wanted.logits) = (
+            12, 0.22, 0.015625, 0.125
+        )
+        #expect(try read("granite", given).factors == wanted)
+        #expect(try read("llama").factors == nil)
+        let gemma = try read("gemma3_text").factors
+        #expect(gemma?.embeddings == 48 && gemma?.scores == 0.0625)
+    }
+
+    @Test("layers have the positions of the configuration, and keep them when others are dropped")
+    func rotations() throws {
+        for family in ["smollm3", "gemma3_text"] {
+            let config = try read(family)
+            let own: LayerShape.Rotation = family == "smollm3" ? .absent : .base(10_000)
+            let every = family == "smollm3" ? 4 : 6
+            for (index, layer) in config.layers.enumerated() {
+                let isMultiple = (index + 1) % every == 0
+                #expect(layer.rotation == (isMultiple == (own == .absent) ? own : nil))
+            }
+            #expect(ModelShape(config, isTied: true).isUniform)
+            let kept = Array(config.layers.dropFirst(3))
+            let again = try HuggingFaceConfig(
+                parsing: config.encoded(layers: kept), path: "m/config.json")
+            #expect(again.layers == kept)
+        }
+    }
+
+    @Test("the size of a head is read where the class reads it")
+    func headDimension() throws {
+        #expect(try read("stablelm", ["head_dim": .integer(8)]).headDimension == 80)
+        #expect(try read("bert", ["head_dim": .integer(8)]).headDimension == 64)
+        #expect(try read("llama", ["head_dim": .integer(8)]).headDimension == 8)
     }
 
     @Test("a value that changes nothing is taken in every notation")

@@ -65,6 +65,6 @@ import Testing
         let json = String(decoding: try JSONEncoder().encode(whole), as: UTF8.self)
         #expect(!json.contains("rotaryDimension"))
         #expect(whole.turnedChannels == 16 && shape.turnedChannels == 4)
-        #expect(whole.rotaryFrequencies.count == 8 && shape.rotaryFrequencies.count == 2)
+        #expect(whole.rotaryFrequencies()?.count == 8 && shape.rotaryFrequencies()?.count == 2)
     }
 }

@@ -143,8 +143,8 @@ typedef struct ck_kernels {
     /* y[i] += x[i] */
     void (*add_f32)(float *y, const float *x, size_t n);
 
-    /* y[n] = activation(x[n]), with gelu, tanh_gelu or relu. For swiglu, x consists of n gates and
-     * then n ups, and y = SiLU(gate) * up. */
+    /* y[n] = activation(x[n]). For a gated epilogue, x consists of n gates and then n ups, and y =
+     * activation(gate) * up. */
     void (*activate_f32)(const float *x, size_t n, ck_epilogue activation, float *y);
 
     /* Computes the gradient with respect to x of activate_f32, n or 2n floats, from the gradient

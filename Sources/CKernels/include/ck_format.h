@@ -16,6 +16,11 @@ typedef enum ck_epilogue {
     ck_epilogue_swiglu = 3, /* c[j] = SiLU(y[j]) * y[j + 16]: a panel is 16 gates, then 16 ups */
     ck_epilogue_tanh_gelu = 4, /* c = y/2 * (1 + tanh(sqrt(2/pi) * (y + 0.044715 y^3))) */
     ck_epilogue_relu = 5,      /* c = max(y, 0) */
+    ck_epilogue_silu = 6,      /* c = y / (1 + exp(-y)) */
+    /* Gated like swiglu, with another function of the gate. */
+    ck_epilogue_gated_gelu = 7,
+    ck_epilogue_gated_tanh_gelu = 8,
+    ck_epilogue_gated_relu = 9,
 } ck_epilogue;
 
 /* Rows of activations in the form that a product reads: floats, or the output of `convert`. */
@@ -64,7 +69,8 @@ typedef struct ck_format {
      *
      * a        m rows of k inputs. Formats that sum integers need k < 65536.
      * bias     one float per packed output, zero-padded to whole panels; or null.
-     * c, ldc   m rows of n floats. A panel computes 32 of them, or 16 with ck_epilogue_swiglu. */
+     * c, ldc   m rows of n floats. A panel computes 32 of them, or 16 with a gated
+     *          epilogue. */
     void (*product)(
         ck_operand a, size_t m, size_t k, ck_weights w, const float *_Nullable bias, float *c,
         size_t ldc, size_t n, ck_epilogue epilogue);

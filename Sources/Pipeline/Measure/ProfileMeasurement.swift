@@ -26,7 +26,7 @@ extension Profiler {
         seconds: Double = Profiler().timeLimit, seed: UInt64, plans: Int? = nil,
         progress: any JobProgress
     ) throws -> LatencyTable {
-        guard Set(shape.layers).count == 1 else {
+        guard !shape.layers.isEmpty, shape.isUniform else {
             throw ModelFileError(
                 file: location.path, subject: "layers", problem: "their sizes differ, or are none",
                 remedy: "profile the dense model that this one was pruned from")

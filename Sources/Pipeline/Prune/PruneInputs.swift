@@ -44,7 +44,7 @@ struct PruneInputs {
         if options.runtime == .gguf { try GGUFModel.check(dense.checkpoint) }
         try HuggingFaceDirectory.check(
             dense.checkpoint, width: narrows ? dense.shape.channelStep : nil)
-        if options.reference == nil, Set(dense.shape.layers).count > 1 {
+        if options.reference == nil, !dense.shape.isUniform {
             throw ModelFileError(
                 file: dense.location.path, subject: "layers",
                 problem: "their sizes differ: it is pruned already, and there are no latencies "

@@ -127,10 +127,11 @@ public enum GGUFModel {
     /// - Throws: `ModelFileError` that states the reason.
     public static func check(_ checkpoint: Checkpoint) throws {
         guard checkpoint.config.family.gguf != nil else {
+            let known = Family.all.filter { $0.gguf != nil }.map(\.name).joined(separator: ", ")
             throw ModelFileError(
                 file: checkpoint.path, subject: "model_type",
                 problem: "\"\(checkpoint.config.family.name)\" is not written as GGUF",
-                remedy: "name a llama, mistral or qwen2, or choose another format")
+                remedy: "name a model of type \(known), or choose another format")
         }
     }
 
@@ -202,8 +203,7 @@ struct GGUFForm {
             if layer.feedForward == 0 { layer.feedForward = 32 }
             return layer
         }
-        let layers = self.shape.layers
-        isUniform = layers.allSatisfy { $0 == layers[0] }
+        isUniform = self.shape.isUniform
     }
 
     var architecture: String { isUniform ? "llama" : "deci" }

@@ -43,10 +43,12 @@ public enum ModelingEspalier {
             "down": names.down,
         ]
         modules["gate"] = names.gate
-        if family.architecture.layer.normPlace == .ahead {
+        if !family.architecture.layer.normPlace.normalisesSum {
             modules["attention_norm"] = names.attentionNorm
             modules["feed_forward_norm"] = names.feedForwardNorm
         }
+        modules["attention_output_norm"] = names.attentionOutputNorm
+        modules["feed_forward_output_norm"] = names.feedForwardOutputNorm
         return .object(ofStrings: modules)
     }
 
@@ -64,7 +66,9 @@ public enum ModelingEspalier {
         names of modules: of the list of layers in the body, and of the projections in a layer.
         """
 
-        import ast
+        import collections
+        import copy
+        import dis
         import inspect
         import re
 
@@ -75,10 +79,14 @@ public enum ModelingEspalier {
 
 
         class Zero(nn.Module):
-            """Stands where a branch was: gives zeros of its input's shape."""
+            """Stands where the last projection of a branch was: gives zeros of its outputs' shape."""
+
+            def __init__(self, linear):
+                super().__init__()
+                self.width = linear.nf if isinstance(linear, Conv1D) else linear.out_features
 
             def forward(self, x):
-                return torch.zeros_like(x)
+                return x.new_zeros(*x.shape[:-1], self.width)
 
 
         class NoAttention(nn.Module):
@@ -111,15 +119,15 @@ public enum ModelingEspalier {
 
         def count_results(module, name):
             """Returns how many results a module expects of a part, which depends on transformers' version."""
-            try:
-                code = inspect.getsource(type(module).forward)
-            except OSError:  # No source comes with this installation.
-                return 2
-            for node in ast.walk(ast.parse(f"if True:\n{code}" if code[0].isspace() else code)):
-                if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-                    target = node.targets[0]
-                    if ast.unparse(node.value.func) == f"self.{name}" and isinstance(target, ast.Tuple):
-                        return len(target.elts)
+            # The byte code is read, because some installations have no sources.
+            code = list(dis.get_instructions(inspect.unwrap(type(module).forward)))
+            for index, load in enumerate(code):
+                if load.opname in ("LOAD_ATTR", "LOAD_METHOD") and load.argval == name:
+                    for step in code[index:]:
+                        if step.opname == "UNPACK_SEQUENCE":
+                            return step.argval
+                        if step.opname.startswith("STORE_"):
+                            break
             return 2
 
 
@@ -154,22 +162,28 @@ public enum ModelingEspalier {
             for name, size in sizes.items():
                 if hasattr(attention, name):
                     setattr(attention, name, size)
+            if len(outputs) == 1 and hasattr(attention, "config"):
+                # Some classes split the projection by the configuration.
+                attention.config = copy.copy(attention.config)
+                attention.config.num_attention_heads = heads
 
 
         def remove_attention(layer, names):
-            """Removes an attention, with its norm if that is named."""
+            """Removes an attention, with its norms if these are named."""
             path = names["query"].rpartition(".")[0]
             replace(layer, path, NoAttention(count_results(*owner(layer, path))))
             if not names["output"].startswith(path + "."):
-                replace(layer, names["output"], Zero())
-            if "attention_norm" in names:
-                replace(layer, names["attention_norm"], nn.Identity())
+                replace(layer, names["output"], Zero(part(layer, names["output"])))
+            for norm in "attention_norm", "attention_output_norm":
+                if norm in names:
+                    replace(layer, names[norm], nn.Identity())
 
 
         def shape_layers(model, config):
             """Gives every layer of a body its own size, before the weights are read."""
             names = config.espalier_modules
-            incoming = [names[name] for name in ("gate", "up") if name in names]
+            # Gate and up may be one projection.
+            incoming = collections.Counter(names[name] for name in ("gate", "up") if name in names)
             cached = 0
             for index, layer in enumerate(part(model, names["layers"])):
                 sizes = config.layer_sizes.get(index, {})
@@ -191,13 +205,14 @@ public enum ModelingEspalier {
                 if "mlp" in skip:
                     for path in incoming:
                         replace(layer, path, nn.Identity())
-                    replace(layer, names["down"], Zero())
-                    if "feed_forward_norm" in names:
-                        replace(layer, names["feed_forward_norm"], nn.Identity())
+                    replace(layer, names["down"], Zero(part(layer, names["down"])))
+                    for norm in "feed_forward_norm", "feed_forward_output_norm":
+                        if norm in names:
+                            replace(layer, names[norm], nn.Identity())
                 elif "intermediate_size" in sizes:
                     width = sizes["intermediate_size"]
-                    for path in incoming:
-                        replace(layer, path, resized(part(layer, path), outputs=width))
+                    for path, count in incoming.items():
+                        replace(layer, path, resized(part(layer, path), outputs=count * width))
                     replace(layer, names["down"], resized(part(layer, names["down"]), inputs=width))
                     block = owner(layer, names["down"])[0]
                     if hasattr(block, "intermediate_size"):
@@ -223,7 +238,8 @@ public enum ModelingEspalier {
             config = find(f"Espalier{family}Config")
             stock = getattr(transformers, f"{family}{kind}", None)
             if stock is None and kind == "ForCausalLM":
-                stock = getattr(transformers, f"{family}LMHeadModel")
+                names = transformers.models.auto.modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+                stock = getattr(transformers, names[config.model_type])
 
             class Model(stock):
                 config_class = config

@@ -47,10 +47,18 @@ struct StockBiases {
         let others = found.subtracting(needed)
         outputs = !others.isEmpty
         guard others.isSubset(of: outputBiases) else {
+            let able = Family.all.first { other in
+                other.architecture == family.architecture
+                    && other.optionalWeightFields.reduce(into: other.alwaysHas) {
+                        $0.formUnion($1.weights)
+                    }.isSuperset(of: found)
+            }
+            let fields = able?.optionalWeightFields.map(\.field).joined(separator: " and ")
             throw ModelFileError(
                 file: path, subject: "biases",
                 problem: "no class of model_type \"\(family.name)\" has those of this file",
-                remedy: "correct model_type: \"llama\" has attention_bias and mlp_bias")
+                remedy: able.map { "correct model_type: \"\($0.name)\" has \(fields ?? "")" }
+                    ?? "use the weights without these biases")
         }
         if outputs { needed.formUnion(outputBiases) }
         for (kind, names) in kinds where needed.contains(kind) { projections.formUnion(names) }

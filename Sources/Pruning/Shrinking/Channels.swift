@@ -37,7 +37,9 @@ extension LayerWeights {
                 down: block.down.selecting(rows: channels))
         }
         layer.attentionNorm = attentionNorm?.selecting(channels)
+        layer.attentionOutputNorm = attentionOutputNorm?.selecting(channels)
         layer.feedForwardNorm = feedForwardNorm?.selecting(channels)
+        layer.feedForwardOutputNorm = feedForwardOutputNorm?.selecting(channels)
         return layer
     }
 }
@@ -74,6 +76,6 @@ extension NormWeights {
     fileprivate func selecting(_ channels: [Int]) -> NormWeights {
         NormWeights(
             weight: channels.map { weight[$0] },
-            bias: bias.map { bias in channels.map { bias[$0] } })
+            bias: bias.map { bias in channels.map { bias[$0] } }, kind: kind)
     }
 }

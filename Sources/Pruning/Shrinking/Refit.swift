@@ -141,8 +141,14 @@ struct Refit {
     ) throws -> [Activations] {
         let targets = batches.indices.map { index in
             var target = branch.outputs[index]
-            target.add(streams[index], times: Self.repairedShare)
-            target.add(shrunkStreams[member][index], times: -Self.repairedShare)
+            // The streams have the branch's output times its factor.
+            // Behind a norm of the output the streams' error is not one of the projection.
+            let shape = surgery.dense.shape
+            if !shape.architecture.layer.normPlace.normalisesOutput {
+                let share = Self.repairedShare / shape.usedFactors.branches
+                target.add(streams[index], times: share)
+                target.add(shrunkStreams[member][index], times: -share)
+            }
             return target
         }
         let component = branch.component
@@ -221,7 +227,7 @@ struct Refit {
         }
         family[member].fitted[component.layer] = try block.fitted(
             to: Examples(inputs: inputs, targets: wanted),
-            function: surgery.dense.shape.architecture.layer.activation, passes: passes,
+            function: surgery.dense.shape.architecture.layer.epilogue, passes: passes,
             seed: UInt64(component.layer), engine: engine, check: check)
     }
 }

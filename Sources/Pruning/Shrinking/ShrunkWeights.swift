@@ -132,15 +132,15 @@ extension Model {
 }
 
 extension LayerWeights {
-    /// Removes a branch; in post-norm models its norm stays, because it normalises the stream.
+    /// Removes a branch with its norms; a norm of the sum stays, because it normalises the stream.
     mutating func remove(_ kind: ComponentKind, from architecture: Architecture) {
-        let keepsNorm = architecture.layer.normPlace == .behind
+        let keepsNorm = architecture.layer.normPlace.normalisesSum
         switch kind {
         case .attention:
-            attention = nil
+            (attention, attentionOutputNorm) = (nil, nil)
             if !keepsNorm { attentionNorm = nil }
         case .feedForward:
-            feedForward = nil
+            (feedForward, feedForwardOutputNorm) = (nil, nil)
             if !keepsNorm { feedForwardNorm = nil }
         }
     }

@@ -8,12 +8,17 @@ public struct AttentionHeads: Sendable, Equatable {
     public let keyValue: Int
     /// The width of one head.
     public let dimension: Int
+    /// The factor of the products of queries and keys.
+    public let scale: Float
 
     /// Creates a description of heads.
-    public init(query: Int, keyValue: Int, dimension: Int) {
+    ///
+    /// The scale is 1 divided by the square root of the dimension by default.
+    public init(query: Int, keyValue: Int, dimension: Int, scale: Float? = nil) {
         self.query = query
         self.keyValue = keyValue
         self.dimension = dimension
+        self.scale = scale ?? 1 / Float(dimension).squareRoot()
     }
 
     /// The number of columns of the fused projection: queries, then keys, then values.
@@ -88,10 +93,10 @@ private struct PackedHead {
     /// Attends from `count` queries of a segment; `first` is the index of the first one.
     func attend(
         _ queries: UnsafePointer<Float>, stride: Int, first: Int, count: Int, _ segment: Segment,
-        with kernels: ck_kernels, head: UnsafePointer<Float>, scores: UnsafeMutablePointer<Float>,
+        scale: Float, with kernels: ck_kernels, head: UnsafePointer<Float>,
+        scores: UnsafeMutablePointer<Float>,
         into out: UnsafeMutablePointer<Float>, outStride: Int
     ) {
-        let scale = 1 / Float(width).squareRoot()
         let offset = segment.offset.map { $0 + first } ?? Int.max
         if integers {
             kernels.attend_int16!(
@@ -217,7 +222,7 @@ extension Engine {
                     kernels.attend_one_f32(
                         queries + segment.firstRow * width + head * dimension, dimension,
                         segment.keys + shared, segment.values + shared, segment.stride,
-                        segment.keyCount, 1 / Float(dimension).squareRoot(),
+                        segment.keyCount, heads.scale,
                         scores + thread * scoreCount,
                         out + segment.firstRow * outWidth + head * dimension)
                 }
@@ -239,7 +244,8 @@ extension Engine {
                 let row = segment.firstRow + first
                 packing.attend(
                     queries + row * width + head * dimension, stride: width, first: first,
-                    count: min(queryBlock, segment.queries - first), segment, with: kernels,
+                    count: min(queryBlock, segment.queries - first), segment,
+                    scale: heads.scale, with: kernels,
                     head: packed + (place * heads.keyValue + head / group) * packing.end,
                     scores: scores + thread * scoreCount,
                     into: out + row * outWidth + head * dimension, outStride: outWidth)

@@ -4,11 +4,11 @@ import CKernels
 extension Engine {
     /// Normalises all or some rows of x, and stores them in the first rows of y.
     ///
-    /// Without a bias this is RMSNorm, `y = x · w / sqrt(mean(x²) + epsilon)`. With a bias this is
-    /// LayerNorm, `y = (x - mean(x)) / sqrt(variance(x) + epsilon) · w + b`.
+    /// If it is centred this is LayerNorm, `y = (x - mean(x)) / sqrt(variance(x) + epsilon) · w +
+    /// b`. Otherwise this is RMSNorm without a bias, `y = x · w / sqrt(mean(x²) + epsilon)`.
     public func normalise(
         _ x: Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float]? = nil,
-        epsilon: Float, into y: inout Activations
+        isCentred: Bool, epsilon: Float, into y: inout Activations
     ) {
         let taken = rows ?? 0..<x.rows
         precondition(taken.upperBound <= x.rows && taken.count <= y.rows)
@@ -17,15 +17,16 @@ extension Engine {
         guard !taken.isEmpty else { return }
         withPointers(writing: &y.storage, reading: x.storage) { y, source in
             normalise(
-                source + taken.lowerBound * x.columns, rows: taken.count, weight, bias, epsilon,
-                into: y)
+                source + taken.lowerBound * x.columns, rows: taken.count, weight, bias, isCentred,
+                epsilon, into: y)
         }
     }
 
-    /// Normalises all or some rows in place, like ``normalise(_:rows:weight:bias:epsilon:into:)``.
+    /// Normalises all or some rows in place, like
+    /// ``normalise(_:rows:weight:bias:isCentred:epsilon:into:)``.
     public func normalise(
         inPlace x: inout Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float]?,
-        epsilon: Float
+        isCentred: Bool, epsilon: Float
     ) {
         let taken = rows ?? 0..<x.rows
         precondition(taken.upperBound <= x.rows && weight.count == x.columns)
@@ -33,7 +34,8 @@ extension Engine {
         guard !taken.isEmpty else { return }
         let first = taken.lowerBound * x.columns
         withPointers(writing: &x.storage) { x in
-            normalise(x + first, rows: taken.count, weight, bias, epsilon, into: x + first)
+            normalise(
+                x + first, rows: taken.count, weight, bias, isCentred, epsilon, into: x + first)
         }
     }
 
@@ -64,17 +66,19 @@ extension Engine {
     /// Normalises rows of values; source and target may be the same.
     private func normalise(
         _ x: UnsafePointer<Float>, rows: Int, _ weight: [Float], _ bias: [Float]?,
-        _ epsilon: Float, into y: UnsafeMutablePointer<Float>
+        _ isCentred: Bool, _ epsilon: Float, into y: UnsafeMutablePointer<Float>
     ) {
+        precondition(isCentred || bias == nil, "an RMSNorm has no bias")
         let columns = weight.count
-        withPointers(reading: weight, bias ?? []) { weight, shift in
+        let shift = bias ?? [Float](repeating: 0, count: isCentred ? columns : 0)
+        withPointers(reading: weight, shift) { weight, shift in
             splitRows(rows) { rows in
                 for row in rows {
                     let (from, to) = (x + row * columns, y + row * columns)
-                    if bias == nil {
-                        kernels.rms_norm_f32(to, from, weight, columns, epsilon)
-                    } else {
+                    if isCentred {
                         kernels.layer_norm_f32(to, from, weight, shift, columns, epsilon)
+                    } else {
+                        kernels.rms_norm_f32(to, from, weight, columns, epsilon)
                     }
                 }
             }

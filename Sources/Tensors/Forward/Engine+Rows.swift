@@ -111,6 +111,35 @@ extension Engine {
         }
     }
 
+    /// Adds `x`, multiplied by a factor, to rows of `y` from `firstRow` on.
+    public func add(
+        _ x: Activations, times factor: Float, to y: inout Activations, firstRow: Int = 0
+    ) {
+        precondition(
+            firstRow + x.rows <= y.rows && x.columns == y.columns, "shapes to add")
+        let (rows, columns) = (x.rows, x.columns)
+        withPointers(writing: &y.storage, reading: x.storage) { y, x in
+            splitRows(rows) { rows in
+                let (from, to) = (
+                    x + rows.lowerBound * columns, y + (firstRow + rows.lowerBound) * columns
+                )
+                for place in 0..<rows.count * columns { to[place] += factor * from[place] }
+            }
+        }
+    }
+
+    /// Multiplies `x` by a factor.
+    public func scale(_ x: inout Activations, by factor: Float) {
+        guard factor != 1 else { return }
+        let (rows, columns) = (x.rows, x.columns)
+        withPointers(writing: &x.storage) { x in
+            splitRows(rows) { rows in
+                let to = x + rows.lowerBound * columns
+                for place in 0..<rows.count * columns { to[place] *= factor }
+            }
+        }
+    }
+
     /// Copies `x` into `y` with all threads.
     public func copy(_ x: Activations, into y: inout Activations) {
         let (rows, columns) = (x.rows, x.columns)

@@ -4,8 +4,8 @@ import CKernels
 extension Engine {
     /// Applies an activation function to the output of a layer, `y = f(x)`.
     ///
-    /// For ``Epilogue/swiglu``, the first half of each row of x is the output of the gate
-    /// projection, and the second half is the output of the up projection.
+    /// For a gated function, the first half of each row of x is the output of the gate projection,
+    /// and the second half is the output of the up projection.
     ///
     /// - Precondition: The function is not ``Epilogue/store`` or ``Epilogue/add``.
     public func activate(_ x: Activations, _ function: Epilogue, into y: inout Activations) {
@@ -47,6 +47,6 @@ extension Engine {
 extension Epilogue {
     fileprivate func width(of columns: Int) -> Int {
         precondition(self != .store && self != .add, "no activation function")
-        return self == .swiglu ? columns / 2 : columns
+        return isGated ? columns / 2 : columns
     }
 }

@@ -110,7 +110,7 @@ private struct GroupGradient {
     let parts: GradientMemory.Parts
 
     private var width: Int { heads.dimension }
-    private var scale: Float { 1 / Float(width).squareRoot() }
+    private var scale: Float { heads.scale }
     /// The first columns of the group's key and value heads.
     private var keyColumn: Int { heads.contextWidth + group * width }
     private var valueColumn: Int { keyColumn + heads.keyValue * width }

@@ -2,8 +2,8 @@ import CKernels
 
 /// Gradients of norms.
 extension Engine {
-    /// Adds the gradient of ``normalise(_:rows:weight:bias:epsilon:into:)``, from the gradient with
-    /// respect to its result.
+    /// Adds the gradient of ``normalise(_:rows:weight:bias:isCentred:epsilon:into:)``, from the
+    /// gradient with respect to its result.
     ///
     /// The sums do not depend on the number of threads.
     ///
@@ -11,7 +11,7 @@ extension Engine {
     ///   - x: The input of the norm.
     ///   - gradient: The gradient with respect to the result, of x's shape.
     ///   - weight: The weight of the norm.
-    ///   - isCentred: Whether the norm has a bias.
+    ///   - isCentred: Whether the norm subtracts the mean.
     ///   - epsilon: The epsilon of the norm.
     ///   - result: The gradient with respect to x is added to it.
     ///   - weightGradient: The gradient with respect to the weight is added to it.

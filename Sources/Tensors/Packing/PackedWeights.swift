@@ -69,7 +69,7 @@ public struct PackedWeights: Sendable {
         refill(transposing: weight)
     }
 
-    /// Packs a gate and an up projection, both `[neurons, inputs]`, for ``Epilogue/swiglu``.
+    /// Packs a gate and an up projection, both `[neurons, inputs]`, for a gated epilogue.
     ///
     /// Every panel contains the weights of 16 neurons: 16 outputs of the gate projection and the
     /// same 16 outputs of the up projection.

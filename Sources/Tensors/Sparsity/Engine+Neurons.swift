@@ -194,7 +194,7 @@ extension Engine {
         }
         switch predictor.method {
         case .coarse(let weights, _, _): return .coarse(coarseRows(x, rows: rows, of: weights[0]))
-        case .gate(let weights): return .product(converted(x, for: weights))
+        case .gate(let weights, _): return .product(converted(x, for: weights))
         case .lowRank(let down, let up):
             return withUnsafeTemporaryAllocation(
                 of: Float.self, capacity: rows * down.outputs
@@ -233,13 +233,12 @@ extension Engine {
                 kernels.activate_f32(part.products, range.count, activation.kernel, part.scores)
                 for place in 0..<range.count { part.scores[place] = abs(part.scores[place]) }
             }
-        case (.product(let operand), .gate(let weights)):
+        case (.product(let operand), .gate(let weights, let activation)):
             multiply(
                 operand, rows: row..<row + 1, weights, panels: panels,
                 into: part.products - before, .store)
             (part.products + range.count).update(repeating: 1, count: range.count)
-            kernels.activate_f32(
-                part.products, range.count, Epilogue.swiglu.kernel, part.scores)
+            kernels.activate_f32(part.products, range.count, activation.kernel, part.scores)
             for place in 0..<range.count { part.scores[place] = abs(part.scores[place]) }
         case (.product(let operand), .lowRank(_, let up)):
             multiply(
@@ -254,7 +253,7 @@ extension NeuronPredictor {
     var inputs: Int {
         switch method {
         case .coarse(let weights, _, _): weights[0].inputs
-        case .gate(let weights): weights.inputs
+        case .gate(let weights, _): weights.inputs
         case .lowRank(let down, _): down.inputs
         }
     }

@@ -10,7 +10,7 @@ public struct NeuronPredictor: Sendable {
         /// otherwise the magnitude of the neuron's value.
         case coarse([CoarseWeights], biases: [[Float]?], Epilogue)
         /// The magnitude of the activated gate, from the weights of all gates.
-        case gate(PackedWeights)
+        case gate(PackedWeights, Epilogue)
         /// `B · (A · x)`, trained to be positive for neurons that are needed.
         case lowRank(PackedWeights, PackedWeights)
     }
@@ -44,17 +44,21 @@ public struct NeuronPredictor: Sendable {
     /// - Parameters:
     ///   - gate: Shape `[neurons, inputs]`.
     ///   - bias: One value per neuron, or nil.
+    ///   - activation: The gated activation function of the neurons.
     ///   - precision: The precision of the stored gate.
     ///   - thresholds: The threshold of each neuron's score.
     ///
     /// Source: Lee et al., "CATS", arXiv 2404.08763.
     public init(
-        gate: Matrix<Float>, bias: [Float]?, precision: Precision, above thresholds: [Float]
+        gate: Matrix<Float>, bias: [Float]?, activation: Epilogue, precision: Precision,
+        above thresholds: [Float]
     ) {
         precondition(gate.rows == thresholds.count, "a threshold for every neuron")
+        precondition(activation.isGated, "a block without a gate")
         method = .gate(
             PackedWeights(
-                gate, bias: bias, precision: precision, in: Arena(regionFloats: 1 << 14)))
+                gate, bias: bias, precision: precision, in: Arena(regionFloats: 1 << 14)),
+            activation)
         self.thresholds = thresholds
     }
 
@@ -124,7 +128,7 @@ public struct PredictedFeedForward: Sendable {
         predictor: NeuronPredictor, above thresholds: [Float]
     ) {
         precondition(
-            incoming.count == (activation == .swiglu ? 2 : 1) && biases.count == incoming.count,
+            incoming.count == (activation.isGated ? 2 : 1) && biases.count == incoming.count,
             "a block's projections")
         precondition(
             thresholds.count == outgoing.columns && predictor.thresholds.count == thresholds.count,

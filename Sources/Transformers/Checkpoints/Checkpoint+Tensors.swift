@@ -54,7 +54,14 @@ struct ExpectedTensors {
         )
         let queries = sizes.queryHeads * shape.headDimension
         let keys = sizes.keyValueHeads * shape.headDimension
-        let isPostNorm = shape.architecture.layer.normPlace == .behind
+        let place = shape.architecture.layer.normPlace
+        for (isThere, first, output) in [
+            (queries > 0, names.attentionNorm, names.attentionOutputNorm),
+            (sizes.feedForward > 0, names.feedForwardNorm, names.feedForwardOutputNorm),
+        ] {
+            if let first, place.hasNorm(ofBranch: isThere) { norm(prefix + first, hidden) }
+            if let output, place.hasOutputNorm(ofBranch: isThere) { norm(prefix + output, hidden) }
+        }
         if queries > 0 {
             let hasBias = biases.contains(.attentionInputBiases)
             if names.query == names.key {
@@ -71,17 +78,19 @@ struct ExpectedTensors {
                 required[prefix + name + ".weight"] = [shape.headDimension]
             }
         }
-        if queries > 0 || isPostNorm { norm(prefix + names.attentionNorm, hidden) }
         if sizes.feedForward > 0 {
             let hasBias = biases.contains(.feedForwardInputBiases)
-            for name in [names.gate, names.up].compactMap(\.self) {
-                projection(prefix + name, sizes.feedForward, hidden, hasBias)
+            if names.gate == names.up {
+                projection(prefix + names.up, 2 * sizes.feedForward, hidden, hasBias)
+            } else {
+                for name in [names.gate, names.up].compactMap(\.self) {
+                    projection(prefix + name, sizes.feedForward, hidden, hasBias)
+                }
             }
             projection(
                 prefix + names.down, hidden, sizes.feedForward,
                 biases.contains(.feedForwardOutputBias))
         }
-        if sizes.feedForward > 0 || isPostNorm { norm(prefix + names.feedForwardNorm, hidden) }
     }
 
     private mutating func table(_ name: String, _ rows: Int) {

@@ -169,21 +169,30 @@ public struct Checkpoint: WeightSource {
                 keyNorm: try headNorm(names.keyNorm.map { prefix + $0 }))
         }
         if sizes.feedForward > 0 {
-            var gate: Projection?
-            if let name = names.gate {
-                gate = try projection(prefix + name, sizes.feedForward, hidden)
+            let width = sizes.feedForward
+            let down = try projection(prefix + names.down, hidden, width)
+            if names.gate == names.up {
+                let joined = try projection(prefix + names.up, 2 * width, hidden)
+                layer.feedForward = FeedForwardWeights(joined: joined, isGated: true, down: down)
+            } else {
+                layer.feedForward = FeedForwardWeights(
+                    gate: try names.gate.map { name throws(ModelFileError) in
+                        try projection(prefix + name, width, hidden)
+                    }, up: try projection(prefix + names.up, width, hidden), down: down)
             }
-            layer.feedForward = FeedForwardWeights(
-                gate: gate, up: try projection(prefix + names.up, sizes.feedForward, hidden),
-                down: try projection(prefix + names.down, hidden, sizes.feedForward))
         }
-        let isPostNorm = shape.architecture.layer.normPlace == .behind
-        if sizes.queryHeads > 0 || isPostNorm {
-            layer.attentionNorm = try norm(prefix + names.attentionNorm)
+        let place = shape.architecture.layer.normPlace
+        func norm(_ name: String?, if isThere: Bool) throws(ModelFileError) -> NormWeights? {
+            guard isThere, let name else { return nil }
+            return try self.norm(prefix + name)
         }
-        if sizes.feedForward > 0 || isPostNorm {
-            layer.feedForwardNorm = try norm(prefix + names.feedForwardNorm)
-        }
+        let (attends, feeds) = (sizes.queryHeads > 0, sizes.feedForward > 0)
+        layer.attentionNorm = try norm(names.attentionNorm, if: place.hasNorm(ofBranch: attends))
+        layer.attentionOutputNorm = try norm(
+            names.attentionOutputNorm, if: place.hasOutputNorm(ofBranch: attends))
+        layer.feedForwardNorm = try norm(names.feedForwardNorm, if: place.hasNorm(ofBranch: feeds))
+        layer.feedForwardOutputNorm = try norm(
+            names.feedForwardOutputNorm, if: place.hasOutputNorm(ofBranch: feeds))
         return layer
     }
 
@@ -236,17 +245,17 @@ public struct Checkpoint: WeightSource {
     }
 
     private func norm(_ name: String) throws(ModelFileError) -> NormWeights {
-        let width = [shape.hiddenSize]
+        let (width, kind) = ([shape.hiddenSize], shape.architecture.layer.norm)
         return NormWeights(
             weight: try file.floats(name + ".weight", shape: width),
-            bias: shape.architecture.layer.norm.hasBias
-                ? try file.floats(name + ".bias", shape: width) : nil)
+            bias: kind.hasBias ? try file.floats(name + ".bias", shape: width) : nil, kind: kind)
     }
 
     private func headNorm(_ name: String?) throws(ModelFileError) -> NormWeights? {
         guard let name, shape.hasHeadNorms else { return nil }
         return NormWeights(
-            weight: try file.floats(name + ".weight", shape: [shape.headDimension]))
+            weight: try file.floats(name + ".weight", shape: [shape.headDimension]),
+            kind: shape.architecture.layer.norm.ofHeads)
     }
 
     /// Reorders the rows of each head from adjacent rotary pairs to the half-split order of Hugging

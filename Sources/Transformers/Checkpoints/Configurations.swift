@@ -15,6 +15,7 @@ extension ModelShape {
         if config.rotaryDimension < config.headDimension {
             rotaryDimension = config.rotaryDimension
         }
+        factors = config.factors
         // Biases of the architecture are not listed again.
         let own = optional.subtracting(architecture.layer.biases)
         if !own.isEmpty { optionalWeights = own }
@@ -25,7 +26,7 @@ extension HuggingFaceConfig {
     /// Refuses an activation that the family does not support.
     func checkActivation() throws(ModelFileError) {
         let (field, names) = (
-            family.config.fieldName("hidden_act"), family.architecture.layer.activationNames
+            family.config.fieldName("hidden_act"), family.architecture.layer.activation.names
         )
         guard !names.contains(activation) else { return }
         throw ModelFileError(
@@ -35,15 +36,14 @@ extension HuggingFaceConfig {
     }
 }
 
-extension LayerRecipe {
+extension LayerRecipe.Activation {
     /// The names of the activation in configurations, the usual one first.
-    var activationNames: [String] {
-        switch activation {
+    var names: [String] {
+        switch self {
         case .gelu: ["gelu", "gelu_python"]
-        case .swiglu: ["silu", "swish"]
+        case .silu: ["silu", "swish"]
         case .tanhGELU: ["gelu_new", "gelu_pytorch_tanh", "gelu_fast"]
         case .relu: ["relu"]
-        case .store, .add: ["linear"]
         }
     }
 }

@@ -48,7 +48,7 @@ extension HuggingFaceConfig {
         var members: [JSONKey: JSONValue] = [
             "model_type": .string(family.name),
             "architectures": .array([.string(family.className(of: .nextToken))]),
-            "hidden_act": .string(family.architecture.layer.activationNames[0]),
+            "hidden_act": .string(family.architecture.layer.activation.names[0]),
             "hidden_size": try integer(key("embedding_length")),
             "num_hidden_layers": .integer(layers.count),
             "num_attention_heads": .integer(widest.queryHeads),

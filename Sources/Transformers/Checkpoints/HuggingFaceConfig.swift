@@ -17,8 +17,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let hiddenSize: Int
     /// `head_dim`, the number of channels of a head.
     ///
-    /// If the field is absent, it is the default of the family, or else `hidden_size` divided by
-    /// `num_attention_heads`.
+    /// If the family does not read the field or it is absent, it is the default of the family, or
+    /// else `hidden_size` divided by `num_attention_heads`.
     public let headDimension: Int
     /// The number of leading channels of each head that rotary embeddings rotate.
     ///
@@ -37,10 +37,12 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let typeVocabularySize: Int
     /// `layer_norm_eps` or `rms_norm_eps`.
     public let normEpsilon: Double
-    /// `rope_theta`, at the top level or in `rope_parameters`; 10000 if it is absent.
+    /// `rope_theta`, at the top level or in `rope_parameters`; usually 10000 if it is absent.
     public let ropeTheta: Double
     /// The scaling in `rope_scaling` or `rope_parameters`; nil if frequencies are not scaled.
     public let ropeScaling: RopeScaling?
+    /// The constant factors of the forward pass; nil if there are none.
+    public let factors: Factors?
     /// `hidden_act`, such as `gelu` or `silu`.
     public let activation: String
     /// `tie_word_embeddings`: whether the output head is the token embedding.
@@ -141,23 +143,27 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         normEpsilon =
             try epsilon.flatMap { name throws(ModelFileError) in try fields.positive(name) }
             ?? conventions.usualNormEpsilon
-        (ropeTheta, ropeScaling) = try Self.rope(fields)
+        (ropeTheta, ropeScaling) = try Self.rope(fields, conventions)
+        factors = try conventions.factors.read(fields)
         activation =
-            try fields.string("hidden_act") ?? family.architecture.layer.activationNames[0]
+            try fields.string("hidden_act") ?? family.architecture.layer.activation.names[0]
         tiesWordEmbeddings =
             try fields.bool("tie_word_embeddings") ?? conventions.usuallyTiesHead
         beginningTokens = try fields.tokens("bos_token_id", default: conventions.usualBeginning)
         endTokens = try fields.tokens("eos_token_id", default: conventions.usualEnd)
 
         let heads = try fields.size("num_attention_heads", upTo: Limit.heads)
+        let stated =
+            conventions.readsHeadDimension
+            ? try fields.optionalSize("head_dim", upTo: Limit.width) : nil
         guard
-            let headDimension = try fields.optionalSize("head_dim", upTo: Limit.width)
-                ?? conventions.usualHeadDimension
+            let headDimension = stated ?? conventions.usualHeadDimension
                 ?? (hiddenSize % heads == 0 ? hiddenSize / heads : nil)
         else {
             throw fields.fault(
                 "num_attention_heads", "it does not divide hidden_size \(hiddenSize)",
-                remedy: "correct either, or give head_dim")
+                remedy: "correct either"
+                    + (conventions.readsHeadDimension ? ", or give head_dim" : ""))
         }
         guard !isRotary || headDimension % 2 == 0 else {
             throw fields.fault(
@@ -167,7 +173,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         self.headDimension = headDimension
         let layerFields = LayerFields(conventions: conventions)
         defaultLayer = try layerFields.defaults(fields)
-        layers = try layerFields.layers(fields, defaults: defaultLayer)
+        layers = try conventions.layerRotations.applied(
+            to: layerFields.layers(fields, defaults: defaultLayer), fields)
     }
 
     /// The maximum sizes that are accepted.
@@ -246,21 +253,22 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     private static func window(
         _ fields: ConfigFields, _ conventions: ConfigConventions
     ) throws(ModelFileError) -> Int? {
-        guard case .sliding(let flag) = conventions.window else { return nil }
+        guard case .sliding(let flag, let usual) = conventions.window else { return nil }
         if let flag, try fields.bool(flag) != true { return nil }
-        // If the field is absent, `transformers` uses 4096. If it is null, there is no window.
-        guard fields.members["sliding_window"] != nil else { return 4096 }
+        // If the field is null, there is no window.
+        guard fields.members["sliding_window"] != nil else { return usual }
         return try fields.optionalSize("sliding_window", upTo: Limit.table)
     }
 
     /// The base of the rotary frequencies and their scaling.
     private static func rope(
-        _ fields: ConfigFields
+        _ fields: ConfigFields, _ conventions: ConfigConventions
     ) throws(ModelFileError) -> (theta: Double, scaling: RopeScaling?) {
         var theta = try fields.positive("rope_theta")
         var scaling: RopeScaling?
         for name in ["rope_parameters", "rope_scaling"] {
-            guard let rope = try fields.object(name) else { continue }
+            guard let all = try fields.object(name) else { continue }
+            let rope = try conventions.layerRotations.usual(of: all)
             let types = [try rope.string("rope_type"), try rope.string("type")]
             let scaled = types.compactMap(\.self).filter { $0 != "default" }
             guard scaled.allSatisfy({ $0 == "llama3" }),
@@ -275,6 +283,6 @@ public struct HuggingFaceConfig: Sendable, Equatable {
             if !scaled.isEmpty { scaling = try RopeScaling(rope) }
             theta = try rope.positive("rope_theta") ?? theta
         }
-        return (theta ?? 10_000, scaling)
+        return (theta ?? conventions.usualRopeTheta, scaling)
     }
 }

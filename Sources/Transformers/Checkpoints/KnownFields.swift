@@ -2,8 +2,7 @@ internal import ModelFiles
 
 /// The known fields of `config.json`.
 ///
-/// Some are read, some do not change results, and some do not change results if they have certain
-/// values.
+/// Some are read. Some do not change results. Some do not change results at certain values.
 ///
 /// A family may add fields in its ``ConfigConventions``. The lists were checked against the
 /// configurations that transformers 5 writes for every supported family.
@@ -22,6 +21,7 @@ enum KnownFields {
     private static let usedWithRotaryPositions: Set<String> = [
         "rope_theta", "rope_scaling", "rope_parameters", "partial_rotary_factor",
         "sliding_window", "use_sliding_window", "layer_types", "max_window_layers",
+        "original_max_position_embeddings",
         "attention_bias", "mlp_bias",
     ]
 
@@ -86,7 +86,22 @@ enum KnownFields {
         "use_parallel_residual": [.bool(false)], "rope_interleaved": [.bool(false)],
         "use_qk_norm": [.bool(false)], "qk_norm": [.bool(false)], "qk_layernorm": [.bool(false)],
         "num_local_experts": [.integer(0), .integer(1)], "no_rope_layers": [.array([])],
+        "relative_attention_num_buckets": [], "attn_config": [],
+        "global_attn_every_n_layers": [.integer(1)],
         "num_experts": [.integer(0), .integer(1)], "n_routed_experts": [.integer(0), .integer(1)],
+    ]
+
+    /// The meaning of some of these fields, for messages.
+    private static let meanings: [String: String] = [
+        "attn_logit_softcapping": "soft caps of attention scores",
+        "final_logit_softcapping": "soft caps of logits", "alibi": "ALiBi positions",
+        "attn_config": "MPT's attention, with its ALiBi positions,",
+        "relative_attention_num_buckets": "relative positions in buckets",
+        "parallel_attn": "parallel branches", "use_parallel_residual": "parallel branches",
+        "clip_qkv": "clipped queries, keys and values",
+        "global_attn_every_n_layers": "windows of attention in some layers",
+        "qk_norm": "norms of all heads together", "use_qk_norm": "norms of heads",
+        "qk_layernorm": "norms of heads with weights for each head",
     ]
 
     /// The known members of `rope_parameters` and `rope_scaling`.
@@ -99,7 +114,9 @@ enum KnownFields {
     static func refuseUnsupported(
         _ fields: ConfigFields, _ family: Family
     ) throws(ModelFileError) {
-        let read = family.config.weightSwitches.map(\.field)
+        let read =
+            family.config.weightSwitches.map(\.field) + family.config.factors.names
+            + family.config.layerRotations.fieldNames
         let neutral = neutral.merging(family.config.neutralFields) { $1 }
             .filter { !read.contains($0.key) }
         for (name, values) in neutral.sorted(by: { $0.key < $1.key }) {
@@ -107,11 +124,13 @@ enum KnownFields {
                 !values.contains(where: { $0.equals(value) })
             else { continue }
             let known = values.map { String(decoding: $0.encoded(), as: UTF8.self) }
+            let meaning = meanings[name].map { "\($0) are not supported yet; " } ?? ""
             throw fields.fault(
                 name,
-                known.isEmpty
-                    ? "models with this field are not computed here"
-                    : "only \(known.joined(separator: " or ")) is computed here",
+                meaning
+                    + (known.isEmpty
+                        ? "models with this field are not computed here"
+                        : "only \(known.joined(separator: " or ")) is computed here"),
                 remedy: "name a model without it")
         }
     }
@@ -122,7 +141,10 @@ enum KnownFields {
     ) -> [String] {
         let conventions = family.config
         let own = Set(used.map(conventions.fieldName) + conventions.copiesOfHiddenSize)
-            .union(conventions.weightSwitches.map(\.field))
+            .union(
+                conventions.weightSwitches.map(\.field) + conventions.factors.names
+                    + conventions.layerRotations.fieldNames
+            )
             .union(conventions.neutralFields.keys)
         let isRotary = family.architecture.positions == .rotary
         var names = members.filter { key, value in
@@ -135,8 +157,11 @@ enum KnownFields {
         if isRotary {
             for scope in ["rope_parameters", "rope_scaling"] {
                 let inner = members[JSONKey(scope)]?.object ?? [:]
-                names += inner.filter { !rope.contains($0.key.text) && !$0.value.isEmpty }
-                    .map { "\(scope).\($0.key.text)" }
+                names += inner.filter { key, value in
+                    !rope.contains(key.text) && !value.isEmpty
+                        && !conventions.layerRotations.isKnown(inParameters: key.text)
+                }
+                .map { "\(scope).\($0.key.text)" }
             }
         }
         return names.sorted()

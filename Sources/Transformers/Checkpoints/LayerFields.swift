@@ -55,7 +55,8 @@ struct LayerFields {
     /// Only families that read `head_dim` may have another number of heads there. In families such
     /// as Llama the number of heads must also divide the hidden size.
     func top(of layers: [LayerShape], usual: LayerShape, hiddenSize: Int) -> LayerShape {
-        guard let first = layers.first, layers.allSatisfy({ $0 == first }), first.feedForward > 0,
+        guard let first = layers.first, layers.allSatisfy({ $0.hasSizes(of: first) }),
+            first.feedForward > 0,
             first.queryHeads > 0,
             conventions.readsHeadDimension || first.queryHeads == usual.queryHeads,
             !conventions.dividesWidthByHeads || hiddenSize % first.queryHeads == 0
@@ -66,7 +67,7 @@ struct LayerFields {
     /// The sizes of the layers that differ from the defaults, as JSON; nil if none differs.
     func overrides(of layers: [LayerShape], defaults: LayerShape) -> JSONValue? {
         var overrides: [JSONKey: JSONValue] = [:]
-        for (index, layer) in layers.enumerated() where layer != defaults {
+        for (index, layer) in layers.enumerated() where !layer.hasSizes(of: defaults) {
             var members: [JSONKey: JSONValue] = [:]
             var skipped: [JSONValue] = []
             if layer.queryHeads == 0 {
@@ -182,7 +183,8 @@ extension HuggingFaceConfig {
         set("hidden_size", hiddenSize ?? self.hiddenSize)
         // It describes the original layers. `transformers` recreates it if it is absent.
         if layers.count != self.layers.count { members["layer_types"] = nil }
-        if top != defaultLayer {
+        members.merge(family.config.layerRotations.members(of: layers)) { $1 }
+        if !top.hasSizes(of: defaultLayer) {
             set("num_attention_heads", top.queryHeads)
             set("intermediate_size", top.feedForward)
             if family.config.groupsQueries { set("num_key_value_heads", top.keyValueHeads) }
@@ -221,7 +223,9 @@ extension HuggingFaceConfig {
         var layer = defaultLayer
         if !family.config.readsHeadDimension, hiddenSize != self.hiddenSize {
             layer.queryHeads = hiddenSize / headDimension
-            layer.keyValueHeads = layer.queryHeads
+            layer.keyValueHeads =
+                family.config.groupsQueries
+                ? Self.commonDivisor(layer.queryHeads, layer.keyValueHeads) : layer.queryHeads
         }
         if family.config.dividesWidthByHeads, hiddenSize % layer.queryHeads != 0 {
             layer.queryHeads = Self.commonDivisor(hiddenSize, layer.queryHeads)

@@ -44,7 +44,7 @@ extension ModelShape {
     /// It includes embeddings, norms, and the biases of the architecture and of
     /// ``optionalWeights``. It does not include a pooler.
     public var parameters: Int {
-        let (recipe, isPostNorm) = (architecture.layer, architecture.layer.normPlace == .behind)
+        let (recipe, place) = (architecture.layer, architecture.layer.normPlace)
         let norm = (recipe.norm.hasBias ? 2 : 1) * hiddenSize
         func projection(_ inputs: Int, _ outputs: Int, _ kind: OptionalWeights) -> Int {
             (inputs + (has(kind) ? 1 : 0)) * outputs
@@ -72,9 +72,10 @@ extension ModelShape {
                     * projection(hiddenSize, layer.feedForward, .feedForwardInputBiases)
                 total += projection(layer.feedForward, hiddenSize, .feedForwardOutputBias)
             }
-            total +=
-                (queries > 0 || isPostNorm ? norm : 0)
-                + (layer.feedForward > 0 || isPostNorm ? norm : 0)
+            for isThere in [queries > 0, layer.feedForward > 0] {
+                total += place.hasNorm(ofBranch: isThere) ? norm : 0
+                total += place.hasOutputNorm(ofBranch: isThere) ? norm : 0
+            }
         }
         return total
     }

@@ -6,7 +6,7 @@ public struct TensorNames: Sendable {
     public internal(set) var storesInputsFirst = false
     /// The query projection.
     ///
-    /// This name and those down to ``feedForwardNorm`` come after ``layerPrefix``.
+    /// This name and those down to ``feedForwardOutputNorm`` come after ``layerPrefix``.
     ///
     /// If ``query``, ``key`` and ``value`` are equal, one tensor has these projections one after
     /// another.
@@ -22,16 +22,22 @@ public struct TensorNames: Sendable {
     public internal(set) var queryNorm: String?
     /// The norm of key heads, which the same models have.
     public internal(set) var keyNorm: String?
-    /// The attention block's norm.
-    public internal(set) var attentionNorm: String
+    /// The norm of the attention block's input, or of the sum after it; nil if there is none.
+    public internal(set) var attentionNorm: String?
+    /// The norm of the attention block's output; nil if there is none.
+    public internal(set) var attentionOutputNorm: String?
     /// The feed-forward block's gate projection; nil if there is none.
+    ///
+    /// If it is equal to ``up``, one tensor has the gate projection and then the up projection.
     public internal(set) var gate: String?
     /// The feed-forward block's up projection.
     public internal(set) var up: String
     /// The feed-forward block's down projection.
     public internal(set) var down: String
-    /// The feed-forward block's norm.
-    public internal(set) var feedForwardNorm: String
+    /// The norm of the feed-forward block's input, or of the sum after it; nil if there is none.
+    public internal(set) var feedForwardNorm: String?
+    /// The norm of the feed-forward block's output; nil if there is none.
+    public internal(set) var feedForwardOutputNorm: String?
     /// The token embedding.
     public internal(set) var tokens: String
     /// The position embedding; nil with rotary positions.
@@ -76,6 +82,9 @@ extension TensorNames {
     public func tensors(of layer: LayerWeights, at index: Int) -> [NamedTensor] {
         let prefix = layerPrefix(index)
         var tensors: [NamedTensor] = []
+        func add(_ name: String?, _ norm: NormWeights?) {
+            if let name { tensors += named(prefix + name, norm) }
+        }
         if let block = layer.attention {
             if query == key {
                 let parts = [block.query, block.key, block.value]
@@ -85,17 +94,26 @@ extension TensorNames {
                 tensors += stored(prefix + value, block.value)
             }
             tensors += stored(prefix + output, block.output)
-            if let queryNorm { tensors += named(prefix + queryNorm, block.queryNorm) }
-            if let keyNorm { tensors += named(prefix + keyNorm, block.keyNorm) }
+            add(queryNorm, block.queryNorm)
+            add(keyNorm, block.keyNorm)
         }
-        tensors += named(prefix + attentionNorm, layer.attentionNorm)
+        add(attentionNorm, layer.attentionNorm)
+        add(attentionOutputNorm, layer.attentionOutputNorm)
         if let block = layer.feedForward {
-            if let gate, let projection = block.gate {
-                tensors += stored(prefix + gate, projection)
+            if gate == up {
+                let parts = [block.gate, block.up].compactMap(\.self)
+                tensors += stored(prefix + up, Projection(stacking: parts))
+            } else {
+                if let gate, let projection = block.gate {
+                    tensors += stored(prefix + gate, projection)
+                }
+                tensors += stored(prefix + up, block.up)
             }
-            tensors += stored(prefix + up, block.up) + stored(prefix + down, block.down)
+            tensors += stored(prefix + down, block.down)
         }
-        return tensors + named(prefix + feedForwardNorm, layer.feedForwardNorm)
+        add(feedForwardNorm, layer.feedForwardNorm)
+        add(feedForwardOutputNorm, layer.feedForwardOutputNorm)
+        return tensors
     }
 
     /// The tensors of the embeddings.

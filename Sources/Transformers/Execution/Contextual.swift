@@ -168,7 +168,8 @@ extension NeuronPredictor {
         case .gate:
             guard let gate = weights.gate else { preconditionFailure("a block without a gate") }
             self.init(
-                gate: gate.weight, bias: gate.bias, precision: precision, above: predictor.least)
+                gate: gate.weight, bias: gate.bias, activation: activation, precision: precision,
+                above: predictor.least)
         case .lowRank(let down, let up):
             self.init(down: down, up: up, above: predictor.least)
         }

@@ -11,14 +11,14 @@ extension ForwardPass {
 
     /// The input of a component's first projections.
     ///
-    /// It is the residual stream, normalised if the norm is before the branch.
+    /// It is the residual stream, normalised if the recipe says so.
     ///
     /// - Parameters:
     ///   - component: A component that is not removed.
     ///   - entering: The residual stream before it, `[tokens, hidden]`.
     /// - Returns: Shape `[tokens, hidden]`.
     public mutating func entry(of component: Component, entering: Activations) -> Activations {
-        guard normsAreAhead else { return entering }
+        guard normalisesInput else { return entering }
         hidden = entering
         let layer = model.layers[component.layer]
         enter(
@@ -54,8 +54,8 @@ extension ForwardPass {
         }
     }
 
-    /// The term that a component adds to the residual stream, from the input of its output
-    /// projection; nil if the component is removed.
+    /// The output of a component's last projection, from the input of this projection; nil if the
+    /// component is removed.
     public func output(of component: Component, from inputs: Activations) -> Activations? {
         let layer = model.layers[component.layer]
         let projection =
@@ -67,13 +67,20 @@ extension ForwardPass {
         return result
     }
 
-    /// The residual stream after a component that adds `output` to the stream.
+    /// The residual stream after a component whose last projection has the given output.
     public mutating func stream(
         after component: Component, entering: Activations, adding output: Activations?
     ) -> Activations {
         hidden = entering
-        if let output { engine.add(output, to: &hidden) }
         let layer = model.layers[component.layer]
+        if let output {
+            let norm =
+                component.kind == .attention
+                ? layer.attentionOutputNorm : layer.feedForwardOutputNorm
+            addBranch(norm: norm, rows: 0..<entering.rows) { engine, stream, _ in
+                engine.add(output, to: &stream)
+            }
+        }
         leave(component.kind == .attention ? layer.attentionNorm : layer.feedForwardNorm)
         return hidden
     }

@@ -1,26 +1,63 @@
 internal import Tensors
 
-/// The norms of the branches of a layer, which are before or after the branches.
+/// The norms of the branches of a layer.
 extension ForwardPass {
-    /// Whether norms are before the branches, so that the input of a branch is normalised.
-    var normsAreAhead: Bool { model.shape.architecture.layer.normPlace == .ahead }
+    /// The place of the norms of a branch.
+    private var place: LayerRecipe.NormPlace { model.shape.architecture.layer.normPlace }
+
+    /// Whether the input of a branch is normalised.
+    var normalisesInput: Bool { place.normalisesInput }
 
     /// Stores the input of a branch in `normed`.
     ///
-    /// The input is rows of the residual stream, normalised if norms are before the branches.
+    /// The input is rows of the residual stream, normalised if the recipe says so.
     mutating func enter(_ norm: NormWeights?, rows: Range<Int>) {
-        guard normsAreAhead, let norm else {
+        guard normalisesInput, let norm else {
             return engine.select(hidden, rows: rows, into: &normed)
         }
         normed.reshape(rows: rows.count, columns: hidden.columns)
         engine.normalise(
             hidden, rows: rows, weight: norm.weight, bias: norm.bias,
-            epsilon: model.shape.normEpsilon, into: &normed)
+            isCentred: norm.kind.isCentred, epsilon: model.shape.normEpsilon, into: &normed)
     }
 
-    /// Normalises rows of the residual stream, or all rows, if norms are after the branches.
+    /// Adds the output of a branch to rows of the residual stream, normalised if there is a norm,
+    /// and multiplied with the factor of branches.
+    ///
+    /// - Parameters:
+    ///   - norm: The norm of the output.
+    ///   - rows: The rows of the residual stream.
+    ///   - add: Adds the output of the branch to the rows of its argument from an index on.
+    mutating func addBranch(
+        norm: NormWeights?, rows: Range<Int>,
+        _ add: (Engine, inout Activations, _ firstRow: Int) -> Void
+    ) {
+        let factor = model.shape.usedFactors.branches
+        guard factor != 1 || norm != nil else { return add(engine, &hidden, rows.lowerBound) }
+        engine.clear(&term, rows: rows.count, columns: hidden.columns)
+        add(engine, &term, 0)
+        if let norm {
+            engine.normalise(
+                inPlace: &term, weight: norm.weight, bias: norm.bias,
+                isCentred: norm.kind.isCentred, epsilon: model.shape.normEpsilon)
+        }
+        engine.add(term, times: factor, to: &hidden, firstRow: rows.lowerBound)
+    }
+
+    /// Adds a projection of the inputs of a branch's last projection to rows of the residual
+    /// stream.
+    mutating func addBranch(
+        _ inputs: Activations, _ projection: PackedWeights, norm: NormWeights?, rows: Range<Int>
+    ) {
+        addBranch(norm: norm, rows: rows) { engine, stream, first in
+            engine.linear(inputs, projection, into: &stream, firstRow: first, .add)
+        }
+    }
+
+    /// Normalises rows of the residual stream, or all rows, if the sum after a branch is
+    /// normalised.
     mutating func leave(_ norm: NormWeights?, rows: Range<Int>? = nil) {
-        if !normsAreAhead { normaliseStream(norm, rows: rows) }
+        if place.normalisesSum { normaliseStream(norm, rows: rows) }
     }
 
     /// Normalises rows of the residual stream, or all rows, if there is a norm.
@@ -28,14 +65,16 @@ extension ForwardPass {
         guard let norm else { return }
         engine.normalise(
             inPlace: &hidden, rows: rows, weight: norm.weight, bias: norm.bias,
-            epsilon: model.shape.normEpsilon)
+            isCentred: norm.kind.isCentred, epsilon: model.shape.normEpsilon)
     }
 
     /// Normalises and rotates the heads of queries and keys in `fused`.
     ///
-    /// They are normalised only if the block has norms of heads, and rotated only if the model has
+    /// They are normalised only if the block has norms of heads, and rotated only if the layer has
     /// rotary positions.
-    mutating func prepareHeads(_ block: Model.Layer.Attention, positions: ArraySlice<Int>) {
+    mutating func prepareHeads(
+        _ block: Model.Layer.Attention, ofLayer index: Int, positions: ArraySlice<Int>
+    ) {
         let queries = 0..<block.heads.query
         let keys = queries.upperBound..<queries.upperBound + block.heads.keyValue
         for (heads, norm) in [(queries, block.queryNorm), (keys, block.keyNorm)] {
@@ -43,7 +82,7 @@ extension ForwardPass {
             engine.rmsNorm(
                 &fused, heads: heads, weight: norm.weight, epsilon: model.shape.normEpsilon)
         }
-        guard let rotary = model.rotary else { return }
+        guard let rotary = model.rotaries[model.shape.layers[index].rotation] else { return }
         engine.rotate(
             &fused, heads: block.heads.query + block.heads.keyValue,
             dimension: block.heads.dimension, positions: positions, table: rotary)

@@ -43,6 +43,8 @@ public struct ForwardPass {
     var context = Activations()
     var activation = Activations()
     var selected = Activations()
+    /// The output of a branch, if it is changed before it is added to the residual stream.
+    var term = Activations()
     var scratch = AttentionScratch()
     /// The inputs of attention and feed-forward blocks, which are kept if a predictor looks ahead.
     var enteringAttention = Trail()
@@ -218,6 +220,7 @@ public struct ForwardPass {
         } else if let table = model.head {
             engine.gather(table, rows: ids, into: &hidden)
         }
+        engine.scale(&hidden, by: model.shape.usedFactors.embeddings)
         if let table = model.embeddings.positions {
             let reserved = table.rows - model.shape.maximumPositions
             engine.gather(
@@ -230,14 +233,16 @@ public struct ForwardPass {
         normaliseStream(model.embeddings.norm)
     }
 
-    /// Applies the final norm to rows of the residual stream and stores the result in `selected`.
+    /// Applies the final norm and the factor of logits to rows of the residual stream, and stores
+    /// the result in `selected`.
     private mutating func finish(rows: some Collection<Int>) {
         engine.select(hidden, rows: rows, into: &selected)
+        defer { engine.scale(&selected, by: model.shape.usedFactors.logits) }
         guard let norm = model.finalNorm else { return }
         normed.reshape(rows: rows.count, columns: hidden.columns)
         engine.normalise(
-            selected, weight: norm.weight, bias: norm.bias, epsilon: model.shape.normEpsilon,
-            into: &normed)
+            selected, weight: norm.weight, bias: norm.bias, isCentred: norm.kind.isCentred,
+            epsilon: model.shape.normEpsilon, into: &normed)
         swap(&selected, &normed)
     }
 

@@ -32,7 +32,7 @@ extension Model {
                         neurons.least.count == shape.layers[index].feedForward, "a size per neuron")
                     return try Contextual.Layer(
                         neurons, known: contextual?.layers[index],
-                        activation: shape.architecture.layer.activation, precision: precision,
+                        activation: shape.architecture.layer.epilogue, precision: precision,
                         reading: read)
                 })
             attention.append(

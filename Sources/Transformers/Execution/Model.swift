@@ -14,7 +14,7 @@ public struct Model: Sendable {
     let finalNorm: NormWeights?
     /// The output head; nil for encoders.
     let head: PackedWeights?
-    let rotary: RotaryTable?
+    let rotaries: RotaryTables
     /// The parts that are skipped for individual tokens; nil if there are none.
     var contextual: Contextual?
 
@@ -29,7 +29,7 @@ public struct Model: Sendable {
             tokens = isHead ? nil : weights.tokens
             positions = weights.positions
             types = weights.types
-            norm = weights.norm
+            norm = weights.norm?.folded
         }
     }
 
@@ -58,8 +58,10 @@ public struct Model: Sendable {
 
         let attention: Attention?
         let attentionNorm: NormWeights?
+        let attentionOutputNorm: NormWeights?
         let feedForward: FeedForward?
         let feedForwardNorm: NormWeights?
+        let feedForwardOutputNorm: NormWeights?
     }
 
     /// Reads and packs every weight of a source, one layer at a time.
@@ -91,7 +93,7 @@ public struct Model: Sendable {
         // The embeddings and the head are the largest matrices, so they are read last, without an
         // unpacked layer in memory.
         let (embeddings, headWeights) = (try source.embeddings(), try source.head())
-        finalNorm = headWeights.norm
+        finalNorm = headWeights.norm?.folded
         let output = headWeights.output ?? (shape.tiedHead ? embeddings.tokens : nil)
         try precision.check(output, "the output head")
         head = output.map {
@@ -99,7 +101,7 @@ public struct Model: Sendable {
                 $0, precision: precision, activationTerms: Layer.fineActivations, in: arena)
         }
         self.embeddings = Embeddings(embeddings, isHead: shape.tiedHead)
-        rotary = RotaryTable(shape)
+        rotaries = RotaryTables(shape)
     }
 
     /// Creates a model with the embeddings of a source, without output head and with empty layers.
@@ -112,12 +114,13 @@ public struct Model: Sendable {
         let embeddings = try source.embeddings()
         let shape = source.shape
         let nothing = Layer(
-            attention: nil, attentionNorm: nil, feedForward: nil, feedForwardNorm: nil)
+            attention: nil, attentionNorm: nil, attentionOutputNorm: nil, feedForward: nil,
+            feedForwardNorm: nil, feedForwardOutputNorm: nil)
         self.init(
             shape: shape, precision: .f32, pooling: source.pooling,
             embeddings: Embeddings(embeddings),
             layers: [Layer](repeating: nothing, count: shape.layers.count), finalNorm: nil,
-            head: nil, rotary: RotaryTable(shape))
+            head: nil, rotaries: RotaryTables(shape))
     }
 
     /// The number of bytes of weights that one decoding step reads, in all layers and the output
@@ -137,7 +140,7 @@ public struct Model: Sendable {
         Model(
             shape: target, precision: precision, pooling: pooling, embeddings: embeddings,
             layers: zip(layers, target.layers).map { $0.resized(to: $1, shape: target) },
-            finalNorm: finalNorm, head: head, rotary: rotary)
+            finalNorm: finalNorm, head: head, rotaries: rotaries)
     }
 
     /// Creates a model of some of the layers in the same memory.
@@ -148,7 +151,7 @@ public struct Model: Sendable {
         shape.layers = kept.map { shape.layers[$0] }
         return Model(
             shape: shape, precision: precision, pooling: pooling, embeddings: embeddings,
-            layers: kept.map { layers[$0] }, finalNorm: finalNorm, head: head, rotary: rotary)
+            layers: kept.map { layers[$0] }, finalNorm: finalNorm, head: head, rotaries: rotaries)
     }
 
     /// Creates a model with other weights in one layer, which shares the other layers.
@@ -169,12 +172,12 @@ public struct Model: Sendable {
         return Model(
             shape: shape, precision: precision, pooling: pooling, embeddings: embeddings,
             layers: layers,
-            finalNorm: finalNorm, head: head, rotary: rotary)
+            finalNorm: finalNorm, head: head, rotaries: rotaries)
     }
 
     private init(
         shape: ModelShape, precision: Precision, pooling: Pooling, embeddings: Embeddings,
-        layers: [Layer], finalNorm: NormWeights?, head: PackedWeights?, rotary: RotaryTable?
+        layers: [Layer], finalNorm: NormWeights?, head: PackedWeights?, rotaries: RotaryTables
     ) {
         self.shape = shape
         self.precision = precision
@@ -183,7 +186,7 @@ public struct Model: Sendable {
         self.layers = layers
         self.finalNorm = finalNorm
         self.head = head
-        self.rotary = rotary
+        self.rotaries = rotaries
     }
 }
 
@@ -202,12 +205,11 @@ extension Model.Layer {
             Attention(
                 fused: pack(Projection(stacking: [block.query, block.key, block.value])),
                 output: pack(block.output),
-                heads: AttentionHeads(
-                    query: sizes.queryHeads, keyValue: sizes.keyValueHeads,
-                    dimension: shape.headDimension),
-                queryNorm: block.queryNorm, keyNorm: block.keyNorm)
+                heads: shape.heads(of: sizes),
+                queryNorm: block.queryNorm?.folded, keyNorm: block.keyNorm?.folded)
         }
-        attentionNorm = weights.attentionNorm
+        attentionNorm = weights.attentionNorm?.folded
+        attentionOutputNorm = weights.attentionOutputNorm?.folded
         feedForward = weights.feedForward.map { block in
             FeedForward(
                 up: block.gate.map {
@@ -220,13 +222,12 @@ extension Model.Layer {
                     activationTerms: shape.architecture.isEncoder ? 1 : Self.fineActivations),
                 isGated: block.gate != nil)
         }
-        feedForwardNorm = weights.feedForwardNorm
+        feedForwardNorm = weights.feedForwardNorm?.folded
+        feedForwardOutputNorm = weights.feedForwardOutputNorm?.folded
     }
 
     fileprivate func resized(to sizes: LayerShape, shape: ModelShape) -> Self {
-        let heads = AttentionHeads(
-            query: sizes.queryHeads, keyValue: sizes.keyValueHeads,
-            dimension: shape.headDimension)
+        let heads = shape.heads(of: sizes)
         return Self(
             attention: sizes.queryHeads == 0
                 ? nil
@@ -238,7 +239,7 @@ extension Model.Layer {
                             inputs: heads.contextWidth, outputs: $0.output.outputs),
                         heads: heads, queryNorm: $0.queryNorm, keyNorm: $0.keyNorm)
                 },
-            attentionNorm: attentionNorm,
+            attentionNorm: attentionNorm, attentionOutputNorm: attentionOutputNorm,
             feedForward: sizes.feedForward == 0
                 ? nil
                 : feedForward.map {
@@ -248,6 +249,6 @@ extension Model.Layer {
                             inputs: sizes.feedForward, outputs: $0.down.outputs),
                         isGated: $0.isGated)
                 },
-            feedForwardNorm: feedForwardNorm)
+            feedForwardNorm: feedForwardNorm, feedForwardOutputNorm: feedForwardOutputNorm)
     }
 }

@@ -26,6 +26,10 @@ struct ConfigConventions: Sendable {
     ///
     /// It is nil for families that rotate all channels.
     var usualRotaryShare: Double?
+    /// The default of `rope_theta`.
+    var usualRopeTheta: Double = 10_000
+    /// The layers whose rotary positions differ from the model's.
+    var layerRotations = LayerRotations.none
     /// The number of key-value heads of a layer.
     var keyValueHeads = KeyValueHeads.asQueryHeads
     /// Whether `transformers` requires that the number of heads divides the hidden size.
@@ -45,6 +49,8 @@ struct ConfigConventions: Sendable {
     var fixedWeights: OptionalWeights = []
     /// Boolean fields that state whether a model has optional weights.
     var weightSwitches: [WeightSwitch] = []
+    /// The fields with constant factors of the forward pass.
+    var factors = FactorFields()
     /// Fields that are not supported, with the values at which they have no effect.
     var neutralFields: [String: [JSONValue]] = [:]
     /// Fields that must be equal to `hidden_size` if they are present.
@@ -86,7 +92,9 @@ struct ConfigConventions: Sendable {
         case none
         /// The window is `sliding_window` if a boolean field is true, or always if the field's name
         /// is nil.
-        case sliding(ifSet: String?)
+        ///
+        /// `usual` is the default of `sliding_window`.
+        case sliding(ifSet: String?, usual: Int?)
     }
 
     /// A boolean field that states whether a model has certain optional weights.

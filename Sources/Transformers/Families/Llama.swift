@@ -4,7 +4,8 @@ extension Architecture {
     /// Source: Touvron et al., arXiv 2302.13971; grouped queries: arXiv 2305.13245.
     public static let llama = Architecture(
         name: "llama", isCausal: true, positions: .rotary, canNarrow: true,
-        layer: LayerRecipe(norm: .rootMeanSquare, normPlace: .ahead, activation: .swiglu))
+        layer: LayerRecipe(
+            norm: .rootMeanSquare, normPlace: .ahead, activation: .silu, isGated: true))
 }
 
 extension Family {

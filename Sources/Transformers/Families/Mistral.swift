@@ -15,7 +15,7 @@ extension ConfigConventions {
     fileprivate static let mistral = {
         var config = llama(usualPositions: 131_072)
         config.keyValueHeads = .field(usual: 8)
-        config.window = .sliding(ifSet: nil)
+        config.window = .sliding(ifSet: nil, usual: 4096)
         (config.usualBeginning, config.usualEnd) = ([1], [2])
         config.neutralFields = ["attention_bias": [.bool(false)]]
         return config

@@ -44,13 +44,15 @@ public struct RandomWeights: WeightSource {
                 ? projection(layer.feedForward, hidden, first + 4, .feedForwardInputBiases) : nil,
             up: projection(layer.feedForward, hidden, first + 5, .feedForwardInputBiases),
             down: projection(hidden, layer.feedForward, first + 6, .feedForwardOutputBias))
-        let isPostNorm = shape.architecture.layer.normPlace == .behind
+        let place = shape.architecture.layer.normPlace
         let (hasAttention, hasFeedForward) = (layer.queryHeads > 0, layer.feedForward > 0)
         return LayerWeights(
             attention: hasAttention ? attention : nil,
-            attentionNorm: hasAttention || isPostNorm ? norm() : nil,
+            attentionNorm: place.hasNorm(ofBranch: hasAttention) ? norm() : nil,
+            attentionOutputNorm: place.hasOutputNorm(ofBranch: hasAttention) ? norm() : nil,
             feedForward: hasFeedForward ? feedForward : nil,
-            feedForwardNorm: hasFeedForward || isPostNorm ? norm() : nil)
+            feedForwardNorm: place.hasNorm(ofBranch: hasFeedForward) ? norm() : nil,
+            feedForwardOutputNorm: place.hasOutputNorm(ofBranch: hasFeedForward) ? norm() : nil)
     }
 
     /// A random output head, with a final norm.
@@ -62,15 +64,18 @@ public struct RandomWeights: WeightSource {
     }
 
     private func norm() -> NormWeights {
+        norm(shape.architecture.layer.norm, width: shape.hiddenSize)
+    }
+
+    private func norm(_ kind: LayerRecipe.Norm, width: Int) -> NormWeights {
         NormWeights(
-            weight: [Float](repeating: 1, count: shape.hiddenSize),
-            bias: shape.architecture.layer.norm.hasBias
-                ? [Float](repeating: 0, count: shape.hiddenSize) : nil)
+            weight: [Float](repeating: kind.addsOne ? 0 : 1, count: width),
+            bias: kind.hasBias ? [Float](repeating: 0, count: width) : nil, kind: kind)
     }
 
     private func headNorm() -> NormWeights? {
         guard shape.hasHeadNorms else { return nil }
-        return NormWeights(weight: [Float](repeating: 1, count: shape.headDimension))
+        return norm(shape.architecture.layer.norm.ofHeads, width: shape.headDimension)
     }
 
     private func projection(

@@ -29,17 +29,31 @@ public struct Projection: Sendable, Equatable {
     }
 }
 
-/// The weight of a norm and, for layer norms, its bias.
+/// The weight of a norm and its bias, as files store them.
 public struct NormWeights: Sendable, Equatable {
-    /// One factor per channel.
+    /// One value per channel; see ``factors``.
     public var weight: [Float]
-    /// One value per channel, which is added; nil for RMS norms.
+    /// One value per channel, which is added; nil if the norm has no bias.
     public var bias: [Float]?
+    /// The kind of the norm.
+    public let kind: LayerRecipe.Norm
 
     /// Creates the weights of a norm.
-    public init(weight: [Float], bias: [Float]? = nil) {
+    ///
+    /// By default it is a layer norm if it has a bias, or else an RMS norm.
+    public init(weight: [Float], bias: [Float]? = nil, kind: LayerRecipe.Norm? = nil) {
         self.weight = weight
         self.bias = bias
+        self.kind = kind ?? (bias == nil ? .rootMeanSquare : .layer)
+    }
+
+    /// One factor per channel: the weight, or 1 more.
+    public var factors: [Float] { kind.addsOne ? weight.map { 1 + $0 } : weight }
+
+    /// The norm with its factors as the weight, as the forward pass reads it.
+    var folded: NormWeights {
+        guard kind.addsOne else { return self }
+        return NormWeights(weight: factors, bias: bias)
     }
 }
 
@@ -97,24 +111,30 @@ public struct FeedForwardWeights: Sendable, Equatable {
 public struct LayerWeights: Sendable, Equatable {
     /// The attention block; nil if it is removed.
     public var attention: AttentionWeights?
-    /// The norm before the attention block, or after it in post-norm models; nil if it is removed
-    /// with the block.
+    /// The norm of the input of the attention block, or of the sum after it; nil if there is none.
     public var attentionNorm: NormWeights?
+    /// The norm of the output of the attention block; nil if there is none.
+    public var attentionOutputNorm: NormWeights?
     /// The feed-forward block; nil if it is removed.
     public var feedForward: FeedForwardWeights?
-    /// The norm before the feed-forward block, or after it in post-norm models; nil if it is
-    /// removed with the block.
+    /// The norm of the input of the feed-forward block, or of the sum after it; nil if there is
+    /// none.
     public var feedForwardNorm: NormWeights?
+    /// The norm of the output of the feed-forward block; nil if there is none.
+    public var feedForwardOutputNorm: NormWeights?
 
     /// Creates a layer.
     public init(
         attention: AttentionWeights?, attentionNorm: NormWeights?,
-        feedForward: FeedForwardWeights?, feedForwardNorm: NormWeights?
+        attentionOutputNorm: NormWeights? = nil, feedForward: FeedForwardWeights?,
+        feedForwardNorm: NormWeights?, feedForwardOutputNorm: NormWeights? = nil
     ) {
         self.attention = attention
         self.attentionNorm = attentionNorm
+        self.attentionOutputNorm = attentionOutputNorm
         self.feedForward = feedForward
         self.feedForwardNorm = feedForwardNorm
+        self.feedForwardOutputNorm = feedForwardOutputNorm
     }
 
     /// The output projection of a component, whose input columns belong to the component's units.

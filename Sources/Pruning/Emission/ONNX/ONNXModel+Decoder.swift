@@ -8,8 +8,7 @@ extension ONNXModel {
     private struct Shared {
         /// The shape `[batch, tokens, heads, width]` that splits rows into heads.
         let split: ONNXGraph.Value
-        /// Nil if positions are not rotary.
-        let rotations: Rotations?
+        let rotations: [LayerShape.Rotation?: Rotations]
         /// Shape `[batch, 1, 1, tokens, keys]`.
         let mask: ONNXGraph.Value
         let batch: ONNXGraph.Value
@@ -29,7 +28,8 @@ extension ONNXModel {
             mask: decoderMask(mask, length: length), batch: batch, length: length)
 
         let table = try weights(names.tokens + ".weight", [shape.vocabularySize, hidden])
-        var embedded = graph.apply("Gather", table, ids)
+        let factors = shape.usedFactors
+        var embedded = scaled(graph.apply("Gather", table, ids), by: factors.embeddings)
         if let name = names.positions, let rows = file.shape(of: name + ".weight")?.first {
             let places = try weights(name + ".weight", [rows, hidden])
             let reserved = graph.constant([max(0, rows - shape.maximumPositions)])
@@ -46,7 +46,8 @@ extension ONNXModel {
         let head =
             shape.tiedHead
             ? table : try weights((names.head ?? "") + ".weight", [shape.vocabularySize, hidden])
-        let logits = graph.apply("Gemm", x, head, with: ["transB": .integer(1)])
+        let logits = scaled(
+            graph.apply("Gemm", x, head, with: ["transB": .integer(1)]), by: factors.logits)
         let sizes = joined(batch, length, graph.constant([shape.vocabularySize]))
         graph.output(
             graph.apply("Reshape", logits, sizes), as: "logits", .float,
@@ -85,10 +86,10 @@ extension ONNXModel {
         let parts = try queriesKeysValues(x, index)
         let turned = try prepared(
             heads(parts[0], split: shared.split), norm: names.queryNorm.map { prefix + $0 },
-            shared.rotations)
+            shared.rotations[layer.rotation])
         let ownKeys = try prepared(
             heads(parts[1], split: shared.split), norm: names.keyNorm.map { prefix + $0 },
-            shared.rotations)
+            shared.rotations[layer.rotation])
         let keys = cached(ownKeys, "key", index)
         let values = cached(heads(parts[2], split: shared.split), "value", index)
 

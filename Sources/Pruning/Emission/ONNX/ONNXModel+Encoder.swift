@@ -13,7 +13,8 @@ extension ONNXModel {
         for index in shape.layers.indices {
             x = try layer(x, index) { model, x throws(ModelFileError) in
                 try model.encoderAttention(
-                    x, index, split: split, mask: penalty, rotations: rotations)
+                    x, index, split: split, mask: penalty,
+                    rotations: rotations[model.shape.layers[index].rotation])
             }
         }
         try addOutputs(x, of: texts)
@@ -24,7 +25,7 @@ extension ONNXModel {
     ) throws(ModelFileError) -> ONNXGraph.Value {
         let hidden = shape.hiddenSize
         let table = try weights(names.tokens + ".weight", [shape.vocabularySize, hidden])
-        var x = graph.apply("Gather", table, ids)
+        var x = scaled(graph.apply("Gather", table, ids), by: shape.usedFactors.embeddings)
         if let name = names.types, let rows = file.shape(of: name + ".weight")?.first {
             let table = try weights(name + ".weight", [rows, hidden])
             x = graph.apply("Add", x, graph.apply("Gather", table, types))
@@ -48,9 +49,11 @@ extension ONNXModel {
         return graph.apply("Mul", gone, graph.constant(-1e30))
     }
 
-    /// The rotations of positions from 0 on; nil if positions are not rotary.
-    private mutating func encoderRotations(length: ONNXGraph.Value) -> Rotations? {
-        guard shape.architecture.positions == .rotary else { return nil }
+    /// The rotations of positions from 0 on, by the rotations of layers.
+    private mutating func encoderRotations(
+        length: ONNXGraph.Value
+    ) -> [LayerShape.Rotation?: Rotations] {
+        guard shape.architecture.positions == .rotary else { return [:] }
         let first = graph.constant([0])
         let places = graph.apply(
             "Range", graph.apply("Squeeze", first, first), graph.apply("Squeeze", length, first),

@@ -10,10 +10,24 @@ extension ONNXModel {
         let sines: ONNXGraph.Value
     }
 
-    /// The rotations of positions, `[batch, tokens]`; nil if positions are not rotary.
-    mutating func rotations(_ positions: ONNXGraph.Value) -> Rotations? {
-        guard shape.architecture.positions == .rotary else { return nil }
-        let frequencies = shape.rotaryFrequencies.map(Float.init)
+    /// The rotations of positions, `[batch, tokens]`, by the rotations of layers.
+    ///
+    /// There are none for layers whose queries and keys are not rotated.
+    mutating func rotations(
+        _ positions: ONNXGraph.Value
+    ) -> [LayerShape.Rotation?: Rotations] {
+        var rotations: [LayerShape.Rotation?: Rotations] = [:]
+        // The order of the layers, so that equal models have equal graphs.
+        for layer in shape.layers where rotations[layer.rotation] == nil {
+            guard let frequencies = shape.rotaryFrequencies(of: layer.rotation) else { continue }
+            rotations[layer.rotation] = self.rotations(positions, frequencies.map(Float.init))
+        }
+        return rotations
+    }
+
+    private mutating func rotations(
+        _ positions: ONNXGraph.Value, _ frequencies: [Float]
+    ) -> Rotations {
         let wide = graph.apply("Unsqueeze", positions, graph.constant([1, 3]))
         let numbers = graph.apply("Cast", wide, with: ["to": .integer(1)])
         let angles = graph.apply(

@@ -18,28 +18,33 @@ extension ONNXModel {
     ) throws(ModelFileError) -> ONNXGraph.Value {
         let (sizes, prefix) = (shape.layers[index], names.layerPrefix(index))
         let attended = try branch(
-            entering, norm: prefix + names.attentionNorm, isThere: sizes.queryHeads > 0, attention)
+            entering, norm: names.attentionNorm.map { prefix + $0 },
+            outputNorm: names.attentionOutputNorm.map { prefix + $0 },
+            isThere: sizes.queryHeads > 0, attention)
         return try branch(
-            attended, norm: prefix + names.feedForwardNorm, isThere: sizes.feedForward > 0
+            attended, norm: names.feedForwardNorm.map { prefix + $0 },
+            outputNorm: names.feedForwardOutputNorm.map { prefix + $0 },
+            isThere: sizes.feedForward > 0
         ) { model, x throws(ModelFileError) in try model.feedForward(x, index) }
     }
 
-    /// The residual stream after a branch, whose norm is before the branch or after the sum.
+    /// The residual stream after a branch, with norms where the recipe says.
     private mutating func branch(
-        _ x: ONNXGraph.Value, norm: String, isThere: Bool,
+        _ x: ONNXGraph.Value, norm: String?, outputNorm: String?, isThere: Bool,
         _ body: (inout ONNXModel, ONNXGraph.Value) throws(ModelFileError) -> ONNXGraph.Value
     ) throws(ModelFileError) -> ONNXGraph.Value {
-        switch shape.architecture.layer.normPlace {
-        case .ahead:
-            guard isThere else { return x }
-            let normed = try normalise(x, norm)
-            let added = try body(&self, normed)
-            return graph.apply("Add", x, added)
-        case .behind:
-            guard isThere else { return try normalise(x, norm) }
-            let added = try body(&self, x)
-            return try normalise(graph.apply("Add", added, x), norm)
+        let place = shape.architecture.layer.normPlace
+        var sum = x
+        if isThere {
+            let entering = place.normalisesInput ? try normalise(x, norm ?? "") : x
+            var added = try body(&self, entering)
+            if place.normalisesOutput { added = try normalise(added, outputNorm ?? "") }
+            added = scaled(added, by: shape.usedFactors.branches)
+            sum =
+                place.normalisesSum
+                ? graph.apply("Add", added, x) : graph.apply("Add", x, added)
         }
+        return place.normalisesSum ? try normalise(sum, norm ?? "") : sum
     }
 
     private mutating func feedForward(
@@ -47,9 +52,19 @@ extension ONNXModel {
     ) throws(ModelFileError) -> ONNXGraph.Value {
         let (hidden, width) = (shape.hiddenSize, shape.layers[index].feedForward)
         let prefix = names.layerPrefix(index)
-        let up = try linear(x, prefix + names.up, inputs: hidden, outputs: width)
-        let gate = try names.gate.map { name throws(ModelFileError) in
-            try linear(x, prefix + name, inputs: hidden, outputs: width)
+        var up: ONNXGraph.Value
+        var gate: ONNXGraph.Value?
+        if names.gate == names.up {
+            let both = try linear(x, prefix + names.up, inputs: hidden, outputs: 2 * width)
+            let parts = graph.apply(
+                "Split", [both, graph.constant([width, width])], results: 2,
+                with: ["axis": .integer(-1)])
+            (gate, up) = (parts[0], parts[1])
+        } else {
+            up = try linear(x, prefix + names.up, inputs: hidden, outputs: width)
+            gate = try names.gate.map { name throws(ModelFileError) in
+                try linear(x, prefix + name, inputs: hidden, outputs: width)
+            }
         }
         return try linear(
             activated(up, gate: gate), prefix + names.down, inputs: width, outputs: hidden)
@@ -59,16 +74,15 @@ extension ONNXModel {
     private mutating func activated(
         _ up: ONNXGraph.Value, gate: ONNXGraph.Value?
     ) -> ONNXGraph.Value {
+        let x = gate ?? up
+        let active: ONNXGraph.Value
         switch shape.architecture.layer.activation {
-        case .gelu: return gelu(up)
-        case .tanhGELU: return tanhGELU(up)
-        case .relu: return graph.apply("Relu", up)
-        case .swiglu:
-            guard let gate else { preconditionFailure("a gated block without a gate") }
-            let silu = graph.apply("Mul", gate, graph.apply("Sigmoid", gate))
-            return graph.apply("Mul", silu, up)
-        case .store, .add: return up
+        case .gelu: active = gelu(x)
+        case .tanhGELU: active = tanhGELU(x)
+        case .relu: active = graph.apply("Relu", x)
+        case .silu: active = graph.apply("Mul", x, graph.apply("Sigmoid", x))
         }
+        return gate == nil ? active : graph.apply("Mul", active, up)
     }
 
     /// `x / 2 · (1 + erf(x / √2))`, in the order that ONNX Runtime fuses into one operator.

@@ -135,27 +135,39 @@ public struct ONNXModel {
     mutating func normalise(
         _ x: ONNXGraph.Value, _ name: String
     ) throws(ModelFileError) -> ONNXGraph.Value {
-        switch shape.architecture.layer.norm {
-        case .rootMeanSquare: return try rmsNorm(x, name, width: shape.hiddenSize)
-        case .layer:
-            let scale = try weights(name + ".weight", [shape.hiddenSize])
-            let shift = try weights(name + ".bias", [shape.hiddenSize])
-            return graph.apply(
-                "LayerNormalization", x, scale, shift,
-                with: ["axis": .integer(-1), "epsilon": .float(shape.normEpsilon)])
-        }
+        let kind = shape.architecture.layer.norm
+        guard kind.isCentred else { return try rmsNorm(x, name, width: shape.hiddenSize) }
+        var operands = [x, try factors(name, width: shape.hiddenSize)]
+        if kind.hasBias { operands.append(try weights(name + ".bias", [shape.hiddenSize])) }
+        return graph.apply(
+            "LayerNormalization", operands, results: 1,
+            with: ["axis": .integer(-1), "epsilon": .float(shape.normEpsilon)])[0]
+    }
+
+    /// The factors of a norm: its weight, or 1 more.
+    private mutating func factors(
+        _ name: String, width: Int
+    ) throws(ModelFileError) -> ONNXGraph.Value {
+        let stored = try weights(name + ".weight", [width])
+        guard shape.architecture.layer.norm.addsOne else { return stored }
+        return graph.apply("Add", stored, graph.constant(1))
     }
 
     /// RMSNorm over the last dimension.
     mutating func rmsNorm(
         _ x: ONNXGraph.Value, _ name: String, width: Int
     ) throws(ModelFileError) -> ONNXGraph.Value {
-        let scale = try weights(name + ".weight", [width])
+        let scale = try factors(name, width: width)
         let squares = graph.apply("Mul", x, x)
         let mean = graph.apply("ReduceMean", squares, with: ["axes": .integers([-1])])
         let root = graph.apply(
             "Sqrt", graph.apply("Add", mean, graph.constant(shape.normEpsilon)))
         return graph.apply("Mul", graph.apply("Div", x, root), scale)
+    }
+
+    /// A value times a factor.
+    mutating func scaled(_ x: ONNXGraph.Value, by factor: Float) -> ONNXGraph.Value {
+        factor == 1 ? x : graph.apply("Mul", x, graph.constant(factor))
     }
 
     /// The size of a dimension of a value, as a vector with one element.
@@ -190,7 +202,8 @@ public struct ONNXModel {
         _ queries: ONNXGraph.Value, _ turnedKeys: ONNXGraph.Value, _ values: ONNXGraph.Value,
         mask: ONNXGraph.Value
     ) -> ONNXGraph.Value {
-        let scale = graph.constant(1 / Float(shape.headDimension).squareRoot())
+        let scale = graph.constant(
+            shape.usedFactors.scores ?? 1 / Float(shape.headDimension).squareRoot())
         let products = graph.apply("MatMul", queries, turnedKeys)
         let scores = graph.apply("Mul", products, scale)
         let masked = graph.apply("Add", scores, mask)

@@ -1,0 +1,94 @@
+internal import ModelFiles
+public import Tensors
+
+/// Constant factors of the forward pass.
+public struct Factors: Codable, Hashable, Sendable {
+    /// The factor of token embeddings.
+    public var embeddings: Float = 1
+    /// The factor of the output of each branch before it is added to the residual stream.
+    public var branches: Float = 1
+    /// The factor of the products of queries and keys; nil for 1 divided by the square root of the
+    /// size of a head.
+    public var scores: Float?
+    /// The factor of the logits.
+    ///
+    /// The last hidden states are multiplied with it, so that their products with the output head
+    /// are the logits.
+    public var logits: Float = 1
+
+    /// Creates factors that change nothing.
+    public init() {}
+}
+
+extension ModelShape {
+    /// The factors, which are 1 for most models.
+    public var usedFactors: Factors { factors ?? Factors() }
+
+    /// The heads of a layer's attention block.
+    public func heads(of layer: LayerShape) -> AttentionHeads {
+        AttentionHeads(
+            query: layer.queryHeads, keyValue: layer.keyValueHeads, dimension: headDimension,
+            scale: factors?.scores)
+    }
+}
+
+extension ConfigConventions {
+    /// The sources of the factors of the forward pass in a configuration.
+    struct FactorFields: Sendable {
+        /// The factor of token embeddings.
+        var embeddings: Source?
+        /// The factor of the output of each branch.
+        var branches: Source?
+        /// The factor of attention scores.
+        var scores: Source?
+        /// The factor of logits.
+        var logits: Source?
+
+        /// The source of a factor.
+        enum Source: Sendable {
+            /// A field with the factor.
+            case field(String, usual: Double)
+            /// 1 divided by a field.
+            case divisor(String, usual: Double)
+            /// 1 divided by the square root of a field.
+            case inverseRoot(String, usual: Double)
+            /// The square root of `hidden_size`.
+            case rootOfHiddenSize
+
+            /// The name of the field; nil if the family has none for the factor.
+            fileprivate var name: String? {
+                switch self {
+                case .field(let name, _), .divisor(let name, _), .inverseRoot(let name, _): name
+                case .rootOfHiddenSize: nil
+                }
+            }
+
+            fileprivate func value(_ fields: ConfigFields) throws(ModelFileError) -> Float {
+                switch self {
+                case .field(let name, let usual): Float(try fields.positive(name) ?? usual)
+                case .divisor(let name, let usual): Float(1 / (try fields.positive(name) ?? usual))
+                case .inverseRoot(let name, let usual):
+                    Float(1 / (try fields.positive(name) ?? usual).squareRoot())
+                case .rootOfHiddenSize:
+                    Float(
+                        Double(
+                            try fields.size("hidden_size", upTo: HuggingFaceConfig.Limit.width)
+                        ).squareRoot())
+                }
+            }
+        }
+
+        /// The names of the fields.
+        var names: [String] { [embeddings, branches, scores, logits].compactMap { $0?.name } }
+
+        /// Reads the factors; nil if they change nothing.
+        func read(_ fields: ConfigFields) throws(ModelFileError) -> Factors? {
+            var factors = Factors()
+            factors.embeddings = try embeddings?.value(fields) ?? 1
+            factors.branches = try branches?.value(fields) ?? 1
+            factors.scores = try scores?.value(fields)
+            factors.logits = try logits?.value(fields) ?? 1
+            return factors == Factors() ? nil : factors
+        }
+    }
+}

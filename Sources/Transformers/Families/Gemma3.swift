@@ -1,0 +1,59 @@
+internal import ModelFiles
+
+extension Architecture {
+    /// Decoder with RMS norms before and after the branches, rotary positions, norms of heads,
+    /// grouped queries, and GELU with a gate.
+    ///
+    /// Source: Kamath et al., "Gemma 3", arXiv 2503.19786.
+    public static let gemma3 = Architecture(
+        name: "gemma3", isCausal: true, positions: .rotary,
+        layer: LayerRecipe(
+            norm: .rootMeanSquarePlusOne, normPlace: .around, activation: .tanhGELU,
+            isGated: true))
+}
+
+extension Family {
+    /// The text models of Gemma 3.
+    ///
+    /// The maximum sequence length is the window of local layers, so that the window has no effect.
+    public static let gemma3 = Family(
+        name: "gemma3_text", className: "Gemma3Text", nextTokenClass: "Gemma3ForCausalLM",
+        examples: "Gemma 3 270M and 1B", architecture: .gemma3, config: .gemma3,
+        tensors: TensorLayout(prefixes: ["", "model."]) { .gemma3(prefix: $0) })
+}
+
+extension ConfigConventions {
+    fileprivate static let gemma3 = {
+        var config = llama(usualPositions: 131_072)
+        config.fieldNames = ["hidden_act": "hidden_activation"]
+        config.usuallyTiesHead = true
+        config.headDimension = .field(usual: 256)
+        config.keyValueHeads = .field(usual: 4)
+        config.dividesWidthByHeads = true
+        config.usualRopeTheta = 1_000_000
+        config.layerRotations = .local(usualBase: 10_000, usualPattern: 6)
+        config.window = .sliding(ifSet: nil, usual: 4096)
+        (config.usualBeginning, config.usualEnd, config.usualPadding) = ([2], [1], [0])
+        config.fixedWeights = .headNorms
+        config.weightSwitches = [
+            WeightSwitch(field: "attention_bias", weights: .attentionBiases)
+        ]
+        config.factors = FactorFields(
+            embeddings: .rootOfHiddenSize, scores: .inverseRoot("query_pre_attn_scalar", usual: 256)
+        )
+        config.neutralFields = ["use_bidirectional_attention": [.bool(false)]]
+        return config
+    }()
+}
+
+extension TensorNames {
+    /// The names of Hugging Face's `Gemma3ForCausalLM`, or of `Gemma3TextModel` with an empty
+    /// prefix.
+    public static func gemma3(prefix: String = "model.") -> TensorNames {
+        var names = llama(prefix: prefix)
+        names.attentionOutputNorm = "post_attention_layernorm"
+        names.feedForwardNorm = "pre_feedforward_layernorm"
+        names.feedForwardOutputNorm = "post_feedforward_layernorm"
+        return names
+    }
+}
