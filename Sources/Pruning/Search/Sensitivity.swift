@@ -16,6 +16,11 @@ public struct Sensitivity: Sendable, Equatable {
         /// The damage to the dense model if only this component has this level, above 0.
         public let damage: Double
 
+        private enum CodingKeys: String, CodingKey {
+            case prior
+            case damage = "damage"
+        }
+
         /// Creates a point from both.
         public init(prior: Double, damage: Double) {
             self.prior = prior
