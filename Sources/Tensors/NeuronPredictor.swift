@@ -32,7 +32,7 @@ public struct NeuronPredictor: Sendable {
         roundingTo4Bits incoming: [Matrix<Float>], biases: [[Float]?], activation: Epilogue,
         fineInputs: [Int] = [], above least: [Float]
     ) {
-        precondition(incoming.allSatisfy { $0.rows == least.count }, "a least score per neuron")
+        precondition(incoming.allSatisfy { $0.rows == least.count }, "a threshold per neuron")
         method = .coarse(
             incoming.map { CoarseWeights($0, fineInputs: fineInputs) }, biases: biases, activation)
         self.least = least
@@ -50,7 +50,7 @@ public struct NeuronPredictor: Sendable {
     public init(
         gate: Matrix<Float>, bias: [Float]?, precision: Precision, above least: [Float]
     ) {
-        precondition(gate.rows == least.count, "a least score per neuron")
+        precondition(gate.rows == least.count, "a threshold per neuron")
         method = .gate(
             PackedWeights(
                 gate, bias: bias, precision: precision, in: Arena(regionFloats: 1 << 14)))
@@ -80,7 +80,7 @@ public struct NeuronPredictor: Sendable {
 
     /// The same predictor with other thresholds.
     public func above(_ least: [Float]) -> NeuronPredictor {
-        precondition(least.count == self.least.count, "a least score per neuron")
+        precondition(least.count == self.least.count, "a threshold per neuron")
         return NeuronPredictor(method, above: least)
     }
 
