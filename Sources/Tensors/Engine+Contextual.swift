@@ -98,7 +98,7 @@ extension Engine {
             row, coarse.inputs, coarse.address(ofPanel: panels.lowerBound), c, count, greatest)
     }
 
-    /// Computes the exact scores of one row in panels with `greatest` at least `least`.
+    /// Computes the exact scores of one row in the panels whose maximum reaches a threshold.
     ///
     /// Returns the number of these panels.
     private func multiply(
