@@ -1,4 +1,4 @@
-/* Rounds floats to ggml's blocks of quantised numbers; the contract is in ck_dequantize.h. */
+/* Rounds floats to ggml's blocks of quantised numbers. ck_dequantize.h describes the functions. */
 #include "ck_dequantize.h"
 #include <math.h>
 #include <stdint.h>

@@ -10,9 +10,9 @@ public struct CommandSet {
     /// What the program is for, in one sentence.
     let summary: String
     let commands: [any Command.Type]
-    /// Words for errors of the system, which have none of their own.
+    /// The text of an error that has none of its own, such as an error of the system.
     private let describing: (any Error) -> String?
-    /// Which errors are mistakes in the arguments, besides ``UsageError``.
+    /// Whether an error other than ``UsageError`` is a mistake in the arguments.
     private let isUsage: (any Error) -> Bool
 
     /// The names of the commands, in order.
@@ -25,8 +25,8 @@ public struct CommandSet {
     ///   - version: Its version.
     ///   - summary: What it is for, in one sentence.
     ///   - commands: Its commands.
-    ///   - describing: Words for errors of the system, which have none of their own; nil for others.
-    ///   - isUsage: Which errors of commands are mistakes in their arguments, besides ``UsageError``.
+    ///   - describing: The text of an error that has none of its own; nil for other errors.
+    ///   - isUsage: Whether an error other than ``UsageError`` is a mistake in the arguments.
     public init(
         program: String, version: String, summary: String, commands: [any Command.Type],
         describing: @escaping (any Error) -> String? = { _ in nil },

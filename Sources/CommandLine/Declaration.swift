@@ -1,4 +1,4 @@
-/// The declaration of an argument by one read of ``Arguments``, for help, parsing and completion.
+/// An argument that a command reads from ``Arguments``, for help, parsing and completion.
 struct Declaration: Equatable {
     /// The form of an argument on the command line.
     enum Form: Equatable {
@@ -41,7 +41,7 @@ struct Declaration: Equatable {
     /// Whether only `--help-all` shows it.
     var isRare = false
 
-    /// The heading of options that belong to no other.
+    /// The heading of options without another heading.
     static let usualGroup = "Options"
     /// `-h, --help`, which every command has.
     static let helpFlag = Declaration(

@@ -1,6 +1,6 @@
 /// Writes help pages from declarations, at most 80 columns wide.
 enum Help {
-    /// What a paragraph of a discussion begins with if it is a command line to paste.
+    /// The beginning of a paragraph that is a command line to paste.
     static let examplePrefix = "Example: "
 
     /// The help page of one command: its options by group.

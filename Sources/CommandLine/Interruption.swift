@@ -8,7 +8,8 @@ import Synchronization
     import Darwin
 #endif
 
-/// Stops long work cleanly: the first SIGINT or SIGTERM asks, the second ends the process.
+/// Stops long work cleanly: the first SIGINT or SIGTERM requests a stop, the second ends
+/// the process.
 public enum Interruption {
     private static let requested = Atomic<Bool>(false)
 

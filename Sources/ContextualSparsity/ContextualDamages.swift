@@ -4,7 +4,7 @@ public import Transformers
 
 /// The sensitivity of a decoder to leaving out neurons, inputs or heads of one component.
 ///
-/// Damage is the KL divergence from the dense model, as a function of the share of the component's
+/// It gives the KL divergence from the dense model as a function of the share of the component's
 /// squared contributions that is lost.
 public struct ContextualDamages: Sendable {
     private let neurons: Sensitivity
@@ -13,8 +13,8 @@ public struct ContextualDamages: Sendable {
 
     /// Measures every component separately at the densities ``DensitySearch/probes``.
     ///
-    /// All methods for neurons share one measurement, because damage depends on the lost
-    /// contributions and not on the method. It uses the 4-bit method if that was calibrated.
+    /// All methods for neurons share one measurement, because the divergence depends on the
+    /// lost contributions and not on the method. It uses the 4-bit method if that was calibrated.
     ///
     /// - Parameters:
     ///   - calibration: The effect of densities on each component.
@@ -69,7 +69,7 @@ public struct ContextualDamages: Sendable {
         )
     }
 
-    /// The damage of losing a share of a component's squared contributions.
+    /// The divergence if a share of a component's squared contributions is lost.
     func damage(of component: Component, _ choice: NeuronChoice, losing lost: Double) -> Double {
         let known =
             component.kind == .feedForward ? neurons : choice == .computed ? inputs : heads

@@ -32,7 +32,7 @@ public struct Removal: Sendable {
         table.seconds(of: component.kind, as: variant) / table.dense.seconds
     }
 
-    /// The damage to the dense model if only one component becomes a variant.
+    /// The divergence from the dense model if only one component becomes a variant.
     func damage(_ component: Component, as variant: Variant) -> Double {
         sensitivity.damage(
             of: component, prior: losses.prior(of: component, keeping: variant.units))
@@ -80,7 +80,7 @@ public struct DensitySearch {
         }
     }
 
-    /// The densities at which savings and damage are measured.
+    /// The densities at which savings and divergence are measured.
     public static let probes = [0.5, 0.2]
 
     /// A candidate for a component.
@@ -109,7 +109,7 @@ public struct DensitySearch {
     ///   - saved: For each way and each of ``probes`` the saved share of the dense model's time, if
     ///     all components of the way's kind have that density.
     ///   - headSaving: The share of the dense model's time that screening the head saves.
-    ///   - damages: The damage to the dense model by levels of single components.
+    ///   - damages: The divergence from the dense model if one component has a level.
     ///   - removal: The costs of removing units permanently; nil to remove none.
     public init(
         _ calibration: ContextualCalibration, densities: [Double], shape: ModelShape,
@@ -193,7 +193,7 @@ public struct DensitySearch {
     /// The greatest predicted speedup of any choice.
     public var greatestSpeedup: Double { 1 / problem.seconds(of: problem.fastest) }
 
-    /// The choice with the lowest predicted damage at a speedup.
+    /// The choice with the lowest predicted divergence at a speedup.
     ///
     /// - Throws: `SearchError` if no choice reaches the speedup.
     public func choice(speedup: Double) throws(SearchError) -> Choice {

@@ -16,7 +16,7 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     case uniform
     /// Removes whole layers, the layers with the lowest block influence first.
     case depth
-    /// Removes whole layers, in ascending order of the damage of their removal. Source:
+    /// Removes whole layers, the layers whose removal changes the predictions least first. Source:
     /// Muralidharan et al., "Minitron", arXiv 2407.14679.
     case minitronDepth = "minitron-depth"
     /// Removes the channels of the residual stream, the heads and the neurons with the smallest
@@ -82,7 +82,7 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     /// Whether the method needs measured sensitivities.
     public var needsSensitivity: Bool { self == .greedy || self == .minitronDepth }
 
-    /// The greedy search, by measured damage or by the priors.
+    /// The greedy search, by measured sensitivity or by the priors.
     private func removal(in space: SearchSpace, knowing knowledge: Knowledge) -> GreedySearch {
         let (losses, sensitivity) = (knowledge.losses, knowledge.sensitivity)
         guard self == .greedy else {
@@ -112,8 +112,9 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         /// size; nil if it need not.
         public var headsThatDivide: Int?
 
-        /// The damage of removing each layer; the sum over its branches if the layer's own was not
-        /// measured.
+        /// The divergence from the dense model if one layer is removed, for each layer.
+        ///
+        /// For a layer that was not measured it is the sum over its two branches.
         fileprivate var layerDamage: [Double] {
             blockInfluence.indices.map { layer in
                 sensitivity.layers[layer]

@@ -113,6 +113,11 @@ public struct SearchStep: Codable, Sendable, Equatable {
     /// The predicted loss, in the search's own measure.
     public var damage: Double
 
+    private enum CodingKeys: String, CodingKey {
+        case speedup
+        case damage = "damage"
+    }
+
     /// Creates a step.
     public init(speedup: Double, damage: Double) {
         self.speedup = speedup

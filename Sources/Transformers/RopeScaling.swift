@@ -17,6 +17,14 @@ public struct RopeScaling: Codable, Hashable, Sendable {
     /// `original_max_position_embeddings`: the maximum sequence length in the first training.
     public var originalPositions: Int
 
+    /// The names in profiles and in the digest of a shape.
+    private enum CodingKeys: String, CodingKey {
+        case factor
+        case slowTurns = "slowTurns"
+        case fastTurns = "fastTurns"
+        case originalPositions
+    }
+
     /// Creates a scaling.
     ///
     /// The default values are those of Llama 3.1 and later.

@@ -83,7 +83,7 @@ struct PruneFaultTests {
     func maxLoss(model: String) throws {
         let prune = try PruneFixture(model)
         let one = try Program.run(prune.words(speedup: "3", "--max-loss", "0"))
-        expectFault(one, "3.00×", "--max-loss 0", "at lower speedups it is: about 1.50×")
+        expectFault(one, "3.00×", "--max-loss 0", "at lower speedups: about 1.50×")
         #expect(!FileManager.default.fileExists(atPath: prune.out + "/3x"))
         #expect(!FileManager.default.fileExists(atPath: prune.out + "/report.json"))
         // One attempt, since a clock must not choose another plan.

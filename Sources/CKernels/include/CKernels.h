@@ -79,8 +79,8 @@ typedef struct ck_kernels {
     void (*multiply_int4)(
         ck_int4_row a, size_t k, const uint8_t *panels, float *c, size_t n, float *greatest);
 
-    /* Writes the indices and values of all x[i] whose magnitude is above the threshold least[i], in
-     * ascending order of i. Returns their number. Both arrays have space for n elements. */
+    /* Writes the indices and values of all x[i] whose magnitude is above least[i], in ascending
+     * order of i. Returns their number. Both arrays have space for n elements. */
     size_t (*select_f32)(
         const float *x, const float *least, size_t n, uint32_t *places, float *values);
 

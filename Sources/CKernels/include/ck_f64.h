@@ -36,8 +36,8 @@ typedef struct ck_f64_kernels {
 
 extern const ck_f64_kernels ck_f64_portable;
 
-/* Returns table number `index` of the tables that this processor runs, from the fastest on; NULL if
- * there are fewer tables. */
+/* Returns table number `index` of the tables that this processor runs, from the fastest to the
+ * portable table; NULL if there are fewer tables. */
 const ck_f64_kernels *_Nullable ck_f64_table(size_t index);
 
 /* The number of doubles of scratch memory that ck_gemm_f64 needs for n columns and depth k. */

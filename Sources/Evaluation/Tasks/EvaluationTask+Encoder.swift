@@ -7,6 +7,7 @@ extension EvaluationTask {
     /// The maximum number of texts in a batch.
     private static let batch = 32
 
+    /// Compares the most likely label of each text with its label.
     func classified(
         by classifier: Classifier, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
@@ -20,6 +21,9 @@ extension EvaluationTask {
         return predictions.result(of: name)
     }
 
+    /// Compares the similarities of pairs of sentences with their scores.
+    ///
+    /// The similarity is the output of a regression head, or else the cosine of the two vectors.
     func compared(
         _ classifier: Classifier?, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
@@ -44,7 +48,7 @@ extension EvaluationTask {
     /// The maximum number of tokens of an answer that is a span.
     private static let answerTokens = 30
 
-    /// The most likely spans by a span head.
+    /// Finds the most likely answer in each passage, with a span head.
     ///
     /// Items without a passage get an empty answer.
     func extracted(
@@ -114,6 +118,7 @@ extension EvaluationTask {
         }
     }
 
+    /// Calls a closure with all items, a batch at a time, and returns its results in order.
     private func inBatches<Answer>(
         _ progress: (Double) throws -> Void, _ body: (ArraySlice<TaskItem>) throws -> [Answer]
     ) throws -> [Answer] {
@@ -162,9 +167,8 @@ extension TaskItem {
     ///
     /// - Parameters:
     ///   - tokenizer: The model's tokenizer.
-    ///   - most: The maximum number of tokens of the model. The end of longer sequences is cut off,
-    ///     except the last token.
-    /// - Returns: Tokens with their segments; nil if the item has no text to label.
+    ///   - most: The maximum number of tokens. A longer sequence loses tokens before its last one.
+    /// - Returns: The tokens and their segments; nil if the item has no text to label.
     public func encoded(
         by tokenizer: some Tokenizer, most: Int
     ) -> (ids: [Int32], typeIDs: [Int32])? {
@@ -185,7 +189,7 @@ extension TaskItem {
 extension [Int32] {
     /// At most `most` tokens.
     ///
-    /// The end is cut off, except the last token, which closes a sequence.
+    /// The last token is kept, because it ends a sequence. The tokens before it are cut off.
     fileprivate func cut(to most: Int) -> [Int32] {
         count > most ? prefix(most - 1) + suffix(1) : self
     }

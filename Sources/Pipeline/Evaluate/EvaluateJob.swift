@@ -23,7 +23,8 @@ public struct EvaluateOptions: Sendable {
     public var tasks: [String] = []
     /// The number of items of each task, counted from the first; nil for all.
     public var items: Int?
-    /// The number of a task's first items that are given with their answers before each other item.
+    /// The number of examples: a task's first items, which precede each other item with their
+    /// answers.
     public var shots = 0
     /// The number of threads.
     public var threads = EnvironmentOptions.defaultThreads
@@ -72,8 +73,8 @@ public struct EvaluateJob {
     /// Evaluates.
     ///
     /// - Returns: The measurements.
-    /// - Throws: `ModelFileError`, `NonFiniteError`, ``InvalidOptions`` for an encoder without a
-    ///   reference model for a text, or `CancellationError`.
+    /// - Throws: `ModelFileError`, `NonFiniteError`, ``InvalidOptions`` if an encoder is
+    ///   evaluated on a text without a reference model, or `CancellationError`.
     public func run() throws -> EvaluateAnswer {
         let tasks = try options.tasks.map {
             try TaskFile.read($0, limit: options.items, shots: options.shots)
@@ -82,7 +83,7 @@ public struct EvaluateJob {
         where tasks[..<index].contains(where: { $0.name == task.name }) {
             throw ModelFileError(
                 file: options.tasks[index],
-                problem: "its task is called \"\(task.name)\", as another is",
+                problem: "another task has the same name, \"\(task.name)\"",
                 remedy: "give it another \"name\" in its first line, or rename the file")
         }
         let loaded = try LoadedModel(
@@ -118,7 +119,7 @@ public struct EvaluateJob {
             }
             guard !shape.architecture.isEncoder || text == nil else {
                 throw InvalidOptions(
-                    "an encoder predicts no text: give --against to compare it with")
+                    "an encoder predicts no text: give --against MODEL to compare it with")
             }
             return nil
         }
@@ -129,8 +130,8 @@ public struct EvaluateJob {
         guard other.maximumPositions >= longest else {
             throw ModelFileError(
                 file: against,
-                problem: "its \(other.maximumPositions) positions are fewer than the \(longest) "
-                    + "that the model is evaluated on",
+                problem: "it has \(other.maximumPositions) positions, but the evaluation needs "
+                    + "\(longest)",
                 remedy: "give a smaller --window, or compare with the model that it was pruned from"
             )
         }
@@ -139,7 +140,8 @@ public struct EvaluateJob {
             other.hiddenSize == shape.hiddenSize || !shape.architecture.isEncoder || text == nil
         else {
             throw ModelFileError(
-                file: against, problem: "its type, vocabulary or width is not the model's",
+                file: against,
+                problem: "its type, vocabulary or hidden size differs from the model's",
                 remedy: "compare with the model that it was pruned from")
         }
         return reference
@@ -181,7 +183,7 @@ public struct EvaluateJob {
         }
     }
 
-    /// The continuations of the beginnings of windows by the models.
+    /// The texts with which both models continue the beginnings of windows.
     private func writings(
         _ loaded: LoadedModel, _ reference: Model?, _ sequences: [[Int32]]
     ) throws -> [EvaluateAnswer.Sample]? {

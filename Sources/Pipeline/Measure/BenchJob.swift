@@ -30,7 +30,7 @@ public struct BenchOptions: Sendable {
     /// - Throws: ``InvalidOptions``.
     public func check() throws(InvalidOptions) {
         guard densePrecision == nil || dense != nil else {
-            throw InvalidOptions("--against-precision goes with --against: name the other model")
+            throw InvalidOptions("--against-precision needs --against MODEL")
         }
     }
 }
@@ -63,12 +63,12 @@ public struct BenchJob {
         if other != nil, options.measuresLimits { throw Self.isOfBuiltIn }
         if other != nil, options.densePrecision != nil {
             throw InvalidOptions(
-                "--against-precision is of the built-in runtime: drop it, or drop --runtime")
+                "only the built-in runtime has --against-precision: remove it or --runtime")
         }
     }
 
     private static let isOfBuiltIn = InvalidOptions(
-        "--serve and --limits are of the built-in runtime: drop --runtime")
+        "only the built-in runtime has --serve and --limits: remove them or --runtime")
 
     /// Prepares a server that times the model on each request.
     ///
@@ -134,7 +134,7 @@ public struct BenchJob {
             else { return [] }
             throw ModelFileError(
                 file: contextual.location.path, subject: "contextual.json",
-                problem: "how long a token takes depends on the text",
+                problem: "the time of a step depends on the text",
                 remedy: "give --text with more than \(environment.sequence) tokens")
         }
         let tokens =
@@ -145,7 +145,7 @@ public struct BenchJob {
         guard tokens.count >= least else {
             throw ModelFileError(
                 file: text, subject: "--text", problem: "it holds \(tokens.count) tokens",
-                remedy: "give more than the \(environment.sequence) of the context")
+                remedy: "give a text of more than \(environment.sequence) tokens, the context")
         }
         return tokens
     }

@@ -32,7 +32,7 @@ struct PruneInputs {
         guard !isEncoder || !options.calibration.isEmpty else {
             throw InvalidOptions(
                 "an encoder needs text to calibrate on: give --calibration FILE with text like "
-                    + "what it will see")
+                    + "your inputs")
         }
         let narrows = ([options.method] + options.baselines).contains(.minitronWidth)
         if narrows, !dense.shape.canNarrow {

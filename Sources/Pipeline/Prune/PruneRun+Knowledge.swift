@@ -28,8 +28,8 @@ extension PruneRun {
         let table = try existingProfile(path)
         if table.environment.machine != environment.machine {
             progress.remark(
-                "\(path) is of another machine (\(table.environment.machine)); what is measured "
-                    + "here corrects the plans: keep to it with --attempts 1")
+                "\(path) is of another machine (\(table.environment.machine)). Measurements on this "
+                    + "machine correct its predictions; --attempts 1 disables the corrections.")
         }
         return table
     }
@@ -44,7 +44,7 @@ extension PruneRun {
         }
         progress.remark(
             "No --calibration text: calibrating on \(count * length) tokens that the model "
-                + "writes itself. Text like what it will see is better.")
+                + "generates. A text like your inputs is better.")
         let tokenizer = try dense.checkpoint.tokenizer()
         let sampled = try stage("sample") {
             try progress.counting(
@@ -111,7 +111,8 @@ extension PruneRun {
         guard method.needsSensitivity else { return Sensitivity([:]) }
         if isLarge {
             progress.remark(
-                "The model is large: what it minds is taken from each layer alone, not measured.")
+                "The model is large: sensitivities are estimated from the error of each component, "
+                    + "not measured.")
             return Sensitivity(losses, streamSquares: facts.streamSquares)
         }
         if let known = directory.read(Sensitivity.self, Product.sensitivity) { return known }
@@ -151,8 +152,8 @@ extension LatencyTable {
         guard known == wanted else {
             throw ProfileError(
                 file: path, field: "environment",
-                problem: "it is of \(known.summary), not \(wanted.summary)",
-                remedy: "give the options it was made with, or leave out --profile")
+                problem: "it was made for \(known.summary), not for \(wanted.summary)",
+                remedy: "use the options of the profile, or leave out --profile")
         }
     }
 }

@@ -106,8 +106,8 @@ final class PruneRun {
         try check(reaches: options.targets, table)
         if isLarge {
             progress.remark(
-                "In f32 the model would fill more than a quarter of memory: what it minds is judged "
-                    + "by each layer alone, and what stays is not refitted.")
+                "In f32 the model would fill more than a quarter of memory: sensitivities are "
+                    + "estimated, and the kept weights are not refitted.")
         }
         let text = try calibrationText()
         let facts = try calibrate(on: text)

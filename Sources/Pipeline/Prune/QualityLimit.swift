@@ -55,10 +55,10 @@ public struct QualityRefusal: Error, CustomStringConvertible {
         }
         let sum =
             others.isEmpty
-            ? "" : "; at lower speedups it is: \(others.joined(separator: ", "))"
-        return "the target \(Figures.ratio(target)) is not written: \(found), more than --max-loss "
-            + "\(Figures.significant(limit, digits: 3))\(sum); ask for a lower --speedup, or allow "
-            + "a greater --max-loss"
+            ? "" : "; at lower speedups: \(others.joined(separator: ", "))"
+        return "the target \(Figures.ratio(target)) is not written: \(found), above --max-loss "
+            + "\(Figures.significant(limit, digits: 3))\(sum); request a lower --speedup or a "
+            + "higher --max-loss"
     }
 
     private var name: String { isPerplexity ? "rise of perplexity" : "cosine distance" }

@@ -249,7 +249,7 @@ struct SparsifyRun {
                     way.kind == .feedForward
                     ? "neurons" : way.choice == .computed ? "attention's inputs" : "heads"
                 let measured = try progress.stage(
-                    "Timing \(Figures.percent(density)) of \(units), told \(way.choice)"
+                    "Timing \(Figures.percent(density)) of \(units) (\(way.choice))"
                 ) { try timing(try sparsified(plain(plan))) }
                 saved[way, default: []].append(1 - 1 / measured.speedup)
             }
@@ -285,7 +285,7 @@ struct SparsifyRun {
         if table.environment.machine != environment.machine {
             opened.progress.remark(
                 "The profile of \(directory) is of another machine (\(table.environment.machine)): "
-                    + "what units cost is guessed from there.")
+                    + "the time of removed units is estimated from it.")
         }
         let surgery = Surgery(
             opened.checkpoint,

@@ -1,10 +1,11 @@
 public import Tensors
 public import Transformers
 
-/// Measures the damage of a changed model: its divergence from the dense model on calibration text.
+/// Measures how far the predictions of a changed model are from the dense model's, on calibration
+/// text.
 ///
-/// For decoders it is the mean KL divergence of the next-token distributions over likely tokens, in
-/// nats. For encoders it is the mean over sequences of `1 − cos` between the two pooled vectors,
+/// For decoders this is the mean KL divergence of the next-token distributions over likely tokens, in
+/// nats. For encoders this is the mean over sequences of `1 − cos` between the two pooled vectors,
 /// with the dense model's pooling.
 public final class Damage {
     /// The dense model.
@@ -37,12 +38,12 @@ public final class Damage {
             ? .hidden(hidden) : .logits(HeadComparison(dense, of: hidden, on: engine))
     }
 
-    /// The damage of a model; 0 for the dense model itself.
+    /// The divergence of a model from the dense model; 0 for the dense model itself.
     ///
     /// - Complexity: A forward pass, and for decoders the output head.
     public func of(_ model: Model) -> Double { record(model).damage }
 
-    /// A model's damage and the residual stream before each of its layers.
+    /// A model's divergence and the residual stream before each of its layers.
     ///
     /// With the stream, models that differ from it in one layer are measured faster.
     func record(_ model: Model) -> (damage: Double, entering: [Activations]) {
@@ -53,7 +54,7 @@ public final class Damage {
         return (difference(hidden), recorder.entering)
     }
 
-    /// The damage of a model, computed from the residual stream before one of its layers.
+    /// The divergence of a model, computed from the residual stream before one of its layers.
     public func of(_ model: Model, from first: Int, entering: Activations) -> Double {
         var pass = ForwardPass(model, on: engine)
         return difference(pass.hiddenStates(of: batch, from: first, entering: entering))

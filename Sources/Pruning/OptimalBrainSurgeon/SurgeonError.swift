@@ -10,7 +10,7 @@ public enum SurgeonError: Error, Equatable, CustomStringConvertible {
     case streamNotFinite(layer: Int)
     /// The second moments of a component's inputs are not finite.
     case momentsNotFinite(Component)
-    /// The damage of a changed layer is not finite.
+    /// The divergence of a model with a changed layer is not finite.
     case damageNotFinite(layer: Int)
     /// The weight has a value that is not finite.
     case weightNotFinite(row: Int, column: Int)

@@ -5,16 +5,21 @@ public import Transformers
 ///
 /// A prior is the relative error of one component's output. It does not say how much the model's
 /// predictions change, and the change is not proportional to it. So each component is reduced to
-/// some levels while all others stay dense, and each layer is removed in the same way. The damage
-/// of each change is measured, which is the divergence from the dense model. Between measured
-/// levels, damage is a power of the prior.
+/// some levels while all others stay dense, and each layer is removed in the same way. The
+/// divergence from the dense model is measured after each change. Between measured levels, the
+/// divergence is a power of the prior.
 public struct Sensitivity: Sendable, Equatable {
     /// A measured level of a component.
     public struct Point: Codable, Sendable, Equatable {
         /// The level's prior, above 0.
         public let prior: Double
-        /// The damage to the dense model if only this component has this level, above 0.
+        /// The divergence from the dense model if only this component has this level, above 0.
         public let damage: Double
+
+        private enum CodingKeys: String, CodingKey {
+            case prior
+            case damage = "damage"
+        }
 
         /// Creates a point from both.
         public init(prior: Double, damage: Double) {
@@ -26,7 +31,7 @@ public struct Sensitivity: Sendable, Equatable {
     /// The measured levels of every component, priors ascending.
     public private(set) var points: [Component: [Point]] = [:]
 
-    /// The damage of removing each layer, if it was measured.
+    /// The divergence after the removal of each layer, if it was measured.
     public private(set) var layers: [Int: Double] = [:]
 
     /// A component with many levels is measured at the levels whose priors are nearest to these.
@@ -39,9 +44,9 @@ public struct Sensitivity: Sendable, Equatable {
     /// - Parameters:
     ///   - losses: The removal orders and priors.
     ///   - surgery: The dense model and its calibration.
-    ///   - damage: Measures the damage of a changed model.
+    ///   - damage: Measures the divergence of a changed model.
     ///   - progress: Called with the number of components done; may throw to stop.
-    /// - Throws: ``SurgeonError`` if a damage is not finite, and what reading and correcting
+    /// - Throws: ``SurgeonError`` if a divergence is not finite, and what reading and correcting
     ///   weights and `progress` throw.
     /// - Complexity: For each component and prior, and for each layer, half a forward pass, and for
     ///   decoders the output head.
@@ -80,7 +85,8 @@ public struct Sensitivity: Sendable, Equatable {
 
     /// Estimates sensitivities without measuring, for models that are too large.
     ///
-    /// Damage is the error of a component's output as a share of the residual stream after it.
+    /// The divergence is estimated by the error of a component's output, as a share of the residual
+    /// stream after it.
     ///
     /// - Parameters:
     ///   - losses: The removal orders and errors.
@@ -99,12 +105,12 @@ public struct Sensitivity: Sendable, Equatable {
         self.layers = layers
     }
 
-    /// The damage of a component's level with some prior; the prior itself for a component that was
-    /// not measured.
+    /// The divergence at a component's level with some prior; the prior itself for a component that
+    /// was not measured.
     ///
     /// Between the measured points `(p₁, d₁)` and `(p₂, d₂)` it is
     /// `d₁ (p / p₁)^(log(d₂/d₁) / log(p₂/p₁))`. Below the first point and above the last one,
-    /// damage is proportional to the prior.
+    /// the divergence is proportional to the prior.
     public func damage(of component: Component, prior: Double) -> Double {
         guard let points = points[component], let first = points.first, let last = points.last
         else { return prior }
@@ -117,10 +123,10 @@ public struct Sensitivity: Sendable, Equatable {
         return below.damage * pow(above.damage / below.damage, share)
     }
 
-    /// Sorts points and makes damage monotone: it never falls as the prior rises.
+    /// Sorts points and makes the divergence monotone: it never falls as the prior rises.
     ///
-    /// Damage is at least 1e-9, so that of two removals without damage the larger one still costs
-    /// more.
+    /// The divergence is at least 1e-9: of two removals that change nothing, the larger one must
+    /// cost more.
     private static func rising(_ points: [Point]) -> [Point] {
         var kept: [Point] = []
         for point in points.sorted(by: { $0.prior < $1.prior })

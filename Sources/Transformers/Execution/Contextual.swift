@@ -54,7 +54,7 @@ struct Contextual: Sendable {
         ) throws {
             func block() throws -> AttentionWeights {
                 guard let block = try read().attention else {
-                    preconditionFailure("what counts of a layer without heads")
+                    preconditionFailure("a plan for a layer without heads")
                 }
                 return block
             }
@@ -80,7 +80,7 @@ struct Contextual: Sendable {
                     least: entering)
             case .heads(let predictor):
                 guard case .lowRank(let down, let up) = predictor.method else {
-                    preconditionFailure("heads are told by trained predictors")
+                    preconditionFailure("heads need a trained predictor")
                 }
                 // The outputs of heads that are not selected are 0, so thresholds of 0 skip them.
                 leavingLeast = [Float](repeating: 0, count: leaving.units)

@@ -9,7 +9,7 @@ struct PruneSummary {
     init(_ report: PruneReport, output: String) {
         let isDecoder = report.model.generatesText
         let training = report.targets.first?.recovery
-        // The score of a task is in a column before that of vectors.
+        // The score of a task has a column of its own, before the cosine distance.
         let task = training.flatMap { Self.isTask($0.measure) ? $0.measure : nil }
         var table = Table(
             titles: ["target", "measured", "95% interval", "ms"] + (task.map { [$0] } ?? [])
@@ -54,28 +54,28 @@ struct PruneSummary {
         }
         let missed = report.targets.filter { $0.interval.first ?? 0 < $0.target }
             .map {
-                "The target \(Figures.ratio($0.target)) is not "
+                "The target \(Figures.ratio($0.target)) is "
                     + ($0.interval.last ?? 0 < $0.target
-                        ? "held: give it more --attempts, in another -o."
-                        : "surely held: the machine is noisy.")
+                        ? "not reached: prune again with more --attempts and another -o."
+                        : "inside the 95% interval: the machine is too noisy to decide.")
             }
         let disturbed = report.targets.filter(\.isDisturbed)
             .map {
-                "Other programs disturbed the measurement of \(Figures.ratio($0.target)): bench it "
-                    + "again on a quiet machine."
+                "Other programs disturbed the measurement of \(Figures.ratio($0.target)): measure "
+                    + "it again with `espalier bench` on a quiet machine."
             }
         let profiled = report.profiledMachine.map {
             "The profile is of another machine (\($0)); speedups were measured on this one."
         }
         let notes =
             [
-                "Times are the dense model's median, and that divided by the speedup.",
+                "ms: the dense model's median time, and this time divided by the speedup.",
                 "Evaluated on \(report.evaluatedOn).",
                 report.secondText.map { "Second: \($0)." }, Self.disk(report),
                 DiskUse.noteOnWork(
                     in: output,
                     remedy:
-                        "Remove it, or give --tidy, when you need neither that nor further targets."
+                        "Remove it, or use --tidy, if you need neither this nor further targets."
                 ),
                 profiled,
             ].compactMap(\.self) + missed + disturbed
@@ -98,7 +98,7 @@ struct PruneSummary {
             + "."
     }
 
-    /// Whether a metric is that of a task, and not of text as in the other columns.
+    /// Whether a metric is the score of a task; perplexity and cosine distance are not.
     private static func isTask(_ measure: String) -> Bool {
         measure != "perplexity" && measure != "cosine distance"
     }
