@@ -71,11 +71,11 @@ let package = Package(
                 "ContextualSparsity", "Pruning", "Profiling", "Evaluation", "Training",
                 "Transformers", "Tokenizers", "Tensors", "ModelFiles", "Reporting", "CHost",
             ]),
-        module("CommandLine", ["Reporting"]),
+        module("Console", ["Reporting"]),
         .executableTarget(
             name: "espalier",
             dependencies: [
-                "CommandLine", "Pipeline", "Tensors", "ModelFiles", "Transformers", "Profiling",
+                "Console", "Pipeline", "Tensors", "ModelFiles", "Transformers", "Profiling",
                 "Pruning", "Training", "ContextualSparsity", "Reporting",
             ],
             swiftSettings: strict),
@@ -105,7 +105,7 @@ let package = Package(
         tests(
             of: "Pipeline",
             using: ["Profiling", "Transformers", "Tokenizers", "Reporting", "ModelFiles"]),
-        tests(of: "CommandLine"),
+        tests(of: "Console"),
         tests(of: "espalier", using: ["ModelFiles", "Pruning", "Profiling"]),
     ],
     swiftLanguageModes: [.v6],

@@ -26,11 +26,11 @@ CK_INLINE float CK_NAME(encode_row)(const float *x, size_t n, uint32_t *codes) {
         ck_vector v = ck_load_up_to(x + i, n - i, 0);
         size = ck_max(size, ck_max(v, -v));
     }
-    float greatest = ck_largest(size), inverse = greatest > 0 ? ck_score_codes / greatest : 0;
+    float largest = ck_largest(size), inverse = largest > 0 ? ck_score_codes / largest : 0;
     for (size_t i = 0; i < n; i += CK_LANES)
         CK_NAME(store_shorts)(
             codes + i / 2, CK_NAME(codes_of)(ck_load_up_to(x + i, n - i, 0) * inverse));
-    return greatest / ck_score_codes;
+    return largest / ck_score_codes;
 }
 
 static void CK_NAME(pack_keys_int16)(
@@ -69,14 +69,14 @@ static void CK_NAME(pack_values_int16)(
     for (size_t j = 0; j < width; j += CK_LANES) {
         const float *from = source + j;
         uint32_t *packed = (uint32_t *)panels + j / ck_panel * pairs * ck_panel + j % ck_panel;
-        ck_vector greatest = ck_splat(0);
+        ck_vector largest = ck_splat(0);
         for (size_t i = 0; i < n; i++) {
             ck_vector v = ck_load_up_to(from + i * ld, width - j, 0);
-            greatest = ck_max(greatest, ck_max(v, -v));
+            largest = ck_max(largest, ck_max(v, -v));
         }
         ck_vector inverse = ck_select(
-            greatest > ck_splat(0), ck_value_codes / greatest, ck_splat(0));
-        ck_store(scales + j, greatest / ck_value_codes);
+            largest > ck_splat(0), ck_value_codes / largest, ck_splat(0));
+        ck_store(scales + j, largest / ck_value_codes);
         for (size_t i = 0; i < pairs; i++) {
             ck_integers even = CK_NAME(codes_of)(
                 ck_load_up_to(from + 2 * i * ld, width - j, 0) * inverse);

@@ -56,7 +56,7 @@ static float CK_NAME(round_int8)(const float *x, size_t n, int8_t *y) {
 #pragma clang fp contract(off)
     typedef int8_t bytes __attribute__((vector_size(CK_LANES), aligned(1)));
     const float round = 12582912.0f; /* 1.5 · 2²³: adding it rounds to the nearest integer */
-    float greatest = CK_NAME(greatest_size)(x, n), inverse = greatest > 0 ? 127 / greatest : 0;
+    float largest = CK_NAME(max_magnitude)(x, n), inverse = largest > 0 ? 127 / largest : 0;
     for (size_t i = 0; i < n; i += CK_LANES) {
         ck_vector shifted = ck_load_up_to(x + i, n - i, 0) * inverse + round;
         ck_integers codes = (ck_integers)shifted - 0x4b400000;
@@ -68,11 +68,11 @@ static float CK_NAME(round_int8)(const float *x, size_t n, int8_t *y) {
             for (size_t j = i; j < n; j++) y[j] = (int8_t)codes[j - i];
     }
     for (size_t i = n; i < (n + 7) / 8 * 8; i++) y[i] = 0;
-    return greatest / 127;
+    return largest / 127;
 }
 
 static void CK_NAME(multiply_int4)(
-    ck_int4_row a, size_t k, const uint8_t *panels, float *c, size_t n, float *greatest
+    ck_int4_row a, size_t k, const uint8_t *panels, float *c, size_t n, float *largest
 ) {
     enum { vectors = ck_panel / CK_LANES, ahead = 32 };
     size_t eights = (k + 7) / 8;
@@ -120,18 +120,18 @@ static void CK_NAME(multiply_int4)(
                 best = ck_max(best, ck_load_part(c + j, n - j, -__builtin_inff()));
             }
         }
-        greatest[p] = ck_largest(best);
+        largest[p] = ck_largest(best);
     }
 }
 
 static size_t CK_NAME(select_f32)(
-    const float *x, const float *least, size_t n, uint32_t *places, float *values
+    const float *x, const float *thresholds, size_t n, uint32_t *places, float *values
 ) {
     size_t count = 0;
     for (size_t i = 0; i < n; i++) {
         places[count] = (uint32_t)i;
         values[count] = x[i];
-        count += !(__builtin_fabsf(x[i]) <= least[i]);
+        count += !(__builtin_fabsf(x[i]) <= thresholds[i]);
     }
     return count;
 }
@@ -286,7 +286,7 @@ static float CK_NAME(store_row_f16)(const float *source, size_t n, void *row) {
 }
 
 static float CK_NAME(store_row_int8)(const float *source, size_t n, void *row) {
-    float greatest = CK_NAME(greatest_size)(source, n), scale = greatest / 127;
+    float largest = CK_NAME(max_magnitude)(source, n), scale = largest / 127;
     float inverse = scale > 0 ? 1 / scale : 0;
     for (size_t i = 0; i < n; i++) {
         float code = __builtin_roundf(source[i] * inverse);

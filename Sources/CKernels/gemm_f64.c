@@ -7,13 +7,13 @@
  * the number of elements of the largest tile. */
 enum { BLOCK_ROWS = 192, BLOCK_COLUMNS = 1536, BLOCK_DEPTH = 256, LARGEST_TILE = 8 * 24 };
 
-static size_t least(size_t x, size_t y) { return x < y ? x : y; }
+static size_t min_size(size_t x, size_t y) { return x < y ? x : y; }
 
 static size_t rounded_up(size_t x, size_t step) { return (x + step - 1) / step * step; }
 
 size_t ck_gemm_f64_scratch(size_t n, size_t k) {
-    size_t depth = least(k, BLOCK_DEPTH);
-    return depth * (BLOCK_ROWS + rounded_up(least(n, BLOCK_COLUMNS), 24)) + LARGEST_TILE;
+    size_t depth = min_size(k, BLOCK_DEPTH);
+    return depth * (BLOCK_ROWS + rounded_up(min_size(n, BLOCK_COLUMNS), 24)) + LARGEST_TILE;
 }
 
 /* Packs `count` lines of length k, zero-padded to panels of `width` lines:
@@ -23,7 +23,7 @@ static void pack(
     double *out) {
     for (size_t first = 0; first < count; first += width, out += width * k) {
         const double *source = data + first * line_stride;
-        size_t lines = least(width, count - first);
+        size_t lines = min_size(width, count - first);
         if (line_stride == 1) {
             for (size_t p = 0; p < k; p++) {
                 for (size_t line = 0; line < lines; line++)
@@ -59,21 +59,21 @@ void ck_gemm_f64(
     ck_f64_operand b, double *c, size_t c_stride, ptrdiff_t diagonal, double *scratch) {
     const size_t mr = kernels->tile_rows, nr = kernels->tile_columns;
     double *copy = scratch, *packed_a = copy + LARGEST_TILE;
-    double *packed_b = packed_a + BLOCK_ROWS * least(k, BLOCK_DEPTH);
+    double *packed_b = packed_a + BLOCK_ROWS * min_size(k, BLOCK_DEPTH);
     for (size_t column = 0; column < n; column += BLOCK_COLUMNS) {
-        size_t columns = least(BLOCK_COLUMNS, n - column);
+        size_t columns = min_size(BLOCK_COLUMNS, n - column);
         for (size_t p = 0; p < k; p += BLOCK_DEPTH) {
-            size_t depth = least(BLOCK_DEPTH, k - p);
+            size_t depth = min_size(BLOCK_DEPTH, k - p);
             pack(b.data + p * b.row_stride + column * b.column_stride, b.column_stride,
                  b.row_stride, columns, depth, nr, packed_b);
             for (size_t row = 0; row < m; row += BLOCK_ROWS) {
-                size_t rows = least(BLOCK_ROWS, m - row);
+                size_t rows = min_size(BLOCK_ROWS, m - row);
                 if ((ptrdiff_t)column > (ptrdiff_t)(row + rows - 1) + diagonal) continue;
                 pack(a.data + row * a.row_stride + p * a.column_stride, a.row_stride,
                      a.column_stride, rows, depth, mr, packed_a);
                 for (size_t j = 0; j < columns; j += nr)
                     for (size_t i = 0; i < rows; i += mr) {
-                        size_t tall = least(mr, rows - i), wide = least(nr, columns - j);
+                        size_t tall = min_size(mr, rows - i), wide = min_size(nr, columns - j);
                         if ((ptrdiff_t)(column + j) > (ptrdiff_t)(row + i + tall - 1) + diagonal)
                             continue;
                         const double *pa = packed_a + i * depth, *pb = packed_b + j * depth;

@@ -150,14 +150,14 @@ CK_INLINE void CK_OF(multiply_pairs)(
 /* The power of two that scales the largest of n magnitudes to between 1/16 and 1/8. It is 1 if the
  * largest is below 2^-117, or is 2^119 or more. */
 CK_INLINE float CK_NAME(half_scale)(ck_vector most) {
-    float greatest = ck_largest(most);
+    float largest = ck_largest(most);
     uint32_t bits;
-    __builtin_memcpy(&bits, &greatest, 4);
+    __builtin_memcpy(&bits, &largest, 4);
     uint32_t exponent = bits >> 23 & 0xff;
     if (exponent < 10 || exponent > 245) return 1;
     bits = (250 - exponent) << 23;
-    __builtin_memcpy(&greatest, &bits, 4);
-    return greatest;
+    __builtin_memcpy(&largest, &bits, 4);
+    return largest;
 }
 CK_INLINE ck_vector CK_NAME(size_of)(ck_vector x) { return ck_max(x, -x); }
 

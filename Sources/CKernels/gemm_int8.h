@@ -39,22 +39,22 @@ static void CK_NAME(convert_int8)(
     uint8_t *values = codes;
     const float round = 12582912.0f; /* 1.5 · 2²³: adding it rounds to the nearest integer */
     enum { chains = 2 };
-    ck_vector least[chains] = {ck_splat(0), ck_splat(0)}, greatest[chains] = {least[0], least[0]};
+    ck_vector lowest[chains] = {ck_splat(0), ck_splat(0)}, highest[chains] = {lowest[0], lowest[0]};
     size_t i = 0;
     for (; i + chains * CK_LANES <= n; i += chains * CK_LANES)
 #pragma clang loop unroll(full)
         for (size_t c = 0; c < chains; c++) {
             ck_vector v = ck_load(x + i + c * CK_LANES);
-            least[c] = ck_min(least[c], v);
-            greatest[c] = ck_max(greatest[c], v);
+            lowest[c] = ck_min(lowest[c], v);
+            highest[c] = ck_max(highest[c], v);
         }
     for (; i < n; i += CK_LANES) {
         ck_vector v = ck_load_up_to(x + i, n - i, 0);
-        least[0] = ck_min(least[0], v);
-        greatest[0] = ck_max(greatest[0], v);
+        lowest[0] = ck_min(lowest[0], v);
+        highest[0] = ck_max(highest[0], v);
     }
-    float low = -ck_largest(-ck_min(least[0], least[1]));
-    float step = (ck_largest(ck_max(greatest[0], greatest[1])) - low) / 254;
+    float low = -ck_largest(-ck_min(lowest[0], lowest[1]));
+    float step = (ck_largest(ck_max(highest[0], highest[1])) - low) / 254;
     float inverse = step > 0 ? 1 / step : 0;
     float origin = (-low * inverse + round) - round;
     scales[0] = step;
@@ -77,13 +77,13 @@ static void CK_NAME(convert_int8)(
 }
 
 /* The largest magnitude of n values; NaN is ignored. */
-CK_INLINE float CK_NAME(greatest_size)(const float *x, size_t n) {
-    ck_vector greatest = ck_splat(0);
+CK_INLINE float CK_NAME(max_magnitude)(const float *x, size_t n) {
+    ck_vector largest = ck_splat(0);
     for (size_t i = 0; i < n; i += CK_LANES) {
         ck_vector v = ck_load_up_to(x + i, n - i, 0);
-        greatest = ck_max(ck_max(v, -v), greatest);
+        largest = ck_max(ck_max(v, -v), largest);
     }
-    return ck_largest(greatest);
+    return ck_largest(largest);
 }
 
 /* The nearest integer from -limit to limit; -limit for NaN. */
@@ -100,8 +100,8 @@ static void CK_NAME(pack_rows_int8)(
     size_t quads = (width + 3) / 4;
     for (size_t j = 0; j < n; j++) {
         const float *row = source + j * ld;
-        float greatest = CK_NAME(greatest_size)(row, width);
-        float inverse = greatest > 0 ? 127 / greatest : 0;
+        float largest = CK_NAME(max_magnitude)(row, width);
+        float inverse = largest > 0 ? 127 / largest : 0;
         int8_t *packed =
             (int8_t *)panels + (j / ck_panel * quads * ck_panel + j % ck_panel) * 4;
         int32_t sum = 0;
@@ -110,7 +110,7 @@ static void CK_NAME(pack_rows_int8)(
             packed[i / 4 * 4 * ck_panel + i % 4] = (int8_t)code;
             sum += (int8_t)code;
         }
-        scales[j] = greatest / 127;
+        scales[j] = largest / 127;
         sums[j] = sum;
     }
 }

@@ -10,9 +10,9 @@ enum { block = 32 };
 void ck_quantize_q8_0(void *out, const float *in, size_t block_count) {
     uint8_t *p = out;
     for (size_t b = 0; b < block_count; b++, in += block, p += 2 + block) {
-        float greatest = 0;
-        for (int i = 0; i < block; i++) greatest = fmaxf(greatest, fabsf(in[i]));
-        float scale = greatest / 127, inverse = scale ? 1 / scale : 0;
+        float largest = 0;
+        for (int i = 0; i < block; i++) largest = fmaxf(largest, fabsf(in[i]));
+        float scale = largest / 127, inverse = scale ? 1 / scale : 0;
         ck_narrow_f16(p, &scale, 1);
         for (int i = 0; i < block; i++) p[2 + i] = (uint8_t)(int8_t)roundf(in[i] * inverse);
     }

@@ -8,7 +8,7 @@ public struct ContextualCalibration: Sendable {
     /// The share of the text's tokens for which the margin is large enough.
     ///
     /// A larger share would need more time for rare tokens.
-    public static let certainty = 0.9999
+    public static let marginQuantile = 0.9999
 
     /// The margin of coarse scores.
     ///
@@ -79,7 +79,7 @@ public struct ContextualCalibration: Sendable {
             let coarse =
                 try head
                 ?? Model.coarseHead(
-                    of: source, fineInputs: states.greatestColumns(CoarseWeights.fineCount))
+                    of: source, fineInputs: states.topColumns(CoarseWeights.fineCount))
             head = coarse
             var part = Activations()
             for first in stride(from: 0, to: states.rows, by: 64) {
@@ -90,7 +90,7 @@ public struct ContextualCalibration: Sendable {
         headInputs = head?.fineInputs ?? []
         margins.sort()
         headMargin =
-            margins.isEmpty ? 0 : margins[Int(Self.certainty * Double(margins.count - 1))]
+            margins.isEmpty ? 0 : margins[Int(Self.marginQuantile * Double(margins.count - 1))]
     }
 
     /// Runs windows through a layer.

@@ -28,7 +28,7 @@ public enum ContextualFile {
             -> [JSONKey: JSONValue]
         {
             var members: [JSONKey: JSONValue] = [:]
-            add(prefix + "scores", index, predictor.least)
+            add(prefix + "scores", index, predictor.thresholds)
             switch predictor.method {
             case .coarse(let inputs):
                 members["predictor"] = .string("coarse")
@@ -45,7 +45,7 @@ public enum ContextualFile {
         var layers: [JSONValue] = []
         for (index, neurons) in plan.layers.enumerated() {
             guard let neurons else { continue }
-            add("thresholds", index, neurons.least)
+            add("thresholds", index, neurons.thresholds)
             var members = neurons.predictor.map { add($0, index, to: "") } ?? [:]
             members["layer"] = .integer(index)
             layers.append(.object(members))

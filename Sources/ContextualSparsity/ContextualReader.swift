@@ -95,7 +95,7 @@ struct ContextualReader {
     ) throws(ModelFileError) -> ContextualPlan.Neurons {
         let count = shape.layers[index].feedForward
         return ContextualPlan.Neurons(
-            least: try sizes("thresholds", index, count, tensors),
+            thresholds: try sizes("thresholds", index, count, tensors),
             predictor: try predictor(
                 index, members, of: .feedForward, "", units: count, tensors))
     }

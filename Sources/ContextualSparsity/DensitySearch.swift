@@ -33,8 +33,8 @@ public struct Removal: Sendable {
     }
 
     /// The divergence from the dense model if only one component becomes a variant.
-    func damage(_ component: Component, as variant: Variant) -> Double {
-        sensitivity.damage(
+    func divergence(_ component: Component, as variant: Variant) -> Double {
+        sensitivity.divergence(
             of: component, prior: losses.prior(of: component, keeping: variant.units))
     }
 }
@@ -59,7 +59,7 @@ public struct DensitySearch {
     }
 
     /// A method for components of one kind.
-    public struct Way: Hashable, Sendable {
+    public struct Method: Hashable, Sendable {
         /// The kind of components.
         public let kind: ComponentKind
         /// The method that selects units.
@@ -74,9 +74,11 @@ public struct DensitySearch {
         }
 
         /// All ways with these methods.
-        public static func all(of choices: [NeuronChoice]) -> [Way] {
-            choices.map { Way(.feedForward, $0) }
-                + choices.filter { $0 == .computed || $0.rank != nil }.map { Way(.attention, $0) }
+        public static func all(of choices: [NeuronChoice]) -> [Method] {
+            choices.map { Method(.feedForward, $0) }
+                + choices.filter { $0 == .computed || $0.rank != nil }.map {
+                    Method(.attention, $0)
+                }
         }
     }
 
@@ -109,20 +111,20 @@ public struct DensitySearch {
     ///   - saved: For each way and each of ``probes`` the saved share of the dense model's time, if
     ///     all components of the way's kind have that density.
     ///   - headSaving: The share of the dense model's time that screening the head saves.
-    ///   - damages: The divergence from the dense model if one component has a level.
+    ///   - sensitivity: The divergence from the dense model if one component has a level.
     ///   - removal: The costs of removing units permanently; nil to remove none.
     public init(
         _ calibration: ContextualCalibration, densities: [Double], shape: ModelShape,
-        saved: [Way: [Double]], headSaving: Double, damages: ContextualDamages,
+        saved: [Method: [Double]], headSaving: Double, sensitivity: ContextualSensitivity,
         removal: Removal? = nil
     ) {
-        let costs = saved.map { way, saved in
+        let costs = saved.map { method, saved in
             Cost(
-                way: way,
+                method: method,
                 volumes: Self.probes.map {
-                    calibration.volume(way, density: $0, components: shape.components)
+                    calibration.volume(method, density: $0, components: shape.components)
                 }, saved: saved)
-        }.sorted { $0.way.choice.description < $1.way.choice.description }
+        }.sorted { $0.method.choice.description < $1.method.choice.description }
         var sizes: [ComponentKind: Int] = [:]
         for component in shape.components {
             sizes[component.kind, default: 0] += shape.units(of: component)
@@ -143,13 +145,13 @@ public struct DensitySearch {
                     fixed.seconds =
                         removal.seconds(of: component, as: variant)
                         - removal.seconds(of: component, as: whole)
-                    fixed.loss = removal.damage(component, as: variant)
+                    fixed.loss = removal.divergence(component, as: variant)
                 }
                 known.append(fixed)
                 guard units > 0, units == all || component.kind == .feedForward else { continue }
                 let kept = removal?.losses.components[component]?.kept(units)
                 let share = Double(all) / Double(sizes[component.kind] ?? 1)
-                for cost in costs where cost.way.kind == component.kind {
+                for cost in costs where cost.method.kind == component.kind {
                     // The time of selecting units, which all levels need, is proportional to the
                     // kept units.
                     let branch = removal.map {
@@ -158,7 +160,7 @@ public struct DensitySearch {
                     }
                     let choosing = max(0, (branch ?? 0) - share * cost.saved(at: 0))
                     for density in densities {
-                        let level = DensityLevel(cost.way.choice, density: density)
+                        let level = DensityLevel(cost.method.choice, density: density)
                         guard let totals = calibration.totals(level, of: component, kept: kept)
                         else { continue }
                         known.append(
@@ -168,7 +170,7 @@ public struct DensitySearch {
                                 seconds: -share * cost.saved(at: totals.volume)
                                     - choosing * (1 - Double(units) / Double(all)),
                                 loss: fixed.loss
-                                    + damages.damage(
+                                    + sensitivity.divergence(
                                         of: component, level.choice, losing: totals.lost)))
                     }
                 }
@@ -191,7 +193,7 @@ public struct DensitySearch {
     }
 
     /// The greatest predicted speedup of any choice.
-    public var greatestSpeedup: Double { 1 / problem.seconds(of: problem.fastest) }
+    public var maximumSpeedup: Double { 1 / problem.seconds(of: problem.fastest) }
 
     /// The choice with the lowest predicted divergence at a speedup.
     ///
@@ -212,7 +214,7 @@ public struct DensitySearch {
 
 /// The time that a way saves, from two measured plans in which all components have one density.
 private struct Cost {
-    let way: DensitySearch.Way
+    let method: DensitySearch.Method
     let volumes: [Double]
     let saved: [Double]
 
@@ -227,10 +229,10 @@ private struct Cost {
 extension ContextualCalibration {
     /// The mean share of the weights of a kind's components that is read if all have one density.
     fileprivate func volume(
-        _ way: DensitySearch.Way, density: Double, components: [Component]
+        _ method: DensitySearch.Method, density: Double, components: [Component]
     ) -> Double {
-        let known = components.filter { $0.kind == way.kind }.map {
-            totals(DensityLevel(way.choice, density: density), of: $0)?.volume ?? 1
+        let known = components.filter { $0.kind == method.kind }.map {
+            totals(DensityLevel(method.choice, density: density), of: $0)?.volume ?? 1
         }
         return known.isEmpty ? 1 : known.reduce(0, +) / Double(known.count)
     }

@@ -137,7 +137,7 @@ public struct NeuronCalibration: Sendable {
                 levels[choice] = limits.mapValues { contributions.level(above: $0) }
                 continue
             case .coarse:
-                method = .coarse(fineInputs: inputs.greatestColumns(CoarseWeights.fineCount))
+                method = .coarse(fineInputs: inputs.topColumns(CoarseWeights.fineCount))
             case .gate:
                 guard block.gate != nil else { continue }
                 method = .gate
@@ -175,13 +175,13 @@ public struct NeuronCalibration: Sendable {
     public func neurons(_ choice: NeuronChoice, density: Double) -> ContextualPlan.Neurons? {
         level(choice, density: density).flatMap { level in
             guard level.isPartial else { return nil }
-            let least = Self.sizes(contributing: level.contribution, norms)
+            let thresholds = Self.sizes(contributing: level.contribution, norms)
             let scores =
                 choice.scoresValues
                 ? Self.sizes(contributing: level.score, norms)
-                : least.map { _ in level.score }
+                : thresholds.map { _ in level.score }
             return ContextualPlan.Neurons(
-                least: least,
+                thresholds: thresholds,
                 predictor: methods[choice].map {
                     ContextualPlan.Predictor($0, above: scores, looksAhead: choice.looksAhead)
                 })
@@ -206,7 +206,7 @@ public struct NeuronCalibration: Sendable {
 
 extension Activations {
     /// The indices of the columns with the greatest sums of squares, ascending.
-    func greatestColumns(_ count: Int) -> [Int] {
+    func topColumns(_ count: Int) -> [Int] {
         var squares = [Double](repeating: 0, count: columns)
         for row in 0..<rows {
             for column in 0..<columns {

@@ -85,7 +85,7 @@ public struct NeuronRecall: Sendable, Equatable {
             NeuronPredictor($0, of: block, activation, precision: .f32)
         }
         if let predictor { engine.predict(inputs, predictor, into: &scores) }
-        let worth = block.gate == nil ? Float(2).squareRoot() : Float(3).squareRoot()
+        let factor = block.gate == nil ? Float(2).squareRoot() : Float(3).squareRoot()
         self.init(
             layer: layer, .feedForward,
             neurons.predictor.map(NeuronChoice.init) ?? .computed, tokens: values.rows,
@@ -95,9 +95,9 @@ public struct NeuronRecall: Sendable, Equatable {
             return Unit(
                 contribution: value * norms[unit],
                 isComputed: predictor.map { scores[row, unit] > $0.thresholds[unit] }
-                    ?? (abs(value) > neurons.least[unit]),
+                    ?? (abs(value) > neurons.thresholds[unit]),
                 isNeeded: activation == .relu
-                    ? value > 0 : abs(value) > worth * neurons.least[unit])
+                    ? value > 0 : abs(value) > factor * neurons.thresholds[unit])
         }
     }
 
@@ -110,7 +110,8 @@ public struct NeuronRecall: Sendable, Equatable {
         var scores = Activations()
         if case .lowRank(let down, let up) = predictor.method {
             engine.predict(
-                inputs, NeuronPredictor(down: down, up: up, above: predictor.least), into: &scores)
+                inputs, NeuronPredictor(down: down, up: up, above: predictor.thresholds),
+                into: &scores)
         }
         self.init(
             layer: layer, .attention, NeuronChoice(predictor), tokens: sizes.rows,
@@ -118,7 +119,7 @@ public struct NeuronRecall: Sendable, Equatable {
         ) { row, head in
             Unit(
                 contribution: sizes[row, head],
-                isComputed: scores[row, head] > predictor.least[head], isNeeded: nil)
+                isComputed: scores[row, head] > predictor.thresholds[head], isNeeded: nil)
         }
     }
 

@@ -21,7 +21,7 @@ struct Tokens {
     /// - Parameters:
     ///   - inputs: The inputs of the predictor, `[tokens, hidden]`.
     ///   - values: The values of units, `[tokens, units]`.
-    ///   - least: A threshold for each unit. The unit is needed if its absolute value exceeds the
+    ///   - thresholds: A threshold for each unit. The unit is needed if its absolute value exceeds the
     ///     threshold.
     ///   - rank: The rank of the predictor.
     ///   - engine: The engine to run on.
@@ -29,12 +29,13 @@ struct Tokens {
     /// - Returns: The predictor.
     /// - Throws: What `check` throws.
     func fitted(
-        to inputs: Activations, _ values: Activations, above least: [Float], rank: Int,
+        to inputs: Activations, _ values: Activations, above thresholds: [Float], rank: Int,
         engine: Engine, check: () throws -> Void
     ) throws -> ContextualPlan.Predictor.Method {
         let found = try LowRankPredictor(
             fittedTo: engine.selecting(rows: rest, of: inputs),
-            values: engine.selecting(rows: rest, of: values), above: least, rank: rank, passes: 30,
+            values: engine.selecting(rows: rest, of: values), above: thresholds, rank: rank,
+            passes: 30,
             seed: 1, engine: engine, check: check)
         return .lowRank(down: found.down, up: found.up)
     }

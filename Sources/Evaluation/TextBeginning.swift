@@ -48,22 +48,22 @@ public struct TextBeginning: Sendable {
 
     /// The beginning of the first sentence that follows the end of another sentence or of a line.
     static func sentence(in text: ArraySlice<Character>) -> Int? {
-        var isBehindEnd = false
-        var isBehindSpace = false
+        var isPastEnd = false
+        var isAfterSpace = false
         for place in text.indices {
             let character = text[place]
             if character.isNewline {
-                (isBehindEnd, isBehindSpace) = (true, true)
+                (isPastEnd, isAfterSpace) = (true, true)
             } else if character.isWhitespace {
-                isBehindSpace = true
-            } else if isBehindEnd, isBehindSpace,
+                isAfterSpace = true
+            } else if isPastEnd, isAfterSpace,
                 character.isUppercase || character.isNumber || "\"“‘«(".contains(character)
             {
                 return place
             } else if ".!?…".contains(character) {
-                (isBehindEnd, isBehindSpace) = (true, false)
-            } else if !isBehindEnd || !"\"”’»)]'".contains(character) || isBehindSpace {
-                (isBehindEnd, isBehindSpace) = (false, false)
+                (isPastEnd, isAfterSpace) = (true, false)
+            } else if !isPastEnd || !"\"”’»)]'".contains(character) || isAfterSpace {
+                (isPastEnd, isAfterSpace) = (false, false)
             }
         }
         return nil

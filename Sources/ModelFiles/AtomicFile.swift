@@ -55,7 +55,7 @@ public struct AtomicFile: ~Copyable {
     func append(
         _ floats: [Float], as type: DType, tensor name: String
     ) throws(ModelFileError) {
-        let limit = type.greatestMagnitude ?? .greatestFiniteMagnitude
+        let limit = type.maximumMagnitude ?? .greatestFiniteMagnitude
         if let found = firstOutside(floats, limit: limit) {
             throw ModelFileError(
                 file: path, subject: "tensor \(quoted(name))",

@@ -33,7 +33,7 @@ public struct Comparison: Codable, Sendable {
     ///   - relativeWidth: The width of the interval at which the measurement stops, as a fraction
     ///     of the speedup.
     ///   - timeLimit: The maximum number of seconds to measure for on a quiet machine.
-    ///   - patience: The maximum time to wait for a quiet machine, as a multiple of `timeLimit`.
+    ///   - timeFactor: The maximum time to wait for a quiet machine, as a multiple of `timeLimit`.
     ///   - quietDense: The seconds of the dense model on a quiet machine, if they are known.
     ///   - isEnough: Called after a quarter of the time limit, with the speedup so far and its
     ///     interval. Returns whether the measurement can stop.
@@ -41,7 +41,7 @@ public struct Comparison: Codable, Sendable {
     /// - Throws: What timing and `tick` throw.
     public init<Watch: Stopwatch>(
         _ model: Watch.Subject, with watch: inout Watch, relativeWidth: Double = 0.005,
-        timeLimit: Double = 30, patience: Double = 1, quietDense: Double? = nil,
+        timeLimit: Double = 30, timeFactor: Double = 1, quietDense: Double? = nil,
         isEnough: (_ speedup: Double, _ interval: ClosedRange<Double>) -> Bool = { _, _ in false },
         tick: (Double) throws -> Void = { _ in }
     ) throws {
@@ -50,7 +50,7 @@ public struct Comparison: Codable, Sendable {
         let start = host_monotonic_nanoseconds()
         var elapsed = 0.0
         var round = 0
-        while elapsed < timeLimit * patience || round < 4 {
+        while elapsed < timeLimit * timeFactor || round < 4 {
             let first = round % 2 == 0
             let before = try watch.sample(first ? model : watch.dense)
             let after = try watch.sample(first ? watch.dense : model)
@@ -60,7 +60,7 @@ public struct Comparison: Codable, Sendable {
             try tick(elapsed)
             let isOver = elapsed >= timeLimit
             guard isOver || round >= 30 && round % 10 == 0,
-                let known = pairs.reading(quietDense: quietDense)
+                let known = pairs.comparison(quietDense: quietDense)
             else { continue }
             let width = known.interval.upperBound - known.interval.lowerBound
             if isOver && !known.isDisturbed || width <= relativeWidth * known.speedup { break }
@@ -70,7 +70,7 @@ public struct Comparison: Codable, Sendable {
                 break
             }
         }
-        guard let known = pairs.reading(quietDense: quietDense) else {
+        guard let known = pairs.comparison(quietDense: quietDense) else {
             throw ProfileError(
                 file: "measurement", field: "samples", problem: "the clock stood still",
                 remedy: "measure again")

@@ -24,17 +24,17 @@ extension LatencyCurve {
     ///
     /// - Complexity: O(levels)
     public var smooth: LatencyCurve {
-        guard entries.count > 2, let greatest = entries.first, greatest.seconds > 0 else {
+        guard entries.count > 2, let largest = entries.first, largest.seconds > 0 else {
             return self
         }
-        let contrasts = Contrasts(entries, unit: greatest)
+        let contrasts = Contrasts(entries, unit: largest)
         let best = (-20...40).map { exp2(Double($0) / 2) }.reduce(contrasts.fit(roughness: 0)) {
             let fit = contrasts.fit(roughness: $1)
             return fit.likelihood > $0.likelihood ? fit : $0
         }
         var smoothed = entries
         for index in entries.indices {
-            smoothed[index].seconds -= best.corrections[index] * greatest.seconds
+            smoothed[index].seconds -= best.corrections[index] * largest.seconds
         }
         return LatencyCurve(unchecked: smoothed)
     }

@@ -48,11 +48,11 @@ public struct LatencyCurve: Hashable, Sendable {
     ///
     /// - Complexity: O(log levels)
     public func seconds(keeping level: Int) -> Double {
-        guard level > 0, let greatest = entries.first, let least = entries.last else { return 0 }
-        guard level < greatest.level else {
-            return greatest.seconds * Double(level) / Double(greatest.level)
+        guard level > 0, let largest = entries.first, let smallest = entries.last else { return 0 }
+        guard level < largest.level else {
+            return largest.seconds * Double(level) / Double(largest.level)
         }
-        guard level > least.level else { return least.seconds }
+        guard level > smallest.level else { return smallest.seconds }
         var above = 0
         var below = entries.count - 1
         while below - above > 1 {

@@ -63,13 +63,13 @@ extension LatencyTable {
         }
     }
 
-    private func check(_ environment: Environment) throws(ProfileError) {
+    private func check(_ environment: InferenceEnvironment) throws(ProfileError) {
         let sizes = 1...Int(Int32.max)
         try require(environment.batch, in: sizes, field: "environment.batch")
         try require(environment.threads, in: sizes, field: "environment.threads")
-        let least = environment.phase == .decode ? 0 : 1
+        let minimum = environment.phase == .decode ? 0 : 1
         try require(
-            environment.sequence, in: least...Int(Int32.max), field: "environment.sequence")
+            environment.sequence, in: minimum...Int(Int32.max), field: "environment.sequence")
     }
 
     private func check(_ machine: Machine) throws(ProfileError) {
@@ -87,11 +87,11 @@ extension LatencyTable {
 
     private func checkCurve(of kind: ComponentKind) throws(ProfileError) {
         let field = "curves.\(kind.rawValue)"
-        let greatest = shape.greatestLevel(of: kind)
+        let maximum = shape.maximumLevel(of: kind)
         let entries = curves[kind]?.entries ?? []
-        guard entries.first?.level ?? 0 == greatest else {
+        guard entries.first?.level ?? 0 == maximum else {
             let found = entries.first.map { "starts at level \($0.level)" } ?? "is missing"
-            throw ProfileError(field: field, problem: "\(found), but the model has \(greatest)")
+            throw ProfileError(field: field, problem: "\(found), but the model has \(maximum)")
         }
         var above = Int.max
         for (index, entry) in entries.enumerated() {

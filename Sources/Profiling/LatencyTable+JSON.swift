@@ -41,7 +41,7 @@ extension LatencyTable: Codable {
         self.init(
             shape: try container.decode(ModelShape.self, forKey: .shape),
             machine: try container.decode(Machine.self, forKey: .machine),
-            environment: try container.decode(Environment.self, forKey: .environment),
+            environment: try container.decode(InferenceEnvironment.self, forKey: .environment),
             dense: try container.decode(Timing.self, forKey: .dense),
             base: try container.decode(Timing.self, forKey: .base),
             curves: [.attention: curves.attention, .feedForward: curves.feedForward]

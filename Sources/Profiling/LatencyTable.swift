@@ -16,7 +16,7 @@ public struct LatencyTable: Hashable, Sendable {
     /// The machine that was measured.
     public let machine: Machine
     /// The environment of the measurement.
-    public let environment: Environment
+    public let environment: InferenceEnvironment
     /// The sizes of the dense model.
     public let shape: ModelShape
     /// The name of the dense model; nil if the profile does not have it.
@@ -35,7 +35,8 @@ public struct LatencyTable: Hashable, Sendable {
 
     /// Creates a table; ``check()`` checks whether its parts are consistent.
     public init(
-        shape: ModelShape, machine: Machine, environment: Environment, dense: Timing, base: Timing,
+        shape: ModelShape, machine: Machine, environment: InferenceEnvironment, dense: Timing,
+        base: Timing,
         curves: [ComponentKind: LatencyCurve], created: String, espalierVersion: String
     ) {
         self.shape = shape
@@ -89,7 +90,7 @@ public struct LatencyTable: Hashable, Sendable {
     }
 
     /// The speedup of the plan that keeps nothing, which is the maximum of all plans of full width.
-    public var greatestSpeedup: Double { dense.seconds / base.seconds }
+    public var maximumSpeedup: Double { dense.seconds / base.seconds }
 
     /// The maximum seconds of a model with this speedup over the dense model.
     public func budget(forSpeedup speedup: Double) -> Double { dense.seconds / speedup }

@@ -20,7 +20,7 @@ public enum LevelGrid {
     ///   - shape: A model. If its layers differ, its largest layer is used.
     /// - Returns: The levels; empty if no layer has such a component.
     public static func levels(of kind: ComponentKind, in shape: ModelShape) -> [Int] {
-        let full = shape.greatestLevel(of: kind)
+        let full = shape.maximumLevel(of: kind)
         switch kind {
         case .attention: return Array(stride(from: full, to: 0, by: -1))
         case .feedForward: return widths(upTo: full)
@@ -42,7 +42,7 @@ public enum LevelGrid {
 
 extension ModelShape {
     /// The maximum number of units of one kind of component in a layer.
-    public func greatestLevel(of kind: ComponentKind) -> Int {
+    public func maximumLevel(of kind: ComponentKind) -> Int {
         Plan(keepingAllOf: self).variants(of: kind).map(\.units).max() ?? 0
     }
 }

@@ -4,12 +4,12 @@ public struct Sample: Sendable, Equatable {
     public var seconds: Double
     /// Whether other programs used processor time during the sample, so that its time is
     /// unreliable.
-    public var isTainted: Bool
+    public var isDisturbed: Bool
 
     /// Creates a sample.
-    public init(seconds: Double, isTainted: Bool = false) {
+    public init(seconds: Double, isDisturbed: Bool = false) {
         self.seconds = seconds
-        self.isTainted = isTainted
+        self.isDisturbed = isDisturbed
     }
 
     /// Whether the time is finite and positive.
@@ -19,36 +19,36 @@ public struct Sample: Sendable, Equatable {
 /// Values that may be disturbed.
 ///
 /// Disturbed values are used only while there are too few undisturbed values.
-public struct CleanFirst: Sendable, Equatable {
+public struct DisturbanceFilter: Sendable, Equatable {
     /// The number of undisturbed values from which disturbed values are ignored.
     ///
     /// It is the minimum number of values for a 95 % interval.
-    static let enough = 6
+    static let minimumCount = 6
 
-    private var clean: [Double] = []
+    private var undisturbed: [Double] = []
     private var disturbed: [Double] = []
 
     /// Creates an empty collection.
     public init() {}
 
     /// Adds a value.
-    public mutating func add(_ value: Double, isTainted: Bool) {
-        if isTainted { disturbed.append(value) } else { clean.append(value) }
+    public mutating func add(_ value: Double, isDisturbed: Bool) {
+        if isDisturbed { disturbed.append(value) } else { undisturbed.append(value) }
     }
 
     /// Whether disturbed values are used, because there are too few undisturbed values.
-    public var areDisturbed: Bool { clean.count < Self.enough && !disturbed.isEmpty }
+    public var areDisturbed: Bool { undisturbed.count < Self.minimumCount && !disturbed.isEmpty }
     /// The values that are used.
-    public var values: [Double] { areDisturbed ? clean + disturbed : clean }
-    var taintedCount: Int { disturbed.count }
+    public var values: [Double] { areDisturbed ? undisturbed + disturbed : undisturbed }
+    var disturbedCount: Int { disturbed.count }
 }
 
 /// The ratios of the times of a candidate and of a reference that is timed with it in every round.
 ///
 /// A disturbance that slows both samples of a round equally does not change their ratio. Rounds
-/// with a tainted sample are ignored if there are enough other rounds.
+/// with a disturbed sample are ignored if there are enough other rounds.
 public struct PairedRatios: Sendable, Equatable {
-    private var rounds = CleanFirst()
+    private var rounds = DisturbanceFilter()
 
     /// Creates an empty collection.
     public init() {}
@@ -56,10 +56,10 @@ public struct PairedRatios: Sendable, Equatable {
     /// The candidate's time divided by the reference's, for each round that is used.
     public var ratios: [Double] { rounds.values }
 
-    /// The number of rounds with a tainted sample.
-    public var taintedRounds: Int { rounds.taintedCount }
+    /// The number of rounds with a disturbed sample.
+    public var disturbedRounds: Int { rounds.disturbedCount }
 
-    /// Whether tainted rounds are used, because there are too few others.
+    /// Whether disturbed rounds are used, because there are too few others.
     public var areDisturbed: Bool { rounds.areDisturbed }
 
     /// Adds the two samples of one round.
@@ -67,7 +67,7 @@ public struct PairedRatios: Sendable, Equatable {
         guard reference.isUsable && candidate.isUsable else { return }
         rounds.add(
             candidate.seconds / reference.seconds,
-            isTainted: reference.isTainted || candidate.isTainted)
+            isDisturbed: reference.isDisturbed || candidate.isDisturbed)
     }
 
     /// The statistics of the ratios.

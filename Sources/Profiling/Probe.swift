@@ -50,7 +50,7 @@ struct Probe {
                 LevelGrid.levels(of: kind, in: shape).map { Variant(units: $0) } + [.removed]
             },
             cost: { kind, variant in
-                Double(variant.units) / Double(max(1, shape.greatestLevel(of: kind)))
+                Double(variant.units) / Double(max(1, shape.maximumLevel(of: kind)))
                     * (kind == .attention ? 1 : 2)
             })
         var random = SplitMix64(seed: 1)
@@ -88,7 +88,7 @@ extension LatencyTable {
     /// for the times of components. The remaining bends are caused by the component.
     static func measured(
         _ probes: [Probe], _ timings: RatioAccumulator, shape: ModelShape, machine: Machine,
-        environment: Environment, created: String, version: String
+        environment: InferenceEnvironment, created: String, version: String
     ) throws(ProfileError) -> LatencyTable {
         guard let dense = timings.referenceTiming, let base = timings.timing(of: 0) else {
             throw ProfileError(
@@ -150,8 +150,8 @@ extension LatencyTable {
     /// A model is weighted by the inverse of its variance, and so is the assumption that there is
     /// no interplay.
     private func interplay(of models: [(plan: Plan, timing: Timing)]) -> Interplay {
-        let least = Interplay.Knot(sum: base.seconds, seconds: base.seconds)
-        let greatest = Interplay.Knot(
+        let smallest = Interplay.Knot(sum: base.seconds, seconds: base.seconds)
+        let largest = Interplay.Knot(
             sum: sum(of: Plan(keepingAllOf: shape)), seconds: dense.seconds)
         let order = models.map { (sum: sum(of: $0.plan), timing: $0.timing) }
             .sorted { $0.sum < $1.sum }
@@ -172,9 +172,9 @@ extension LatencyTable {
         }
         // Noise must not change the two ends, which have the smallest errors.
         let inner = between.filter {
-            least.sum < $0.sum && $0.sum < greatest.sum
-                && least.seconds < $0.seconds && $0.seconds < greatest.seconds
+            smallest.sum < $0.sum && $0.sum < largest.sum
+                && smallest.seconds < $0.seconds && $0.seconds < largest.seconds
         }
-        return Interplay(knots: [least, greatest] + inner)
+        return Interplay(knots: [smallest, largest] + inner)
     }
 }

@@ -21,7 +21,7 @@ public struct Profiler {
     /// The progress of a profile.
     public struct Progress: Sendable {
         /// The number of models whose interval is narrow enough.
-        public let settled: Int
+        public let converged: Int
         /// The number of models to be timed.
         public let total: Int
         /// Seconds since the first measurement.
@@ -33,7 +33,7 @@ public struct Profiler {
         /// The profile.
         public let table: LatencyTable
         /// The number of models whose interval was still too wide at the time limit.
-        public let unsettled: Int
+        public let unconverged: Int
     }
 
     /// The number of models that are timed to profile a shape, besides the dense model.
@@ -59,12 +59,12 @@ public struct Profiler {
     ) throws -> Result {
         let probes = Probe.all(of: shape)
         let models = try probes.map { try watch.standIn(shape.applying($0.plan)) }
-        let (timings, unsettled) = try watch.time(
-            models, patience: patience, seed: seed, progress: progress)
+        let (timings, unconverged) = try watch.time(
+            models, stoppingRule: stoppingRule, seed: seed, progress: progress)
         let table = try LatencyTable.measured(
             probes, timings, shape: shape, machine: machine, environment: watch.environment,
             created: created, version: version)
-        return Result(table: table, unsettled: unsettled.count)
+        return Result(table: table, unconverged: unconverged.count)
     }
 
     /// Measures random plans as whole models, to compare with the table's predictions.
@@ -91,8 +91,8 @@ public struct Profiler {
         let models = try (probes.map(\.plan) + plans).map {
             try watch.standIn(shape.applying($0))
         }
-        let (timings, unsettled) = try watch.time(
-            models, patience: patience, seed: seed, progress: progress)
+        let (timings, unconverged) = try watch.time(
+            models, stoppingRule: stoppingRule, seed: seed, progress: progress)
         var table = try LatencyTable.measured(
             probes, timings, shape: shape, machine: draft.machine, environment: draft.environment,
             created: draft.created, version: draft.espalierVersion)
@@ -104,11 +104,11 @@ public struct Profiler {
             }
         }
         table.verification = Verification(seed: seed, entries: entries)
-        return Result(table: table, unsettled: unsettled.count)
+        return Result(table: table, unconverged: unconverged.count)
     }
 
-    private var patience: Patience {
-        Patience(
+    private var stoppingRule: StoppingRule {
+        StoppingRule(
             relativeWidth: relativeWidth, minimumRounds: minimumRounds, timeLimit: timeLimit)
     }
 }

@@ -11,11 +11,11 @@ struct PlanSampler {
     /// The cost of a component that becomes a variant.
     let cost: (ComponentKind, Variant) -> Double
 
-    /// Lowers components while the total cost is at least `least`.
+    /// Lowers components while the total cost is at least `minimum`.
     ///
     /// With a probability that differs from plan to plan, it lowers a component as far as the cost
     /// allows.
-    func plan(costing least: Double, using random: inout SplitMix64) -> Plan {
+    func plan(costing minimum: Double, using random: inout SplitMix64) -> Plan {
         var plan = Plan(keepingAllOf: shape)
         var total = plan.components.reduce(0) { $0 + cost($1.kind, plan[$1]) }
         let removals = Double.random(in: 0...1, using: &random)
@@ -24,7 +24,7 @@ struct PlanSampler {
             let component = candidates[index]
             let rest = total - cost(component.kind, plan[component])
             let lower = variants(component.kind).filter {
-                $0.units < plan[component].units && rest + cost(component.kind, $0) >= least
+                $0.units < plan[component].units && rest + cost(component.kind, $0) >= minimum
             }
             guard let lowest = lower.last, let any = lower.randomElement(using: &random) else {
                 candidates.remove(at: index)
@@ -54,8 +54,8 @@ extension LatencyTable {
         var random = SplitMix64(seed: seed)
         return (0..<count).map { index in
             let part = (Double(index) + Double.random(in: 0..<1, using: &random)) / Double(count)
-            let least = interplay.sum(ofSeconds: dense.seconds / pow(greatestSpeedup, part))
-            return sampler.plan(costing: least - base.seconds, using: &random)
+            let minimum = interplay.sum(ofSeconds: dense.seconds / pow(maximumSpeedup, part))
+            return sampler.plan(costing: minimum - base.seconds, using: &random)
         }
     }
 }

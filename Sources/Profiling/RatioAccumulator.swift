@@ -1,7 +1,7 @@
 /// Collects the timings of many items, each relative to the reference of its own block.
 public struct RatioAccumulator: Sendable {
     private var items: [PairedRatios]
-    private var references = CleanFirst()
+    private var references = DisturbanceFilter()
 
     /// Creates an accumulator for items `0..<count`.
     public init(count: Int) {
@@ -28,7 +28,7 @@ public struct RatioAccumulator: Sendable {
         }
         guard let reference else { return }
         if reference.isUsable {
-            references.add(reference.seconds, isTainted: reference.isTainted)
+            references.add(reference.seconds, isDisturbed: reference.isDisturbed)
         }
         for (item, sample) in candidates where items.indices.contains(item) {
             items[item].add(reference: reference, candidate: sample)
@@ -42,9 +42,9 @@ public struct RatioAccumulator: Sendable {
     public var reference: Statistics { Statistics(references.values) }
 
     /// The items whose confidence interval is wider than the relative width.
-    public func unsettled(relativeWidth: Double, confidence: Double = 0.95) -> [Int] {
+    public func unconverged(relativeWidth: Double, confidence: Double = 0.95) -> [Int] {
         items.indices.filter {
-            !items[$0].statistics.isSettled(relativeWidth: relativeWidth, confidence: confidence)
+            !items[$0].statistics.isConverged(relativeWidth: relativeWidth, confidence: confidence)
         }
     }
 

@@ -9,20 +9,20 @@ struct SamplePairs {
         let model: Sample
         let dense: Sample
 
-        var isTainted: Bool { model.isTainted || dense.isTainted }
+        var isDisturbed: Bool { model.isDisturbed || dense.isDisturbed }
         var speedup: Double { dense.seconds / model.seconds }
     }
 
     /// Quiet samples lie at most this fraction above the floor of their model's samples.
-    private static let slack = 0.06
+    private static let tolerance = 0.06
     /// The quantile of a model's undisturbed samples that is its floor.
     private static let floor = 0.1
     /// The maximum factor by which a slow dense model widens the interval.
     private static let maximumExcess = 1.5
     /// The minimum number of pairs for the confidence interval of a median.
-    private static let enough = CleanFirst.enough
+    private static let minimumCount = DisturbanceFilter.minimumCount
     /// The number of consecutive parts of the pairs whose medians must lie in the interval.
-    private static let stretches = 4
+    private static let segments = 4
 
     private var pairs: [Pair] = []
 
@@ -38,24 +38,24 @@ struct SamplePairs {
     ///   interval is widened by the factor by which the dense model is slower here.
     /// - Returns: The comparison of the two models by the pairs so far.
     /// - Complexity: O(n log n) for n pairs.
-    func reading(quietDense: Double? = nil) -> Comparison? {
-        let untainted = pairs.filter { !$0.isTainted }
-        let isDisturbed = untainted.count < Self.enough && untainted.count < pairs.count
-        let usable = isDisturbed ? pairs : untainted
+    func comparison(quietDense: Double? = nil) -> Comparison? {
+        let undisturbed = pairs.filter { !$0.isDisturbed }
+        let isDisturbed = undisturbed.count < Self.minimumCount && undisturbed.count < pairs.count
+        let usable = isDisturbed ? pairs : undisturbed
         let quiet = Self.quiet(usable)
         let speedups = Statistics(quiet.map(\.speedup))
         guard let model = Timing(Statistics(quiet.map(\.model.seconds))),
             let dense = Timing(Statistics(quiet.map(\.dense.seconds))),
-            let least = speedups.sorted.first, let greatest = speedups.sorted.last
+            let minimum = speedups.sorted.first, let maximum = speedups.sorted.last
         else { return nil }
         let median = speedups.median
-        let sampled = speedups.medianInterval() ?? least...greatest
+        let sampled = speedups.medianInterval() ?? minimum...maximum
         let others = Self.medians(overTimeOf: quiet) + [Self.speedupOfFloors(usable)]
         let all = others.compactMap(\.self) + [median, sampled.lowerBound, sampled.upperBound]
-        let reading = Comparison(
+        let comparison = Comparison(
             model: model, dense: dense, speedup: median, interval: all.min()!...all.max()!,
             isDisturbed: isDisturbed)
-        return quietDense.map(reading.allowing(forQuietDense:)) ?? reading
+        return quietDense.map(comparison.allowing(forQuietDense:)) ?? comparison
     }
 
     /// The ratio of a dense time to the time on a quiet machine, if it exceeds 1.02.
@@ -70,13 +70,13 @@ struct SamplePairs {
     /// The pairs in which both samples are near the floor of their model; all pairs if these are
     /// too few.
     private static func quiet(_ pairs: [Pair]) -> [Pair] {
-        guard pairs.count >= 2 * enough else { return pairs }
-        let greatestModel = floor(pairs.map(\.model.seconds)) * (1 + slack)
-        let greatestDense = floor(pairs.map(\.dense.seconds)) * (1 + slack)
+        guard pairs.count >= 2 * minimumCount else { return pairs }
+        let maximumModel = floor(pairs.map(\.model.seconds)) * (1 + tolerance)
+        let maximumDense = floor(pairs.map(\.dense.seconds)) * (1 + tolerance)
         let quiet = pairs.filter {
-            $0.model.seconds <= greatestModel && $0.dense.seconds <= greatestDense
+            $0.model.seconds <= maximumModel && $0.dense.seconds <= maximumDense
         }
-        return quiet.count < enough ? pairs : quiet
+        return quiet.count < minimumCount ? pairs : quiet
     }
 
     private static func floor(_ seconds: [Double]) -> Double {
@@ -85,7 +85,7 @@ struct SamplePairs {
 
     /// The speedup from the floors of both models' samples; nil for too few pairs.
     private static func speedupOfFloors(_ pairs: [Pair]) -> Double? {
-        guard pairs.count >= stretches * enough else { return nil }
+        guard pairs.count >= segments * minimumCount else { return nil }
         return floor(pairs.map(\.dense.seconds)) / floor(pairs.map(\.model.seconds))
     }
 
@@ -93,10 +93,10 @@ struct SamplePairs {
     ///
     /// They differ if the machine's speed changed during the measurement.
     private static func medians(overTimeOf pairs: [Pair]) -> [Double] {
-        let length = pairs.count / stretches
-        guard length >= enough else { return [] }
-        return (0..<stretches).map { stretch in
-            Statistics(pairs[stretch * length..<(stretch + 1) * length].map(\.speedup)).median
+        let length = pairs.count / segments
+        guard length >= minimumCount else { return [] }
+        return (0..<segments).map { segment in
+            Statistics(pairs[segment * length..<(segment + 1) * length].map(\.speedup)).median
         }
     }
 }

@@ -69,7 +69,7 @@ public struct Statistics: Sendable, Equatable {
     ///   - confidence: The confidence of that interval.
     /// - Returns: Whether the interval is narrow enough; false also if the sample is too small for
     ///   an interval.
-    public func isSettled(relativeWidth: Double, confidence: Double = 0.95) -> Bool {
+    public func isConverged(relativeWidth: Double, confidence: Double = 0.95) -> Bool {
         guard let interval = medianInterval(confidence: confidence) else { return false }
         return interval.upperBound - interval.lowerBound <= relativeWidth * abs(median)
     }

@@ -1,7 +1,7 @@
 internal import CHost
 
 /// The stopping rule for timing many models.
-struct Patience {
+struct StoppingRule {
     /// The target width of a confidence interval, as a fraction of a model's time.
     var relativeWidth: Double
     /// The minimum number of rounds, so that every model has an interval.
@@ -16,22 +16,22 @@ extension Stopwatch {
     ///
     /// - Parameters:
     ///   - models: The models to time.
-    ///   - patience: The stopping rule.
+    ///   - stoppingRule: The stopping rule.
     ///   - seed: Decides the order.
     ///   - progress: Called after every block of samples; may throw to stop.
     /// - Returns: The ratios to the dense model, and the models whose interval is still too wide.
     /// - Throws: What timing and `progress` throw.
     mutating func time(
-        _ models: [Subject], patience: Patience, seed: UInt64,
+        _ models: [Subject], stoppingRule: StoppingRule, seed: UInt64,
         progress: (Profiler.Progress) throws -> Void
-    ) throws -> (ratios: RatioAccumulator, unsettled: [Int]) {
+    ) throws -> (ratios: RatioAccumulator, unconverged: [Int]) {
         var interleaver = Interleaver(itemsPerBlock: 6, seed: seed)
         var ratios = RatioAccumulator(count: models.count)
         var waiting = Array(models.indices)
         let start = host_monotonic_nanoseconds()
         var elapsed = 0.0
         var rounds = 0
-        while !waiting.isEmpty, elapsed < patience.timeLimit || rounds == 0 {
+        while !waiting.isEmpty, elapsed < stoppingRule.timeLimit || rounds == 0 {
             for block in interleaver.nextRound(of: waiting) {
                 try ratios.time(block) { step in
                     switch step {
@@ -40,15 +40,15 @@ extension Stopwatch {
                     }
                 }
                 elapsed = Double(host_monotonic_nanoseconds() - start) * 1e-9
-                if rounds > 0, elapsed > patience.timeLimit { break }
+                if rounds > 0, elapsed > stoppingRule.timeLimit { break }
                 try progress(
                     Profiler.Progress(
-                        settled: models.count - waiting.count, total: models.count,
+                        converged: models.count - waiting.count, total: models.count,
                         elapsed: elapsed))
             }
             rounds += 1
-            if rounds >= patience.minimumRounds {
-                waiting = ratios.unsettled(relativeWidth: patience.relativeWidth)
+            if rounds >= stoppingRule.minimumRounds {
+                waiting = ratios.unconverged(relativeWidth: stoppingRule.relativeWidth)
             }
         }
         return (ratios, waiting)

@@ -6,7 +6,7 @@ public protocol Stopwatch {
     associatedtype Subject
 
     /// The conditions.
-    var environment: Environment { get }
+    var environment: InferenceEnvironment { get }
 
     /// The dense model.
     var dense: Subject { get }

@@ -20,10 +20,10 @@ public struct Timing: Codable, Hashable, Sendable {
 
     /// Creates a timing from a sample, with each value multiplied by a scale; nil without values.
     public init?(_ statistics: Statistics, scale: Double = 1) {
-        guard let least = statistics.sorted.first, let greatest = statistics.sorted.last else {
+        guard let minimum = statistics.sorted.first, let maximum = statistics.sorted.last else {
             return nil
         }
-        let interval = statistics.medianInterval() ?? least...greatest
+        let interval = statistics.medianInterval() ?? minimum...maximum
         self.init(
             seconds: statistics.median * scale, low: interval.lowerBound * scale,
             high: interval.upperBound * scale, samples: statistics.count)

@@ -5,7 +5,7 @@ public import Transformers
 /// The work of one environment in the built-in runtime, for the models of one family of shapes.
 public struct Workload: Stopwatch {
     /// The conditions.
-    public let environment: Environment
+    public let environment: InferenceEnvironment
     /// The dense model.
     public let dense: Model
 
@@ -55,7 +55,8 @@ public struct Workload: Stopwatch {
     ///   - engine: The engine; it has the environment's number of threads.
     /// - Throws: ``ProfileError`` if the model cannot do such work.
     public init(
-        _ environment: Environment, model: Model, clearsCaches: Bool = true, text: [Int32] = [],
+        _ environment: InferenceEnvironment, model: Model, clearsCaches: Bool = true,
+        text: [Int32] = [],
         engine: Engine
     ) throws(ProfileError) {
         try environment.check(against: model.shape)
@@ -114,15 +115,15 @@ public struct Workload: Stopwatch {
                 let repeats = (Self.minimumSeconds / first.seconds).rounded(.up)
                 return workload.timed(Int(repeats), &cache)
             }
-            var (seconds, count, isTainted) = (0.0, 0, false)
+            var (seconds, count, isDisturbed) = (0.0, 0, false)
             repeat {
                 _ = workload.pass.engine.readAll(other)
                 let run = workload.timed(1, &cache)
                 seconds += run.seconds
                 count += 1
-                isTainted = isTainted || run.isTainted
+                isDisturbed = isDisturbed || run.isDisturbed
             } while seconds < Self.minimumSeconds
-            return Sample(seconds: seconds / Double(count), isTainted: isTainted)
+            return Sample(seconds: seconds / Double(count), isDisturbed: isDisturbed)
         }
     }
 
@@ -157,10 +158,10 @@ public struct Workload: Stopwatch {
         for _ in 0..<repeats { runOnce(&cache) }
         let wall = Double(max(1, host_monotonic_nanoseconds() - start))
         let used = Double(host_process_cpu_nanoseconds() - busy)
-        let allowed = Allowance.current
+        let allowed = AvailableResources.current
         return Sample(
             seconds: wall * 1e-9 / Double(repeats),
-            isTainted: used < Self.minimumShare * wall
+            isDisturbed: used < Self.minimumShare * wall
                 * min(Double(min(environment.threads, allowed.cpus)), allowed.quota ?? .infinity))
     }
 
@@ -188,7 +189,7 @@ public struct Workload: Stopwatch {
     }
 }
 
-extension Environment {
+extension InferenceEnvironment {
     /// Checks that a model can do the environment's work.
     ///
     /// - Parameter shape: The sizes of the model.

@@ -41,29 +41,33 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     /// - Parameters:
     ///   - budget: The maximum seconds of the whole model.
     ///   - space: The plans to choose from.
-    ///   - knowledge: The results of calibration.
+    ///   - calibrationResults: The results of calibration.
     ///   - seed: Decides all random choices.
     /// - Returns: The plan.
     /// - Throws: ``SearchError`` if no plan is as fast.
     public func plan(
-        within budget: Double, in space: SearchSpace, knowing knowledge: Knowledge, seed: UInt64
+        within budget: Double, in space: SearchSpace, using calibrationResults: CalibrationResults,
+        seed: UInt64
     ) throws(SearchError) -> Plan {
         switch self {
         case .greedy, .flap, .magnitude:
-            return space.plan(try removal(in: space, knowing: knowledge).choice(within: budget))
-        case .spdy:
-            let search = SPDYSearch(space.problem(priors: knowledge.losses))
             return space.plan(
-                try search.choice(within: budget, weighing: knowledge.coefficients))
+                try removal(in: space, using: calibrationResults).choice(within: budget))
+        case .spdy:
+            let search = SPDYSearch(space.problem(priors: calibrationResults.losses))
+            return space.plan(
+                try search.choice(within: budget, weighing: calibrationResults.coefficients))
         case .uniform: return try space.uniformPlan(within: budget)
         case .depth:
-            return try space.depthPlan(within: budget, importance: knowledge.blockInfluence)
+            return try space.depthPlan(
+                within: budget, importance: calibrationResults.blockInfluence)
         case .minitronDepth:
-            return try space.depthPlan(within: budget, importance: knowledge.layerDamage)
+            return try space.depthPlan(
+                within: budget, importance: calibrationResults.layerDivergence)
         case .minitronWidth:
             return try space.widthPlan(
-                within: budget, step: knowledge.channelStep,
-                headsThatDivide: knowledge.headsThatDivide)
+                within: budget, step: calibrationResults.channelStep,
+                headsThatDivide: calibrationResults.headsThatDivide)
         case .random: return try space.randomPlan(within: budget, seed: seed)
         }
     }
@@ -71,10 +75,10 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     /// The predicted seconds and losses after each step of the greedy search; nil for other
     /// searches.
     public func path(
-        in space: SearchSpace, knowing knowledge: Knowledge
+        in space: SearchSpace, using calibrationResults: CalibrationResults
     ) -> [(seconds: Double, loss: Double)]? {
         switch self {
-        case .greedy, .flap, .magnitude: removal(in: space, knowing: knowledge).path()
+        case .greedy, .flap, .magnitude: removal(in: space, using: calibrationResults).path()
         case .spdy, .uniform, .depth, .minitronDepth, .minitronWidth, .random: nil
         }
     }
@@ -83,21 +87,23 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     public var needsSensitivity: Bool { self == .greedy || self == .minitronDepth }
 
     /// The greedy search, by measured sensitivity or by the priors.
-    private func removal(in space: SearchSpace, knowing knowledge: Knowledge) -> GreedySearch {
-        let (losses, sensitivity) = (knowledge.losses, knowledge.sensitivity)
+    private func removal(in space: SearchSpace, using calibrationResults: CalibrationResults)
+        -> GreedySearch
+    {
+        let (losses, sensitivity) = (calibrationResults.losses, calibrationResults.sensitivity)
         guard self == .greedy else {
             return GreedySearch(space.problem(priors: losses))
         }
         let problem = space.problem(
             loss: { component, variant in
                 let prior = losses.prior(of: component, keeping: variant.units)
-                return sensitivity.damage(of: component, prior: prior)
+                return sensitivity.divergence(of: component, prior: prior)
             }, layerLoss: { sensitivity.layers[$0] })
         return GreedySearch(problem)
     }
 
     /// The results of calibrating a model.
-    public struct Knowledge: Sendable {
+    public struct CalibrationResults: Sendable {
         /// The removal order and the errors of every component.
         public var losses: LossTable
         /// The block influence of every layer.
@@ -115,13 +121,13 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         /// The divergence from the dense model if one layer is removed, for each layer.
         ///
         /// For a layer that was not measured it is the sum over its two branches.
-        fileprivate var layerDamage: [Double] {
+        fileprivate var layerDivergence: [Double] {
             blockInfluence.indices.map { layer in
                 sensitivity.layers[layer]
                     ?? ComponentKind.allCases.reduce(0) { sum, kind in
                         let component = Component(layer: layer, kind: kind)
                         return losses.components[component] == nil
-                            ? sum : sum + sensitivity.damage(of: component, prior: 1)
+                            ? sum : sum + sensitivity.divergence(of: component, prior: 1)
                     }
             }
         }

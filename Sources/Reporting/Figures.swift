@@ -19,8 +19,8 @@ public enum Figures {
     }
 
     /// The unit for times up to a maximum, and the factor from seconds to it.
-    static func unit(for greatest: Double) -> (scale: Double, name: String) {
-        greatest >= 1 ? (1, "s") : greatest >= 1e-3 ? (1e3, "ms") : (1e6, "µs")
+    static func unit(for maximum: Double) -> (scale: Double, name: String) {
+        maximum >= 1 ? (1, "s") : maximum >= 1e-3 ? (1e3, "ms") : (1e6, "µs")
     }
 
     /// A time in four significant digits, such as `12.34 ms`.

@@ -7,13 +7,13 @@ struct LatencyFigure {
     private let height = 250.0
 
     var markup: Markup {
-        let greatest = curve.points.map { max($0.high, $0.seconds) }.max() ?? 0
-        let (scale, unit) = Figures.unit(for: greatest)
+        let maximum = curve.points.map { max($0.high, $0.seconds) }.max() ?? 0
+        let (scale, unit) = Figures.unit(for: maximum)
         let most = Double(curve.points.last?.level ?? 1)
         let x = Axis(
             0, most, always: [most], isWhole: true, from: PlotFrame.left, to: PlotFrame.right)
         let y = Axis(
-            0, greatest * scale * 1.02, from: height - PlotFrame.bottom, to: PlotFrame.top)
+            0, maximum * scale * 1.02, from: height - PlotFrame.bottom, to: PlotFrame.top)
         let frame = PlotFrame(
             height: height, x: x, y: y, xTitle: "\(units) kept", yTitle: unit)
         func point(_ level: Int, _ seconds: Double) -> Markup {

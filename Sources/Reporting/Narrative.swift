@@ -18,7 +18,7 @@ struct Narrative {
 
     /// The largest possible speedup, from the time outside all components; nil if that was not
     /// measured.
-    var greatestSpeedup: String? {
+    var maximumSpeedup: String? {
         guard report.baseSeconds > 0, report.denseSeconds > 0 else { return nil }
         return "The dense model takes \(Figures.time(report.denseSeconds)). By the profile, "
             + "\(Figures.time(report.baseSeconds)) of it are spent outside the layers and cannot be "

@@ -44,7 +44,7 @@ struct HTMLReport {
 
     private var speed: Markup {
         guard !report.targets.isEmpty else {
-            return "<p>This run made no model. \(narrative.greatestSpeedup ?? "")</p>"
+            return "<p>This run made no model. \(narrative.maximumSpeedup ?? "")</p>"
         }
         let cards = report.targets.map { result -> Markup in
             let missed: Markup = narrative.isSure(of: result) ? "" : " missed"
@@ -74,7 +74,7 @@ struct HTMLReport {
             \(cards)
             </div>
             <p class="soft">Filled dot: measured; bar behind it: 95% confidence; ring: predicted \
-            from the profile. \(narrative.times) \(narrative.greatestSpeedup ?? "")</p>
+            from the profile. \(narrative.times) \(narrative.maximumSpeedup ?? "")</p>
             """
     }
 

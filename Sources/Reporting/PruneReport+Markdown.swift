@@ -50,7 +50,7 @@ struct MarkdownReport {
             })
         return [
             "The dense model has \(Figures.count(report.model.parameters)) weights.", table,
-            report.targets.isEmpty ? nil : narrative.times, narrative.greatestSpeedup,
+            report.targets.isEmpty ? nil : narrative.times, narrative.maximumSpeedup,
         ].compactMap(\.self)
     }
 

@@ -6,9 +6,9 @@ extension PruneReport {
     /// model. Here it gets one time, the median of those measured with the models. The time of a
     /// model is that time divided by its speedup. The time that no plan changes keeps its fraction.
     /// Calling this twice changes nothing more.
-    public mutating func settleTimes() {
+    public mutating func normaliseTimes() {
         let times = targets.map(\.denseSeconds).sorted()
-        guard let least = times.first, least > 0, denseSeconds > 0 else { return }
+        guard let minimum = times.first, minimum > 0, denseSeconds > 0 else { return }
         let dense = (times[(times.count - 1) / 2] + times[times.count / 2]) / 2
         baseSeconds *= dense / denseSeconds
         denseSeconds = dense

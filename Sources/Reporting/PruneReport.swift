@@ -39,7 +39,7 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var latencyCurves: [ComponentLatency]
     /// The time that no plan changes.
     public var baseSeconds: Double
-    /// The time of the dense model: from the profile, or after ``settleTimes()`` as measured with
+    /// The time of the dense model: from the profile, or after ``normaliseTimes()`` as measured with
     /// the models.
     public var denseSeconds: Double
     /// The machine of the profile; nil if it is that of the environment.
@@ -111,17 +111,17 @@ public struct SearchStep: Codable, Sendable, Equatable {
     /// The predicted speedup.
     public var speedup: Double
     /// The predicted loss, in the search's own measure.
-    public var damage: Double
+    public var loss: Double
 
     private enum CodingKeys: String, CodingKey {
         case speedup
-        case damage = "damage"
+        case loss = "damage"
     }
 
     /// Creates a step.
-    public init(speedup: Double, damage: Double) {
+    public init(speedup: Double, loss: Double) {
         self.speedup = speedup
-        self.damage = damage
+        self.loss = loss
     }
 }
 

@@ -7,7 +7,7 @@ struct SearchFigure {
 
     /// The plot; nil if fewer than two steps have a loss.
     var markup: Markup? {
-        let points = steps.filter { $0.speedup.isFinite && $0.damage > 0 }
+        let points = steps.filter { $0.speedup.isFinite && $0.loss > 0 }
         guard points.count > 1, let first = points.first, let last = points.last else { return nil }
         let x = Axis(
             1, last.speedup, always: [1], from: PlotFrame.left + 6, to: PlotFrame.right - 6)
@@ -16,12 +16,12 @@ struct SearchFigure {
         let height = height + 12 * rows
         let top = PlotFrame.top + 12 * rows
         let y = Axis(
-            first.damage, points.map(\.damage).max() ?? 1, isLogarithmic: true,
+            first.loss, points.map(\.loss).max() ?? 1, isLogarithmic: true,
             from: height - PlotFrame.bottom, to: top)
         let frame = PlotFrame(
             height: height, x: x, y: y, xTitle: "times faster, predicted",
             yTitle: "Predicted loss, logarithmic")
-        let line = points.map { "\(x.position($0.speedup)),\(y.position($0.damage))" as Markup }
+        let line = points.map { "\(x.position($0.speedup)),\(y.position($0.loss))" as Markup }
         let marks = labels.map { label -> Markup in
             let base = PlotFrame.top + 12 * Double(label.row)
             let isLast = label.at > PlotFrame.width - 38

@@ -4,12 +4,12 @@ struct SpeedFigure {
 
     var markup: Markup {
         let shown = [result.target, result.predicted, result.measured] + result.interval
-        let (least, greatest) = (shown.min() ?? 1, shown.max() ?? 1)
+        let (minimum, maximum) = (shown.min() ?? 1, shown.max() ?? 1)
         // The axis includes the dense model's 1×, which shows the distance of all values from it.
-        let low = min(1, least)
-        let margin = 0.06 * (greatest - low)
+        let low = min(1, minimum)
+        let margin = 0.06 * (maximum - low)
         let axis = Axis(
-            low < 1 ? low - margin : 1, greatest + margin, always: [1], from: 20, to: 300)
+            low < 1 ? low - margin : 1, maximum + margin, always: [1], from: 20, to: 300)
         let left = axis.position(result.interval.first ?? result.measured)
         let right = axis.position(result.interval.last ?? result.measured)
         let at = axis.position(result.measured)

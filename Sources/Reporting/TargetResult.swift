@@ -31,7 +31,7 @@ public struct TargetResult: Codable, Sendable, Equatable {
     /// The size of its directory in bytes, if known.
     public var bytes: Int?
     /// The dense model's time: the median of its times in alternation with this model, or, after
-    /// ``PruneReport/settleTimes()``, the same time for all targets.
+    /// ``PruneReport/normaliseTimes()``, the same time for all targets.
     public var denseSeconds: Double
     /// Its time: the dense model's divided by the measured speedup.
     public var seconds: Double

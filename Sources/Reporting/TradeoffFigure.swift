@@ -30,21 +30,21 @@ struct TradeoffFigure {
         let all = series.flatMap(\.points)
         guard all.count > 1 else { return nil }
         let shown = all + series.map(\.dense)
-        let (least, greatest) = (
+        let (minimum, maximum) = (
             shown.map(\.quality).min() ?? 0, shown.map(\.quality).max() ?? 1
         )
-        let isLogarithmic = measure == .perplexity && least > 0 && greatest / least > 6
-        let margin = isLogarithmic ? 1.12 : 1 + 0.06 * (1 - least / max(greatest, 1e-12))
+        let isLogarithmic = measure == .perplexity && minimum > 0 && maximum / minimum > 6
+        let margin = isLogarithmic ? 1.12 : 1 + 0.06 * (1 - minimum / max(maximum, 1e-12))
         let (low, high) = (shown.map(\.x).min() ?? 0, shown.map(\.x).max() ?? 1)
         let x = Axis(
             low, high + 0.02 * abs(high), always: ticks, from: PlotFrame.left + 6,
             to: PlotFrame.right - 6)
         let y = Axis(
             isLogarithmic
-                ? least / 1.12
+                ? minimum / 1.12
                 : measure == .top1 || measure == .perplexity
-                    ? least - (greatest - least) * 0.08 : 0,
-            greatest * margin, isLogarithmic: isLogarithmic, from: height - PlotFrame.bottom,
+                    ? minimum - (maximum - minimum) * 0.08 : 0,
+            maximum * margin, isLogarithmic: isLogarithmic, from: height - PlotFrame.bottom,
             to: PlotFrame.top)
         let frame = PlotFrame(
             height: height, x: x, y: y, xTitle: xTitle,

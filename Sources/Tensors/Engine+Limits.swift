@@ -15,7 +15,7 @@ extension Engine {
     }
 
     /// Runs an empty job on all threads, to measure the fixed cost of an operation.
-    public func meet() { pool.run { _ in } }
+    public func barrier() { pool.run { _ in } }
 
     /// Reads memory once with all threads, to measure the memory bandwidth.
     ///

@@ -118,7 +118,7 @@ private final class PoolState: @unchecked Sendable {
 
     /// The number of times that a worker checks for work before it sleeps: some tens of
     /// microseconds.
-    private static let patience = 20_000
+    private static let spinLimit = 20_000
 
     /// The number of checks of unfinished workers before the owner yields its CPU: some
     /// microseconds.
@@ -179,7 +179,7 @@ private final class PoolState: @unchecked Sendable {
     }
 
     private func waitForChange(of seen: Int) -> Int {
-        for _ in 0..<Self.patience {
+        for _ in 0..<Self.spinLimit {
             let now = generation.load(ordering: .acquiring)
             if now != seen { return now }
             host_pause()

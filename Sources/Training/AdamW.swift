@@ -8,7 +8,7 @@ public struct AdamW: Sendable {
     /// The weight decay: a step multiplies weights by 1 - rate · weightDecay.
     public var weightDecay: Float = 0.01
     /// The maximum norm of all gradients together; larger gradients are scaled down.
-    public var greatestNorm: Float = 1
+    public var maximumNorm: Float = 1
 
     /// Creates an optimiser with the default settings.
     public init() {}
@@ -27,7 +27,7 @@ public struct AdamW: Sendable {
             if !parameter.isFrozen { squares += parameter.gradient.squareSum(on: engine.pool) }
         }
         let norm = squares.squareRoot()
-        let share = norm > Double(greatestNorm) ? greatestNorm / Float(norm) : 1
+        let share = norm > Double(maximumNorm) ? maximumNorm / Float(norm) : 1
         model.visit { _, parameter in
             parameter.step(
                 rate: rate, gradientShare: share, decay: weightDecay, pool: engine.pool)

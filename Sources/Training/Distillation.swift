@@ -38,7 +38,7 @@ public struct Distillation: Sendable {
 }
 
 /// The teacher's outputs for a batch.
-struct Lecture {
+struct TeacherOutputs {
     let distillation: Distillation
     private let engine: Engine
     /// The hidden states after the final norm.
@@ -65,7 +65,7 @@ struct Lecture {
     ///   - gradient: The gradient with respect to the stream is added to it.
     /// - Returns: The loss.
     func compare(
-        _ stream: Activations, behind layer: Int, factor: Float,
+        _ stream: Activations, after layer: Int, factor: Float,
         addingTo gradient: inout Activations
     ) -> Double {
         guard distillation.streamShare > 0, streams.indices.contains(layer) else { return 0 }
@@ -83,14 +83,14 @@ struct Lecture {
     }
 
     private func compare(
-        _ own: Activations, with wanted: Activations, share: Float,
+        _ own: Activations, with reference: Activations, share: Float,
         addingTo gradient: inout Activations
     ) -> Double {
-        let square = engine.squareSum(wanted) / Double(max(wanted.rows, 1))
+        let square = engine.squareSum(reference) / Double(max(reference.rows, 1))
         let weight = Double(share) / max(square, 1e-30)
         return weight
             * engine.differentiateDistance(
-                of: own, from: wanted, factor: Float(weight), addingTo: &gradient)
+                of: own, from: reference, factor: Float(weight), addingTo: &gradient)
     }
 }
 
@@ -117,7 +117,7 @@ extension TrainingPass {
         _ model: inout TrainableModel, by distillation: Distillation, _ batch: TokenBatch,
         targets: [Int32]? = nil, factor: Float, skipping skipped: Set<Int> = []
     ) -> Double {
-        let lecture = Lecture(distillation, batch, on: engine)
+        let teacherOutputs = TeacherOutputs(distillation, batch, on: engine)
         var streams: [Int: Activations] = [:]
         let hidden = forward(model, batch, skipping: skipped) { streams[$0] = $1 }
         let targets = targets ?? batch.nextTokens
@@ -125,12 +125,12 @@ extension TrainingPass {
         var gradient = Activations(rows: hidden.rows, columns: hidden.columns, repeating: 0)
         var loss = 0.0
         if model.output == nil {
-            loss = lecture.compare(hidden: hidden, factor: factor, addingTo: &gradient)
+            loss = teacherOutputs.compare(hidden: hidden, factor: factor, addingTo: &gradient)
         }
         var (part, slope) = (Activations(), Activations())
         let teaching = ForwardPass(distillation.teacher, on: engine)
-        let taught = model.output == nil ? Activations() : lecture.hidden
-        teaching.logits(from: taught, rowsAtOnce: Self.rowsAtOnce) { rows, given in
+        let teacherHidden = model.output == nil ? Activations() : teacherOutputs.hidden
+        teaching.logits(from: teacherHidden, rowsAtOnce: Self.rowsAtOnce) { rows, given in
             engine.select(hidden, rows: rows, into: &part)
             model.output?.apply(to: part, into: &slope, on: engine)
             var task = taskShare > 0 ? slope : Activations()
@@ -152,7 +152,8 @@ extension TrainingPass {
         }
         backward(&model, gradient) { layer, gradient in
             guard let stream = streams[layer] else { return }
-            loss += lecture.compare(stream, behind: layer, factor: factor, addingTo: &gradient)
+            loss += teacherOutputs.compare(
+                stream, after: layer, factor: factor, addingTo: &gradient)
         }
         return loss
     }

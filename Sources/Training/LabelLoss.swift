@@ -64,26 +64,26 @@ extension TrainingPass {
     ) -> Double {
         precondition(labels.count == batch.sequences.count, "a label for every sequence")
         guard var head = model.labelling else { return 0 }
-        let lecture = distillation.map { Lecture($0, batch, on: engine) }
+        let teacherOutputs = distillation.map { TeacherOutputs($0, batch, on: engine) }
         var streams: [Int: Activations] = [:]
         let hidden = forward(model, batch, skipping: skipped) { layer, stream in
-            if lecture != nil { streams[layer] = stream }
+            if teacherOutputs != nil { streams[layer] = stream }
         }
         var loss: Double
         let whole: Activations
         if head.dense == nil {
-            (loss, whole) = spanLoss(&head, hidden, batch, labels, lecture, factor)
+            (loss, whole) = spanLoss(&head, hidden, batch, labels, teacherOutputs, factor)
         } else {
-            (loss, whole) = firstTokenLoss(&head, hidden, batch, labels, lecture, factor)
+            (loss, whole) = firstTokenLoss(&head, hidden, batch, labels, teacherOutputs, factor)
         }
         model.labelling = head
         // The loss of streams is a sum over tokens. This share gives it the weight of a sum over
         // sequences.
         let share = factor * Float(batch.sequences.count) / Float(max(batch.ids.count, 1))
         backward(&model, whole) { layer, gradient in
-            guard let stream = streams[layer], let lecture else { return }
+            guard let stream = streams[layer], let teacherOutputs else { return }
             loss +=
-                lecture.compare(stream, behind: layer, factor: share, addingTo: &gradient)
+                teacherOutputs.compare(stream, after: layer, factor: share, addingTo: &gradient)
                 / Double(factor)
         }
         return loss
@@ -94,7 +94,7 @@ extension TrainingPass {
     /// The gradient is with respect to all hidden states.
     private func firstTokenLoss(
         _ head: inout TrainableClassifier, _ hidden: Activations, _ batch: TokenBatch,
-        _ labels: [Label], _ lecture: Lecture?, _ factor: Float
+        _ labels: [Label], _ teacherOutputs: TeacherOutputs?, _ factor: Float
     ) -> (loss: Double, gradient: Activations) {
         var (first, raw, logits, slope) = (
             Activations(), Activations(), Activations(), Activations()
@@ -104,8 +104,9 @@ extension TrainingPass {
         let inner = raw.matrix
         let active = Activations(inner.map { head.isRectified ? max(0, $0) : tanh($0) })
         head.output.apply(to: active, into: &logits, on: engine)
-        let given = lecture?.logits(of: batch.sequences.map(\.lowerBound))
-        let loss = learn(&logits, labels: labels, from: given, lecture, factor: factor)
+        let given = teacherOutputs?.logits(of: batch.sequences.map(\.lowerBound))
+        let loss = differentiateMixed(
+            &logits, labels: labels, from: given, teacherOutputs, factor: factor)
 
         head.output.gather(logits, inputs: active, on: engine)
         head.output.gradientByInputs(logits, into: &slope, on: engine)
@@ -131,7 +132,7 @@ extension TrainingPass {
     /// Computes the loss of a span head, and its gradient with respect to all hidden states.
     private func spanLoss(
         _ head: inout TrainableClassifier, _ hidden: Activations, _ batch: TokenBatch,
-        _ labels: [Label], _ lecture: Lecture?, _ factor: Float
+        _ labels: [Label], _ teacherOutputs: TeacherOutputs?, _ factor: Float
     ) -> (loss: Double, gradient: Activations) {
         var (logits, gradient) = (Activations(), Activations())
         head.output.apply(to: hidden, into: &logits, on: engine)
@@ -141,12 +142,13 @@ extension TrainingPass {
         for (rows, label) in zip(batch.sequences, labels) {
             guard case .span(let first, let last) = label else { continue }
             var scores = Activations(all.transposed(rows: rows))
-            let given = lecture.map {
+            let given = teacherOutputs.map {
                 Activations($0.logits(of: Array(rows)).matrix.transposed(rows: 0..<rows.count))
             }
             loss +=
-                learn(
-                    &scores, labels: [.category(first), .category(last)], from: given, lecture,
+                differentiateMixed(
+                    &scores, labels: [.category(first), .category(last)], from: given,
+                    teacherOutputs,
                     factor: factor / 2) / 2
             for (row, place) in rows.enumerated() {
                 for side in 0..<2 { slopes[place, side] = scores[side, row] }
@@ -161,11 +163,11 @@ extension TrainingPass {
     /// Returns the loss of logits with labels and with a teacher.
     ///
     /// The logits are replaced by the gradient.
-    private func learn(
+    private func differentiateMixed(
         _ logits: inout Activations, labels: [Label], from given: Activations?,
-        _ lecture: Lecture?, factor: Float
+        _ teacherOutputs: TeacherOutputs?, factor: Float
     ) -> Double {
-        guard let given, let shares = lecture?.distillation else {
+        guard let given, let shares = teacherOutputs?.distillation else {
             return differentiate(&logits, labels: labels, factor: factor)
         }
         var task = logits
@@ -210,7 +212,7 @@ extension TrainingPass {
     }
 }
 
-extension Lecture {
+extension TeacherOutputs {
     /// Returns the outputs of the teacher's head for some tokens.
     fileprivate func logits(of tokens: [Int]) -> Activations {
         let rows = tokens.map { token in

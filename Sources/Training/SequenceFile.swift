@@ -63,7 +63,7 @@ public struct SequenceFile: Sendable {
             let first = Int32(littleEndian: load(entries, sequence * Self.entryBytes + 12))
             let bytes = try file.bytes(in: 4 * start..<4 * (start + length))
             let ids = (0..<length).map { Int32(littleEndian: load(bytes, 4 * $0)) }
-            return TextSequence(ids, firstLearnt: Int(first))
+            return TextSequence(ids, lossStart: Int(first))
         }
     }
 
@@ -92,7 +92,7 @@ public struct SequenceFile: Sendable {
         /// Appends a sequence if it is not empty.
         public mutating func append(_ sequence: TextSequence) throws(ModelFileError) {
             guard !sequence.ids.isEmpty else { return }
-            entries.append((written, sequence.ids.count, sequence.firstLearnt))
+            entries.append((written, sequence.ids.count, sequence.lossStart))
             written += sequence.ids.count
             for id in sequence.ids { append(id) }
             if waiting.count > 1 << 20 { try flush() }

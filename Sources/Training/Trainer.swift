@@ -38,16 +38,16 @@ public struct TextSequence: Sendable, Equatable {
     /// The tokens.
     public var ids: [Int32]
     /// The index of the first trained token: 1, or the index of the first token after a prompt.
-    public var firstLearnt: Int
+    public var lossStart: Int
 
     /// Creates a sequence.
-    public init(_ ids: [Int32], firstLearnt: Int = 1) {
-        (self.ids, self.firstLearnt) = (ids, max(1, firstLearnt))
+    public init(_ ids: [Int32], lossStart: Int = 1) {
+        (self.ids, self.lossStart) = (ids, max(1, lossStart))
     }
 
     /// The target of every token, which is the next token; -1 for tokens without a target.
     var targets: [Int32] {
-        ids.indices.map { $0 + 1 < ids.count && $0 + 1 >= firstLearnt ? ids[$0 + 1] : -1 }
+        ids.indices.map { $0 + 1 < ids.count && $0 + 1 >= lossStart ? ids[$0 + 1] : -1 }
     }
 }
 
@@ -160,7 +160,7 @@ public struct Trainer {
         var (loss, terms, tokens) = (0.0, 0, 0)
         switch data {
         case .text, .stored:
-            let writer = writesItself ? try Model(model) : nil
+            let writer = generatesOwnText ? try Model(model) : nil
             let texts = try zip(passes, chosen).map { pass, places in
                 let given = try data.texts(at: places)
                 return try writer.map { try rewritten(given, by: $0, pass) } ?? given
@@ -202,7 +202,7 @@ public struct Trainer {
     }
 
     /// Whether the student generates a part of this step's text.
-    private var writesItself: Bool {
+    private var generatesOwnText: Bool {
         guard let share = settings.distillation?.onPolicyShare, share > 0 else { return false }
         var random = SplitMix64(seed: settings.seed ^ 0x5ca1e &+ UInt64(step) << 20)
         return Double.random(in: 0..<1, using: &random) < share
@@ -212,7 +212,7 @@ public struct Trainer {
     private func rewritten(
         _ given: [TextSequence], by student: Model, _ pass: Int
     ) throws -> [TextSequence] {
-        let lengths = given.map { $0.firstLearnt > 1 ? $0.firstLearnt : max(1, $0.ids.count / 2) }
+        let lengths = given.map { $0.lossStart > 1 ? $0.lossStart : max(1, $0.ids.count / 2) }
         let written = try SampledText.sequences(
             from: student, on: self.pass.engine,
             continuing: zip(given, lengths).map { Array($0.ids.prefix($1)) },
@@ -220,7 +220,7 @@ public struct Trainer {
             seed: settings.seed &+ UInt64(pass) &* 0x9e37_79b9
         ) { _ in }
         return zip(written, given).map { own, given in
-            TextSequence(Array(own.prefix(given.ids.count)), firstLearnt: given.firstLearnt)
+            TextSequence(Array(own.prefix(given.ids.count)), lossStart: given.lossStart)
         }
     }
 

@@ -8,7 +8,7 @@ internal import Tensors
 /// of norms.
 extension ForwardPass {
     /// The method of skipping the parts that a contextual plan names.
-    private enum Omission {
+    private enum SkipMode {
         /// Nothing is skipped.
         case nothing
         /// Skipped values are set to 0, for any number of tokens.
@@ -18,12 +18,12 @@ extension ForwardPass {
     }
 
     mutating func decoderLayer(_ index: Int, positions: [Int], sequences: [Range<Int>]) {
-        let few = model.contextual?.attention[index]
+        let sparse = model.contextual?.attention[index]
         if let block = decoderContext(
-            index, positions: positions, sequences: sequences, omission: .clearing)
+            index, positions: positions, sequences: sequences, skipMode: .clearing)
         {
             let component = Component(layer: index, kind: .attention)
-            if let few { clearContext(few, block.heads) }
+            if let sparse { clearContext(sparse, block.heads) }
             observer?.filter(component, inputs: &context)
             observer?.willProject(component, inputs: context)
             addBranch(
@@ -36,8 +36,8 @@ extension ForwardPass {
     }
 
     /// Sets the inputs of the attention block's output projection that a plan skips to 0.
-    private mutating func clearContext(_ few: Contextual.Attention, _ heads: AttentionHeads) {
-        if case .heads(let predictor, let looksAhead) = few.form {
+    private mutating func clearContext(_ sparse: Contextual.Attention, _ heads: AttentionHeads) {
+        if case .heads(let predictor, let looksAhead) = sparse.form {
             let named = engine.named(
                 by: predictor, for: looksAhead ? enteringAttention.earlier : normed)
             for (row, named) in named.enumerated() {
@@ -47,7 +47,7 @@ extension ForwardPass {
                     columns: idle.flatMap { $0 * heads.dimension..<($0 + 1) * heads.dimension })
             }
         }
-        for row in 0..<context.rows { context.clear(row: row, notAbove: few.leavingLeast) }
+        for row in 0..<context.rows { context.clear(row: row, notAbove: sparse.leavingThresholds) }
     }
 
     /// Stores the inputs of the attention block's output projection in `context`.
@@ -56,13 +56,13 @@ extension ForwardPass {
     mutating func decoderContext(
         _ index: Int, positions: [Int], sequences: [Range<Int>]
     ) -> Model.Layer.Attention? {
-        decoderContext(index, positions: positions, sequences: sequences, omission: .nothing)
+        decoderContext(index, positions: positions, sequences: sequences, skipMode: .nothing)
     }
 
     private mutating func decoderContext(
-        _ index: Int, positions: [Int], sequences: [Range<Int>], omission: Omission
+        _ index: Int, positions: [Int], sequences: [Range<Int>], skipMode: SkipMode
     ) -> Model.Layer.Attention? {
-        decoderContext(index, positions: positions, omission: omission) { pass, heads, _ in
+        decoderContext(index, positions: positions, skipMode: skipMode) { pass, heads, _ in
             pass.engine.attend(
                 pass.fused, heads: heads, sequences: sequences, causal: true,
                 precision: pass.model.precision, into: &pass.context, scratch: &pass.scratch)
@@ -83,9 +83,9 @@ extension ForwardPass {
     }
 
     mutating func decoderLayer(_ index: Int, positions: [Int], cache: inout KeyValueCache) {
-        let omission = hidden.rows == 1 ? Omission.notReading : .nothing
+        let skipMode = hidden.rows == 1 ? SkipMode.notReading : .nothing
         let block = decoderContext(
-            index, positions: positions, omission: omission
+            index, positions: positions, skipMode: skipMode
         ) { pass, heads, named in
             let tokens = positions.count / cache.sequences
             for place in 0..<cache.sequences * heads.keyValue {
@@ -107,12 +107,13 @@ extension ForwardPass {
                 precision: pass.model.precision, named: named, into: &pass.context,
                 scratch: &pass.scratch)
         }
-        if hidden.rows == 1, let few = model.contextual?.attention[index] {
+        if hidden.rows == 1, let sparse = model.contextual?.attention[index] {
             let context = context
             addBranch(norm: model.layers[index].attentionOutputNorm, rows: 0..<1) {
                 engine, stream, _ in
-                engine.addProduct(of: context, above: few.leavingLeast, few.leaving, to: &stream)
-                if let bias = few.leavingBias { stream.add(bias, toRow: 0) }
+                engine.addProduct(
+                    of: context, above: sparse.leavingThresholds, sparse.leaving, to: &stream)
+                if let bias = sparse.leavingBias { stream.add(bias, toRow: 0) }
             }
         } else if let block {
             addBranch(
@@ -121,12 +122,12 @@ extension ForwardPass {
         }
         leave(model.layers[index].attentionNorm)
         let tokens = hidden.rows
-        if let few = model.contextual?.layers[index],
+        if let sparse = model.contextual?.layers[index],
             tokens == 1
-                || few.isPredicted && tokens == cache.sequences
+                || sparse.isPredicted && tokens == cache.sequences
                     && tokens <= model.contextualSequences
         {
-            decoderFeedForward(index, computing: few)
+            decoderFeedForward(index, computing: sparse)
         } else {
             decoderFeedForward(index)
         }
@@ -136,22 +137,22 @@ extension ForwardPass {
     /// Computes the feed-forward block without reading the weights of the parts that a plan skips.
     ///
     /// There is one token, or one token of each sequence.
-    private mutating func decoderFeedForward(_ index: Int, computing few: Contextual.Layer) {
+    private mutating func decoderFeedForward(_ index: Int, computing sparse: Contextual.Layer) {
         let keeps = model.contextual?.looksAhead == true
         if keeps { enteringFeedForward.advance() }
         defer { if keeps { enteringFeedForward.append(normed) } }
         let norm = model.layers[index].feedForwardOutputNorm
-        switch few.form {
+        switch sparse.form {
         case .added(let rows, let bias):
             guard decoderActivation(index, rows: 0..<1) != nil else { return }
             let activation = activation
             addBranch(norm: norm, rows: 0..<1) { engine, stream, _ in
-                engine.addProduct(of: activation, above: few.plan.least, rows, to: &stream)
+                engine.addProduct(of: activation, above: sparse.plan.thresholds, rows, to: &stream)
                 if let bias { stream.add(bias, toRow: 0) }
             }
         case .predicted(let block):
             enter(model.layers[index].feedForwardNorm, rows: 0..<hidden.rows)
-            let looksAhead = few.plan.predictor?.looksAhead == true
+            let looksAhead = sparse.plan.predictor?.looksAhead == true
             let (inputs, seen) = (normed, looksAhead ? enteringFeedForward.earlier : normed)
             addBranch(norm: norm, rows: 0..<hidden.rows) { engine, stream, _ in
                 engine.addFeedForward(of: inputs, predictedFrom: seen, block, to: &stream)
@@ -160,23 +161,23 @@ extension ForwardPass {
     }
 
     private mutating func decoderContext(
-        _ index: Int, positions: [Int], omission: Omission,
+        _ index: Int, positions: [Int], skipMode: SkipMode,
         attend: (inout ForwardPass, AttentionHeads, _ named: [Int]?) -> Void
     ) -> Model.Layer.Attention? {
         let layer = model.layers[index]
         guard let block = layer.attention else { return nil }
         enter(layer.attentionNorm, rows: 0..<hidden.rows)
         fused.reshape(rows: hidden.rows, columns: block.heads.fusedWidth)
-        let few = omission == .nothing ? nil : model.contextual?.attention[index]
-        if omission != .nothing, model.contextual?.looksAhead == true {
+        let sparse = skipMode == .nothing ? nil : model.contextual?.attention[index]
+        if skipMode != .nothing, model.contextual?.looksAhead == true {
             enteringAttention.advance()
             enteringAttention.append(normed)
         }
         var named: [Int]?
-        switch (few?.form, omission) {
-        case (.inputs(let rows, let bias, let least), .notReading):
+        switch (sparse?.form, skipMode) {
+        case (.inputs(let rows, let bias, let thresholds), .notReading):
             fused.set(bias, row: 0)
-            engine.addProduct(of: normed, above: least, rows, to: &fused)
+            engine.addProduct(of: normed, above: thresholds, rows, to: &fused)
         case (.heads(let predictor, let looksAhead), .notReading):
             let found = engine.named(
                 by: predictor, for: looksAhead ? enteringAttention.earlier : normed)[0]
@@ -186,8 +187,8 @@ extension ForwardPass {
                 outputs: found.map { $0 * dimension..<($0 + 1) * dimension }
                     + [block.heads.contextWidth..<block.heads.fusedWidth], into: &fused)
             named = found
-        case (.inputs(_, _, let least), _):
-            for row in 0..<normed.rows { normed.clear(row: row, notAbove: least) }
+        case (.inputs(_, _, let thresholds), _):
+            for row in 0..<normed.rows { normed.clear(row: row, notAbove: thresholds) }
             engine.linear(normed, block.fused, into: &fused)
         default: engine.linear(normed, block.fused, into: &fused)
         }
@@ -199,23 +200,25 @@ extension ForwardPass {
 
     /// Computes the feed-forward block; with a plan, skipped activations are set to 0.
     private mutating func decoderFeedForward(
-        _ index: Int, leavingOut few: Contextual.Layer? = nil
+        _ index: Int, leavingOut sparse: Contextual.Layer? = nil
     ) {
         let keeps = model.contextual?.looksAhead == true
         if keeps, model.layers[index].feedForward != nil { enteringFeedForward.advance() }
         for rows in chunks(of: hidden.rows) {
             guard let block = decoderActivation(index, rows: rows) else { return }
             if keeps { enteringFeedForward.append(normed) }
-            if let few {
-                if case .predicted(let block) = few.form {
+            if let sparse {
+                if case .predicted(let block) = sparse.form {
                     engine.clear(
                         &activation,
-                        exceptPredictedFrom: few.plan.predictor?.looksAhead == true
+                        exceptPredictedFrom: sparse.plan.predictor?.looksAhead == true
                             ? engine.selecting(rows: rows, of: enteringFeedForward.earlier)
                             : normed,
                         block.predictor)
                 }
-                for row in 0..<rows.count { activation.clear(row: row, notAbove: few.plan.least) }
+                for row in 0..<rows.count {
+                    activation.clear(row: row, notAbove: sparse.plan.thresholds)
+                }
             }
             let component = Component(layer: index, kind: .feedForward)
             observer?.filter(component, inputs: &activation)

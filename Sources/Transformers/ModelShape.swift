@@ -41,7 +41,7 @@ public struct ModelShape: Codable, Hashable, Sendable {
     }
 
     /// The number of leading channels of each head that rotary embeddings rotate.
-    public var turnedChannels: Int { rotaryDimension ?? headDimension }
+    public var rotatedChannels: Int { rotaryDimension ?? headDimension }
 
     /// Whether the query and key heads are normalised.
     public var hasHeadNorms: Bool { optionalWeights?.contains(.headNorms) == true }

@@ -11,17 +11,17 @@ public struct RopeScaling: Codable, Hashable, Sendable {
     /// `factor`: the divisor of low frequencies.
     public var factor: Double
     /// `low_freq_factor`: a frequency is low if it makes fewer rotations in ``originalPositions``.
-    public var slowTurns: Double
+    public var lowFrequencyFactor: Double
     /// `high_freq_factor`: a frequency is high if it makes more rotations in ``originalPositions``.
-    public var fastTurns: Double
+    public var highFrequencyFactor: Double
     /// `original_max_position_embeddings`: the maximum sequence length in the first training.
     public var originalPositions: Int
 
     /// The names in profiles and in the digest of a shape.
     private enum CodingKeys: String, CodingKey {
         case factor
-        case slowTurns = "slowTurns"
-        case fastTurns = "fastTurns"
+        case lowFrequencyFactor = "slowTurns"
+        case highFrequencyFactor = "fastTurns"
         case originalPositions
     }
 
@@ -29,11 +29,12 @@ public struct RopeScaling: Codable, Hashable, Sendable {
     ///
     /// The default values are those of Llama 3.1 and later.
     public init(
-        factor: Double, slowTurns: Double = 1, fastTurns: Double = 4, originalPositions: Int = 8192
+        factor: Double, lowFrequencyFactor: Double = 1, highFrequencyFactor: Double = 4,
+        originalPositions: Int = 8192
     ) {
         self.factor = factor
-        self.slowTurns = slowTurns
-        self.fastTurns = fastTurns
+        self.lowFrequencyFactor = lowFrequencyFactor
+        self.highFrequencyFactor = highFrequencyFactor
         self.originalPositions = originalPositions
     }
 
@@ -42,10 +43,10 @@ public struct RopeScaling: Codable, Hashable, Sendable {
     /// - Parameter frequency: The angle of rotation from one position to the next, in radians.
     /// - Returns: A number from 1, for high frequencies, to ``factor``, for low ones.
     public func divisor(of frequency: Double) -> Double {
-        let turns = Double(originalPositions) * frequency / (2 * .pi)
-        if turns < slowTurns { return factor }
-        if turns > fastTurns { return 1 }
-        let share = (turns - slowTurns) / (fastTurns - slowTurns)
+        let rotations = Double(originalPositions) * frequency / (2 * .pi)
+        if rotations < lowFrequencyFactor { return factor }
+        if rotations > highFrequencyFactor { return 1 }
+        let share = (rotations - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor)
         return 1 / ((1 - share) / factor + share)
     }
 }
@@ -60,14 +61,14 @@ extension RopeScaling {
             return value
         }
         self.init(
-            factor: try value("factor"), slowTurns: try value("low_freq_factor"),
-            fastTurns: try value("high_freq_factor"),
+            factor: try value("factor"), lowFrequencyFactor: try value("low_freq_factor"),
+            highFrequencyFactor: try value("high_freq_factor"),
             originalPositions: try fields.size(
                 "original_max_position_embeddings", upTo: HuggingFaceConfig.Limit.table))
         guard factor >= 1 else {
             throw fields.fault("factor", "it is less than 1", remedy: "fetch the model again")
         }
-        guard slowTurns < fastTurns else {
+        guard lowFrequencyFactor < highFrequencyFactor else {
             throw fields.fault(
                 "high_freq_factor", "it is not above low_freq_factor",
                 remedy: "fetch the model again")
@@ -78,7 +79,8 @@ extension RopeScaling {
     public var members: [JSONKey: JSONValue] {
         [
             "rope_type": .string("llama3"), "factor": .number(factor),
-            "low_freq_factor": .number(slowTurns), "high_freq_factor": .number(fastTurns),
+            "low_freq_factor": .number(lowFrequencyFactor),
+            "high_freq_factor": .number(highFrequencyFactor),
             "original_max_position_embeddings": .integer(originalPositions),
         ]
     }

@@ -34,7 +34,7 @@ public struct RotaryTables: Sendable {
 }
 
 extension ModelShape {
-    /// The angles of rotation from one position to the next, in radians, `[turnedChannels / 2]`.
+    /// The angles of rotation from one position to the next, in radians, `[rotatedChannels / 2]`.
     ///
     /// The angle of pair i is `theta^(-2i/d)`, with d the number of rotated channels, divided by
     /// ``rotaryDivisors`` unless layers have a base of their own. It is nil if queries and keys are
@@ -45,7 +45,7 @@ extension ModelShape {
         case nil: return zip(unscaledFrequencies, rotaryDivisors).map { $0 / $1 }
         case .absent: return nil
         case .base(let theta):
-            return Self.unscaledFrequencies(ofPairs: turnedChannels / 2, theta: Double(theta))
+            return Self.unscaledFrequencies(ofPairs: rotatedChannels / 2, theta: Double(theta))
         }
     }
 
@@ -55,7 +55,7 @@ extension ModelShape {
     }
 
     private var unscaledFrequencies: [Double] {
-        Self.unscaledFrequencies(ofPairs: turnedChannels / 2, theta: Double(ropeTheta))
+        Self.unscaledFrequencies(ofPairs: rotatedChannels / 2, theta: Double(ropeTheta))
     }
 
     /// The frequencies of the pairs of a head without scaling, `theta^(-i/pairs)`.

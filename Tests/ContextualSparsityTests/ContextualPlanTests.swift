@@ -151,7 +151,7 @@ struct ContextualPlanTests {
         var plan = ContextualPlan(
             headMargin: 1.25, headInputs: [1, 5], layers: shape.layers.map { _ in nil })
         let neurons = shape.layers[1].feedForward
-        let least = (0..<neurons).map { Float($0) / 3 }
+        let thresholds = (0..<neurons).map { Float($0) / 3 }
         for method: ContextualPlan.Predictor.Method? in [
             nil, .coarse(fineInputs: [2, 3]), .gate,
             .lowRank(
@@ -159,9 +159,9 @@ struct ContextualPlanTests {
                 up: Matrix(randomRows: neurons, columns: 1, seed: 2)),
         ] {
             plan.layers[1] = ContextualPlan.Neurons(
-                least: least,
+                thresholds: thresholds,
                 predictor: method.map {
-                    ContextualPlan.Predictor($0, above: least.map { 1 - $0 })
+                    ContextualPlan.Predictor($0, above: thresholds.map { 1 - $0 })
                 })
             try ContextualFile.write(plan, to: folder)
             #expect(try ContextualFile.read(beside: folder, of: shape) == plan)

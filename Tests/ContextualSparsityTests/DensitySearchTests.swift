@@ -17,7 +17,7 @@ struct DensitySearchTests {
 
     private func prepared(
         _ name: String
-    ) throws -> (Checkpoint, Model, ContextualCalibration, ContextualDamages) {
+    ) throws -> (Checkpoint, Model, ContextualCalibration, ContextualSensitivity) {
         let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent()
         let checkpoint = try Checkpoint(
@@ -26,17 +26,17 @@ struct DensitySearchTests {
         let calibration = try ContextualCalibration(
             of: model, source: checkpoint, windows: windows, choices: choices,
             densities: densities, engine: engine)
-        let damages = try ContextualDamages(
+        let sensitivity = try ContextualSensitivity(
             calibration, of: model, source: checkpoint, windows: windows, choices: choices,
             engine: engine
         ) { _ in }
-        return (checkpoint, model, calibration, damages)
+        return (checkpoint, model, calibration, sensitivity)
     }
 
     @Test("levels compute what was asked for and lose more the less that is")
     func levels() throws {
         for name in ["tiny-llama", "tiny-opt"] {
-            let (_, _, calibration, damages) = try prepared(name)
+            let (_, _, calibration, sensitivity) = try prepared(name)
             for (index, layer) in calibration.layers.enumerated() {
                 let layer = try #require(layer)
                 for choice in choices {
@@ -61,8 +61,8 @@ struct DensitySearchTests {
                 let component = Component(layer: index, kind: .feedForward)
                 for choice in choices {
                     #expect(
-                        damages.damage(of: component, choice, losing: 0.3)
-                            >= damages.damage(of: component, choice, losing: 0.1))
+                        sensitivity.divergence(of: component, choice, losing: 0.3)
+                            >= sensitivity.divergence(of: component, choice, losing: 0.1))
                 }
             }
         }
@@ -70,16 +70,16 @@ struct DensitySearchTests {
 
     @Test("a choice is as fast as asked for, and what saves nothing stays whole")
     func search() throws {
-        let (checkpoint, _, calibration, damages) = try prepared("tiny-llama")
+        let (checkpoint, _, calibration, sensitivity) = try prepared("tiny-llama")
         func search(_ saved: [NeuronChoice: [Double]]) -> DensitySearch {
             DensitySearch(
                 calibration, densities: densities, shape: checkpoint.shape,
                 saved: Dictionary(
                     uniqueKeysWithValues: saved.map { (.init(.feedForward, $0.key), $0.value) }),
-                headSaving: 0.1, damages: damages)
+                headSaving: 0.1, sensitivity: sensitivity)
         }
         let slower = search([.computed: [-0.1, -0.05], .coarse: [-0.2, -0.1]])
-        #expect(abs(slower.greatestSpeedup - 1 / 0.9) < 1e-6)
+        #expect(abs(slower.maximumSpeedup - 1 / 0.9) < 1e-6)
         let whole = try slower.choice(speedup: 1.1)
         #expect(whole.levels.isEmpty)
         #expect(whole.plan == Plan(keepingAllOf: checkpoint.shape))
@@ -87,7 +87,7 @@ struct DensitySearchTests {
         let faster = search([
             .computed: [0.05, 0.1], .coarse: [0.2, 0.4], .lowRank(8): [0.15, 0.3],
         ])
-        #expect(faster.greatestSpeedup > 1.5)
+        #expect(faster.maximumSpeedup > 1.5)
         var computed = Double.infinity
         for speedup in [1.2, 1.4, 1.6] {
             let choice = try faster.choice(speedup: speedup)

@@ -147,15 +147,15 @@ struct TaskTests {
         #expect(perplexities[1] == perplexities[0] && perplexities[2] == perplexities[0])
         #expect(perplexities[3] < 30)
         let space = Delimiter(given: nil)
-        #expect(space.before("a", behind: "Q:") == " " && space.before("a", behind: "") == " ")
+        #expect(space.before("a", after: "Q:") == " " && space.before("a", after: "") == " ")
         for (text, prompt) in [("\na", "Q:"), ("a", "Q:\n"), (" a", "Q: "), ("\u{a0}a", "Q")] {
-            #expect(space.before(text, behind: prompt).isEmpty)
+            #expect(space.before(text, after: prompt).isEmpty)
         }
         let head = #"{"delimiter": "", "prompt": "{query}"}"#
         let choices = #"{"query": "Anna found a", "choices": ["zq", " white drum"], "gold": 1}"#
         let glued = try task([head, choices, choices], shots: 1)
         #expect(glued.examples == "Anna found a white drum\n\n")
-        #expect(glued.delimiter.before(" a", behind: "Q") == "")
+        #expect(glued.delimiter.before(" a", after: "Q") == "")
         #expect(try run(task([head, choices])).value == 1)
         let wide = try task([#"{"delimiter": "  "}"#, choices, choices], shots: 1)
         #expect(wide.examples == "Anna found a   white drum\n\n")
@@ -230,7 +230,7 @@ struct TaskTests {
                 let hidden = pass.hiddenStates(
                     of: TokenBatch([(encoding.ids, encoding.typeIDs)]))
                 let logits = classifier.logits(of: hidden.row(0))
-                #expect(result.scores[index] == (logits.firstGreatest == 0 ? 1 : 0))
+                #expect(result.scores[index] == (logits.argmax == 0 ? 1 : 0))
             }
         }
     }
@@ -326,17 +326,17 @@ struct TaskTests {
     @Test("summaries are compared as ROUGE compares them")
     func overlaps() {
         let (written, wanted) = (
-            Wording("The cat sat, on the mat!"), Wording("the cat was on THE mat")
+            ROUGEText("The cat sat, on the mat!"), ROUGEText("the cat was on THE mat")
         )
         #expect(written.words == ["the", "cat", "sat", "on", "the", "mat"])
         #expect(abs(written.overlap(with: wanted, of: 1) - 5.0 / 6) < 1e-12)
         #expect(abs(written.overlap(with: wanted, of: 2) - 3.0 / 5) < 1e-12)
         #expect(abs(written.overlapOfSequence(with: wanted) - 5.0 / 6) < 1e-12)
-        let turned = Wording("mat the on sat cat the")
+        let turned = ROUGEText("mat the on sat cat the")
         #expect(abs(turned.overlapOfSequence(with: wanted) - 3.0 / 6) < 1e-12)
-        #expect(turned.overlap(with: Wording(""), of: 1) == 0)
-        #expect(abs(Wording("a b c d a b c d").repetition - 0.2) < 1e-12)
-        #expect(Wording("a b c").repetition == 0)
+        #expect(turned.overlap(with: ROUGEText(""), of: 1) == 0)
+        #expect(abs(ROUGEText("a b c d a b c d").repetition - 0.2) < 1e-12)
+        #expect(ROUGEText("a b c").repetition == 0)
     }
 
     @Test("what is written is known, and another model can judge it")

@@ -72,7 +72,7 @@ enum Reader {
         } else {
             if let table = try? LatencyTable(contentsOf: path) {
                 precondition(table.predict(Plan(keepingAllOf: table.shape)) > 0, "a time")
-                precondition(table.greatestSpeedup >= 1, "a speedup")
+                precondition(table.maximumSpeedup >= 1, "a speedup")
                 _ = try LatencyTable(json: table.json(), file: name)
             }
             _ = try JSONValue(parsing: try InputFile(path: path).bytes, file: path)

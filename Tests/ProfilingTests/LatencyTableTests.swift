@@ -12,7 +12,7 @@ struct LatencyTableTests {
         #expect(table.predict(Plan(attention: [2, 1, 0], feedForward: [96, 48, 0])) == 10.25)
         #expect(table.predict(Plan(attention: [0, 0, 0], feedForward: [0, 0, 0])) == 2)
         #expect(table.predictedSpeedup(Plan(attention: [0, 0, 0], feedForward: [0, 0, 0])) == 8.5)
-        #expect(table.greatestSpeedup == 8.5)
+        #expect(table.maximumSpeedup == 8.5)
         #expect(table.budget(forSpeedup: 2) == 8.5)
     }
 

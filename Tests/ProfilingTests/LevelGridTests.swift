@@ -38,9 +38,9 @@ struct LevelGridTests {
             #expect(level < above && level >= 32 && level % 32 == 0)
             #expect(above - level <= max(32, width / 8))
         }
-        if let least = levels.last, width > 32 {
-            #expect(Double(least) <= max(32, 0.0112 * Double(width) + 16))
-            #expect(Double(least) >= 0.01 * Double(width) - 16)
+        if let minimum = levels.last, width > 32 {
+            #expect(Double(minimum) <= max(32, 0.0112 * Double(width) + 16))
+            #expect(Double(minimum) >= 0.01 * Double(width) - 16)
         }
     }
 }

@@ -35,7 +35,7 @@ struct MachineTests {
         #expect(!machine.operatingSystem.isEmpty)
         #expect(machine.slug.allSatisfy { $0.isLetter || $0.isNumber || $0 == "-" })
         #expect(
-            Environment(phase: .encode, batch: 1, sequence: 1, threads: 1, precision: .f32)
+            InferenceEnvironment(phase: .encode, batch: 1, sequence: 1, threads: 1, precision: .f32)
                 .machine == machine.slug)
     }
 }

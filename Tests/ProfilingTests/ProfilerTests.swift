@@ -6,7 +6,7 @@ import Transformers
 
 /// A runtime whose times are known: a sum of parts, times the machine's speed at the moment.
 private struct KnownStopwatch: Stopwatch {
-    let environment: Environment
+    let environment: InferenceEnvironment
     let dense: ModelShape
     /// How far single samples scatter, as a fraction.
     var noise = 0.0
@@ -20,7 +20,7 @@ private struct KnownStopwatch: Stopwatch {
 
     init(_ dense: ModelShape) {
         self.dense = dense
-        environment = Environment(
+        environment = InferenceEnvironment(
             phase: .decode, batch: 1, sequence: 128, threads: 2, precision: .f32)
     }
 
@@ -41,7 +41,7 @@ private struct KnownStopwatch: Stopwatch {
         if samples >= drift.sample { seconds *= drift.factor }
         seconds *= 1 + noise * Double.random(in: -1...1, using: &random)
         let isDisturbed = Double.random(in: 0..<1, using: &random) < disturbance
-        return Sample(seconds: isDisturbed ? 3 * seconds : seconds, isTainted: isDisturbed)
+        return Sample(seconds: isDisturbed ? 3 * seconds : seconds, isDisturbed: isDisturbed)
     }
 }
 
@@ -76,7 +76,7 @@ struct ProfilerTests {
     func exact() throws {
         var watch = KnownStopwatch(smallShape)
         let result = try profile(&watch)
-        #expect(result.unsettled == 0)
+        #expect(result.unconverged == 0)
         #expect(abs(result.table.dense.seconds - 14e-3) < 1e-12)
         #expect(abs(result.table.base.seconds - 2e-3) < 1e-12)
         #expect(worstError(of: result.table) < 0.02)
@@ -101,7 +101,7 @@ struct ProfilerTests {
         let result = try profiler.profile(
             smallShape, with: &watch, on: smallMachine, created: "2025-01-01T00:00:00Z",
             version: "0.1.0")
-        #expect(result.unsettled > 0)
+        #expect(result.unconverged > 0)
     }
 
     @Test("a verification finds how far off a table is")

@@ -14,7 +14,7 @@ struct RandomPlansTests {
     func spread() {
         let plans = table.randomPlans(40, seed: 5)
         let speedups = plans.map(table.predictedSpeedup)
-        #expect(speedups.allSatisfy { $0 >= 1 && $0 <= table.greatestSpeedup })
+        #expect(speedups.allSatisfy { $0 >= 1 && $0 <= table.maximumSpeedup })
         for edge in [1.2, 2, 4] {
             #expect(speedups.contains { $0 < edge } && speedups.contains { $0 > edge })
         }

@@ -26,8 +26,8 @@ private struct DriftingMachine {
         let jitter = 1 + 0.02 * Double.random(in: -1...1, using: &random)
         let seconds = work * drift * burst * jitter
         now += seconds
-        let isTainted = Double.random(in: 0..<1, using: &random) < 0.03
-        return Sample(seconds: isTainted ? 2 * seconds : seconds, isTainted: isTainted)
+        let isDisturbed = Double.random(in: 0..<1, using: &random) < 0.03
+        return Sample(seconds: isDisturbed ? 2 * seconds : seconds, isDisturbed: isDisturbed)
     }
 }
 
@@ -81,9 +81,9 @@ struct RatioAccumulatorTests {
         let timing = try #require(accumulator.timing(of: 20))
         #expect(abs(timing.seconds / reference.seconds / (works[20] / dense) - 1) < 0.015)
         #expect(timing.low <= timing.seconds && timing.seconds <= timing.high)
-        #expect(timing.samples + accumulator.ratios(of: 20).taintedRounds == 40)
-        #expect(accumulator.unsettled(relativeWidth: 0.1) == [])
-        #expect(accumulator.unsettled(relativeWidth: 0) == Array(works.indices))
+        #expect(timing.samples + accumulator.ratios(of: 20).disturbedRounds == 40)
+        #expect(accumulator.unconverged(relativeWidth: 0.1) == [])
+        #expect(accumulator.unconverged(relativeWidth: 0) == Array(works.indices))
     }
 
     @Test("has no timing of what was never timed")
@@ -91,7 +91,7 @@ struct RatioAccumulatorTests {
         let accumulator = RatioAccumulator(count: 2)
         #expect(accumulator.timing(of: 1) == nil)
         #expect(accumulator.referenceTiming == nil)
-        #expect(accumulator.unsettled(relativeWidth: 9) == [0, 1])
+        #expect(accumulator.unconverged(relativeWidth: 9) == [0, 1])
     }
 
     @Test("keeps no ratio of a block whose clock failed")

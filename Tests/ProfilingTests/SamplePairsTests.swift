@@ -28,7 +28,7 @@ private struct BusyMachine {
                 let jitter = 1 + 0.02 * Double.random(in: -1...1, using: &random)
                 return Sample(
                     seconds: seconds * jitter * (isBusy ? slowdown : 1),
-                    isTainted: isBusy && showsLostTime)
+                    isDisturbed: isBusy && showsLostTime)
             }
             pairs.add(
                 model: sample(Self.model, modelSlowdown), dense: sample(Self.dense, denseSlowdown))
@@ -42,7 +42,7 @@ struct SamplePairsTests {
     @Test("finds the speedup of a quiet machine that is busy most of the time", arguments: 1...8)
     func busy(seed: Int) throws {
         let reading = try #require(
-            BusyMachine(busy: 0.6).pairs(400, seed: UInt64(seed)).reading())
+            BusyMachine(busy: 0.6).pairs(400, seed: UInt64(seed)).comparison())
         #expect(abs(reading.speedup / BusyMachine.speedup - 1) < 0.005)
         #expect(reading.interval.contains(BusyMachine.speedup))
         #expect(reading.interval.upperBound - reading.interval.lowerBound < 0.03)
@@ -54,7 +54,7 @@ struct SamplePairsTests {
         var machine = BusyMachine(busy: busy)
         machine.showsLostTime = true
         (machine.modelSlowdown, machine.denseSlowdown) = (3, 1.2)
-        let reading = try #require(machine.pairs(600, seed: 1).reading())
+        let reading = try #require(machine.pairs(600, seed: 1).comparison())
         #expect(!reading.isDisturbed)
         #expect(abs(reading.speedup / BusyMachine.speedup - 1) < 0.01)
     }
@@ -62,15 +62,15 @@ struct SamplePairsTests {
     @Test("says so where the machine was never quiet")
     func neverQuiet() throws {
         let pairs = BusyMachine(busy: 1).pairs(200, seed: 1)
-        let alone = try #require(pairs.reading())
+        let alone = try #require(pairs.comparison())
         #expect(alone.speedup > 1.15 * BusyMachine.speedup * 0.97)
-        let reading = try #require(pairs.reading(quietDense: BusyMachine.dense))
+        let reading = try #require(pairs.comparison(quietDense: BusyMachine.dense))
         #expect(reading.isDisturbed)
         #expect(reading.interval.contains(BusyMachine.speedup))
 
         var machine = BusyMachine(busy: 1)
         machine.showsLostTime = true
-        let tainted = try #require(machine.pairs(200, seed: 1).reading())
+        let tainted = try #require(machine.pairs(200, seed: 1).comparison())
         #expect(tainted.isDisturbed)
     }
 
@@ -84,20 +84,20 @@ struct SamplePairsTests {
                 model: Sample(seconds: BusyMachine.model * jitter),
                 dense: Sample(seconds: BusyMachine.dense * jitter * slow))
         }
-        let reading = try #require(pairs.reading())
+        let reading = try #require(pairs.comparison())
         #expect(reading.interval.lowerBound <= 1.501 && reading.interval.upperBound >= 1.559)
     }
 
     @Test("knows nothing without samples, and little of few")
     func few() throws {
-        #expect(SamplePairs().reading() == nil)
+        #expect(SamplePairs().comparison() == nil)
         var pairs = SamplePairs()
         pairs.add(model: Sample(seconds: .nan), dense: Sample(seconds: 1))
-        #expect(pairs.reading() == nil)
+        #expect(pairs.comparison() == nil)
         for seconds in [1.0, 2, 3] {
             pairs.add(model: Sample(seconds: 1), dense: Sample(seconds: seconds))
         }
-        let reading = try #require(pairs.reading())
+        let reading = try #require(pairs.comparison())
         #expect(reading.speedup == 2 && reading.interval == 1...3)
     }
 

@@ -36,7 +36,7 @@ func smallTable(
 ) -> LatencyTable {
     LatencyTable(
         shape: shape, machine: smallMachine,
-        environment: Environment(
+        environment: InferenceEnvironment(
             phase: .decode, batch: 1, sequence: 128, threads: 2, precision: .f32,
             machine: smallMachine.slug),
         dense: dense, base: base, curves: curves, created: "2025-01-01T00:00:00Z",

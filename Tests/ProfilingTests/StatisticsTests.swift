@@ -23,7 +23,7 @@ struct StatisticsTests {
         #expect(nothing.median.isNaN)
         #expect(nothing.medianAbsoluteDeviation.isNaN)
         #expect(nothing.medianInterval() == nil)
-        #expect(!nothing.isSettled(relativeWidth: 1))
+        #expect(!nothing.isConverged(relativeWidth: 1))
         #expect(Timing(nothing) == nil)
     }
 
@@ -59,11 +59,11 @@ struct StatisticsTests {
     }
 
     @Test("settles exactly when the interval is as narrow as asked")
-    func settled() {
+    func converged() {
         let values = Statistics([99, 100, 100, 100, 100, 101])
-        #expect(values.isSettled(relativeWidth: 0.02))
-        #expect(!values.isSettled(relativeWidth: 0.019))
-        #expect(!Statistics([100, 100, 100, 100, 100]).isSettled(relativeWidth: 1))
+        #expect(values.isConverged(relativeWidth: 0.02))
+        #expect(!values.isConverged(relativeWidth: 0.019))
+        #expect(!Statistics([100, 100, 100, 100, 100]).isConverged(relativeWidth: 1))
     }
 
     @Test("pairs leave out impossible samples, and tainted ones once there are enough others")
@@ -71,12 +71,12 @@ struct StatisticsTests {
         var pairs = PairedRatios()
         pairs.add(reference: Sample(seconds: 0), candidate: Sample(seconds: 1))
         pairs.add(reference: Sample(seconds: 4), candidate: Sample(seconds: .nan))
-        pairs.add(reference: Sample(seconds: 2), candidate: Sample(seconds: 9, isTainted: true))
+        pairs.add(reference: Sample(seconds: 2), candidate: Sample(seconds: 9, isDisturbed: true))
         for _ in 0..<5 { pairs.add(reference: Sample(seconds: 2), candidate: Sample(seconds: 1)) }
         #expect(pairs.ratios == [0.5, 0.5, 0.5, 0.5, 0.5, 4.5])
         #expect(pairs.areDisturbed)
         pairs.add(reference: Sample(seconds: 2), candidate: Sample(seconds: 1))
         #expect(pairs.ratios == [0.5, 0.5, 0.5, 0.5, 0.5, 0.5])
-        #expect(!pairs.areDisturbed && pairs.taintedRounds == 1)
+        #expect(!pairs.areDisturbed && pairs.disturbedRounds == 1)
     }
 }

@@ -10,7 +10,7 @@ struct WorkloadTests {
     @Test("a text is decoded by models that kept fewer heads too")
     func fewerHeads() throws {
         let dense = try Model(RandomWeights(shape: smallShape))
-        let environment = Environment(
+        let environment = InferenceEnvironment(
             phase: .decode, batch: 1, sequence: 8, threads: 1, precision: .f32)
         var workload = try Workload(
             environment, model: dense, text: (0..<20).map { $0 * 7 }, engine: Engine(threads: 1))

@@ -87,7 +87,7 @@ struct CalibrationTextTests {
             #expect(cut(story, tokens: 1 << 20).shortage(of: 1 << 20) == nil)
             let few = cut(story, tokens: 256)
             #expect(few.shortage(of: 256) == nil)
-            #expect(few.heldOut.reduce(0) { $0 + $1.count } >= CalibrationText.leastHeldOut)
+            #expect(few.heldOut.reduce(0) { $0 + $1.count } >= CalibrationText.minimumHeldOut)
             let lines = story.split(separator: "\n").prefix(3).joined(separator: "\n")
             let shortage = try #require(cut(lines, tokens: 1 << 20).shortage(of: 1 << 20))
             #expect(shortage.contains("too short") && shortage.contains("1024 and 128"))

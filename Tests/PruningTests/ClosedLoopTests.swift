@@ -26,7 +26,7 @@ struct ClosedLoopTests {
         return LatencyTable(
             shape: shape,
             machine: Machine.current,
-            environment: Environment(
+            environment: InferenceEnvironment(
                 phase: .decode, batch: 1, sequence: 64, threads: 1, precision: .f32),
             dense: timing(20), base: timing(4),
             curves: [
@@ -134,8 +134,8 @@ struct ClosedLoopTests {
         let error = #expect(throws: SearchError.self) {
             _ = try run(ClosedLoop(target: 6)) { $0 }
         }
-        guard case .unreachable(let target, let greatest) = try #require(error) else { return }
-        #expect(target == 6 && abs(greatest - 5) < 1e-9)
+        guard case .unreachable(let target, let maximum) = try #require(error) else { return }
+        #expect(target == 6 && abs(maximum - 5) < 1e-9)
     }
 
     @Test("a speedup is decided where it holds, misses or overshoots for sure")

@@ -18,15 +18,15 @@ struct DeterminismTests {
         let surgery = Surgery(
             tiny.checkpoint, calibration: try CalibrationFile(path: path), engine: tiny.engine)
         let losses = try surgery.losses(order: .optimalBrainSurgeon)
-        let damage = Damage(
+        let divergence = ModelDivergence(
             from: tiny.model, on: TokenBatch(tiny.text.heldOut), engine: tiny.engine)
-        let sensitivity = try Sensitivity(losses: losses, surgery: surgery, damage: damage)
+        let sensitivity = try Sensitivity(losses: losses, surgery: surgery, divergence: divergence)
         let dense = Plan(keepingAllOf: tiny.shape)
         let space = SearchSpace(dense: dense, costs: UnitCosts(shape: tiny.shape))
         func plan(_ method: PruningMethod) throws -> Plan {
             try method.plan(
                 within: 0.6 * Double(2 * tiny.shape.layers.count), in: space,
-                knowing: .init(
+                using: .init(
                     losses: losses, blockInfluence: calibration.blockInfluence,
                     sensitivity: sensitivity), seed: 7)
         }

@@ -82,7 +82,8 @@ struct EmissionTests {
         }
         let names = tiny.checkpoint.huggingFaceNames
         try WeightsFile.write(
-            weights, names: names, of: tiny.checkpoint.config.family, to: path, mostBytes: 40_000)
+            weights, names: names, of: tiny.checkpoint.config.family, to: path, maximumBytes: 40_000
+        )
         let files = try scratch.names("model").filter { $0.hasSuffix(".safetensors") }
         #expect(files.count > 2 && files.allSatisfy { $0.hasPrefix("model-0000") }, "\(files)")
         let sharded = try SafetensorsFile(path: path)

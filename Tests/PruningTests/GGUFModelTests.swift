@@ -95,8 +95,8 @@ struct GGUFModelTests {
             try #require(dense.feedForward?.up.weight.elements),
             try #require(stored.feedForward?.up.weight.elements)
         )
-        let greatest = up.map(abs).max() ?? 0
-        expectClose(found, up, absolute: greatest * (storage == .q40 ? 0.15 : 0.01))
+        let maximum = up.map(abs).max() ?? 0
+        expectClose(found, up, absolute: maximum * (storage == .q40 ? 0.15 : 0.01))
     }
 
     @Test("a file whose rotary positions are scaled is refused, in whatever words")

@@ -20,13 +20,13 @@ struct OptimalBrainSurgeonTests {
                 let errors = remaining.map { candidate in
                     layer.error(layer.fit(remaining.filter { $0 != candidate }))
                 }
-                let least = try #require(errors.min())
+                let minimum = try #require(errors.min())
                 let chosen = errors[try #require(remaining.firstIndex(of: unit))]
-                #expect(abs(chosen - least) <= 1e-9 * least)
+                #expect(abs(chosen - minimum) <= 1e-9 * minimum)
                 let increase = removal.errors[5 - step] - removal.errors[6 - step]
-                #expect(abs(increase - (least - total)) <= 1e-9 * least)
+                #expect(abs(increase - (minimum - total)) <= 1e-9 * minimum)
                 remaining.removeAll { $0 == unit }
-                total = least
+                total = minimum
             }
             #expect(removal.errors[6] == 0)
         }

@@ -172,10 +172,10 @@ struct RefitTests {
     }
 
     @Test("a refitted model does less damage", arguments: TinyModel.names)
-    func damage(name: String) throws {
+    func divergence(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
         let batch = TokenBatch(tiny.text.calibration)
-        let damage = Damage(from: tiny.model, on: batch, engine: tiny.engine)
+        let divergence = ModelDivergence(from: tiny.model, on: batch, engine: tiny.engine)
         let surgery = try tiny.surgery(in: scratch, damping: damping)
         let losses = try surgery.losses(order: .optimalBrainSurgeon)
         let ratios = try (0..<3 as Range<UInt64>).map { seed in
@@ -183,7 +183,7 @@ struct RefitTests {
                 tiny.randomPlan(seed: seed), losses: losses, surgery: surgery,
                 order: .optimalBrainSurgeon)
             let after = try [before].refitted(on: [batch], engine: tiny.engine)[0]
-            return damage.of(try Model(after)) / damage.of(try Model(before))
+            return divergence.of(try Model(after)) / divergence.of(try Model(before))
         }
         #expect(ratios.sorted()[1] < 0.95, "\(ratios)")
     }

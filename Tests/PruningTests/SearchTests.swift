@@ -107,7 +107,7 @@ private struct Problem {
     }
 
     /// The least loss of any plan within a budget, by trying all.
-    func leastLoss(within budget: Double) -> Double {
+    func minimumLoss(within budget: Double) -> Double {
         var best = Double.infinity
         func visit(_ index: Int, _ seconds: Double, _ loss: Double) {
             guard seconds <= budget, loss < best else { return }
@@ -156,7 +156,7 @@ struct SearchTests {
             let weighed = problem.weighed(by: coefficients)
             for speedup in [1.2, 1.5, 2, 3] {
                 let budget = problem.space.denseSeconds / speedup
-                guard budget >= problem.space.leastSeconds else { continue }
+                guard budget >= problem.space.minimumSeconds else { continue }
                 let plan = try problem.plan(within: budget, weighing: coefficients)
                 #expect(problem.space.seconds(of: plan) <= budget)
                 let loss = problem.loss(of: plan, weighing: coefficients)
@@ -164,8 +164,8 @@ struct SearchTests {
                 let rounded =
                     budget - (budget - problem.costs.base)
                     * Double(coefficients.count) / Double(SPDYSearch.buckets)
-                #expect(loss <= weighed.leastLoss(within: rounded) + 1e-12)
-                #expect(loss >= weighed.leastLoss(within: budget) - 1e-12)
+                #expect(loss <= weighed.minimumLoss(within: rounded) + 1e-12)
+                #expect(loss >= weighed.minimumLoss(within: budget) - 1e-12)
             }
         }
     }
@@ -190,7 +190,7 @@ struct SearchTests {
         #expect(loss(choice) < loss(try search.choice(within: budget, weighing: ones)))
         #expect(found == (try search.coefficients(within: budget, seed: 3, loss: loss)))
         #expect(throws: SearchError.self) {
-            try search.choice(within: problem.space.leastSeconds / 2, weighing: ones)
+            try search.choice(within: problem.space.minimumSeconds / 2, weighing: ones)
         }
     }
 
@@ -201,10 +201,10 @@ struct SearchTests {
             let problem = Problem(layers: 2, units: 4, seed: seed)
             for speedup in [1.2, 1.5, 2, 3] {
                 let budget = problem.space.denseSeconds / speedup
-                guard budget >= problem.space.leastSeconds else { continue }
+                guard budget >= problem.space.minimumSeconds else { continue }
                 let plan = try problem.greedy.plan(within: budget)
                 #expect(problem.space.seconds(of: plan) <= budget)
-                gaps.append(problem.greedy.loss(of: plan) / problem.leastLoss(within: budget))
+                gaps.append(problem.greedy.loss(of: plan) / problem.minimumLoss(within: budget))
             }
         }
         #expect(gaps.count > 80)
@@ -241,8 +241,8 @@ struct SearchTests {
         }
         problem.costs.base = 1
         let space = problem.space
-        #expect(space.denseSeconds == 5 && space.leastSeconds == 1 && space.greatestSpeedup == 5)
-        let error = SearchError.unreachable(target: 10, greatest: 5)
+        #expect(space.denseSeconds == 5 && space.minimumSeconds == 1 && space.maximumSpeedup == 5)
+        let error = SearchError.unreachable(target: 10, maximum: 5)
         #expect(throws: error) { try problem.greedy.plan(within: 0.5) }
         #expect(throws: error) { try space.uniformPlan(within: 0.5) }
         #expect(throws: error) { try space.depthPlan(within: 0.5, importance: [1]) }
@@ -268,7 +268,7 @@ struct SearchTests {
         let component = problem.space.components[0]
         problem.costs.table[component] = [3: 3, 2: 1, 1: 1.5, 0: 1]
         #expect(problem.space.variants[0].map(\.units) == [3, 2])
-        let uniform = try problem.space.uniformPlan(within: problem.space.leastSeconds)
+        let uniform = try problem.space.uniformPlan(within: problem.space.minimumSeconds)
         #expect(uniform[component].units == 2)
     }
 
@@ -307,8 +307,8 @@ struct SearchTests {
         let dear = try plan([0: 3, 1: 3, 2: 2.5], removing: 3)
         #expect((0..<3).allSatisfy { dear.attention[$0] + dear.feedForward[$0] == 1 })
         // A layer is no less than its branches.
-        let least = try plan([0: 0.1, 1: 3, 2: 3], removing: 2)
-        #expect(least.attention[0] + least.feedForward[0] == 0)
+        let minimum = try plan([0: 0.1, 1: 3, 2: 3], removing: 2)
+        #expect(minimum.attention[0] + minimum.feedForward[0] == 0)
     }
 
     @Test("a search that knows of layers comes near the best plan", arguments: 1...10)
@@ -332,7 +332,7 @@ struct SearchTests {
             }
         }
         for speedup in [1.3, 1.7, 2.2] {
-            let budget = max(space.leastSeconds, space.denseSeconds / speedup)
+            let budget = max(space.minimumSeconds, space.denseSeconds / speedup)
             let found = try search.plan(within: budget)
             #expect(space.seconds(of: found) <= budget)
             let best = plans.filter { space.seconds(of: $0) <= budget }
@@ -362,7 +362,7 @@ struct SearchTests {
         let space = SearchSpace(
             dense: problem.dense, costs: LoadableCosts(problem.costs, for: .gguf))
         let search = PlanSearch(space) { problem.losses[$0]?[$1] ?? 0 }
-        for speedup in [1.2, 1.5, space.greatestSpeedup] {
+        for speedup in [1.2, 1.5, space.maximumSpeedup] {
             let plan = try search.plan(within: space.denseSeconds / speedup)
             #expect(plan.attention[0] > 0)
             #expect(plan.feedForward.allSatisfy { $0 > 0 && ($0 % 32 == 0 || $0 == 100) })
@@ -380,9 +380,9 @@ struct SearchTests {
         let random = try space.randomPlan(within: budget, seed: 7)
         for plan in [uniform, depth, random] { #expect(space.seconds(of: plan) <= budget) }
         let levels = uniform.attention + uniform.feedForward
-        let (least, most) = (levels.min() ?? 0, levels.max() ?? 0)
-        #expect(most - least <= 1, "all within one level")
-        for component in space.components where uniform[component].units == least && least < 6 {
+        let (minimum, most) = (levels.min() ?? 0, levels.max() ?? 0)
+        #expect(most - minimum <= 1, "all within one level")
+        for component in space.components where uniform[component].units == minimum && minimum < 6 {
             var larger = uniform
             larger[component].units += 1
             #expect(space.seconds(of: larger) > budget, "\(component) could keep more")

@@ -14,11 +14,12 @@ struct SensitivityTests {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
         let surgery = try tiny.surgery(in: scratch)
         let losses = try surgery.losses(order: .optimalBrainSurgeon)
-        let damage = Damage(
+        let divergence = ModelDivergence(
             from: tiny.model, on: TokenBatch(tiny.text.heldOut), engine: tiny.engine)
-        #expect(abs(damage.of(tiny.model)) < 1e-6)
+        #expect(abs(divergence.of(tiny.model)) < 1e-6)
         var calls: [Int] = []
-        let sensitivity = try Sensitivity(losses: losses, surgery: surgery, damage: damage) {
+        let sensitivity = try Sensitivity(losses: losses, surgery: surgery, divergence: divergence)
+        {
             calls.append($0)
         }
         #expect(calls.last == tiny.components.count && calls == calls.sorted())
@@ -38,11 +39,12 @@ struct SensitivityTests {
                 let model = try Model(
                     ShrunkWeights(
                         plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon))
-                let wanted = damage.of(model)
+                let wanted = divergence.of(model)
                 worst = max(worst, wanted)
-                #expect(abs(point.damage - worst) <= 1e-5 * max(worst, 1e-2))
+                #expect(abs(point.divergence - worst) <= 1e-5 * max(worst, 1e-2))
                 #expect(
-                    sensitivity.damage(of: component, prior: point.prior).isNear(point.damage))
+                    sensitivity.divergence(of: component, prior: point.prior).isNear(
+                        point.divergence))
             }
         }
         for layer in dense.attention.indices {
@@ -51,7 +53,7 @@ struct SensitivityTests {
             let model = try Model(
                 ShrunkWeights(
                     plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon))
-            let (known, wanted) = (try #require(sensitivity.layers[layer]), damage.of(model))
+            let (known, wanted) = (try #require(sensitivity.layers[layer]), divergence.of(model))
             #expect(abs(known - wanted) <= 1e-5 * max(wanted, 1e-2))
         }
         let data = try JSONEncoder().encode(sensitivity)
@@ -63,18 +65,20 @@ struct SensitivityTests {
         let component = Component(layer: 0, kind: .feedForward)
         let sensitivity = Sensitivity([
             component: [
-                .init(prior: 0.4, damage: 0.16), .init(prior: 0.1, damage: 0.01),
-                .init(prior: 0.9, damage: 0.12),
+                .init(prior: 0.4, divergence: 0.16), .init(prior: 0.1, divergence: 0.01),
+                .init(prior: 0.9, divergence: 0.12),
             ]
         ])
-        func damage(_ prior: Double) -> Double { sensitivity.damage(of: component, prior: prior) }
-        #expect(damage(0) == 0)
-        #expect(damage(0.05).isNear(0.005))
-        #expect(damage(0.2).isNear(0.04))
-        #expect(damage(0.6).isNear(0.16))
-        #expect(damage(1).isNear(0.16 / 0.9))
+        func divergence(_ prior: Double) -> Double {
+            sensitivity.divergence(of: component, prior: prior)
+        }
+        #expect(divergence(0) == 0)
+        #expect(divergence(0.05).isNear(0.005))
+        #expect(divergence(0.2).isNear(0.04))
+        #expect(divergence(0.6).isNear(0.16))
+        #expect(divergence(1).isNear(0.16 / 0.9))
         let other = Component(layer: 1, kind: .feedForward)
-        #expect(sensitivity.damage(of: other, prior: 0.3) == 0.3)
+        #expect(sensitivity.divergence(of: other, prior: 0.3) == 0.3)
     }
 }
 

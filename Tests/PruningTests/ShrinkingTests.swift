@@ -133,14 +133,14 @@ struct ShrinkingTests {
         let (tiny, scratch) = (try TinyModel(name, tokens: 2048), try Scratch())
         let surgery = try tiny.surgery(in: scratch)
         let losses = try surgery.losses(order: .optimalBrainSurgeon)
-        let damage = Damage(
+        let divergence = ModelDivergence(
             from: tiny.model, on: TokenBatch(tiny.text.heldOut), engine: tiny.engine)
-        #expect(abs(damage.of(tiny.model)) < 1e-6)
+        #expect(abs(divergence.of(tiny.model)) < 1e-6)
         var plan = Plan(keepingAllOf: tiny.shape)
         for layer in plan.feedForward.indices { plan.feedForward[layer] /= 2 }
         plan.attention[1] /= 2
         func done(_ order: Surgery.Order) throws -> Double {
-            damage.of(
+            divergence.of(
                 try Model(
                     ShrunkWeights(plan, losses: losses, surgery: surgery, order: order)))
         }

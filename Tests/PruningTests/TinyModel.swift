@@ -84,7 +84,7 @@ struct TinyModel {
         let last = shape.layers.count - 1
         let entering = Activations(recorder.streams[last])
         recorder.streams.append(
-            pass.stream(behind: last, of: batch, entering: entering).matrix)
+            pass.stream(after: last, of: batch, entering: entering).matrix)
         return recorder
     }
 

@@ -27,7 +27,7 @@ private func texts(in markup: Markup) -> [(text: String, x: Double, y: Double)] 
             report.targets[index].predicted = predicted
         }
         let steps = (0..<40).map {
-            SearchStep(speedup: 1 + 0.5 * Double($0), damage: 1e-3 * Double($0 * $0))
+            SearchStep(speedup: 1 + 0.5 * Double($0), loss: 1e-3 * Double($0 * $0))
         }
         let markup = try #require(SearchFigure(steps: steps, targets: report.targets).markup)
         let shown = texts(in: markup)

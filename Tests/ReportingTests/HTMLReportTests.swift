@@ -96,8 +96,8 @@ private final class PageReader: NSObject, XMLParserDelegate {
         var (float, byte) = (Samples.decoder, Samples.decoder)
         byte.environment.precision = "int8"
         for index in byte.targets.indices { byte.targets[index].denseSeconds = 0.0035 }
-        float.settleTimes()
-        byte.settleTimes()
+        float.normaliseTimes()
+        byte.normaliseTimes()
         let page = ComparisonPage([("bytes", byte), ("floats", float)])
         #expect(page.caveats.isEmpty)
         let reader = try read(page.html)

@@ -35,7 +35,7 @@ import Testing
             report.targets[index].seconds = dense / report.targets[index].measured * 0.96
         }
         let share = report.baseSeconds / report.denseSeconds
-        report.settleTimes()
+        report.normaliseTimes()
         #expect(report.denseSeconds == 0.01811)
         #expect(abs(report.baseSeconds / report.denseSeconds - share) < 1e-12)
         for text in [report.html, report.markdown] {
@@ -53,10 +53,10 @@ import Testing
             }
         }
         let once = report
-        report.settleTimes()
+        report.normaliseTimes()
         #expect(report == once)
         report.targets = []
-        report.settleTimes()
+        report.normaliseTimes()
         #expect(report.denseSeconds == 0.01811)
     }
 

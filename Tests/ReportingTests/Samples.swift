@@ -88,7 +88,7 @@ enum Samples {
             TextSample(prompt: "“I know”,", dense: "she said"),
         ]
         report.search = (0..<40).map {
-            SearchStep(speedup: 1 + 0.1 * Double($0), damage: 1e-3 * Double($0 * $0))
+            SearchStep(speedup: 1 + 0.1 * Double($0), loss: 1e-3 * Double($0 * $0))
         }
         return report
     }

@@ -31,24 +31,24 @@ struct ContextualKernelTests {
             }
             #expect(codes[k...].allSatisfy { $0 == 0 })
             var c = [Float](repeating: 42, count: outputs + 1)
-            var greatest = [Float](repeating: 0, count: padded / 32)
+            var maximum = [Float](repeating: 0, count: padded / 32)
             codes.withUnsafeBufferPointer { codes in
                 fineCodes.withUnsafeBufferPointer { fineCodes in
                     let row = ck_int4_row(
                         values: codes.baseAddress!, fine: fineCodes.baseAddress!, scale: scale,
                         fine_scale: fineScale)
-                    kernels.multiply_int4(row, k, panels, &c, outputs, &greatest)
+                    kernels.multiply_int4(row, k, panels, &c, outputs, &maximum)
                 }
             }
             #expect(c[outputs] == 42, "wrote past the outputs")
             for output in 0..<outputs {
                 let row = Array(w[output * k..<(output + 1) * k])
-                func greatest(_ inputs: some Sequence<Int>) -> Float {
+                func maximum(_ inputs: some Sequence<Int>) -> Float {
                     inputs.reduce(0) { max($0, abs(row[$1])) }
                 }
                 let step = max(
-                    greatest((0..<k).filter { !fine.contains($0) }) / 7,
-                    greatest(fine) * 16 / 127)
+                    maximum((0..<k).filter { !fine.contains($0) }) / 7,
+                    maximum(fine) * 16 / 127)
                 let inverse = step > 0 ? 1 / step : 0
                 // Exactly what the rounded weights and activations give.
                 var want = 0.0
@@ -63,8 +63,8 @@ struct ContextualKernelTests {
                 }
                 #expect(abs(Double(c[output]) - want) <= 1e-4 * (1 + abs(want)))
             }
-            for panel in greatest.indices {
-                #expect(greatest[panel] == c[panel * 32..<min(outputs, panel * 32 + 32)].max())
+            for panel in maximum.indices {
+                #expect(maximum[panel] == c[panel * 32..<min(outputs, panel * 32 + 32)].max())
             }
         }
     }
@@ -75,12 +75,12 @@ struct ContextualKernelTests {
         for (outputs, inputs) in [(1, 5), (16, 40), (100, 33), (576, 70)] {
             let weight = Matrix<Float>(randomRows: outputs, columns: inputs, seed: 3)
             let x = Activations(Matrix(randomRows: 1, columns: inputs, seed: 4))
-            let least = randomFloats(inputs, seed: 5).map(abs)
+            let thresholds = randomFloats(inputs, seed: 5).map(abs)
             var y = Activations(Matrix(randomRows: 1, columns: outputs, seed: 6))
             let before = y
             let rows = UnitRows(to: weight, precision: precision)
-            let count = engine.addProduct(of: x, above: least, rows, to: &y)
-            let kept = (0..<inputs).filter { abs(x[0, $0]) > least[$0] }
+            let count = engine.addProduct(of: x, above: thresholds, rows, to: &y)
+            let kept = (0..<inputs).filter { abs(x[0, $0]) > thresholds[$0] }
             #expect(count == kept.count)
             let step = precision == .f32 ? 1e-6 : precision == .bf16 ? 1.0 / 256 : 1.0 / 127
             for output in 0..<outputs {

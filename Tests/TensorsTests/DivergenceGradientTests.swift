@@ -6,8 +6,8 @@ import Testing
 @Suite("Gradients of divergences against f64")
 struct DivergenceGradientTests {
     private func softmax(_ logits: [Double], _ temperature: Double) -> [Double] {
-        let greatest = logits.max() ?? 0
-        let powers = logits.map { exp(($0 - greatest) / temperature) }
+        let maximum = logits.max() ?? 0
+        let powers = logits.map { exp(($0 - maximum) / temperature) }
         let sum = powers.reduce(0, +)
         return powers.map { $0 / sum }
     }

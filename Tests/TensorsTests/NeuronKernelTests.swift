@@ -18,22 +18,22 @@ struct NeuronKernelTests {
 
     private func predictor(
         _ activation: Epilogue, _ neurons: Int, _ way: Way, _ precision: Precision = .f32,
-        above least: [Float]
+        above thresholds: [Float]
     ) -> NeuronPredictor {
         let weights = incoming(activation, neurons)
         return switch way {
         case .coarse:
             NeuronPredictor(
                 roundingTo4Bits: weights, biases: weights.map { _ in nil }, activation: activation,
-                fineInputs: [3, 40], above: least)
+                fineInputs: [3, 40], above: thresholds)
         case .gate:
             NeuronPredictor(
                 gate: weights[0], bias: nil, activation: activation, precision: precision,
-                above: least)
+                above: thresholds)
         case .lowRank:
             NeuronPredictor(
                 down: Matrix(randomRows: 6, columns: inputs, seed: 30),
-                up: Matrix(randomRows: neurons, columns: 6, seed: 31), above: least)
+                up: Matrix(randomRows: neurons, columns: 6, seed: 31), above: thresholds)
         }
     }
 
@@ -66,10 +66,10 @@ struct NeuronKernelTests {
     func scores(threads: Int) {
         let engine = Engine(threads: threads)
         let neurons = 70
-        let least = [Float](repeating: 0, count: neurons)
+        let thresholds = [Float](repeating: 0, count: neurons)
         let x = x(rows: 4)
         var found = Activations()
-        engine.predict(x, predictor(.relu, neurons, .lowRank, above: least), into: &found)
+        engine.predict(x, predictor(.relu, neurons, .lowRank, above: thresholds), into: &found)
         let (down, up) = (
             Matrix<Float>(randomRows: 6, columns: inputs, seed: 30),
             Matrix<Float>(randomRows: neurons, columns: 6, seed: 31)
@@ -85,14 +85,14 @@ struct NeuronKernelTests {
             }
         }
         // Weights in 4 bits are off by a fourteenth of the greatest at most.
-        engine.predict(x, predictor(.relu, neurons, .coarse, above: least), into: &found)
+        engine.predict(x, predictor(.relu, neurons, .coarse, above: thresholds), into: &found)
         let weights = incoming(.relu, neurons)[0]
         for row in 0..<4 {
             for neuron in 0..<neurons {
                 let terms = zip(weights.row(neuron), x.row(row))
-                let greatest = weights.row(neuron).reduce(0) { max($0, abs($1)) }
+                let maximum = weights.row(neuron).reduce(0) { max($0, abs($1)) }
                 let want = terms.reduce(0) { $0 + $1.0 * $1.1 }
-                let room = x.row(row).reduce(0) { $0 + abs($1) } * greatest * (1 / 14 + 1 / 100)
+                let room = x.row(row).reduce(0) { $0 + abs($1) } * maximum * (1 / 14 + 1 / 100)
                 #expect(abs(found[row, neuron] - want) <= room)
             }
         }
@@ -111,7 +111,7 @@ struct NeuronKernelTests {
             let biases: [[Float]?] = weights.indices.map {
                 $0 == 0 ? nil : randomFloats(neurons, seed: 50)
             }
-            let least = randomFloats(neurons, seed: 51).map { abs($0) / 10 }
+            let thresholds = randomFloats(neurons, seed: 51).map { abs($0) / 10 }
             let bounds = randomFloats(neurons, seed: 52).map {
                 activation == .relu ? $0 : abs($0) / 4
             }
@@ -119,7 +119,7 @@ struct NeuronKernelTests {
                 from: weights, biases: biases, activation: activation, to: down,
                 outputBias: randomFloats(outputs, seed: 53), precision: precision,
                 predictor: predictor(activation, neurons, way, precision, above: bounds),
-                above: least)
+                above: thresholds)
             let x = x(rows: 1)
             var scores = Activations()
             engine.predict(x, block.predictor, into: &scores)
@@ -138,7 +138,7 @@ struct NeuronKernelTests {
                 let value =
                     activated(product(0, neuron), activation.kernel)
                     * (activation.isGated ? product(1, neuron) : 1)
-                guard abs(value) > Double(least[neuron]) else { continue }
+                guard abs(value) > Double(thresholds[neuron]) else { continue }
                 for output in 0..<outputs { want[output] += value * Double(down[output, neuron]) }
             }
             let room = precision == .f32 ? 1e-4 : precision == .f16 ? 0.02 : 0.1
@@ -160,14 +160,14 @@ struct NeuronKernelTests {
     @Test("clearing leaves the neurons that are named")
     func clearing() {
         let (engine, neurons) = (Engine(threads: 2), 70)
-        let least = randomFloats(neurons, seed: 60)
-        let predictor = predictor(.relu, neurons, .coarse, above: least)
+        let thresholds = randomFloats(neurons, seed: 60)
+        let predictor = predictor(.relu, neurons, .coarse, above: thresholds)
         var (scores, values) = (Activations(), Activations(rows: 3, columns: neurons, repeating: 1))
         engine.predict(x(rows: 3), predictor, into: &scores)
         engine.clear(&values, exceptPredictedFrom: x(rows: 3), predictor)
         for row in 0..<3 {
             for neuron in 0..<neurons {
-                #expect(values[row, neuron] == (scores[row, neuron] > least[neuron] ? 1 : 0))
+                #expect(values[row, neuron] == (scores[row, neuron] > thresholds[neuron] ? 1 : 0))
             }
         }
     }

@@ -56,13 +56,13 @@ struct PackedWeightsTests {
         Engine(threads: 1).gather(weights, rows: indices, into: &y)
         for (row, index) in indices.enumerated() {
             let want = w.row(Int(index))
-            let greatest = want.map(abs).max()!
+            let maximum = want.map(abs).max()!
             for (got, want) in zip(y.row(row), want) {
                 switch precision {
                 case .f32: #expect(got == want)
                 case .f16: #expect(abs(got - want) <= abs(want) / 2048)
                 case .bf16: #expect(abs(got - want) <= abs(want) / 256)
-                case .int8: #expect(abs(got - want) <= greatest / 253)
+                case .int8: #expect(abs(got - want) <= maximum / 253)
                 }
             }
         }

@@ -10,7 +10,7 @@ struct LowRankDescentTests {
 
     private func loss(
         _ down: Matrix<Float>, _ up: Matrix<Float>, _ x: Activations, _ values: Activations,
-        _ least: [Float], _ weight: Double
+        _ thresholds: [Float], _ weight: Double
     ) -> Double {
         var sum = 0.0
         for row in 0..<x.rows {
@@ -19,7 +19,7 @@ struct LowRankDescentTests {
             }
             for neuron in 0..<up.rows {
                 let logit = zip(up.row(neuron), hidden).reduce(0.0) { $0 + Double($1.0) * $1.1 }
-                let isNeeded = abs(values[row, neuron]) > least[neuron]
+                let isNeeded = abs(values[row, neuron]) > thresholds[neuron]
                 sum += isNeeded ? log(1 + exp(-logit)) : weight * log(1 + exp(logit))
             }
         }
@@ -30,12 +30,12 @@ struct LowRankDescentTests {
     func gradients() {
         let x = Activations(Matrix(randomRows: 9, columns: 11, seed: 1))
         let values = Activations(Matrix(randomRows: 9, columns: 14, seed: 2))
-        let least = (0..<14).map { Float($0) / 40 }
+        let thresholds = (0..<14).map { Float($0) / 40 }
         var descent = LowRankDescent(inputs: 11, neurons: 14, rank: 3, seed: 5, engine: engine)
         let (down, up) = descent.weights
-        let found = descent.differentiate(x, values, above: least, negativeWeight: 0.3)
+        let found = descent.differentiate(x, values, above: thresholds, negativeWeight: 0.3)
         let weight = Double(Float(0.3))
-        #expect(abs(found / loss(down, up, x, values, least, weight) - 1) < 1e-5)
+        #expect(abs(found / loss(down, up, x, values, thresholds, weight) - 1) < 1e-5)
         let step: Float = 1e-3
         func check(_ gradient: Matrix<Float>, _ changed: (Int, Float) -> Double) {
             for index in stride(from: 0, to: gradient.elements.count, by: 5) {
@@ -46,12 +46,12 @@ struct LowRankDescentTests {
         check(descent.down.weight.gradient) { index, step in
             var down = down
             down.elements[index] += step
-            return loss(down, up, x, values, least, weight)
+            return loss(down, up, x, values, thresholds, weight)
         }
         check(descent.up.weight.gradient) { index, step in
             var up = up
             up.elements[index] += step
-            return loss(down, up, x, values, least, weight)
+            return loss(down, up, x, values, thresholds, weight)
         }
     }
 
@@ -76,9 +76,10 @@ struct LowRankDescentTests {
             )
         }
         let (x, values) = examples(3)
-        let least = [Float](repeating: 0, count: 40)
+        let thresholds = [Float](repeating: 0, count: 40)
         let found = try LowRankPredictor(
-            fittedTo: x, values: values, above: least, rank: 5, passes: 60, seed: 1, engine: engine)
+            fittedTo: x, values: values, above: thresholds, rank: 5, passes: 60, seed: 1,
+            engine: engine)
         let (other, wanted) = examples(4)
         var (needed, named, both) = (0, 0, 0)
         for row in 0..<other.rows {

@@ -19,7 +19,7 @@ struct Mix: Sendable, CustomTestStringConvertible {
     static let all: [Mix] = [true, false].flatMap { isCausal in
         [Architecture.Positions.learned, .rotary].flatMap { positions in
             norms.flatMap { norm in
-                [LayerRecipe.NormPlace.ahead, .behind, .onOutput, .around].map { place in
+                [LayerRecipe.NormPlace.pre, .post, .onOutput, .around].map { place in
                     Mix(isCausal: isCausal, positions: positions, norm: norm, place: place)
                 }
             }
@@ -44,7 +44,7 @@ struct Mix: Sendable, CustomTestStringConvertible {
                 name: "mix", isCausal: isCausal, positions: positions,
                 layer: LayerRecipe(
                     norm: norm, normPlace: place, activation: activation,
-                    isGated: place != .behind)),
+                    isGated: place != .post)),
             vocabularySize: 40, hiddenSize: 32, headDimension: 8, maximumPositions: 24,
             normEpsilon: 1e-5, ropeTheta: 100, tiedHead: isCausal,
             layers: [LayerShape](

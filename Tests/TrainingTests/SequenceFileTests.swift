@@ -16,7 +16,7 @@ struct SequenceFileTests {
     func roundTrip(count: Int) throws {
         let sequences = (0..<count).map { index in
             TextSequence(
-                (0..<1 + index * 7 % 300).map { Int32(index * 31 + $0) }, firstLearnt: index % 5)
+                (0..<1 + index * 7 % 300).map { Int32(index * 31 + $0) }, lossStart: index % 5)
         }
         try withFile { path in
             var writer = try SequenceFile.Writer(path)

@@ -64,7 +64,7 @@ import Testing
         whole.rotaryDimension = nil
         let json = String(decoding: try JSONEncoder().encode(whole), as: UTF8.self)
         #expect(!json.contains("rotaryDimension"))
-        #expect(whole.turnedChannels == 16 && shape.turnedChannels == 4)
+        #expect(whole.rotatedChannels == 16 && shape.rotatedChannels == 4)
         #expect(whole.rotaryFrequencies()?.count == 8 && shape.rotaryFrequencies()?.count == 2)
     }
 }

@@ -34,7 +34,8 @@ struct RopeScalingTests {
         let frequencies = ModelShape.unscaledFrequencies(ofPairs: 32, theta: 500_000)
         for (slow, fast, positions) in [(2.0, 8.0, 4096), (0.5, 1.5, 8192), (1, 32, 2048)] {
             let scaling = RopeScaling(
-                factor: 8, slowTurns: slow, fastTurns: fast, originalPositions: positions)
+                factor: 8, lowFrequencyFactor: slow, highFrequencyFactor: fast,
+                originalPositions: positions)
             let wanted = divisors(scaling, frequencies)
             for known in [nil, positions] {
                 let found = try #require(

@@ -94,8 +94,8 @@ struct FinetuneTests {
 
         let answer = "command:while read -r line; do echo '{\"completion\": \" ball, red\"}'; done"
         let asked = words("distill", "asked", "--teacher", answer)
-        let taught = try Program.run(asked)
-        #expect(taught.status == 0, "\(taught.errors)")
+        let distilled = try Program.run(asked)
+        #expect(distilled.status == 0, "\(distilled.errors)")
         try check("asked")
         let told = try String(
             contentsOfFile: scratch.path("asked/work/teacher.jsonl"), encoding: .utf8)

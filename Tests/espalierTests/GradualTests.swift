@@ -119,10 +119,10 @@ struct GradualTests {
         }
         try lines.joined(separator: "\n").write(toFile: task, atomically: true, encoding: .utf8)
         let tuned = prune.scratch.path("tuned")
-        let taught = try Program.run(
+        let distilled = try Program.run(
             "finetune", Fixture.bert, "--task", task, "--validation", task, "--steps", "100",
             "--rate", "0.003", "--threads", "1", "-o", tuned)
-        #expect(taught.status == 0, "\(taught.errors)")
+        #expect(distilled.status == 0, "\(distilled.errors)")
         let classifier = try PruneFixture(tuned + "/model")
         let run = try Program.run(
             words(

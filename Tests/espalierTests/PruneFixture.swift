@@ -66,7 +66,7 @@ final class PruneFixture {
         }
         var table = LatencyTable(
             shape: shape, machine: .current,
-            environment: Environment(
+            environment: InferenceEnvironment(
                 phase: shape.architecture == .bert ? .encode : .decode, batch: 1, sequence: 32,
                 threads: 1, precision: .f32),
             dense: timing(seconds), base: timing(0.1 * seconds),

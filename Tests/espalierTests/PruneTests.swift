@@ -280,8 +280,8 @@ struct PruneTests {
         let prune = try PruneFixture()
         let run = try Program.run(prune.words(speedup: "5", "--for", "gguf"))
         // Stay: a tenth, half of an attention block and 32 of 96 neurons in each block.
-        let greatest = 1 / (0.1 + 0.45 / 8 + 0.45 / 3)
-        let shown = (greatest * 100).rounded(.down) / 100
+        let maximum = 1 / (0.1 + 0.45 / 8 + 0.45 / 3)
+        let shown = (maximum * 100).rounded(.down) / 100
         #expect(run.status == 1 && run.errors.contains("\(shown); ask for less"), "\(run.errors)")
         #expect(!run.errors.contains("Calibrating"))
     }

@@ -75,14 +75,14 @@ typedef struct ck_kernels {
 
     /* c[n] = a · Wᵀ for a row of k < 65536 inputs. W has 4 bits, and 8 bits for the fine inputs.
      *
-     * greatest   the largest c of each panel. */
+     * largest   the largest c of each panel. */
     void (*multiply_int4)(
-        ck_int4_row a, size_t k, const uint8_t *panels, float *c, size_t n, float *greatest);
+        ck_int4_row a, size_t k, const uint8_t *panels, float *c, size_t n, float *largest);
 
-    /* Writes the indices and values of all x[i] whose magnitude is above least[i], in ascending
+    /* Writes the indices and values of all x[i] whose magnitude is above thresholds[i], in ascending
      * order of i. Returns their number. Both arrays have space for n elements. */
     size_t (*select_f32)(
-        const float *x, const float *least, size_t n, uint32_t *places, float *values);
+        const float *x, const float *thresholds, size_t n, uint32_t *places, float *values);
 
     /* One attention head for a run of queries against packed keys and values.
      *

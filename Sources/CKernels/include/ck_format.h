@@ -63,7 +63,7 @@ typedef void ck_transposed_product(
 typedef struct ck_format {
     uint32_t bits;         /* The bits of a weight. Inputs are padded to whole 32-bit words. */
     uint32_t output_terms; /* The number of terms (32-bit words) of each output: 2 or 0. */
-    float greatest_weight; /* The maximum magnitude of a weight; infinity if unlimited. */
+    float max_weight; /* The maximum magnitude of a weight; infinity if unlimited. */
 
     /* c[m, n] = epilogue(a[m, k] · Wᵀ + bias).
      *

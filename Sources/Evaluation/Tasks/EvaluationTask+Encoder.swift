@@ -16,7 +16,7 @@ extension EvaluationTask {
         let logits = try logits(of: classifier, model, tokenizer, engine, progress)
         for (item, logits) in zip(items, logits) {
             guard case .labelled(_, _, _, let label) = item else { continue }
-            predictions.add(logits.firstGreatest ?? 0, of: label)
+            predictions.add(logits.argmax ?? 0, of: label)
         }
         return predictions.result(of: name)
     }

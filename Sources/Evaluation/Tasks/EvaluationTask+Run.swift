@@ -54,8 +54,8 @@ extension EvaluationTask {
                 let perCharacter = zip(logarithms, choices).map {
                     $0 / Double(max($1.unicodeScalars.count, 1))
                 }
-                scores.append(logarithms.firstGreatest == gold ? 1 : 0)
-                normalised.append(perCharacter.firstGreatest == gold ? 1 : 0)
+                scores.append(logarithms.argmax == gold ? 1 : 0)
+                normalised.append(perCharacter.argmax == gold ? 1 : 0)
                 first += choices.count
             case .lastWords:
                 scores.append(found[first].isGreedy ? 1 : 0)
@@ -66,7 +66,7 @@ extension EvaluationTask {
                 first += 2
             case .labelled(_, _, _, let label):
                 let logarithms = found[first..<first + labels.count].map(\.logarithm)
-                predictions.add(logarithms.firstGreatest ?? 0, of: label)
+                predictions.add(logarithms.argmax ?? 0, of: label)
                 first += labels.count
             case .question, .similarity, .document: continue
             }
@@ -87,7 +87,7 @@ extension EvaluationTask {
     /// The texts whose likelihoods give the score of an item: prompts and their continuations.
     private func texts(of item: TaskItem) -> [(String, String)] {
         func following(_ prompt: String, _ texts: [String]) -> [(String, String)] {
-            texts.map { (prompt, delimiter.before($0, behind: prompt) + $0) }
+            texts.map { (prompt, delimiter.before($0, after: prompt) + $0) }
         }
         return switch item {
         case .choice(let prompt, let choices, _): following(examples + prompt, choices)
@@ -101,7 +101,7 @@ extension EvaluationTask {
 
 extension [Double] {
     /// The index of the largest value; the first if there are several.
-    var firstGreatest: Int? {
+    var argmax: Int? {
         indices.max { (self[$0], -$0) < (self[$1], -$1) }
     }
 }

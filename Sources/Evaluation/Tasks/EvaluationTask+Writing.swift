@@ -30,8 +30,8 @@ extension EvaluationTask {
         var writer = Writer(model, tokenizer, engine, most: Self.summaryTokens)
         var (longest, ones, twos, repetition) = ([Double](), [Double](), [Double](), [Double]())
         for case .document(let prompt, let summary) in items {
-            let written = Wording(try writer.line(after: examples + prompt))
-            let expected = Wording(summary)
+            let written = ROUGEText(try writer.line(after: examples + prompt))
+            let expected = ROUGEText(summary)
             longest.append(written.overlapOfSequence(with: expected))
             ones.append(written.overlap(with: expected, of: 1))
             twos.append(written.overlap(with: expected, of: 2))

@@ -75,7 +75,7 @@ extension TaskItem {
     /// The item with its answer, as an example before other items; nil if the task has no prompts.
     fileprivate func solved(_ labels: [String], _ delimiter: Delimiter) -> String? {
         func solved(_ prompt: String, _ text: String) -> String {
-            prompt + delimiter.before(text, behind: prompt) + text + "\n\n"
+            prompt + delimiter.before(text, after: prompt) + text + "\n\n"
         }
         return switch self {
         case .choice(let prompt, let choices, let gold): solved(prompt, choices[gold])

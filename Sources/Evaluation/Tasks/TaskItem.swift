@@ -77,9 +77,9 @@ public struct EvaluationTask: Sendable {
     }
 
     /// The largest label of an item; 0 if no item has one.
-    public var greatestLabel: Int {
-        items.reduce(0) { greatest, item in
-            if case .labelled(_, _, _, let label) = item { max(greatest, label) } else { greatest }
+    public var maximumLabel: Int {
+        items.reduce(0) { maximum, item in
+            if case .labelled(_, _, _, let label) = item { max(maximum, label) } else { maximum }
         }
     }
 }
@@ -92,7 +92,7 @@ struct Delimiter: Sendable, Equatable {
     /// The delimiter before a text that follows a prompt.
     ///
     /// By default it is a space, as in lm-evaluation-harness, unless there is white space already.
-    func before(_ text: String, behind prompt: String) -> String {
+    func before(_ text: String, after prompt: String) -> String {
         if let given { return given }
         let isApart = text.first?.isWhitespace ?? false || prompt.last?.isWhitespace ?? false
         return isApart ? "" : " "

@@ -94,7 +94,7 @@ public struct EvaluateJob {
             let sequences = try sequences(of: text, for: loaded)
             if let dump = options.dump { try write(loaded, sequences[0], to: dump) }
             answer = try evaluate(loaded, reference?.model, sequences)
-            answer.samples = try writings(loaded, reference?.model, sequences)
+            answer.samples = try generations(loaded, reference?.model, sequences)
         }
         for task in tasks {
             let result = try loaded.ask(task, on: engine)
@@ -184,7 +184,7 @@ public struct EvaluateJob {
     }
 
     /// The texts with which both models continue the beginnings of windows.
-    private func writings(
+    private func generations(
         _ loaded: LoadedModel, _ reference: Model?, _ sequences: [[Int32]]
     ) throws -> [EvaluateAnswer.Sample]? {
         guard options.samples > 0, !loaded.model.shape.architecture.isEncoder else { return nil }

@@ -40,11 +40,11 @@ extension LoadedModel {
                     "name a model for sequence classification"
                 )
             }
-            let greatest = task.greatestLabel
-            return greatest < count
+            let maximum = task.maximumLabel
+            return maximum < count
                 ? nil
                 : (
-                    "it has label \(greatest), the model's head \(count)",
+                    "it has label \(maximum), the model's head \(count)",
                     "give a task with the model's labels, from 0 on"
                 )
         case .questions where isEncoder:

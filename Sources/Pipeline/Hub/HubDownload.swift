@@ -240,7 +240,7 @@ struct HubDownload {
             return try transfer(address, to: path, advance: advance)
         }
         guard curl.terminationStatus != Self.isMissing else { throw missing("there is none") }
-        throw refusal(code: text(of: answer), said: text(of: problem))
+        throw refusal(code: text(of: answer), output: text(of: problem))
     }
 
     private func missing(_ reason: String) -> ModelFileError {
@@ -259,7 +259,7 @@ struct HubDownload {
         String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     }
 
-    private func refusal(code: String, said: String) -> ModelFileError {
+    private func refusal(code: String, output: String) -> ModelFileError {
         switch code {
         case "401", "403":
             return ModelFileError(
@@ -270,7 +270,7 @@ struct HubDownload {
                 file: id, problem: "there is no such path, and the hub has no such model",
                 remedy: "check the path or the id")
         default:
-            let reason = said.split(separator: "\n").last ?? "curl failed"
+            let reason = output.split(separator: "\n").last ?? "curl failed"
             return ModelFileError(
                 file: id, problem: "it cannot be fetched from \(cache.endpoint): \(reason)",
                 remedy: "check the network and HF_ENDPOINT; the next try goes on from here")

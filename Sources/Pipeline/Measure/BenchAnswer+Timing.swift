@@ -17,7 +17,7 @@ extension BenchAnswer {
         _ model: Watch.Subject, with watch: inout Watch, timeLimit: Double,
         tick: () throws -> Void
     ) throws {
-        var samples = CleanFirst()
+        var samples = DisturbanceFilter()
         var count = 0
         let end = host_monotonic_nanoseconds() + UInt64(timeLimit * 1e9)
         repeat {
@@ -26,7 +26,7 @@ extension BenchAnswer {
             count += 1
             try tick()
             if count >= 30, count % 10 == 0,
-                Statistics(samples.values).isSettled(relativeWidth: 0.005)
+                Statistics(samples.values).isConverged(relativeWidth: 0.005)
             {
                 break
             }

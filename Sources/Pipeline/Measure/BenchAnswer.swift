@@ -22,7 +22,7 @@ public struct BenchAnswer: Encodable {
     }
 
     /// The conditions of timing.
-    public let environment: Environment
+    public let environment: InferenceEnvironment
     /// The time of the model.
     public internal(set) var model: ModelTime?
     /// The time of the reference model, if there is one.
@@ -38,7 +38,7 @@ public struct BenchAnswer: Encodable {
     /// The machine's limits, if they were requested.
     public internal(set) var limits: LimitsAnswer?
 
-    init(_ environment: Environment) {
+    init(_ environment: InferenceEnvironment) {
         self.environment = environment
     }
 

@@ -41,7 +41,7 @@ public struct BenchOptions: Sendable {
 public struct BenchJob {
     private let options: BenchOptions
     private let progress: any JobProgress
-    private let environment: Profiling.Environment
+    private let environment: InferenceEnvironment
     private let loaded: LoadedModel
     private let other: OtherRuntime?
 
@@ -125,7 +125,7 @@ public struct BenchJob {
     /// one; otherwise none.
     private func decodedText(_ models: [LoadedModel]) throws -> [Int32] {
         guard environment.phase == .decode else { return [] }
-        let least = environment.sequence + 1
+        let minimum = environment.sequence + 1
         guard let text = options.text else {
             guard
                 let contextual = models.first(where: {
@@ -139,10 +139,10 @@ public struct BenchJob {
         }
         let tokens =
             try models[0].opened.windows(
-                ofText: text, tokens: least + 63, length: least + 63,
+                ofText: text, tokens: minimum + 63, length: minimum + 63,
                 encoderRemedy: "name a decoder"
             ).first ?? []
-        guard tokens.count >= least else {
+        guard tokens.count >= minimum else {
             throw ModelFileError(
                 file: text, subject: "--text", problem: "it holds \(tokens.count) tokens",
                 remedy: "give a text of more than \(environment.sequence) tokens, the context")

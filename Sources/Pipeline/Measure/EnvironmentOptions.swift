@@ -28,7 +28,7 @@ public struct EnvironmentOptions: Sendable {
     public init() {}
 
     /// The number of CPUs that this process may use at once, at most 1024.
-    public static var defaultThreads: Int { min(1024, Allowance.current.threads) }
+    public static var defaultThreads: Int { min(1024, AvailableResources.current.threads) }
 
     /// The conditions for a model of a shape, checked against it.
     ///
@@ -39,7 +39,7 @@ public struct EnvironmentOptions: Sendable {
     /// - Throws: `ProfileError` if the model cannot do such work, or there is not enough memory.
     func environment(
         for shape: ModelShape, adding more: Int = 0
-    ) throws(ProfileError) -> Environment {
+    ) throws(ProfileError) -> InferenceEnvironment {
         let phase = phase ?? (shape.architecture.isEncoder ? .encode : .decode)
         let usual: (length: Int, longest: Int) =
             switch phase {
@@ -47,7 +47,7 @@ public struct EnvironmentOptions: Sendable {
             case .prefill: (512, shape.maximumPositions)
             case .decode: (256, shape.maximumPositions - 1)
             }
-        let environment = Environment(
+        let environment = InferenceEnvironment(
             phase: phase, batch: batch, sequence: sequence ?? min(usual.length, usual.longest),
             threads: threads, precision: precision, runtime: runtime)
         try environment.check(against: shape)
@@ -56,7 +56,7 @@ public struct EnvironmentOptions: Sendable {
     }
 }
 
-extension Environment {
+extension InferenceEnvironment {
     /// The memory of a process before it reads a model.
     private static let baseBytes = 48 << 20
 
@@ -72,14 +72,14 @@ extension Environment {
         floats += tokens * 4 * Double(shape.hiddenSize)
         for layer in shape.layers { floats += cached * 2 * Double(layer.keyValueHeads) * width }
         floats += tokens * Double(shape.layers.map(\.feedForward).max() ?? 0)
-        let there = Allowance.current.memoryBytes
+        let available = AvailableResources.current.memoryBytes
         let largest = Double(shape.vocabularySize) * Double(shape.hiddenSize)
         let needed = 4 * (floats + largest) + Double(more + Self.baseBytes)
-        guard there > 0, needed > Double(there) else { return }
+        guard available > 0, needed > Double(available) else { return }
         throw ProfileError(
             file: "environment", field: "memory",
             problem: "it takes at least \(Figures.shortBytes(Int(min(needed, 1e18)))), "
-                + "but this process may use \(Figures.shortBytes(there))",
+                + "but this process may use \(Figures.shortBytes(available))",
             remedy: "use a smaller --batch, --sequence or model, or allow it more memory")
     }
 

@@ -69,7 +69,8 @@ public struct LimitsAnswer: Encodable {
     ///   - tick: Called often; it may throw to stop.
     /// - Throws: `ProfileError` if the model cannot do such work, or the error of `tick`.
     init(
-        of model: Model, in environment: Environment, on engine: Engine, tick: () throws -> Void
+        of model: Model, in environment: InferenceEnvironment, on engine: Engine,
+        tick: () throws -> Void
     ) throws {
         instructionSet = engine.instructionSet
         let precision = environment.precision
@@ -119,7 +120,7 @@ public struct LimitsAnswer: Encodable {
         let repeats = 1000
         return Figure(
             (0..<61).map { _ in
-                time { for _ in 0..<repeats { engine.meet() } } / Double(repeats)
+                time { for _ in 0..<repeats { engine.barrier() } } / Double(repeats)
             })
     }
 

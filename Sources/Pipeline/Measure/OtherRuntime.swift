@@ -9,7 +9,7 @@ internal import Transformers
 /// The folder is removed with the instance.
 final class OtherRuntime {
     private let runtime: Runtime
-    private let environment: Profiling.Environment
+    private let environment: InferenceEnvironment
     private let folder: String
     private let progress: any JobProgress
     private var count = 0
@@ -20,7 +20,7 @@ final class OtherRuntime {
     ///
     /// - Throws: `ModelFileError` if the folder cannot be created.
     init?(
-        _ environment: Profiling.Environment, folder: String? = nil, progress: any JobProgress
+        _ environment: InferenceEnvironment, folder: String? = nil, progress: any JobProgress
     ) throws {
         guard let runtime = Runtime(environment.runtime), runtime != .builtIn else { return nil }
         self.progress = progress

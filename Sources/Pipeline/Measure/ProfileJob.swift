@@ -28,7 +28,7 @@ public struct ProfileJob {
     /// The location of the model.
     public let location: ModelLocation
     /// The conditions of timing.
-    public let environment: Profiling.Environment
+    public let environment: InferenceEnvironment
 
     private let options: ProfileOptions
     private let progress: any JobProgress

@@ -22,7 +22,7 @@ extension Profiler {
     /// - Throws: `ModelFileError` if the layers differ, `CancellationError`, or the errors of
     ///   measuring.
     static func profile(
-        _ shape: ModelShape, of location: ModelLocation, in environment: Profiling.Environment,
+        _ shape: ModelShape, of location: ModelLocation, in environment: InferenceEnvironment,
         seconds: Double = Profiler().timeLimit, seed: UInt64, plans: Int? = nil,
         progress: any JobProgress
     ) throws -> LatencyTable {
@@ -87,7 +87,7 @@ extension Profiler {
         do {
             result = try measure { state in
                 let passed = min(1, state.elapsed / timeLimit) * Double(total)
-                stage.advance(to: max(min(state.settled, total), Int(passed)), note: nil)
+                stage.advance(to: max(min(state.converged, total), Int(passed)), note: nil)
                 try shown.checkCancellation()
             }
             // Measuring may end early.
@@ -97,9 +97,9 @@ extension Profiler {
             stage.finish()
             throw error
         }
-        if result.unsettled > 0 {
+        if result.unconverged > 0 {
             shown.remark(
-                "The machine is noisy: the times of \(result.unsettled) of \(total) models are less "
+                "The machine is noisy: the times of \(result.unconverged) of \(total) models are less "
                     + "certain than \(Figures.percent(relativeWidth)); stop other programs, or "
                     + "measure longer.")
         }

@@ -32,7 +32,7 @@ package struct TimingServer {
     ///   - progress: Can stop the timing.
     /// - Throws: `ProfileError` if the model cannot do such work.
     init(
-        _ model: Model, in environment: Profiling.Environment, text: [Int32],
+        _ model: Model, in environment: InferenceEnvironment, text: [Int32],
         progress: any JobProgress
     ) throws {
         (self.model, self.progress) = (model, progress)

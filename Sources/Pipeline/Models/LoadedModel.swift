@@ -78,8 +78,8 @@ struct OpenedModel {
     /// - Throws: `ModelFileError` that gives the memory that is needed and allowed.
     func requireMemory(_ bytes: Int, beside floats: Int = 0) throws(ModelFileError) {
         let needed = bytes + floats * MemoryLayout<Float>.size
-        guard !Allowance.current.fits(needed) else { return }
-        let allowed = Figures.shortBytes(Allowance.current.memoryBytes)
+        guard !AvailableResources.current.fits(needed) else { return }
+        let allowed = Figures.shortBytes(AvailableResources.current.memoryBytes)
         throw ModelFileError(
             file: location.path,
             problem: "it takes \(Figures.shortBytes(needed)) more memory, but this process may use "
@@ -144,7 +144,7 @@ struct LoadedModel {
 /// - Throws: `ModelFileError`.
 func requireEnough(_ sequences: [[Int32]], of path: String) throws {
     let count = sequences.reduce(0) { $0 + $1.count }
-    guard count < min(CalibrationText.leastHeldOut, 64) else { return }
+    guard count < min(CalibrationText.minimumHeldOut, 64) else { return }
     throw ModelFileError(
         file: path, problem: "it holds too little text: \(count) tokens",
         remedy: "give at least 64 tokens of text, better some thousand")

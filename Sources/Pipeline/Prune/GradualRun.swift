@@ -21,7 +21,7 @@ final class GradualRun {
     private let dense: OpenedModel
     private let threads: Int
     /// The first target whose trained model loses more quality than allowed.
-    private var refusal: QualityRefusal?
+    private var refusal: QualityLimitError?
 
     /// Reads the model, and locks the directory.
     init(
@@ -80,7 +80,7 @@ final class GradualRun {
             report.notes.append(
                 "The model was trained on the text that it is evaluated on: judge it by another.")
         }
-        try report.settle(in: directory, source: dense.location)
+        try report.finalize(in: directory, source: dense.location)
         if options.tidies { try directory.tidy() }
         return report
     }
@@ -123,7 +123,7 @@ final class GradualRun {
 
     /// Whether a trained model is within `--max-loss`; if it is not, the refusal is stored.
     private func isWithinLimit(_ quality: QualityFigures, at target: Double) throws -> Bool {
-        refusal = QualityRefusal(
+        refusal = QualityLimitError(
             of: quality, against: try denseQuality, at: target, limit: options.maxLoss)
         return refusal == nil
     }
@@ -141,10 +141,10 @@ final class GradualRun {
         let round = try PruneRun(round(target, from: source), progress: progress)
         try round.check(reaches: options.targets, try round.profile())
         guard var result = try round.finish().targets.first else {
-            throw SearchError.unreachable(target: target, greatest: 1)
+            throw SearchError.unreachable(target: target, maximum: 1)
         }
         let text = try round.calibrationText()
-        round.forgetModels()
+        round.releaseModels()
         let training = try TrainingRun(
             recovery.training(
                 of: result.path, by: options.model, threads: round.environment.threads,

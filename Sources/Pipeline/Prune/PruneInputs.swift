@@ -19,14 +19,14 @@ struct PruneInputs {
     /// The maximum number of bytes of a calibration file.
     ///
     /// Calibration tokens are drawn from all of it.
-    static let mostBytes = 32 << 20
+    static let maximumBytes = 32 << 20
 
     /// Reads the inputs.
     ///
     /// - Throws: ``InvalidOptions`` for an encoder without text, or for a method that does not
     ///   support the model's family. `ModelFileError` if a file cannot be read.
     init(
-        _ options: PruneOptions, dense: OpenedModel, environment: Profiling.Environment
+        _ options: PruneOptions, dense: OpenedModel, environment: InferenceEnvironment
     ) throws {
         let isEncoder = dense.shape.architecture.isEncoder
         guard !isEncoder || !options.calibration.isEmpty else {
@@ -60,10 +60,10 @@ struct PruneInputs {
         for path in options.calibration {
             files.append(
                 (URL(fileURLWithPath: path).lastPathComponent, try FileDigest.of(path)))
-            let (text, isPart) = try TextFile.contents(of: path, atMost: Self.mostBytes)
+            let (text, isPart) = try TextFile.contents(of: path, atMost: Self.maximumBytes)
             if isPart {
                 dense.progress.remark(
-                    "\(Figures.shortBytes(Self.mostBytes)) of lines, spread over all of \(path), are read."
+                    "\(Figures.shortBytes(Self.maximumBytes)) of lines, spread over all of \(path), are read."
                 )
             }
             contents += text + "\n"
@@ -103,7 +103,7 @@ struct PruneInputs {
     ///
     /// - Throws: `ModelFileError` if the text is too short.
     func text(
-        _ options: PruneOptions, dense: OpenedModel, environment: Profiling.Environment
+        _ options: PruneOptions, dense: OpenedModel, environment: InferenceEnvironment
     ) throws -> CalibrationText? {
         guard !options.calibration.isEmpty else { return nil }
         let tokenizer = try dense.progress.stage("Reading the tokenizer") {

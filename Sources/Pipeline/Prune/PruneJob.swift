@@ -36,7 +36,7 @@ public struct PruneJob {
     ///
     /// - Returns: The report. If a target's model lost more than ``PruneOptions/maxLoss``, the
     ///   report contains the lower targets, and its `refused` describes the loss.
-    /// - Throws: ``InvalidOptions`` if they do not suit the model, ``QualityRefusal`` if no target
+    /// - Throws: ``InvalidOptions`` if they do not suit the model, ``QualityLimitError`` if no target
     ///   is within `maxLoss`, `SearchError` if a target cannot be reached, `RunDirectory.Failure`
     ///   if the output directory belongs to another job, `ModelFileError`, `ProfileError`, or
     ///   `CancellationError`.

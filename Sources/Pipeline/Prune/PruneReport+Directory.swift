@@ -15,7 +15,7 @@ extension PruneReport {
                 file: path, problem: "it is no report of a prune: \(error.plainReason)",
                 remedy: "run `espalier prune` with this -o again")
         }
-        settleTimes()
+        normaliseTimes()
     }
 
     /// Writes the report in all its formats.

@@ -8,7 +8,7 @@ internal import Transformers
 extension PruneReport {
     /// Collects the results of a run.
     init(
-        options: PruneOptions, dense: OpenedModel, environment: Profiling.Environment,
+        options: PruneOptions, dense: OpenedModel, environment: InferenceEnvironment,
         table: LatencyTable, targets: [TargetResult], denseQuality: QualityFigures,
         baselines: [BaselineResult], text: CalibrationText, facts: CalibrationFacts,
         stages: [String: StageCost],
@@ -57,8 +57,8 @@ extension PruneReport {
     /// report.
     ///
     /// Task scores are added only if they are of the same models.
-    mutating func settle(in directory: RunDirectory, source: ModelLocation) throws {
-        settleTimes()
+    mutating func finalize(in directory: RunDirectory, source: ModelLocation) throws {
+        normaliseTimes()
         model.bytes = DiskUse.bytes(ofModel: source.path)
         for index in targets.indices {
             targets[index].bytes = DiskUse.bytes(of: targets[index].path)
@@ -106,7 +106,7 @@ extension LayerSizes {
 }
 
 extension EnvironmentDescription {
-    init(_ environment: Profiling.Environment) {
+    init(_ environment: InferenceEnvironment) {
         self.init(
             phase: environment.phase.rawValue, batch: environment.batch,
             sequence: environment.sequence, threads: environment.threads,

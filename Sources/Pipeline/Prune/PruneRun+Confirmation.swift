@@ -14,9 +14,9 @@ extension PruneRun {
     /// The maximum number of measurements of finished models for a target.
     ///
     /// While a model is too slow, a faster plan is searched for after each but the last.
-    private static let mostRounds = 3
+    private static let maximumRounds = 3
     /// The maximum number of measurements, if they are disturbed.
-    private static let mostRepeats = 3
+    private static let maximumRepeats = 3
 
     /// The maximum time to measure one plan on a machine without disturbances, in seconds.
     var measuringSeconds: Double { options.seconds ?? 20 }
@@ -39,20 +39,21 @@ extension PruneRun {
         guard result.confirmation == nil else { return result }
         guard var choice = directory.read(Choice.self, Product.choice(name)) else { return result }
         var result = result
-        for round in 1...Self.mostRounds {
-            let anew = try stage("confirm \(name)") {
+        for round in 1...Self.maximumRounds {
+            let repeated = try stage("confirm \(name)") {
                 try progress.stage("Measuring \(name) from its files") {
-                    try measureAnew(result, table)
+                    try remeasure(result, table)
                 }
             }
-            result.confirm(choice.attempt.comparison, anew)
+            result.confirm(choice.attempt.comparison, repeated)
             progress.remark(
-                "\(name): measured \(Figures.ratio(anew.speedup)) from its files, in "
+                "\(name): measured \(Figures.ratio(repeated.speedup)) from its files, in "
                     + (options.program == nil ? "this process" : "a process of its own"))
-            let isSlow = !anew.isDisturbed && anew.speedup < result.target
-            guard isSlow, options.attempts > 1, round < Self.mostRounds else { break }
+            let isSlow = !repeated.isDisturbed && repeated.speedup < result.target
+            guard isSlow, options.attempts > 1, round < Self.maximumRounds else { break }
             let measured = ClosedLoop.Attempt(
-                plan: choice.attempt.plan, predicted: choice.attempt.predicted, comparison: anew)
+                plan: choice.attempt.plan, predicted: choice.attempt.predicted, comparison: repeated
+            )
             do {
                 guard
                     let next = try replace(
@@ -82,10 +83,10 @@ extension PruneRun {
         if seconds < known { try directory.write(seconds, Product.quietDense) }
     }
 
-    private func measureAnew(_ result: TargetResult, _ table: LatencyTable) throws -> Comparison {
-        forgetModels()
+    private func remeasure(_ result: TargetResult, _ table: LatencyTable) throws -> Comparison {
+        releaseModels()
         var known: Comparison?
-        for _ in 0..<Self.mostRepeats {
+        for _ in 0..<Self.maximumRepeats {
             let next =
                 if let program = options.program {
                     try bench(result.path, by: program)
@@ -102,7 +103,7 @@ extension PruneRun {
 
     /// Measures a finished model in this process.
     private func benchHere(_ path: String) throws -> Comparison {
-        defer { forgetModels() }
+        defer { releaseModels() }
         let model = try OpenedModel(path, progress: progress)
         if let otherRuntime {
             var watch = try otherRuntime.stopwatch(against: reference)
@@ -184,20 +185,20 @@ private struct BenchComparison: Decodable {
 extension TargetResult {
     /// Stores the speedup and the times of the second measurement, and an interval that covers
     /// both.
-    fileprivate mutating func confirm(_ first: Comparison, _ anew: Comparison) {
+    fileprivate mutating func confirm(_ first: Comparison, _ repeated: Comparison) {
         confirmation = Confirmation(
             first: first.speedup,
             firstInterval: [first.interval.lowerBound, first.interval.upperBound],
-            speedup: anew.speedup,
-            interval: [anew.interval.lowerBound, anew.interval.upperBound])
-        let both = first.joined(with: anew)
+            speedup: repeated.speedup,
+            interval: [repeated.interval.lowerBound, repeated.interval.upperBound])
+        let both = first.joined(with: repeated)
         (measured, seconds, denseSeconds) = (
-            anew.speedup, anew.model.seconds, anew.dense.seconds
+            repeated.speedup, repeated.model.seconds, repeated.dense.seconds
         )
         interval = [
-            min(both.interval.lowerBound, anew.speedup),
-            max(both.interval.upperBound, anew.speedup),
+            min(both.interval.lowerBound, repeated.speedup),
+            max(both.interval.upperBound, repeated.speedup),
         ]
-        isDisturbed = anew.isDisturbed
+        isDisturbed = repeated.isDisturbed
     }
 }

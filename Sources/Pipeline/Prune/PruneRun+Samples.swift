@@ -11,8 +11,8 @@ extension PruneRun {
     private func prompts(
         of text: CalibrationText, _ tokenizer: some Tokenizer
     ) -> [(tokens: [Int32], isSentence: Bool)] {
-        let (wanted, length) = (3, 48)
-        let count = min(wanted, text.heldOut.count)
+        let (sampleCount, length) = (3, 48)
+        let count = min(sampleCount, text.heldOut.count)
         return (0..<count).map { index in
             let sequence = text.heldOut[index * text.heldOut.count / count]
             let beginning = TextBeginning(of: sequence, tokenizer: tokenizer)

@@ -24,7 +24,7 @@ struct SecondText {
     let sequences: [[Int32]]
 
     /// The maximum number of tokens for evaluation.
-    private static let mostTokens = 8192
+    private static let maximumTokens = 8192
 
     /// Cuts the user's text, or the built-in one, in the same way as calibration text.
     ///
@@ -35,8 +35,8 @@ struct SecondText {
     ) throws {
         let contents =
             try path.map {
-                try InputFile(path: $0).text(atMost: PruneInputs.mostBytes)
-            } ?? ShippedProse.text
+                try InputFile(path: $0).text(atMost: PruneInputs.maximumBytes)
+            } ?? BundledText.text
         var pieces: [[Int32]]
         if shape.architecture.isEncoder {
             pieces = framedPieces(
@@ -52,16 +52,16 @@ struct SecondText {
         let whole = CalibrationText(calibration: pieces, heldOut: [])
         sequences =
             pieces.isEmpty
-            ? [] : whole.spread(tokens: min(calibrationTokens / 4, Self.mostTokens))
+            ? [] : whole.spread(tokens: min(calibrationTokens / 4, Self.maximumTokens))
         let tokens = sequences.reduce(0) { $0 + $1.count }
         guard tokens >= 64 else {
             throw ModelFileError(
-                file: path ?? ShippedProse.title, subject: "--evaluation",
+                file: path ?? BundledText.title, subject: "--evaluation",
                 problem: "\(tokens) tokens are too few to evaluate on",
                 remedy: "give a text of at least a few hundred words")
         }
         let title =
-            path.map { URL(fileURLWithPath: $0).lastPathComponent } ?? ShippedProse.title
+            path.map { URL(fileURLWithPath: $0).lastPathComponent } ?? BundledText.title
         name = "\(title), \(tokens) tokens"
     }
 }

@@ -68,7 +68,7 @@ extension PruneRun {
     /// The models of a baseline are only for comparison, and are not refitted.
     func reach(
         by method: PruningMethod, isBaseline: Bool, _ table: LatencyTable, _ surgery: Surgery,
-        _ knowledge: PruningMethod.Knowledge, text: CalibrationText
+        _ calibrationResults: PruningMethod.CalibrationResults, text: CalibrationText
     ) throws -> [TargetResult] {
         let names = options.targets.map {
             (isBaseline ? method.rawValue + "-" : "") + directoryName(of: $0)
@@ -83,11 +83,11 @@ extension PruneRun {
             choices.append(
                 try choose(
                     options.targets[index], names[index], by: method, after: choices.last, table,
-                    surgery, knowledge, text))
+                    surgery, calibrationResults, text))
         }
         var family = choices.map { choice in
             ShrunkWeights(
-                choice.attempt.plan, losses: knowledge.losses, surgery: surgery,
+                choice.attempt.plan, losses: calibrationResults.losses, surgery: surgery,
                 order: method.order(seed: options.seed))
         }
         if !isBaseline, refits { family = try refit(family, on: text) }
@@ -103,11 +103,12 @@ extension PruneRun {
             guard let result else { return nil }
             return try confirm(result, name, table) { result, choice in
                 let again = try choose(
-                    result.target, name, by: method, after: choice, table, surgery, knowledge, text,
+                    result.target, name, by: method, after: choice, table, surgery,
+                    calibrationResults, text,
                     attempts: 1)
                 var weights = [
                     ShrunkWeights(
-                        again.attempt.plan, losses: knowledge.losses, surgery: surgery,
+                        again.attempt.plan, losses: calibrationResults.losses, surgery: surgery,
                         order: method.order(seed: options.seed))
                 ]
                 if refits { weights = try refit(weights, on: text) }
@@ -117,7 +118,7 @@ extension PruneRun {
             }
         }
         return try keepingToLimit(confirmed, on: text) {
-            try losses(below: $0, by: method, table, surgery, knowledge, on: text)
+            try losses(below: $0, by: method, table, surgery, calibrationResults, on: text)
         }
     }
 
@@ -143,28 +144,29 @@ extension PruneRun {
     ///
     /// - Throws: `SearchError.unreachable` for the first such target.
     func check(reaches targets: [Double], _ table: LatencyTable) throws(SearchError) {
-        let least = table.interplay.seconds(ofSum: space(table).leastSeconds)
-        let greatest = table.dense.seconds / least
-        for target in targets where target > greatest {
-            throw .unreachable(target: target, greatest: greatest)
+        let minimum = table.interplay.seconds(ofSum: space(table).minimumSeconds)
+        let maximum = table.dense.seconds / minimum
+        for target in targets where target > maximum {
+            throw .unreachable(target: target, maximum: maximum)
         }
     }
 
     /// The steps of the search, from the dense model to the smallest.
     func searchSteps(
-        _ table: LatencyTable, _ knowledge: PruningMethod.Knowledge
+        _ table: LatencyTable, _ calibrationResults: PruningMethod.CalibrationResults
     ) -> [SearchStep]? {
         let whole = table.predict(Plan(keepingAllOf: reference.shape))
-        return options.method.path(in: space(table), knowing: knowledge)?.map {
+        return options.method.path(in: space(table), using: calibrationResults)?.map {
             SearchStep(
-                speedup: whole / table.interplay.seconds(ofSum: $0.seconds), damage: $0.loss)
+                speedup: whole / table.interplay.seconds(ofSum: $0.seconds), loss: $0.loss)
         }
     }
 
     /// Finds the plan that reaches a target, using the correction that another target needed.
     private func choose(
         _ target: Double, _ name: String, by method: PruningMethod, after other: Choice?,
-        _ table: LatencyTable, _ surgery: Surgery, _ knowledge: PruningMethod.Knowledge,
+        _ table: LatencyTable, _ surgery: Surgery,
+        _ calibrationResults: PruningMethod.CalibrationResults,
         _ text: CalibrationText, attempts: Int? = nil
     ) throws -> Choice {
         let product = Product.choice(name)
@@ -173,7 +175,7 @@ extension PruneRun {
             let space = space(table)
             func weights(_ plan: Plan) -> ShrunkWeights {
                 ShrunkWeights(
-                    plan, losses: knowledge.losses, surgery: surgery,
+                    plan, losses: calibrationResults.losses, surgery: surgery,
                     order: method.order(seed: options.seed))
             }
             var loop = ClosedLoop(target: target, attempts: attempts ?? options.attempts)
@@ -181,18 +183,18 @@ extension PruneRun {
                 loop.correction = other.attempt.predicted / other.attempt.comparison.speedup
                 if attempts != nil { loop.excluded = [other.attempt.plan] }
             }
-            var knowledge = knowledge
+            var calibrationResults = calibrationResults
             let budget = table.interplay.sum(
                 ofSeconds: table.budget(forSpeedup: target * (1 + loop.margin)))
             if method == .spdy {
-                knowledge.coefficients = try coefficients(
+                calibrationResults.coefficients = try coefficients(
                     for: name, in: space, within: budget,
-                    losses: knowledge.losses, on: text, weights: weights)
+                    losses: calibrationResults.losses, on: text, weights: weights)
             }
             var trials = attempts == nil ? [] : other?.trials ?? []
             let (best, _) = try loop.run(table) { budget in
                 try method.plan(
-                    within: budget, in: space, knowing: knowledge, seed: options.seed)
+                    within: budget, in: space, using: calibrationResults, seed: options.seed)
             } measure: { plan in
                 if let otherRuntime {
                     var watch = try otherRuntime.stopwatch(against: reference)
@@ -226,14 +228,14 @@ extension PruneRun {
         let (quality, second, texts) = try stage("evaluate") {
             try measureQuality(try pack(weights, name: name), of: weights.channels, on: text)
         }
-        if let found = QualityRefusal(
+        if let found = QualityLimitError(
             of: quality, against: try evaluateDense(on: text), at: target, limit: limit)
         {
             refusal = found
             return nil
         }
         try stage("write") {
-            if isLarge { forgetModels() }
+            if isLarge { releaseModels() }
             try progress.stage("Writing \(options.output)/\(name)") {
                 try HuggingFaceDirectory.write(
                     weights, like: dense.checkpoint, channels: weights.channels,
@@ -268,7 +270,7 @@ extension PruneRun {
         _ family: [ShrunkWeights], on text: CalibrationText
     ) throws -> [ShrunkWeights] {
         guard !family.isEmpty else { return [] }
-        forgetModels()
+        releaseModels()
         return try stage("refit") {
             let sequences = text.spread(tokens: options.refitTokens)
             return try progress.counting(
@@ -287,7 +289,7 @@ extension PruneRun {
         until isDecided: (Double, ClosedRange<Double>) -> Bool
     ) throws -> Comparison {
         let comparison = try Comparison(
-            model, with: &watch, timeLimit: measuringSeconds, patience: 3,
+            model, with: &watch, timeLimit: measuringSeconds, timeFactor: 3,
             quietDense: quietDense(table), isEnough: isDecided,
             tick: progress.check)
         try keep(dense: comparison.dense.seconds)
@@ -304,9 +306,9 @@ extension PruneRun {
         var search = SPDYSearch(space.problem(priors: losses))
         search.starts = max(1, options.trials / 11)
         search.steps = options.trials - search.starts
-        let damage =
+        let divergence =
             try dense.shape.architecture.isEncoder
-            ? Damage(
+            ? ModelDivergence(
                 from: denseModel(), on: text.probe(for: dense.shape.architecture), engine: engine)
             : nil
         // Successive plans have most layers in common.
@@ -322,7 +324,7 @@ extension PruneRun {
                     model = try model.replacing(layer: layer, of: weights)
                 }
                 latest = model
-                if let damage { return damage.of(model) }
+                if let divergence { return divergence.of(model) }
                 do {
                     return try DecoderQuality(
                         of: model, against: nil, on: text.spread(tokens: 4096), engine: engine,
@@ -342,8 +344,8 @@ extension PruneRun {
     /// The model of a plan in the environment's precision.
     func pack(_ weights: ShrunkWeights, name: String) throws -> Model {
         // The working memory of the surgery and two large models would not fit in memory together.
-        if isLarge { forgetModels() }
-        defer { if isLarge { weights.forgetWorkingMemory() } }
+        if isLarge { releaseModels() }
+        defer { if isLarge { weights.releaseWorkingMemory() } }
         return try progress.counting(
             "Shrinking to \(name)", total: weights.shape.layers.count, unit: "layers"
         ) { advance in

@@ -17,7 +17,7 @@ final class PruneRun {
     ///
     /// It is the model that is pruned, or in a gradual prune the model that the first round prunes.
     let reference: OpenedModel
-    let environment: Profiling.Environment
+    let environment: InferenceEnvironment
     let engine: Engine
     /// The runtime of the models; nil for the built-in one.
     let otherRuntime: OtherRuntime?
@@ -29,7 +29,7 @@ final class PruneRun {
     private var packed: [Precision: Model] = [:]
     private var packedReference: Model?
     /// The first target whose model loses more quality than allowed.
-    var refusal: QualityRefusal?
+    var refusal: QualityLimitError?
     /// The dense model's states on the evaluation sets, which are computed once for all models.
     var denseStates: [EvaluationSet: DecoderQuality.Reference] = [:]
     var cutSecondText: SecondText?
@@ -63,7 +63,7 @@ final class PruneRun {
     }
 
     /// Frees the memory of packed models.
-    func forgetModels() {
+    func releaseModels() {
         (packed, packedReference, denseStates) = ([:], nil, [:])
         host_release_freed_memory()
     }
@@ -80,7 +80,7 @@ final class PruneRun {
     /// Whether the dense model in f32 is too large to keep in memory with other models.
     var isLarge: Bool {
         let bytes = dense.shape.parameters * MemoryLayout<Float>.size
-        return bytes > Allowance.current.memoryBytes / 4
+        return bytes > AvailableResources.current.memoryBytes / 4
     }
 
     /// The number of query heads per key-value head, if `transformers` requires that the number of
@@ -119,14 +119,14 @@ final class PruneRun {
         func results(of method: PruningMethod, isBaseline: Bool) throws -> [TargetResult] {
             surgery.keepsAll = method == .spdy
             let losses = try losses(of: method, surgery)
-            let knowledge = PruningMethod.Knowledge(
+            let calibrationResults = PruningMethod.CalibrationResults(
                 losses: losses, blockInfluence: facts.blockInfluence,
                 sensitivity: try sensitivity(of: method, losses, surgery, facts, on: text),
                 channelStep: dense.shape.channelStep, headsThatDivide: headsThatDivide)
-            if !isBaseline { steps = searchSteps(table, knowledge) }
+            if !isBaseline { steps = searchSteps(table, calibrationResults) }
             for set in [EvaluationSet.heldOut, .second] { _ = try evaluateDense(on: text, set) }
             return try reach(
-                by: method, isBaseline: isBaseline, table, surgery, knowledge, text: text)
+                by: method, isBaseline: isBaseline, table, surgery, calibrationResults, text: text)
         }
         let targets = try results(of: options.method, isBaseline: false)
         let baselines = try options.baselines.flatMap { method -> [BaselineResult] in
@@ -155,7 +155,7 @@ final class PruneRun {
             report.notes.append(
                 "The finished models were measured again in the process that made them.")
         }
-        try report.settle(in: directory, source: reference.location)
+        try report.finalize(in: directory, source: reference.location)
         if options.tidies { try directory.tidy() }
         return report
     }

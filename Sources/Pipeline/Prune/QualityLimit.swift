@@ -17,7 +17,7 @@ extension QualityFigures {
 }
 
 /// A target whose model loses more quality than `--max-loss` allows.
-public struct QualityRefusal: Error, CustomStringConvertible {
+public struct QualityLimitError: Error, CustomStringConvertible {
     /// The target.
     let target: Double
     /// The maximum loss.
@@ -78,7 +78,7 @@ public struct QualityRefusal: Error, CustomStringConvertible {
 
 extension PruneReport {
     /// Stores a target that was refused.
-    mutating func refuse(_ refusal: QualityRefusal?) {
+    mutating func refuse(_ refusal: QualityLimitError?) {
         guard let refusal else { return }
         let text = refusal.description
         refused = text
@@ -91,16 +91,16 @@ extension PruneRun {
     ///
     /// That target is stored as refused, together with the losses at lower speedups.
     ///
-    /// - Throws: ``QualityRefusal`` if no target is within the limit.
+    /// - Throws: ``QualityLimitError`` if no target is within the limit.
     func keepingToLimit(
         _ results: [TargetResult], on text: CalibrationText,
-        losses: (QualityRefusal) throws -> [(speedup: Double, loss: Double, isMeasured: Bool)]
+        losses: (QualityLimitError) throws -> [(speedup: Double, loss: Double, isMeasured: Bool)]
     ) throws -> [TargetResult] {
         guard let limit = options.maxLoss else { return results }
         let dense = try evaluateDense(on: text)
         // The models of an earlier run may lose more than is allowed now.
         let beyond = results.lazy.compactMap {
-            QualityRefusal(of: $0.quality, against: dense, at: $0.target, limit: limit)
+            QualityLimitError(of: $0.quality, against: dense, at: $0.target, limit: limit)
         }.first
         let lowest = [refusal, beyond].compactMap(\.self).min { $0.target < $1.target }
         guard var lowest else { return results }
@@ -116,8 +116,9 @@ extension PruneRun {
     ///
     /// To save time, their speedups are predicted and their weights are not refitted.
     func losses(
-        below refusal: QualityRefusal, by method: PruningMethod, _ table: LatencyTable,
-        _ surgery: Surgery, _ knowledge: PruningMethod.Knowledge, on text: CalibrationText
+        below refusal: QualityLimitError, by method: PruningMethod, _ table: LatencyTable,
+        _ surgery: Surgery, _ calibrationResults: PruningMethod.CalibrationResults,
+        on text: CalibrationText
     ) throws -> [(speedup: Double, loss: Double, isMeasured: Bool)] {
         // The search for its coefficients, once for each target, takes too long.
         guard method != .spdy else { return [] }
@@ -127,9 +128,9 @@ extension PruneRun {
             let speedup = 1 + share * (refusal.target - 1)
             let budget = table.interplay.sum(ofSeconds: table.budget(forSpeedup: speedup))
             let plan = try method.plan(
-                within: budget, in: space(table), knowing: knowledge, seed: options.seed)
+                within: budget, in: space(table), using: calibrationResults, seed: options.seed)
             let weights = ShrunkWeights(
-                plan, losses: knowledge.losses, surgery: surgery,
+                plan, losses: calibrationResults.losses, surgery: surgery,
                 order: method.order(seed: options.seed))
             let quality = try evaluate(
                 try pack(weights, name: Figures.ratio(speedup)), of: weights.channels,

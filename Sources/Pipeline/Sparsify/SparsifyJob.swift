@@ -131,7 +131,7 @@ public struct SparsifyJob {
         let stream = windows.flatMap(\.self)
         var run = try SparsifyRun(
             opened,
-            in: Environment(
+            in: InferenceEnvironment(
                 phase: .decode, batch: options.batch, sequence: context,
                 threads: options.threads, precision: options.precision, runtime: "espalier"),
             request: SparsifyRun.Request(

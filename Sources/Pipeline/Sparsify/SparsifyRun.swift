@@ -48,7 +48,7 @@ struct SparsifyRun {
     private static let margin = 1.015
 
     private let opened: OpenedModel
-    private let environment: Profiling.Environment
+    private let environment: InferenceEnvironment
     private let request: Request
     private let engine: Engine
     private let progress: any JobProgress
@@ -61,7 +61,7 @@ struct SparsifyRun {
     /// The model of the last plan; the next plan reuses its packed weights.
     private var sparse: Model
     private var trials: [SparsityReport.Trial] = []
-    private var removing: (knowledge: Removal, surgery: Surgery)?
+    private var removing: (removal: Removal, surgery: Surgery)?
 
     /// Calibrates and evaluates the dense model.
     ///
@@ -73,7 +73,7 @@ struct SparsifyRun {
     ///   - decoded: The tokens that timed steps decode.
     /// - Throws: `ModelFileError`, or `CancellationError`.
     init(
-        _ opened: OpenedModel, in environment: Profiling.Environment, request: Request,
+        _ opened: OpenedModel, in environment: InferenceEnvironment, request: Request,
         windows: [[Int32]], decoded: [Int32]
     ) throws {
         (self.opened, self.environment, self.request) = (opened, environment, request)
@@ -113,7 +113,7 @@ struct SparsifyRun {
     }
 
     /// A candidate with its measurements.
-    private typealias Tried = (candidate: Candidate, trial: SparsityReport.Trial)
+    private typealias MeasuredCandidate = (candidate: Candidate, trial: SparsityReport.Trial)
 
     /// The dense model with a plan.
     private func plain(_ plan: ContextualPlan) -> Candidate {
@@ -130,7 +130,7 @@ struct SparsifyRun {
     }
 
     /// The dense model with the same fraction of neurons in every layer; nil for a fraction of 1.
-    private mutating func everywhere(_ density: Double) throws -> Tried? {
+    private mutating func everywhere(_ density: Double) throws -> MeasuredCandidate? {
         let candidate = plain(
             found.plan(request.choices[0], density: density, screensHead: density < 1))
         let trial = try trial("\(Figures.percent(density)) everywhere", candidate, isTimed: true)
@@ -138,14 +138,14 @@ struct SparsifyRun {
     }
 
     /// The result of the search; nil if nothing is faster than dense.
-    private mutating func searched() throws -> Tried? {
+    private mutating func searched() throws -> MeasuredCandidate? {
         let head = plain(found.plan(density: nil, screensHead: true))
         let trial = try trial("words in 4 bits first", head, isTimed: true)
         let screens = trial.isFaster && trial.isWithinCost
         let search = try search(headSaving: screens ? 1 - 1 / (trial.speedup ?? 1) : 0)
         let best = screens ? (head, trial) : nil
-        if let wanted = request.speedup {
-            return try reach(wanted, by: search, screensHead: screens, before: best)
+        if let target = request.speedup {
+            return try reach(target, by: search, screensHead: screens, before: best)
         }
         return try fastest(by: search, screensHead: screens, before: best)
     }
@@ -159,17 +159,17 @@ struct SparsifyRun {
     ///
     /// If there is none, it is the fastest measured candidate within the cost.
     private mutating func reach(
-        _ wanted: Double, by search: DensitySearch, screensHead: Bool, before: Tried?
-    ) throws -> Tried? {
-        var (best, aim) = (before, wanted * Self.margin)
-        for _ in 0..<Self.attempts where aim < search.greatestSpeedup {
+        _ target: Double, by search: DensitySearch, screensHead: Bool, before: MeasuredCandidate?
+    ) throws -> MeasuredCandidate? {
+        var (best, aim) = (before, target * Self.margin)
+        for _ in 0..<Self.attempts where aim < search.maximumSpeedup {
             let next = try candidate(search.choice(speedup: aim), screensHead: screensHead)
             let trial = try trial(Self.name(aim), next, isTimed: true)
             // Faster candidates cost even more.
             guard trial.isWithinCost else { break }
             best = Self.better(best, (next, trial))
-            if trial.interval[0] >= wanted { return (next, trial) }
-            aim *= max(wanted * Self.margin / (trial.speedup ?? 1), 1.005)
+            if trial.interval[0] >= target { return (next, trial) }
+            aim *= max(target * Self.margin / (trial.speedup ?? 1), 1.005)
         }
         return best
     }
@@ -178,9 +178,9 @@ struct SparsifyRun {
     ///
     /// Only this candidate is timed.
     private mutating func fastest(
-        by search: DensitySearch, screensHead: Bool, before: Tried?
-    ) throws -> Tried? {
-        var (low, high) = (max(1, before?.trial.speedup ?? 1), search.greatestSpeedup)
+        by search: DensitySearch, screensHead: Bool, before: MeasuredCandidate?
+    ) throws -> MeasuredCandidate? {
+        var (low, high) = (max(1, before?.trial.speedup ?? 1), search.maximumSpeedup)
         var cheap: Candidate?
         for _ in 0..<Self.halvings where high > low * 1.005 {
             let middle = (low * high).squareRoot()
@@ -200,7 +200,9 @@ struct SparsifyRun {
     ///
     /// The second counts only if it is within the cost and its confidence interval shows that it is
     /// faster than the dense model.
-    private static func better(_ known: Tried?, _ next: Tried) -> Tried? {
+    private static func better(_ known: MeasuredCandidate?, _ next: MeasuredCandidate)
+        -> MeasuredCandidate?
+    {
         guard next.trial.isWithinCost, next.trial.isFaster else { return known }
         return next.trial.speedup ?? 1 > known?.trial.speedup ?? 1 ? next : known
     }
@@ -215,22 +217,22 @@ struct SparsifyRun {
             return plain(found.plan(screensHead: screensHead) { choice.levels[$0] })
         }
         let weights = ShrunkWeights(
-            choice.plan, losses: removing.knowledge.losses, surgery: removing.surgery,
+            choice.plan, losses: removing.removal.losses, surgery: removing.surgery,
             order: .optimalBrainSurgeon)
         let whole = try progress.stage("Removing units") {
             try Model(weights, precision: dense.precision, progress: progress.check)
         }
-        let anew = try progress.stage("Calibrating what stays") {
+        let repeated = try progress.stage("Calibrating what stays") {
             try ContextualCalibration(
                 of: whole, source: weights, windows: calibration,
-                choices: request.choices.filter { wanted in
-                    choice.levels.contains { $0.value.choice == wanted }
+                choices: request.choices.filter { method in
+                    choice.levels.contains { $0.value.choice == method }
                 },
                 densities: Self.densities, engine: engine, progress: progress.check)
         }
-        let plan = anew.plan(screensHead: screensHead) { component in
+        let plan = repeated.plan(screensHead: screensHead) { component in
             choice.levels[component].map { level in
-                anew.level(
+                repeated.level(
                     like: level, computing: choice.computed[component] ?? 1, in: component)
             }
         }
@@ -239,41 +241,41 @@ struct SparsifyRun {
 
     /// Measures the time that levels save and the loss that they cost.
     private mutating func search(headSaving: Double) throws -> DensitySearch {
-        var saved: [DensitySearch.Way: [Double]] = [:]
-        for way in DensitySearch.Way.all(of: request.choices) {
+        var saved: [DensitySearch.Method: [Double]] = [:]
+        for method in DensitySearch.Method.all(of: request.choices) {
             for density in DensitySearch.probes {
                 let plan = found.plan(screensHead: false) {
-                    $0.kind == way.kind ? DensityLevel(way.choice, density: density) : nil
+                    $0.kind == method.kind ? DensityLevel(method.choice, density: density) : nil
                 }
                 let units =
-                    way.kind == .feedForward
-                    ? "neurons" : way.choice == .computed ? "attention's inputs" : "heads"
+                    method.kind == .feedForward
+                    ? "neurons" : method.choice == .computed ? "attention's inputs" : "heads"
                 let measured = try progress.stage(
-                    "Timing \(Figures.percent(density)) of \(units) (\(way.choice))"
+                    "Timing \(Figures.percent(density)) of \(units) (\(method.choice))"
                 ) { try timing(try sparsified(plain(plan))) }
-                saved[way, default: []].append(1 - 1 / measured.speedup)
+                saved[method, default: []].append(1 - 1 / measured.speedup)
             }
         }
-        let damages = try progress.counting(
+        let sensitivity = try progress.counting(
             "Judging layers", total: opened.shape.layers.count, unit: "layers"
         ) { advance in
-            try ContextualDamages(
+            try ContextualSensitivity(
                 found, of: dense, source: opened.checkpoint,
                 windows: Array(calibration.prefix(2)), choices: request.choices, engine: engine,
                 progress: advance)
         }
         return DensitySearch(
             found, densities: Self.densities, shape: opened.shape, saved: saved,
-            headSaving: headSaving, damages: damages, removal: removing?.knowledge)
+            headSaving: headSaving, sensitivity: sensitivity, removal: removing?.removal)
     }
 
     /// The profile, losses and sensitivities of a prune of the model.
     ///
     /// - Throws: `ModelFileError` if the prune is of another model or is incomplete.
     private static func removal(
-        _ directory: String, of opened: OpenedModel, in environment: Profiling.Environment,
+        _ directory: String, of opened: OpenedModel, in environment: InferenceEnvironment,
         engine: Engine
-    ) throws -> (knowledge: Removal, surgery: Surgery) {
+    ) throws -> (removal: Removal, surgery: Surgery) {
         guard FileManager.default.fileExists(atPath: directory + "/" + Product.moments) else {
             throw ModelFileError(
                 file: directory, subject: "--prune",

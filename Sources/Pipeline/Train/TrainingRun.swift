@@ -277,7 +277,7 @@ extension TrainingOptions {
             "--warm-up": String(settings.warmUp), "--schedule": settings.schedule.rawValue,
             "--batch": String(settings.batch), "--accumulate": String(settings.accumulation),
             "--length": String(length), "--weight-decay": String(settings.optimiser.weightDecay),
-            "--clip": String(settings.optimiser.greatestNorm),
+            "--clip": String(settings.optimiser.maximumNorm),
             "--layerdrop": String(settings.layerDrop),
             "--freeze-embeddings": String(settings.freezesEmbeddings),
             "--precision": settings.precision.rawValue,

@@ -37,7 +37,7 @@ struct TrainingSet {
     }
 
     /// The maximum number of windows that are held out if no evaluation set is given.
-    private static let mostHeldOut = 512
+    private static let maximumHeldOut = 512
 
     /// Reads the files.
     ///
@@ -88,20 +88,20 @@ struct TrainingSet {
                 try writer.commit()
             }
             var all = try SequenceFile(store)
-            var apart: [TextSequence] = []
+            var validationPart: [TextSequence] = []
             if let path = options.validation {
-                try visit([path]) { apart.append($0) }
+                try visit([path]) { validationPart.append($0) }
             }
             let count =
-                options.validation == nil ? min(max(1, all.count / 20), Self.mostHeldOut) : 0
-            guard all.count > count, count + apart.count > 0 else {
+                options.validation == nil ? min(max(1, all.count / 20), Self.maximumHeldOut) : 0
+            guard all.count > count, count + validationPart.count > 0 else {
                 throw ModelFileError(
                     file: (options.text + [options.validation].compactMap(\.self))
                         .joined(separator: ", "),
                     problem: "it is too short to train on and to judge by",
                     remedy: "give more text, or windows of fewer tokens")
             }
-            let held = (apart + (try all.removeLast(count))).map(\.ids)
+            let held = (validationPart + (try all.removeLast(count))).map(\.ids)
             data = .stored(all)
             heldOut = isEncoder ? .sentences(held) : .text(held)
             head = nil
@@ -113,12 +113,12 @@ struct TrainingSet {
         known: Classifier.Kind?
     ) throws -> (TrainingData, Classifier.Kind, HeldOut) {
         let task = try TaskFile.read(path)
-        let apart = try validation.map { try TaskFile.read($0) }
+        let validationPart = try validation.map { try TaskFile.read($0) }
         var items = task.items
-        let held = apart?.items ?? items.suffix(max(1, items.count / 20))
-        if apart == nil { items.removeLast(held.count) }
+        let held = validationPart?.items ?? items.suffix(max(1, items.count / 20))
+        if validationPart == nil { items.removeLast(held.count) }
         let examples = items.flatMap { $0.examples(tokenizer, most: most) }
-        if let validation, apart?.kind != task.kind {
+        if let validation, validationPart?.kind != task.kind {
             throw ModelFileError(
                 file: validation, problem: "its items are of another kind than those of \(path)",
                 remedy: "give items of one kind to train on and to judge by")
@@ -133,7 +133,7 @@ struct TrainingSet {
             switch task.kind {
             case .similarity: .labels(1)
             case .questions: .spans
-            default: labels(of: [task] + [apart].compactMap(\.self), known: known)
+            default: labels(of: [task] + [validationPart].compactMap(\.self), known: known)
             }
         return (.labelled(examples), head, .task(task.asking(held)))
     }
@@ -144,7 +144,7 @@ struct TrainingSet {
     private static func labels(
         of tasks: [EvaluationTask], known: Classifier.Kind?
     ) -> Classifier.Kind {
-        let count = tasks.reduce(2) { max($0, $1.labels.count, $1.greatestLabel + 1) }
+        let count = tasks.reduce(2) { max($0, $1.labels.count, $1.maximumLabel + 1) }
         if case .labels(let own) = known, own > count { return .labels(own) }
         return .labels(count)
     }

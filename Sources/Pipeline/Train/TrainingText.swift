@@ -44,7 +44,7 @@ struct TrainingText {
                     length - min(before.count, length / 2))
                 let start = before.suffix(length - answer.count)
                 if !answer.isEmpty {
-                    try body(TextSequence(Array(start) + answer, firstLearnt: start.count))
+                    try body(TextSequence(Array(start) + answer, lossStart: start.count))
                 }
             } else if let text = record.members["text"]?.string {
                 try pack(tokens(text) + end)

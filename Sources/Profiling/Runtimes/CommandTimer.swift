@@ -8,9 +8,9 @@ internal import ModelFiles
 /// the command prints is the time in seconds.
 struct CommandTimer: ModelTimer {
     private let command: String
-    private let environment: Environment
+    private let environment: InferenceEnvironment
 
-    init(_ command: String, environment: Environment) {
+    init(_ command: String, environment: InferenceEnvironment) {
         self.command = command
         self.environment = environment
     }

@@ -22,7 +22,7 @@ final class ONNXRuntimeTimer: ModelTimer {
     /// The maximum fraction of the usable memory for open models.
     private static let memoryShare = 0.4
     /// The minimum fraction of processor time in a sample of one thread; below it the sample is
-    /// tainted.
+    /// disturbed.
     private static let minimumShare = 0.95
 
     private let process = Process()
@@ -34,13 +34,13 @@ final class ONNXRuntimeTimer: ModelTimer {
     /// Starts the process.
     ///
     /// - Throws: ``ProfileError`` if Python or the package is missing.
-    init(_ environment: Environment, shape: ModelShape) throws(ProfileError) {
+    init(_ environment: InferenceEnvironment, shape: ModelShape) throws(ProfileError) {
         // With several threads the fraction is not checked, because waiting threads of ONNX Runtime
         // may sleep.
         checksShare = environment.threads == 1
         let python = ProcessInfo.processInfo.environment["ESPALIER_PYTHON"] ?? "python3"
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        let memory = Int(Double(Allowance.current.memoryBytes) * Self.memoryShare)
+        let memory = Int(Double(AvailableResources.current.memoryBytes) * Self.memoryShare)
         process.arguments = [
             python, "-c", ONNXRuntimeWorker.source, environment.phase.rawValue,
             String(environment.batch), String(environment.sequence), String(environment.threads),
@@ -75,7 +75,7 @@ final class ONNXRuntimeTimer: ModelTimer {
                 "\(model.path): \(answer.error ?? "no time")",
                 remedy: "see whether this ONNX Runtime loads the file")
         }
-        return Sample(seconds: seconds, isTainted: checksShare && share < Self.minimumShare)
+        return Sample(seconds: seconds, isDisturbed: checksShare && share < Self.minimumShare)
     }
 
     /// The next line of the process.

@@ -17,7 +17,7 @@ public struct EmittedModel: Hashable, Sendable {
 /// Times models in a runtime other than the built-in one.
 public struct RuntimeStopwatch: Stopwatch {
     /// The conditions.
-    public let environment: Environment
+    public let environment: InferenceEnvironment
     /// The dense model's files.
     public let dense: EmittedModel
 
@@ -34,7 +34,7 @@ public struct RuntimeStopwatch: Stopwatch {
     /// - Throws: ``ProfileError`` if the runtime cannot be started, or if the model cannot do this
     ///   work.
     public init(
-        _ environment: Environment, shape: ModelShape, dense: EmittedModel,
+        _ environment: InferenceEnvironment, shape: ModelShape, dense: EmittedModel,
         standIn: @escaping (ModelShape) throws -> EmittedModel
     ) throws {
         try environment.check(against: shape)

@@ -84,7 +84,7 @@ public final class Calibration: ForwardObserver {
                     }
                 }
             }
-            let after = pass.stream(behind: index, of: batch, entering: before)
+            let after = pass.stream(after: index, of: batch, entering: before)
             for row in 0..<after.rows {
                 influence += 1 - cosine(before.row(row), after.row(row))
                 squares += after.row(row).reduce(0) { $0 + Double($1) * Double($1) }

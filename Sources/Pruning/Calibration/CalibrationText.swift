@@ -14,10 +14,10 @@ public struct CalibrationText: Sendable {
 
     /// The minimum numbers of tokens for calibration (unless fewer were requested) and for
     /// evaluation.
-    public static let (leastCalibration, leastHeldOut) = (1024, 128)
+    public static let (minimumCalibration, minimumHeldOut) = (1024, 128)
 
     /// The maximum number of tokens to hold out, so that evaluation takes less time than pruning.
-    static let mostHeldOut = 8192
+    static let maximumHeldOut = 8192
 
     /// Cuts text for a decoder: windows of one stream without special tokens.
     ///
@@ -53,7 +53,7 @@ public struct CalibrationText: Sendable {
     private init(pieces: [[Int32]], tokens: Int, seed: UInt64) {
         var heldOutCount = max(Int(Double(pieces.count) * Self.heldOutFraction), 1)
         while heldOutCount < pieces.count,
-            pieces.suffix(heldOutCount).reduce(0, { $0 + $1.count }) < Self.leastHeldOut
+            pieces.suffix(heldOutCount).reduce(0, { $0 + $1.count }) < Self.minimumHeldOut
         {
             heldOutCount += 1
         }
@@ -70,17 +70,17 @@ public struct CalibrationText: Sendable {
         calibration = take(pieces.dropLast(heldOutCount), tokens)
         heldOut = take(
             pieces.suffix(heldOutCount),
-            min(max(tokens / 4, Self.leastHeldOut), Self.mostHeldOut))
+            min(max(tokens / 4, Self.minimumHeldOut), Self.maximumHeldOut))
     }
 
     /// A message that the text is too short; nil if it has enough tokens to calibrate on.
     public func shortage(of tokens: Int) -> String? {
         func count(_ sequences: [[Int32]]) -> Int { sequences.reduce(0) { $0 + $1.count } }
         let (own, held) = (count(calibration), count(heldOut))
-        let least = min(tokens, Self.leastCalibration)
-        guard own < least || held < Self.leastHeldOut else { return nil }
+        let minimum = min(tokens, Self.minimumCalibration)
+        guard own < minimum || held < Self.minimumHeldOut else { return nil }
         return "it is too short to calibrate on: \(own) tokens, and \(held) held out to evaluate, "
-            + "where \(least) and \(Self.leastHeldOut) are the minimum"
+            + "where \(minimum) and \(Self.minimumHeldOut) are the minimum"
     }
 }
 

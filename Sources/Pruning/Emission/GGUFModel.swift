@@ -166,7 +166,7 @@ public enum GGUFModel {
             "context_length": .integer(shape.maximumPositions),
             "embedding_length": .integer(shape.hiddenSize),
             "vocab_size": .integer(shape.vocabularySize),
-            "rope.dimension_count": .integer(shape.turnedChannels),
+            "rope.dimension_count": .integer(shape.rotatedChannels),
             "rope.freq_base": .number(Double(shape.ropeTheta)),
             "attention.key_length": .integer(shape.headDimension),
             "attention.value_length": .integer(shape.headDimension),
@@ -242,7 +242,7 @@ struct GGUFForm {
     /// A layer whose rotary pairs are adjacent channels of queries and keys, as llama.cpp requires.
     func interleaved(_ layer: LayerWeights) -> LayerWeights {
         var layer = layer
-        let (dimension, half) = (shape.headDimension, shape.turnedChannels / 2)
+        let (dimension, half) = (shape.headDimension, shape.rotatedChannels / 2)
         func interleaved(_ projection: Projection) -> Projection {
             projection.selecting(
                 rows: (0..<projection.weight.rows).map { row in

@@ -5,7 +5,7 @@ internal import Transformers
 /// The safetensors file of a model's weights, or its shards, read and written one layer at a time.
 enum WeightsFile {
     /// The maximum size in bytes of the tensors of one file, unless one tensor is larger.
-    static let mostBytes = 4 << 30
+    static let maximumBytes = 4 << 30
 
     /// Writes all weights of a model as `model.safetensors`, or as shards with an index.
     ///
@@ -18,7 +18,7 @@ enum WeightsFile {
     ///     missing biases are written as zeros.
     ///   - others: Further tensors.
     ///   - directory: The directory for the files.
-    ///   - mostBytes: The maximum size in bytes of the tensors of one file.
+    ///   - maximumBytes: The maximum size in bytes of the tensors of one file.
     ///   - type: The stored type of weights: `f32`, `f16` or `bf16`.
     ///   - progress: Called before each tensor is written, with the number of layers done; may
     ///     throw to stop.
@@ -27,7 +27,7 @@ enum WeightsFile {
     @discardableResult
     static func write(
         _ weights: some WeightSource, names: TensorNames, of family: Family,
-        others: [NamedTensor] = [], to directory: String, mostBytes: Int = mostBytes,
+        others: [NamedTensor] = [], to directory: String, maximumBytes: Int = maximumBytes,
         type: DType = .f32,
         progress: (_ layers: Int) throws -> Void = { _ in }
     ) throws -> StockBiases {
@@ -52,7 +52,7 @@ enum WeightsFile {
         let filled = Set(zeros.map(\.name))
         var loaded: (index: Int, tensors: [NamedTensor])?
         var done: Set<Int> = []
-        let shards = shards(of: entries, mostBytes: mostBytes)
+        let shards = shards(of: entries, maximumBytes: maximumBytes)
         for (name, entries) in shards {
             try SafetensorsWriter.write(entries, to: "\(directory)/\(name)") { entry in
                 try progress(done.count)
@@ -75,12 +75,12 @@ enum WeightsFile {
 
     /// The files and the entries of each file, in the order of the entries.
     private static func shards(
-        of entries: [SafetensorsWriter.Entry], mostBytes: Int
+        of entries: [SafetensorsWriter.Entry], maximumBytes: Int
     ) -> [(name: String, entries: [SafetensorsWriter.Entry])] {
         var groups: [[SafetensorsWriter.Entry]] = [[]]
         var bytes = 0
         for entry in entries {
-            if bytes > 0, bytes + entry.byteCount > mostBytes {
+            if bytes > 0, bytes + entry.byteCount > maximumBytes {
                 groups.append([])
                 bytes = 0
             }

@@ -11,7 +11,7 @@ public enum SurgeonError: Error, Equatable, CustomStringConvertible {
     /// The second moments of a component's inputs are not finite.
     case momentsNotFinite(Component)
     /// The divergence of a model with a changed layer is not finite.
-    case damageNotFinite(layer: Int)
+    case divergenceNotFinite(layer: Int)
     /// The weight has a value that is not finite.
     case weightNotFinite(row: Int, column: Int)
     /// The Hessian has a negative or infinite value on its diagonal.
@@ -34,7 +34,7 @@ public enum SurgeonError: Error, Equatable, CustomStringConvertible {
         case .momentsNotFinite(let component):
             "the Hessian of \(component.kind.rawValue) of layer \(component.layer) holds NaN or "
                 + "infinity; the checkpoint's activations overflow"
-        case .damageNotFinite(let layer):
+        case .divergenceNotFinite(let layer):
             "with layer \(layer) changed, the model's output holds NaN or infinity; the "
                 + "checkpoint's activations overflow"
         case .weightNotFinite(let row, let column):

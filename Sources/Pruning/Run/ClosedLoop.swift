@@ -40,10 +40,10 @@ public struct ClosedLoop {
     /// The maximum factor by which one measurement changes the budget.
     ///
     /// It limits the effect of a disturbed measurement.
-    private static let greatestStep = 1.15
+    private static let maximumStep = 1.15
 
     /// A speedup further than this fraction from its prediction is measured twice.
-    private static let distrust = 0.05
+    private static let remeasureAbove = 0.05
 
     /// Prepares to reach a target.
     public init(target: Double, attempts: Int = 6) {
@@ -70,7 +70,7 @@ public struct ClosedLoop {
         let aim = target * (1 + margin)
         // The aim or a correction may demand more than any plan can reach. If the target itself is
         // within reach, the fastest plan is then tried.
-        let least = target * table.base.seconds <= dense ? table.base.seconds : 0
+        let minimum = target * table.base.seconds <= dense ? table.base.seconds : 0
         var best: Attempt?
         var correction = Self.step(correction)
         var tried = excluded
@@ -79,15 +79,17 @@ public struct ClosedLoop {
         var misses = 0
         while made < attempts {
             let found = try next(best == nil, &correction, tried) {
-                try search(table.interplay.sum(ofSeconds: max(dense / (aim * $0), least)))
+                try search(table.interplay.sum(ofSeconds: max(dense / (aim * $0), minimum)))
             }
             guard let plan = found else { break }
             // A plan predicted to be faster than one that reaches the target is not needed.
-            if let best, holds(best), table.predict(plan) <= table.predict(best.plan) { break }
+            if let best, reachesTarget(best), table.predict(plan) <= table.predict(best.plan) {
+                break
+            }
             tried.insert(plan)
             let predicted = dense / table.predict(plan)
             var comparison = try measure(plan)
-            if abs(comparison.speedup * bias / predicted - 1) > Self.distrust {
+            if abs(comparison.speedup * bias / predicted - 1) > Self.remeasureAbove {
                 comparison = comparison.joined(with: try measure(plan))
             }
             bias = predicted / comparison.speedup
@@ -96,19 +98,19 @@ public struct ClosedLoop {
             report(attempt)
             best = better(best, attempt)
             let measured = attempt.comparison.speedup
-            if holds(attempt), measured <= target * (1 + tolerance) { break }
-            misses = holds(attempt) ? 0 : misses + 1
+            if reachesTarget(attempt), measured <= target * (1 + tolerance) { break }
+            misses = reachesTarget(attempt) ? 0 : misses + 1
             // Each further miss lengthens the step, to get over plateaus of the latency.
             correction *= Self.step(pow(aim / measured, Double(max(misses, 1))))
         }
         guard let best else {
-            throw SearchError.unreachable(target: target, greatest: dense / table.base.seconds)
+            throw SearchError.unreachable(target: target, maximum: dense / table.base.seconds)
         }
         return (best, made)
     }
 
     private static func step(_ factor: Double) -> Double {
-        min(max(factor, 1 / greatestStep), greatestStep)
+        min(max(factor, 1 / maximumStep), maximumStep)
     }
 
     /// Raises the correction until the search finds a plan that was not tried yet.
@@ -123,9 +125,9 @@ public struct ClosedLoop {
             do {
                 let plan = try search(correction)
                 if !tried.contains(plan) { return plan }
-            } catch SearchError.unreachable(_, let greatest) {
+            } catch SearchError.unreachable(_, let maximum) {
                 guard isFirst else { return nil }
-                throw SearchError.unreachable(target: target, greatest: greatest)
+                throw SearchError.unreachable(target: target, maximum: maximum)
             }
             correction *= 1.005
         }
@@ -137,16 +139,16 @@ public struct ClosedLoop {
     /// That is so if the interval lies below the target or above the tolerance, or if its lower end
     /// reaches the target and the speedup is within the tolerance.
     public func isDecided(_ speedup: Double, _ interval: ClosedRange<Double>) -> Bool {
-        let (least, most) = (target * (1 + margin / 2), target * (1 + tolerance))
-        return interval.upperBound < least || interval.lowerBound > most
-            || interval.lowerBound >= least && speedup <= most
+        let (lowest, highest) = (target * (1 + margin / 2), target * (1 + tolerance))
+        return interval.upperBound < lowest || interval.lowerBound > highest
+            || interval.lowerBound >= lowest && speedup <= highest
     }
 
     /// Whether an attempt reaches the target.
     ///
     /// The lower end of the interval decides. Of a disturbed measurement the speedup itself
     /// decides: its wide interval must not drive the search to ever faster plans.
-    private func holds(_ attempt: Attempt) -> Bool {
+    private func reachesTarget(_ attempt: Attempt) -> Bool {
         let comparison = attempt.comparison
         let speedup = comparison.isDisturbed ? comparison.speedup : comparison.interval.lowerBound
         return speedup >= target * (1 + margin / 2)
@@ -155,7 +157,7 @@ public struct ClosedLoop {
     private func better(_ known: Attempt?, _ attempt: Attempt) -> Attempt {
         guard let known else { return attempt }
         let (old, new) = (known.comparison.speedup, attempt.comparison.speedup)
-        switch (holds(known), holds(attempt)) {
+        switch (reachesTarget(known), reachesTarget(attempt)) {
         case (true, true): return new < old ? attempt : known
         case (false, true): return attempt
         case (true, false): return known

@@ -58,7 +58,7 @@ public struct GreedySearch: Sendable {
     ///
     /// - Parameter budget: Seconds, with the base.
     /// - Returns: The index of one option for each component.
-    /// - Throws: ``SearchError/unreachable(target:greatest:)``.
+    /// - Throws: ``SearchError/unreachable(target:maximum:)``.
     /// - Complexity: O(steps · components · options), and O((components · options)²) for each
     ///   exchange.
     public func choice(within budget: Double) throws(SearchError) -> [Int] {
@@ -67,7 +67,7 @@ public struct GreedySearch: Sendable {
         while problem.seconds(of: choice) > budget, let next = cheapestStep(from: choice) {
             choice = next
         }
-        repeat { giveBack(&choice, within: budget) } while exchange(&choice, within: budget)
+        repeat { raiseOptions(&choice, within: budget) } while exchange(&choice, within: budget)
         return choice
     }
 
@@ -145,7 +145,7 @@ public struct GreedySearch: Sendable {
     /// Raises components while the budget is met.
     ///
     /// Each time it chooses the slower option that reduces the loss most per second.
-    private func giveBack(_ choice: inout [Int], within budget: Double) {
+    private func raiseOptions(_ choice: inout [Int], within budget: Double) {
         while true {
             let slack = budget - problem.seconds(of: choice)
             var best: Move?

@@ -94,7 +94,7 @@ public enum LayerSelection {
                 let noisy = scores.map {
                     $0 - log(-log(Double.random(in: 1e-12..<1, using: &random)))
                 }
-                let kept = greatest(count, of: noisy)
+                let kept = top(count, of: noisy)
                 let found = try known[kept] ?? loss(model.keeping(layers: kept))
                 known[kept] = found
                 tried.append((kept, found))
@@ -110,11 +110,11 @@ public enum LayerSelection {
             }
         }
         return known.min { ($0.value, $0.key[0]) < ($1.value, $1.key[0]) }?.key
-            ?? greatest(count, of: scores)
+            ?? top(count, of: scores)
     }
 
     /// The indices of the greatest values, ascending.
-    private static func greatest(_ count: Int, of values: [Double]) -> [Int] {
+    private static func top(_ count: Int, of values: [Double]) -> [Int] {
         values.indices.sorted { values[$0] > values[$1] }.prefix(count).sorted()
     }
 }

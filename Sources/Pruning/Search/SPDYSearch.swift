@@ -39,7 +39,7 @@ public struct SPDYSearch: Sendable {
     ///   - coefficients: One coefficient for each component.
     /// - Returns: The index of one option for each component; their seconds never exceed the
     ///   budget.
-    /// - Throws: ``SearchError/unreachable(target:greatest:)``.
+    /// - Throws: ``SearchError/unreachable(target:maximum:)``.
     /// - Complexity: O(components · options · buckets)
     public func choice(
         within budget: Double, weighing coefficients: [Double]
@@ -90,7 +90,7 @@ public struct SPDYSearch: Sendable {
     ///   - loss: The real loss of the model of a choice; called once for each different choice.
     ///   - progress: Called with the number of trials done; may throw to stop.
     /// - Returns: One coefficient for each component.
-    /// - Throws: ``SearchError/unreachable(target:greatest:)``, or what `loss` and `progress`
+    /// - Throws: ``SearchError/unreachable(target:maximum:)``, or what `loss` and `progress`
     ///   throw.
     public func coefficients(
         within budget: Double, seed: UInt64, loss: (_ choice: [Int]) throws -> Double,

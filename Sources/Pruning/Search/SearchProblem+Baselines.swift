@@ -10,7 +10,7 @@ extension SearchProblem {
     ///   - groups: The indices of the components of each group, in the order of removal.
     ///   - budget: Seconds, with the base.
     /// - Returns: The choice.
-    /// - Throws: ``SearchError/unreachable(target:greatest:)``.
+    /// - Throws: ``SearchError/unreachable(target:maximum:)``.
     func removal(of groups: [[Int]], within budget: Double) throws(SearchError) -> [Int] {
         try check(budget)
         var choice = dense
@@ -29,7 +29,7 @@ extension SearchProblem {
     ///   - budget: Seconds, with the base.
     ///   - seed: Equal seeds give equal choices.
     /// - Returns: The choice.
-    /// - Throws: ``SearchError/unreachable(target:greatest:)``.
+    /// - Throws: ``SearchError/unreachable(target:maximum:)``.
     func randomChoice(within budget: Double, seed: UInt64) throws(SearchError) -> [Int] {
         try check(budget)
         var generator = SplitMix64(seed: seed)

@@ -84,11 +84,11 @@ public struct SearchProblem: Sendable {
     /// Refuses a budget that no choice meets.
     ///
     /// - Parameter budget: Seconds, including the base.
-    /// - Throws: ``SearchError/unreachable(target:greatest:)``.
+    /// - Throws: ``SearchError/unreachable(target:maximum:)``.
     func check(_ budget: Double) throws(SearchError) {
         let (dense, fastest) = (seconds(of: dense), seconds(of: fastest))
         guard fastest <= budget else {
-            throw .unreachable(target: dense / budget, greatest: dense / fastest)
+            throw .unreachable(target: dense / budget, maximum: dense / fastest)
         }
     }
 }

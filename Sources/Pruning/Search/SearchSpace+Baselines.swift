@@ -9,7 +9,7 @@ extension SearchSpace {
     ///
     /// - Parameter budget: Seconds.
     /// - Returns: The plan.
-    /// - Throws: ``SearchError/unreachable(target:greatest:)``.
+    /// - Throws: ``SearchError/unreachable(target:maximum:)``.
     public func uniformPlan(within budget: Double) throws(SearchError) -> Plan {
         try outline.check(budget)
         func fraction(_ component: Int, _ index: Int) -> Double {
@@ -43,7 +43,7 @@ extension SearchSpace {
     ///   - headsThatDivide: The heads of one unit of attention, if the number of kept heads must
     ///     divide the hidden size; nil if it need not.
     /// - Returns: The plan.
-    /// - Throws: ``SearchError/unreachable(target:greatest:)``.
+    /// - Throws: ``SearchError/unreachable(target:maximum:)``.
     public func widthPlan(
         within budget: Double, step: Int, headsThatDivide: Int? = nil
     ) throws(SearchError) -> Plan {
@@ -84,7 +84,7 @@ extension SearchSpace {
                 return plan
             }
         }
-        throw .unreachable(target: denseSeconds / budget, greatest: denseSeconds / fastest)
+        throw .unreachable(target: denseSeconds / budget, maximum: denseSeconds / fastest)
     }
 
     /// Removes whole layers, the least important first, the minimum number that meets the budget.
@@ -97,7 +97,7 @@ extension SearchSpace {
     ///   - importance: A score of each layer, such as its block influence. Layers without a score
     ///     count as the most important.
     /// - Returns: The plan.
-    /// - Throws: ``SearchError/unreachable(target:greatest:)``.
+    /// - Throws: ``SearchError/unreachable(target:maximum:)``.
     public func depthPlan(
         within budget: Double, importance: [Double]
     ) throws(SearchError) -> Plan {
@@ -117,7 +117,7 @@ extension SearchSpace {
     ///   - budget: Seconds.
     ///   - seed: Equal seeds give equal plans.
     /// - Returns: The plan.
-    /// - Throws: ``SearchError/unreachable(target:greatest:)``.
+    /// - Throws: ``SearchError/unreachable(target:maximum:)``.
     public func randomPlan(within budget: Double, seed: UInt64) throws(SearchError) -> Plan {
         plan(try outline.randomChoice(within: budget, seed: seed))
     }

@@ -104,8 +104,8 @@ public struct SearchSpace: Sendable {
     public var denseSeconds: Double { seconds(of: dense) }
 
     /// The predicted seconds of the fastest plan.
-    public var leastSeconds: Double { outline.seconds(of: outline.fastest) }
+    public var minimumSeconds: Double { outline.seconds(of: outline.fastest) }
 
     /// The speedup of the fastest plan over the dense model.
-    public var greatestSpeedup: Double { denseSeconds / leastSeconds }
+    public var maximumSpeedup: Double { denseSeconds / minimumSeconds }
 }

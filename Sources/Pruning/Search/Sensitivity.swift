@@ -14,17 +14,17 @@ public struct Sensitivity: Sendable, Equatable {
         /// The level's prior, above 0.
         public let prior: Double
         /// The divergence from the dense model if only this component has this level, above 0.
-        public let damage: Double
+        public let divergence: Double
 
         private enum CodingKeys: String, CodingKey {
             case prior
-            case damage = "damage"
+            case divergence = "damage"
         }
 
         /// Creates a point from both.
-        public init(prior: Double, damage: Double) {
+        public init(prior: Double, divergence: Double) {
             self.prior = prior
-            self.damage = damage
+            self.divergence = divergence
         }
     }
 
@@ -44,24 +44,24 @@ public struct Sensitivity: Sendable, Equatable {
     /// - Parameters:
     ///   - losses: The removal orders and priors.
     ///   - surgery: The dense model and its calibration.
-    ///   - damage: Measures the divergence of a changed model.
+    ///   - divergence: Measures the divergence of a changed model.
     ///   - progress: Called with the number of components done; may throw to stop.
     /// - Throws: ``SurgeonError`` if a divergence is not finite, and what reading and correcting
     ///   weights and `progress` throw.
     /// - Complexity: For each component and prior, and for each layer, half a forward pass, and for
     ///   decoders the output head.
     public init(
-        losses: LossTable, surgery: Surgery, damage: Damage,
+        losses: LossTable, surgery: Surgery, divergence: ModelDivergence,
         progress: (Int) throws -> Void = { _ in }
     ) throws {
         let dense = Plan(keepingAllOf: surgery.dense.shape)
-        let start = damage.record(damage.dense)
+        let start = divergence.record(divergence.dense)
         func measured(_ plan: Plan, of layer: Int) throws -> Double {
             let weights = ShrunkWeights(
                 plan, losses: losses, surgery: surgery, order: .optimalBrainSurgeon)
-            let changed = try damage.dense.replacing(layer: layer, of: weights)
-            let measured = damage.of(changed, from: layer, entering: start.entering[layer])
-            guard measured.isFinite else { throw SurgeonError.damageNotFinite(layer: layer) }
+            let changed = try divergence.dense.replacing(layer: layer, of: weights)
+            let measured = divergence.of(changed, from: layer, entering: start.entering[layer])
+            guard measured.isFinite else { throw SurgeonError.divergenceNotFinite(layer: layer) }
             return measured
         }
         for (component, known) in losses.components.sorted(by: { $0.key < $1.key }) {
@@ -69,7 +69,7 @@ public struct Sensitivity: Sendable, Equatable {
                 var plan = dense
                 plan[component].units = level
                 return Point(
-                    prior: known.prior(level), damage: try measured(plan, of: component.layer))
+                    prior: known.prior(level), divergence: try measured(plan, of: component.layer))
             }
             self.points[component] = Self.rising(points)
             try progress(self.points.count)
@@ -95,7 +95,7 @@ public struct Sensitivity: Sendable, Equatable {
         self.init(
             losses.components.reduce(into: [:]) { points, entry in
                 let share = entry.value.norm / max(squares[entry.key.layer], 1e-30)
-                points[entry.key] = [Point(prior: 1, damage: share)]
+                points[entry.key] = [Point(prior: 1, divergence: share)]
             })
     }
 
@@ -111,16 +111,16 @@ public struct Sensitivity: Sendable, Equatable {
     /// Between the measured points `(p₁, d₁)` and `(p₂, d₂)` it is
     /// `d₁ (p / p₁)^(log(d₂/d₁) / log(p₂/p₁))`. Below the first point and above the last one,
     /// the divergence is proportional to the prior.
-    public func damage(of component: Component, prior: Double) -> Double {
+    public func divergence(of component: Component, prior: Double) -> Double {
         guard let points = points[component], let first = points.first, let last = points.last
         else { return prior }
-        guard prior > first.prior else { return first.damage * prior / first.prior }
+        guard prior > first.prior else { return first.divergence * prior / first.prior }
         guard let next = points.firstIndex(where: { $0.prior >= prior }) else {
-            return last.damage * prior / last.prior
+            return last.divergence * prior / last.prior
         }
         let (below, above) = (points[next - 1], points[next])
         let share = log(prior / below.prior) / log(above.prior / below.prior)
-        return below.damage * pow(above.damage / below.damage, share)
+        return below.divergence * pow(above.divergence / below.divergence, share)
     }
 
     /// Sorts points and makes the divergence monotone: it never falls as the prior rises.
@@ -131,8 +131,8 @@ public struct Sensitivity: Sendable, Equatable {
         var kept: [Point] = []
         for point in points.sorted(by: { $0.prior < $1.prior })
         where point.prior > kept.last?.prior ?? 0 {
-            let least = kept.last?.damage ?? 1e-9
-            kept.append(Point(prior: point.prior, damage: max(point.damage, least)))
+            let minimum = kept.last?.divergence ?? 1e-9
+            kept.append(Point(prior: point.prior, divergence: max(point.divergence, minimum)))
         }
         return kept
     }
@@ -144,13 +144,13 @@ extension ComponentLosses {
     fileprivate func levels(nearest priors: [Double]) -> Set<Int> {
         guard units > priors.count else { return Set(0..<units) }
         return Set(
-            priors.compactMap { wanted in
-                (0..<units).min { distance($0, wanted) < distance($1, wanted) }
+            priors.compactMap { target in
+                (0..<units).min { distance($0, target) < distance($1, target) }
             })
     }
 
-    private func distance(_ level: Int, _ wanted: Double) -> Double {
-        abs(log(max(prior(level), 1e-12) / wanted))
+    private func distance(_ level: Int, _ target: Double) -> Double {
+        abs(log(max(prior(level), 1e-12) / target))
     }
 }
 

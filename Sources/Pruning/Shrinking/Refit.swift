@@ -61,7 +61,7 @@ struct Refit {
         self.batches = batches
         self.passes = passes
         self.engine = engine
-        surgery.forget()
+        surgery.clearCache()
         blank = try Model(embeddingsOf: surgery.dense)
         whole = ForwardPass(blank, on: engine)
         shrunk = whole
@@ -211,10 +211,10 @@ struct Refit {
         guard let block = try family[member].branch(component, of: layer).feedForward
         else { return }
         // A share β of the dense model's examples is used, so that all examples have equal weight.
-        var (inputs, wanted) = (Activations(), Activations())
+        var (inputs, expected) = (Activations(), Activations())
         for index in batches.indices {
             inputs.append(whole.entry(of: component, entering: shrunkStreams[member][index]))
-            wanted.append(targets[index])
+            expected.append(targets[index])
             let outputs = branch.outputs[index]
             let rows = stride(from: 0, to: outputs.rows, by: Int(1 / Surgery.denseShare))
             var some = Activations()
@@ -223,10 +223,10 @@ struct Refit {
                 into: &some)
             inputs.append(some)
             engine.select(outputs, rows: Array(rows), into: &some)
-            wanted.append(some)
+            expected.append(some)
         }
         family[member].fitted[component.layer] = try block.fitted(
-            to: Examples(inputs: inputs, targets: wanted),
+            to: Examples(inputs: inputs, targets: expected),
             function: surgery.dense.shape.architecture.layer.epilogue, passes: passes,
             seed: UInt64(component.layer), engine: engine, check: check)
     }

@@ -46,7 +46,7 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
     public var pooling: Pooling { surgery.dense.pooling }
 
     /// Frees the surgery's cache, which all plans of the surgery share.
-    public func forgetWorkingMemory() { surgery.forget() }
+    public func releaseWorkingMemory() { surgery.clearCache() }
 
     /// The dense embeddings with the kept channels only.
     public func embeddings() throws -> EmbeddingWeights {

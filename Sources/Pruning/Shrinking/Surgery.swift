@@ -13,11 +13,11 @@ public final class Surgery {
     ///
     /// They need several times the memory of the model.
     public var keepsAll = false {
-        didSet { if !keepsAll { forget() } }
+        didSet { if !keepsAll { clearCache() } }
     }
 
     /// The maximum size in bytes of the cache if `keepsAll` is false.
-    private static let mostBytes = 1 << 30
+    private static let maximumBytes = 1 << 30
 
     /// The importance of each channel of the residual stream; empty if no channel is removed.
     private let channelImportance: [Double]
@@ -147,9 +147,9 @@ public final class Surgery {
         case .none: return projection  // Recomputing it is cheaper than caching it.
         case .bias:
             let means = try calibration.means(of: component)
-            let gone = Set(0..<output.weight.columns).subtracting(columns).sorted()
+            let removed = Set(0..<output.weight.columns).subtracting(columns).sorted()
             projection.bias = (0..<output.weight.rows).map { row in
-                gone.reduce(output.bias?[row] ?? 0) {
+                removed.reduce(output.bias?[row] ?? 0) {
                     $0 + output.weight[row, $1] * Float(means[$1])
                 }
             }
@@ -173,7 +173,7 @@ public final class Surgery {
     }
 
     /// Frees the cached projections and the last surgeon.
-    func forget() { (shrunk, shrunkBytes, surgeon) = ([:], 0, nil) }
+    func clearCache() { (shrunk, shrunkBytes, surgeon) = ([:], 0, nil) }
 
     private func keep(_ projection: Projection, as cut: Cut, of component: Component) {
         func bytes(_ projection: Projection) -> Int {
@@ -182,7 +182,9 @@ public final class Surgery {
         if !keepsAll {
             shrunkBytes -= (shrunk.removeValue(forKey: component) ?? [:]).values
                 .reduce(0) { $0 + bytes($1) }
-            if shrunkBytes + bytes(projection) > Self.mostBytes { (shrunk, shrunkBytes) = ([:], 0) }
+            if shrunkBytes + bytes(projection) > Self.maximumBytes {
+                (shrunk, shrunkBytes) = ([:], 0)
+            }
         }
         shrunk[component, default: [:]][cut] = projection
         shrunkBytes += bytes(projection)

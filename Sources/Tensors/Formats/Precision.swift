@@ -23,8 +23,8 @@ public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
     public var bits: Int { Int(format.bits) }
 
     /// The maximum magnitude of a weight; nil if there is no limit.
-    public var greatestWeight: Float? {
-        format.greatest_weight.isFinite ? format.greatest_weight : nil
+    public var maximumWeight: Float? {
+        format.max_weight.isFinite ? format.max_weight : nil
     }
 
     /// The fastest kernels of this processor for weights of this precision.

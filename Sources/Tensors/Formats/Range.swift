@@ -20,15 +20,15 @@ public func firstOutside(
 
 extension DType {
     /// The largest finite magnitude of `f16`, `bf16`, `q80` and `q40`; nil for other types.
-    public var greatestMagnitude: Float? {
+    public var maximumMagnitude: Float? {
         switch self {
-        case .f16: Self.greatestHalf
+        case .f16: Self.maximumHalf
         case .bf16: Float(bitPattern: 0x7f7f_0000)
-        case .q80: 127 * Self.greatestHalf
-        case .q40: 8 * Self.greatestHalf
+        case .q80: 127 * Self.maximumHalf
+        case .q40: 8 * Self.maximumHalf
         default: nil
         }
     }
 
-    private static let greatestHalf: Float = 65504
+    private static let maximumHalf: Float = 65504
 }

@@ -41,10 +41,10 @@ extension Engine {
                 let given = UnsafeMutablePointer<Float>.allocate(capacity: columns)
                 defer { given.deallocate() }
                 for row in rows {
-                    let (own, taught) = (logits + row * columns, teacher + row * columns)
+                    let (own, teacherRow) = (logits + row * columns, teacher + row * columns)
                     for column in 0..<columns {
                         own[column] /= temperature
-                        given[column] = taught[column] / temperature
+                        given[column] = teacherRow[column] / temperature
                     }
                     divergences[row] = differentiate(
                         own, from: given, columns, mixture: mixture, factor: slope)

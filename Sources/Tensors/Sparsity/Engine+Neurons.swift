@@ -17,14 +17,14 @@ extension Engine {
         let work = NeuronWork(predictor, sums: 0, threads: pool.threads)
         let memory = neuronScratch.bytes(work.bytes)
         withPointers(writing: &scores.storage, reading: x.storage) { scores, x in
-            let guess = prepare(x, rows: rows, for: predictor)
+            let predictorInput = prepare(x, rows: rows, for: predictor)
             pool.run { thread in
                 let own = work.panels(of: thread)
                 guard !own.isEmpty else { return }
                 let part = work.part(of: thread, in: memory)
                 let range = predictor.neurons(of: own)
                 for row in 0..<rows {
-                    score(guess, row: row, predictor, panels: own, part)
+                    score(predictorInput, row: row, predictor, panels: own, part)
                     (scores + row * neurons + range.lowerBound).update(
                         from: part.scores, count: range.count)
                 }
@@ -90,7 +90,7 @@ extension Engine {
         var counts = [Int](repeating: 0, count: work.threads)
         let inputs = predictor.inputs
         withPointers(writing: &counts, reading: x.storage, other.storage) { counts, x, other in
-            let guess = prepare(other, rows: rows, for: predictor)
+            let predictorInput = prepare(other, rows: rows, for: predictor)
             pool.run { thread in
                 guard thread < work.threads else { return }
                 let part = work.part(of: thread, in: memory)
@@ -98,7 +98,7 @@ extension Engine {
                 for panels in work.blocks(of: thread, rows: rows) {
                     let range = predictor.neurons(of: panels)
                     for row in 0..<rows {
-                        score(guess, row: row, predictor, panels: panels, part)
+                        score(predictorInput, row: row, predictor, panels: panels, part)
                         let named = select(predictor, range, part)
                         counts[thread] += named
                         guard named > 0 else { continue }
@@ -178,7 +178,7 @@ extension Engine {
     }
 
     /// The activations of tokens in the form that a predictor reads.
-    private enum Guess {
+    private enum PredictorInput {
         case coarse(CoarseRows)
         case product(Operand)
     }
@@ -186,7 +186,7 @@ extension Engine {
     /// Converts the activations of tokens for a predictor, in memory that all threads read.
     private func prepare(
         _ x: UnsafePointer<Float>, rows: Int, for predictor: NeuronPredictor
-    ) -> Guess {
+    ) -> PredictorInput {
         func converted(_ x: UnsafePointer<Float>, for weights: PackedWeights) -> Operand {
             let operand = operand(x, rows: rows, of: weights)
             convert(x, rows: 0..<rows, weights.inputs, to: operand)
@@ -210,20 +210,21 @@ extension Engine {
 
     /// Computes one token's scores of the neurons in some panels, in the scores of a part.
     private func score(
-        _ guess: Guess, row: Int, _ predictor: NeuronPredictor, panels: Range<Int>,
+        _ predictorInput: PredictorInput, row: Int, _ predictor: NeuronPredictor,
+        panels: Range<Int>,
         _ part: NeuronWork.Part
     ) {
         let range = predictor.neurons(of: panels)
         // The index of the product's first output in a matrix of all rows and outputs.
         let before = row * predictor.thresholds.count + range.lowerBound
-        switch (guess, predictor.method) {
+        switch (predictorInput, predictor.method) {
         case (.coarse(let rows), .coarse(let weights, let biases, let activation)):
             let row = rows[row]
             for (index, weights) in weights.enumerated() {
                 let products = part.products + index * range.count
                 approximateScores(
                     row, weights, panels: panels, into: products, range.count,
-                    greatest: part.greatest)
+                    maxima: part.maxima)
                 guard let bias = biases[index] else { continue }
                 for place in 0..<range.count { products[place] += bias[range.lowerBound + place] }
             }
@@ -305,7 +306,7 @@ private struct NeuronWork {
         let products: UnsafeMutablePointer<Float>
         let scores: UnsafeMutablePointer<Float>
         let places: UnsafeMutablePointer<UInt32>
-        let greatest: UnsafeMutablePointer<Float>
+        let maxima: UnsafeMutablePointer<Float>
         let sums: UnsafeMutablePointer<Float>
     }
 
@@ -314,7 +315,7 @@ private struct NeuronWork {
         let places = UnsafeMutableRawPointer(start + 3 * capacity)
         return Part(
             products: start, scores: start + 2 * capacity,
-            places: places.assumingMemoryBound(to: UInt32.self), greatest: start + 4 * capacity,
+            places: places.assumingMemoryBound(to: UInt32.self), maxima: start + 4 * capacity,
             sums: start + 5 * capacity)
     }
 }

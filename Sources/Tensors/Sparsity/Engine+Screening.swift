@@ -28,15 +28,15 @@ extension Engine {
         let (inputs, outputs, panels) = (x.columns, y.columns, exact.panels)
         let threads = min(pool.threads, panels)
         guard threads > 0 else { return 0 }
-        var greatest = [Float](repeating: 0, count: panels)
+        var maxima = [Float](repeating: 0, count: panels)
         var count = 0
         let rows = x.rows
         withPointers(writing: &y.storage, reading: x.storage) { y, x in
             for row in 0..<rows {
                 let (a, c) = (x + row * inputs, y + row * outputs)
-                approximateScores(a, coarse, into: c, threads, &greatest)
-                let minimum = greatest.reduce(-Float.infinity, max) - margin
-                count += multiply(a, exact, where: greatest, isAtLeast: minimum, into: c)
+                approximateScores(a, coarse, into: c, threads, &maxima)
+                let minimum = maxima.reduce(-Float.infinity, max) - margin
+                count += multiply(a, exact, where: maxima, isAtLeast: minimum, into: c)
             }
         }
         return Double(count) / Double(max(1, panels * rows))
@@ -45,11 +45,11 @@ extension Engine {
     /// Computes the approximate scores of one row, and the largest score of each panel.
     private func approximateScores(
         _ a: UnsafePointer<Float>, _ coarse: CoarseWeights, into c: UnsafeMutablePointer<Float>,
-        _ threads: Int, _ greatest: inout [Float]
+        _ threads: Int, _ maxima: inout [Float]
     ) {
-        let (panel, outputs, panels) = (PackedWeights.panel, coarse.outputs, greatest.count)
+        let (panel, outputs, panels) = (PackedWeights.panel, coarse.outputs, maxima.count)
         let row = coarseRows(a, of: coarse)[0]
-        withPointers(writing: &greatest) { greatest in
+        withPointers(writing: &maxima) { maxima in
             pool.run { thread in
                 guard thread < threads else { return }
                 let own = panels * thread / threads..<panels * (thread + 1) / threads
@@ -57,7 +57,7 @@ extension Engine {
                 approximateScores(
                     row, coarse, panels: own, into: c + first,
                     min(outputs, own.upperBound * panel) - first,
-                    greatest: greatest + own.lowerBound)
+                    maxima: maxima + own.lowerBound)
             }
         }
     }
@@ -88,20 +88,20 @@ extension Engine {
     /// Computes the approximate scores of a row in some panels, and the largest of each panel.
     func approximateScores(
         _ row: ck_int4_row, _ coarse: CoarseWeights, panels: Range<Int>,
-        into c: UnsafeMutablePointer<Float>, _ count: Int, greatest: UnsafeMutablePointer<Float>
+        into c: UnsafeMutablePointer<Float>, _ count: Int, maxima: UnsafeMutablePointer<Float>
     ) {
         kernels.multiply_int4(
-            row, coarse.inputs, coarse.address(ofPanel: panels.lowerBound), c, count, greatest)
+            row, coarse.inputs, coarse.address(ofPanel: panels.lowerBound), c, count, maxima)
     }
 
-    /// Computes the exact scores of one row in panels with `greatest` at least `minimum`.
+    /// Computes the exact scores of one row in panels with `maxima` at least `minimum`.
     ///
     /// Returns the number of these panels.
     private func multiply(
-        _ x: UnsafePointer<Float>, _ weights: PackedWeights, where greatest: [Float],
+        _ x: UnsafePointer<Float>, _ weights: PackedWeights, where maxima: [Float],
         isAtLeast minimum: Float, into c: UnsafeMutablePointer<Float>
     ) -> Int {
-        let panels = greatest.indices.filter { greatest[$0] >= minimum }
+        let panels = maxima.indices.filter { maxima[$0] >= minimum }
         multiply(x, weights, panels: panels, into: c)
         return panels.count
     }

@@ -117,7 +117,7 @@ extension ExpectedTensors {
         /// None. Ignoring the tensor does not change results.
         case harmless
         /// A layer beyond the number of layers in the configuration.
-        case surplusLayer
+        case extraLayer
         /// The task head of an encoder.
         case head
         /// The model itself, which therefore computes something that is not supported.
@@ -151,10 +151,10 @@ extension ExpectedTensors {
         }
         for (name, sizes) in optional where file.has(name) { try check(name, sizes, in: file) }
         let others = all.filter { !isRead($0) }
-        let strange = others.filter { place(of: $0) == .model }
-        if let name = strange.first {
+        let unexpected = others.filter { place(of: $0) == .model }
+        if let name = unexpected.first {
             if let head = config.unreadHead { throw config.unknownHead(head, name, known: nil) }
-            let more = strange.count > 1 ? " (and \(strange.count - 1) more)" : ""
+            let more = unexpected.count > 1 ? " (and \(unexpected.count - 1) more)" : ""
             let isBias = name.hasSuffix(".bias")
             let switches = config.family.config.weightSwitches.map(\.field)
             throw fault(
@@ -166,7 +166,7 @@ extension ExpectedTensors {
                         + "model was trained with it, or remove the tensor"
                     : "use the configuration that belongs to these weights")
         }
-        return others.count { place(of: $0) == .surplusLayer }
+        return others.count { place(of: $0) == .extraLayer }
     }
 
     private func isRead(_ name: String) -> Bool {
@@ -207,7 +207,7 @@ extension ExpectedTensors {
             let index = name.dropFirst(stem.count).prefix { $0 != "." }
             guard let index = Int(index), index >= shape.layers.count, names.gate != "ffn_gate"
             else { return .model }
-            return .surplusLayer
+            return .extraLayer
         }
         guard shape.architecture.isEncoder else { return .model }
         let embeddings = names.tokens.split(separator: ".").dropLast().joined(separator: ".")

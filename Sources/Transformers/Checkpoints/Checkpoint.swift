@@ -60,7 +60,7 @@ public struct Checkpoint: WeightSource {
         self.shape = shape
         pooling = try shape.architecture.isEncoder ? Pooling(inDirectory: directory) : .mean
         expected = ExpectedTensors(names, shape, config, biases: biases)
-        let surplus = try expected.check(file, config)
+        let extra = try expected.check(file, config)
         var remarks: [String] = []
         if let gguf = stored as? GGUFFile {
             let architecture = try gguf.string("general.architecture")
@@ -69,9 +69,9 @@ public struct Checkpoint: WeightSource {
             remarks = config.unknownFields
         }
         remarks = unknownFieldsRemark(remarks, config.path)
-        if surplus > 0 {
+        if extra > 0 {
             remarks.append(
-                "\(file.path): \(surplus) tensors belong to layers beyond the "
+                "\(file.path): \(extra) tensors belong to layers beyond the "
                     + "\(shape.layers.count) of the configuration, and are ignored.")
         }
         self.remarks = remarks
@@ -262,7 +262,7 @@ public struct Checkpoint: WeightSource {
     /// Face.
     private func rotary(_ projection: Projection) -> Projection {
         guard interleavesRotaryPairs else { return projection }
-        let (dimension, half) = (shape.headDimension, shape.turnedChannels / 2)
+        let (dimension, half) = (shape.headDimension, shape.rotatedChannels / 2)
         let order = (0..<projection.weight.rows).map { row in
             let place = row % dimension
             return place < 2 * half ? row - place + place % half * 2 + place / half : row

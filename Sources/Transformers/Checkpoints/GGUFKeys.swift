@@ -78,10 +78,11 @@ struct GGUFKeys {
         let rotary = key("rope.dimension_count")
         for name in ["attention.key_length", "attention.value_length"].map(key)
         where gguf.metadata[name] != nil && gguf.metadata[rotary] != nil {
-            let (length, turned) = (try gguf.integer(name), try gguf.integer(rotary))
-            guard length == turned else {
+            let (length, rotated) = (try gguf.integer(name), try gguf.integer(rotary))
+            guard length == rotated else {
                 throw fault(
-                    name, "heads of \(length) of which \(turned) are rotated are not computed here")
+                    name, "heads of \(length) of which \(rotated) are rotated are not computed here"
+                )
             }
         }
     }

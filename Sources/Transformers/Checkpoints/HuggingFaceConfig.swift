@@ -236,14 +236,14 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         let inner = try fields.object("rope_parameters")?.positive(name)
         let outer = try fields.positive(name)
         let share = inner ?? outer ?? usual
-        let turned = Int(min(share, 2) * Double(headDimension))
-        guard (2...headDimension).contains(turned), turned % 2 == 0 else {
+        let rotated = Int(min(share, 2) * Double(headDimension))
+        guard (2...headDimension).contains(rotated), rotated % 2 == 0 else {
             throw fields.fault(
                 name,
-                "it turns \(turned) of the \(headDimension) channels of a head, and must turn pairs",
+                "it turns \(rotated) of the \(headDimension) channels of a head, and must turn pairs",
                 remedy: "correct it")
         }
-        return turned
+        return rotated
     }
 
     /// The name in `layer_types` of a layer with windowed attention.

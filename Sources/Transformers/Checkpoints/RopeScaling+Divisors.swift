@@ -18,8 +18,8 @@ extension RopeScaling {
     ///   - theta: The base of the frequencies.
     ///   - originalPositions: The number of original positions in the file; nil if it has none.
     init?(divisors: [Float], theta: Double, originalPositions: Int?) {
-        guard let greatest = divisors.max(), greatest.isFinite, greatest > 1 else { return nil }
-        let factor = Double(greatest)
+        guard let maximum = divisors.max(), maximum.isFinite, maximum > 1 else { return nil }
+        let factor = Double(maximum)
         let frequencies = ModelShape.unscaledFrequencies(ofPairs: divisors.count, theta: theta)
         func fits(_ scaling: RopeScaling, within tolerance: Double) -> Bool {
             zip(frequencies, divisors).allSatisfy { frequency, divisor in
@@ -34,12 +34,12 @@ extension RopeScaling {
         let between = points.filter { $0.share > 1e-6 && $0.share < 1 - 1e-6 }
         let usual = RopeScaling(factor: factor)
         let known = originalPositions.flatMap { $0 > 0 ? $0 : nil }
-        let steps = usual.fastTurns - usual.slowTurns
+        let steps = usual.highFrequencyFactor - usual.lowFrequencyFactor
         let guesses =
             [known, usual.originalPositions].compactMap(\.self)
             + between.map { point in
-                let turns = usual.slowTurns + point.share * steps
-                return Int(exactly: (turns * 2 * .pi / point.frequency).rounded()) ?? 0
+                let rotations = usual.lowFrequencyFactor + point.share * steps
+                return Int(exactly: (rotations * 2 * .pi / point.frequency).rounded()) ?? 0
             }
         for guess in guesses where guess > 0 {
             let scaling = RopeScaling(factor: factor, originalPositions: guess)
@@ -62,10 +62,11 @@ extension RopeScaling {
                 ?? 1 / last.frequency
         let zero = last.frequency - last.share / slope
         let positions = known ?? usual.originalPositions
-        let turns = Double(positions) / (2 * .pi)
+        let rotations = Double(positions) / (2 * .pi)
         guard slope > 0, slope.isFinite, zero > 0 else { return nil }
         self.init(
-            factor: factor, slowTurns: zero * turns, fastTurns: (zero + 1 / slope) * turns,
+            factor: factor, lowFrequencyFactor: zero * rotations,
+            highFrequencyFactor: (zero + 1 / slope) * rotations,
             originalPositions: positions)
         guard fits(self, within: 1e-3) else { return nil }
     }

@@ -28,7 +28,7 @@ struct Contextual: Sendable {
         let form: Form
         /// The thresholds of the output projection's inputs: an input is used if its magnitude is
         /// greater.
-        let leavingLeast: [Float]
+        let leavingThresholds: [Float]
         let leaving: UnitRows
         let leavingBias: [Float]?
 
@@ -36,7 +36,7 @@ struct Contextual: Sendable {
         enum Form: Sendable {
             /// Queries, keys and values, from the inputs whose magnitudes are above their
             /// thresholds.
-            case inputs(UnitRows, bias: [Float], least: [Float])
+            case inputs(UnitRows, bias: [Float], thresholds: [Float])
             /// The queries of the heads that a predictor selects, and all keys and values.
             case heads(NeuronPredictor, looksAhead: Bool)
         }
@@ -66,10 +66,10 @@ struct Contextual: Sendable {
                 leavingBias = output.bias
             }
             switch plan {
-            case .inputs(let entering, let leavingLeast):
-                self.leavingLeast = leavingLeast
+            case .inputs(let entering, let leavingThresholds):
+                self.leavingThresholds = leavingThresholds
                 if case .inputs(let rows, let bias, _) = known?.form {
-                    form = .inputs(rows, bias: bias, least: entering)
+                    form = .inputs(rows, bias: bias, thresholds: entering)
                     return
                 }
                 let block = try block()
@@ -77,15 +77,15 @@ struct Contextual: Sendable {
                 form = .inputs(
                     UnitRows(to: fused.weight, precision: precision),
                     bias: fused.bias ?? [Float](repeating: 0, count: fused.weight.rows),
-                    least: entering)
+                    thresholds: entering)
             case .heads(let predictor):
                 guard case .lowRank(let down, let up) = predictor.method else {
                     preconditionFailure("heads need a trained predictor")
                 }
                 // The outputs of heads that are not selected are 0, so thresholds of 0 skip them.
-                leavingLeast = [Float](repeating: 0, count: leaving.units)
+                leavingThresholds = [Float](repeating: 0, count: leaving.units)
                 form = .heads(
-                    NeuronPredictor(down: down, up: up, above: predictor.least),
+                    NeuronPredictor(down: down, up: up, above: predictor.thresholds),
                     looksAhead: predictor.looksAhead)
             }
         }
@@ -118,16 +118,16 @@ struct Contextual: Sendable {
             self.plan = plan
             switch (known?.form, plan.predictor) {
             case (.added(let rows, let bias), nil): form = .added(rows, bias: bias)
-            case (.predicted(var block), let wanted?)
-            where wanted.method == known?.plan.predictor?.method:
-                block.predictor = block.predictor.above(wanted.least)
-                block.thresholds = plan.least
+            case (.predicted(var block), let predictor?)
+            where predictor.method == known?.plan.predictor?.method:
+                block.predictor = block.predictor.above(predictor.thresholds)
+                block.thresholds = plan.thresholds
                 form = .predicted(block)
-            case (_, let wanted):
+            case (_, let predictor):
                 guard let weights = try read().feedForward else {
                     preconditionFailure("thresholds of a layer without neurons")
                 }
-                guard let wanted else {
+                guard let predictor else {
                     form = .added(
                         UnitRows(to: weights.down.weight, precision: precision),
                         bias: weights.down.bias)
@@ -140,8 +140,8 @@ struct Contextual: Sendable {
                         activation: activation, to: weights.down.weight,
                         outputBias: weights.down.bias, precision: precision,
                         predictor: NeuronPredictor(
-                            wanted, of: weights, activation, precision: precision),
-                        above: plan.least))
+                            predictor, of: weights, activation, precision: precision),
+                        above: plan.thresholds))
             }
         }
     }
@@ -164,14 +164,14 @@ extension NeuronPredictor {
             let incoming = [weights.gate, weights.up].compactMap(\.self)
             self.init(
                 roundingTo4Bits: incoming.map(\.weight), biases: incoming.map(\.bias),
-                activation: activation, fineInputs: fineInputs, above: predictor.least)
+                activation: activation, fineInputs: fineInputs, above: predictor.thresholds)
         case .gate:
             guard let gate = weights.gate else { preconditionFailure("a block without a gate") }
             self.init(
                 gate: gate.weight, bias: gate.bias, activation: activation, precision: precision,
-                above: predictor.least)
+                above: predictor.thresholds)
         case .lowRank(let down, let up):
-            self.init(down: down, up: up, above: predictor.least)
+            self.init(down: down, up: up, above: predictor.thresholds)
         }
     }
 }

@@ -40,13 +40,13 @@ public struct ContextualPlan: Sendable, Equatable {
         /// The threshold of each neuron: its activation is used if its magnitude is greater.
         ///
         /// Source: thresholds on activations, Liu et al., "TEAL", arXiv 2408.14690.
-        public var least: [Float]
+        public var thresholds: [Float]
         /// The predictor that selects the neurons to compute; nil if all are computed.
         public var predictor: Predictor?
 
         /// Creates a description of the neurons that are used.
-        public init(least: [Float], predictor: Predictor? = nil) {
-            (self.least, self.predictor) = (least, predictor)
+        public init(thresholds: [Float], predictor: Predictor? = nil) {
+            (self.thresholds, self.predictor) = (thresholds, predictor)
         }
     }
 
@@ -64,15 +64,15 @@ public struct ContextualPlan: Sendable, Equatable {
         /// The method that computes their scores.
         public var method: Method
         /// The threshold of each neuron or head: it is computed if its score is greater.
-        public var least: [Float]
+        public var thresholds: [Float]
         /// Whether scores are computed from the input of the same block in the previous layer.
         ///
         /// The predictor could then run before its layer.
         public var looksAhead: Bool
 
         /// Creates a predictor.
-        public init(_ method: Method, above least: [Float], looksAhead: Bool = false) {
-            (self.method, self.least, self.looksAhead) = (method, least, looksAhead)
+        public init(_ method: Method, above thresholds: [Float], looksAhead: Bool = false) {
+            (self.method, self.thresholds, self.looksAhead) = (method, thresholds, looksAhead)
         }
     }
 

@@ -47,11 +47,11 @@ public struct ForwardPass {
     var term = Activations()
     var scratch = AttentionScratch()
     /// The inputs of attention and feed-forward blocks, which are kept if a predictor looks ahead.
-    var enteringAttention = Trail()
-    var enteringFeedForward = Trail()
+    var enteringAttention = BlockInputs()
+    var enteringFeedForward = BlockInputs()
 
     /// The input of a block, and the input of the same block in the previous layer.
-    struct Trail {
+    struct BlockInputs {
         private(set) var earlier = Activations()
         private var latest = Activations()
 
@@ -104,7 +104,7 @@ public struct ForwardPass {
     ///   - entering: The residual stream before that layer.
     /// - Returns: The residual stream before the next layer.
     public mutating func stream(
-        behind layer: Int, of batch: TokenBatch, entering: Activations
+        after layer: Int, of batch: TokenBatch, entering: Activations
     ) -> Activations {
         hidden = entering
         runLayers(layer..<layer + 1, of: batch)

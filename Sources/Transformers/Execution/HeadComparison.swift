@@ -11,12 +11,12 @@ public struct HeadComparison {
     /// The decoder's logits of the compared words, in parts of `rowsAtOnce` rows.
     ///
     /// They are kept because every comparison needs them.
-    private let wanted: [Activations]
+    private let reference: [Activations]
 
     private static let rowsAtOnce = 128
 
     /// The number of most likely words of each token that are compared for all tokens.
-    private static let likeliest = 16
+    private static let mostLikelyCount = 16
 
     /// Computes the logits of a decoder's last hidden states.
     ///
@@ -29,28 +29,28 @@ public struct HeadComparison {
         var words: Set<Int32> = []
         Self.visit(hidden, through: whole, on: engine) { logits in
             for row in 0..<logits.rows {
-                words.formUnion(logits.row(row).greatest(Self.likeliest).map(Int32.init))
+                words.formUnion(logits.row(row).top(Self.mostLikelyCount).map(Int32.init))
             }
         }
         var rows = Activations(rows: words.count, columns: whole.inputs, repeating: 0)
         engine.gather(whole, rows: words.sorted(), into: &rows)
         let head = PackedWeights(rows.matrix, in: Arena())
-        var wanted: [Activations] = []
-        Self.visit(hidden, through: head, on: engine) { wanted.append($0) }
-        (self.head, self.wanted, self.engine) = (head, wanted, engine)
+        var reference: [Activations] = []
+        Self.visit(hidden, through: head, on: engine) { reference.append($0) }
+        (self.head, self.reference, self.engine) = (head, reference, engine)
     }
 
     /// The divergence from the decoder's next-token distributions, summed over rows, in nats.
     ///
-    /// It is `Σ KL(softmax(wanted) ‖ softmax(logits))` over the compared words.
+    /// It is `Σ KL(softmax(reference) ‖ softmax(logits))` over the compared words.
     ///
     /// - Parameter hidden: The last hidden states of another model after the final norm.
     /// - Returns: The sum.
     public func divergence(of hidden: Activations) -> Double {
-        precondition(hidden.rows == wanted.reduce(0) { $0 + $1.rows }, "rows to compare")
+        precondition(hidden.rows == reference.reduce(0) { $0 + $1.rows }, "rows to compare")
         var (total, place) = (0.0, 0)
         Self.visit(hidden, through: head, on: engine) { logits in
-            total += engine.divergence(of: logits, from: wanted[place]).reduce(0, +)
+            total += engine.divergence(of: logits, from: reference[place]).reduce(0, +)
             place += 1
         }
         return total
@@ -75,16 +75,16 @@ public struct HeadComparison {
 extension ArraySlice<Float> {
     /// The indices of the greatest values, relative to the start of the slice, in falling order of
     /// value.
-    fileprivate func greatest(_ count: Int) -> [Int] {
+    fileprivate func top(_ count: Int) -> [Int] {
         var places: [Int] = []
-        var least = -Float.infinity
-        for place in indices where places.count < count || self[place] > least {
+        var threshold = -Float.infinity
+        for place in indices where places.count < count || self[place] > threshold {
             places.append(place)
             // Sorting occasionally is cheaper than keeping the candidates sorted.
             guard places.count >= 2 * count else { continue }
             places.sort { self[$0] > self[$1] }
             places.removeLast(places.count - count)
-            least = self[places[count - 1]]
+            threshold = self[places[count - 1]]
         }
         return places.sorted { self[$0] > self[$1] }.prefix(count).map { $0 - startIndex }
     }

@@ -29,7 +29,8 @@ extension Model {
             layers.append(
                 try plan.layers[index].map { neurons in
                     precondition(
-                        neurons.least.count == shape.layers[index].feedForward, "a size per neuron")
+                        neurons.thresholds.count == shape.layers[index].feedForward,
+                        "a size per neuron")
                     return try Contextual.Layer(
                         neurons, known: contextual?.layers[index],
                         activation: shape.architecture.layer.epilogue, precision: precision,

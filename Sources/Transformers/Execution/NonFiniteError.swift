@@ -41,17 +41,17 @@ public struct NonFiniteError: Error, Equatable, Sendable, CustomStringConvertibl
 extension Precision {
     /// Refuses weights that are outside the range of this precision.
     func check(_ weight: Matrix<Float>?, _ place: String) throws(NonFiniteError) {
-        guard let weight, let greatestWeight,
-            let found = firstOutside(weight.elements, limit: greatestWeight)
+        guard let weight, let maximumWeight,
+            let found = firstOutside(weight.elements, limit: maximumWeight)
         else { return }
         throw NonFiniteError(
-            place, problem: "holds \(found.value), beyond ±\(greatestWeight) of \(rawValue)",
+            place, problem: "holds \(found.value), beyond ±\(maximumWeight) of \(rawValue)",
             remedy: "use another --precision, such as f32")
     }
 
     /// Refuses a layer with weights that are outside the range of this precision.
     func check(_ layer: LayerWeights, index: Int) throws(NonFiniteError) {
-        guard greatestWeight != nil else { return }
+        guard maximumWeight != nil else { return }
         let parts = [
             ("query", layer.attention?.query), ("key", layer.attention?.key),
             ("value", layer.attention?.value), ("attention output", layer.attention?.output),

@@ -26,8 +26,8 @@ public struct Sampler: Sendable {
         var best = logits.startIndex
         for index in logits.indices where logits[index] > logits[best] { best = index }
         guard temperature > 0 else { return Int32(best - logits.startIndex) }
-        let greatest = logits[best]
-        var weights = logits.map { Double(((($0 - greatest) / temperature))).exponential }
+        let maximum = logits[best]
+        var weights = logits.map { Double(((($0 - maximum) / temperature))).exponential }
         var total = weights.reduce(0, +)
         if topP < 1 {
             let order = weights.indices.sorted { weights[$0] > weights[$1] }

@@ -37,8 +37,8 @@ public struct TokenBatch: Sendable, Equatable {
     ///   - rows: The number of rows of the segment embedding.
     /// - Returns: The row of each token.
     public static func segmentRows(_ typeIDs: [Int32], of count: Int, in rows: Int) -> [Int32] {
-        let isTold = !typeIDs.isEmpty && typeIDs.allSatisfy { $0 < rows }
-        return isTold ? typeIDs : [Int32](repeating: 0, count: count)
+        let isGiven = !typeIDs.isEmpty && typeIDs.allSatisfy { $0 < rows }
+        return isGiven ? typeIDs : [Int32](repeating: 0, count: count)
     }
 
     /// The position of each token in its sequence.

@@ -8,7 +8,7 @@ extension Architecture {
         name: "bert", isCausal: false, positions: .learned, segmentTypes: 2,
         normalisesEmbeddings: true, hasFinalNorm: false, canNarrow: true,
         layer: LayerRecipe(
-            norm: .layer, normPlace: .behind, activation: .gelu,
+            norm: .layer, normPlace: .post, activation: .gelu,
             biases: [.attentionBiases, .feedForwardBiases]))
 }
 

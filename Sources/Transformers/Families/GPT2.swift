@@ -6,7 +6,7 @@ extension Architecture {
     public static let gpt2 = Architecture(
         name: "gpt2", isCausal: true, positions: .learned,
         layer: LayerRecipe(
-            norm: .layer, normPlace: .ahead, activation: .tanhGELU,
+            norm: .layer, normPlace: .pre, activation: .tanhGELU,
             biases: [.attentionBiases, .feedForwardBiases]))
 }
 

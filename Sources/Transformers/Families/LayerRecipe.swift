@@ -47,20 +47,20 @@ public struct LayerRecipe: Sendable {
     /// The place of the norms of a branch.
     public enum NormPlace: Sendable {
         /// `h += branch(norm(h))`. If the branch is removed, its norm is removed too.
-        case ahead
+        case pre
         /// `h = norm(h + branch(h))`. The norm stays if the branch is removed.
-        case behind
+        case post
         /// `h += norm(branch(h))`. If the branch is removed, its norm is removed too.
         case onOutput
         /// `h += norm₂(branch(norm₁(h)))`. If the branch is removed, both norms are removed too.
         case around
 
         /// Whether the input of a branch is normalised.
-        public var normalisesInput: Bool { self == .ahead || self == .around }
+        public var normalisesInput: Bool { self == .pre || self == .around }
         /// Whether the output of a branch is normalised before it is added.
         public var normalisesOutput: Bool { self == .onOutput || self == .around }
         /// Whether the residual stream is normalised after a branch.
-        public var normalisesSum: Bool { self == .behind }
+        public var normalisesSum: Bool { self == .post }
 
         /// Whether there is a norm of the input of a branch or of the sum.
         ///

@@ -5,7 +5,7 @@ extension Architecture {
     public static let llama = Architecture(
         name: "llama", isCausal: true, positions: .rotary, canNarrow: true,
         layer: LayerRecipe(
-            norm: .rootMeanSquare, normPlace: .ahead, activation: .silu, isGated: true))
+            norm: .rootMeanSquare, normPlace: .pre, activation: .silu, isGated: true))
 }
 
 extension Family {

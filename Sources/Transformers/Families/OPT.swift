@@ -5,7 +5,7 @@ extension Architecture {
     public static let opt = Architecture(
         name: "opt", isCausal: true, positions: .learned,
         layer: LayerRecipe(
-            norm: .layer, normPlace: .ahead, activation: .relu,
+            norm: .layer, normPlace: .pre, activation: .relu,
             biases: [.attentionBiases, .feedForwardBiases]))
 }
 

@@ -5,7 +5,7 @@ extension Architecture {
     /// Source: Bellagente et al., arXiv 2402.17834.
     public static let stableLM = Architecture(
         name: "stablelm", isCausal: true, positions: .rotary,
-        layer: LayerRecipe(norm: .layer, normPlace: .ahead, activation: .silu, isGated: true))
+        layer: LayerRecipe(norm: .layer, normPlace: .pre, activation: .silu, isGated: true))
 }
 
 extension Family {

@@ -1,4 +1,4 @@
-import CommandLine
+import Console
 import Foundation
 import ModelFiles
 import Pipeline

@@ -1,4 +1,4 @@
-import CommandLine
+import Console
 import Pipeline
 
 /// The command that measures the quality of a model.

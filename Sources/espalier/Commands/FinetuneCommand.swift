@@ -1,4 +1,4 @@
-import CommandLine
+import Console
 import Pipeline
 
 /// The command that trains a model on text or on a task.

@@ -1,4 +1,4 @@
-import CommandLine
+import Console
 import Pipeline
 
 /// The command that extracts a model of fewer layers from another.

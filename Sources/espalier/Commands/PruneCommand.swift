@@ -1,4 +1,4 @@
-import CommandLine
+import Console
 import Pipeline
 
 /// The command that prunes a model to target speedups.

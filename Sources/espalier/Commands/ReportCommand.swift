@@ -1,4 +1,4 @@
-import CommandLine
+import Console
 import Pipeline
 
 /// The command that writes the report of a prune again.

@@ -1,4 +1,4 @@
-import CommandLine
+import Console
 import ContextualSparsity
 import Pipeline
 import Reporting

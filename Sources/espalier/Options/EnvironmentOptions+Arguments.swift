@@ -1,4 +1,4 @@
-import CommandLine
+import Console
 import Pipeline
 import Profiling
 import Reporting
@@ -39,7 +39,7 @@ extension EnvironmentOptions {
             "--threads", .integer(in: 1...1024),
             help: "The number of threads; by default all CPUs, or the whole CPUs of a container's "
                 + "quota.")
-        let allowed = Allowance.current
+        let allowed = AvailableResources.current
         guard let given else { return defaultThreads }
         guard given <= allowed.cpus else {
             throw UsageError(

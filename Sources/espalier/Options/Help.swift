@@ -1,4 +1,4 @@
-import CommandLine
+import Console
 import Pipeline
 
 /// Help texts that several commands share.

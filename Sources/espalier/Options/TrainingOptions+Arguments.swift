@@ -1,4 +1,4 @@
-import CommandLine
+import Console
 import Pipeline
 import Tensors
 import Training
@@ -62,7 +62,7 @@ extension TrainingOptions {
             try arguments.option(
                 "--weight-decay", .number(in: 0...1), default: 0.01, isRare: true,
                 help: "Weight decay of matrices, as a fraction of the learning rate."))
-        settings.optimiser.greatestNorm = Float(
+        settings.optimiser.maximumNorm = Float(
             try arguments.option(
                 "--clip", .number(above: 0), default: 1, isRare: true,
                 help: "The maximum norm of all gradients; larger gradients are clipped."))

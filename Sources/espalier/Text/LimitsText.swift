@@ -1,4 +1,4 @@
-import CommandLine
+import Console
 import Pipeline
 import Reporting
 import Tensors

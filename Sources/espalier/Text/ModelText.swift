@@ -1,4 +1,4 @@
-import CommandLine
+import Console
 import Reporting
 import Transformers
 

@@ -1,4 +1,4 @@
-import CommandLine
+import Console
 import Pipeline
 import Profiling
 import Reporting
@@ -40,7 +40,7 @@ struct ProfileText {
         \(profile.model.map { "Model             \($0)\n" } ?? "")\
         Dense model       \(time(profile.dense))
         Base              \(time(profile.base)), which no plan changes
-        Greatest speedup  \(Figures.ratio(profile.greatestSpeedup))
+        Greatest speedup  \(Figures.ratio(profile.maximumSpeedup))
 
         """
     }

@@ -84,7 +84,7 @@ extension ONNXModel {
         let (hidden, width) = (shape.hiddenSize, shape.headDimension)
         let (queries, groups) = (layer.queryHeads, layer.keyValueHeads)
         let parts = try queriesKeysValues(x, index)
-        let turned = try prepared(
+        let rotated = try prepared(
             heads(parts[0], split: shared.split), norm: names.queryNorm.map { prefix + $0 },
             shared.rotations[layer.rotation])
         let ownKeys = try prepared(
@@ -98,9 +98,11 @@ extension ONNXModel {
             shared.batch, graph.constant([groups, queries / groups]), shared.length,
             graph.constant([width]))
         let alone = graph.constant([2])
-        let turnedKeys = graph.apply("Transpose", keys, with: ["perm": .integers([0, 1, 3, 2])])
+        let transposedKeys = graph.apply(
+            "Transpose", keys, with: ["perm": .integers([0, 1, 3, 2])])
         let context = attend(
-            graph.apply("Reshape", turned, inGroups), graph.apply("Unsqueeze", turnedKeys, alone),
+            graph.apply("Reshape", rotated, inGroups),
+            graph.apply("Unsqueeze", transposedKeys, alone),
             graph.apply("Unsqueeze", values, alone), mask: shared.mask)
         let asHeads = joined(
             shared.batch, graph.constant([queries]), shared.length, graph.constant([width]))

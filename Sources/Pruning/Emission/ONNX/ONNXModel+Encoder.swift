@@ -45,8 +45,8 @@ extension ONNXModel {
     private mutating func encoderMask(_ mask: ONNXGraph.Value) -> ONNXGraph.Value {
         let wide = graph.apply("Unsqueeze", mask, graph.constant([1, 2]))
         let kept = graph.apply("Cast", wide, with: ["to": .integer(1)])
-        let gone = graph.apply("Sub", graph.constant(1), kept)
-        return graph.apply("Mul", gone, graph.constant(-1e30))
+        let hidden = graph.apply("Sub", graph.constant(1), kept)
+        return graph.apply("Mul", hidden, graph.constant(-1e30))
     }
 
     /// The rotations of positions from 0 on, by the rotations of layers.
@@ -69,18 +69,19 @@ extension ONNXModel {
             shape.layers[index].queryHeads * shape.headDimension, names.layerPrefix(index)
         )
         let parts = try queriesKeysValues(x, index)
-        let (queries, turnedKeys): (ONNXGraph.Value, ONNXGraph.Value)
+        let (queries, transposedKeys): (ONNXGraph.Value, ONNXGraph.Value)
         if rotations == nil, !shape.hasHeadNorms {
             queries = heads(parts[0], split: split)
-            turnedKeys = heads(parts[1], split: split, order: [0, 2, 3, 1])
+            transposedKeys = heads(parts[1], split: split, order: [0, 2, 3, 1])
         } else {
             queries = try prepared(
                 heads(parts[0], split: split), norm: names.queryNorm.map { prefix + $0 }, rotations)
             let keys = try prepared(
                 heads(parts[1], split: split), norm: names.keyNorm.map { prefix + $0 }, rotations)
-            turnedKeys = graph.apply("Transpose", keys, with: ["perm": .integers([0, 1, 3, 2])])
+            transposedKeys = graph.apply(
+                "Transpose", keys, with: ["perm": .integers([0, 1, 3, 2])])
         }
-        let context = attend(queries, turnedKeys, heads(parts[2], split: split), mask: mask)
+        let context = attend(queries, transposedKeys, heads(parts[2], split: split), mask: mask)
         return try linear(
             rows(context, width: width), prefix + names.output, inputs: width,
             outputs: shape.hiddenSize)

@@ -4,7 +4,7 @@ internal import Transformers
 /// The inputs of an encoder in ONNX, and the outputs of its head.
 extension ONNXModel {
     /// The inputs of an encoder and the dimensions of its outputs.
-    struct Texts {
+    struct EncoderInputs {
         let ids: ONNXGraph.Value
         let mask: ONNXGraph.Value
         let types: ONNXGraph.Value
@@ -17,7 +17,7 @@ extension ONNXModel {
     }
 
     /// Adds the inputs; they have a dimension for choices if the head chooses between texts.
-    mutating func addTexts() -> Texts {
+    mutating func addTexts() -> EncoderInputs {
         let chooses = head == .choice
         let dimensions: [ONNXGraph.Dimension] =
             [.named("batch")] + (chooses ? [.named("choices")] : [])
@@ -32,7 +32,7 @@ extension ONNXModel {
             let flat = joined(graph.constant([-1]), length)
             inputs = inputs.map { graph.apply("Reshape", $0, flat) }
         }
-        return Texts(
+        return EncoderInputs(
             ids: inputs[0], mask: inputs[1], types: inputs[2], counts: counts,
             dimensions: dimensions, batch: size(of: inputs[0], 0), length: length)
     }
@@ -44,7 +44,7 @@ extension ONNXModel {
     ///   - texts: The inputs of the encoder.
     /// - Throws: `ModelFileError` if weights are missing.
     mutating func addOutputs(
-        _ x: ONNXGraph.Value, of texts: Texts
+        _ x: ONNXGraph.Value, of texts: EncoderInputs
     ) throws(ModelFileError) {
         let hidden = shape.hiddenSize
         let states = graph.apply(

@@ -52,7 +52,7 @@ extension ONNXModel {
         _ x: ONNXGraph.Value, _ rotations: Rotations
     ) -> ONNXGraph.Value {
         let (cosines, sines) = (rotations.cosines, rotations.sines)
-        let (half, rest) = (shape.turnedChannels / 2, shape.headDimension - shape.turnedChannels)
+        let (half, rest) = (shape.rotatedChannels / 2, shape.headDimension - shape.rotatedChannels)
         let parts =
             rest == 0
             ? graph.apply("Split", [x], results: 2, with: ["axis": .integer(-1)])
@@ -64,7 +64,7 @@ extension ONNXModel {
             "Sub", graph.apply("Mul", a, cosines), graph.apply("Mul", b, sines))
         let second = graph.apply(
             "Add", graph.apply("Mul", b, cosines), graph.apply("Mul", a, sines))
-        let turned = [first, second] + parts.dropFirst(2)
-        return graph.apply("Concat", turned, results: 1, with: ["axis": .integer(-1)])[0]
+        let rotated = [first, second] + parts.dropFirst(2)
+        return graph.apply("Concat", rotated, results: 1, with: ["axis": .integer(-1)])[0]
     }
 }

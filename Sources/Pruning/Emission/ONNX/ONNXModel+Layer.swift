@@ -89,8 +89,8 @@ extension ONNXModel {
     mutating func gelu(_ x: ONNXGraph.Value) -> ONNXGraph.Value {
         let scaled = graph.apply("Div", x, graph.constant(Float(2).squareRoot()))
         let error = graph.apply("Erf", scaled)
-        let grown = graph.apply("Add", error, graph.constant(1))
-        let product = graph.apply("Mul", x, grown)
+        let onePlusError = graph.apply("Add", error, graph.constant(1))
+        let product = graph.apply("Mul", x, onePlusError)
         return graph.apply("Mul", product, graph.constant(0.5))
     }
 
@@ -98,9 +98,9 @@ extension ONNXModel {
     private mutating func tanhGELU(_ x: ONNXGraph.Value) -> ONNXGraph.Value {
         let root = (2 / Float.pi).squareRoot()
         let square = graph.apply("Mul", x, x)
-        let bent = graph.apply(
+        let scaled = graph.apply(
             "Add", graph.apply("Mul", square, graph.constant(2 * root * 0.044715)),
             graph.constant(2 * root))
-        return graph.apply("Mul", x, graph.apply("Sigmoid", graph.apply("Mul", x, bent)))
+        return graph.apply("Mul", x, graph.apply("Sigmoid", graph.apply("Mul", x, scaled)))
     }
 }

@@ -99,14 +99,14 @@ public struct ONNXModel {
     mutating func linear(
         _ x: ONNXGraph.Value, _ name: String, inputs: Int, outputs: Int
     ) throws(ModelFileError) -> ONNXGraph.Value {
-        let isTurned = names.storesInputsFirst
-        let sizes = isTurned ? [inputs, outputs] : [outputs, inputs]
+        let isTransposed = names.storesInputsFirst
+        let sizes = isTransposed ? [inputs, outputs] : [outputs, inputs]
         var operands = [x, try weights(name + ".weight", sizes)]
         if file.shape(of: name + ".bias") != nil {
             operands.append(try weights(name + ".bias", [outputs]))
         }
         return graph.apply(
-            "Gemm", operands, results: 1, with: ["transB": .integer(isTurned ? 0 : 1)])[0]
+            "Gemm", operands, results: 1, with: ["transB": .integer(isTransposed ? 0 : 1)])[0]
     }
 
     /// The queries, keys and values of rows; `x` has two dimensions.
@@ -193,18 +193,18 @@ public struct ONNXModel {
     mutating func rows(
         _ heads: ONNXGraph.Value, width: Int
     ) -> ONNXGraph.Value {
-        let turned = graph.apply("Transpose", heads, with: ["perm": .integers([0, 2, 1, 3])])
-        return graph.apply("Reshape", turned, graph.constant([-1, width]))
+        let transposed = graph.apply("Transpose", heads, with: ["perm": .integers([0, 2, 1, 3])])
+        return graph.apply("Reshape", transposed, graph.constant([-1, width]))
     }
 
     /// `softmax(q · k + mask) · v`; the keys are already transposed.
     mutating func attend(
-        _ queries: ONNXGraph.Value, _ turnedKeys: ONNXGraph.Value, _ values: ONNXGraph.Value,
+        _ queries: ONNXGraph.Value, _ transposedKeys: ONNXGraph.Value, _ values: ONNXGraph.Value,
         mask: ONNXGraph.Value
     ) -> ONNXGraph.Value {
         let scale = graph.constant(
             shape.usedFactors.scores ?? 1 / Float(shape.headDimension).squareRoot())
-        let products = graph.apply("MatMul", queries, turnedKeys)
+        let products = graph.apply("MatMul", queries, transposedKeys)
         let scores = graph.apply("Mul", products, scale)
         let masked = graph.apply("Add", scores, mask)
         let shares = graph.apply("Softmax", masked, with: ["axis": .integer(-1)])

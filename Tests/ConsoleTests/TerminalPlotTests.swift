@@ -1,6 +1,6 @@
 import Testing
 
-@testable import CommandLine
+@testable import Console
 
 @Suite struct TerminalPlotTests {
     @Test("a rising line goes from the lower left to the upper right")

@@ -6,7 +6,7 @@ public import Transformers
 ///
 /// It gives the KL divergence from the dense model as a function of the share of the component's
 /// squared contributions that is lost.
-public struct ContextualDamages: Sendable {
+public struct ContextualSensitivity: Sendable {
     private let neurons: Sensitivity
     private let inputs: Sensitivity
     private let heads: Sensitivity
@@ -31,19 +31,19 @@ public struct ContextualDamages: Sendable {
         progress: (Int) throws -> Void
     ) throws {
         let batch = TokenBatch(windows)
-        let damage = Damage(from: model, on: batch, engine: engine)
+        let divergence = ModelDivergence(from: model, on: batch, engine: engine)
         var pass = ForwardPass(model, on: engine)
         var streams = [pass.embedded(batch)]
         var points = [[Component: [Sensitivity.Point]]](repeating: [:], count: 3)
-        let ways: [(kind: ComponentKind, choice: NeuronChoice?)] = [
+        let methods: [(kind: ComponentKind, choice: NeuronChoice?)] = [
             (.feedForward, choices.first { $0 == .coarse } ?? choices.first { !$0.looksAhead }),
             (.attention, choices.first { $0 == .computed }),
             (.attention, choices.first { $0.rank != nil && !$0.looksAhead }),
         ]
         for index in model.shape.layers.indices {
-            for (place, way) in ways.enumerated() {
-                guard let choice = way.choice else { continue }
-                let component = Component(layer: index, kind: way.kind)
+            for (place, method) in methods.enumerated() {
+                guard let choice = method.choice else { continue }
+                let component = Component(layer: index, kind: method.kind)
                 // The next plan reuses the packed weights of this plan.
                 var changed = model
                 for density in DensitySearch.probes {
@@ -53,12 +53,12 @@ public struct ContextualDamages: Sendable {
                         $0 == component ? level : nil
                     }
                     changed = try changed.applying(alone, of: source)
-                    let found = damage.of(changed, from: index, entering: streams[0])
+                    let found = divergence.of(changed, from: index, entering: streams[0])
                     guard found.isFinite else {
-                        throw SurgeonError.damageNotFinite(layer: index)
+                        throw SurgeonError.divergenceNotFinite(layer: index)
                     }
                     points[place][component, default: []].append(
-                        Sensitivity.Point(prior: totals.lost, damage: found))
+                        Sensitivity.Point(prior: totals.lost, divergence: found))
                 }
             }
             _ = ContextualCalibration.walk(index, &pass, [batch], &streams)
@@ -70,9 +70,10 @@ public struct ContextualDamages: Sendable {
     }
 
     /// The divergence if a share of a component's squared contributions is lost.
-    func damage(of component: Component, _ choice: NeuronChoice, losing lost: Double) -> Double {
+    func divergence(of component: Component, _ choice: NeuronChoice, losing lost: Double) -> Double
+    {
         let known =
             component.kind == .feedForward ? neurons : choice == .computed ? inputs : heads
-        return known.damage(of: component, prior: lost)
+        return known.divergence(of: component, prior: lost)
     }
 }

@@ -14,7 +14,7 @@
 public struct Arguments {
     private(set) var declarations: [Declaration] = []
     /// Nil while arguments are only declared.
-    private let given: GivenWords?
+    private let given: ParsedArguments?
     private var positionalsRead = 0
     private var group = Declaration.usualGroup
 
@@ -22,7 +22,7 @@ public struct Arguments {
     init() { given = nil }
 
     /// Creates arguments that return the given words.
-    init(given: GivenWords) { self.given = given }
+    init(given: ParsedArguments) { self.given = given }
 
     /// Begins a group of options: help lists all options that are read after this call under a
     /// heading.

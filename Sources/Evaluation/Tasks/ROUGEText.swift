@@ -2,7 +2,7 @@
 ///
 /// Source: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", 2004. Words are runs of
 /// ASCII letters and digits in lower case, as in Google's rouge-score without stemming.
-struct Wording {
+struct ROUGEText {
     let words: [Substring]
 
     init(_ text: String) {
@@ -10,13 +10,13 @@ struct Wording {
     }
 
     /// ROUGE-N: the harmonic mean of precision and recall of n-grams.
-    func overlap(with other: Wording, of length: Int) -> Double {
+    func overlap(with other: ROUGEText, of length: Int) -> Double {
         let (mine, theirs) = (grams(length), other.grams(length))
         return harmonicMean(common(mine, theirs), mine.count, theirs.count)
     }
 
     /// ROUGE-L: the same for the longest common subsequence.
-    func overlapOfSequence(with other: Wording) -> Double {
+    func overlapOfSequence(with other: ROUGEText) -> Double {
         var lengths = [Int](repeating: 0, count: other.words.count + 1)
         for word in words {
             var diagonal = 0

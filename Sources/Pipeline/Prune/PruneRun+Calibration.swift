@@ -122,7 +122,7 @@ extension PruneRun {
             ) { advance in
                 try Sensitivity(
                     losses: losses, surgery: surgery,
-                    damage: Damage(
+                    divergence: ModelDivergence(
                         from: try denseModel(), on: text.probe(for: dense.shape.architecture),
                         engine: engine), progress: advance)
             }
@@ -137,7 +137,7 @@ extension LatencyTable {
     ///
     /// - Throws: `ProfileError` if the profile does not match.
     init(
-        contentsOf path: String, of model: OpenedModel, in wanted: Profiling.Environment
+        contentsOf path: String, of model: OpenedModel, in requested: InferenceEnvironment
     ) throws(ProfileError) {
         try self.init(contentsOf: path)
         do {
@@ -148,11 +148,11 @@ extension LatencyTable {
             throw error
         }
         var known = environment
-        known.machine = wanted.machine
-        guard known == wanted else {
+        known.machine = requested.machine
+        guard known == requested else {
             throw ProfileError(
                 file: path, field: "environment",
-                problem: "it was made for \(known.summary), not for \(wanted.summary)",
+                problem: "it was made for \(known.summary), not for \(requested.summary)",
                 remedy: "use the options of the profile, or leave out --profile")
         }
     }

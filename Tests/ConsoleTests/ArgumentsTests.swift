@@ -1,6 +1,6 @@
 import Testing
 
-@testable import CommandLine
+@testable import Console
 
 @Suite struct ArgumentsTests {
     @Test("reads every kind of value in any order and spelling")

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import CommandLine
+@testable import Console
 
 @Suite struct InterruptionTests {
     @Test("the first signal asks", arguments: [SIGINT, SIGTERM])

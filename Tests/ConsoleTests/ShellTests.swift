@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import CommandLine
+@testable import Console
 
 @Suite struct ShellTests {
     @Test("scripts name every command, option and choice", arguments: Shell.allCases)

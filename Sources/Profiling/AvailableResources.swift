@@ -3,7 +3,7 @@ internal import CHost
 /// The part of the machine that this process may use.
 ///
 /// Containers and shell limits can make it smaller than the machine.
-public struct Allowance: Sendable, Equatable {
+public struct AvailableResources: Sendable, Equatable {
     /// The CPUs that its threads may run on.
     public let cpus: Int
     /// The processor time that its control groups allow, in CPUs, such as 1.5; nil without a limit.
@@ -12,7 +12,7 @@ public struct Allowance: Sendable, Equatable {
     public let memoryBytes: Int
 
     /// The allowance of this process, read once, on first use.
-    public static let current = Allowance(
+    public static let current = AvailableResources(
         cpus: Machine.current.cores, memoryBytes: Machine.current.memoryBytes,
         groups: ControlGroups())
 

@@ -7,7 +7,7 @@ public import Transformers
 /// For decoders this is the mean KL divergence of the next-token distributions over likely tokens, in
 /// nats. For encoders this is the mean over sequences of `1 − cos` between the two pooled vectors,
 /// with the dense model's pooling.
-public final class Damage {
+public final class ModelDivergence {
     /// The dense model.
     public let dense: Model
 
@@ -41,12 +41,12 @@ public final class Damage {
     /// The divergence of a model from the dense model; 0 for the dense model itself.
     ///
     /// - Complexity: A forward pass, and for decoders the output head.
-    public func of(_ model: Model) -> Double { record(model).damage }
+    public func of(_ model: Model) -> Double { record(model).divergence }
 
     /// A model's divergence and the residual stream before each of its layers.
     ///
     /// With the stream, models that differ from it in one layer are measured faster.
-    func record(_ model: Model) -> (damage: Double, entering: [Activations]) {
+    func record(_ model: Model) -> (divergence: Double, entering: [Activations]) {
         var pass = ForwardPass(model, on: engine)
         let recorder = StreamRecorder()
         pass.observer = recorder
@@ -64,12 +64,12 @@ public final class Damage {
         switch reference {
         case .logits(let comparison):
             return comparison.divergence(of: hidden) / Double(hidden.rows)
-        case .hidden(let wanted):
+        case .hidden(let expected):
             let distances = batch.sequences.map {
                 1
                     - cosine(
                         dense.pooling.vector(of: $0, in: hidden),
-                        dense.pooling.vector(of: $0, in: wanted))
+                        dense.pooling.vector(of: $0, in: expected))
             }
             return distances.reduce(0, +) / Double(distances.count)
         }

@@ -3,7 +3,7 @@ internal import CProse
 /// A text that is part of the program: a story of 1861, in the public domain.
 ///
 /// Models are also evaluated on it, because it differs from the calibration text.
-public enum ShippedProse {
+public enum BundledText {
     /// Its title in reports.
     public static let title = "\"Life in the Iron-Mills\" (shipped prose)"
 

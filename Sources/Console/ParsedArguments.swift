@@ -1,5 +1,5 @@
 /// The words of a command line, assigned to the arguments that a command declares.
-struct GivenWords: Equatable {
+struct ParsedArguments: Equatable {
     /// The values of each option given, by its long name; empty lists for flags.
     private(set) var values: [String: [String]] = [:]
     /// The words that belong to no option, in order.

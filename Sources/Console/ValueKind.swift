@@ -68,7 +68,7 @@ extension ValueKind where Value == Int {
     public static var integer: ValueKind { integer(in: .min ... .max) }
 
     /// A whole number with a minimum.
-    public static func integer(atLeast least: Int) -> ValueKind { integer(in: least ... .max) }
+    public static func integer(atLeast minimum: Int) -> ValueKind { integer(in: minimum ... .max) }
 
     /// A whole number within limits.
     public static func integer(in limits: ClosedRange<Int>) -> ValueKind {
@@ -105,8 +105,8 @@ extension ValueKind where Value == Double {
     }
 
     /// A number with a minimum.
-    public static func number(atLeast least: Double) -> ValueKind {
-        number(constraint: "\(short(least)) or more", example: max(1, least)) { $0 >= least }
+    public static func number(atLeast minimum: Double) -> ValueKind {
+        number(constraint: "\(short(minimum)) or more", example: max(1, minimum)) { $0 >= minimum }
     }
 
     /// A number above a bound.

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import CommandLine
+@testable import Console
 
 @Suite struct TextLayoutTests {
     @Test("wraps at spaces and keeps every word")

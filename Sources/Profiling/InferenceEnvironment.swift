@@ -13,7 +13,7 @@ public enum Phase: String, Codable, Hashable, Sendable, CaseIterable {
 /// The conditions of a timing.
 ///
 /// Times can only be compared within one environment.
-public struct Environment: Codable, Hashable, Sendable {
+public struct InferenceEnvironment: Codable, Hashable, Sendable {
     /// The work of the model.
     public var phase: Phase
     /// The number of sequences in a batch.

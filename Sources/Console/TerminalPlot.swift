@@ -36,8 +36,8 @@ public struct TerminalPlot {
         let points = points.filter { $0.x.isFinite && $0.y.isFinite }.sorted { $0.x < $1.x }
         guard let first = points.first, let last = points.last else { return "(no points)\n" }
         let lowest = min(0, points.map(\.y).min() ?? 0)
-        let greatest = points.map(\.y).max() ?? 1
-        let highest = greatest > lowest ? greatest : lowest + 1
+        let maximum = points.map(\.y).max() ?? 1
+        let highest = maximum > lowest ? maximum : lowest + 1
         let lines = max(2, height)
         let labels = (0..<lines).map { line -> String in
             let isLabelled = line == 0 || line == lines - 1 || line == (lines - 1) / 2

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import CommandLine
+@testable import Console
 
 @Suite("Text that is safe to show")
 struct TerminalTextTests {

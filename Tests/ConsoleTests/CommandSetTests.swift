@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import CommandLine
+@testable import Console
 
 @Suite struct CommandSetTests {
     @Test("the exit status tells done, failed, usage and interrupted apart")

@@ -1,7 +1,7 @@
 import Dispatch
 import Testing
 
-@testable import CommandLine
+@testable import Console
 
 @Suite struct ProgressBarTests {
     /// The states of the redrawn line, in order.

@@ -35,7 +35,7 @@ extension Command {
 
     /// Creates the command from the words after its name.
     static func parse(_ words: [String]) throws(UsageError) -> Self {
-        var arguments = Arguments(given: try GivenWords(words, for: declarations))
+        var arguments = Arguments(given: try ParsedArguments(words, for: declarations))
         return try Self(&arguments)
     }
 }

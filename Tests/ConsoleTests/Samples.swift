@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-@testable import CommandLine
+@testable import Console
 
 enum Phase: String, CaseIterable {
     case encode

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import CommandLine
+@testable import Console
 
 @Suite struct SpellingTests {
     @Test(

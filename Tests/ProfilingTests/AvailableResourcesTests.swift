@@ -4,7 +4,7 @@ import Testing
 @testable import Profiling
 
 @Suite("What a process may use")
-struct AllowanceTests {
+struct AvailableResourcesTests {
     /// The limits that made-up files tell of.
     private func groups(_ files: [String: String]) throws -> ControlGroups {
         let root = NSTemporaryDirectory() + "groups-\(UUID().uuidString)"
@@ -94,10 +94,11 @@ struct AllowanceTests {
             "proc/self/cgroup": "0::/\n", "proc/self/mountinfo": second,
             "sys/fs/cgroup/cpu.max": text, "sys/fs/cgroup/memory.max": "1000",
         ])
-        let allowance = Allowance(cpus: 4, memoryBytes: 5000, groups: groups)
-        #expect(allowance.threads == threads && allowance.memoryBytes == 1000)
-        #expect(!allowance.fits(1))
-        #expect(Allowance(cpus: 1, memoryBytes: 0, groups: try self.groups([:])).fits(.max))
+        let resources = AvailableResources(cpus: 4, memoryBytes: 5000, groups: groups)
+        #expect(resources.threads == threads && resources.memoryBytes == 1000)
+        #expect(!resources.fits(1))
+        #expect(
+            AvailableResources(cpus: 1, memoryBytes: 0, groups: try self.groups([:])).fits(.max))
     }
 
     private static let quotas: [(Double?, Int)] = [
@@ -106,9 +107,9 @@ struct AllowanceTests {
 
     @Test("of this process")
     func current() {
-        let allowance = Allowance.current
-        #expect((1...Machine.current.cores).contains(allowance.threads))
-        #expect((1...Machine.current.memoryBytes).contains(allowance.memoryBytes))
-        #expect(allowance.fits(1) && !allowance.fits(1 << 60))
+        let resources = AvailableResources.current
+        #expect((1...Machine.current.cores).contains(resources.threads))
+        #expect((1...Machine.current.memoryBytes).contains(resources.memoryBytes))
+        #expect(resources.fits(1) && !resources.fits(1 << 60))
     }
 }
