@@ -1,6 +1,5 @@
-/* Scaled dot-product attention. At most CK_ROWS queries are computed together, with one block of
- * keys at a time. The scores of a block fit in the first-level cache. The full score matrix is
- * never stored. */
+/* Scaled dot-product attention. Some queries are computed together, with one block of keys at a
+ * time. The scores of a block fit in the caches. The full score matrix is never stored. */
 
 /* Computes scores[r * padded + j] of rows [top, top + rows) with keys [first, first + count). */
 typedef void (*ck_score)(
@@ -16,24 +15,28 @@ typedef void (*ck_mix)(
 
 /* Keys are processed in blocks. If a block has a larger score than all earlier blocks, the sums of
  * the earlier blocks are scaled down. Only the scores of one block are stored. Source: Dao et
- * al., "FlashAttention", arXiv 2205.14135, algorithm 1. */
+ * al., "FlashAttention", arXiv 2205.14135, algorithm 1.
+ *
+ * most    the number of queries that are computed together, at most ck_attended_rows.
+ * spare   floats between the scores of two queries. */
 CK_INLINE void CK_NAME(attend)(
-    const void *operands, ck_score score, ck_weigh weigh, ck_mix mix, size_t queries, size_t width,
-    size_t key_count, size_t offset, float scale, float *scores, float *out, size_t ldo
+    const void *operands, ck_score score, ck_weigh weigh, ck_mix mix, size_t most, size_t spare,
+    size_t queries, size_t width, size_t key_count, size_t offset, float scale, float *scores,
+    float *out, size_t ldo
 ) {
-    size_t tiles = (queries + CK_ROWS - 1) / CK_ROWS;
-    float tile[CK_ROWS * ck_panel] __attribute__((aligned(64)));
+    size_t tiles = (queries + most - 1) / most;
+    float tile[ck_attended_rows * ck_panel] __attribute__((aligned(64)));
     for (size_t t = 0; t < tiles; t++) {
         size_t top = queries * t / tiles, rows = queries * (t + 1) / tiles - top;
         size_t seen = key_count;
         if (offset < key_count && offset + top + rows < key_count) seen = offset + top + rows;
-        float largest[CK_ROWS], sums[CK_ROWS];
+        float largest[ck_attended_rows], sums[ck_attended_rows];
         for (size_t r = 0; r < rows; r++) largest[r] = -__builtin_inff(), sums[r] = 0;
         for (size_t first = 0; first < seen; first += ck_key_block) {
             size_t count = seen - first < ck_key_block ? seen - first : ck_key_block;
-            size_t padded = (count + ck_panel - 1) / ck_panel * ck_panel;
+            size_t padded = (count + ck_panel - 1) / ck_panel * ck_panel + spare;
             score(operands, top, rows, first, count, padded, scores);
-            float kept[CK_ROWS];
+            float kept[ck_attended_rows];
             for (size_t r = 0; r < rows; r++) {
                 size_t last = seen;
                 if (offset < key_count && offset + top + r + 1 < seen) last = offset + top + r + 1;

@@ -78,8 +78,8 @@ static void CK_NAME(attend_f32)(
 ) {
     ck_attention_f32 operands = {q, ldq, width, keys, values, key_count};
     CK_NAME(attend)(
-        &operands, CK_NAME(score_f32), CK_NAME(weigh_f32), CK_NAME(mix_f32), queries, width,
-        key_count, offset, scale, scores, out, ldo);
+        &operands, CK_NAME(score_f32), CK_NAME(weigh_f32), CK_NAME(mix_f32), CK_ROWS, 0, queries,
+        width, key_count, offset, scale, scores, out, ldo);
 }
 
 /* Returns a vector whose lane r is the sum of all lanes of rows[r]. First the halves of pairs of

@@ -218,7 +218,7 @@ static void CK_NAME(attend_int16)(
     ck_attention_int16 operands = {
         q, ldq, width, keys, values, key_scales, value_scales, key_count, scale * log2_e};
     CK_NAME(attend)(
-        &operands, CK_NAME(score_int16), CK_NAME(weigh_int16), CK_NAME(mix_int16), queries, width,
-        key_count, offset, ln_2, scores, out, ldo);
+        &operands, CK_NAME(score_int16), CK_NAME(weigh_int16), CK_NAME(mix_int16), CK_ROWS, 0, queries,
+        width, key_count, offset, ln_2, scores, out, ldo);
 }
 #endif

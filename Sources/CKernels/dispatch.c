@@ -3,6 +3,8 @@
  * A table for another processor is one line in a list: its predicate and its address. Faster tables
  * are before slower tables. */
 #include "CKernels.h"
+#include "matrix_units.h"
+#include <string.h>
 
 static int runs_everywhere(void) { return 1; }
 
@@ -26,6 +28,8 @@ static int runs_avx512fp16(void) {
     return runs_avx512vnni() && __builtin_cpu_supports("avx512fp16");
 }
 
+static int runs_amx(void) { return runs_avx512fp16() && ck_has_matrix_units(); }
+
 /* AMD's processors multiply pairs of bfloat16 at twice the rate of floats. An Intel processor
  * that was measured needed twice the time. */
 static int runs_avx512bf16(void) {
@@ -40,9 +44,9 @@ static int runs_avx512bf16(void) {
         const type *table; \
     }
 
-extern const ck_kernels ck_kernels__scalar;
+extern const ck_kernels ck_kernels__scalar, ck_kernels__amx_emulated;
 #if defined(__x86_64__)
-extern const ck_kernels ck_kernels__avx512fp16, ck_kernels__avx512bf16, ck_kernels__avx512vnni,
+extern const ck_kernels ck_kernels__amx, ck_kernels__avx512fp16, ck_kernels__avx512bf16, ck_kernels__avx512vnni,
     ck_kernels__avx512, ck_kernels__avx2;
 extern const ck_f64_kernels ck_f64_avx512, ck_f64_avx2;
 #elif defined(__aarch64__)
@@ -51,8 +55,8 @@ extern const ck_kernels ck_kernels__neon;
 
 CK_LIST(ck_kernels) tables[] = {
 #if defined(__x86_64__)
-    {runs_avx512fp16, &ck_kernels__avx512fp16}, {runs_avx512bf16, &ck_kernels__avx512bf16},
-    {runs_avx512vnni, &ck_kernels__avx512vnni}, {runs_avx512, &ck_kernels__avx512},
+    {runs_amx, &ck_kernels__amx}, {runs_avx512fp16, &ck_kernels__avx512fp16},
+    {runs_avx512bf16, &ck_kernels__avx512bf16}, {runs_avx512vnni, &ck_kernels__avx512vnni}, {runs_avx512, &ck_kernels__avx512},
     {runs_avx2, &ck_kernels__avx2},
 #elif defined(__aarch64__)
     {runs_everywhere, &ck_kernels__neon},
@@ -67,12 +71,28 @@ CK_LIST(ck_f64_kernels) f64_tables[] = {
     {runs_everywhere, &ck_f64_portable},
 };
 
-/* Returns table number `index` of the tables in a list that run; null if there are fewer. */
-#define CK_FIND(list, index) \
-    for (size_t i = 0; i < sizeof list / sizeof *list; i++) \
-        if (list[i].runs() && index-- == 0) return list[i].table; \
-    return NULL
+/* The number of tables at the head of the list that are not used. */
+static _Atomic size_t skipped;
 
-const ck_kernels *ck_table(size_t index) { CK_FIND(tables, index); }
+const ck_kernels *ck_table(size_t index) {
+    for (size_t i = skipped; i < sizeof tables / sizeof *tables; i++)
+        if (tables[i].runs() && index-- == 0) return tables[i].table;
+    return NULL;
+}
 
-const ck_f64_kernels *ck_f64_table(size_t index) { CK_FIND(f64_tables, index); }
+const ck_f64_kernels *ck_f64_table(size_t index) {
+    for (size_t i = 0; i < sizeof f64_tables / sizeof *f64_tables; i++)
+        if (f64_tables[i].runs() && index-- == 0) return f64_tables[i].table;
+    return NULL;
+}
+
+int ck_skip_to(const char *name) {
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (tables[i].runs() && strcmp(tables[i].table->name, name) == 0) {
+            skipped = i;
+            return 1;
+        }
+    return 0;
+}
+
+const ck_kernels *ck_emulated_table(void) { return &ck_kernels__amx_emulated; }

@@ -37,6 +37,33 @@ CK_INLINE ck_words CK_OF(nearest)(ck_vector x) {
 }
 #endif
 
+#if !CK_IS_F16 && (CK_BF16 || CK_TILES)
+/* Stores a vector as the nearest bfloat16. Instructions may replace subnormal numbers by 0. */
+CK_INLINE void CK_NAME(store_bf16)(uint16_t *y, ck_vector x) {
+#if CK_BF16
+    _mm256_storeu_si256((__m256i *)y, (__m256i)_mm512_cvtneps_pbh((__m512)x));
+#else
+    typedef uint16_t halves __attribute__((vector_size(CK_LANES * 2), aligned(2)));
+    *(halves *)y = __builtin_convertvector(CK_NAME(nearest_bf16)(x), halves);
+#endif
+}
+
+/* Rounds a row to bfloat16. */
+static void CK_NAME(convert_bf16)(
+    const float *x, size_t n, size_t terms, void *values, size_t stride, float *scales,
+    int32_t *zeros
+) {
+    (void)terms, (void)stride, (void)scales, (void)zeros;
+    uint16_t *y = values;
+    size_t i = 0;
+    for (; i + CK_LANES <= n; i += CK_LANES) CK_NAME(store_bf16)(y + i, ck_load(x + i));
+    if (i == n) return;
+    uint16_t rest[CK_LANES];
+    CK_NAME(store_bf16)(rest, ck_load_part(x + i, n - i, 0));
+    __builtin_memcpy(y + i, rest, (n - i + 1) / 2 * 2 * sizeof *y);
+}
+#endif
+
 /* Rounds n floats. If n is odd, the second half of the last pair becomes 0. */
 CK_INLINE void CK_OF(round_weights)(const float *x, size_t n, uint16_t *y) {
     typedef uint16_t halves __attribute__((vector_size(CK_LANES * 2), aligned(2)));
@@ -242,21 +269,6 @@ CK_INLINE __m256i CK_OF(rounded)(ck_vector x, float factor) {
     return (__m256i)_mm512_cvtneps_pbh((__m512)x);
 }
 
-/* Rounds a row to bfloat16. */
-static void CK_NAME(convert_bf16)(
-    const float *x, size_t n, size_t terms, void *values, size_t stride, float *scales,
-    int32_t *zeros
-) {
-    (void)terms, (void)stride, (void)scales, (void)zeros;
-    uint16_t *y = values;
-    for (size_t i = 0; i < n; i += CK_LANES) {
-        __m256i pairs = CK_OF(rounded)(ck_load_up_to(x + i, n - i, 0), 1);
-        size_t left = (n - i + 1) / 2 * 2;
-        if (left >= CK_LANES) _mm256_storeu_si256((__m256i *)(y + i), pairs);
-        else __builtin_memcpy(y + i, &pairs, left * sizeof *y);
-    }
-}
-
 /* bfloat16 has the range of f32, so blocks need no factor. */
 CK_INLINE float CK_OF(block_factor)(
     const float *from, size_t ld, size_t rows, size_t columns
@@ -422,7 +434,7 @@ CK_INLINE void CK_OF(multiply)(
     CK_OF(tiles_of)[bottom - top - 1](o, top, p, slab, tile);
 }
 
-static void CK_OF(product)(
+static __attribute__((unused)) void CK_OF(product)(
     ck_operand a, size_t m, size_t k, ck_weights w, const float *bias, float *c, size_t ldc,
     size_t n, ck_epilogue epilogue
 ) {

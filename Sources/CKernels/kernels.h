@@ -11,9 +11,19 @@
 #define CK_IS_F16 1
 #include "gemm_half.h"
 #include "gemm_int8.h"
+#if CK_TILES
+#include "tiles.h"
+#include "gemm_tiles.h"
+#define CK_PRODUCT(format) CK_NAME(product_tiled_##format)
+#else
+#define CK_PRODUCT(format) CK_NAME(product_##format)
+#endif
 #include "attention.h"
 #include "attention_f32.h"
 #include "attention_int16.h"
+#if CK_TILES
+#include "attention_bf16.h"
+#endif
 #include "norms_f32.h"
 #include "logits_f32.h"
 #include "limits.h"
@@ -38,6 +48,11 @@
 #else
 #define CK_IF_BF16(operation) 0
 #endif
+#if CK_BF16 || CK_TILES
+#define CK_CONVERT_BF16 CK_NAME(convert_bf16)
+#else
+#define CK_CONVERT_BF16 0
+#endif
 
 const ck_kernels CK_NAME(ck_kernels) = {
     .name = CK_STRING(CK_SUFFIX),
@@ -48,10 +63,10 @@ const ck_kernels CK_NAME(ck_kernels) = {
         .f16 = {16, 0, 65504.0f / 64, CK_NAME(product_f16), CK_IF_FP16(convert_f16),
             CK_NAME(pack_rows_f16), CK_NAME(pack_columns_f16), CK_FORMAT_ROWS(f16),
             CK_IF_FP16(transposed_product_f16), CK_NAME(peak_f16)},
-        .bf16 = {16, 0, 0x1.fep127f, CK_NAME(product_bf16), CK_IF_BF16(convert_bf16),
+        .bf16 = {16, 0, 0x1.fep127f, CK_PRODUCT(bf16), CK_CONVERT_BF16,
             CK_NAME(pack_rows_bf16), CK_NAME(pack_columns_bf16), CK_FORMAT_ROWS(bf16),
             CK_IF_BF16(transposed_product_bf16), CK_NAME(peak_bf16)},
-        .int8 = {8, 2, __builtin_inff(), CK_NAME(product_int8), CK_NAME(convert_int8),
+        .int8 = {8, 2, __builtin_inff(), CK_PRODUCT(int8), CK_NAME(convert_int8),
             CK_NAME(pack_rows_int8), 0, CK_FORMAT_ROWS(int8),
             0, CK_NAME(peak_int8)},
     },
@@ -65,6 +80,10 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .pack_keys_int16 = CK_NAME(pack_keys_int16),
     .pack_values_int16 = CK_NAME(pack_values_int16),
     .attend_int16 = CK_NAME(attend_int16),
+#endif
+#if CK_TILES
+    .attend_bf16 = CK_NAME(attend_bf16),
+    .pack_values_bf16 = CK_NAME(pack_values_bf16),
 #endif
     .attend_one_f32 = CK_NAME(attend_one_f32),
     .rms_norm_f32 = CK_NAME(rms_norm_f32),

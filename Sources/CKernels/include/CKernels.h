@@ -24,14 +24,15 @@ enum { ck_block_rows = 132 };
  * process at a time. The number of columns is a multiple of every table's tile rows. */
 enum { ck_slab_rows = 384, ck_tile_columns = 96 };
 
-/* The number of keys in a block of attention. */
-enum { ck_key_block = 512 };
+/* The number of keys in a block of attention, and the maximum number of queries that are computed
+ * together. */
+enum { ck_key_block = 512, ck_attended_rows = 32 };
 
 /* The maximum number of inputs whose weights multiply_int4 reads in 8 bits. */
 enum { ck_fine_inputs = 8 };
 
-/* The maximum width of a head in attend_int16. */
-enum { ck_widest_int16 = 512 };
+/* The maximum width of a head in attend_int16 and in attend_bf16. */
+enum { ck_widest_int16 = 512, ck_widest_bf16 = 256 };
 
 /* The number of bytes of a panel of k inputs in 4 bits; see contextual.h. */
 static inline size_t ck_int4_panel(size_t k) {
@@ -113,6 +114,21 @@ typedef struct ck_kernels {
     void (*_Nullable pack_values_int16)(
         const float *source, size_t ld, size_t n, size_t width, void *panels, float *scales);
 
+    /* attend_f32 over bfloat16 in tile registers, for a width that is a multiple of 32 and at most
+     * ck_widest_bf16. Null if the processor has no tile registers.
+     *
+     * keys     formats.bf16.pack_rows of key_count rows of width floats.
+     * values   pack_values_bf16 of key_count rows: width * key_count halves, with key_count rounded
+     *          up to 32.
+     * scores   scratch of ck_attended_rows * (min(ck_key_block, key_count rounded up to 32) + 16)
+     *          floats. */
+    void (*_Nullable attend_bf16)(
+        const float *q, size_t ldq, size_t queries, size_t width, const void *keys,
+        const void *values, size_t key_count, size_t offset, float scale, float *scores,
+        float *out, size_t ldo);
+    void (*_Nullable pack_values_bf16)(
+        const float *source, size_t ld, size_t n, size_t width, void *panels);
+
     /* One query of one head against key_count unpacked keys and values, ld floats apart.
      * scores is scratch of key_count floats. */
     void (*attend_one_f32)(
@@ -171,6 +187,13 @@ typedef struct ck_kernels {
 /* Returns table number `index` of the tables that this processor runs, from the fastest to the
  * scalar table; null if there are fewer tables. */
 const ck_kernels *_Nullable ck_table(size_t index);
+
+/* Removes the tables before the one with a name from those that ck_table returns. Returns 0, and
+ * does nothing, if this processor does not run a table with that name. */
+int ck_skip_to(const char *name);
+
+/* The kernels of matrix units over an emulation of them, to test the kernels on any processor. */
+const ck_kernels *ck_emulated_table(void);
 
 #pragma clang assume_nonnull end
 #endif
