@@ -502,7 +502,7 @@ CK_INLINE ck_words CK_OF(pair_of)(
 
 /* transposed_product_f32 over pairs of 16-bit floats. In half precision, each block of either
  * operand is scaled by a separate power of two, and the sums of chains are added in f32. */
-static void CK_OF(transposed_product)(
+static __attribute__((unused)) void CK_OF(transposed_product)(
     const float *a, size_t lda, size_t rows, size_t n, const float *b, size_t width, size_t first,
     size_t last, float *c, float *scratch
 ) {

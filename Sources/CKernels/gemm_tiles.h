@@ -150,7 +150,7 @@ CK_INLINE void CK_NAME(product_tiles)(
     const ck_tiled *o, size_t m, const float *bias, float *c, size_t ldc, size_t n,
     ck_epilogue epilogue, int integers
 ) {
-    size_t step = epilogue == ck_epilogue_swiglu ? ck_panel / 2 : ck_panel;
+    size_t step = ck_is_gated(epilogue) ? ck_panel / 2 : ck_panel;
     size_t terms = o->a.terms, depth = o->depth, stride = o->a.stride;
     size_t most = ck_tiled_lines / terms, blocks = (m + most - 1) / most;
     size_t tail = depth % ck_tile_units;

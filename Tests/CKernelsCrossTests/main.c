@@ -178,6 +178,12 @@ int main(int count, char **words) {
         RUN_CASES(kernel_cases, kernels);
         RUN_CASES(precision_cases, kernels);
     }
+    if (!recording) {
+        kernels = ck_emulated_table();
+        use(kernels->name, kernels_begin);
+        RUN_CASES(kernel_cases, kernels);
+        RUN_CASES(precision_cases, kernels);
+    }
     long f64_begin = ftell(file);
     const ck_f64_kernels *f64 = 0;
     for (size_t index = 0; (f64 = ck_f64_table(index)); index++) {

@@ -4,8 +4,10 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Every table of kernels that this processor runs.
-let floatTables = (0..<8).compactMap { ck_table($0) }.map { FloatTable(kernels: $0.pointee) }
+/// Every table of kernels that this processor runs, and the kernels of matrix units over their
+/// emulation.
+let floatTables = ((0..<8).compactMap { ck_table($0) } + [ck_emulated_table()])
+    .map { FloatTable(kernels: $0.pointee) }
 
 /// A table of kernels under its name.
 struct FloatTable: CustomTestStringConvertible, @unchecked Sendable {

@@ -22,7 +22,7 @@ extension BenchAnswer {
         let end = host_monotonic_nanoseconds() + UInt64(timeLimit * 1e9)
         repeat {
             let sample = try watch.sample(model)
-            samples.add(sample.seconds, isTainted: sample.isTainted)
+            samples.add(sample.seconds, isDisturbed: sample.isDisturbed)
             count += 1
             try tick()
             if count >= 30, count % 10 == 0,
