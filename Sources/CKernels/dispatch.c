@@ -4,7 +4,6 @@
  * are before slower tables. */
 #include "CKernels.h"
 #include "matrix_units.h"
-#include <string.h>
 
 static int runs_everywhere(void) { return 1; }
 
@@ -71,11 +70,8 @@ CK_LIST(ck_f64_kernels) f64_tables[] = {
     {runs_everywhere, &ck_f64_portable},
 };
 
-/* The number of tables at the head of the list that are not used. */
-static _Atomic size_t skipped;
-
 const ck_kernels *ck_table(size_t index) {
-    for (size_t i = skipped; i < sizeof tables / sizeof *tables; i++)
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (tables[i].runs() && index-- == 0) return tables[i].table;
     return NULL;
 }
@@ -84,15 +80,6 @@ const ck_f64_kernels *ck_f64_table(size_t index) {
     for (size_t i = 0; i < sizeof f64_tables / sizeof *f64_tables; i++)
         if (f64_tables[i].runs() && index-- == 0) return f64_tables[i].table;
     return NULL;
-}
-
-int ck_skip_to(const char *name) {
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (tables[i].runs() && strcmp(tables[i].table->name, name) == 0) {
-            skipped = i;
-            return 1;
-        }
-    return 0;
 }
 
 const ck_kernels *ck_emulated_table(void) { return &ck_kernels__amx_emulated; }

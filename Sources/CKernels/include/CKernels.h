@@ -188,10 +188,6 @@ typedef struct ck_kernels {
  * scalar table; null if there are fewer tables. */
 const ck_kernels *_Nullable ck_table(size_t index);
 
-/* Removes the tables before the one with a name from those that ck_table returns. Returns 0, and
- * does nothing, if this processor does not run a table with that name. */
-int ck_skip_to(const char *name);
-
 /* The kernels of matrix units over an emulation of them, to test the kernels on any processor. */
 const ck_kernels *ck_emulated_table(void);
 
