@@ -1,5 +1,3 @@
-public import Tensors
-
 /// The metadata and tensors of a GGUF file of version 2 or 3, little-endian.
 ///
 /// Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md. The complete header is checked when
@@ -27,26 +25,8 @@ public struct GGUFFile: TensorFile {
     /// The names of all tensors, sorted.
     public var names: [String] { tensors.keys.sorted() }
 
-    /// The sizes of a tensor, the slowest-varying first (GGML's `ne` reversed).
-    public func shape(of name: String) -> [Int]? { tensors[name]?.shape }
-
-    /// The type in which a tensor is read; nil if no type reads it, or if there is no such tensor.
-    public func type(of name: String) -> DType? { tensors[name]?.type.numbers }
-
-    /// The type in which a tensor is stored; nil if there is no tensor with that name.
-    public func storedType(of name: String) -> StoredType? { tensors[name]?.type }
-
-    /// Whether two tensors have the same shape, type and bytes.
-    public func areStoredAlike(
-        _ one: String, _ other: String
-    ) throws(ModelFileError) -> Bool {
-        try tensors.areStoredAlike(one, other)
-    }
-
-    /// The elements of a tensor, dequantised to floats.
-    public func storedFloats(_ name: String) throws(ModelFileError) -> [Float] {
-        try tensors.storedFloats(name, of: self)
-    }
+    /// The location of a tensor; nil if there is no tensor with that name.
+    public func tensor(named name: String) -> StoredTensor? { tensors[name] }
 }
 
 extension GGUFFile {

@@ -1,5 +1,3 @@
-public import Tensors
-
 /// The tensors of a safetensors file, or of the shards that an index names.
 ///
 /// Format: github.com/huggingface/safetensors. The complete header is checked when the file is
@@ -35,21 +33,8 @@ public struct SafetensorsFile: TensorFile {
     /// The names of all tensors, sorted.
     public var names: [String] { tensors.keys.sorted() }
 
-    /// The sizes of a tensor, the slowest-varying first; nil if there is no tensor with that name.
-    public func shape(of name: String) -> [Int]? { tensors[name]?.shape }
-
-    /// The type in which a tensor is read; nil if no type reads it, or if there is no such tensor.
-    public func type(of name: String) -> DType? { tensors[name]?.type.numbers }
-
-    /// The type in which a tensor is stored; nil if there is no tensor with that name.
-    public func storedType(of name: String) -> StoredType? { tensors[name]?.type }
-
-    /// Whether two tensors have the same shape, type and bytes.
-    public func areStoredAlike(
-        _ one: String, _ other: String
-    ) throws(ModelFileError) -> Bool {
-        try tensors.areStoredAlike(one, other)
-    }
+    /// The location of a tensor; nil if there is no tensor with that name.
+    public func tensor(named name: String) -> StoredTensor? { tensors[name] }
 
     /// The name of the file that contains a tensor, and the range of its bytes in that file.
     public func place(
@@ -61,11 +46,6 @@ public struct SafetensorsFile: TensorFile {
             path.lastIndex(of: "/").map { String(path[path.index(after: $0)...]) } ?? path,
             tensor.bytes
         )
-    }
-
-    /// The elements of a tensor of F64, F32, F16 or BF16.
-    public func storedFloats(_ name: String) throws(ModelFileError) -> [Float] {
-        try tensors.storedFloats(name, of: self)
     }
 
     /// The tensors of the shards that an index names.

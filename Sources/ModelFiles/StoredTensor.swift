@@ -3,10 +3,10 @@ import Tensors
 /// The location of a tensor in a file.
 ///
 /// The bytes are within the file.
-struct StoredTensor {
+public struct StoredTensor: Sendable {
     let file: InputFile
     let type: StoredType
-    /// The sizes, the slowest-varying first.
+    /// The sizes, the slowest-varying first (GGML's `ne` reversed).
     let shape: [Int]
     let bytes: Range<Int>
 
@@ -35,20 +35,6 @@ struct StoredTensor {
         floats.reserveCapacity(bytes.count / type.bytesPerBlock * type.blockSize)
         try file.visit(bytes, inMultiplesOf: type.bytesPerBlock) { floats += type.floats(from: $0) }
         return floats
-    }
-}
-
-extension [String: StoredTensor] {
-    /// The elements of the tensor with a name.
-    func storedFloats(_ name: String, of file: some TensorFile) throws(ModelFileError) -> [Float] {
-        guard let tensor = self[name] else { throw file.missing(name) }
-        return try tensor.floats(named: name)
-    }
-
-    /// Whether the tensors with two names have the same shape, type and bytes.
-    func areStoredAlike(_ one: String, _ other: String) throws(ModelFileError) -> Bool {
-        guard let one = self[one], let other = self[other] else { return false }
-        return try one.isStored(as: other)
     }
 }
 

@@ -8,21 +8,35 @@ public protocol TensorFile: Sendable {
     /// The names of all tensors, sorted.
     var names: [String] { get }
 
-    /// The sizes of a tensor, the slowest-varying first; nil if there is no tensor with that name.
-    func shape(of name: String) -> [Int]?
-
-    /// The type in which a tensor is stored; nil if there is no tensor with that name.
-    func storedType(of name: String) -> StoredType?
-
-    /// Whether two tensors have the same shape, type and bytes.
-    func areStoredAlike(_ one: String, _ other: String) throws(ModelFileError) -> Bool
-
-    /// The elements of a tensor in row-major order, converted to floats, which may be NaN or
-    /// infinite.
-    func storedFloats(_ name: String) throws(ModelFileError) -> [Float]
+    /// The location of a tensor; nil if there is no tensor with that name.
+    func tensor(named name: String) -> StoredTensor?
 }
 
 extension TensorFile {
+    /// The sizes of a tensor, the slowest-varying first; nil if there is no tensor with that name.
+    public func shape(of name: String) -> [Int]? { tensor(named: name)?.shape }
+
+    /// The type in which a tensor is read; nil if no type reads it, or if there is no such tensor.
+    public func type(of name: String) -> DType? { storedType(of: name)?.numbers }
+
+    /// The type in which a tensor is stored; nil if there is no tensor with that name.
+    public func storedType(of name: String) -> StoredType? { tensor(named: name)?.type }
+
+    /// Whether two tensors have the same shape, type and bytes.
+    public func areStoredAlike(
+        _ one: String, _ other: String
+    ) throws(ModelFileError) -> Bool {
+        guard let one = tensor(named: one), let other = tensor(named: other) else { return false }
+        return try one.isStored(as: other)
+    }
+
+    /// The elements of a tensor in row-major order, converted to floats, which may be NaN or
+    /// infinite.
+    public func storedFloats(_ name: String) throws(ModelFileError) -> [Float] {
+        guard let tensor = tensor(named: name) else { throw missing(name) }
+        return try tensor.floats(named: name)
+    }
+
     /// The elements of a tensor in row-major order, converted to floats, which must be finite.
     public func floats(_ name: String) throws(ModelFileError) -> [Float] {
         let floats = try storedFloats(name)

@@ -4,7 +4,7 @@ internal import Tensors
 internal import Transformers
 
 /// The options of an ``ExportJob``.
-public struct ExportOptions: Sendable {
+public struct ExportOptions: JobOptions {
     /// The formats of the output.
     public enum Format: String, CaseIterable, Sendable {
         /// One file for llama.cpp.
@@ -50,23 +50,9 @@ public struct ExportOptions: Sendable {
 }
 
 /// Writes a model in the format of another runtime.
-public struct ExportJob {
-    private let options: ExportOptions
-    private let progress: any JobProgress
+public typealias ExportJob = Job<ExportOptions>
 
-    /// Prepares an export.
-    ///
-    /// - Parameters:
-    ///   - options: The options of the job.
-    ///   - progress: Shows the progress and can stop the job.
-    /// - Throws: ``InvalidOptions``.
-    public init(
-        _ options: ExportOptions, progress: any JobProgress = SilentProgress()
-    ) throws(InvalidOptions) {
-        try options.check()
-        (self.options, self.progress) = (options, progress)
-    }
-
+extension ExportJob {
     /// Writes the model.
     ///
     /// - Throws: `ModelFileError`, or `CancellationError`.

@@ -5,7 +5,7 @@ internal import Tensors
 internal import Transformers
 
 /// The options of a ``LayerDropJob``.
-public struct LayerDropOptions: Sendable {
+public struct LayerDropOptions: JobOptions {
     /// The methods of choosing layers.
     public enum Strategy: String, CaseIterable, Sendable {
         /// Layers at equal distances.
@@ -50,23 +50,9 @@ public struct LayerDropOptions: Sendable {
 }
 
 /// Extracts a model of fewer layers from a model that was trained with LayerDrop.
-public struct LayerDropJob {
-    private let options: LayerDropOptions
-    private let progress: any JobProgress
+public typealias LayerDropJob = Job<LayerDropOptions>
 
-    /// Prepares the job.
-    ///
-    /// - Parameters:
-    ///   - options: The options of the job.
-    ///   - progress: Shows the progress and can stop the job.
-    /// - Throws: ``InvalidOptions``.
-    public init(
-        _ options: LayerDropOptions, progress: any JobProgress = SilentProgress()
-    ) throws(InvalidOptions) {
-        try options.check()
-        (self.options, self.progress) = (options, progress)
-    }
-
+extension LayerDropJob {
     /// Chooses layers, and writes the model with only these layers.
     ///
     /// - Returns: The layers that are kept, in ascending order.

@@ -7,7 +7,7 @@ public import Tensors
 internal import Transformers
 
 /// The options of a ``SparsifyJob``.
-public struct SparsifyOptions: Sendable {
+public struct SparsifyOptions: JobOptions {
     /// The methods that select the neurons that a token needs.
     public enum Predictor: String, CaseIterable, Sendable {
         /// The best of ``coarse``, ``trained`` and ``value``, as the search finds it.
@@ -101,23 +101,9 @@ public struct SparsifyOptions: Sendable {
 ///
 /// The model is written with `contextual.json` and `contextual.safetensors`. This library applies
 /// them when it runs the model.
-public struct SparsifyJob {
-    private let options: SparsifyOptions
-    private let progress: any JobProgress
+public typealias SparsifyJob = Job<SparsifyOptions>
 
-    /// Prepares the job.
-    ///
-    /// - Parameters:
-    ///   - options: The options of the job.
-    ///   - progress: Shows the progress and can stop the job.
-    /// - Throws: ``InvalidOptions``.
-    public init(
-        _ options: SparsifyOptions, progress: any JobProgress = SilentProgress()
-    ) throws(InvalidOptions) {
-        try options.check()
-        (self.options, self.progress) = (options, progress)
-    }
-
+extension SparsifyJob {
     /// Searches, measures, and writes the model.
     ///
     /// - Returns: The measurements.

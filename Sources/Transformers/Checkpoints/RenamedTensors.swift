@@ -30,17 +30,7 @@ struct RenamedTensors: TensorFile {
         return (base.names.filter { !old.contains($0) } + stored.keys).sorted()
     }
 
-    func shape(of name: String) -> [Int]? { base.shape(of: stored[name] ?? name) }
-
-    func storedType(of name: String) -> StoredType? {
-        base.storedType(of: stored[name] ?? name)
-    }
-
-    func areStoredAlike(_ one: String, _ other: String) throws(ModelFileError) -> Bool {
-        try base.areStoredAlike(stored[one] ?? one, stored[other] ?? other)
-    }
-
-    func storedFloats(_ name: String) throws(ModelFileError) -> [Float] {
-        try base.storedFloats(stored[name] ?? name)
+    func tensor(named name: String) -> StoredTensor? {
+        base.tensor(named: stored[name] ?? name)
     }
 }
