@@ -56,8 +56,12 @@ public struct LatencyTable: Hashable, Sendable {
     /// The predicted seconds of one component that becomes a variant.
     ///
     /// It never increases when units are removed, and is 0 for a removed branch.
+    ///
+    /// - Precondition: The variant has the environment's format.
     public func seconds(of kind: ComponentKind, as variant: Variant) -> Double {
-        cleaned[kind]?.seconds(keeping: variant.units) ?? 0
+        precondition(
+            variant.format == nil || variant.format == environment.precision, "a profiled format")
+        return cleaned[kind]?.seconds(keeping: variant.units) ?? 0
     }
 
     /// The variants of a kind of component that are faster than every larger one.

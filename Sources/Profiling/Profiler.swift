@@ -100,7 +100,7 @@ public struct Profiler {
             timings.timing(of: probes.count + index).map {
                 Verification.Entry(
                     predicted: table.predict(plans[index]), measured: $0,
-                    branchesRemoved: plans[index].components.count { plans[index][$0] == .removed })
+                    branchesRemoved: plans[index].components.count { plans[index][$0].isRemoved })
             }
         }
         table.verification = Verification(seed: seed, entries: entries)

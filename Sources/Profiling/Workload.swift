@@ -65,7 +65,8 @@ public struct Workload: Stopwatch {
                 || environment.phase == .decode && text.count > environment.sequence,
             "a text to decode")
         self.text = text
-        precondition(model.precision == environment.precision, "precision of another environment")
+        precondition(
+            model.formats.uniform == environment.precision, "precision of another environment")
         self.environment = environment
         dense = model
         // A model that fits in a core's own cache is not evicted by reading other memory.

@@ -65,7 +65,8 @@ extension ForwardPass {
         decoderContext(index, positions: positions, skipMode: skipMode) { pass, heads, _ in
             pass.engine.attend(
                 pass.fused, heads: heads, sequences: sequences, causal: true,
-                precision: pass.model.precision, into: &pass.context, scratch: &pass.scratch)
+                precision: pass.model.formats.layers[index].attention, into: &pass.context,
+                scratch: &pass.scratch)
         }
     }
 
@@ -104,8 +105,8 @@ extension ForwardPass {
             pass.engine.attend(
                 pass.fused, heads: heads, keys: cache.keys[index], values: cache.values[index],
                 sequences: cache.sequences, count: cache.count + tokens,
-                precision: pass.model.precision, named: named, into: &pass.context,
-                scratch: &pass.scratch)
+                precision: pass.model.formats.layers[index].attention, named: named,
+                into: &pass.context, scratch: &pass.scratch)
         }
         if hidden.rows == 1, let sparse = model.contextual?.attention[index] {
             let context = context

@@ -52,13 +52,13 @@ public struct Plan: Hashable, Sendable {
     /// The number of kept heads, or key-value groups, of each layer.
     public var attention: [Int] {
         get { attentionBlocks.map(\.units) }
-        set { attentionBlocks = newValue.map { Variant(units: $0) } }
+        set { attentionBlocks.keep(newValue) }
     }
 
     /// The number of kept feed-forward neurons of each layer.
     public var feedForward: [Int] {
         get { feedForwardBlocks.map(\.units) }
-        set { feedForwardBlocks = newValue.map { Variant(units: $0) } }
+        set { feedForwardBlocks.keep(newValue) }
     }
 
     /// The variants of the components of one kind, in the order of the layers.
@@ -90,6 +90,14 @@ public struct Plan: Hashable, Sendable {
         attentionBlocks.indices.flatMap {
             [Component(layer: $0, kind: .attention), Component(layer: $0, kind: .feedForward)]
         }
+    }
+}
+
+extension [Variant] {
+    /// Changes the number of kept units of each variant.
+    fileprivate mutating func keep(_ units: [Int]) {
+        precondition(units.count == count, "units of every layer")
+        for index in indices { self[index].units = units[index] }
     }
 }
 

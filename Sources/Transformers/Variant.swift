@@ -1,36 +1,62 @@
+public import Tensors
+
 /// A variant that a component may become in pruning.
 ///
-/// A variant is stored as its number of units. If later versions store more, such as the formats of
-/// matrices, they must store an object. This version then refuses the file instead of misreading
-/// it.
+/// A variant without a format is stored as its number of units. A variant with a format is stored
+/// as an object.
 public struct Variant: Hashable, Sendable {
     /// The number of kept units; 0 if the branch is removed.
     public var units: Int
+    /// The format of the component's matrices; nil if it is the format of the run.
+    public var format: Precision?
 
-    /// Creates the variant that keeps a number of units.
-    public init(units: Int) {
-        self.units = units
+    /// Creates a variant.
+    ///
+    /// - Parameters:
+    ///   - units: The number of kept units.
+    ///   - format: The format of the component's matrices; nil if it is the format of the run.
+    public init(units: Int, format: Precision? = nil) {
+        (self.units, self.format) = (units, format)
     }
 
     /// The variant of a removed branch.
     public static let removed = Variant(units: 0)
+
+    /// Whether the branch is removed.
+    public var isRemoved: Bool { units == 0 }
 }
 
 extension Variant: Codable {
-    /// Reads a number of units.
-    ///
-    /// - Parameter decoder: The decoder to read from.
-    /// - Throws: `DecodingError` if the value is not an integer.
-    public init(from decoder: any Decoder) throws {
-        units = try decoder.singleValueContainer().decode(Int.self)
+    private enum CodingKeys: CodingKey {
+        case units, format
     }
 
-    /// Writes the number of units.
+    /// Reads a number of units, or an object of units and a format.
+    ///
+    /// - Parameter decoder: The decoder to read from.
+    /// - Throws: `DecodingError` if the value is neither.
+    public init(from decoder: any Decoder) throws {
+        if let units = try? decoder.singleValueContainer().decode(Int.self) {
+            self.init(units: units)
+        } else {
+            let object = try decoder.container(keyedBy: CodingKeys.self)
+            self.init(
+                units: try object.decode(Int.self, forKey: .units),
+                format: try object.decode(Precision.self, forKey: .format))
+        }
+    }
+
+    /// Writes the number of units, or an object of units and a format.
     ///
     /// - Parameter encoder: The encoder to write to.
     /// - Throws: The errors of the encoder.
     public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(units)
+        guard let format else {
+            var value = encoder.singleValueContainer()
+            return try value.encode(units)
+        }
+        var object = encoder.container(keyedBy: CodingKeys.self)
+        try object.encode(units, forKey: .units)
+        try object.encode(format, forKey: .format)
     }
 }

@@ -15,13 +15,13 @@ struct PrecisionTests {
     }
 
     /// The error's length as a fraction of that of the values wanted.
-    private func relativeError(_ got: [Float], _ want: [Float]) -> Float {
+    static func relativeError(_ got: [Float], _ want: [Float]) -> Float {
         let error = zip(got, want).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
         return (error / want.reduce(0) { $0 + $1 * $1 }).squareRoot()
     }
 
     /// What rounding may cost: 11 or 8 bits of mantissa, or 8 bits of a row's range.
-    private func allowed(_ precision: Precision) -> Float {
+    static func allowed(_ precision: Precision) -> Float {
         precision == .int8 ? 0.05 : precision == .bf16 ? 0.01 : 0.003
     }
 
@@ -35,8 +35,8 @@ struct PrecisionTests {
                 ? pass.hiddenStates(of: TokenBatch([ids])).matrix.elements
                 : pass.allLogits(of: TokenBatch([ids])).elements
         }
-        let error = relativeError(try output(precision), try output(.f32))
-        #expect(error > 0 && error < allowed(precision), "\(error)")
+        let error = Self.relativeError(try output(precision), try output(.f32))
+        #expect(error > 0 && error < Self.allowed(precision), "\(error)")
     }
 
     @Test("decoding from a cache is near the whole sequence", arguments: small)
@@ -47,8 +47,8 @@ struct PrecisionTests {
         var logits = Activations()
         for (index, id) in ids.enumerated() {
             pass.advance([id], cache: &cache, logits: &logits)
-            let error = relativeError(Array(logits.row(0)), Array(want.row(index)))
-            #expect(error < allowed(precision), "token \(index): \(error)")
+            let error = Self.relativeError(Array(logits.row(0)), Array(want.row(index)))
+            #expect(error < Self.allowed(precision), "token \(index): \(error)")
         }
     }
 
@@ -58,7 +58,7 @@ struct PrecisionTests {
         let model = try Model(checkpoint, precision: precision)
         let same = model.replacing(
             layer: 1, with: try checkpoint.layer(1), sizes: checkpoint.shape.layers[1])
-        #expect(same.precision == precision)
+        #expect(same.formats.uniform == precision)
         func logits(_ model: Model) -> Matrix<Float> {
             var pass = ForwardPass(model, on: Engine(threads: 1))
             return pass.allLogits(of: TokenBatch([ids]))
@@ -68,7 +68,7 @@ struct PrecisionTests {
         var shape = model.shape
         for index in shape.layers.indices { shape.layers[index].feedForward /= 2 }
         let resized = model.resized(to: shape)
-        #expect(resized.precision == precision)
+        #expect(resized.formats.uniform == precision)
         let fresh = try Model(RandomWeights(shape: shape), precision: precision)
         #expect(resized.streamedBytes == fresh.streamedBytes)
         #expect(logits(resized).elements.allSatisfy { $0.isFinite })

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 import Testing
 import Transformers
 
@@ -16,10 +17,27 @@ struct VariantTests {
         #expect(
             try JSONDecoder().decode(Plan.self, from: Data(short.utf8))
                 == Plan(attention: [1], feedForward: [2]))
-        let other = #"{"attention":[{"units":1}],"feedForward":[2]}"#
-        #expect(throws: DecodingError.self) {
-            try JSONDecoder().decode(Plan.self, from: Data(other.utf8))
+        for variant in [#"{"units":1}"#, #"{"units":1,"format":"int3"}"#, #""1""#, "1.5"] {
+            let other = #"{"attention":[\#(variant)],"feedForward":[2]}"#
+            #expect(throws: DecodingError.self) {
+                try JSONDecoder().decode(Plan.self, from: Data(other.utf8))
+            }
         }
+    }
+
+    @Test("with a format is coded as an object, and keeps the format when units change")
+    func formats() throws {
+        var plan = Plan(attention: [3, 1], feedForward: [64, 32])
+        plan[Component(layer: 1, kind: .attention)].format = .int8
+        plan.attention[1] = 2
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let json = #"{"attention":[3,{"format":"int8","units":2}],"feedForward":[64,32]}"#
+        #expect(String(decoding: try encoder.encode(plan), as: UTF8.self) == json)
+        #expect(try JSONDecoder().decode(Plan.self, from: Data(json.utf8)) == plan)
+        var formats = Formats(uniform: .bf16, layers: 2)
+        formats.layers[1].attention = .int8
+        #expect(Formats(of: plan, otherwise: .bf16) == formats)
     }
 
     @Test("of a plan are read and set by component and by kind")

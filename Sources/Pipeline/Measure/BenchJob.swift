@@ -85,10 +85,12 @@ public struct BenchJob {
     /// - Returns: The measurements, and the names of the model and the reference model.
     /// - Throws: `ModelFileError`, `ProfileError`, or `CancellationError`.
     public func run() throws -> (answer: BenchAnswer, names: [String]) {
+        var conditions = environment
+        if options.dense != nil, let precision = options.densePrecision {
+            conditions.precision = precision
+        }
         let reference = try options.dense.map {
-            try LoadedModel(
-                $0, precision: options.densePrecision ?? environment.precision,
-                progress: progress)
+            try LoadedModel($0, precision: conditions.precision, progress: progress)
         }
         if let reference {
             try loaded.check(against: reference)
@@ -96,16 +98,14 @@ public struct BenchJob {
         }
         let engine = Engine(threads: environment.threads)
         var answer = BenchAnswer(environment)
-        if let reference, reference.model.precision != environment.precision {
-            answer.densePrecision = reference.model.precision
+        if conditions.precision != environment.precision {
+            answer.densePrecision = conditions.precision
         }
         if let other {
             var watch = try other.stopwatch(against: (reference ?? loaded).opened)
             let files = try reference == nil ? watch.dense : other.emit(loaded.opened)
             try measure(files, with: &watch, into: &answer)
         } else {
-            var conditions = environment
-            conditions.precision = (reference ?? loaded).model.precision
             var watch = try Workload(
                 conditions, model: (reference ?? loaded).model,
                 text: try decodedText([loaded, reference].compactMap(\.self)), engine: engine)

@@ -131,7 +131,7 @@ struct LoadedModel {
     ///
     /// - Throws: As `init` does.
     func model(in precision: Precision) throws -> Model {
-        guard precision != model.precision else { return model }
+        guard precision != model.formats.uniform else { return model }
         return try opened.contextual(in: precision)
     }
 }

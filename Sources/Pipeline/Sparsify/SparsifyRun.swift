@@ -220,7 +220,7 @@ struct SparsifyRun {
             choice.plan, losses: removing.removal.losses, surgery: removing.surgery,
             order: .optimalBrainSurgeon)
         let whole = try progress.stage("Removing units") {
-            try Model(weights, precision: dense.precision, progress: progress.check)
+            try Model(weights, formats: dense.formats, progress: progress.check)
         }
         let repeated = try progress.stage("Calibrating what stays") {
             try ContextualCalibration(

@@ -39,10 +39,13 @@ public struct LoadableCosts: CostModel {
         let variants = costs.variants(of: component)
         guard runtime == .gguf else { return variants }
         switch component.kind {
-        case .attention: return component.layer == 0 ? variants.filter { $0 != .removed } : variants
+        case .attention: return component.layer == 0 ? variants.filter { !$0.isRemoved } : variants
         case .feedForward:
-            let whole = variants.map { $0.units / Self.block * Self.block }.filter { $0 > 0 }
-            return Set(whole + [Self.block]).sorted(by: >).map { Variant(units: $0) }
+            let whole = variants.map {
+                Variant(units: $0.units / Self.block * Self.block, format: $0.format)
+            }
+            return (whole.filter { !$0.isRemoved } + [Variant(units: Self.block)])
+                .reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
         }
     }
 }

@@ -25,7 +25,7 @@ public struct SearchSpace: Sendable {
     ///
     /// Variants that are no faster than a preferred one are left out.
     public init(dense: Plan, costs: some CostModel) {
-        let components = dense.components.filter { dense[$0] != .removed }.sorted()
+        let components = dense.components.filter { !dense[$0].isRemoved }.sorted()
         hiddenSize = dense.hiddenSize ?? costs.hiddenSize
         let share = Double(hiddenSize) / Double(costs.hiddenSize)
         let candidates = components.map { component in
@@ -73,7 +73,8 @@ public struct SearchSpace: Sendable {
                 let other = Component(layer: component.layer, kind: .feedForward)
                 guard component.kind == .attention,
                     let second = components.firstIndex(of: other),
-                    variants[first].last == .removed, variants[second].last == .removed,
+                    variants[first].last?.isRemoved == true,
+                    variants[second].last?.isRemoved == true,
                     let loss = layerLoss(component.layer)
                 else { return nil }
                 return SearchProblem.Pair(first: first, second: second, loss: loss)

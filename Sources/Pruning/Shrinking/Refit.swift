@@ -105,7 +105,7 @@ struct Refit {
         for member in family.indices {
             try check()
             var inputs: [Activations]?
-            if family[member].plan[component] != .removed {
+            if !family[member].plan[component].isRemoved {
                 inputs = try fit(member, to: branch, of: layer, check: check)
                 shrunk.model = blank.replacing(
                     layer: component.layer, with: try family[member].branch(component, of: layer),

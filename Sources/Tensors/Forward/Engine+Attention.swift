@@ -119,7 +119,7 @@ extension Engine {
     ///   - sequences: The rows of each sequence. No sequence attends to another, so padding is not
     ///     needed.
     ///   - causal: Whether a token attends only to itself and to earlier tokens.
-    ///   - precision: The precision of the model's products. With `int8`, attention computes with
+    ///   - precision: The precision of the block's products. With `int8`, attention computes with
     ///     16-bit integers if the processor has instructions for them.
     ///   - context: Shape `[tokens, heads.contextWidth]`, the result.
     ///   - scratch: Working memory.
@@ -155,7 +155,7 @@ extension Engine {
     ///   - values: The same shape.
     ///   - sequences: The number of sequences, which all have the same length.
     ///   - count: The number of used rows of each sequence's cache, including the new tokens.
-    ///   - precision: The precision of the model's products.
+    ///   - precision: The precision of the block's products.
     ///   - named: The query heads that are computed, or nil for all. The context of others is 0.
     ///     It must be nil unless there is one token of each sequence.
     ///   - context: Shape `[sequences · tokens, heads.contextWidth]`, the result.

@@ -33,14 +33,14 @@ extension Model {
                         "a size per neuron")
                     return try Contextual.Layer(
                         neurons, known: contextual?.layers[index],
-                        activation: shape.architecture.layer.epilogue, precision: precision,
-                        reading: read)
+                        activation: shape.architecture.layer.epilogue,
+                        precision: formats.layers[index].feedForward, reading: read)
                 })
             attention.append(
                 try plan.attention[index].map { counted in
                     try Contextual.Attention(
-                        counted, known: contextual?.attention[index], precision: precision,
-                        reading: read)
+                        counted, known: contextual?.attention[index],
+                        precision: formats.layers[index].attention, reading: read)
                 })
         }
         let known = contextual?.coarse.flatMap { $0.fineInputs == plan.headInputs ? $0 : nil }

@@ -4,8 +4,8 @@ public import Tensors
 public struct Model: Sendable {
     /// The sizes of the model.
     public let shape: ModelShape
-    /// The precision of the stored weights of linear layers and of the output head.
-    public let precision: Precision
+    /// The format of each matrix of linear layers and of the output head.
+    public let formats: Formats
     /// The pooling of an encoder.
     public let pooling: Pooling
 
@@ -68,25 +68,43 @@ public struct Model: Sendable {
     ///
     /// - Parameters:
     ///   - source: The source of the weights.
-    ///   - precision: The precision for storing the weights of linear layers and of the output
-    ///     head.
+    ///   - precision: The format of all matrices of linear layers and of the output head.
     ///   - progress: Called after each layer with the number of finished layers.
     /// - Throws: The errors of the source, and ``NonFiniteError`` if a weight is too large for the
-    ///   precision.
+    ///   format.
     public init(
         _ source: some WeightSource, precision: Precision = .f32,
         progress: (Int) throws -> Void = { _ in }
     ) throws {
+        try self.init(
+            source, formats: Formats(uniform: precision, layers: source.shape.layers.count),
+            progress: progress)
+    }
+
+    /// Reads and packs every weight of a source, each in the format of its matrix.
+    ///
+    /// - Parameters:
+    ///   - source: The source of the weights.
+    ///   - formats: The format of each matrix.
+    ///   - progress: Called after each layer with the number of finished layers.
+    /// - Throws: The errors of the source, and ``NonFiniteError`` if a weight is too large for its
+    ///   format.
+    public init(
+        _ source: some WeightSource, formats: Formats,
+        progress: (Int) throws -> Void = { _ in }
+    ) throws {
         let arena = Arena()
         shape = source.shape
+        precondition(formats.layers.count == shape.layers.count, "formats of every layer")
         pooling = source.pooling
-        self.precision = precision
+        self.formats = formats
         var layers: [Layer] = []
         for index in shape.layers.indices {
             let weights = try source.layer(index)
-            try precision.check(weights, index: index)
+            try formats.layers[index].check(weights, index: index)
             layers.append(
-                Layer(weights, shape: shape, index: index, precision: precision, in: arena))
+                Layer(
+                    weights, shape: shape, index: index, formats: formats.layers[index], in: arena))
             try progress(index + 1)
         }
         self.layers = layers
@@ -95,10 +113,10 @@ public struct Model: Sendable {
         let (embeddings, headWeights) = (try source.embeddings(), try source.head())
         finalNorm = headWeights.norm?.folded
         let output = headWeights.output ?? (shape.tiedHead ? embeddings.tokens : nil)
-        try precision.check(output, "the output head")
+        try formats.head.check(output, "the output head")
         head = output.map {
             PackedWeights(
-                $0, precision: precision, activationTerms: Layer.fineActivations, in: arena)
+                $0, precision: formats.head, activationTerms: Layer.fineActivations, in: arena)
         }
         self.embeddings = Embeddings(embeddings, isHead: shape.tiedHead)
         rotaries = RotaryTables(shape)
@@ -117,8 +135,8 @@ public struct Model: Sendable {
             attention: nil, attentionNorm: nil, attentionOutputNorm: nil, feedForward: nil,
             feedForwardNorm: nil, feedForwardOutputNorm: nil)
         self.init(
-            shape: shape, precision: .f32, pooling: source.pooling,
-            embeddings: Embeddings(embeddings),
+            shape: shape, formats: Formats(uniform: .f32, layers: shape.layers.count),
+            pooling: source.pooling, embeddings: Embeddings(embeddings),
             layers: [Layer](repeating: nothing, count: shape.layers.count), finalNorm: nil,
             head: nil, rotaries: RotaryTables(shape))
     }
@@ -138,7 +156,7 @@ public struct Model: Sendable {
     /// results are meaningless.
     public func resized(to target: ModelShape) -> Model {
         Model(
-            shape: target, precision: precision, pooling: pooling, embeddings: embeddings,
+            shape: target, formats: formats, pooling: pooling, embeddings: embeddings,
             layers: zip(layers, target.layers).map { $0.resized(to: $1, shape: target) },
             finalNorm: finalNorm, head: head, rotaries: rotaries)
     }
@@ -147,10 +165,11 @@ public struct Model: Sendable {
     ///
     /// The indices are in ascending order.
     public func keeping(layers kept: [Int]) -> Model {
-        var shape = shape
+        var (shape, formats) = (shape, formats)
         shape.layers = kept.map { shape.layers[$0] }
+        formats.layers = kept.map { formats.layers[$0] }
         return Model(
-            shape: shape, precision: precision, pooling: pooling, embeddings: embeddings,
+            shape: shape, formats: formats, pooling: pooling, embeddings: embeddings,
             layers: kept.map { layers[$0] }, finalNorm: finalNorm, head: head, rotaries: rotaries)
     }
 
@@ -168,19 +187,18 @@ public struct Model: Sendable {
         shape.layers[index] = sizes
         let arena = Arena(regionFloats: 1 << 16)
         layers[index] = Layer(
-            weights, shape: shape, index: index, precision: precision, in: arena)
+            weights, shape: shape, index: index, formats: formats.layers[index], in: arena)
         return Model(
-            shape: shape, precision: precision, pooling: pooling, embeddings: embeddings,
-            layers: layers,
-            finalNorm: finalNorm, head: head, rotaries: rotaries)
+            shape: shape, formats: formats, pooling: pooling, embeddings: embeddings,
+            layers: layers, finalNorm: finalNorm, head: head, rotaries: rotaries)
     }
 
     private init(
-        shape: ModelShape, precision: Precision, pooling: Pooling, embeddings: Embeddings,
+        shape: ModelShape, formats: Formats, pooling: Pooling, embeddings: Embeddings,
         layers: [Layer], finalNorm: NormWeights?, head: PackedWeights?, rotaries: RotaryTables
     ) {
         self.shape = shape
-        self.precision = precision
+        self.formats = formats
         self.pooling = pooling
         self.embeddings = embeddings
         self.layers = layers
@@ -192,19 +210,23 @@ public struct Model: Sendable {
 
 extension Model.Layer {
     fileprivate init(
-        _ weights: LayerWeights, shape: ModelShape, index: Int, precision: Precision,
+        _ weights: LayerWeights, shape: ModelShape, index: Int, formats: Formats.Layer,
         in arena: Arena
     ) {
         let sizes = shape.layers[index]
-        func pack(_ projection: Projection, activationTerms: Int = 1) -> PackedWeights {
+        func pack(
+            _ projection: Projection, _ format: Precision, activationTerms: Int = 1
+        ) -> PackedWeights {
             PackedWeights(
-                projection.weight, bias: projection.bias, precision: precision,
+                projection.weight, bias: projection.bias, precision: format,
                 activationTerms: activationTerms, in: arena)
         }
         attention = weights.attention.map { block in
             Attention(
-                fused: pack(Projection(stacking: [block.query, block.key, block.value])),
-                output: pack(block.output),
+                fused: pack(
+                    Projection(stacking: [block.query, block.key, block.value]),
+                    formats.attention),
+                output: pack(block.output, formats.attention),
                 heads: shape.heads(of: sizes),
                 queryNorm: block.queryNorm?.folded, keyNorm: block.keyNorm?.folded)
         }
@@ -215,10 +237,10 @@ extension Model.Layer {
                 up: block.gate.map {
                     PackedWeights(
                         gate: $0.weight, up: block.up.weight, gateBias: $0.bias,
-                        upBias: block.up.bias, precision: precision, in: arena)
-                } ?? pack(block.up),
+                        upBias: block.up.bias, precision: formats.feedForward, in: arena)
+                } ?? pack(block.up, formats.feedForward),
                 down: pack(
-                    block.down,
+                    block.down, formats.feedForward,
                     activationTerms: shape.architecture.isEncoder ? 1 : Self.fineActivations),
                 isGated: block.gate != nil)
         }

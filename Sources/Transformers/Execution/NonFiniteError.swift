@@ -48,18 +48,21 @@ extension Precision {
             place, problem: "holds \(found.value), beyond ±\(maximumWeight) of \(rawValue)",
             remedy: "use another --precision, such as f32")
     }
+}
 
-    /// Refuses a layer with weights that are outside the range of this precision.
+extension Formats.Layer {
+    /// Refuses a layer with weights that are outside the range of their format.
     func check(_ layer: LayerWeights, index: Int) throws(NonFiniteError) {
-        guard maximumWeight != nil else { return }
         let parts = [
-            ("query", layer.attention?.query), ("key", layer.attention?.key),
-            ("value", layer.attention?.value), ("attention output", layer.attention?.output),
-            ("gate", layer.feedForward?.gate), ("up", layer.feedForward?.up),
-            ("down", layer.feedForward?.down),
+            (attention, "query", layer.attention?.query), (attention, "key", layer.attention?.key),
+            (attention, "value", layer.attention?.value),
+            (attention, "attention output", layer.attention?.output),
+            (feedForward, "gate", layer.feedForward?.gate),
+            (feedForward, "up", layer.feedForward?.up),
+            (feedForward, "down", layer.feedForward?.down),
         ]
-        for (name, part) in parts {
-            try check(part?.weight, "the \(name) projection of layer \(index)")
+        for (format, name, part) in parts {
+            try format.check(part?.weight, "the \(name) projection of layer \(index)")
         }
     }
 }
