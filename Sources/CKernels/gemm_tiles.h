@@ -57,6 +57,7 @@ CK_INLINE void CK_NAME(finish_line)(
     const ck_tiled *o, ck_tiled_group *g, int integers, const float *bias, size_t ldc,
     ck_epilogue epilogue
 ) {
+#pragma clang fp contract(off)
     const float *sums = g->sums + (g->line - g->top) * ck_panel;
     float row[ck_panel] __attribute__((aligned(64)));
     size_t terms = o->a.terms;

@@ -67,7 +67,7 @@ struct HelpTests {
             (["profile", Fixture.llama, "--batch", "1e3"], "--batch"),
             (["profile", Fixture.llama, "--sequence", "-1"], "--sequence"),
             (["profile"], "MODEL"), (["generate", Fixture.llama], "--prompt"),
-            (["bench", Fixture.llama, "--against-precision", "int8"], "--against:"),
+            (["bench", Fixture.llama, "--against-precision", "int8"], "--against MODEL"),
         ]
         for (words, remedy) in mistakes {
             let run = try Program.run(words)
