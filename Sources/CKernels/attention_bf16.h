@@ -36,12 +36,9 @@ CK_INLINE void CK_NAME(score_bf16)(
     CK_NAME(configure_tiles)(rows);
     for (size_t j = 0; j < count; j += ck_panel) {
         const char *keys = o->keys + (first + j) * stride;
-        if (rows > ck_tile_rows)
-            CK_NAME(multiply_attended)(
-                (const char *)queries, stride, keys, width / ck_panel, 1, scores + j, padded);
-        else
-            CK_NAME(multiply_attended)(
-                (const char *)queries, stride, keys, width / ck_panel, 0, scores + j, padded);
+        CK_NAME(multiply_attended)(
+            (const char *)queries, stride, keys, width / ck_panel, rows > ck_tile_rows, scores + j,
+            padded);
     }
 }
 
@@ -57,12 +54,7 @@ CK_INLINE float CK_NAME(weigh_bf16)(
         ck_vector y = ck_load_up_to(x + i, n - i, -__builtin_inff()) - shift;
         y = ck_max(y, ck_splat(-126));
         ck_vector whole = (y + round) - round, r = y - whole;
-        /* 2ʳ within 3e-6 for |r| <= 1/2, by the minimax polynomial of degree 4. */
-        ck_vector p = ck_splat(9.57010188e-3f);
-        p = p * r + 5.59178618e-2f;
-        p = p * r + 2.40247448e-1f;
-        p = p * r + 6.93121815e-1f;
-        p = p * r + 9.99999261e-1f;
+        ck_vector p = ck_exp2_of_fraction(r);
         ck_integers exponent = __builtin_convertvector(whole, ck_integers) << 23;
         ck_vector weight = (ck_vector)((ck_integers)p + exponent);
         weight = ck_select(y > -126.0f, weight, ck_splat(0));
@@ -83,10 +75,8 @@ CK_INLINE void CK_NAME(mix_bf16)(
     size_t steps = (count + ck_panel - 1) / ck_panel, stride = padded * sizeof *weights;
     const char *lines = (const char *)weights;
     const char *values = o->values + (column * keys + first * ck_panel) * sizeof(uint16_t);
-    if (rows > ck_tile_rows)
-        CK_NAME(multiply_attended)(lines, stride, values, steps, 1, tile, ck_panel);
-    else
-        CK_NAME(multiply_attended)(lines, stride, values, steps, 0, tile, ck_panel);
+    CK_NAME(multiply_attended)(
+        lines, stride, values, steps, rows > ck_tile_rows, tile, ck_panel);
 }
 
 static void CK_NAME(attend_bf16)(

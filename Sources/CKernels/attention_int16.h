@@ -182,12 +182,7 @@ CK_INLINE float CK_NAME(weigh_int16)(
     for (; i < n; i += CK_LANES) {
         ck_vector score = ck_load_up_to(x + i, n - i, -1e30f);
         ck_vector y = score - shift, whole = (y + round) - round, r = y - whole;
-        /* 2ʳ within 3e-6 for |r| <= 1/2, by the minimax polynomial of degree 4. */
-        ck_vector p = ck_splat(9.57010188e-3f);
-        p = p * r + 5.59178618e-2f;
-        p = p * r + 2.40247448e-1f;
-        p = p * r + 6.93121815e-1f;
-        p = p * r + 9.99999261e-1f;
+        ck_vector p = ck_exp2_of_fraction(r);
         ck_integers code = CK_NAME(codes_of)((ck_vector)_mm512_scalef_ps((__m512)p, (__m512)whole));
         sum += code;
         CK_NAME(store_shorts)(codes + i / 2, code);

@@ -45,8 +45,8 @@ static int runs_avx512bf16(void) {
 
 extern const ck_kernels ck_kernels__scalar, ck_kernels__amx_emulated;
 #if defined(__x86_64__)
-extern const ck_kernels ck_kernels__amx, ck_kernels__avx512fp16, ck_kernels__avx512bf16, ck_kernels__avx512vnni,
-    ck_kernels__avx512, ck_kernels__avx2;
+extern const ck_kernels ck_kernels__amx, ck_kernels__avx512fp16, ck_kernels__avx512bf16,
+    ck_kernels__avx512vnni, ck_kernels__avx512, ck_kernels__avx2;
 extern const ck_f64_kernels ck_f64_avx512, ck_f64_avx2;
 #elif defined(__aarch64__)
 extern const ck_kernels ck_kernels__neon;
@@ -55,8 +55,8 @@ extern const ck_kernels ck_kernels__neon;
 CK_LIST(ck_kernels) tables[] = {
 #if defined(__x86_64__)
     {runs_amx, &ck_kernels__amx}, {runs_avx512fp16, &ck_kernels__avx512fp16},
-    {runs_avx512bf16, &ck_kernels__avx512bf16}, {runs_avx512vnni, &ck_kernels__avx512vnni}, {runs_avx512, &ck_kernels__avx512},
-    {runs_avx2, &ck_kernels__avx2},
+    {runs_avx512bf16, &ck_kernels__avx512bf16}, {runs_avx512vnni, &ck_kernels__avx512vnni},
+    {runs_avx512, &ck_kernels__avx512}, {runs_avx2, &ck_kernels__avx2},
 #elif defined(__aarch64__)
     {runs_everywhere, &ck_kernels__neon},
 #endif
@@ -70,16 +70,14 @@ CK_LIST(ck_f64_kernels) f64_tables[] = {
     {runs_everywhere, &ck_f64_portable},
 };
 
-const ck_kernels *ck_table(size_t index) {
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (tables[i].runs() && index-- == 0) return tables[i].table;
-    return NULL;
-}
+/* Returns table number `index` of the tables in a list that run; null if there are fewer. */
+#define CK_FIND(list, index) \
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) \
+        if (list[i].runs() && index-- == 0) return list[i].table; \
+    return NULL
 
-const ck_f64_kernels *ck_f64_table(size_t index) {
-    for (size_t i = 0; i < sizeof f64_tables / sizeof *f64_tables; i++)
-        if (f64_tables[i].runs() && index-- == 0) return f64_tables[i].table;
-    return NULL;
-}
+const ck_kernels *ck_table(size_t index) { CK_FIND(tables, index); }
+
+const ck_f64_kernels *ck_f64_table(size_t index) { CK_FIND(f64_tables, index); }
 
 const ck_kernels *ck_emulated_table(void) { return &ck_kernels__amx_emulated; }

@@ -8,12 +8,19 @@
  *
  * Rows of activations have `terms` lines each; see gemm_int8.h. */
 
-enum { ck_group_lines = 2 * ck_tile_rows, ck_tiled_lines = 256, ck_tiled_slab_units = 192, ck_least_tiled = 2 };
+/* The lines of a group and of a block, the units of a slab, and the minimum number of rows that are
+ * multiplied in tiles. */
+enum {
+    ck_group_lines = 2 * ck_tile_rows,
+    ck_tiled_lines = 256,
+    ck_tiled_slab_units = 192,
+    ck_min_tiled_rows = 2,
+};
 
 typedef struct {
     ck_operand a;
     ck_weights w;
-    size_t lines, depth;
+    size_t depth;
 } ck_tiled;
 
 /* A group of lines whose product with a panel is complete, except for `epilogue`. */
@@ -22,10 +29,6 @@ typedef struct {
     size_t line, last, p, top, columns;
     float *c;
 } ck_tiled_group;
-
-CK_INLINE const char *CK_NAME(lines_of)(const ck_tiled *o, size_t line) {
-    return (const char *)o->a.values + line * o->a.stride;
-}
 
 /* Copies what follows the last whole step of each line, and adds zeros up to a whole step. */
 static void CK_NAME(copy_tails)(
@@ -124,6 +127,11 @@ CK_INLINE void CK_NAME(clear_sums)(int pair) {
     ck_tile_zero(3);
 }
 
+/* Multiplies a group with a slab, and completes the group before it.
+ *
+ * tails     the last units of the lines, filled up with zeros; null if the slab ends earlier.
+ * next      memory of which `share` cache lines are prefetched in each step.
+ * resumes   whether `sums` holds the sums of the slabs before this one. */
 CK_INLINE void CK_NAME(multiply_group)(
     const char *lines, size_t stride, const char *units, size_t steps, const char *tails,
     const char *tail_units, const char *next, size_t share, float *sums, int resumes,
@@ -169,7 +177,7 @@ CK_INLINE void CK_NAME(product_tiles)(
         size_t size = (lines / terms + groups - 1) / groups * terms;
         int pair = size > ck_tile_rows;
         CK_NAME(configure_tiles)(size);
-        const char *first = CK_NAME(lines_of)(o, begin);
+        const char *first = (const char *)o->a.values + begin * stride;
         if (tail)
             CK_NAME(copy_tails)(
                 first + depth / ck_tile_units * ck_tile_bytes, stride, lines, tail * 4, tails);
@@ -195,16 +203,10 @@ CK_INLINE void CK_NAME(product_tiles)(
                     int ends = s + 1 == slabs;
                     const char *tail_lines = tail && ends ? tails + top * ck_tile_bytes : 0;
                     const char *a = first + top * stride + from * ck_tile_bytes;
-                    if (pair)
-                        CK_NAME(multiply_group)(
-                            a, stride, units, steps, tail_lines, tail_units,
-                            next + g * share * steps * 64, share, tile, s > 0, o, &before, bias,
-                            ldc, epilogue, integers, 1);
-                    else
-                        CK_NAME(multiply_group)(
-                            a, stride, units, steps, tail_lines, tail_units,
-                            next + g * share * steps * 64, share, tile, s > 0, o, &before, bias,
-                            ldc, epilogue, integers, 0);
+                    CK_NAME(multiply_group)(
+                        a, stride, units, steps, tail_lines, tail_units,
+                        next + g * share * steps * 64, share, tile, s > 0, o, &before, bias, ldc,
+                        epilogue, integers, pair);
                     if (ends)
                         before = (ck_tiled_group){
                             tile, begin + g * size, begin + top + size, p, begin + top, n - j,
@@ -222,9 +224,9 @@ static void CK_NAME(product_tiled_bf16)(
     ck_operand a, size_t m, size_t k, ck_weights w, const float *bias, float *c, size_t ldc,
     size_t n, ck_epilogue epilogue
 ) {
-    ck_tiled o = {a, w, m, (k + 1) / 2};
+    ck_tiled o = {a, w, (k + 1) / 2};
 #if CK_BF16
-    if (m < ck_least_tiled) return CK_NAME(product_bf16)(a, m, k, w, bias, c, ldc, n, epilogue);
+    if (m < ck_min_tiled_rows) return CK_NAME(product_bf16)(a, m, k, w, bias, c, ldc, n, epilogue);
 #endif
     CK_NAME(product_tiles)(&o, m, bias, c, ldc, n, epilogue, 0);
 }
@@ -233,7 +235,7 @@ static void CK_NAME(product_tiled_int8)(
     ck_operand a, size_t m, size_t k, ck_weights w, const float *bias, float *c, size_t ldc,
     size_t n, ck_epilogue epilogue
 ) {
-    ck_tiled o = {a, w, m, (k + 3) / 4};
-    if (m < ck_least_tiled) CK_NAME(product_int8)(a, m, k, w, bias, c, ldc, n, epilogue);
+    ck_tiled o = {a, w, (k + 3) / 4};
+    if (m < ck_min_tiled_rows) CK_NAME(product_int8)(a, m, k, w, bias, c, ldc, n, epilogue);
     else CK_NAME(product_tiles)(&o, m, bias, c, ldc, n, epilogue, 1);
 }

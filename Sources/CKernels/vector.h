@@ -117,6 +117,15 @@ CK_INLINE ck_vector ck_exp(ck_vector x) {
 #endif
 }
 
+/* 2ʳ within 3e-6 for |r| <= 1/2, by the minimax polynomial of degree 4. */
+CK_INLINE ck_vector ck_exp2_of_fraction(ck_vector r) {
+    ck_vector p = ck_splat(9.57010188e-3f);
+    p = p * r + 5.59178618e-2f;
+    p = p * r + 2.40247448e-1f;
+    p = p * r + 6.93121815e-1f;
+    return p * r + 9.99999261e-1f;
+}
+
 CK_INLINE ck_vector ck_silu(ck_vector x) { return x / (1.0f + ck_exp(-x)); }
 
 /* 1/x within 1 unit in the last place, for |x| from 2⁻¹²⁶ to 2¹²⁶. */
