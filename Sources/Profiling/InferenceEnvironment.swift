@@ -26,10 +26,13 @@ public struct InferenceEnvironment: Codable, Hashable, Sendable {
     public var precision: Precision
     /// The name of the program that runs the model, as in ``Runtime/name``.
     public var runtime: String
+    /// The instruction set of the built-in runtime's kernels; nil for other runtimes, and in
+    /// profiles of versions that did not store it.
+    public var instructionSet: String?
     /// The machine's short name.
     public var machine: String
 
-    /// Creates an environment.
+    /// Creates an environment of this process.
     public init(
         phase: Phase, batch: Int, sequence: Int, threads: Int, precision: Precision,
         runtime: String = Runtime.builtIn.name, machine: String = Machine.current.slug
@@ -40,6 +43,7 @@ public struct InferenceEnvironment: Codable, Hashable, Sendable {
         self.threads = threads
         self.precision = precision
         self.runtime = runtime
+        instructionSet = runtime == Runtime.builtIn.name ? InstructionSet.current : nil
         self.machine = machine
     }
 }

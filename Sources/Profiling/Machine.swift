@@ -12,7 +12,7 @@ public struct Machine: Codable, Hashable, Sendable {
     public var brand: String
     /// The microarchitecture of its cores, such as `zen5`; empty if unknown.
     public var microarchitecture: String
-    /// The instruction set, such as `x86_64` or `arm64`.
+    /// The processor's architecture, such as `x86_64` or `arm64`.
     public var architecture: String
     /// The vector and matrix features that the processor and the system support.
     public var features: [String]
@@ -60,8 +60,8 @@ public struct Machine: Codable, Hashable, Sendable {
         let brand = text { host_processor_brand(&$0, $0.count) }
         let design = Microarchitecture.name(brand: brand, family: family, model: model)
         return Machine(
-            brand: brand.isEmpty ? "\(instructionSet) \(family):\(model)" : brand,
-            microarchitecture: design ?? "", architecture: instructionSet,
+            brand: brand.isEmpty ? "\(architectureName) \(family):\(model)" : brand,
+            microarchitecture: design ?? "", architecture: architectureName,
             features: text { host_processor_features(&$0, $0.count) }
                 .split(separator: " ").map(String.init),
             cores: host_usable_cpus(nil, 0),
@@ -72,7 +72,7 @@ public struct Machine: Codable, Hashable, Sendable {
             operatingSystem: ProcessInfo.processInfo.operatingSystemVersionString)
     }()
 
-    private static var instructionSet: String {
+    private static var architectureName: String {
         #if arch(x86_64)
             "x86_64"
         #elseif arch(arm64)

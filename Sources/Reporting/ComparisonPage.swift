@@ -57,6 +57,9 @@ public struct ComparisonPage: Sendable {
             // Times in different precisions can be compared.
             var environment = report.environment
             environment.precision = first.environment.precision
+            if environment.instructionSet == nil || first.environment.instructionSet == nil {
+                environment.instructionSet = first.environment.instructionSet
+            }
             if environment != first.environment {
                 let environment = Narrative(report: report).environment
                 reasons.append("\(name) was measured in another environment: \(environment).")

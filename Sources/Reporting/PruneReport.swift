@@ -205,13 +205,15 @@ public struct EnvironmentDescription: Codable, Sendable, Equatable {
     public var precision: String
     /// The runtime.
     public var runtime: String
+    /// The instruction set of the built-in runtime's kernels; nil for other runtimes.
+    public var instructionSet: String?
     /// The processor.
     public var machine: String
 
     /// Creates a description.
     public init(
         phase: String, batch: Int, sequence: Int, threads: Int, precision: String,
-        runtime: String, machine: String
+        runtime: String, instructionSet: String? = nil, machine: String
     ) {
         self.phase = phase
         self.batch = batch
@@ -219,6 +221,7 @@ public struct EnvironmentDescription: Codable, Sendable, Equatable {
         self.threads = threads
         self.precision = precision
         self.runtime = runtime
+        self.instructionSet = instructionSet
         self.machine = machine
     }
 
@@ -227,8 +230,9 @@ public struct EnvironmentDescription: Codable, Sendable, Equatable {
         [
             phase, "batch \(batch)",
             phase == "decode" ? "context \(sequence)" : "sequence \(sequence)",
-            "\(threads) \(threads == 1 ? "thread" : "threads")", precision, runtime, machine,
-        ].joined(separator: " · ")
+            "\(threads) \(threads == 1 ? "thread" : "threads")", precision, runtime,
+            instructionSet, machine,
+        ].compactMap(\.self).joined(separator: " · ")
     }
 }
 

@@ -17,14 +17,11 @@ public final class Engine: Sendable {
     /// The working memory of predictors and predicted feed-forward blocks.
     let neuronScratch = Scratch()
 
-    /// Creates an engine with a number of threads and the fastest kernels of this processor.
+    /// Creates an engine with a number of threads and the kernels of ``InstructionSet/current``.
     public init(threads: Int) {
         pool = ThreadPool(threads: threads)
-        kernels = fastestKernels
+        kernels = selectedKernels
     }
-
-    /// The name of the instruction set that the kernels use, such as `avx512vnni` or `neon`.
-    public var instructionSet: String { String(cString: kernels.name) }
 
     /// Calls `body` with contiguous ranges of rows, on all threads if each gets at least two rows.
     func splitRows(_ rows: Int, _ body: (Range<Int>) -> Void) {

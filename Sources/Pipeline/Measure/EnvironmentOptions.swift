@@ -83,11 +83,13 @@ extension InferenceEnvironment {
             remedy: "use a smaller --batch, --sequence or model, or allow it more memory")
     }
 
-    /// A short text of the conditions, such as `decode, batch 1, context 256, 2 threads, f32`.
+    /// A short text of the conditions, such as `decode, batch 1, context 256, 2 threads,
+    /// f32, amx`.
     package var summary: String {
         let length = phase == .decode ? "context" : "sequence"
         return "\(phase.rawValue), batch \(batch), \(length) \(sequence), "
             + "\(threads) thread\(threads == 1 ? "" : "s"), \(precision.rawValue)"
             + (runtime == Runtime.builtIn.name ? "" : ", \(runtime)")
+            + (instructionSet.map { ", \($0)" } ?? "")
     }
 }

@@ -72,7 +72,7 @@ public struct LimitsAnswer: Encodable {
         of model: Model, in environment: InferenceEnvironment, on engine: Engine,
         tick: () throws -> Void
     ) throws {
-        instructionSet = engine.instructionSet
+        instructionSet = InstructionSet.current
         let precision = environment.precision
         self.precision = precision
         let single = Engine(threads: 1)

@@ -111,7 +111,7 @@ extension EnvironmentDescription {
             phase: environment.phase.rawValue, batch: environment.batch,
             sequence: environment.sequence, threads: environment.threads,
             precision: environment.precision.rawValue, runtime: environment.runtime,
-            machine: environment.machine)
+            instructionSet: environment.instructionSet, machine: environment.machine)
     }
 }
 

@@ -148,6 +148,9 @@ extension LatencyTable {
             throw error
         }
         var known = environment
+        if known.machine != requested.machine || known.instructionSet == nil {
+            known.instructionSet = requested.instructionSet
+        }
         known.machine = requested.machine
         guard known == requested else {
             throw ProfileError(

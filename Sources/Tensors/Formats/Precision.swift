@@ -28,7 +28,7 @@ public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
     }
 
     /// The fastest kernels of this processor for weights of this precision.
-    var format: ck_format { fastestKernels.formats[self] }
+    var format: ck_format { selectedKernels.formats[self] }
 }
 
 extension ck_formats {
@@ -78,7 +78,3 @@ extension ck_format {
             a, stride, rows, columns, b, width, range.lowerBound, range.upperBound, c, scratch)
     }
 }
-
-/// The fastest kernels of this processor: a constant table of plain C functions, which any thread
-/// may call.
-nonisolated(unsafe) let fastestKernels = ck_table(0)!.pointee

@@ -37,7 +37,7 @@ public struct CoarseWeights: Sendable {
         memory = Memory(count: panels * ck_int4_panel(inputs) / MemoryLayout<Float>.stride)
         memory.floats.initialize(repeating: 0)
         guard outputs > 0 else { return }
-        fastestKernels.pack_rows_int4(
+        selectedKernels.pack_rows_int4(
             weight.elements, inputs, outputs, inputs, fineInputs.map(UInt32.init),
             fineInputs.count, address(ofPanel: 0))
     }

@@ -33,8 +33,11 @@ extension EnvironmentOptions {
             help: "The precision of weights and products.")
     }
 
-    /// Reads `--threads`; the default is the number of CPUs that this process may use at once.
+    /// Reads `--threads`, and makes this process use the instruction set of `--instruction-set`.
+    ///
+    /// The default number of threads is the number of CPUs that this process may use at once.
     static func threads(_ arguments: inout Arguments) throws(UsageError) -> Int {
+        try useInstructionSet(&arguments)
         let given = try arguments.option(
             "--threads", .integer(in: 1...1024),
             help: "The number of threads; by default all CPUs, or the whole CPUs of a container's "
@@ -52,5 +55,19 @@ extension EnvironmentOptions {
                     + "--threads \(allowed.threads) is faster.")
         }
         return given
+    }
+
+    private static func useInstructionSet(_ arguments: inout Arguments) throws(UsageError) {
+        let name = try arguments.option(
+            "--instruction-set", .text.named("NAME"), isRare: true,
+            help: "The instruction set of the kernels, such as avx512vnni, to compare it with "
+                + "others; by default the fastest that the processor runs.")
+        guard let name else { return }
+        guard InstructionSet.available.contains(name) else {
+            throw UsageError(
+                "--instruction-set \(name): this processor runs "
+                    + InstructionSet.available.joined(separator: ", "))
+        }
+        InstructionSet.use(name)
     }
 }
