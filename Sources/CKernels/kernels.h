@@ -14,6 +14,7 @@
 #if CK_TILES
 #include "tiles.h"
 #include "gemm_tiles.h"
+#include "transposed_tiles.h"
 #define CK_PRODUCT(format) CK_NAME(product_tiled_##format)
 #else
 #define CK_PRODUCT(format) CK_NAME(product_##format)
@@ -48,9 +49,8 @@
 #else
 #define CK_IF_BF16(operation) 0
 #endif
-/* Processors with tile registers multiply pairs of bfloat16 in vectors at half the rate of f32. */
 #if CK_TILES
-#define CK_TRANSPOSED_BF16 0
+#define CK_TRANSPOSED_BF16 CK_NAME(transposed_product_tiled_bf16)
 #else
 #define CK_TRANSPOSED_BF16 CK_IF_BF16(transposed_product_bf16)
 #endif

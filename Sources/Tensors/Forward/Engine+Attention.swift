@@ -51,24 +51,53 @@ private struct Segment {
 
 /// The layout of a head's packed keys and values.
 private struct PackedHead {
-    /// Whether keys and values are pairs of 16-bit integers with scales.
-    ///
-    /// Otherwise they are floats.
-    let integers: Bool
+    /// The elements of keys and values.
+    enum Elements {
+        case f32
+        /// 16-bit integers in pairs, with scales.
+        case int16
+        /// Pairs of bfloat16, for tile registers.
+        case bf16
+    }
+
+    let elements: Elements
     let width: Int
     /// The offsets of the parts and of the end, in floats.
     let keyScales, values, valueScales, end: Int
+    /// The number of queries of one piece of work. Kernels attend from 12 or 32 at a time.
+    let queryBlock: Int
+    /// The floats of the scores of a piece of work.
+    let scoreCount: Int
 
     /// Computes the offsets for a number of keys.
-    init(keyCount: Int, width: Int, integers: Bool) {
+    init(keyCount: Int, width: Int, elements: Elements) {
         let padded = PackedWeights.padded
-        func inputs(_ count: Int) -> Int { integers ? (count + 1) / 2 : count }
-        self.integers = integers
+        func inputs(_ count: Int) -> Int { elements == .f32 ? count : (count + 1) / 2 }
+        self.elements = elements
         self.width = width
+        let scales = elements == .int16 ? 1 : 0
         keyScales = padded(keyCount) * inputs(width)
-        values = keyScales + (integers ? padded(keyCount) : 0)
-        valueScales = values + inputs(keyCount) * padded(width)
-        end = valueScales + (integers ? padded(width) : 0)
+        values = keyScales + scales * padded(keyCount)
+        valueScales =
+            values + inputs(elements == .bf16 ? padded(keyCount) : keyCount) * padded(width)
+        end = valueScales + scales * padded(width)
+        let blockKeys = min(padded(keyCount), Int(ck_key_block))
+        (queryBlock, scoreCount) =
+            elements == .bf16
+            ? (3 * Int(ck_attended_rows), Int(ck_attended_rows) * (blockKeys + 16))
+            : (48, 12 * blockKeys)
+    }
+
+    /// The elements for the precision of a block's products.
+    static func elements(
+        for precision: Precision, width: Int, with kernels: ck_kernels
+    ) -> Elements {
+        let narrow = precision == .bf16 || precision == .int8
+        if narrow, kernels.attend_bf16 != nil, width % 32 == 0, width <= Int(ck_widest_bf16) {
+            return .bf16
+        }
+        let hasIntegers = kernels.attend_int16 != nil && width <= Int(ck_widest_int16)
+        return precision == .int8 && hasIntegers ? .int16 : .f32
     }
 
     /// Packs a key and value head of a segment.
@@ -79,11 +108,15 @@ private struct PackedHead {
         let keys = segment.keys + index * segment.headStride
         let values = segment.values + index * segment.headStride
         let (ld, count) = (segment.stride, segment.keyCount)
-        if integers {
+        switch elements {
+        case .int16:
             kernels.pack_keys_int16!(keys, ld, count, width, head, head + keyScales)
             kernels.pack_values_int16!(
                 values, ld, count, width, head + self.values, head + valueScales)
-        } else {
+        case .bf16:
+            kernels.formats.bf16.pack_rows(keys, ld, count, width, head, nil, nil)
+            kernels.pack_values_bf16!(values, ld, count, width, head + self.values)
+        case .f32:
             kernels.formats.f32.pack_rows(keys, ld, count, width, head, nil, nil)
             kernels.formats.f32.packColumns(
                 of: values, stride: ld, rows: count, columns: width, into: head + self.values)
@@ -98,11 +131,16 @@ private struct PackedHead {
         into out: UnsafeMutablePointer<Float>, outStride: Int
     ) {
         let offset = segment.offset.map { $0 + first } ?? Int.max
-        if integers {
+        switch elements {
+        case .int16:
             kernels.attend_int16!(
                 queries, stride, count, width, head, head + keyScales, head + values,
                 head + valueScales, segment.keyCount, offset, scale, scores, out, outStride)
-        } else {
+        case .bf16:
+            kernels.attend_bf16!(
+                queries, stride, count, width, head, head + values, segment.keyCount, offset,
+                scale, scores, out, outStride)
+        case .f32:
             kernels.attend_f32(
                 queries, stride, count, width, head, head + values, segment.keyCount, offset,
                 scale, scores, out, outStride)
@@ -119,8 +157,9 @@ extension Engine {
     ///   - sequences: The rows of each sequence. No sequence attends to another, so padding is not
     ///     needed.
     ///   - causal: Whether a token attends only to itself and to earlier tokens.
-    ///   - precision: The precision of the block's products. With `int8`, attention computes with
-    ///     16-bit integers if the processor has instructions for them.
+    ///   - precision: The precision of the block's products. With `bf16` and `int8`, attention
+    ///     multiplies bfloat16 if the processor has tile registers for them. Otherwise, with `int8`,
+    ///     it multiplies 16-bit integers if the processor has instructions for them.
     ///   - context: Shape `[tokens, heads.contextWidth]`, the result.
     ///   - scratch: Working memory.
     public func attend(
@@ -198,14 +237,12 @@ extension Engine {
         let dimension = heads.dimension
         let group = heads.query / heads.keyValue
         let longest = segments.map(\.keyCount).max() ?? 0
-        let paddedKeys = PackedWeights.padded(longest)
-        let queryBlock = 48
         let single = segments.allSatisfy { $0.queries == 1 }
         let packing = PackedHead(
             keyCount: longest, width: dimension,
-            integers: precision == .int8 && kernels.attend_int16 != nil
-                && dimension <= Int(ck_widest_int16))
-        let scoreCount = single ? paddedKeys : 12 * min(paddedKeys, Int(ck_key_block))
+            elements: PackedHead.elements(for: precision, width: dimension, with: kernels))
+        let queryBlock = packing.queryBlock
+        let scoreCount = single ? PackedWeights.padded(longest) : packing.scoreCount
         let packedCount = single ? 0 : packing.end * segments.count * heads.keyValue
         scratch.memory.grow(to: packedCount + scoreCount * pool.threads)
         let (rows, outWidth) = (context.rows, heads.contextWidth)
