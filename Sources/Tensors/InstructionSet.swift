@@ -8,7 +8,9 @@ public enum InstructionSet {
     /// The instruction sets that this processor runs, the fastest first.
     public static let available: [String] = {
         var names: [String] = []
-        while let table = ck_table(names.count) { names.append(String(cString: table.pointee.name)) }
+        while let table = ck_table(names.count) {
+            names.append(String(cString: table.pointee.name))
+        }
         return names
     }()
 
@@ -33,7 +35,7 @@ public enum InstructionSet {
     /// The table that engines use, and whether any code has asked for it.
     private static let selection = Mutex((index: 0, isUsed: false))
 
-    /// The index of the table that engines use. It cannot change any more.
+    /// The index of the table that engines use, which cannot change any more.
     fileprivate static var selected: Int {
         selection.withLock { selection in
             selection.isUsed = true

@@ -64,7 +64,9 @@ private struct PackedHead {
     let width: Int
     /// The offsets of the parts and of the end, in floats.
     let keyScales, values, valueScales, end: Int
-    /// The number of queries of one piece of work. Kernels attend from 12 or 32 at a time.
+    /// The number of queries of one piece of work.
+    ///
+    /// Kernels attend from 12 or 32 queries at a time.
     let queryBlock: Int
     /// The floats of the scores of a piece of work.
     let scoreCount: Int
