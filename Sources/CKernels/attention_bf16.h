@@ -81,13 +81,14 @@ CK_INLINE void CK_NAME(mix_bf16)(
 
 static void CK_NAME(attend_bf16)(
     const float *q, size_t ldq, size_t queries, size_t width, const void *keys, const void *values,
-    size_t key_count, size_t offset, float scale, float *scores, float *out, size_t ldo
+    size_t key_count, size_t offset, float scale, const ck_scores *rule, float *scores, float *out,
+    size_t ldo
 ) {
     const float log2_e = 1.44269504f, ln_2 = 0.693147181f;
     ck_attention_bf16 operands = {q, ldq, width, keys, values, key_count, scale * log2_e};
     CK_NAME(attend)(
         &operands, CK_NAME(score_bf16), CK_NAME(weigh_bf16), CK_NAME(mix_bf16), ck_attended_rows,
-        ck_tile_units, queries, width, key_count, offset, ln_2, scores, out, ldo);
+        ck_tile_units, queries, width, key_count, offset, ln_2, rule, scores, out, ldo);
     ck_tile_release();
 }
 

@@ -47,7 +47,7 @@ typedef struct {
     size_t key_count;
 } ck_attention_f32;
 
-CK_INLINE void CK_NAME(score_f32)(
+CK_INLINE void CK_NAME(products_f32)(
     const void *operands, size_t top, size_t rows, size_t first, size_t count, size_t padded,
     float *scores
 ) {
@@ -73,13 +73,13 @@ CK_INLINE void CK_NAME(mix_f32)(
 
 static void CK_NAME(attend_f32)(
     const float *q, size_t ldq, size_t queries, size_t width, const float *keys,
-    const float *values, size_t key_count, size_t offset, float scale, float *scores, float *out,
-    size_t ldo
+    const float *values, size_t key_count, size_t offset, float scale, const ck_scores *rule,
+    float *scores, float *out, size_t ldo
 ) {
     ck_attention_f32 operands = {q, ldq, width, keys, values, key_count};
     CK_NAME(attend)(
-        &operands, CK_NAME(score_f32), CK_NAME(weigh_f32), CK_NAME(mix_f32), CK_ROWS, 0, queries,
-        width, key_count, offset, scale, scores, out, ldo);
+        &operands, CK_NAME(products_f32), CK_NAME(weigh_f32), CK_NAME(mix_f32), CK_ROWS, 0,
+        queries, width, key_count, offset, scale, rule, scores, out, ldo);
 }
 
 /* Returns a vector whose lane r is the sum of all lanes of rows[r]. First the halves of pairs of
@@ -129,7 +129,7 @@ CK_INLINE void CK_NAME(mix_one)(
 
 static void CK_NAME(attend_one_f32)(
     const float *q, size_t width, const float *keys, const float *values, size_t ld,
-    size_t key_count, float scale, float *scores, float *out
+    size_t key_count, float scale, const ck_scores *rule, float *scores, float *out
 ) {
     size_t whole = width / CK_LANES * CK_LANES;
     for (size_t j = 0; j < key_count; j += CK_LANES) {
@@ -152,6 +152,10 @@ static void CK_NAME(attend_one_f32)(
             for (size_t i = whole; i < width; i++) sums[r] += q[i] * keys[(j + r) * ld + i];
         if (count == CK_LANES) ck_store(scores + j, sums);
         else ck_store_part(scores + j, sums, count);
+    }
+    if (CK_NAME(changes)(rule)) {
+        CK_NAME(score_f32)(scores, key_count, scale, rule, 0);
+        scale = 1;
     }
     CK_NAME(softmax_f32)(scores, key_count, scale);
     size_t i = 0;

@@ -207,13 +207,13 @@ CK_INLINE void CK_NAME(mix_int16)(
 static void CK_NAME(attend_int16)(
     const float *q, size_t ldq, size_t queries, size_t width, const void *keys,
     const float *key_scales, const void *values, const float *value_scales, size_t key_count,
-    size_t offset, float scale, float *scores, float *out, size_t ldo
+    size_t offset, float scale, const ck_scores *rule, float *scores, float *out, size_t ldo
 ) {
     const float log2_e = 1.44269504f, ln_2 = 0.693147181f;
     ck_attention_int16 operands = {
         q, ldq, width, keys, values, key_scales, value_scales, key_count, scale * log2_e};
     CK_NAME(attend)(
         &operands, CK_NAME(score_int16), CK_NAME(weigh_int16), CK_NAME(mix_int16), CK_ROWS, 0, queries,
-        width, key_count, offset, ln_2, scores, out, ldo);
+        width, key_count, offset, ln_2, rule, scores, out, ldo);
 }
 #endif

@@ -92,6 +92,7 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .pack_values_bf16 = CK_NAME(pack_values_bf16),
 #endif
     .attend_one_f32 = CK_NAME(attend_one_f32),
+    .score_f32 = CK_NAME(score_f32),
     .rms_norm_f32 = CK_NAME(rms_norm_f32),
     .layer_norm_f32 = CK_NAME(layer_norm_f32),
     .softmax_f32 = CK_NAME(softmax_f32),

@@ -84,11 +84,22 @@ static void attend(const ck_kernels *k) {
             k->formats.f32.pack_columns(values, ld, count, width, packed_values);
             k->attend_f32(
                 q, ld, queries, width, packed_keys, packed_values, count,
-                causal ? count - queries : SIZE_MAX, 0.25f, scores, out, ld);
+                causal ? count - queries : SIZE_MAX, 0.25f, 0, scores, out, ld);
             floats_are("out", out, (queries - 1) * ld + width, absolute, relative);
             float *weights = zeroed(count * 4), *one = zeroed(width * 4);
-            k->attend_one_f32(q, width, keys, values, ld, count, 0.25f, weights, one);
+            k->attend_one_f32(q, width, keys, values, ld, count, 0.25f, 0, weights, one);
             floats_are("one", one, width, absolute, relative);
+            float *terms = floats(queries + count, 1);
+            const ck_scores rule = {causal ? count / 3 + 1 : 0, 0.5f, terms + queries};
+            k->attend_f32(
+                q, ld, queries, width, packed_keys, packed_values, count,
+                causal ? count - queries : SIZE_MAX, 0.25f, &rule, scores, out, ld);
+            floats_are("changed", out, (queries - 1) * ld + width, absolute, relative);
+            k->attend_one_f32(q, width, keys, values, ld, count, 0.25f, &rule, weights, one);
+            floats_are("one changed", one, width, absolute, relative);
+            k->score_f32(weights, count, 0.25f, &rule, scores);
+            floats_are("scores", weights, count, absolute, relative);
+            floats_are("derivatives", scores, count, absolute, relative);
         }
 }
 
@@ -185,7 +196,7 @@ const kernel_case kernel_cases[] = {
     {"formats.f32", gemm},
     {"gram_f32", gram},
     {"packing of formats.f32", pack},
-    {"attend_f32, attend_one_f32", attend},
+    {"attend_f32, attend_one_f32, score_f32", attend},
     {"rms_norm_f32, layer_norm_f32", norms},
     {"softmax_f32, softmax_gradient_f32", softmax},
     {"log_sum_exp_f32, divergence_f32", logits},

@@ -207,21 +207,31 @@ struct KernelTests {
         let format = table.kernels.formats.f32
         format.pack_rows(k, width, keys, width, &packedKeys, nil, nil)
         format.pack_columns!(v, width, keys, width, &packedValues)
-        for causal in [true, false] {
+        let terms = randomFloats(queries + keys, seed: 4)
+        for (causal, changed) in [(true, false), (false, false), (true, true), (false, true)] {
             let offset = keys - queries
+            var rule = ck_scores(window: causal ? keys / 3 + 1 : 0, cap: 0.5, bias: nil)
             var scores = [Float](repeating: 0, count: 12 * padded)
             var out = [Float](repeating: 0, count: queries * width)
-            table.kernels.attend_f32(
-                q, width, queries, width, packedKeys, packedValues, keys,
-                causal ? offset : Int.max, 0.25, &scores, &out, width)
+            terms.withUnsafeBufferPointer { terms in
+                if changed { rule.bias = terms.baseAddress.map { $0 + queries } }
+                table.kernels.attend_f32(
+                    q, width, queries, width, packedKeys, packedValues, keys,
+                    causal ? offset : Int.max, 0.25, changed ? [rule] : nil, &scores, &out, width)
+            }
             let want = (0..<queries).flatMap { query -> [Float] in
                 let seen = causal ? offset + query + 1 : keys
-                let weights = (0..<seen).map { key in
-                    exp(
+                let weights = (0..<seen).map { key -> Double in
+                    var score =
                         0.25
-                            * (0..<width).reduce(0.0) {
-                                $0 + Double(q[query * width + $1]) * Double(k[key * width + $1])
-                            })
+                        * (0..<width).reduce(0.0) {
+                            $0 + Double(q[query * width + $1]) * Double(k[key * width + $1])
+                        }
+                    if changed {
+                        score = 0.5 * tanh(score / 0.5) + Double(terms[queries + key - query])
+                        if causal, key + keys / 3 + 1 <= offset + query { return 0 }
+                    }
+                    return exp(score)
                 }
                 let total = weights.reduce(0, +)
                 return (0..<width).map { column in
@@ -232,6 +242,7 @@ struct KernelTests {
                 }
             }
             expectClose(out, want, absolute: 1e-5)
+            if changed { continue }
             if let pack = table.kernels.pack_keys_int16 {
                 var keyWords = [UInt32](repeating: 0, count: padded * ((width + 1) / 2))
                 var valueWords = [UInt32](repeating: 0, count: columns * ((keys + 1) / 2))
@@ -242,12 +253,13 @@ struct KernelTests {
                     v, width, keys, width, &valueWords, &valueScales)
                 table.kernels.attend_int16!(
                     q, width, queries, width, keyWords, keyScales, valueWords, valueScales, keys,
-                    causal ? offset : Int.max, 0.25, &scores, &out, width)
+                    causal ? offset : Int.max, 0.25, nil, &scores, &out, width)
                 expectClose(out, want, absolute: 5e-3)
             }
             var one = [Float](repeating: 0, count: width)
             table.kernels.attend_one_f32(
-                Array(q[((queries - 1) * width)...]), width, k, v, width, keys, 0.25, &scores, &one)
+                Array(q[((queries - 1) * width)...]), width, k, v, width, keys, 0.25, nil, &scores,
+                &one)
             expectClose(one, Array(want[((queries - 1) * width)...]), absolute: 1e-5)
         }
     }

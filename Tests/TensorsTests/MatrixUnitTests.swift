@@ -43,10 +43,10 @@ struct MatrixUnitTests {
             var want = [Float](repeating: 0, count: queries * width)
             var got = want
             kernels.attend_f32(
-                q, width, queries, width, floatKeys, floatValues, keys, offset, scale, &scores,
+                q, width, queries, width, floatKeys, floatValues, keys, offset, scale, nil, &scores,
                 &want, width)
             kernels.attend_bf16!(
-                q, width, queries, width, halfKeys, halfValues, keys, offset, scale, &scores,
+                q, width, queries, width, halfKeys, halfValues, keys, offset, scale, nil, &scores,
                 &got, width)
             let error = zip(got, want).reduce(0) { $0 + pow(Double($1.0 - $1.1), 2) }
             let size = want.reduce(0) { $0 + pow(Double($1), 2) }

@@ -47,6 +47,17 @@ typedef struct ck_int4_row {
     float scale, fine_scale;
 } ck_int4_row;
 
+/* How the scores of a head differ from scaled products of queries and keys.
+ *
+ * window   query i of a causal head sees keys only from offset + i + 1 - window on; 0 for all keys.
+ * cap      scores s become cap * tanh(s / cap), before the bias and the softmax; 0 for no cap.
+ * bias     bias[j - i] is added to the score of query i with key j; null if nothing is added. */
+typedef struct ck_scores {
+    size_t window;
+    float cap;
+    const float *_Nullable bias;
+} ck_scores;
+
 typedef struct ck_kernels {
     const char *name;
 
@@ -91,15 +102,16 @@ typedef struct ck_kernels {
      * keys        formats.f32.pack_rows of key_count rows of width floats.
      * values      formats.f32.pack_columns of key_count rows of width floats.
      * offset      query i attends to keys 0 ... offset + i (causal), or to all keys if SIZE_MAX.
+     * rule        changes of scores, or null.
      * scores      scratch of 12 * min(ck_key_block, key_count rounded up to 32) floats.
      * out, ldo    queries rows of width floats. */
     void (*attend_f32)(
         const float *q, size_t ldq, size_t queries, size_t width, const float *keys,
-        const float *values, size_t key_count, size_t offset, float scale, float *scores,
-        float *out, size_t ldo);
+        const float *values, size_t key_count, size_t offset, float scale,
+        const ck_scores *_Nullable rule, float *scores, float *out, size_t ldo);
 
-    /* attend_f32 over 16-bit integers, for width <= ck_widest_int16. Null if it would not be
-     * faster.
+    /* attend_f32 over 16-bit integers, for width <= ck_widest_int16 and rules without cap and bias.
+     * Null if it would not be faster.
      *
      * keys, key_scales       pack_keys_int16 of key_count rows: (width + 1) / 2 words and a scale
      *                        for each key, with key_count rounded up to 32.
@@ -108,14 +120,15 @@ typedef struct ck_kernels {
     void (*_Nullable attend_int16)(
         const float *q, size_t ldq, size_t queries, size_t width, const void *keys,
         const float *key_scales, const void *values, const float *value_scales,
-        size_t key_count, size_t offset, float scale, float *scores, float *out, size_t ldo);
+        size_t key_count, size_t offset, float scale, const ck_scores *_Nullable rule,
+        float *scores, float *out, size_t ldo);
     void (*_Nullable pack_keys_int16)(
         const float *source, size_t ld, size_t n, size_t width, void *panels, float *scales);
     void (*_Nullable pack_values_int16)(
         const float *source, size_t ld, size_t n, size_t width, void *panels, float *scales);
 
     /* attend_f32 over bfloat16 in tile registers, for a width that is a multiple of 32 and at most
-     * ck_widest_bf16. Null if the processor has no tile registers.
+     * ck_widest_bf16, and rules without cap and bias. Null if the processor has no tile registers.
      *
      * keys     formats.bf16.pack_rows of key_count rows of width floats.
      * values   pack_values_bf16 of key_count rows: width * key_count halves, with key_count rounded
@@ -124,16 +137,21 @@ typedef struct ck_kernels {
      *          floats. */
     void (*_Nullable attend_bf16)(
         const float *q, size_t ldq, size_t queries, size_t width, const void *keys,
-        const void *values, size_t key_count, size_t offset, float scale, float *scores,
-        float *out, size_t ldo);
+        const void *values, size_t key_count, size_t offset, float scale,
+        const ck_scores *_Nullable rule, float *scores, float *out, size_t ldo);
     void (*_Nullable pack_values_bf16)(
         const float *source, size_t ld, size_t n, size_t width, void *panels);
 
-    /* One query of one head against key_count unpacked keys and values, ld floats apart.
-     * scores is scratch of key_count floats. */
+    /* One query of one head against key_count unpacked keys and values, ld floats apart. The window
+     * of the rule is not read: all keys are in it. scores is scratch of key_count floats. */
     void (*attend_one_f32)(
         const float *q, size_t width, const float *keys, const float *values, size_t ld,
-        size_t key_count, float scale, float *scores, float *out);
+        size_t key_count, float scale, const ck_scores *_Nullable rule, float *scores, float *out);
+
+    /* Replaces n products of a query with keys by scores: x[j] * scale, with the cap of the rule and
+     * then its bias[j]. Stores the derivatives by the products in `slopes`, unless it is null. */
+    void (*score_f32)(
+        float *x, size_t n, float scale, const ck_scores *rule, float *_Nullable slopes);
 
     /* y[i] = x[i] * w[i] / sqrt(mean(x²) + epsilon); n >= 1, y may be x. */
     void (*rms_norm_f32)(float *y, const float *x, const float *w, size_t n, float epsilon);

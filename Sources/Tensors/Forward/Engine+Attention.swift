@@ -10,6 +10,10 @@ public struct AttentionHeads: Sendable, Equatable {
     public let dimension: Int
     /// The factor of the products of queries and keys.
     public let scale: Float
+    /// The number of keys up to its own that a query of a causal model sees; nil for all.
+    public var window: Int?
+    /// The soft cap c of scores s, which become `c · tanh(s / c)`; nil if there is none.
+    public var cap: Float?
 
     /// Creates a description of heads.
     ///
@@ -128,8 +132,8 @@ private struct PackedHead {
     /// Attends from `count` queries of a segment; `first` is the index of the first one.
     func attend(
         _ queries: UnsafePointer<Float>, stride: Int, first: Int, count: Int, _ segment: Segment,
-        scale: Float, with kernels: ck_kernels, head: UnsafePointer<Float>,
-        scores: UnsafeMutablePointer<Float>,
+        scale: Float, rule: UnsafePointer<ck_scores>?, with kernels: ck_kernels,
+        head: UnsafePointer<Float>, scores: UnsafeMutablePointer<Float>,
         into out: UnsafeMutablePointer<Float>, outStride: Int
     ) {
         let offset = segment.offset.map { $0 + first } ?? Int.max
@@ -137,15 +141,15 @@ private struct PackedHead {
         case .int16:
             kernels.attend_int16!(
                 queries, stride, count, width, head, head + keyScales, head + values,
-                head + valueScales, segment.keyCount, offset, scale, scores, out, outStride)
+                head + valueScales, segment.keyCount, offset, scale, rule, scores, out, outStride)
         case .bf16:
             kernels.attend_bf16!(
                 queries, stride, count, width, head, head + values, segment.keyCount, offset,
-                scale, scores, out, outStride)
+                scale, rule, scores, out, outStride)
         case .f32:
             kernels.attend_f32(
                 queries, stride, count, width, head, head + values, segment.keyCount, offset,
-                scale, scores, out, outStride)
+                scale, rule, scores, out, outStride)
         }
     }
 }
@@ -242,7 +246,8 @@ extension Engine {
         let single = segments.allSatisfy { $0.queries == 1 }
         let packing = PackedHead(
             keyCount: longest, width: dimension,
-            elements: PackedHead.elements(for: precision, width: dimension, with: kernels))
+            elements: heads.cap == nil
+                ? PackedHead.elements(for: precision, width: dimension, with: kernels) : .f32)
         let queryBlock = packing.queryBlock
         let scoreCount = single ? PackedWeights.padded(longest) : packing.scoreCount
         let packedCount = single ? 0 : packing.end * segments.count * heads.keyValue
@@ -257,13 +262,16 @@ extension Engine {
                 pool.forEach(segments.count * count) { index, thread in
                     let (segment, place) = (segments[index / count], index % count)
                     let head = named?[place] ?? place
-                    let shared = head / group * segment.headStride
-                    kernels.attend_one_f32(
-                        queries + segment.firstRow * width + head * dimension, dimension,
-                        segment.keys + shared, segment.values + shared, segment.stride,
-                        segment.keyCount, heads.scale,
-                        scores + thread * scoreCount,
-                        out + segment.firstRow * outWidth + head * dimension)
+                    let firstKey = heads.firstKey(of: segment.offset ?? 0)
+                    let shared = head / group * segment.headStride + firstKey * segment.stride
+                    heads.rule.withAddress { rule in
+                        kernels.attend_one_f32(
+                            queries + segment.firstRow * width + head * dimension, dimension,
+                            segment.keys + shared, segment.values + shared, segment.stride,
+                            segment.keyCount - firstKey, heads.scale, rule,
+                            scores + thread * scoreCount,
+                            out + segment.firstRow * outWidth + head * dimension)
+                    }
                 }
                 return
             }
@@ -281,13 +289,15 @@ extension Engine {
                 let first = block * queryBlock
                 guard first < segment.queries else { return }
                 let row = segment.firstRow + first
-                packing.attend(
-                    queries + row * width + head * dimension, stride: width, first: first,
-                    count: min(queryBlock, segment.queries - first), segment,
-                    scale: heads.scale, with: kernels,
-                    head: packed + (place * heads.keyValue + head / group) * packing.end,
-                    scores: scores + thread * scoreCount,
-                    into: out + row * outWidth + head * dimension, outStride: outWidth)
+                heads.rule.withAddress { rule in
+                    packing.attend(
+                        queries + row * width + head * dimension, stride: width, first: first,
+                        count: min(queryBlock, segment.queries - first), segment,
+                        scale: heads.scale, rule: rule, with: kernels,
+                        head: packed + (place * heads.keyValue + head / group) * packing.end,
+                        scores: scores + thread * scoreCount,
+                        into: out + row * outWidth + head * dimension, outStride: outWidth)
+                }
             }
         }
     }

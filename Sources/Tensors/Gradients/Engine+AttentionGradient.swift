@@ -64,7 +64,7 @@ private struct GradientMemory {
         sizes = [
             keys * columns, keys * columns, keys * columns, block * keys, block * keys,
             block * width, block * width, keys * width, keys * width, block * max(keys, width),
-            Int(ck_slab_rows) * (columns + Int(ck_tile_columns)),
+            Int(ck_slab_rows) * (columns + Int(ck_tile_columns)), keys,
         ].map(PackedWeights.padded)  // so that every part begins a cache line
     }
 
@@ -81,7 +81,8 @@ private struct GradientMemory {
         return Parts(
             keyRows: parts[0], valueRows: parts[1], keyColumns: parts[2], weights: parts[3],
             slopes: parts[4], queries: parts[5], given: parts[6], keySums: parts[7],
-            valueSums: parts[8], rounded: parts[9], scratch: parts[10])
+            valueSums: parts[8], rounded: parts[9], scratch: parts[10],
+            derivatives: parts[11])
     }
 
     struct Parts {
@@ -95,6 +96,8 @@ private struct GradientMemory {
         let keySums, valueSums: UnsafeMutablePointer<Float>
         /// Working memory of products.
         let rounded, scratch: UnsafeMutablePointer<Float>
+        /// The derivatives of a query's scores by its products, if there is a soft cap.
+        let derivatives: UnsafeMutablePointer<Float>
     }
 }
 
@@ -137,6 +140,30 @@ private struct GroupGradient {
         }
     }
 
+    /// Replaces the products of a query with `seen` keys by their softmax weights, and the gradient
+    /// with respect to the weights by that with respect to the products.
+    ///
+    /// Elements of keys that the query does not see become 0.
+    private func differentiateSoftmax(
+        _ weights: UnsafeMutablePointer<Float>, _ slopes: UnsafeMutablePointer<Float>,
+        place: Int, seen: Int, stride: Int
+    ) {
+        let first = heads.firstKey(of: place)
+        for row in [weights, slopes] { row.update(repeating: 0, count: first) }
+        let (weights, slopes, count) = (weights + first, slopes + first, seen - first)
+        var scale = scale
+        if heads.cap != nil {
+            heads.rule.withAddress { rule in
+                guard let rule else { return }
+                products.kernels.score_f32(weights, count, scale, rule, parts.derivatives)
+            }
+            scale = 1
+        }
+        products.kernels.softmax_gradient_f32(weights, slopes, count, stride - first, scale)
+        guard heads.cap != nil else { return }
+        for key in 0..<count { slopes[key] *= parts.derivatives[key] }
+    }
+
     /// Adds the gradient of some queries of a head.
     private func add(_ head: Int, _ block: Range<Int>) {
         let (ld, narrow, rows) = (heads.fusedWidth, heads.contextWidth, block.count)
@@ -160,9 +187,9 @@ private struct GroupGradient {
                 columns: seen)
         }
         for (row, place) in block.enumerated() {
-            products.kernels.softmax_gradient_f32(
-                weights + row * stride, slopes + row * stride, causal ? place + 1 : count,
-                stride, scale)
+            differentiateSoftmax(
+                weights + row * stride, slopes + row * stride, place: place,
+                seen: causal ? place + 1 : count, stride: stride)
         }
         products.addTransposed(
             weights, rows: rows, columns: stride, parts.given, width: width,
