@@ -26,9 +26,11 @@ extension ModelShape {
 
     /// The heads of a layer's attention block.
     public func heads(of layer: LayerShape) -> AttentionHeads {
-        AttentionHeads(
+        var heads = AttentionHeads(
             query: layer.queryHeads, keyValue: layer.keyValueHeads, dimension: headDimension,
             scale: factors?.scores)
+        heads.window = layer.window
+        return heads
     }
 }
 

@@ -11,6 +11,8 @@ public struct LayerShape: Codable, Hashable, Sendable {
     public var feedForward: Int
     /// The rotary positions, if they differ from the model's; nil if they do not.
     public var rotation: Rotation?
+    /// The number of keys up to its own that a query sees; nil if it sees all.
+    public var window: Int?
 
     /// Rotary positions that differ from the model's.
     public enum Rotation: Codable, Hashable, Sendable {
@@ -22,18 +24,20 @@ public struct LayerShape: Codable, Hashable, Sendable {
 
     /// Creates a layer shape.
     public init(
-        queryHeads: Int, keyValueHeads: Int, feedForward: Int, rotation: Rotation? = nil
+        queryHeads: Int, keyValueHeads: Int, feedForward: Int, rotation: Rotation? = nil,
+        window: Int? = nil
     ) {
         self.queryHeads = queryHeads
         self.keyValueHeads = keyValueHeads
         self.feedForward = feedForward
         self.rotation = rotation
+        self.window = window
     }
 
     /// Whether two layers have the same sizes.
     public func hasSizes(of other: LayerShape) -> Bool {
         var same = self
-        same.rotation = other.rotation
+        (same.rotation, same.window) = (other.rotation, other.window)
         return same == other
     }
 }

@@ -103,7 +103,14 @@ struct RoundTripTests {
 
     private func expectSame(_ path: String, _ weights: some WeightSource) throws {
         let read = try Checkpoint(path)
-        #expect(read.shape == weights.shape)
+        var shape = weights.shape
+        if path.hasSuffix(".gguf") {
+            // llama.cpp computes no windows, so sequences are not longer.
+            shape.maximumPositions =
+                shape.layers.compactMap(\.window).min() ?? shape.maximumPositions
+            for layer in shape.layers.indices { shape.layers[layer].window = nil }
+        }
+        #expect(read.shape == shape)
         #expect(try read.embeddings() == weights.embeddings())
         #expect(try read.head() == weights.head())
         for layer in weights.shape.layers.indices {
@@ -156,7 +163,7 @@ struct RoundTripTests {
                     // And from there to a directory.
                     let path = scratch.path("directory")
                     try HuggingFaceDirectory.write(read, like: read, to: path, writesONNX: false)
-                    try expectSame(path, weights)
+                    try expectSame(path, read)
                 }
                 try GGUFModel.write(read, like: read, to: twice, storage: storage)
                 #expect(try InputFile(path: once).bytes == InputFile(path: twice).bytes)

@@ -71,10 +71,16 @@ struct FamilyTests {
         }
     }
 
-    @Test("no sequence is longer than a window of attention")
+    @Test("windows of attention are those of layers, and do not limit sequences")
     func window() throws {
-        #expect(try ModelShape(contentsOf: Fixture.path("tiny-mistral")).maximumPositions == 32)
-        #expect(try ModelShape(contentsOf: Fixture.path("tiny-qwen2")).maximumPositions == 64)
+        func windows(_ name: String) throws -> [Int?] {
+            let shape = try ModelShape(contentsOf: Fixture.path(name))
+            #expect(shape.maximumPositions == 64)
+            return shape.layers.map(\.window)
+        }
+        #expect(try windows("tiny-mistral") == [32, 32, 32])
+        #expect(try windows("tiny-gemma3_text") == [32, nil, 32])
+        #expect(try windows("tiny-qwen2") == [nil, nil, nil])
     }
 
     @Test("of stacked projections those without a bias have one of zeros, unless all lack it")

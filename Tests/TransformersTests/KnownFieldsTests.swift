@@ -138,15 +138,38 @@ import Testing
         for value in [.null, .integer(1), .number(1)] as [JSONValue] {
             #expect(try read("llama", ["logits_scaling": value]).unknownFields == [])
         }
-        let sliding = JSONValue.array([.string("full_attention"), .string("sliding_attention")])
-        let windowed = try read(
-            "qwen2",
-            [
-                "layer_types": sliding, "use_sliding_window": .bool(true),
-                "sliding_window": .integer(64),
-            ])
-        #expect(windowed.maximumPositions == 64)
-        #expect(try read("mistral", ["sliding_window": .null]).maximumPositions == 131_072)
+        #expect(
+            try read("mistral", ["sliding_window": .null]).layers.allSatisfy { $0.window == nil })
+    }
+
+    @Test("the layers with windows are those of the configuration, also when others are dropped")
+    func windows() throws {
+        let window: [JSONKey: JSONValue?] = [
+            "use_sliding_window": .bool(true), "sliding_window": .integer(64),
+            "layer_types": JSONValue?.none,
+        ]
+        let fields: [(String, [JSONKey: JSONValue?], (Int) -> Bool)] = [
+            ("mistral", [:], { _ in true }), ("phi3", [:], { _ in true }),
+            ("qwen2", ["max_window_layers": .integer(2)], { $0 >= 2 }),
+            ("qwen3", ["max_window_layers": .integer(0)], { _ in true }),
+            ("smollm3", [:], { $0 % 4 == 3 }), ("gemma3_text", [:], { $0 % 6 != 5 }),
+        ]
+        for (family, own, isLocal) in fields {
+            let config = try read(family, window.merging(own) { $1 })
+            for (index, layer) in config.layers.enumerated() {
+                #expect(layer.window == (isLocal(index) ? 64 : nil), "\(family) \(index)")
+            }
+            let kept = Array(config.layers.dropFirst(3))
+            let again = try HuggingFaceConfig(
+                parsing: config.encoded(layers: kept), path: "m/config.json")
+            #expect(again.layers == kept)
+            let types = (0..<config.layers.count).map { index in
+                JSONValue.string(index == 1 ? "sliding_attention" : "full_attention")
+            }
+            guard family.hasPrefix("qwen") else { continue }
+            let listed = try read(family, window.merging(["layer_types": .array(types)]) { $1 })
+            #expect(listed.layers.indices.filter { listed.layers[$0].window != nil } == [1])
+        }
     }
 
     @Test("a field that is not known is named, an empty one and the program's own code are not")

@@ -163,7 +163,8 @@ public enum GGUFModel {
         metadata["general.quantization_version"] = .integer(2)
         let sizes: [String: GGUFValue] = [
             "block_count": .integer(shape.layers.count),
-            "context_length": .integer(shape.maximumPositions),
+            "context_length": .integer(
+                shape.layers.compactMap(\.window).min() ?? shape.maximumPositions),
             "embedding_length": .integer(shape.hiddenSize),
             "vocab_size": .integer(shape.vocabularySize),
             "rope.dimension_count": .integer(shape.rotatedChannels),

@@ -185,6 +185,14 @@ public enum ModelingEspalier {
             # Gate and up may be one projection.
             incoming = collections.Counter(names[name] for name in ("gate", "up") if name in names)
             cached = 0
+            # Layers of several types have caches of several types, each at the index of its layer.
+            types = getattr(config, "layer_types", None) or []
+            is_mixed = len(set(types)) > 1
+            removed = {i for i, sizes in config.layer_sizes.items() if "attention" in sizes.get("skip", ())}
+            first = next((i for i in range(len(types)) if i not in removed), 0)
+            if is_mixed and removed:
+                # The type of a removed attention is free. The cache of a type is counted at its first index.
+                config.layer_types = [types[first] if i in removed else t for i, t in enumerate(types)]
             for index, layer in enumerate(part(model, names["layers"])):
                 sizes = config.layer_sizes.get(index, {})
                 skip = sizes.get("skip", ())
@@ -195,7 +203,8 @@ public enum ModelingEspalier {
                     remove_attention(layer, names)
                 else:
                     # The cache counts positions in its layer 0, so that must be an attention.
-                    owner(layer, names["query"])[0].layer_idx = cached
+                    place = (0 if index == first else index) if is_mixed else cached
+                    owner(layer, names["query"])[0].layer_idx = place
                     cached += 1
                     if "num_attention_heads" in sizes:
                         heads = sizes["num_attention_heads"]

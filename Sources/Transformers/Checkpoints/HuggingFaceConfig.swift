@@ -28,8 +28,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let vocabularySize: Int
     /// The maximum sequence length.
     ///
-    /// It is `max_position_embeddings`, or the attention window if that is shorter, less the
-    /// positions that RoBERTa reserves.
+    /// It is `max_position_embeddings` less the positions that RoBERTa reserves.
     public let maximumPositions: Int
     /// The number of rows of the position embedding before the row of the first position.
     public let reservedPositions: Int
@@ -133,8 +132,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
                 "max_position_embeddings", "\(positions) leaves none behind pad_token_id",
                 remedy: "correct either")
         }
-        maximumPositions =
-            min(positions, try Self.window(fields, conventions) ?? positions) - lost
+        maximumPositions = positions - lost
         let usualTypes = conventions.usualSegmentTypes
         typeVocabularySize =
             usualTypes > 0
@@ -173,8 +171,10 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         self.headDimension = headDimension
         let layerFields = LayerFields(conventions: conventions)
         defaultLayer = try layerFields.defaults(fields)
-        layers = try conventions.layerRotations.applied(
+        let rotated = try conventions.layerRotations.applied(
             to: layerFields.layers(fields, defaults: defaultLayer), fields)
+        layers = try conventions.window.applied(
+            to: rotated, positions: maximumPositions, fields)
     }
 
     /// The maximum sizes that are accepted.
@@ -213,8 +213,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
                     "partial_rotary_factor", "only whole heads are rotated", remedy: remedy)
             }
         }
-        let kinds =
-            ["full_attention"] + (try window(fields, family.config) == nil ? [] : [slidingName])
+        let kinds = try family.config.window.types(fields)
         guard let layers = fields.value("layer_types") else { return }
         guard let layers = layers.array, layers.allSatisfy({ kinds.contains($0.string ?? "") })
         else {
@@ -244,20 +243,6 @@ public struct HuggingFaceConfig: Sendable, Equatable {
                 remedy: "correct it")
         }
         return rotated
-    }
-
-    /// The name in `layer_types` of a layer with windowed attention.
-    private static let slidingName = "sliding_attention"
-
-    /// The attention window in tokens; nil if there is none.
-    private static func window(
-        _ fields: ConfigFields, _ conventions: ConfigConventions
-    ) throws(ModelFileError) -> Int? {
-        guard case .sliding(let flag, let usual) = conventions.window else { return nil }
-        if let flag, try fields.bool(flag) != true { return nil }
-        // If the field is null, there is no window.
-        guard fields.members["sliding_window"] != nil else { return usual }
-        return try fields.optionalSize("sliding_window", upTo: Limit.table)
     }
 
     /// The base of the rotary frequencies and their scaling.

@@ -184,6 +184,7 @@ extension HuggingFaceConfig {
         // It describes the original layers. `transformers` recreates it if it is absent.
         if layers.count != self.layers.count { members["layer_types"] = nil }
         members.merge(family.config.layerRotations.members(of: layers)) { $1 }
+        members.merge(family.config.window.members(of: layers)) { $1 }
         if !top.hasSizes(of: defaultLayer) {
             set("num_attention_heads", top.queryHeads)
             set("intermediate_size", top.feedForward)

@@ -37,8 +37,8 @@ struct ConfigConventions: Sendable {
     /// The default of `intermediate_size`, as a multiple of `hidden_size`; nil if it has no
     /// default.
     var usualFeedForwardRatio: Int?
-    /// The attention window: how many tokens back a token attends to.
-    var window = Window.none
+    /// The layers with attention windows.
+    var window = LayerWindows.none
     /// The default of `bos_token_id`.
     var usualBeginning: [Int] = []
     /// The default of `eos_token_id`.
@@ -84,17 +84,6 @@ struct ConfigConventions: Sendable {
         ///
         /// If `usual` is nil, the default is the number of query heads.
         case field(usual: Int?)
-    }
-
-    /// The attention window: how many tokens back a token attends to.
-    enum Window: Sendable {
-        /// There is no window.
-        case none
-        /// The window is `sliding_window` if a boolean field is true, or always if the field's name
-        /// is nil.
-        ///
-        /// `usual` is the default of `sliding_window`.
-        case sliding(ifSet: String?, usual: Int?)
     }
 
     /// A boolean field that states whether a model has certain optional weights.

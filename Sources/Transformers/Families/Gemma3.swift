@@ -13,9 +13,7 @@ extension Architecture {
 }
 
 extension Family {
-    /// The text models of Gemma 3.
-    ///
-    /// The maximum sequence length is the window of local layers, so that the window has no effect.
+    /// The text models of Gemma 3, most of whose layers have attention windows.
     public static let gemma3 = Family(
         name: "gemma3_text", className: "Gemma3Text", nextTokenClass: "Gemma3ForCausalLM",
         examples: "Gemma 3 270M and 1B", architecture: .gemma3, config: .gemma3,
@@ -32,7 +30,7 @@ extension ConfigConventions {
         config.dividesWidthByHeads = true
         config.usualRopeTheta = 1_000_000
         config.layerRotations = .local(usualBase: 10_000, usualPattern: 6)
-        config.window = .sliding(ifSet: nil, usual: 4096)
+        config.window = .sliding(ifSet: nil, usual: 4096, in: .exceptMultiples(usual: 6))
         (config.usualBeginning, config.usualEnd, config.usualPadding) = ([2], [1], [0])
         config.fixedWeights = .headNorms
         config.weightSwitches = [

@@ -3,8 +3,6 @@ internal import ModelFiles
 extension Family {
     /// Mistral: Llama with an attention window.
     ///
-    /// The maximum sequence length is the window, so that the window has no effect.
-    ///
     /// Source: Jiang et al., arXiv 2310.06825.
     public static let mistral = Family(
         name: "mistral", className: "Mistral", examples: "Mistral 7B", architecture: .llama,
@@ -15,7 +13,7 @@ extension ConfigConventions {
     fileprivate static let mistral = {
         var config = llama(usualPositions: 131_072)
         config.keyValueHeads = .field(usual: 8)
-        config.window = .sliding(ifSet: nil, usual: 4096)
+        config.window = .sliding(ifSet: nil, usual: 4096, in: .all)
         (config.usualBeginning, config.usualEnd) = ([1], [2])
         config.neutralFields = ["attention_bias": [.bool(false)]]
         return config

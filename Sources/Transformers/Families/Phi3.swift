@@ -1,8 +1,6 @@
 extension Family {
-    /// Phi-3: Llama with fused projections, and rotary positions on a part of each head in some
-    /// models.
-    ///
-    /// The maximum sequence length is the window, so that the window has no effect.
+    /// Phi-3: Llama with fused projections, an attention window in some models, and rotary positions
+    /// on a part of each head in others.
     ///
     /// Source: Abdin et al., arXiv 2404.14219.
     public static let phi3 = Family(
@@ -15,7 +13,7 @@ extension ConfigConventions {
         var config = llama(usualPositions: 4096)
         config.usualNormEpsilon = 1e-5
         config.usualRotaryShare = 1
-        config.window = .sliding(ifSet: nil, usual: nil)
+        config.window = .sliding(ifSet: nil, usual: nil, in: .all)
         (config.usualBeginning, config.usualEnd, config.usualPadding) = ([1], [32000], [32000])
         return config
     }()

@@ -13,7 +13,8 @@ extension ConfigConventions {
     fileprivate static let qwen2 = {
         var config = llama(usualPositions: 32_768)
         config.keyValueHeads = .field(usual: 32)
-        config.window = .sliding(ifSet: "use_sliding_window", usual: 4096)
+        config.window = .sliding(
+            ifSet: "use_sliding_window", usual: 4096, in: .fromIndex(usual: 28))
         config.fixedWeights = .attentionInputBiases
         config.neutralFields = ["attention_bias": [.bool(false)]]
         return config

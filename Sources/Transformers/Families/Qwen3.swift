@@ -12,7 +12,8 @@ extension ConfigConventions {
         var config = llama(usualPositions: 32_768)
         config.headDimension = .field(usual: 128)
         config.keyValueHeads = .field(usual: 32)
-        config.window = .sliding(ifSet: "use_sliding_window", usual: 4096)
+        config.window = .sliding(
+            ifSet: "use_sliding_window", usual: 4096, in: .fromIndex(usual: 28))
         config.fixedWeights = .headNorms
         config.weightSwitches = [
             WeightSwitch(field: "attention_bias", weights: .attentionBiases)

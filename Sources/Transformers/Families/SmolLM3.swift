@@ -15,7 +15,7 @@ extension ConfigConventions {
         config.keyValueHeads = .field(usual: 4)
         config.usualRopeTheta = 2_000_000
         config.layerRotations = .absent(usualInterval: 4)
-        config.window = .sliding(ifSet: "use_sliding_window", usual: nil)
+        config.window = .sliding(ifSet: "use_sliding_window", usual: nil, in: .withoutRotation)
         (config.usualBeginning, config.usualEnd) = ([128_000], [128_001])
         config.usualPadding = [128_004]
         config.weightSwitches = [

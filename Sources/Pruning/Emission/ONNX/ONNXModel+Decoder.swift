@@ -9,8 +9,8 @@ extension ONNXModel {
         /// The shape `[batch, tokens, heads, width]` that splits rows into heads.
         let split: ONNXGraph.Value
         let rotations: [LayerShape.Rotation?: Rotations]
-        /// Shape `[batch, 1, 1, tokens, keys]`.
-        let mask: ONNXGraph.Value
+        /// The masks by the windows of layers, `[batch, 1, 1, tokens, keys]`.
+        let masks: [Int?: ONNXGraph.Value]
         let batch: ONNXGraph.Value
         let length: ONNXGraph.Value
     }
@@ -25,7 +25,7 @@ extension ONNXModel {
         let shared = Shared(
             split: joined(batch, length, graph.constant([-1, shape.headDimension])),
             rotations: rotations(positions),
-            mask: decoderMask(mask, length: length), batch: batch, length: length)
+            masks: decoderMasks(mask, length: length), batch: batch, length: length)
 
         let table = try weights(names.tokens + ".weight", [shape.vocabularySize, hidden])
         let factors = shape.usedFactors
@@ -55,9 +55,20 @@ extension ONNXModel {
         for entry in cache { graph.output(entry.value, as: entry.name, .float, entry.sizes) }
     }
 
-    /// The mask: 0 if a token sees a key, otherwise -1e30, so that the softmax is 0.
-    private mutating func decoderMask(
+    /// The masks: 0 if a token sees a key, otherwise -1e30, so that the softmax is 0.
+    private mutating func decoderMasks(
         _ mask: ONNXGraph.Value, length: ONNXGraph.Value
+    ) -> [Int?: ONNXGraph.Value] {
+        var masks: [Int?: ONNXGraph.Value] = [:]
+        // The order of the layers, so that equal models have equal graphs.
+        for layer in shape.layers where masks[layer.window] == nil {
+            masks[layer.window] = decoderMask(mask, length: length, window: layer.window)
+        }
+        return masks
+    }
+
+    private mutating func decoderMask(
+        _ mask: ONNXGraph.Value, length: ONNXGraph.Value, window: Int?
     ) -> ONNXGraph.Value {
         let first = graph.constant([0])
         let total = size(of: mask, 1)
@@ -68,8 +79,12 @@ extension ONNXModel {
             "Range", scalar(first), scalar(total), scalar(graph.constant([1])))
         let own = graph.apply(
             "Slice", places, graph.apply("Sub", total, length), total, first)
-        let seen = graph.apply(
-            "LessOrEqual", places, graph.apply("Unsqueeze", own, graph.constant([1])))
+        let column = graph.apply("Unsqueeze", own, graph.constant([1]))
+        var seen = graph.apply("LessOrEqual", places, column)
+        if let window {
+            let before = graph.apply("Sub", column, graph.constant([window]))
+            seen = graph.apply("And", seen, graph.apply("Greater", places, before))
+        }
         let wide = graph.apply("Unsqueeze", mask, graph.constant([1, 2, 3]))
         let kept = graph.apply("Cast", wide, with: ["to": .integer(9)])
         return graph.apply(
@@ -103,7 +118,7 @@ extension ONNXModel {
         let context = attend(
             graph.apply("Reshape", rotated, inGroups),
             graph.apply("Unsqueeze", transposedKeys, alone),
-            graph.apply("Unsqueeze", values, alone), mask: shared.mask)
+            graph.apply("Unsqueeze", values, alone), mask: shared.masks[layer.window])
         let asHeads = joined(
             shared.batch, graph.constant([queries]), shared.length, graph.constant([width]))
         return try linear(

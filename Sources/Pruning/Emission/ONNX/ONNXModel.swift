@@ -197,16 +197,16 @@ public struct ONNXModel {
         return graph.apply("Reshape", transposed, graph.constant([-1, width]))
     }
 
-    /// `softmax(q · k + mask) · v`; the keys are already transposed.
+    /// `softmax(q · k + mask) · v`, without the mask if it is nil; the keys are already transposed.
     mutating func attend(
         _ queries: ONNXGraph.Value, _ transposedKeys: ONNXGraph.Value, _ values: ONNXGraph.Value,
-        mask: ONNXGraph.Value
+        mask: ONNXGraph.Value?
     ) -> ONNXGraph.Value {
         let scale = graph.constant(
             shape.usedFactors.scores ?? 1 / Float(shape.headDimension).squareRoot())
         let products = graph.apply("MatMul", queries, transposedKeys)
         let scores = graph.apply("Mul", products, scale)
-        let masked = graph.apply("Add", scores, mask)
+        let masked = mask.map { graph.apply("Add", scores, $0) } ?? scores
         let shares = graph.apply("Softmax", masked, with: ["axis": .integer(-1)])
         return graph.apply("MatMul", shares, values)
     }
