@@ -40,12 +40,24 @@ extension TrainingPass {
             let rows = first..<min(first + Self.rowsAtOnce, hidden.rows)
             engine.select(hidden, rows: rows, into: &part)
             model.output?.apply(to: part, into: &logits, on: engine)
+            let slopes = cap(&logits, of: model)
             loss += engine.differentiateCrossEntropy(
                 &logits, targets: Array(targets[rows]), factor: factor)
+            if let slopes { engine.multiply(&logits, by: slopes) }
             model.output?.gather(logits, inputs: part, on: engine)
             model.output?.gradientByInputs(logits, into: &gradient, firstRow: first, on: engine)
         }
         backward(&model, gradient)
         return loss
+    }
+
+    /// Applies the model's soft cap to logits.
+    ///
+    /// - Returns: The derivatives; nil if the model has no cap.
+    func cap(_ logits: inout Activations, of model: TrainableModel) -> Activations? {
+        guard let cap = model.shape.factors?.logitCap else { return nil }
+        var slopes = Activations()
+        engine.cap(&logits, at: cap, slopes: &slopes)
+        return slopes
     }
 }

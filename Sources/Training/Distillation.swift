@@ -133,6 +133,7 @@ extension TrainingPass {
         teaching.logits(from: teacherHidden, rowsAtOnce: Self.rowsAtOnce) { rows, given in
             engine.select(hidden, rows: rows, into: &part)
             model.output?.apply(to: part, into: &slope, on: engine)
+            let slopes = cap(&slope, of: model)
             var task = taskShare > 0 ? slope : Activations()
             loss +=
                 Double(logitShare * factor)
@@ -146,6 +147,7 @@ extension TrainingPass {
                         &task, targets: Array(targets[rows]), factor: taskShare * factor)
                 slope.add(task, times: 1)
             }
+            if let slopes { engine.multiply(&slope, by: slopes) }
             model.output?.gather(slope, inputs: part, on: engine)
             model.output?.gradientByInputs(
                 slope, into: &gradient, firstRow: rows.lowerBound, on: engine)

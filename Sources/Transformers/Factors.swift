@@ -15,6 +15,10 @@ public struct Factors: Codable, Hashable, Sendable {
     /// The last hidden states are multiplied with it, so that their products with the output head
     /// are the logits.
     public var logits: Float = 1
+    /// The soft cap c of attention scores s, which become `c · tanh(s / c)`; nil if there is none.
+    public var scoreCap: Float?
+    /// The soft cap of logits; nil if there is none.
+    public var logitCap: Float?
 
     /// Creates factors that change nothing.
     public init() {}
@@ -29,7 +33,7 @@ extension ModelShape {
         var heads = AttentionHeads(
             query: layer.queryHeads, keyValue: layer.keyValueHeads, dimension: headDimension,
             scale: factors?.scores)
-        heads.window = layer.window
+        (heads.window, heads.cap) = (layer.window, factors?.scoreCap)
         return heads
     }
 }
@@ -45,6 +49,25 @@ extension ConfigConventions {
         var scores: Source?
         /// The factor of logits.
         var logits: Source?
+        /// The soft cap of attention scores.
+        var scoreCap: Cap?
+        /// The soft cap of logits.
+        var logitCap: Cap?
+
+        /// A field with a soft cap, which is absent if the field is null.
+        struct Cap: Sendable {
+            let name: String
+            /// The default; nil for no cap.
+            let usual: Double?
+
+            /// Creates a field.
+            init(_ name: String, usual: Double?) { (self.name, self.usual) = (name, usual) }
+
+            fileprivate func value(_ fields: ConfigFields) throws(ModelFileError) -> Float? {
+                guard fields.members[JSONKey(name)] != nil else { return usual.map { Float($0) } }
+                return try fields.positive(name).map { Float($0) }
+            }
+        }
 
         /// The source of a factor.
         enum Source: Sendable {
@@ -81,7 +104,10 @@ extension ConfigConventions {
         }
 
         /// The names of the fields.
-        var names: [String] { [embeddings, branches, scores, logits].compactMap { $0?.name } }
+        var names: [String] {
+            [embeddings, branches, scores, logits].compactMap { $0?.name }
+                + [scoreCap, logitCap].compactMap { $0?.name }
+        }
 
         /// Reads the factors; nil if they change nothing.
         func read(_ fields: ConfigFields) throws(ModelFileError) -> Factors? {
@@ -90,6 +116,8 @@ extension ConfigConventions {
             factors.branches = try branches?.value(fields) ?? 1
             factors.scores = try scores?.value(fields)
             factors.logits = try logits?.value(fields) ?? 1
+            factors.scoreCap = try scoreCap?.value(fields)
+            factors.logitCap = try logitCap?.value(fields)
             return factors == Factors() ? nil : factors
         }
     }

@@ -82,7 +82,7 @@ struct RoundTripTests {
     private static let names = [
         "tiny-llama", "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-gpt2",
         "tiny-opt", "tiny-stablelm", "tiny-granite", "tiny-phi3", "tiny-smollm3",
-        "tiny-gemma3_text", "tiny-bert", "tiny-roberta",
+        "tiny-gemma3_text", "tiny-gemma2", "tiny-bert", "tiny-roberta",
         "tiny-distilbert",
         "tiny-llama.gguf",
     ]

@@ -106,7 +106,7 @@ func sineLoss(
 struct GradientTests {
     static let names = [
         "llama", "mistral", "qwen2", "qwen3", "gpt2", "opt", "stablelm", "granite", "phi3",
-        "smollm3", "gemma3_text", "bert",
+        "smollm3", "gemma3_text", "gemma2", "bert",
         "roberta", "distilbert",
     ]
 

@@ -10,7 +10,7 @@ import Testing
 struct CheckpointTests {
     static let untied = [
         "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-stablelm", "tiny-granite",
-        "tiny-phi3", "tiny-smollm3", "tiny-gemma3_text",
+        "tiny-phi3", "tiny-smollm3", "tiny-gemma3_text", "tiny-gemma2",
     ]
     static let tied = ["tiny-gpt2", "tiny-opt", "tiny-llama"]
 

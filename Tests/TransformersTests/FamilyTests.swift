@@ -14,6 +14,7 @@ struct FamilyTests {
     static let names = [
         "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-gpt2", "tiny-opt",
         "tiny-stablelm", "tiny-granite", "tiny-phi3", "tiny-smollm3", "tiny-gemma3_text",
+        "tiny-gemma2",
     ]
 
     @Test("logits of every position", arguments: names)
@@ -80,6 +81,7 @@ struct FamilyTests {
         }
         #expect(try windows("tiny-mistral") == [32, 32, 32])
         #expect(try windows("tiny-gemma3_text") == [32, nil, 32])
+        #expect(try windows("tiny-gemma2") == [8, nil, 8])
         #expect(try windows("tiny-qwen2") == [nil, nil, nil])
     }
 

@@ -55,7 +55,7 @@ import Testing
         arguments: [
             ("llama", "embedding_multiplier", .number(12)),
             ("llama", "final_logit_softcapping", .number(30)),
-            ("gemma3_text", "attn_logit_softcapping", .number(50)),
+            ("mistral", "attn_logit_softcapping", .number(50)),
             ("gemma3_text", "use_bidirectional_attention", .bool(true)),
             ("phi3", "embedding_multiplier", .number(2)),
             ("bert", "relative_attention_num_buckets", .integer(32)),
@@ -86,7 +86,7 @@ import Testing
     @Test("a part of a model that is not computed is named")
     func meaning() {
         let error = #expect(throws: ModelFileError.self) {
-            try read("gemma3_text", ["attn_logit_softcapping": .number(50)])
+            try read("mistral", ["attn_logit_softcapping": .number(50)])
         }
         #expect(
             error?.description.contains("soft caps of attention scores are not supported") == true)
@@ -106,6 +106,17 @@ import Testing
         #expect(try read("llama").factors == nil)
         let gemma = try read("gemma3_text").factors
         #expect(gemma?.embeddings == 48 && gemma?.scores == 0.0625)
+        #expect(gemma?.scoreCap == nil && gemma?.logitCap == nil)
+        #expect(
+            try read("gemma3_text", ["final_logit_softcapping": .integer(20)]).factors?.logitCap
+                == 20)
+        let capped = try read("gemma2").factors
+        #expect(capped?.scoreCap == 50 && capped?.logitCap == 30)
+        #expect(try read("gemma2", ["attn_logit_softcapping": .null]).factors?.scoreCap == nil)
+        let fields: [JSONKey: JSONValue?] = [
+            "attn_logit_softcapping": JSONValue?.none, "final_logit_softcapping": .none,
+        ]
+        #expect(try read("gemma2", fields).factors == capped)
     }
 
     @Test("layers have the positions of the configuration, and keep them when others are dropped")
@@ -153,6 +164,7 @@ import Testing
             ("qwen2", ["max_window_layers": .integer(2)], { $0 >= 2 }),
             ("qwen3", ["max_window_layers": .integer(0)], { _ in true }),
             ("smollm3", [:], { $0 % 4 == 3 }), ("gemma3_text", [:], { $0 % 6 != 5 }),
+            ("gemma2", [:], { $0 % 2 == 0 }),
         ]
         for (family, own, isLocal) in fields {
             let config = try read(family, window.merging(own) { $1 })

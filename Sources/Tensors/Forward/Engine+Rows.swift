@@ -140,6 +140,48 @@ extension Engine {
         }
     }
 
+    /// Replaces `x` by `cap · tanh(x / cap)`.
+    ///
+    /// The derivatives are stored in `slopes`.
+    public func cap(_ x: inout Activations, at cap: Float, slopes: inout Activations) {
+        slopes.reshape(rows: x.rows, columns: x.columns)
+        withPointers(writing: &x.storage, &slopes.storage) { [rows = x.rows, columns = x.columns] in
+            capped($0, rows: rows, columns: columns, at: cap, slopes: $1)
+        }
+    }
+
+    /// Replaces `x` by `cap · tanh(x / cap)`.
+    public func cap(_ x: inout Activations, at cap: Float) {
+        withPointers(writing: &x.storage) { [rows = x.rows, columns = x.columns] in
+            capped($0, rows: rows, columns: columns, at: cap, slopes: nil)
+        }
+    }
+
+    private func capped(
+        _ x: UnsafeMutablePointer<Float>, rows: Int, columns: Int, at cap: Float,
+        slopes: UnsafeMutablePointer<Float>?
+    ) {
+        splitRows(rows) { rows in
+            let first = rows.lowerBound * columns
+            withUnsafePointer(to: ck_scores(window: 0, cap: cap, bias: nil)) { rule in
+                kernels.score_f32(
+                    x + first, rows.count * columns, 1, rule, slopes.map { $0 + first })
+            }
+        }
+    }
+
+    /// Multiplies each element of `x` by that of `y`.
+    public func multiply(_ x: inout Activations, by y: Activations) {
+        let (rows, columns) = (x.rows, x.columns)
+        withPointers(writing: &x.storage, reading: y.storage) { x, y in
+            splitRows(rows) { rows in
+                for place in rows.lowerBound * columns..<rows.upperBound * columns {
+                    x[place] *= y[place]
+                }
+            }
+        }
+    }
+
     /// Copies `x` into `y` with all threads.
     public func copy(_ x: Activations, into y: inout Activations) {
         let (rows, columns) = (x.rows, x.columns)

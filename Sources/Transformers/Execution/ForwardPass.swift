@@ -258,6 +258,7 @@ public struct ForwardPass {
         } else {
             engine.linear(states, head, into: &logits)
         }
+        if let cap = model.shape.factors?.logitCap { engine.cap(&logits, at: cap) }
     }
 
     /// The maximum number of rows that a layer processes together.

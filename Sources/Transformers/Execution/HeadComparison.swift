@@ -8,6 +8,8 @@ public struct HeadComparison {
     /// The rows of the output head for the compared words.
     private let head: PackedWeights
     private let engine: Engine
+    /// The soft cap of logits; nil if there is none.
+    private let cap: Float?
     /// The decoder's logits of the compared words, in parts of `rowsAtOnce` rows.
     ///
     /// They are kept because every comparison needs them.
@@ -27,7 +29,8 @@ public struct HeadComparison {
     public init(_ model: Model, of hidden: Activations, on engine: Engine) {
         guard let whole = model.head else { preconditionFailure("an encoder has no logits") }
         var words: Set<Int32> = []
-        Self.visit(hidden, through: whole, on: engine) { logits in
+        let cap = model.shape.factors?.logitCap
+        Self.visit(hidden, through: whole, cap: cap, on: engine) { logits in
             for row in 0..<logits.rows {
                 words.formUnion(logits.row(row).top(Self.mostLikelyCount).map(Int32.init))
             }
@@ -36,8 +39,8 @@ public struct HeadComparison {
         engine.gather(whole, rows: words.sorted(), into: &rows)
         let head = PackedWeights(rows.matrix, in: Arena())
         var reference: [Activations] = []
-        Self.visit(hidden, through: head, on: engine) { reference.append($0) }
-        (self.head, self.reference, self.engine) = (head, reference, engine)
+        Self.visit(hidden, through: head, cap: cap, on: engine) { reference.append($0) }
+        (self.head, self.reference, self.engine, self.cap) = (head, reference, engine, cap)
     }
 
     /// The divergence from the decoder's next-token distributions, summed over rows, in nats.
@@ -49,7 +52,7 @@ public struct HeadComparison {
     public func divergence(of hidden: Activations) -> Double {
         precondition(hidden.rows == reference.reduce(0) { $0 + $1.rows }, "rows to compare")
         var (total, place) = (0.0, 0)
-        Self.visit(hidden, through: head, on: engine) { logits in
+        Self.visit(hidden, through: head, cap: cap, on: engine) { logits in
             total += engine.divergence(of: logits, from: reference[place]).reduce(0, +)
             place += 1
         }
@@ -58,7 +61,7 @@ public struct HeadComparison {
 
     /// Passes logits to a closure, some rows at a time.
     private static func visit(
-        _ hidden: Activations, through head: PackedWeights, on engine: Engine,
+        _ hidden: Activations, through head: PackedWeights, cap: Float?, on engine: Engine,
         _ body: (Activations) -> Void
     ) {
         var (part, logits) = (Activations(), Activations())
@@ -67,6 +70,7 @@ public struct HeadComparison {
                 hidden, rows: first..<min(first + rowsAtOnce, hidden.rows), into: &part)
             logits.reshape(rows: part.rows, columns: head.outputs)
             engine.linear(part, head, into: &logits)
+            if let cap { engine.cap(&logits, at: cap) }
             body(logits)
         }
     }

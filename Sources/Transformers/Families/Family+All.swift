@@ -6,6 +6,6 @@ extension Family {
         .bert, .roberta, .xlmRoberta, .distilbert,
         .llama, .mistral, .qwen2, .qwen3,
         .gpt2, .opt,
-        .stableLM, .granite, .phi3, .smolLM3, .gemma3,
+        .stableLM, .granite, .phi3, .smolLM3, .gemma3, .gemma2,
     ]
 }

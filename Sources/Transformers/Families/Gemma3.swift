@@ -37,8 +37,10 @@ extension ConfigConventions {
             WeightSwitch(field: "attention_bias", weights: .attentionBiases)
         ]
         config.factors = FactorFields(
-            embeddings: .rootOfHiddenSize, scores: .inverseRoot("query_pre_attn_scalar", usual: 256)
-        )
+            embeddings: .rootOfHiddenSize,
+            scores: .inverseRoot("query_pre_attn_scalar", usual: 256),
+            scoreCap: FactorFields.Cap("attn_logit_softcapping", usual: nil),
+            logitCap: FactorFields.Cap("final_logit_softcapping", usual: nil))
         config.neutralFields = ["use_bidirectional_attention": [.bool(false)]]
         return config
     }()

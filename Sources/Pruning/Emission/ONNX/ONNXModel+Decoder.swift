@@ -46,8 +46,8 @@ extension ONNXModel {
         let head =
             shape.tiedHead
             ? table : try weights((names.head ?? "") + ".weight", [shape.vocabularySize, hidden])
-        let logits = scaled(
-            graph.apply("Gemm", x, head, with: ["transB": .integer(1)]), by: factors.logits)
+        let products = graph.apply("Gemm", x, head, with: ["transB": .integer(1)])
+        let logits = capped(scaled(products, by: factors.logits), at: factors.logitCap)
         let sizes = joined(batch, length, graph.constant([shape.vocabularySize]))
         graph.output(
             graph.apply("Reshape", logits, sizes), as: "logits", .float,

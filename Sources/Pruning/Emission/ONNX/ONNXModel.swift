@@ -170,6 +170,13 @@ public struct ONNXModel {
         factor == 1 ? x : graph.apply("Mul", x, graph.constant(factor))
     }
 
+    /// `cap · tanh(x / cap)`; the value itself without a cap.
+    mutating func capped(_ x: ONNXGraph.Value, at cap: Float?) -> ONNXGraph.Value {
+        guard let cap else { return x }
+        let share = graph.apply("Div", x, graph.constant(cap))
+        return graph.apply("Mul", graph.apply("Tanh", share), graph.constant(cap))
+    }
+
     /// The size of a dimension of a value, as a vector with one element.
     mutating func size(of value: ONNXGraph.Value, _ axis: Int) -> ONNXGraph.Value {
         graph.apply(
@@ -205,7 +212,7 @@ public struct ONNXModel {
         let scale = graph.constant(
             shape.usedFactors.scores ?? 1 / Float(shape.headDimension).squareRoot())
         let products = graph.apply("MatMul", queries, transposedKeys)
-        let scores = graph.apply("Mul", products, scale)
+        let scores = capped(graph.apply("Mul", products, scale), at: shape.factors?.scoreCap)
         let masked = mask.map { graph.apply("Add", scores, $0) } ?? scores
         let shares = graph.apply("Softmax", masked, with: ["axis": .integer(-1)])
         return graph.apply("MatMul", shares, values)
