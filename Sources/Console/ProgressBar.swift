@@ -137,7 +137,9 @@ public final class ProgressBar: Sendable {
         return "\r\u{1B}[K" + TextLayout.truncated("\(title)\(bar)  \(text)", to: width)
     }
 
-    /// A bar with eighths of a column.
+    /// Draws a bar of `width` columns.
+    ///
+    /// The length of its filled part is a multiple of an eighth of a column.
     static func bar(_ count: Int, of total: Int, width: Int) -> String {
         let eighths =
             total == 0 ? width * 8 : Int(Double(count) / Double(total) * Double(width * 8))

@@ -43,9 +43,11 @@ public final class ScoreStatistics: ForwardObserver {
         }
     }
 
-    /// The mean share of units that make each of ``shares`` of a token's squared contributions.
+    /// The mean number of units that a token needs, divided by the number of all units.
     ///
-    /// It is nil for components without any token.
+    /// It has a value for each of ``shares``. For the share 0.9, a token needs the smallest number
+    /// of units whose squared contributions add up to at least 90% of the sum over all units. The
+    /// result is nil for components without any token.
     public func needs(of component: Component) -> [Double]? {
         guard let sums = needs[component], let count = tokens[component] else { return nil }
         return sums.map { $0 / Double(count) }

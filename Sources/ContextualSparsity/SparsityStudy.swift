@@ -2,11 +2,16 @@ internal import Evaluation
 public import Tensors
 public import Transformers
 
-/// The share of heads and neurons of a decoder that tokens need: perplexity by density.
+/// The share of heads and neurons of a decoder that each token needs.
 ///
-/// Units are selected by their real contributions, by a threshold on them, and at random. No
-/// predictor can select better than the real contributions. If a model loses much quality with this
-/// selection, it has no useful contextual sparsity.
+/// The study measures the perplexity if only a share of the units, the density, is kept for each
+/// token. It selects the kept units in three ways (``UnitFilter/Choice``):
+/// - the units with the largest contributions, the same number for each token.
+/// - the units whose contributions exceed a threshold.
+/// - random units.
+///
+/// No predictor can select better than the first way. If a model loses much quality with the first
+/// way, it has no useful contextual sparsity.
 public struct SparsityStudy: Codable, Sendable, Equatable {
     /// A selection of units, and its perplexity.
     public struct Trial: Codable, Sendable, Equatable {
@@ -26,8 +31,11 @@ public struct SparsityStudy: Codable, Sendable, Equatable {
     public struct Need: Codable, Sendable, Equatable {
         /// The component.
         public let component: Component
-        /// The mean share of units that make each of ``ScoreStatistics/shares`` of a token's
-        /// squared contributions.
+        /// The mean number of units that a token needs, divided by the number of all units.
+        ///
+        /// It has a value for each of ``ScoreStatistics/shares``. For the share 0.9, a token needs
+        /// the smallest number of units whose squared contributions add up to at least 90% of the
+        /// sum over all units.
         public let shares: [Double]
     }
 

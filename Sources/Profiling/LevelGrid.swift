@@ -12,8 +12,9 @@ public enum LevelGrid {
 
     /// The levels to time, descending, without 0.
     ///
-    /// Attention: every unit count. Feed-forward: the full width, and the products with `0.9^i`
-    /// down to 1 %, rounded to multiples of 32.
+    /// Attention: every number of units. Feed-forward: the full width, then the full width times
+    /// 0.9, 0.9², 0.9³ and so on, down to 1% of the full width. All widths after the first are
+    /// rounded to multiples of 32, and are at least 32.
     ///
     /// - Parameters:
     ///   - kind: The kind of component.

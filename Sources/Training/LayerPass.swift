@@ -11,8 +11,13 @@ struct LayerRecord: Sendable {
     var fused = Activations()
     /// The output of attention.
     var context = Activations()
-    /// The outputs of the blocks, if these are normalised.
+    /// The output of the attention block before its output norm.
+    ///
+    /// It is empty if there is no output norm.
     var attended = Activations()
+    /// The output of the feed-forward block before its output norm.
+    ///
+    /// It is empty if there is no output norm.
     var fed = Activations()
     /// The residual stream after the attention block, before a post-norm.
     var middle = Activations()
@@ -86,15 +91,18 @@ struct LayerPass {
         return (stream(layer.feedForwardNorm, result), record)
     }
 
-    /// Replaces the gradient with respect to the residual stream after a layer by that before it.
+    /// Runs the backward pass of a layer.
     ///
-    /// The gradients with respect to the layer's weights are added to the layer.
+    /// Before the call, `gradient` is the gradient with respect to the output of the layer. After
+    /// the call, it is the gradient with respect to the input of the layer. The gradients with
+    /// respect to the layer's weights are added to the layer.
     func backward(
         _ layer: inout TrainableLayer, _ record: LayerRecord, _ gradient: inout Activations
     ) {
         let middle = stream(layer.attentionNorm, record.middle)
         unnorm(&layer.feedForwardNorm, record.sum, &gradient)
-        // The block is not copied to a variable, because additions would then copy its gradients.
+        // The block is changed in place. If it were copied to a variable first, adding to its
+        // gradients would copy their arrays.
         if layer.feedForward != nil {
             var (active, inner) = (Activations(), Activations())
             let given = ofOutput(gradient, &layer.feedForwardOutputNorm, record.fed)
@@ -133,9 +141,9 @@ struct LayerPass {
         }
     }
 
-    /// Adds the output of a block to the residual stream, normalised if there is a norm.
+    /// Adds the output of a block to the residual stream.
     ///
-    /// The output before the norm is stored in `output` then.
+    /// If there is a norm, the output is first stored in `output`, and then normalised.
     private func add(
         _ projection: TrainableLinear, of inputs: Activations, _ norm: TrainableNorm?,
         to stream: inout Activations, keeping output: inout Activations
@@ -152,8 +160,10 @@ struct LayerPass {
         engine.add(term, times: factor, to: &stream)
     }
 
-    /// The gradient with respect to the output of a block, from that with respect to the residual
-    /// stream after it.
+    /// Returns the gradient with respect to the output of a block before its output norm.
+    ///
+    /// `gradient` is the gradient with respect to the residual stream after the block. The gradient
+    /// of the output norm's weights is added to `norm`.
     private func ofOutput(
         _ gradient: Activations, _ norm: inout TrainableNorm?, _ output: Activations
     ) -> Activations {
@@ -175,7 +185,10 @@ struct LayerPass {
         return norm.applied(to: sum, epsilon: epsilon, on: engine)
     }
 
-    /// Adds the gradient of a block to the gradient with respect to the residual stream.
+    /// Adds the gradient with respect to the input of a block to the gradient with respect to the
+    /// residual stream before the block.
+    ///
+    /// If there is a pre-norm, the gradient first goes back through it.
     private func enter(
         _ norm: inout TrainableNorm?, _ stream: Activations, _ gradient: Activations,
         addingTo result: inout Activations

@@ -1,6 +1,6 @@
 /// The sizes of one layer.
 ///
-/// A branch of size 0 is removed.
+/// A block of size 0 is removed.
 public struct LayerShape: Codable, Hashable, Sendable {
     /// The number of query heads; 0 if the attention block is removed.
     public var queryHeads: Int

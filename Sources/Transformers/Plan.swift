@@ -1,4 +1,4 @@
-/// The two kinds of residual branch.
+/// The two kinds of component.
 public enum ComponentKind: String, Codable, Hashable, Sendable, CaseIterable {
     /// The attention block, whose units are heads, or key-value groups with their query heads.
     case attention
@@ -6,11 +6,11 @@ public enum ComponentKind: String, Codable, Hashable, Sendable, CaseIterable {
     case feedForward
 }
 
-/// One residual branch of one layer.
+/// The attention block or the feed-forward block of one layer.
 public struct Component: Codable, Hashable, Sendable, Comparable {
     /// The layer's index from the input.
     public let layer: Int
-    /// The branch of the layer.
+    /// The kind of the component.
     public let kind: ComponentKind
 
     /// Creates a component.

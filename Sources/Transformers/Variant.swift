@@ -5,24 +5,26 @@ public import Tensors
 /// A variant without a format is stored as its number of units. A variant with a format is stored
 /// as an object.
 public struct Variant: Hashable, Sendable {
-    /// The number of kept units; 0 if the branch is removed.
+    /// The number of kept units; 0 if the component is removed.
     public var units: Int
-    /// The format of the component's matrices; nil if it is the format of the run.
+    /// The format of the component's matrices; nil if the component has no format of its own.
+    ///
+    /// ``Formats/init(of:otherwise:)`` gives such a component the format of the output head.
     public var format: Precision?
 
     /// Creates a variant.
     ///
     /// - Parameters:
     ///   - units: The number of kept units.
-    ///   - format: The format of the component's matrices; nil if it is the format of the run.
+    ///   - format: The format of the component's matrices; nil if it has no format of its own.
     public init(units: Int, format: Precision? = nil) {
         (self.units, self.format) = (units, format)
     }
 
-    /// The variant of a removed branch.
+    /// The variant of a removed component.
     public static let removed = Variant(units: 0)
 
-    /// Whether the branch is removed.
+    /// Whether the component is removed.
     public var isRemoved: Bool { units == 0 }
 }
 

@@ -1,7 +1,7 @@
 /* Holds the kernels of this processor to those of another.
  *
  *     kernel-cases record FILE   writes the results of the scalar kernels
- *     kernel-cases check FILE    holds every kernel of every table to them; exit status 1 where one
+ *     kernel-cases check FILE    holds every kernel of every table to them; exit status 1 if one
  *                                differs
  *
  * Input is seeded, so two processors compute the same cases. Both must be little-endian. That the

@@ -3,8 +3,8 @@ import CKernels
 extension DType {
     /// The numbers stored in whole blocks of this type, as floats.
     ///
-    /// Values of f64 are rounded to nearest. Values of quantised types are equal to the bit to
-    /// those of the Python package `gguf`.
+    /// Values of f64 are rounded to nearest. Values of quantised types are bit for bit the values
+    /// that the Python package `gguf` returns.
     ///
     /// - Precondition: `isFloat`, and `bytes` consists of whole blocks.
     public func floats(from bytes: RawSpan) -> [Float] {
@@ -22,7 +22,10 @@ extension DType {
         }
     }
 
-    /// Floats as bytes of this type, rounded to nearest, `f16` and `bf16` with ties to even.
+    /// Converts floats to this type, and returns its bytes.
+    ///
+    /// Values of `f16` and `bf16` are rounded to nearest, with ties to even. Values of `q80` and
+    /// `q40` are rounded like in the reference code of llama.cpp.
     ///
     /// - Precondition: The type is `f32`, `f16`, `bf16`, `q80` or `q40`. The floats fill blocks.
     public func bytes(from floats: Span<Float>) -> [UInt8] {

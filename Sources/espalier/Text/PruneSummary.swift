@@ -70,8 +70,8 @@ struct PruneSummary {
         let notes =
             [
                 "ms: the dense model's median time, and this time divided by the speedup.",
-                "Evaluated on \(report.evaluatedOn).",
-                report.secondText.map { "Second: \($0)." }, Self.disk(report),
+                "Evaluation text: \(report.evaluatedOn).",
+                report.secondText.map { "Second text: \($0)." }, Self.disk(report),
                 DiskUse.noteOnWork(
                     in: output,
                     remedy:

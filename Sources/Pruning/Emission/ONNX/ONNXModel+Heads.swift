@@ -10,14 +10,16 @@ extension ONNXModel {
         let sines: ONNXGraph.Value
     }
 
-    /// The rotations of positions, `[batch, tokens]`, by the rotations of layers.
+    /// Adds the cosines and sines of `positions`, `[batch, tokens]`, to the graph.
     ///
-    /// There are none for layers whose queries and keys are not rotated.
+    /// The result has one pair for each kind of rotary positions that a layer has. Its keys are the
+    /// values of ``LayerShape/rotation``. It has no pair for layers whose queries and keys are not
+    /// rotated.
     mutating func rotations(
         _ positions: ONNXGraph.Value
     ) -> [LayerShape.Rotation?: Rotations] {
         var rotations: [LayerShape.Rotation?: Rotations] = [:]
-        // The order of the layers, so that equal models have equal graphs.
+        // The loop follows the order of the layers, so that equal models have equal graphs.
         for layer in shape.layers where rotations[layer.rotation] == nil {
             guard let frequencies = shape.rotaryFrequencies(of: layer.rotation) else { continue }
             rotations[layer.rotation] = self.rotations(positions, frequencies.map(Float.init))
@@ -35,9 +37,10 @@ extension ONNXModel {
         return Rotations(cosines: graph.apply("Cos", angles), sines: graph.apply("Sin", angles))
     }
 
-    /// Heads `[batch, heads, tokens, width]` before attention.
+    /// Prepares query heads or key heads, `[batch, heads, tokens, width]`, for attention.
     ///
-    /// They are normalised if the model has head norms, and rotated if positions are rotary.
+    /// The heads are normalised if the model has head norms. They are rotated if `rotations` is not
+    /// nil.
     mutating func prepared(
         _ x: ONNXGraph.Value, norm: String?, _ rotations: Rotations?
     ) throws(ModelFileError) -> ONNXGraph.Value {
@@ -46,8 +49,10 @@ extension ONNXModel {
         return rotations.map { rotated(x, $0) } ?? x
     }
 
-    /// Applies rotary embeddings, which rotate pairs of the two halves of each head's first
-    /// channels.
+    /// Applies rotary embeddings to the first `rotatedChannels` channels of each head.
+    ///
+    /// Channel `i` of the first half of these channels and channel `i` of the second half are
+    /// rotated as a pair. The other channels of the head do not change.
     private mutating func rotated(
         _ x: ONNXGraph.Value, _ rotations: Rotations
     ) -> ONNXGraph.Value {
