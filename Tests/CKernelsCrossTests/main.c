@@ -1,12 +1,12 @@
-/* Holds the kernels of this processor to those of another.
+/* Compares the kernels of this processor with those of another.
  *
  *     kernel-cases record FILE   writes the results of the scalar kernels
- *     kernel-cases check FILE    holds every kernel of every table to them; exit status 1 if one
- *                                differs
+ *     kernel-cases check FILE    compares the results of every kernel of every table with FILE;
+ *                                exit status 1 if one differs
  *
- * Input is seeded, so two processors compute the same cases. Both must be little-endian. That the
- * scalar kernels compute the right thing is for KernelTests to check; here it is that no processor,
- * compiler or vector length changes it. */
+ * Input is seeded, so two processors compute the same cases. Both must be little-endian.
+ * KernelTests checks that the scalar kernels compute the right results. This program checks that no
+ * processor, compiler or vector length changes the results. */
 #include "harness.h"
 #include <math.h>
 #include <signal.h>

@@ -1,6 +1,8 @@
 import Foundation
 
-/// A value of a template, with the meaning of Python.
+/// A value in a chat template.
+///
+/// Its truth, its equality and its text follow the rules of Python.
 enum TemplateValue {
     /// An undefined value, with the text of its expression.
     case undefined(String)
@@ -20,7 +22,9 @@ enum TemplateValue {
     case macro(TemplateMacro)
 }
 
-/// A dictionary with keys of text, in the order of insertion.
+/// A dictionary whose keys are strings.
+///
+/// It keeps the order of insertion.
 struct TemplateMapping {
     private(set) var members: [(key: String, value: TemplateValue)] = []
 
@@ -28,7 +32,9 @@ struct TemplateMapping {
         for (key, value) in members { self[key] = value }
     }
 
-    /// A dictionary; all keys are different.
+    /// Creates a dictionary from members whose keys are all different.
+    ///
+    /// The initializer does not check this.
     init(unique members: [(key: String, value: TemplateValue)]) {
         self.members = members
     }
@@ -46,7 +52,9 @@ struct TemplateMapping {
     }
 }
 
-/// An object whose members `set` changes from inside loops.
+/// The object that `namespace(…)` returns.
+///
+/// A `set` statement can change its members, also inside a loop.
 final class TemplateNamespace {
     var members: TemplateMapping
 
@@ -157,8 +165,9 @@ extension TemplateValue {
         }
     }
 
-    /// The JSON text that `json.dumps` writes without escaping letters; nil for values that JSON
-    /// does not have.
+    /// The JSON text that Python's `json.dumps(value, ensure_ascii=False)` writes.
+    ///
+    /// It is nil if JSON has no such value, for example for a function.
     ///
     /// `indent` is the number of spaces for each level, or nil for one line. `level` is the nesting
     /// of the value.
@@ -193,7 +202,7 @@ extension TemplateValue {
 }
 
 extension Double {
-    /// The text of an ordinary number, as Python writes it.
+    /// The text that Python's `repr` writes for the number, except that -0.0 becomes `0.0`.
     fileprivate var pythonText: String {
         self == rounded() && abs(self) < 1e16 ? String(Int(self)) + ".0" : "\(self)"
     }
