@@ -32,13 +32,15 @@ public struct Comparison: Codable, Sendable {
     ///   - watch: The stopwatch, which has the model to compare with.
     ///   - relativeWidth: The width of the interval at which the measurement stops, as a fraction
     ///     of the speedup.
-    ///   - timeLimit: The maximum number of seconds to measure for on a quiet machine.
-    ///   - timeFactor: The maximum time to wait for a quiet machine, as a multiple of `timeLimit`.
+    ///   - timeLimit: The maximum number of seconds to measure on a quiet machine.
+    ///   - timeFactor: If the measurement is disturbed at `timeLimit`, it continues for at most
+    ///     `timeFactor` times `timeLimit` in total. With 1 it does not continue.
     ///   - quietDense: The seconds of the dense model on a quiet machine, if they are known.
     ///   - isEnough: Called after a quarter of the time limit, with the speedup so far and its
     ///     interval. Returns whether the measurement can stop.
     ///   - tick: Called after each pair with the seconds passed; may throw to stop.
-    /// - Throws: What timing and `tick` throw.
+    /// - Throws: What timing and `tick` throw; ``ProfileError`` if no pair of samples has usable
+    ///   times.
     public init<Watch: Stopwatch>(
         _ model: Watch.Subject, with watch: inout Watch, relativeWidth: Double = 0.005,
         timeLimit: Double = 30, timeFactor: Double = 1, quietDense: Double? = nil,
@@ -78,11 +80,11 @@ public struct Comparison: Codable, Sendable {
         self = known
     }
 
-    /// Widens the interval if the dense model was slower than on a quiet machine.
+    /// Widens the interval if the dense model was more than 2 % slower than on a quiet machine.
     ///
     /// - Parameter seconds: The dense model's seconds on a quiet machine.
-    /// - Returns: The same comparison. If the dense model was slower, it is disturbed and its
-    ///   interval is wider.
+    /// - Returns: This comparison if the dense model was not slower. Otherwise a copy that is marked
+    ///   as disturbed and has a wider interval.
     public func allowing(forQuietDense seconds: Double) -> Comparison {
         guard let excess = SamplePairs.excess(of: dense, over: seconds) else { return self }
         return Comparison(

@@ -38,7 +38,10 @@ extension Verification: Codable {
             })
     }
 
-    /// Writes one list for each value, and the errors for readers of the file.
+    /// Writes one list for each value.
+    ///
+    /// It also writes the number of plans, the median error and the worst error, for people who
+    /// read the file. Decoding ignores these three.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(seed, forKey: .seed)

@@ -2,7 +2,8 @@ public import Transformers
 
 /// Every plan that a search may choose, with its predicted seconds.
 ///
-/// The space states a ``SearchProblem`` and turns the choice that solves it into a plan.
+/// It creates a ``SearchProblem`` from its components, and converts the choice that solves the
+/// problem to a plan.
 public struct SearchSpace: Sendable {
     /// The prunable components, in the order of the forward pass.
     public let components: [Component]
@@ -13,7 +14,9 @@ public struct SearchSpace: Sendable {
     /// The variants of each component, the dense one first, each faster than the previous ones.
     let variants: [[Variant]]
 
-    /// The problem with the seconds of each of `variants` and without losses.
+    /// A problem that has the seconds of all `variants`, and 0 for every loss.
+    ///
+    /// ``problem(loss:layerLoss:)`` fills in the losses.
     let outline: SearchProblem
 
     /// The width of the residual stream of the plan that keeps everything.
@@ -21,9 +24,10 @@ public struct SearchSpace: Sendable {
 
     private let costs: any CostModel
 
-    /// Creates the space of plans below a dense one.
+    /// Creates the space of all plans that keep at most the units of `dense`.
     ///
-    /// Variants that are no faster than a preferred one are left out.
+    /// A variant is left out unless it is faster than all variants before it: those with more
+    /// units, and those with equal units that come earlier in the order of `costs`.
     public init(dense: Plan, costs: some CostModel) {
         let components = dense.components.filter { !dense[$0].isRemoved }.sorted()
         hiddenSize = dense.hiddenSize ?? costs.hiddenSize
@@ -86,7 +90,9 @@ public struct SearchSpace: Sendable {
         problem { losses.prior(of: $0, keeping: $1.units) }
     }
 
-    /// The plan of a choice of one of the variants of each component.
+    /// Converts a choice to a plan.
+    ///
+    /// `choice` has the index of a variant for every component.
     public func plan(_ choice: [Int]) -> Plan {
         var plan = dense
         for (index, component) in components.enumerated() {

@@ -45,7 +45,7 @@ struct Contextual: Sendable {
             if case .heads(_, let looksAhead) = form { looksAhead } else { false }
         }
 
-        /// Packs the weights that a plan needs of a layer with heads.
+        /// Packs those weights of an attention block that a plan needs.
         ///
         /// Weights that are already packed are reused from `known`.
         init(
@@ -108,7 +108,7 @@ struct Contextual: Sendable {
             case predicted(PredictedFeedForward)
         }
 
-        /// Packs the weights that a plan needs of a layer with neurons.
+        /// Packs those weights of a feed-forward block that a plan needs.
         ///
         /// Weights that are already packed are reused from `known`.
         init(
@@ -154,7 +154,8 @@ extension NeuronPredictor {
     ///   - predictor: The predictor in the plan.
     ///   - weights: The feed-forward block.
     ///   - activation: The activation of the block.
-    ///   - precision: The precision of the block's weights that the predictor uses unchanged.
+    ///   - precision: The precision in which a predictor with the block's gate keeps the gate's
+    ///     weights. Other predictors ignore it.
     public init(
         _ predictor: ContextualPlan.Predictor, of weights: FeedForwardWeights,
         _ activation: Epilogue, precision: Precision
