@@ -130,10 +130,10 @@ struct PruneInputs {
 }
 
 extension CalibrationText {
-    /// The tokens on which damage to a model is measured.
+    /// The tokens on which sensitivities are measured.
     ///
-    /// For a decoder they are the beginnings of some sequences, because every token counts in its
-    /// loss. For an encoder they are complete sequences.
+    /// For a decoder they are the beginnings of some sequences, because every token gives a
+    /// divergence. For an encoder they are complete sequences, because each gives one divergence.
     func probe(for architecture: Architecture) -> TokenBatch {
         let (tokens, length) = architecture.isEncoder ? (4096, Int.max) : (1280, 320)
         let cut = calibration.map { Array($0.prefix(length)) }

@@ -39,18 +39,18 @@ public struct SearchProblem: Sendable {
     /// The pairs of components whose losses do not add up; a component is in at most one.
     public let pairs: [Pair]
 
-    /// States a problem.
+    /// Creates a problem.
     ///
     /// - Parameters:
     ///   - base: Seconds that no option changes.
-    ///   - options: For each component at least one option, without dominated ones, as
-    ///     ``undominated(_:seconds:)`` leaves them.
+    ///   - options: For each component at least one option, without the options that
+    ///     ``undominated(_:seconds:)`` removes.
     ///   - pairs: The pairs of components whose losses do not add up.
     public init(base: Double, options: [[Option]], pairs: [Pair] = []) {
         (self.base, self.options, self.pairs) = (base, options, pairs)
     }
 
-    /// The candidates that are faster than every preferred one; the others are dominated.
+    /// The candidates that are faster than all candidates before them; the others are dominated.
     ///
     /// - Parameters:
     ///   - candidates: The options for a component, in order of preference.

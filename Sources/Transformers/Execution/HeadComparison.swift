@@ -2,22 +2,24 @@ public import Tensors
 
 /// Compares the next-token distributions of last hidden states with those of a decoder.
 ///
-/// Only words that are among the decoder's most likely next words for some token are compared. The
-/// other words, which are most of a vocabulary, add little information and most of the cost.
+/// Only a part of the vocabulary is compared: the tokens that are among the decoder's most likely
+/// next tokens at one position or more. The other tokens, which are most of a vocabulary, add little
+/// information and most of the cost.
 public struct HeadComparison {
-    /// The rows of the output head for the compared words.
+    /// The rows of the output head for the compared tokens.
     private let head: PackedWeights
     private let engine: Engine
     /// The soft cap of logits; nil if there is none.
     private let cap: Float?
-    /// The decoder's logits of the compared words, in parts of `rowsAtOnce` rows.
+    /// The decoder's logits of the compared tokens, in parts of `rowsAtOnce` rows.
     ///
     /// They are kept because every comparison needs them.
     private let reference: [Activations]
 
     private static let rowsAtOnce = 128
 
-    /// The number of most likely words of each token that are compared for all tokens.
+    /// The number of most likely next tokens of each position; all of them are compared at every
+    /// position.
     private static let mostLikelyCount = 16
 
     /// Computes the logits of a decoder's last hidden states.
@@ -45,7 +47,7 @@ public struct HeadComparison {
 
     /// The divergence from the decoder's next-token distributions, summed over rows, in nats.
     ///
-    /// It is `Σ KL(softmax(reference) ‖ softmax(logits))` over the compared words.
+    /// It is `Σ KL(softmax(reference) ‖ softmax(logits))` over the compared tokens.
     ///
     /// - Parameter hidden: The last hidden states of another model after the final norm.
     /// - Returns: The sum.
