@@ -106,7 +106,7 @@ let package = Package(
             of: "Pipeline",
             using: ["Profiling", "Transformers", "Tokenizers", "Reporting", "ModelFiles"]),
         tests(of: "Console"),
-        tests(of: "espalier", using: ["ModelFiles", "Pruning", "Profiling"]),
+        tests(of: "espalier", using: ["ModelFiles", "Pruning", "Profiling", "Tensors"]),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu17

@@ -1,5 +1,6 @@
 import Foundation
 import Profiling
+import Tensors
 import Testing
 import Transformers
 
@@ -79,12 +80,46 @@ struct MeasuringTests {
         let environment = try #require(answer["environment"] as? [String: Any])
         #expect(
             Set(environment.keys) == [
-                "phase", "batch", "sequence", "threads", "precision", "runtime", "machine",
+                "phase", "batch", "sequence", "threads", "precision", "runtime",
+                "instructionSet", "machine",
             ])
         #expect(environment["phase"] as? String == "decode")
         #expect(environment["batch"] as? Int == 3)
         #expect(environment["sequence"] as? Int == 255)
         try checkFigures(answer["model"])
+    }
+
+    @Test("a chosen instruction set computes, is named, and has to be one of the processor")
+    func instructionSets() throws {
+        let words = ["bench", Fixture.llama, "--threads", "1", "--precision", "bf16", "--json"]
+        for name in [try #require(InstructionSet.available.first), "scalar"] {
+            let answer = try Program.measure(words + ["--instruction-set", name]).object()
+            let environment = try #require(answer["environment"] as? [String: Any])
+            #expect(environment["instructionSet"] as? String == name)
+        }
+        let refused = try Program.run(words + ["--instruction-set", "sse"])
+        #expect(refused.status == 2)
+        #expect(refused.errors.contains(InstructionSet.available.joined(separator: ", ")))
+
+        let scratch = try Scratch()
+        let profile = scratch.path("profile.json")
+        let made = try Program.measure(
+            [
+                "profile", Fixture.llama, "--threads", "1", "--instruction-set", "scalar", "-o",
+                profile,
+            ])
+        #expect(made.status == 0)
+        #expect(made.output.contains("f32, scalar"))
+        let table = try LatencyTable(contentsOf: profile)
+        #expect(table.environment.instructionSet == "scalar")
+        if InstructionSet.available.count > 1 {
+            let other = try Program.run([
+                "prune", Fixture.llama, "--speedup", "1.1", "--threads", "1", "--profile", profile,
+                "--calibration", Fixture.folder + "/text/calibration.txt", "-o",
+                scratch.path("out"),
+            ])
+            #expect(other.status == 1 && other.errors.contains("f32, scalar, not for"))
+        }
     }
 
     @Test("bench times a block for every line that another program writes")
