@@ -24,7 +24,7 @@ extension Verification: Codable {
         else {
             throw ProfileError(
                 field: "verification",
-                problem: "its lists are empty, of unequal length, or not of pairs")
+                problem: "needs lists of one length, at least one entry, and pairs of numbers")
         }
         self.init(
             seed: try container.decode(UInt64.self, forKey: .seed),

@@ -18,24 +18,6 @@ extension Family {
 }
 
 extension ConfigConventions {
-    fileprivate static let gemma2 = {
-        var config = llama(usualPositions: 8192)
-        config.fieldNames = ["hidden_act": "hidden_activation"]
-        config.usuallyTiesHead = true
-        config.headDimension = .field(usual: 256)
-        config.keyValueHeads = .field(usual: 4)
-        config.dividesWidthByHeads = true
-        config.window = .sliding(ifSet: nil, usual: 4096, in: .exceptMultiples(usual: 2))
-        (config.usualBeginning, config.usualEnd, config.usualPadding) = ([2], [1], [0])
-        config.weightSwitches = [
-            WeightSwitch(field: "attention_bias", weights: .attentionBiases)
-        ]
-        config.factors = FactorFields(
-            embeddings: .rootOfHiddenSize,
-            scores: .inverseRoot("query_pre_attn_scalar", usual: 256),
-            scoreCap: FactorFields.Cap("attn_logit_softcapping", usual: 50),
-            logitCap: FactorFields.Cap("final_logit_softcapping", usual: 30))
-        config.neutralFields = ["use_bidirectional_attention": [.bool(false)]]
-        return config
-    }()
+    fileprivate static let gemma2 = gemma(
+        usualPositions: 8192, windowPattern: 2, scoreCap: 50, logitCap: 30)
 }

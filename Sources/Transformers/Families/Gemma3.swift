@@ -22,28 +22,46 @@ extension Family {
 
 extension ConfigConventions {
     fileprivate static let gemma3 = {
-        var config = llama(usualPositions: 131_072)
+        var config = gemma(
+            usualPositions: 131_072, windowPattern: 6, scoreCap: nil, logitCap: nil)
+        config.usualRopeTheta = 1_000_000
+        config.layerRotations = .local(usualBase: 10_000, usualPattern: 6)
+        config.fixedWeights = .headNorms
+        return config
+    }()
+
+    /// The conventions that Gemma 2 and 3 share.
+    ///
+    /// - Parameters:
+    ///   - usualPositions: The number of positions of a file that gives none.
+    ///   - windowPattern: One layer in so many has no attention window, in a file that gives no
+    ///     pattern.
+    ///   - scoreCap: The cap of the scores in a file that gives none.
+    ///   - logitCap: The cap of the logits in a file that gives none.
+    /// - Returns: The conventions.
+    static func gemma(
+        usualPositions: Int, windowPattern: Int, scoreCap: Float?, logitCap: Float?
+    ) -> ConfigConventions {
+        var config = llama(usualPositions: usualPositions)
         config.fieldNames = ["hidden_act": "hidden_activation"]
         config.usuallyTiesHead = true
         config.headDimension = .field(usual: 256)
         config.keyValueHeads = .field(usual: 4)
         config.dividesWidthByHeads = true
-        config.usualRopeTheta = 1_000_000
-        config.layerRotations = .local(usualBase: 10_000, usualPattern: 6)
-        config.window = .sliding(ifSet: nil, usual: 4096, in: .exceptMultiples(usual: 6))
+        config.window = .sliding(
+            ifSet: nil, usual: 4096, in: .exceptMultiples(usual: windowPattern))
         (config.usualBeginning, config.usualEnd, config.usualPadding) = ([2], [1], [0])
-        config.fixedWeights = .headNorms
         config.weightSwitches = [
             WeightSwitch(field: "attention_bias", weights: .attentionBiases)
         ]
         config.factors = FactorFields(
             embeddings: .rootOfHiddenSize,
             scores: .inverseRoot("query_pre_attn_scalar", usual: 256),
-            scoreCap: FactorFields.Cap("attn_logit_softcapping", usual: nil),
-            logitCap: FactorFields.Cap("final_logit_softcapping", usual: nil))
+            scoreCap: FactorFields.Cap("attn_logit_softcapping", usual: scoreCap),
+            logitCap: FactorFields.Cap("final_logit_softcapping", usual: logitCap))
         config.neutralFields = ["use_bidirectional_attention": [.bool(false)]]
         return config
-    }()
+    }
 }
 
 extension TensorNames {
