@@ -8,15 +8,16 @@ extension LatencyTable {
         try check(shape)
         try check(environment)
         try check(machine)
-        try check(dense, field: "dense")
-        try check(base, field: "base")
-        guard base.seconds < dense.seconds else {
-            throw ProfileError(
-                field: "base.seconds",
-                problem: "is \(base.seconds), not less than the \(dense.seconds) of the dense model"
-            )
+        try check(dense, base, curves)
+        for (format, other) in otherFormats.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            do {
+                try check(other.dense, other.base, other.curves)
+            } catch {
+                var error = error
+                error.field = "otherFormats.\(format.rawValue).\(error.field)"
+                throw error
+            }
         }
-        for kind in ComponentKind.allCases { try checkCurve(of: kind) }
         try checkInterplay()
         try checkVerification()
     }
@@ -36,6 +37,20 @@ extension LatencyTable {
             remedy:
                 "profile this model with `espalier profile`, or name the profile's with the prune"
         )
+    }
+
+    private func check(
+        _ dense: Timing, _ base: Timing, _ curves: [ComponentKind: LatencyCurve]
+    ) throws(ProfileError) {
+        try check(dense, field: "dense")
+        try check(base, field: "base")
+        guard base.seconds < dense.seconds else {
+            throw ProfileError(
+                field: "base.seconds",
+                problem: "is \(base.seconds), not less than the \(dense.seconds) of the dense model"
+            )
+        }
+        for kind in ComponentKind.allCases { try check(curves[kind], of: kind) }
     }
 
     private func check(_ shape: ModelShape) throws(ProfileError) {
@@ -85,10 +100,12 @@ extension LatencyTable {
         }
     }
 
-    private func checkCurve(of kind: ComponentKind) throws(ProfileError) {
+    private func check(
+        _ curve: LatencyCurve?, of kind: ComponentKind
+    ) throws(ProfileError) {
         let field = "curves.\(kind.rawValue)"
         let maximum = shape.maximumLevel(of: kind)
-        let entries = curves[kind]?.entries ?? []
+        let entries = curve?.entries ?? []
         guard entries.first?.level ?? 0 == maximum else {
             let found = entries.first.map { "starts at level \($0.level)" } ?? "is missing"
             throw ProfileError(field: field, problem: "\(found), but the model has \(maximum)")

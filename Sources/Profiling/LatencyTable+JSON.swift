@@ -19,13 +19,23 @@ extension LatencyTable: Codable {
         case dense
         case base
         case curves
+        case otherFormats
         case interplay
         case verification
     }
 
-    private struct Curves: Codable {
-        var attention: LatencyCurve?
-        var feedForward: LatencyCurve?
+    /// The stored form of the curves.
+    struct Curves: Codable {
+        private var attention: LatencyCurve?
+        private var feedForward: LatencyCurve?
+
+        init(_ curves: [ComponentKind: LatencyCurve]) {
+            (attention, feedForward) = (curves[.attention], curves[.feedForward])
+        }
+
+        var byKind: [ComponentKind: LatencyCurve] {
+            [.attention: attention, .feedForward: feedForward].compactMapValues { $0 }
+        }
     }
 
     /// Reads a table and checks it with ``check()``.
@@ -44,11 +54,13 @@ extension LatencyTable: Codable {
             environment: try container.decode(InferenceEnvironment.self, forKey: .environment),
             dense: try container.decode(Timing.self, forKey: .dense),
             base: try container.decode(Timing.self, forKey: .base),
-            curves: [.attention: curves.attention, .feedForward: curves.feedForward]
-                .compactMapValues { $0 },
+            curves: curves.byKind,
             created: try container.decode(String.self, forKey: .created),
             espalierVersion: try container.decode(String.self, forKey: .espalierVersion))
         model = try container.decodeIfPresent(String.self, forKey: .model)
+        otherFormats =
+            try container.decodeIfPresent(
+                [Precision: FormatLatencies].self, forKey: .otherFormats) ?? [:]
         interplay =
             try container.decodeIfPresent(Interplay.self, forKey: .interplay) ?? Interplay()
         verification = try container.decodeIfPresent(Verification.self, forKey: .verification)
@@ -75,8 +87,10 @@ extension LatencyTable: Codable {
         try container.encode(dense, forKey: .dense)
         try container.encode(base, forKey: .base)
         try container.encode(
-            Curves(attention: curves[.attention], feedForward: curves[.feedForward]),
-            forKey: .curves)
+            Curves(curves), forKey: .curves)
+        if !otherFormats.isEmpty {
+            try container.encode(otherFormats, forKey: .otherFormats)
+        }
         if !interplay.knots.isEmpty { try container.encode(interplay, forKey: .interplay) }
         try container.encodeIfPresent(verification, forKey: .verification)
     }

@@ -1,6 +1,10 @@
+public import Tensors
 public import Transformers
 
 /// The profile of one model shape on one machine in one environment.
+///
+/// The environment's format is the format of the dense model that speedups are relative to. The
+/// table may also have the times of components in other formats.
 ///
 /// The sum of a plan's parts is the base, which no plan changes, plus the seconds of every
 /// component at its level, from the ``LatencyCurve/cleaned`` curves. The predicted time of the
@@ -27,6 +31,8 @@ public struct LatencyTable: Hashable, Sendable {
     public let base: Timing
     /// The measured curve of each kind of component that the model has.
     public let curves: [ComponentKind: LatencyCurve]
+    /// The times of models in further formats.
+    public internal(set) var otherFormats: [Precision: FormatLatencies] = [:]
     /// The relation between the time of a whole model and the sum of its parts.
     public internal(set) var interplay = Interplay()
     /// The errors of predictions for random plans; nil if they were not measured.
@@ -57,18 +63,58 @@ public struct LatencyTable: Hashable, Sendable {
     ///
     /// It never increases when units are removed, and is 0 for a removed branch.
     ///
-    /// - Precondition: The variant has the environment's format.
+    /// - Precondition: The variant has a profiled format.
     public func seconds(of kind: ComponentKind, as variant: Variant) -> Double {
-        precondition(
-            variant.format == nil || variant.format == environment.precision, "a profiled format")
-        return cleaned[kind]?.seconds(keeping: variant.units) ?? 0
+        guard !variant.isRemoved else { return 0 }
+        return cleanedCurves(in: variant.format)[kind]?.seconds(keeping: variant.units) ?? 0
     }
 
-    /// The variants of a kind of component that are faster than every larger one.
+    /// The variants of a kind of component in the environment's format that are faster than every
+    /// larger one.
     ///
     /// Their units are descending, and the removed branch is the last.
     public func usefulVariants(of kind: ComponentKind) -> [Variant] {
         cleaned[kind]?.fallingLevels.map { Variant(units: $0) } ?? [.removed]
+    }
+
+    /// The variants of a kind of component in another profiled format that are faster than every
+    /// larger one of that format.
+    ///
+    /// Their units are descending, without the removed branch.
+    public func usefulVariants(of kind: ComponentKind, in format: Precision) -> [Variant] {
+        (cleanedCurves(in: format)[kind]?.fallingLevels ?? []).filter { $0 > 0 }
+            .map { Variant(units: $0, format: format) }
+    }
+
+    /// The variants of a kind of component in all profiled formats, those of one format together.
+    public func variants(of kind: ComponentKind) -> [Variant] {
+        usefulVariants(of: kind)
+            + profiledFormats.dropFirst().flatMap { usefulVariants(of: kind, in: $0) }
+    }
+
+    /// The profiled formats, the environment's first.
+    public var profiledFormats: [Precision] {
+        [environment.precision] + Precision.allCases.filter { otherFormats[$0] != nil }
+    }
+
+    /// The seconds of the dense model in a profiled format.
+    public func denseSeconds(in format: Precision) -> Double? {
+        format == environment.precision ? dense.seconds : otherFormats[format]?.dense.seconds
+    }
+
+    /// The seconds that the output head's format adds to ``base``; 0 for nil.
+    ///
+    /// - Precondition: The format is profiled.
+    public func seconds(ofHeadIn format: Precision?) -> Double {
+        guard let format, format != environment.precision else { return 0 }
+        guard let other = otherFormats[format] else { preconditionFailure("a profiled format") }
+        return other.base.seconds - base.seconds
+    }
+
+    private func cleanedCurves(in format: Precision?) -> [ComponentKind: LatencyCurve] {
+        guard let format, format != environment.precision else { return cleaned }
+        guard let other = otherFormats[format] else { preconditionFailure("a profiled format") }
+        return other.cleaned
     }
 
     /// The sum of the seconds of the parts of a plan's model, as a search computes it.
@@ -77,7 +123,9 @@ public struct LatencyTable: Hashable, Sendable {
     public func sum(of plan: Plan) -> Double {
         let sum =
             plan.variants(of: .attention)
-            .reduce(base.seconds) { $0 + seconds(of: .attention, as: $1) }
+            .reduce(base.seconds + seconds(ofHeadIn: plan.headFormat)) {
+                $0 + seconds(of: .attention, as: $1)
+            }
             + plan.variants(of: .feedForward)
             .reduce(0) { $0 + seconds(of: .feedForward, as: $1) }
         return sum * Double(plan.hiddenSize ?? shape.hiddenSize) / Double(shape.hiddenSize)
@@ -93,8 +141,13 @@ public struct LatencyTable: Hashable, Sendable {
         dense.seconds / predict(plan)
     }
 
-    /// The speedup of the plan that keeps nothing, which is the maximum of all plans of full width.
-    public var maximumSpeedup: Double { dense.seconds / base.seconds }
+    /// The predicted seconds of the fastest plan of full width, which keeps no component.
+    public var minimumSeconds: Double {
+        otherFormats.values.reduce(base.seconds) { min($0, $1.base.seconds) }
+    }
+
+    /// The speedup of the fastest plan of full width, which keeps no component.
+    public var maximumSpeedup: Double { dense.seconds / minimumSeconds }
 
     /// The maximum seconds of a model with this speedup over the dense model.
     public func budget(forSpeedup speedup: Double) -> Double { dense.seconds / speedup }

@@ -5,11 +5,13 @@ internal import Transformers
 /// A whole model that is timed to compute the time of its parts.
 struct Probe {
     enum Role {
-        /// The model without any component.
-        case base
-        /// One kind of component at one level in every layer, and no component of the other kind.
-        /// So the noise of other components does not hide the time of the component.
-        case level(ComponentKind, Int)
+        /// The whole model in a format other than the environment's.
+        case whole(Precision)
+        /// The model without any component, in a format.
+        case base(Precision)
+        /// One kind of component at one level in every layer, in a format, and no component of the
+        /// other kind. So the noise of other components does not hide the time of the component.
+        case level(ComponentKind, Int, Precision)
         /// Components of both kinds at random levels, to measure the interplay of the parts.
         case blend
     }
@@ -23,27 +25,47 @@ struct Probe {
     /// The minimum fraction of the model that a blend keeps.
     private static let smallestBlend = 0.02
 
-    static func all(of shape: ModelShape) -> [Probe] {
+    /// The models to time for a shape.
+    ///
+    /// The environment's format is the first of `formats`.
+    static func all(of shape: ModelShape, in formats: [Precision]) -> [Probe] {
+        let uniform = formats.enumerated().flatMap { index, format in
+            all(of: shape, in: format, isEnvironment: index == 0)
+        }
+        return uniform + mixtures(of: shape, in: formats).map { Probe(role: .blend, plan: $0) }
+    }
+
+    private static func all(
+        of shape: ModelShape, in format: Precision, isEnvironment: Bool
+    ) -> [Probe] {
         let layers = shape.layers.count
         let nothing = [Int](repeating: 0, count: layers)
-        let empty = Plan(attention: nothing, feedForward: nothing)
-        var probes = [Probe(role: .base, plan: empty)]
+        var empty = Plan(attention: nothing, feedForward: nothing)
+        if !isEnvironment { empty.headFormat = format }
+        func variant(_ units: Int) -> Variant {
+            Variant(units: units, format: isEnvironment ? nil : format)
+        }
+        var probes = [Probe(role: .base(format), plan: empty)]
         for kind in ComponentKind.allCases {
             for level in LevelGrid.levels(of: kind, in: shape) {
                 var plan = empty
                 for layer in 0..<layers {
-                    plan[Component(layer: layer, kind: kind)].units = level
+                    plan[Component(layer: layer, kind: kind)] = variant(level)
                 }
-                probes.append(Probe(role: .level(kind, level), plan: plan))
+                probes.append(Probe(role: .level(kind, level, format), plan: plan))
             }
         }
-        return probes + mixtures(of: shape).map { Probe(role: .blend, plan: $0) }
+        guard !isEnvironment else { return probes }
+        var whole = empty
+        for component in shape.components { whole[component] = variant(shape.units(of: component)) }
+        return probes + [Probe(role: .whole(format), plan: whole)]
     }
 
     /// Plans like those of a search, which keep from nearly the whole model to 2 % of it.
     ///
-    /// The cost of a feed-forward block is twice that of an attention block.
-    private static func mixtures(of shape: ModelShape) -> [Plan] {
+    /// The cost of a feed-forward block is twice that of an attention block. If there are several
+    /// formats, each kept component of every other plan has a random format.
+    private static func mixtures(of shape: ModelShape, in formats: [Precision]) -> [Plan] {
         let sampler = PlanSampler(
             shape: shape,
             variants: { kind in
@@ -56,8 +78,17 @@ struct Probe {
         var random = SplitMix64(seed: 1)
         return (0..<blends).map { index in
             let fraction = pow(smallestBlend, (Double(index) + 0.5) / Double(blends))
-            return sampler.plan(
+            var plan = sampler.plan(
                 costing: fraction * 3 * Double(shape.layers.count), using: &random)
+            guard formats.count > 1, index % 2 == 1 else { return plan }
+            func format() -> Precision? {
+                formats.randomElement(using: &random).flatMap { $0 == formats[0] ? nil : $0 }
+            }
+            for component in plan.components where !plan[component].isRemoved {
+                plan[component].format = format()
+            }
+            plan.headFormat = format()
+            return plan
         }
     }
 }
@@ -90,59 +121,42 @@ extension LatencyTable {
         _ probes: [Probe], _ timings: RatioAccumulator, shape: ModelShape, machine: Machine,
         environment: InferenceEnvironment, created: String, version: String
     ) throws(ProfileError) -> LatencyTable {
-        guard let dense = timings.referenceTiming, let base = timings.timing(of: 0) else {
-            throw ProfileError(
-                file: "profile", field: "dense", problem: "the clock stood still",
-                remedy: "measure again")
-        }
-        var levels: [ComponentKind: [Int: Timing]] = [:]
+        guard let dense = timings.referenceTiming else { throw .clockStoodStill }
+        var measured = [environment.precision: UniformTimings(dense: dense)]
         var models: [(plan: Plan, timing: Timing)] = []
         for (index, probe) in probes.enumerated() {
             guard let timing = timings.timing(of: index) else { continue }
-            if case .level(let kind, let level) = probe.role {
-                levels[kind, default: [:]][level] = timing
+            switch probe.role {
+            case .whole(let format): measured[format, default: UniformTimings()].dense = timing
+            case .base(let format): measured[format, default: UniformTimings()].base = timing
+            case .level(let kind, let level, let format):
+                measured[format, default: UniformTimings()].levels[kind, default: [:]][level] =
+                    timing
+            case .blend: break
             }
             if case .base = probe.role { continue }
             models.append((probe.plan, timing))
         }
-        func table(_ curves: [ComponentKind: LatencyCurve]) -> LatencyTable {
+        func table(_ interplay: Interplay, straight: Bool) throws(ProfileError) -> LatencyTable {
+            var latencies: [Precision: FormatLatencies] = [:]
+            for (format, timings) in measured {
+                latencies[format] = try timings.latencies(
+                    layers: shape.layers.count, interplay, straight: straight)
+            }
+            guard let own = latencies.removeValue(forKey: environment.precision) else {
+                throw .clockStoodStill
+            }
             var table = LatencyTable(
-                shape: shape, machine: machine, environment: environment, dense: dense, base: base,
-                curves: curves, created: created, espalierVersion: version)
+                shape: shape, machine: machine, environment: environment, dense: own.dense,
+                base: own.base, curves: own.curves, created: created, espalierVersion: version)
+            table.otherFormats = latencies
             table.interplay = table.interplay(of: models)
             return table
         }
-        func curves(_ interplay: Interplay, straight: Bool = false) -> [ComponentKind: LatencyCurve]
-        {
-            Self.curves(
-                levels, straight: straight, dense: dense, base: base, shape: shape, interplay)
-        }
-        let straight = table(curves(Interplay(), straight: true))
-        let result = table(curves(straight.interplay))
+        let straight = try table(Interplay(), straight: true)
+        let result = try table(straight.interplay, straight: false)
         try result.check()
         return result
-    }
-
-    private static func curves(
-        _ levels: [ComponentKind: [Int: Timing]], straight: Bool, dense: Timing, base: Timing,
-        shape: ModelShape, _ interplay: Interplay
-    ) -> [ComponentKind: LatencyCurve] {
-        func cost(_ timing: Timing) -> Timing {
-            func sum(_ seconds: Double) -> Double {
-                max(interplay.sum(ofSeconds: seconds) - base.seconds, 0)
-            }
-            return Timing(
-                seconds: sum(timing.seconds), low: sum(timing.low), high: sum(timing.high),
-                samples: timing.samples)
-        }
-        let curves = levels.mapValues { timings in
-            let curve = LatencyCurve(
-                entries: timings.map { LatencyCurve.Entry(level: $0, timing: cost($1)) })
-            return straight ? curve.straight : curve
-        }
-        let full = curves.values.reduce(0) { $0 + ($1.entries.first?.seconds ?? 0) }
-        let scale = (dense.seconds - base.seconds) / full / Double(shape.layers.count)
-        return curves.mapValues { $0.scaled(by: scale) }
     }
 
     /// The interplay that maps the sums of plans' parts to the times of their models.
@@ -177,4 +191,50 @@ extension LatencyTable {
         }
         return Interplay(knots: [smallest, largest] + inner)
     }
+}
+
+/// The times of models whose matrices all have one format.
+private struct UniformTimings {
+    /// The time of the whole model.
+    var dense: Timing?
+    /// The time of the model without any component.
+    var base: Timing?
+    /// The time of the model that has only components of one kind, all at one level.
+    var levels: [ComponentKind: [Int: Timing]] = [:]
+
+    /// The times of single components.
+    ///
+    /// - Parameters:
+    ///   - layers: The number of layers.
+    ///   - interplay: The interplay of the parts.
+    ///   - straight: Whether curves are replaced by straight lines.
+    /// - Returns: The times.
+    /// - Throws: ``ProfileError`` if the whole model or the model without components has no time.
+    func latencies(
+        layers: Int, _ interplay: Interplay, straight: Bool
+    ) throws(ProfileError) -> FormatLatencies {
+        guard let dense, let base else { throw .clockStoodStill }
+        func cost(_ timing: Timing) -> Timing {
+            func sum(_ seconds: Double) -> Double {
+                max(interplay.sum(ofSeconds: seconds) - base.seconds, 0)
+            }
+            return Timing(
+                seconds: sum(timing.seconds), low: sum(timing.low), high: sum(timing.high),
+                samples: timing.samples)
+        }
+        let curves = levels.mapValues { timings in
+            let curve = LatencyCurve(
+                entries: timings.map { LatencyCurve.Entry(level: $0, timing: cost($1)) })
+            return straight ? curve.straight : curve
+        }
+        let full = curves.values.reduce(0) { $0 + ($1.entries.first?.seconds ?? 0) }
+        let scale = cost(dense).seconds / full / Double(layers)
+        return FormatLatencies(
+            dense: dense, base: base, curves: curves.mapValues { $0.scaled(by: scale) })
+    }
+}
+
+extension ProfileError {
+    fileprivate static let clockStoodStill = ProfileError(
+        file: "profile", field: "dense", problem: "the clock stood still", remedy: "measure again")
 }

@@ -36,8 +36,11 @@ public struct Profiler {
         public let unconverged: Int
     }
 
-    /// The number of models that are timed to profile a shape, besides the dense model.
-    public static func modelCount(for shape: ModelShape) -> Int { Probe.all(of: shape).count }
+    /// The number of models that are timed to profile a shape in some formats, besides the dense
+    /// model.
+    public static func modelCount(for shape: ModelShape, in formats: [Precision]) -> Int {
+        Probe.all(of: shape, in: formats).count
+    }
 
     /// Creates a profiler with default settings.
     public init() {}
@@ -57,8 +60,8 @@ public struct Profiler {
         _ shape: ModelShape, with watch: inout some Stopwatch, on machine: Machine,
         created: String, version: String, progress: (Progress) throws -> Void = { _ in }
     ) throws -> Result {
-        let probes = Probe.all(of: shape)
-        let models = try probes.map { try watch.standIn(shape.applying($0.plan)) }
+        let probes = Probe.all(of: shape, in: watch.formats)
+        let models = try probes.map { try watch.standIn($0.plan, of: shape) }
         let (timings, unconverged) = try watch.time(
             models, stoppingRule: stoppingRule, seed: seed, progress: progress)
         let table = try LatencyTable.measured(
@@ -66,6 +69,39 @@ public struct Profiler {
             created: created, version: version)
         return Result(table: table, unconverged: unconverged.count)
     }
+
+    /// The formats in which the whole model is faster than in every more precise format.
+    ///
+    /// - Parameters:
+    ///   - shape: The sizes of the dense model.
+    ///   - watch: The stopwatch.
+    /// - Returns: Formats of the stopwatch, without the environment's.
+    /// - Throws: What timing throws.
+    public func fasterFormats(
+        _ shape: ModelShape, with watch: inout some Stopwatch
+    ) throws -> [Precision] {
+        let formats = watch.formats.dropFirst()
+        let models = try formats.map {
+            try watch.standIn(shape, formats: Formats(uniform: $0, layers: shape.layers.count))
+        }
+        let rule = StoppingRule(
+            relativeWidth: 2 * relativeWidth, minimumRounds: minimumRounds,
+            timeLimit: Self.formatShare * timeLimit)
+        let (timings, _) = try watch.time(models, stoppingRule: rule, seed: seed) { _ in }
+        var faster: [Precision] = []
+        var fastest = timings.referenceTiming?.seconds ?? .infinity
+        for (index, format) in formats.enumerated() {
+            guard let seconds = timings.timing(of: index)?.seconds,
+                seconds < fastest * (1 - relativeWidth)
+            else { continue }
+            fastest = seconds
+            faster.append(format)
+        }
+        return faster
+    }
+
+    /// The part of the time limit in which whole models in all formats are compared.
+    private static let formatShare = 0.1
 
     /// Measures random plans as whole models, to compare with the table's predictions.
     ///
@@ -86,11 +122,9 @@ public struct Profiler {
         progress: (Progress) throws -> Void = { _ in }
     ) throws -> Result {
         let shape = draft.shape
-        let probes = Probe.all(of: shape)
+        let probes = Probe.all(of: shape, in: watch.formats)
         let plans = draft.randomPlans(count, seed: seed)
-        let models = try (probes.map(\.plan) + plans).map {
-            try watch.standIn(shape.applying($0))
-        }
+        let models = try (probes.map(\.plan) + plans).map { try watch.standIn($0, of: shape) }
         let (timings, unconverged) = try watch.time(
             models, stoppingRule: stoppingRule, seed: seed, progress: progress)
         var table = try LatencyTable.measured(

@@ -2,11 +2,11 @@ internal import Foundation
 internal import Tensors
 public import Transformers
 
-/// Draws plans of a given cost: the levels of random components are lowered, one after another.
+/// Draws plans of a given cost: random components become cheaper, one after another.
 struct PlanSampler {
     /// The dense model's sizes.
     let shape: ModelShape
-    /// The variants to choose from, units descending, the removed branch last.
+    /// The variants to choose from.
     let variants: (ComponentKind) -> [Variant]
     /// The cost of a component that becomes a variant.
     let cost: (ComponentKind, Variant) -> Double
@@ -24,9 +24,11 @@ struct PlanSampler {
             let component = candidates[index]
             let rest = total - cost(component.kind, plan[component])
             let lower = variants(component.kind).filter {
-                $0.units < plan[component].units && rest + cost(component.kind, $0) >= minimum
+                let (now, then) = (cost(component.kind, plan[component]), cost(component.kind, $0))
+                return then < now && rest + then >= minimum
             }
-            guard let lowest = lower.last, let any = lower.randomElement(using: &random) else {
+            let lowest = lower.min { cost(component.kind, $0) < cost(component.kind, $1) }
+            guard let lowest, let any = lower.randomElement(using: &random) else {
                 candidates.remove(at: index)
                 continue
             }
@@ -42,7 +44,8 @@ extension LatencyTable {
     /// Draws plans whose predicted speedups are spread over all reachable speedups.
     ///
     /// The range from 1 to the largest speedup is divided into equal ratios, one for each plan. The
-    /// predicted speedup of the plan is random within its part.
+    /// predicted speedup of the plan is random within its part. If the table has several formats,
+    /// the format of a plan's output head is random.
     ///
     /// - Parameters:
     ///   - count: The number of plans.
@@ -50,12 +53,18 @@ extension LatencyTable {
     /// - Returns: The plans, the slowest first.
     public func randomPlans(_ count: Int, seed: UInt64) -> [Plan] {
         let sampler = PlanSampler(
-            shape: shape, variants: usefulVariants(of:), cost: seconds(of:as:))
+            shape: shape, variants: variants(of:), cost: seconds(of:as:))
         var random = SplitMix64(seed: seed)
         return (0..<count).map { index in
             let part = (Double(index) + Double.random(in: 0..<1, using: &random)) / Double(count)
             let minimum = interplay.sum(ofSeconds: dense.seconds / pow(maximumSpeedup, part))
-            return sampler.plan(costing: minimum - base.seconds, using: &random)
+            // Without a choice, no random number is drawn.
+            let head =
+                otherFormats.isEmpty ? nil : profiledFormats.randomElement(using: &random)
+            let base = base.seconds + seconds(ofHeadIn: head)
+            var plan = sampler.plan(costing: max(0, minimum - base), using: &random)
+            plan.headFormat = head == environment.precision ? nil : head
+            return plan
         }
     }
 }

@@ -1,3 +1,4 @@
+public import Tensors
 public import Transformers
 
 /// Times whole models in one environment and one runtime.
@@ -11,12 +12,26 @@ public protocol Stopwatch {
     /// The dense model.
     var dense: Subject { get }
 
+    /// The formats that models can have, the environment's first, then in the order of precision.
+    var formats: [Precision] { get }
+
     /// A model of a smaller shape, for timing only.
     ///
     /// It does the same work and reads the same number of bytes as a pruned model of that shape,
-    /// but its outputs are meaningless.
-    mutating func standIn(_ shape: ModelShape) throws -> Subject
+    /// but its outputs are meaningless. `formats` has members of ``formats`` only.
+    mutating func standIn(_ shape: ModelShape, formats: Formats) throws -> Subject
 
     /// Does the environment's work with a model, and returns the time of one run.
     mutating func sample(_ subject: Subject) throws -> Sample
+}
+
+extension Stopwatch {
+    /// The environment's format, which is the default.
+    public var formats: [Precision] { [environment.precision] }
+
+    /// The model of a plan of the dense model's shape, for timing only.
+    mutating func standIn(_ plan: Plan, of shape: ModelShape) throws -> Subject {
+        try standIn(
+            shape.applying(plan), formats: Formats(of: plan, otherwise: environment.precision))
+    }
 }

@@ -8,7 +8,11 @@ public struct Workload: Stopwatch {
     public let environment: InferenceEnvironment
     /// The dense model.
     public let dense: Model
+    /// The formats that stand-ins can have, the environment's first.
+    public let formats: [Precision]
 
+    /// The dense model in each of the formats.
+    private let models: [Precision: Model]
     private let batch: TokenBatch
     /// The text that is decoded, token by token; empty to decode random tokens.
     private let text: [Int32]
@@ -52,11 +56,12 @@ public struct Workload: Stopwatch {
     ///   - text: For decoding, tokens of a text that is longer than the environment's context. The
     ///     time of a model with contextual sparsity depends on the text. The time of other models
     ///     does not. The sequences of a batch begin at different places.
+    ///   - others: The same model in further formats, each format throughout.
     ///   - engine: The engine; it has the environment's number of threads.
     /// - Throws: ``ProfileError`` if the model cannot do such work.
     public init(
         _ environment: InferenceEnvironment, model: Model, clearsCaches: Bool = true,
-        text: [Int32] = [],
+        text: [Int32] = [], others: [Precision: Model] = [:],
         engine: Engine
     ) throws(ProfileError) {
         try environment.check(against: model.shape)
@@ -65,10 +70,14 @@ public struct Workload: Stopwatch {
                 || environment.phase == .decode && text.count > environment.sequence,
             "a text to decode")
         self.text = text
-        precondition(
-            model.formats.uniform == environment.precision, "precision of another environment")
         self.environment = environment
         dense = model
+        models = others.merging([environment.precision: model]) { $1 }
+        formats =
+            [environment.precision]
+            + Precision.allCases.filter {
+                $0 != environment.precision && others[$0] != nil
+            }
         // A model that fits in a core's own cache is not evicted by reading other memory.
         let isStreamed = model.streamedBytes > Int(host_cache_bytes(2))
         otherMemory =
@@ -101,7 +110,11 @@ public struct Workload: Stopwatch {
     }
 
     /// A model of a smaller shape, for timing only.
-    public func standIn(_ shape: ModelShape) -> Model { dense.resized(to: shape) }
+    public func standIn(_ shape: ModelShape, formats: Formats) -> Model {
+        let whole =
+            formats.uniform.flatMap { models[$0] } ?? Model(choosingFrom: models, formats: formats)
+        return whole.resized(to: shape)
+    }
 
     /// Does the work once, or repeatedly if it is short, and returns the time of one run.
     ///

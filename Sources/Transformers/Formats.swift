@@ -34,12 +34,12 @@ public struct Formats: Codable, Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - plan: The plan.
-    ///   - format: The format of the output head, and of components for which the plan has none.
+    ///   - format: The format of the parts for which the plan has none.
     public init(of plan: Plan, otherwise format: Precision) {
         layers = zip(plan.variants(of: .attention), plan.variants(of: .feedForward)).map {
             Layer(attention: $0.format ?? format, feedForward: $1.format ?? format)
         }
-        head = format
+        head = plan.headFormat ?? format
     }
 
     /// The format of a component's matrices.

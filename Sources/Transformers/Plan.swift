@@ -1,3 +1,5 @@
+public import Tensors
+
 /// The two kinds of component.
 public enum ComponentKind: String, Codable, Hashable, Sendable, CaseIterable {
     /// The attention block, whose units are heads, or key-value groups with their query heads.
@@ -26,7 +28,8 @@ public struct Component: Codable, Hashable, Sendable, Comparable {
     }
 }
 
-/// The variant that each component becomes, and the number of kept channels of the residual stream.
+/// The variant that each component becomes, the format of the output head, and the number of kept
+/// channels of the residual stream.
 public struct Plan: Hashable, Sendable {
     /// The variant that the attention block of each layer becomes.
     private var attentionBlocks: [Variant]
@@ -34,6 +37,9 @@ public struct Plan: Hashable, Sendable {
     private var feedForwardBlocks: [Variant]
     /// The number of kept channels of the residual stream; nil keeps all.
     public var hiddenSize: Int?
+    /// The format of the output head and of a token embedding that is tied to it; nil if they have
+    /// no format of their own.
+    public var headFormat: Precision?
 
     /// Creates a plan from the number of kept units of each layer.
     public init(attention: [Int], feedForward: [Int], hiddenSize: Int? = nil) {
@@ -106,6 +112,7 @@ extension Plan: Codable {
         case attentionBlocks = "attention"
         case feedForwardBlocks = "feedForward"
         case hiddenSize
+        case headFormat
     }
 }
 

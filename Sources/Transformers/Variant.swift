@@ -28,6 +28,17 @@ public struct Variant: Hashable, Sendable {
     public var isRemoved: Bool { units == 0 }
 }
 
+extension Variant: Comparable {
+    /// Orders variants by their units; variants of equal units by format, the component's own first.
+    public static func < (left: Variant, right: Variant) -> Bool {
+        (left.units, left.formatRank) < (right.units, right.formatRank)
+    }
+
+    private var formatRank: Int {
+        format.flatMap { Precision.allCases.firstIndex(of: $0) } ?? -1
+    }
+}
+
 extension Variant: Codable {
     private enum CodingKeys: CodingKey {
         case units, format

@@ -4,10 +4,16 @@ import Transformers
 
 @testable import Profiling
 
+/// The sizes and formats of a model whose time is known.
+private struct KnownModel {
+    let shape: ModelShape
+    let formats: Formats
+}
+
 /// A runtime whose times are known: a sum of parts, times the machine's speed at the moment.
 private struct KnownStopwatch: Stopwatch {
     let environment: InferenceEnvironment
-    let dense: ModelShape
+    let dense: KnownModel
     /// How far single samples scatter, as a fraction.
     var noise = 0.0
     /// By what factor the machine is slower from some sample on.
@@ -15,29 +21,39 @@ private struct KnownStopwatch: Stopwatch {
     /// How often a sample is disturbed, which triples it.
     var disturbance = 0.0
 
+    /// The formats of models.
+    var formats: [Precision] = [.f32]
+
     private(set) var samples = 0
     private var random = SplitMix64(seed: 7)
 
     init(_ dense: ModelShape) {
-        self.dense = dense
+        self.dense = KnownModel(
+            shape: dense, formats: Formats(uniform: .f32, layers: dense.layers.count))
         environment = InferenceEnvironment(
             phase: .decode, batch: 1, sequence: 128, threads: 2, precision: .f32)
     }
 
-    /// The base takes 2 ms; a key-value head 0.5 ms; a feed-forward block 1 ms for each 32 neurons
-    /// that it begins.
-    static func seconds(of shape: ModelShape) -> Double {
-        shape.layers.reduce(2e-3) { sum, layer in
-            sum + 0.5e-3 * Double(layer.keyValueHeads)
-                + 1e-3 * Double((layer.feedForward + 31) / 32)
+    /// In f32 the base takes 2 ms, half of it the output head; a key-value head takes 0.5 ms; a
+    /// feed-forward block takes 1 ms for each 32 neurons that it begins.
+    ///
+    /// Other formats take time in proportion to their bits.
+    static func seconds(of shape: ModelShape, formats: Formats? = nil) -> Double {
+        let formats = formats ?? Formats(uniform: .f32, layers: shape.layers.count)
+        func share(_ format: Precision) -> Double { Double(format.bits) / 32 }
+        return zip(shape.layers, formats.layers).reduce(1e-3 * (1 + share(formats.head))) {
+            $0 + 0.5e-3 * Double($1.0.keyValueHeads) * share($1.1.attention)
+                + 1e-3 * Double(($1.0.feedForward + 31) / 32) * share($1.1.feedForward)
         }
     }
 
-    func standIn(_ shape: ModelShape) -> ModelShape { shape }
+    func standIn(_ shape: ModelShape, formats: Formats) -> KnownModel {
+        KnownModel(shape: shape, formats: formats)
+    }
 
-    mutating func sample(_ shape: ModelShape) -> Sample {
+    mutating func sample(_ model: KnownModel) -> Sample {
         samples += 1
-        var seconds = Self.seconds(of: shape)
+        var seconds = Self.seconds(of: model.shape, formats: model.formats)
         if samples >= drift.sample { seconds *= drift.factor }
         seconds *= 1 + noise * Double.random(in: -1...1, using: &random)
         let isDisturbed = Double.random(in: 0..<1, using: &random) < disturbance
@@ -80,6 +96,37 @@ struct ProfilerTests {
         #expect(abs(result.table.dense.seconds - 14e-3) < 1e-12)
         #expect(abs(result.table.base.seconds - 2e-3) < 1e-12)
         #expect(worstError(of: result.table) < 0.02)
+    }
+
+    @Test("the times of all formats are found, and of plans that mix them")
+    func formats() throws {
+        var watch = KnownStopwatch(smallShape)
+        watch.formats = [.f32, .bf16, .int8]
+        let table = try profile(&watch).table
+        #expect(table.profiledFormats == [.f32, .bf16, .int8])
+        #expect(abs((table.denseSeconds(in: .int8) ?? 0) - 14e-3 / 4) < 1e-6)
+        #expect(abs(table.seconds(ofHeadIn: .int8) + 0.75e-3) < 1e-6)
+        var plan = Plan(attention: [2, 1, 0], feedForward: [96, 32, 64])
+        plan[Component(layer: 0, kind: .attention)].format = .int8
+        plan[Component(layer: 2, kind: .feedForward)].format = .bf16
+        plan.headFormat = .int8
+        let want = KnownStopwatch.seconds(
+            of: smallShape.applying(plan), formats: Formats(of: plan, otherwise: .f32))
+        #expect(abs(table.predict(plan) / want - 1) < 0.03)
+        let copy = try LatencyTable(json: try table.json(), file: "profile")
+        #expect(copy == table)
+        for plan in table.randomPlans(20, seed: 3) {
+            let want = KnownStopwatch.seconds(
+                of: smallShape.applying(plan), formats: Formats(of: plan, otherwise: .f32))
+            #expect(abs(table.predict(plan) / want - 1) < 0.05)
+        }
+    }
+
+    @Test("formats that are not faster than a more precise format are left out")
+    func fasterFormats() throws {
+        var watch = KnownStopwatch(smallShape)
+        watch.formats = [.f32, .f16, .bf16, .int8]
+        #expect(try Profiler().fasterFormats(smallShape, with: &watch) == [.f16, .int8])
     }
 
     @Test("neither noise, a slower machine from the middle on, nor disturbed samples move them")

@@ -48,8 +48,10 @@ public struct RuntimeStopwatch: Stopwatch {
         makeStandIn = standIn
     }
 
-    /// The files of a smaller shape.
-    public func standIn(_ shape: ModelShape) throws -> EmittedModel { try makeStandIn(shape) }
+    /// The files of a smaller shape; their format is the environment's.
+    public func standIn(_ shape: ModelShape, formats: Formats) throws -> EmittedModel {
+        try makeStandIn(shape)
+    }
 
     /// Runs the work once in the runtime.
     public func sample(_ model: EmittedModel) throws -> Sample { try timer.sample(model) }

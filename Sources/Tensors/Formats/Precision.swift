@@ -4,7 +4,7 @@ import CKernels
 ///
 /// Norms, embeddings that are not tied to the output head, and the residual stream are in 32-bit
 /// floats in every precision. So is attention, except with `int8`.
-public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
+public enum Precision: String, Codable, CodingKeyRepresentable, Hashable, Sendable, CaseIterable {
     /// Weights, activations and sums in 32-bit floats.
     case f32
     /// Weights in half precision, with magnitudes up to 1023. Sums are in 32-bit floats. If the
@@ -21,6 +21,9 @@ public enum Precision: String, Codable, Hashable, Sendable, CaseIterable {
 
     /// The number of bits of one weight.
     public var bits: Int { Int(format.bits) }
+
+    /// Whether weights are stored as integers with scales.
+    public var isInteger: Bool { self == .int8 }
 
     /// The maximum magnitude of a weight; nil if there is no limit.
     public var maximumWeight: Float? {

@@ -161,6 +161,27 @@ public struct Model: Sendable {
             finalNorm: finalNorm, head: head, rotaries: rotaries)
     }
 
+    /// Creates a model whose matrices are those of several models, in the same memory.
+    ///
+    /// - Parameters:
+    ///   - models: The same model in several formats, each format throughout.
+    ///   - formats: The format of each matrix, one of those of `models`.
+    public init(choosingFrom models: [Precision: Model], formats: Formats) {
+        func model(_ format: Precision) -> Model {
+            guard let model = models[format] else { preconditionFailure("a model in \(format)") }
+            return model
+        }
+        let head = model(formats.head)
+        let layers = formats.layers.enumerated().map { index, formats in
+            model(formats.attention).layers[index].taking(
+                feedForwardOf: model(formats.feedForward).layers[index])
+        }
+        self.init(
+            shape: head.shape, formats: formats, pooling: head.pooling,
+            embeddings: head.embeddings, layers: layers, finalNorm: head.finalNorm,
+            head: head.head, rotaries: head.rotaries)
+    }
+
     /// Creates a model of some of the layers in the same memory.
     ///
     /// The indices are in ascending order.
@@ -246,6 +267,15 @@ extension Model.Layer {
         }
         feedForwardNorm = weights.feedForwardNorm?.folded
         feedForwardOutputNorm = weights.feedForwardOutputNorm?.folded
+    }
+
+    /// The layer with the feed-forward block of another layer, and the norms of that block.
+    fileprivate func taking(feedForwardOf other: Self) -> Self {
+        Self(
+            attention: attention, attentionNorm: attentionNorm,
+            attentionOutputNorm: attentionOutputNorm, feedForward: other.feedForward,
+            feedForwardNorm: other.feedForwardNorm,
+            feedForwardOutputNorm: other.feedForwardOutputNorm)
     }
 
     fileprivate func resized(to sizes: LayerShape, shape: ModelShape) -> Self {
