@@ -2,8 +2,13 @@ public import Transformers
 
 /// The method that chooses a plan and corrects the kept weights.
 public enum PruningMethod: String, Codable, Sendable, CaseIterable {
-    /// Optimal Brain Surgeon; a greedy search by measured sensitivity and measured latency.
+    /// Optimal Brain Surgeon; a greedy search over units and formats by measured sensitivity and
+    /// measured latency.
     case greedy
+    /// The same search over units alone.
+    case units
+    /// The same search over formats alone, which removes nothing.
+    case formats
     /// Optimal Brain Surgeon; ZipLM's search, which finds weights of the priors by the real loss.
     case spdy
     /// Removes the units whose outputs vary least. A bias replaces their mean outputs. A greedy
@@ -28,7 +33,8 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     /// The ranking of units.
     public func order(seed: UInt64) -> Surgery.Order {
         switch self {
-        case .greedy, .spdy, .uniform, .depth, .minitronDepth: .optimalBrainSurgeon
+        case .greedy, .units, .formats, .spdy, .uniform, .depth, .minitronDepth:
+            .optimalBrainSurgeon
         case .flap: .fluctuation
         case .magnitude: .magnitude
         case .minitronWidth: .activation
@@ -49,8 +55,9 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         within budget: Double, in space: SearchSpace, using calibrationResults: CalibrationResults,
         seed: UInt64
     ) throws(SearchError) -> Plan {
+        let space = limited(space)
         switch self {
-        case .greedy, .flap, .magnitude:
+        case .greedy, .units, .formats, .flap, .magnitude:
             return space.plan(
                 try removal(in: space, using: calibrationResults).choice(within: budget))
         case .spdy:
@@ -78,27 +85,45 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         in space: SearchSpace, using calibrationResults: CalibrationResults
     ) -> [(seconds: Double, loss: Double)]? {
         switch self {
-        case .greedy, .flap, .magnitude: removal(in: space, using: calibrationResults).path()
+        case .greedy, .units, .formats, .flap, .magnitude:
+            removal(in: limited(space), using: calibrationResults).path()
         case .spdy, .uniform, .depth, .minitronDepth, .minitronWidth, .random: nil
         }
     }
 
+    /// Whether the method searches with measured sensitivities.
+    private var isSensitive: Bool { [.greedy, .units, .formats].contains(self) }
+
     /// Whether the method needs measured sensitivities.
-    public var needsSensitivity: Bool { self == .greedy || self == .minitronDepth }
+    public var needsSensitivity: Bool { isSensitive || self == .minitronDepth }
+
+    /// Whether the method's plans can have other formats than the environment's.
+    public var usesFormats: Bool { self == .greedy || self == .formats }
+
+    /// The plans that the method can choose.
+    private func limited(_ space: SearchSpace) -> SearchSpace {
+        switch self {
+        case .greedy: space
+        case .formats: space.limited(to: .formats)
+        default: space.limited(to: .units)
+        }
+    }
 
     /// The greedy search, by measured sensitivity or by the priors.
     private func removal(in space: SearchSpace, using calibrationResults: CalibrationResults)
         -> GreedySearch
     {
         let (losses, sensitivity) = (calibrationResults.losses, calibrationResults.sensitivity)
-        guard self == .greedy else {
-            return GreedySearch(space.problem(priors: losses))
-        }
+        guard isSensitive else { return GreedySearch(space.problem(priors: losses)) }
+        let damage = calibrationResults.formatDamage
         let problem = space.problem(
             loss: { component, variant in
                 let prior = losses.prior(of: component, keeping: variant.units)
                 return sensitivity.divergence(of: component, prior: prior)
-            }, layerLoss: { sensitivity.layers[$0] })
+                    + damage.divergence(
+                        of: component, as: variant, units: space.dense[component].units)
+            }, headLoss: { damage.divergence(ofHeadIn: $0) },
+            layerLoss: { sensitivity.layers[$0] })
         return GreedySearch(problem)
     }
 
@@ -110,6 +135,8 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         public var blockInfluence: [Double]
         /// The measured sensitivity of each component; empty for methods that do not use it.
         public var sensitivity: Sensitivity
+        /// The measured divergence of each component in each format; empty without formats.
+        public var formatDamage: FormatDamage
         /// For SPDY: the factor of the priors of each component of the search space.
         public var coefficients: [Double] = []
         /// The hidden size that a plan keeps is a multiple of this.
@@ -135,12 +162,14 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         /// Creates it from its parts.
         public init(
             losses: LossTable, blockInfluence: [Double],
-            sensitivity: Sensitivity = Sensitivity([:]), channelStep: Int = 1,
+            sensitivity: Sensitivity = Sensitivity([:]),
+            formatDamage: FormatDamage = FormatDamage(), channelStep: Int = 1,
             headsThatDivide: Int? = nil
         ) {
             self.losses = losses
             self.blockInfluence = blockInfluence
             self.sensitivity = sensitivity
+            self.formatDamage = formatDamage
             self.channelStep = channelStep
             self.headsThatDivide = headsThatDivide
         }

@@ -18,6 +18,28 @@ private struct FormatCosts: CostModel {
     }
 }
 
+/// Costs in proportion to units and bits; half of the base is the output head.
+private struct LeverTestCosts: CostModel {
+    let shape: ModelShape
+    let base = 2.0
+    var hiddenSize: Int { shape.hiddenSize }
+    var headFormats: [Precision] { [.int8] }
+
+    func seconds(ofHeadIn format: Precision?) -> Double { format == nil ? 0 : -0.75 }
+
+    func seconds(of component: Component, as variant: Variant) -> Double {
+        Double(variant.units * (variant.format ?? .f32).bits)
+            / Double(32 * shape.units(of: component))
+    }
+
+    func variants(of component: Component) -> [Variant] {
+        let whole = shape.units(of: component)
+        return [nil, .int8].flatMap { format in
+            [whole, whole / 2].map { Variant(units: $0, format: format) }
+        } + [.removed]
+    }
+}
+
 @Suite("Search over formats")
 struct FormatSearchTests {
     @Test("the model of the found plan runs each layer in its format", arguments: TinyModel.names)
@@ -46,6 +68,87 @@ struct FormatSearchTests {
         let want = floats.hiddenStates(of: batch, from: 2, entering: stream).matrix
         #expect(mixed.hiddenStates(of: batch).matrix == want)
         #expect(floats.hiddenStates(of: batch).matrix != want)
+    }
+
+    @Test("a search limited to one lever changes only formats, or only units")
+    func levers() throws {
+        let shape = try TinyModel("tiny-llama").shape
+        let costs = LeverTestCosts(shape: shape)
+        let dense = Plan(keepingAllOf: shape)
+        let space = SearchSpace(dense: dense, costs: costs)
+        func plan(_ space: SearchSpace) throws -> Plan {
+            let problem = space.problem(
+                loss: { component, variant in
+                    // Half of the units costs as much as 8 bits.
+                    Double(shape.units(of: component) - variant.units)
+                        + (variant.format == nil ? 0 : Double(shape.units(of: component)) / 2)
+                }, headLoss: { _ in 0.1 })
+            return space.plan(
+                try GreedySearch(problem).choice(within: space.denseSeconds * 0.7))
+        }
+        let formats = try plan(space.limited(to: .formats))
+        #expect(formats.attention == dense.attention && formats.feedForward == dense.feedForward)
+        #expect(formats.headFormat == .int8)
+        #expect(formats.components.contains { formats[$0].format == .int8 })
+        let units = try plan(space.limited(to: .units))
+        #expect(units.headFormat == nil && units.components.allSatisfy { units[$0].format == nil })
+        #expect(units != dense)
+        let both = try plan(space)
+        #expect(space.seconds(of: both) <= space.denseSeconds * 0.7)
+        #expect(both.headFormat == .int8)
+    }
+
+    @Test("the damage of a component's format is the divergence of the model with that format")
+    func damage() throws {
+        let tiny = try TinyModel("tiny-llama")
+        let batch = TokenBatch(Array(tiny.text.calibration.prefix(4)))
+        let bytes = try Model(tiny.checkpoint, precision: .int8)
+        let divergence = ModelDivergence(from: tiny.model, on: batch, engine: tiny.engine)
+        let damage = try FormatDamage(
+            of: [.f32: tiny.model, .int8: bytes], divergence: divergence)
+        let plan = Plan(keepingAllOf: tiny.shape)
+        var (sum, whole) = (0.0, plan)
+        for component in tiny.shape.components {
+            let units = tiny.shape.units(of: component)
+            let variant = Variant(units: units, format: .int8)
+            sum += damage.divergence(of: component, as: variant, units: units)
+            whole[component] = variant
+            #expect(damage.divergence(of: component, as: Variant(units: units), units: units) == 0)
+            let half = Variant(units: units / 2, format: .int8)
+            #expect(
+                damage.divergence(of: component, as: half, units: units)
+                    <= damage.divergence(of: component, as: variant, units: units))
+        }
+        let formats = Formats(of: whole, otherwise: .f32)
+        let want = divergence.of(try Model(tiny.checkpoint, formats: formats))
+        #expect(want > 0)
+        #expect(abs(sum / want - 1) < 0.01)
+        var head = plan
+        head.headFormat = .int8
+        let headed = divergence.of(
+            try Model(tiny.checkpoint, formats: Formats(of: head, otherwise: .f32)))
+        #expect(damage.divergence(ofHeadIn: .int8) == headed)
+        #expect(headed > 0)
+    }
+
+    @Test("a model chosen from two formats computes as one that is packed so")
+    func choosing() throws {
+        let tiny = try TinyModel("tiny-llama")
+        var plan = Plan(keepingAllOf: tiny.shape)
+        plan[Component(layer: 0, kind: .attention)].format = .int8
+        plan[Component(layer: 1, kind: .feedForward)].format = .int8
+        plan.headFormat = .int8
+        let formats = Formats(of: plan, otherwise: .f32)
+        let chosen = Model(
+            choosingFrom: [
+                .f32: tiny.model, .int8: try Model(tiny.checkpoint, precision: .int8),
+            ], formats: formats)
+        let packed = try Model(tiny.checkpoint, formats: formats)
+        let batch = TokenBatch(Array(tiny.text.heldOut.prefix(2)))
+        var (one, other) = (
+            ForwardPass(chosen, on: tiny.engine), ForwardPass(packed, on: tiny.engine)
+        )
+        #expect(one.hiddenStates(of: batch).matrix == other.hiddenStates(of: batch).matrix)
     }
 
     @Test("what llama.cpp can load keeps its format")

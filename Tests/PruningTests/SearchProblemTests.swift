@@ -79,6 +79,23 @@ struct SearchProblemTests {
         }
     }
 
+    @Test("greedy never chooses an option if a faster option has a lower loss")
+    func dominated() throws {
+        for seed in 1...30 as ClosedRange<UInt64> {
+            let problem = Self.problem(components: 5, seed: seed, risingLosses: false)
+            let search = GreedySearch(problem)
+            let (slow, fast) = (
+                problem.seconds(of: problem.dense), problem.seconds(of: problem.fastest)
+            )
+            for share in [0.1, 0.3, 0.5, 0.7, 0.9] {
+                let choice = try search.choice(within: slow - share * (slow - fast))
+                for (options, index) in zip(problem.options, choice) where index > 0 {
+                    #expect(options[(index + 1)...].allSatisfy { $0.loss >= options[index].loss })
+                }
+            }
+        }
+    }
+
     @Test("greedy is near the minimum of all choices, also where pairs cost less or more")
     func nearMinimum() throws {
         var ratios: [Double] = []

@@ -51,19 +51,22 @@ public final class ModelDivergence {
         let recorder = StreamRecorder()
         pass.observer = recorder
         let hidden = pass.hiddenStates(of: batch)
-        return (difference(hidden), recorder.entering)
+        return (difference(hidden, of: model), recorder.entering)
     }
 
     /// The divergence of a model, computed from the residual stream before one of its layers.
     public func of(_ model: Model, from first: Int, entering: Activations) -> Double {
         var pass = ForwardPass(model, on: engine)
-        return difference(pass.hiddenStates(of: batch, from: first, entering: entering))
+        return difference(
+            pass.hiddenStates(of: batch, from: first, entering: entering), of: model)
     }
 
-    private func difference(_ hidden: Activations) -> Double {
+    private func difference(_ hidden: Activations, of model: Model) -> Double {
         switch reference {
         case .logits(let comparison):
-            return comparison.divergence(of: hidden) / Double(hidden.rows)
+            let sharesHead = model.formats.head == dense.formats.head
+            return comparison.divergence(of: hidden, headOf: sharesHead ? nil : model)
+                / Double(hidden.rows)
         case .hidden(let expected):
             let distances = batch.sequences.map {
                 1

@@ -70,7 +70,7 @@ public struct ClosedLoop {
         let aim = target * (1 + margin)
         // The aim or a correction may demand more than any plan can reach. If the target itself is
         // within reach, the fastest plan is then tried.
-        let minimum = target * table.base.seconds <= dense ? table.base.seconds : 0
+        let minimum = target * table.minimumSeconds <= dense ? table.minimumSeconds : 0
         var best: Attempt?
         var correction = Self.step(correction)
         var tried = excluded
@@ -104,7 +104,7 @@ public struct ClosedLoop {
             correction *= Self.step(pow(aim / measured, Double(max(misses, 1))))
         }
         guard let best else {
-            throw SearchError.unreachable(target: target, maximum: dense / table.base.seconds)
+            throw SearchError.unreachable(target: target, maximum: dense / table.minimumSeconds)
         }
         return (best, made)
     }

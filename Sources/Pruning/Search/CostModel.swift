@@ -1,3 +1,4 @@
+public import Tensors
 public import Transformers
 
 /// The predicted run time of plans in one environment.
@@ -13,4 +14,19 @@ public protocol CostModel: Sendable {
 
     /// The variants to consider for a component; those with equal units in order of preference.
     func variants(of component: Component) -> [Variant]
+
+    /// The formats that the output head may have instead of the format in which `base` was timed.
+    var headFormats: [Precision] { get }
+
+    /// The seconds that the output head's format adds to `base`; a faster format adds a negative
+    /// number, and nil adds 0.
+    func seconds(ofHeadIn format: Precision?) -> Double
+}
+
+extension CostModel {
+    /// No format, which is the default.
+    public var headFormats: [Precision] { [] }
+
+    /// Nothing, which is the default.
+    public func seconds(ofHeadIn format: Precision?) -> Double { 0 }
 }

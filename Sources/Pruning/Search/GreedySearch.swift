@@ -4,10 +4,14 @@
 /// step may also move both components of a ``SearchProblem/Pair`` to their last options. If the
 /// last step saved more time than needed, options are raised again. Then components exchange time
 /// in pairs while that lowers the loss. Ties go to the earlier component and the slower option, so
-/// a search has one result.
+/// a search has one result. An option is never chosen if a faster option has a lower loss, unless it
+/// is the dense one.
 public struct GreedySearch: Sendable {
     /// The problem to solve, where losses that are not finite are replaced by 1e100.
     private let problem: SearchProblem
+
+    /// For each component whether each option may be chosen.
+    private let isUseful: [[Bool]]
 
     /// The partner of each component in its pair; nil if it has none.
     private var partners: [Partner?]
@@ -35,6 +39,19 @@ public struct GreedySearch: Sendable {
             partners[pair.second] = Partner(component: pair.first, excess: excess)
         }
         self.problem = SearchProblem(base: problem.base, options: options, pairs: problem.pairs)
+        isUseful = options.map(Self.useful)
+    }
+
+    /// Whether each option may be chosen: the first one, and those with no faster option of a lower
+    /// loss.
+    private static func useful(_ options: [SearchProblem.Option]) -> [Bool] {
+        var lowest = Double.infinity
+        var useful = [Bool](repeating: true, count: options.count)
+        for index in options.indices.dropFirst().reversed() {
+            useful[index] = options[index].loss <= lowest
+            lowest = min(lowest, options[index].loss)
+        }
+        return useful
     }
 
     /// The loss of a choice: the sum over its components, and the excess of pairs.
@@ -118,7 +135,8 @@ public struct GreedySearch: Sendable {
             (best, lowest) = (taking(moves, from: choice), ratio)
         }
         for component in choice.indices {
-            for option in problem.options[component].indices.dropFirst(choice[component] + 1) {
+            for option in problem.options[component].indices.dropFirst(choice[component] + 1)
+            where isUseful[component][option] {
                 let change = change(choice, component, option)
                 consider(change.loss, change.seconds, Move(component: component, option: option))
             }
@@ -151,7 +169,7 @@ public struct GreedySearch: Sendable {
             var best: Move?
             var highest = 0.0
             for component in choice.indices {
-                for option in 0..<choice[component] {
+                for option in 0..<choice[component] where isUseful[component][option] {
                     let change = change(choice, component, option)
                     guard change.seconds <= slack else { continue }
                     let ratio = -change.loss / change.seconds
@@ -177,13 +195,14 @@ public struct GreedySearch: Sendable {
         var best = choice
         var lowest = -1e-9 * total
         for raised in choice.indices {
-            for option in 0..<choice[raised] {
+            for option in 0..<choice[raised] where isUseful[raised][option] {
                 let up = change(choice, raised, option)
                 guard up.loss < lowest else { continue }
                 let higher = taking([Move(component: raised, option: option)], from: choice)
                 for lowered in choice.indices where lowered != raised {
                     let options = problem.options[lowered].indices
-                    for faster in options.dropFirst(choice[lowered] + 1) {
+                    for faster in options.dropFirst(choice[lowered] + 1)
+                    where isUseful[lowered][faster] {
                         let down = change(higher, lowered, faster)
                         guard up.seconds + down.seconds <= slack, up.loss + down.loss < lowest
                         else { continue }

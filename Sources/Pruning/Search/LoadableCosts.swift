@@ -1,3 +1,4 @@
+public import Tensors
 public import Transformers
 
 /// The costs of plans, limited to plans that another runtime can load.
@@ -28,6 +29,14 @@ public struct LoadableCosts: CostModel {
 
     /// The width of the residual stream for which all seconds are given.
     public var hiddenSize: Int { costs.hiddenSize }
+
+    /// The formats that the output head may have.
+    public var headFormats: [Precision] { costs.headFormats }
+
+    /// The seconds that the output head's format adds to the base.
+    public func seconds(ofHeadIn format: Precision?) -> Double {
+        costs.seconds(ofHeadIn: format)
+    }
 
     /// The predicted seconds of a component that becomes a variant.
     public func seconds(of component: Component, as variant: Variant) -> Double {

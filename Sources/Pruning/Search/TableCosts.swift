@@ -1,13 +1,20 @@
 public import Profiling
+public import Tensors
 public import Transformers
 
 /// The costs that a profile has measured.
 public struct TableCosts: CostModel {
     private let table: LatencyTable
+    private let formats: [Precision]
 
     /// Uses a profile's latencies.
-    public init(_ table: LatencyTable) {
+    ///
+    /// - Parameters:
+    ///   - table: The profile.
+    ///   - formats: The profiled formats that components may have besides the environment's.
+    public init(_ table: LatencyTable, formats: [Precision] = []) {
         self.table = table
+        self.formats = formats
     }
 
     /// Seconds that no plan changes.
@@ -21,8 +28,19 @@ public struct TableCosts: CostModel {
         table.seconds(of: component.kind, as: variant)
     }
 
-    /// The measured variants that are faster than every larger one.
+    /// The measured variants that are faster than every larger one of their format.
     public func variants(of component: Component) -> [Variant] {
         table.usefulVariants(of: component.kind)
+            + formats.flatMap { table.usefulVariants(of: component.kind, in: $0) }
+    }
+
+    /// The formats that the output head may have; none for encoders, which have no output head.
+    public var headFormats: [Precision] {
+        table.shape.architecture.isEncoder ? [] : formats
+    }
+
+    /// The seconds that the output head's format adds to the base.
+    public func seconds(ofHeadIn format: Precision?) -> Double {
+        table.seconds(ofHeadIn: format)
     }
 }

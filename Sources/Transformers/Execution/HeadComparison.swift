@@ -6,6 +6,8 @@ public import Tensors
 /// next tokens at one position or more. The other tokens, which are most of a vocabulary, add little
 /// information and most of the cost.
 public struct HeadComparison {
+    /// The compared tokens, ascending.
+    private let words: [Int32]
     /// The rows of the output head for the compared tokens.
     private let head: PackedWeights
     private let engine: Engine
@@ -37,22 +39,33 @@ public struct HeadComparison {
                 words.formUnion(logits.row(row).top(Self.mostLikelyCount).map(Int32.init))
             }
         }
-        var rows = Activations(rows: words.count, columns: whole.inputs, repeating: 0)
-        engine.gather(whole, rows: words.sorted(), into: &rows)
-        let head = PackedWeights(rows.matrix, in: Arena())
+        let head = Self.rows(words.sorted(), of: whole, on: engine)
         var reference: [Activations] = []
         Self.visit(hidden, through: head, cap: cap, on: engine) { reference.append($0) }
+        self.words = words.sorted()
         (self.head, self.reference, self.engine, self.cap) = (head, reference, engine, cap)
+    }
+
+    /// The rows of an output head for some tokens, in f32.
+    private static func rows(
+        _ words: [Int32], of whole: PackedWeights, on engine: Engine
+    ) -> PackedWeights {
+        var rows = Activations(rows: words.count, columns: whole.inputs, repeating: 0)
+        engine.gather(whole, rows: words, into: &rows)
+        return PackedWeights(rows.matrix, in: Arena())
     }
 
     /// The divergence from the decoder's next-token distributions, summed over rows, in nats.
     ///
     /// It is `Σ KL(softmax(reference) ‖ softmax(logits))` over the compared tokens.
     ///
-    /// - Parameter hidden: The last hidden states of another model after the final norm.
+    /// - Parameters:
+    ///   - hidden: The last hidden states of another model after the final norm.
+    ///   - model: The model with the output head for these states; nil for the decoder's head.
     /// - Returns: The sum.
-    public func divergence(of hidden: Activations) -> Double {
+    public func divergence(of hidden: Activations, headOf model: Model? = nil) -> Double {
         precondition(hidden.rows == reference.reduce(0) { $0 + $1.rows }, "rows to compare")
+        let head = model?.head.map { Self.rows(words, of: $0, on: engine) } ?? head
         var (total, place) = (0.0, 0)
         Self.visit(hidden, through: head, cap: cap, on: engine) { logits in
             total += engine.divergence(of: logits, from: reference[place]).reduce(0, +)
