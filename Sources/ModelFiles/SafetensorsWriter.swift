@@ -8,7 +8,7 @@ public enum SafetensorsWriter {
         public let name: String
         /// The sizes, the slowest-varying first.
         public let shape: [Int]
-        /// The stored type: `f32`, `f16` or `bf16`.
+        /// The stored type: `f32`, `f16`, `bf16` or `i8`.
         public let type: DType
 
         /// Describes a tensor.
@@ -27,7 +27,7 @@ public enum SafetensorsWriter {
     ///   - path: The file, which is replaced if it exists.
     ///   - metadata: The value of `__metadata__` in the header.
     ///   - floats: Called once for each entry, in the order of the file; returns the entry's
-    ///     elements.
+    ///     elements. Those of `i8` are whole numbers.
     /// - Throws: ``ModelFileError``, or the error of `floats`. No file remains after an error.
     public static func write(
         _ entries: [Entry], to path: String, metadata: [String: String] = ["format": "pt"],
@@ -59,7 +59,8 @@ public enum SafetensorsWriter {
         ]
         var end = 0
         for entry in entries {
-            guard [.f32, .f16, .bf16].contains(entry.type), let code = entry.type.safetensorsName
+            guard [.f32, .f16, .bf16, .i8].contains(entry.type),
+                let code = entry.type.safetensorsName
             else { throw fault(path, entry, "tensors are not written as \(entry.type.rawValue)") }
             guard let size = StoredTensor.size(of: entry.shape, as: StoredType(entry.type)),
                 size.bytes <= Int.max - end

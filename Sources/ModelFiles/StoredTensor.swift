@@ -5,10 +5,18 @@ import Tensors
 /// The bytes are within the file.
 public struct StoredTensor: Sendable {
     let file: InputFile
-    let type: StoredType
+    /// The type in which the elements are stored.
+    public let type: StoredType
     /// The sizes, the slowest-varying first (GGML's `ne` reversed).
     let shape: [Int]
     let bytes: Range<Int>
+    /// The tensor of the scales of the rows, if the elements are integers; otherwise empty.
+    ///
+    /// An element is its integer times the scale of its row.
+    var rowScales: [StoredTensor] = []
+
+    /// Whether the elements can be read as floats.
+    public var holdsFloats: Bool { type.numbers?.isFloat == true || !rowScales.isEmpty }
 
     /// The number of elements of a shape, and the number of their bytes in a type.
     ///
@@ -25,6 +33,7 @@ public struct StoredTensor: Sendable {
 
     /// The elements, converted to floats.
     func floats(named name: String) throws(ModelFileError) -> [Float] {
+        if let scales = rowScales.first { return try floats(scaledBy: scales, named: name) }
         guard let type = type.numbers, type.isFloat else {
             throw ModelFileError(
                 file: file.path, subject: "tensor \(quoted(name))",
@@ -39,6 +48,17 @@ public struct StoredTensor: Sendable {
 }
 
 extension StoredTensor {
+    /// The elements of a matrix of bytes, each multiplied by the scale of its row.
+    private func floats(
+        scaledBy scales: StoredTensor, named name: String
+    ) throws(ModelFileError) -> [Float] {
+        let factors = try scales.floats(named: name)
+        guard let width = shape.last, width > 0 else { return [] }
+        return try file.bytes(in: bytes).enumerated().map { index, code in
+            Float(Int8(bitPattern: code)) * factors[index / width]
+        }
+    }
+
     /// Whether another tensor has the same shape, type and bytes.
     func isStored(as other: StoredTensor) throws(ModelFileError) -> Bool {
         guard type == other.type, shape == other.shape else { return false }

@@ -147,6 +147,40 @@ struct RoundTripTests {
     }
 
     @Test(
+        "a directory with formats holds the rounded weights, and refuses damaged formats",
+        arguments: names.filter { !$0.hasSuffix(".gguf") })
+    func formats(name: String) throws {
+        let (dense, scratch) = (try Checkpoint(TinyModel.path(name)), try Scratch())
+        for plan in plans(of: dense.shape) {
+            var plan = plan
+            plan[Component(layer: 0, kind: .attention)].format = .int8
+            plan[Component(layer: 0, kind: .feedForward)].format = .f16
+            plan[Component(layer: 1, kind: .feedForward)].format = .int8
+            if dense.shape.architecture.isCausal { plan.headFormat = .int8 }
+            let formats = Formats(of: plan, otherwise: .f32)
+            let weights = FormattedWeights(CutModel(dense: dense, plan: plan), formats: formats)
+            let path = scratch.path("formats")
+            try HuggingFaceDirectory.write(
+                weights, like: dense, to: path, formats: formats, writesONNX: false)
+            try expectSame(path, weights)
+            let read = try Checkpoint(path)
+            #expect(read.formats == formats)
+            let exact = try dense.layer(0).attention?.query.weight.row(0) ?? []
+            let rounded = try read.layer(0).attention?.query.weight.row(0) ?? []
+            let scale = (exact.map(abs).max() ?? 0) / 127
+            #expect(zip(exact, rounded).allSatisfy { abs($0 - $1) <= 0.501 * scale })
+            #expect(exact != rounded)
+            let config = try String(contentsOfFile: path + "/config.json", encoding: .utf8)
+            for (old, new) in [("\"int8\"", "\"int9\""), ("\"f16\",", "")] {
+                try config.replacingOccurrences(of: old, with: new)
+                    .write(toFile: path + "/config.json", atomically: true, encoding: .utf8)
+                let error = #expect(throws: ModelFileError.self) { try Checkpoint(path) }
+                #expect(error?.description.contains("quantization_config.") == true)
+            }
+        }
+    }
+
+    @Test(
         "a GGUF file holds what was written, and writes the same again in every type",
         arguments: ["tiny-llama", "tiny-mistral", "tiny-qwen2", "tiny-llama.gguf"])
     func gguf(name: String) throws {

@@ -23,6 +23,8 @@ public enum HuggingFaceDirectory {
     ///     changed.
     ///   - extraFiles: The contents of further files by name.
     ///   - type: The stored type of weights: `f32`, `f16` or `bf16`.
+    ///   - formats: The format of each matrix of linear layers, for which `weights` is rounded; nil
+    ///     if all have the stored type.
     ///   - writesONNX: Whether the ONNX graph is also written, which requires `f32`.
     ///   - progress: Called before each tensor is written, with the number of layers done; may
     ///     throw to stop.
@@ -30,11 +32,13 @@ public enum HuggingFaceDirectory {
     public static func write(
         _ weights: some WeightSource, like checkpoint: Checkpoint, channels: [Int]? = nil,
         to path: String, classifier: Classifier? = nil, layerDrop: Double? = nil,
-        extraFiles: [String: [UInt8]] = [:], type: DType = .f32,
+        extraFiles: [String: [UInt8]] = [:], type: DType = .f32, formats: Formats? = nil,
         writesONNX: Bool = true,
         progress: (_ layers: Int) throws -> Void = { _ in }
     ) throws {
-        precondition(!writesONNX || type == .f32, "an ONNX graph of other weights than floats")
+        precondition(
+            !writesONNX || type == .f32 && formats == nil,
+            "an ONNX graph of other weights than floats")
         let files = FileManager.default
         let head = try classifier?.taskHead ?? checkpoint.taskHead()
         let names =
@@ -80,10 +84,11 @@ public enum HuggingFaceDirectory {
             }
             let biases = try WeightsFile.write(
                 weights, names: names, of: checkpoint.config.family, others: others,
-                to: temporary, type: type, progress: progress)
+                to: temporary, type: type, formats: formats, progress: progress)
             try writeConfig(
                 weights.shape, like: checkpoint, biases: biases, head: head,
-                classifier: classifier, layerDrop: layerDrop, type: type, to: temporary)
+                classifier: classifier, layerDrop: layerDrop, type: type, formats: formats,
+                to: temporary)
             if writesONNX {
                 try ONNXModel.write(
                     weights.shape, in: temporary, names: names, head: head, outputs: outputs)
@@ -111,7 +116,8 @@ public enum HuggingFaceDirectory {
 
     private static func writeConfig(
         _ shape: ModelShape, like checkpoint: Checkpoint, biases: StockBiases, head: TaskHead,
-        classifier: Classifier?, layerDrop: Double?, type: DType, to directory: String
+        classifier: Classifier?, layerDrop: Double?, type: DType, formats: Formats?,
+        to directory: String
     ) throws {
         let (config, typeNames) = (checkpoint.config, [DType.f16: "float16", .bf16: "bfloat16"])
         // Another member for the type, also of a part of the model, would take precedence.
@@ -131,6 +137,8 @@ public enum HuggingFaceDirectory {
         }
         extra.merge(classifier?.kind.fields ?? [:]) { $1 }
         extra.merge(biases.members) { $1 }
+        extra[JSONKey(Formats.member)] = .null
+        extra.merge(formats?.members ?? [:]) { $1 }
         // The source's own code is not copied.
         extra["auto_map"] = .null
         extra[ModelingEspalier.modulesMember] = .null

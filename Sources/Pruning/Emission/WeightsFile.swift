@@ -20,6 +20,8 @@ enum WeightsFile {
     ///   - directory: The directory for the files.
     ///   - maximumBytes: The maximum size in bytes of the tensors of one file.
     ///   - type: The stored type of weights: `f32`, `f16` or `bf16`.
+    ///   - formats: The format of each matrix of linear layers, for which `weights` is rounded; nil
+    ///     if all have the stored type.
     ///   - progress: Called before each tensor is written, with the number of layers done; may
     ///     throw to stop.
     /// - Returns: The biases in the files.
@@ -28,20 +30,22 @@ enum WeightsFile {
     static func write(
         _ weights: some WeightSource, names: TensorNames, of family: Family,
         others: [NamedTensor] = [], to directory: String, maximumBytes: Int = maximumBytes,
-        type: DType = .f32,
+        type: DType = .f32, formats: Formats? = nil,
         progress: (_ layers: Int) throws -> Void = { _ in }
     ) throws -> StockBiases {
+        let isTied = weights.shape.tiedHead
         let outer =
-            names.tensors(of: try weights.embeddings()) + names.tensors(of: try weights.head())
-            + others
-        var entries = outer.map {
-            SafetensorsWriter.Entry(name: $0.name, shape: $0.shape, type: type)
-        }
+            (names.tensors(of: try weights.embeddings(), headFormat: isTied ? formats?.head : nil)
+            + names.tensors(of: try weights.head(), format: formats?.head) + others)
+            .flatMap(\.parts)
+        var entries = outer.map { $0.entry(type) }
         var layerOf: [String: Int] = [:]
+        func tensors(of layer: LayerWeights, at index: Int) -> [NamedTensor] {
+            names.tensors(of: layer, at: index, formats: formats?.layers[index]).flatMap(\.parts)
+        }
         for index in weights.shape.layers.indices {
-            for tensor in names.tensors(of: try weights.outline(index), at: index) {
-                entries.append(
-                    SafetensorsWriter.Entry(name: tensor.name, shape: tensor.shape, type: type))
+            for tensor in tensors(of: try weights.outline(index), at: index) {
+                entries.append(tensor.entry(type))
                 layerOf[tensor.name] = index
             }
         }
@@ -64,7 +68,7 @@ enum WeightsFile {
                 }
                 if loaded?.index != index {
                     done.formUnion([loaded?.index].compactMap(\.self))
-                    loaded = (index, names.tensors(of: try weights.layer(index), at: index))
+                    loaded = (index, tensors(of: try weights.layer(index), at: index))
                 }
                 return loaded?.tensors.first { $0.name == entry.name }?.elements ?? []
             }
@@ -105,6 +109,36 @@ enum WeightsFile {
         ])
         try AtomicFile.write(
             index.encoded(indented: true), to: directory + "/model.safetensors.index.json")
+    }
+}
+
+extension NamedTensor {
+    /// The tensors that store this one: itself, or its integers and the scales of its rows.
+    fileprivate var parts: [NamedTensor] {
+        guard format == .int8 else { return [self] }
+        let matrix = Matrix(rows: shape[0], columns: shape[1], elements: elements)
+        let scales = matrix.byteScales
+        var codes = NamedTensor(
+            name: name, shape: shape, elements: matrix.byteCodes(scales: scales))
+        codes.format = format
+        return [
+            codes,
+            NamedTensor(
+                name: name + IntegerTensors.scaleSuffix, shape: [shape[0]], elements: scales),
+        ]
+    }
+
+    /// The tensor in a file whose weights have a type.
+    fileprivate func entry(_ type: DType) -> SafetensorsWriter.Entry {
+        let stored: DType =
+            switch format {
+            case .f16: .f16
+            case .bf16: .bf16
+            case .int8: .i8
+            case .f32: .f32
+            case nil: name.hasSuffix(IntegerTensors.scaleSuffix) ? .f32 : type
+            }
+        return SafetensorsWriter.Entry(name: name, shape: shape, type: stored)
     }
 }
 

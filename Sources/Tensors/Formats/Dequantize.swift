@@ -27,11 +27,15 @@ extension DType {
     /// Values of `f16` and `bf16` are rounded to nearest, with ties to even. Values of `q80` and
     /// `q40` are rounded like in the reference code of llama.cpp.
     ///
-    /// - Precondition: The type is `f32`, `f16`, `bf16`, `q80` or `q40`. The floats fill blocks.
+    /// - Precondition: The type is `f32`, `f16`, `bf16`, `i8`, `q80` or `q40`. The floats fill
+    ///   blocks; those of `i8` are whole numbers in its range.
     public func bytes(from floats: Span<Float>) -> [UInt8] {
         precondition(floats.count % blockSize == 0, "floats do not fill blocks")
         let blocks = floats.count / blockSize
         let count = blocks * bytesPerBlock
+        if self == .i8 {
+            return floats.indices.map { UInt8(bitPattern: Int8(floats[$0])) }
+        }
         return floats.withUnsafeBufferPointer { source in
             [UInt8](unsafeUninitializedCapacity: count) { target, initialized in
                 guard let out = target.baseAddress, let from = source.baseAddress else { return }

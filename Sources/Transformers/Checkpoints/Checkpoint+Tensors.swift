@@ -1,4 +1,5 @@
 internal import ModelFiles
+internal import Tensors
 
 /// The tensors that a model reads from its file, with the shapes that they must have.
 ///
@@ -14,6 +15,7 @@ struct ExpectedTensors {
 
     private let names: TensorNames
     private let shape: ModelShape
+    private let formats: Formats?
 
     /// Lists the tensors of a model.
     ///
@@ -23,12 +25,14 @@ struct ExpectedTensors {
     ///   - config: The configuration, for the row counts of the position and segment type
     ///     embeddings.
     ///   - biases: The biases that projections of the model may have.
+    ///   - formats: The formats of the matrices; nil if they have none of their own.
     init(
         _ names: TensorNames, _ shape: ModelShape, _ config: HuggingFaceConfig,
-        biases: OptionalWeights
+        biases: OptionalWeights, formats: Formats?
     ) {
         self.names = names
         self.shape = shape
+        self.formats = formats
         let hidden = shape.hiddenSize
         table(names.tokens, shape.vocabularySize)
         if let name = names.positions {
@@ -64,15 +68,17 @@ struct ExpectedTensors {
         }
         if queries > 0 {
             let hasBias = biases.contains(.attentionInputBiases)
+            let format = formats?.layers[index].attention
             if names.query == names.key {
-                projection(prefix + names.query, queries + 2 * keys, hidden, hasBias)
+                projection(prefix + names.query, queries + 2 * keys, hidden, hasBias, format)
             } else {
-                projection(prefix + names.query, queries, hidden, hasBias)
-                projection(prefix + names.key, keys, hidden, hasBias)
-                projection(prefix + names.value, keys, hidden, hasBias)
+                projection(prefix + names.query, queries, hidden, hasBias, format)
+                projection(prefix + names.key, keys, hidden, hasBias, format)
+                projection(prefix + names.value, keys, hidden, hasBias, format)
             }
             projection(
-                prefix + names.output, hidden, queries, biases.contains(.attentionOutputBias))
+                prefix + names.output, hidden, queries, biases.contains(.attentionOutputBias),
+                format)
             let headNorms = shape.hasHeadNorms ? [names.queryNorm, names.keyNorm] : []
             for name in headNorms.compactMap(\.self) {
                 required[prefix + name + ".weight"] = [shape.headDimension]
@@ -80,16 +86,17 @@ struct ExpectedTensors {
         }
         if sizes.feedForward > 0 {
             let hasBias = biases.contains(.feedForwardInputBiases)
+            let format = formats?.layers[index].feedForward
             if names.gate == names.up {
-                projection(prefix + names.up, 2 * sizes.feedForward, hidden, hasBias)
+                projection(prefix + names.up, 2 * sizes.feedForward, hidden, hasBias, format)
             } else {
                 for name in [names.gate, names.up].compactMap(\.self) {
-                    projection(prefix + name, sizes.feedForward, hidden, hasBias)
+                    projection(prefix + name, sizes.feedForward, hidden, hasBias, format)
                 }
             }
             projection(
                 prefix + names.down, hidden, sizes.feedForward,
-                biases.contains(.feedForwardOutputBias))
+                biases.contains(.feedForwardOutputBias), format)
         }
     }
 
@@ -98,10 +105,10 @@ struct ExpectedTensors {
     }
 
     private mutating func projection(
-        _ name: String, _ outputs: Int, _ inputs: Int, _ hasBias: Bool
+        _ name: String, _ outputs: Int, _ inputs: Int, _ hasBias: Bool, _ format: Precision?
     ) {
         required[name + ".weight"] =
-            names.storesInputsFirst ? [inputs, outputs] : [outputs, inputs]
+            names.storesInputsFirst(in: format) ? [inputs, outputs] : [outputs, inputs]
         if hasBias { optional[name + ".bias"] = [outputs] }
     }
 
@@ -176,7 +183,8 @@ extension ExpectedTensors {
     private func check(
         _ name: String, _ sizes: [Int], in file: any TensorFile
     ) throws(ModelFileError) {
-        if let type = file.storedType(of: name), type.numbers?.isFloat != true {
+        if let tensor = file.tensor(named: name), !tensor.holdsFloats {
+            let type = tensor.type
             throw fault(
                 file, name, "it is stored as \(type.name), which is not read as numbers here",
                 "convert the model to F32, F16, BF16, Q8_0, Q4_0 to Q5_1 or Q2_K to Q6_K")

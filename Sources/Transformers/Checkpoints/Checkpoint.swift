@@ -18,6 +18,10 @@ public struct Checkpoint: WeightSource {
     /// The pooling that the directory of an encoder states; the mean for decoders.
     public let pooling: Pooling
 
+    /// The format of each matrix, if the model was stored in other formats than floats of one type;
+    /// otherwise nil.
+    public let formats: Formats?
+
     /// Messages about ignored parts of the files that could change results, one sentence each.
     public let remarks: [String]
 
@@ -46,9 +50,14 @@ public struct Checkpoint: WeightSource {
             interleavesRotaryPairs = true
             // llama.cpp reads every bias in the file.
             biases = [.attentionBiases, .feedForwardBiases]
+            formats = nil
         } else {
             config = try HuggingFaceConfig(path: directory + "/config.json")
-            file = config.family.architecture.isEncoder ? RenamedTensors(stored) ?? stored : stored
+            formats = try Formats(
+                ConfigFields(file: config.path, members: config.members),
+                layers: config.layers.count)
+            let base: any TensorFile = formats == nil ? stored : IntegerTensors(stored)
+            file = config.family.architecture.isEncoder ? RenamedTensors(base) ?? base : base
             names = config.family.tensors.names(in: file)
             interleavesRotaryPairs = false
             biases = config.allowedBiases
@@ -59,7 +68,7 @@ public struct Checkpoint: WeightSource {
         if interleavesRotaryPairs { shape.optionalWeights = Self.optionalWeights(of: file) }
         self.shape = shape
         pooling = try shape.architecture.isEncoder ? Pooling(inDirectory: directory) : .mean
-        expected = ExpectedTensors(names, shape, config, biases: biases)
+        expected = ExpectedTensors(names, shape, config, biases: biases, formats: formats)
         let extra = try expected.check(file, config)
         var remarks: [String] = []
         if let gguf = stored as? GGUFFile {
@@ -148,6 +157,9 @@ public struct Checkpoint: WeightSource {
         let (prefix, sizes, hidden) = (
             names.layerPrefix(index), shape.layers[index], shape.hiddenSize
         )
+        let (attention, feedForward) = (
+            formats?.layers[index].attention, formats?.layers[index].feedForward
+        )
         let queries = sizes.queryHeads * shape.headDimension
         let keys = sizes.keyValueHeads * shape.headDimension
         var layer = LayerWeights(
@@ -155,30 +167,31 @@ public struct Checkpoint: WeightSource {
         if sizes.queryHeads > 0 {
             let fused =
                 names.query == names.key
-                ? try projection(prefix + names.query, queries + 2 * keys, hidden) : nil
+                ? try projection(prefix + names.query, queries + 2 * keys, hidden, attention) : nil
             func part(_ name: String, _ rows: Range<Int>) throws(ModelFileError) -> Projection {
                 if let fused { return fused.selecting(rows: Array(rows)) }
-                return try projection(prefix + name, rows.count, hidden)
+                return try projection(prefix + name, rows.count, hidden, attention)
             }
             layer.attention = AttentionWeights(
                 query: try rotary(part(names.query, 0..<queries)),
                 key: try rotary(part(names.key, queries..<queries + keys)),
                 value: try part(names.value, queries + keys..<queries + 2 * keys),
-                output: try projection(prefix + names.output, hidden, queries),
+                output: try projection(prefix + names.output, hidden, queries, attention),
                 queryNorm: try headNorm(names.queryNorm.map { prefix + $0 }),
                 keyNorm: try headNorm(names.keyNorm.map { prefix + $0 }))
         }
         if sizes.feedForward > 0 {
             let width = sizes.feedForward
-            let down = try projection(prefix + names.down, hidden, width)
+            let down = try projection(prefix + names.down, hidden, width, feedForward)
             if names.gate == names.up {
-                let joined = try projection(prefix + names.up, 2 * width, hidden)
+                let joined = try projection(prefix + names.up, 2 * width, hidden, feedForward)
                 layer.feedForward = FeedForwardWeights(joined: joined, isGated: true, down: down)
             } else {
                 layer.feedForward = FeedForwardWeights(
                     gate: try names.gate.map { name throws(ModelFileError) in
-                        try projection(prefix + name, width, hidden)
-                    }, up: try projection(prefix + names.up, width, hidden), down: down)
+                        try projection(prefix + name, width, hidden, feedForward)
+                    }, up: try projection(prefix + names.up, width, hidden, feedForward),
+                    down: down)
             }
         }
         let place = shape.architecture.layer.normPlace
@@ -227,16 +240,16 @@ public struct Checkpoint: WeightSource {
 
     /// Reads every floating-point tensor once, to refuse NaN and infinities.
     public func checkNumbers() throws(ModelFileError) {
-        for name in file.names where file.storedType(of: name)?.numbers?.isFloat == true {
+        for name in file.names where file.tensor(named: name)?.holdsFloats == true {
             _ = try file.floats(name)
         }
     }
 
     func projection(
-        _ name: String, _ outputs: Int, _ inputs: Int
+        _ name: String, _ outputs: Int, _ inputs: Int, _ format: Precision? = nil
     ) throws(ModelFileError) -> Projection {
         let weight =
-            try names.storesInputsFirst
+            try names.storesInputsFirst(in: format)
             ? file.matrix(name + ".weight", rows: inputs, columns: outputs).transposed
             : file.matrix(name + ".weight", rows: outputs, columns: inputs)
         guard file.has(name + ".bias") else { return Projection(weight: weight) }

@@ -2,10 +2,12 @@ internal import ModelFiles
 
 /// Recognises weights that other programs have quantised, which are not supported.
 enum QuantizedWeights {
-    /// Refuses a configuration of quantised weights.
+    /// Refuses a configuration of weights that another program has quantised.
     static func refuse(_ fields: ConfigFields) throws(ModelFileError) {
-        for name in ["quantization_config", "compression_config"] {
-            guard let scheme = try fields.object(name) else { continue }
+        for name in [Formats.member, "compression_config"] {
+            guard let scheme = try fields.object(name), try !Formats.describes(scheme) else {
+                continue
+            }
             let method = try scheme.string("quant_method").map { " by \($0)" } ?? ""
             throw fields.fault(
                 name, "the weights are quantised\(method), and are not read here", remedy: remedy)

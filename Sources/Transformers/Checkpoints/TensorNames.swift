@@ -1,3 +1,5 @@
+public import Tensors
+
 /// The names of the tensors of a model in a file.
 public struct TensorNames: Sendable {
     /// The prefix of the names of a layer's tensors.
@@ -68,6 +70,8 @@ public struct NamedTensor: Sendable {
     public let shape: [Int]
     /// The elements in row-major order.
     public let elements: [Float]
+    /// The format of a matrix of a linear layer; nil if it is stored as floats of the model's type.
+    public var format: Precision?
 
     /// Creates a tensor.
     public init(name: String, shape: [Int], elements: [Float]) {
@@ -79,37 +83,49 @@ public struct NamedTensor: Sendable {
 
 extension TensorNames {
     /// The tensors of a layer, without those of removed branches.
-    public func tensors(of layer: LayerWeights, at index: Int) -> [NamedTensor] {
+    ///
+    /// - Parameters:
+    ///   - layer: The weights.
+    ///   - index: The layer's index in the file.
+    ///   - formats: The formats of the matrices; nil if they have none of their own.
+    /// - Returns: The tensors.
+    public func tensors(
+        of layer: LayerWeights, at index: Int, formats: Formats.Layer? = nil
+    ) -> [NamedTensor] {
         let prefix = layerPrefix(index)
         var tensors: [NamedTensor] = []
         func add(_ name: String?, _ norm: NormWeights?) {
             if let name { tensors += named(prefix + name, norm) }
         }
+        func add(_ name: String, _ projection: Projection, _ format: Precision?) {
+            tensors += stored(prefix + name, projection, format)
+        }
         if let block = layer.attention {
+            let format = formats?.attention
             if query == key {
                 let parts = [block.query, block.key, block.value]
-                tensors += stored(prefix + query, Projection(stacking: parts))
+                add(query, Projection(stacking: parts), format)
             } else {
-                tensors += stored(prefix + query, block.query) + stored(prefix + key, block.key)
-                tensors += stored(prefix + value, block.value)
+                add(query, block.query, format)
+                add(key, block.key, format)
+                add(value, block.value, format)
             }
-            tensors += stored(prefix + output, block.output)
+            add(output, block.output, format)
             add(queryNorm, block.queryNorm)
             add(keyNorm, block.keyNorm)
         }
         add(attentionNorm, layer.attentionNorm)
         add(attentionOutputNorm, layer.attentionOutputNorm)
         if let block = layer.feedForward {
+            let format = formats?.feedForward
             if gate == up {
                 let parts = [block.gate, block.up].compactMap(\.self)
-                tensors += stored(prefix + up, Projection(stacking: parts))
+                add(up, Projection(stacking: parts), format)
             } else {
-                if let gate, let projection = block.gate {
-                    tensors += stored(prefix + gate, projection)
-                }
-                tensors += stored(prefix + up, block.up)
+                if let gate, let projection = block.gate { add(gate, projection, format) }
+                add(up, block.up, format)
             }
-            tensors += stored(prefix + down, block.down)
+            add(down, block.down, format)
         }
         add(feedForwardNorm, layer.feedForwardNorm)
         add(feedForwardOutputNorm, layer.feedForwardOutputNorm)
@@ -117,8 +133,16 @@ extension TensorNames {
     }
 
     /// The tensors of the embeddings.
-    public func tensors(of embeddings: EmbeddingWeights) -> [NamedTensor] {
-        var tensors = named(tokens, Projection(weight: embeddings.tokens))
+    ///
+    /// - Parameters:
+    ///   - embeddings: The weights.
+    ///   - headFormat: The format of the token embedding, if it is also the output head; nil if it
+    ///     has none of its own.
+    /// - Returns: The tensors.
+    public func tensors(
+        of embeddings: EmbeddingWeights, headFormat: Precision? = nil
+    ) -> [NamedTensor] {
+        var tensors = named(tokens, Projection(weight: embeddings.tokens), headFormat)
         if let positions, let table = embeddings.positions {
             tensors += named(positions, Projection(weight: table))
         }
@@ -130,28 +154,44 @@ extension TensorNames {
     }
 
     /// The tensors of the final norm and the output head.
-    public func tensors(of head: HeadWeights) -> [NamedTensor] {
+    ///
+    /// - Parameters:
+    ///   - head: The weights.
+    ///   - format: The format of the output head; nil if it has none of its own.
+    /// - Returns: The tensors.
+    public func tensors(of head: HeadWeights, format: Precision? = nil) -> [NamedTensor] {
         var tensors: [NamedTensor] = []
         if let finalNorm { tensors += named(finalNorm, head.norm) }
         if let name = self.head, let output = head.output {
-            tensors += named(name, Projection(weight: output))
+            tensors += named(name, Projection(weight: output), format)
         }
         return tensors
     }
 
-    private func stored(_ name: String, _ projection: Projection) -> [NamedTensor] {
-        guard storesInputsFirst else { return named(name, projection) }
-        return named(
-            name, Projection(weight: projection.weight.transposed, bias: projection.bias))
+    /// Whether projections in a format are stored as `[inputs, outputs]`.
+    ///
+    /// Integers have a scale for each output, so they are stored as `[outputs, inputs]`.
+    func storesInputsFirst(in format: Precision?) -> Bool {
+        storesInputsFirst && format?.isInteger != true
     }
 
-    private func named(_ name: String, _ projection: Projection) -> [NamedTensor] {
+    private func stored(
+        _ name: String, _ projection: Projection, _ format: Precision?
+    ) -> [NamedTensor] {
+        guard storesInputsFirst(in: format) else { return named(name, projection, format) }
+        return named(
+            name, Projection(weight: projection.weight.transposed, bias: projection.bias), format)
+    }
+
+    private func named(
+        _ name: String, _ projection: Projection, _ format: Precision? = nil
+    ) -> [NamedTensor] {
         let weight = projection.weight
-        return [
-            NamedTensor(
-                name: name + ".weight", shape: [weight.rows, weight.columns],
-                elements: weight.elements)
-        ] + named(name + ".bias", projection.bias)
+        var tensor = NamedTensor(
+            name: name + ".weight", shape: [weight.rows, weight.columns],
+            elements: weight.elements)
+        tensor.format = format
+        return [tensor] + named(name + ".bias", projection.bias)
     }
 
     private func named(_ name: String, _ norm: NormWeights?) -> [NamedTensor] {

@@ -1,0 +1,88 @@
+public import Tensors
+public import Transformers
+
+/// The weights of a source, each rounded to the format in which the model stores and multiplies it.
+///
+/// A model has the same values before it is written and after it is read.
+public struct FormattedWeights<Base: WeightSource>: WeightSource {
+    private let base: Base
+    /// The format of each matrix.
+    public let formats: Formats
+
+    /// Rounds the weights of a source when they are read.
+    public init(_ base: Base, formats: Formats) {
+        (self.base, self.formats) = (base, formats)
+    }
+
+    /// The sizes of the model.
+    public var shape: ModelShape { base.shape }
+
+    /// The pooling of an encoder.
+    public var pooling: Pooling { base.pooling }
+
+    /// The embeddings; the token embedding is rounded if it is also the output head.
+    public func embeddings() throws -> EmbeddingWeights {
+        var embeddings = try base.embeddings()
+        if shape.tiedHead { embeddings.tokens.round(to: formats.head) }
+        return embeddings
+    }
+
+    /// The final norm and the rounded output head.
+    public func head() throws -> HeadWeights {
+        var head = try base.head()
+        head.output?.round(to: formats.head)
+        return head
+    }
+
+    /// A layer with rounded matrices.
+    public func layer(_ index: Int) throws -> LayerWeights {
+        var layer = try base.layer(index)
+        let formats = formats.layers[index]
+        for path in [\AttentionWeights.query, \.key, \.value, \.output] {
+            layer.attention?[keyPath: path].weight.round(to: formats.attention)
+        }
+        for path in [\FeedForwardWeights.up, \.down] {
+            layer.feedForward?[keyPath: path].weight.round(to: formats.feedForward)
+        }
+        layer.feedForward?.gate?.weight.round(to: formats.feedForward)
+        return layer
+    }
+
+    /// The sizes of a layer.
+    public func outline(_ index: Int) throws -> LayerWeights { try base.outline(index) }
+}
+
+extension Matrix<Float> {
+    /// Rounds each row to integers from -127 to 127 times a scale, if the format is of integers.
+    ///
+    /// Formats of floats round when they are written and when they are packed, to the same values.
+    fileprivate mutating func round(to format: Precision) {
+        guard format == .int8 else { return }
+        let scales = byteScales
+        self = Matrix(
+            rows: rows, columns: columns,
+            elements: zip(elements.indices, byteCodes(scales: scales)).map { index, code in
+                code * scales[index / columns]
+            })
+    }
+
+    /// The scale of each row in `int8`: the greatest magnitude of the row, divided by 127 and rounded
+    /// up to 16 significant bits.
+    ///
+    /// With so few bits, 127 times the scale is exact. So the rounded matrix has the same scales.
+    var byteScales: [Float] {
+        (0..<rows).map { row in
+            let scale = row(row).reduce(0) { max($0, abs($1)) } / 127
+            return Float(bitPattern: (scale.bitPattern + 0xff) & ~0xff)
+        }
+    }
+
+    /// The integers of the elements in `int8`, as floats.
+    func byteCodes(scales: [Float]) -> [Float] {
+        elements.indices.map { index in
+            let scale = scales[index / columns]
+            guard scale > 0 else { return 0 }
+            return min(max((elements[index] / scale).rounded(.toNearestOrEven), -127), 127)
+        }
+    }
+}
