@@ -20,12 +20,22 @@ struct LoadingCommands {
                 + (environment.runtime == "espalier"
                     ? "" : " --runtime \(Self.shellQuoted(environment.runtime))"))
         lines.append("espalier evaluate \(path) --against \(dense) --text your-text.txt")
+        if result.hasFormats {
+            lines.append(
+                "espalier export \(path) --format huggingface -o "
+                    + Self.shellQuoted(pythonPath))
+        }
         return lines.joined(separator: "\n")
     }
 
+    /// The directory that `transformers` loads.
+    ///
+    /// It does not read formats, so a model with formats is exported first.
+    private var pythonPath: String { result.path + (result.hasFormats ? "-floats" : "") }
+
     /// A Python program for the `transformers` package.
     var python: String {
-        let path = Self.pythonQuoted(result.path)
+        let path = Self.pythonQuoted(pythonPath)
         guard report.model.generatesText else {
             let parts = (report.model.pooling ?? ["mean"]).map(Self.pooled)
             let vectors =

@@ -69,6 +69,25 @@ struct Narrative {
             + (result.hiddenSize.map { ", and \(Figures.count($0)) channels between them" } ?? "")
             + (gone == 0
                 ? "." : gone == 1 ? "; one layer is removed." : "; \(gone) layers are removed.")
+            + formats(of: result)
+    }
+
+    /// A sentence on the formats of a model; empty if all its parts have the environment's precision.
+    private func formats(of result: TargetResult) -> String {
+        guard result.hasFormats else { return "" }
+        func counts(_ formats: [String?]) -> String {
+            let named = formats.map { $0 ?? report.environment.precision }
+            return Set(named).sorted().map { name in
+                "\(named.count { $0 == name }) \(name)"
+            }.joined(separator: ", ")
+        }
+        let attention = result.layers.filter { $0.queryHeads > 0 }.map(\.attentionFormat)
+        let feedForward = result.layers.filter { $0.feedForward > 0 }.map(\.feedForwardFormat)
+        let head =
+            report.model.generatesText
+            ? "; output head: \(result.headFormat ?? report.environment.precision)" : ""
+        return " Formats of attention blocks: \(counts(attention)); of feed-forward blocks: "
+            + "\(counts(feedForward))\(head)."
     }
 
     /// A description of the calibration text.

@@ -27,6 +27,9 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var secondText: String?
     /// The quality of the dense model on the second text.
     public var secondDense: QualityFigures?
+    /// The dense model in the formats that the search could use, the most precise first; nil if it
+    /// could use none.
+    public var formats: [FormatResult]?
     /// The same targets reached by simpler methods; may be empty.
     public var baselines: [BaselineResult]
     /// The scores on tasks; nil if no task was evaluated.
@@ -86,6 +89,32 @@ public struct PruneReport: Codable, Sendable, Equatable {
         self.inputs = inputs
         self.calibration = calibration
         self.notes = notes
+    }
+}
+
+/// The dense model with all its matrices in one format.
+public struct FormatResult: Codable, Sendable, Equatable {
+    /// The format, such as `int8`.
+    public var format: String
+    /// The speedup over the dense model in the environment's precision, as profiled.
+    public var speedup: Double
+    /// The number of bytes of the weights.
+    public var bytes: Int
+    /// Its quality.
+    public var quality: QualityFigures
+    /// Its quality on the report's second text.
+    public var second: QualityFigures?
+
+    /// Creates a result.
+    public init(
+        format: String, speedup: Double, bytes: Int, quality: QualityFigures,
+        second: QualityFigures? = nil
+    ) {
+        self.format = format
+        self.speedup = speedup
+        self.bytes = bytes
+        self.quality = quality
+        self.second = second
     }
 }
 

@@ -20,11 +20,20 @@ struct QualityTable {
                 "\(report.label(of: $0)), \(Figures.target($0.target))", $0.measured, $0.quality,
                 $0.second)
         }
-        return [dense] + own + others
+        return [dense] + formats + own + others
+    }
+
+    /// The dense model in one format.
+    private var formats: [(heading: String, cells: [String])] {
+        (report.formats ?? []).map {
+            row("dense in \($0.format)", $0.speedup, $0.quality, $0.second)
+        }
     }
 
     /// The rows of the family itself.
-    var ownRows: Set<Int> { Set(report.targets.indices.map { $0 + 1 }) }
+    var ownRows: Set<Int> {
+        Set(report.targets.indices.map { $0 + 1 + (report.formats?.count ?? 0) })
+    }
 
     private func row(
         _ name: String, _ speedup: Double, _ figures: QualityFigures?,
@@ -107,11 +116,17 @@ struct LayerTable {
                         ? $0.layers[index]
                         : LayerSizes(queryHeads: 0, keyValueHeads: 0, feedForward: 0)
                 }
-            return (
-                "\(index + 1)",
-                layers.map { "\($0.queryHeads) / \($0.keyValueHeads) / \($0.feedForward)" }
-            )
+            return ("\(index + 1)", layers.map(\.text))
         }
+    }
+}
+
+extension LayerSizes {
+    /// The sizes, and the formats of the blocks if they have formats of their own.
+    fileprivate var text: String {
+        let sizes = "\(queryHeads) / \(keyValueHeads) / \(feedForward)"
+        guard hasFormats else { return sizes }
+        return "\(sizes) (\(attentionFormat ?? "–"), \(feedForwardFormat ?? "–"))"
     }
 }
 

@@ -28,6 +28,8 @@ public struct TargetResult: Codable, Sendable, Equatable {
     public var layers: [LayerSizes]
     /// The number of channels of its residual stream, if some were removed.
     public var hiddenSize: Int?
+    /// The format of its output head, if that is not the environment's precision.
+    public var headFormat: String?
     /// The size of its directory in bytes, if known.
     public var bytes: Int?
     /// The dense model's time: the median of its times in alternation with this model, or, after
@@ -119,6 +121,16 @@ public struct TargetResult: Codable, Sendable, Equatable {
     }
 }
 
+extension TargetResult {
+    /// Whether a part of the model has another format than the environment's precision.
+    var hasFormats: Bool { headFormat != nil || layers.contains(where: \.hasFormats) }
+}
+
+extension LayerSizes {
+    /// Whether a block has another format than the environment's precision.
+    var hasFormats: Bool { attentionFormat != nil || feedForwardFormat != nil }
+}
+
 /// The sizes of one layer; 0 if a component was removed.
 public struct LayerSizes: Codable, Sendable, Equatable {
     /// Query heads.
@@ -129,6 +141,10 @@ public struct LayerSizes: Codable, Sendable, Equatable {
     public var feedForward: Int
     /// The key-value groups of the dense layer that are kept, if known.
     public var keptGroups: [Int]?
+    /// The format of the attention block, if that is not the environment's precision.
+    public var attentionFormat: String?
+    /// The format of the feed-forward block, if that is not the environment's precision.
+    public var feedForwardFormat: String?
 
     /// Creates sizes.
     public init(

@@ -195,10 +195,17 @@ extension TradeoffFigure {
                 report.baselines.filter { report.label(of: $0) == methods[index] }
                     .map { ($0.measured, $0.quality) })
         }
+        let formats = Series(
+            name: "dense model in one format", dense: Point(x: 1, quality: quality),
+            points: (report.formats ?? []).compactMap { format in
+                measure.value(of: format.quality).map {
+                    Point(x: format.speedup, quality: $0, label: format.format)
+                }
+            })
         self.init(
             measure: measure,
             series: [series(report.method, report.targets.map { ($0.measured, $0.quality) })]
-                + others.filter { !$0.points.isEmpty },
+                + ([formats] + others).filter { !$0.points.isEmpty },
             xTitle: "times faster, measured", ticks: [1], describe: Figures.ratio)
     }
 }

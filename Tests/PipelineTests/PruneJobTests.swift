@@ -1,6 +1,8 @@
 import Foundation
 import Reporting
+import Tensors
 import Testing
+import Transformers
 
 @testable import Pipeline
 
@@ -34,6 +36,45 @@ struct PruneJobTests {
         let done = RecordedProgress()
         try PruneJob(options, progress: done).run()
         #expect(!done.began("Writing") && !done.began("Measuring"))
+    }
+
+    @Test("a search over formats writes a model whose parts have other formats")
+    func formats() throws {
+        let scratch = try Scratch()
+        var options = try Tiny.options(in: scratch)
+        options.profile = try Tiny.profile(
+            for: options.environment, formats: [.f16: 0.6, .int8: 0.3], in: scratch)
+        (options.speedups, options.baselines) = ([2], [.units, .formats])
+        let report = try PruneJob(options).run()
+        #expect(report.formats?.map(\.format) == ["f16", "int8"])
+        #expect(report.formats?.map { ($0.speedup * 10).rounded() / 10 } == [1.7, 3.3])
+        let result = try #require(report.targets.first)
+        #expect(result.predicted >= 2)
+        #expect(result.layers.contains { $0.attentionFormat != nil || $0.feedForwardFormat != nil })
+        let best = try #require(result.perplexity)
+        for baseline in report.baselines {
+            #expect(try #require(baseline.quality.perplexity) >= best * 0.98)
+        }
+        #expect(Set(report.baselines.map(\.method)) == ["units", "formats"])
+
+        let opened = try OpenedModel(result.path, progress: SilentProgress())
+        let formats = try #require(opened.checkpoint.formats)
+        for (layer, sizes) in zip(formats.layers, result.layers) {
+            #expect(layer.attention.rawValue == sizes.attentionFormat ?? "f32")
+            #expect(layer.feedForward.rawValue == sizes.feedForwardFormat ?? "f32")
+        }
+        #expect(try opened.packed(in: .f32).formats == formats)
+        let plans = try JSONDecoder().decode(
+            [String: Plan].self,
+            from: Data(contentsOf: URL(fileURLWithPath: options.output + "/plan.json")))
+        #expect(Formats(of: try #require(plans["2x"]), otherwise: .f32) == formats)
+
+        options.output = scratch.path("same")
+        options.formats = []
+        options.baselines = []
+        let same = try PruneJob(options).run()
+        #expect(same.formats == nil)
+        #expect(try Checkpoint(try #require(same.targets.first).path).formats == nil)
     }
 
     @Test("stages begin and end in order, and count upwards")

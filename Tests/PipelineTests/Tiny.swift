@@ -1,5 +1,7 @@
 import Foundation
 import Profiling
+import Tensors
+import Testing
 import Transformers
 
 @testable import Pipeline
@@ -28,7 +30,12 @@ enum Tiny {
 
     /// Writes a profile: components of equal cost in proportion to their units, a tenth of the whole
     /// for the rest.
-    static func profile(for environment: EnvironmentOptions, in scratch: Scratch) throws -> String {
+    ///
+    /// In each of the given formats everything takes a share of the time.
+    static func profile(
+        for environment: EnvironmentOptions, formats: [Precision: Double] = [:],
+        in scratch: Scratch
+    ) throws -> String {
         let shape = try ModelShape(contentsOf: llama)
         let seconds = 1e-4
         func timing(_ seconds: Double) -> Timing {
@@ -49,8 +56,30 @@ enum Tiny {
             curves: [.attention: curve(.attention), .feedForward: curve(.feedForward)],
             created: "2025-01-01T00:00:00Z", espalierVersion: "0")
         let path = scratch.path("made.profile.json")
-        try Data(table.json()).write(to: URL(fileURLWithPath: path))
+        let json = try JSONSerialization.jsonObject(with: Data(table.json()))
+        var members = try #require(json as? [String: Any])
+        members["otherFormats"] = Dictionary(
+            uniqueKeysWithValues: formats.map { format, share in
+                let parts = ["dense", "base", "curves"].map {
+                    ($0, scaled(members[$0] as Any, by: share))
+                }
+                return (format.rawValue, Dictionary(uniqueKeysWithValues: parts))
+            })
+        try JSONSerialization.data(withJSONObject: members)
+            .write(to: URL(fileURLWithPath: path))
         return path
+    }
+
+    /// A part of a profile with all its seconds multiplied by a share.
+    private static func scaled(_ part: Any, by share: Double) -> Any {
+        if let list = part as? [Any] { return list.map { scaled($0, by: share) } }
+        guard let members = part as? [String: Any] else { return part }
+        return Dictionary(
+            uniqueKeysWithValues: members.map { name, value in
+                guard ["seconds", "low", "high"].contains(name), let seconds = value as? Double
+                else { return (name, scaled(value, by: share)) }
+                return (name, seconds * share)
+            })
     }
 }
 

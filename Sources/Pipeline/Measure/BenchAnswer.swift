@@ -1,5 +1,6 @@
 public import Profiling
 public import Tensors
+public import Transformers
 
 /// The speed of a model, alone or against another.
 public struct BenchAnswer: Encodable {
@@ -29,6 +30,8 @@ public struct BenchAnswer: Encodable {
     public private(set) var dense: ModelTime?
     /// The precision of the reference model, if it is another.
     public internal(set) var densePrecision: Precision?
+    /// The format of each matrix of the model, if it was stored in formats of its own.
+    public internal(set) var formats: Formats?
     /// The speedup over the reference model.
     public private(set) var speedup: Double?
     /// The ends of the speedup's 95 % confidence interval.

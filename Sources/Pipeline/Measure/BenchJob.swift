@@ -98,6 +98,7 @@ public struct BenchJob {
         }
         let engine = Engine(threads: environment.threads)
         var answer = BenchAnswer(environment)
+        answer.formats = loaded.checkpoint.formats
         if conditions.precision != environment.precision {
             answer.densePrecision = conditions.precision
         }

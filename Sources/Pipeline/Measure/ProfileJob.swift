@@ -1,5 +1,6 @@
 internal import ModelFiles
 public import Profiling
+public import Tensors
 internal import Transformers
 
 /// The options of a ``ProfileJob``.
@@ -13,6 +14,8 @@ public struct ProfileOptions: Sendable {
     public var environment = EnvironmentOptions()
     /// The maximum time to measure, in seconds; with ``plans`` it is a quarter longer.
     public var seconds = 80.0
+    /// The formats that are profiled besides the environment's precision, where they are faster.
+    public var formats: [Precision] = []
     /// The seed of the order of measurements and of the random plans.
     public var seed: UInt64 = 1
     /// The number of random plans that are measured and compared with the predictions; nil for
@@ -58,6 +61,6 @@ public struct ProfileJob {
     public func run() throws -> LatencyTable {
         try Profiler.profile(
             shape, of: location, in: environment, seconds: options.seconds, seed: options.seed,
-            plans: options.plans, progress: progress)
+            plans: options.plans, formats: options.formats, progress: progress)
     }
 }

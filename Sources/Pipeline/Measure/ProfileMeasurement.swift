@@ -17,6 +17,8 @@ extension Profiler {
     ///   - seconds: The maximum time; with verification it is a quarter longer.
     ///   - seed: The seed of the order of measurements and of the random plans.
     ///   - plans: The number of random plans that verify the profile; nil for no verification.
+    ///   - formats: Formats that are profiled besides the environment's, if the dense model is
+    ///     faster in them than in every more precise one. Other runtimes have none.
     ///   - progress: Shows the progress of measuring.
     /// - Returns: The profile.
     /// - Throws: `ModelFileError` if the layers differ, `CancellationError`, or the errors of
@@ -24,7 +26,7 @@ extension Profiler {
     static func profile(
         _ shape: ModelShape, of location: ModelLocation, in environment: InferenceEnvironment,
         seconds: Double = Profiler().timeLimit, seed: UInt64, plans: Int? = nil,
-        progress: any JobProgress
+        formats: [Precision] = [], progress: any JobProgress
     ) throws -> LatencyTable {
         guard !shape.layers.isEmpty, shape.isUniform else {
             throw ModelFileError(
@@ -41,10 +43,22 @@ extension Profiler {
             return try profiler.measure(
                 shape, named: location.name, with: &watch, plans: plans, progress)
         }
-        let dense = try Model(
-            RandomWeights(shape: shape, seed: seed), precision: environment.precision)
-        var watch = try Workload(
-            environment, model: dense, engine: Engine(threads: environment.threads))
+        var models: [Precision: Model] = [:]
+        for format in [environment.precision] + formats {
+            models[format] = try Model(
+                RandomWeights(shape: shape, seed: seed), precision: format)
+        }
+        let (dense, engine) = (
+            models[environment.precision]!, Engine(threads: environment.threads)
+        )
+        var watch = try Workload(environment, model: dense, others: models, engine: engine)
+        if !formats.isEmpty {
+            let faster = try progress.stage("Timing the formats") {
+                try profiler.fasterFormats(shape, with: &watch)
+            }
+            let others = models.filter { faster.contains($0.key) }
+            watch = try Workload(environment, model: dense, others: others, engine: engine)
+        }
         return try profiler.measure(
             shape, named: location.name, with: &watch, plans: plans, progress)
     }
@@ -53,7 +67,7 @@ extension Profiler {
         _ shape: ModelShape, named name: String, with watch: inout some Stopwatch, plans: Int?,
         _ shown: any JobProgress
     ) throws -> LatencyTable {
-        let models = Self.modelCount(for: shape)
+        let models = Self.modelCount(for: shape, in: watch.formats)
         var machine = Machine.current
         machine.memoryReadBandwidth = MachineLimits.readBandwidth(
             on: Engine(threads: watch.environment.threads))

@@ -5,8 +5,8 @@ public import Transformers
 
 /// The contents of a file: a model, a profile or tensors.
 public enum Inspection {
-    /// The sizes of a model.
-    case model(ModelShape)
+    /// The sizes of a model, and the format of each matrix if it was stored in formats of its own.
+    case model(ModelShape, formats: Formats? = nil)
     /// A profile.
     case profile(LatencyTable)
     /// The tensors of a file.
@@ -61,6 +61,7 @@ public enum Inspection {
         guard !path.hasSuffix(".json") else { return }
         do {
             let checkpoint = try Checkpoint(path)
+            self = .model(shape, formats: checkpoint.formats)
             do {
                 _ = try checkpoint.tokenizer()
             } catch {

@@ -56,6 +56,8 @@ struct OpenedModel {
 
     /// Reads the weights and packs them for this processor, and shows the progress.
     ///
+    /// A model that was stored in formats of its own keeps them.
+    ///
     /// - Parameter precision: The precision in which weights are stored.
     /// - Returns: The model, ready to run.
     /// - Throws: `ModelFileError`, or `CancellationError`.
@@ -66,7 +68,9 @@ struct OpenedModel {
         return try progress.counting(
             "Packing \(location.name)\(suffix)", total: shape.layers.count, unit: "layers"
         ) { advance in
-            try Model(checkpoint, precision: precision, progress: advance)
+            let formats =
+                checkpoint.formats ?? Formats(uniform: precision, layers: shape.layers.count)
+            return try Model(checkpoint, formats: formats, progress: advance)
         }
     }
 

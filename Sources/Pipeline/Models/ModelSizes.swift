@@ -11,9 +11,15 @@ public struct ModelSizes: Encodable {
     private let maximumPositions: Int
     private let tiedHead: Bool
     private let layers: [LayerShape]
+    private let formats: Formats?
 
     /// Copies the sizes of a model.
-    public init(_ shape: ModelShape) {
+    ///
+    /// - Parameters:
+    ///   - shape: The sizes.
+    ///   - formats: The format of each matrix; nil if the model has no formats of its own.
+    public init(_ shape: ModelShape, formats: Formats? = nil) {
+        self.formats = formats
         architecture = shape.architecture
         parameters = shape.parameters
         hiddenSize = shape.hiddenSize

@@ -90,6 +90,10 @@ struct PruneInputs {
                 ("--calibration", order.joined(separator: " ")),
                 ("--method", options.method.rawValue), ("--seed", String(options.seed)),
                 ("--damping", String(options.damping)),
+                (
+                    "--formats",
+                    options.searchedFormats(environment).map(\.rawValue).joined(separator: " ")
+                ),
                 ("--calibration-tokens", String(options.calibrationTokens)),
                 ("--refit-tokens", String(options.refitTokens)),
                 ("--refit-passes", String(options.refitPasses(for: dense.shape.architecture))),

@@ -1,4 +1,6 @@
+internal import Profiling
 public import Pruning
+public import Tensors
 internal import Transformers
 
 /// The options of a ``PruneJob``.
@@ -13,6 +15,9 @@ public struct PruneOptions: Sendable {
     public var environment = EnvironmentOptions()
     /// The file of an earlier profile; nil to profile this machine first.
     public var profile: String?
+    /// The formats that components and the output head may have besides the environment's precision;
+    /// nil for all formats with fewer bits, where the runtime has several.
+    public var formats: [Precision]?
     /// Files of plain text that is similar to the text that the model will process.
     ///
     /// For encoders each line is a paragraph. A tenth of the text, at most 8192 tokens, is held out
@@ -102,6 +107,19 @@ public struct PruneOptions: Sendable {
     /// The number of passes of gradient descent that fit feed-forward blocks in a refit.
     func refitPasses(for architecture: Architecture) -> Int {
         refitPasses ?? (architecture.isEncoder ? 3 : 0)
+    }
+
+    /// The formats that the search may use besides the environment's precision.
+    ///
+    /// Only the built-in runtime stores each component in its own format.
+    func searchedFormats(_ environment: InferenceEnvironment) -> [Precision] {
+        let hasFormats =
+            environment.runtime == Runtime.builtIn.name && runtime == .any && recovery == nil
+            && ([method] + baselines).contains { $0.usesFormats }
+        guard hasFormats else { return [] }
+        return Precision.allCases.filter {
+            $0.bits < environment.precision.bits && formats?.contains($0) ?? true
+        }
     }
 
     /// The targets in ascending order, without repetitions.

@@ -3,6 +3,7 @@ internal import ModelFiles
 internal import Profiling
 internal import Pruning
 internal import Reporting
+internal import Tensors
 internal import Transformers
 
 extension PruneReport {
@@ -40,7 +41,7 @@ extension PruneReport {
             latencyCurves: ComponentKind.allCases.compactMap { kind in
                 table.curves[kind].map { ComponentLatency(kind, $0) }
             },
-            baseSeconds: table.base.seconds, denseSeconds: table.dense.seconds,
+            baseSeconds: table.minimumSeconds, denseSeconds: table.dense.seconds,
             verification: table.verification.map {
                 VerificationFigures(
                     plans: $0.entries.count, medianError: $0.medianError,
@@ -88,12 +89,20 @@ extension TargetResult {
             interval: [comparison.interval.lowerBound, comparison.interval.upperBound],
             path: path, parameters: weights.shape.parameters, quality: quality,
             layers: weights.shape.layers.enumerated().map { index, layer in
-                LayerSizes(
+                var sizes = LayerSizes(
                     layer, keptGroups: weights.kept[Component(layer: index, kind: .attention)])
+                func format(_ kind: ComponentKind) -> String? {
+                    attempt.plan[Component(layer: index, kind: kind)].format?.rawValue
+                }
+                (sizes.attentionFormat, sizes.feedForwardFormat) = (
+                    format(.attention), format(.feedForward)
+                )
+                return sizes
             },
             denseSeconds: comparison.dense.seconds, seconds: comparison.model.seconds,
             attempts: attempts, isDisturbed: comparison.isDisturbed)
         hiddenSize = attempt.plan.hiddenSize
+        headFormat = attempt.plan.headFormat?.rawValue
     }
 }
 
@@ -134,6 +143,15 @@ extension Plan {
         self.init(
             attention: result.layers.map(\.keyValueHeads),
             feedForward: result.layers.map(\.feedForward), hiddenSize: result.hiddenSize)
+        for (index, layer) in result.layers.enumerated() {
+            func set(_ kind: ComponentKind, _ format: String?) {
+                self[Component(layer: index, kind: kind)].format =
+                    format.flatMap(Precision.init(rawValue:))
+            }
+            set(.attention, layer.attentionFormat)
+            set(.feedForward, layer.feedForwardFormat)
+        }
+        headFormat = result.headFormat.flatMap(Precision.init(rawValue:))
     }
 }
 

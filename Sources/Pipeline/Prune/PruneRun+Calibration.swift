@@ -1,6 +1,7 @@
 internal import ModelFiles
 internal import Profiling
 internal import Pruning
+internal import Tensors
 internal import Transformers
 
 /// The stages that measure what the search needs: profile, second moments, losses, sensitivities.
@@ -14,7 +15,7 @@ extension PruneRun {
                 ?? Profiler.profile(
                     reference.shape, of: reference.location, in: environment,
                     seconds: options.seconds ?? Profiler().timeLimit, seed: options.seed,
-                    progress: progress)
+                    formats: isLarge ? [] : formats, progress: progress)
         }
         try AtomicFile.write(try table.json(), to: directory.product(Product.profile))
         return table
@@ -101,6 +102,39 @@ extension PruneRun {
         }
         try directory.write(losses, product)
         return losses
+    }
+
+    /// The formats of the profile that the search may use.
+    func usableFormats(_ table: LatencyTable) -> [Precision] {
+        isLarge ? [] : formats.filter { table.otherFormats[$0] != nil }
+    }
+
+    /// The divergence of each component in each format; empty for methods without formats.
+    func formatDamage(
+        of method: PruningMethod, _ table: LatencyTable, on text: CalibrationText
+    ) throws -> FormatDamage {
+        let formats = usableFormats(table)
+        guard method.usesFormats, !formats.isEmpty else { return FormatDamage() }
+        if let known = directory.read(FormatDamage.self, Product.formatDamage) { return known }
+        let damage = try stage("formats") {
+            let total = FormatDamage.count(of: dense.shape, formats: formats.count)
+            var models: [Precision: Model] = [:]
+            for format in [environment.precision] + formats {
+                models[format] = try denseModel(in: format)
+            }
+            return try progress.counting(
+                "Measuring formats", total: total, unit: "models"
+            ) { advance in
+                try FormatDamage(
+                    of: models,
+                    divergence: ModelDivergence(
+                        from: try denseModel(in: environment.precision),
+                        on: text.probe(for: dense.shape.architecture), engine: engine),
+                    progress: advance)
+            }
+        }
+        try directory.write(damage, Product.formatDamage)
+        return damage
     }
 
     /// The sensitivities of the components; they are empty for methods that do not use them.

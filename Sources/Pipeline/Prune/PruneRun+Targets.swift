@@ -50,6 +50,35 @@ extension PruneRun {
         }
     }
 
+    /// The quality of the dense model in each format that the search may use; nil if there is none.
+    func measureFormats(
+        _ table: LatencyTable, on text: CalibrationText
+    ) throws -> [FormatResult]? {
+        let formats = usableFormats(table)
+        guard !formats.isEmpty else { return nil }
+        if let known = directory.read([FormatResult].self, Product.formats) { return known }
+        let whole = try evaluateDense(on: text)
+        let results = try stage("formats") {
+            try formats.map { format in
+                let model = try denseModel(in: format)
+                return FormatResult(
+                    format: format.rawValue,
+                    speedup: table.dense.seconds
+                        / (table.denseSeconds(in: format) ?? table.dense.seconds),
+                    bytes: model.streamedBytes,
+                    quality: try evaluate(model, against: try baseline(), on: text, .heldOut),
+                    second: try evaluate(model, against: try baseline(), on: text, .second))
+            }
+        }
+        for result in results {
+            progress.remark(
+                "The dense model in \(result.format): \(Figures.ratio(result.speedup)), "
+                    + result.quality.summary(against: whole))
+        }
+        try directory.write(results, Product.formats)
+        return results
+    }
+
     /// The quality of a model against the reference, and its continuations of the prompts.
     ///
     /// `channels` are the reference's channels that the model keeps; nil for all.
@@ -137,7 +166,9 @@ extension PruneRun {
             whole.hiddenSize = dense.shape.hiddenSize
         }
         return SearchSpace(
-            dense: whole, costs: LoadableCosts(TableCosts(table), for: options.runtime))
+            dense: whole,
+            costs: LoadableCosts(
+                TableCosts(table, formats: usableFormats(table)), for: options.runtime))
     }
 
     /// Refuses targets that no plan reaches.
@@ -237,9 +268,18 @@ extension PruneRun {
         try stage("write") {
             if isLarge { releaseModels() }
             try progress.stage("Writing \(options.output)/\(name)") {
-                try HuggingFaceDirectory.write(
-                    weights, like: dense.checkpoint, channels: weights.channels,
-                    to: directory.product(name), progress: progress.check)
+                let formatted = formatted(weights)
+                let hasFormats = formatted.formats.uniform != environment.precision
+                if hasFormats {
+                    try HuggingFaceDirectory.write(
+                        formatted, like: dense.checkpoint, channels: weights.channels,
+                        to: directory.product(name), formats: formatted.formats,
+                        writesONNX: false, progress: progress.check)
+                } else {
+                    try HuggingFaceDirectory.write(
+                        weights, like: dense.checkpoint, channels: weights.channels,
+                        to: directory.product(name), progress: progress.check)
+                }
                 guard options.runtime == .gguf else { return }
                 try GGUFModel.write(
                     weights, like: dense.checkpoint, to: directory.product(name) + "/model.gguf",
@@ -341,7 +381,13 @@ extension PruneRun {
         return found
     }
 
-    /// The model of a plan in the environment's precision.
+    /// The weights of a plan, each rounded to its format.
+    private func formatted(_ weights: ShrunkWeights) -> FormattedWeights<ShrunkWeights> {
+        FormattedWeights(
+            weights, formats: Formats(of: weights.plan, otherwise: environment.precision))
+    }
+
+    /// The model of a plan; what has no format of its own has the environment's.
     func pack(_ weights: ShrunkWeights, name: String) throws -> Model {
         // The working memory of the surgery and two large models would not fit in memory together.
         if isLarge { releaseModels() }
@@ -349,7 +395,19 @@ extension PruneRun {
         return try progress.counting(
             "Shrinking to \(name)", total: weights.shape.layers.count, unit: "layers"
         ) { advance in
-            try Model(weights, precision: environment.precision, progress: advance)
+            let formatted = formatted(weights)
+            return try Model(formatted, formats: formatted.formats, progress: advance)
         }
+    }
+}
+
+extension QualityFigures {
+    /// The perplexity or the cosine distance in words, with that of the dense model.
+    fileprivate func summary(against dense: QualityFigures) -> String {
+        if let perplexity, let before = dense.perplexity {
+            return "perplexity \(Figures.significant(perplexity, digits: 4)) (dense "
+                + "\(Figures.significant(before, digits: 4)))."
+        }
+        return "cosine distance \(Figures.significant(meanCosineDistance ?? 0, digits: 3))."
     }
 }

@@ -62,6 +62,9 @@ final class PruneRun {
         return model
     }
 
+    /// The formats that the search may use besides the environment's precision.
+    var formats: [Precision] { options.searchedFormats(environment) }
+
     /// Frees the memory of packed models.
     func releaseModels() {
         (packed, packedReference, denseStates) = ([:], nil, [:])
@@ -115,6 +118,7 @@ final class PruneRun {
             dense.checkpoint,
             calibration: try CalibrationFile(path: directory.product(Product.moments)),
             channelImportance: facts.channelNorms, damping: options.damping, engine: engine)
+        let formats = try measureFormats(table, on: text)
         var steps: [SearchStep]?
         func results(of method: PruningMethod, isBaseline: Bool) throws -> [TargetResult] {
             surgery.keepsAll = method == .spdy
@@ -122,6 +126,7 @@ final class PruneRun {
             let calibrationResults = PruningMethod.CalibrationResults(
                 losses: losses, blockInfluence: facts.blockInfluence,
                 sensitivity: try sensitivity(of: method, losses, surgery, facts, on: text),
+                formatDamage: try formatDamage(of: method, table, on: text),
                 channelStep: dense.shape.channelStep, headsThatDivide: headsThatDivide)
             if !isBaseline { steps = searchSteps(table, calibrationResults) }
             for set in [EvaluationSet.heldOut, .second] { _ = try evaluateDense(on: text, set) }
@@ -149,6 +154,7 @@ final class PruneRun {
         report.secondText = try secondText().name
         report.secondDense = try evaluateDense(on: text, .second)
         report.search = steps
+        report.formats = formats
         report.samples = try samples(of: text)
         report.refuse(refusal)
         if options.program == nil, targets.contains(where: { $0.confirmation != nil }) {
@@ -182,6 +188,8 @@ enum Product {
     static let facts = "work/calibration.json"
     static let losses = "losses.json"
     static let sensitivity = "work/sensitivity.json"
+    static let formatDamage = "work/formats.json"
+    static let formats = "work/dense-formats.json"
     static let denseQuality = "work/dense.json"
     static let denseSecondQuality = "work/dense-second.json"
     static let samples = "work/samples.json"

@@ -27,9 +27,10 @@ struct InspectCommand: Command {
 
     func run() throws {
         switch try Inspection(of: file, progress: TerminalProgress()) {
-        case .model(let shape):
+        case .model(let shape, let formats):
             asJSON
-                ? try printJSON(ModelSizes(shape)) : print(ModelText(shape).full, terminator: "")
+                ? try printJSON(ModelSizes(shape, formats: formats))
+                : print(ModelText(shape, formats: formats).full, terminator: "")
         case .profile(let profile):
             asJSON
                 ? try writeOutput(Data(profile.json()))

@@ -2,6 +2,7 @@ import Console
 import Foundation
 import ModelFiles
 import Pipeline
+import Tensors
 
 /// The command that measures the costs of a model's parts on this machine.
 struct ProfileCommand: Command {
@@ -29,6 +30,9 @@ struct ProfileCommand: Command {
             help: "The file to write; by default NAME-PHASE.profile.json, and none with --json.")
         asJSON = arguments.flag("--json", help: "Print the profile instead of a summary.")
         options.environment = try EnvironmentOptions(&arguments)
+        options.formats = (try FormatChoice.option(&arguments) ?? Precision.allCases).filter {
+            $0.bits < options.environment.precision.bits
+        }
         options.seconds = try arguments.option(
             "--seconds", .number(in: 0.1...86_400), default: 80,
             help: "The maximum time of the measurement in seconds; a quarter more with --verify.")

@@ -29,6 +29,7 @@ extension PruneOptions {
                 + "that is part of the program.")
         profile = try arguments.option(
             "--profile", .file, help: "The profile to use; by default this CPU is profiled first.")
+        formats = try FormatChoice.option(&arguments)
         runtime = try arguments.option(
             "--for", .choice(), default: .any,
             help: "gguf searches only plans that llama.cpp loads, and writes model.gguf too.")

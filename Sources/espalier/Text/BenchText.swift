@@ -26,6 +26,9 @@ extension BenchAnswer {
             text +=
                 "It is the median of paired ratios; the first time is the second divided by it.\n"
         }
+        if formats != nil {
+            text += "\nThe model has formats of its own, which 'espalier inspect' shows.\n"
+        }
         if isDisturbed {
             text += "\nOther programs disturbed the measurement: stop them and measure again.\n"
         }
