@@ -188,7 +188,7 @@ struct PruneTests {
                 .status == 2)
         #expect(
             try Program.run("export", gguf, "--format", "huggingface", "-o", half).errors
-                .contains("it exists"))
+                .contains("it already exists"))
     }
 
     @Test("every method leaves a model, alone or to compare with")
