@@ -24,7 +24,7 @@ public struct TrainingOptions: Sendable {
         /// The kind of divergence.
         ///
         /// 0 is KL(teacher, student), and 1 is KL(student, teacher). Values between 0 and 1 give a
-        /// generalized Jensen-Shannon divergence.
+        /// generalised Jensen-Shannon divergence.
         public var mixture = 0.0
         /// The fraction of steps on text whose second half the student generates.
         public var onPolicyShare = 0.0

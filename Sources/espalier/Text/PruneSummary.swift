@@ -56,7 +56,7 @@ struct PruneSummary {
             .map {
                 "The target \(Figures.ratio($0.target)) is "
                     + ($0.interval.last ?? 0 < $0.target
-                        ? "not reached: prune again with more --attempts and another -o."
+                        ? "not reached: prune again with more --attempts and another --output."
                         : "inside the 95% interval: the machine is too noisy to decide.")
             }
         let disturbed = report.targets.filter(\.isDisturbed)
@@ -75,7 +75,7 @@ struct PruneSummary {
                 DiskUse.noteOnWork(
                     in: output,
                     remedy:
-                        "Remove it, or use --tidy, if you need neither this nor further targets."
+                        "Remove it, or use --tidy, if you will not resume the run or add targets."
                 ),
                 profiled,
             ].compactMap(\.self) + missed + disturbed
