@@ -107,7 +107,8 @@ struct FaultTests {
                 ]
             }
             for words in commands {
-                expectFault(try Program.run(words), copy, "the model has only", "belongs to the model")
+                expectFault(
+                    try Program.run(words), copy, "the model has only", "belongs to the model")
             }
         }
     }

@@ -104,7 +104,7 @@ struct FinetuneTests {
         for (command, problem) in [
             ("command:head -n 1 >/dev/null; echo '{\"completion\": \"a\"}'", "1 of 40 prompts"),
             ("command:exit 3", "status 3"), ("command:echo '{}'", "line 1"),
-            ("command:echo hi", "--teacher command:echo hi: what it prints, line 1"),
+            ("command:echo hi", "--teacher command:echo hi: its output, line 1"),
         ] {
             let refused = try Program.run(words("distill", "refused", "--teacher", command))
             #expect(refused.status == 1 && refused.errors.contains(problem), "\(refused.errors)")

@@ -189,9 +189,9 @@ struct GradualTests {
     func refused() throws {
         let prune = try PruneFixture()
         let alone = try Program.run(prune.words() + ["--steps", "3"])
-        #expect(alone.status == 2 && alone.errors.contains("go with --recover"))
+        #expect(alone.status == 2 && alone.errors.contains("need --recover"))
         let rate = try Program.run(prune.words() + ["--rate", "0.1"])
-        #expect(rate.status == 2 && rate.errors.contains("go with --recover"))
+        #expect(rate.status == 2 && rate.errors.contains("need --recover"))
         let endless = try Program.run(prune.words() + ["--recover", "distill"] + text)
         #expect(endless.status == 2 && endless.errors.contains("--recover needs --steps"))
         let compared = try Program.run(

@@ -216,7 +216,7 @@ final class GradualRun {
         } catch let error as CocoaError {
             throw ModelFileError(
                 file: path, problem: "it cannot be written: \(error.plainReason)",
-                remedy: "make room, or choose another --output")
+                remedy: "make room, or choose another -o")
         }
     }
 }

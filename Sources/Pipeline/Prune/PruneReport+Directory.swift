@@ -13,7 +13,7 @@ extension PruneReport {
         do { try self.init(json: Data(bytes)) } catch {
             throw ModelFileError(
                 file: path, problem: "it is not the report of a prune: \(error.plainReason)",
-                remedy: "run `espalier prune` with this --output again")
+                remedy: "run `espalier prune` with this -o again")
         }
         normaliseTimes()
     }

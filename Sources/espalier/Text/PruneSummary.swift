@@ -56,7 +56,7 @@ struct PruneSummary {
             .map {
                 "The target \(Figures.ratio($0.target)) is "
                     + ($0.interval.last ?? 0 < $0.target
-                        ? "not reached: prune again with more --attempts and another --output."
+                        ? "not reached: prune again with more --attempts and another -o."
                         : "inside the 95% interval: the machine is too noisy to decide.")
             }
         let disturbed = report.targets.filter(\.isDisturbed)

@@ -38,8 +38,8 @@ struct VerificationText {
 
     /// A line with the errors.
     private var summary: String {
-        "Predictions of \(verification.entries.count) random plans have a median error of "
-            + "\(Figures.percent(verification.medianError)) and a maximum error of "
+        "Prediction errors of \(verification.entries.count) random plans: median "
+            + "\(Figures.percent(verification.medianError)), maximum "
             + "\(Figures.percent(verification.worstError))."
     }
 
