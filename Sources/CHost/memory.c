@@ -38,7 +38,7 @@ uint64_t host_memory_bytes(void) { return sysctl_number("hw.memsize"); }
 
 #else
 
-/* Reads the first line of a small file; 0 when it cannot be read. */
+/* Reads the first line of a small file; returns 0 if it cannot be read. */
 static int read_line(const char *path, char *line, size_t capacity) {
     FILE *file = fopen(path, "r");
     if (!file) return 0;
@@ -116,7 +116,7 @@ uint64_t host_peak_resident_bytes(void) {
 #endif
 }
 
-/* Gives the system an advice about the whole pages in a range. */
+/* Calls `madvise` for the complete pages in a range. */
 static int advise(const void *start, size_t bytes, int advice) {
     long size = sysconf(_SC_PAGESIZE);
     uintptr_t page = size > 0 ? (uintptr_t)size : 4096;

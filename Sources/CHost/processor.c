@@ -131,7 +131,7 @@ void host_processor_signature(uint32_t *family, uint32_t *model) { *family = *mo
 
 #else
 
-/* The number after `key` in /proc/cpuinfo, or 0. */
+/* Returns the number after `key` in /proc/cpuinfo, or 0. */
 static uint32_t cpuinfo_number(const char *key) {
     FILE *file = fopen("/proc/cpuinfo", "r");
     if (!file) return 0;

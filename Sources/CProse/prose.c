@@ -1,4 +1,5 @@
-/* Rebecca Harding Davis, "Life in the Iron-Mills", 1861, in the public domain; a paragraph a line. */
+/* Rebecca Harding Davis, "Life in the Iron-Mills", 1861, in the public domain. Each line of the
+ * text is one paragraph. */
 #include "CProse.h"
 
 static const char text[] =

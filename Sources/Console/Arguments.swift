@@ -1,4 +1,4 @@
-/// The arguments of one command: each read describes the argument and returns its value.
+/// The arguments of one command: each read declares an argument and returns its value.
 ///
 /// Help, completion and parsing all come from these reads, so nothing is declared twice:
 ///
@@ -158,8 +158,8 @@ public struct Arguments {
 
     /// Returns a required value.
     ///
-    /// If it is absent, returns a placeholder value while arguments are only declared, and
-    /// otherwise throws.
+    /// If the value is absent, it throws. While arguments are only declared, it returns a
+    /// placeholder value instead.
     private func demand<Value>(
         _ value: Value?, _ name: String, _ kind: ValueKind<Value>
     ) throws(UsageError) -> Value {

@@ -1,20 +1,21 @@
-/// One command of the program: the arguments it reads and the work it does.
+/// One command of the program: it reads arguments and does some work.
 ///
-/// `init` is called twice: first to find out which arguments exist (``Arguments``), then with the
-/// given values. Therefore it reads every argument in both calls, checks combinations of arguments
-/// only after the last read, and does no work.
+/// `init` is called twice. The first call finds out which arguments exist (``Arguments``), and the
+/// second call gets the given values. Therefore it reads every argument in both calls, checks
+/// combinations of arguments only after the last read, and does no work.
 public protocol Command {
     /// The word that selects the command.
     static var name: String { get }
-    /// What it does, in one line ending with a full stop.
+    /// A sentence about what the command does, with a full stop.
     static var summary: String { get }
     /// Further explanation. Paragraphs are separated by an empty line.
     static var discussion: String { get }
 
     /// Reads the arguments.
     ///
-    /// - Parameter arguments: The arguments, which each read declares and returns.
-    /// - Throws: ``UsageError`` if an argument is missing, malformed or contradicts another.
+    /// - Parameter arguments: The arguments; each read declares an argument and returns its value.
+    /// - Throws: ``UsageError`` if an argument is missing, malformed or contradicts another
+    ///   argument.
     init(_ arguments: inout Arguments) throws(UsageError)
 
     /// Does the work. Results go to standard output, everything else to standard error.

@@ -7,12 +7,13 @@ public struct CommandSet {
     /// The program's name, as the user types it.
     let program: String
     let version: String
-    /// What the program is for, in one sentence.
+    /// The purpose of the program, in one sentence.
     let summary: String
     let commands: [any Command.Type]
-    /// The text of an error that has none of its own, such as an error of the system.
+    /// Returns the message to print for an error that has no useful text, such as a system error;
+    /// nil for other errors.
     private let describing: (any Error) -> String?
-    /// Whether an error other than ``UsageError`` is a mistake in the arguments.
+    /// Returns whether an error other than ``UsageError`` is a mistake in the arguments.
     private let isUsage: (any Error) -> Bool
 
     /// The names of the commands, in order.
@@ -22,11 +23,13 @@ public struct CommandSet {
     ///
     /// - Parameters:
     ///   - program: The program's name, as the user types it.
-    ///   - version: Its version.
-    ///   - summary: What it is for, in one sentence.
-    ///   - commands: Its commands.
-    ///   - describing: The text of an error that has none of its own; nil for other errors.
-    ///   - isUsage: Whether an error other than ``UsageError`` is a mistake in the arguments.
+    ///   - version: The program's version.
+    ///   - summary: The purpose of the program, in one sentence.
+    ///   - commands: The program's commands.
+    ///   - describing: Returns the message to print for an error that has no useful text, such as a
+    ///     system error; nil for other errors.
+    ///   - isUsage: Returns whether an error other than ``UsageError`` is a mistake in the
+    ///     arguments.
     public init(
         program: String, version: String, summary: String, commands: [any Command.Type],
         describing: @escaping (any Error) -> String? = { _ in nil },
@@ -108,7 +111,7 @@ public struct CommandSet {
             ?? Help.page(of: command, program: program)
     }
 
-    /// The help page, if the words of a command ask for it; otherwise nil.
+    /// Returns the help page if the words after the command contain a help flag; otherwise nil.
     private func helpPage(of command: any Command.Type, askedBy words: [String]) -> String? {
         let options = words.prefix { $0 != "--" }
         let showsAll = options.contains(where: Declaration.helpAllFlag.isNamed)
@@ -119,7 +122,7 @@ public struct CommandSet {
     private func completion(for words: [String]) throws(UsageError) -> String {
         guard let word = words.first, let shell = Shell(rawValue: word) else {
             let names = Shell.allCases.map(\.rawValue).joined(separator: ", ")
-            throw UsageError("completion needs one of \(names)")
+            throw UsageError("completion needs the name of a shell: \(names)")
         }
         return shell.script(for: self)
     }
@@ -130,10 +133,11 @@ public struct CommandSet {
         if let near = Spelling.nearest(to: word, among: names + ["help", "completion"]) {
             throw UsageError("there is no command '\(word)'; did you mean '\(near)'?")
         }
-        throw UsageError("there is no command '\(word)', only \(names.joined(separator: ", "))")
+        throw UsageError(
+            "there is no command '\(word)'; the commands are \(names.joined(separator: ", "))")
     }
 
-    /// The path of a value in a JSON document, such as `targets[0].perplexity`.
+    /// Returns the path of a value in a JSON document, such as `targets[0].perplexity`.
     private static func path(_ keys: [any CodingKey]) -> String {
         keys.reduce("") { path, key in
             if let index = key.intValue { return "\(path)[\(index)]" }
@@ -141,12 +145,12 @@ public struct CommandSet {
         }
     }
 
-    /// The maximum number of characters of an error.
+    /// The maximum number of characters of an error message.
     private static let longestMessage = 2000
 
-    /// The text of an error.
+    /// Returns the message to print for an error.
     ///
-    /// System errors have only a localised text.
+    /// For system errors it is the localised description.
     private func describe(_ error: any Error) -> String {
         if let words = describing(error) { return words }
         return switch error {

@@ -10,7 +10,7 @@ struct Declaration: Equatable {
         case positional
     }
 
-    /// What a shell can suggest for the value.
+    /// The words that a shell can suggest for the value.
     enum Completion: Equatable {
         /// No suggestion.
         case none
@@ -36,9 +36,9 @@ struct Declaration: Equatable {
     var completion = Completion.none
     var isRequired = false
     var isRepeated = false
-    /// The heading that help lists it under.
+    /// The heading under which help lists the argument.
     var group = Self.usualGroup
-    /// Whether only `--help-all` shows it.
+    /// Whether only `--help-all` shows the argument.
     var isRare = false
 
     /// The heading of options without another heading.
@@ -48,8 +48,8 @@ struct Declaration: Equatable {
         name: "--help", form: .flag, short: "h", help: "Show this help.")
     /// `--help-all`, which every command has.
     static let helpAllFlag = Declaration(
-        name: "--help-all", form: .flag, help: "Show all options, rarely used ones too.")
-    /// `--help-all` with the number of options that it adds.
+        name: "--help-all", form: .flag, help: "Show all options, also rarely used options.")
+    /// Returns the declaration of `--help-all`, with the number of options that it adds.
     static func helpAllFlag(showing hidden: Int) -> Declaration {
         let options = hidden == 1 ? "1 more option" : "\(hidden) more options"
         return Declaration(
@@ -58,12 +58,12 @@ struct Declaration: Equatable {
     /// The help flags of every command.
     static let helpFlags = [helpFlag, helpAllFlag]
 
-    /// Whether a word names this option or flag.
+    /// Returns whether a word names this option or flag.
     func isNamed(_ word: some StringProtocol) -> Bool {
         form != .positional && (name == word || short.map { "-\($0)" == word } ?? false)
     }
 
-    /// `--batch N` or `MODEL`, as help and errors call it.
+    /// The name with the placeholder, as in help and errors: `--batch N` or `MODEL`.
     var title: String {
         placeholder.isEmpty || form == .positional ? name : "\(name) \(placeholder)"
     }

@@ -1,20 +1,20 @@
 extension Help {
-    /// The word after `help` that asks for the reference of all commands.
+    /// The word after `help` that requests the reference of all commands.
     static let markdownFlag = "--markdown"
 
-    /// The reference of all commands as a Markdown document: usage, discussion and every option.
+    /// Returns the reference of all commands as Markdown: usage, discussion and every option.
     ///
-    /// The text depends on the declarations alone, not on the machine, so that a copy of it can be
-    /// stored and compared.
+    /// The text depends only on the declarations, not on the machine. So a stored copy can be
+    /// compared with it.
     static func markdown(of set: CommandSet) -> String {
         let introduction = """
             # Options of every command
 
             \(escaped(set.summary))
 
-            This page is what `\(set.program) help \(markdownFlag)` prints. Do not edit it. Each \
+            This page is the output of `\(set.program) help \(markdownFlag)`. Do not edit it. Each \
             command also has `\(Declaration.helpFlag.name)`, which shows the options that are used \
-            often, and `\(Declaration.helpAllFlag.name)`, which shows all.
+            often, and `\(Declaration.helpAllFlag.name)`, which shows all options.
             """
         let sections = set.commands.map { section(of: $0, program: set.program) }
         return ([introduction] + sections).joined(separator: "\n\n") + "\n"
@@ -43,7 +43,8 @@ extension Help {
 
     private static func fenced(_ text: String) -> String { "```\n\(text)\n```" }
 
-    /// A text without line breaks in which no character formats, links or ends a cell.
+    /// Returns a text without line breaks, with escapes for characters that have a meaning in
+    /// Markdown.
     private static func escaped(_ text: String) -> String {
         var result = ""
         for character in text {

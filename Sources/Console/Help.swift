@@ -3,9 +3,9 @@ enum Help {
     /// The beginning of a paragraph that is a command line to paste.
     static let examplePrefix = "Example: "
 
-    /// The help page of one command: its options by group.
+    /// Returns the help page of one command.
     ///
-    /// Rarely used options are listed only if `showsAll` is true.
+    /// It lists the options by group. Rarely used options are listed only if `showsAll` is true.
     static func page(
         of command: any Command.Type, program: String, showsAll: Bool = false
     ) -> String {
@@ -24,7 +24,7 @@ enum Help {
         return sections.joined(separator: "\n\n") + "\n"
     }
 
-    /// Declarations under their headings: arguments, required options, then every group of options.
+    /// Returns declarations by heading: arguments, required options, then every group of options.
     static func groups(
         of declarations: [Declaration]
     ) -> [(title: String, members: [Declaration])] {
@@ -43,7 +43,7 @@ enum Help {
         return groups
     }
 
-    /// The page of the whole program.
+    /// Returns the help page of the program, with a list of its commands.
     static func overview(of set: CommandSet) -> String {
         let width = (set.commandNames.map(\.count).max() ?? 0) + 2
         let rows = set.commands.map { entry($0.name, $0.summary, width) }
@@ -62,7 +62,9 @@ enum Help {
             """
     }
 
-    /// `Usage: espalier prune MODEL --speedup X… [options]`, wrapped under its first word.
+    /// Returns the usage line, such as `Usage: espalier prune MODEL --speedup X… [options]`.
+    ///
+    /// Further lines are indented by the width of `Usage: espalier prune `.
     static func usage(of command: any Command.Type, program: String) -> String {
         let start = "Usage: \(program) \(command.name) "
         let words = command.declarations.compactMap { declaration -> String? in
@@ -85,14 +87,14 @@ enum Help {
             : TextLayout.wrapped(text, to: TextLayout.pageWidth).joined(separator: "\n")
     }
 
-    /// A command line that can be pasted into a shell.
+    /// Returns a command line that can be pasted into a shell.
     ///
     /// Lines break before an option, never between an option and its value.
     static func example(_ text: String) -> String {
         let words = text.split(whereSeparator: \.isWhitespace).map(String.init)
         var lines: [String] = []
         for (index, word) in words.enumerated() {
-            // The unit is an option with its values.
+            // An option and its values stay on one line.
             let next = words[(index + 1)...].prefix { !$0.hasPrefix("-") }
             let unit = ([word] + (word.hasPrefix("-") ? Array(next) : [])).joined(separator: " ")
             let width = TextLayout.pageWidth - 2
@@ -107,7 +109,9 @@ enum Help {
         return lines.joined(separator: " \\\n")
     }
 
-    /// `-o, --output FILE`; an option without a short name is indented by the width of `-o, `.
+    /// Returns the names and the placeholder of an argument, such as `-o, --output FILE`.
+    ///
+    /// Options without a short name are indented by the width of `-o, `.
     private static func heading(_ declaration: Declaration) -> String {
         guard declaration.form != .positional else { return declaration.title }
         return (declaration.short.map { "-\($0), " } ?? "    ") + declaration.title
@@ -124,7 +128,8 @@ enum Help {
         return (["\(title):"] + rows).joined(separator: "\n")
     }
 
-    /// The help text, with the limits of the value, its default, and whether the option may repeat.
+    /// Returns the help text with remarks: the limits and the default of the value, and whether the
+    /// option may be repeated.
     static func explanation(_ declaration: Declaration) -> String {
         var remarks: [String] = []
         if !declaration.constraint.isEmpty { remarks.append(declaration.constraint) }
@@ -136,7 +141,9 @@ enum Help {
         return "\(help) (\(remarks.joined(separator: "; ")))."
     }
 
-    /// One indented row; a heading that is too wide for its column gets a line of its own.
+    /// Returns the lines of one argument: its heading, and its text in a column on the right.
+    ///
+    /// If the heading is too wide for its column, the text begins on the next line.
     private static func entry(_ heading: String, _ text: String, _ width: Int) -> String {
         let lines = TextLayout.wrapped(text, to: TextLayout.pageWidth - 2 - width)
         let indent = String(repeating: " ", count: 2 + width)

@@ -8,25 +8,26 @@ import Synchronization
     import Darwin
 #endif
 
-/// Stops long work cleanly: the first SIGINT or SIGTERM requests a stop, the second ends
+/// Stops long work cleanly: the first SIGINT or SIGTERM requests a stop, and the second signal ends
 /// the process.
 public enum Interruption {
     private static let requested = Atomic<Bool>(false)
 
-    /// Whether the user has requested a stop; fast enough for every step of a loop.
+    /// Whether the user has requested a stop; this is fast enough to read in every step of a loop.
     public static var isRequested: Bool { requested.load(ordering: .relaxed) }
 
     /// Handles SIGINT and SIGTERM from now on.
     ///
-    /// Writes beyond the shell's limit on file sizes then fail like writes to a full disk.
+    /// A second signal exits at once with 128 plus the signal's number, which is 130 for Ctrl-C.
     ///
-    /// A second signal exits at once with 128 plus its number, which is 130 for Ctrl-C.
+    /// SIGXFSZ is ignored, so that a write beyond the shell's limit on file sizes fails like a
+    /// write to a full disk.
     public static func install() {
         // The first access creates the flag, which a signal handler must not do.
         requested.store(false, ordering: .relaxed)
         _ = signal(SIGXFSZ, SIG_IGN)
         for number in [SIGINT, SIGTERM] {
-            // The handler only does what is safe in a signal handler: an atomic exchange and _exit.
+            // Only an atomic exchange and _exit are called, which are safe in a signal handler.
             _ = signal(number) { number in
                 if Interruption.requested.exchange(true, ordering: .relaxed) {
                     _exit(128 + number)

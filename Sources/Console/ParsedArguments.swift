@@ -5,7 +5,8 @@ struct ParsedArguments: Equatable {
     /// The words that belong to no option, in order.
     private(set) var positionals: [String] = []
 
-    /// Assigns words: `--name value`, `--name=value`, `-n value`, `--flag`; `--` ends options.
+    /// Assigns the words `--name value`, `--name=value`, `-n value` and `--flag`; `--` ends
+    /// options.
     ///
     /// The word after an option is its value, unless it is the name of another option. So negative
     /// numbers and texts that begin with a dash need no quotes.
@@ -34,8 +35,8 @@ struct ParsedArguments: Equatable {
             let taken = slots.map(\.name).joined(separator: " ")
             throw UsageError(
                 slots.isEmpty
-                    ? "unexpected '\(extra)'; only options are taken here"
-                    : "unexpected '\(extra)' after \(taken); quote a value that has spaces")
+                    ? "unexpected '\(extra)': only options are allowed here"
+                    : "unexpected '\(extra)' after \(taken): quote a value that has spaces")
         }
     }
 

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Shows the progress of long work: the fraction that is done, the rate, and the remaining time.
 ///
-/// On a terminal it is one line, redrawn at most ten times a second. On a plain stream it is a new
+/// On a terminal it redraws one line at most ten times a second. On a plain stream it writes a new
 /// line every five seconds. All methods may be called from any thread.
 public final class ProgressBar: Sendable {
     private struct State {
@@ -27,7 +27,7 @@ public final class ProgressBar: Sendable {
     ///   - title: The name of the work, such as `Calibrating`.
     ///   - total: The number of steps.
     ///   - unit: The name of a step, in the plural, such as `tokens`.
-    ///   - terminal: The terminal that shows it.
+    ///   - terminal: The terminal that shows the progress.
     public init(
         _ title: String, total: Int, unit: String, on terminal: Terminal = .standardError
     ) {
@@ -47,8 +47,8 @@ public final class ProgressBar: Sendable {
     /// Sets the number of finished steps, which may be smaller than before.
     ///
     /// - Parameters:
-    ///   - count: The steps.
-    ///   - note: Further text, such as a loss; nil to keep the last one.
+    ///   - count: The number of finished steps.
+    ///   - note: Further text, such as a loss; nil to keep the last note.
     public func advance(to count: Int, note: String? = nil) {
         state.withLock {
             $0.note = note.map { TerminalText.printable($0) } ?? $0.note
@@ -111,7 +111,7 @@ public final class ProgressBar: Sendable {
         return "\(number) \(unit)/s"
     }
 
-    /// One line: title, bar, percentage, rate and remaining time, as far as they fit.
+    /// Returns one line with title, bar, percentage, rate and remaining time, cut to the width.
     private func line(count: Int, at now: Double, note: String = "") -> String {
         let seconds = now - start
         var facts = [TextLayout.rightAligned(fraction(of: count), to: 4)]
@@ -139,7 +139,7 @@ public final class ProgressBar: Sendable {
 
     /// Draws a bar of `width` columns.
     ///
-    /// The length of its filled part is a multiple of an eighth of a column.
+    /// The length of the filled part is a multiple of an eighth of a column.
     static func bar(_ count: Int, of total: Int, width: Int) -> String {
         let eighths =
             total == 0 ? width * 8 : Int(Double(count) / Double(total) * Double(width * 8))

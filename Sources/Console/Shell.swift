@@ -4,7 +4,7 @@ enum Shell: String, CaseIterable {
     case zsh
     case fish
 
-    /// The script that makes the shell complete commands, options, choices and paths.
+    /// Returns the script that makes the shell complete commands, options, choices and paths.
     func script(for set: CommandSet) -> String {
         switch self {
         case .bash: Self.bashScript(for: set)
@@ -18,7 +18,7 @@ enum Shell: String, CaseIterable {
         ("help", "Show help."), ("completion", "Print a completion script for a shell."),
     ]
 
-    /// A text as one word of a POSIX shell.
+    /// Returns a text as one word of a POSIX shell.
     static func quoted(_ text: String) -> String {
         "'"
             + text.split(separator: "'", omittingEmptySubsequences: false)
@@ -113,7 +113,7 @@ enum Shell: String, CaseIterable {
             """
     }
 
-    /// The `_arguments` specifications of one declaration.
+    /// Returns the `_arguments` specifications of one declaration.
     private static func zshSpecifications(of declaration: Declaration) -> [String] {
         func escaped(_ text: String) -> String {
             text.reduce(into: "") { $0 += "[]:\\".contains($1) ? "\\\($1)" : String($1) }
@@ -136,7 +136,8 @@ enum Shell: String, CaseIterable {
     }
 
     private static func fishScript(for set: CommandSet) -> String {
-        /// A text as one word of fish, whose single quotes know two escapes.
+        /// Returns a text as one word of fish, in single quotes with the two escapes that they
+        /// support.
         func word(_ text: String) -> String {
             "'" + text.reduce(into: "") { $0 += "'\\".contains($1) ? "\\\($1)" : String($1) } + "'"
         }

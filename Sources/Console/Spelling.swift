@@ -1,8 +1,9 @@
-/// Finds the word that a mistyped word may stand for.
+/// Finds the word that the user probably meant by a mistyped word.
 enum Spelling {
-    /// The minimum number of insertions, deletions, replacements and exchanges of neighbouring
-    /// letters between two words: the Damerau–Levenshtein distance in its optimal string alignment
-    /// form.
+    /// Returns the optimal string alignment distance of two words, a Damerau–Levenshtein distance.
+    ///
+    /// It is the minimum number of insertions, deletions, replacements and exchanges of
+    /// neighbouring letters that turn one word into the other word.
     ///
     /// - Complexity: O(n · m)
     static func distance(_ left: String, _ right: String) -> Int {
@@ -22,10 +23,10 @@ enum Spelling {
         return rows[a.count][b.count]
     }
 
-    /// The candidate that is close enough: with at most one edit for every three letters, or the
-    /// only candidate that begins with the word.
+    /// Returns the nearest candidate; nil if no candidate is close enough.
     ///
-    /// Nil if there is none.
+    /// A candidate is close enough if it needs at most one edit for every three letters, or if it
+    /// is the only candidate that begins with the word.
     static func nearest(to word: String, among candidates: [String]) -> String? {
         let ranked = candidates.map { (word: $0, distance: distance(word, $0)) }
         let best = ranked.min { $0.distance < $1.distance }

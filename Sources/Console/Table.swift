@@ -1,6 +1,6 @@
 /// A table as plain text.
 ///
-/// Columns of numbers are aligned right, others left.
+/// Columns of numbers are aligned right, all other columns left.
 public struct Table {
     private let titles: [String]
     private var rows: [[String]] = []
@@ -28,9 +28,9 @@ public struct Table {
             titles.indices.map { $0 < cells.count ? TerminalText.printable(cells[$0]) : "" })
     }
 
-    /// The lines of the table, no wider than a limit.
+    /// Returns the lines of the table, no wider than a limit.
     ///
-    /// If the cells need more, the widest column of text is shortened.
+    /// If the cells need more width, the widest column of text is shortened.
     public func rendered(width limit: Int = 80) -> String {
         guard !titles.isEmpty else { return "" }
         let alignRight = titles.indices.map { column in
@@ -62,7 +62,7 @@ public struct Table {
         }.joined()
     }
 
-    /// Whether a cell is empty, a dash, or starts like a number.
+    /// Returns whether a cell is empty, a dash, or starts like a number.
     private static func isNumber(_ cell: String) -> Bool {
         guard !cell.isEmpty, cell != "–", cell != "-" else { return true }
         let digits = cell.drop { "+-−±<>≤≥~".contains($0) }

@@ -19,7 +19,7 @@ public struct Terminal: Sendable {
         write: { try? FileHandle.standardError.write(contentsOf: Data($0.utf8)) },
         now: { ProcessInfo.processInfo.systemUptime })
 
-    /// Shows that some work is running, and how long it took.
+    /// Does some work, and shows that it is running and how long it took.
     ///
     /// On a terminal it shows one line, `Packing … done in 3.2 s`. On a plain stream it shows one
     /// line at the beginning and one at the end.
@@ -45,8 +45,9 @@ public struct Terminal: Sendable {
         }
     }
 
-    /// The number of columns of the window, at most that of a page, and that of a page if it is
-    /// unknown.
+    /// Returns the number of columns of the window, at most the width of a page.
+    ///
+    /// If it is unknown, the result is the width of a page.
     private static func columns(of descriptor: Int32) -> Int {
         var size = winsize()
         guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {

@@ -10,7 +10,7 @@ public struct TerminalPlot {
     public var xLabel: String
     /// The label of the vertical axis.
     public var yLabel: String
-    /// The text of a value of the vertical axis.
+    /// Returns the text of a value of the vertical axis.
     public var formatY: (Double) -> String
 
     /// Creates a plot.
@@ -24,13 +24,13 @@ public struct TerminalPlot {
         self.formatY = formatY
     }
 
-    /// The plot as text.
+    /// Returns the plot as text.
     ///
     /// If all values are positive, the vertical axis starts at 0, so that heights can be compared.
     ///
     /// - Parameters:
-    ///   - width: Columns of the whole plot.
-    ///   - height: Lines of the plotting area.
+    ///   - width: The number of columns of the plot with its labels.
+    ///   - height: The number of lines of the plotting area.
     /// - Returns: The lines of the plot, or a remark if nothing can be drawn.
     public func rendered(width: Int = 60, height: Int = 12) -> String {
         let points = points.filter { $0.x.isFinite && $0.y.isFinite }.sorted { $0.x < $1.x }
@@ -74,7 +74,7 @@ public struct TerminalPlot {
         return text + indent + low + TextLayout.padded(middle, to: room) + high + "\n"
     }
 
-    /// A fraction as one of `count` dots; the first dot if it is not a number, after an overflow.
+    /// Returns the index of the dot for a fraction; 0 if the fraction is NaN after an overflow.
     private func scaled(_ fraction: Double, _ count: Int) -> Int {
         guard fraction.isFinite else { return 0 }
         return min(count - 1, max(0, Int((fraction * Double(count - 1)).rounded())))
@@ -86,9 +86,9 @@ struct BrailleCanvas {
     let columns: Int
     private var cells: [[UInt32]]
 
-    /// The dots across.
+    /// The number of dots in a row.
     var width: Int { columns * 2 }
-    /// The dots from top to bottom.
+    /// The number of dots in a column.
     var height: Int { cells.count * 4 }
 
     /// Creates an empty canvas.

@@ -1,14 +1,14 @@
-/// Text made ready for a terminal.
+/// Prepares text for a terminal.
 public enum TerminalText {
-    /// Text broken at spaces into lines of a page's width.
+    /// Returns the text broken at spaces into lines of a page's width.
     public static func wrapped(_ text: String) -> String {
         TextLayout.wrapped(text, to: TextLayout.pageWidth).joined(separator: "\n")
     }
 
-    /// A text made safe to show: what would move a cursor, change the order of letters or begin
-    /// another line is written as an escape, such as `\u{1B}` or `\n`.
+    /// Returns a text that is safe to print.
     ///
-    /// Names, patterns and texts from files may contain anything.
+    /// Names and texts from files may contain any character. Characters that would move the cursor,
+    /// change the order of letters or begin another line become escapes, such as `\u{1B}` or `\n`.
     ///
     /// - Parameters:
     ///   - text: The text.
@@ -36,11 +36,11 @@ public enum TerminalText {
         return String(shown)
     }
 
-    /// Whether a character controls a terminal, or the text around it, instead of being shown.
+    /// Returns whether a character controls the terminal or the text around it.
     private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .lineSeparator, .paragraphSeparator: true
-        // Joiners are part of the writing of some languages, and of emoji.
+        // Some languages and emoji need joiners.
         case .format: scalar != "\u{200C}" && scalar != "\u{200D}"
         default: false
         }

@@ -3,8 +3,8 @@ enum TextLayout {
     /// The maximum width of all output, in columns.
     static let pageWidth = 80
 
-    /// The width of a text in columns: 2 for wide East Asian characters and emoji, otherwise 1 for
-    /// each character.
+    /// Returns the width of a text in columns: 2 for wide East Asian characters and emoji,
+    /// otherwise 1 for each character.
     static func width(of text: String) -> Int {
         text.reduce(0) { sum, character in
             guard let first = character.unicodeScalars.first else { return sum }
@@ -20,17 +20,17 @@ enum TextLayout {
         }
     }
 
-    /// The text followed by spaces up to a width.
+    /// Returns the text followed by spaces up to a width.
     static func padded(_ text: String, to width: Int) -> String {
         text + String(repeating: " ", count: max(0, width - self.width(of: text)))
     }
 
-    /// The text preceded by spaces up to a width.
+    /// Returns the text preceded by spaces up to a width.
     static func rightAligned(_ text: String, to width: Int) -> String {
         String(repeating: " ", count: max(0, width - self.width(of: text))) + text
     }
 
-    /// The text cut to a width.
+    /// Returns the text cut to a width.
     ///
     /// If something was cut, the last column is an ellipsis.
     static func truncated(_ text: String, to width: Int) -> String {
@@ -46,7 +46,7 @@ enum TextLayout {
         return width > 0 ? kept + "…" : ""
     }
 
-    /// The text broken at spaces into lines of a width.
+    /// Returns the text broken at spaces into lines of a width.
     ///
     /// A longer word gets a line of its own.
     static func wrapped(_ text: String, to width: Int) -> [String] {

@@ -1,8 +1,8 @@
 /// A mistake in the arguments of a command.
 ///
-/// The text says how to correct it.
+/// The message says how to correct the mistake.
 public struct UsageError: Error, Equatable, CustomStringConvertible {
-    /// What is wrong and what to write instead.
+    /// The problem and the remedy.
     public let description: String
 
     /// Creates an error from its message, which names the option and the remedy.
@@ -11,7 +11,7 @@ public struct UsageError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// How a run of the program ends.
+/// The exit status of the program.
 public enum ExitStatus: Int32, Sendable {
     /// The work is done.
     case done = 0
@@ -19,6 +19,6 @@ public enum ExitStatus: Int32, Sendable {
     case failed = 1
     /// The arguments were wrong.
     case usage = 2
-    /// The user stopped the work; the number is the one that shells use for SIGINT.
+    /// The user stopped the work; shells use this number for SIGINT.
     case interrupted = 130
 }

@@ -1,10 +1,10 @@
-/// The kind of value of an option or positional argument, and how it is read and shown.
+/// A kind of value of an option or positional argument, with its parser and its text in help.
 public struct ValueKind<Value> {
     /// The placeholder of the value in help.
     let placeholder: String
-    /// A description of valid values that completes "needs …".
+    /// A description of valid values, which follows the word "needs" in errors.
     let expectation: String
-    /// The limits, for help; empty if there are none.
+    /// The limits in help; empty if there are none.
     var constraint = ""
     var completion = Declaration.Completion.none
     /// The placeholder value that is returned while arguments are only declared.
@@ -12,7 +12,7 @@ public struct ValueKind<Value> {
     let parse: (String) -> Value?
     var show: (Value) -> String = { "\($0)" }
 
-    /// The same kind with another placeholder.
+    /// Returns the same kind with another placeholder.
     public func named(_ placeholder: String) -> ValueKind {
         ValueKind(
             placeholder: placeholder, expectation: expectation, constraint: constraint,
@@ -23,7 +23,7 @@ public struct ValueKind<Value> {
     public static func choice(of cases: Value.Type = Value.self) -> ValueKind
     where Value: CaseIterable & RawRepresentable, Value.RawValue == String {
         let all = Array(Value.allCases)
-        precondition(!all.isEmpty, "an enumeration without cases offers no choice")
+        precondition(!all.isEmpty, "the enumeration has no cases to choose from")
         let words = all.map(\.rawValue)
         return ValueKind(
             placeholder: "NAME", expectation: "one of \(words.joined(separator: ", "))",
@@ -40,7 +40,7 @@ extension ValueKind where Value == String {
 
     /// The path of a file.
     ///
-    /// Some commands read standard input if it is `-`.
+    /// Some commands read standard input if the path is `-`.
     public static var file: ValueKind { path("FILE", .file) }
 
     /// The path of a directory.
@@ -124,7 +124,7 @@ extension ValueKind where Value == Double {
     }
 }
 
-/// The text of limits: `1 to 1024`, `1 or more`, `1024 or less`, or empty.
+/// Returns the text of limits: `1 to 1024`, `1 or more`, `1024 or less`, or empty.
 private func describe(lower: String?, upper: String?) -> String {
     switch (lower, upper) {
     case (let lower?, let upper?): "\(lower) to \(upper)"
@@ -134,7 +134,7 @@ private func describe(lower: String?, upper: String?) -> String {
     }
 }
 
-/// A number without a needless `.0`.
+/// Returns the text of a number, without `.0` at its end.
 private func short(_ number: Double) -> String {
     "\(number)".hasSuffix(".0") ? String("\(number)".dropLast(2)) : "\(number)"
 }

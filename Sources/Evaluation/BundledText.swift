@@ -4,7 +4,7 @@ internal import CProse
 ///
 /// Models are also evaluated on it, because it differs from the calibration text.
 public enum BundledText {
-    /// Its title in reports.
+    /// The title of the text in reports.
     public static let title = "\"Life in the Iron-Mills\" (shipped prose)"
 
     /// The text, one paragraph on each line.

@@ -2,12 +2,12 @@ public import Tensors
 public import Tokenizers
 public import Transformers
 
-/// The continuations that a decoder generates for prompts, greedily.
+/// Continues prompts with a decoder; each next token is the most likely token.
 ///
 /// - Parameters:
 ///   - prompts: The tokens of each prompt, at least one.
 ///   - model: The decoder.
-///   - tokenizer: Its tokenizer.
+///   - tokenizer: The decoder's tokenizer.
 ///   - engine: The engine to run on.
 ///   - count: The maximum number of tokens to generate.
 /// - Returns: A text for each prompt.

@@ -25,13 +25,14 @@ public struct DecoderQuality: Sendable, Equatable {
     /// another model.
     public var top1: Double? { isCompared ? Double(agreements) / Double(predictions) : nil }
 
-    /// The model that another is compared with.
+    /// The model that other models are compared with.
     public struct Reference: Sendable {
         fileprivate let model: Model
-        /// Its last hidden states of every window, `[tokens, hidden]`, if they are known.
+        /// The model's last hidden states of every window, `[tokens, hidden]`; nil if they are not
+        /// stored.
         fileprivate let states: [Activations]?
 
-        /// A reference that runs on every window when it is needed.
+        /// Returns a reference whose model runs on each window during the comparison.
         public static func model(_ model: Model) -> Reference {
             Reference(model: model, states: nil)
         }
@@ -44,7 +45,7 @@ public struct DecoderQuality: Sendable, Equatable {
         ///   - engine: The engine to run on.
         ///   - progress: Called with the number of windows done; may throw to stop.
         /// - Returns: The reference with its states.
-        /// - Throws: What `progress` throws.
+        /// - Throws: The error of `progress`.
         public static func states(
             of model: Model, on windows: [[Int32]], engine: Engine,
             progress: (Int) throws -> Void = { _ in }
@@ -65,13 +66,13 @@ public struct DecoderQuality: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - model: The model.
-    ///   - dense: The model to compare with. It has the same vocabulary. If it has states, they are
-    ///     for these windows.
+    ///   - dense: The model to compare with, which must have the same vocabulary. If its states are
+    ///     stored, they must be of these windows.
     ///   - windows: Token windows. All tokens of a window except the first are predicted.
     ///   - observer: Observes, and may change, the activations of the model.
     ///   - engine: The engine to run on.
     ///   - progress: Called with the number of windows done; may throw to stop.
-    /// - Throws: `NonFiniteError`, and what `progress` throws.
+    /// - Throws: `NonFiniteError`, or the error of `progress`.
     public init(
         of model: Model, against dense: Reference? = nil, on windows: [[Int32]],
         through observer: (any ForwardObserver)? = nil, engine: Engine,

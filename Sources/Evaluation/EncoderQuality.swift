@@ -18,7 +18,7 @@ public struct EncoderQuality: Sendable, Equatable {
     ///   - sentences: Token ids of each sentence, including special tokens; no sentence is empty.
     ///   - engine: The engine to run on.
     ///   - progress: Called with the number of sentences done; may throw to stop.
-    /// - Throws: `NonFiniteError`, and what `progress` throws.
+    /// - Throws: `NonFiniteError`, or the error of `progress`.
     public init(
         of model: Model, against dense: Model, channels: [Int]? = nil,
         on sentences: [[Int32]], engine: Engine, progress: (Int) throws -> Void = { _ in }

@@ -2,9 +2,9 @@ public import Tokenizers
 
 /// The place in a piece of text where a decoder's prompt begins: its first sentence.
 public struct TextBeginning: Sendable {
-    /// The tokens from that place on.
+    /// The tokens of the piece from this place to its end.
     public let tokens: [Int32]
-    /// Whether a sentence begins there.
+    /// Whether a sentence begins at this place.
     ///
     /// If the piece has no beginning of a sentence, the tokens begin with the piece.
     public let isSentence: Bool
@@ -13,8 +13,8 @@ public struct TextBeginning: Sendable {
     ///
     /// - Parameters:
     ///   - piece: Tokens of a text.
-    ///   - startsText: Whether the piece is the beginning of the whole text.
-    ///   - tokenizer: Its tokenizer.
+    ///   - startsText: Whether the piece is the beginning of the text.
+    ///   - tokenizer: The tokenizer of the text.
     public init(of piece: [Int32], startsText: Bool = false, tokenizer: some Tokenizer) {
         let text = Array(tokenizer.decode(piece))
         guard !startsText, let start = Self.sentence(in: text.prefix(text.count * 3 / 4)) else {
@@ -25,9 +25,9 @@ public struct TextBeginning: Sendable {
         isSentence = true
     }
 
-    /// The first tokens.
+    /// Returns the first tokens.
     ///
-    /// There are fewer than `most` if the next token would continue a word.
+    /// Fewer than `most` tokens are returned if the next token would continue a word.
     ///
     /// - Parameters:
     ///   - most: The maximum number of tokens, at least 1.
@@ -46,7 +46,8 @@ public struct TextBeginning: Sendable {
         return Array(tokens.prefix(most))
     }
 
-    /// The beginning of the first sentence that follows the end of another sentence or of a line.
+    /// Returns the index of the first sentence that follows the end of another sentence or of a
+    /// line.
     static func sentence(in text: ArraySlice<Character>) -> Int? {
         var isPastEnd = false
         var isAfterSpace = false

@@ -25,8 +25,8 @@ public struct AtomicFile: ~Copyable {
         descriptor = isTaken ? -1 : open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else {
             throw isTaken
-                ? ModelFileError(file: path, problem: "is a directory", remedy: "name a file")
-                : Self.failure(path, "cannot be created")
+                ? ModelFileError(file: path, problem: "it is a directory", remedy: "name a file")
+                : Self.failure(path, "it cannot be created")
         }
         self.path = path
         temporary = name
@@ -43,7 +43,7 @@ public struct AtomicFile: ~Copyable {
         while !rest.isEmpty {
             let written = systemWrite(descriptor, rest)
             if written < 0 && errno == EINTR { continue }
-            guard written > 0 else { throw Self.failure(path, "cannot be written") }
+            guard written > 0 else { throw Self.failure(path, "it cannot be written") }
             if written == rest.count { return }
             rest.removeFirst(written)
         }
@@ -51,7 +51,8 @@ public struct AtomicFile: ~Copyable {
 
     /// Appends the floats of a tensor, converted to a type, some megabytes at a time.
     ///
-    /// The floats must fill the type's blocks. Floats outside the range of the type are refused.
+    /// The number of floats must be a multiple of the type's block size. A float outside the range
+    /// of the type throws an error.
     func append(
         _ floats: [Float], as type: DType, tensor name: String
     ) throws(ModelFileError) {
@@ -62,7 +63,8 @@ public struct AtomicFile: ~Copyable {
                 problem: "element \(found.position) is \(found.value), which \(type.rawValue) "
                     + "cannot hold",
                 remedy: found.value.isFinite
-                    ? "store the weights as f32" : "the weights are damaged; use others")
+                    ? "store the weights as f32" : "the weights are damaged; use another checkpoint"
+            )
         }
         let piece = 1 << 20
         for start in stride(from: 0, to: floats.count, by: piece) {
@@ -73,10 +75,10 @@ public struct AtomicFile: ~Copyable {
 
     /// Flushes the bytes to disk and gives the file its name.
     ///
-    /// A file with that name is replaced.
+    /// An existing file with this name is replaced.
     public consuming func commit() throws(ModelFileError) {
-        guard fsync(descriptor) == 0 else { throw Self.failure(path, "cannot be flushed") }
-        guard rename(temporary, path) == 0 else { throw Self.failure(path, "cannot be renamed") }
+        guard fsync(descriptor) == 0 else { throw Self.failure(path, "it cannot be flushed") }
+        guard rename(temporary, path) == 0 else { throw Self.failure(path, "it cannot be renamed") }
         committed = true
         let directory = open(Self.directory(of: path), O_RDONLY | O_CLOEXEC)
         guard directory >= 0 else { return }
@@ -93,13 +95,13 @@ public struct AtomicFile: ~Copyable {
         try file.commit()
     }
 
-    /// The directory of a path's last component.
+    /// Returns the directory that contains a path's last component.
     private static func directory(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// The error for a system call that has just failed.
+    /// Returns the error for a system call that has just failed.
     private static func failure(_ path: String, _ what: String) -> ModelFileError {
         ModelFileError(
             file: path, problem: "\(what): \(lastSystemError())",

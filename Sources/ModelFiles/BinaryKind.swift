@@ -2,8 +2,8 @@ extension InputFile {
     /// Opens a file that must contain UTF-8 text.
     ///
     /// - Parameter path: The path of the file.
-    /// - Throws: ``ModelFileError`` if it cannot be read, or if it is of another kind. The error
-    ///   names the kind.
+    /// - Throws: ``ModelFileError`` if it cannot be read, or if it is not text. The error names the
+    ///   kind of the file.
     init(textAt path: String) throws(ModelFileError) {
         try self.init(path: path)
         guard let kind = try binaryKind() else { return }
@@ -11,7 +11,7 @@ extension InputFile {
             file: path, problem: "it is \(kind.name), not text in UTF-8", remedy: kind.remedy)
     }
 
-    /// The kind of a file that is not text, and the remedy; nil for text.
+    /// Returns the kind of a file that is not text, and the remedy; nil for text.
     private func binaryKind() throws(ModelFileError) -> (name: String, remedy: String)? {
         let start = try bytes(in: 0..<min(count, 16))
         let signatures: [(bytes: [UInt8], name: String, remedy: String)] = [
@@ -47,7 +47,7 @@ extension InputFile {
         // A small number of invalid bytes is accepted; they are replaced when the text is read.
         guard broken > 8, broken * 1000 > seen else { return nil }
         return (
-            "binary or in another encoding (\(broken) of \(seen) bytes are no UTF-8)",
+            "binary or in another encoding (\(broken) of \(seen) bytes are not UTF-8)",
             "save it as UTF-8, or name a file of plain text"
         )
     }
@@ -62,7 +62,7 @@ extension InputFile {
         }
     }
 
-    /// The number of replacement characters that decoding inserts.
+    /// Returns the number of replacement characters that decoding inserts.
     private static func invalidBytes(of bytes: [UInt8]) -> Int {
         let text = String(decoding: bytes, as: UTF8.self)
         guard text.utf8.count != bytes.count || !text.utf8.elementsEqual(bytes) else { return 0 }
@@ -75,4 +75,4 @@ extension InputFile {
 }
 
 private let other = "name a file of plain text, or .jsonl, .csv or .tsv records"
-private let unpack = "unpack it, and name the text in it"
+private let unpack = "unpack it, and name the text file in it"

@@ -17,7 +17,7 @@ struct ByteReader {
         self.file = file
     }
 
-    /// The next `count` bytes.
+    /// Reads the next `count` bytes.
     mutating func take(_ count: Int) throws(ModelFileError) -> ArraySlice<UInt8> {
         guard let range = file.range(from: offset, count: count) else {
             throw fault("\(count) bytes at \(offset) are not in the file of \(file.count) bytes")
@@ -31,7 +31,7 @@ struct ByteReader {
         return window[range.lowerBound - windowStart..<range.upperBound - windowStart]
     }
 
-    /// The next integer.
+    /// Reads the next integer.
     mutating func integer<Value: FixedWidthInteger & BitwiseCopyable>(
         _ type: Value.Type = Value.self
     ) throws(ModelFileError) -> Value {
@@ -39,19 +39,18 @@ struct ByteReader {
         return bytes.span.integer(at: 0)
     }
 
-    /// The next 64-bit integer, which is a number of items.
+    /// Reads a 64-bit integer that is a number of items, each of at least `bytes` bytes.
     ///
-    /// Each item has at least `bytes` bytes. If the items do not fit in the rest of the file, the
-    /// number is refused.
+    /// If the items do not fit in the rest of the file, it throws an error.
     mutating func count(ofAtLeast bytes: Int) throws(ModelFileError) -> Int {
         let count = try integer(UInt64.self)
         guard count <= UInt64((file.count - offset) / bytes) else {
-            throw fault("its count \(count) exceeds what the rest of the file can hold")
+            throw fault("its count \(count) is too large for the rest of the file")
         }
         return Int(count)
     }
 
-    /// The next string, which is preceded by its 64-bit length.
+    /// Reads the next string, after its 64-bit length.
     mutating func string() throws(ModelFileError) -> String {
         let bytes = try take(count(ofAtLeast: 1))
         guard let text = String(validating: bytes, as: UTF8.self) else {
@@ -60,7 +59,7 @@ struct ByteReader {
         return text
     }
 
-    /// The next string, which must be a valid name.
+    /// Reads the next string, which must be a valid name.
     mutating func name() throws(ModelFileError) -> String {
         let name = try string()
         guard !name.isEmpty, name.utf8.count < 1 << 16,
@@ -69,12 +68,12 @@ struct ByteReader {
         return name
     }
 
-    /// An error about the part that is being read.
+    /// Returns an error about the part that is being read.
     func fault(_ problem: String) -> ModelFileError {
         ModelFileError(file: file.path, subject: subject, problem: problem)
     }
 
-    /// An error about the part that is being read, with another remedy than the default.
+    /// Returns an error about the part that is being read, with a remedy.
     func fault(_ problem: String, remedy: String) -> ModelFileError {
         ModelFileError(file: file.path, subject: subject, problem: problem, remedy: remedy)
     }

@@ -34,10 +34,10 @@ public enum FileKind: Sendable, Equatable {
     }
 }
 
-/// The description of the error of the last system call that failed.
+/// Returns the description of the error of the last system call that failed.
 func lastSystemError() -> String { systemReason(errno) }
 
-/// The operating system's description of an error; that of `ENOTDIR` is replaced by a clearer one.
+/// Returns the operating system's description of an error, or a clearer text for `ENOTDIR`.
 private func systemReason(_ code: Int32) -> String {
     guard code != ENOTDIR else { return "part of the path is a file, not a directory" }
     return String(cString: strerror(code))
@@ -46,8 +46,8 @@ private func systemReason(_ code: Int32) -> String {
 extension Error {
     /// A description of the error.
     ///
-    /// For a file system's error it is the operating system's description. For an error of JSON
-    /// decoding it names the place and the problem.
+    /// For an error of the file system it is the operating system's description. For an error of
+    /// JSON decoding it names the place and the problem.
     public var plainReason: String {
         switch self {
         case let error as POSIXError: return systemReason(error.code.rawValue)

@@ -1,18 +1,18 @@
-/// Files of other kinds that are mistaken for weights; their first bytes identify them.
+/// A file of another kind that was given as weights, and is identified by its first bytes.
 struct ForeignFile {
     /// The kind of the file.
     let kind: String
     /// The remedy.
     let remedy: String
 
-    /// Identifies a file; nil if its bytes are of no known kind.
+    /// Identifies a file; nil if its kind is not known.
     init?(_ file: InputFile) {
         guard let head = try? file.bytes(in: 0..<min(file.count, 512)) else { return nil }
         func begins(with text: String) -> Bool { head.starts(with: text.utf8) }
         if let pointer = Self(pointer: head) {
             self = pointer
         } else if begins(with: "GGUF") {
-            self.init("it is a GGUF file", "give it a name that ends in .gguf, and name that")
+            self.init("it is a GGUF file", "rename it so that its name ends in .gguf")
         } else if begins(with: "PK\u{3}\u{4}") || head.starts(with: [0x80, 0x02]) {
             self.init(
                 "it is a PyTorch file (pickle)",
@@ -34,7 +34,7 @@ struct ForeignFile {
             "run 'git lfs pull' in the repository, or fetch the file again")
     }
 
-    /// Identifies text of some kind.
+    /// Identifies a web page, a JSON file or another file of text.
     private init?(text head: [UInt8]) {
         let blank: [UInt8] = [0x09, 0x0A, 0x0D, 0x20, 0xEF, 0xBB, 0xBF]
         guard head.count >= 8, head.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || blank.contains($0) })
@@ -44,9 +44,9 @@ struct ForeignFile {
         if word.hasPrefix("<!doctype") || word.hasPrefix("<html") || word.hasPrefix("<?xml") {
             self.init("it is a web page", "fetch the file itself; the address may need a login")
         } else if word.hasPrefix("{") || word.hasPrefix("[") {
-            self.init("it is a JSON file", "name the weights")
+            self.init("it is a JSON file", "give the path of the file with the weights")
         } else {
-            self.init("it is a text file", "name the weights")
+            self.init("it is a text file", "give the path of the file with the weights")
         }
     }
 
@@ -55,7 +55,7 @@ struct ForeignFile {
         self.remedy = remedy
     }
 
-    /// The error for a file that was given as weights; nil if its kind is not identified.
+    /// Returns the error for a file that was given as weights; nil if its kind is not identified.
     static func error(of file: InputFile) -> ModelFileError? {
         Self(file).map {
             ModelFileError(file: file.path, problem: $0.kind, remedy: $0.remedy)

@@ -25,18 +25,18 @@ public struct GGUFFile: TensorFile {
     /// The names of all tensors, sorted.
     public var names: [String] { tensors.keys.sorted() }
 
-    /// The location of a tensor; nil if there is no tensor with that name.
+    /// Returns the location of a tensor; nil if there is no tensor with that name.
     public func tensor(named name: String) -> StoredTensor? { tensors[name] }
 }
 
 extension GGUFFile {
-    /// The integer for a key.
+    /// Returns the integer for a key.
     public func integer(_ key: String) throws(ModelFileError) -> Int {
         guard case .integer(let value) = try value(key) else { throw mismatch(key, "an integer") }
         return value
     }
 
-    /// The number for a key, which may be an integer or a float of any width.
+    /// Returns the number for a key, which may be an integer or a float of any width.
     public func number(_ key: String) throws(ModelFileError) -> Double {
         switch try value(key) {
         case .number(let value): return value
@@ -45,31 +45,35 @@ extension GGUFFile {
         }
     }
 
-    /// The string for a key.
+    /// Returns the string for a key.
     public func string(_ key: String) throws(ModelFileError) -> String {
         guard case .string(let value) = try value(key) else { throw mismatch(key, "a string") }
         return value
     }
 
-    /// The boolean for a key.
+    /// Returns the boolean for a key.
     public func bool(_ key: String) throws(ModelFileError) -> Bool {
         guard case .bool(let value) = try value(key) else { throw mismatch(key, "a boolean") }
         return value
     }
 
-    /// The strings for a key.
+    /// Returns the strings for a key.
     public func strings(_ key: String) throws(ModelFileError) -> [String] {
-        guard case .strings(let value) = try value(key) else { throw mismatch(key, "strings") }
+        guard case .strings(let value) = try value(key) else {
+            throw mismatch(key, "a list of strings")
+        }
         return value
     }
 
-    /// The integers for a key.
+    /// Returns the integers for a key.
     public func integers(_ key: String) throws(ModelFileError) -> [Int] {
-        guard case .integers(let value) = try value(key) else { throw mismatch(key, "integers") }
+        guard case .integers(let value) = try value(key) else {
+            throw mismatch(key, "a list of integers")
+        }
         return value
     }
 
-    /// The value for a key.
+    /// Returns the value for a key.
     private func value(_ key: String) throws(ModelFileError) -> GGUFValue {
         guard let value = metadata[key] else {
             throw ModelFileError(

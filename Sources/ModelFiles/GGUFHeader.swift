@@ -16,7 +16,7 @@ struct GGUFHeader {
             let isBigEndian = (1...3).contains(version.byteSwapped)
             let what = isBigEndian ? "big-endian" : "of version \(version)"
             throw reader.fault(
-                "the file is \(what), but little-endian versions 2 and 3 are read",
+                "the file is \(what), but only little-endian versions 2 and 3 are supported",
                 remedy: "convert the model to GGUF again with current tools")
         }
         // A tensor has at least 24 bytes: the length of its name, the number of its dimensions, its
@@ -50,14 +50,14 @@ struct GGUFHeader {
         return metadata
     }
 
-    /// The alignment of the data and of each tensor.
+    /// Returns the alignment of the data and of each tensor.
     private static func alignment(
         _ metadata: [String: GGUFValue], _ reader: ByteReader
     ) throws(ModelFileError) -> Int {
         guard let value = metadata["general.alignment"] else { return 32 }
         guard case .integer(let alignment) = value, 1...(1 << 30) ~= alignment,
             alignment.nonzeroBitCount == 1
-        else { throw reader.fault("general.alignment is no power of two") }
+        else { throw reader.fault("general.alignment is not a power of two") }
         return alignment
     }
 
@@ -75,14 +75,14 @@ struct GGUFHeader {
         for tensor in descriptions.sorted(by: { $0.order < $1.order }) {
             reader.subject = "tensor \(quoted(tensor.name))"
             guard tensor.offset >= end else {
-                throw reader.fault("it overlaps the tensor before it")
+                throw reader.fault("it overlaps the previous tensor")
             }
             guard tensor.offset <= file.count,
                 let bytes = file.range(from: start + tensor.offset, count: tensor.byteCount)
             else {
                 throw reader.fault(
-                    "its \(tensor.byteCount) bytes at \(tensor.offset) of the data are not in the "
-                        + "file of \(file.count) bytes")
+                    "its \(tensor.byteCount) bytes at offset \(tensor.offset) of the data end "
+                        + "beyond the file of \(file.count) bytes")
             }
             end = tensor.offset + tensor.byteCount
             let stored = StoredTensor(
@@ -104,7 +104,7 @@ private struct Description {
     let offset: Int
     let byteCount: Int
 
-    /// Sorts tensors by their position in the file, empty ones first.
+    /// The key to sort tensors by position in the file; empty tensors come first.
     var order: (Int, Int, String) { (offset, byteCount, name) }
 
     init(from reader: inout ByteReader, alignment: Int) throws(ModelFileError) {
@@ -112,7 +112,7 @@ private struct Description {
         reader.subject = "tensor \(quoted(name))"
         let dimensions = try reader.integer(UInt32.self)
         guard dimensions <= 4 else {
-            throw reader.fault("it has \(dimensions) dimensions, not up to 4")
+            throw reader.fault("it has \(dimensions) dimensions, but at most 4 are supported")
         }
         var sizes: [Int] = []
         for _ in 0..<dimensions {
@@ -124,20 +124,20 @@ private struct Description {
         shape = sizes.reversed()
         let code = try reader.integer(UInt32.self)
         guard let type = StoredType(ggml: code) else {
-            let known = StoredType.ggmlRetired[code].map { "\($0), which GGML has given up" }
+            let known = StoredType.ggmlRetired[code].map { "\($0), which GGML no longer supports" }
             throw reader.fault(
-                "its GGML type is \(code), " + (known ?? "which is unknown here"),
+                "its GGML type is \(code), " + (known ?? "which is unknown"),
                 remedy: "convert the model to F32, F16, BF16, Q8_0, Q4_0 to Q5_1 or Q2_K to Q6_K")
         }
         guard (sizes.first ?? 1) % type.blockSize == 0,
             let size = StoredTensor.size(of: shape, as: type)
         else {
             throw reader.fault(
-                "its shape \(shape) is too large or its rows do not fill blocks of "
+                "its shape \(shape) is too large, or its rows are not divisible into blocks of "
                     + "\(type.blockSize)")
         }
         guard let offset = Int(exactly: try reader.integer(UInt64.self)), offset % alignment == 0
-        else { throw reader.fault("its offset is too large or no multiple of \(alignment)") }
+        else { throw reader.fault("its offset is too large or not a multiple of \(alignment)") }
         self.type = type
         self.offset = offset
         byteCount = size.bytes
@@ -151,7 +151,7 @@ extension DType {
         .q4K: 12, .q5K: 13, .q6K: 14, .i8: 24, .i16: 25, .i32: 26, .i64: 27, .f64: 28, .bf16: 30,
     ]
 
-    /// GGML's code of the type; nil if it has none.
+    /// GGML's code of the type; nil if GGML does not have the type.
     var ggmlCode: UInt32? { Self.ggmlCodes[self] }
 
     /// The type with a GGML code; nil if it is not supported.

@@ -25,7 +25,7 @@ public enum GGUFValue: Sendable, Hashable {
 }
 
 extension GGUFValue {
-    /// Reads a value of the type with the format's code, inside `depth` arrays.
+    /// Reads a value of the type with the code `type`; `depth` arrays contain it.
     init(
         from reader: inout ByteReader, type: UInt32, depth: Int
     ) throws(ModelFileError) {
@@ -92,7 +92,7 @@ extension GGUFValue {
         }
     }
 
-    /// An array of integers, which is preceded by its length.
+    /// Reads an array of integers after its length.
     private static func elements<Value: FixedWidthInteger & BitwiseCopyable>(
         _ type: Value.Type, from reader: inout ByteReader
     ) throws(ModelFileError) -> [Value] {

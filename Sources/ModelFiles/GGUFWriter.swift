@@ -28,8 +28,8 @@ public enum GGUFWriter {
     ///
     /// - Parameters:
     ///   - entries: The tensors, in the order of the file.
-    ///   - metadata: Values by key. `general.architecture` is written first, then the others in the
-    ///     order of their keys.
+    ///   - metadata: Values by key. `general.architecture` is written first, then all other values
+    ///     in the order of their keys.
     ///   - path: The file, which is replaced if it exists.
     ///   - floats: Called once for each entry, in order; returns the entry's elements.
     /// - Throws: ``ModelFileError``, or the error of `floats`. No file remains after an error.
@@ -67,7 +67,7 @@ public enum GGUFWriter {
             let count = entry.shape.reduce(1, *)
             guard elements.count == count else {
                 throw fault(
-                    path, entry, "it has \(elements.count) elements, not the \(count) of its shape")
+                    path, entry, "it has \(elements.count) elements, but its shape has \(count)")
             }
             try file.append(elements, as: entry.type, tensor: entry.name)
             let size = try size(of: entry, path: path)
@@ -82,14 +82,14 @@ public enum GGUFWriter {
 
     private static func size(of entry: Entry, path: String) throws(ModelFileError) -> Int {
         guard [.f32, .f16, .bf16, .q80, .q40].contains(entry.type) else {
-            throw fault(path, entry, "tensors are not written as \(entry.type.rawValue)")
+            throw fault(path, entry, "tensors cannot be written as \(entry.type.rawValue)")
         }
         guard (entry.shape.last ?? 1) % entry.type.blockSize == 0,
             let size = StoredTensor.size(of: entry.shape, as: StoredType(entry.type))
         else {
             throw fault(
                 path, entry,
-                "its shape \(entry.shape) is too large or its rows do not fill blocks of "
+                "its shape \(entry.shape) is too large, or its rows are not divisible into blocks of "
                     + "\(entry.type.blockSize)")
         }
         return size.bytes
@@ -123,11 +123,11 @@ private struct ByteWriter {
 }
 
 extension GGUFValue {
-    /// Writes the format's code of the type, and the value.
+    /// Writes the code of the type, and the value.
     ///
     /// Integers are written with 32 bits if they fit. Single integers are then unsigned unless they
     /// are negative, as readers expect for sizes and token ids. Integers in arrays are signed, as
-    /// readers expect for token types. Floats are written with 32 bits unless that would change
+    /// readers expect for token types. Floats are written with 32 bits if that does not change
     /// them.
     fileprivate func append(to writer: inout ByteWriter) {
         writer.append(typeCode)

@@ -8,9 +8,8 @@
 
 /// A file on disk, from which ranges of bytes are read on request.
 ///
-/// Its size is the size when it was opened. It is not mapped into memory. If a mapped file is
-/// shortened while it is in use, a signal ends the process. Reading a shortened file throws an
-/// error instead.
+/// The file is not mapped into memory: if a mapped file is shortened while it is in use, a signal
+/// ends the process. Here, reading a shortened file throws an error.
 public struct InputFile: Sendable {
     /// The path of the file.
     public let path: String
@@ -39,17 +38,17 @@ public struct InputFile: Sendable {
         case .regular: break
         case .directory:
             throw ModelFileError(
-                file: path, problem: "is a directory", remedy: "name a file inside it")
+                file: path, problem: "it is a directory", remedy: "name a file inside it")
         case .other:
             throw ModelFileError(
-                file: path, problem: "is no regular file", remedy: "name a file on disk")
+                file: path, problem: "it is not a regular file", remedy: "name a file on disk")
         case .unreachable(let reason):
             throw ModelFileError(file: path, problem: reason, remedy: "check the path")
         }
         let number = open(path, O_RDONLY | O_CLOEXEC)
         guard number >= 0 else {
             throw ModelFileError(
-                file: path, problem: "cannot be opened: \(lastSystemError())",
+                file: path, problem: "it cannot be opened: \(lastSystemError())",
                 remedy: "check its permissions")
         }
         let descriptor = Descriptor(number)
@@ -71,7 +70,7 @@ public struct InputFile: Sendable {
         self.path = path
     }
 
-    /// The range of `count` bytes from an offset; nil if it is not within the file.
+    /// Returns the range of `count` bytes from an offset; nil if it is not within the file.
     public func range(from offset: Int, count: Int) -> Range<Int>? {
         guard offset >= 0, count >= 0, offset <= self.count, count <= self.count - offset else {
             return nil
@@ -84,14 +83,15 @@ public struct InputFile: Sendable {
         get throws(ModelFileError) { try bytes(in: 0..<count) }
     }
 
-    /// The bytes of a range of the file.
+    /// Reads the bytes of a range of the file.
     ///
     /// - Parameter range: The range of bytes.
     /// - Returns: All bytes of the range.
     /// - Throws: ``ModelFileError`` if the file was shortened, or cannot be read.
     /// - Precondition: The range is within the file.
     public func bytes(in range: Range<Int>) throws(ModelFileError) -> [UInt8] {
-        precondition(range.lowerBound >= 0 && range.upperBound <= count, "a range in the file")
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= count, "the range must be within the file")
         switch source {
         case .memory(let bytes): return [UInt8](bytes[range])
         case .disk(let descriptor): return try read(descriptor.number, range)
@@ -113,12 +113,12 @@ public struct InputFile: Sendable {
         }
         if let failure {
             throw ModelFileError(
-                file: path, problem: "cannot be read: \(failure)", remedy: "check the disk")
+                file: path, problem: "it cannot be read: \(failure)", remedy: "check the disk")
         }
         guard bytes.count == range.count else {
             throw ModelFileError(
                 file: path, problem: "it was shortened while it was read",
-                remedy: "run the command again on a file that nobody changes")
+                remedy: "run the command again when no program changes the file")
         }
         return bytes
     }
@@ -127,8 +127,8 @@ public struct InputFile: Sendable {
     ///
     /// - Parameters:
     ///   - range: The range of bytes.
-    ///   - multiple: The length of every piece is a multiple of this number, if the length of the
-    ///     range is.
+    ///   - multiple: A number that divides the length of every piece, if it divides the length of
+    ///     the range.
     ///   - body: Called with each piece.
     /// - Throws: The errors of `bytes(in:)`.
     public func visit(
@@ -144,7 +144,7 @@ public struct InputFile: Sendable {
         }
     }
 
-    /// The file as text.
+    /// Reads the file as text.
     ///
     /// If the file is longer than a limit, the text is some pieces of complete lines, spread evenly
     /// over the file. Bytes that are not UTF-8 are replaced.
@@ -172,7 +172,7 @@ public struct InputFile: Sendable {
 }
 
 extension Span<UInt8> {
-    /// The little-endian number at an offset.
+    /// Returns the little-endian number at an offset.
     ///
     /// - Precondition: The number is within the bytes.
     func integer<Value: FixedWidthInteger & BitwiseCopyable>(

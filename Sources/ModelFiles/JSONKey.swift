@@ -12,7 +12,7 @@ public struct JSONKey: Sendable, Hashable, Comparable, ExpressibleByStringLitera
     /// Creates a key from a literal.
     public init(stringLiteral text: String) { self.text = text }
 
-    /// Whether the names have the same UTF-8.
+    /// Returns whether the names have the same UTF-8.
     public static func == (left: JSONKey, right: JSONKey) -> Bool {
         left.text.utf8.elementsEqual(right.text.utf8)
     }

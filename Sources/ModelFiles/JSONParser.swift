@@ -15,7 +15,7 @@ struct JSONParser {
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
         let value = try value()
         skipSpace()
-        guard position == bytes.count else { throw fault("something follows the JSON value") }
+        guard position == bytes.count else { throw fault("more text follows the JSON value") }
         return value
     }
 
@@ -89,14 +89,14 @@ struct JSONParser {
     private mutating func digits() throws(ModelFileError) {
         let start = position
         while let byte = peek, UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte { position += 1 }
-        guard position > start else { throw fault("no JSON value") }
+        guard position > start else { throw fault("a JSON value is missing") }
     }
 
     private mutating func string() throws(ModelFileError) -> String {
-        guard skip("\"") else { throw fault("no string") }
+        guard skip("\"") else { throw fault("a string is missing") }
         var content: [UInt8] = []
         while let byte = peek, byte != UInt8(ascii: "\"") {
-            guard byte >= 0x20 else { throw fault("a control character in a string") }
+            guard byte >= 0x20 else { throw fault("a string has a control character") }
             position += 1
             if byte == UInt8(ascii: "\\") {
                 content += Array(String(try escape()).utf8)
@@ -123,15 +123,17 @@ struct JSONParser {
         case UInt8(ascii: "r"): return "\r"
         case UInt8(ascii: "t"): return "\t"
         case UInt8(ascii: "u"): break
-        default: throw fault("an unknown escape in a string")
+        default: throw fault("a string has an unknown escape")
         }
         var code = try codeUnit()
         if 0xD800..<0xDC00 ~= code, skip("\\"), skip("u") {
             let low = try codeUnit()
-            guard 0xDC00..<0xE000 ~= low else { throw fault("half a surrogate pair") }
+            guard 0xDC00..<0xE000 ~= low else { throw fault("a surrogate pair is incomplete") }
             code = 0x1_0000 + (code - 0xD800) << 10 + (low - 0xDC00)
         }
-        guard let scalar = Unicode.Scalar(code) else { throw fault("half a surrogate pair") }
+        guard let scalar = Unicode.Scalar(code) else {
+            throw fault("a surrogate pair is incomplete")
+        }
         return scalar
     }
 
@@ -140,7 +142,7 @@ struct JSONParser {
         var code: UInt32 = 0
         for _ in 0..<4 {
             guard let byte = peek, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
-                throw fault("an unknown escape in a string")
+                throw fault("a string has an unknown escape")
             }
             code = code << 4 | UInt32(digit)
             position += 1
@@ -152,7 +154,7 @@ struct JSONParser {
         _ word: StaticString, _ value: JSONValue
     ) throws(ModelFileError) -> JSONValue {
         for byte in word.description.utf8 {
-            guard peek == byte else { throw fault("no JSON value") }
+            guard peek == byte else { throw fault("a JSON value is missing") }
             position += 1
         }
         return value

@@ -29,12 +29,12 @@ public enum JSONValue: Sendable, Hashable {
         self = try parser.document()
     }
 
-    /// An object whose members are all strings.
+    /// Returns an object whose members are all strings.
     public static func object(ofStrings members: [String: String]) -> JSONValue {
         .object(Dictionary(uniqueKeysWithValues: members.map { (JSONKey($0), .string($1)) }))
     }
 
-    /// The JSON text with sorted keys; equal values give equal bytes.
+    /// Returns the JSON text with sorted keys; equal values give equal bytes.
     ///
     /// - Parameter indented: Whether to write two spaces per level and one member per line.
     ///   Otherwise there is no white space.
@@ -55,12 +55,12 @@ public enum JSONValue: Sendable, Hashable {
         if case .array(let elements) = self { elements } else { nil }
     }
 
-    /// The string if the value is one; otherwise nil.
+    /// The string if the value is a string; otherwise nil.
     public var string: String? {
         if case .string(let string) = self { string } else { nil }
     }
 
-    /// The integer if the value is one; otherwise nil.
+    /// The integer if the value is an integer; otherwise nil.
     public var integer: Int? {
         if case .integer(let integer) = self { integer } else { nil }
     }

@@ -6,7 +6,7 @@
 
 /// The error for a directory without supported weights.
 enum MissingWeights {
-    /// The error names the files of the directory and how to convert them.
+    /// Returns the error, which names files of the directory and says how to convert them.
     static func error(in directory: String) -> ModelFileError {
         let names = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [])
             .sorted()
@@ -15,13 +15,14 @@ enum MissingWeights {
         }
         if let name = names.first(where: { $0.hasPrefix("pytorch_model") && $0.contains(".bin") }) {
             return fault(
-                "it holds no safetensors, only \(quoted(name)), which is not read here because "
-                    + "such files can run code", "convert it with: " + conversion(of: directory))
+                "it holds no safetensors, only \(quoted(name)), which is not supported "
+                    + "because such files can run code",
+                "convert it with: " + conversion(of: directory))
         }
         if names.contains("adapter_model.safetensors") || names.contains("adapter_model.bin") {
             return fault(
-                "it holds an adapter (LoRA), not a whole model",
-                "merge it into its base model with peft's merge_and_unload(), and name that")
+                "it holds an adapter (LoRA), not a complete model",
+                "merge it into its base model with peft's merge_and_unload(), and name the result")
         }
         let models = names.filter { $0.hasSuffix(".gguf") }
         if !models.isEmpty {
@@ -44,7 +45,7 @@ enum MissingWeights {
             "name a directory with a Hugging Face model's weights")
     }
 
-    /// A shell command that writes safetensors from weights that `transformers` can read.
+    /// Returns a shell command that writes safetensors from weights that `transformers` can read.
     private static func conversion(of directory: String) -> String {
         let bytes = (try? InputFile(path: directory + "/config.json").bytes) ?? []
         let config = try? JSONValue(parsing: bytes, file: directory)
@@ -61,7 +62,7 @@ enum MissingWeights {
     }
 }
 
-/// The directory of the transformer in a model's directory.
+/// Returns the directory of the transformer in a model's directory.
 ///
 /// It is the directory itself, or the folder that the first module of a sentence-transformers
 /// `modules.json` names, such as `0_Transformer`.

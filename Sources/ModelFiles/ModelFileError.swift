@@ -28,7 +28,7 @@ public struct ModelFileError: Error, Equatable, Sendable, CustomStringConvertibl
             file: file, subject: "tensor \(quoted(tensor))", problem: problem, remedy: remedy)
     }
 
-    /// The remedy if no other is known.
+    /// The remedy if no other remedy is known.
     public static let damaged = "the file is damaged or cut short; fetch or make it again"
 
     /// The file, the part, the problem and the remedy on one line.
@@ -37,7 +37,7 @@ public struct ModelFileError: Error, Equatable, Sendable, CustomStringConvertibl
     }
 }
 
-/// A name from a file, made safe to print: it is quoted, escaped and shortened.
+/// Returns a name from a file that is safe to print: quoted, escaped and shortened.
 public func quoted(_ name: String) -> String {
     let printable = name.unicodeScalars.prefix(100).map { $0.escaped(asASCII: false) }.joined()
     return "\"" + printable + (name.unicodeScalars.count > 100 ? "…" : "") + "\""

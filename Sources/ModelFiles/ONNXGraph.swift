@@ -1,7 +1,7 @@
 /// A graph of ONNX operators whose weights are stored in another file in the same directory.
 ///
-/// The graph is built in order: every operator takes values that exist already and returns new
-/// ones. Format: github.com/onnx/onnx, onnx.proto, IR version 8.
+/// The graph is built in order: every operator takes existing values and returns new values.
+/// Format: github.com/onnx/onnx, onnx.proto, IR version 8.
 public struct ONNXGraph: Sendable {
     /// The version of the standard operator set that the graph uses.
     public static let operatorSet = 17
@@ -99,7 +99,7 @@ public struct ONNXGraph: Sendable {
         return Value(name: name)
     }
 
-    /// Adds a constant vector of integers; equal ones are stored once.
+    /// Adds a constant vector of integers; equal constants are stored once.
     public mutating func constant(_ values: [Int]) -> Value {
         if let known = integers[values] { return known }
         let value = constant(values, .int64, shape: [values.count]) { Int64($0) }
@@ -140,7 +140,7 @@ public struct ONNXGraph: Sendable {
         return names.map(Value.init)
     }
 
-    /// The bytes of a file that contains this graph with a name.
+    /// Returns the bytes of a file that contains this graph with a name.
     public func encoded(name: String) -> [UInt8] {
         var graph = body
         graph.add(2, name)

@@ -38,7 +38,8 @@ struct ProtobufMessage: Sendable {
 
     /// Appends a variable-length integer.
     ///
-    /// Each byte has seven bits, the lowest first. All bytes but the last have their top bit set.
+    /// Each byte has seven bits, the lowest first. All bytes except the last have their top bit
+    /// set.
     private mutating func variable(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {

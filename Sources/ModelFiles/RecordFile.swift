@@ -9,7 +9,7 @@ internal import Foundation
 /// - Any other file, and a `.json` file that begins with an object, is read as JSON lines.
 ///
 /// The values of tables are strings. The case of the file name extension does not matter, and a
-/// byte-order mark is skipped. All files but arrays may be larger than memory.
+/// byte-order mark is skipped. Only a JSON array must fit in memory.
 public enum RecordFile {
     /// One record.
     public struct Record: Sendable {
@@ -22,13 +22,14 @@ public enum RecordFile {
 
         /// The field `text`.
         ///
-        /// - Throws: ``ModelFileError`` if the record has no such field, or if it is not a string.
+        /// - Throws: ``ModelFileError`` if the record has no such field, or if the field is not a
+        ///   string.
         public func text() throws(ModelFileError) -> String {
             guard let text = members["text"]?.string else { throw lacks("no string \"text\"") }
             return text
         }
 
-        /// The error for a record without the required members.
+        /// Returns the error for a record without the required members.
         ///
         /// - Parameter members: The missing members, such as `no "text"`.
         /// - Returns: The error, which lists the members that the record has.
@@ -42,9 +43,9 @@ public enum RecordFile {
         }
     }
 
-    /// Whether a file name has an extension of records.
+    /// Returns whether a file name has the extension of a file of records.
     ///
-    /// These are `.jsonl`, `.ndjson`, `.json`, `.csv` and `.tsv`.
+    /// The extensions are `.jsonl`, `.ndjson`, `.json`, `.csv` and `.tsv`.
     public static func isNamed(_ path: String) -> Bool {
         ["jsonl", "ndjson", "json", "csv", "tsv"].contains(kind(of: path))
     }
@@ -90,8 +91,8 @@ public enum RecordFile {
     ) throws(ModelFileError) -> [JSONKey: JSONValue] {
         guard let members = value.object else {
             throw ModelFileError(
-                file: place, problem: "it is no object",
-                remedy: "give records such as {\"text\": \"…\"}, one a line, or an array of them")
+                file: place, problem: "it is not an object",
+                remedy: "give records such as {\"text\": \"…\"}, one on each line, or in an array")
         }
         return members
     }
@@ -126,7 +127,7 @@ public enum RecordFile {
             guard values.count == names.count else {
                 throw ModelFileError(
                     file: place,
-                    problem: "it has \(values.count) values, its heading \(names.count)",
+                    problem: "it has \(values.count) values, but the heading has \(names.count)",
                     remedy: quotes ? "put values with commas in quotes" : "correct the line")
             }
             let members = Dictionary(
@@ -150,7 +151,7 @@ private struct TableReader {
         (self.bytes, self.separator, self.quotes) = (bytes, separator, quotes)
     }
 
-    /// The values of the next row; nil after the last row.
+    /// Reads the values of the next row; nil after the last row.
     mutating func next() throws(ModelFileError) -> [String]? {
         guard try bytes.peek() != nil else { return nil }
         var values: [String] = []
@@ -195,13 +196,13 @@ private struct ByteStream {
     /// The offset at which the next piece begins.
     private var following = 0
 
-    /// Starts after the byte-order mark, if there is one.
+    /// Starts after the byte-order mark, if the file has one.
     init(_ file: InputFile) throws(ModelFileError) {
         self.file = file
         try skip(byteOrderMark)
     }
 
-    /// The next byte; nil after the last byte.
+    /// Returns the next byte; nil after the last byte.
     mutating func peek() throws(ModelFileError) -> UInt8? {
         if place == piece.count {
             guard following < file.count else { return nil }
@@ -226,7 +227,7 @@ private struct ByteStream {
         return try peek()
     }
 
-    /// All remaining bytes.
+    /// Reads all remaining bytes.
     mutating func rest() throws(ModelFileError) -> [UInt8] {
         _ = try peek()
         return try piece[place...] + file.bytes(in: following..<file.count)
@@ -238,7 +239,7 @@ private struct ByteStream {
         if piece[place...].starts(with: bytes) { place += bytes.count }
     }
 
-    /// The bytes before the next line end, or before the end of the file; nil after that.
+    /// Reads the bytes before the next line end or the end of the file; returns nil after the end.
     mutating func nextLine() throws(ModelFileError) -> [UInt8]? {
         guard try peek() != nil else { return nil }
         var line: [UInt8] = []

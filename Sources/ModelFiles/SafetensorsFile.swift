@@ -33,10 +33,11 @@ public struct SafetensorsFile: TensorFile {
     /// The names of all tensors, sorted.
     public var names: [String] { tensors.keys.sorted() }
 
-    /// The location of a tensor; nil if there is no tensor with that name.
+    /// Returns the location of a tensor; nil if there is no tensor with that name.
     public func tensor(named name: String) -> StoredTensor? { tensors[name] }
 
-    /// The name of the file that contains a tensor, and the range of its bytes in that file.
+    /// Returns the name of the file that contains a tensor, and the range of its bytes in that
+    /// file.
     public func place(
         of name: String
     ) throws(ModelFileError) -> (file: String, bytes: Range<Int>) {
@@ -55,7 +56,7 @@ public struct SafetensorsFile: TensorFile {
         let json = try JSONValue(parsing: index.bytes, file: index.path)
         guard let map = json.object?["weight_map"]?.object else {
             throw ModelFileError(
-                file: index.path, subject: "weight_map", problem: "it is missing or no object")
+                file: index.path, subject: "weight_map", problem: "it is missing or not an object")
         }
         let directory = index.path.lastIndex(of: "/").map { String(index.path[...$0]) } ?? ""
         var headers: [String: SafetensorsHeader] = [:]
@@ -64,7 +65,7 @@ public struct SafetensorsFile: TensorFile {
             let subject = "weight_map, tensor \(quoted(name.text))"
             guard let shard = value.string, isPlainFileName(shard) else {
                 throw ModelFileError(
-                    file: index.path, subject: subject, problem: "its shard is no file name")
+                    file: index.path, subject: subject, problem: "its shard is not a file name")
             }
             if headers[shard] == nil {
                 headers[shard] = try SafetensorsHeader(of: InputFile(path: directory + shard))
@@ -81,7 +82,8 @@ public struct SafetensorsFile: TensorFile {
     }
 }
 
-/// Whether a name from a file is a plain file name, without directories and control characters.
+/// Returns whether a name from a file is a plain file name, without directories and control
+/// characters.
 func isPlainFileName(_ name: String) -> Bool {
     !name.isEmpty && name != "." && name != ".."
         && name.unicodeScalars.allSatisfy { $0 != "/" && $0.value >= 0x20 }

@@ -6,7 +6,7 @@ import Tensors
 /// the tensors' bytes without gaps:
 /// `{"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}`.
 struct SafetensorsHeader {
-    /// The maximum length of a header in the format's own library.
+    /// The maximum length of a header, as in the `safetensors` library.
     static let maximumLength = 100_000_000
 
     let tensors: [String: StoredTensor]
@@ -30,7 +30,7 @@ struct SafetensorsHeader {
         let dataStart = 8 + Int(length)
         let json = try JSONValue(parsing: try file.bytes(in: 8..<dataStart), file: file.path)
         guard let members = json.object else {
-            throw ModelFileError(file: file.path, subject: "header", problem: "it is no object")
+            throw ModelFileError(file: file.path, subject: "header", problem: "it is not an object")
         }
         var tensors: [String: StoredTensor] = [:]
         for (name, value) in members.sorted(by: { $0.key < $1.key }) where name != "__metadata__" {
@@ -73,8 +73,8 @@ struct SafetensorsHeader {
         else { throw Fault(problem: "its data_offsets are missing or outside the file") }
         guard offsets[1] - offsets[0] == size.bytes else {
             throw Fault(
-                problem: "its \(offsets[1] - offsets[0]) bytes are not the \(size.bytes) of shape "
-                    + "\(shape) in \(code)")
+                problem: "it has \(offsets[1] - offsets[0]) bytes, but shape \(shape) in \(code) "
+                    + "has \(size.bytes)")
         }
         return StoredTensor(
             file: file, type: type, shape: shape, bytes: start + offsets[0]..<start + offsets[1])
@@ -93,14 +93,14 @@ struct SafetensorsHeader {
             guard tensor.bytes.lowerBound == end else {
                 throw ModelFileError(
                     file: file.path, subject: "tensor \(quoted(name))",
-                    problem: "it overlaps the tensor before it, or there is a gap between them")
+                    problem: "it overlaps the previous tensor, or there is a gap between them")
             }
             end = tensor.bytes.upperBound
         }
         guard end == file.count else {
             throw ModelFileError(
                 file: file.path, subject: "header",
-                problem: "the tensors end at byte \(end), the file at \(file.count)")
+                problem: "the tensors end at byte \(end), but the file ends at \(file.count)")
         }
     }
 }
@@ -113,7 +113,7 @@ extension DType {
         (.u8, "U8"), (.bool, "BOOL"),
     ]
 
-    /// The type with a name of safetensors headers; nil if unknown.
+    /// The type with a name from a safetensors header; nil if it is unknown.
     init?(safetensors name: String) {
         guard let pair = Self.safetensorsNames.first(where: { $0.1 == name }) else { return nil }
         self = pair.0

@@ -23,7 +23,7 @@ public enum SafetensorsWriter {
     ///
     /// - Parameters:
     ///   - entries: The tensors, in any order. In the file they are sorted by the width of the
-    ///     type, wider ones first, and then by name, so that equal content gives equal bytes.
+    ///     type, wide types first, and then by name, so that equal content gives equal bytes.
     ///   - path: The file, which is replaced if it exists.
     ///   - metadata: The value of `__metadata__` in the header.
     ///   - floats: Called once for each entry, in the order of the file; returns the entry's
@@ -43,14 +43,15 @@ public enum SafetensorsWriter {
             let count = entry.shape.reduce(1, *)
             guard elements.count == count else {
                 throw fault(
-                    path, entry, "it has \(elements.count) elements, not the \(count) of its shape")
+                    path, entry, "it has \(elements.count) elements, but its shape has \(count)")
             }
             try file.append(elements, as: entry.type, tensor: entry.name)
         }
         try file.commit()
     }
 
-    /// The length and the JSON of the header, padded so that the tensors start at a multiple of 8.
+    /// Returns the length and the JSON of the header, padded so that the tensors start at a
+    /// multiple of 8.
     private static func header(
         of entries: [Entry], metadata: [String: String], path: String
     ) throws(ModelFileError) -> [UInt8] {
@@ -61,7 +62,7 @@ public enum SafetensorsWriter {
         for entry in entries {
             guard [.f32, .f16, .bf16, .i8].contains(entry.type),
                 let code = entry.type.safetensorsName
-            else { throw fault(path, entry, "tensors are not written as \(entry.type.rawValue)") }
+            else { throw fault(path, entry, "tensors cannot be written as \(entry.type.rawValue)") }
             guard let size = StoredTensor.size(of: entry.shape, as: StoredType(entry.type)),
                 size.bytes <= Int.max - end
             else { throw fault(path, entry, "its shape \(entry.shape) is negative or too large") }
@@ -71,7 +72,7 @@ public enum SafetensorsWriter {
                 "data_offsets": .array([.integer(end), .integer(end + size.bytes)]),
             ])
             guard members.updateValue(tensor, forKey: JSONKey(entry.name)) == nil else {
-                throw fault(path, entry, "its name is taken")
+                throw fault(path, entry, "another tensor has this name")
             }
             end += size.bytes
         }

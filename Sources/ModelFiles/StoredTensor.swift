@@ -18,9 +18,10 @@ public struct StoredTensor: Sendable {
     /// Whether the elements can be read as floats.
     public var holdsFloats: Bool { type.numbers?.isFloat == true || !rowScales.isEmpty }
 
-    /// The number of elements of a shape, and the number of their bytes in a type.
+    /// Returns the number of elements of a shape, and the number of their bytes in a type.
     ///
-    /// It is nil if a number overflows, or if the elements do not fill the type's blocks.
+    /// The result is nil if a number overflows, or if the elements do not fill complete blocks of
+    /// the type.
     static func size(of shape: [Int], as type: StoredType) -> (count: Int, bytes: Int)? {
         var count = 1
         for size in shape {
@@ -31,13 +32,13 @@ public struct StoredTensor: Sendable {
         return type.byteCount(of: count).map { (count, $0) }
     }
 
-    /// The elements, converted to floats.
+    /// Reads the elements and converts them to floats.
     func floats(named name: String) throws(ModelFileError) -> [Float] {
         if let scales = rowScales.first { return try floats(scaledBy: scales, named: name) }
         guard let type = type.numbers, type.isFloat else {
             throw ModelFileError(
                 file: file.path, subject: "tensor \(quoted(name))",
-                problem: "it is stored as \(type.name), which is not read as numbers here",
+                problem: "it is stored as \(type.name), which is not supported",
                 remedy: "convert the model to F32, F16, BF16, Q8_0, Q4_0 to Q5_1 or Q2_K to Q6_K")
         }
         var floats: [Float] = []
@@ -59,7 +60,7 @@ extension StoredTensor {
         }
     }
 
-    /// Whether another tensor has the same shape, type and bytes.
+    /// Returns whether another tensor has the same shape, type and bytes.
     func isStored(as other: StoredTensor) throws(ModelFileError) -> Bool {
         guard type == other.type, shape == other.shape else { return false }
         let step = 1 << 20

@@ -1,6 +1,6 @@
 public import Tensors
 
-/// The type in which a tensor is stored, which need not be readable.
+/// The type in which a tensor is stored; not every type can be read.
 public struct StoredType: Sendable, Hashable {
     /// The type's name, such as `f16` or `iq4_nl`.
     public let name: String
@@ -27,9 +27,9 @@ public struct StoredType: Sendable, Hashable {
         self.bytesPerBlock = bytesPerBlock
     }
 
-    /// The number of bytes of `count` values.
+    /// Returns the number of bytes of `count` values.
     ///
-    /// It is nil if the values do not fill complete blocks, or if the result overflows an `Int`.
+    /// The result is nil if the values do not fill complete blocks, or if it overflows an `Int`.
     func byteCount(of count: Int) -> Int? {
         guard count >= 0, count % blockSize == 0 else { return nil }
         let (bytes, overflow) = (count / blockSize).multipliedReportingOverflow(by: bytesPerBlock)
@@ -66,7 +66,7 @@ extension StoredType {
         36: "iq4_nl_4_4", 37: "iq4_nl_4_8", 38: "iq4_nl_8_8",
     ]
 
-    /// The type with a name of safetensors headers; nil if it is unknown.
+    /// The type with a name from a safetensors header; nil if it is unknown.
     init?(safetensors name: String) {
         if let type = DType(safetensors: name) {
             self.init(type)

@@ -8,21 +8,22 @@ public protocol TensorFile: Sendable {
     /// The names of all tensors, sorted.
     var names: [String] { get }
 
-    /// The location of a tensor; nil if there is no tensor with that name.
+    /// Returns the location of a tensor; nil if there is no tensor with that name.
     func tensor(named name: String) -> StoredTensor?
 }
 
 extension TensorFile {
-    /// The sizes of a tensor, the slowest-varying first; nil if there is no tensor with that name.
+    /// Returns the sizes of a tensor, the slowest-varying first; nil if there is no tensor with
+    /// that name.
     public func shape(of name: String) -> [Int]? { tensor(named: name)?.shape }
 
-    /// The type in which a tensor is read; nil if no type reads it, or if there is no such tensor.
+    /// Returns the type in which a tensor is read; nil if it cannot be read or does not exist.
     public func type(of name: String) -> DType? { storedType(of: name)?.numbers }
 
-    /// The type in which a tensor is stored; nil if there is no tensor with that name.
+    /// Returns the type in which a tensor is stored; nil if there is no tensor with that name.
     public func storedType(of name: String) -> StoredType? { tensor(named: name)?.type }
 
-    /// Whether two tensors have the same shape, type and bytes.
+    /// Returns whether two tensors have the same shape, type and bytes.
     public func areStoredAlike(
         _ one: String, _ other: String
     ) throws(ModelFileError) -> Bool {
@@ -30,14 +31,13 @@ extension TensorFile {
         return try one.isStored(as: other)
     }
 
-    /// The elements of a tensor in row-major order, converted to floats, which may be NaN or
-    /// infinite.
+    /// Reads the elements of a tensor in row-major order as floats, which may be NaN or infinite.
     public func storedFloats(_ name: String) throws(ModelFileError) -> [Float] {
         guard let tensor = tensor(named: name) else { throw missing(name) }
         return try tensor.floats(named: name)
     }
 
-    /// The elements of a tensor in row-major order, converted to floats, which must be finite.
+    /// Reads the elements of a tensor in row-major order as floats, which must be finite.
     public func floats(_ name: String) throws(ModelFileError) -> [Float] {
         let floats = try storedFloats(name)
         guard let found = firstOutside(floats) else { return floats }
@@ -47,31 +47,31 @@ extension TensorFile {
             remedy: "the weights are damaged, or training diverged; use another checkpoint")
     }
 
-    /// The elements of a tensor that must have the given shape.
+    /// Reads the elements of a tensor that must have the given shape.
     public func floats(_ name: String, shape: [Int]) throws(ModelFileError) -> [Float] {
         guard let found = self.shape(of: name) else { throw missing(name) }
         guard found == shape else {
             throw ModelFileError(
                 file: path, subject: "tensor \(quoted(name))",
-                problem: "its shape is \(found), but the configuration asks for \(shape)",
+                problem: "its shape is \(found), but the configuration requires \(shape)",
                 remedy: "use the configuration that belongs to these weights")
         }
         return try floats(name)
     }
 
-    /// The elements of a tensor of two dimensions; the first dimension is that of the rows.
+    /// Reads a tensor of two dimensions; the first dimension is the number of rows.
     public func matrix(_ name: String) throws(ModelFileError) -> Matrix<Float> {
         guard let shape = shape(of: name) else { throw missing(name) }
         guard shape.count == 2 else {
             throw ModelFileError(
                 file: path, subject: "tensor \(quoted(name))",
-                problem: "its shape is \(shape), which is no matrix",
+                problem: "its shape is \(shape), which is not a matrix",
                 remedy: "use the weights of a supported architecture")
         }
         return Matrix(rows: shape[0], columns: shape[1], elements: try floats(name))
     }
 
-    /// A matrix that must have the given shape.
+    /// Reads a matrix that must have the given shape.
     public func matrix(
         _ name: String, rows: Int, columns: Int
     ) throws(ModelFileError) -> Matrix<Float> {
@@ -79,13 +79,14 @@ extension TensorFile {
             rows: rows, columns: columns, elements: try floats(name, shape: [rows, columns]))
     }
 
-    /// The error for a missing tensor.
+    /// Returns the error for a missing tensor.
     ///
     /// - Parameter name: The tensor's name.
     /// - Returns: The error.
     public func missing(_ name: String) -> ModelFileError {
         ModelFileError(
-            file: path, subject: "tensor \(quoted(name))", problem: "there is none of this name",
+            file: path, subject: "tensor \(quoted(name))",
+            problem: "there is no tensor with this name",
             remedy: "use the weights that belong to the configuration")
     }
 }

@@ -34,10 +34,10 @@ public enum TextFile {
         }
     }
 
-    /// The text of a file.
+    /// Reads the text of a file.
     ///
-    /// The text of a file of records (see ``RecordFile``) is its fields `text`, each followed by a
-    /// line end.
+    /// In a file of records (see ``RecordFile``) the text consists of the fields `text`, each
+    /// followed by a line end.
     ///
     /// - Parameters:
     ///   - path: The file; bytes that are not UTF-8 are replaced.
@@ -68,9 +68,9 @@ public enum TextFile {
         return (text, isPart)
     }
 
-    /// The end of a piece of a minimum length.
+    /// Returns the end of a piece of a minimum length; nil if there is no suitable place.
     ///
-    /// It is after a line end between two characters that are not white space.
+    /// The end is after a line end between two characters that are not white space.
     private static func end(of bytes: [UInt8], length: Int) -> Int? {
         guard bytes.count > length else { return nil }
         return (max(length, 2)..<max(length, 2, bytes.count)).first {
@@ -78,7 +78,7 @@ public enum TextFile {
         }
     }
 
-    /// The end of a piece if there is no such place: after a line end, or at any byte.
+    /// Returns the end of a piece without such a place: after any line end, or at any byte.
     private static func fallbackEnd(of bytes: [UInt8], _ length: Int) -> Int {
         (max(length, 1)..<bytes.count).first { bytes[$0 - 1] == newline } ?? bytes.count - 1
     }

@@ -6,7 +6,9 @@ public protocol JobOptions: Sendable {
     func check() throws(InvalidOptions)
 }
 
-/// A job that needs only its options; its `run` does the work.
+/// A job that is created from its options alone.
+///
+/// The method `run` of the job does the work.
 public struct Job<Options: JobOptions> {
     let options: Options
     let progress: any JobProgress

@@ -21,7 +21,7 @@ public protocol JobProgress: Sendable {
     /// - Throws: The error of the work.
     func stage<Result>(_ title: String, _ work: () throws -> Result) throws -> Result
 
-    /// Receives a remark that the user should know but need not wait for.
+    /// Receives a remark for the user. The job does not wait for an answer.
     func remark(_ text: String)
 
     /// Receives a remark on a model.
@@ -52,7 +52,7 @@ public protocol CountedStage: Sendable {
 }
 
 extension JobProgress {
-    /// Shows the remark like any other.
+    /// Receives a remark on a model, as ``remark(_:)`` does.
     public func remark(onModel text: String) { remark(text) }
 
     /// Does the work of a stage of known length, and checks for cancellation at every step.
@@ -76,7 +76,9 @@ extension JobProgress {
         }
     }
 
-    /// A callback that ignores its argument and checks for cancellation.
+    /// Checks for cancellation.
+    ///
+    /// It serves as a callback, so it has an argument, which it ignores.
     func check(_: some Any) throws { try checkCancellation() }
 }
 

@@ -29,7 +29,7 @@ struct Axis {
         self.end = end
     }
 
-    /// The coordinate of a value.
+    /// Returns the coordinate of a value.
     func position(_ value: Double) -> Double {
         let fraction =
             isLogarithmic
@@ -40,7 +40,8 @@ struct Axis {
     /// About four round values within the range, or 1, 2 and 5 times powers of ten on a logarithmic
     /// axis, and the values that always have a tick.
     ///
-    /// A round value is left out if its text would overlap with that of such a value.
+    /// A round value is left out if its text would overlap with the text of a value that always has
+    /// a tick.
     var ticks: [Double] {
         let fixed = always.filter { (low...high).contains($0) }
         let room = abs(end - start) * 0.09
@@ -65,7 +66,7 @@ struct Axis {
         return (0..<20).map { (first + Double($0)) * step }.prefix { $0 <= high + step * 1e-6 }
     }
 
-    /// The text of a tick, with enough decimals to distinguish the ticks.
+    /// Returns the text of a tick, with enough decimals to distinguish the ticks.
     func text(_ tick: Double) -> String {
         let finest = isLogarithmic && round.count > 2 ? abs(tick) : step
         let places = max(0, -Int((log10(max(finest, 1e-12)) + 1e-9).rounded(.down)))

@@ -4,18 +4,18 @@
 /// all models are shown by their time, and by their speedup over the slowest dense model.
 public struct ComparisonPage: Sendable {
     private let runs: [(name: String, report: PruneReport)]
-    /// The dense models, each once, the slowest first.
+    /// The different dense models, the slowest first.
     private let dense: [DenseModel]
 
     /// A dense model in an environment.
     ///
-    /// Several runs can have the same one.
+    /// Several runs can have the same dense model.
     private struct DenseModel {
         let name: String
         let environment: EnvironmentDescription
-        /// The median of its times in the runs.
+        /// The median of the times that the runs measured.
         let seconds: Double
-        /// Its quality in the first of the runs.
+        /// The report of the first run with this dense model.
         let report: PruneReport
 
         func isOf(_ report: PruneReport) -> Bool {
@@ -23,13 +23,13 @@ public struct ComparisonPage: Sendable {
         }
     }
 
-    /// Creates a page of runs.
+    /// Creates a page that compares runs.
     ///
-    /// The conditions of other runs are compared with those of the first.
+    /// The conditions of all runs are compared with the conditions of the first run.
     ///
-    /// - Precondition: There is at least one.
+    /// - Precondition: There is at least one run.
     public init(_ runs: [(name: String, report: PruneReport)]) {
-        precondition(!runs.isEmpty, "nothing to compare")
+        precondition(!runs.isEmpty, "there is no run to compare")
         self.runs = runs
         dense = runs.reduce(into: [DenseModel]()) { known, run in
             let report = run.report
@@ -45,8 +45,8 @@ public struct ComparisonPage: Sendable {
         }.sorted { $0.seconds > $1.seconds }
     }
 
-    /// Reasons why the runs may not be comparable, in whole sentences; empty if they are
-    /// comparable.
+    /// Reasons why the runs may not be comparable, as complete sentences; empty if they
+    /// are comparable.
     public var caveats: [String] {
         let first = runs[0].report
         return runs.dropFirst().flatMap { name, report -> [String] in
@@ -73,12 +73,12 @@ public struct ComparisonPage: Sendable {
         }
     }
 
-    /// The dense model of a run.
+    /// Returns the dense model of a run.
     private func dense(of report: PruneReport) -> DenseModel {
         dense.first { $0.isOf(report) } ?? dense[0]
     }
 
-    /// The name of a dense model on the page, with what distinguishes it from the others.
+    /// Returns a name that distinguishes a dense model from the other dense models.
     private func name(of model: DenseModel) -> String {
         "dense, " + (dense.allSatisfy { $0.name == model.name } ? "" : "\(model.name), ")
             + model.environment.precision
@@ -90,8 +90,10 @@ public struct ComparisonPage: Sendable {
         }
     }
 
-    /// The dense models and all results: times, speedups over the slowest and over their own dense
-    /// model, qualities.
+    /// The table of the dense models and all results.
+    ///
+    /// It has times, speedups over the slowest dense model and over the dense model of the same
+    /// run, and qualities.
     private var table: HTMLTable {
         let slowest = dense[0]
         func row(
@@ -172,9 +174,10 @@ public struct ComparisonPage: Sendable {
             <section aria-labelledby="quality">
             <h2 id="quality">Speed and quality</h2>
             \(warnings)
-            <p>Speed is over the slowest dense model (\(slowest)), the same for all. \
-            \(Narrative(report: first).times) Changes of quality are from that model too; \
-            divergences and distances are from a run’s own dense model.</p>
+            <p>Speed is the speedup over the slowest dense model (\(slowest)), for all models. \
+            \(Narrative(report: first).times) Changes of quality are relative to the slowest \
+            dense model too. Divergences and distances are from the dense model of the same \
+            run.</p>
             \(table.markup)
             <div class="pictures">
             \(plots)

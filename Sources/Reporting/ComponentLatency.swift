@@ -10,7 +10,7 @@ public struct ComponentLatency: Codable, Sendable, Equatable {
         public var low: Double
         /// The upper end of the spread.
         public var high: Double
-        /// Whether a larger level is not slower, so that this level is never chosen.
+        /// Whether a larger level is at least as fast, so that this level is never chosen.
         public var dominated: Bool
 
         /// Creates a point.
@@ -34,14 +34,14 @@ public struct ComponentLatency: Codable, Sendable, Equatable {
         self.points = points.sorted { $0.level < $1.level }
     }
 
-    /// The time for each unit if time were proportional to arithmetic: 0 at level 0, and the
-    /// measured time at the largest level.
+    /// The time of one unit if time were proportional to arithmetic: the time of the largest level
+    /// divided by the number of its units.
     public var secondsPerUnitOfArithmetic: Double {
         guard let full = points.last, full.level > 0 else { return 0 }
         return full.seconds / Double(full.level)
     }
 
-    /// The component's name for people.
+    /// The name of the component in reports.
     var title: String {
         switch kind {
         case "attention": "Attention"
@@ -50,7 +50,9 @@ public struct ComponentLatency: Codable, Sendable, Equatable {
         }
     }
 
-    /// What people call its units in a model: where no heads share keys, each is a group.
+    /// Returns the name of the units of the component in a model.
+    ///
+    /// If every query head has its own key-value head, the units of attention are called heads.
     func units(in model: ModelDescription) -> String {
         switch kind {
         case "attention":

@@ -1,8 +1,8 @@
 import Foundation
 
-/// Numbers in few digits, as a terminal shows them.
+/// Formats numbers with few digits, for the terminal.
 extension Figures {
-    /// A time, such as `3.2 ms`, `32 s` or `1 min 20 s`.
+    /// Formats a time, such as `3.2 ms`, `32 s` or `1 min 20 s`.
     ///
     /// - Parameters:
     ///   - seconds: The time; below a nanosecond it shows as `0 s`.
@@ -27,19 +27,19 @@ extension Figures {
         }
     }
 
-    /// A size in memory or on disk, such as `1.2 GiB`.
+    /// Formats a size in memory or on disk, such as `1.2 GiB`.
     public static func shortBytes(_ count: Int) -> String {
         guard count.magnitude >= 1024 else { return "\(count) B" }
         return scaled(Double(count), by: 1024, units: ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"])
     }
 
-    /// A number of things, such as `135 M`.
+    /// Formats a number of things, such as `135 M`.
     public static func shortCount(_ count: Int) -> String {
         guard count.magnitude >= 10_000 else { return "\(count)" }
         return scaled(Double(count), by: 1000, units: ["k", "M", "G", "T", "P", "E"], digits: 3)
     }
 
-    /// A number rounded to significant digits, without an exponent.
+    /// Formats a number rounded to significant digits, without an exponent.
     public static func significant(_ value: Double, digits: Int) -> String {
         guard value.isFinite else { return "unknown" }
         guard value != 0 else { return "0" }
@@ -50,9 +50,9 @@ extension Figures {
         return String(format: "%.\(max(0, digits - 1 - shown))f", rounded)
     }
 
-    /// The value in the first unit in which it is below the base.
+    /// Formats a value in the first unit in which its number is below `base`.
     ///
-    /// The first unit is one base above 1.
+    /// The first unit stands for `base`, the next for `base` squared, and so on.
     private static func scaled(
         _ value: Double, by base: Double, units: [String], digits: Int = 2
     ) -> String {

@@ -1,29 +1,29 @@
 import Foundation
 
-/// Numbers as people read them: in reports, the same in HTML and Markdown, and in a terminal.
+/// Formats numbers as text, for reports and for the terminal.
 public enum Figures {
-    /// A speedup, such as `1.27×`.
+    /// Formats a speedup, such as `1.27×`.
     public static func ratio(_ value: Double) -> String { decimal(value, 2) + "×" }
 
-    /// A target, such as `1.5×`, with the digits that were asked for.
+    /// Formats a target, such as `1.5×`, with at most three decimals and without trailing zeros.
     static func target(_ value: Double) -> String {
         let text = decimal(value, 3)
         let short = text.contains(".") ? text.reversed().drop { $0 == "0" } : text.reversed()[...]
         return String((short.first == "." ? short.dropFirst() : short).reversed()) + "×"
     }
 
-    /// The two ends of an interval, such as `1.25–1.29×`.
+    /// Formats the two ends of an interval, such as `1.25–1.29×`.
     static func interval(_ ends: [Double]) -> String {
         guard let low = ends.first, let high = ends.last else { return "–" }
         return "\(decimal(low, 2))–\(ratio(high))"
     }
 
-    /// The unit for times up to a maximum, and the factor from seconds to it.
+    /// Returns the unit for times up to a maximum, and the number of these units in a second.
     static func unit(for maximum: Double) -> (scale: Double, name: String) {
         maximum >= 1 ? (1, "s") : maximum >= 1e-3 ? (1e3, "ms") : (1e6, "µs")
     }
 
-    /// A time in four significant digits, such as `12.34 ms`.
+    /// Formats a time in four significant digits, such as `12.34 ms`.
     static func time(_ seconds: Double) -> String {
         for (scale, unit) in [(1.0, "s"), (1e3, "ms"), (1e6, "µs"), (1e9, "ns")] {
             let value = seconds * scale
@@ -34,14 +34,14 @@ public enum Figures {
         return "0 s"
     }
 
-    /// A time that passed, such as `3.2 s` or `1 min 20 s`.
+    /// Formats an elapsed time, such as `3.2 s` or `1 min 20 s`.
     static func elapsed(_ seconds: Double) -> String {
         guard seconds >= 59.95 else { return "\(decimal(seconds, 1)) s" }
         let whole = Int(min(seconds, 1e15).rounded())
         return "\(whole / 60) min \(whole % 60) s"
     }
 
-    /// A whole number with commas between thousands.
+    /// Formats a whole number with commas between thousands.
     static func count(_ value: Int) -> String {
         let digits = Array("\(value.magnitude)")
         let text = digits.indices.reduce(into: "") { text, index in
@@ -51,7 +51,7 @@ public enum Figures {
         return (value < 0 ? "−" : "") + text
     }
 
-    /// A size in memory, such as `812 MiB` or `1.24 GiB`.
+    /// Formats a size in memory, such as `812 MiB` or `1.24 GiB`.
     static func bytes(_ count: Int) -> String {
         let mebibytes = Double(count) / 1_048_576
         guard mebibytes >= 0.9995 else { return "\(decimal(mebibytes * 1024, 0)) KiB" }
@@ -59,24 +59,27 @@ public enum Figures {
             ? "\(decimal(mebibytes, 0)) MiB" : "\(decimal(mebibytes / 1024, 2)) GiB"
     }
 
-    /// A share in percent, such as `94.2%`.
+    /// Formats a fraction in percent, such as `94.2%`.
     public static func percent(_ fraction: Double) -> String { decimal(fraction * 100, 1) + "%" }
 
-    /// A relative change in percent with its sign, such as `+14.8%`.
+    /// Formats a relative change in percent with its sign, such as `+14.8%`.
     static func change(from old: Double, to new: Double) -> String {
         guard old != 0 else { return "–" }
         let text = percent((new - old) / old)
         return text.hasPrefix("−") || text == "0.0%" ? text : "+\(text)"
     }
 
-    /// A perplexity: two decimals, or a whole number with commas from a thousand.
+    /// Formats a perplexity.
+    ///
+    /// Below 1000 it has two decimals. From 1000 up it is a whole number with commas between
+    /// thousands.
     static func perplexity(_ value: Double) -> String {
         value < 1000 ? decimal(value, 2) : value < 1e15 ? count(Int(value.rounded())) : "> 10¹⁵"
     }
 
-    /// A number with a fixed number of decimals and a true minus sign.
+    /// Formats a number with a fixed number of decimals and a true minus sign.
     ///
-    /// A number that is so large that it must be an error has an exponent.
+    /// A number of 10¹² or more can only be an error, and is written with an exponent.
     static func decimal(_ value: Double, _ places: Int) -> String {
         let text = String(format: abs(value) < 1e12 ? "%.\(places)f" : "%.2e", value)
         let isNegative = text.hasPrefix("-") && text.contains { $0 != "0" && $0.isNumber }

@@ -4,7 +4,7 @@
 struct HTMLTable {
     let caption: String
     let columns: [String]
-    /// Row headings with their cells, one cell for each column but the first.
+    /// Row headings with their cells, one cell for each column except the first.
     let rows: [(heading: String, cells: [String])]
     /// Rows to emphasise, by index.
     var strong: Set<Int> = []
@@ -29,7 +29,7 @@ struct HTMLTable {
             """
     }
 
-    /// The table, folded under a line that opens it.
+    /// Returns the table hidden below a summary; a click on the summary shows the table.
     func folded(_ summary: String) -> Markup {
         "<details><summary>\(summary)</summary>\n\(markup)\n</details>"
     }

@@ -1,7 +1,9 @@
-/// Plots one latency curve with its spread, its dominated levels and the line of the arithmetic.
+/// Plots one latency curve with its spread and its dominated levels.
+///
+/// A dashed line shows the time if it were proportional to arithmetic.
 struct LatencyFigure {
     let curve: ComponentLatency
-    /// What the levels count.
+    /// The name of the units that the levels count.
     let units: String
 
     private let height = 250.0
@@ -51,6 +53,6 @@ struct LatencyFigure {
         return "\(curve.points.count) levels up to \(Figures.count(full.level)) \(units), "
             + "which take \(Figures.time(full.seconds)); "
             + (dominated == 1 ? "1 level is" : "\(dominated) levels are")
-            + " no faster than a larger one."
+            + " no faster than a larger level."
     }
 }

@@ -1,4 +1,4 @@
-/// Commands to paste, for one model of a report.
+/// Commands that load and run one model of a report.
 struct LoadingCommands {
     let report: PruneReport
     let result: TargetResult
@@ -64,8 +64,8 @@ struct LoadingCommands {
             """
     }
 
-    /// Python code for the vectors of sequences without padding, with a pooling mode of Sentence
-    /// Transformers.
+    /// Returns Python code for the vectors of sequences without padding, with a pooling mode of
+    /// Sentence Transformers.
     private static func pooled(_ mode: String) -> String {
         switch mode {
         case "cls": "hidden[:, 0]"
@@ -79,7 +79,7 @@ struct LoadingCommands {
         }
     }
 
-    /// A text as one word of a POSIX shell, quoted only if needed.
+    /// Returns a text as one word of a POSIX shell, quoted only if needed.
     static func shellQuoted(_ text: String) -> String {
         let plain = text.unicodeScalars.allSatisfy {
             $0.isASCII
@@ -92,7 +92,7 @@ struct LoadingCommands {
             .joined(separator: "'\\''") + "'"
     }
 
-    /// A text as a string literal of Python.
+    /// Returns a text as a string literal of Python.
     static func pythonQuoted(_ text: String) -> String {
         text.unicodeScalars.reduce(into: "\"") { result, scalar in
             switch scalar {

@@ -28,16 +28,16 @@ struct Markup: ExpressibleByStringInterpolation, Equatable {
 
         mutating func appendInterpolation(_ value: Int) { text += "\(value)" }
 
-        /// Appends a coordinate, to a tenth of a unit.
+        /// Appends a coordinate, rounded to a tenth of a unit.
         mutating func appendInterpolation(_ value: Double) {
             let tenths = Int((max(-1e6, min(1e6, value.isNaN ? 0 : value)) * 10).rounded())
             text += tenths % 10 == 0 ? "\(tenths / 10)" : "\(Double(tenths) / 10)"
         }
     }
 
-    /// The text with all characters replaced that XML does not allow in a text or attribute value.
+    /// Returns the text with escapes for characters that have a meaning in XML.
     ///
-    /// Characters that XML forbids even escaped become U+FFFD.
+    /// Characters that XML forbids even as escapes become U+FFFD.
     private static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {

@@ -5,13 +5,13 @@ struct Narrative {
     /// The environment of the speedups, such as `decode · batch 1 · …`.
     var environment: String { report.environment.summary }
 
-    /// A text: whether a target is reached, missed, or within the noise.
+    /// Returns a text that says whether a target is reached, missed, or within the noise.
     func verdict(of result: TargetResult) -> String {
         if result.measured < result.target { return "below the target" }
-        return isSure(of: result) ? "target held" : "target held, within the noise"
+        return isSure(of: result) ? "target reached" : "target reached, within the noise"
     }
 
-    /// Whether a model certainly reaches its target.
+    /// Returns whether a model certainly reaches its target.
     func isSure(of result: TargetResult) -> Bool {
         min(result.measured, result.interval.first ?? result.measured) >= result.target
     }
@@ -21,7 +21,7 @@ struct Narrative {
     var maximumSpeedup: String? {
         guard report.baseSeconds > 0, report.denseSeconds > 0 else { return nil }
         return "The dense model takes \(Figures.time(report.denseSeconds)). By the profile, "
-            + "\(Figures.time(report.baseSeconds)) of it are spent outside the layers and cannot be "
+            + "\(Figures.time(report.baseSeconds)) of this are spent outside the layers and cannot be "
             + "pruned, so no plan can be more than "
             + "\(Figures.ratio(report.denseSeconds / report.baseSeconds)) faster."
     }
@@ -29,33 +29,33 @@ struct Narrative {
     /// How the times are related to the speedups.
     let times =
         "A speedup is the median of paired ratios. The time of the dense model is the median of its "
-        + "times measured in alternation with the models. The time of a model is that time divided by "
-        + "its speedup."
+        + "times measured alternately with the pruned models. The time of a pruned model is this time "
+        + "divided by its speedup."
 
     /// A warning if the profile is from another machine; otherwise nil.
     var otherMachine: String? {
         report.profiledMachine.map {
-            "The profile is of another machine (\($0)). Predictions and the cost of each size hold "
-                + "there; speedups were measured on \(report.environment.machine)."
+            "The profile is of another machine (\($0)). Predictions and the time of each size are for "
+                + "that machine; speedups were measured on \(report.environment.machine)."
         }
     }
 
-    /// The sizes of the models on disk, before and after pruning; nil if unknown.
+    /// Returns the sizes of the models on disk, before and after pruning; nil if unknown.
     func disk(of result: TargetResult) -> String? {
         guard let bytes = result.bytes else { return nil }
         return (report.model.bytes.map { Figures.bytes($0) + " → " } ?? "") + Figures.bytes(bytes)
     }
 
-    /// How exact the profile's predictions are; nil if that was not measured.
+    /// The errors of the profile's predictions; nil if they were not measured.
     var verification: String? {
         report.verification.map {
-            "The profile predicted the times of \($0.plans) random plans, each measured as a whole "
-                + "model, to \(Figures.percent($0.medianError)) in the median and "
-                + "\(Figures.percent($0.worstError)) at worst."
+            "The profile predicted the times of \($0.plans) random plans, each measured as a "
+                + "complete model, with a median error of \(Figures.percent($0.medianError)) and "
+                + "a maximum error of \(Figures.percent($0.worstError))."
         }
     }
 
-    /// Heads and neurons left in a model, in one sentence.
+    /// Returns a sentence with the numbers of heads and neurons that a model keeps.
     func remainder(of result: TargetResult) -> String {
         func sum(_ layers: [LayerSizes], _ size: KeyPath<LayerSizes, Int>) -> Int {
             layers.reduce(0) { $0 + $1[keyPath: size] }
@@ -66,7 +66,7 @@ struct Narrative {
             + "\(Figures.count(sum(dense, \.queryHeads))) heads and "
             + "\(Figures.count(sum(result.layers, \.feedForward))) of "
             + "\(Figures.count(sum(dense, \.feedForward))) neurons"
-            + (result.hiddenSize.map { ", and \(Figures.count($0)) channels between them" } ?? "")
+            + (result.hiddenSize.map { ", and \(Figures.count($0)) channels" } ?? "")
             + (gone == 0
                 ? "." : gone == 1 ? "; one layer is removed." : "; \(gone) layers are removed.")
             + formats(of: result)
@@ -94,10 +94,10 @@ struct Narrative {
     var calibration: String {
         let text = report.calibration
         return "\(text.source), \(Figures.count(text.tokens)) tokens"
-            + (text.sampledByModel ? ", sampled from the model itself" : "")
+            + (text.sampledByModel ? "; the model generated it" : "")
     }
 
-    /// Reasons for caution: those that follow from the numbers, then those of the run itself.
+    /// Reasons for caution: first reasons that follow from the numbers, then notes of the run.
     var caveats: [String] {
         var caveats = [otherMachine].compactMap(\.self)
         for result in report.targets {
@@ -132,25 +132,25 @@ struct Narrative {
         }
         caveats.append(
             "The speedup holds in the environment above. With another batch, length, number of "
-                + "threads or processor the latencies differ: profile there.")
+                + "threads or processor the latencies differ: profile again.")
         if report.calibration.sampledByModel {
             caveats.append(
-                "The model was calibrated on text that it sampled itself. Text like that of its use "
-                    + "usually gives better quality.")
+                "The model was calibrated on text that it generated itself. Text like its future "
+                    + "inputs usually gives better quality.")
         }
         if report.dense.perplexity != nil {
             caveats.append(
                 "Perplexity is an average over one text. Scores of knowledge and reasoning tasks "
-                    + "often fall more than it suggests: measure the task that matters.")
+                    + "often fall more than perplexity suggests: measure the task that matters.")
         } else if QualityMeasure.present(in: report).contains(.meanCosineDistance) {
             caveats.append(
-                "Distance from the dense model’s vectors is not the quality of a search or a "
-                    + "classifier: measure the task that matters.")
+                "The distance from the dense model’s vectors does not give the quality of a search "
+                    + "or a classifier: measure the task that matters.")
         }
         return caveats + report.notes
     }
 
-    /// The stages that took longest first.
+    /// The stages, the longest stage first.
     var stages: [(name: String, cost: StageCost)] {
         report.stages.map { (name: $0.key, cost: $0.value) }
             .sorted { ($1.cost.seconds, $0.name) < ($0.cost.seconds, $1.name) }

@@ -17,10 +17,10 @@ struct HTMLReport {
             heading: report.model.name, environment: report.environment, version: report.version,
             sections: [
                 section("speed", "How much faster", [speed]),
-                section("quality", "How much quality", [quality]),
+                section("quality", "How much quality is lost", [quality]),
                 section(
                     "structure", "What was removed", report.targets.isEmpty ? [] : [structure]),
-                section("latency", "What each size costs here", [latency]),
+                section("latency", "How long each size takes here", [latency]),
                 section("tradeoff", "Speed against quality", [tradeoff].compactMap(\.self)),
                 section("search", "How the search went", search),
                 section("load", "How to load it", loading),
@@ -68,7 +68,7 @@ struct HTMLReport {
                 """
         }
         return """
-            <p>Measured on the finished model, in alternation with the dense one. The dense \
+            <p>Measured on the finished models, alternately with the dense model. The dense \
             model has \(Figures.count(report.model.parameters)) weights.</p>
             <div class="cards">
             \(cards)
@@ -119,8 +119,9 @@ struct HTMLReport {
                 """
         }
         return """
-            <details><summary>What they write</summary>
-            <p>Continuations of the beginning of a held-out text, always with the most likely token.</p>
+            <details><summary>What the models write</summary>
+            <p>Continuations of the beginning of a held-out text. The most likely token is always \
+            chosen.</p>
             \(texts)
             </details>
             """
@@ -158,8 +159,8 @@ struct HTMLReport {
             caption: "Sizes of every layer: query heads / key-value heads / neurons",
             columns: layers.columns, rows: layers.rows)
         return """
-            <p>Each row is a layer, from input to output. Filled is kept; an outline is what the \
-            dense model had.</p>
+            <p>Each row is a layer, from input to output. Filled parts are kept; outlines show \
+            the parts of the dense model that were removed.</p>
             <div class="pictures">
             \(pictures)
             </div>
@@ -172,7 +173,7 @@ struct HTMLReport {
         let pictures = report.latencyCurves.map { curve -> Markup in
             let units = curve.units(in: report.model)
             let table = HTMLTable(
-                caption: "\(curve.title), one branch", columns: LevelTable.columns(units),
+                caption: "\(curve.title), one block", columns: LevelTable.columns(units),
                 rows: LevelTable.rows(of: curve))
             return """
                 <figure>
@@ -185,9 +186,10 @@ struct HTMLReport {
         let warning = narrative.otherMachine.map { "<p class=\"warning\">\($0)</p>" as Markup }
         return """
             \(warning ?? "")
-            <p>The time of one branch of one layer by the number of units it keeps. The band is \
-            the spread of the measurements, rings are levels that a larger one matches, so they \
-            are never chosen, and the dashed line is the time in proportion to arithmetic. \
+            <p>The time of one block by the number of units that it keeps. The band is the spread \
+            of the measurements. Rings are levels that are no faster than a larger level, so \
+            they are never chosen. The dashed line is the time if it were proportional to \
+            arithmetic. \
             \(narrative.verification ?? "")</p>
             <div class="pictures">
             \(pictures)
@@ -210,9 +212,8 @@ struct HTMLReport {
                 """
                 <figure>
                 \(plot)
-                <figcaption>The search removes units from one component after another: those with \
-                the smallest predicted loss for the time that they take. Dashed: the chosen \
-                plans.</figcaption>
+                <figcaption>In each step, the search removes the units with the smallest predicted \
+                loss for the time that this saves. Dashed lines: the chosen plans.</figcaption>
                 </figure>
                 """
             },
@@ -225,7 +226,7 @@ struct HTMLReport {
         ].compactMap(\.self)
     }
 
-    /// The commands of the first model, and those of the others, folded under lines that open them.
+    /// The commands for the first model, and for the other models hidden below summaries.
     private var loading: [Markup] {
         report.targets.enumerated().map { index, result in
             let commands = LoadingCommands(report: report, result: result)

@@ -4,7 +4,7 @@ extension PruneReport {
     /// The report as JSON, with its keys in alphabetical order.
     ///
     /// - Returns: UTF-8 text that ends with a line break.
-    /// - Throws: `EncodingError` where a number is not finite.
+    /// - Throws: `EncodingError` if a number is not finite.
     public func json() throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -14,7 +14,7 @@ extension PruneReport {
     /// Reads a report from its JSON.
     ///
     /// - Parameter json: What ``json()`` wrote; further keys are ignored.
-    /// - Throws: `DecodingError` where a key is missing or has another type.
+    /// - Throws: `DecodingError` if a key is missing or has another type.
     public init(json: Data) throws {
         self = try JSONDecoder().decode(PruneReport.self, from: json)
     }

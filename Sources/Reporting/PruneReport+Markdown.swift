@@ -11,8 +11,8 @@ struct MarkdownReport {
 
     var text: String {
         let sections: [(title: String, paragraphs: [String])] = [
-            ("How much faster", speed), ("How much quality", quality),
-            ("What was removed", structure), ("What each size costs here", latency),
+            ("How much faster", speed), ("How much quality is lost", quality),
+            ("What was removed", structure), ("How long each size takes here", latency),
             ("How the search went", search), ("How to load it", loading),
             ("How to reproduce it", reproduction),
             ("What to distrust", [Self.list(narrative.caveats)]),
@@ -73,7 +73,7 @@ struct MarkdownReport {
 
     private var samples: [String] {
         guard let samples = report.samples, !samples.isEmpty else { return [] }
-        return ["### What they write"]
+        return ["### What the models write"]
             + samples.indices.flatMap { index in
                 ["> " + Self.escaped(samples[index].prompt) + " …"]
                     + [
@@ -144,7 +144,7 @@ struct MarkdownReport {
         ]
     }
 
-    /// A text on one line that Markdown shows unchanged.
+    /// Returns a text on one line that Markdown shows unchanged.
     static func escaped(_ text: String) -> String {
         text.unicodeScalars.reduce(into: "") { result, scalar in
             switch scalar {
@@ -158,7 +158,7 @@ struct MarkdownReport {
         }
     }
 
-    /// A table whose first column is aligned left, the others right.
+    /// Returns a table whose first column is aligned left, and all other columns right.
     static func table(
         _ columns: [String], _ rows: [(heading: String, cells: [String])]
     ) -> String {
@@ -173,7 +173,7 @@ struct MarkdownReport {
         items.map { "- \(escaped($0))" }.joined(separator: "\n")
     }
 
-    /// A block of code, fenced by more backticks than it contains in a row.
+    /// Returns a block of code, fenced by more backticks than the code has in a row.
     static func code(_ text: String, _ language: String) -> String {
         let runs = text.split { $0 != "`" }.map(\.count)
         let fence = String(repeating: "`", count: max(3, (runs.max() ?? 0) + 1))

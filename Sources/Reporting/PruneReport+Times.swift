@@ -3,9 +3,9 @@ extension PruneReport {
     ///
     /// A speedup is the median of paired ratios, which usually differs from the ratio of two
     /// medians. Also, the dense model was timed several times: for the profile, and with each
-    /// model. Here it gets one time, the median of those measured with the models. The time of a
-    /// model is that time divided by its speedup. The time that no plan changes keeps its fraction.
-    /// Calling this twice changes nothing more.
+    /// model. Here it gets one time, the median of the times measured with the models. The time of
+    /// a model is this time divided by its speedup. The time that no plan changes keeps its
+    /// fraction of the dense model's time. A second call changes nothing.
     public mutating func normaliseTimes() {
         let times = targets.map(\.denseSeconds).sorted()
         guard let minimum = times.first, minimum > 0, denseSeconds > 0 else { return }

@@ -1,4 +1,4 @@
-/// The results of one prune, for people and programs.
+/// The results of one prune.
 ///
 /// Times are in seconds, ratios and shares are fractions, divergences are in nats. All numbers must
 /// be finite.
@@ -42,12 +42,12 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var latencyCurves: [ComponentLatency]
     /// The time that no plan changes.
     public var baseSeconds: Double
-    /// The time of the dense model: from the profile, or after ``normaliseTimes()`` as measured with
-    /// the models.
+    /// The time of the dense model: from the profile, or after ``normaliseTimes()`` as measured
+    /// with the models.
     public var denseSeconds: Double
-    /// The machine of the profile; nil if it is that of the environment.
+    /// The machine of the profile; nil if it is the machine of the environment.
     public var profiledMachine: String?
-    /// How well the profile predicted random plans, where that was measured.
+    /// The errors of the profile's predictions for random plans; nil if they were not measured.
     public var verification: VerificationFigures?
     /// The cost of each stage of the run, by its name.
     public var stages: [String: StageCost]
@@ -55,9 +55,9 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var inputs: [InputDigest]
     /// The text that the model was calibrated on.
     public var calibration: CalibrationDescription
-    /// Further reasons for caution, in whole sentences.
+    /// Further reasons for caution, as complete sentences.
     public var notes: [String]
-    /// Why a target and all higher ones were not written; nil if all were written.
+    /// Why a target and all higher targets were not written; nil if all were written.
     public var refused: String?
 
     /// Creates a report from its parts.
@@ -118,7 +118,7 @@ public struct FormatResult: Codable, Sendable, Equatable {
     }
 }
 
-/// How well a profile predicted random plans, each measured as a whole model.
+/// The errors of a profile's predictions for random plans, each measured as a complete model.
 public struct VerificationFigures: Codable, Sendable, Equatable {
     /// The number of plans.
     public var plans: Int
@@ -139,7 +139,7 @@ public struct VerificationFigures: Codable, Sendable, Equatable {
 public struct SearchStep: Codable, Sendable, Equatable {
     /// The predicted speedup.
     public var speedup: Double
-    /// The predicted loss, in the search's own measure.
+    /// The predicted loss, in the unit of the search.
     public var loss: Double
 
     private enum CodingKeys: String, CodingKey {
@@ -169,8 +169,8 @@ public struct TextSample: Codable, Sendable, Equatable {
 }
 
 extension PruneReport {
-    /// The continuations of a prompt by every model, with the model's name; the dense model is
-    /// first.
+    /// Returns the continuations of a prompt by every model, with the model's name; the dense model
+    /// is first.
     func continuations(of index: Int) -> [(model: String, text: String)] {
         guard let samples else { return [] }
         return [("dense", samples[index].dense)]
@@ -185,21 +185,21 @@ extension PruneReport {
 
 /// The dense model of a report.
 public struct ModelDescription: Codable, Sendable, Equatable {
-    /// Its name for people.
+    /// The name of the model in reports.
     public var name: String
     /// The path or hub name that commands take.
     public var path: String
-    /// Its family, such as `llama` or `bert`.
+    /// The family of the model, such as `llama` or `bert`.
     public var architecture: String
-    /// Its number of weights.
+    /// The number of weights.
     public var parameters: Int
-    /// Whether it generates text.
+    /// Whether the model generates text.
     ///
-    /// Other models only encode it.
+    /// Other models only encode text.
     public var generatesText: Bool
-    /// Its layers from input to output.
+    /// The layers from input to output.
     public var layers: [LayerSizes]
-    /// The size of its files in bytes, if known.
+    /// The size of the files in bytes, if known.
     public var bytes: Int?
     /// The pooling modes of an encoder, with the names of Sentence Transformers; nil for the mean.
     public var pooling: [String]?
@@ -220,7 +220,7 @@ public struct ModelDescription: Codable, Sendable, Equatable {
 
 /// The conditions of a timing.
 ///
-/// A speedup holds only for them.
+/// A speedup holds only for these conditions.
 public struct EnvironmentDescription: Codable, Sendable, Equatable {
     /// `encode`, `prefill` or `decode`.
     public var phase: String
@@ -230,7 +230,7 @@ public struct EnvironmentDescription: Codable, Sendable, Equatable {
     public var sequence: Int
     /// Threads of the process.
     public var threads: Int
-    /// The arithmetic, such as `f32`.
+    /// The precision, such as `f32`.
     public var precision: String
     /// The runtime.
     public var runtime: String
@@ -267,9 +267,9 @@ public struct EnvironmentDescription: Codable, Sendable, Equatable {
 
 /// The cost of one stage of a run.
 public struct StageCost: Codable, Sendable, Equatable {
-    /// Its wall-clock time.
+    /// The elapsed time in seconds.
     public var seconds: Double
-    /// The peak memory of the process at its end.
+    /// The peak memory of the process at the end of the stage.
     public var peakBytes: Int
 
     /// Creates a cost.
@@ -281,9 +281,9 @@ public struct StageCost: Codable, Sendable, Equatable {
 
 /// A file that a result depends on.
 public struct InputDigest: Codable, Sendable, Equatable {
-    /// Its name.
+    /// The name of the file.
     public var name: String
-    /// Its digest with the algorithm's name, such as `sha256:…`.
+    /// The digest of the file with the algorithm's name, such as `sha256:…`.
     public var digest: String
 
     /// Creates a digest.
@@ -299,7 +299,7 @@ public struct CalibrationDescription: Codable, Sendable, Equatable {
     public var source: String
     /// The number of tokens that were used.
     public var tokens: Int
-    /// Whether the model sampled it itself.
+    /// Whether the model generated the text.
     public var sampledByModel: Bool
 
     /// Creates a description.

@@ -5,13 +5,13 @@ enum QualityMeasure: CaseIterable {
     case top1
     case meanCosineDistance
 
-    /// The measures that some model of the report has, the most informative first.
+    /// Returns the measures that a model of the report has, the most informative first.
     static func present(in report: PruneReport) -> [QualityMeasure] {
         let all = [report.dense] + report.targets.map(\.quality) + report.baselines.map(\.quality)
         return allCases.filter { measure in all.contains { measure.value(of: $0) != nil } }
     }
 
-    /// The heading of its column.
+    /// The heading of the measure's column.
     var title: String {
         switch self {
         case .perplexity: "Perplexity"
@@ -21,7 +21,7 @@ enum QualityMeasure: CaseIterable {
         }
     }
 
-    /// An explanation for readers who do not know it.
+    /// An explanation of the measure.
     var explanation: String {
         switch self {
         case .perplexity:
@@ -38,7 +38,7 @@ enum QualityMeasure: CaseIterable {
         }
     }
 
-    /// Its value among a model's figures.
+    /// Returns the value of the measure in a model's figures.
     func value(of figures: QualityFigures) -> Double? {
         switch self {
         case .perplexity: figures.perplexity
@@ -48,9 +48,9 @@ enum QualityMeasure: CaseIterable {
         }
     }
 
-    /// The dense model's value.
+    /// Returns the dense model's value.
     ///
-    /// For divergences it is known without a measurement.
+    /// Its divergence from itself is known without a measurement.
     func denseValue(in report: PruneReport) -> Double? {
         switch self {
         case .perplexity: report.dense.perplexity
@@ -59,7 +59,7 @@ enum QualityMeasure: CaseIterable {
         }
     }
 
-    /// Its value as text.
+    /// Returns a value of the measure as text.
     func text(_ value: Double?) -> String {
         guard let value else { return "–" }
         return switch self {

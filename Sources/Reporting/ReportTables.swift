@@ -1,4 +1,4 @@
-/// The models of a report by speed and quality: the dense one, the family, the baselines.
+/// The table of speed and quality of the dense model, the family and the baselines.
 struct QualityTable {
     let report: PruneReport
     let measures: [QualityMeasure]
@@ -30,7 +30,7 @@ struct QualityTable {
         }
     }
 
-    /// The rows of the family itself.
+    /// The rows of the family.
     var ownRows: Set<Int> {
         Set(report.targets.indices.map { $0 + 1 + (report.formats?.count ?? 0) })
     }
@@ -56,7 +56,7 @@ extension QualityMeasure {
     var hasChange: Bool { self == .perplexity }
 }
 
-/// What training recovered for each target.
+/// The table of what training recovered for each target.
 struct RecoveryTable {
     let report: PruneReport
 
@@ -81,7 +81,7 @@ struct RecoveryTable {
     }
 }
 
-/// The plans that were built and measured for each target, in the order of trying.
+/// The table of the plans that were built and measured for each target, in this order.
 struct TrialTable {
     let report: PruneReport
 
@@ -99,7 +99,7 @@ struct TrialTable {
     }
 }
 
-/// The sizes of every layer, dense and of each target.
+/// The table of the sizes of every layer in the dense model and the model of each target.
 struct LayerTable {
     let report: PruneReport
 
@@ -130,7 +130,7 @@ extension LayerSizes {
     }
 }
 
-/// The levels of a latency curve.
+/// The table of the levels of a latency curve.
 enum LevelTable {
     static func columns(_ units: String) -> [String] {
         [units.prefix(1).uppercased() + units.dropFirst(), "Median", "Spread", ""]

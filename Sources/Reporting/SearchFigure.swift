@@ -46,8 +46,8 @@ struct SearchFigure {
 
     /// The names of the targets, at the lines of their plans, under the title of the axis.
     ///
-    /// Each name is in a row below its near neighbours on the left, so that it does not cross their
-    /// lines.
+    /// Each name is in a row below the names that are close on its left, so that it does not cross
+    /// their lines.
     private func labels(
         on x: Axis, upTo most: Double
     ) -> [(text: String, at: Double, row: Int)] {

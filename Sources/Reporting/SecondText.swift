@@ -7,7 +7,7 @@ extension PruneReport {
 }
 
 extension QualityTable {
-    /// The measure on the second text; nil if there is none.
+    /// The measure on the second text; nil if there is no second text.
     private var secondMeasure: QualityMeasure? {
         guard report.secondText != nil else { return nil }
         return [.perplexity, .meanCosineDistance].first(where: measures.contains)
@@ -19,7 +19,7 @@ extension QualityTable {
         return ["\(measure.title), second text"] + (measure.hasChange ? ["Change"] : [])
     }
 
-    /// The cells of a model in the columns of the second text.
+    /// Returns the cells of a model in the columns of the second text.
     func secondCells(_ figures: QualityFigures?, isDense: Bool) -> [String] {
         guard let measure = secondMeasure else { return [] }
         let dense =

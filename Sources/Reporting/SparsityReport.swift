@@ -1,8 +1,9 @@
-/// The results of contextual sparsity: what a decoder skips token by token, and what that saves.
+/// The results of contextual sparsity: what a decoder skips for each token, and how much faster
+/// this makes it.
 public struct SparsityReport: Codable, Sendable, Equatable {
     /// A model that was measured.
     public struct Trial: Codable, Sendable, Equatable {
-        /// What it skips.
+        /// A description of what the model skips.
         public let name: String
         /// The perplexity on text that it was not calibrated on.
         public let perplexity: Double
@@ -10,7 +11,7 @@ public struct SparsityReport: Codable, Sendable, Equatable {
         public let speedup: Double?
         /// The ends of the 95 % confidence interval, or empty.
         public let interval: [Double]
-        /// Whether its perplexity is within the allowed cost.
+        /// Whether the perplexity is within the allowed cost.
         public let isWithinCost: Bool
         /// Whether other programs disturbed the measurement.
         public let isDisturbed: Bool
@@ -25,26 +26,25 @@ public struct SparsityReport: Codable, Sendable, Equatable {
             self.isDisturbed = isDisturbed
         }
 
-        /// Whether it is certainly faster than the dense model.
+        /// Whether the model is certainly faster than the dense model.
         public var isFaster: Bool { interval.first.map { $0 > 1 } ?? false }
     }
 
-    /// A layer in which neurons are skipped, measured on text that its predictor was not calibrated
-    /// on.
+    /// A layer in which neurons are skipped, measured on text that was not used for calibration.
     public struct Layer: Codable, Sendable, Equatable {
-        /// Its index.
+        /// The index of the layer.
         public let layer: Int
-        /// How neurons are predicted.
+        /// The method that selects neurons.
         public let choice: String
-        /// The share of neurons that is computed.
+        /// The fraction of neurons that is computed.
         public let density: Double
         /// The fraction of the needed neurons that is computed.
         public let recall: Double
-        /// The fraction of the squared contributions that the computed neurons have.
+        /// The fraction of the squared contributions of all neurons that the computed neurons have.
         public let kept: Double
-        /// The same for the same number of neurons with the largest contributions.
+        /// This fraction for the same number of neurons with the largest contributions.
         public let keptByOracle: Double
-        /// The same for the same number of random neurons.
+        /// This fraction for the same number of random neurons.
         public let keptAtRandom: Double
 
         /// Describes a layer.
@@ -72,14 +72,14 @@ public struct SparsityReport: Codable, Sendable, Equatable {
     public var best: Trial?
     /// The layers in which neurons are skipped.
     public var layers: [Layer]
-    /// The number of layers in which only some inputs of the attention block count.
+    /// The number of layers in which small inputs of the attention block are skipped.
     public var inputLayers: Int
     /// The fractions of heads and of neurons that were removed permanently.
     public var removed: [Double]
-    /// The fraction of tokens for which coarse scores give the same choice as exact scores; nil if
-    /// scores are exact.
+    /// The fraction of tokens for which 4-bit logits give the same most likely token as exact
+    /// logits; nil if all logits are exact.
     public var sameWords: Double?
-    /// The number of tokens of that comparison.
+    /// The number of tokens that were compared.
     public var comparedWords: Int?
 
     /// Creates a report.
@@ -128,7 +128,7 @@ public struct SparsityReport: Codable, Sendable, Equatable {
         }
     }
 
-    /// Remarks on the tables, in whole sentences.
+    /// Remarks on the tables, as complete sentences.
     public var remarks: [String] {
         var remarks: [String] = []
         if let heads = removed.first, let neurons = removed.last, heads + neurons > 0 {
@@ -139,16 +139,16 @@ public struct SparsityReport: Codable, Sendable, Equatable {
         if inputLayers > 0 {
             remarks.append(
                 "In \(inputLayers) \(inputLayers == 1 ? "layer" : "layers") small inputs of the "
-                    + "attention block are not multiplied.")
+                    + "attention block are skipped.")
         }
         if let sameWords, let comparedWords {
             remarks.append(
                 "Of \(Figures.count(comparedWords)) tokens "
-                    + "\(Figures.decimal(100 * sameWords, 2))% are the same as with exact scores.")
+                    + "\(Figures.decimal(100 * sameWords, 2))% are the same as with exact logits.")
         }
         if best == nil {
             remarks.append(
-                "Nothing is certainly faster than the dense model here, so nothing is skipped.")
+                "No model is certainly faster than the dense model here, so nothing is skipped.")
         }
         if trials.contains(where: \.isDisturbed) {
             remarks.append("Other programs disturbed the measurement: stop them and measure again.")
@@ -156,15 +156,15 @@ public struct SparsityReport: Codable, Sendable, Equatable {
         return remarks
     }
 
-    /// How to read the trials.
+    /// An explanation of the table of trials.
     public static let trialNote =
         "Decoding compared with the dense model; perplexity on text that was not used to calibrate."
-    /// How to read the layers.
+    /// An explanation of the table of layers.
     public static let layerNote =
-        "computed: the fraction of a layer's neurons, or heads, that is computed. recall: the fraction "
-        + "of the needed ones that is among them. kept: the fraction of the squared contributions that "
-        + "they keep. best and random: what the best choice of the same number, and a random one, would "
-        + "keep."
+        "computed: the fraction of a layer's neurons or heads that is computed. recall: the fraction "
+        + "of the needed neurons or heads that is computed. kept: the fraction of the squared "
+        + "contributions that is computed. best and random: this fraction for the best and for a random "
+        + "selection of the same size."
 
     /// The report as one page.
     ///
@@ -215,7 +215,8 @@ public struct SparsityReport: Codable, Sendable, Equatable {
     }
 }
 
-/// Plots what predictors keep of each layer, compared with the best choice and a random one.
+/// Plots the fraction of contributions that predictors keep in each layer, compared with a random
+/// selection.
 private struct DensityFigure {
     let layers: [SparsityReport.Layer]
 
@@ -229,11 +230,11 @@ private struct DensityFigure {
             to: PlotFrame.right - 6)
         let y = Axis(0, 100, from: height - PlotFrame.bottom, to: PlotFrame.top)
         let frame = PlotFrame(
-            height: height, x: x, y: y, xTitle: "layer", yTitle: "% of neurons, or of what they add"
+            height: height, x: x, y: y, xTitle: "layer", yTitle: "% of neurons or contributions"
         )
         let series: [(name: String, values: [Double])] = [
             ("kept", layers.map(\.kept)), ("computed, kept at random", layers.map(\.density)),
-            ("needed ones found", layers.map(\.recall)),
+            ("needed neurons found", layers.map(\.recall)),
         ]
         let lines = series.enumerated().map { index, one -> Markup in
             let points = zip(layers, one.values).map { layer, value -> Markup in
@@ -251,7 +252,7 @@ private struct DensityFigure {
             title: "Neurons by layer",
             description: series.map { one in
                 let mean = one.values.reduce(0, +) / Double(one.values.count)
-                return "\(one.name): \(Figures.percent(mean)) in the mean"
+                return "\(one.name): mean \(Figures.percent(mean))"
             }.joined(separator: "; ") + ".",
             height: height, "\(frame.markup)\n\(lines)")
         return "\(picture)\n<ul class=\"legend\">\n\(entries)\n</ul>"

@@ -5,7 +5,7 @@ struct SpeedFigure {
     var markup: Markup {
         let shown = [result.target, result.predicted, result.measured] + result.interval
         let (minimum, maximum) = (shown.min() ?? 1, shown.max() ?? 1)
-        // The axis includes the dense model's 1×, which shows the distance of all values from it.
+        // The axis includes 1×, the dense model, so that all speedups are seen relative to it.
         let low = min(1, minimum)
         let margin = 0.06 * (maximum - low)
         let axis = Axis(

@@ -60,7 +60,9 @@ struct StructureFigure {
             """
     }
 
-    /// Whether a head is kept: by its group if known; otherwise the first heads are drawn as kept.
+    /// Returns whether a head is drawn as kept.
+    ///
+    /// If the kept groups are unknown, the first heads are drawn as kept.
     private func isKept(_ head: Int, _ full: LayerSizes, _ kept: LayerSizes) -> Bool {
         guard let groups = kept.keptGroups, full.keyValueHeads > 0 else {
             return head < kept.queryHeads

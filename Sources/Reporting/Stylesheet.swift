@@ -1,4 +1,4 @@
-/// The look of the HTML report: paper and leaf by day, night garden by night, ink in print.
+/// The style sheet of the HTML report, for light and dark screens and for print.
 enum Stylesheet {
     static let text: Markup = """
         :root {

@@ -1,43 +1,44 @@
 /// The model for one target.
 public struct TargetResult: Codable, Sendable, Equatable {
-    /// The speedup asked for.
+    /// The requested speedup.
     public var target: Double
     /// The speedup that the latency table predicted for the plan.
     public var predicted: Double
-    /// The speedup of the finished model against the dense one.
+    /// The speedup of the finished model over the dense model.
     public var measured: Double
     /// The lower and upper end of the 95% confidence interval of the measured speedup.
     public var interval: [Double]
     /// The directory of the model.
     public var path: String
-    /// Its number of weights.
+    /// The number of weights of the model.
     public var parameters: Int
-    /// The mean divergence of its predictions from the dense model's, in nats.
+    /// The mean KL divergence of the predictions from the dense model's predictions, in nats.
     public var kl: Double?
-    /// The share of predictions whose most likely token is the dense model's.
+    /// The fraction of predictions with the same most likely token as the dense model.
     public var top1: Double?
-    /// Its perplexity.
+    /// The perplexity of the model.
     public var perplexity: Double?
-    /// For encoders: the mean cosine distance of its sentence vectors from the dense model's.
+    /// For encoders: the mean cosine distance of the sentence vectors from the dense model's.
     public var meanCosineDistance: Double?
-    /// Its quality on the report's second text.
+    /// The quality on the report's second text.
     public var second: QualityFigures?
-    /// Its continuations of the report's prompts; nil for encoders.
+    /// The model's continuations of the report's prompts; nil for encoders.
     public var continuations: [String]?
-    /// Its layers from input to output.
+    /// The layers from input to output.
     public var layers: [LayerSizes]
-    /// The number of channels of its residual stream, if some were removed.
+    /// The number of channels of the residual stream, if some were removed.
     public var hiddenSize: Int?
     /// The format of its output head, if that is not the environment's precision.
     public var headFormat: String?
-    /// The size of its directory in bytes, if known.
+    /// The size of the directory in bytes, if known.
     public var bytes: Int?
-    /// The dense model's time: the median of its times in alternation with this model, or, after
-    /// ``PruneReport/normaliseTimes()``, the same time for all targets.
+    /// The dense model's time: the median of its times measured alternately with this model.
+    ///
+    /// After ``PruneReport/normaliseTimes()`` it is the same time for all targets.
     public var denseSeconds: Double
-    /// Its time: the dense model's divided by the measured speedup.
+    /// The time of the model: the dense model's time divided by the measured speedup.
     public var seconds: Double
-    /// The number of plans that were built and measured until the target held.
+    /// The number of plans that were built and measured until the target was reached.
     public var attempts: Int
     /// The predictions and measurements of these plans, if they were kept.
     public var trials: [Trial]?
@@ -66,11 +67,11 @@ public struct TargetResult: Codable, Sendable, Equatable {
     public struct Confirmation: Codable, Sendable, Equatable {
         /// The speedup that the search measured.
         public var first: Double
-        /// The ends of its interval.
+        /// The ends of the confidence interval of this speedup.
         public var firstInterval: [Double]
         /// The speedup measured from the written files, in a separate process.
         public var speedup: Double
-        /// The ends of its interval.
+        /// The ends of the confidence interval of this speedup.
         public var interval: [Double]
 
         /// Creates a pair of measurements.
@@ -84,7 +85,7 @@ public struct TargetResult: Codable, Sendable, Equatable {
         }
     }
 
-    /// Its quality.
+    /// The quality of the model.
     public var quality: QualityFigures {
         get {
             QualityFigures(
@@ -163,9 +164,9 @@ public struct LayerSizes: Codable, Sendable, Equatable {
 public struct QualityFigures: Codable, Sendable, Equatable {
     /// The perplexity.
     public var perplexity: Double?
-    /// The mean divergence from the dense model's predictions, in nats.
+    /// The mean KL divergence from the dense model's predictions, in nats.
     public var kl: Double?
-    /// The share of predictions whose most likely token is the dense model's.
+    /// The fraction of predictions with the same most likely token as the dense model.
     public var top1: Double?
     /// For encoders: the mean cosine distance of sentence vectors from the dense model's.
     public var meanCosineDistance: Double?
@@ -186,13 +187,13 @@ public struct QualityFigures: Codable, Sendable, Equatable {
 public struct Recovery: Codable, Sendable, Equatable {
     /// The method: `distill` with the dense model as teacher, or `finetune` on text or labels.
     public var method: String
-    /// Its steps.
+    /// The number of steps.
     public var steps: Int
     /// The number of tokens of the training.
     public var tokens: Int
     /// The measure of evaluation, such as `perplexity` or `acc`.
     public var measure: String
-    /// The measure for the dense model, if it has it.
+    /// The measure of the dense model; nil if it has no suitable head.
     public var dense: Double?
     /// The measure before the training.
     public var before: Double
@@ -223,13 +224,13 @@ public struct Recovery: Codable, Sendable, Equatable {
 public struct BaselineResult: Codable, Sendable, Equatable {
     /// The method, such as `magnitude`.
     public var method: String
-    /// The speedup asked for.
+    /// The requested speedup.
     public var target: Double
-    /// The speedup of the finished model against the dense one.
+    /// The speedup of the finished model over the dense model.
     public var measured: Double
-    /// Its quality.
+    /// The quality of the model.
     public var quality: QualityFigures
-    /// Its quality on the report's second text.
+    /// The quality on the report's second text.
     public var second: QualityFigures?
 
     /// Creates a result.
@@ -248,7 +249,7 @@ public struct BaselineResult: Codable, Sendable, Equatable {
 extension PruneReport {
     /// The name of a baseline in tables and figures.
     ///
-    /// It says if only the family is refitted.
+    /// If the baseline uses the method of the family, the name says that it is not refitted.
     public func label(of baseline: BaselineResult) -> String {
         baseline.method == method ? "\(method), not refitted" : baseline.method
     }

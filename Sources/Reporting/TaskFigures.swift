@@ -8,23 +8,23 @@ public struct TaskFigures: Codable, Sendable, Equatable {
     public var items: Int
     /// The dense model's score.
     public var dense: Double
-    /// Its standard error.
+    /// The standard error of the dense model's score.
     public var denseError: Double
     /// The scores of the family.
     public var results: [Result]
 
     /// The score of one model of the family.
     public struct Result: Codable, Sendable, Equatable {
-        /// Its target speedup.
+        /// The target speedup of the model.
         public var target: Double
-        /// Its score.
+        /// The score of the model.
         public var value: Double
-        /// The standard error.
+        /// The standard error of the score.
         public var error: Double
         /// The p-value of the difference from the dense model.
         public var pValue: Double
-        /// The fraction of items that only one of the two models has right; nil if items are not
-        /// simply right or wrong.
+        /// The fraction of items that only one of the two models answers correctly; nil if answers
+        /// are not simply right or wrong.
         public var flips: Double?
 
         /// Creates a result.
@@ -51,7 +51,7 @@ public struct TaskFigures: Codable, Sendable, Equatable {
     }
 }
 
-/// The tasks of a report by model.
+/// The table of the scores of tasks by model.
 struct TaskTable {
     let report: PruneReport
 
@@ -74,13 +74,13 @@ struct TaskTable {
         }
     }
 
-    /// The mark of a change that may be due to chance.
+    /// Returns a mark for a change that may be due to chance.
     private func mark(_ result: TaskFigures.Result) -> String { result.pValue < 0.05 ? "" : " ~" }
 
-    /// Explanations of the table, in whole sentences.
+    /// Explanations of the table, as complete sentences.
     var explanations: [String] {
         let marks =
-            "In brackets: the change against the dense model. ~ marks a change that may be due to chance "
+            "In brackets: the change from the dense model. ~ marks a change that may be due to chance "
             + "(p of a paired test at least 0.05)."
         let falls = report.targets.compactMap { target -> String? in
             let lost = tasks.compactMap { task -> (String, Double)? in

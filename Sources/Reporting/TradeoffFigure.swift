@@ -18,9 +18,9 @@ struct TradeoffFigure {
     let series: [Series]
     /// The title of the horizontal axis, such as `times faster, measured`.
     let xTitle: String
-    /// Values of that axis that have a tick.
+    /// Values of the horizontal axis that have a tick.
     let ticks: [Double]
-    /// A value of that axis in words.
+    /// Describes a value of the horizontal axis.
     let describe: (Double) -> String
 
     private let height = 290.0
@@ -86,9 +86,9 @@ struct TradeoffFigure {
         return "\(picture)\n\(legend)"
     }
 
-    /// The labels of the marks.
+    /// Returns the labels of the marks.
     ///
-    /// Each is at the first place that no mark, line or other label occupies.
+    /// Each label is at the first place that no mark, line or other label occupies.
     private func labels(_ x: Axis, _ y: Axis) -> [Markup] {
         struct Box {
             let left, right, top, bottom: Double
@@ -159,7 +159,7 @@ struct TradeoffFigure {
             """
     }
 
-    /// A mark that differs by shape as well as colour.
+    /// Returns a mark; marks of different series differ in shape and colour.
     private func marker(_ index: Int, x: Double, y: Double) -> Markup {
         switch index % 5 {
         case 0: "<circle cx=\"\(x)\" cy=\"\(y)\" r=\"4.5\"/>"

@@ -1,16 +1,16 @@
-/// A token that is searched in the text before the text is split in any other way.
+/// A token that is searched for in the text before the text is split.
 struct AddedToken: Sendable {
     var id: Int32
     var content: String
     /// Whether the token is a control token of the model rather than text.
     var isSpecial = true
-    /// Whether it is only matched if no letter or digit is next to it.
+    /// Whether the token is matched only if no letter or digit is next to it.
     var isSingleWord = false
-    /// Whether white space before it belongs to it.
+    /// Whether a match includes the white space before it.
     var stripsLeft = false
-    /// Whether white space after it belongs to it.
+    /// Whether a match includes the white space after it.
     var stripsRight = false
-    /// Whether it is searched in the normalised text rather than in the original.
+    /// Whether the token is searched for in the normalised text instead of the original text.
     var isNormalized = false
 }
 
@@ -24,7 +24,7 @@ enum Segment {
 struct AddedVocabulary: Sendable {
     /// The tokens in the order of the file.
     let tokens: [AddedToken]
-    /// The text of every token when ids are decoded.
+    /// The text of every token, for decoding.
     let spellings: [Int32: String]
     /// The largest id plus one.
     let size: Int
@@ -64,10 +64,10 @@ struct AddedVocabulary: Sendable {
     }
 }
 
-/// Finds tokens in UTF-8 text: the leftmost match, and of several there the longest.
+/// Finds tokens in UTF-8 text: the leftmost match, and the longest of several matches there.
 struct AddedTokenMatcher: Sendable {
     private let patterns: [(bytes: [UInt8], token: AddedToken)]
-    /// For every byte the patterns that start with it, longest first.
+    /// The patterns that start with each byte, the longest first.
     private var starting = [[Int]](repeating: [], count: 256)
 
     /// Creates a matcher of tokens from their bytes.

@@ -1,7 +1,7 @@
-/// GPT-2's alphabet, which writes any byte as a printable character.
+/// GPT-2's alphabet, which represents every byte by a printable character.
 ///
-/// Printable bytes of Latin-1 are written as themselves. The other 68 bytes are written as the
-/// characters from U+0100 on.
+/// Printable bytes of Latin-1 represent themselves. The remaining 68 bytes are represented by the
+/// characters U+0100 to U+0143.
 enum ByteAlphabet {
     /// The character of every byte.
     static let characters: [Unicode.Scalar] = {
@@ -19,7 +19,7 @@ enum ByteAlphabet {
     private static let bytes = Dictionary(
         uniqueKeysWithValues: zip(characters, (0...255).map { UInt8($0) }))
 
-    /// The bytes that a token represents; nil if it has a character outside the alphabet.
+    /// Returns the bytes that a token represents; nil if it has a character outside the alphabet.
     static func bytes(of token: String) -> [UInt8]? {
         var decoded: [UInt8] = []
         for scalar in token.unicodeScalars {

@@ -6,7 +6,7 @@ extension BytePairTokenizer {
     /// - Parameters:
     ///   - root: The file's root.
     ///   - configuration: The root of `tokenizer_config.json`, if there is one.
-    ///   - limit: How many tokens the model has.
+    ///   - limit: The number of tokens of the model.
     /// - Throws: ``TokenizerError`` for damaged fields, and for BPE that is not byte-level.
     init(_ root: JSONField, configuration: JSONField?, limit: Int) throws(TokenizerError) {
         let model = root["model"]
@@ -57,7 +57,7 @@ extension BytePairTokenizer {
 
     /// Reads merges.
     ///
-    /// Each is a string with a space, or a pair of strings.
+    /// Each merge is a string with a space, or a pair of strings.
     private static func merges(
         _ field: JSONField, _ vocabulary: Vocabulary
     ) throws(TokenizerError) -> [MergeTable.Merge] {
@@ -82,7 +82,7 @@ extension BytePairTokenizer {
     ) throws(TokenizerError) -> MergeTable.Merge {
         let scalars = text.unicodeScalars
         guard let blank = scalars.dropFirst().firstIndex(of: " ") else {
-            throw .malformed(field: path, problem: "expected two tokens with a blank between them")
+            throw .malformed(field: path, problem: "expected two tokens with a space between them")
         }
         return try merge(
             String(scalars[..<blank]), String(scalars[scalars.index(after: blank)...]), path: path,
@@ -103,7 +103,7 @@ extension BytePairTokenizer {
         return MergeTable.Merge(left: leftID, right: rightID, joined: joined)
     }
 
-    /// Whether the normaliser is form C; false if there is none.
+    /// Returns whether the normaliser is NFC; false if there is no normaliser.
     private static func composes(_ field: JSONField) throws(TokenizerError) -> Bool {
         if field.isNull { return false }
         switch try field["type"].string() {

@@ -1,19 +1,20 @@
 public import ModelFiles
 
 extension BytePairTokenizer {
-    /// Creates the tokenizer that the metadata of a GGUF file describe.
+    /// Creates the tokenizer that the metadata of a GGUF file describes.
     ///
     /// - Parameters:
     ///   - tokens: `tokenizer.ggml.tokens`.
-    ///   - tokenTypes: `tokenizer.ggml.token_type`; 3 (control) and 4 (user defined) are found in
-    ///     the text before it is split.
+    ///   - tokenTypes: `tokenizer.ggml.token_type`. Tokens of the types 3 (control) and 4 (user
+    ///     defined) are searched for in the text before it is split.
     ///   - merges: `tokenizer.ggml.merges`.
     ///   - preTokenizer: `tokenizer.ggml.pre`, llama.cpp's name of the pre-tokenizer.
     ///   - beginningOfText: `tokenizer.ggml.bos_token_id`.
     ///   - endOfText: `tokenizer.ggml.eos_token_id`.
     ///   - padding: `tokenizer.ggml.padding_token_id`.
     ///   - addsBeginning: `tokenizer.ggml.add_bos_token`.
-    /// - Throws: ``TokenizerError`` for an unknown name and for values that contradict each other.
+    /// - Throws: ``TokenizerError`` for an unknown pre-tokenizer, or for values that contradict
+    ///   each other.
     public init(
         tokens: [String], tokenTypes: [Int]?, merges: [String], preTokenizer: String,
         beginningOfText: Int32?, endOfText: Int32?, padding: Int32? = nil, addsBeginning: Bool
@@ -69,14 +70,14 @@ extension BytePairTokenizer {
 
     /// Returns GGUF metadata of a tokenizer that gives the same ids for every text.
     ///
-    /// - Parameter count: The number of tokens of the model, at least that of the tokenizer. Tokens
-    ///   beyond the tokenizer's are marked as unused.
+    /// - Parameter count: The number of tokens of the model, which may be larger than that of the
+    ///   tokenizer. Additional tokens are marked as unused.
     /// - Returns: Values by key.
     /// - Throws: ``TokenizerError`` if llama.cpp has no name for the pre-tokenizer.
     public func ggufMetadata(tokens count: Int) throws(TokenizerError) -> [String: GGUFValue] {
         guard let name = preTokenizer.name else {
             throw .unsupported(
-                field: "pre_tokenizer", value: "a splitting that llama.cpp has no name for",
+                field: "pre_tokenizer", value: "a splitting without a name in llama.cpp",
                 supported: ["gpt-2", "llama-bpe", "qwen2", "smollm"])
         }
         var (tokens, types) = ([String](), [Int]())

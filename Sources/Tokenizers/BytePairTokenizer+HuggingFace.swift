@@ -36,7 +36,7 @@ extension BytePairTokenizer {
     ///
     /// - Parameters:
     ///   - maximumLength: The maximum number of tokens of the model.
-    ///   - chatTemplate: The Jinja template of its conversations.
+    ///   - chatTemplate: The chat template, in Jinja.
     /// - Returns: JSON in UTF-8.
     public func huggingFaceConfiguration(
         maximumLength: Int? = nil, chatTemplate: String? = nil
@@ -57,7 +57,8 @@ extension BytePairTokenizer {
         added.tokens.first { $0.id == id }?.content ?? vocabulary.tokens[id] ?? ""
     }
 
-    /// A merge as one string, or as a pair if a space in a token would make the string ambiguous.
+    /// Returns a merge as one string, or as a pair if a space in a token makes the string
+    /// ambiguous.
     private func merge(_ merge: MergeTable.Merge) -> JSONValue {
         let left = vocabulary.tokens[merge.left] ?? ""
         let right = vocabulary.tokens[merge.right] ?? ""
@@ -80,7 +81,7 @@ extension AddedToken {
 }
 
 extension PostProcessor {
-    /// The value of `post_processor` with this effect; `null` if nothing is added.
+    /// Returns the value of `post_processor` that adds these tokens; `null` if it adds none.
     fileprivate func huggingFaceJSON(naming name: (Int32) -> String) -> JSONValue {
         if single.count == 1, pair.count == 2 { return .null }
         var special: [JSONKey: JSONValue] = [:]

@@ -10,14 +10,14 @@ public struct BytePairTokenizer: Tokenizer {
     let table: MergeTable
     /// The token of every single byte.
     ///
-    /// A byte without one becomes the unknown token, or nothing.
+    /// A byte without a token becomes the unknown token, or is ignored.
     let bytes: [Int32?]
     let unknown: Int32?
     /// Whether consecutive unknown bytes become one token.
     let fusesUnknown: Bool
-    /// Whether text is first converted to Unicode's form C.
+    /// Whether text is first normalised to NFC.
     let composes: Bool
-    /// Whether a word that is itself a token is used without merging its bytes.
+    /// Whether a word that is a token becomes this token without merges.
     let keepsWholeWords: Bool
 
     /// The number of ids: the largest id plus one.
@@ -25,13 +25,13 @@ public struct BytePairTokenizer: Tokenizer {
         max(vocabulary.size, added.size)
     }
 
-    /// The token that opens a text, where the model has one.
+    /// The token that opens a text, if the model has one.
     public var beginningOfText: Int32? { special.beginning }
 
-    /// The token that ends a text, where the model has one.
+    /// The token that ends a text, if the model has one.
     public var endOfText: Int32? { special.end }
 
-    /// The token that fills the short rows of a batch, where the model has one.
+    /// The padding token, if the model has one.
     public var padding: Int32? { special.padding }
 
     /// Returns the ids of a text, neither truncated nor padded.
@@ -67,7 +67,7 @@ public struct BytePairTokenizer: Tokenizer {
         return ids
     }
 
-    /// The tokens of one word.
+    /// Returns the tokens of one word.
     private func tokens(of word: ArraySlice<UInt8>) -> [Int32] {
         if keepsWholeWords, word.count <= vocabulary.longest {
             var spelling = String.UnicodeScalarView()
@@ -97,7 +97,7 @@ public struct BytePairTokenizer: Tokenizer {
         }
     }
 
-    /// Returns the text of ids, special tokens written out and unknown ids left out.
+    /// Returns the text of ids, with special tokens; unknown ids are ignored.
     ///
     /// Bytes that are not UTF-8 become U+FFFD.
     public func decode(_ ids: [Int32]) -> String {

@@ -24,7 +24,7 @@ enum CharacterClass: UInt8, Sendable {
     static let ascii = (0..<128).map { CharacterClass(Unicode.Scalar(UInt8($0))) }
 }
 
-/// Text in UTF-8 with the class of the character that every byte belongs to.
+/// Text in UTF-8 with a class for every byte: the class of the character that contains the byte.
 struct ClassifiedText {
     let bytes: [UInt8]
     let classes: [CharacterClass]

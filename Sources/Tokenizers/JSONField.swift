@@ -1,7 +1,7 @@
 import Foundation
 import ModelFiles
 
-/// A value in a JSON file together with its path, which errors name.
+/// A value in a JSON file with its path, which error messages name.
 struct JSONField {
     /// The file and the keys that lead to the value.
     let path: String
@@ -12,12 +12,12 @@ struct JSONField {
     /// Whether the field is absent or `null`.
     var isNull: Bool { value == .null }
 
-    /// The member of an object with a key; `null` if absent.
+    /// Returns the member of an object with a key; `null` if absent.
     subscript(key: String) -> JSONField {
         JSONField(path: "\(path): \(key)", value: value.object?[JSONKey(key)] ?? .null)
     }
 
-    /// The value of a whole file; `file` is its name in errors.
+    /// Parses a complete file; `file` is its name in error messages.
     static func root(of data: Data, file: String) throws(TokenizerError) -> JSONField {
         do {
             return JSONField(path: file, value: try JSONValue(parsing: [UInt8](data), file: file))
@@ -27,12 +27,12 @@ struct JSONField {
         }
     }
 
-    /// The error for a field with a wrong value.
+    /// Returns the error for a field with a wrong value.
     func malformed(_ problem: String) -> TokenizerError {
         .malformed(field: path, problem: problem)
     }
 
-    /// The elements of an array.
+    /// Returns the elements of an array.
     func elements() throws(TokenizerError) -> [JSONField] {
         guard let values = value.array else { throw malformed("expected an array") }
         return values.enumerated().map {
@@ -40,26 +40,26 @@ struct JSONField {
         }
     }
 
-    /// The members of an object.
+    /// Returns the members of an object.
     func members() throws(TokenizerError) -> [JSONKey: JSONValue] {
         guard let members = value.object else { throw malformed("expected an object") }
         return members
     }
 
-    /// The text of a string.
+    /// Returns the text of a string.
     func string() throws(TokenizerError) -> String {
         guard let text = value.string else { throw malformed("expected a string") }
         return text
     }
 
-    /// A boolean, or the default if the field is absent.
+    /// Returns a boolean, or the default if the field is absent.
     func boolean(default standard: Bool) throws(TokenizerError) -> Bool {
         if isNull { return standard }
         guard case .bool(let flag) = value else { throw malformed("expected true or false") }
         return flag
     }
 
-    /// A whole number from 0 to 2³¹ − 1.
+    /// Returns a whole number from 0 to 2³¹ − 1.
     func integer() throws(TokenizerError) -> Int32 {
         guard let integer = value.integer.flatMap(Int32.init(exactly:)), integer >= 0 else {
             throw malformed("expected a whole number from 0 to 2147483647")
@@ -67,7 +67,7 @@ struct JSONField {
         return integer
     }
 
-    /// The value as errors show it: its JSON, shortened.
+    /// The shortened JSON of the value, for error messages.
     var shown: String {
         if let text = value.string { return quoted(text) }
         let json = String(decoding: value.encoded(), as: UTF8.self)

@@ -1,4 +1,4 @@
-/// The merges of a byte-pair vocabulary, found by the pair they join.
+/// The merges of a byte-pair vocabulary, indexed by the pair that they join.
 struct MergeTable: Sendable {
     /// Two neighbouring tokens that become one.
     struct Merge: Sendable {
@@ -7,7 +7,7 @@ struct MergeTable: Sendable {
         let joined: Int32
     }
 
-    /// All merges; earlier ones have priority.
+    /// All merges; earlier merges have priority.
     let merges: [Merge]
     private var ranks: [UInt64: Int32] = [:]
 
@@ -26,7 +26,7 @@ struct MergeTable: Sendable {
 
     /// Merges neighbouring tokens until no merge is possible.
     ///
-    /// The pair of the lowest rank is merged first, and of several the leftmost.
+    /// The pair with the lowest rank is merged first, and the leftmost of several such pairs.
     ///
     /// - Complexity: O(n log n) in the number of tokens.
     func merge(_ word: [Int32]) -> [Int32] {

@@ -2,7 +2,7 @@ import ModelFiles
 
 /// The special tokens that a model expects around one or two texts.
 struct PostProcessor: Sendable {
-    /// A part of the finished sequence, with its segment number.
+    /// A part of the finished sequence, with its token type id.
     enum Part: Sendable {
         case first(typeID: Int32)
         case second(typeID: Int32)
@@ -28,7 +28,7 @@ struct PostProcessor: Sendable {
         return encoding
     }
 
-    /// The first token put before a text, if any.
+    /// The first token that is put before a text; nil if there is none.
     var opening: Int32? {
         if case .tokens(let ids, _)? = single.first { ids.first } else { nil }
     }
@@ -58,12 +58,15 @@ extension PostProcessor {
         case "ByteLevel":
             return
         case "Sequence":
-            let processors = try field["processors"].elements()
-            for processor in processors {
+            var hasTemplate = false
+            for processor in try field["processors"].elements() {
                 if try processor["type"].string() == "ByteLevel" { continue }
-                guard processors.count <= 2 else {
-                    throw processor.malformed("expected one template in a sequence")
+                guard !hasTemplate else {
+                    throw .unsupported(
+                        field: field.path, value: "a sequence of several templates",
+                        supported: ["a sequence with one template"])
                 }
+                hasTemplate = true
                 try self.init(processor)
             }
         case let other:
@@ -75,7 +78,7 @@ extension PostProcessor {
         }
     }
 
-    /// Throws if a template has an id that no token has.
+    /// Throws an error if a template has an id that no token has.
     func requireIDs(below size: Int, _ field: JSONField) throws(TokenizerError) {
         for case .tokens(let ids, _) in single + pair {
             guard let id = ids.first(where: { Int($0) >= size }) else { continue }
@@ -83,7 +86,7 @@ extension PostProcessor {
         }
     }
 
-    /// A pair of a token's text and its id.
+    /// Reads the id from a pair of the text and the id of a token.
     private static func token(_ field: JSONField) throws(TokenizerError) -> Int32 {
         let pair = try field.elements()
         guard pair.count == 2 else { throw field.malformed("expected a token and its id") }

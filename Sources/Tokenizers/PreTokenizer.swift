@@ -4,9 +4,7 @@ import ModelFiles
 ///
 /// Bytes are merged only within a word.
 struct PreTokenizer: Sendable {
-    /// One stage.
-    ///
-    /// It splits the pieces of the stage before it, each piece by itself.
+    /// One step, which splits every piece of the previous step.
     enum Step: Sendable, Equatable {
         /// Separates numbers from other text, as runs of digits or digit by digit.
         case digits(individually: Bool)
@@ -57,7 +55,7 @@ struct PreTokenizer: Sendable {
         }
     }
 
-    /// The end of a number, or of the text before the next number.
+    /// Returns the end of a number, or of the text before the next number.
     private static func endOfPiece(
         in text: ClassifiedText, from start: Int, to limit: Int, _ individually: Bool
     ) -> Int {
@@ -72,7 +70,7 @@ struct PreTokenizer: Sendable {
 extension PreTokenizer {
     /// The pre-tokenizers of GGUF files, by llama.cpp's names.
     ///
-    /// Files with `default` are split like GPT-2's; llama.cpp splits their punctuation further.
+    /// `default` is split like `gpt-2`. llama.cpp splits punctuation further for `default`.
     private static let named: [String: [Step]] = [
         "default": [.split(.gpt2)],
         "gpt-2": [.split(.gpt2)],
@@ -124,7 +122,8 @@ extension PreTokenizer {
         }
         guard isByteLevel else {
             throw .unsupported(
-                field: field.path, value: "splitting without ByteLevel", supported: ["ByteLevel"])
+                field: field.path, value: "a pre-tokenizer without ByteLevel",
+                supported: ["ByteLevel"])
         }
         self.steps = steps
     }
@@ -145,7 +144,7 @@ extension PreTokenizer {
         return pattern
     }
 
-    /// The value of `pre_tokenizer` that has this effect.
+    /// The value of `pre_tokenizer` that splits in the same way.
     var huggingFaceJSON: JSONValue {
         var steps = steps[...]
         let usesRegex = steps.last == .split(.gpt2)

@@ -1,4 +1,4 @@
-/// The tokens that open a text, end it, and fill short rows of a batch.
+/// The tokens that open a text, end a text, and pad a batch.
 struct SpecialTokens: Sendable {
     var beginning: Int32?
     var end: Int32?
@@ -6,11 +6,11 @@ struct SpecialTokens: Sendable {
 }
 
 extension SpecialTokens {
-    /// Finds the tokens that `tokenizer_config.json` names, or otherwise those of BERT.
+    /// Finds the tokens that `tokenizer_config.json` names, or otherwise BERT's tokens.
     ///
     /// - Parameters:
     ///   - configuration: The file's root, if there is one.
-    ///   - id: The id of a token by its text.
+    ///   - id: Returns the id of a token with a text.
     init(_ configuration: JSONField?, id: (String) -> Int32?) {
         func find(_ keys: [String], _ standard: String) -> Int32? {
             for key in keys {

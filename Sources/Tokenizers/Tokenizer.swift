@@ -9,20 +9,20 @@ public protocol Tokenizer: Sendable {
     /// The token that ends a text, if the model has one.
     var endOfText: Int32? { get }
 
-    /// The token that fills the short rows of a batch, if the model has one.
+    /// The padding token, if the model has one.
     var padding: Int32? { get }
 
     /// Returns the ids of a text, neither truncated nor padded.
     ///
     /// Special tokens that appear literally in the text are always recognised.
     /// `addingSpecialTokens` says whether the special tokens of the model's template are added
-    /// around it.
+    /// around the text.
     func encode(_ text: String, addingSpecialTokens: Bool) -> [Int32]
 
     /// Returns the ids of two texts joined by the model's template, special tokens included.
     func encode(_ first: String, pair second: String) -> PairEncoding
 
-    /// Returns the text of ids. Special tokens are written out, unknown ids are ignored.
+    /// Returns the text of ids, with special tokens; unknown ids are ignored.
     func decode(_ ids: [Int32]) -> String
 }
 
@@ -31,6 +31,6 @@ public struct PairEncoding: Sendable, Equatable {
     /// The token ids.
     public var ids: [Int32]
 
-    /// For every id the number of the segment it belongs to: 0 or 1.
+    /// The token type id of every token: 0 or 1.
     public var typeIDs: [Int32]
 }

@@ -1,17 +1,19 @@
 import ModelFiles
 
-/// Why a vocabulary cannot be used.
+/// The reason why a tokenizer cannot be used.
 public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     /// A file cannot be read.
     case unreadable(file: String, reason: String)
 
-    /// A directory has no `tokenizer.json`. It may have other files from which one can be made.
+    /// A directory has no `tokenizer.json`.
+    ///
+    /// `found` are other files of the directory from which `tokenizer.json` can be made.
     case absent(directory: String, found: [String])
 
     /// A field is absent or has an invalid value.
     case malformed(field: String, problem: String)
 
-    /// A field asks for something that is not implemented.
+    /// A field requires something that is not implemented.
     case unsupported(field: String, value: String, supported: [String])
 
     /// Two files of a tokenizer disagree.
@@ -23,7 +25,7 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
     /// A GGUF file names a pre-tokenizer that is not implemented.
     case unknownPreTokenizer(name: String, known: [String])
 
-    /// What is wrong, where, and what to do about it.
+    /// The place, the problem and the remedy.
     public var description: String {
         switch self {
         case .unreadable(let file, let reason):
@@ -38,24 +40,24 @@ public enum TokenizerError: Error, Equatable, CustomStringConvertible {
                 + "model with a byte-level BPE tokenizer, as Llama 3, Qwen and SmolLM have, or a "
                 + "WordPiece tokenizer, as BERT has"
         case .contradiction(let field, let value, let other):
-            "\(field): it is \(value), which is not what \(other) has; make tokenizer.json again "
-                + "with transformers (AutoTokenizer, save_pretrained), or correct the wrong one"
+            "\(field): it is \(value), but \(other) has another value; make tokenizer.json again "
+                + "with transformers (AutoTokenizer, save_pretrained), or correct the wrong file"
         case .foreign(let field, let tokens, let limit):
-            "\(field): its \(tokens) tokens are more than the \(limit) of the model; use the "
+            "\(field): it has \(tokens) tokens, but the model has only \(limit); use the "
                 + "tokenizer that belongs to the model"
         case .unknownPreTokenizer(let name, let known):
             "tokenizer.ggml.pre: \(quoted(name)) is not supported, only "
                 + known.joined(separator: ", ") + "; use the model's Hugging Face directory, or a "
-                + "GGUF file with one of these"
+                + "GGUF file with a supported pre-tokenizer"
         }
     }
 
     private static func absence(_ directory: String, _ found: [String]) -> String {
         guard !found.isEmpty else {
-            return "\(directory): it holds no tokenizer.json; fetch that of the model"
+            return "\(directory): it has no tokenizer.json; fetch the tokenizer.json of the model"
         }
-        return "\(directory): it holds no tokenizer.json, only \(found.joined(separator: ", ")); "
-            + "make it with: python -c \"from transformers import AutoTokenizer as t; "
+        return "\(directory): it has no tokenizer.json, only \(found.joined(separator: ", ")); "
+            + "make tokenizer.json with: python -c \"from transformers import AutoTokenizer as t; "
             + "t.from_pretrained('\(directory)').save_pretrained('\(directory)')\""
     }
 }

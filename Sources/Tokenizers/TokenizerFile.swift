@@ -5,12 +5,12 @@ internal import ModelFiles
 public enum TokenizerFile {
     /// Loads the tokenizer of a model from its directory or from the `tokenizer.json` itself.
     ///
-    /// A `tokenizer_config.json` in the same directory names the tokens that open, end and fill a
+    /// A `tokenizer_config.json` in the same directory names the tokens that open, end and pad a
     /// text.
     ///
     /// - Parameters:
     ///   - url: The directory or file.
-    ///   - limit: How many tokens the model has.
+    ///   - limit: The number of tokens of the model.
     /// - Returns: The tokenizer, as ``load(contentsOf:configuration:name:limit:)`` returns it.
     /// - Throws: ``TokenizerError``.
     public static func load(
@@ -53,8 +53,8 @@ public enum TokenizerFile {
     ///   - name: The name of the file in errors.
     ///   - limit: The number of tokens of the model; added tokens beyond it are ignored.
     /// - Returns: A ``WordPieceTokenizer`` or a ``BytePairTokenizer``.
-    /// - Throws: ``TokenizerError`` for a file that is damaged, of an unsupported kind, or of a
-    ///   model with more tokens.
+    /// - Throws: ``TokenizerError`` if the file is damaged, is of an unsupported kind, or has more
+    ///   tokens than the model.
     public static func load(
         contentsOf data: Data, configuration: Data? = nil, name: String = "tokenizer.json",
         limit: Int = .max

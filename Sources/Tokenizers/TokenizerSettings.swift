@@ -1,6 +1,6 @@
 /// Settings of `tokenizer_config.json` that have priority over `tokenizer.json` in `transformers`.
 ///
-/// Here text is split as `tokenizer.json` says. If `tokenizer_config.json` contradicts it, the
+/// This module splits text as `tokenizer.json` says. If `tokenizer_config.json` contradicts it, the
 /// tokenizer is refused, because one of the two files is wrong.
 enum TokenizerSettings {
     /// Refuses settings that contradict a tokenizer.

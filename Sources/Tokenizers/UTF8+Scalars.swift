@@ -1,25 +1,25 @@
-/// Reading scalars out of bytes that are known to be valid UTF-8.
+/// Reads scalars from bytes that are known to be valid UTF-8.
 extension [UInt8] {
-    /// Whether a byte continues the scalar before it.
+    /// Returns whether a byte continues the scalar of the previous byte.
     func continuesScalar(at index: Int) -> Bool {
         self[index] & 0xC0 == 0x80
     }
 
-    /// The first index past the scalar that starts at an index.
+    /// Returns the first index after the scalar that starts at an index.
     func endOfScalar(at index: Int) -> Int {
         var end = index + 1
         while end < count, continuesScalar(at: end) { end += 1 }
         return end
     }
 
-    /// The index where the scalar that ends before `end` starts; `end` must not be 0.
+    /// Returns the start of the scalar that ends before `end`, which must not be 0.
     func startOfScalar(before end: Int) -> Int {
         var start = end - 1
         while start > 0, continuesScalar(at: start) { start -= 1 }
         return start
     }
 
-    /// The scalar that starts at an index.
+    /// Returns the scalar that starts at an index.
     func scalar(at index: Int) -> Unicode.Scalar {
         let lead = self[index]
         if lead < 0x80 { return Unicode.Scalar(lead) }

@@ -1,8 +1,8 @@
 /// The character classes that tokenizers split by.
 extension Unicode.Scalar {
-    /// Whether a version of Unicode has this scalar.
+    /// Returns whether a version of Unicode has this scalar.
     ///
-    /// Vocabularies were made with older tables.
+    /// Vocabularies were made with the tables of older versions.
     func isAssigned(inUnicode version: Int) -> Bool {
         value < 0x80 || (properties.age.map { $0.major <= version } ?? false)
     }
@@ -19,7 +19,8 @@ extension Unicode.Scalar {
         }
     }
 
-    /// Punctuation as in BERT: all ASCII symbols, and category P of Unicode 8.
+    /// Whether BERT treats the scalar as punctuation: all ASCII symbols, and category P of Unicode
+    /// 8.
     var isBertPunctuation: Bool {
         if value < 0x80 {
             return (0x21...0x7E).contains(value) && !properties.isAlphabetic
@@ -34,7 +35,8 @@ extension Unicode.Scalar {
         }
     }
 
-    /// A combining mark that BERT strips as an accent: category Mn of Unicode 8.
+    /// Whether the scalar is a combining mark that BERT strips as an accent: category Mn of Unicode
+    /// 8.
     var isBertAccent: Bool {
         switch value {
         case 0x1734, 0x1171E: true
@@ -43,7 +45,7 @@ extension Unicode.Scalar {
         }
     }
 
-    /// A character that BERT removes: NUL, U+FFFD, and the control, format and private-use
+    /// Whether BERT removes the scalar: NUL, U+FFFD, and the control, format and private-use
     /// characters of Unicode 8, except tab and line ends.
     var isBertControl: Bool {
         switch value {
@@ -58,7 +60,7 @@ extension Unicode.Scalar {
         }
     }
 
-    /// A Chinese character, which BERT makes a word of its own.
+    /// Whether the scalar is a Chinese character, which BERT treats as a separate word.
     var isBertChinese: Bool {
         switch value {
         case 0x4E00...0x9FFF, 0x3400...0x4DBF, 0x20000...0x2A6DF, 0x2A700...0x2B73F,

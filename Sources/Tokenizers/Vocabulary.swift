@@ -6,7 +6,7 @@ struct Vocabulary: Sendable {
     private(set) var tokens: [Int32: String] = [:]
     /// The id of every token by its UTF-8 bytes.
     ///
-    /// Strings are no good keys, because canonically equivalent strings are equal.
+    /// Strings are not suitable as keys, because canonically equivalent strings are equal.
     private var ids: [[UInt8]: Int32] = [:]
     /// The largest id plus one.
     private(set) var size = 0
@@ -15,7 +15,7 @@ struct Vocabulary: Sendable {
 
     /// Adds a token.
     ///
-    /// It replaces an earlier one with the same spelling or id.
+    /// It replaces an earlier token with the same spelling or id.
     mutating func add(_ token: String, id: Int32) {
         let spelling = Array(token.utf8)
         tokens[id] = token
@@ -24,10 +24,10 @@ struct Vocabulary: Sendable {
         longest = max(longest, spelling.count)
     }
 
-    /// The id of a token with this spelling.
+    /// Returns the id of a token with this spelling.
     func id(of token: String) -> Int32? { ids[Array(token.utf8)] }
 
-    /// The id of a token with this UTF-8.
+    /// Returns the id of a token with this UTF-8.
     func id(of spelling: [UInt8]) -> Int32? { ids[spelling] }
 }
 
@@ -38,7 +38,7 @@ extension Vocabulary {
             let entry = JSONField(path: "\(field.path): \(quoted(key.text))", value: value)
             let id = try entry.integer()
             if let other = tokens[id] {
-                throw entry.malformed("id \(id) is also that of \(quoted(other))")
+                throw entry.malformed("id \(id) also belongs to \(quoted(other))")
             }
             add(key.text, id: id)
         }

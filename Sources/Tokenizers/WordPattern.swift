@@ -1,4 +1,4 @@
-/// The regular expressions by which byte-level vocabularies split text, as hand-written scanners.
+/// The regular expressions that split text for byte-level vocabularies, as hand-written scanners.
 enum WordPattern: String, Sendable {
     /// GPT-2's pattern, which SmolLM2 and `ByteLevel` also use.
     case gpt2 =
@@ -10,7 +10,7 @@ enum WordPattern: String, Sendable {
     case qwen2 =
         #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
 
-    /// The end of the match that starts at `start`.
+    /// Returns the end of the match that starts at `start`.
     ///
     /// Every pattern matches at every place.
     func endOfWord(in text: ClassifiedText, from start: Int, to limit: Int) -> Int {
@@ -23,9 +23,9 @@ enum WordPattern: String, Sendable {
     }
 }
 
-/// One match in the bytes from `start` to `limit`.
+/// Finds one match in the bytes from `start` to `limit`.
 ///
-/// The pattern does not look beyond them.
+/// Bytes outside this range have no effect.
 private struct WordScanner {
     let text: ClassifiedText
     let start: Int
@@ -60,7 +60,7 @@ private struct WordScanner {
         return endOfSpace
     }
 
-    /// The start of the word after an optional space: ` ?` before anything but white space.
+    /// The start of the word after an optional space: ` ?` before a character that is not a space.
     private var startAfterSpace: Int {
         guard text.bytes[start] == 0x20, start + 1 < limit, text.classes[start + 1] != .space
         else { return start }
@@ -101,7 +101,7 @@ private struct WordScanner {
 
     /// `'s|'t|'re|'ve|'m|'ll|'d`.
     ///
-    /// If case is ignored, the long s (U+017F) is an s.
+    /// If case is ignored, the long s (U+017F) counts as an s.
     private func contraction(ignoringCase: Bool) -> Int? {
         guard text.bytes[start] == UInt8(ascii: "'"), start + 1 < limit else { return nil }
         func letter(_ offset: Int) -> UInt8 {

@@ -11,7 +11,7 @@ public struct WordPieceTokenizer: Tokenizer {
     let prefix: [UInt8]
     let unknown: Int32
     let longestWord: Int
-    /// The prefix that the decoder removes from a piece to join it to the one before.
+    /// The prefix that the decoder removes from a piece to join the piece to the previous piece.
     let decodedPrefix: String
     /// Whether the decoder removes spaces before punctuation.
     let cleansUp: Bool
@@ -27,7 +27,7 @@ public struct WordPieceTokenizer: Tokenizer {
     /// The token that ends a text, `[SEP]`.
     public var endOfText: Int32? { special.end }
 
-    /// The token that fills the short rows of a batch, `[PAD]`.
+    /// The padding token, `[PAD]`.
     public var padding: Int32? { special.padding }
 
     /// Returns the ids of a text, neither truncated nor padded.
@@ -80,9 +80,9 @@ public struct WordPieceTokenizer: Tokenizer {
         if start < index { body(Array(text[start...])) }
     }
 
-    /// The pieces of a word, from the left, each as long as possible.
+    /// Splits a word from the left into pieces that are as long as possible.
     ///
-    /// If a piece is not in the vocabulary, the word becomes the unknown token.
+    /// If no piece of the vocabulary fits, the word becomes the unknown token.
     private func pieces(of word: [UInt8]) -> [Int32] {
         let characters = word.indices.count { !word.continuesScalar(at: $0) }
         guard characters <= longestWord else { return [unknown] }
@@ -104,7 +104,7 @@ public struct WordPieceTokenizer: Tokenizer {
         return pieces
     }
 
-    /// Returns the text of ids, special tokens written out and unknown ids left out.
+    /// Returns the text of ids, with special tokens; unknown ids are ignored.
     public func decode(_ ids: [Int32]) -> String {
         var text = ""
         var isFirst = true
@@ -124,7 +124,7 @@ public struct WordPieceTokenizer: Tokenizer {
         return text
     }
 
-    /// A token without the space before punctuation and shortened words.
+    /// Returns a token without the space before punctuation and before contractions such as `'s`.
     private static func cleaned(_ token: String) -> String {
         guard token.utf8.contains(where: ".?!,'".utf8.contains) else { return token }
         var text = token
@@ -141,7 +141,7 @@ extension WordPieceTokenizer {
     /// - Parameters:
     ///   - root: The file's root.
     ///   - configuration: The root of `tokenizer_config.json`, if there is one.
-    ///   - limit: How many tokens the model has.
+    ///   - limit: The number of tokens of the model.
     /// - Throws: ``TokenizerError`` for damaged fields, and for settings that BERT does not use.
     init(_ root: JSONField, configuration: JSONField?, limit: Int) throws(TokenizerError) {
         let model = root["model"]

@@ -2,7 +2,7 @@ import Console
 import Foundation
 import ModelFiles
 
-/// Prints the answer of a command for programs: indented JSON with sorted keys on standard output.
+/// Prints the answer of a command as indented JSON with sorted keys on standard output.
 func printJSON(_ value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -14,11 +14,11 @@ func writeOutput(_ data: Data) throws {
     do { try FileHandle.standardOutput.write(contentsOf: data) } catch {
         throw ModelFileError(
             file: "standard output", problem: "it cannot be written: \(error.plainReason)",
-            remedy: "make room where it goes")
+            remedy: "check that it is open and that its disk has room")
     }
 }
 
-/// Prints the answer of a command for people.
+/// Prints the answer of a command as text.
 ///
 /// It replaces the standard library's function, so that control characters from files do not reach
 /// the terminal.

@@ -6,7 +6,7 @@ Interruption.install()
 
 CommandSet(
     program: "espalier", version: Espalier.version,
-    summary: "Prunes a transformer to the CPU that it must run on.",
+    summary: "Prunes a transformer until it is fast enough on your CPU.",
     commands: [
         ProfileCommand.self, PruneCommand.self, EvaluateCommand.self, BenchCommand.self,
         GenerateCommand.self, FinetuneCommand.self, DistillCommand.self, LayerDropCommand.self,

@@ -25,7 +25,8 @@ struct OptionsTests {
         #expect(refuses { $0.recovery = recovery } == nil)
         #expect(
             refuses { ($0.recovery, $0.baselines) = (recovery, [.magnitude]) }
-                == "--baseline is not trained: compare with a prune without --recover")
+                == "--baseline cannot be used with --recover, because baselines are not trained: run "
+                + "prune without --recover to compare them")
     }
 
     @Test("an encoder without text to calibrate on")

@@ -134,7 +134,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
         (bare.samples, bare.search) = (nil, nil)
         for index in bare.targets.indices { bare.targets[index].trials = nil }
         let page = try read(bare).text
-        #expect(!page.contains("What they write") && !page.contains("How the search went"))
+        #expect(!page.contains("What the models write") && !page.contains("How the search went"))
     }
 
     @Test("ordinary pages are well-formed, labelled and self-contained")
@@ -260,6 +260,6 @@ private final class PageReader: NSObject, XMLParserDelegate {
         #expect(page.elements["polyline"] == 6)
         (report.layers, report.best) = ([], nil)
         let bare = try read(report.html)
-        #expect(bare.elements["svg"] == nil && bare.text.contains("Nothing is certainly faster"))
+        #expect(bare.elements["svg"] == nil && bare.text.contains("No model is certainly faster"))
     }
 }

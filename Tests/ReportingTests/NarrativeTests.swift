@@ -11,7 +11,7 @@ import Testing
         report.verification = VerificationFigures(plans: 32, medianError: 0.0123, worstError: 0.041)
         for text in [report.html, report.markdown] {
             #expect(text.contains("32 random plans"))
-            #expect(text.contains("1.2% in the median and 4.1% at worst"))
+            #expect(text.contains("median error of 1.2% and a maximum error of 4.1%"))
         }
     }
 

@@ -49,7 +49,7 @@ import Testing
             }
             return error?.description ?? ""
         }
-        #expect(message().contains("holds no tokenizer.json; fetch"))
+        #expect(message().contains("has no tokenizer.json; fetch"))
         for name in ["vocab.json", "merges.txt"] {
             try Data("{}".utf8).write(to: directory.appendingPathComponent(name))
         }

@@ -40,7 +40,7 @@ struct EvaluateTests {
         #expect(samples.count == 2)
         #expect(samples.allSatisfy { $0["text"] == $0["other"] && $0["text"]?.isEmpty == false })
         let shown = try Program.run(words).output
-        for wanted in ["drums", "mcc", "repetition", "its answers, to other", "prompt: "] {
+        for wanted in ["drums", "mcc", "repetition", "perplexity of answers", "prompt: "] {
             #expect(shown.contains(wanted))
         }
     }

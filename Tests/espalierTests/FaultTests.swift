@@ -41,8 +41,8 @@ struct FaultTests {
         let scratch = try Scratch()
         let path = scratch.path("a.json")
         for (text, problem) in [
-            ("{\"curves\": {}}", "formatVersion"), ("{\"a\": 1}", "no profile"), ("{", "a.json"),
-            ("[]", "no profile"),
+            ("{\"curves\": {}}", "formatVersion"), ("{\"a\": 1}", "not a profile"), ("{", "a.json"),
+            ("[]", "not a profile"),
         ] {
             try text.write(toFile: path, atomically: true, encoding: .utf8)
             expectFault(try Program.run("inspect", path), path, problem)
@@ -107,7 +107,8 @@ struct FaultTests {
                 ]
             }
             for words in commands {
-                expectFault(try Program.run(words), copy, "more than the", "belongs to the model")
+                expectFault(
+                    try Program.run(words), copy, "the model has only", "belongs to the model")
             }
         }
     }
@@ -172,7 +173,7 @@ struct FaultTests {
             ),
             (export + ["huggingface", "-o", file + "/a"], "part of the path is a file"),
             (export + ["gguf", "-o", file + "/a"], "part of the path is a file"),
-            (export + ["gguf", "-o", scratch.path()], "it exists"),
+            (export + ["gguf", "-o", scratch.path()], "it already exists"),
             (export + ["huggingface", "-o", long], "File name too long"),
         ]
         for (words, problem) in cases {

@@ -117,7 +117,7 @@ struct GenerateTests {
             toFile: model + "/generation_config.json", atomically: true, encoding: .utf8)
         let run = try Program.run("generate", model, "--prompt", "Anna")
         #expect(run.status == 0 && run.output == "\n")
-        #expect(run.errors.contains("\nNothing was written: the model ended the text at once."))
+        #expect(run.errors.contains("\nNo text was generated: the model ended the text at once."))
         #expect(run.errors.contains("--chat"))
         let chat = try Program.run("generate", model, "--prompt", "Anna", "--chat")
         #expect(!chat.errors.contains("--chat"))

@@ -189,14 +189,14 @@ struct GradualTests {
     func refused() throws {
         let prune = try PruneFixture()
         let alone = try Program.run(prune.words() + ["--steps", "3"])
-        #expect(alone.status == 2 && alone.errors.contains("go with --recover"))
+        #expect(alone.status == 2 && alone.errors.contains("need --recover"))
         let rate = try Program.run(prune.words() + ["--rate", "0.1"])
-        #expect(rate.status == 2 && rate.errors.contains("go with --recover"))
+        #expect(rate.status == 2 && rate.errors.contains("need --recover"))
         let endless = try Program.run(prune.words() + ["--recover", "distill"] + text)
         #expect(endless.status == 2 && endless.errors.contains("--recover needs --steps"))
         let compared = try Program.run(
             words(prune, ["--recover", "distill", "--steps", "3", "--baseline", "flap"] + text))
-        #expect(compared.status == 2 && compared.errors.contains("--baseline is not trained"))
+        #expect(compared.status == 2 && compared.errors.contains("--baseline cannot be used"))
         let far = try Program.run(
             prune.words("--speedup", "1e6") + ["--recover", "distill", "--steps", "3"] + text)
         #expect(far.status == 1 && far.errors.contains("ask for less"))

@@ -91,7 +91,7 @@ struct HubTests {
             let run = try inspect(hub)
             tries += 1
             if run.status == 0 { break }
-            #expect(run.errors.contains("goes on from here"), "\(run.errors)")
+            #expect(run.errors.contains("resumes the download"), "\(run.errors)")
             #expect(!FileManager.default.fileExists(atPath: model + "/snapshots/c0ffee"))
         } while tries < 200
         #expect(tries > 2 && tries < 200)
@@ -113,10 +113,10 @@ struct HubTests {
         #expect(try inspect(hub).status == 0)
     }
 
-    @Test("what is not what the hub describes is refused, and nothing kept")
+    @Test("what is not the one that the hub gives is refused, and nothing kept")
     func spoiled() throws {
         let run = try inspect(Hub(Fixture.llama, ["spoiled"]))
-        #expect(run.status == 1 && run.errors.contains("not what the hub describes"))
+        #expect(run.status == 1 && run.errors.contains("not the one that the hub gives"))
         let left = try FileManager.default.contentsOfDirectory(atPath: model + "/blobs")
         #expect(left.allSatisfy { !$0.hasSuffix(".incomplete") })
         #expect(!FileManager.default.fileExists(atPath: model + "/snapshots/c0ffee"))

@@ -53,7 +53,7 @@ struct MeasuringTests {
         #expect(abs(try #require(found["medianError"] as? Double) - errors[2]) < 1e-9)
         #expect(abs(try #require(found["worstError"] as? Double) - errors[4]) < 1e-9)
         let shown = try Program.run("inspect", scratch.path("mine.json")).output
-        #expect(shown.contains("5 random plans are off by"))
+        #expect(shown.contains("5 random plans: median"))
         for line in shown.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
     }
 

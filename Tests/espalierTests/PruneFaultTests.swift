@@ -142,7 +142,7 @@ struct PruneFaultTests {
         let again = try PruneFixture()
         var words = again.words()
         words[1] = prune.out + "/1.3x"
-        expectFault(try Program.run(words), "1.3x", "pruned already", "dense model")
+        expectFault(try Program.run(words), "1.3x", "already pruned", "dense model")
     }
 
     @Test("a head that is not known is refused before anything is made")
@@ -192,7 +192,7 @@ struct PruneFaultTests {
         for output in [weights, model, scratch.path()] {
             expectFault(
                 try Program.run("export", model, "--format", format, "-o", output), output,
-                "it exists")
+                "it already exists")
         }
         #expect(try Data(contentsOf: URL(fileURLWithPath: weights)) == whole)
     }

@@ -7,7 +7,7 @@ extension EvaluationTask {
     /// The maximum number of texts in a batch.
     private static let batch = 32
 
-    /// Compares the most likely label of each text with its label.
+    /// Compares the most likely label of each text with the correct label.
     func classified(
         by classifier: Classifier, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
@@ -23,7 +23,8 @@ extension EvaluationTask {
 
     /// Compares the similarities of pairs of sentences with their scores.
     ///
-    /// The similarity is the output of a regression head, or else the cosine of the two vectors.
+    /// The similarity is the output of a regression head, or without a head the cosine of the two
+    /// vectors.
     func compared(
         _ classifier: Classifier?, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
@@ -78,7 +79,7 @@ extension EvaluationTask {
         return ScoredAnswer.result(of: scored, name, metric: "f1")
     }
 
-    /// The logits of a head for every item.
+    /// Computes the logits of a head for every item.
     private func logits(
         of classifier: Classifier, _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
@@ -94,7 +95,7 @@ extension EvaluationTask {
         }
     }
 
-    /// The cosine of the two sentences' vectors, for every item.
+    /// Computes the cosine of the two sentences' vectors for every item.
     private func cosines(
         _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
@@ -118,7 +119,7 @@ extension EvaluationTask {
         }
     }
 
-    /// Calls a closure with all items, a batch at a time, and returns its results in order.
+    /// Calls a closure with one batch of items after another, and returns all results in order.
     private func inBatches<Answer>(
         _ progress: (Double) throws -> Void, _ body: (ArraySlice<TaskItem>) throws -> [Answer]
     ) throws -> [Answer] {
@@ -141,12 +142,13 @@ extension Activations {
 }
 
 extension Reading.Window {
-    /// The span of the passage with the largest sum of the logits of its first and last token.
+    /// Returns the span of the passage for which the logits of the first and the last token have
+    /// the largest sum.
     ///
     /// - Parameters:
     ///   - logits: The logits of the first and of the last token, for each token of the window.
     ///   - most: The maximum number of tokens of a span.
-    /// - Returns: The span and its sum; nil if no token belongs to the passage.
+    /// - Returns: The span and the sum; nil if no token belongs to the passage.
     fileprivate func mostLikely(
         _ logits: [[Double]], most: Int
     ) -> (span: Range<String.Index>, score: Double)? {
@@ -163,12 +165,13 @@ extension Reading.Window {
 }
 
 extension TaskItem {
-    /// The tokens of an item for an encoder's head.
+    /// Returns the tokens of an item for an encoder's head.
     ///
     /// - Parameters:
     ///   - tokenizer: The model's tokenizer.
-    ///   - most: The maximum number of tokens. A longer sequence loses tokens before its last one.
-    /// - Returns: The tokens and their segments; nil if the item has no text to label.
+    ///   - most: The maximum number of tokens. A longer sequence loses tokens before its last
+    ///     token.
+    /// - Returns: The tokens and their token type ids; nil if the item has no text to label.
     public func encoded(
         by tokenizer: some Tokenizer, most: Int
     ) -> (ids: [Int32], typeIDs: [Int32])? {
@@ -187,7 +190,7 @@ extension TaskItem {
 }
 
 extension [Int32] {
-    /// At most `most` tokens.
+    /// Returns at most `most` tokens.
     ///
     /// The last token is kept, because it ends a sequence. The tokens before it are cut off.
     fileprivate func cut(to most: Int) -> [Int32] {

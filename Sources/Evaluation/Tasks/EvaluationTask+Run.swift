@@ -13,7 +13,7 @@ extension EvaluationTask {
     ///   - engine: The engine to run on.
     ///   - progress: Called with the fraction of items that is done; may throw to stop.
     /// - Returns: The scores.
-    /// - Throws: What `progress` throws.
+    /// - Throws: The error of `progress`.
     public func run(
         _ model: Model, classifier: Classifier? = nil, tokenizer: some Tokenizer, engine: Engine,
         progress: (_ done: Double) throws -> Void = { _ in }
@@ -42,7 +42,7 @@ extension EvaluationTask {
         }
     }
 
-    /// The result from the likelihoods of all items' texts.
+    /// Returns the result from the likelihoods of the texts of all items.
     private func result(of found: [Likelihood]) -> TaskResult {
         var (scores, normalised) = ([Double](), [Double]())
         var predictions = LabelPredictions()
@@ -84,7 +84,8 @@ extension EvaluationTask {
 }
 
 extension EvaluationTask {
-    /// The texts whose likelihoods give the score of an item: prompts and their continuations.
+    /// Returns the texts whose likelihoods give the score of an item: prompts and their
+    /// continuations.
     private func texts(of item: TaskItem) -> [(String, String)] {
         func following(_ prompt: String, _ texts: [String]) -> [(String, String)] {
             texts.map { (prompt, delimiter.before($0, after: prompt) + $0) }
@@ -100,7 +101,7 @@ extension EvaluationTask {
 }
 
 extension [Double] {
-    /// The index of the largest value; the first if there are several.
+    /// The index of the largest value; the first index if several values are equal.
     var argmax: Int? {
         indices.max { (self[$0], -$0) < (self[$1], -$1) }
     }

@@ -45,7 +45,7 @@ extension EvaluationTask {
     }
 }
 
-/// Generates a line after each prompt, greedily.
+/// Generates a line after each prompt; each next token is the most likely token.
 private struct Writer<Words: Tokenizer> {
     private let tokenizer: Words
     private let most: Int
@@ -63,7 +63,7 @@ private struct Writer<Words: Tokenizer> {
             capacity: positions)
     }
 
-    /// The first generated line that is not empty.
+    /// Generates text after a prompt, and returns the first line that is not empty.
     mutating func line(after prompt: String) throws -> String {
         var start = tokenizer.encode(prompt, addingSpecialTokens: false)
             .suffix(max(1, positions - most))
@@ -88,10 +88,10 @@ private struct Writer<Words: Tokenizer> {
 }
 
 extension TaskResult {
-    /// The perplexity, under another model, of the answers that this model generated.
+    /// Returns the perplexity that another model gives to the generated answers.
     ///
-    /// The perplexity under the dense model grows when a pruned model generates text that the dense
-    /// model would not.
+    /// The perplexity that the dense model gives grows when a pruned model generates text that the
+    /// dense model would not.
     ///
     /// - Parameters:
     ///   - model: A decoder with the same tokens as the generating model.

@@ -1,4 +1,4 @@
-/// The labels that a model gave to items, and the correct ones.
+/// The labels that a model predicted for items, and the correct labels.
 struct LabelPredictions {
     private var given: [Int] = []
     private var right: [Int] = []
@@ -8,9 +8,10 @@ struct LabelPredictions {
         right.append(truth)
     }
 
-    /// Accuracy, F1, and Matthews' correlation.
+    /// Returns accuracy, F1 and Matthews' correlation coefficient.
     ///
-    /// F1 is that of label 1 if there are two labels, otherwise the mean over labels.
+    /// If the labels are 0 and 1, F1 is that of label 1, the positive class. Otherwise it is the
+    /// macro average: the mean of the F1 of all labels.
     func result(of name: String) -> TaskResult {
         let labels = Set(given + right).sorted()
         let expected = labels.allSatisfy { $0 < 2 } ? [1] : labels
@@ -25,7 +26,7 @@ struct LabelPredictions {
             given.count { $0 == label }, right.count { $0 == label })
     }
 
-    /// Matthews' correlation for any number of labels.
+    /// Returns Matthews' correlation coefficient for any number of labels.
     ///
     /// Source: Gorodkin, "Comparing two K-category assignments by a K-category correlation
     /// coefficient", 2004.

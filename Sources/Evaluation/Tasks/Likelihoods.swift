@@ -4,14 +4,15 @@ internal import Transformers
 
 /// A text as tokens; the last tokens are predicted.
 struct Continuation {
-    /// All tokens; at least one comes before the predicted ones.
+    /// All tokens; at least one comes before the predicted tokens.
     let tokens: [Int32]
     /// The number of predicted tokens at the end.
     let predicted: Int
 
-    /// The tokens of a prompt and its continuation, split as in lm-evaluation-harness: spaces at
-    /// the end of the prompt belong to the continuation, and a token can contain the end of the
-    /// prompt and the beginning of the continuation.
+    /// Splits a prompt and its continuation into tokens, as lm-evaluation-harness does.
+    ///
+    /// Spaces at the end of the prompt belong to the continuation. One token can contain the end of
+    /// the prompt and the beginning of the continuation.
     ///
     /// - Parameters:
     ///   - prompt: The prompt. If it is empty, the token that opens a text replaces it.
@@ -36,7 +37,7 @@ struct Continuation {
         self.predicted = min(predicted, tokens.count - 1)
     }
 
-    /// The tokens of a prompt and of a generated text.
+    /// Joins the tokens of a prompt and of a generated text.
     init(_ prompt: [Int32], _ written: [Int32]) {
         tokens = prompt + written
         predicted = written.count
@@ -45,12 +46,12 @@ struct Continuation {
 
 /// The likelihood of a continuation under a model.
 struct Likelihood {
-    /// The logarithm of the probability of the predicted tokens together.
+    /// The sum of the log probabilities of the predicted tokens.
     let logarithm: Double
-    /// Whether each predicted token is the most likely one.
+    /// Whether each predicted token is the most likely token.
     let isGreedy: Bool
 
-    /// The likelihoods of continuations, computed in batches of some thousand tokens.
+    /// Computes the likelihoods of continuations, in batches of some thousand tokens.
     static func all(
         of continuations: [Continuation], by model: Model, on engine: Engine,
         progress: (Int) throws -> Void

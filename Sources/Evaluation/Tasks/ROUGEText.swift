@@ -1,4 +1,4 @@
-/// The words of a text, to compare with those of another text.
+/// The words of a text, to compare with the words of another text.
 ///
 /// Source: Lin, "ROUGE: A Package for Automatic Evaluation of Summaries", 2004. Words are runs of
 /// ASCII letters and digits in lower case, as in Google's rouge-score without stemming.
@@ -9,13 +9,14 @@ struct ROUGEText {
         words = text.lowercased().split { !($0.isASCII && ($0.isLetter || $0.isNumber)) }
     }
 
-    /// ROUGE-N: the harmonic mean of precision and recall of n-grams.
+    /// Returns ROUGE-N: the harmonic mean of precision and recall of n-grams.
     func overlap(with other: ROUGEText, of length: Int) -> Double {
         let (mine, theirs) = (grams(length), other.grams(length))
         return harmonicMean(common(mine, theirs), mine.count, theirs.count)
     }
 
-    /// ROUGE-L: the same for the longest common subsequence.
+    /// Returns ROUGE-L: the harmonic mean of precision and recall of the longest common
+    /// subsequence.
     func overlapOfSequence(with other: ROUGEText) -> Double {
         var lengths = [Int](repeating: 0, count: other.words.count + 1)
         for word in words {
@@ -42,9 +43,9 @@ struct ROUGEText {
     }
 }
 
-/// The number of elements that two lists have in common.
+/// Returns the number of elements that two lists have in common.
 ///
-/// An element counts as often as both lists have it.
+/// An element that occurs several times in both lists counts several times.
 func common<Element: Hashable>(_ found: [Element], _ expected: [Element]) -> Int {
     var left = Dictionary(expected.map { ($0, 1) }, uniquingKeysWith: +)
     var common = 0
@@ -56,7 +57,7 @@ func common<Element: Hashable>(_ found: [Element], _ expected: [Element]) -> Int
     return common
 }
 
-/// The harmonic mean of precision and recall; 0 if nothing is common.
+/// Returns the harmonic mean of precision and recall; 0 if no element is common.
 func harmonicMean(_ common: Int, _ found: Int, _ expected: Int) -> Double {
     common == 0 ? 0 : 2 * Double(common) / Double(found + expected)
 }

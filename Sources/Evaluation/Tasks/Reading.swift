@@ -15,7 +15,7 @@ public struct Reading: Sendable, Equatable {
     }
 
     /// The maximum number of tokens of a window, and the number of tokens of the passage that two
-    /// windows share.
+    /// successive windows share.
     ///
     /// These are the values of the examples of `transformers`.
     private static let (longest, shared) = (384, 128)
@@ -24,14 +24,15 @@ public struct Reading: Sendable, Equatable {
     public struct Window: Sendable, Equatable {
         /// The tokens, including special tokens.
         public let ids: [Int32]
-        /// The segment of each token.
+        /// The token type id of each token.
         public let typeIDs: [Int32]
         /// The first token of the passage.
         let firstToken: Int
         /// The word of the passage that each token of the passage belongs to.
         let words: [Range<String.Index>]
 
-        /// The tokens of a span of the passage; nil if the window does not contain the whole span.
+        /// Returns the tokens of a span of the passage; nil if the window does not contain all of
+        /// it.
         func tokens(of span: Range<String.Index>) -> ClosedRange<Int>? {
             guard let first = words.firstIndex(where: { $0.upperBound > span.lowerBound }),
                 let last = words.lastIndex(where: { $0.lowerBound < span.upperBound }),
@@ -41,14 +42,14 @@ public struct Reading: Sendable, Equatable {
             return firstToken + first...firstToken + last
         }
 
-        /// The text of the passage from one token to another.
+        /// Returns the span of the passage from one token to another token.
         func span(of tokens: ClosedRange<Int>) -> Range<String.Index> {
             let (first, last) = (tokens.lowerBound - firstToken, tokens.upperBound - firstToken)
             return words[first].lowerBound..<words[last].upperBound
         }
     }
 
-    /// The windows that cover the passage.
+    /// Returns windows that cover the passage.
     ///
     /// - Parameters:
     ///   - tokenizer: The model's tokenizer.
@@ -58,7 +59,8 @@ public struct Reading: Sendable, Equatable {
         let most = min(most, Self.longest)
         var frame = tokenizer.encode(question, pair: "")
         if frame.ids.count > most / 2 {
-            // The end of a long question is cut off, so that at least half of a window is passage.
+            // The end of a long question is cut off, so that at least half of a window is for the
+            // passage.
             let bare = tokenizer.encode("", pair: "").ids
             let head = zip(frame.ids, bare).prefix { $0 == $1 }.count
             let end = frame.ids.count - max(bare.count - head, 0)
@@ -96,9 +98,9 @@ public struct Reading: Sendable, Equatable {
         return windows
     }
 
-    /// The windows to train on, with the first and last token of the answer in each.
+    /// Returns windows to train on, each with the first and the last token of the answer.
     ///
-    /// In a window without the answer both are the first token of the window.
+    /// In a window without the answer, both are the first token of the window.
     ///
     /// - Parameters:
     ///   - answers: The answers. The first occurrence of the first answer is the target.
@@ -119,8 +121,8 @@ public struct Reading: Sendable, Equatable {
 }
 
 extension String {
-    /// Its words: runs of letters, runs of digits, and every other character by itself, without
-    /// white space.
+    /// The words of the string: runs of letters, runs of digits, and every other character that is
+    /// not white space.
     fileprivate var words: [Range<Index>] {
         var words: [Range<Index>] = []
         var start = startIndex

@@ -4,12 +4,12 @@ internal import Foundation
 ///
 /// Source: Rajpurkar et al., "SQuAD", arXiv 1606.05250.
 struct ScoredAnswer {
-    /// Whether it is exactly one of the correct answers.
+    /// Whether the answer equals one of the correct answers.
     let isExact: Bool
-    /// F1 of words: the harmonic mean of precision and recall, with the best of the correct
+    /// F1 of words, the harmonic mean of precision and recall: the maximum over the correct
     /// answers.
     let overlap: Double
-    /// Whether it contains one of the correct answers, word by word.
+    /// Whether the words of the answer contain the words of one of the correct answers.
     let contains: Bool
 
     init(_ written: String, answers: [String]) {
@@ -25,7 +25,7 @@ struct ScoredAnswer {
         }
     }
 
-    /// The words of a text that are compared.
+    /// Returns the words of a text that are compared.
     static func words(_ text: String) -> [String] {
         let kept = text.lowercased().unicodeScalars.filter {
             !(CharacterSet.punctuationCharacters.contains($0) || CharacterSet.symbols.contains($0))
@@ -35,12 +35,13 @@ struct ScoredAnswer {
             .map(String.init).filter { !["a", "an", "the"].contains($0) }
     }
 
-    /// The result of a task from its scored answers.
+    /// Returns the result of a task from its scored answers.
     ///
     /// - Parameters:
     ///   - scored: The answers.
     ///   - name: The task.
-    ///   - metric: The main metric, `contains` or `f1`; the others are reported too.
+    ///   - metric: The main metric, `contains` or `f1`; all other metrics are
+    ///     reported too.
     ///   - written: The generated texts, if there are any.
     /// - Returns: The scores.
     static func result(

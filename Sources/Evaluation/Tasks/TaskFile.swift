@@ -4,10 +4,11 @@ public import ModelFiles
 /// Reads tasks: JSON lines with one item on each line, or tables whose first row has the names of
 /// the members.
 ///
-/// The members of a line decide its kind. A first line without an item describes the task: `prompt`
-/// forms the text that the model reads, with members of an item in braces; `labels` are the words
-/// of labels; `delimiter` is inserted between a prompt and its continuation. The default delimiter
-/// is a space, or nothing if the prompt ends or the continuation begins with white space:
+/// The members of a line decide the kind of its item. A first line without an item describes the
+/// task: `prompt` forms the text that the model reads, with members of an item in braces; `labels`
+/// are the words of labels; `delimiter` is inserted between a prompt and its continuation. The
+/// default delimiter is a space, or nothing if the prompt ends or the continuation begins with
+/// white space:
 ///
 ///     {"name": "arc_easy", "prompt": "Question: {query}\nAnswer:"}
 ///     {"query": "What is frozen water?", "choices": ["ice", "steam"], "gold": 0}
@@ -25,10 +26,10 @@ public enum TaskFile {
     /// Reads a task.
     ///
     /// - Parameters:
-    ///   - path: The file. Its name is the name of the task if its first line has none.
-    ///   - limit: The maximum number of items, from the first on; nil for all.
-    ///   - shots: The number of solved items to put before each prompt. They are the first items of
-    ///     the file, and are not evaluated.
+    ///   - path: The file. If the first line has no name for the task, the file name is used.
+    ///   - limit: The maximum number of items, counted from the first; nil for all.
+    ///   - shots: The number of examples to put before each prompt. They are the first items of the
+    ///     file with their answers, and are not evaluated.
     /// - Returns: The task.
     /// - Throws: `ModelFileError` that names the line and the member.
     public static func read(
@@ -61,7 +62,7 @@ public enum TaskFile {
         guard items.count > shots, let first = items.first else {
             throw ModelFileError(
                 file: path,
-                problem: "it holds \(items.count) items, of which \(shots) are examples",
+                problem: "it has \(items.count) items, and \(shots) of them are examples",
                 remedy: "give more lines, or fewer --shots")
         }
         return EvaluationTask(
@@ -72,7 +73,8 @@ public enum TaskFile {
 }
 
 extension TaskItem {
-    /// The item with its answer, as an example before other items; nil if the task has no prompts.
+    /// Returns the item with its answer, as an example before other items; nil if items of its kind
+    /// have no prompt.
     fileprivate func solved(_ labels: [String], _ delimiter: Delimiter) -> String? {
         func solved(_ prompt: String, _ text: String) -> String {
             prompt + delimiter.before(text, after: prompt) + text + "\n\n"
@@ -98,19 +100,19 @@ private struct TaskFields {
 
     func has(_ name: String) -> Bool { members[JSONKey(name)] != nil }
 
-    /// Members of which every kind of item has one.
+    /// Members that identify items: every item has one of them.
     private static let itemMembers = [
         "choices", "continuation", "good", "question", "score", "label", "document",
     ]
 
-    /// Whether it is an item and not a description.
+    /// Whether the line is an item, and not a description of the task.
     var isItem: Bool { Self.itemMembers.contains(where: has) }
 
     func item(prompt: String?, labels: Int) throws(ModelFileError) -> TaskItem {
         if has("choices") {
             let choices = try texts("choices")
             guard choices.count > 1 else {
-                throw fault("\"choices\" is no list of two or more, which a table cannot hold")
+                throw fault("\"choices\" is not a list of two or more; tables cannot have lists")
             }
             guard let gold = integer("gold"), choices.indices.contains(gold) else {
                 throw fault("\"gold\" is not the index of one of \(choices.count) choices")
@@ -154,7 +156,7 @@ private struct TaskFields {
         throw fault("it has none of \(Self.itemMembers.joined(separator: ", "))")
     }
 
-    /// The prompt, with names in braces replaced by members.
+    /// Returns the prompt, with names in braces replaced by members.
     private func filled(_ prompt: String) throws(ModelFileError) -> String {
         var result = ""
         var rest = prompt[...]
@@ -173,14 +175,14 @@ private struct TaskFields {
         return text
     }
 
-    /// A string that must not be empty, because it is scored.
+    /// Returns a string, which must not be empty because it is scored.
     private func text(_ name: String) throws(ModelFileError) -> String {
         let text = try string(name)
         guard !text.isEmpty else { throw fault("\"\(name)\" is empty") }
         return text
     }
 
-    /// Strings that must not be empty, because each is scored.
+    /// Returns strings, which must not be empty because they are scored.
     func texts(_ name: String) throws(ModelFileError) -> [String] {
         let texts = try strings(name)
         if let place = texts.firstIndex(of: "") { throw fault("\"\(name)\"[\(place)] is empty") }
@@ -189,7 +191,7 @@ private struct TaskFields {
 
     func optional(_ name: String) throws(ModelFileError) -> String? {
         guard let value = members[JSONKey(name)] else { return nil }
-        guard let text = value.string else { throw fault("\"\(name)\" is no string") }
+        guard let text = value.string else { throw fault("\"\(name)\" is not a string") }
         return text
     }
 
@@ -199,23 +201,21 @@ private struct TaskFields {
         let values = value?.array ?? []
         let strings = values.compactMap(\.string)
         guard !strings.isEmpty, strings.count == values.count else {
-            throw fault("\"\(name)\" is no list of strings")
+            throw fault("\"\(name)\" is not a list of strings")
         }
         return strings
     }
 
-    /// Correct answers.
-    ///
-    /// An empty answer is correct if a passage has no answer, but is not allowed without a passage.
+    /// Returns the correct answers, of which at least one is not empty.
     private func answers() throws(ModelFileError) -> [String] {
         let answers = try strings("answers")
         guard answers.contains(where: { !$0.isEmpty }) else {
-            throw fault("\"answers\" has nothing but empty strings")
+            throw fault("\"answers\" has only empty strings")
         }
         return answers
     }
 
-    /// A whole number, which is a string in a table.
+    /// Returns a whole number, which is a string in a table.
     private func integer(_ name: String) -> Int? {
         let value = members[JSONKey(name)]
         return value?.integer ?? value?.string.flatMap { Int($0) }
@@ -228,13 +228,13 @@ private struct TaskFields {
         case .string(let text):
             if let value = Double(text), value.isFinite { return value }
             fallthrough
-        default: throw fault("\"score\" is no number")
+        default: throw fault("\"score\" is not a number")
         }
     }
 
     func fault(_ problem: String) -> ModelFileError {
         ModelFileError(
             file: file, problem: problem,
-            remedy: "correct the line; `espalier evaluate --help` tells what a line has")
+            remedy: "correct the line; `espalier evaluate --help` lists the members of a line")
     }
 }

@@ -1,16 +1,16 @@
 /// One item of a task, with its answer.
 public enum TaskItem: Sendable, Equatable {
-    /// A prompt, possible continuations, and the index of the correct one.
+    /// A prompt, possible continuations, and the index of the correct continuation.
     case choice(prompt: String, choices: [String], gold: Int)
     /// A text and its last words.
     case lastWords(context: String, continuation: String)
     /// A correct sentence, and a wrong sentence with a small difference.
     case minimalPair(good: String, bad: String)
-    /// A prompt, the correct answers, and the question with its passage if there is one.
+    /// A prompt, the correct answers, and the question with its passage if it has a passage.
     case question(prompt: String, answers: [String], reading: Reading? = nil)
     /// Two sentences, and the similarity that people gave them.
     case similarity(first: String, second: String, score: Double)
-    /// A text, or two, and the index of its label; for decoders also a prompt.
+    /// One or two texts, and the index of their label; for decoders also a prompt.
     case labelled(text: String, second: String?, prompt: String, label: Int)
     /// A prompt that contains a document, and a summary of the document.
     case document(prompt: String, summary: String)
@@ -36,27 +36,28 @@ public enum TaskKind: String, Sendable, CaseIterable {
     case multipleChoice = "multiple choice"
     /// Whether the most likely tokens are the last words: `acc`.
     case lastWords = "last words"
-    /// Whether the correct sentence is the more likely one: `acc`.
+    /// Whether the correct sentence is more likely than the wrong sentence: `acc`.
     case minimalPairs = "minimal pairs"
-    /// Whether the generated answer contains a correct one: `contains`; also exact match `em` and
-    /// the overlap of words `f1`, both as in SQuAD. For an encoder with a span head the answer is a
-    /// span of the passage: `f1`; also `em` and `contains`.
+    /// Whether the generated answer contains a correct answer: `contains`; also exact match `em`
+    /// and the overlap of words `f1`, both as in SQuAD. For an encoder with a span head the answer
+    /// is a span of the passage: `f1`; also `em` and `contains`.
     case questions
     /// Spearman's correlation of the scores with the outputs of a regression head, or, without a
     /// head, with the cosine of the sentences' vectors: `spearman`.
     case similarity
-    /// Whether the largest logit of the head is that of the correct label; for decoders, whether
-    /// its word is the most likely one after the prompt: `acc`. Also Matthews' correlation `mcc`,
-    /// and `f1`: of label 1 if there are two labels, otherwise the mean over labels.
+    /// For encoders, whether the correct label has the largest logit of the head. For decoders,
+    /// whether its word is the most likely continuation of the prompt. The metric is `acc`; also
+    /// Matthews' correlation coefficient `mcc`, and `f1`: that of label 1 if there are two labels,
+    /// otherwise the mean over labels.
     case classification
     /// The similarity of the generated text to the summary: `rougeL`, `rouge1` and `rouge2`; also
-    /// the fraction of it that repeats itself: `repetition`.
+    /// the fraction of repeated 4-grams: `repetition`.
     case summaries
 }
 
 /// A task: items of one kind.
 public struct EvaluationTask: Sendable {
-    /// Its name in results.
+    /// The name of the task in results.
     public let name: String
     /// The kind of all items.
     public let kind: TaskKind
@@ -64,12 +65,12 @@ public struct EvaluationTask: Sendable {
     public let items: [TaskItem]
     /// The words of labels, which a decoder predicts; may be empty.
     public let labels: [String]
-    /// Solved items that are put before each prompt; may be empty.
+    /// Items with their answers that are put before each prompt; may be empty.
     public let examples: String
     /// The text between a prompt and its continuation.
     let delimiter: Delimiter
 
-    /// A copy of the task with other items of its kind.
+    /// Returns a copy of the task with other items of the same kind.
     public func asking(_ items: [TaskItem]) -> EvaluationTask {
         EvaluationTask(
             name: name, kind: kind, items: items, labels: labels, examples: examples,
@@ -86,10 +87,10 @@ public struct EvaluationTask: Sendable {
 
 /// The text between a prompt and its continuation, choice, label, answer or summary.
 struct Delimiter: Sendable, Equatable {
-    /// The delimiter that the task names; nil if it names none.
+    /// The delimiter that the task names; nil for the default.
     let given: String?
 
-    /// The delimiter before a text that follows a prompt.
+    /// Returns the delimiter before a text that follows a prompt.
     ///
     /// By default it is a space, as in lm-evaluation-harness, unless there is white space already.
     func before(_ text: String, after prompt: String) -> String {

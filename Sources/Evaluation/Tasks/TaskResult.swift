@@ -6,18 +6,18 @@ public struct TaskResult: Sendable {
     public let name: String
     /// The main metric, such as `acc`.
     public let metric: String
-    /// Its value, a fraction or a correlation.
+    /// The value of the metric, a fraction or a correlation.
     public let value: Double
-    /// Its standard error.
+    /// The standard error of the value.
     public let standardError: Double
     /// Further metrics by name.
     public let others: [String: Double]
-    /// The main metric of each item; for similarities, the products of the deviations of ranks.
+    /// The main metric of each item; for similarities, the products of the standardised ranks.
     public let scores: [Double]
     /// The generated texts, if there are any.
     let written: [Continuation]
 
-    /// A metric that is the mean over items.
+    /// Creates a result whose metric is the mean over items.
     init(
         name: String, metric: String, scores: [Double], others: [String: Double] = [:],
         written: [Continuation] = []
@@ -40,7 +40,7 @@ public struct TaskResult: Sendable {
         self.others = others
     }
 
-    /// The standard error of a mean.
+    /// Returns the standard error of a mean.
     private static func error(of scores: [Double]) -> Double {
         let count = Double(scores.count)
         guard count > 1 else { return 0 }
@@ -49,7 +49,7 @@ public struct TaskResult: Sendable {
         return (squares / (count - 1) / count).squareRoot()
     }
 
-    /// The difference of a model's result from that of another on the same items.
+    /// The difference between the results of two models on the same items.
     public struct Difference: Sendable {
         /// The relative change, `value / other - 1`.
         public let relative: Double
@@ -61,11 +61,11 @@ public struct TaskResult: Sendable {
         public let pValue: Double
     }
 
-    /// The difference from a result on the same items.
+    /// Returns the difference from a result on the same items.
     ///
     /// - Precondition: Both results have the same number of items.
     public func difference(from other: TaskResult) -> Difference {
-        precondition(scores.count == other.scores.count, "results of other items")
+        precondition(scores.count == other.scores.count, "the results must be of the same items")
         let differences = zip(scores, other.scores).map { $0 - $1 }
         let mean = differences.mean
         let error = Self.error(of: differences)
@@ -78,7 +78,7 @@ public struct TaskResult: Sendable {
     }
 }
 
-/// Spearman's correlation of two lists; 1 if both have the same order.
+/// Returns Spearman's correlation of two lists; 1 if both have the same order.
 ///
 /// - Returns: The correlation, and for each place the product of the two standardised ranks. Their
 ///   mean is the correlation.
@@ -88,14 +88,14 @@ func spearman(_ first: [Double], _ second: [Double]) -> (correlation: Double, te
     return (terms.mean, terms)
 }
 
-/// Pearson's correlation of two lists.
+/// Returns Pearson's correlation of two lists.
 func pearson(_ first: [Double], _ second: [Double]) -> Double {
     zip(standardised(first), standardised(second)).map { $0 * $1 }.mean
 }
 
-/// The rank of each value.
+/// Returns the rank of each value.
 ///
-/// Equal values share the mean of their ranks.
+/// Equal values all get the mean of their ranks.
 private func ranks(_ values: [Double]) -> [Double] {
     let order = values.indices.sorted { values[$0] < values[$1] }
     var result = [Double](repeating: 0, count: values.count)
@@ -109,7 +109,7 @@ private func ranks(_ values: [Double]) -> [Double] {
     return result
 }
 
-/// The standardised values: minus their mean, divided by their standard deviation.
+/// Returns the standardised values: minus their mean, divided by their standard deviation.
 private func standardised(_ values: [Double]) -> [Double] {
     let count = Double(max(values.count, 1))
     let mean = values.reduce(0, +) / count

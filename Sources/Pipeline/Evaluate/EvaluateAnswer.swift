@@ -1,6 +1,6 @@
 internal import Evaluation
 
-/// The quality of a model; absent figures do not apply.
+/// The quality of a model; figures that do not apply are absent.
 public struct EvaluateAnswer: Encodable {
     /// The number of tokens of the text.
     public internal(set) var tokens = 0
@@ -16,12 +16,12 @@ public struct EvaluateAnswer: Encodable {
     public internal(set) var top1: Double?
     /// The mean cosine distance between an encoder's sentence vectors and the reference model's.
     public internal(set) var meanCosineDistance: Double?
-    /// The continuations of the beginnings of windows.
+    /// The texts with which the models continue the beginnings of windows.
     public internal(set) var samples: [Sample]?
     /// The scores of the tasks, by name.
     public internal(set) var tasks: [String: TaskAnswer] = [:]
 
-    /// A prompt and its continuations by the models.
+    /// A prompt and the texts with which the models continue the prompt.
     public struct Sample: Encodable {
         /// The beginning of a window.
         public let prompt: String
@@ -32,7 +32,9 @@ public struct EvaluateAnswer: Encodable {
     }
 }
 
-/// The score of a model in a task; figures that need a reference model are absent without one.
+/// The score of a model in a task.
+///
+/// Figures of the reference model are absent if there is no reference model.
 public struct TaskAnswer: Encodable {
     /// The name of the metric, such as `acc`.
     public let metric: String

@@ -23,8 +23,8 @@ public struct EvaluateOptions: Sendable {
     public var tasks: [String] = []
     /// The number of items of each task, counted from the first; nil for all.
     public var items: Int?
-    /// The number of examples: a task's first items, which precede each other item with their
-    /// answers.
+    /// The number of first items of a task that become examples: these items and their answers
+    /// precede every other item.
     public var shots = 0
     /// The number of threads.
     public var threads = EnvironmentOptions.defaultThreads
@@ -70,7 +70,7 @@ public struct EvaluateJob {
         engine = Engine(threads: options.threads)
     }
 
-    /// Evaluates.
+    /// Evaluates the model.
     ///
     /// - Returns: The measurements.
     /// - Throws: `ModelFileError`, `NonFiniteError`, ``InvalidOptions`` if an encoder is
@@ -107,9 +107,10 @@ public struct EvaluateJob {
         return answer
     }
 
-    /// The reference model in f32.
+    /// Returns the reference model in f32.
     ///
-    /// If the user names none, it is the same model if its precision is not f32, and nil otherwise.
+    /// If the user names no reference model, the result is the evaluated model in f32, or nil if
+    /// the evaluation already uses f32.
     private func reference(for loaded: LoadedModel) throws -> LoadedModel? {
         let shape = loaded.model.shape
         let text = options.text
@@ -119,7 +120,7 @@ public struct EvaluateJob {
             }
             guard !shape.architecture.isEncoder || text == nil else {
                 throw InvalidOptions(
-                    "an encoder predicts no text: give --against MODEL to compare it with")
+                    "an encoder does not predict text: give --against MODEL to compare the vectors")
             }
             return nil
         }
@@ -183,7 +184,7 @@ public struct EvaluateJob {
         }
     }
 
-    /// The texts with which both models continue the beginnings of windows.
+    /// Returns the texts with which both models continue the beginnings of windows.
     private func generations(
         _ loaded: LoadedModel, _ reference: Model?, _ sequences: [[Int32]]
     ) throws -> [EvaluateAnswer.Sample]? {

@@ -25,8 +25,7 @@ extension LoadedModel {
         }
     }
 
-    /// The problem of a task that does not suit the model, and the remedy; nil if the task suits
-    /// it.
+    /// Returns why the model cannot run a task, and the remedy; nil if it can run the task.
     private func fault(
         of task: EvaluationTask, for classifier: Classifier?
     ) -> (problem: String, remedy: String)? {
@@ -36,7 +35,7 @@ extension LoadedModel {
         case .classification where isEncoder:
             guard case .labels(let count)? = classifier?.kind else {
                 return (
-                    "the model has no head that gives labels",
+                    "the model has no classification head",
                     "name a model for sequence classification"
                 )
             }
@@ -44,13 +43,14 @@ extension LoadedModel {
             return maximum < count
                 ? nil
                 : (
-                    "it has label \(maximum), the model's head \(count)",
-                    "give a task with the model's labels, from 0 on"
+                    "it uses label \(maximum), but the model has only \(count) labels, 0 to "
+                        + "\(count - 1)",
+                    "number the labels of the task as the model does, starting at 0"
                 )
         case .questions where isEncoder:
             guard classifier?.kind == .spans else {
                 return (
-                    "the model has no head that finds answers in passages",
+                    "the model has no head for extractive question answering",
                     "name a model for question answering, or train one with `espalier finetune`"
                 )
             }
@@ -60,20 +60,20 @@ extension LoadedModel {
             return hasPassages
                 ? nil
                 : (
-                    "no question has a passage to find the answer in",
+                    "no question has a passage that contains the answer",
                     "give each line a \"passage\""
                 )
         case .classification where task.labels.isEmpty:
             return (
-                "it does not say by which words a decoder tells the labels",
+                "it has no label words, which a decoder needs to answer with",
                 "put {\"labels\": [\"…\", \"…\"]} into its first line"
             )
         case .similarity:
-            return ("\(task.kind.rawValue) is nothing for a decoder", "name an encoder")
+            return ("a decoder cannot run a \(task.kind.rawValue) task", "name an encoder")
         default:
             return isEncoder
                 ? (
-                    "\(task.kind.rawValue) is nothing for an encoder",
+                    "an encoder cannot run a \(task.kind.rawValue) task",
                     "give an encoder texts with labels, pairs with scores, or passages with questions"
                 ) : nil
         }

@@ -44,7 +44,8 @@ public struct ExportOptions: JobOptions {
     public func check() throws(InvalidOptions) {
         guard format.types.contains(type) else {
             let known = format.types.map(\.rawValue).joined(separator: ", ")
-            throw InvalidOptions("--format \(format.rawValue) is written as \(known)")
+            throw InvalidOptions(
+                "--format \(format.rawValue) supports only these values of --type: \(known)")
         }
     }
 }
@@ -77,7 +78,7 @@ extension ExportJob {
                     checkpoint, like: checkpoint, to: output, type: options.type.matrixType,
                     writesONNX: format == .onnx, progress: advance)
             }
-            // The progress counts layers, each when its tensors begin.
+            // The writer reports each layer when it begins to write the layer. Now all are written.
             try advance(layers)
         }
         progress.remark(DiskUse.sentence(on: opened.location, to: output))

@@ -8,7 +8,7 @@ internal import Transformers
 public struct LayerDropOptions: JobOptions {
     /// The methods of choosing layers.
     public enum Strategy: String, CaseIterable, Sendable {
-        /// Layers at equal distances.
+        /// Keeps layers at equal distances.
         case everyOther = "every-other"
         /// Repeatedly drops the layer whose removal causes the lowest loss on a text.
         case search
@@ -44,7 +44,8 @@ public struct LayerDropOptions: JobOptions {
     /// - Throws: ``InvalidOptions``.
     public func check() throws(InvalidOptions) {
         guard strategy == .everyOther || text != nil else {
-            throw InvalidOptions("--strategy \(strategy.rawValue) needs --text to judge by")
+            throw InvalidOptions(
+                "--strategy \(strategy.rawValue) needs --text to measure the loss on")
         }
     }
 }
@@ -68,7 +69,7 @@ extension LayerDropJob {
             throw ModelFileError(
                 file: opened.location.path, subject: "num_hidden_layers",
                 problem: "it has \(layers) layers, fewer than --keep \(count)",
-                remedy: "keep at most \(layers)")
+                remedy: "give --keep a number of at most \(layers)")
         }
         let kept =
             switch options.strategy {

@@ -16,7 +16,7 @@ public struct GenerateOptions: Sendable {
     ///
     /// If it is 0, the most likely token is always chosen.
     public var temperature = 0.0
-    /// The probability mass of the most likely tokens from which the next token is drawn.
+    /// The total probability of the most likely tokens, from which the next token is drawn.
     public var topP = 1.0
     /// The seed of the random draws.
     public var seed: UInt64 = 0
@@ -38,7 +38,7 @@ public struct GenerateOptions: Sendable {
     ///
     /// - Throws: ``InvalidOptions``.
     public func check() throws(InvalidOptions) {
-        if isChat && isRaw { throw InvalidOptions("--chat and --raw exclude each other") }
+        if isChat && isRaw { throw InvalidOptions("--chat and --raw cannot be used together") }
         if system != nil && !isChat { throw InvalidOptions("--system needs --chat") }
     }
 }
@@ -91,7 +91,7 @@ public struct GenerateJob {
         let opened = try OpenedModel(options.model, progress: progress)
         guard !opened.shape.architecture.isEncoder else {
             throw ModelFileError(
-                file: opened.location.path, problem: "an encoder writes no text",
+                file: opened.location.path, problem: "an encoder cannot generate text",
                 remedy: "name a decoder, such as a model of type \"llama\"")
         }
         loaded = LoadedModel(opened, model: try opened.contextual(in: options.precision))
@@ -146,7 +146,7 @@ public struct GenerateJob {
         return answer
     }
 
-    /// The prompt as a user's message, formatted with the model's chat template.
+    /// Returns the prompt as a user's message, formatted with the model's chat template.
     private func chatPrompt(_ tokenizer: some Tokenizer) throws -> String {
         let checkpoint = loaded.checkpoint
         guard let template = try checkpoint.chatTemplate() else {
@@ -161,9 +161,9 @@ public struct GenerateJob {
             messages, specialTokens: checkpoint.specialTokenTexts(with: tokenizer))
     }
 
-    /// The tokens of the prompt.
+    /// Returns the tokens of the prompt.
     ///
-    /// If there are none, the result is one token that begins a text.
+    /// For an empty prompt it returns one token that begins a text.
     private func promptTokens(
         _ given: [Int32], _ tokenizer: any Tokenizer
     ) throws(ModelFileError) -> [Int32] {
@@ -176,7 +176,7 @@ public struct GenerateJob {
             guard let first = tokenizer.beginningOfText ?? tokenizer.endOfText ?? ids.first else {
                 throw ModelFileError(
                     file: loaded.location.path, subject: "tokenizer",
-                    problem: "no token begins a text, and the prompt is empty",
+                    problem: "the prompt is empty, and no token of the tokenizer begins a text",
                     remedy: "give a --prompt with some text")
             }
             tokens = [first]
@@ -184,8 +184,8 @@ public struct GenerateJob {
         guard tokens.count < shape.maximumPositions else {
             throw ModelFileError(
                 file: loaded.location.path, subject: "--prompt",
-                problem: "\(tokens.count) tokens leave no room in the model's "
-                    + "\(shape.maximumPositions) positions",
+                problem: "it has \(tokens.count) tokens, and the model has only "
+                    + "\(shape.maximumPositions) positions for the prompt and the new tokens",
                 remedy: "give a shorter prompt")
         }
         return tokens
@@ -194,7 +194,7 @@ public struct GenerateJob {
 
 /// Measures the times at which tokens are generated.
 ///
-/// The time of the first token is that of the prompt.
+/// The time until the first token is the time that the prompt takes.
 private struct TokenClock {
     private let start = host_monotonic_nanoseconds()
     private var first: UInt64?

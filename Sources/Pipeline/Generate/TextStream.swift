@@ -8,14 +8,14 @@ struct TextStream {
     private let tokenizer: any Tokenizer
     /// The tokens since the text was last complete.
     private var pending: [Int32] = []
-    /// The number of Unicode scalars of their text that were already returned.
+    /// The number of Unicode scalars of the text of ``pending`` that were already returned.
     private var printed = 0
 
     init(_ tokenizer: any Tokenizer) {
         self.tokenizer = tokenizer
     }
 
-    /// The text that a token completes.
+    /// Adds a token, and returns the text that the token completes.
     mutating func add(_ token: Int32) -> String {
         pending.append(token)
         var scalars = Array(tokenizer.decode(pending).unicodeScalars)
@@ -27,7 +27,7 @@ struct TextStream {
         return text
     }
 
-    /// The remaining text after the last token.
+    /// Returns the text that was held back after the last token.
     mutating func finish() -> String {
         defer { pending = [] }
         return Self.string(Array(tokenizer.decode(pending).unicodeScalars).dropFirst(printed))

@@ -1,11 +1,11 @@
 internal import Foundation
 internal import ModelFiles
 
-/// The local cache of the model hub, at the place that the environment defines.
+/// The local cache of the model hub, at the path that environment variables define.
 ///
 /// Layout: huggingface.co/docs/huggingface_hub/guides/manage-cache. A model is
-/// `models--OWNER--NAME` with `blobs/DIGEST`, `snapshots/COMMIT/FILE`, which are links to blobs,
-/// and `refs/main`, which contains a commit.
+/// `models--OWNER--NAME` with `blobs/DIGEST`, `snapshots/COMMIT/FILE` and `refs/main`. The files of
+/// a snapshot are links to blobs. `refs/main` contains the name of a commit.
 struct HubCache {
     /// The folder of all models.
     let path: String
@@ -32,7 +32,8 @@ struct HubCache {
         isOffline = ["1", "ON", "YES", "TRUE"].contains(offline)
     }
 
-    /// The owner and the name of a hub model, or only the name; nil if the text is not such an id.
+    /// Returns the owner and the name of a hub model, or only the name; nil if the text is not the
+    /// id of a hub model.
     static func parts(of name: String) -> [String]? {
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         let isFile = [".gguf", ".json", ".safetensors"].contains(where: name.hasSuffix)
@@ -52,11 +53,12 @@ struct HubCache {
         path + "/models--" + id.split(separator: "/").joined(separator: "--")
     }
 
-    /// The path of the model in the snapshot of a hub id; nil if no snapshot has a model.
+    /// Returns the path of the model in the snapshot of a hub id; nil if no snapshot has a model.
     ///
-    /// The snapshot is that of `refs/main`, or else the only one with a model.
+    /// It uses the snapshot that `refs/main` names. If this snapshot has no model, it uses the only
+    /// snapshot that has a model.
     ///
-    /// - Throws: `ModelFileError` if there are several and none is main.
+    /// - Throws: `ModelFileError` if several other snapshots have a model.
     func snapshot(of id: String) throws(ModelFileError) -> String? {
         let home = folder(of: id)
         let snapshots = home + "/snapshots"
@@ -71,22 +73,24 @@ struct HubCache {
         }
         guard revisions.count < 2 else {
             throw ModelFileError(
-                file: id, problem: "\(snapshots) holds \(revisions.count) revisions and no main",
-                remedy: "name the directory of one of them")
+                file: id,
+                problem: "\(snapshots) has \(revisions.count) revisions, and none is main",
+                remedy: "give the directory of one revision")
         }
         return try revisions.first.map { revision throws(ModelFileError) in
             try model(in: snapshots + "/" + revision, of: id)
         }
     }
 
-    /// The path of the model in a snapshot: a Hugging Face directory, or else its only GGUF file.
+    /// Returns the path of the model in a snapshot: a Hugging Face directory, or the only GGUF
+    /// file.
     private func model(in snapshot: String, of id: String) throws(ModelFileError) -> String {
         guard !isWhole(snapshot) else { return snapshot }
         let files = ggufFiles(snapshot)
         guard files.count == 1 else {
             throw ModelFileError(
-                file: id, problem: "it holds \(files.count) GGUF files and no safetensors",
-                remedy: "name one of them: "
+                file: id, problem: "it has \(files.count) GGUF files and no safetensors",
+                remedy: "give the path of one file: "
                     + files.map { "\(snapshot)/\($0)" }.joined(separator: ", "))
         }
         return snapshot + "/" + files[0]

@@ -95,7 +95,7 @@ struct HubDownload {
         }
     }
 
-    /// The commit of the main branch, and the files that make a model.
+    /// Returns the commit of the main branch, and the files that belong to a model.
     private func description() throws -> (commit: String, entries: [Entry]) {
         let address = "\(cache.endpoint)/api/models/\(id)/revision/main?blobs=true"
         let answer = FileManager.default.temporaryDirectory
@@ -105,7 +105,7 @@ struct HubDownload {
         let value = try JSONValue(parsing: InputFile(path: answer).bytes, file: address).object
         func fault(_ what: String) -> ModelFileError {
             ModelFileError(
-                file: address, subject: what, problem: "the hub's answer does not have it",
+                file: address, subject: what, problem: "the hub's answer lacks this field",
                 remedy: "check HF_ENDPOINT")
         }
         guard let commit = value?["sha"]?.string, Self.isPlain(commit) else { throw fault("sha") }
@@ -129,7 +129,7 @@ struct HubDownload {
         return (commit, entries.sorted { $0.name < $1.name })
     }
 
-    /// The error for a repository without safetensors, which names the weights that it has instead.
+    /// The error for a repository without safetensors; it names the other weights that are there.
     private func unsuitable(_ names: [String]) -> ModelFileError {
         let models = names.filter { $0.hasSuffix(".gguf") && Self.isPlainPath($0) }.sorted()
         if !models.isEmpty {
@@ -195,7 +195,8 @@ struct HubDownload {
             try FileManager.default.removeItem(atPath: temporary)
             throw ModelFileError(
                 file: "\(id)/\(entry.name)",
-                problem: "what arrived is not what the hub describes", remedy: "fetch it again")
+                problem: "the size or the digest of the download is not the one that the hub gives",
+                remedy: "fetch it again")
         }
         try FileManager.default.moveItem(atPath: temporary, toPath: blob)
     }
@@ -239,7 +240,7 @@ struct HubDownload {
             try FileManager.default.removeItem(atPath: path)
             return try transfer(address, to: path, advance: advance)
         }
-        guard curl.terminationStatus != Self.isMissing else { throw missing("there is none") }
+        guard curl.terminationStatus != Self.isMissing else { throw missing("it is not installed") }
         throw refusal(code: text(of: answer), output: text(of: problem))
     }
 
@@ -263,7 +264,8 @@ struct HubDownload {
         switch code {
         case "401", "403":
             return ModelFileError(
-                file: id, problem: "the hub refuses it (\(code)): it is missing, private or gated",
+                file: id,
+                problem: "the hub refuses access (\(code)): the model is missing, private or gated",
                 remedy: "check the id, and set HF_TOKEN to a token that may read it")
         case "404":
             return ModelFileError(
@@ -273,7 +275,7 @@ struct HubDownload {
             let reason = output.split(separator: "\n").last ?? "curl failed"
             return ModelFileError(
                 file: id, problem: "it cannot be fetched from \(cache.endpoint): \(reason)",
-                remedy: "check the network and HF_ENDPOINT; the next try goes on from here")
+                remedy: "check the network and HF_ENDPOINT; the next run resumes the download")
         }
     }
 }

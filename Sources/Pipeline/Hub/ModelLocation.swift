@@ -43,14 +43,14 @@ public struct ModelLocation: Sendable {
         guard parts.count == 2, !FileManager.default.fileExists(atPath: parts[0]) else {
             throw ModelFileError(
                 file: id,
-                problem: "there is no such path, and the hub cache \(cache.path) lacks it",
+                problem: "there is no such path, and no such model in the hub cache \(cache.path)",
                 remedy: "check the path, or name a hub model as OWNER/NAME to fetch it")
         }
         guard !cache.isOffline else {
             throw ModelFileError(
                 file: id,
-                problem: "there is no such path, the hub cache \(cache.path) lacks it, and "
-                    + "HF_HUB_OFFLINE is set",
+                problem: "there is no such path, no such model in the hub cache "
+                    + "\(cache.path), and HF_HUB_OFFLINE is set",
                 remedy: "check the path, or unset HF_HUB_OFFLINE to fetch it")
         }
         return try HubDownload(id, to: cache, progress).run()

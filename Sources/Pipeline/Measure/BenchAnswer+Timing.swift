@@ -5,7 +5,7 @@ extension BenchAnswer {
     /// Times one model until the relative width of its median's confidence interval is at most 0.5
     /// %.
     ///
-    /// Samples during which the thread lost its CPU count only if there are hardly any others.
+    /// Samples during which the thread lost its CPU are used only if there are too few others.
     ///
     /// - Parameters:
     ///   - model: The model.
@@ -33,7 +33,7 @@ extension BenchAnswer {
         } while host_monotonic_nanoseconds() < end
         guard let timing = Timing(Statistics(samples.values)) else {
             throw ProfileError(
-                file: "measurement", field: "samples", problem: "the clock gave no time",
+                file: "measurement", field: "samples", problem: "no time could be measured",
                 remedy: "measure again")
         }
         self.model = ModelTime(timing)

@@ -2,7 +2,7 @@ public import Profiling
 public import Tensors
 public import Transformers
 
-/// The speed of a model, alone or against another.
+/// The speed of a model, alone or compared with a reference model.
 public struct BenchAnswer: Encodable {
     /// The time of one model.
     public struct ModelTime: Encodable {
@@ -28,7 +28,7 @@ public struct BenchAnswer: Encodable {
     public internal(set) var model: ModelTime?
     /// The time of the reference model, if there is one.
     public private(set) var dense: ModelTime?
-    /// The precision of the reference model, if it is another.
+    /// The precision of the reference model, if it differs from the model's precision.
     public internal(set) var densePrecision: Precision?
     /// The format of each matrix of the model, if it was stored in formats of its own.
     public internal(set) var formats: Formats?
@@ -48,8 +48,8 @@ public struct BenchAnswer: Encodable {
     /// Stores the figures of a comparison.
     ///
     /// The speedup is the median of the ratios of pairs, which usually differs from the ratio of
-    /// the two medians. The stored times are the dense model's median, and this median divided by
-    /// the speedup.
+    /// the two medians. The dense model's median is stored as its time. The time of the model is
+    /// this median divided by the speedup.
     mutating func add(_ comparison: Comparison) {
         model = ModelTime(
             comparison.model, seconds: comparison.dense.seconds / comparison.speedup)

@@ -35,7 +35,7 @@ public struct BenchOptions: Sendable {
     }
 }
 
-/// Measures the speed of a model, alone or against another.
+/// Measures the speed of a model, alone or compared with a reference model.
 ///
 /// Two models are timed alternately, so that disturbances of the machine affect both.
 public struct BenchJob {
@@ -80,7 +80,7 @@ public struct BenchJob {
             loaded.model, in: environment, text: try decodedText([loaded]), progress: progress)
     }
 
-    /// Measures.
+    /// Measures the speed.
     ///
     /// - Returns: The measurements, and the names of the model and the reference model.
     /// - Throws: `ModelFileError`, `ProfileError`, or `CancellationError`.
@@ -122,8 +122,9 @@ public struct BenchJob {
         return (answer, [loaded, reference].compactMap { $0?.location.name })
     }
 
-    /// The tokens to decode after the context, if the time depends on the text or the user gave
-    /// one; otherwise none.
+    /// Returns the tokens to decode after the context.
+    ///
+    /// It returns none if the user gave no text and the time does not depend on the text.
     private func decodedText(_ models: [LoadedModel]) throws -> [Int32] {
         guard environment.phase == .decode else { return [] }
         let minimum = environment.sequence + 1
@@ -145,7 +146,7 @@ public struct BenchJob {
             ).first ?? []
         guard tokens.count >= minimum else {
             throw ModelFileError(
-                file: text, subject: "--text", problem: "it holds \(tokens.count) tokens",
+                file: text, subject: "--text", problem: "it has only \(tokens.count) tokens",
                 remedy: "give a text of more than \(environment.sequence) tokens, the context")
         }
         return tokens
@@ -183,7 +184,7 @@ extension LoadedModel {
         for (name, left, right) in sizes where left != right {
             throw ModelFileError(
                 file: location.path, subject: name,
-                problem: "\(left), but \(other.location.path) has \(right)",
+                problem: "it is \(left), but in \(other.location.path) it is \(right)",
                 remedy: "give --against the model that this one was pruned from")
         }
     }

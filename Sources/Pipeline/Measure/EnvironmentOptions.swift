@@ -30,7 +30,7 @@ public struct EnvironmentOptions: Sendable {
     /// The number of CPUs that this process may use at once, at most 1024.
     public static var defaultThreads: Int { min(1024, AvailableResources.current.threads) }
 
-    /// The conditions for a model of a shape, checked against it.
+    /// Returns the conditions for a model of a shape, after a check that the model supports them.
     ///
     /// - Parameters:
     ///   - shape: The sizes of the model.
@@ -62,7 +62,7 @@ extension InferenceEnvironment {
 
     /// Refuses work that needs more memory than this process may use.
     ///
-    /// The memory is that of the weights, of the largest tensor once more while it is read, and of
+    /// Memory is needed for the weights, for the largest tensor in f32 while it is read, and for
     /// caches and activations in f32.
     func checkMemory(for shape: ModelShape, adding more: Int) throws(ProfileError) {
         let tokens = Double(batch) * Double(phase == .decode ? 1 : sequence)
@@ -80,11 +80,11 @@ extension InferenceEnvironment {
             file: "environment", field: "memory",
             problem: "it takes at least \(Figures.shortBytes(Int(min(needed, 1e18)))), "
                 + "but this process may use \(Figures.shortBytes(available))",
-            remedy: "use a smaller --batch, --sequence or model, or allow it more memory")
+            remedy: "use a smaller --batch, --sequence or model, or allow the process more memory")
     }
 
-    /// A short text of the conditions, such as `decode, batch 1, context 256, 2 threads,
-    /// f32, amx`.
+    /// A short description of the conditions, such as `decode, batch 1, context 256, 2 threads,
+    /// f32, amx`; `amx` is the instruction set.
     package var summary: String {
         let length = phase == .decode ? "context" : "sequence"
         return "\(phase.rawValue), batch \(batch), \(length) \(sequence), "

@@ -8,7 +8,7 @@ internal import Transformers
 /// A limit and the rate that is compared with it are measured one right after the other. A fraction
 /// is the median of such pairs, so that changes of the machine's speed cancel out.
 public struct LimitsAnswer: Encodable {
-    /// A median with the width of its 95 % confidence interval as a fraction of it.
+    /// A median, and the width of its 95 % confidence interval as a fraction of the median.
     public struct Figure: Encodable {
         /// The median.
         public let median: Double
@@ -53,7 +53,8 @@ public struct LimitsAnswer: Encodable {
     public let readBandwidth: Figure
     /// The products of the model's layers.
     public let products: [Product]
-    /// The seconds that all threads need to begin and finish a piece of work; nil for one thread.
+    /// The time that all threads need to begin and finish a piece of work, in seconds; nil for
+    /// one thread.
     public let barrier: Figure?
     /// The decode step; nil if none was requested.
     public let decode: Decode?
@@ -143,7 +144,9 @@ public struct LimitsAnswer: Encodable {
         }.map { all[$0] }
     }
 
-    /// Times a product between two bursts of only arithmetic of about a millisecond.
+    /// Times a product.
+    ///
+    /// A burst of pure arithmetic of about a millisecond is timed before and after each product.
     private static func product(
         _ m: Int, _ k: Int, _ n: Int, _ precision: Precision, on engine: Engine,
         peaks: inout [Double],

@@ -40,12 +40,12 @@ final class OtherRuntime {
 
     deinit { try? FileManager.default.removeItem(atPath: folder) }
 
-    /// A stopwatch for models of random weights.
+    /// Returns a stopwatch that times models with random weights.
     ///
     /// - Parameters:
     ///   - shape: The sizes of the dense model.
-    ///   - location: The location of the dense model. A command needs the model's files; ONNX Runtime
-    ///     needs only its sizes.
+    ///   - location: The location of the dense model. A command needs the model's files; ONNX
+    ///     Runtime needs only its sizes.
     /// - Returns: The stopwatch.
     /// - Throws: The errors of writing files and of starting the runtime.
     func stopwatch(for shape: ModelShape, at location: ModelLocation) throws -> RuntimeStopwatch {
@@ -61,16 +61,17 @@ final class OtherRuntime {
             environment, shape: shape, dense: try standIn(shape), standIn: standIn)
     }
 
-    /// A stopwatch for real models against a dense one.
+    /// Returns a stopwatch that compares models with the dense model.
     func stopwatch(against dense: OpenedModel) throws -> RuntimeStopwatch {
         try RuntimeStopwatch(
             environment, shape: dense.shape, dense: try emit(dense)
         ) { [self] in try emit(RandomWeights(shape: $0), like: dense.checkpoint) }
     }
 
-    /// The files of a model for the runtime.
+    /// Returns the files of a model for the runtime.
     ///
-    /// They are those in its directory if it has a graph; otherwise new files are written.
+    /// If the model's directory has an ONNX graph, its files are used. Otherwise new files are
+    /// written.
     func emit(_ model: OpenedModel) throws -> EmittedModel {
         let path = model.location.path
         if let files = known[path] { return files }
@@ -83,7 +84,7 @@ final class OtherRuntime {
         return files
     }
 
-    /// Writes the files of weights, which may be only some channels of a checkpoint.
+    /// Writes the files of weights, which may have only some channels of a checkpoint.
     func emit(
         _ weights: some WeightSource, like checkpoint: Checkpoint, channels: [Int]? = nil
     ) throws -> EmittedModel {

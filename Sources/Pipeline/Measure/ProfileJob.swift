@@ -7,8 +7,8 @@ internal import Transformers
 public struct ProfileOptions: Sendable {
     /// The model: a path or a hub id.
     ///
-    /// A directory with only `config.json` is enough, because only the sizes are needed. A command
-    /// as runtime needs the complete model.
+    /// A directory with only `config.json` is enough, because only the sizes are needed. If the
+    /// runtime is a command, the complete model is needed.
     public var model: String
     /// The conditions of timing.
     public var environment = EnvironmentOptions()
@@ -53,7 +53,7 @@ public struct ProfileJob {
             for: shape, adding: MachineLimits.probeBytes)
     }
 
-    /// Measures.
+    /// Measures the profile.
     ///
     /// - Returns: The profile.
     /// - Throws: `ModelFileError` if the layers differ, `CancellationError`, or the errors of

@@ -7,7 +7,7 @@ internal import Tensors
 internal import Transformers
 
 extension Profiler {
-    /// Measures a model's shape, and shows how many of the timed models are measured precisely
+    /// Profiles a model's shape, and shows how many of the timed models are measured precisely
     /// enough.
     ///
     /// - Parameters:
@@ -30,7 +30,8 @@ extension Profiler {
     ) throws -> LatencyTable {
         guard !shape.layers.isEmpty, shape.isUniform else {
             throw ModelFileError(
-                file: location.path, subject: "layers", problem: "their sizes differ, or are none",
+                file: location.path, subject: "layers",
+                problem: "their sizes differ, or there are none",
                 remedy: "profile the dense model that this one was pruned from")
         }
         var profiler = Profiler()
@@ -113,9 +114,9 @@ extension Profiler {
         }
         if result.unconverged > 0 {
             shown.remark(
-                "The machine is noisy: the times of \(result.unconverged) of \(total) models are less "
-                    + "certain than \(Figures.percent(relativeWidth)); stop other programs, or "
-                    + "measure longer.")
+                "The machine is noisy: the confidence intervals of \(result.unconverged) of "
+                    + "\(total) models are wider than \(Figures.percent(relativeWidth)). Stop "
+                    + "other programs, or measure longer.")
         }
         return result.table
     }

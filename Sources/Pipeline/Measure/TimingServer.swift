@@ -5,8 +5,8 @@ internal import Transformers
 
 /// Times one model on request of another program, which can time other runtimes between requests.
 ///
-/// Each request is a number of runs. The answer is their mean time. One more run before them is not
-/// counted.
+/// Each request is a number of runs. The answer is the mean time of these runs. Before them, one
+/// run is done that is not counted.
 package struct TimingServer {
     /// The answer to one request.
     package struct Block: Encodable {
@@ -14,7 +14,7 @@ package struct TimingServer {
         let seconds: Double
         /// The processor time as a fraction of the threads' elapsed time.
         ///
-        /// It is lower if other programs used the processors.
+        /// The fraction is lower if other programs used the processors.
         let share: Double
     }
 

@@ -3,7 +3,7 @@ internal import Reporting
 
 /// The size of files on disk.
 package enum DiskUse {
-    /// The bytes of a file, or of all files in a directory and its subdirectories.
+    /// Returns the bytes of a file, or of all files in a directory and its subdirectories.
     ///
     /// A link counts as the file that it points to.
     package static func bytes(of path: String) -> Int {
@@ -12,7 +12,7 @@ package enum DiskUse {
         return below.reduce(size(of: url)) { $0 + size(of: url.appendingPathComponent($1)) }
     }
 
-    /// The bytes of the files that a model is read from.
+    /// Returns the bytes of the files that a model is read from.
     package static func bytes(ofModel path: String) -> Int {
         ((try? FileDigest.modelFiles(path)) ?? []).reduce(0) { $0 + bytes(of: $1) }
     }
@@ -24,7 +24,7 @@ package enum DiskUse {
         return (facts[.size] as? NSNumber)?.intValue ?? 0
     }
 
-    /// A sentence with the sizes on disk of a model and of the model that was made from it.
+    /// Returns a sentence with the sizes on disk of a model and of the model made from it.
     ///
     /// - Parameters:
     ///   - source: The location of the model that was read.
@@ -35,12 +35,13 @@ package enum DiskUse {
             + "\(output) \(Figures.shortBytes(bytes(of: output)))."
     }
 
-    /// A note on the size and purpose of a run's folder `work`; nil if there is no such folder.
+    /// Returns a note on the size and purpose of a run's folder `work`; nil if there is no such
+    /// folder.
     package static func noteOnWork(in directory: String, remedy: String) -> String? {
         let work = directory + "/work"
         guard FileManager.default.fileExists(atPath: work) else { return nil }
         return
-            "\(work) takes \(Figures.shortBytes(bytes(of: work))): with it the run can be resumed. "
+            "\(work) takes \(Figures.shortBytes(bytes(of: work))): it is needed to resume the run. "
             + remedy
     }
 }

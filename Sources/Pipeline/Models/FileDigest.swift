@@ -5,7 +5,7 @@ internal import Transformers
 
 /// Digests of the files that a run depends on.
 enum FileDigest {
-    /// The files of a model that contain its weights, sizes and tokenizer.
+    /// Returns the files of a model that contain its weights, sizes and tokenizer.
     static func modelFiles(_ path: String) throws -> [String] {
         var isDirectory: ObjCBool = false
         _ = FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
@@ -19,17 +19,17 @@ enum FileDigest {
             .sorted().map { path + "/" + $0 }
     }
 
-    /// The digest of a file, which may be larger than memory.
+    /// Returns the digest of a file, which may be larger than memory.
     static func of(_ path: String) throws -> String { try of(InputFile(path: path)) }
 
-    /// The digest of an open file.
+    /// Returns the digest of an open file.
     static func of(_ file: InputFile) throws(ModelFileError) -> String {
         var digest = SHA256()
         try file.visit(0..<file.count) { digest.update($0) }
         return digest.hexDigest
     }
 
-    /// The digests of the training data and the evaluation set, by option.
+    /// Returns the digests of the training data and the evaluation set, by option.
     ///
     /// The digests of files of records begin with `records`.
     static func ofTrainingFiles(
@@ -45,7 +45,7 @@ enum FileDigest {
         }
     }
 
-    /// The digests of all files of a model, separated by spaces.
+    /// Returns the digests of all files of a model, separated by spaces.
     static func ofModel(_ path: String) throws -> String {
         try modelFiles(path).map(of).joined(separator: " ")
     }

@@ -31,7 +31,7 @@ public enum Inspection {
                 try self.init(model: path, progress)
             } else {
                 self = .tensors(TensorDescription.all(in: try openTensorFile(path)))
-                progress.remark("There is no config.json in \(path): other commands refuse it.")
+                progress.remark("\(path) has no config.json: other commands refuse it.")
             }
         } else if path.hasSuffix(".json") {
             try self.init(json: path, progress)
@@ -46,7 +46,7 @@ public enum Inspection {
             } catch let refusal as ModelFileError {
                 let name = try? gguf.string("general.architecture")
                 let isModel = HuggingFaceConfig.ggufArchitectures.contains(name ?? "")
-                if !isModel { progress.remark("Other commands refuse it: \(refusal)") }
+                if !isModel { progress.remark("Other commands refuse this file: \(refusal)") }
                 self = .tensors(
                     TensorDescription.all(in: file), refusal: isModel ? refusal : nil)
             }
@@ -65,10 +65,11 @@ public enum Inspection {
             do {
                 _ = try checkpoint.tokenizer()
             } catch {
-                progress.remark("Commands that read text refuse it: \(error)")
+                progress.remark("Commands that read text refuse this model: \(error)")
             }
         } catch {
-            progress.remark("Only 'profile' takes it, by its sizes: \(error)")
+            progress.remark(
+                "Only 'profile' accepts this model, because it needs only the sizes: \(error)")
         }
     }
 
@@ -83,7 +84,7 @@ public enum Inspection {
             self = .tensors(TensorDescription.all(in: try openTensorFile(path)))
         } else {
             throw ModelFileError(
-                file: path, problem: "it is no profile, config.json or index of shards",
+                file: path, problem: "it is not a profile, a config.json or an index of shards",
                 remedy: "name a model, a profile, or a safetensors or GGUF file")
         }
     }

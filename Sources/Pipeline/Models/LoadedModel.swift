@@ -31,7 +31,7 @@ struct OpenedModel {
     /// The sizes of the model.
     var shape: ModelShape { checkpoint.shape }
 
-    /// The beginning of a text, in windows, on which a decoder is evaluated.
+    /// Returns the beginning of a text, cut into windows, to evaluate a decoder on.
     ///
     /// - Parameters:
     ///   - path: A file of plain text, or of records with `text`.
@@ -45,7 +45,7 @@ struct OpenedModel {
     ) throws -> [[Int32]] {
         guard !shape.architecture.isEncoder else {
             throw ModelFileError(
-                file: location.path, problem: "an encoder foretells no text to judge by",
+                file: location.path, problem: "an encoder does not predict text",
                 remedy: remedy)
         }
         let contents = try TextFile.contents(of: path).text
@@ -88,10 +88,10 @@ struct OpenedModel {
             file: location.path,
             problem: "it takes \(Figures.shortBytes(needed)) more memory, but this process may use "
                 + "\(allowed) in all",
-            remedy: "use a smaller model or --precision, or allow it more memory")
+            remedy: "use a smaller model or --precision, or allow the process more memory")
     }
 
-    /// The packed model.
+    /// Returns the packed model.
     ///
     /// If a plan of contextual sparsity is in the same directory, it is applied.
     func contextual(in precision: Precision) throws -> Model {
@@ -131,7 +131,7 @@ struct LoadedModel {
         self.model = model
     }
 
-    /// The same model in another precision.
+    /// Returns the same model in another precision.
     ///
     /// - Throws: As `init` does.
     func model(in precision: Precision) throws -> Model {
@@ -150,6 +150,6 @@ func requireEnough(_ sequences: [[Int32]], of path: String) throws {
     let count = sequences.reduce(0) { $0 + $1.count }
     guard count < min(CalibrationText.minimumHeldOut, 64) else { return }
     throw ModelFileError(
-        file: path, problem: "it holds too little text: \(count) tokens",
-        remedy: "give at least 64 tokens of text, better some thousand")
+        file: path, problem: "it has too little text: \(count) tokens",
+        remedy: "give at least 64 tokens of text, preferably a few thousand")
 }

@@ -1,7 +1,7 @@
 internal import ModelFiles
 public import Transformers
 
-/// The sizes of a model, in the form for programs.
+/// The sizes of a model, for output as JSON.
 public struct ModelSizes: Encodable {
     private let architecture: Architecture
     private let parameters: Int

@@ -7,15 +7,16 @@ internal import Pruning
 /// - Throws: `ModelFileError` that names the output.
 func requireAbsent(_ output: String) throws(ModelFileError) {
     guard !FileManager.default.fileExists(atPath: output) else {
-        throw ModelFileError(file: output, problem: "it exists", remedy: "choose another --output")
+        throw ModelFileError(
+            file: output, problem: "it already exists", remedy: "choose another --output")
     }
 }
 
 extension RunDirectory {
-    /// Does some work; if it fails, removes this library's files from a directory that has no
-    /// products.
+    /// Does some work.
     ///
-    /// A cancelled job keeps the files, because it may be resumed.
+    /// If the work fails and the directory has no products, the files of this library are removed
+    /// from the directory. A cancelled job keeps the files, because it may be resumed.
     func leavingNothingUnused<Result>(_ work: () throws -> Result) throws -> Result {
         do {
             return try work()

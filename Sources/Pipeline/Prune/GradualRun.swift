@@ -6,11 +6,11 @@ internal import Reporting
 internal import Tensors
 internal import Transformers
 
-/// A prune from target to target, each starting with the trained model of the target before.
+/// A prune that reaches one target after another, each from the trained model of the target before.
 ///
-/// Every round is a prune and a training. Each has its own directory in `work`, in which it resumes
-/// if it was stopped. The learning rate schedule starts again in every round. Speed and quality are
-/// always measured against the dense model.
+/// Every target has a round: a prune and a training. Both have their own directories in `work`, and
+/// resume there if they were stopped. The learning rate schedule starts again in every round. Speed
+/// and quality are always measured against the dense model.
 ///
 /// Source: Kurtić, Frantar and Alistarh, "ZipLM", arXiv 2302.04089, section 4.
 final class GradualRun {
@@ -45,7 +45,7 @@ final class GradualRun {
 
     /// Runs every round that is not finished, and writes the report.
     ///
-    /// A run that is refused leaves no files.
+    /// A run that fails before its first product leaves no files.
     func finish() throws -> PruneReport {
         try directory.leavingNothingUnused { try run() }
     }
@@ -78,15 +78,15 @@ final class GradualRun {
         }
         if !places(recovery.text).isDisjoint(with: places(options.calibration)) {
             report.notes.append(
-                "The model was trained on the text that it is evaluated on: judge it by another.")
+                "The model was trained on the text that it is evaluated on: use another text.")
         }
         try report.finalize(in: directory, source: dense.location)
         if options.tidies { try directory.tidy() }
         return report
     }
 
-    /// The score of the dense model on the trainings' evaluation set; nil if it has no suitable
-    /// head.
+    /// The score of the dense model on the trainings' evaluation set; nil if the model has no
+    /// suitable head.
     ///
     /// Data that does not suit the model is refused here, before hours of pruning.
     private func evaluateDense() throws -> HeldOutScore? {
@@ -121,7 +121,7 @@ final class GradualRun {
         get throws { try PruneReport(inDirectory: prune(for: options.targets[0])).dense }
     }
 
-    /// Whether a trained model is within `--max-loss`; if it is not, the refusal is stored.
+    /// Returns whether a trained model is within `--max-loss`; if not, it stores the refusal.
     private func isWithinLimit(_ quality: QualityFigures, at target: Double) throws -> Bool {
         refusal = QualityLimitError(
             of: quality, against: try denseQuality, at: target, limit: options.maxLoss)
@@ -130,7 +130,7 @@ final class GradualRun {
 
     /// Prunes to a target and trains, or reads the result of an earlier run.
     ///
-    /// It returns nil if the model loses more quality than allowed.
+    /// The result is nil if the model loses more quality than allowed.
     private func reach(_ target: Double, from source: String) throws -> TargetResult? {
         let name = directoryName(of: target)
         try discard(name, unlessBehind: options.targets.filter { $0 < target })
@@ -169,7 +169,7 @@ final class GradualRun {
         return result
     }
 
-    /// Removes the products of a target if they were made after other lower targets than now.
+    /// Removes the products of a target if the lower targets have changed since then.
     ///
     /// The current lower targets are stored.
     private func discard(_ name: String, unlessBehind targets: [Double]) throws {
@@ -182,7 +182,7 @@ final class GradualRun {
         try directory.write(targets, chain)
     }
 
-    /// The options of the prune of a round.
+    /// Returns the options of the prune in a round.
     private func round(_ target: Double, from source: String) throws -> PruneOptions {
         var round = options
         round.output = prune(for: target)

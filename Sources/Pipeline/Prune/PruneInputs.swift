@@ -10,7 +10,7 @@ internal import Transformers
 struct PruneInputs {
     /// The digests or values of all inputs, by name.
     ///
-    /// A run directory belongs to one such set.
+    /// A run directory belongs to one set of inputs.
     let digests: [String: String]
     /// The digests of the files only.
     let files: [(name: String, digest: String)]
@@ -18,7 +18,7 @@ struct PruneInputs {
     private let contents: String
     /// The maximum number of bytes of a calibration file.
     ///
-    /// Calibration tokens are drawn from all of it.
+    /// Of a larger file, lines that are spread over the whole file are read.
     static let maximumBytes = 32 << 20
 
     /// Reads the inputs.
@@ -38,8 +38,8 @@ struct PruneInputs {
         if narrows, !dense.shape.canNarrow {
             throw InvalidOptions(
                 "minitron-width cannot narrow a model of family "
-                    + "\(dense.checkpoint.config.family.name), whose width other programs "
-                    + "divide by its heads: choose another method")
+                    + "\(dense.checkpoint.config.family.name), because other programs divide its "
+                    + "width by its number of heads: choose another method")
         }
         if options.runtime == .gguf { try GGUFModel.check(dense.checkpoint) }
         try HuggingFaceDirectory.check(
@@ -47,10 +47,10 @@ struct PruneInputs {
         if options.reference == nil, !dense.shape.isUniform {
             throw ModelFileError(
                 file: dense.location.path, subject: "layers",
-                problem: "their sizes differ: it is pruned already, and there are no latencies "
-                    + "to search by",
-                remedy: "prune the dense model to a higher --speedup; with --recover it goes from "
-                    + "target to target")
+                problem: "their sizes differ: the model is already pruned, and the search cannot "
+                    + "predict its latency",
+                remedy: "prune the dense model to a higher --speedup; with --recover, give all "
+                    + "targets to one run")
         }
         try dense.checkpoint.checkNumbers()
         var files = try FileDigest.modelFiles(dense.location.path).map {
@@ -63,7 +63,7 @@ struct PruneInputs {
             let (text, isPart) = try TextFile.contents(of: path, atMost: Self.maximumBytes)
             if isPart {
                 dense.progress.remark(
-                    "\(Figures.shortBytes(Self.maximumBytes)) of lines, spread over all of \(path), are read."
+                    "\(path): only \(Figures.shortBytes(Self.maximumBytes)) are read, from all its parts."
                 )
             }
             contents += text + "\n"
@@ -103,7 +103,7 @@ struct PruneInputs {
             ], uniquingKeysWith: { $0 + " " + $1 })
     }
 
-    /// The calibration text in tokens; nil if the model will generate it.
+    /// Returns the calibration text in tokens; nil if the model will generate it.
     ///
     /// - Throws: `ModelFileError` if the text is too short.
     func text(
@@ -145,8 +145,8 @@ extension CalibrationText {
             CalibrationText(calibration: cut, heldOut: heldOut).spread(tokens: tokens))
     }
 
-    /// Calibration sequences with about this number of tokens in total, evenly spread over the
-    /// text.
+    /// Returns calibration sequences with about this number of tokens in total, evenly spread over
+    /// the text.
     func spread(tokens: Int) -> [[Int32]] {
         let all = calibration.reduce(0) { $0 + $1.count }
         let share = min(1, Double(tokens) / Double(max(all, 1)))

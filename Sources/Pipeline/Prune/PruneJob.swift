@@ -20,7 +20,7 @@ public struct PruneJob {
     /// - Parameters:
     ///   - options: The options of the job.
     ///   - progress: Shows the progress and can stop the job.
-    /// - Throws: ``InvalidOptions`` if they are out of range or contradict each other.
+    /// - Throws: ``InvalidOptions`` if options are out of range or contradict each other.
     public init(
         _ options: PruneOptions, progress: any JobProgress = SilentProgress()
     ) throws(InvalidOptions) {
@@ -36,10 +36,10 @@ public struct PruneJob {
     ///
     /// - Returns: The report. If a target's model lost more than ``PruneOptions/maxLoss``, the
     ///   report contains the lower targets, and its `refused` describes the loss.
-    /// - Throws: ``InvalidOptions`` if they do not suit the model, ``QualityLimitError`` if no target
-    ///   is within `maxLoss`, `SearchError` if a target cannot be reached, `RunDirectory.Failure`
-    ///   if the output directory belongs to another job, `ModelFileError`, `ProfileError`, or
-    ///   `CancellationError`.
+    /// - Throws: ``InvalidOptions`` if options do not suit the model, ``QualityLimitError`` if no
+    ///   target is within `maxLoss`, `SearchError` if a target cannot be reached,
+    ///   `RunDirectory.Failure` if the output directory belongs to another job, `ModelFileError`,
+    ///   `ProfileError`, or `CancellationError`.
     @discardableResult
     public func run() throws -> PruneReport {
         try options.recovery.map {

@@ -36,8 +36,8 @@ public struct PruneOptions: Sendable {
     public var damping = 0.01
     /// The number of calibration tokens on which kept weights are refitted when a plan is final.
     public var refitTokens = 20_480
-    /// The number of passes of gradient descent over these tokens that then fit feed-forward
-    /// blocks; nil for 3 for encoders and 0 for decoders.
+    /// The number of passes of gradient descent over these tokens, which fit feed-forward blocks;
+    /// nil for 3 for encoders and 0 for decoders.
     public var refitPasses: Int?
     /// The number of plans for each target whose loss ``Pruning/PruningMethod/spdy`` measures.
     public var trials = 1100
@@ -67,7 +67,7 @@ public struct PruneOptions: Sendable {
     /// The path of the program `espalier`, which measures the finished models in a separate
     /// process; nil to measure them in this process.
     public var program: String?
-    /// The command in the report that makes it again; nil for this process's arguments.
+    /// The command that the report shows for a repetition; nil for this process's arguments.
     public var command: String?
 
     /// Options with defaults.
@@ -100,7 +100,8 @@ public struct PruneOptions: Sendable {
         try recovery?.check()
         guard recovery == nil || baselines.isEmpty else {
             throw InvalidOptions(
-                "--baseline is not trained: compare with a prune without --recover")
+                "--baseline cannot be used with --recover, because baselines are not trained: run "
+                    + "prune without --recover to compare them")
         }
     }
 

@@ -12,7 +12,7 @@ extension PruneReport {
         let bytes = try InputFile(path: path).bytes
         do { try self.init(json: Data(bytes)) } catch {
             throw ModelFileError(
-                file: path, problem: "it is no report of a prune: \(error.plainReason)",
+                file: path, problem: "it is not the report of a prune: \(error.plainReason)",
                 remedy: "run `espalier prune` with this -o again")
         }
         normaliseTimes()

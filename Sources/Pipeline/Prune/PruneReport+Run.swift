@@ -57,7 +57,7 @@ extension PruneReport {
     /// Puts the times on one scale, adds sizes on disk and earlier task scores, and writes the
     /// report.
     ///
-    /// Task scores are added only if they are of the same models.
+    /// Task scores are added only if they were measured on the same models.
     mutating func finalize(in directory: RunDirectory, source: ModelLocation) throws {
         normaliseTimes()
         model.bytes = DiskUse.bytes(ofModel: source.path)

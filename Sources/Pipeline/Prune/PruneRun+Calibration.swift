@@ -35,7 +35,7 @@ extension PruneRun {
         return table
     }
 
-    /// The given text; without one, a text that the decoder generates.
+    /// Returns the given text, or if there is none, a text that the decoder generates.
     func calibrationText() throws -> CalibrationText {
         if let givenText { return givenText }
         let count = max(8, options.calibrationTokens / 2048)
@@ -88,7 +88,7 @@ extension PruneRun {
         return facts
     }
 
-    /// The removal order and the errors of every component.
+    /// Returns the removal order and the errors of every component.
     func losses(of method: PruningMethod, _ surgery: Surgery) throws -> LossTable {
         let order = method.order(seed: options.seed)
         let product =
@@ -137,7 +137,7 @@ extension PruneRun {
         return damage
     }
 
-    /// The sensitivities of the components; they are empty for methods that do not use them.
+    /// Returns the sensitivities of the components, or none for a method that does not use them.
     func sensitivity(
         of method: PruningMethod, _ losses: LossTable, _ surgery: Surgery,
         _ facts: CalibrationFacts, on text: CalibrationText

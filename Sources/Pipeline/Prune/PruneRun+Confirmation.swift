@@ -8,27 +8,27 @@ internal import Transformers
 
 /// The finished model is measured again, from its files, some time after the search measured it.
 ///
-/// If the options name a program, it is measured in a separate process. Disturbances of a machine
-/// vary over time. A speedup that only one of two measurements shows is not reliable.
+/// If the options name a program, the model is measured in a separate process. Disturbances of a
+/// machine vary over time. A speedup that only one of two measurements shows is not reliable.
 extension PruneRun {
     /// The maximum number of measurements of finished models for a target.
     ///
-    /// While a model is too slow, a faster plan is searched for after each but the last.
+    /// If a model is too slow, a faster plan is searched for, but not after the last measurement.
     private static let maximumRounds = 3
-    /// The maximum number of measurements, if they are disturbed.
+    /// The maximum number of measurements of one model, if they are disturbed.
     private static let maximumRepeats = 3
 
     /// The maximum time to measure one plan on a machine without disturbances, in seconds.
     var measuringSeconds: Double { options.seconds ?? 20 }
 
-    /// Measures a finished model again, and searches for a faster one while it misses its target.
+    /// Measures a finished model again, and searches for a faster model while it misses its target.
     ///
     /// - Parameters:
     ///   - result: The finished model.
     ///   - name: The name of its target.
     ///   - table: The profile.
-    ///   - replace: Makes the model of a faster plan from the plan measured again. It returns nil if
-    ///     that model loses too much quality.
+    ///   - replace: Searches for a faster plan and makes its model. The argument is the plan with
+    ///     its new measurement. The result is nil if the model loses too much quality.
     /// - Returns: The last model made, with both of its measurements; nil if `replace` returned
     ///   nil.
     /// - Throws: The errors of measuring and of `replace`.
@@ -48,7 +48,7 @@ extension PruneRun {
             result.confirm(choice.attempt.comparison, repeated)
             progress.remark(
                 "\(name): measured \(Figures.ratio(repeated.speedup)) from its files, in "
-                    + (options.program == nil ? "this process" : "a process of its own"))
+                    + (options.program == nil ? "this process" : "a separate process"))
             let isSlow = !repeated.isDisturbed && repeated.speedup < result.target
             guard isSlow, options.attempts > 1, round < Self.maximumRounds else { break }
             let measured = ClosedLoop.Attempt(
@@ -68,7 +68,7 @@ extension PruneRun {
         return result
     }
 
-    /// The dense model's minimum median time so far, in seconds.
+    /// Returns the dense model's minimum median time so far, in seconds.
     ///
     /// It is nil if the profile is of another machine and nothing was measured on this one.
     func quietDense(_ table: LatencyTable) -> Double? {

@@ -5,7 +5,7 @@ internal import Tensors
 internal import Tokenizers
 internal import Transformers
 
-/// Texts that the dense model and the pruned ones generate, for people to compare.
+/// Texts that the dense model and the pruned models generate, for people to compare.
 extension PruneRun {
     /// The beginnings of some held-out sequences.
     private func prompts(
@@ -21,7 +21,7 @@ extension PruneRun {
         }
     }
 
-    /// The continuations of the prompts by a model; nil for encoders.
+    /// Returns the continuations of the prompts by a model; nil for encoders.
     func continuations(by model: Model, of text: CalibrationText) throws -> [String]? {
         guard !model.shape.architecture.isEncoder else { return nil }
         let tokenizer = try dense.checkpoint.tokenizer()
@@ -30,7 +30,7 @@ extension PruneRun {
             engine: engine)
     }
 
-    /// The continuations of the prompts by the dense model; nil for encoders.
+    /// Returns the continuations of the prompts by the dense model; nil for encoders.
     func samples(of text: CalibrationText) throws -> [TextSample]? {
         if let known = directory.read([TextSample].self, Product.samples) { return known }
         let tokenizer = try dense.checkpoint.tokenizer()

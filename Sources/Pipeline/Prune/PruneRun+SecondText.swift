@@ -18,7 +18,7 @@ enum EvaluationSet {
 ///
 /// It shows quality losses that the held-out part of the calibration text does not show.
 struct SecondText {
-    /// Its name in the report.
+    /// The name of the text in the report.
     let name: String
     /// The sequences to evaluate on.
     let sequences: [[Int32]]
@@ -26,7 +26,7 @@ struct SecondText {
     /// The maximum number of tokens for evaluation.
     private static let maximumTokens = 8192
 
-    /// Cuts the user's text, or the built-in one, in the same way as calibration text.
+    /// Cuts the user's text or the built-in text in the same way as calibration text.
     ///
     /// - Throws: `ModelFileError` if the text cannot be read or is too short.
     init(
@@ -67,7 +67,7 @@ struct SecondText {
 }
 
 extension PruneRun {
-    /// The second text; it is cut at the first use.
+    /// Returns the second text, which is read and cut at the first call.
     func secondText() throws -> SecondText {
         if let cutSecondText { return cutSecondText }
         let text = try SecondText(
@@ -77,7 +77,7 @@ extension PruneRun {
         return text
     }
 
-    /// The sequences of a text that quality is measured on.
+    /// Returns the sequences of a text that quality is measured on.
     func sequences(of set: EvaluationSet, _ text: CalibrationText) throws -> [[Int32]] {
         switch set {
         case .heldOut: text.heldOut

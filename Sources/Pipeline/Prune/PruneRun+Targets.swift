@@ -79,7 +79,7 @@ extension PruneRun {
         return results
     }
 
-    /// The quality of a model against the reference, and its continuations of the prompts.
+    /// Measures the quality of a model against the reference, and lets it continue the prompts.
     ///
     /// `channels` are the reference's channels that the model keeps; nil for all.
     func measureQuality(
@@ -158,10 +158,10 @@ extension PruneRun {
         let trials: [TargetResult.Trial]
     }
 
-    /// The plans from which the search chooses.
+    /// Returns the plans from which the search chooses.
     func space(_ table: LatencyTable) -> SearchSpace {
         var whole = Plan(keepingAllOf: dense.shape)
-        // A model that was narrowed before is smaller than the profiled model.
+        // A model with a reduced hidden size is smaller than the profiled model.
         if dense.shape.hiddenSize != table.shape.hiddenSize {
             whole.hiddenSize = dense.shape.hiddenSize
         }
@@ -182,7 +182,7 @@ extension PruneRun {
         }
     }
 
-    /// The steps of the search, from the dense model to the smallest.
+    /// Returns the steps of the search, from the dense model to the smallest model.
     func searchSteps(
         _ table: LatencyTable, _ calibrationResults: PruningMethod.CalibrationResults
     ) -> [SearchStep]? {
@@ -251,7 +251,7 @@ extension PruneRun {
         return choice
     }
 
-    /// Evaluates and writes the model of a plan; nil if it loses more than a limit.
+    /// Evaluates and writes the model of a plan; returns nil if it loses more quality than allowed.
     private func finish(
         _ choice: Choice, _ target: Double, _ name: String, _ weights: ShrunkWeights,
         on text: CalibrationText, limit: Double?
@@ -299,13 +299,14 @@ extension PruneRun {
         return result
     }
 
-    /// Whether kept weights are refitted when the plan is final.
+    /// Whether the remaining weights are refitted when the plan is final.
     private var refits: Bool {
         options.refitTokens > 0 && !isLarge
             && options.method.order(seed: options.seed).correction == .leastSquares
     }
 
-    /// The same plans, with weights that are refitted on the activations of the pruned models.
+    /// Returns the same plans, with weights that are refitted on the activations of the pruned
+    /// models.
     private func refit(
         _ family: [ShrunkWeights], on text: CalibrationText
     ) throws -> [ShrunkWeights] {
@@ -336,7 +337,7 @@ extension PruneRun {
         return comparison
     }
 
-    /// The coefficients that SPDY finds for a target, from the loss of models on calibration text.
+    /// Returns the coefficients that SPDY finds for a target, by the loss on calibration text.
     private func coefficients(
         for name: String, in space: SearchSpace, within budget: Double, losses: LossTable,
         on text: CalibrationText, weights: (Plan) -> ShrunkWeights
@@ -387,7 +388,7 @@ extension PruneRun {
             weights, formats: Formats(of: weights.plan, otherwise: environment.precision))
     }
 
-    /// The model of a plan; what has no format of its own has the environment's.
+    /// Packs the model of a plan; parts without a format of their own have the environment's.
     func pack(_ weights: ShrunkWeights, name: String) throws -> Model {
         // The working memory of the surgery and two large models would not fit in memory together.
         if isLarge { releaseModels() }

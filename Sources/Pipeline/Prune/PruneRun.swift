@@ -11,11 +11,11 @@ internal import Transformers
 final class PruneRun {
     let options: PruneOptions
     let progress: any JobProgress
-    /// The model that is pruned.
+    /// The model to prune.
     let dense: OpenedModel
     /// The model that speed and quality are measured against.
     ///
-    /// It is the model that is pruned, or in a gradual prune the model that the first round prunes.
+    /// It is the model to prune. In a gradual prune it is the model that the first round prunes.
     let reference: OpenedModel
     let environment: InferenceEnvironment
     let engine: Engine
@@ -54,7 +54,7 @@ final class PruneRun {
         costs = directory.read([String: StageCost].self, "work/stages.json") ?? [:]
     }
 
-    /// The dense model, which is packed at the first use.
+    /// Returns the dense model, which is packed at the first call.
     func denseModel(in precision: Precision = .f32) throws -> Model {
         if let known = packed[precision] { return known }
         let model = try dense.packed(in: precision)
@@ -71,7 +71,7 @@ final class PruneRun {
         host_release_freed_memory()
     }
 
-    /// The reference in the environment's precision, against which models are measured.
+    /// Returns the reference in the environment's precision, against which models are measured.
     func baseline() throws -> Model {
         guard options.reference != nil else { return try denseModel(in: environment.precision) }
         if let packedReference { return packedReference }
@@ -89,7 +89,7 @@ final class PruneRun {
     /// The number of query heads per key-value head, if `transformers` requires that the number of
     /// heads divides the width.
     ///
-    /// It is nil for encoders, because their step ensures that.
+    /// It is nil for encoders, because their channel step ensures that.
     private var headsThatDivide: Int? {
         let config = dense.checkpoint.config
         let family = config.family
@@ -99,7 +99,7 @@ final class PruneRun {
 
     /// Runs every stage that is not finished, and writes the report.
     ///
-    /// A run that is refused leaves no files.
+    /// A run that fails before its first product leaves no files.
     func finish() throws -> PruneReport {
         try directory.leavingNothingUnused { try run() }
     }
@@ -110,7 +110,7 @@ final class PruneRun {
         if isLarge {
             progress.remark(
                 "In f32 the model would fill more than a quarter of memory: sensitivities are "
-                    + "estimated, and the kept weights are not refitted.")
+                    + "estimated, and the remaining weights are not refitted.")
         }
         let text = try calibrationText()
         let facts = try calibrate(on: text)

@@ -6,10 +6,10 @@ internal import Reporting
 internal import Transformers
 
 extension QualityFigures {
-    /// The loss of quality; nil if none was measured.
+    /// Returns the loss of quality; nil if it was not measured.
     ///
     /// For a decoder it is the fraction by which perplexity is above the dense model's. For an
-    /// encoder it is the mean cosine distance of its vectors.
+    /// encoder it is the mean cosine distance from the dense model's vectors.
     func loss(from dense: QualityFigures) -> Double? {
         if let perplexity, let whole = dense.perplexity { return perplexity / whole - 1 }
         return meanCosineDistance
@@ -87,9 +87,9 @@ extension PruneReport {
 }
 
 extension PruneRun {
-    /// The results below the first that loses more than the limit allows.
+    /// Returns the results before the first result that loses more quality than the limit allows.
     ///
-    /// That target is stored as refused, together with the losses at lower speedups.
+    /// The target of that result is stored as refused, with the losses at lower speedups.
     ///
     /// - Throws: ``QualityLimitError`` if no target is within the limit.
     func keepingToLimit(
@@ -112,7 +112,7 @@ extension PruneRun {
         return kept
     }
 
-    /// The losses of models of lower speedups, down to the first that is within the limit.
+    /// Returns the losses at lower speedups, down to the first speedup within the limit.
     ///
     /// To save time, their speedups are predicted and their weights are not refitted.
     func losses(
@@ -120,7 +120,7 @@ extension PruneRun {
         _ surgery: Surgery, _ calibrationResults: PruningMethod.CalibrationResults,
         on text: CalibrationText
     ) throws -> [(speedup: Double, loss: Double, isMeasured: Bool)] {
-        // The search for its coefficients, once for each target, takes too long.
+        // SPDY searches for coefficients for each speedup, which takes too long.
         guard method != .spdy else { return [] }
         let dense = try evaluateDense(on: text)
         var found: [(speedup: Double, loss: Double, isMeasured: Bool)] = []

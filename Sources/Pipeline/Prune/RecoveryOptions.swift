@@ -46,7 +46,7 @@ public struct RecoveryOptions: Sendable {
         }
     }
 
-    /// The training of a pruned model.
+    /// Returns the options for the training of a pruned model.
     ///
     /// - Parameters:
     ///   - model: The pruned model.

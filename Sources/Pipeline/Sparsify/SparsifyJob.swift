@@ -12,17 +12,17 @@ public struct SparsifyOptions: JobOptions {
     public enum Predictor: String, CaseIterable, Sendable {
         /// The best of ``coarse``, ``trained`` and ``value``, as the search finds it.
         case any
-        /// By scores that are computed with the weights in 4 bits.
+        /// Selects by scores that are computed with the weights in 4 bits.
         case coarse
-        /// By the outputs of the gates.
+        /// Selects by the outputs of the gates.
         case gate
-        /// By a trained low-rank predictor.
+        /// Selects by a trained low-rank predictor.
         ///
-        /// In attention it selects heads.
+        /// In attention blocks it selects heads.
         case trained
-        /// By a trained low-rank predictor that reads the inputs of the layer before.
+        /// Selects by a trained low-rank predictor that reads the inputs of the previous layer.
         case ahead
-        /// By value: all neurons are computed, and those with small values are not added.
+        /// Selects by value: all neurons are computed, and neurons with small values are not added.
         ///
         /// In attention it selects inputs.
         case value
@@ -88,11 +88,12 @@ public struct SparsifyOptions: JobOptions {
     /// - Throws: ``InvalidOptions``.
     public func check() throws(InvalidOptions) {
         guard density == nil || prune == nil else {
-            throw InvalidOptions("--density leaves nothing to search for --prune to go with")
+            throw InvalidOptions(
+                "--prune needs a search, which --density replaces: give only one of them")
         }
         guard density == nil || ranks.isEmpty || ranks.count == 1 && predictor.isTrained else {
             throw InvalidOptions(
-                "with --density give one --rank, and --predictor trained or ahead that has it")
+                "with --density give at most one --rank, and only for --predictor trained or ahead")
         }
     }
 }
@@ -132,8 +133,8 @@ extension SparsifyJob {
         if let speedup, reached < speedup {
             throw ModelFileError(
                 file: opened.location.path, subject: "--speedup",
-                problem: "\(Figures.ratio(speedup)) is not reached: at a cost of at most "
-                    + "\(Figures.percent(options.cost)) it is \(Figures.ratio(reached))",
+                problem: "\(Figures.ratio(speedup)) cannot be reached: at a cost of at most "
+                    + "\(Figures.percent(options.cost)) the speedup is \(Figures.ratio(reached))",
                 remedy: "allow a greater --cost, or prune first")
         }
         try progress.stage("Writing \(output)") {
@@ -146,15 +147,15 @@ extension SparsifyJob {
         return report
     }
 
-    /// The text in windows, after checks that the text is long enough and that the model is
-    /// suitable.
+    /// Returns the text cut into windows, after checks that the text is long enough and that the
+    /// model is suitable.
     private func windows(for opened: OpenedModel) throws -> [[Int32]] {
         let context = options.context
         guard options.predictor != .gate || opened.shape.architecture.layer.isGated else {
             throw ModelFileError(
                 file: opened.location.path, subject: "--predictor",
-                problem: "the model's feed-forward blocks have no gate to tell neurons by",
-                remedy: "leave the choice to the search, or use coarse, trained or value")
+                problem: "the model's feed-forward blocks have no gate to select neurons",
+                remedy: "use coarse, trained or value, or leave out --predictor")
         }
         let windows = try opened.windows(
             ofText: options.text, tokens: options.tokens,
@@ -162,7 +163,7 @@ extension SparsifyJob {
         guard context < opened.shape.maximumPositions else {
             throw ModelFileError(
                 file: opened.location.path, subject: "--sequence",
-                problem: "a context of \(context) leaves no room in the model's "
+                problem: "a context of \(context) tokens is too long for the model's "
                     + "\(opened.shape.maximumPositions) positions",
                 remedy: "give a shorter --sequence")
         }
@@ -170,8 +171,8 @@ extension SparsifyJob {
         guard windows.count > 1, count > context + 1 else {
             throw ModelFileError(
                 file: options.text, subject: "--text",
-                problem: "it holds \(count) tokens, too few to calibrate and to decode "
-                    + "behind \(context)",
+                problem: "it has \(count) tokens, too few to calibrate and to decode after a "
+                    + "context of \(context)",
                 remedy: "give a longer text, or a shorter --sequence")
         }
         return windows

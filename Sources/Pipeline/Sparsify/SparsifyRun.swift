@@ -115,12 +115,12 @@ struct SparsifyRun {
     /// A candidate with its measurements.
     private typealias MeasuredCandidate = (candidate: Candidate, trial: SparsityReport.Trial)
 
-    /// The dense model with a plan.
+    /// Returns the dense model with a plan.
     private func plain(_ plan: ContextualPlan) -> Candidate {
         candidate(opened.checkpoint, dense, plan)
     }
 
-    /// A model with a plan for the number of sequences that are timed together.
+    /// Returns a model with a plan for the number of sequences that are timed together.
     private func candidate(
         _ weights: any WeightSource, _ whole: Model, _ plan: ContextualPlan
     ) -> Candidate {
@@ -129,7 +129,8 @@ struct SparsifyRun {
         return Candidate(weights: weights, whole: whole, plan: plan)
     }
 
-    /// The dense model with the same fraction of neurons in every layer; nil for a fraction of 1.
+    /// Measures the dense model with the same fraction of neurons in every layer; nil for a
+    /// fraction of 1.
     private mutating func everywhere(_ density: Double) throws -> MeasuredCandidate? {
         let candidate = plain(
             found.plan(request.choices[0], density: density, screensHead: density < 1))
@@ -137,10 +138,10 @@ struct SparsifyRun {
         return density < 1 ? (candidate, trial) : nil
     }
 
-    /// The result of the search; nil if nothing is faster than dense.
+    /// Returns the result of the search; nil if nothing is faster than the dense model.
     private mutating func searched() throws -> MeasuredCandidate? {
         let head = plain(found.plan(density: nil, screensHead: true))
-        let trial = try trial("words in 4 bits first", head, isTimed: true)
+        let trial = try trial("output head in 4 bits first", head, isTimed: true)
         let screens = trial.isFaster && trial.isWithinCost
         let search = try search(headSaving: screens ? 1 - 1 / (trial.speedup ?? 1) : 0)
         let best = screens ? (head, trial) : nil
@@ -154,10 +155,10 @@ struct SparsifyRun {
         "\(Figures.ratio(speedup)) by the search"
     }
 
-    /// The first candidate within the cost whose confidence interval lies entirely at or above the
-    /// speedup.
+    /// Returns the first candidate within the cost whose confidence interval lies entirely at or
+    /// above the speedup.
     ///
-    /// If there is none, it is the fastest measured candidate within the cost.
+    /// If there is no such candidate, the result is the fastest measured candidate within the cost.
     private mutating func reach(
         _ target: Double, by search: DensitySearch, screensHead: Bool, before: MeasuredCandidate?
     ) throws -> MeasuredCandidate? {
@@ -174,7 +175,7 @@ struct SparsifyRun {
         return best
     }
 
-    /// The candidate within the cost that has the highest predicted speedup.
+    /// Returns the candidate within the cost that has the highest predicted speedup.
     ///
     /// Only this candidate is timed.
     private mutating func fastest(
@@ -196,10 +197,10 @@ struct SparsifyRun {
         return Self.better(before, (cheap, try trial(Self.name(low), cheap, isTimed: true)))
     }
 
-    /// The faster of two candidates.
+    /// Returns the faster of two candidates.
     ///
-    /// The second counts only if it is within the cost and its confidence interval shows that it is
-    /// faster than the dense model.
+    /// The candidate `next` counts only if it is within the cost and its confidence interval shows
+    /// that it is faster than the dense model.
     private static func better(_ known: MeasuredCandidate?, _ next: MeasuredCandidate)
         -> MeasuredCandidate?
     {
@@ -207,7 +208,7 @@ struct SparsifyRun {
         return next.trial.speedup ?? 1 > known?.trial.speedup ?? 1 ? next : known
     }
 
-    /// The model of a choice.
+    /// Returns the model of a choice.
     ///
     /// If units are removed, the remaining units are calibrated again.
     private func candidate(
@@ -222,7 +223,7 @@ struct SparsifyRun {
         let whole = try progress.stage("Removing units") {
             try Model(weights, formats: dense.formats, progress: progress.check)
         }
-        let repeated = try progress.stage("Calibrating what stays") {
+        let repeated = try progress.stage("Calibrating the remaining units") {
             try ContextualCalibration(
                 of: whole, source: weights, windows: calibration,
                 choices: request.choices.filter { method in
@@ -257,7 +258,7 @@ struct SparsifyRun {
             }
         }
         let sensitivity = try progress.counting(
-            "Judging layers", total: opened.shape.layers.count, unit: "layers"
+            "Measuring sensitivity", total: opened.shape.layers.count, unit: "layers"
         ) { advance in
             try ContextualSensitivity(
                 found, of: dense, source: opened.checkpoint,
@@ -269,7 +270,7 @@ struct SparsifyRun {
             headSaving: headSaving, sensitivity: sensitivity, removal: removing?.removal)
     }
 
-    /// The profile, losses and sensitivities of a prune of the model.
+    /// Reads the profile, losses and sensitivities of a prune of the model.
     ///
     /// - Throws: `ModelFileError` if the prune is of another model or is incomplete.
     private static func removal(
@@ -279,8 +280,8 @@ struct SparsifyRun {
         guard FileManager.default.fileExists(atPath: directory + "/" + Product.moments) else {
             throw ModelFileError(
                 file: directory, subject: "--prune",
-                problem: "it has no \(Product.moments), which a prune leaves without --tidy",
-                remedy: "name the directory of a prune that still has it, or prune again")
+                problem: "it has no \(Product.moments), which `prune --tidy` removes",
+                remedy: "name the directory of a prune without --tidy, or prune again")
         }
         let table = try LatencyTable(
             contentsOf: directory + "/" + Product.profile, of: opened, in: environment)
@@ -300,8 +301,8 @@ struct SparsifyRun {
                     Value.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
             } catch {
                 throw ModelFileError(
-                    file: path, problem: "it cannot be read as what a prune found out",
-                    remedy: "name the directory of a prune of this model that is complete")
+                    file: path, problem: "it cannot be read as a file of a prune",
+                    remedy: "name the directory of a complete prune of this model")
             }
         }
         return (
@@ -311,9 +312,9 @@ struct SparsifyRun {
         )
     }
 
-    /// The model of a candidate.
+    /// Returns the model of a candidate.
     ///
-    /// It reuses the packed weights of the last model if the shape is that of the dense model.
+    /// If it has the shape of the dense model, it reuses the packed weights of the last model.
     private mutating func sparsified(_ candidate: Candidate) throws -> Model {
         guard candidate.whole.shape == dense.shape else {
             return try candidate.whole.applying(candidate.plan, of: candidate.weights)
@@ -347,7 +348,7 @@ struct SparsifyRun {
         }
     }
 
-    /// The report on the model that was found.
+    /// Returns the report on the model that was found.
     private mutating func report(
         _ chosen: Candidate, _ best: SparsityReport.Trial?
     ) throws -> SparsityReport {
@@ -355,7 +356,7 @@ struct SparsifyRun {
         let same =
             try plan.headMargin == nil
             ? nil
-            : progress.stage("Comparing words") {
+            : progress.stage("Comparing tokens") {
                 try ContextualCalibration.sameWords(
                     of: model, on: held, engine: engine, progress: progress.checkCancellation)
             }
@@ -385,7 +386,7 @@ struct SparsifyRun {
             ], sameWords: same?.share, comparedWords: same?.words)
     }
 
-    /// The fraction of units that are removed.
+    /// Returns the fraction of units that are removed.
     private static func share(of all: [Int], beside kept: [Int]) -> Double {
         1 - Double(kept.reduce(0, +)) / Double(max(1, all.reduce(0, +)))
     }

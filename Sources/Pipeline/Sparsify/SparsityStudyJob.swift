@@ -22,7 +22,7 @@ public struct SparsityStudyOptions: Sendable {
 
 /// Measures how many heads and neurons each token of a decoder needs.
 ///
-/// A fifth of the windows are for finding thresholds; the others are for testing them.
+/// A fifth of the windows is used to find thresholds. The remaining windows test them.
 public struct SparsityStudyJob {
     private let options: SparsityStudyOptions
     private let progress: any JobProgress
@@ -36,7 +36,7 @@ public struct SparsityStudyJob {
         (self.options, self.progress) = (options, progress)
     }
 
-    /// Measures.
+    /// Measures the heads and neurons that tokens need.
     ///
     /// - Returns: The measurements.
     /// - Throws: `ModelFileError`, or `CancellationError`.
@@ -48,7 +48,7 @@ public struct SparsityStudyJob {
             encoderRemedy: "name a decoder")
         guard windows.count > 1 else {
             throw ModelFileError(
-                file: options.text, problem: "it holds less than two windows",
+                file: options.text, problem: "it has fewer than two windows of text",
                 remedy: "give a longer text, or a smaller --window")
         }
         let count = max(1, windows.count / 5)

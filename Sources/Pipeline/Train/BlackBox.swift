@@ -4,8 +4,9 @@ internal import Profiling
 
 /// A teacher that is available only as text: a command that answers prompts.
 ///
-/// The shell runs the command once. It reads a line `{"prompt": …}` for each prompt and prints a
-/// line `{"completion": …}` for each, in the same order. The student learns the completions.
+/// The shell runs the command once. The command reads a line `{"prompt": …}` for each prompt and
+/// prints a line `{"completion": …}` for each prompt, in the same order. The student learns the
+/// completions.
 ///
 /// Source: Kim and Rush, "Sequence-level knowledge distillation", arXiv 1606.07947.
 struct BlackBox {
@@ -51,7 +52,7 @@ struct BlackBox {
         try AtomicFile.write(try pairs(of: prompts, answeredIn: answers), to: path)
     }
 
-    /// The JSON lines of prompts and completions.
+    /// Returns the JSON lines of prompts and completions.
     private func pairs(
         of prompts: [String], answeredIn path: String
     ) throws(ModelFileError) -> [UInt8] {
@@ -60,7 +61,7 @@ struct BlackBox {
             try RecordFile.visit(path) { record throws(ModelFileError) in
                 guard let completion = record.members["completion"]?.string, count < prompts.count
                 else {
-                    throw failure("line \(record.index + 1) of what it prints has no completion")
+                    throw failure("line \(record.index + 1) of its output has no \"completion\"")
                 }
                 let pair = ["prompt": prompts[count], "completion": completion]
                 written += JSONValue.object(ofStrings: pair).encoded() + [0x0a]
@@ -70,7 +71,7 @@ struct BlackBox {
         } catch {
             guard error.file.hasPrefix(path) else { throw error }
             let place = error.file.dropFirst(path.count)
-            throw failure("what it prints\(place) is not read: \(error.problem)")
+            throw failure("its output\(place) cannot be read: \(error.problem)")
         }
         guard count == prompts.count else {
             throw failure("it answered \(count) of \(prompts.count) prompts")

@@ -10,21 +10,21 @@ public struct TrainingOptions: Sendable {
         ///
         /// The command reads lines with prompts and prints lines with completions.
         public var model: String
-        /// The precision in which the teacher's products are computed; nil for that of the
+        /// The precision in which the teacher's products are computed; nil for the precision of the
         /// training.
         public var precision: Precision?
         /// The divisor of the logits of teacher and student, which makes distributions softer.
         public var temperature = 1.0
         /// The weight of the divergence between the output distributions.
         public var logitShare = 1.0
-        /// The weight of the distance between residual streams, if both have the same width.
+        /// The weight of the distance between residual streams, if both models have the same width.
         public var streamShare = 0.5
         /// The weight of the loss on the text or the labels.
         public var taskShare = 0.0
         /// The kind of divergence.
         ///
-        /// 0 is KL(teacher, student), 1 is KL(student, teacher), and values between are the
-        /// Jensen-Shannon divergence.
+        /// 0 is KL(teacher, student), and 1 is KL(student, teacher). Values between 0 and 1 give a
+        /// generalised Jensen-Shannon divergence.
         public var mixture = 0.0
         /// The fraction of steps on text whose second half the student generates.
         public var onPolicyShare = 0.0
@@ -92,11 +92,12 @@ public struct TrainingOptions: Sendable {
         }
         if let teacher, BlackBox(teacher.model) != nil {
             guard task == nil else {
-                throw InvalidOptions("a command as teacher answers prompts: give --text")
+                throw InvalidOptions(
+                    "a teacher that is a command needs prompts: give --text instead of --task")
             }
             guard teacher == Teacher(teacher.model) else {
                 throw InvalidOptions(
-                    "a command as teacher only answers: leave out --teacher-precision, "
+                    "a teacher that is a command returns only texts: leave out --teacher-precision, "
                         + "--temperature, --logits, --streams, --task-loss, --mixture, "
                         + "--on-policy and --teacher-steps")
             }
@@ -105,8 +106,8 @@ public struct TrainingOptions: Sendable {
 
     /// Notes on the sizes on disk of the models and of the folder `work`.
     ///
-    /// - Returns: A sentence on the models, and one on the folder; the latter is nil if there is no
-    ///   folder.
+    /// - Returns: A sentence about the models, and a sentence about the folder, which is nil if
+    ///   there is no folder.
     /// - Throws: `ModelFileError` if the model is no longer found.
     package func notesOnDisk(
         progress: any JobProgress
@@ -114,7 +115,7 @@ public struct TrainingOptions: Sendable {
         (
             DiskUse.sentence(
                 on: try ModelLocation(model, progress: progress), to: output + "/model"),
-            DiskUse.noteOnWork(in: output, remedy: "Remove it when you train no further.")
+            DiskUse.noteOnWork(in: output, remedy: "Remove it if the training is complete.")
         )
     }
 

@@ -51,7 +51,7 @@ final class TrainingRun {
 
     /// Reads the data, and locks the directory.
     ///
-    /// - Throws: `ModelFileError` if the data does not suit the model, or is too little.
+    /// - Throws: `ModelFileError` if the data does not suit the model or is too short.
     init(_ options: TrainingOptions, progress: any JobProgress) throws {
         try options.check()
         self.progress = progress
@@ -77,8 +77,9 @@ final class TrainingRun {
         if let blackBox {
             guard !opened.shape.architecture.isEncoder else {
                 throw ModelFileError(
-                    file: opened.location.path, problem: "an encoder writes no text to learn",
-                    remedy: "name a decoder, or a model as --teacher")
+                    file: opened.location.path,
+                    problem: "an encoder cannot be trained on generated text",
+                    remedy: "name a decoder, or give --teacher a model")
             }
             let answers = directory.product(Product.answers)
             if !directory.has(Product.answers) {
@@ -86,7 +87,7 @@ final class TrainingRun {
                     tokenizer: try opened.checkpoint.tokenizer(),
                     length: min(options.length, opened.shape.maximumPositions))
                 let prompts = try reader.prompts(of: options.text)
-                try progress.stage("Asking the teacher") {
+                try progress.stage("Getting completions from the teacher") {
                     try blackBox.answer(prompts, to: answers, progress: progress)
                 }
             }
@@ -124,7 +125,7 @@ final class TrainingRun {
         let before =
             try directory.read(HeldOutScore.self, Product.before)
             ?? evaluate(
-                trainer, against: settings.distillation?.teacher, "Evaluating before")
+                trainer, against: settings.distillation?.teacher, "Evaluating before the training")
         try directory.write(before, Product.before)
         var losses: [Trainer.Report] = []
         if directory.has(Product.state) {
@@ -134,7 +135,7 @@ final class TrainingRun {
         }
         let (tokens, seconds) = try train(&trainer, &losses)
         let after = try evaluate(
-            trainer, against: settings.distillation?.teacher, "Evaluating after")
+            trainer, against: settings.distillation?.teacher, "Evaluating after the training")
         let path = directory.product(Product.model)
         try progress.stage("Writing \(path)") {
             try HuggingFaceDirectory.write(
@@ -153,7 +154,7 @@ final class TrainingRun {
         return answer
     }
 
-    /// The losses of distillation; nil without a teacher.
+    /// Returns the losses of distillation; nil without a teacher.
     private func distillation(head: Classifier.Kind?) throws -> Distillation? {
         guard let options = options.teacher else { return nil }
         var teacher = try OpenedModel(options.model, progress: progress)
@@ -163,17 +164,17 @@ final class TrainingRun {
             own.maximumPositions, self.options.task == nil ? self.options.length : .max)
         let problem: String? =
             if other.architecture != own.architecture {
-                "its type is not the student's"
+                "its architecture differs from the student's"
             } else if other.layers.count != own.layers.count {
-                "its number of layers, \(other.layers.count), is not the student's, "
+                "it has \(other.layers.count) layers, but the student has "
                     + "\(own.layers.count)"
             } else if other.vocabularySize != own.vocabularySize {
-                "its vocabulary of \(other.vocabularySize) is not the student's of "
+                "it has \(other.vocabularySize) tokens in its vocabulary, but the student has "
                     + "\(own.vocabularySize)"
             } else if other.maximumPositions < longest {
-                "its \(other.maximumPositions) positions are fewer than the \(longest) of a window"
+                "it has \(other.maximumPositions) positions, but a window has \(longest) tokens"
             } else if isNarrower, own.architecture.isEncoder, head == nil {
-                "its vectors are of another width than the student's"
+                "its hidden size differs from the student's, so their vectors cannot be compared"
             } else {
                 nil
             }
@@ -195,7 +196,7 @@ final class TrainingRun {
         return distillation
     }
 
-    /// Takes the remaining steps.
+    /// Trains for the remaining steps.
     private func train(
         _ trainer: inout Trainer, _ losses: inout [Trainer.Report]
     ) throws -> (tokens: Int, seconds: Double) {

@@ -45,23 +45,24 @@ struct TrainingSet {
     ///   - options: The options of the training.
     ///   - model: The model to train.
     ///   - store: The file of the texts' tokens, which is written if it does not exist.
-    /// - Throws: `ModelFileError` if the data does not suit the model, or is too little.
+    /// - Throws: `ModelFileError` if the data does not suit the model or is too short.
     init(_ options: TrainingOptions, for model: OpenedModel, in store: String) throws {
         let isEncoder = model.shape.architecture.isEncoder
         func refuse(_ problem: String, _ remedy: String) -> ModelFileError {
             ModelFileError(file: model.location.path, problem: problem, remedy: remedy)
         }
         if !isEncoder, options.task != nil {
-            throw refuse("a decoder has no labels", "name an encoder")
+            throw refuse("a decoder cannot be trained on a task", "name an encoder")
         }
         if isEncoder, options.task == nil, options.teacher == nil {
-            throw refuse("an encoder foretells no text", "name a decoder, or give --task")
+            throw refuse("an encoder does not predict text", "name a decoder, or give --task")
         }
         if isEncoder, options.teacher?.onPolicyShare ?? 0 > 0 {
-            throw refuse("an encoder writes no text", "leave out --on-policy")
+            throw refuse("an encoder cannot generate text", "leave out --on-policy")
         }
         if isEncoder, options.task == nil, options.teacher?.correctionSteps != nil {
-            throw refuse("an encoder is adapted to tasks alone", "leave out --teacher-steps")
+            throw refuse(
+                "an encoder as teacher can be adapted only to a task", "leave out --teacher-steps")
         }
         let tokenizer = try model.checkpoint.tokenizer()
         if let path = options.task {
@@ -98,7 +99,7 @@ struct TrainingSet {
                 throw ModelFileError(
                     file: (options.text + [options.validation].compactMap(\.self))
                         .joined(separator: ", "),
-                    problem: "it is too short to train on and to judge by",
+                    problem: "it is too short to train and evaluate on",
                     remedy: "give more text, or windows of fewer tokens")
             }
             let held = (validationPart + (try all.removeLast(count))).map(\.ids)
@@ -120,14 +121,15 @@ struct TrainingSet {
         let examples = items.flatMap { $0.examples(tokenizer, most: most) }
         if let validation, validationPart?.kind != task.kind {
             throw ModelFileError(
-                file: validation, problem: "its items are of another kind than those of \(path)",
-                remedy: "give items of one kind to train on and to judge by")
+                file: validation,
+                problem: "its items are of another kind than the items of \(path)",
+                remedy: "give items of one kind to train and evaluate on")
         }
         guard !examples.isEmpty else {
             throw ModelFileError(
-                file: path, problem: "it has nothing that an encoder's head learns, or too little",
+                file: path, problem: "it has too few items for the training of an encoder's head",
                 remedy: "give lines of text and label, of first, second and score, or of "
-                    + "question, passage and answers that stand in it")
+                    + "question, passage and answers that occur in the passage")
         }
         let head: Classifier.Kind =
             switch task.kind {
@@ -138,7 +140,7 @@ struct TrainingSet {
         return (.labelled(examples), head, .task(task.asking(held)))
     }
 
-    /// A head for the labels that tasks name or use, at least two.
+    /// Returns the kind of head for the labels that tasks name or use, at least two.
     ///
     /// If the model's own head has more labels, it is used.
     private static func labels(
@@ -149,26 +151,26 @@ struct TrainingSet {
         return .labels(count)
     }
 
-    /// A teacher's head, if labels are trained; otherwise nil.
+    /// Returns a teacher's head if labels are trained; otherwise nil.
     ///
     /// - Throws: `ModelFileError` if the teacher has no head for these labels.
     func head(of teacher: OpenedModel) throws -> Classifier? {
         guard let head else { return nil }
         let classifier = try teacher.checkpoint.classifier()
         guard classifier?.kind == head else {
-            throw Self.refusal(of: teacher, "its head is not for the task")
+            throw Self.refusal(of: teacher, "its head does not fit the task")
         }
         return classifier
     }
 
-    /// The error for a teacher that does not suit the student.
+    /// Returns the error for a teacher that does not suit the student.
     static func refusal(of teacher: OpenedModel, _ problem: String) -> ModelFileError {
         ModelFileError(
             file: teacher.location.path, problem: problem,
             remedy: "name the model that the student was pruned from, trained for the task")
     }
 
-    /// The error for a score or a loss that is NaN or infinite.
+    /// Returns the error for a score or a loss that is NaN or infinite.
     static func noNumber(
         of model: OpenedModel, _ subject: String, _ measure: String, steps: Int
     ) -> ModelFileError {
@@ -177,7 +179,7 @@ struct TrainingSet {
             problem: "\(measure): NaN or infinity" + (steps > 0 ? " after \(steps) steps" : ""),
             remedy: steps > 0
                 ? "try a lower --rate, with --restart or another -o"
-                : "the model may be damaged: see what `espalier evaluate` finds")
+                : "the model may be damaged: check it with `espalier evaluate`")
     }
 
     /// Evaluates a model on the evaluation set.
@@ -240,7 +242,7 @@ struct TrainingSet {
 }
 
 extension TaskItem {
-    /// The item as training data.
+    /// Returns the item as training data.
     ///
     /// A passage is cut into windows. An item without a label is not used.
     fileprivate func examples(_ tokenizer: some Tokenizer, most: Int) -> [LabelledSequence] {

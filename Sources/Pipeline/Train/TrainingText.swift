@@ -56,9 +56,9 @@ struct TrainingText {
         if packed.count > 1 { try body(TextSequence(packed)) }
     }
 
-    /// Calls `body` with the pieces of paragraphs of files, or of fields `text`.
+    /// Calls `body` with pieces of the paragraphs of files, or of the fields `text`.
     ///
-    /// Each piece is between an encoder's special tokens.
+    /// Each piece begins and ends with the special tokens of an encoder.
     ///
     /// - Throws: The errors of ``visitSequences(of:_:)``.
     func visitPieces(
@@ -76,7 +76,8 @@ struct TrainingText {
         }
     }
 
-    /// The prompts of files: fields `prompt` of records, or the first halves of windows of text.
+    /// Returns the prompts of files: fields `prompt` of records, or the first halves of windows of
+    /// text.
     ///
     /// - Throws: The errors of ``visitSequences(of:_:)``.
     func prompts(of paths: [String]) throws(ModelFileError) -> [String] {
@@ -94,7 +95,7 @@ struct TrainingText {
         return prompts
     }
 
-    /// Reads the files in order: plain text in pieces, and other files in records.
+    /// Reads the files in order: plain text piece by piece, other files record by record.
     private func visit(
         _ paths: [String],
         text: (_ piece: String, _ isFirst: Bool) throws(ModelFileError) -> Void,

@@ -2,7 +2,7 @@ public import Foundation
 
 /// One message of a conversation.
 public struct ChatMessage: Sendable, Equatable {
-    /// The role of the speaker: such as `system`, `user` or `assistant`.
+    /// The role of the speaker, such as `system`, `user` or `assistant`.
     public let role: String
     /// The text of the message.
     public let content: String
@@ -19,8 +19,8 @@ public struct ChatMessage: Sendable, Equatable {
 /// It supports the part of Jinja that published templates use, with the settings of
 /// `apply_chat_template` in transformers (`trim_blocks`, `lstrip_blocks`, `loopcontrols`).
 ///
-/// Anything else is refused with its name: a tag when the template is read, other constructs when
-/// they are evaluated.
+/// Other constructs are refused with an error that names them. Tags are refused when the template
+/// is read, all other constructs when they are evaluated.
 public struct ChatTemplate: Sendable {
     private let nodes: [TemplateNode]
 
@@ -34,7 +34,7 @@ public struct ChatTemplate: Sendable {
         nodes = try parser.document()
     }
 
-    /// Writes a conversation with the model's markup.
+    /// Formats a conversation with the model's markup.
     ///
     /// - Parameters:
     ///   - messages: The conversation.

@@ -1,8 +1,8 @@
-/// Why a model's chat template cannot be applied.
+/// The reason why a model's chat template cannot be applied.
 public struct ChatTemplateError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The line of the template, from 1; nil if the template itself is not at fault.
+    /// The line of the template, counted from 1; nil if no line is wrong.
     public let line: Int?
-    /// What is wrong, with the construct.
+    /// The problem, which names the construct.
     public let problem: String
 
     /// Creates an error.

@@ -1,4 +1,4 @@
-/// Turns the tokens of one tag into expressions, with the precedence of Jinja.
+/// Parses the tokens of one tag as expressions, with the precedence of Jinja.
 struct ExpressionParser {
     private let tag: TemplateTag
     private var position = 0
@@ -61,13 +61,13 @@ struct ExpressionParser {
         return name
     }
 
-    /// `a if b else c`, or an expression of higher precedence.
+    /// Parses `a if b else c`, or an expression of higher precedence.
     mutating func expression(
         allowingCondition: Bool = true
     ) throws(ChatTemplateError) -> TemplateExpression {
         depth += 1
         defer { depth -= 1 }
-        guard depth <= Self.maximumDepth else { throw fault("an expression is nested too deep") }
+        guard depth <= Self.maximumDepth else { throw fault("an expression is nested too deeply") }
         var value = try either()
         while allowingCondition, take(word: "if") {
             let condition = try either()
@@ -134,7 +134,7 @@ struct ExpressionParser {
         }
     }
 
-    /// Operands with left-associative operators of one precedence.
+    /// Parses operands with left-associative operators of one precedence.
     private mutating func chain(
         _ symbols: [String],
         _ operand: (inout ExpressionParser) throws(ChatTemplateError) -> TemplateExpression
@@ -152,7 +152,7 @@ struct ExpressionParser {
     ) throws(ChatTemplateError) -> TemplateExpression {
         depth += 1
         defer { depth -= 1 }
-        guard depth <= Self.maximumDepth else { throw fault("an expression is nested too deep") }
+        guard depth <= Self.maximumDepth else { throw fault("an expression is nested too deeply") }
         var value: TemplateExpression
         if take("-") {
             value = .negative(try unary(withFilters: false))
@@ -178,7 +178,7 @@ struct ExpressionParser {
         return value
     }
 
-    /// The arguments of a test: in parentheses, or one without parentheses.
+    /// Parses the arguments of a test: in parentheses, or one argument without parentheses.
     private mutating func testArguments() throws(ChatTemplateError) -> TemplateArguments {
         if take("(") { return try arguments() }
         switch token {
@@ -230,7 +230,7 @@ struct ExpressionParser {
             value, from: parts[0], to: parts[1], step: parts.count == 3 ? parts[2] : nil)
     }
 
-    /// The arguments behind an opening parenthesis.
+    /// Parses the arguments after an opening parenthesis.
     private mutating func arguments() throws(ChatTemplateError) -> TemplateArguments {
         var arguments = TemplateArguments()
         while !take(")") {
@@ -291,7 +291,7 @@ struct ExpressionParser {
         }
     }
 
-    /// An expression in parentheses, or a tuple, which is treated as a list.
+    /// Parses an expression in parentheses, or a tuple, which is treated as a list.
     private mutating func tuple() throws(ChatTemplateError) -> TemplateExpression {
         if take(")") { return .list([]) }
         let first = try expression()

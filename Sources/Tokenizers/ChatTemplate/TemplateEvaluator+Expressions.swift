@@ -18,7 +18,7 @@ extension TemplateEvaluator {
             var mapping = TemplateMapping()
             for part in parts {
                 guard case .string(let key) = try evaluate(part.key) else {
-                    throw fault("a mapping with keys that are no strings is not supported")
+                    throw fault("a mapping with keys that are not strings is not supported")
                 }
                 mapping[key] = try evaluate(part.value)
             }
@@ -39,7 +39,9 @@ extension TemplateEvaluator {
         case .negative(let part):
             let value = try evaluate(part)
             if let integer = value.asInteger, integer > .min { return .integer(-integer) }
-            guard let number = value.asNumber else { throw fault("\(value.kind) has no negative") }
+            guard let number = value.asNumber else {
+                throw fault("\(value.kind) cannot be negated")
+            }
             return .number(-number)
         case .not(let part): return .bool(!(try evaluate(part).isTrue))
         case .and(let left, let right):
@@ -60,12 +62,12 @@ extension TemplateEvaluator {
             return .bool(true)
         case .conditional(let value, let condition, let other):
             if try evaluate(condition).isTrue { return try evaluate(value) }
-            guard let other else { return .undefined("the condition's other value") }
+            guard let other else { return .undefined("the missing else value") }
             return try evaluate(other)
         }
     }
 
-    /// The values of arguments.
+    /// Evaluates arguments.
     mutating func values(
         of arguments: TemplateArguments
     ) throws(ChatTemplateError) -> (places: [TemplateValue], names: [(String, TemplateValue)]) {
@@ -87,11 +89,11 @@ extension TemplateEvaluator {
         case .function(let name): return try call(function: name, places, names)
         case .method(let value, let name): return try call(name, of: value, places, names)
         case .undefined(let name): throw fault("the function '\(name)' is not supported")
-        default: throw fault("\(callee.kind) is no function")
+        default: throw fault("\(callee.kind) is not a function")
         }
     }
 
-    /// `value.name`: a method, or otherwise a member.
+    /// Returns `value.name`: a method, or otherwise a member.
     private func attribute(
         _ name: String, of value: TemplateValue
     ) throws(ChatTemplateError) -> TemplateValue {
@@ -106,7 +108,7 @@ extension TemplateEvaluator {
         }
     }
 
-    /// The value of `value[index]`.
+    /// Returns `value[index]`.
     private func element(
         _ index: TemplateValue, of value: TemplateValue
     ) throws(ChatTemplateError) -> TemplateValue {
@@ -127,7 +129,7 @@ extension TemplateEvaluator {
         return .undefined(index.text)
     }
 
-    /// The position of an index, which counts from the end if it is negative.
+    /// Returns the position of an index; a negative index counts from the end.
     private func place(_ index: TemplateValue, of count: Int) -> Int? {
         guard let index = index.asInteger, index >= -count, index < count else { return nil }
         return index < 0 ? index + count : index
@@ -139,16 +141,18 @@ extension TemplateEvaluator {
         guard let expression else { return nil }
         let value = try evaluate(expression)
         if case .null = value { return nil }
-        guard let bound = value.asInteger else { throw fault("\(value.kind) is no slice bound") }
+        guard let bound = value.asInteger else {
+            throw fault("\(value.kind) is not a valid slice bound")
+        }
         return bound
     }
 
-    /// `value[from:to:step]`, as in Python.
+    /// Returns `value[from:to:step]`, as in Python.
     private func slice(
         _ value: TemplateValue, _ from: Int?, _ to: Int?, _ step: Int?
     ) throws(ChatTemplateError) -> TemplateValue {
         let step = step ?? 1
-        guard step != 0, step > .min else { throw fault("a slice has step \(step)") }
+        guard step != 0, step > .min else { throw fault("a slice cannot have step \(step)") }
         func places(of count: Int) -> [Int] {
             let lowest = step > 0 ? 0 : -1
             let highest = step > 0 ? count : count - 1
@@ -167,7 +171,7 @@ extension TemplateEvaluator {
         case .string(let text):
             let scalars = Array(text.unicodeScalars)
             return .string(String(scalars: places(of: scalars.count).map { scalars[$0] }))
-        default: throw fault("\(value.kind) has no slices")
+        default: throw fault("\(value.kind) cannot be sliced")
         }
     }
 
@@ -261,7 +265,7 @@ extension TemplateEvaluator {
             : symbol == "<=" ? isBefore || isSame : symbol == ">" ? !isBefore && !isSame : !isBefore
     }
 
-    /// Whether `element in container` holds.
+    /// Returns whether `element in container` holds.
     private func contains(
         _ container: TemplateValue, _ element: TemplateValue
     ) throws(ChatTemplateError) -> Bool {

@@ -12,7 +12,7 @@ extension TemplateEvaluator {
             return .string(value.text.stripped(of: argument(0, "chars").map(\.text)))
         case "tojson":
             guard let text = value.json(indent: argument(0, "indent")?.asInteger) else {
-                throw fault("\(value.kind) is not written as JSON")
+                throw fault("\(value.kind) cannot be written as JSON")
             }
             return .string(text)
         case "length", "count": return .integer(try length(value))
@@ -27,7 +27,9 @@ extension TemplateEvaluator {
             return .number(value.asNumber ?? 0)
         case "abs":
             if let integer = value.asInteger, integer > .min { return .integer(abs(integer)) }
-            guard let number = value.asNumber else { throw fault("\(value.kind) | abs") }
+            guard let number = value.asNumber else {
+                throw fault("the filter 'abs' does not support \(value.kind)")
+            }
             return .number(abs(number))
         case "default", "d":
             var isMissing = false
@@ -56,7 +58,9 @@ extension TemplateEvaluator {
                 argument(2, "count")?.asInteger ?? -1)
         case "items":
             if case .undefined = value { return .list([]) }
-            guard case .mapping(let mapping) = value else { throw fault("\(value.kind) | items") }
+            guard case .mapping(let mapping) = value else {
+                throw fault("the filter 'items' does not support \(value.kind)")
+            }
             return .list(mapping.members.map { .list([.string($0.key), $0.value]) })
         case "selectattr", "rejectattr", "select", "reject":
             return try selected(value, name, places)
@@ -85,7 +89,7 @@ extension TemplateEvaluator {
         }
     }
 
-    /// A member of a value by a path with dots.
+    /// Returns a member of a value by a path with dots.
     private func member(
         _ path: String, of value: TemplateValue
     ) throws(ChatTemplateError) -> TemplateValue {
@@ -105,13 +109,16 @@ extension TemplateEvaluator {
         return value
     }
 
-    /// The elements for which a test of the element, or of one of its members, holds or does not
-    /// hold.
+    /// Returns the elements for which a test of the element or of one of its members holds.
+    ///
+    /// `reject` and `rejectattr` return the elements for which the test does not hold.
     private mutating func selected(
         _ value: TemplateValue, _ name: String, _ places: [TemplateValue]
     ) throws(ChatTemplateError) -> TemplateValue {
         let isByMember = name.hasSuffix("attr")
-        guard !isByMember || !places.isEmpty else { throw fault("\(name) needs a name") }
+        guard !isByMember || !places.isEmpty else {
+            throw fault("the filter '\(name)' needs the name of a member")
+        }
         let rest = Array(places.dropFirst(isByMember ? 1 : 0))
         var chosen: [TemplateValue] = []
         for element in try elements(of: value) {
@@ -141,7 +148,9 @@ extension TemplateEvaluator {
                     results.append(found)
                 }
             } else {
-                guard let name = places.first else { throw fault("map needs a filter") }
+                guard let name = places.first else {
+                    throw fault("the filter 'map' needs the name of a filter")
+                }
                 results.append(try filter(element, name.text, Array(places.dropFirst()), names))
             }
         }
@@ -196,11 +205,13 @@ extension TemplateEvaluator {
             default: return false
             }
         case "odd", "even":
-            guard let integer = value.asInteger else { throw fault("\(value.kind) is \(name)") }
+            guard let integer = value.asInteger else {
+                throw fault("the test '\(name)' does not support \(value.kind)")
+            }
             return (integer % 2 == 0) == (name == "even")
         case "divisibleby":
             guard let integer = value.asInteger, let divisor = try other().asInteger, divisor != 0
-            else { throw fault("\(value.kind) is divisibleby") }
+            else { throw fault("the test 'divisibleby' needs two integers, the second not 0") }
             return integer.quotientAndRemainder(dividingBy: divisor == -1 ? 1 : divisor)
                 .remainder == 0
         case "equalto", "eq", "==": return try compare(value, "==", other())

@@ -6,7 +6,7 @@ extension TemplateEvaluator {
         "namespace", "range", "dict", "raise_exception", "strftime_now",
     ]
 
-    /// The supported methods of a value.
+    /// Returns the supported methods of a value.
     static func methods(of value: TemplateValue) -> Set<String> {
         switch value {
         case .string: stringMethods
@@ -56,7 +56,7 @@ extension TemplateEvaluator {
         return .list(stride(from: from, to: to, by: step).map(TemplateValue.integer))
     }
 
-    /// The date in a format of C's `strftime`.
+    /// Returns the date in a format of C's `strftime`.
     private func formatted(_ format: String) -> String {
         var seconds = time_t(date.timeIntervalSince1970)
         var parts = tm()
@@ -79,7 +79,9 @@ extension TemplateEvaluator {
             case "keys": return .list(members.map { .string($0.key) })
             case "values": return .list(members.map(\.value))
             default:
-                guard case .string(let key)? = places.first else { throw fault("get needs a key") }
+                guard case .string(let key)? = places.first else {
+                    throw fault("the method 'get' needs a key")
+                }
                 return mapping[key] ?? (places.count > 1 ? places[1] : .null)
             }
         case .string(let text): return try call(name, of: text, places, names)
@@ -121,7 +123,7 @@ extension TemplateEvaluator {
             let most = places.count > 1 ? places[1].asInteger ?? -1 : -1
             if case .null = places.first ?? .null { return .list(text.words(most)) }
             let separator = try argument(0)
-            guard !separator.isEmpty else { throw fault("split needs a separator") }
+            guard !separator.isEmpty else { throw fault("the method 'split' needs a separator") }
             return .list(text.parts(between: separator, most).map(TemplateValue.string))
         case "splitlines":
             var lines = text.parts(between: "\n", -1)
@@ -138,7 +140,9 @@ extension TemplateEvaluator {
             return .integer(text.firstPlace(of: try argument(0)) ?? -1)
         case "count":
             let part = try argument(0)
-            guard !part.isEmpty else { throw fault("count needs a part") }
+            guard !part.isEmpty else {
+                throw fault("the method 'count' needs a text that is not empty")
+            }
             return .integer(text.parts(between: part, -1).count - 1)
         case "join":
             return try joined(try elements(of: places.first ?? .null), with: text)
@@ -164,7 +168,7 @@ extension TemplateEvaluator {
     func replaced(
         _ text: String, _ old: String, _ new: String, _ most: Int = -1
     ) throws(ChatTemplateError) -> TemplateValue {
-        guard !old.isEmpty else { throw fault("replace needs a part that is not empty") }
+        guard !old.isEmpty else { throw fault("replace needs a text that is not empty") }
         let parts = text.parts(between: old, most)
         return try joined(parts.map(TemplateValue.string), with: new)
     }
@@ -183,7 +187,7 @@ extension TemplateEvaluator {
 
 /// Python's methods of text, by code points.
 extension String {
-    /// The text without white space, or without given characters, at its ends.
+    /// Returns the text without white space, or without given characters, at its ends.
     func stripped(of characters: String?, left: Bool = true, right: Bool = true) -> String {
         let isRemoved: (Unicode.Scalar) -> Bool =
             characters.map { characters in { characters.unicodeScalars.contains($0) } }
@@ -196,14 +200,15 @@ extension String {
         return String(scalars)
     }
 
-    /// The number of code points before the first occurrence of a part; nil if there is none.
+    /// Returns the number of code points before the first occurrence of a part; nil if there is
+    /// none.
     func firstPlace(of part: String) -> Int? {
         guard !part.isEmpty else { return 0 }
         guard let range = utf8Range(of: part, from: utf8.startIndex) else { return nil }
         return unicodeScalars[..<range.lowerBound].count
     }
 
-    /// The parts between separators, with at most `most` splits unless that is negative.
+    /// Returns the parts between separators; `most` is the maximum number of splits, or negative.
     func parts(between separator: String, _ most: Int) -> [String] {
         var (parts, start) = ([String](), utf8.startIndex)
         while most < 0 || parts.count < most,
@@ -215,7 +220,7 @@ extension String {
         return parts + [String(self[start...])]
     }
 
-    /// The words between white space, with at most `most` splits unless that is negative.
+    /// Returns the words between white space; `most` is the maximum number of splits, or negative.
     fileprivate func words(_ most: Int) -> [TemplateValue] {
         var words: [TemplateValue] = []
         var rest = Substring(stripped(of: nil, right: false)).unicodeScalars
@@ -230,7 +235,7 @@ extension String {
         return words
     }
 
-    /// The first letter in upper case, the others in lower case.
+    /// The text with its first letter in upper case and all other letters in lower case.
     var sentenceCased: String { prefix(1).uppercased() + dropFirst().lowercased() }
 
     private func utf8Range(of part: String, from start: Index) -> Range<Index>? {

@@ -2,7 +2,7 @@ import Foundation
 
 /// Renders the nodes of a template.
 struct TemplateEvaluator {
-    /// Variables, those of inner scopes last.
+    /// The variables of every scope, the innermost scope last.
     var scopes: [[String: TemplateValue]]
     let date: Date
     private var output = ""
@@ -13,9 +13,9 @@ struct TemplateEvaluator {
 
     /// The maximum number of nodes and expressions that one rendering evaluates.
     private static let maximumSteps = 300_000
-    /// The most UTF-8 bytes of any text.
+    /// The maximum number of UTF-8 bytes of a text.
     static let maximumBytes = 1 << 24
-    /// The maximum number of elements of any list.
+    /// The maximum number of elements of a list.
     static let maximumElements = 100_000
     /// The maximum nesting of macro calls.
     private static let maximumMacroDepth = 30
@@ -85,7 +85,7 @@ struct TemplateEvaluator {
         return .onwards
     }
 
-    /// The text that a body writes.
+    /// Returns the text that a body writes.
     private mutating func captured(
         _ body: (inout TemplateEvaluator) throws(ChatTemplateError) -> Void
     ) throws(ChatTemplateError) -> String {
@@ -103,7 +103,7 @@ struct TemplateEvaluator {
         case .name(let name): scopes[scopes.count - 1][name] = value
         case .member(let name, let member):
             guard case .namespace(let namespace) = variable(name) else {
-                throw fault("'\(name)' is no namespace, whose members alone can be set")
+                throw fault("'\(name)' is not a namespace, so its members cannot be set")
             }
             namespace.members[member] = value
         }
@@ -143,7 +143,7 @@ struct TemplateEvaluator {
     ) throws(ChatTemplateError) -> [String: TemplateValue] {
         guard names.count > 1 else { return [names[0]: element] }
         guard case .list(let parts) = element, parts.count == names.count else {
-            throw fault("\(element.kind) is not \(names.count) values for a loop")
+            throw fault("a loop over \(names.count) names cannot use \(element.kind)")
         }
         return Dictionary(zip(names, parts)) { $1 }
     }
@@ -162,7 +162,7 @@ struct TemplateEvaluator {
         return TemplateMapping(unique: members)
     }
 
-    /// The elements that a loop iterates over.
+    /// Returns the elements that a loop iterates over.
     func elements(of value: TemplateValue) throws(ChatTemplateError) -> [TemplateValue] {
         switch value {
         case .list(let elements): return elements
@@ -177,10 +177,14 @@ struct TemplateEvaluator {
     mutating func call(
         _ macro: TemplateMacro, _ places: [TemplateValue], _ names: [(String, TemplateValue)]
     ) throws(ChatTemplateError) -> TemplateValue {
-        guard macroDepth < Self.maximumMacroDepth else { throw fault("macros are nested too deep") }
+        guard macroDepth < Self.maximumMacroDepth else {
+            throw fault("macros are nested too deeply")
+        }
         guard places.count <= macro.parameters.count,
             names.allSatisfy({ name in macro.parameters.contains { $0.name == name.0 } })
-        else { throw fault("the macro \(macro.name) is called with other arguments than it has") }
+        else {
+            throw fault("the macro \(macro.name) is called with arguments that it does not have")
+        }
         let outer = scopes
         scopes = [outer[0], [:]]
         macroDepth += 1

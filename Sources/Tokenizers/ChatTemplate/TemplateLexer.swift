@@ -7,7 +7,7 @@ enum TemplateToken: Equatable {
     case symbol(String)
 }
 
-/// The tokens of one tag, with the line that each starts on.
+/// The tokens of one tag, with the line of each token.
 struct TemplateTag {
     var tokens: [(token: TemplateToken, line: Int)] = []
     /// The line that the tag starts on.
@@ -70,7 +70,7 @@ struct TemplateLexer {
         return pieces
     }
 
-    /// The position of the next `{{`, `{%` or `{#`.
+    /// Returns the position of the next `{{`, `{%` or `{#`.
     private func nextTag() -> Int {
         var place = position
         while place + 1 < source.count {
@@ -80,7 +80,7 @@ struct TemplateLexer {
         return source.count
     }
 
-    /// Text without the spaces between the start of the line and the following tag.
+    /// Returns a text without the spaces between the start of the line and the following tag.
     private func withoutIndentation(
         _ text: ArraySlice<Unicode.Scalar>
     ) -> ArraySlice<Unicode.Scalar> {
@@ -122,7 +122,7 @@ struct TemplateLexer {
         advance(to: end)
     }
 
-    /// The tokens up to the end of a tag: `}}` or `%}`.
+    /// Reads the tokens up to the end of a tag: `}}` or `%}`.
     private mutating func tag(
         endingWith first: Unicode.Scalar
     ) throws(ChatTemplateError) -> TemplateTag {
@@ -177,7 +177,7 @@ struct TemplateLexer {
             return .symbol(symbol)
         }
         guard "+-*/%~()[]{}<>=.:|,".unicodeScalars.contains(first) else {
-            throw ChatTemplateError(line: line, problem: "'\(first)' is no part of Jinja")
+            throw ChatTemplateError(line: line, problem: "'\(first)' is not valid in Jinja")
         }
         advance(to: position + 1)
         return .symbol(String(first))
@@ -228,9 +228,9 @@ struct TemplateLexer {
         return String(text)
     }
 
-    /// The characters of an escape sequence of Python.
+    /// Reads the characters of an escape sequence of Python.
     ///
-    /// An unknown sequence stands for itself.
+    /// An unknown sequence is used as it is.
     private func escape(at place: inout Int) throws(ChatTemplateError) -> [Unicode.Scalar] {
         let code = source[place + 1]
         place += 2
@@ -244,7 +244,7 @@ struct TemplateLexer {
         let text = String(scalars: source[place..<min(place + digits, source.count)])
         guard text.unicodeScalars.count == digits, let value = UInt32(text, radix: 16),
             let scalar = Unicode.Scalar(value)
-        else { throw ChatTemplateError(line: line, problem: "\\\(code)\(text) is no character") }
+        else { throw ChatTemplateError(line: line, problem: "\\\(code)\(text) is not a character") }
         place += digits
         return [scalar]
     }

@@ -1,4 +1,4 @@
-/// Turns the pieces of a template into nodes.
+/// Parses the pieces of a template as nodes.
 struct TemplateParser {
     private let pieces: [TemplatePiece]
     private var position = 0
@@ -15,14 +15,14 @@ struct TemplateParser {
         try body(until: [], of: "the template", line: 1).nodes
     }
 
-    /// The nodes up to a tag with one of some names, and the tokens after the name in that tag.
+    /// Parses nodes up to a tag with one of some names; returns the tokens after the name too.
     private mutating func body(
         until ends: [String], of opener: String, line: Int
     ) throws(ChatTemplateError) -> (nodes: [TemplateNode], end: String, rest: ExpressionParser) {
         depth += 1
         defer { depth -= 1 }
         guard depth <= Self.maximumDepth else {
-            throw ChatTemplateError(line: line, problem: "blocks are nested too deep")
+            throw ChatTemplateError(line: line, problem: "blocks are nested too deeply")
         }
         var nodes: [TemplateNode] = []
         while position < pieces.count {
@@ -49,7 +49,7 @@ struct TemplateParser {
         return (nodes, "", ExpressionParser(TemplateTag(line: line)))
     }
 
-    /// The nodes up to the tag with a name, which has no further tokens.
+    /// Parses nodes up to the tag with a name, which must have no further tokens.
     private mutating func body(
         until end: String, line: Int
     ) throws(ChatTemplateError) -> [TemplateNode] {
@@ -69,7 +69,7 @@ struct TemplateParser {
         case "macro": kind = try macro(&parser, line: line)
         case "break": kind = .breakLoop
         case "continue": kind = .continueLoop
-        // Marks text that a model is trained on; it matters only in transformers.
+        // The tag marks text that a model is trained on, which has no effect here.
         case "generation":
             try parser.finish()
             return try body(until: "endgeneration", line: line)

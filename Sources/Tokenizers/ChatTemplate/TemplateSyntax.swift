@@ -1,6 +1,6 @@
 /// A part of a template that writes or changes something.
 struct TemplateNode: Sendable {
-    /// The line of its tag.
+    /// The line of the tag.
     let line: Int
     let kind: Kind
 

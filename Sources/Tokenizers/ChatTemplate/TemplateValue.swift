@@ -2,7 +2,7 @@ import Foundation
 
 /// A value in a chat template.
 ///
-/// Its truth, its equality and its text follow the rules of Python.
+/// Truth, equality and text of a value follow the rules of Python.
 enum TemplateValue {
     /// An undefined value, with the text of its expression.
     case undefined(String)
@@ -54,7 +54,7 @@ struct TemplateMapping {
 
 /// The object that `namespace(…)` returns.
 ///
-/// A `set` statement can change its members, also inside a loop.
+/// A `set` statement can change the members of the object, also inside a loop.
 final class TemplateNamespace {
     var members: TemplateMapping
 
@@ -64,7 +64,7 @@ final class TemplateNamespace {
 }
 
 extension String {
-    /// Whether the texts have the same code points; canonical equivalents are different.
+    /// Returns whether the texts have the same code points; canonical equivalents differ.
     func hasSameScalars(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
 }
 
@@ -146,7 +146,7 @@ extension TemplateValue {
         }
     }
 
-    /// Whether Python finds the values equal.
+    /// Returns whether the values are equal in Python.
     func equals(_ other: TemplateValue) -> Bool {
         if let left = asInteger, let right = other.asInteger { return left == right }
         if let left = asNumber, let right = other.asNumber { return left == right }
@@ -165,9 +165,9 @@ extension TemplateValue {
         }
     }
 
-    /// The JSON text that Python's `json.dumps(value, ensure_ascii=False)` writes.
+    /// Returns the JSON text that Python's `json.dumps(value, ensure_ascii=False)` writes.
     ///
-    /// It is nil if JSON has no such value, for example for a function.
+    /// The result is nil if JSON has no such value, for example for a function.
     ///
     /// `indent` is the number of spaces for each level, or nil for one line. `level` is the nesting
     /// of the value.

@@ -5,12 +5,12 @@ import Pipeline
 /// The command that measures the speed of models.
 struct BenchCommand: Command {
     static let name = "bench"
-    static let summary = "Measure how fast a model is, alone or against another."
+    static let summary = "Measure how fast a model is, alone or compared with another model."
     static let discussion = """
-        Two models are timed alternately, so that a slow machine slows both. The speedup is the \
+        Two models are timed alternately, so that disturbances of the machine affect both. The speedup is the \
         median of the pairs' ratios, with its 95% confidence interval. --limits compares the \
         kernels with the limits of this machine. scripts/compare-runtimes uses --serve to time \
-        this program alternately with others.
+        this program alternately with other runtimes.
 
         Example: espalier bench pruned/1.5x --against HuggingFaceTB/SmolLM2-135M
 
@@ -30,8 +30,8 @@ struct BenchCommand: Command {
             "--against", .model, help: "The model to compare with, which takes the same input.")
         options.densePrecision = try arguments.option(
             "--against-precision", .choice(),
-            help: "The precision of that model; by default that of --precision. Both can be the "
-                + "same model in two precisions.")
+            help: "The precision of the model of --against; by default the value of --precision. "
+                + "Both models can be the same model in two precisions.")
         options.text = try arguments.option(
             "--text", .file,
             help: "Plain text to decode; needed for a model that sparsify wrote, because the time "
@@ -46,7 +46,8 @@ struct BenchCommand: Command {
             help: "Also measure the limits of the machine, and compare the kernels with them.")
         serves = arguments.flag(
             "--serve", isRare: true,
-            help: "For programs: time the model whenever a line with a number of runs is read.")
+            help: "For programs: for each line with a number of runs on standard input, time the "
+                + "model.")
         self.options = options
         try checkUsage(options.check)
         if serves, options.dense != nil || options.measuresLimits {

@@ -1,16 +1,16 @@
 import Console
 import Pipeline
 
-/// The command that trains a model with another as its teacher.
+/// The command that trains a model with another model as its teacher.
 struct DistillCommand: Command {
     static let name = "distill"
-    static let summary = "Train a pruned model to predict like the dense one."
+    static let summary = "Train a pruned model to predict like the dense model."
     static let discussion = """
         The loss is the divergence of the student's next-token distribution from the teacher's, \
         plus the distance of the residual streams, on text or on the texts of a task. --task-loss \
         adds the loss on the text or labels themselves. Teacher and student have the same number \
-        of layers; the student may have fewer heads, neurons and channels. Everything else is as \
-        with finetune.
+        of layers; the student may have fewer heads, neurons and channels. Everything else \
+        works as in finetune.
 
         Example: espalier distill out/1.5x --teacher SmolLM2.gguf --text novels.txt --steps 1000 \
         -o tuned

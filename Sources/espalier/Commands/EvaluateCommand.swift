@@ -4,7 +4,8 @@ import Pipeline
 /// The command that measures the quality of a model.
 struct EvaluateCommand: Command {
     static let name = "evaluate"
-    static let summary = "Measure how well a model predicts text, and how close it is to another."
+    static let summary =
+        "Measure how well a model predicts text, and how close it is to another model."
     static let discussion = """
         For a decoder, prints the perplexity. The text is one stream of tokens without special \
         tokens, divided into windows that do not overlap. Positions begin at 0 in each window, and \
@@ -39,7 +40,7 @@ struct EvaluateCommand: Command {
         var options = EvaluateOptions(
             try arguments.positional("MODEL", .model, help: Help.model))
         options.against = try arguments.option(
-            "--against", .model, help: "The model to compare with, such as the dense one.")
+            "--against", .model, help: "The model to compare with, such as the dense model.")
         options.text = try arguments.option(
             "--text", .file,
             help: "Plain text to predict, or .jsonl, .json, .csv or .tsv records with a field text."
@@ -58,7 +59,7 @@ struct EvaluateCommand: Command {
             help: "Evaluate only the first windows; by default all.")
         options.samples = try arguments.option(
             "--samples", .integer(in: 0...100), default: 0,
-            help: "Print a decoder's continuations of the beginnings of this number of windows.")
+            help: "Print how a decoder continues the beginnings of this number of windows.")
         options.dump = try arguments.option(
             "--dump", .file, isRare: true,
             help: "Write token ids and logits or hidden states of the first 64 tokens as JSON.")
@@ -68,7 +69,7 @@ struct EvaluateCommand: Command {
             help: "Evaluate only the first items of each task; by default all.")
         options.shots = try arguments.option(
             "--shots", .integer(in: 0...100), default: 0,
-            help: "Number of solved items to put before each item; they are the first of the task.")
+            help: "Number of first items of the task to put before each item, with their answers.")
         self.options = options
         try checkUsage(options.check)
     }

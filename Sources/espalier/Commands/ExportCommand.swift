@@ -25,7 +25,8 @@ struct ExportCommand: Command {
             "--format", .choice(), help: "The format to write.")
         let type: GGUFModel.Storage = try arguments.option(
             "--type", .choice(), default: .f32,
-            help: "The type of stored weights; q8_0 and q4_0 only for gguf, only f32 for onnx.")
+            help: "The type of stored weights: any for gguf; f32, f16 or bf16 for huggingface; "
+                + "f32 for onnx.")
         let output = try arguments.requiredOption(
             "--output", short: "o", .file, help: "The file, or directory, to write.")
         var options = ExportOptions(model, format: format, output: output)

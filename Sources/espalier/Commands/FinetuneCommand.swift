@@ -8,11 +8,11 @@ struct FinetuneCommand: Command {
     static let discussion = """
         A decoder is trained on windows of --text. An encoder is trained on a --task file: to \
         label its texts, to score its pairs, or to find answers in its passages. If it has no head \
-        for this, a new one is added. The data is used in random order, in whole epochs. The last \
+        for this, a new one is added. The data is used in random order, epoch by epoch. The last \
         twentieth, of text at most 512 windows, is held out as the evaluation set. Weights are \
         trained in f32 by AdamW. The model is written to model in the --output directory, and the \
         measurements to training.json. If the command is stopped and run again, the training \
-        resumes after its last checkpoint and ends with the same bytes.
+        resumes after its last checkpoint, and the model has the same bytes.
 
         Example: espalier finetune out/1.5x --text novels.txt --steps 500 -o tuned
 

@@ -69,14 +69,14 @@ struct GenerateCommand: Command {
 }
 
 extension GeneratedText {
-    /// A sentence with the times of the generation.
+    /// A sentence with the number of tokens and the times.
     fileprivate var summary: String {
         guard let promptSeconds else {
-            return "Nothing was written: the model ended the text at once."
+            return "No text was generated: the model ended the text at once."
         }
         let speed =
             tokensPerSecond.map { ", \(Figures.significant($0, digits: 3)) tokens/s" } ?? ""
         return "\(promptTokens) tokens read in \(Figures.duration(promptSeconds)); "
-            + "\(tokens.count) written\(speed)"
+            + "\(tokens.count) generated\(speed)"
     }
 }

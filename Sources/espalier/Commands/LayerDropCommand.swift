@@ -1,16 +1,16 @@
 import Console
 import Pipeline
 
-/// The command that extracts a model of fewer layers from another.
+/// The command that extracts a model with fewer layers from another model.
 struct LayerDropCommand: Command {
     static let name = "layerdrop"
     static let summary =
-        "Take a model with fewer layers out of one that was trained with LayerDrop."
+        "Extract a model with fewer layers from a model that was trained with LayerDrop."
     static let discussion = """
         A model that was trained with LayerDrop (finetune --layerdrop) works at smaller depths \
         without further training. every-other keeps layers at equal distances. search repeatedly \
-        removes the layer without which a text is predicted best. learned tries as many choices as \
-        search, and learns which layers good choices have.
+        removes the layer whose removal gives the lowest loss on a text. learned evaluates the \
+        same number of choices as search, and layers of good choices become more probable.
 
         Example: espalier layerdrop tuned/model --keep 6 -o half
 
@@ -31,8 +31,8 @@ struct LayerDropCommand: Command {
             "--strategy", .choice(), default: .everyOther, help: "How layers are chosen.")
         options.text = try arguments.option(
             "--text", .file,
-            help: "The evaluation set, which search and learned need; other text than the "
-                + "training set.")
+            help: "The evaluation set, which search and learned need; use another text than for "
+                + "training.")
         options.tokens = try arguments.option(
             "--tokens", .integer(in: 64...(1 << 24)).named("COUNT"), default: 4096, isRare: true,
             help: "The number of tokens of the text to use.")

@@ -11,7 +11,7 @@ struct ProfileCommand: Command {
     static let discussion = """
         Only the model's sizes are needed: a directory with config.json is enough, except for \
         --runtime command. So you can profile on the machine that will run the model, and prune \
-        where its weights are.
+        on the machine that has its weights.
 
         Example: espalier profile HuggingFaceTB/SmolLM2-135M --phase prefill
 
@@ -54,7 +54,7 @@ struct ProfileCommand: Command {
         guard let path = output ?? (asJSON ? nil : name) else {
             return try writeOutput(Data(try job.run().json()))
         }
-        // The file is created first, so that no measurement is lost if the place cannot be written
+        // The file is created first, so that no measurement is lost if the path cannot be written
         // to.
         let file = try AtomicFile(path)
         let table = try job.run()
@@ -63,6 +63,6 @@ struct ProfileCommand: Command {
         try file.commit()
         if asJSON { return try writeOutput(Data(json)) }
         print(ProfileText(table).summary, terminator: "")
-        print("\nWritten to \(path); see all of it with 'espalier inspect'.")
+        print("\nWritten to \(path); 'espalier inspect' shows all levels.")
     }
 }

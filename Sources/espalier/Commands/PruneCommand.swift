@@ -43,7 +43,7 @@ struct PruneCommand: Command {
     }
 }
 
-/// The error at the end of a prune that wrote only lower targets.
+/// The error at the end of a prune that wrote only the models of lower targets.
 private struct RefusedTarget: Error, CustomStringConvertible {
     let description: String
 }

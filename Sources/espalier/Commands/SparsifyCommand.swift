@@ -8,13 +8,13 @@ struct SparsifyCommand: Command {
     static let summary = "Let a decoder compute only what each token needs."
     static let discussion = """
         In decoding, neurons that would add little to a token are skipped. The output head first \
-        computes scores with 4-bit weights, and exact scores only for tokens that may be the most \
-        likely one. The needed neurons are predicted by their weights in 4 bits, or by a low-rank \
-        predictor that is trained on the text, or they are all computed and small ones are not \
-        added. For each layer a search chooses the way and the number of neurons, by the measured \
-        time and loss. What does not make this machine faster stays dense. The model is written to \
-        the --output directory with contextual.json and contextual.safetensors, which generate, \
-        evaluate and bench use.
+        computes logits with 4-bit weights, and then exact logits only for tokens that may be the \
+        most likely token. There are three ways to select neurons: by their weights in 4 bits, by \
+        a low-rank predictor that is trained on the text, or by value, where all neurons are \
+        computed and small values are not added. For each layer a search chooses the way and the \
+        number of neurons, by the measured time and loss. A layer stays dense if nothing makes it \
+        faster on this machine. The model is written to the --output directory with \
+        contextual.json and contextual.safetensors, which generate, evaluate and bench use.
 
         One half of the text is the calibration text, the other half the evaluation set.
 
@@ -30,7 +30,7 @@ struct SparsifyCommand: Command {
     init(_ arguments: inout Arguments) throws(UsageError) {
         let model = try arguments.positional("MODEL", .model, help: Help.model)
         let text = try arguments.requiredOption(
-            "--text", .file, help: "Plain text like what the model will see.")
+            "--text", .file, help: "Plain text like the future inputs of the model.")
         let output = try arguments.requiredOption(
             "--output", short: "o", .directory, help: "The directory of the result.")
         var options = SparsifyOptions(model, text: text, output: output)
@@ -39,8 +39,8 @@ struct SparsifyCommand: Command {
             help: "The fraction by which the perplexity may rise.")
         options.speedup = try arguments.option(
             "--speedup", .number(in: 1...100),
-            help: "Stop at this speedup over dense decoding; by default at the highest that "
-                + "--cost allows.")
+            help: "The speedup over dense decoding to reach; by default the highest that --cost "
+                + "allows.")
         options.prune = try arguments.option(
             "--prune", .directory,
             help: "The directory of a prune of this model; units may then also be removed "
@@ -49,15 +49,16 @@ struct SparsifyCommand: Command {
         arguments.group("Search")
         options.density = try arguments.option(
             "--density", .number(in: 0.01...1).named("SHARE"), isRare: true,
-            help: "The fraction of neurons to compute in every layer; by default searched for "
-                + "each layer.")
+            help: "The fraction of neurons to compute in every layer; by default the search "
+                + "chooses it for each layer.")
         options.predictor = try arguments.option(
             "--predictor", .choice(), default: .any,
             help:
                 "How neurons are selected: coarse by weights in 4 bits, gate by their gates, "
                 + "trained by a predictor, ahead by a predictor on the previous layer's "
                 + "input, value by their computed values, any by the best of coarse, trained "
-                + "and value. In attention, trained selects heads, and value inputs.")
+                + "and value. In attention blocks, trained selects heads, and value selects "
+                + "inputs.")
         options.ranks = try arguments.options(
             "--rank", .integer(in: 1...4096).named("COUNT"), isRare: true,
             help:
@@ -69,7 +70,7 @@ struct SparsifyCommand: Command {
             help: "Sequences that are decoded together.")
         options.context = try arguments.option(
             "--sequence", .integer(in: 1...(1 << 20)).named("TOKENS"), default: 256,
-            help: "The cached context of a timed decode step.")
+            help: "The number of cached tokens in a timed decode step.")
         options.tokens = try arguments.option(
             "--tokens", .integer(in: 1024...(1 << 24)).named("COUNT"), default: 8192, isRare: true,
             help: "The number of tokens of the text to use.")

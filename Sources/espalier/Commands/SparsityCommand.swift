@@ -11,11 +11,11 @@ struct SparsityCommand: Command {
     static let discussion = """
         study skips units token by token, and measures the perplexity: units with the smallest \
         contributions, units below a threshold, or random units. No predictor can choose better \
-        than by the real contributions. If that costs much, the model has no contextual sparsity \
-        to use. The second table has the number of units that make 90% and 99% of what a component \
-        adds.
+        units than the real contributions do. If even this choice costs much, the model has no \
+        contextual sparsity to use. The second table has the fraction of units that contribute 90% \
+        and 99% of a component's output.
 
-        Thresholds are found on a fifth of the windows, and evaluated on the others.
+        Thresholds are found on a fifth of the windows, and evaluated on the remaining windows.
 
         Example: espalier sparsity study SmolLM2.gguf --text wiki.test.raw
         """
@@ -39,7 +39,7 @@ struct SparsityCommand: Command {
             help: "The number of tokens of a window, at most the model's positions.")
         options.windows = try arguments.option(
             "--windows", .integer(in: 2...100_000).named("COUNT"), default: 5,
-            help: "The number of windows, from the first on.")
+            help: "The number of windows, counted from the first.")
         options.threads = try EnvironmentOptions.threads(&arguments)
         printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
         self.options = options
@@ -82,15 +82,15 @@ extension SparsityStudy {
             "\(Figures.percent(density(of: kind, by: .largest, cost: 0.01))) of \(name)"
         }
         return """
-            Perplexity where only so many units of each token take part, those that contribute
-            most, those above a threshold, or random ones; \
-            \(Figures.significant(densePerplexity, digits: 4)) with all of them:
+            Perplexity if each token uses only this fraction of the units: the units with
+            the largest contributions, units above a threshold, or random units. With all
+            units it is \(Figures.significant(densePerplexity, digits: 4)).
 
             \(trialTable.rendered())
-            Units that do so much of what a component adds, mean over tokens:
+            Fraction of units that contribute 90% or 99% of the output, mean over tokens:
 
             \(needTable.rendered())
-            For at most 1% of perplexity, of the densities tried: \(found.joined(separator: ", ")).
+            Lowest densities with at most 1% more perplexity: \(found.joined(separator: ", ")).
             """
     }
 }

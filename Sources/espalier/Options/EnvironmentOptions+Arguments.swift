@@ -11,7 +11,7 @@ extension EnvironmentOptions {
         arguments.group("Measuring")
         phase = try arguments.option(
             "--phase", .choice(),
-            help: "The work; by default encode for encoders, decode for decoders.")
+            help: "The phase to time; by default encode for encoders, decode for decoders.")
         batch = try arguments.option(
             "--batch", .integer(in: 1...1024), default: 1, help: "Sequences in a batch.")
         sequence = try arguments.option(
@@ -22,8 +22,9 @@ extension EnvironmentOptions {
         precision = try Self.precision(&arguments)
         runtime = try arguments.option(
             "--runtime", .text.named("NAME"), default: Runtime.builtIn.name, isRare: true,
-            help: "The runtime: espalier; onnxruntime, in f32, in the Python that ESPALIER_PYTHON "
-                + "names; or command:'…', which gets a model's directory and prints seconds.")
+            help: "The runtime: espalier; onnxruntime, in f32, with the Python that "
+                + "ESPALIER_PYTHON names; or command:'…', a command that gets a model's "
+                + "directory and prints seconds.")
     }
 
     /// Reads `--precision`.
@@ -40,8 +41,8 @@ extension EnvironmentOptions {
         try useInstructionSet(&arguments)
         let given = try arguments.option(
             "--threads", .integer(in: 1...1024),
-            help: "The number of threads; by default all CPUs, or the whole CPUs of a container's "
-                + "quota.")
+            help: "The number of threads; by default the number of CPUs, or a container's quota "
+                + "rounded down.")
         let allowed = AvailableResources.current
         guard let given else { return defaultThreads }
         guard given <= allowed.cpus else {
@@ -61,11 +62,11 @@ extension EnvironmentOptions {
         let name = try arguments.option(
             "--instruction-set", .text.named("NAME"), isRare: true,
             help: "The instruction set of the kernels, such as avx512vnni, to compare it with "
-                + "others; by default the fastest that the processor runs.")
+                + "others; by default the fastest that the processor supports.")
         guard let name else { return }
         guard InstructionSet.available.contains(name) else {
             throw UsageError(
-                "--instruction-set \(name): this processor runs "
+                "--instruction-set \(name): this processor supports "
                     + InstructionSet.available.joined(separator: ", "))
         }
         InstructionSet.use(name)

@@ -15,7 +15,7 @@ extension ValueKind where Value == String {
 /// Checks relations between options while a command is parsed.
 ///
 /// - Parameter check: The check of a job's options.
-/// - Throws: Its error as a mistake in the arguments.
+/// - Throws: `UsageError` with the message of the check.
 func checkUsage(_ check: () throws(InvalidOptions) -> Void) throws(UsageError) {
     do { try check() } catch { throw UsageError(error.description) }
 }

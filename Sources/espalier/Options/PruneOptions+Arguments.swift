@@ -14,15 +14,15 @@ extension PruneOptions {
         let model = try arguments.positional("MODEL", .text, help: Help.model)
         let speedups = try arguments.options(
             "--speedup", .number(above: 1), required: true,
-            help: "The target speedup, such as 1.5; give several for a family.")
+            help: "The target speedup, such as 1.5; repeat it for a family of models.")
         let output = try arguments.requiredOption(
             "--output", short: "o", .directory, help: "The directory of the models and the report.")
         self.init(model, speedups: speedups, output: output)
         calibration = try arguments.options(
             "--calibration", .file,
-            help: "Plain text like the model's later input; for encoders one paragraph on each "
-                + "line. A tenth, at most 8192 tokens, is held out as the evaluation set. "
-                + "Encoders need it; decoders otherwise sample text themselves.")
+            help: "Plain text like the future inputs of the model; for encoders one paragraph on "
+                + "each line. A tenth, at most 8192 tokens, is held out as the evaluation set. "
+                + "An encoder needs a text; a decoder without one generates a text itself.")
         evaluation = try arguments.option(
             "--evaluation", .file, isRare: true,
             help: "A second evaluation set, of another kind of plain text; by default a story "
@@ -32,7 +32,7 @@ extension PruneOptions {
         formats = try FormatChoice.option(&arguments)
         runtime = try arguments.option(
             "--for", .choice(), default: .any,
-            help: "gguf searches only plans that llama.cpp loads, and writes model.gguf too.")
+            help: "gguf: search only plans that llama.cpp can load, and also write model.gguf.")
         restarts = arguments.flag(
             "--restart", help: "Discard another prune in the output directory.")
         tidies = arguments.flag(
@@ -43,7 +43,7 @@ extension PruneOptions {
         environment = try EnvironmentOptions(&arguments)
         attempts = try arguments.option(
             "--attempts", .integer(in: 1...100), default: 4,
-            help: "Maximum number of plans measured for a target; 1 trusts the profile.")
+            help: "Maximum number of plans measured for a target; 1 for no corrections.")
         seconds = try arguments.option(
             "--seconds", .number(in: 0.1...86_400), isRare: true,
             help: "The maximum time to profile, and to measure each plan, in seconds; by default "
@@ -68,16 +68,16 @@ extension PruneOptions {
         refitTokens = try arguments.option(
             "--refit-tokens", .integer(in: 0...(1 << 24)).named("TOKENS"), default: 20_480,
             isRare: true,
-            help: "The number of these tokens on which a final plan is refitted.")
+            help: "The number of calibration tokens on which a final plan is refitted.")
         refitPasses = try arguments.option(
             "--refit-passes", .integer(in: 0...1000), isRare: true,
-            help: "Passes over these tokens that also fit whole feed-forward blocks, for better "
-                + "quality; by default 3 for encoders and 0 for decoders, where it takes longer "
-                + "than everything else.")
+            help: "Passes over the refit tokens that also fit all weights of feed-forward blocks, "
+                + "for better quality; by default 3 for encoders and 0 for decoders, for which "
+                + "they take longer than all other stages.")
         trials = try arguments.option(
             "--trials", .integer(in: 1...1_000_000), default: 1100, isRare: true,
             help: "The number of plans whose loss spdy measures for a target; the first eleventh "
-                + "is random.")
+                + "of them are random.")
         seed = try arguments.option(
             "--seed", .seed, default: 1, isRare: true, help: "Seed of random choices.")
         arguments.group("Training")

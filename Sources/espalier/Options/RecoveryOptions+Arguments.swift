@@ -14,7 +14,7 @@ extension RecoveryOptions {
             help: "The number of training steps after each target.")
         let text = try arguments.options(
             "--text", .file,
-            help: "The training set, as for finetune; other text than the calibration text.")
+            help: "The training set, as for finetune; use another text than for calibration.")
         let task = try arguments.option(
             "--task", .file, help: "The training set of an encoder, as for finetune.")
         let validation = try arguments.option(
@@ -34,7 +34,7 @@ extension RecoveryOptions {
                 batch == nil, length == nil, precision == nil
             else {
                 throw UsageError(
-                    "--steps, --text, --task, --validation, --rate and --training-… go with "
+                    "--steps, --text, --task, --validation, --rate and --training-… need "
                         + "--recover")
             }
             return nil

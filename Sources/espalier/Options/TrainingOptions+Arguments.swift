@@ -69,17 +69,18 @@ extension TrainingOptions {
         let layerDrop = try arguments.option(
             "--layerdrop", .number(in: 0...0.99), isRare: true,
             help: "Probability that a layer is skipped in a pass (LayerDrop), so that the model "
-                + "works at smaller depths; by default that of the model's configuration, or 0.")
+                + "works at smaller depths; by default the value in the model's configuration, or "
+                + "0.")
         settings.layerDrop = layerDrop ?? 0
         takesLayerDrop = layerDrop == nil
         settings.recomputes = arguments.flag(
             "--recompute", isRare: true,
-            help: "Recompute activations in the backward pass: a fifth of the memory, a third "
-                + "slower.")
+            help: "Recompute activations in the backward pass: training needs a fifth of the "
+                + "memory and is a third slower.")
         settings.freezesEmbeddings = arguments.flag(
             "--freeze-embeddings",
-            help: "Do not train the embeddings and a decoder's head: faster, and tokens that are "
-                + "absent from the text keep their quality.")
+            help: "Do not train the embeddings and a decoder's output head: training is faster, "
+                + "and tokens that are absent from the text keep their quality.")
         settings.precision = try Self.precision("--precision", &arguments) ?? .f32
         settings.seed = try arguments.option(
             "--seed", .seed, default: 1, isRare: true, help: "Seed of random choices.")
@@ -116,7 +117,7 @@ extension TrainingOptions {
         let products: Products? = try arguments.option(
             name, .choice(), isRare: true,
             help: "The precision of products in training, by default f32. f16 and bf16 are faster "
-                + "on processors with such arithmetic. Weights are kept in f32.")
+                + "on processors with instructions for them. Weights are kept in f32.")
         return products?.precision
     }
 }
@@ -132,7 +133,7 @@ extension TrainingOptions.Teacher {
         arguments.group("Teacher")
         precision = try arguments.option(
             "--teacher-precision", .choice(), isRare: true,
-            help: "The precision of the teacher; by default that of the student.")
+            help: "The precision of the teacher; by default the precision of the student.")
         temperature = try arguments.option(
             "--temperature", .number(in: 0.1...100), default: 1, isRare: true,
             help: "Temperature that divides the logits of teacher and student.")
@@ -147,8 +148,8 @@ extension TrainingOptions.Teacher {
             help: "Weight of the loss on the text or labels themselves.")
         mixture = try arguments.option(
             "--mixture", .number(in: 0...1).named("BETA"), default: 0, isRare: true,
-            help: "The divergence: 0 is KL(teacher, student), 1 is KL(student, teacher), between "
-                + "is the generalised Jensen-Shannon divergence.")
+            help: "The divergence: 0 is KL(teacher, student), 1 is KL(student, teacher), a "
+                + "value between them is the generalised Jensen-Shannon divergence.")
         onPolicyShare = try arguments.option(
             "--on-policy", .number(in: 0...1).named("SHARE"), default: 0, isRare: true,
             help: "Fraction of steps on text whose second half the student generates.")

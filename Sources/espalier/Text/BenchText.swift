@@ -5,7 +5,7 @@ import Reporting
 extension BenchAnswer {
     /// The answer as text for people.
     ///
-    /// - Parameter names: The name of the model, and that of the reference model if there is one.
+    /// - Parameter names: The name of the model, and of the reference model if there is one.
     /// - Returns: Lines of at most 80 columns.
     func text(names: [String]) -> String {
         var table = Table("model", "time", "±", "samples", "tokens/s")
@@ -24,7 +24,7 @@ extension BenchAnswer {
             text +=
                 " (95% between \(Figures.ratio(interval[0])) and \(Figures.ratio(interval[1])))\n"
             text +=
-                "It is the median of paired ratios; the first time is the second divided by it.\n"
+                "It is the median of paired ratios. The first time is the second divided by it.\n"
         }
         if formats != nil {
             text += "\nThe model has formats of its own, which 'espalier inspect' shows.\n"

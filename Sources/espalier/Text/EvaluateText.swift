@@ -33,7 +33,7 @@ extension EvaluateAnswer {
                 ])
             }
             if let perplexity = answer.perplexityOfAnswers {
-                table.add(row: ["", "", "its answers, to other", figure(perplexity)])
+                table.add(row: ["", "", "perplexity of answers", figure(perplexity)])
             }
         }
         return table.rendered()
@@ -48,7 +48,7 @@ extension EvaluateAnswer {
         add("perplexity", perplexity)
         add("mean negative log-likelihood", meanNLL)
         add("divergence (KL, nats)", kl)
-        if let top1 { table.add("same first choice", Figures.percent(top1)) }
+        if let top1 { table.add("same most likely token", Figures.percent(top1)) }
         add("mean cosine distance", meanCosineDistance)
         return table.rendered()
     }

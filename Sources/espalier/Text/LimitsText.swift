@@ -29,7 +29,7 @@ extension LimitsAnswer {
         add("memory reads", readBandwidth, "GB/s")
         if let decode {
             add(
-                "all that a step reads", decode.bytesPerSecond, "GB/s",
+                "reads of a decode step", decode.bytesPerSecond, "GB/s",
                 of: decode.fractionOfBandwidth)
         }
         return table.rendered()

@@ -75,7 +75,7 @@ struct PruneSummary {
                 DiskUse.noteOnWork(
                     in: output,
                     remedy:
-                        "Remove it, or use --tidy, if you need neither this nor further targets."
+                        "Remove it, or use --tidy, if you will not resume the run or add targets."
                 ),
                 profiled,
             ].compactMap(\.self) + missed + disturbed

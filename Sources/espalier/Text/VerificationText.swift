@@ -12,10 +12,10 @@ struct VerificationText {
         self.dense = dense.seconds
     }
 
-    /// All plans in a table, their errors against their speedups as a plot, and a line with the
+    /// All plans in a table, a plot of their errors over their speedups, and a line with the
     /// errors.
     var full: String {
-        var table = Table("predicted", "measured", "±", "error", "speedup", "branches gone")
+        var table = Table("predicted", "measured", "±", "error", "speedup", "branches removed")
         for entry in verification.entries {
             table.add(
                 Figures.duration(entry.predicted, digits: 4),
@@ -28,7 +28,7 @@ struct VerificationText {
         }
         let plot = TerminalPlot(errors, xLabel: "measured speedup", yLabel: "error, %")
         return """
-            Random plans, measured as whole models
+            Random plans, measured as complete models
             \(table.rendered())
             \(plot.rendered(width: 76, height: 7))
             \(summary)
@@ -38,9 +38,9 @@ struct VerificationText {
 
     /// A line with the errors.
     private var summary: String {
-        "Predictions of \(verification.entries.count) random plans are off by "
-            + "\(Figures.percent(verification.medianError)) in the median, "
-            + "\(Figures.percent(verification.worstError)) at worst."
+        "Prediction errors of \(verification.entries.count) random plans: median "
+            + "\(Figures.percent(verification.medianError)), maximum "
+            + "\(Figures.percent(verification.worstError))."
     }
 
     private func signed(_ error: Double) -> String {
