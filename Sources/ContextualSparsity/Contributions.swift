@@ -14,26 +14,27 @@ struct Contributions {
         self.values = values
     }
 
-    /// The threshold that a share of all contributions exceeds, for each density.
+    /// Returns for each density the threshold that this share of all contributions exceeds.
     ///
     /// Contributions of all tokens and all neurons are ranked together.
     func limits(densities: [Double]) -> [Double: Float] {
         values.matrix.elements.limits(densities: densities)
     }
 
-    /// The level that computes all neurons and adds neurons with a contribution above `limit`.
+    /// Measures the level that computes all neurons and adds those with a contribution above
+    /// `limit`.
     func level(above limit: Float) -> NeuronCalibration.Level {
         level(above: limit, scores: nil, score: -.infinity)
     }
 
-    /// The level that computes the neurons with the highest scores, for each density.
+    /// Measures the level of each density that computes the neurons with the highest scores.
     ///
     /// A neuron that is not computed saves all rows of its weights. A neuron that is computed but
     /// not added saves only the last row, so its loss must be smaller by a factor of the number of
     /// rows. Let c be the contributions of neurons whose scores are near the threshold. A neuron is
     /// added if its contribution exceeds `√(E[c²] / rows)`.
     ///
-    /// - Parameters:
+    /// - limits: The densities and their thresholds, from ``limits(densities:)``.
     ///   - limits: The densities and their thresholds, from ``limits(densities:)``.
     ///   - scores: The predicted scores, `[tokens, neurons]`.
     ///   - addsAll: Whether every computed neuron is added.
@@ -97,7 +98,8 @@ struct Contributions {
 }
 
 extension [Float] {
-    /// The threshold that a share of the values exceeds, for each share; -1 for a share of 1.
+    /// Returns for each share the threshold that this share of the values exceeds; -1 for a share
+    /// of 1.
     func limits(densities: [Double]) -> [Double: Float] {
         let sorted = sorted(by: >)
         let found = densities.map { density -> Float in

@@ -53,18 +53,18 @@ public struct LatencyTable: Hashable, Sendable {
     /// The fingerprint of the dense model's sizes.
     public var shapeDigest: ShapeDigest { ShapeDigest(shape) }
 
-    /// The predicted seconds of one component that becomes a variant.
+    /// Returns the predicted seconds of a variant of a component.
     ///
-    /// It never increases when units are removed, and is 0 for a removed branch.
+    /// The time never increases when units are removed, and is 0 for a removed component.
     ///
     /// - Precondition: The variant has the environment's format.
     public func seconds(of kind: ComponentKind, as variant: Variant) -> Double {
         precondition(
-            variant.format == nil || variant.format == environment.precision, "a profiled format")
+            variant.format == nil || variant.format == environment.precision, "other format")
         return cleaned[kind]?.seconds(keeping: variant.units) ?? 0
     }
 
-    /// The variants of a kind of component that are faster than every larger one.
+    /// Returns the variants of a kind of component that are faster than every larger variant.
     ///
     /// Their units are descending, and the removed branch is the last.
     public func usefulVariants(of kind: ComponentKind) -> [Variant] {
@@ -73,7 +73,7 @@ public struct LatencyTable: Hashable, Sendable {
 
     /// The sum of the seconds of the parts of a plan's model, as a search computes it.
     ///
-    /// If the plan narrows the residual stream, the sum is proportional to its width.
+    /// If the plan reduces the hidden size, the sum is proportional to the hidden size.
     public func sum(of plan: Plan) -> Double {
         let sum =
             plan.variants(of: .attention)
@@ -93,7 +93,8 @@ public struct LatencyTable: Hashable, Sendable {
         dense.seconds / predict(plan)
     }
 
-    /// The speedup of the plan that keeps nothing, which is the maximum of all plans of full width.
+    /// The speedup of the plan that removes all components. No plan with the full hidden size has a
+    /// higher speedup.
     public var maximumSpeedup: Double { dense.seconds / base.seconds }
 
     /// The maximum seconds of a model with this speedup over the dense model.

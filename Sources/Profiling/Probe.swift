@@ -92,7 +92,7 @@ extension LatencyTable {
     ) throws(ProfileError) -> LatencyTable {
         guard let dense = timings.referenceTiming, let base = timings.timing(of: 0) else {
             throw ProfileError(
-                file: "profile", field: "dense", problem: "the clock stood still",
+                file: "profile", field: "dense", problem: "no sample has a positive time",
                 remedy: "measure again")
         }
         var levels: [ComponentKind: [Int: Timing]] = [:]

@@ -36,7 +36,7 @@ public struct Profiler {
         public let unconverged: Int
     }
 
-    /// The number of models that are timed to profile a shape, besides the dense model.
+    /// The number of models that are timed to profile a shape, in addition to the dense model.
     public static func modelCount(for shape: ModelShape) -> Int { Probe.all(of: shape).count }
 
     /// Creates a profiler with default settings.
@@ -50,9 +50,9 @@ public struct Profiler {
     ///   - machine: The machine.
     ///   - created: The date to store, as ISO 8601.
     ///   - version: The version of Espalier to store.
-    ///   - progress: Called after every block of samples; may throw to stop.
+    ///   - progress: Called after every block of samples; may throw an error to stop.
     /// - Returns: The profile.
-    /// - Throws: What timing and `progress` throw.
+    /// - Throws: Errors of timing, and errors of `progress`.
     public func profile(
         _ shape: ModelShape, with watch: inout some Stopwatch, on machine: Machine,
         created: String, version: String, progress: (Progress) throws -> Void = { _ in }
@@ -77,10 +77,10 @@ public struct Profiler {
     ///   - draft: The profile whose predictions spread the plans over all speedups.
     ///   - count: The number of plans, at least 1.
     ///   - watch: The stopwatch, in the table's environment.
-    ///   - progress: Called after every block of samples; may throw to stop.
+    ///   - progress: Called after every block of samples; may throw an error to stop.
     /// - Returns: The new table with its verification, and the number of models whose interval is
     ///   wider than requested.
-    /// - Throws: What timing and `progress` throw.
+    /// - Throws: Errors of timing, and errors of `progress`.
     public func verify(
         _ draft: LatencyTable, plans count: Int, with watch: inout some Stopwatch,
         progress: (Progress) throws -> Void = { _ in }

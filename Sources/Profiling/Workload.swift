@@ -63,10 +63,10 @@ public struct Workload: Stopwatch {
         precondition(
             text.isEmpty
                 || environment.phase == .decode && text.count > environment.sequence,
-            "a text to decode")
+            "the text must be longer than the context")
         self.text = text
         precondition(
-            model.formats.uniform == environment.precision, "precision of another environment")
+            model.formats.uniform == environment.precision, "the model has another precision")
         self.environment = environment
         dense = model
         // A model that fits in a core's own cache is not evicted by reading other memory.

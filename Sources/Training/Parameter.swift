@@ -175,7 +175,7 @@ struct TrainableNorm: Sendable {
 
     /// One factor per channel.
     ///
-    /// The gradient with respect to the factors is that with respect to the weight.
+    /// The gradient with respect to the factors is also the gradient with respect to the weight.
     var factors: [Float] { weights.factors }
 
     /// Calls `body` with every parameter, always in the same order.

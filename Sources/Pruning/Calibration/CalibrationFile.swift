@@ -19,7 +19,7 @@ public struct CalibrationFile: Sendable {
     /// - Parameters:
     ///   - calibration: A calibration that has not run any layer.
     ///   - path: The file.
-    ///   - progress: Called with the number of layers done, including fractions of a layer; may
+    ///   - progress: Called with the number of finished layers, including fractions of a layer; may
     ///     throw to stop.
     /// - Throws: What calibrating and writing throw. No file is left behind then.
     public static func write(

@@ -72,7 +72,7 @@ public enum GGUFModel {
     ///   - checkpoint: The model that they were made from, with its metadata and tokenizer.
     ///   - path: The file; an existing file is replaced.
     ///   - storage: The format in which weights are stored.
-    ///   - progress: Called before each tensor is written, with the number of layers done; may
+    ///   - progress: Called before each tensor is written, with the number of finished layers; may
     ///     throw to stop.
     /// - Throws: `ModelFileError` for a family that llama.cpp does not load, and what reading the
     ///   weights and writing throw. No file is left behind then.

@@ -24,7 +24,7 @@ public enum HuggingFaceDirectory {
     ///   - extraFiles: The contents of further files by name.
     ///   - type: The stored type of weights: `f32`, `f16` or `bf16`.
     ///   - writesONNX: Whether the ONNX graph is also written, which requires `f32`.
-    ///   - progress: Called before each tensor is written, with the number of layers done; may
+    ///   - progress: Called before each tensor is written, with the number of finished layers; may
     ///     throw to stop.
     /// - Throws: What reading the weights or writing files throws; nothing is left behind then.
     public static func write(

@@ -20,7 +20,7 @@ enum WeightsFile {
     ///   - directory: The directory for the files.
     ///   - maximumBytes: The maximum size in bytes of the tensors of one file.
     ///   - type: The stored type of weights: `f32`, `f16` or `bf16`.
-    ///   - progress: Called before each tensor is written, with the number of layers done; may
+    ///   - progress: Called before each tensor is written, with the number of finished layers; may
     ///     throw to stop.
     /// - Returns: The biases in the files.
     /// - Throws: What reading the weights or writing files throws.

@@ -30,7 +30,7 @@ public enum LayerSelection {
     ///   - count: The number of layers to keep.
     ///   - model: The model.
     ///   - loss: The loss of a model on validation data.
-    ///   - progress: Called with the number of losses computed; may throw to stop.
+    ///   - progress: Called with the number of losses computed; may throw an error to stop.
     /// - Returns: The indices of the kept layers, ascending.
     /// - Throws: What `loss` and `progress` throw.
     /// - Complexity: O(layers²) losses.
@@ -75,7 +75,7 @@ public enum LayerSelection {
     ///   - draws: The number of models to try.
     ///   - seed: Decides the draws.
     ///   - loss: The loss of a model on validation data.
-    ///   - progress: Called with the number of models tried; may throw to stop.
+    ///   - progress: Called with the number of models tried; may throw an error to stop.
     /// - Returns: The indices of the kept layers, ascending.
     /// - Throws: What `loss` and `progress` throw.
     public static func learned(

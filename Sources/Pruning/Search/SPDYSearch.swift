@@ -88,7 +88,7 @@ public struct SPDYSearch: Sendable {
     ///   - budget: Seconds, with the base.
     ///   - seed: Decides the coefficients.
     ///   - loss: The real loss of the model of a choice; called once for each different choice.
-    ///   - progress: Called with the number of trials done; may throw to stop.
+    ///   - progress: Called with the number of finished trials; may throw an error to stop.
     /// - Returns: One coefficient for each component.
     /// - Throws: ``SearchError/unreachable(target:maximum:)``, or what `loss` and `progress`
     ///   throw.

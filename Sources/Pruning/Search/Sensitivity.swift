@@ -45,7 +45,7 @@ public struct Sensitivity: Sendable, Equatable {
     ///   - losses: The removal orders and priors.
     ///   - surgery: The dense model and its calibration.
     ///   - divergence: Measures the divergence of a changed model.
-    ///   - progress: Called with the number of components done; may throw to stop.
+    ///   - progress: Called with the number of finished components; may throw an error to stop.
     /// - Throws: ``SurgeonError`` if a divergence is not finite, and what reading and correcting
     ///   weights and `progress` throw.
     /// - Complexity: For each component and prior, and for each layer, half a forward pass, and for

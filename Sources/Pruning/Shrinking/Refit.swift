@@ -241,7 +241,7 @@ extension [ShrunkWeights] {
     ///   - passes: The number of passes over the tokens in the gradient descent of a feed-forward
     ///     block; 0 for no descent.
     ///   - engine: The engine to compute on.
-    ///   - progress: Called repeatedly with the number of components done; may throw to stop.
+    ///   - progress: Called repeatedly with the number of finished components; may throw an error to stop.
     /// - Returns: The refitted weights.
     /// - Throws: `SurgeonError`, a read error, or what `progress` throws.
     /// - Complexity: A forward pass of the dense model. In addition, for each plan: a forward pass;

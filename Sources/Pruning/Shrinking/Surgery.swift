@@ -94,7 +94,7 @@ public final class Surgery {
     ///
     /// - Parameters:
     ///   - order: The ranking of units.
-    ///   - progress: Called with the number of components done; may throw to stop.
+    ///   - progress: Called with the number of finished components; may throw an error to stop.
     /// - Returns: The losses.
     /// - Throws: `SurgeonError`, a read error, or what `progress` throws.
     public func losses(

@@ -52,7 +52,7 @@ public struct HeadComparison {
     /// - Parameter hidden: The last hidden states of another model after the final norm.
     /// - Returns: The sum.
     public func divergence(of hidden: Activations) -> Double {
-        precondition(hidden.rows == reference.reduce(0) { $0 + $1.rows }, "the states differ in tokens")
+        precondition(hidden.rows == reference.reduce(0) { $0 + $1.rows }, "token counts differ")
         var (total, place) = (0.0, 0)
         Self.visit(hidden, through: head, cap: cap, on: engine) { logits in
             total += engine.divergence(of: logits, from: reference[place]).reduce(0, +)
