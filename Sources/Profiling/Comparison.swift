@@ -4,7 +4,7 @@ internal import CHost
 public struct Comparison: Codable, Sendable {
     /// The seconds of the model.
     public let model: Timing
-    /// The seconds of the model it is compared with.
+    /// The seconds of the model with which it is compared, usually the dense model.
     public let dense: Timing
     /// The speedup of the model: the median of the ratios of the pairs' times.
     public let speedup: Double
