@@ -37,6 +37,7 @@ public struct ContextualCalibration: Sendable {
     ///   - engine: The engine to run on.
     ///   - progress: Called with the number of finished layers, also within a layer; may throw an
     ///     error to stop.
+    /// - Throws: Errors of reading weights, and errors of `progress`.
     public init(
         of model: Model, source: some WeightSource, windows: [[Int32]],
         choices: [NeuronChoice], densities: [Double], engine: Engine,

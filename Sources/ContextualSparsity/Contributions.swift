@@ -34,7 +34,7 @@ struct Contributions {
     /// rows. Let c be the contributions of neurons whose scores are near the threshold. A neuron is
     /// added if its contribution exceeds `√(E[c²] / rows)`.
     ///
-    /// - limits: The densities and their thresholds, from ``limits(densities:)``.
+    /// - Parameters:
     ///   - limits: The densities and their thresholds, from ``limits(densities:)``.
     ///   - scores: The predicted scores, `[tokens, neurons]`.
     ///   - addsAll: Whether every computed neuron is added.

@@ -29,7 +29,9 @@ public enum NeuronChoice: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension NeuronChoice {
-    /// Whether scores estimate the values of neurons. Such scores are multiplied by column norms.
+    /// Whether scores estimate the values of neurons.
+    ///
+    /// Such scores are multiplied by the norms of columns.
     fileprivate var scoresValues: Bool { self == .coarse || self == .gate }
     /// The rank of a trained predictor; nil for other methods.
     var rank: Int? {

@@ -93,8 +93,9 @@ public struct LatencyTable: Hashable, Sendable {
         dense.seconds / predict(plan)
     }
 
-    /// The speedup of the plan that removes all components. No plan with the full hidden size has a
-    /// higher speedup.
+    /// The speedup of the plan that removes all components.
+    ///
+    /// No plan with the full hidden size has a higher speedup.
     public var maximumSpeedup: Double { dense.seconds / base.seconds }
 
     /// The maximum seconds of a model with this speedup over the dense model.

@@ -4,7 +4,7 @@ public import Transformers
 public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     /// Optimal Brain Surgeon; a greedy search by measured sensitivity and measured latency.
     case greedy
-    /// Optimal Brain Surgeon; ZipLM's search, which finds weights of the priors by the real loss.
+    /// Optimal Brain Surgeon; ZipLM's search, which finds factors of the priors by the real loss.
     case spdy
     /// Removes the units whose outputs vary least. A bias replaces their mean outputs. A greedy
     /// search by the priors. Source: An et al., "FLAP", arXiv 2312.11983.

@@ -199,7 +199,9 @@ extension ForwardPass {
         return block
     }
 
-    /// Computes the feed-forward block. Activations that `sparse` skips are set to 0.
+    /// Computes the feed-forward block.
+    ///
+    /// Activations that `sparse` skips are set to 0.
     private mutating func decoderFeedForward(
         _ index: Int, leavingOut sparse: Contextual.Layer? = nil
     ) {

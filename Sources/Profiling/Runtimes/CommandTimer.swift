@@ -51,6 +51,6 @@ struct CommandTimer: ModelTimer {
     private func failure(_ problem: String) -> ProfileError {
         ProfileError(
             file: "runtime", field: Runtime.command(command).name, problem: problem,
-            remedy: "the last word that the command prints must be the time in seconds")
+            remedy: "make it print the time in seconds as its last word")
     }
 }

@@ -36,7 +36,7 @@ enum ONNXRuntimeWorker {
 
 
         def value(tensor):
-            """Returns the value for an input of the model, which is chosen by its name."""
+            """Returns the value for an input of the model, which depends on its name."""
             random = numpy.random.default_rng(1)
             if tensor.name.startswith("past_key_values"):
                 shape = (BATCH, tensor.shape[1], CACHED, tensor.shape[3])

@@ -26,7 +26,7 @@ public enum HuggingFaceDirectory {
     ///   - writesONNX: Whether the ONNX graph is also written, which requires `f32`.
     ///   - progress: Called before each tensor is written, with the number of finished layers; may
     ///     throw to stop.
-    /// - Throws: What reading the weights or writing files throws; nothing is left behind then.
+    /// - Throws: Errors of reading the weights or writing files. Nothing is left behind then.
     public static func write(
         _ weights: some WeightSource, like checkpoint: Checkpoint, channels: [Int]? = nil,
         to path: String, classifier: Classifier? = nil, layerDrop: Double? = nil,
@@ -34,7 +34,7 @@ public enum HuggingFaceDirectory {
         writesONNX: Bool = true,
         progress: (_ layers: Int) throws -> Void = { _ in }
     ) throws {
-        precondition(!writesONNX || type == .f32, "an ONNX graph of other weights than floats")
+        precondition(!writesONNX || type == .f32, "an ONNX graph needs f32 weights")
         let files = FileManager.default
         let head = try classifier?.taskHead ?? checkpoint.taskHead()
         let names =
@@ -50,7 +50,7 @@ public enum HuggingFaceDirectory {
         } catch {
             throw ModelFileError(
                 file: temporary, problem: "it cannot be created: \(error.plainReason)",
-                remedy: "check that the directory above it is writable and has room")
+                remedy: "check that the parent directory is writable and the disk is not full")
         }
         do {
             for (name, data) in try checkpoint.tokenizerFiles() {
@@ -96,10 +96,10 @@ public enum HuggingFaceDirectory {
         }
     }
 
-    /// Refuses models that cannot be written as a directory.
+    /// Throws an error if a model cannot be written as a directory.
     ///
     /// - Parameters:
-    ///   - checkpoint: The model, or the model that the written one is made from.
+    ///   - checkpoint: The model, or the model from which the written model is made.
     ///   - width: The minimum number of channels of the written residual stream; nil for all.
     /// - Throws: `ModelFileError` that states the reason.
     public static func check(

@@ -9,7 +9,7 @@ public struct GreedySearch: Sendable {
     /// The problem to solve, where losses that are not finite are replaced by 1e100.
     private let problem: SearchProblem
 
-    /// The partner of each component in its pair; nil if it has none.
+    /// The partner of each component in its pair; nil if the component is in no pair.
     private var partners: [Partner?]
 
     private struct Partner {

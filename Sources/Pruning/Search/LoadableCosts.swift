@@ -29,12 +29,12 @@ public struct LoadableCosts: CostModel {
     /// The width of the residual stream for which all seconds are given.
     public var hiddenSize: Int { costs.hiddenSize }
 
-    /// The predicted seconds of a component that becomes a variant.
+    /// Returns the predicted seconds of a variant of a component.
     public func seconds(of component: Component, as variant: Variant) -> Double {
         costs.seconds(of: component, as: variant)
     }
 
-    /// The variants that the runtime can load.
+    /// Returns the variants that the runtime can load.
     public func variants(of component: Component) -> [Variant] {
         let variants = costs.variants(of: component)
         guard runtime == .gguf else { return variants }

@@ -2,7 +2,7 @@ internal import Foundation
 public import ModelFiles
 internal import Tensors
 
-/// A task head of an encoder. It labels a sequence or finds a span in it.
+/// A task head of an encoder, which labels a sequence or finds a span in it.
 ///
 /// The logits of labels are `out · f(dense · h + b) + c`, with h the last hidden state of the first
 /// token. The function f is tanh, or max(0, ·) in DistilBERT. A span head has two logits

@@ -9,7 +9,8 @@ struct Contextual: Sendable {
     let attention: [Attention?]
 
     /// Whether any predictor looks ahead; see ``ContextualPlan/Predictor/looksAhead``.
-    /// The inputs of blocks are kept for the next layer if this is true.
+    ///
+    /// If so, the inputs of blocks are kept for the next layer.
     let looksAhead: Bool
 
     init(
@@ -25,8 +26,9 @@ struct Contextual: Sendable {
     /// The plan and the packed weights for the attention block of one layer.
     struct Attention: Sendable {
         let form: Form
-        /// The thresholds of the output projection's inputs. An input is used if its magnitude is
-        /// greater than its threshold.
+        /// The thresholds of the output projection's inputs.
+        ///
+        /// An input is used if its magnitude is greater than its threshold.
         let leavingThresholds: [Float]
         let leaving: UnitRows
         let leavingBias: [Float]?

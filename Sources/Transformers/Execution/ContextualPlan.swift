@@ -40,8 +40,9 @@ public struct ContextualPlan: Sendable, Equatable {
 
     /// The neurons of a layer that are used.
     public struct Neurons: Sendable, Equatable {
-        /// The threshold of each neuron. An activation is used if its magnitude is above the
-        /// threshold.
+        /// The threshold of each neuron.
+        ///
+        /// An activation is used if its magnitude is above the threshold.
         ///
         /// Source: thresholds on activations, Liu et al., "TEAL", arXiv 2408.14690.
         public var thresholds: [Float]

@@ -9,8 +9,9 @@ public struct LayerRecipe: Sendable {
     public let norm: Norm
     /// The place of the norm of a branch.
     public let normPlace: NormPlace
-    /// The activation function of a feed-forward block. If there is a gate, it is applied to the
-    /// gate.
+    /// The activation function of a feed-forward block.
+    ///
+    /// If there is a gate, the function is applied to the gate.
     public let activation: Activation
     /// Whether feed-forward blocks have a gate projection in addition to the up projection.
     public let isGated: Bool
