@@ -42,14 +42,15 @@ public struct AttentionCalibration: Sendable {
     ///   - block: The attention block.
     ///   - headDimension: The number of columns of a head.
     ///   - inputs: The inputs of the block, `[tokens, hidden]`.
-    ///   - earlier: The inputs of the attention block one layer before; nil for the first layer.
+    ///   - earlier: The inputs of the attention block in the previous layer; nil for the first
+    ///     layer.
     ///   - context: The outputs of the heads, `[tokens, heads · headDimension]`.
     ///   - choices: The methods to calibrate. Methods that use the block's own weights as predictor
     ///     are skipped, because they apply only to feed-forward blocks.
     ///   - densities: The densities to calibrate.
     ///   - engine: The engine to run on.
-    ///   - check: Called repeatedly; may throw to stop.
-    /// - Throws: What `check` throws.
+    ///   - check: Called repeatedly; may throw an error to stop.
+    /// - Throws: The errors of `check`.
     init(
         of block: AttentionWeights, headDimension: Int, inputs: Activations,
         earlier: Activations?, context: Activations, choices: [NeuronChoice],
@@ -89,7 +90,8 @@ public struct AttentionCalibration: Sendable {
         }
     }
 
-    /// The effect of a density; nil if it was not calibrated or leaves nothing out.
+    /// Returns the effect of a density; nil if the density was not calibrated or nothing is left
+    /// out.
     func totals(_ choice: NeuronChoice, density: Double) -> NeuronCalibration.Totals? {
         guard choice == .computed else {
             return headLevel(choice, density).map { heads, level in
@@ -105,8 +107,8 @@ public struct AttentionCalibration: Sendable {
         return NeuronCalibration.Totals(computed: volume, lost: a.lost + b.lost, volume: volume)
     }
 
-    /// The thresholds or the predictor of a density; nil if it was not calibrated or leaves nothing
-    /// out.
+    /// Returns the thresholds or the predictor of a density; nil if the density was not calibrated
+    /// or nothing is left out.
     func counted(_ choice: NeuronChoice, density: Double) -> ContextualPlan.Attention? {
         guard choice == .computed else {
             return headLevel(choice, density).map { heads, level in

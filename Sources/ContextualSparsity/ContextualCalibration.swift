@@ -1,27 +1,29 @@
 public import Tensors
 public import Transformers
 
-/// The measurements on text from which contextual plans of a decoder are made.
+/// Measurements of a decoder on a text, from which contextual plans are made.
 ///
-/// They are the errors of coarse scores of tokens, and the effect of each density in each block.
+/// They are the errors of coarse logits (see ``headMargin``), and the effect of each density in
+/// each block. The density of a block is the share of its units that is computed for a token.
 public struct ContextualCalibration: Sendable {
     /// The share of the text's tokens for which the margin is large enough.
     ///
-    /// A larger share would need more time for rare tokens.
+    /// A larger share would need a larger margin, with which more exact logits are computed.
     public static let marginQuantile = 0.9999
 
-    /// The margin of coarse scores.
+    /// The margin of coarse logits, which are computed with 4-bit weights.
     ///
-    /// Exact scores are computed for tokens whose coarse score is below the highest by at most
-    /// this.
+    /// Exact logits are computed for vocabulary tokens whose coarse logit is at most this much
+    /// below the highest coarse logit.
     public let headMargin: Float
-    /// The largest channels of the last hidden state.
+    /// The channels of the last hidden state with the largest values, as ascending indices.
     ///
-    /// Coarse scores use 8 bits for them.
+    /// The weights of these channels have 8 bits in coarse logits.
     public let headInputs: [Int]
-    /// The effect of densities in each layer's feed-forward block; nil if it has none.
+    /// The effect of densities in each layer's feed-forward block; nil if the layer has no such
+    /// block.
     public let layers: [NeuronCalibration?]
-    /// The effect of densities in each layer's attention block; nil if it has none.
+    /// The effect of densities in each layer's attention block; nil if the layer has no such block.
     public let attention: [AttentionCalibration?]
 
     /// Runs a decoder over text, layer by layer.
@@ -33,8 +35,9 @@ public struct ContextualCalibration: Sendable {
     ///   - choices: The methods to calibrate.
     ///   - densities: The densities to calibrate.
     ///   - engine: The engine to run on.
-    ///   - progress: Called with the number of layers done, also within a layer; may throw to stop.
-    /// - Throws: What reading weights and `progress` throw.
+    ///   - progress: Called with the number of finished layers, also within a layer; may throw an
+    ///     error to stop.
+    /// - Throws: Errors of reading weights, and errors of `progress`.
     public init(
         of model: Model, source: some WeightSource, windows: [[Int32]],
         choices: [NeuronChoice], densities: [Double], engine: Engine,
@@ -95,8 +98,8 @@ public struct ContextualCalibration: Sendable {
 
     /// Runs windows through a layer.
     ///
-    /// - Returns: For each block of the layer its inputs and the inputs of its output projection,
-    ///   over all windows. Removed blocks have no entry.
+    /// - Returns: For each block of the layer, its inputs and the inputs of its last projection,
+    ///   over all windows. A removed block has no entry.
     static func walk(
         _ layer: Int, _ pass: inout ForwardPass, _ batches: [TokenBatch],
         _ streams: inout [Activations]
@@ -119,12 +122,13 @@ public struct ContextualCalibration: Sendable {
         return seen
     }
 
-    /// A plan with the same density in every feed-forward block.
+    /// Returns a plan with the same density in every feed-forward block.
     ///
     /// - Parameters:
     ///   - choice: The method that selects neurons.
-    ///   - density: The share of neurons to select, one of the calibrated ones; nil for all.
-    ///   - screensHead: Whether the output head computes coarse scores first.
+    ///   - density: The share of neurons to compute, one of the calibrated densities; nil to
+    ///     compute all.
+    ///   - screensHead: Whether the output head computes coarse logits first.
     /// - Returns: The plan.
     public func plan(
         _ choice: NeuronChoice = .computed, density: Double?, screensHead: Bool
@@ -135,11 +139,11 @@ public struct ContextualCalibration: Sendable {
         }
     }
 
-    /// A plan.
+    /// Returns a plan with a density level for each component.
     ///
     /// - Parameters:
-    ///   - screensHead: Whether the output head computes coarse scores first.
-    ///   - level: The level of a component; nil to compute all of it.
+    ///   - screensHead: Whether the output head computes coarse logits first.
+    ///   - level: Returns the density level of a component; nil to compute the whole component.
     /// - Returns: The plan.
     public func plan(
         screensHead: Bool, _ level: (Component) -> DensityLevel?
@@ -158,13 +162,13 @@ public struct ContextualCalibration: Sendable {
             })
     }
 
-    /// The calibrated level with the method of another level and nearly a given share of neurons.
+    /// Returns the calibrated density level that computes nearly a given share of neurons.
     ///
     /// - Parameters:
-    ///   - level: The other level.
-    ///   - computed: The share of neurons.
+    ///   - level: The density level whose method is used.
+    ///   - computed: The share of neurons to compute.
     ///   - component: The component. For an attention block the result is `level`.
-    /// - Returns: The nearest level.
+    /// - Returns: The density level with the nearest share.
     public func level(
         like level: DensityLevel, computing computed: Double, in component: Component
     ) -> DensityLevel {
@@ -174,8 +178,9 @@ public struct ContextualCalibration: Sendable {
         return DensityLevel(level.choice, density: density ?? level.density)
     }
 
-    /// The effect of a level on all units of a component, or on some neurons; nil if the level
-    /// leaves nothing out.
+    /// Returns the effect of a density level on a component; nil if nothing is left out.
+    ///
+    /// If `kept` is not nil, only these neurons of a feed-forward block are counted.
     func totals(
         _ level: DensityLevel, of component: Component, kept: [Int]? = nil
     ) -> NeuronCalibration.Totals? {
@@ -188,15 +193,15 @@ public struct ContextualCalibration: Sendable {
         }
     }
 
-    /// The share of tokens for which coarse scores and exact scores have the same top-1 token.
+    /// Returns the share of positions at which coarse and exact logits have the same top-1 token.
     ///
     /// - Parameters:
     ///   - model: The model, with its plan.
     ///   - windows: Token windows, at least one.
     ///   - engine: The engine to run on.
-    ///   - progress: Called after each window; may throw to stop.
+    ///   - progress: Called after each window; may throw an error to stop.
     /// - Returns: The share, from 0 to 1, and the number of compared tokens.
-    /// - Throws: What `progress` throws.
+    /// - Throws: The errors of `progress`.
     public static func sameWords(
         of model: Model, on windows: [[Int32]], engine: Engine, progress: () throws -> Void = {}
     ) throws -> (share: Double, words: Int) {

@@ -31,18 +31,18 @@ struct ContextualReader {
                 switch margin {
                 case .number(let value) where value >= 0: Float(value)
                 case .integer(let value) where value >= 0: Float(value)
-                default: throw fault("head_margin", "it is not a number from 0 on")
+                default: throw fault("head_margin", "it is not a number of at least 0")
                 }
         }
         if let sequences = members["sequences"] {
             guard let count = sequences.integer, 1...1024 ~= count else {
-                throw fault("sequences", "it is not a number from 1 to 1024")
+                throw fault("sequences", "it is not an integer from 1 to 1024")
             }
             plan.sequences = count
         }
         plan.headInputs = try channels(members["head_inputs"], "head_inputs")
         guard let layers = members["layers"]?.array, let attention = members["attention"]?.array
-        else { throw fault("layers", "what counts of layers, or of attention, is missing") }
+        else { throw fault("layers", "this list or the list \"attention\" is missing") }
         guard !layers.isEmpty || !attention.isEmpty else { return plan }
         let tensors = try SafetensorsFile(path: directory + "/" + ContextualFile.tensorName)
         for layer in layers {
@@ -69,12 +69,12 @@ struct ContextualReader {
         return plan
     }
 
-    /// The index of a layer, which must have a block of this kind and no previous entry.
+    /// Reads the index of a layer, which must have a block of this kind and no previous entry.
     private func place(
         _ value: JSONValue?, _ subject: String, where isFree: (Int) -> Bool
     ) throws(ModelFileError) -> Int {
         guard let index = value?.integer, shape.layers.indices.contains(index), isFree(index) else {
-            throw fault(subject, "one is not of the model, or is there twice")
+            throw fault(subject, "an entry has a wrong layer index, or the index of another entry")
         }
         return index
     }
@@ -86,7 +86,7 @@ struct ContextualReader {
         let known = listed.compactMap(\.integer)
         guard known.count == listed.count, known.count <= CoarseWeights.fineCount,
             known == Set(known).sorted(), known.allSatisfy({ 0..<shape.hiddenSize ~= $0 })
-        else { throw fault(subject, "they are not ascending channels of the model") }
+        else { throw fault(subject, "it is not an ascending list of channel indices") }
         return known
     }
 
@@ -100,7 +100,7 @@ struct ContextualReader {
                 index, members, of: .feedForward, "", units: count, tensors))
     }
 
-    /// The predictor of a block; nil if its entry has none.
+    /// Reads the predictor of a block; nil if its entry has no predictor.
     private func predictor(
         _ index: Int, _ members: [JSONKey: JSONValue], of kind: ComponentKind, _ prefix: String,
         units: Int, _ tensors: SafetensorsFile
@@ -116,7 +116,9 @@ struct ContextualReader {
         case "low_rank":
             let name = ContextualFile.name(of: prefix + "down", layer: index)
             let rank = tensors.shape(of: name)?.first ?? 0
-            guard rank > 0, rank <= 4096 else { throw fault("predictor", "its rank is \(rank)") }
+            guard rank > 0, rank <= 4096 else {
+                throw fault("predictor", "the rank \(rank) is not supported")
+            }
             method = .lowRank(
                 down: try matrix(
                     prefix + "down", index, rows: rank, columns: shape.hiddenSize, tensors),
@@ -124,9 +126,9 @@ struct ContextualReader {
             looksAhead = members["looks_ahead"] == .bool(true)
             let before = shape.layers[..<index].map { isAttention ? $0.queryHeads : $0.feedForward }
             guard !looksAhead || before.contains(where: { $0 > 0 }) else {
-                throw fault("looks_ahead", "there is nothing before layer \(index)")
+                throw fault("looks_ahead", "no block of this kind is before layer \(index)")
             }
-        case let other?: throw fault("predictor", "\"\(other)\" does not fit the model")
+        case let other?: throw fault("predictor", "the method \"\(other)\" does not fit the model")
         }
         return ContextualPlan.Predictor(
             method,
@@ -142,19 +144,19 @@ struct ContextualReader {
         guard values.count == rows * columns, !values.contains(where: \.isNaN) else {
             throw fault(
                 name,
-                "it has \(values.count) values, of which some may be no numbers, where the model "
+                "it has \(values.count) values, of which some may be NaN, and the model "
                     + "needs \(rows * columns)")
         }
         return Matrix(rows: rows, columns: columns, elements: values)
     }
 
-    /// A vector whose values must not be negative.
+    /// Reads a vector whose values must not be negative.
     private func sizes(
         _ part: String, _ index: Int, _ count: Int, _ tensors: SafetensorsFile
     ) throws(ModelFileError) -> [Float] {
         let values = try matrix(part, index, rows: 1, columns: count, tensors).elements
         guard values.allSatisfy({ $0 >= 0 }) else {
-            throw fault(ContextualFile.name(of: part, layer: index), "some are negative")
+            throw fault(ContextualFile.name(of: part, layer: index), "some values are negative")
         }
         return values
     }

@@ -4,7 +4,7 @@ public import Transformers
 
 /// The sensitivity of a decoder to leaving out neurons, inputs or heads of one component.
 ///
-/// It gives the KL divergence from the dense model as a function of the share of the component's
+/// It is the KL divergence from the dense model as a function of the share of the component's
 /// squared contributions that is lost.
 public struct ContextualSensitivity: Sendable {
     private let neurons: Sensitivity
@@ -13,8 +13,9 @@ public struct ContextualSensitivity: Sendable {
 
     /// Measures every component separately at the densities ``DensitySearch/probes``.
     ///
-    /// All methods for neurons share one measurement, because the divergence depends on the
-    /// lost contributions and not on the method. It uses the 4-bit method if that was calibrated.
+    /// All methods for neurons share one measurement, because the divergence depends on the lost
+    /// contributions and not on the method. The measurement uses the 4-bit method if it was
+    /// calibrated.
     ///
     /// - Parameters:
     ///   - calibration: The effect of densities on each component.
@@ -23,8 +24,8 @@ public struct ContextualSensitivity: Sendable {
     ///   - windows: Some of the calibration's windows.
     ///   - choices: The calibrated methods.
     ///   - engine: The engine to run on.
-    ///   - progress: Called with the number of layers done; may throw to stop.
-    /// - Throws: What reading weights and `progress` throw.
+    ///   - progress: Called with the number of finished layers; may throw an error to stop.
+    /// - Throws: Errors of reading weights, and errors of `progress`.
     public init(
         _ calibration: ContextualCalibration, of model: Model, source: some WeightSource,
         windows: [[Int32]], choices: [NeuronChoice], engine: Engine,
@@ -69,7 +70,7 @@ public struct ContextualSensitivity: Sendable {
         )
     }
 
-    /// The divergence if a share of a component's squared contributions is lost.
+    /// Returns the divergence if a share of a component's squared contributions is lost.
     func divergence(of component: Component, _ choice: NeuronChoice, losing lost: Double) -> Double
     {
         let known =

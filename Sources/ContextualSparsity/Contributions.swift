@@ -14,19 +14,20 @@ struct Contributions {
         self.values = values
     }
 
-    /// The threshold that a share of all contributions exceeds, for each density.
+    /// Returns for each density the threshold that this share of all contributions exceeds.
     ///
     /// Contributions of all tokens and all neurons are ranked together.
     func limits(densities: [Double]) -> [Double: Float] {
         values.matrix.elements.limits(densities: densities)
     }
 
-    /// The level that computes all neurons and adds neurons with a contribution above `limit`.
+    /// Measures the level that computes all neurons and adds those with a contribution above
+    /// `limit`.
     func level(above limit: Float) -> NeuronCalibration.Level {
         level(above: limit, scores: nil, score: -.infinity)
     }
 
-    /// The level that computes the neurons with the highest scores, for each density.
+    /// Measures the level of each density that computes the neurons with the highest scores.
     ///
     /// A neuron that is not computed saves all rows of its weights. A neuron that is computed but
     /// not added saves only the last row, so its loss must be smaller by a factor of the number of
@@ -97,7 +98,8 @@ struct Contributions {
 }
 
 extension [Float] {
-    /// The threshold that a share of the values exceeds, for each share; -1 for a share of 1.
+    /// Returns for each share the threshold that this share of the values exceeds; -1 for a share
+    /// of 1.
     func limits(densities: [Double]) -> [Double: Float] {
         let sorted = sorted(by: >)
         let found = densities.map { density -> Float in

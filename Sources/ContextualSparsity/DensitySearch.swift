@@ -2,37 +2,40 @@ public import Profiling
 public import Pruning
 public import Transformers
 
-/// The share of a component's units that a token computes, and the method that selects them.
+/// The density of a component and the method that selects its units.
+///
+/// The density is the share of the component's units that is computed for each token.
 public struct DensityLevel: Hashable, Sendable {
     /// The method that selects the units to compute.
     public let choice: NeuronChoice
     /// The share of units to compute.
     public let density: Double
 
-    /// Creates a level.
+    /// Creates a density level.
     public init(_ choice: NeuronChoice, density: Double) {
         (self.choice, self.density) = (choice, density)
     }
 }
 
-/// The costs of removing units permanently, from a prune of the same model and environment.
+/// The costs of removing units permanently, from a pruning run of the same model in the same
+/// environment.
 public struct Removal: Sendable {
     let table: LatencyTable
     /// The order in which units are removed.
     public let losses: LossTable
     let sensitivity: Sensitivity
 
-    /// Combines the profile, the loss table and the sensitivity of a prune.
+    /// Combines the profile, the loss table and the sensitivity of a pruning run.
     public init(table: LatencyTable, losses: LossTable, sensitivity: Sensitivity) {
         (self.table, self.losses, self.sensitivity) = (table, losses, sensitivity)
     }
 
-    /// The seconds of a component that becomes a variant, as a share of the dense model's seconds.
+    /// Returns the time of a variant of a component, as a share of the dense model's time.
     func seconds(of component: Component, as variant: Variant) -> Double {
         table.seconds(of: component.kind, as: variant) / table.dense.seconds
     }
 
-    /// The divergence from the dense model if only one component becomes a variant.
+    /// Returns the divergence from the dense model if only this component has the variant.
     func divergence(_ component: Component, as variant: Variant) -> Double {
         sensitivity.divergence(
             of: component, prior: losses.prior(of: component, keeping: variant.units))
@@ -41,18 +44,18 @@ public struct Removal: Sendable {
 
 /// Chooses the density of each component, and the method that selects its units.
 ///
-/// The search is ``GreedySearch``, which a prune also uses. The seconds that a level saves, and its
-/// effect on the model's predictions, are measured on whole models. If the costs of removal are
-/// also known, the choice may remove units of a component permanently, compute only some of its
+/// The search is ``GreedySearch``, which pruning also uses. The time that a density level saves,
+/// and its effect on the model's predictions, are measured on whole models. If the costs of removal
+/// are also known, the choice may remove units of a component permanently, compute only some of its
 /// units, or both.
 ///
-/// Seconds are given as shares of the dense model's seconds.
+/// Times are given as shares of the dense model's time.
 public struct DensitySearch {
-    /// The choice for a model.
+    /// The result of the search for a model.
     public struct Choice: Sendable {
         /// The units that are kept.
         public let plan: Plan
-        /// The level of each component that computes only a part of its units.
+        /// The density level of each component that computes only a part of its units.
         public let levels: [Component: DensityLevel]
         /// The share of the kept units that should be computed, for the same components.
         public let computed: [Component: Double]
@@ -68,12 +71,12 @@ public struct DensitySearch {
         /// predictors select heads.
         public let choice: NeuronChoice
 
-        /// Creates a way.
+        /// Creates a method for components of one kind.
         public init(_ kind: ComponentKind, _ choice: NeuronChoice) {
             (self.kind, self.choice) = (kind, choice)
         }
 
-        /// All ways with these methods.
+        /// All combinations of these methods with the kinds of components to which they apply.
         public static func all(of choices: [NeuronChoice]) -> [Method] {
             choices.map { Method(.feedForward, $0) }
                 + choices.filter { $0 == .computed || $0.rank != nil }.map {
@@ -91,7 +94,7 @@ public struct DensitySearch {
         var level: DensityLevel?
         /// The share of the kept units that is computed.
         var computed = 1.0
-        /// The seconds minus the seconds of the dense component.
+        /// The time of the candidate minus the time of the dense component.
         var seconds: Double
         var loss: Double
     }
@@ -105,13 +108,13 @@ public struct DensitySearch {
     /// Prepares a search.
     ///
     /// - Parameters:
-    ///   - calibration: The effect of the levels in each layer.
+    ///   - calibration: The effect of the density levels in each layer.
     ///   - densities: The densities to choose from, including ``probes``.
     ///   - shape: The sizes of the model.
-    ///   - saved: For each way and each of ``probes`` the saved share of the dense model's time, if
-    ///     all components of the way's kind have that density.
-    ///   - headSaving: The share of the dense model's time that screening the head saves.
-    ///   - sensitivity: The divergence from the dense model if one component has a level.
+    ///   - saved: For each method and each of ``probes``, the saved share of the dense model's time
+    ///     if all components of the method's kind have that density.
+    ///   - headSaving: The share of the dense model's time that coarse logits save.
+    ///   - sensitivity: The divergence from the dense model if one component has a density level.
     ///   - removal: The costs of removing units permanently; nil to remove none.
     public init(
         _ calibration: ContextualCalibration, densities: [Double], shape: ModelShape,
@@ -185,7 +188,8 @@ public struct DensitySearch {
             })
     }
 
-    /// The dense candidate, and candidates faster than every candidate of the same or lower loss.
+    /// Returns the dense candidate, and each candidate that is faster than all candidates with the
+    /// same or a lower loss.
     private static func undominated(_ candidates: [Candidate]) -> [Candidate] {
         let others = candidates.dropFirst().filter(\.loss.isFinite)
             .sorted { ($0.loss, $0.seconds) < ($1.loss, $1.seconds) }
@@ -212,13 +216,15 @@ public struct DensitySearch {
     }
 }
 
-/// The time that a way saves, from two measured plans in which all components have one density.
+/// The time that a method saves, from two measured plans in which all components have one density.
 private struct Cost {
     let method: DensitySearch.Method
     let volumes: [Double]
     let saved: [Double]
 
-    /// The saved share of time if this share of the weights is read: linear through both plans.
+    /// Returns the saved share of time if this share of the weights is read.
+    ///
+    /// It is on the line through both measured plans.
     func saved(at volume: Double) -> Double {
         guard saved.count == 2, volumes[0] != volumes[1] else { return saved.last ?? 0 }
         let slope = (saved[1] - saved[0]) / (volumes[1] - volumes[0])
@@ -227,7 +233,7 @@ private struct Cost {
 }
 
 extension ContextualCalibration {
-    /// The mean share of the weights of a kind's components that is read if all have one density.
+    /// Returns the mean share of the weights that is read if all `components` have one density.
     fileprivate func volume(
         _ method: DensitySearch.Method, density: Double, components: [Component]
     ) -> Double {

@@ -29,7 +29,9 @@ public enum NeuronChoice: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension NeuronChoice {
-    /// Whether scores estimate the values of neurons, which are then weighted like contributions.
+    /// Whether scores estimate the values of neurons.
+    ///
+    /// Such scores are multiplied by the norms of columns.
     fileprivate var scoresValues: Bool { self == .coarse || self == .gate }
     /// The rank of a trained predictor; nil for other methods.
     var rank: Int? {
@@ -38,20 +40,21 @@ extension NeuronChoice {
         default: nil
         }
     }
-    /// Whether its predictor reads the inputs of the previous layer's block.
+    /// Whether the predictor reads the inputs of the previous layer's block.
     var looksAhead: Bool { if case .lookAhead = self { true } else { false } }
 }
 
-/// The effect of computing only some neurons of one feed-forward block for each token, measured on
-/// text for each method and each density.
+/// The effect of computing only some neurons of one feed-forward block for each token.
+///
+/// It is measured on text for each method and each density.
 ///
 /// The density is the share of neurons that is selected.
 public struct NeuronCalibration: Sendable {
     /// The thresholds of one density, and their effect on each neuron.
     public struct Level: Sendable, Equatable {
-        /// A computed neuron is added if its contribution exceeds this.
+        /// A computed neuron is added if its contribution exceeds this threshold.
         let contribution: Float
-        /// A neuron is computed if its score exceeds this.
+        /// A neuron is computed if its score exceeds this threshold.
         let score: Float
         /// The effect on each neuron.
         let neurons: [Neuron]
@@ -110,13 +113,14 @@ public struct NeuronCalibration: Sendable {
     ///   - block: The feed-forward block.
     ///   - activation: The activation function of its neurons.
     ///   - inputs: The inputs of the block, `[tokens, hidden]`.
-    ///   - earlier: The inputs of the feed-forward block one layer before; nil for the first layer.
-    ///   - values: The values of its neurons, `[tokens, neurons]`.
+    ///   - earlier: The inputs of the feed-forward block in the previous layer; nil for the first
+    ///     layer.
+    ///   - values: The values of the block's neurons, `[tokens, neurons]`.
     ///   - choices: The methods to calibrate.
     ///   - densities: The densities to calibrate.
     ///   - engine: The engine to run on.
-    ///   - check: Called repeatedly; may throw to stop.
-    /// - Throws: What `check` throws.
+    ///   - check: Called repeatedly; may throw an error to stop.
+    /// - Throws: The errors of `check`.
     init(
         of block: FeedForwardWeights, activation: Epilogue, inputs: Activations,
         earlier: Activations?, values: Activations, choices: [NeuronChoice], densities: [Double],
@@ -165,13 +169,13 @@ public struct NeuronCalibration: Sendable {
         self.methods = methods
     }
 
-    /// The level of a density; nil if it was not calibrated.
+    /// Returns the thresholds and the effect of a density; nil if the density was not calibrated.
     public func level(_ choice: NeuronChoice, density: Double) -> Level? {
         levels[choice]?[density]
     }
 
-    /// The thresholds and the predictor of a density; nil if it was not calibrated or leaves
-    /// nothing out.
+    /// Returns the thresholds and the predictor of a density; nil if the density was not calibrated
+    /// or no neuron is left out.
     public func neurons(_ choice: NeuronChoice, density: Double) -> ContextualPlan.Neurons? {
         level(choice, density: density).flatMap { level in
             guard level.isPartial else { return nil }
@@ -188,7 +192,7 @@ public struct NeuronCalibration: Sendable {
         }
     }
 
-    /// The calibrated density whose share of computed neurons is nearest to a given share.
+    /// Returns the calibrated density whose share of computed neurons is nearest to a given share.
     public func density(_ choice: NeuronChoice, computing computed: Double) -> Double? {
         levels[choice]?.min {
             let (a, b) = (
@@ -198,7 +202,7 @@ public struct NeuronCalibration: Sendable {
         }?.key
     }
 
-    /// The absolute value at which each neuron has a given contribution.
+    /// Returns the absolute value at which each neuron has a given contribution.
     static func sizes(contributing contribution: Float, _ norms: [Float]) -> [Float] {
         norms.map { $0 > 0 ? contribution / $0 : .greatestFiniteMagnitude }
     }

@@ -36,9 +36,9 @@ public struct NeuronRecall: Sendable, Equatable {
     ///   - source: The weights that it was packed from.
     ///   - windows: Token windows that were not used to make the plan.
     ///   - engine: The engine to run on.
-    ///   - progress: Called with the number of layers done; may throw to stop.
-    /// - Returns: One entry for each such block, layers ascending.
-    /// - Throws: What reading weights and `progress` throw.
+    ///   - progress: Called with the number of finished layers; may throw an error to stop.
+    /// - Returns: One entry for each such block, in ascending order of layers.
+    /// - Throws: Errors of reading weights, and errors of `progress`.
     public static func all(
         of plan: ContextualPlan, model: Model, source: some WeightSource, windows: [[Int32]],
         engine: Engine, progress: (Int) throws -> Void
@@ -127,7 +127,7 @@ public struct NeuronRecall: Sendable, Equatable {
     private struct Unit {
         var contribution: Float
         var isComputed: Bool
-        /// Nil if the units with the greatest contributions are the needed ones.
+        /// Nil if the needed units are the units with the greatest contributions.
         var isNeeded: Bool?
 
         var square: Double { Double(contribution) * Double(contribution) }

@@ -1,8 +1,8 @@
 public import Tensors
 public import Transformers
 
-/// Collects statistics of units' contributions over text: the share of units needed, and
-/// thresholds.
+/// Collects statistics of units' contributions over text: the share of units that a token needs,
+/// and thresholds.
 public final class ScoreStatistics: ForwardObserver {
     /// The shares of a token's squared contributions for which the number of units is measured.
     public static let shares = [0.9, 0.99]
@@ -14,13 +14,13 @@ public final class ScoreStatistics: ForwardObserver {
     /// The contributions of a sample of tokens, unsorted.
     private var samples: [Component: [Float]] = [:]
 
-    /// The interval of the tokens that are sampled for thresholds.
+    /// The distance between tokens that are sampled for thresholds.
     private static let stride = 8
 
     /// Creates empty statistics.
     public init(_ scores: UnitScores) { self.scores = scores }
 
-    /// Adds the inputs of one component's output projection.
+    /// Adds the inputs of one component's last projection.
     public func willProject(_ component: Component, inputs: Activations) {
         for row in 0..<inputs.rows {
             let found = scores.scores(of: component, inputs: inputs.row(row))
@@ -53,7 +53,8 @@ public final class ScoreStatistics: ForwardObserver {
         return sums.map { $0 / Double(count) }
     }
 
-    /// The threshold that a share of contributions exceeds, for each density and each component.
+    /// Returns for each density and component the threshold that this share of contributions
+    /// exceeds.
     ///
     /// Contributions of all tokens and units of a component are ranked together.
     public func thresholds(densities: [Double]) -> [Double: [Component: Float]] {

@@ -39,7 +39,7 @@ public struct SparsityStudy: Codable, Sendable, Equatable {
         public let shares: [Double]
     }
 
-    /// The perplexity of the whole model.
+    /// The perplexity of the dense model.
     public let densePerplexity: Double
     /// The trials by kind, then by choice, then by descending density.
     public let trials: [Trial]
@@ -57,8 +57,9 @@ public struct SparsityStudy: Codable, Sendable, Equatable {
     ///   - calibration: Windows for thresholds and needs, at least one.
     ///   - windows: Other windows for the trials, at least one.
     ///   - engine: The engine to run on.
-    ///   - progress: Called with the number of trials done, the dense one first; may throw to stop.
-    /// - Throws: What `progress` throws.
+    ///   - progress: Called with the number of finished trials, the dense one first; may throw an
+    ///     error to stop.
+    /// - Throws: The errors of `progress`.
     public init(
         of model: Model, scores: UnitScores, calibration: [[Int32]], windows: [[Int32]],
         engine: Engine, progress: (Int) throws -> Void = { _ in }
@@ -99,13 +100,13 @@ public struct SparsityStudy: Codable, Sendable, Equatable {
         1 + ComponentKind.allCases.count * UnitFilter.Choice.allCases.count * densities.count
     }
 
-    /// The minimum share of units among the trials that keeps perplexity within a limit.
+    /// Returns the lowest density whose trial keeps perplexity within a limit.
     ///
     /// - Parameters:
     ///   - kind: The kind of components.
     ///   - choice: The method that selects units.
     ///   - cost: The maximum relative increase of perplexity.
-    /// - Returns: The share; 1 if no trial is within the limit.
+    /// - Returns: The density; 1 if no trial is within the limit.
     public func density(
         of kind: ComponentKind, by choice: UnitFilter.Choice, cost: Double
     ) -> Double {

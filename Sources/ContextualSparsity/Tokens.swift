@@ -25,9 +25,9 @@ struct Tokens {
     ///     threshold.
     ///   - rank: The rank of the predictor.
     ///   - engine: The engine to run on.
-    ///   - check: Called repeatedly; may throw to stop.
+    ///   - check: Called repeatedly; may throw an error to stop.
     /// - Returns: The predictor.
-    /// - Throws: What `check` throws.
+    /// - Throws: The errors of `check`.
     func fitted(
         to inputs: Activations, _ values: Activations, above thresholds: [Float], rank: Int,
         engine: Engine, check: () throws -> Void

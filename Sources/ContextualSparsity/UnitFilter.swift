@@ -1,7 +1,7 @@
 public import Tensors
 public import Transformers
 
-/// Keeps only some units for each token, sets the inputs of the others to 0, and counts both.
+/// Keeps only some units for each token, and sets the inputs of the other units to 0.
 public final class UnitFilter: ForwardObserver {
     /// The method that selects the kept units.
     public enum Choice: String, Codable, Sendable, CaseIterable {
@@ -29,7 +29,7 @@ public final class UnitFilter: ForwardObserver {
     ///
     /// - Parameters:
     ///   - scores: The contributions of units.
-    ///   - kind: The kind of components to filter; the others stay whole.
+    ///   - kind: The kind of components to filter. Components of the other kind keep all units.
     ///   - density: The share of units to keep.
     ///   - choice: The method that selects the kept units.
     ///   - thresholds: For ``Choice/threshold``, the threshold of each component.

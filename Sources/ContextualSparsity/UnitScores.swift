@@ -4,20 +4,20 @@ public import Transformers
 
 /// The contribution of each unit of a decoder to the output of its component, for one token.
 ///
-/// The contribution is the norm of the unit's inputs times their columns of the output projection.
-/// The columns are treated as orthogonal. A unit is a neuron or a single query head, because keys
-/// and values are computed in any case.
+/// The contribution is the norm of the products of the unit's inputs with their columns of the
+/// component's last projection. The columns are treated as orthogonal. A unit is a neuron or a
+/// single query head, because keys and values are computed in any case.
 ///
 /// Source of the criterion: Liu et al., "Deja Vu", arXiv 2310.17157, which uses the norm of a
 /// head's output and the contribution of a neuron.
 public struct UnitScores: Sendable {
-    /// The norms of the columns of each component's output projection.
+    /// The norms of the columns of each component's last projection.
     private let norms: [Component: [Float]]
     private let headDimension: Int
 
-    /// Reads the output projections of a model.
+    /// Reads the last projection of every component of a model.
     ///
-    /// - Throws: What reading the weights throws.
+    /// - Throws: Errors of reading the weights.
     public init(_ weights: some WeightSource) throws {
         var norms: [Component: [Float]] = [:]
         for index in weights.shape.layers.indices {
@@ -77,7 +77,7 @@ public struct UnitScores: Sendable {
     ///
     /// - Parameters:
     ///   - component: The component.
-    ///   - inputs: The inputs of its output projection for the token.
+    ///   - inputs: The inputs of the component's last projection for the token.
     /// - Returns: A value of at least 0 for each unit.
     func scores(of component: Component, inputs: ArraySlice<Float>) -> [Float] {
         norms[component].map {

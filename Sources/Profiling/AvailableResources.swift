@@ -4,14 +4,15 @@ internal import CHost
 ///
 /// Containers and shell limits can make it smaller than the machine.
 public struct AvailableResources: Sendable, Equatable {
-    /// The CPUs that its threads may run on.
+    /// The number of CPUs on which the threads of this process may run.
     public let cpus: Int
-    /// The processor time that its control groups allow, in CPUs, such as 1.5; nil without a limit.
+    /// The processor time that the control groups of this process allow, in CPUs, such as 1.5; nil
+    /// without a limit.
     public let quota: Double?
     /// The maximum number of bytes of memory; 0 if unknown.
     public let memoryBytes: Int
 
-    /// The allowance of this process, read once, on first use.
+    /// The resources of this process, read once, on first use.
     public static let current = AvailableResources(
         cpus: Machine.current.cores, memoryBytes: Machine.current.memoryBytes,
         groups: ControlGroups())

@@ -4,11 +4,11 @@ internal import CHost
 public struct Comparison: Codable, Sendable {
     /// The seconds of the model.
     public let model: Timing
-    /// The seconds of the model it is compared with.
+    /// The seconds of the model with which it is compared, usually the dense model.
     public let dense: Timing
-    /// The speedup of the model: the median of the pairs' ratios.
+    /// The speedup of the model: the median of the ratios of the pairs' times.
     public let speedup: Double
-    /// The 95 % confidence interval of that median, widened if the measurement was disturbed.
+    /// The 95 % confidence interval of the speedup, widened if the measurement was disturbed.
     public let interval: ClosedRange<Double>
     /// Whether other programs disturbed the measurement so much that it may be wrong.
     public let isDisturbed: Bool
@@ -38,8 +38,8 @@ public struct Comparison: Codable, Sendable {
     ///   - quietDense: The seconds of the dense model on a quiet machine, if they are known.
     ///   - isEnough: Called after a quarter of the time limit, with the speedup so far and its
     ///     interval. Returns whether the measurement can stop.
-    ///   - tick: Called after each pair with the seconds passed; may throw to stop.
-    /// - Throws: What timing and `tick` throw; ``ProfileError`` if no pair of samples has usable
+    ///   - tick: Called after each pair with the elapsed seconds; may throw an error to stop.
+    /// - Throws: Errors of timing and of `tick`; ``ProfileError`` if no pair of samples has usable
     ///   times.
     public init<Watch: Stopwatch>(
         _ model: Watch.Subject, with watch: inout Watch, relativeWidth: Double = 0.005,
@@ -74,7 +74,7 @@ public struct Comparison: Codable, Sendable {
         }
         guard let known = pairs.comparison(quietDense: quietDense) else {
             throw ProfileError(
-                file: "measurement", field: "samples", problem: "the clock stood still",
+                file: "measurement", field: "samples", problem: "no sample has a positive time",
                 remedy: "measure again")
         }
         self = known
@@ -93,7 +93,7 @@ public struct Comparison: Codable, Sendable {
             isDisturbed: true)
     }
 
-    /// The combination of two measurements of the same two models.
+    /// Combines two measurements of the same two models.
     ///
     /// A disturbed measurement is ignored if the other is undisturbed. Otherwise the lower speedup
     /// is used, with an interval that covers both.

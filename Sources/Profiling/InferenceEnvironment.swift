@@ -2,9 +2,9 @@ public import Tensors
 
 /// The work that a transformer does while it is timed.
 public enum Phase: String, Codable, Hashable, Sendable, CaseIterable {
-    /// One pass over whole sequences, in which every token attends to all tokens.
+    /// One pass over complete sequences, in which every token attends to all tokens.
     case encode
-    /// One causal pass over whole prompts.
+    /// One causal pass over complete prompts.
     case prefill
     /// One new token for each sequence, after a context in the key-value cache.
     case decode
@@ -22,7 +22,7 @@ public struct InferenceEnvironment: Codable, Hashable, Sendable {
     public var sequence: Int
     /// The number of threads.
     public var threads: Int
-    /// The type of stored weights and the precision of products.
+    /// The format of the output head and of every component without its own format.
     public var precision: Precision
     /// The name of the program that runs the model, as in ``Runtime/name``.
     public var runtime: String

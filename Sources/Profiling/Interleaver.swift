@@ -23,7 +23,7 @@ public struct Interleaver: Sendable {
     ///
     /// - Parameters:
     ///   - itemsPerBlock: The number of items that share one timing of the reference, at least 1.
-    ///   - seed: The seed of all orders.
+    ///   - seed: The seed of the random orders.
     public init(itemsPerBlock: Int = 8, seed: UInt64) {
         self.itemsPerBlock = max(1, itemsPerBlock)
         random = SplitMix64(seed: seed)

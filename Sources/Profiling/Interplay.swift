@@ -31,8 +31,8 @@ public struct Interplay: Hashable, Sendable {
 
     /// Creates an interplay from knots in any order.
     ///
-    /// Knots are sorted by sum. A knot is ignored unless both its values exceed those of all knots
-    /// before it.
+    /// Knots are sorted by sum. A knot is kept only if its sum and its seconds are greater than
+    /// those of all knots before it.
     public init(knots: [Knot] = []) {
         var rising: [Knot] = []
         for knot in knots.sorted(by: { ($0.sum, $0.seconds) < ($1.sum, $1.seconds) }) {
@@ -44,12 +44,12 @@ public struct Interplay: Hashable, Sendable {
         self.knots = rising
     }
 
-    /// The seconds of a whole model whose parts have this sum.
+    /// Returns the seconds of a whole model whose parts have this sum.
     public func seconds(ofSum sum: Double) -> Double {
         Self.interpolate(sum, knots.map { ($0.sum, $0.seconds) })
     }
 
-    /// The sum of the parts of a whole model with these seconds.
+    /// Returns the sum of the parts of a whole model with these seconds.
     public func sum(ofSeconds seconds: Double) -> Double {
         Self.interpolate(seconds, knots.map { ($0.seconds, $0.sum) })
     }

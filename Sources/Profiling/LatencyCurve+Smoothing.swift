@@ -10,14 +10,14 @@ extension LatencyCurve {
     /// A search that can choose any level prefers levels whose measured time is too short because
     /// of noise. So the measured seconds are modelled as a smooth curve plus noise. The curve is
     /// the cubic smoothing spline through the medians. A median with a narrow interval has more
-    /// weight. The roughness of the curve is the one with the maximum likelihood. If the noise is
-    /// small compared with steps that the hardware causes, the steps remain; if intervals have no
-    /// width, nothing changes. Intervals and sample counts stay as measured.
+    /// weight. The roughness of the curve is chosen by maximum likelihood. If the noise is small
+    /// compared with steps that the hardware causes, the steps remain. If intervals have no width,
+    /// nothing changes. Intervals and sample counts stay as measured.
     ///
-    /// Let `c = Qᵀy` be the second divided differences of the seconds, `R` the covariance of those
-    /// of an integrated Wiener process, and `S` the variances of the medians. Then `c ~ N(0, V)`
-    /// with `V = QᵀSQ + τ²R`. The roughness `τ²` is the most likely one of 0 and the powers of √2
-    /// from 2⁻¹⁰ to 2²⁰, and the curve is `y − S·Q·V⁻¹·c`.
+    /// Let `c = Qᵀy` be the second divided differences of the seconds, `R` the covariance of these
+    /// differences for an integrated Wiener process, and `S` the variances of the medians. Then
+    /// `c ~ N(0, V)` with `V = QᵀSQ + τ²R`. The roughness `τ²` is the most likely of the values 0
+    /// and 2⁻¹⁰, 2⁻⁹·⁵, … , 2²⁰, and the curve is `y − S·Q·V⁻¹·c`.
     ///
     /// Source: Reinsch, "Smoothing by spline functions" (1967); Wahba, "A comparison of GCV and GML
     /// for choosing the smoothing parameter in the generalized spline smoothing problem" (1985).
@@ -64,7 +64,7 @@ extension LatencyCurve {
         return LatencyCurve(unchecked: line)
     }
 
-    /// The curve with all seconds multiplied by a factor, and at least 1e-9.
+    /// Returns the curve with all seconds multiplied by a factor, and at least 1e-9.
     func scaled(by scale: Double) -> LatencyCurve {
         var scaled = entries
         for index in scaled.indices {
@@ -108,7 +108,8 @@ private struct Contrasts {
         return [left, -left - right, right]
     }
 
-    /// The log-likelihood of a roughness, and the seconds that it subtracts from each entry.
+    /// Returns the log-likelihood of a roughness, and the seconds that it subtracts from each
+    /// entry.
     func fit(roughness: Double) -> (likelihood: Double, corrections: [Double]) {
         /// The rows of V's Cholesky factor: the diagonal and the two elements to its left.
         var factor: [[Double]] = []
@@ -144,7 +145,8 @@ private struct Contrasts {
         return (likelihood, corrections)
     }
 
-    /// The element of `QᵀSQ + τ²R` at a row and a column, where `row - column` is from 0 to 2.
+    /// Returns the element of `QᵀSQ + τ²R` at a row and a column, where `row - column` is from 0 to
+    /// 2.
     private func covariance(_ row: Int, _ column: Int, roughness: Double) -> Double {
         let distance = row - column
         let (ours, theirs) = (weights(row), weights(column))

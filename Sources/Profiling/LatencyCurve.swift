@@ -40,7 +40,8 @@ public struct LatencyCurve: Hashable, Sendable {
         self.entries = entries
     }
 
-    /// The seconds of a component that keeps a number of units: measured, or interpolated linearly.
+    /// Returns the seconds of a component that keeps `level` units: measured, or interpolated
+    /// linearly.
     ///
     /// Below the lowest measured level it is the time of that level, because the time of a
     /// component does not approach 0. Above the highest level the time is proportional to the
@@ -101,7 +102,7 @@ public struct LatencyCurve: Hashable, Sendable {
 
     /// The levels that a search can choose, descending and with 0 at the end.
     ///
-    /// Each is faster than all larger levels.
+    /// Each level is faster than all larger levels.
     public var usefulLevels: [Int] { cleaned.fallingLevels }
 
     /// The levels of this curve that are faster than all larger levels, and 0.
@@ -115,7 +116,7 @@ public struct LatencyCurve: Hashable, Sendable {
         return levels + [0]
     }
 
-    /// The measured levels that are not faster than a larger one after smoothing.
+    /// The measured levels that are not faster than a larger level after smoothing.
     ///
     /// A search should not choose them.
     public var dominatedLevels: [Int] {

@@ -33,9 +33,9 @@ extension LatencyTable {
         throw ProfileError(
             field: "model",
             problem: "it is of \(model ?? "a model") (\(shape.summary)), not of \(name) "
-                + "(\(other.summary)); what differs: \(shape.differences(from: other))",
+                + "(\(other.summary)); different sizes: \(shape.differences(from: other))",
             remedy:
-                "profile this model with `espalier profile`, or name the profile's with the prune"
+                "profile this model with `espalier profile`, or prune the model of the profile"
         )
     }
 
@@ -47,7 +47,7 @@ extension LatencyTable {
         guard base.seconds < dense.seconds else {
             throw ProfileError(
                 field: "base.seconds",
-                problem: "is \(base.seconds), not less than the \(dense.seconds) of the dense model"
+                problem: "is \(base.seconds), but must be less than dense.seconds, \(dense.seconds)"
             )
         }
         for kind in ComponentKind.allCases { try check(curves[kind], of: kind) }
@@ -73,7 +73,7 @@ extension LatencyTable {
             guard divides else {
                 throw ProfileError(
                     field: "\(field).queryHeads",
-                    problem: "is \(layer.queryHeads), no multiple of \(layer.keyValueHeads) groups")
+                    problem: "is \(layer.queryHeads), not a multiple of keyValueHeads")
             }
         }
     }
@@ -108,7 +108,7 @@ extension LatencyTable {
         let entries = curve?.entries ?? []
         guard entries.first?.level ?? 0 == maximum else {
             let found = entries.first.map { "starts at level \($0.level)" } ?? "is missing"
-            throw ProfileError(field: field, problem: "\(found), but the model has \(maximum)")
+            throw ProfileError(field: field, problem: "\(found), but must start at \(maximum)")
         }
         var above = Int.max
         for (index, entry) in entries.enumerated() {
@@ -133,7 +133,7 @@ extension LatencyTable {
             try require(knot.sum, field: "\(field).sum")
             try require(knot.seconds, field: "\(field).seconds")
             guard knot.sum > last.sum, knot.seconds > last.seconds else {
-                throw ProfileError(field: field, problem: "does not rise above the one before")
+                throw ProfileError(field: field, problem: "its sum and seconds must rise")
             }
             last = knot
         }

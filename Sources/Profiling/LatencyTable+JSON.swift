@@ -68,7 +68,7 @@ extension LatencyTable: Codable {
         let digest = try container.decode(ShapeDigest.self, forKey: .shapeDigest)
         guard digest == shapeDigest else {
             throw ProfileError(
-                field: "shapeDigest", problem: "is \(digest), but that of `shape` is \(shapeDigest)"
+                field: "shapeDigest", problem: "is \(digest), but `shape` has \(shapeDigest)"
             )
         }
     }
@@ -95,7 +95,8 @@ extension LatencyTable: Codable {
         try container.encodeIfPresent(verification, forKey: .verification)
     }
 
-    /// The table as a file's bytes: indented JSON with sorted keys, equal for equal tables.
+    /// Returns the table as the bytes of a file: indented JSON with sorted keys, equal for equal
+    /// tables.
     ///
     /// - Returns: UTF-8 with a final newline.
     /// - Throws: ``ProfileError`` if ``check()`` fails or a value cannot be written as JSON.
@@ -145,7 +146,7 @@ extension LatencyTable: Codable {
         guard let data = try? Data(contentsOf: URL(filePath: path)) else {
             throw ProfileError(
                 file: path, problem: "cannot be read",
-                remedy: "check the path, or make one with `espalier profile -o \(path)`")
+                remedy: "check the path, or make a profile with `espalier profile -o \(path)`")
         }
         try self.init(json: [UInt8](data), file: path)
     }

@@ -59,9 +59,9 @@ public struct LatencyTable: Hashable, Sendable {
     /// The fingerprint of the dense model's sizes.
     public var shapeDigest: ShapeDigest { ShapeDigest(shape) }
 
-    /// The predicted seconds of one component that becomes a variant.
+    /// Returns the predicted seconds of a variant of a component.
     ///
-    /// It never increases when units are removed, and is 0 for a removed branch.
+    /// The time never increases when units are removed, and is 0 for a removed component.
     ///
     /// - Precondition: The variant has a profiled format.
     public func seconds(of kind: ComponentKind, as variant: Variant) -> Double {
@@ -119,7 +119,7 @@ public struct LatencyTable: Hashable, Sendable {
 
     /// The sum of the seconds of the parts of a plan's model, as a search computes it.
     ///
-    /// If the plan narrows the residual stream, the sum is proportional to its width.
+    /// If the plan reduces the hidden size, the sum is proportional to the hidden size.
     public func sum(of plan: Plan) -> Double {
         let sum =
             plan.variants(of: .attention)

@@ -18,7 +18,7 @@ public enum LevelGrid {
     ///
     /// - Parameters:
     ///   - kind: The kind of component.
-    ///   - shape: A model. If its layers differ, its largest layer is used.
+    ///   - shape: The sizes of a model. If its layers differ, the largest layer is used.
     /// - Returns: The levels; empty if no layer has such a component.
     public static func levels(of kind: ComponentKind, in shape: ModelShape) -> [Int] {
         let full = shape.maximumLevel(of: kind)

@@ -6,7 +6,7 @@ internal import CHost
     internal import Foundation
 #endif
 
-/// The computer that a profile belongs to.
+/// The computer on which a profile was measured.
 public struct Machine: Codable, Hashable, Sendable {
     /// The processor's name, or the kernel's identification of it.
     public var brand: String

@@ -3,7 +3,7 @@ enum Microarchitecture {
     /// The name of a microarchitecture; nil if it is unknown.
     ///
     /// Sources: AMD and Intel family and model numbers as in Linux's `arch/x86/kernel/cpu/amd.c`
-    /// and `arch/x86/include/asm/intel-family.h`; Arm part numbers as in its
+    /// and `arch/x86/include/asm/intel-family.h`; Arm part numbers as in Linux's
     /// `arch/arm64/include/asm/cputype.h`.
     ///
     /// - Parameters:

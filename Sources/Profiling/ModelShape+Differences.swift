@@ -6,7 +6,9 @@ extension ModelShape {
         "\(architecture.name), \(layers.count) layers, hidden size \(hiddenSize)"
     }
 
-    /// A list of all sizes that differ from another model, such as `hidden size 64 instead of 128`.
+    /// Lists the sizes that differ from another model, such as `hidden size 64 instead of 128`.
+    ///
+    /// Of the layers, it lists only the first one that differs.
     func differences(from other: ModelShape) -> String {
         let values = zip(Mirror(reflecting: self).children, Mirror(reflecting: other).children)
         var differences = values.compactMap { mine, its -> String? in
@@ -15,19 +17,20 @@ extension ModelShape {
             return "\(Self.words(label)) \(mine) instead of \(its)"
         }
         if layers.count != other.layers.count {
-            differences.append("layers \(layers.count) instead of \(other.layers.count)")
+            differences.append("\(layers.count) layers instead of \(other.layers.count)")
         }
         let shared = layers.indices.prefix(other.layers.count)
         if let index = shared.first(where: { layers[$0] != other.layers[$0] }) {
             differences.append(
-                "layer \(index + 1) \(sizes(of: index)) instead of \(other.sizes(of: index))")
+                "layer \(index + 1) with \(sizes(of: index)) instead of \(other.sizes(of: index))")
         }
         return differences.joined(separator: ", ")
     }
 
     private func sizes(of index: Int) -> String {
         let layer = layers[index]
-        return "\(layer.queryHeads)/\(layer.keyValueHeads) heads and \(layer.feedForward) neurons"
+        return "\(layer.queryHeads) query heads, \(layer.keyValueHeads) key-value heads and "
+            + "\(layer.feedForward) neurons"
     }
 
     private static func text(_ value: Any) -> String {
@@ -35,7 +38,7 @@ extension ModelShape {
         return value == "nil" ? "none" : value
     }
 
-    /// The words of an identifier, such as `hidden size` for `hiddenSize`.
+    /// Splits an identifier into words, such as `hidden size` for `hiddenSize`.
     private static func words(_ name: String) -> String {
         name.reduce(into: "") { $0 += $1.isUppercase ? " " + $1.lowercased() : String($1) }
     }

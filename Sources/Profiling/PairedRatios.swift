@@ -20,7 +20,7 @@ public struct Sample: Sendable, Equatable {
 ///
 /// Disturbed values are used only while there are too few undisturbed values.
 public struct DisturbanceFilter: Sendable, Equatable {
-    /// The number of undisturbed values from which disturbed values are ignored.
+    /// If there are at least this many undisturbed values, disturbed values are ignored.
     ///
     /// It is the minimum number of values for a 95 % interval.
     static let minimumCount = 6
@@ -59,7 +59,7 @@ public struct PairedRatios: Sendable, Equatable {
     /// The number of rounds with a disturbed sample.
     public var disturbedRounds: Int { rounds.disturbedCount }
 
-    /// Whether disturbed rounds are used, because there are too few others.
+    /// Whether disturbed rounds are used, because there are too few undisturbed rounds.
     public var areDisturbed: Bool { rounds.areDisturbed }
 
     /// Adds the two samples of one round.

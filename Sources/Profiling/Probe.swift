@@ -236,5 +236,6 @@ private struct UniformTimings {
 
 extension ProfileError {
     fileprivate static let clockStoodStill = ProfileError(
-        file: "profile", field: "dense", problem: "the clock stood still", remedy: "measure again")
+        file: "profile", field: "dense", problem: "no sample has a positive time",
+        remedy: "measure again")
 }

@@ -41,7 +41,7 @@ public struct ProfileError: Error, Equatable, Sendable, CustomStringConvertible 
         case .dataCorrupted(let context):
             let problem =
                 context.codingPath.isEmpty
-                ? "is not valid JSON, or holds a number out of range" : "is not a known value"
+                ? "is not valid JSON, or it has a number out of range" : "is not a known value"
             self.init(field: Self.path(context.codingPath), problem: problem)
         @unknown default:
             self.init(problem: "cannot be decoded")

@@ -53,9 +53,9 @@ public struct Profiler {
     ///   - machine: The machine.
     ///   - created: The date to store, as ISO 8601.
     ///   - version: The version of Espalier to store.
-    ///   - progress: Called after every block of samples; may throw to stop.
+    ///   - progress: Called after every block of samples; may throw an error to stop.
     /// - Returns: The profile.
-    /// - Throws: What timing and `progress` throw.
+    /// - Throws: Errors of timing, and errors of `progress`.
     public func profile(
         _ shape: ModelShape, with watch: inout some Stopwatch, on machine: Machine,
         created: String, version: String, progress: (Progress) throws -> Void = { _ in }
@@ -113,10 +113,10 @@ public struct Profiler {
     ///   - draft: The profile whose predictions spread the plans over all speedups.
     ///   - count: The number of plans, at least 1.
     ///   - watch: The stopwatch, in the table's environment.
-    ///   - progress: Called after every block of samples; may throw to stop.
+    ///   - progress: Called after every block of samples; may throw an error to stop.
     /// - Returns: The new table with its verification, and the number of models whose interval is
     ///   wider than requested.
-    /// - Throws: What timing and `progress` throw.
+    /// - Throws: Errors of timing, and errors of `progress`.
     public func verify(
         _ draft: LatencyTable, plans count: Int, with watch: inout some Stopwatch,
         progress: (Progress) throws -> Void = { _ in }

@@ -13,7 +13,7 @@ public struct RatioAccumulator: Sendable {
     /// - Parameters:
     ///   - block: Steps from an ``Interleaver``, which contain the reference once.
     ///   - measure: Times one step and returns its sample.
-    /// - Throws: What `measure` throws; the samples of the block are then discarded.
+    /// - Throws: The errors of `measure`. The samples of the block are then discarded.
     public mutating func time<Failure: Error>(
         _ block: [MeasurementStep], with measure: (MeasurementStep) throws(Failure) -> Sample
     ) throws(Failure) {
@@ -41,7 +41,7 @@ public struct RatioAccumulator: Sendable {
     /// The seconds of the reference over all blocks.
     public var reference: Statistics { Statistics(references.values) }
 
-    /// The items whose confidence interval is wider than the relative width.
+    /// The items whose confidence interval is wider than the given relative width.
     public func unconverged(relativeWidth: Double, confidence: Double = 0.95) -> [Int] {
         items.indices.filter {
             !items[$0].statistics.isConverged(relativeWidth: relativeWidth, confidence: confidence)

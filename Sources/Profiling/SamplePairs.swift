@@ -13,7 +13,7 @@ struct SamplePairs {
         var speedup: Double { dense.seconds / model.seconds }
     }
 
-    /// Quiet samples lie at most this fraction above the floor of their model's samples.
+    /// The maximum fraction by which a quiet sample is above the floor of its model's samples.
     private static let tolerance = 0.06
     /// The quantile of a model's undisturbed samples that is its floor.
     private static let floor = 0.1
@@ -32,7 +32,7 @@ struct SamplePairs {
         pairs.append(Pair(model: model, dense: dense))
     }
 
-    /// The speedup and its interval; nil without pairs.
+    /// Computes the speedup and its interval; nil without pairs.
     ///
     /// - Parameter quietDense: The dense model's seconds on a quiet machine, if they are known. The
     ///   interval is widened by the factor by which the dense model is slower here.
@@ -58,10 +58,10 @@ struct SamplePairs {
         return quietDense.map(comparison.allowing(forQuietDense:)) ?? comparison
     }
 
-    /// The ratio of a dense time to the time on a quiet machine, if it exceeds 1.02.
+    /// Returns the factor by which a slow dense model widens the interval; nil if it is not slow.
     ///
-    /// The result is that ratio divided by 1.02, limited to `maximumExcess`; nil for smaller
-    /// ratios.
+    /// The factor is the dense time divided by 1.02 times the time on a quiet machine, but at most
+    /// `maximumExcess`. It is nil if this quotient is at most 1.
     static func excess(of dense: Timing, over quietDense: Double) -> Double? {
         let ratio = dense.seconds / (quietDense * 1.02)
         return ratio > 1 ? min(ratio, maximumExcess) : nil

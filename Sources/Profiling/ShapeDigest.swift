@@ -14,8 +14,8 @@ public struct ShapeDigest: Codable, Hashable, Sendable, CustomStringConvertible 
 
     /// The SHA-256 digest of a shape's canonical JSON: sorted keys, no spaces.
     ///
-    /// A shape that JSON cannot represent, because a float is not finite, has the digest of no
-    /// bytes.
+    /// A shape that JSON cannot represent, because a float is not finite, has the digest of empty
+    /// data.
     public init(_ shape: ModelShape) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

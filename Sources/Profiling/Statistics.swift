@@ -20,7 +20,7 @@ public struct Statistics: Sendable, Equatable {
     /// The median; NaN without values.
     public var median: Double { quantile(0.5) }
 
-    /// The quantile of a fraction, interpolated linearly between values.
+    /// Returns the quantile of a fraction, interpolated linearly between values.
     ///
     /// - Parameter fraction: From 0, the minimum, to 1, the maximum; clamped.
     /// - Returns: The quantile, or NaN without values.
@@ -40,7 +40,8 @@ public struct Statistics: Sendable, Equatable {
         return Statistics(sorted.map { abs($0 - middle) }).median
     }
 
-    /// An interval that contains the distribution's median with at least the given confidence.
+    /// Returns an interval that contains the distribution's median with at least the given
+    /// confidence.
     ///
     /// Its ends are the k-th values from both ends, with the largest k for which
     /// `2 · P(Binomial(n, ½) < k) ≤ 1 − confidence`. This is exact for any continuous distribution.

@@ -18,9 +18,9 @@ extension Stopwatch {
     ///   - models: The models to time.
     ///   - stoppingRule: The stopping rule.
     ///   - seed: Decides the order.
-    ///   - progress: Called after every block of samples; may throw to stop.
+    ///   - progress: Called after every block of samples; may throw an error to stop.
     /// - Returns: The ratios to the dense model, and the models whose interval is still too wide.
-    /// - Throws: What timing and `progress` throw.
+    /// - Throws: Errors of timing, and errors of `progress`.
     mutating func time(
         _ models: [Subject], stoppingRule: StoppingRule, seed: UInt64,
         progress: (Profiler.Progress) throws -> Void

@@ -5,7 +5,8 @@ public struct Timing: Codable, Hashable, Sendable {
     /// The lower end of the median's 95 % confidence interval; the minimum if there are few
     /// samples.
     public var low: Double
-    /// The upper end of that interval; the maximum if there are few samples.
+    /// The upper end of the median's 95 % confidence interval; the maximum if there are few
+    /// samples.
     public var high: Double
     /// The number of samples.
     public var samples: Int

@@ -24,7 +24,7 @@ extension Verification: Codable {
         else {
             throw ProfileError(
                 field: "verification",
-                problem: "needs lists of one length, at least one entry, and pairs of numbers")
+                problem: "its lists need equal lengths, an entry, and pairs of two numbers")
         }
         self.init(
             seed: try container.decode(UInt64.self, forKey: .seed),

@@ -1,4 +1,4 @@
-/// The errors of a table's predictions for whole models that it was not made from.
+/// The errors of a table's predictions for whole models from which the table was not made.
 public struct Verification: Hashable, Sendable {
     /// The predicted and the measured time of the model of one plan.
     public struct Entry: Hashable, Sendable {

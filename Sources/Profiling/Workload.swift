@@ -68,7 +68,7 @@ public struct Workload: Stopwatch {
         precondition(
             text.isEmpty
                 || environment.phase == .decode && text.count > environment.sequence,
-            "a text to decode")
+            "the text must be longer than the context")
         self.text = text
         self.environment = environment
         dense = model

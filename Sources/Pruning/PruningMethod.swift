@@ -9,7 +9,7 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     case units
     /// The same search over formats alone, which removes nothing.
     case formats
-    /// Optimal Brain Surgeon; ZipLM's search, which finds weights of the priors by the real loss.
+    /// Optimal Brain Surgeon; ZipLM's search, which finds factors of the priors by the real loss.
     case spdy
     /// Removes the units whose outputs vary least. A bias replaces their mean outputs. A greedy
     /// search by the priors. Source: An et al., "FLAP", arXiv 2312.11983.

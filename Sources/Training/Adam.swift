@@ -11,9 +11,10 @@ public struct Adam: Sendable {
 
     private(set) var means: [Float]
     private(set) var squares: [Float]
-    /// Whether the gradient of each piece has always been 0, as for tokens that have not occurred.
+    /// For each piece of 128 weights, whether its gradient has always been 0, as for tokens that
+    /// have not occurred.
     ///
-    /// The moments of such pieces are 0, and are neither read nor written.
+    /// The moments of such a piece are 0, and are neither read nor written.
     private var isIdle: [Bool]
     private static let piece = 128
     /// The decays to the power of the number of steps.
@@ -31,7 +32,7 @@ public struct Adam: Sendable {
 
     /// Creates an optimiser that resumes after a number of steps.
     init(means: [Float], squares: [Float], steps: Int) {
-        precondition(means.count == squares.count, "moments")
+        precondition(means.count == squares.count, "the moments differ in length")
         (self.means, self.squares) = (means, squares)
         isIdle = [Bool](
             repeating: false, count: (means.count + Self.piece - 1) / Self.piece)
@@ -95,7 +96,8 @@ private struct Update {
     /// `rate` and `scale`, the factor of mean squares, correct for the bias of the first steps.
     let kept, rate, gradientShare, scale: Float
 
-    /// Returns whether the gradient of weights without moments is 0; if so, the weights only decay.
+    /// Applies only the weight decay if the gradient of weights without moments is 0, and returns
+    /// whether it is 0.
     func rests(at places: Range<Int>) -> Bool {
         guard places.allSatisfy({ gradient[$0] == 0 }) else { return false }
         if kept != 1 { for place in places { weights[place] *= kept } }

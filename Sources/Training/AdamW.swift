@@ -46,7 +46,7 @@ public enum RateSchedule: String, Sendable, CaseIterable {
     /// No decay.
     case constant
 
-    /// The fraction of the maximum rate at a step.
+    /// Returns the fraction of the maximum rate at a step.
     ///
     /// - Parameters:
     ///   - step: The step, from 0.

@@ -3,9 +3,10 @@ public import Transformers
 
 /// The losses with which a student is trained by a teacher.
 ///
-/// - Logits: the divergence `T² KL(teacher ‖ student)`, or its mixture, of logits divided by the
-///   temperature T. For regression scores, this is the squared difference. For an encoder that only
-///   embeds text, it is the squared distance of the last hidden states.
+/// - Logits: the divergence `T² KL(teacher ‖ student)` of logits divided by the temperature T, or a
+///   mixture with the reverse divergence (``mixture``). For regression scores, this is the squared
+///   difference. For an encoder that only embeds text, it is the squared distance of the last
+///   hidden states.
 /// - Residual streams: the squared distance of each token after every layer but the last, divided
 ///   by the mean squared norm of the teacher's stream, and averaged over layers.
 ///

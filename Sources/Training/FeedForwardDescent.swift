@@ -10,7 +10,7 @@ public struct Examples: Sendable {
 
     /// Creates examples with the same number of inputs and targets.
     public init(inputs: Activations, targets: Activations) {
-        precondition(inputs.rows == targets.rows, "examples")
+        precondition(inputs.rows == targets.rows, "each input needs a target")
         self.inputs = inputs
         self.targets = targets
     }
@@ -115,8 +115,8 @@ extension FeedForwardWeights {
     ///
     /// The rate falls to 0 along half a cosine wave.
     ///
-    /// A sixteenth of the examples is held out. If the error on these does not fall, the next rate
-    /// is used. If it does not fall with any rate, the weights do not change.
+    /// A sixteenth of the examples is held out. If the error on the held-out examples does not
+    /// fall, the next rate is used. If it does not fall with any rate, the weights do not change.
     ///
     /// - Parameters:
     ///   - examples: Inputs and targets.
@@ -129,7 +129,7 @@ extension FeedForwardWeights {
     ///   - check: Called before each step. It can throw an error to stop.
     /// - Returns: The fitted weights.
     /// - Throws: Any error that `check` throws.
-    /// - Complexity: O(passes · examples) times seven thirds of the block's forward pass.
+    /// - Complexity: O(passes · examples). A step costs about 7/3 of the block's forward pass.
     public func fitted(
         to examples: Examples, function: Epilogue, passes: Int, rates: [Float] = [0.03, 0.003],
         seed: UInt64, engine: Engine, check: () throws -> Void = {}

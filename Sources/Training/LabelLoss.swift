@@ -51,7 +51,7 @@ extension TrainingPass {
     /// Its gradients, multiplied by `factor`, are added to the model's gradients.
     ///
     /// - Parameters:
-    ///   - model: An encoder with a head for labels.
+    ///   - model: An encoder with a classifier.
     ///   - batch: The sequences.
     ///   - labels: One label for each sequence. All labels have the same case.
     ///   - distillation: The teacher, if there is one.
@@ -62,7 +62,7 @@ extension TrainingPass {
         _ model: inout TrainableModel, _ batch: TokenBatch, labels: [Label],
         by distillation: Distillation? = nil, factor: Float, skipping skipped: Set<Int> = []
     ) -> Double {
-        precondition(labels.count == batch.sequences.count, "a label for every sequence")
+        precondition(labels.count == batch.sequences.count, "each sequence needs a label")
         guard var head = model.labelling else { return 0 }
         let teacherOutputs = distillation.map { TeacherOutputs($0, batch, on: engine) }
         var streams: [Int: Activations] = [:]
@@ -77,7 +77,7 @@ extension TrainingPass {
             (loss, whole) = firstTokenLoss(&head, hidden, batch, labels, teacherOutputs, factor)
         }
         model.labelling = head
-        // The loss of streams is a sum over tokens. This share gives it the weight of a sum over
+        // The loss of streams is a sum over tokens. This factor scales it like a sum over
         // sequences.
         let share = factor * Float(batch.sequences.count) / Float(max(batch.ids.count, 1))
         backward(&model, whole) { layer, gradient in

@@ -31,7 +31,7 @@ struct LayerRecord: Sendable {
 
 /// Runs the forward and the backward pass of one layer.
 ///
-/// The blocks are `O·attention(h)` and `D·f(U·h)`, with norms where the ``LayerRecipe`` says.
+/// The blocks are `O·attention(h)` and `D·f(U·h)`, with norms in the places of the ``LayerRecipe``.
 struct LayerPass {
     let shape: ModelShape
     let engine: Engine
@@ -173,13 +173,13 @@ struct LayerPass {
             ?? result
     }
 
-    /// The input of a block: the residual stream, normalised by a pre-norm.
+    /// Returns the input of a block: the residual stream, after the norm if there is a pre-norm.
     private func entry(_ norm: TrainableNorm?, _ stream: Activations) -> Activations {
         guard place.normalisesInput, let norm else { return stream }
         return norm.applied(to: stream, epsilon: epsilon, on: engine)
     }
 
-    /// The residual stream after a block, normalised by a post-norm.
+    /// Returns the residual stream after a block, and after the norm if there is a post-norm.
     private func stream(_ norm: TrainableNorm?, _ sum: Activations) -> Activations {
         guard place.normalisesSum, let norm else { return sum }
         return norm.applied(to: sum, epsilon: epsilon, on: engine)
@@ -188,7 +188,7 @@ struct LayerPass {
     /// Adds the gradient with respect to the input of a block to the gradient with respect to the
     /// residual stream before the block.
     ///
-    /// If there is a pre-norm, the gradient first goes back through it.
+    /// If there is a pre-norm, the gradient is first propagated back through the norm.
     private func enter(
         _ norm: inout TrainableNorm?, _ stream: Activations, _ gradient: Activations,
         addingTo result: inout Activations
@@ -209,7 +209,7 @@ struct LayerPass {
             norm?.gradientByInputs(gradient, inputs: sum, epsilon: epsilon, on: engine) ?? gradient
     }
 
-    /// The input of the feed-forward block's last projection.
+    /// Returns the input of the feed-forward block's last projection.
     private func active(_ record: LayerRecord) -> Activations {
         var active = Activations()
         engine.activate(record.inner, function, into: &active)

@@ -5,8 +5,8 @@ internal import Transformers
 /// `up · (down · x)` is positive for needed neurons.
 ///
 /// The predictor has two linear layers, without biases and without an activation function. They are
-/// fitted with binary cross-entropy. The weight of a needed neuron is 1. The weight of all others
-/// is the fraction of needed neurons plus 0.005.
+/// fitted with binary cross-entropy. The weight of a needed neuron is 1. The weight of any other
+/// neuron is the fraction of needed neurons plus 0.005.
 ///
 /// Source: Liu et al., "Deja Vu", arXiv 2310.17157, section 4 and appendix.
 public struct LowRankPredictor: Sendable, Equatable {
@@ -19,8 +19,9 @@ public struct LowRankPredictor: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - inputs: The inputs of the block, `[tokens, inputs]`.
-    ///   - values: The values of its neurons, `[tokens, neurons]`.
-    ///   - thresholds: The threshold of each neuron's magnitude. Above it the neuron is needed.
+    ///   - values: The values of the block's neurons, `[tokens, neurons]`.
+    ///   - thresholds: The threshold of each neuron. The neuron is needed if its magnitude is
+    ///     greater.
     ///   - rank: The rank of the product.
     ///   - passes: The number of times that each token is used.
     ///   - seed: The seed of the initial weights and of the order.

@@ -127,7 +127,7 @@ struct TrainableLinear: Sendable {
         gradientByInputs(gradient, into: &x, firstRow: 0, on: engine)
     }
 
-    /// Computes the gradient with respect to the inputs, in the rows of x from `firstRow` on.
+    /// Computes the gradient with respect to the inputs, in the rows of x that start at `firstRow`.
     func gradientByInputs(
         _ gradient: Activations, into x: inout Activations, firstRow: Int, on engine: Engine
     ) {
@@ -175,7 +175,7 @@ struct TrainableNorm: Sendable {
 
     /// One factor per channel.
     ///
-    /// The gradient with respect to the factors is that with respect to the weight.
+    /// The gradient with respect to the factors is also the gradient with respect to the weight.
     var factors: [Float] { weights.factors }
 
     /// Calls `body` with every parameter, always in the same order.

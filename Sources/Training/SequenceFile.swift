@@ -6,7 +6,8 @@ public import ModelFiles
 ///
 /// The file has three parts. The first part is the tokens of all sequences, one after another, as
 /// 32-bit integers. The second part is the start, the length and the first trained token of each
-/// sequence, in 16 bytes. The third part is the number of sequences and a mark.
+/// sequence, in 16 bytes. The third part is the number of sequences and a constant that identifies
+/// the format.
 public struct SequenceFile: Sendable {
     /// The number of sequences, without those that were removed.
     public private(set) var count: Int
@@ -25,8 +26,8 @@ public struct SequenceFile: Sendable {
     public init(_ path: String) throws(ModelFileError) {
         let file = try InputFile(path: path)
         let damaged = ModelFileError(
-            file: path, problem: "it is no file of sequences",
-            remedy: "delete it: it is made again")
+            file: path, problem: "it is not a file of token sequences",
+            remedy: "delete the file; the next run writes it again")
         guard file.count >= Self.endBytes else { throw damaged }
         let end = try file.bytes(in: file.count - Self.endBytes..<file.count)
         let (count, mark) = (Int64(littleEndian: load(end, 0)), Int64(littleEndian: load(end, 8)))
@@ -86,7 +87,7 @@ public struct SequenceFile: Sendable {
         private var written = 0
         private var waiting: [UInt8] = []
 
-        /// Creates a file that gets its name when ``commit()`` is called.
+        /// Creates a file that appears under its path only after ``commit()``.
         public init(_ path: String) throws(ModelFileError) { file = try AtomicFile(path) }
 
         /// Appends a sequence if it is not empty.
@@ -107,7 +108,7 @@ public struct SequenceFile: Sendable {
             waiting = []
         }
 
-        /// Writes the rest of the file and gives it its name.
+        /// Writes the rest of the file and puts it at its path.
         public consuming func commit() throws(ModelFileError) {
             for entry in entries {
                 append(Int64(entry.start))

@@ -11,7 +11,7 @@ struct ShuffledPasses {
     /// Runs all steps.
     ///
     /// - Parameters:
-    ///   - order: The indices of the examples. They are then in the order of the last pass.
+    ///   - order: The indices of the examples. Afterwards they are in the order of the last pass.
     ///   - random: The random generator for the order.
     ///   - step: Called with the examples of a step and the current fraction of the learning rate.
     ///     The fraction falls from 1 to 0 along half a cosine wave.

@@ -18,7 +18,7 @@ struct TrainableLayer: Sendable {
         let isGated: Bool
     }
 
-    /// The rotary positions of the layer, as its shape says.
+    /// The rotary positions of the layer, from its ``LayerShape``.
     let rotation: LayerShape.Rotation?
     var attention: Attention?
     var attentionNorm: TrainableNorm?

@@ -55,7 +55,7 @@ public struct TextSequence: Sendable, Equatable {
 public struct LabelledSequence: Sendable, Equatable {
     /// The tokens.
     public var ids: [Int32]
-    /// The segment of each token.
+    /// The token type id of each token.
     public var typeIDs: [Int32]
     /// The label.
     public var label: Label
@@ -134,14 +134,14 @@ public struct Trainer {
     /// Prepares to train.
     ///
     /// - Parameters:
-    ///   - model: A decoder for text, or an encoder with a head for labels.
+    ///   - model: A decoder for text, or an encoder with a classifier for labels.
     ///   - data: The data, with at least one sequence.
     ///   - settings: The settings.
     ///   - engine: The engine.
     public init(
         _ model: TrainableModel, on data: TrainingData, settings: Settings, engine: Engine
     ) {
-        precondition(data.count > 0, "something to train on")
+        precondition(data.count > 0, "there are no sequences to train on")
         self.model = model
         if settings.freezesEmbeddings { self.model.freezeEmbeddings() }
         self.data = data
@@ -224,7 +224,7 @@ public struct Trainer {
         }
     }
 
-    /// The sequences of a pass, in random order.
+    /// Returns the sequences of a pass, in random order.
     ///
     /// Every sequence is used once in each epoch.
     private mutating func places(of pass: Int) -> [Int] {
@@ -238,7 +238,7 @@ public struct Trainer {
         }
     }
 
-    /// The layers that a pass skips.
+    /// Returns the layers that a pass skips.
     private func skipped(_ pass: Int) -> Set<Int> {
         guard settings.layerDrop > 0 else { return [] }
         var random = SplitMix64(seed: ~settings.seed &+ UInt64(pass))

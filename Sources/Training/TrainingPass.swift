@@ -102,7 +102,8 @@ public struct TrainingPass {
             positions: batch.positions, rotaries: rotaries)
     }
 
-    /// The rows of the position table and of the segment table that a batch looks up.
+    /// The rows of the position embedding and of the token type embedding for the tokens of a
+    /// batch.
     private func places(
         _ model: TrainableModel, _ batch: TokenBatch
     ) -> (positions: [Int32], types: [Int32]) {

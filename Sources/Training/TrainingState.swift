@@ -31,8 +31,8 @@ extension Trainer {
         let steps = try file.floats(Self.stepName, shape: [1])[0]
         guard steps >= 0, steps < 16_777_216, steps == steps.rounded() else {
             throw ModelFileError(
-                file: path, subject: Self.stepName, problem: "\(steps) is no number of steps",
-                remedy: "delete it, to begin anew")
+                file: path, subject: Self.stepName, problem: "\(steps) is not a number of steps",
+                remedy: "delete the file to start the training again")
         }
         try model.visit { name, parameter in
             let (rows, columns) = (parameter.values.rows, parameter.values.columns)

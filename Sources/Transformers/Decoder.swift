@@ -2,10 +2,10 @@ internal import Tensors
 
 /// The layers of decoders, whose attention is causal.
 ///
-/// With norms before the branches, a layer computes `h += O·attention(norm(h))`. Then with
-/// `n = norm(h)` it computes `h += D·(f(G·n) ⊙ U·n)` if it has a gate, or else `h += D·f(U·n)`
-/// with the architecture's activation f. See ``LayerRecipe/NormPlace-swift.enum`` for other places
-/// of norms.
+/// If the norms are before the branches, a layer first computes `h += O·attention(norm(h))`. Let
+/// `n = norm(h)`, and let f be the architecture's activation. The layer then computes
+/// `h += D·(f(G·n) ⊙ U·n)` with a gate, or `h += D·f(U·n)` without a gate. See
+/// ``LayerRecipe/NormPlace-swift.enum`` for other places of norms.
 extension ForwardPass {
     /// The method of skipping the parts that a contextual plan names.
     private enum SkipMode {
@@ -35,7 +35,7 @@ extension ForwardPass {
         leave(model.layers[index].feedForwardNorm)
     }
 
-    /// Sets the inputs of the attention block's output projection that a plan skips to 0.
+    /// Sets to 0 those inputs of the attention block's output projection that a plan skips.
     private mutating func clearContext(_ sparse: Contextual.Attention, _ heads: AttentionHeads) {
         if case .heads(let predictor, let looksAhead) = sparse.form {
             let named = engine.named(
@@ -52,7 +52,7 @@ extension ForwardPass {
 
     /// Stores the inputs of the attention block's output projection in `context`.
     ///
-    /// It returns nil if there is no attention block.
+    /// Returns nil if there is no attention block.
     mutating func decoderContext(
         _ index: Int, positions: [Int], sequences: [Range<Int>]
     ) -> Model.Layer.Attention? {
@@ -70,9 +70,9 @@ extension ForwardPass {
         }
     }
 
-    /// Stores the inputs of the feed-forward block's output projection in `activation`.
+    /// Stores the inputs of the feed-forward block's down projection in `activation`.
     ///
-    /// It returns nil if there is no feed-forward block.
+    /// Returns nil if there is no feed-forward block.
     mutating func decoderActivation(_ index: Int, rows: Range<Int>) -> Model.Layer.FeedForward? {
         let layer = model.layers[index]
         guard let block = layer.feedForward else { return nil }
@@ -137,7 +137,7 @@ extension ForwardPass {
 
     /// Computes the feed-forward block without reading the weights of the parts that a plan skips.
     ///
-    /// There is one token, or one token of each sequence.
+    /// It runs for one token, or for one token of each sequence.
     private mutating func decoderFeedForward(_ index: Int, computing sparse: Contextual.Layer) {
         let keeps = model.contextual?.looksAhead == true
         if keeps { enteringFeedForward.advance() }
@@ -199,7 +199,9 @@ extension ForwardPass {
         return block
     }
 
-    /// Computes the feed-forward block; with a plan, skipped activations are set to 0.
+    /// Computes the feed-forward block.
+    ///
+    /// Activations that `sparse` skips are set to 0.
     private mutating func decoderFeedForward(
         _ index: Int, leavingOut sparse: Contextual.Layer? = nil
     ) {

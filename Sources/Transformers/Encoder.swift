@@ -34,7 +34,7 @@ extension ForwardPass {
 
     /// Stores the inputs of the attention block's output projection in `context`.
     ///
-    /// It returns nil if there is no attention block.
+    /// Returns nil if there is no attention block.
     mutating func encoderContext(
         _ index: Int, positions: [Int], sequences: ArraySlice<Range<Int>>, rows: Range<Int>
     ) -> Model.Layer.Attention? {
@@ -58,9 +58,9 @@ extension ForwardPass {
         return block
     }
 
-    /// Stores the inputs of the feed-forward block's output projection in `activation`.
+    /// Stores the inputs of the feed-forward block's down projection in `activation`.
     ///
-    /// It returns nil if there is no feed-forward block.
+    /// Returns nil if there is no feed-forward block.
     mutating func encoderActivation(_ index: Int, rows: Range<Int>) -> Model.Layer.FeedForward? {
         let layer = model.layers[index]
         guard let block = layer.feedForward else { return nil }

@@ -2,8 +2,8 @@ public import Tensors
 
 /// The format in which each matrix of a model is stored and multiplied.
 ///
-/// All matrices of a component have the same format. The output head has a format of its own, and
-/// so has the token embedding if it is tied to the head.
+/// All matrices of a component have the same format. The output head has its own format. A token
+/// embedding that is tied to the head has the format of the head.
 public struct Formats: Codable, Hashable, Sendable {
     /// The formats of one layer.
     public struct Layer: Codable, Hashable, Sendable {

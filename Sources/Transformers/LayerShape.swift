@@ -9,9 +9,10 @@ public struct LayerShape: Codable, Hashable, Sendable {
     public var keyValueHeads: Int
     /// The number of neurons of the feed-forward block; 0 if the block is removed.
     public var feedForward: Int
-    /// The rotary positions, if they differ from the model's; nil if they do not.
+    /// The rotary positions of this layer; nil if they are those of the model.
     public var rotation: Rotation?
-    /// The number of keys up to its own that a query sees; nil if it sees all.
+    /// The number of keys that a query sees, including the key of its own token; nil if there is no
+    /// attention window.
     public var window: Int?
 
     /// Rotary positions that differ from the model's.

@@ -39,7 +39,8 @@ extension HuggingFaceConfig {
 
     /// The optional weights that layers may have.
     ///
-    /// A pruned model whose configuration has `output_bias` may have biases on output projections.
+    /// A pruned model whose configuration has `output_bias` may have biases on the output
+    /// projections of attention and on the down projections.
     public var allowedBiases: OptionalWeights {
         isSet("output_bias")
             ? optionalWeights.union([.attentionOutputBias, .feedForwardOutputBias])

@@ -28,12 +28,11 @@ public struct Component: Codable, Hashable, Sendable, Comparable {
     }
 }
 
-/// The variant that each component becomes, the format of the output head, and the number of kept
-/// channels of the residual stream.
+/// The variant of each component, and the number of kept channels of the residual stream.
 public struct Plan: Hashable, Sendable {
-    /// The variant that the attention block of each layer becomes.
+    /// The variant of the attention block of each layer.
     private var attentionBlocks: [Variant]
-    /// The variant that the feed-forward block of each layer becomes.
+    /// The variant of the feed-forward block of each layer.
     private var feedForwardBlocks: [Variant]
     /// The number of kept channels of the residual stream; nil keeps all.
     public var hiddenSize: Int?
@@ -75,7 +74,7 @@ public struct Plan: Hashable, Sendable {
         }
     }
 
-    /// The variant that one component becomes.
+    /// The variant of one component.
     public subscript(component: Component) -> Variant {
         get {
             switch component.kind {

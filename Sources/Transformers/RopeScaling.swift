@@ -1,10 +1,9 @@
 public import ModelFiles
 
-/// The scaling of rotary frequencies in Llama 3.1 and later, for texts longer than those in the
-/// first training.
+/// The scaling of rotary frequencies in Llama 3.1 and later, for texts longer than in pretraining.
 ///
-/// Low frequencies are divided by a factor. High frequencies are not changed. Frequencies in
-/// between are divided by a number between 1 and the factor.
+/// Low frequencies are divided by a factor. High frequencies are not changed. Frequencies between
+/// the low and the high ones are divided by a number between 1 and the factor.
 ///
 /// Source: `rope_type` `llama3` of transformers.
 public struct RopeScaling: Codable, Hashable, Sendable {
@@ -14,7 +13,7 @@ public struct RopeScaling: Codable, Hashable, Sendable {
     public var lowFrequencyFactor: Double
     /// `high_freq_factor`: a frequency is high if it makes more rotations in ``originalPositions``.
     public var highFrequencyFactor: Double
-    /// `original_max_position_embeddings`: the maximum sequence length in the first training.
+    /// `original_max_position_embeddings`: the maximum sequence length in pretraining.
     public var originalPositions: Int
 
     /// The names in profiles and in the digest of a shape.

@@ -2,7 +2,9 @@ internal import Foundation
 public import Tensors
 
 extension RotaryTable {
-    /// Creates the table of layers with a rotation; nil if their queries and keys are not rotated.
+    /// Creates the table of the layers with the given rotation.
+    ///
+    /// It is nil if the queries and keys of these layers are not rotated.
     public init?(_ shape: ModelShape, _ rotation: LayerShape.Rotation? = nil) {
         guard let frequencies = shape.rotaryFrequencies(of: rotation) else { return nil }
         self.init(frequencies: frequencies, positions: shape.maximumPositions)
@@ -22,7 +24,8 @@ public struct RotaryTables: Sendable {
             })
     }
 
-    /// The table of layers with a rotation; nil if their queries and keys are not rotated.
+    /// The table of the layers with the given rotation; nil if their queries and keys are not
+    /// rotated.
     public subscript(rotation: LayerShape.Rotation?) -> RotaryTable? { tables[rotation] }
 
     /// The tables of the inverse rotations.
@@ -36,9 +39,9 @@ public struct RotaryTables: Sendable {
 extension ModelShape {
     /// The angles of rotation from one position to the next, in radians, `[rotatedChannels / 2]`.
     ///
-    /// The angle of pair i is `theta^(-2i/d)`, with d the number of rotated channels, divided by
-    /// ``rotaryDivisors`` unless layers have a base of their own. It is nil if queries and keys are
-    /// not rotated.
+    /// The angle of pair i is `theta^(-2i/d)`, with d the number of rotated channels. It is divided
+    /// by ``rotaryDivisors`` unless the layers have their own base. The result is nil if queries
+    /// and keys are not rotated.
     public func rotaryFrequencies(of rotation: LayerShape.Rotation? = nil) -> [Double]? {
         guard architecture.positions == .rotary else { return nil }
         switch rotation {

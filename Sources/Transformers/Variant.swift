@@ -1,6 +1,6 @@
 public import Tensors
 
-/// A variant that a component may become in pruning.
+/// A choice for one component: the number of units that it keeps, and optionally its format.
 ///
 /// A variant without a format is stored as its number of units. A variant with a format is stored
 /// as an object.

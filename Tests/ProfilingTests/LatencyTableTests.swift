@@ -58,7 +58,7 @@ struct LatencyTableTests {
         #expect(copy.usefulVariants(of: .attention) == [.removed])
     }
 
-    @Test("is refused for another model, with both names and what differs")
+    @Test("a table is refused for another model, with both names and the different sizes")
     func anotherModel() throws {
         var other = smallShape
         (other.hiddenSize, other.layers[1].feedForward) = (128, 7)
@@ -75,8 +75,8 @@ struct LatencyTableTests {
             "of the profiled (llama, \(mine) layers, hidden size \(smallShape.hiddenSize))",
             "not of the pruned (llama, \(its) layers, hidden size 128)",
             "hidden size \(smallShape.hiddenSize) instead of 128",
-            "layers \(mine) instead of \(its)",
-            "layer 2 ", " heads and 7 neurons",
+            "\(mine) layers instead of \(its)",
+            "layer 2 with ", " key-value heads and 7 neurons",
         ] {
             #expect(error?.problem.contains(part) == true, "\(part): \(error?.problem ?? "")")
         }

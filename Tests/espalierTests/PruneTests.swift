@@ -271,7 +271,7 @@ struct PruneTests {
     func unreachable(speedup: String) throws {
         let prune = try PruneFixture()
         let run = try Program.run(prune.words(speedup: speedup))
-        #expect(run.status == 1 && run.errors.contains("reach here, 10.0; ask for less"))
+        #expect(run.status == 1 && run.errors.contains("maximum is 10.0; choose a lower speedup"))
         #expect(!run.errors.contains("Calibrating"))
     }
 
@@ -282,7 +282,8 @@ struct PruneTests {
         // Stay: a tenth, half of an attention block and 32 of 96 neurons in each block.
         let maximum = 1 / (0.1 + 0.45 / 8 + 0.45 / 3)
         let shown = (maximum * 100).rounded(.down) / 100
-        #expect(run.status == 1 && run.errors.contains("\(shown); ask for less"), "\(run.errors)")
+        let message = "\(shown); choose a lower speedup"
+        #expect(run.status == 1 && run.errors.contains(message), "\(run.errors)")
         #expect(!run.errors.contains("Calibrating"))
     }
 

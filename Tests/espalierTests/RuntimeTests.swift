@@ -76,7 +76,7 @@ struct RuntimeTests {
         }
         #expect(try fault("command:exit 5 #").contains("status 5"))
         #expect(try fault("command:echo soon #").contains("'soon'"))
-        #expect(try fault("command:echo -1 #").contains("no number of seconds"))
+        #expect(try fault("command:echo -1 #").contains("not a positive number"))
         #expect(try fault("command: ").contains("--runtime espalier"))
         #expect(try fault("onnxruntime", python: "/no/python").contains("pip install onnxruntime"))
         #expect(try fault("onnxruntime", python: "false").contains("ESPALIER_PYTHON"))

@@ -43,7 +43,7 @@ struct CommandTimer: ModelTimer {
         }
         let last = printed.split(whereSeparator: \.isWhitespace).last.map(String.init) ?? ""
         guard let seconds = Double(last), seconds > 0, seconds.isFinite else {
-            throw failure("it printed '\(last.prefix(40))' last, which is no number of seconds")
+            throw failure("it printed '\(last.prefix(40))' last, which is not a positive number")
         }
         return Sample(seconds: seconds)
     }
@@ -51,6 +51,6 @@ struct CommandTimer: ModelTimer {
     private func failure(_ problem: String) -> ProfileError {
         ProfileError(
             file: "runtime", field: Runtime.command(command).name, problem: problem,
-            remedy: "run it by hand on a model's directory; it should print seconds")
+            remedy: "make it print the time in seconds as its last word")
     }
 }

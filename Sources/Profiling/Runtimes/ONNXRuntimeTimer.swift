@@ -72,20 +72,20 @@ final class ONNXRuntimeTimer: ModelTimer {
         let answer = try answer(from: "the worker")
         guard let seconds = answer.seconds, let share = answer.share else {
             throw Self.failure(
-                "\(model.path): \(answer.error ?? "no time")",
-                remedy: "see whether this ONNX Runtime loads the file")
+                "\(model.path): \(answer.error ?? "the answer has no time")",
+                remedy: "check that this ONNX Runtime can load the file")
         }
         return Sample(seconds: seconds, isDisturbed: checksShare && share < Self.minimumShare)
     }
 
-    /// The next line of the process.
+    /// Reads the next line that the process prints.
     private func answer(from name: String) throws(ProfileError) -> Answer {
         while true {
             if let end = unread.firstIndex(of: UInt8(ascii: "\n")) {
                 let line = unread[..<end]
                 unread = Data(unread[unread.index(after: end)...])
                 guard let answer = try? JSONDecoder().decode(Answer.self, from: line) else {
-                    throw Self.failure("\(name) answered what is no JSON")
+                    throw Self.failure("\(name) printed a line that is not JSON")
                 }
                 return answer
             }

@@ -2,7 +2,7 @@
 enum ONNXRuntimeWorker {
     /// The text of the program.
     static let source = #"""
-        """Times ONNX models: each line of input names one, and is answered with a line of JSON."""
+        """Times ONNX models. Each line of input is a request, and each answer is a line of JSON."""
 
         import collections
         import json
@@ -13,7 +13,7 @@ enum ONNXRuntimeWorker {
 
         answers = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
-        # Who asks is told to stop, and ends the input.
+        # Ctrl-C stops the parent process, which then closes the input.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -36,7 +36,7 @@ enum ONNXRuntimeWorker {
 
 
         def value(tensor):
-            """What to give an input: its name says what it is."""
+            """Returns the value for an input of the model, which depends on its name."""
             random = numpy.random.default_rng(1)
             if tensor.name.startswith("past_key_values"):
                 shape = (BATCH, tensor.shape[1], CACHED, tensor.shape[3])

@@ -1,6 +1,6 @@
 public import Transformers
 
-/// The files of a model for another runtime.
+/// The files of a model that a runtime other than the built-in one loads.
 public struct EmittedModel: Hashable, Sendable {
     /// The file or directory that the runtime loads.
     public let path: String
@@ -41,7 +41,7 @@ public struct RuntimeStopwatch: Stopwatch {
         switch Runtime(environment.runtime) {
         case .onnxRuntime: timer = try ONNXRuntimeTimer(environment, shape: shape)
         case .command(let command): timer = CommandTimer(command, environment: environment)
-        case .builtIn, nil: preconditionFailure("no other runtime")
+        case .builtIn, nil: preconditionFailure("the built-in runtime has no files")
         }
         self.environment = environment
         self.dense = dense

@@ -5,7 +5,7 @@ public import Transformers
 ///
 /// The text goes through one layer after another, so only one layer's weights and moments are in
 /// memory. The statistics are:
-/// - for every component the second moments `E[x xᵀ]` of the inputs of its output projection.
+/// - for every component the second moments `E[x xᵀ]` of the inputs of its last projection.
 ///   Products of one batch are f32, sums over batches f64. `x` ends in the constant 1, for the bias
 ///   and the means.
 /// - for every layer the block influence, `1 − E[cos(h, h′)]` of the residual stream before and
@@ -41,7 +41,7 @@ public final class Calibration: ForwardObserver {
     ///   - weights: The dense weights, read one layer at a time.
     ///   - batches: Batches of sequences, with a few thousand tokens each.
     ///   - engine: The engine to compute on.
-    /// - Throws: What reading the weights throws.
+    /// - Throws: Errors of reading the weights.
     public init(_ weights: any WeightSource, on batches: [TokenBatch], engine: Engine) throws {
         self.weights = weights
         self.batches = batches
@@ -59,8 +59,8 @@ public final class Calibration: ForwardObserver {
     /// - Parameter progress: Called after each batch with the fraction of the layer that is done;
     ///   may throw to stop. After that, the calibration cannot be used.
     /// - Returns: The moments of the layer's components, symmetric; nil after the last layer.
-    /// - Throws: ``SurgeonError`` if the stream or a moment is not finite, and what reading the
-    ///   weights and `progress` throw.
+    /// - Throws: ``SurgeonError`` if the stream or a moment is not finite, errors of reading the
+    ///   weights, and errors of `progress`.
     public func next(
         progress: (Double) throws -> Void = { _ in }
     ) throws -> [Component: Matrix<Double>]? {

@@ -19,9 +19,9 @@ public struct CalibrationFile: Sendable {
     /// - Parameters:
     ///   - calibration: A calibration that has not run any layer.
     ///   - path: The file.
-    ///   - progress: Called with the number of layers done, including fractions of a layer; may
+    ///   - progress: Called with the number of finished layers, including fractions of a layer; may
     ///     throw to stop.
-    /// - Throws: What calibrating and writing throw. No file is left behind then.
+    /// - Throws: Errors of calibrating and writing. No file is left behind then.
     public static func write(
         _ calibration: Calibration, to path: String,
         progress: (Double) throws -> Void = { _ in }
@@ -48,7 +48,7 @@ public struct CalibrationFile: Sendable {
 
     /// The mean of `x xᵀ` of a component, `[columns, columns]`.
     ///
-    /// With ones, the last element of `x` is 1.
+    /// If `withOnes` is true, the last element of `x` is the constant 1.
     public func hessian(
         of component: Component, withOnes: Bool
     ) throws(ModelFileError) -> Matrix<Double> {
@@ -66,7 +66,7 @@ public struct CalibrationFile: Sendable {
     }
 
     private static func name(_ component: Component) -> String {
-        // Padded, so that names sort in the order of the layers.
+        // The number is padded, so that names sort in the order of the layers.
         "layer.\(component.layer.padded(to: 4)).\(component.kind.rawValue)"
     }
 }

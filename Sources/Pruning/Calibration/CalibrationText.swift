@@ -2,7 +2,7 @@ internal import Tensors
 public import Tokenizers
 public import Transformers
 
-/// Token sequences cut from a text: some for calibration, and some from its end that are held out.
+/// Token sequences cut from a text: some for calibration, and some from its end for evaluation.
 public struct CalibrationText: Sendable {
     /// The sequences for calibration.
     public let calibration: [[Int32]]
@@ -73,14 +73,14 @@ public struct CalibrationText: Sendable {
             min(max(tokens / 4, Self.minimumHeldOut), Self.maximumHeldOut))
     }
 
-    /// A message that the text is too short; nil if it has enough tokens to calibrate on.
+    /// Returns a message if the text is too short for calibration; nil if it has enough tokens.
     public func shortage(of tokens: Int) -> String? {
         func count(_ sequences: [[Int32]]) -> Int { sequences.reduce(0) { $0 + $1.count } }
         let (own, held) = (count(calibration), count(heldOut))
         let minimum = min(tokens, Self.minimumCalibration)
         guard own < minimum || held < Self.minimumHeldOut else { return nil }
-        return "it is too short to calibrate on: \(own) tokens, and \(held) held out to evaluate, "
-            + "where \(minimum) and \(Self.minimumHeldOut) are the minimum"
+        return "it is too short for calibration: it has \(own) tokens, and \(held) for evaluation; "
+            + "\(minimum) and \(Self.minimumHeldOut) are the minimum"
     }
 }
 

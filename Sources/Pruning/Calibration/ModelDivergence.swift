@@ -21,7 +21,7 @@ public final class ModelDivergence {
         case hidden(Activations)
     }
 
-    /// Runs the dense model, which other models are compared with.
+    /// Runs the dense model, with which other models are compared.
     ///
     /// - Parameters:
     ///   - dense: The dense model.
@@ -38,14 +38,14 @@ public final class ModelDivergence {
             ? .hidden(hidden) : .logits(HeadComparison(dense, of: hidden, on: engine))
     }
 
-    /// The divergence of a model from the dense model; 0 for the dense model itself.
+    /// Returns the divergence of a model from the dense model; 0 for the dense model itself.
     ///
     /// - Complexity: A forward pass, and for decoders the output head.
     public func of(_ model: Model) -> Double { record(model).divergence }
 
-    /// A model's divergence and the residual stream before each of its layers.
+    /// Returns a model's divergence, and the residual stream before each of its layers.
     ///
-    /// With the stream, models that differ from it in one layer are measured faster.
+    /// With this stream, models that differ from the model in one layer are measured faster.
     func record(_ model: Model) -> (divergence: Double, entering: [Activations]) {
         var pass = ForwardPass(model, on: engine)
         let recorder = StreamRecorder()
@@ -54,7 +54,7 @@ public final class ModelDivergence {
         return (difference(hidden, of: model), recorder.entering)
     }
 
-    /// The divergence of a model, computed from the residual stream before one of its layers.
+    /// Returns the divergence of a model, from the residual stream before one of its layers.
     public func of(_ model: Model, from first: Int, entering: Activations) -> Double {
         var pass = ForwardPass(model, on: engine)
         return difference(

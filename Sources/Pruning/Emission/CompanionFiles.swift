@@ -2,7 +2,7 @@ internal import Foundation
 internal import ModelFiles
 internal import Transformers
 
-/// The further files of a model that are copied: sentence-transformers modules and chat templates.
+/// Other files that are copied with a model: sentence-transformers modules and chat templates.
 struct CompanionFiles {
     /// The contents by path in the model's directory.
     private(set) var contents: [String: [UInt8]] = [:]
@@ -94,7 +94,7 @@ struct CompanionFiles {
         contents[name] = JSONValue.object(members).encoded(indented: true)
     }
 
-    /// The names of a directory's files; empty if it is not a directory.
+    /// Returns the names of a directory's files; empty if it is not a directory.
     private static func files(in directory: String) -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         return names.filter { !isDirectory("\(directory)/\($0)") }.sorted()
@@ -108,7 +108,7 @@ struct CompanionFiles {
 }
 
 extension JSONValue {
-    /// A copy without members, at any depth, that set the type in which weights are loaded.
+    /// Returns a copy without members, at any depth, that set the type in which weights are loaded.
     var withoutTypes: JSONValue {
         switch self {
         case .object(let members):

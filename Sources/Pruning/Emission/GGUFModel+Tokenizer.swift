@@ -8,7 +8,7 @@ extension GGUFModel {
         guard let tokenizer = try checkpoint.tokenizer() as? BytePairTokenizer else {
             throw ModelFileError(
                 file: checkpoint.path, subject: "tokenizer",
-                problem: "only byte-level byte pairs are written as GGUF",
+                problem: "only byte-level BPE tokenizers are written as GGUF",
                 remedy: "choose another format")
         }
         var metadata = try tokenizer.ggufMetadata(tokens: checkpoint.shape.vocabularySize)

@@ -4,10 +4,10 @@ public import Transformers
 
 /// Writes a decoder as a GGUF file.
 ///
-/// The architecture is `llama` if all layers have the same sizes, otherwise `deci`, whose loader
-/// reads sizes for each layer. That loader requires attention in the first layer, and discards the
-/// output of a layer without a feed-forward block. Such missing blocks are replaced by blocks of
-/// zeros. Layers without any branch are left out.
+/// The architecture is `llama` if all layers have the same sizes. Otherwise it is `deci`, whose
+/// loader reads sizes for each layer. That loader requires attention in the first layer, and
+/// discards the output of a layer without a feed-forward block. Such missing blocks are replaced by
+/// blocks of zeros. Layers without any branch are left out.
 public enum GGUFModel {
     /// The format in which weights are stored.
     public enum Storage: String, Sendable, CaseIterable {
@@ -72,10 +72,10 @@ public enum GGUFModel {
     ///   - checkpoint: The model that they were made from, with its metadata and tokenizer.
     ///   - path: The file; an existing file is replaced.
     ///   - storage: The format in which weights are stored.
-    ///   - progress: Called before each tensor is written, with the number of layers done; may
+    ///   - progress: Called before each tensor is written, with the number of finished layers; may
     ///     throw to stop.
-    /// - Throws: `ModelFileError` for a family that llama.cpp does not load, and what reading the
-    ///   weights and writing throw. No file is left behind then.
+    /// - Throws: `ModelFileError` for a family that llama.cpp does not load, errors of reading the
+    ///   weights, and errors of writing. No file is left behind then.
     public static func write(
         _ weights: some WeightSource, like checkpoint: Checkpoint, to path: String,
         storage: Storage, progress: (_ layers: Int) throws -> Void = { _ in }
@@ -122,7 +122,7 @@ public enum GGUFModel {
         }
     }
 
-    /// Refuses models that cannot be written as GGUF.
+    /// Throws an error if a model cannot be written as GGUF.
     ///
     /// - Throws: `ModelFileError` that states the reason.
     public static func check(_ checkpoint: Checkpoint) throws {
@@ -130,8 +130,8 @@ public enum GGUFModel {
             let known = Family.all.filter { $0.gguf != nil }.map(\.name).joined(separator: ", ")
             throw ModelFileError(
                 file: checkpoint.path, subject: "model_type",
-                problem: "\"\(checkpoint.config.family.name)\" is not written as GGUF",
-                remedy: "name a model of type \(known), or choose another format")
+                problem: "\"\(checkpoint.config.family.name)\" cannot be written as GGUF",
+                remedy: "use a model of type \(known), or choose another format")
         }
     }
 
@@ -185,7 +185,7 @@ public enum GGUFModel {
 struct GGUFForm {
     /// The sizes with the replaced blocks.
     private(set) var shape: ModelShape
-    /// The layers that have a branch, by their index in the model.
+    /// The indices of the layers that have a branch.
     let kept: [Int]
     /// Whether all layers have the same sizes.
     private let isUniform: Bool
@@ -200,7 +200,7 @@ struct GGUFForm {
             if layer.queryHeads == 0, place == 0 {
                 (layer.queryHeads, layer.keyValueHeads) = (1, 1)
             }
-            // One block of quantised weights.
+            // The smallest block that can be quantised has 32 neurons.
             if layer.feedForward == 0 { layer.feedForward = 32 }
             return layer
         }
@@ -209,14 +209,14 @@ struct GGUFForm {
 
     var architecture: String { isUniform ? "llama" : "deci" }
 
-    /// One size for all layers, or one for each layer if sizes differ.
+    /// Returns one size for all layers, or one size for each layer if sizes differ.
     func sizes(_ size: KeyPath<LayerShape, Int>) -> GGUFValue {
         isUniform
             ? .integer(shape.layers.first?[keyPath: size] ?? 0)
             : .integers(shape.layers.map { $0[keyPath: size] })
     }
 
-    /// A layer in which blocks of zeros replace missing blocks.
+    /// Returns a layer in which blocks of zeros replace missing blocks.
     func padded(_ layer: LayerWeights, at place: Int) -> LayerWeights {
         var layer = layer
         let (hidden, sizes) = (shape.hiddenSize, shape.layers[place])

@@ -26,9 +26,9 @@ public enum HuggingFaceDirectory {
     ///   - formats: The format of each matrix of linear layers, for which `weights` is rounded; nil
     ///     if all have the stored type.
     ///   - writesONNX: Whether the ONNX graph is also written, which requires `f32`.
-    ///   - progress: Called before each tensor is written, with the number of layers done; may
+    ///   - progress: Called before each tensor is written, with the number of finished layers; may
     ///     throw to stop.
-    /// - Throws: What reading the weights or writing files throws; nothing is left behind then.
+    /// - Throws: Errors of reading the weights or writing files. Nothing is left behind then.
     public static func write(
         _ weights: some WeightSource, like checkpoint: Checkpoint, channels: [Int]? = nil,
         to path: String, classifier: Classifier? = nil, layerDrop: Double? = nil,
@@ -54,7 +54,7 @@ public enum HuggingFaceDirectory {
         } catch {
             throw ModelFileError(
                 file: temporary, problem: "it cannot be created: \(error.plainReason)",
-                remedy: "check that the directory above it is writable and has room")
+                remedy: "check that the parent directory is writable and the disk is not full")
         }
         do {
             for (name, data) in try checkpoint.tokenizerFiles() {
@@ -101,10 +101,10 @@ public enum HuggingFaceDirectory {
         }
     }
 
-    /// Refuses models that cannot be written as a directory.
+    /// Throws an error if a model cannot be written as a directory.
     ///
     /// - Parameters:
-    ///   - checkpoint: The model, or the model that the written one is made from.
+    ///   - checkpoint: The model, or the model from which the written model is made.
     ///   - width: The minimum number of channels of the written residual stream; nil for all.
     /// - Throws: `ModelFileError` that states the reason.
     public static func check(

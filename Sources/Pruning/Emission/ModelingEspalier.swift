@@ -56,7 +56,7 @@ public enum ModelingEspalier {
     public static let source = #"""
         """Loads a model pruned by Espalier, whose layers may differ in size.
 
-        `espalier_layers` in config.json names the layers that differ from the other sizes there:
+        `espalier_layers` in config.json has the layers whose sizes differ from the sizes at its top level:
 
             {"5": {"intermediate_size": 960},
              "11": {"num_attention_heads": 6, "num_key_value_heads": 2},
@@ -79,7 +79,7 @@ public enum ModelingEspalier {
 
 
         class Zero(nn.Module):
-            """Stands where the last projection of a branch was: gives zeros of its outputs' shape."""
+            """Replaces the last projection of a removed branch: returns zeros of the same shape."""
 
             def __init__(self, linear):
                 super().__init__()
@@ -90,7 +90,7 @@ public enum ModelingEspalier {
 
 
         class NoAttention(nn.Module):
-            """Stands where an attention was: gives zeros, and the cache untouched."""
+            """Replaces a removed attention block: returns zeros, and does not change the cache."""
 
             def __init__(self, results):
                 super().__init__()
@@ -102,7 +102,7 @@ public enum ModelingEspalier {
 
 
         def owner(module, path):
-            """Returns the module that holds the one at a path, and its name there."""
+            """Returns the parent of the module at a path, and the name of the module in its parent."""
             *parents, name = path.split(".")
             for parent in parents:
                 module = getattr(module, parent)
@@ -118,7 +118,7 @@ public enum ModelingEspalier {
 
 
         def count_results(module, name):
-            """Returns how many results a module expects of a part, which depends on transformers' version."""
+            """Returns how many results a module expects of one of its parts, in this version of transformers."""
             # The byte code is read, because some installations have no sources.
             code = list(dis.get_instructions(inspect.unwrap(type(module).forward)))
             for index, load in enumerate(code):
@@ -132,7 +132,7 @@ public enum ModelingEspalier {
 
 
         def resized(linear, inputs=None, outputs=None, bias=False):
-            """A fresh linear layer like another, of other sizes, or with a bias."""
+            """Returns a new linear layer like another layer, with other sizes or with a bias."""
             if isinstance(linear, Conv1D):
                 rows, columns = linear.weight.shape
                 return Conv1D(outputs or columns, inputs or rows).to(linear.weight)
@@ -146,7 +146,7 @@ public enum ModelingEspalier {
 
 
         def shape_attention(layer, names, heads, groups, head_dim):
-            """Gives an attention other numbers of heads and of key-value groups."""
+            """Changes the numbers of query heads and of key-value heads of an attention block."""
             width, group_width = heads * head_dim, groups * head_dim
             outputs = {}  # Queries, keys and values may be one projection.
             for name, size in ("query", width), ("key", group_width), ("value", group_width):
@@ -169,7 +169,7 @@ public enum ModelingEspalier {
 
 
         def remove_attention(layer, names):
-            """Removes an attention, with its norms if these are named."""
+            """Removes an attention block, and its norms if `names` has them."""
             path = names["query"].rpartition(".")[0]
             replace(layer, path, NoAttention(count_results(*owner(layer, path))))
             if not names["output"].startswith(path + "."):
@@ -180,7 +180,7 @@ public enum ModelingEspalier {
 
 
         def shape_layers(model, config):
-            """Gives every layer of a body its own size, before the weights are read."""
+            """Gives every layer of a body its own sizes, before the weights are read."""
             names = config.espalier_modules
             # Gate and up may be one projection.
             incoming = collections.Counter(names[name] for name in ("gate", "up") if name in names)
@@ -191,7 +191,7 @@ public enum ModelingEspalier {
             removed = {i for i, sizes in config.layer_sizes.items() if "attention" in sizes.get("skip", ())}
             first = next((i for i in range(len(types)) if i not in removed), 0)
             if is_mixed and removed:
-                # The type of a removed attention is free. The cache of a type is counted at its first index.
+                # A removed attention block may have any type. Each cache type counts tokens in its first layer.
                 config.layer_types = [types[first] if i in removed else t for i, t in enumerate(types)]
             for index, layer in enumerate(part(model, names["layers"])):
                 sizes = config.layer_sizes.get(index, {})
@@ -202,7 +202,7 @@ public enum ModelingEspalier {
                 if "attention" in skip:
                     remove_attention(layer, names)
                 else:
-                    # The cache counts positions in its layer 0, so that must be an attention.
+                    # The cache counts positions in its layer 0, so layer 0 must have attention.
                     place = (0 if index == first else index) if is_mixed else cached
                     owner(layer, names["query"])[0].layer_idx = place
                     cached += 1

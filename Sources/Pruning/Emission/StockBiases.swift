@@ -56,7 +56,7 @@ struct StockBiases {
             let fields = able?.optionalWeightFields.map(\.field).joined(separator: " and ")
             throw ModelFileError(
                 file: path, subject: "biases",
-                problem: "no class of model_type \"\(family.name)\" has those of this file",
+                problem: "no class of model_type \"\(family.name)\" has the biases of this file",
                 remedy: able.map { "correct model_type: \"\($0.name)\" has \(fields ?? "")" }
                     ?? "use the weights without these biases")
         }
@@ -71,7 +71,7 @@ struct StockBiases {
         return members
     }
 
-    /// The biases that are missing among tensors, to be filled with zeros.
+    /// Returns the biases that are missing among tensors, to be filled with zeros.
     func missing(among entries: [SafetensorsWriter.Entry]) -> [SafetensorsWriter.Entry] {
         let known = Set(entries.map(\.name))
         return entries.compactMap { entry in

@@ -25,7 +25,7 @@ enum WeightsFile {
     ///   - progress: Called before each tensor is written, with the number of layers done; may
     ///     throw to stop.
     /// - Returns: The biases in the files.
-    /// - Throws: What reading the weights or writing files throws.
+    /// - Throws: Errors of reading the weights or writing files.
     @discardableResult
     static func write(
         _ weights: some WeightSource, names: TensorNames, of family: Family,
@@ -77,7 +77,7 @@ enum WeightsFile {
         return biases
     }
 
-    /// The files and the entries of each file, in the order of the entries.
+    /// Returns the files and the entries of each file, in the order of the entries.
     private static func shards(
         of entries: [SafetensorsWriter.Entry], maximumBytes: Int
     ) -> [(name: String, entries: [SafetensorsWriter.Entry])] {
@@ -143,7 +143,7 @@ extension NamedTensor {
 }
 
 extension Int {
-    /// The number with leading zeros, so that names sort in its order.
+    /// Returns the number with leading zeros, so that names sort in the order of their numbers.
     func padded(to digits: Int) -> String {
         let text = String(self)
         return String(repeating: "0", count: Swift.max(0, digits - text.count)) + text

@@ -31,7 +31,7 @@ public struct ComponentLosses: Codable, Sendable, Equatable {
     }
 }
 
-/// The losses of every component: the result of calibration.
+/// The losses of every component, which are the result of calibration.
 public struct LossTable: Sendable, Equatable {
     /// The losses by component.
     public var components: [Component: ComponentLosses]
@@ -74,7 +74,7 @@ extension LossTable: Codable {
     /// Writes a table.
     ///
     /// - Parameter encoder: The encoder to write to.
-    /// - Throws: What the encoder throws.
+    /// - Throws: The errors of the encoder.
     public func encode(to encoder: any Encoder) throws {
         try components.sorted { $0.key < $1.key }
             .map { Entry(component: $0.key, losses: $0.value) }

@@ -13,7 +13,7 @@ extension OptimalBrainSurgeon {
         try removalOrder(block: 64, restartBelow: 64)
     }
 
-    /// The order, with two sizes that change speed and rounding but not the method.
+    /// Computes the order with other block sizes, which change the speed and the rounding only.
     ///
     /// - Parameters:
     ///   - block: The number of one-column units removed before the matrices are updated.
@@ -27,7 +27,7 @@ extension OptimalBrainSurgeon {
         return RemovalOrder(order: order, increases: scores)
     }
 
-    /// The units of one level, ascending.
+    /// Returns the units of one level, ascending.
     ///
     /// This is faster than computing the whole order.
     ///
@@ -58,7 +58,7 @@ extension OptimalBrainSurgeon {
         return (order, scores, remaining)
     }
 
-    /// The optimal weights if only some units are kept: `M[:,K] · (H[K,K])⁻¹`.
+    /// Returns the optimal weights if only some units are kept: `M[:,K] · (H[K,K])⁻¹`.
     ///
     /// - Parameters:
     ///   - units: The kept units, ascending.
@@ -91,7 +91,8 @@ extension OptimalBrainSurgeon {
         return result
     }
 
-    /// Another target's moment, plus the damping term that pulls the fit towards the dense weights.
+    /// Returns another target's moment plus the damping term, which pulls the fit towards the dense
+    /// weights.
     private func damped(_ moment: Matrix<Double>) -> Matrix<Double> {
         precondition(
             moment.rows == weight.rows && moment.columns == weight.columns,

@@ -44,7 +44,7 @@ public struct OptimalBrainSurgeon: Sendable {
     ///   - weight: Shape `[outputs, columns]`; with `hasBias`, the bias is the last column.
     ///   - hessian: The mean of `x · xᵀ`, shape `[columns, columns]`; with `hasBias`, the last
     ///     input is the constant 1.
-    ///   - unitSize: The number of columns of one unit: the columns of its heads, or 1 for a
+    ///   - unitSize: The number of columns of one unit: all columns of the unit's heads, or 1 for a
     ///     neuron.
     ///   - hasBias: Whether the last column is the bias, which is never removed.
     ///   - damping: The fraction of the mean diagonal that is added to the diagonal.

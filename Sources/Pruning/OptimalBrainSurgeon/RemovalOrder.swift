@@ -1,11 +1,11 @@
 /// The order in which a layer's units are removed, and the error of every level.
 public struct RemovalOrder: Codable, Sendable, Equatable {
-    /// Unit indices, the first removed first.
+    /// The indices of the units, in the order of removal.
     public let order: [Int]
 
     /// The squared output error by number of kept units, `order.count + 1` values.
     ///
-    /// The last error is 0. The first is the error of removing every unit.
+    /// The first error is the error of removing every unit. The last error is 0.
     public let errors: [Double]
 
     /// Creates an order from the units and the error that each removal added, in order of removal.

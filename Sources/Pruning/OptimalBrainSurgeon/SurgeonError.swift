@@ -29,7 +29,7 @@ public enum SurgeonError: Error, Equatable, CustomStringConvertible {
         case .unitSize(let size, let columns):
             "\(columns) weight columns are not a whole number of units of \(size)"
         case .streamNotFinite(let layer):
-            "the residual stream behind layer \(layer) holds NaN or infinity; the checkpoint is "
+            "the residual stream after layer \(layer) holds NaN or infinity; the checkpoint is "
                 + "damaged"
         case .momentsNotFinite(let component):
             "the Hessian of \(component.kind.rawValue) of layer \(component.layer) holds NaN or "
@@ -42,7 +42,7 @@ public enum SurgeonError: Error, Equatable, CustomStringConvertible {
         case .hessianDiagonal(let column, let value):
             "Hessian diagonal \(column) is \(value); the calibration activations overflow"
         case .notPositiveDefinite(let row):
-            "damped Hessian is not positive definite at row \(row); raise --damping, "
+            "damped Hessian is not positive definite at row \(row); use a larger --damping, "
                 + "with --restart"
         case .unknownUnit(let unit, let units):
             "there is no unit \(unit) in a layer of \(units)"

@@ -8,7 +8,7 @@ public struct ClosedLoop {
     public struct Attempt: Codable, Sendable {
         /// The plan.
         public let plan: Plan
-        /// The speedup that the profile predicts for it.
+        /// The speedup that the profile predicts for the plan.
         public let predicted: Double
         /// The speedup that was measured.
         public let comparison: Comparison
@@ -31,7 +31,7 @@ public struct ClosedLoop {
     public var tolerance = 0.03
     /// Correction factor: predicted speedup divided by measured speedup.
     ///
-    /// 1 if nothing was measured.
+    /// It is 1 if nothing was measured.
     public var correction = 1.0
     /// The loop aims above the target by this fraction, so that a later measurement also reaches
     /// the target.
@@ -56,11 +56,11 @@ public struct ClosedLoop {
     /// - Parameters:
     ///   - table: The profile.
     ///   - search: Finds the best plan within a budget of seconds.
-    ///   - measure: Makes the model of a plan and times it against the dense one.
+    ///   - measure: Makes the model of a plan and times it against the dense model.
     ///   - report: Called with every attempt.
-    /// - Returns: The slowest attempt that surely reaches the target, or the fastest attempt if
-    ///   none reaches it; and the number of attempts.
-    /// - Throws: What `search` and `measure` throw; `SearchError.unreachable` if every plan is
+    /// - Returns: The slowest attempt that reaches the target, or the fastest attempt if none
+    ///   reaches it; and the number of attempts.
+    /// - Throws: Errors of `search` and `measure`; `SearchError.unreachable` if every plan is
     ///   excluded.
     public func run(
         _ table: LatencyTable, search: (_ budget: Double) throws -> Plan,
@@ -100,7 +100,7 @@ public struct ClosedLoop {
             let measured = attempt.comparison.speedup
             if reachesTarget(attempt), measured <= target * (1 + tolerance) { break }
             misses = reachesTarget(attempt) ? 0 : misses + 1
-            // Each further miss lengthens the step, to get over plateaus of the latency.
+            // The step grows with each further miss, to leave plateaus of the latency.
             correction *= Self.step(pow(aim / measured, Double(max(misses, 1))))
         }
         guard let best else {
@@ -136,8 +136,8 @@ public struct ClosedLoop {
 
     /// Whether a speedup is known well enough to end its measurement.
     ///
-    /// That is so if the interval lies below the target or above the tolerance, or if its lower end
-    /// reaches the target and the speedup is within the tolerance.
+    /// It is decided if the interval lies below the target or above the tolerance, or if its lower
+    /// end reaches the target and the speedup is within the tolerance.
     public func isDecided(_ speedup: Double, _ interval: ClosedRange<Double>) -> Bool {
         let (lowest, highest) = (target * (1 + margin / 2), target * (1 + tolerance))
         return interval.upperBound < lowest || interval.lowerBound > highest
@@ -146,8 +146,8 @@ public struct ClosedLoop {
 
     /// Whether an attempt reaches the target.
     ///
-    /// The lower end of the interval decides. Of a disturbed measurement the speedup itself
-    /// decides: its wide interval must not drive the search to ever faster plans.
+    /// The lower end of the interval decides. For a disturbed measurement, the speedup itself
+    /// decides, because the wide interval would drive the search to ever faster plans.
     private func reachesTarget(_ attempt: Attempt) -> Bool {
         let comparison = attempt.comparison
         let speedup = comparison.isDisturbed ? comparison.speedup : comparison.interval.lowerBound

@@ -7,7 +7,7 @@ internal import ModelFiles
     internal import Glibc
 #endif
 
-/// The directory of one run, a prune or a training, which can be stopped and resumed.
+/// The directory of a pruning run or a training run, which can be stopped and resumed.
 ///
 /// Each stage writes its product atomically under a fixed name, so a product that exists is
 /// complete. The inputs that all stages depend on are written first, and a directory made from
@@ -27,9 +27,9 @@ public final class RunDirectory: @unchecked Sendable {
     ///
     /// It decides which names are products; all other files are the user's.
     public enum Kind: String, Sendable {
-        /// A prune.
+        /// A pruning run.
         case prune
-        /// A training.
+        /// A training run.
         case training
     }
 
@@ -59,8 +59,8 @@ public final class RunDirectory: @unchecked Sendable {
         self.kind = kind
         if let source = sources.first(where: { kind.isProduct($0, in: path) }) {
             throw Failure(
-                description: "\(source): it is where the \(kind.rawValue) in \(path) would write "
-                    + "what it makes; choose another -o")
+                description: "\(source): the \(kind.rawValue) in \(path) would overwrite this "
+                    + "input; choose another -o")
         }
         let files = FileManager.default
         let work = path + "/work"
@@ -127,8 +127,9 @@ public final class RunDirectory: @unchecked Sendable {
         try AtomicFile.write(try encoder.encode(value), to: product(name))
     }
 
-    /// Removes the files that only a resumed run needs: the files in the folder `work`, except the
-    /// user's own.
+    /// Removes the files in the folder `work`, which only a resumed run needs.
+    ///
+    /// Files of the user are kept.
     ///
     /// - Throws: ``Failure`` if a file cannot be removed.
     public func tidy() throws {
@@ -170,8 +171,8 @@ public final class RunDirectory: @unchecked Sendable {
     private func discard(_ made: [String], _ inputs: String, if restarting: Bool) throws {
         guard restarting || made.isEmpty else {
             throw Failure(
-                description: "\(path): it holds a \(kind.rawValue) with \(inputs); choose another "
-                    + "-o, or discard what it holds with --restart")
+                description: "\(path): it contains a \(kind.rawValue) with \(inputs); choose "
+                    + "another -o, or discard its contents with --restart")
         }
         let byproducts = Kind.byproducts.filter { kind.isProduct($0[...]) }
         for entry in made + byproducts where has(entry) { try remove(entry) }
@@ -235,8 +236,8 @@ extension RunDirectory.Kind {
 
     /// Whether a run makes a file or directory of this name.
     ///
-    /// A prune also makes a directory for each target, such as `1.25x`. For baselines, the name of
-    /// the method precedes it. A gradual prune makes two more directories for each target.
+    /// A pruning run also makes a directory for each target, such as `1.25x`. For baselines, the
+    /// name of the method precedes it. Gradual pruning makes two more directories for each target.
     fileprivate func isProduct(_ name: Substring) -> Bool {
         guard self == .prune else { return Self.ofTraining.contains(name) }
         if Self.ofPrune.contains(name) { return true }

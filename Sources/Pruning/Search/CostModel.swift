@@ -9,7 +9,7 @@ public protocol CostModel: Sendable {
     /// The width of the residual stream for which all seconds are given.
     var hiddenSize: Int { get }
 
-    /// The seconds of one component that becomes a variant.
+    /// Returns the seconds of a variant of a component.
     func seconds(of component: Component, as variant: Variant) -> Double
 
     /// The variants to consider for a component; those with equal units in order of preference.

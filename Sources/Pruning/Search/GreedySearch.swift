@@ -13,7 +13,7 @@ public struct GreedySearch: Sendable {
     /// For each component whether each option may be chosen.
     private let isUseful: [[Bool]]
 
-    /// The partner of each component in its pair; nil if it has none.
+    /// The partner of each component in its pair; nil if the component is in no pair.
     private var partners: [Partner?]
 
     private struct Partner {

@@ -12,14 +12,14 @@ public import Transformers
 /// Source: Fan, Grave and Joulin, "Reducing transformer depth on demand with structured dropout",
 /// arXiv 1909.11556, section 3.2.
 public enum LayerSelection {
-    /// Layers at equal distances, with the last one.
+    /// Returns layers at equal distances, including the last layer.
     ///
     /// If half of the layers are kept, this is every other layer.
     ///
     /// - Parameters:
     ///   - count: The number of layers to keep.
     ///   - layers: The number of layers, at least `count`.
-    /// - Returns: Their indices, ascending.
+    /// - Returns: The indices of the kept layers, ascending.
     public static func everyOther(_ count: Int, of layers: Int) -> [Int] {
         (0..<count).map { ($0 + 1) * layers / count - 1 }
     }
@@ -30,9 +30,9 @@ public enum LayerSelection {
     ///   - count: The number of layers to keep.
     ///   - model: The model.
     ///   - loss: The loss of a model on validation data.
-    ///   - progress: Called with the number of losses computed; may throw to stop.
+    ///   - progress: Called with the number of losses computed; may throw an error to stop.
     /// - Returns: The indices of the kept layers, ascending.
-    /// - Throws: What `loss` and `progress` throw.
+    /// - Throws: The errors of `loss` and `progress`.
     /// - Complexity: O(layers²) losses.
     public static func search(
         _ count: Int, of model: Model, loss: (Model) throws -> Double,
@@ -75,9 +75,9 @@ public enum LayerSelection {
     ///   - draws: The number of models to try.
     ///   - seed: Decides the draws.
     ///   - loss: The loss of a model on validation data.
-    ///   - progress: Called with the number of models tried; may throw to stop.
+    ///   - progress: Called with the number of models tried; may throw an error to stop.
     /// - Returns: The indices of the kept layers, ascending.
-    /// - Throws: What `loss` and `progress` throw.
+    /// - Throws: The errors of `loss` and `progress`.
     public static func learned(
         _ count: Int, of model: Model, draws: Int, seed: UInt64, loss: (Model) throws -> Double,
         progress: (Int) throws -> Void = { _ in }
@@ -113,7 +113,7 @@ public enum LayerSelection {
             ?? top(count, of: scores)
     }
 
-    /// The indices of the greatest values, ascending.
+    /// Returns the indices of the greatest values, ascending.
     private static func top(_ count: Int, of values: [Double]) -> [Int] {
         values.indices.sorted { values[$0] > values[$1] }.prefix(count).sorted()
     }

@@ -38,12 +38,12 @@ public struct LoadableCosts: CostModel {
         costs.seconds(ofHeadIn: format)
     }
 
-    /// The predicted seconds of a component that becomes a variant.
+    /// Returns the predicted seconds of a variant of a component.
     public func seconds(of component: Component, as variant: Variant) -> Double {
         costs.seconds(of: component, as: variant)
     }
 
-    /// The variants that the runtime can load.
+    /// Returns the variants that the runtime can load.
     public func variants(of component: Component) -> [Variant] {
         let variants = costs.variants(of: component)
         guard runtime == .gguf else { return variants }

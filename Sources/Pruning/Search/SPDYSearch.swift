@@ -5,7 +5,7 @@ internal import Tensors
 ///
 /// Each component has a coefficient c. For given coefficients, the choice that minimises
 /// `Σ cₗ · pₗ(option)` within the budget is exact, up to the rounding of times to buckets. Good
-/// coefficients are found by trial: random ones first, then changes of the best.
+/// coefficients are found by trial: random ones are tried first, then changes of the best ones.
 ///
 /// Source: Frantar and Alistarh, "SPDY", arXiv 2201.13096; Kurtić, Frantar and Alistarh, "ZipLM",
 /// arXiv 2302.04089. Times are rounded up, so that a budget is never exceeded.
@@ -32,7 +32,7 @@ public struct SPDYSearch: Sendable {
         self.problem = problem
     }
 
-    /// The choice with the minimum of `Σ cₗ · pₗ` within a budget.
+    /// Returns the choice with the minimum of `Σ cₗ · pₗ` within a budget.
     ///
     /// - Parameters:
     ///   - budget: Seconds, with the base.
@@ -82,16 +82,16 @@ public struct SPDYSearch: Sendable {
         return exact < Double(buckets + 1) ? Int(exact.rounded(.up)) : buckets + 1
     }
 
-    /// The tried coefficients whose choice has the lowest real loss.
+    /// Returns the tried coefficients whose choice has the lowest real loss.
     ///
     /// - Parameters:
     ///   - budget: Seconds, with the base.
     ///   - seed: Decides the coefficients.
     ///   - loss: The real loss of the model of a choice; called once for each different choice.
-    ///   - progress: Called with the number of trials done; may throw to stop.
+    ///   - progress: Called with the number of finished trials; may throw an error to stop.
     /// - Returns: One coefficient for each component.
-    /// - Throws: ``SearchError/unreachable(target:maximum:)``, or what `loss` and `progress`
-    ///   throw.
+    /// - Throws: ``SearchError/unreachable(target:maximum:)``, and the errors of `loss` and
+    ///   `progress`.
     public func coefficients(
         within budget: Double, seed: UInt64, loss: (_ choice: [Int]) throws -> Double,
         progress: (Int) throws -> Void = { _ in }

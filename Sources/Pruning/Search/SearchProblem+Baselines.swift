@@ -4,7 +4,7 @@ internal import Tensors
 extension SearchProblem {
     /// Chooses the last option for whole groups of components, for the minimum number of groups.
     ///
-    /// The last group is then undone as far as the budget allows, its slowest component first.
+    /// The last group is then restored as far as the budget allows, its slowest component first.
     ///
     /// - Parameters:
     ///   - groups: The indices of the components of each group, in the order of removal.

@@ -39,7 +39,7 @@ extension SearchSpace {
     ///
     /// - Parameters:
     ///   - budget: Seconds.
-    ///   - step: The hidden size is a multiple of this.
+    ///   - step: The hidden size is a multiple of this number.
     ///   - headsThatDivide: The heads of one unit of attention, if the number of kept heads must
     ///     divide the hidden size; nil if it need not.
     /// - Returns: The plan.
@@ -89,8 +89,8 @@ extension SearchSpace {
 
     /// Removes whole layers, the least important first, the minimum number that meets the budget.
     ///
-    /// The branches of the last layer removed come back as far as the budget allows, the slower one
-    /// first.
+    /// The branches of the last removed layer are restored as far as the budget allows, the slower
+    /// branch first.
     ///
     /// - Parameters:
     ///   - budget: Seconds.

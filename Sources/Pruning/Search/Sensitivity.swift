@@ -3,9 +3,9 @@ public import Transformers
 
 /// The sensitivity of the whole model to removing units of each component, measured on the model.
 ///
-/// A prior is the relative error of one component's output. It does not say how much the model's
-/// predictions change, and the change is not proportional to it. So each component is reduced to
-/// some levels while all others stay dense, and each layer is removed in the same way. The
+/// A prior is the relative error of one component's output. The change of the model's predictions
+/// is not proportional to it, and differs between components. So each component is reduced to some
+/// levels while all other components stay dense, and each layer is removed in the same way. The
 /// divergence from the dense model is measured after each change. Between measured levels, the
 /// divergence is a power of the prior.
 public struct Sensitivity: Sendable, Equatable {
@@ -21,7 +21,7 @@ public struct Sensitivity: Sendable, Equatable {
             case divergence = "damage"
         }
 
-        /// Creates a point from both.
+        /// Creates a point.
         public init(prior: Double, divergence: Double) {
             self.prior = prior
             self.divergence = divergence
@@ -34,7 +34,8 @@ public struct Sensitivity: Sendable, Equatable {
     /// The divergence after the removal of each layer, if it was measured.
     public private(set) var layers: [Int: Double] = [:]
 
-    /// A component with many levels is measured at the levels whose priors are nearest to these.
+    /// A component with many levels is measured at the levels whose priors are nearest to these
+    /// values.
     ///
     /// The prior 1 belongs to the removal of the whole branch.
     static let priors = [0.03, 0.1, 0.3, 1]
@@ -45,9 +46,9 @@ public struct Sensitivity: Sendable, Equatable {
     ///   - losses: The removal orders and priors.
     ///   - surgery: The dense model and its calibration.
     ///   - divergence: Measures the divergence of a changed model.
-    ///   - progress: Called with the number of components done; may throw to stop.
-    /// - Throws: ``SurgeonError`` if a divergence is not finite, and what reading and correcting
-    ///   weights and `progress` throw.
+    ///   - progress: Called with the number of finished components; may throw an error to stop.
+    /// - Throws: ``SurgeonError`` if a divergence is not finite, errors of reading and correcting
+    ///   weights, and errors of `progress`.
     /// - Complexity: For each component and prior, and for each layer, half a forward pass, and for
     ///   decoders the output head.
     public init(
@@ -99,14 +100,14 @@ public struct Sensitivity: Sendable, Equatable {
             })
     }
 
-    /// Creates it from known points.
+    /// Creates sensitivities from known points.
     public init(_ points: [Component: [Point]], layers: [Int: Double] = [:]) {
         self.points = points.mapValues(Self.rising)
         self.layers = layers
     }
 
-    /// The divergence at a component's level with some prior; the prior itself for a component that
-    /// was not measured.
+    /// Returns the divergence of a component at the level with a given prior; the prior itself for
+    /// a component that was not measured.
     ///
     /// Between the measured points `(p₁, d₁)` and `(p₂, d₂)` it is
     /// `d₁ (p / p₁)^(log(d₂/d₁) / log(p₂/p₁))`. Below the first point and above the last one,
@@ -139,8 +140,8 @@ public struct Sensitivity: Sendable, Equatable {
 }
 
 extension ComponentLosses {
-    /// The levels below the dense one whose priors are nearest to some values, on a logarithmic
-    /// scale; all levels below the dense one if there are no more of them than values.
+    /// Returns the levels below the dense level whose priors are nearest to some values, on a
+    /// logarithmic scale; all these levels if there are no more of them than values.
     fileprivate func levels(nearest priors: [Double]) -> Set<Int> {
         guard units > priors.count else { return Set(0..<units) }
         return Set(

@@ -23,12 +23,12 @@ public struct TableCosts: CostModel {
     /// The width of the profiled model's residual stream.
     public var hiddenSize: Int { table.shape.hiddenSize }
 
-    /// The predicted seconds of a component that becomes a variant.
+    /// Returns the predicted seconds of a variant of a component.
     public func seconds(of component: Component, as variant: Variant) -> Double {
         table.seconds(of: component.kind, as: variant)
     }
 
-    /// The measured variants that are faster than every larger one of their format.
+    /// Returns the measured variants that are faster than every larger variant.
     public func variants(of component: Component) -> [Variant] {
         table.usefulVariants(of: component.kind)
             + formats.flatMap { table.usefulVariants(of: component.kind, in: $0) }

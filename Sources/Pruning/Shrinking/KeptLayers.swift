@@ -27,7 +27,7 @@ public struct KeptLayers<Source: WeightSource>: WeightSource {
     /// The source's embeddings.
     public func embeddings() throws -> EmbeddingWeights { try source.embeddings() }
 
-    /// The kept layer at an index.
+    /// Reads the kept layer at an index.
     public func layer(_ index: Int) throws -> LayerWeights { try source.layer(kept[index]) }
 
     /// The source's head.

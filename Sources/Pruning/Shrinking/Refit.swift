@@ -2,24 +2,25 @@ public import Tensors
 internal import Training
 public import Transformers
 
-/// Refits the output projections to the inputs in the shrunk model.
+/// Refits the last projection of each component to its inputs in the shrunk model.
 ///
-/// Optimal Brain Surgeon fits each output projection to its inputs in the dense model. The inputs
-/// in a shrunk model differ, and the errors of earlier branches are ignored. This fit therefore
-/// solves for each branch in the order of the forward pass, where x̂ are the projection's inputs in
-/// the shrunk model, W x is the output of the dense branch, and r̂ and r are the residual streams
-/// of the shrunk and the dense model before the branch:
+/// Optimal Brain Surgeon fits each last projection to its inputs in the dense model. The inputs in
+/// a shrunk model differ, and the errors of earlier branches are ignored. So this fit visits the
+/// branches in the order of the forward pass, and solves for each branch:
 ///
 ///     Ŵ  =  argmin  E‖Ŵ x̂ − (W x + α (r − r̂))‖²  +  β E‖Ŵ x − W x‖²
+///
+/// x̂ are the projection's inputs in the shrunk model. W x is the output of the dense branch. r̂ and
+/// r are the residual streams of the shrunk and of the dense model before the branch.
 ///
 /// Ŵ has the number of units that the plan keeps, chosen by Optimal Brain Surgeon for the same sum.
 /// With α = 0, errors add up. With α = 1, a branch is fitted to correct all of them, which overfits
 /// to the tokens of the refit. The second term, over all calibration text, penalises deviations
-/// from the dense branch. The first term is over fewer tokens. A share γ of the difference between
-/// the dense moments of those tokens and of all text is corrected.
+/// from the dense branch. The first term is over fewer tokens. The dense moments over these tokens
+/// differ from the dense moments over all text. A share γ of this difference is corrected.
 ///
-/// If `passes` is above 0, gradient descent from there then fits all weights of a feed-forward
-/// block to the same sum, as a function of the block's inputs.
+/// If `passes` is above 0, gradient descent then starts from this fit. It fits all weights of a
+/// feed-forward block to the same sum, as a function of the block's inputs.
 ///
 /// All plans of a family are refitted layer by layer in one pass of the dense model, of which only
 /// one layer at a time is in memory.
@@ -124,7 +125,7 @@ struct Refit {
         }
     }
 
-    /// Advances a plan's residual streams past a branch whose output projection has these inputs.
+    /// Advances a plan's residual streams past a branch whose last projection has these inputs.
     private mutating func advance(
         _ member: Int, _ component: Component, adding inputs: [Activations]?
     ) {
@@ -135,14 +136,15 @@ struct Refit {
         }
     }
 
-    /// Fits a plan's part of a branch, and returns the inputs of its output projection after that.
+    /// Fits a plan's part of a branch, and returns the inputs of its last projection after that.
     private mutating func fit(
         _ member: Int, to branch: DenseBranch, of layer: LayerWeights, check: () throws -> Void
     ) throws -> [Activations] {
         let targets = batches.indices.map { index in
             var target = branch.outputs[index]
             // The streams have the branch's output times its factor.
-            // Behind a norm of the output the streams' error is not one of the projection.
+            // After a norm of the output, the error of the streams is not an error of the
+            // projection.
             let shape = surgery.dense.shape
             if !shape.architecture.layer.normPlace.normalisesOutput {
                 let share = Self.repairedShare / shape.usedFactors.branches
@@ -174,7 +176,7 @@ struct Refit {
         return all.map { engine.selecting(columns: columns, of: $0) }
     }
 
-    /// Chooses units and fits the output projection to the inputs of all units.
+    /// Chooses units and fits the last projection to the inputs of all units.
     private mutating func choose(
         _ member: Int, for branch: DenseBranch, with inputs: [Activations],
         towards targets: [Activations]
@@ -194,7 +196,7 @@ struct Refit {
         family[member].refitted[component] = fit.projection
     }
 
-    /// The inputs of a projection, with a last column of ones if it has a bias.
+    /// Returns the inputs of a projection, with a last column of ones if it has a bias.
     private func withOnes(_ inputs: Activations, for projection: Projection) -> Activations {
         guard projection.bias != nil else { return inputs }
         return engine.joined([
@@ -233,7 +235,7 @@ struct Refit {
 }
 
 extension [ShrunkWeights] {
-    /// The same plans with units and weights refitted to the residual stream of the dense model.
+    /// Returns the same plans with units and weights refitted to the dense model's residual stream.
     ///
     /// - Parameters:
     ///   - batches: Calibration sequences. Their residual streams stay in memory for each plan and
@@ -241,7 +243,7 @@ extension [ShrunkWeights] {
     ///   - passes: The number of passes over the tokens in the gradient descent of a feed-forward
     ///     block; 0 for no descent.
     ///   - engine: The engine to compute on.
-    ///   - progress: Called repeatedly with the number of components done; may throw to stop.
+    ///   - progress: Called repeatedly with the number of finished components; may throw an error to stop.
     /// - Returns: The refitted weights.
     /// - Throws: `SurgeonError`, a read error, or what `progress` throws.
     /// - Complexity: A forward pass of the dense model. In addition, for each plan: a forward pass;
@@ -252,7 +254,7 @@ extension [ShrunkWeights] {
         progress: (Int) throws -> Void = { _ in }
     ) throws -> [ShrunkWeights] {
         guard let surgery = first?.surgery else { return self }
-        precondition(allSatisfy { $0.surgery === surgery }, "a family of one surgery")
+        precondition(allSatisfy { $0.surgery === surgery }, "the plans belong to several surgeries")
         var refit = try Refit(self, of: surgery, on: batches, passes: passes, engine: engine)
         var done = 0
         for component in Plan(keepingAllOf: surgery.dense.shape).components {

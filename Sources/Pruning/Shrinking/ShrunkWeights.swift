@@ -17,7 +17,7 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
 
     let surgery: Surgery
     private let correction: Surgery.Correction
-    /// Refitted output projections, which replace the surgery's.
+    /// Refitted last projections of components, which replace the surgery's projections.
     var refitted: [Component: Projection] = [:]
     /// Fitted feed-forward blocks by layer, which replace the shrunk blocks.
     var fitted: [Int: FeedForwardWeights] = [:]
@@ -48,22 +48,22 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
     /// Frees the surgery's cache, which all plans of the surgery share.
     public func releaseWorkingMemory() { surgery.clearCache() }
 
-    /// The dense embeddings with the kept channels only.
+    /// Returns the dense embeddings with the kept channels only.
     public func embeddings() throws -> EmbeddingWeights {
         try surgery.dense.embeddings().selecting(channels: channels)
     }
 
-    /// The dense head with the kept channels only.
+    /// Returns the dense head with the kept channels only.
     public func head() throws -> HeadWeights {
         try surgery.dense.head().selecting(channels: channels)
     }
 
-    /// The layer at an index with the kept units only.
+    /// Returns the layer at an index with the kept units only.
     public func layer(_ index: Int) throws -> LayerWeights {
         try layer(index, correction: correction)
     }
 
-    /// The layer at an index with its final shapes; weights may lack their correction.
+    /// Returns the layer at an index with its final shapes; weights may lack their correction.
     public func outline(_ index: Int) throws -> LayerWeights {
         try layer(index, correction: correction == .bias ? .bias : .none)
     }
@@ -76,7 +76,7 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
         return layer.selecting(channels: channels)
     }
 
-    /// The shrunk layer of a dense layer with only one of its branches.
+    /// Returns the shrunk layer of a dense layer with only one of its branches.
     func branch(_ component: Component, of dense: LayerWeights) throws -> LayerWeights {
         var layer = dense
         switch component.kind {
@@ -124,7 +124,7 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
 }
 
 extension Model {
-    /// A copy of the model with one layer replaced by the layer of a plan.
+    /// Returns a copy of the model with one layer replaced by the layer of a plan.
     public func replacing(layer index: Int, of weights: ShrunkWeights) throws -> Model {
         replacing(
             layer: index, with: try weights.layer(index), sizes: weights.shape.layers[index])
@@ -147,7 +147,7 @@ extension LayerWeights {
 }
 
 extension [Int] {
-    /// The rows of these units if each unit has `size` rows.
+    /// Returns the rows of these units if each unit has `size` rows.
     func rows(of size: Int) -> [Int] {
         flatMap { $0 * size..<($0 + 1) * size }
     }

@@ -40,9 +40,9 @@ public final class Surgery {
     ///
     /// - Parameters:
     ///   - dense: The dense weights.
-    ///   - calibration: The second moments of the inputs of its output projections.
-    ///   - channelImportance: The importance of each channel of the residual stream; a plan that
-    ///     narrows the stream keeps the most important channels.
+    ///   - calibration: The second moments of the inputs of each component's last projection.
+    ///   - channelImportance: The importance of each channel of the residual stream. A plan that
+    ///     reduces the hidden size keeps the most important channels.
     ///   - damping: The fraction of the mean diagonal that is added to the diagonal of every
     ///     Hessian.
     ///   - engine: The engine to compute on.
@@ -57,7 +57,7 @@ public final class Surgery {
         self.engine = engine
     }
 
-    /// Which units to remove first, and how the kept weights change.
+    /// The ranking that decides which units are removed first, and how the kept weights change.
     public enum Order: Sendable, Equatable {
         /// By Optimal Brain Surgeon, which corrects the kept weights.
         case optimalBrainSurgeon
@@ -82,7 +82,7 @@ public final class Surgery {
 
     /// The correction for removed units.
     public enum Correction: Sendable {
-        /// Nothing.
+        /// Nothing is corrected.
         case none
         /// The bias is increased by the mean output of the removed units.
         case bias
@@ -90,11 +90,11 @@ public final class Surgery {
         case leastSquares
     }
 
-    /// The removal order and the error of every level of every component.
+    /// Computes the removal order and the error of every level of every component.
     ///
     /// - Parameters:
     ///   - order: The ranking of units.
-    ///   - progress: Called with the number of components done; may throw to stop.
+    ///   - progress: Called with the number of finished components; may throw an error to stop.
     /// - Returns: The losses.
     /// - Throws: `SurgeonError`, a read error, or what `progress` throws.
     public func losses(
@@ -125,11 +125,11 @@ public final class Surgery {
         return table
     }
 
-    /// The output projection of a component that keeps some of its units.
+    /// Returns the last projection of a component that keeps some of its units.
     ///
     /// - Parameters:
     ///   - component: The component.
-    ///   - output: Its dense output projection.
+    ///   - output: The dense last projection of the component.
     ///   - units: The kept units, ascending.
     ///   - correction: The correction for the removed units.
     /// - Returns: The projection of the kept columns, with its bias.
@@ -161,11 +161,11 @@ public final class Surgery {
         return projection
     }
 
-    /// The most important channels of the residual stream, ascending.
+    /// Returns the most important channels of the residual stream, ascending.
     ///
     /// - Precondition: The importance of the channels is known.
     func channels(_ count: Int) -> [Int] {
-        precondition(channelImportance.count == dense.shape.hiddenSize, "channels nobody ranked")
+        precondition(channelImportance.count == dense.shape.hiddenSize, "no importance")
         let order = channelImportance.indices.sorted {
             (-channelImportance[$0], $0) < (-channelImportance[$1], $1)
         }
@@ -190,7 +190,7 @@ public final class Surgery {
         shrunkBytes += bytes(projection)
     }
 
-    /// β: the weight of a branch's dense outputs beside its targets in the shrunk model.
+    /// β: the weight of a branch's dense outputs, relative to its targets in the shrunk model.
     static let denseShare = 0.5
 
     /// γ: the share of the difference between a refit's tokens and all text that is corrected.
@@ -199,7 +199,7 @@ public final class Surgery {
     /// moments that are not positive definite.
     static let controlShare = 0.25
 
-    /// The moments of the dense model that a refit of a component adds to those of its own tokens.
+    /// The moments of the dense model that a refit adds to the moments of its own tokens.
     ///
     /// They are the second moments of the inputs, and of the outputs with the inputs.
     struct DenseMoments {
@@ -207,13 +207,13 @@ public final class Surgery {
         fileprivate var outputs: Matrix<Double>
     }
 
-    /// The dense moments of a component, `(β + γ) E[·] − γ Ê[·]`.
+    /// Returns the dense moments of a component, `(β + γ) E[·] − γ Ê[·]`.
     ///
     /// `E` is the mean over all calibration text, and `Ê` the mean over the tokens of a refit.
     ///
     /// - Parameters:
     ///   - component: The component.
-    ///   - output: Its dense output projection.
+    ///   - output: The dense last projection of the component.
     ///   - sample: The second moments of the dense inputs over the tokens of a refit; if there is a
     ///     bias, the last input is 1.
     /// - Returns: The moments.
@@ -231,14 +231,14 @@ public final class Surgery {
         return DenseMoments(inputs: inputs, outputs: outputs)
     }
 
-    /// The units and the output projection of a component that fit two targets best.
+    /// Returns the units and the last projection of a component that fit two targets best.
     ///
     /// The first target belongs to the inputs in the shrunk model. The second is the dense output
     /// for the inputs in the dense model.
     ///
     /// - Parameters:
     ///   - component: The component.
-    ///   - output: Its dense output projection.
+    ///   - output: The dense last projection of the component.
     ///   - level: The number of units to keep.
     ///   - moments: The second moments of the targets, of the inputs of all units in the shrunk
     ///     model, and of 1 if there is a bias, in this order. The moments of targets with targets
@@ -287,7 +287,7 @@ public final class Surgery {
         return made
     }
 
-    /// A surgeon whose Hessian is the covariance of the inputs.
+    /// Returns a surgeon whose Hessian is the covariance of the inputs.
     private func fluctuationSurgeon(
         for component: Component, output: Projection
     ) throws -> OptimalBrainSurgeon {
@@ -308,7 +308,7 @@ public final class Surgery {
 }
 
 extension ModelShape {
-    /// The number of input columns of a component's output projection that belong to one unit.
+    /// The number of input columns of a component's last projection that belong to one unit.
     func unitSize(of component: Component) -> Int {
         let layer = layers[component.layer]
         switch component.kind {
@@ -326,7 +326,7 @@ extension Matrix<Double> {
         }
     }
 
-    /// The block of these rows and columns.
+    /// Returns the block of these rows and columns.
     fileprivate func block(rows: Range<Int>, columns: Range<Int>) -> Matrix<Double> {
         Matrix(
             rows: rows.count, columns: columns.count,

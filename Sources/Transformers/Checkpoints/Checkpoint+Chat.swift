@@ -41,7 +41,7 @@ extension Checkpoint {
         guard let template = named.first(where: { $0.name == "default" }) else {
             throw ModelFileError(
                 file: configuration, subject: "chat_template",
-                problem: "it is no text, and no list with a template named \"default\"",
+                problem: "it is neither a string nor a list with a template named \"default\"",
                 remedy: "use the tokenizer_config.json of the original model")
         }
         return template.text

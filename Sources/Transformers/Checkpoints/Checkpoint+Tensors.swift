@@ -22,8 +22,7 @@ struct ExpectedTensors {
     /// - Parameters:
     ///   - names: The names of the tensors.
     ///   - shape: The model's sizes.
-    ///   - config: The configuration, for the row counts of the position and segment type
-    ///     embeddings.
+    ///   - config: The configuration, for the row counts of the position and token type embeddings.
     ///   - biases: The biases that projections of the model may have.
     ///   - formats: The formats of the matrices; nil if they have none of their own.
     init(
@@ -119,7 +118,7 @@ struct ExpectedTensors {
 }
 
 extension ExpectedTensors {
-    /// The part of the model to which a tensor that is not read belongs.
+    /// The part of the model to which a tensor belongs that is not read.
     private enum Place {
         /// None. Ignoring the tensor does not change results.
         case harmless
@@ -166,8 +165,8 @@ extension ExpectedTensors {
             let switches = config.family.config.weightSwitches.map(\.field)
             throw fault(
                 file, name,
-                "no part of a model of type \"\(config.family.name)\" reads it\(more)"
-                    + (isBias ? ", with the biases that its configuration names" : ""),
+                "a model of type \"\(config.family.name)\" does not use it\(more)"
+                    + (isBias ? ", because the configuration excludes this bias" : ""),
                 isBias && !switches.isEmpty
                     ? "set \(switches.joined(separator: " or ")) in config.json to true if the "
                         + "model was trained with it, or remove the tensor"
@@ -186,12 +185,12 @@ extension ExpectedTensors {
         if let tensor = file.tensor(named: name), !tensor.holdsFloats {
             let type = tensor.type
             throw fault(
-                file, name, "it is stored as \(type.name), which is not read as numbers here",
+                file, name, "its type \(type.name) is not supported",
                 "convert the model to F32, F16, BF16, Q8_0, Q4_0 to Q5_1 or Q2_K to Q6_K")
         }
         guard let found = file.shape(of: name), found != sizes else { return }
         throw fault(
-            file, name, "its shape is \(found), but the configuration asks for \(sizes)",
+            file, name, "its shape is \(found), but the configuration requires \(sizes)",
             "use the configuration that belongs to these weights")
     }
 
@@ -222,8 +221,8 @@ extension ExpectedTensors {
         return name.hasPrefix(embeddings + ".") ? .model : .head
     }
 
-    /// The kind of unsupported weights to which a tensor belongs, by its name, and what to do
-    /// instead; nil for other names.
+    /// Returns the kind of unsupported weights to which a tensor of this name belongs, and the
+    /// remedy; nil for other names.
     private static func kind(of name: String) -> (kind: String, remedy: String)? {
         if let kind = QuantizedWeights.kind(of: name) {
             return ("weights that are quantised: \(kind)", QuantizedWeights.remedy)
@@ -231,11 +230,11 @@ extension ExpectedTensors {
         if name.contains(".lora_A.") || name.hasSuffix(".lora_a") {
             return (
                 "an adapter (LoRA)",
-                "merge it into its base model with peft's merge_and_unload(), and name that"
+                "merge it into its base model with peft's merge_and_unload(), and use that"
             )
         }
         let experts = ["block_sparse_moe.", ".experts.", "_exps.", "ffn_gate_inp."]
         guard experts.contains(where: name.contains) else { return nil }
-        return ("a mixture of experts, which is not computed here", "name a dense model")
+        return ("a mixture of experts, which is not supported", "use a dense model")
     }
 }

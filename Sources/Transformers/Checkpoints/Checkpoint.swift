@@ -34,7 +34,7 @@ public struct Checkpoint: WeightSource {
 
     /// Opens a model and checks its configuration and its list of tensors.
     ///
-    /// Weights are read when a method asks for them.
+    /// Weights are read only when a method needs them.
     ///
     /// - Parameter path: A Hugging Face directory or a `.gguf` file.
     /// - Throws: ``ModelFileError`` if the model is damaged or of an unsupported kind.
@@ -101,9 +101,9 @@ public struct Checkpoint: WeightSource {
                 let name = classes.first?.string.map { "a \($0)" } ?? "the model"
                 throw ModelFileError(
                     file: file.path, tensor: head,
-                    problem: "there is none, and tie_word_embeddings is false: \(name) has no "
+                    problem: "it is missing, and tie_word_embeddings is false: \(name) has no "
                         + "output head for tokens",
-                    remedy: "name the model with its head, or set tie_word_embeddings to true in "
+                    remedy: "use the model with its head, or set tie_word_embeddings to true in "
                         + "config.json if the head is the token embedding")
             }
             return true

@@ -41,7 +41,7 @@ struct ConfigFields {
         case nil: return nil
         case .integer(let value) where value > 0: return Double(value)
         case .number(let value) where value > 0: return value
-        default: throw fault(name, "it is no positive number")
+        default: throw fault(name, "it is not a positive number")
         }
     }
 
@@ -59,14 +59,14 @@ struct ConfigFields {
         switch value(name) {
         case nil: return nil
         case .string(let value): return value
-        default: throw fault(name, "it is no string")
+        default: throw fault(name, "it is not a string")
         }
     }
 
     /// The members of an object; nil if it is absent.
     func object(_ name: String) throws(ModelFileError) -> ConfigFields? {
         guard let value = value(name) else { return nil }
-        guard let members = value.object else { throw fault(name, "it is no object") }
+        guard let members = value.object else { throw fault(name, "it is not an object") }
         return ConfigFields(file: file, prefix: "\(prefix)\(name).", members: members)
     }
 
@@ -91,7 +91,7 @@ struct ConfigFields {
             return ids.filter { $0 >= 0 }
         default: break
         }
-        throw fault(name, "it is neither the id of a token nor a list of such")
+        throw fault(name, "it is neither a token id nor a list of token ids")
     }
 
     /// An error about a member.

@@ -31,8 +31,8 @@ extension HuggingFaceConfig {
         guard !names.contains(activation) else { return }
         throw ModelFileError(
             file: path, subject: "field \(field)",
-            problem: "\(JSONValue.string(activation).excerpt) is not computed here",
-            remedy: "name a model of type \(family.name) whose \(field) is \"\(names[0])\"")
+            problem: "\(JSONValue.string(activation).excerpt) is not supported",
+            remedy: "use a model of type \(family.name) whose \(field) is \"\(names[0])\"")
     }
 }
 

@@ -43,36 +43,36 @@ struct GGUFKeys {
                 file: gguf.path, subject: "split.count",
                 problem: "it is part \(part) of \(all) of a model",
                 remedy: "join the parts with 'llama-gguf-split --merge FIRST-PART WHOLE.gguf', "
-                    + "and name the whole")
+                    + "and use the joined file")
         }
         if gguf.metadata["general.type"] != nil {
             let type = try gguf.string("general.type")
             guard type == "model" else {
-                throw fault("general.type", "it is no model but of type \"\(type)\"")
+                throw fault("general.type", "it is \"\(type)\", not \"model\"")
             }
         }
         for (name, neutral) in Self.neutral.sorted(by: { $0.key < $1.key })
         where gguf.metadata[key(name)] != nil {
             let value = try gguf.number(key(name))
             guard value == neutral || value == 0 else {
-                throw fault(key(name), "only \(neutral) is computed here (it is \(value))")
+                throw fault(key(name), "only \(neutral) is supported (it is \(value))")
             }
         }
         for (name, neutral) in Self.neutralFlags.sorted(by: { $0.key < $1.key })
         where gguf.metadata[key(name)] != nil {
             guard try gguf.bool(key(name)) == neutral else {
-                throw fault(key(name), "only \(neutral) is computed here")
+                throw fault(key(name), "only \(neutral) is supported")
             }
         }
         for name in ["rope_factors_long.weight", "rope_factors_short.weight"]
         where gguf.shape(of: name) != nil {
-            throw fault(name, "rotary positions that are scaled so are not computed here")
+            throw fault(name, "this scaling of rotary positions is not supported")
         }
         let type = key("rope.scaling.type")
         if gguf.metadata[type] != nil {
             let name = try gguf.string(type)
             guard ["none", "linear"].contains(name) else {
-                throw fault(type, "rotary positions scaled by \"\(name)\" are not computed here")
+                throw fault(type, "rotary positions scaled by \"\(name)\" are not supported")
             }
         }
         let rotary = key("rope.dimension_count")
@@ -81,7 +81,7 @@ struct GGUFKeys {
             let (length, rotated) = (try gguf.integer(name), try gguf.integer(rotary))
             guard length == rotated else {
                 throw fault(
-                    name, "heads of \(length) of which \(rotated) are rotated are not computed here"
+                    name, "heads of \(length) channels with \(rotated) rotated are not supported"
                 )
             }
         }
@@ -103,6 +103,6 @@ struct GGUFKeys {
 
     private func fault(_ subject: String, _ problem: String) -> ModelFileError {
         ModelFileError(
-            file: gguf.path, subject: subject, problem: problem, remedy: "name a model without it")
+            file: gguf.path, subject: subject, problem: problem, remedy: "use a model without it")
     }
 }

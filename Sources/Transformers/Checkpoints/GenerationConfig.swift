@@ -22,8 +22,8 @@ public struct GenerationConfig: Sendable, Equatable {
         guard let members = try JSONValue(parsing: InputFile(path: path).bytes, file: path).object
         else {
             throw ModelFileError(
-                file: path, problem: "it is no JSON object",
-                remedy: "use the model's original file, or none")
+                file: path, problem: "it is not a JSON object",
+                remedy: "use the model's original file, or remove it")
         }
         endTokens = try ConfigFields(file: path, members: members)
             .tokens("eos_token_id", default: [])

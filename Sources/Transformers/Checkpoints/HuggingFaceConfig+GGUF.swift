@@ -15,9 +15,9 @@ extension HuggingFaceConfig {
             let families = Family.all.map(\.name).joined(separator: ", ")
             throw ModelFileError(
                 file: gguf.path, subject: "general.architecture",
-                problem: "\(JSONValue.string(architecture).excerpt) is not supported; GGUF is read "
-                    + "of architecture \(known)",
-                remedy: "name such a file (SmolLM2, TinyLlama, Llama, Mistral), or the Hugging "
+                problem: "\(JSONValue.string(architecture).excerpt) is not supported; a GGUF file "
+                    + "must have the architecture \(known)",
+                remedy: "use such a file (SmolLM2, TinyLlama, Llama, Mistral), or the Hugging "
                     + "Face directory of a model of type \(families)")
         }
         try GGUFKeys(gguf: gguf, architecture: architecture).refuseUnsupported()
@@ -134,8 +134,8 @@ extension HuggingFaceConfig {
         if let scaled {
             throw ModelFileError(
                 file: gguf.path, subject: scaled,
-                problem: "rotary positions that are scaled so are not supported",
-                remedy: "name a model without rope scaling, or scaled as Llama 3.1")
+                problem: "this scaling of rotary positions is not supported",
+                remedy: "use a model without rope scaling, or scaled as Llama 3.1")
         }
         return scaling
     }
@@ -152,12 +152,12 @@ extension HuggingFaceConfig {
             guard case .integers(let values) = gguf.metadata[key] else {
                 guard (1...Limit.layers).contains(count) else {
                     throw fault(
-                        gguf, "\(architecture).block_count", "\(count) is no number of layers")
+                        gguf, "\(architecture).block_count", "\(count) layers are not supported")
                 }
                 return [Int](repeating: try gguf.integer(key), count: count)
             }
             guard values.count == count, values.allSatisfy({ (0...Limit.width).contains($0) })
-            else { throw fault(gguf, key, "it is not the sizes of \(count) layers") }
+            else { throw fault(gguf, key, "it does not have \(count) valid sizes") }
             return values
         }
         let heads = try sizes("attention.head_count")
@@ -171,7 +171,7 @@ extension HuggingFaceConfig {
             guard queries == 0 && groups == 0 || groups > 0 && queries % groups == 0 else {
                 throw fault(
                     gguf, "\(architecture).\(keys)",
-                    "layer \(index) has \(groups) for \(queries) heads")
+                    "layer \(index) has \(groups) key-value heads for \(queries) heads")
             }
             layers.append(
                 LayerShape(queryHeads: queries, keyValueHeads: groups, feedForward: widths[index]))
@@ -189,8 +189,8 @@ extension HuggingFaceConfig {
 }
 
 extension Family {
-    /// The family of a GGUF file: one whose models always have its biases, or else one whose models
-    /// may have them.
+    /// Finds the family of a GGUF file: a family whose models always have the file's biases, or
+    /// else a family whose models may have them.
     fileprivate init(ggufArchitecture name: String, biases: OptionalWeights) {
         let known = Self.all.filter { $0.gguf?.all.contains(name) == true }
         let always = known.first { $0.config.fixedWeights == biases }

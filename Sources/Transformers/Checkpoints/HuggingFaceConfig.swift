@@ -28,7 +28,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let vocabularySize: Int
     /// The maximum sequence length.
     ///
-    /// It is `max_position_embeddings` less the positions that RoBERTa reserves.
+    /// It is `max_position_embeddings` minus the positions that RoBERTa reserves.
     public let maximumPositions: Int
     /// The number of rows of the position embedding before the row of the first position.
     public let reservedPositions: Int
@@ -68,7 +68,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     /// The path is used in error messages only.
     public init(parsing bytes: [UInt8], path: String) throws(ModelFileError) {
         guard let members = try JSONValue(parsing: bytes, file: path).object else {
-            throw ModelFileError(file: path, problem: "it is no JSON object")
+            throw ModelFileError(file: path, problem: "it is not a JSON object")
         }
         try self.init(members: members, path: path)
     }
@@ -100,7 +100,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
             let known = Family.all.map { "\($0.name) (\($0.examples))" }
             throw fields.fault(
                 "model_type", "this type of model is not supported",
-                remedy: "name a model of one of these types: "
+                remedy: "use a model of one of these types: "
                     + known.joined(separator: ", ")
                     + "; a model that computes the same as one of them can be saved as that type "
                     + "with transformers")
@@ -129,8 +129,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         }
         guard lost < positions else {
             throw fields.fault(
-                "max_position_embeddings", "\(positions) leaves none behind pad_token_id",
-                remedy: "correct either")
+                "max_position_embeddings", "\(positions) leaves no positions after pad_token_id",
+                remedy: "correct one of the two fields")
         }
         maximumPositions = positions - lost
         let usualTypes = conventions.usualSegmentTypes
@@ -160,12 +160,12 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         else {
             throw fields.fault(
                 "num_attention_heads", "it does not divide hidden_size \(hiddenSize)",
-                remedy: "correct either"
+                remedy: "correct one of the two fields"
                     + (conventions.readsHeadDimension ? ", or give head_dim" : ""))
         }
         guard !isRotary || headDimension % 2 == 0 else {
             throw fields.fault(
-                "head_dim", "rotary positions turn pairs, and it is odd", remedy: "correct it")
+                "head_dim", "it is odd, but channels are rotated in pairs", remedy: "correct it")
         }
         rotaryDimension = try Self.rotaryDimension(fields, conventions, of: headDimension)
         self.headDimension = headDimension
@@ -197,12 +197,12 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     ) throws(ModelFileError) {
         try QuantizedWeights.refuse(fields)
         try KnownFields.refuseUnsupported(fields, family)
-        let remedy = "name a model without it"
+        let remedy = "use a model without it"
         for name in family.config.copiesOfHiddenSize {
             let hidden = try fields.size("hidden_size", upTo: Limit.width)
             let width = try fields.optionalSize(name, upTo: Limit.width)
             guard width ?? hidden == hidden else {
-                throw fields.fault(name, "only hidden_size is supported", remedy: remedy)
+                throw fields.fault(name, "only hidden_size is supported here", remedy: remedy)
             }
         }
         guard family.architecture.positions == .rotary else { return }
@@ -210,7 +210,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         where family.config.usualRotaryShare == nil {
             guard try scope.positive("partial_rotary_factor") ?? 1 == 1 else {
                 throw scope.fault(
-                    "partial_rotary_factor", "only whole heads are rotated", remedy: remedy)
+                    "partial_rotary_factor", "only 1 is supported", remedy: remedy)
             }
         }
         let kinds = try family.config.window.types(fields)
@@ -218,7 +218,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         guard let layers = layers.array, layers.allSatisfy({ kinds.contains($0.string ?? "") })
         else {
             throw fields.fault(
-                "layer_types", "only \(kinds.joined(separator: ", ")) is computed here",
+                "layer_types", "only \(kinds.joined(separator: ", ")) is supported",
                 remedy: remedy)
         }
     }
@@ -239,7 +239,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         guard (2...headDimension).contains(rotated), rotated % 2 == 0 else {
             throw fields.fault(
                 name,
-                "it turns \(rotated) of the \(headDimension) channels of a head, and must turn pairs",
+                "\(rotated) of \(headDimension) channels are rotated, which are not pairs",
                 remedy: "correct it")
         }
         return rotated
@@ -261,9 +261,9 @@ public struct HuggingFaceConfig: Sendable, Equatable {
             else {
                 throw fields.fault(
                     name,
-                    "of rotary positions only those of rope_type \"default\" and \"llama3\" are "
+                    "only rotary positions of rope_type \"default\" and \"llama3\" are "
                         + "supported",
-                    remedy: "name a model without other rope scaling")
+                    remedy: "use a model without other rope scaling")
             }
             if !scaled.isEmpty { scaling = try RopeScaling(rope) }
             theta = try rope.positive("rope_theta") ?? theta

@@ -2,7 +2,8 @@ internal import ModelFiles
 
 /// The known fields of `config.json`.
 ///
-/// Some are read. Some do not change results. Some do not change results at certain values.
+/// Some fields are read. Some do not change results. Others do not change results if they have
+/// certain values.
 ///
 /// A family may add fields in its ``ConfigConventions``. The lists were checked against the
 /// configurations that transformers 5 writes for every supported family.
@@ -62,7 +63,7 @@ enum KnownFields {
         "decoder_start_token_id", "forced_bos_token_id", "forced_eos_token_id",
         "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens",
         "begin_suppress_tokens",
-        // Encoders refuse this one in their ``ConfigConventions/neutralFields``.
+        // Encoders refuse this field in their ``ConfigConventions/neutralFields``.
         "is_decoder",
     ]
 
@@ -129,13 +130,13 @@ enum KnownFields {
                 name,
                 meaning
                     + (known.isEmpty
-                        ? "models with this field are not computed here"
-                        : "only \(known.joined(separator: " or ")) is computed here"),
-                remedy: "name a model without it")
+                        ? "models with this field are not supported"
+                        : "only \(known.joined(separator: " or ")) is supported"),
+                remedy: "use a model without it")
         }
     }
 
-    /// The names of the unknown fields, which could change results, sorted.
+    /// Returns the names of the unknown fields, which could change results, sorted.
     static func unknown(
         _ members: [JSONKey: JSONValue], _ family: Family
     ) -> [String] {

@@ -38,7 +38,7 @@ struct LayerFields {
                 let index = Int(name), index < count, seen.insert(index).inserted
             else {
                 throw overrides.fault(
-                    name, "it is no layer index below \(count), or a second one for its layer",
+                    name, "it is not a layer index below \(count), or it is there twice",
                     remedy: "correct the index or num_hidden_layers")
             }
             guard let layer = try overrides.object(name) else { continue }
@@ -49,8 +49,8 @@ struct LayerFields {
 
     /// The sizes to write at the top level of a configuration.
     ///
-    /// They are those of the layers if all layers have the same sizes and the classes of
-    /// `transformers` can read these, or else the usual ones.
+    /// If all layers have the same sizes and the classes of `transformers` can read these, they are
+    /// written. Otherwise the usual sizes are written.
     ///
     /// Only families that read `head_dim` may have another number of heads there. In families such
     /// as Llama the number of heads must also divide the hidden size.
@@ -93,8 +93,8 @@ struct LayerFields {
 
     /// The sizes of one layer.
     ///
-    /// `groupsQueries` states whether the configuration has a number of key-value heads. If it has
-    /// none, it is the number of query heads.
+    /// `groupsQueries` states whether the configuration has a number of key-value heads. Otherwise
+    /// their number is the number of query heads.
     private func sizes(
         _ fields: ConfigFields, defaults: LayerShape, groupsQueries: Bool
     ) throws(ModelFileError) -> LayerShape {
@@ -103,7 +103,7 @@ struct LayerFields {
         ) {
             throw fields.fault(
                 other, "only \(known.joined(separator: ", ")) may differ between layers",
-                remedy: "name a model whose layers differ only there")
+                remedy: "use a model whose layers differ only in these fields")
         }
         var sizes = defaults
         if let heads = try fields.optionalSize("num_attention_heads", upTo: Limit.heads) {
@@ -115,7 +115,7 @@ struct LayerFields {
             try fields.optionalSize("intermediate_size", upTo: Limit.width) ?? sizes.feedForward
         try check(sizes, fields)
         guard let skip = fields.value("skip") else { return sizes }
-        guard let skipped = skip.array else { throw fields.fault("skip", "it is no list") }
+        guard let skipped = skip.array else { throw fields.fault("skip", "it is not a list") }
         for branch in skipped {
             switch branch {
             case .string("attention"): (sizes.queryHeads, sizes.keyValueHeads) = (0, 0)

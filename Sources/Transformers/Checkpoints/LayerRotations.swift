@@ -2,18 +2,18 @@ internal import ModelFiles
 
 /// The fields of a configuration that state which layers have rotary positions of their own.
 enum LayerRotations: Sendable {
-    /// There are no such layers.
+    /// All layers have the rotary positions of the model.
     case none
     /// Layers without rotary positions.
     ///
-    /// `no_rope_layers` has 0 for such a layer and 1 for others. If it is absent, every layer is
-    /// such a layer whose number is a multiple of `no_rope_layer_interval`.
+    /// `no_rope_layers` has 0 for these layers and 1 for the other layers. If it is absent, these
+    /// layers are those whose number, counted from 1, is a multiple of `no_rope_layer_interval`.
     case absent(usualInterval: Int)
-    /// Layers of the type `sliding_attention` have the base `rope_local_base_freq`, or that in
+    /// Layers of the type `sliding_attention` have the base `rope_local_base_freq`, or the base in
     /// `rope_parameters`.
     ///
-    /// If `layer_types` is absent, every layer is such a layer unless its number is a multiple of
-    /// `sliding_window_pattern`.
+    /// If `layer_types` is absent, all layers have this type except those whose number, counted
+    /// from 1, is a multiple of `sliding_window_pattern`.
     case local(usualBase: Double, usualPattern: Int)
 
     /// The names of the fields.
@@ -44,7 +44,7 @@ enum LayerRotations: Sendable {
         if case .local = self { [Self.localType, Self.globalType].contains(name) } else { false }
     }
 
-    /// The layers with their rotations.
+    /// Returns the layers with their rotations.
     func applied(
         to layers: [LayerShape], _ fields: ConfigFields
     ) throws(ModelFileError) -> [LayerShape] {
@@ -60,7 +60,7 @@ enum LayerRotations: Sendable {
                 rotates = list.map { $0 != .integer(0) && $0 != .bool(false) }
             }
             guard rotates.count == layers.count else {
-                throw fields.fault(Self.switches, "it is not one number for each layer")
+                throw fields.fault(Self.switches, "it must have one number for each layer")
             }
             for index in layers.indices where !rotates[index] { layers[index].rotation = .absent }
         case .local(let usualBase, let usualPattern):
@@ -68,8 +68,8 @@ enum LayerRotations: Sendable {
             let type = try rope?.string("rope_type") ?? "default"
             guard type == "default" else {
                 throw fields.fault(
-                    "rope_parameters", "local positions are not scaled here",
-                    remedy: "name a model without it")
+                    "rope_parameters", "scaling of local positions is not supported",
+                    remedy: "use a model without it")
             }
             let inner = try rope?.positive("rope_theta")
             let outer = try fields.positive(Self.base)
@@ -81,7 +81,7 @@ enum LayerRotations: Sendable {
                 isLocal = types.map { $0 == .string(Self.localType) }
             }
             guard isLocal.count == layers.count else {
-                throw fields.fault(Self.types, "it is not one type for each layer")
+                throw fields.fault(Self.types, "it must have one type for each layer")
             }
             for index in layers.indices where isLocal[index] {
                 layers[index].rotation = .base(Float(base))
@@ -90,7 +90,7 @@ enum LayerRotations: Sendable {
         return layers
     }
 
-    /// The fields of a configuration with these layers.
+    /// Returns the fields of a configuration with these layers.
     func members(of layers: [LayerShape]) -> [JSONKey: JSONValue] {
         switch self {
         case .none: [:]

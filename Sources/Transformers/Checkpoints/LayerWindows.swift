@@ -2,14 +2,14 @@ internal import ModelFiles
 
 /// The fields of a configuration that state which layers have attention windows.
 ///
-/// A query of such a layer sees `sliding_window` keys up to its own.
+/// A query of such a layer sees `sliding_window` keys, the last of which is its own token's key.
 enum LayerWindows: Sendable {
-    /// There are no such layers.
+    /// No layer has a window.
     case none
     /// The layers of the type `sliding_attention` in `layer_types`.
     ///
-    /// `ifSet` is a boolean field without which there is no window; nil if there is no such field.
-    /// `usual` is the default of `sliding_window`.
+    /// `ifSet` names a boolean field: layers have windows only if it is true. It is nil if there is
+    /// no such field. `usual` is the default of `sliding_window`.
     case sliding(ifSet: String?, usual: Int?, in: Layers)
 
     /// The layers with windows if `layer_types` is absent.
@@ -20,7 +20,8 @@ enum LayerWindows: Sendable {
         case fromIndex(usual: Int)
         /// The layers without rotary positions.
         case withoutRotation
-        /// All layers but each whose number is a multiple of `sliding_window_pattern`.
+        /// All layers except those whose number, counted from 1, is a multiple of
+        /// `sliding_window_pattern`.
         case exceptMultiples(usual: Int)
     }
 
@@ -28,7 +29,7 @@ enum LayerWindows: Sendable {
     private static let localType = "sliding_attention"
     private static let globalType = "full_attention"
 
-    /// The types of layers that are computed.
+    /// The types of layers that are supported.
     func types(_ fields: ConfigFields) throws(ModelFileError) -> [String] {
         try window(fields) == nil ? [Self.globalType] : [Self.globalType, Self.localType]
     }
@@ -42,7 +43,7 @@ enum LayerWindows: Sendable {
         return try fields.optionalSize("sliding_window", upTo: HuggingFaceConfig.Limit.table)
     }
 
-    /// The layers with their windows.
+    /// Returns the layers with their windows.
     ///
     /// A window of at least the maximum sequence length changes nothing, and is left out.
     func applied(
@@ -53,7 +54,7 @@ enum LayerWindows: Sendable {
         else { return layers }
         let isLocal = try isLocal(layers, kind, fields)
         guard isLocal.count == layers.count else {
-            throw fields.fault(Self.types, "it is not one type for each layer")
+            throw fields.fault(Self.types, "it must have one type for each layer")
         }
         var layers = layers
         for index in layers.indices where isLocal[index] { layers[index].window = window }
@@ -72,7 +73,7 @@ enum LayerWindows: Sendable {
         case .all: return layers.map { _ in true }
         case .fromIndex(let usual):
             let name = "max_window_layers"
-            // 0 is a valid index, but no size.
+            // 0 is a valid index, but not a valid size.
             let first =
                 fields.value(name) == .integer(0)
                 ? 0 : try fields.optionalSize(name, upTo: limit) ?? usual
@@ -85,7 +86,7 @@ enum LayerWindows: Sendable {
         }
     }
 
-    /// The fields of a configuration with these layers.
+    /// Returns the fields of a configuration with these layers.
     func members(of layers: [LayerShape]) -> [JSONKey: JSONValue] {
         guard case .sliding(_, _, let kind) = self, layers.contains(where: { $0.window != nil })
         else { return [:] }

@@ -87,7 +87,7 @@ func unknownFieldsRemark(_ names: [String], _ path: String) -> [String] {
     let list = names.prefix(10).map { JSONValue.string($0).excerpt }.joined(separator: ", ")
     let more = names.count > 10 ? " and \(names.count - 10) more" : ""
     return [
-        "\(path): \(list)\(more): not known here, and ignored; if it changes what the model "
+        "\(path): \(list)\(more): unknown and ignored; if this changes what the model "
             + "computes, results are wrong."
     ]
 }

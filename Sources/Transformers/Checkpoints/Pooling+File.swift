@@ -63,7 +63,7 @@ extension Pooling {
     }
 
     /// What is read if `modules.json` is removed.
-    private static let withoutModules = "(1_Pooling/config.json is then read, if it is there)"
+    private static let withoutModules = "(1_Pooling/config.json is then read, if it exists)"
 
     private static func reading(
         _ modules: [Module], in folder: String, weightsIn own: String

@@ -10,7 +10,7 @@ enum QuantizedWeights {
             }
             let method = try scheme.string("quant_method").map { " by \($0)" } ?? ""
             throw fields.fault(
-                name, "the weights are quantised\(method), and are not read here", remedy: remedy)
+                name, "the weights are quantised\(method), which is not supported", remedy: remedy)
         }
     }
 
@@ -24,7 +24,7 @@ enum QuantizedWeights {
 
     /// What to do instead, for error messages.
     static let remedy =
-        "name the model that was quantised, in F32, F16 or BF16, or a GGUF file of it"
+        "use the original model in F32, F16 or BF16, or a GGUF file of it"
 
     private static let suffixes: [(suffix: String, kind: String)] = [
         (".qweight", "GPTQ or AWQ"), (".qzeros", "GPTQ or AWQ"),

@@ -5,13 +5,14 @@ internal import ModelFiles
 ///
 /// The file has the divisor of each frequency, and may have the number of original positions.
 extension RopeScaling {
-    /// Creates the scaling that has the given divisors; nil if there is none.
+    /// Creates the scaling that has the given divisors; nil if no scaling has them.
     ///
-    /// Let d be the divisor of a pair and F the factor. For pairs between the slow and the fast
-    /// ones, `(1/d - 1/F) / (1 - 1/F)` is linear in the frequency. It is 0 at the frequency with
-    /// `low_freq_factor` rotations within the original positions, and 1 at the frequency with
-    /// `high_freq_factor` rotations. So the divisors determine the original positions only together
-    /// with these two values. Their default values are used if they fit.
+    /// Let d be the divisor of a pair and F the factor. A pair is slow if its frequency is low, and
+    /// fast if it is high. For pairs between the slow and the fast ones, `(1/d - 1/F) / (1 - 1/F)`
+    /// is linear in the frequency. It is 0 at the frequency with `low_freq_factor` rotations within
+    /// the original positions, and 1 at the frequency with `high_freq_factor` rotations. So the
+    /// divisors determine the original positions only together with these two values. Their default
+    /// values are used if they fit.
     ///
     /// - Parameters:
     ///   - divisors: The divisor of each pair, in order of falling frequency.

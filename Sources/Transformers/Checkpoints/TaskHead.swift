@@ -8,7 +8,7 @@ public enum TaskHead: String, Sendable, CaseIterable {
     case base = "Model"
     /// Logits of the next token.
     ///
-    /// This head is for decoders. The ones below are for encoders.
+    /// This head is for decoders. All cases below are for encoders.
     case nextToken = "ForCausalLM"
     /// Logits of the token at each position.
     case maskedToken = "ForMaskedLM"
@@ -137,7 +137,7 @@ extension Checkpoint {
                 guard let missing else { return known }
                 throw ModelFileError(
                     file: path, subject: "tensor \(missing)",
-                    problem: "the head of \(quoted(named ?? "")) has it, and the file does not",
+                    problem: "the class \(quoted(named ?? "")) needs it, and the file lacks it",
                     remedy: "fetch the model again, or correct architectures in config.json")
             }
         }
@@ -165,8 +165,8 @@ extension Checkpoint {
 }
 
 extension HuggingFaceConfig {
-    /// The class in `architectures` if the model is a decoder and the class has another head than
-    /// the one for tokens; nil otherwise.
+    /// The class in `architectures` if the model is a decoder and this class does not predict the
+    /// next token; nil otherwise.
     var unreadHead: String? {
         guard !family.architecture.isEncoder,
             let name = members["architectures"]?.array?.first?.string
@@ -186,8 +186,8 @@ extension HuggingFaceConfig {
         let classes = (known ?? [.base, .nextToken]).map { family.className(of: $0) }
         return ModelFileError(
             file: path, subject: "field architectures",
-            problem: "the head of \(quoted(name)) is not known, to which tensor "
-                + "\(quoted(tensor)) belongs",
-            remedy: "name a model of class " + classes.joined(separator: ", "))
+            problem: "the head of \(quoted(name)), with the tensor "
+                + "\(quoted(tensor)), is not supported",
+            remedy: "use a model of class " + classes.joined(separator: ", "))
     }
 }

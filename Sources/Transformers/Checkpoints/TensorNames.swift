@@ -8,7 +8,7 @@ public struct TensorNames: Sendable {
     public internal(set) var storesInputsFirst = false
     /// The query projection.
     ///
-    /// This name and those down to ``feedForwardOutputNorm`` come after ``layerPrefix``.
+    /// The names from here to ``feedForwardOutputNorm`` come after ``layerPrefix``.
     ///
     /// If ``query``, ``key`` and ``value`` are equal, one tensor has these projections one after
     /// another.
@@ -44,7 +44,7 @@ public struct TensorNames: Sendable {
     public internal(set) var tokens: String
     /// The position embedding; nil with rotary positions.
     public internal(set) var positions: String?
-    /// The embedding of segment types; nil if there is none.
+    /// The token type embedding; nil if there is none.
     public internal(set) var types: String?
     /// The norm of the embeddings; nil if there is none.
     public internal(set) var embeddingNorm: String?

@@ -2,7 +2,7 @@ internal import Foundation
 public import ModelFiles
 internal import Tensors
 
-/// The head of an encoder, which labels a sequence or finds a span in it.
+/// A task head of an encoder, which labels a sequence or finds a span in it.
 ///
 /// The logits of labels are `out · f(dense · h + b) + c`, with h the last hidden state of the first
 /// token. The function f is tanh, or max(0, ·) in DistilBERT. A span head has two logits
@@ -39,11 +39,12 @@ public struct Classifier: Sendable {
         self.isRectified = isRectified
     }
 
-    /// The logits of a sequence, or of one token for spans.
+    /// Computes the logits of a sequence, or of one token for a span head.
     ///
-    /// - Parameter hidden: The last hidden state of the first token, or of the one token for spans.
-    /// - Returns: The logits in the order of the labels, or those of the first and the last token
-    ///   of a span.
+    /// - Parameter hidden: The last hidden state of the first token; for a span head, of any one
+    ///   token.
+    /// - Returns: The logits in the order of the labels. A span head returns two logits: for the
+    ///   first and for the last token of the span.
     public func logits(of hidden: some Collection<Float>) -> [Double] {
         let hidden = hidden.map(Double.init)
         let inner = dense?.applied(to: hidden).map { isRectified ? max(0, $0) : tanh($0) }
@@ -65,8 +66,8 @@ extension Family {
     /// The names of the tensors of an encoder of this family with a task head; nil for decoders.
     public var classifyingNames: TensorNames? { headPrefix.map(tensors.names(prefix:)) }
 
-    /// The names of the projections of a sequence classifier, and whether f is max(0, ·); nil for
-    /// decoders.
+    /// The names of the two projections of a sequence classifier, and whether f is max(0, ·); nil
+    /// for decoders.
     fileprivate var classifierNames: (inner: String, outer: String, isRectified: Bool)? {
         guard let names = classifyingNames,
             let output = outputs(of: .sequence, names: names)?.first, let inner = output.dense
@@ -76,9 +77,9 @@ extension Family {
 }
 
 extension Checkpoint {
-    /// Reads the classifier of an encoder; nil if it has none.
+    /// Reads the classifier of an encoder; nil if the model has no classifier.
     ///
-    /// - Throws: ``ModelFileError`` if its sizes do not fit the model.
+    /// - Throws: ``ModelFileError`` if the sizes of the classifier do not fit the model.
     public func classifier() throws(ModelFileError) -> Classifier? {
         guard let (inner, outer, isRectified) = config.family.classifierNames,
             let head = try? taskHead(), head == .sequence || head == .span
@@ -96,8 +97,9 @@ extension Checkpoint {
 
     /// Creates a classifier to be trained.
     ///
-    /// If the model has one of this kind, it is used. Otherwise its last projection is random, and
-    /// its first projection is the model's pooler, or random if there is none.
+    /// If the model has a classifier of this kind, that classifier is used. Otherwise the last
+    /// projection is random, and the first projection is the model's pooler, or random if the model
+    /// has no pooler.
     ///
     /// - Parameters:
     ///   - kind: The kind of result.
@@ -110,7 +112,7 @@ extension Checkpoint {
         if let known = try classifier(), known.kind == kind { return known }
         guard let names = config.family.classifierNames else {
             throw ModelFileError(
-                file: path, problem: "a decoder has no head for labels", remedy: "name an encoder")
+                file: path, problem: "a decoder has no classifier", remedy: "use an encoder")
         }
         let width = shape.hiddenSize
         func fresh(_ rows: Int, _ seed: UInt64) -> Projection {

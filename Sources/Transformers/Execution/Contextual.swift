@@ -10,7 +10,7 @@ struct Contextual: Sendable {
 
     /// Whether any predictor looks ahead; see ``ContextualPlan/Predictor/looksAhead``.
     ///
-    /// The inputs of blocks are then kept for the next layer.
+    /// If so, the inputs of blocks are kept for the next layer.
     let looksAhead: Bool
 
     init(
@@ -26,8 +26,9 @@ struct Contextual: Sendable {
     /// The plan and the packed weights for the attention block of one layer.
     struct Attention: Sendable {
         let form: Form
-        /// The thresholds of the output projection's inputs: an input is used if its magnitude is
-        /// greater.
+        /// The thresholds of the output projection's inputs.
+        ///
+        /// An input is used if its magnitude is greater than its threshold.
         let leavingThresholds: [Float]
         let leaving: UnitRows
         let leavingBias: [Float]?
@@ -54,7 +55,7 @@ struct Contextual: Sendable {
         ) throws {
             func block() throws -> AttentionWeights {
                 guard let block = try read().attention else {
-                    preconditionFailure("a plan for a layer without heads")
+                    preconditionFailure("the plan has heads in a layer without heads")
                 }
                 return block
             }
@@ -80,7 +81,7 @@ struct Contextual: Sendable {
                     thresholds: entering)
             case .heads(let predictor):
                 guard case .lowRank(let down, let up) = predictor.method else {
-                    preconditionFailure("heads need a trained predictor")
+                    preconditionFailure("only a low-rank predictor can select heads")
                 }
                 // The outputs of heads that are not selected are 0, so thresholds of 0 skip them.
                 leavingThresholds = [Float](repeating: 0, count: leaving.units)
@@ -125,7 +126,7 @@ struct Contextual: Sendable {
                 form = .predicted(block)
             case (_, let predictor):
                 guard let weights = try read().feedForward else {
-                    preconditionFailure("thresholds of a layer without neurons")
+                    preconditionFailure("the plan has neurons in a layer without neurons")
                 }
                 guard let predictor else {
                     form = .added(
@@ -154,8 +155,8 @@ extension NeuronPredictor {
     ///   - predictor: The predictor in the plan.
     ///   - weights: The feed-forward block.
     ///   - activation: The activation of the block.
-    ///   - precision: The precision in which a predictor with the block's gate keeps the gate's
-    ///     weights. Other predictors ignore it.
+    ///   - precision: The format of the gate's weights in a predictor that uses the block's gate.
+    ///     Other predictors ignore it.
     public init(
         _ predictor: ContextualPlan.Predictor, of weights: FeedForwardWeights,
         _ activation: Epilogue, precision: Precision
@@ -167,7 +168,7 @@ extension NeuronPredictor {
                 roundingTo4Bits: incoming.map(\.weight), biases: incoming.map(\.bias),
                 activation: activation, fineInputs: fineInputs, above: predictor.thresholds)
         case .gate:
-            guard let gate = weights.gate else { preconditionFailure("a block without a gate") }
+            guard let gate = weights.gate else { preconditionFailure("the block has no gate") }
             self.init(
                 gate: gate.weight, bias: gate.bias, activation: activation, precision: precision,
                 above: predictor.thresholds)

@@ -2,30 +2,33 @@ public import Tensors
 
 /// The parts of a decoder that are skipped for individual tokens.
 public struct ContextualPlan: Sendable, Equatable {
-    /// The margin of the output head; nil if all scores are exact.
+    /// The margin of the output head; nil if all logits are exact.
     ///
-    /// Coarse scores are computed with weights in 4 bits. The exact score of a word is computed if
-    /// its coarse score is at most this much below the greatest one.
+    /// Approximate (coarse) logits are computed with 4-bit weights. The exact logit of a vocabulary
+    /// token is computed if its coarse logit is at most this margin below the greatest coarse
+    /// logit.
     public var headMargin: Float?
-    /// The channels of the last hidden state whose weights have 8 bits in coarse scores.
+    /// The channels of the last hidden state whose weights have 8 bits in coarse logits.
+    ///
+    /// They are indices of channels.
     public var headInputs: [Int]
     /// The maximum number of sequences, decoded together, for which the plan is applied.
     ///
-    /// For more than one sequence it is applied only to feed-forward blocks with predictors.
+    /// With more than one sequence it is applied only to feed-forward blocks with predictors.
     public var sequences = 1
-    /// For each layer, the neurons that are used; nil if all are.
+    /// For each layer, the neurons that are used; nil if all neurons are used.
     public var layers: [Neurons?]
-    /// For each layer, the parts of the attention block that are used; nil if all are.
+    /// For each layer, the parts of the attention block that are used; nil if all parts are used.
     public var attention: [Attention?]
 
     /// The parts of an attention block that are used.
     ///
     /// Keys and values are always stored in the cache.
     public enum Attention: Sendable, Equatable {
-        /// The inputs of the projections whose magnitudes are above their thresholds.
+        /// The inputs of projections. An input is used if its magnitude is above its threshold.
         ///
-        /// `entering` has the thresholds for queries, keys and values. `leaving` has those for the
-        /// output projection.
+        /// `entering` has the thresholds of the inputs of the query, key and value projections.
+        /// `leaving` has the thresholds of the inputs of the output projection.
         ///
         /// Source: Liu et al., "TEAL", arXiv 2408.14690.
         case inputs(entering: [Float], leaving: [Float])
@@ -37,7 +40,9 @@ public struct ContextualPlan: Sendable, Equatable {
 
     /// The neurons of a layer that are used.
     public struct Neurons: Sendable, Equatable {
-        /// The threshold of each neuron: its activation is used if its magnitude is greater.
+        /// The threshold of each neuron.
+        ///
+        /// An activation is used if its magnitude is above the threshold.
         ///
         /// Source: thresholds on activations, Liu et al., "TEAL", arXiv 2408.14690.
         public var thresholds: [Float]
@@ -52,18 +57,21 @@ public struct ContextualPlan: Sendable, Equatable {
 
     /// A predictor, which selects neurons or heads before they are computed.
     public struct Predictor: Sendable, Equatable {
-        /// The method that computes their scores.
+        /// The method that computes the scores of neurons or heads.
         public enum Method: Sendable, Equatable {
-            /// The activations, computed with weights in 4 bits, and in 8 bits for some inputs.
+            /// The score is the activation, computed with 4-bit weights, and 8-bit weights for some
+            /// inputs.
             case coarse(fineInputs: [Int])
-            /// The activation of the gate, for blocks with a gate.
+            /// The score is the activation of the gate. Only blocks with a gate can use this
+            /// method.
             case gate
-            /// The product `up · (down · x)`, with matrices `[neurons, rank]` and `[rank, hidden]`.
+            /// The scores are `up · (down · x)`, with matrices `[units, rank]` and
+            /// `[rank, hidden]`.
             case lowRank(down: Matrix<Float>, up: Matrix<Float>)
         }
-        /// The method that computes their scores.
+        /// The method that computes the scores of neurons or heads.
         public var method: Method
-        /// The threshold of each neuron or head: it is computed if its score is greater.
+        /// The threshold of each neuron or head, which is computed if its score is greater.
         public var thresholds: [Float]
         /// Whether scores are computed from the input of the same block in the previous layer.
         ///

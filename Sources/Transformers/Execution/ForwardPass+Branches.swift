@@ -1,21 +1,22 @@
 public import Tensors
 
-/// The steps of a forward pass, one branch after another, for callers that change weights in
-/// between.
+/// Runs a forward pass one component at a time, so that the caller can change weights between
+/// components.
 extension ForwardPass {
-    /// The residual stream before the first layer, `[tokens, hidden]`.
+    /// Returns the residual stream before the first layer, `[tokens, hidden]`.
     public mutating func embedded(_ batch: TokenBatch) -> Activations {
         embed(batch.ids, positions: batch.positions, typeIDs: batch.typeIDs)
         return hidden
     }
 
-    /// The input of a component's first projections.
+    /// Returns the input of a component's first projections.
     ///
-    /// It is the residual stream, normalised if the recipe says so.
+    /// It is the residual stream, after the norm if the architecture has a norm before the
+    /// component.
     ///
     /// - Parameters:
     ///   - component: A component that is not removed.
-    ///   - entering: The residual stream before it, `[tokens, hidden]`.
+    ///   - entering: The residual stream before the component, `[tokens, hidden]`.
     /// - Returns: Shape `[tokens, hidden]`.
     public mutating func entry(of component: Component, entering: Activations) -> Activations {
         guard normalisesInput else { return entering }
@@ -27,13 +28,13 @@ extension ForwardPass {
         return normed
     }
 
-    /// The input of a component's output projection.
+    /// Computes the input of a component's last projection.
     ///
     /// - Parameters:
     ///   - component: The component.
     ///   - batch: The sequences.
     ///   - entering: The residual stream before the component, `[tokens, hidden]`.
-    /// - Returns: Shape `[tokens, units' columns]`; nil if the component is removed.
+    /// - Returns: Shape `[tokens, columns of the projection]`; nil if the component is removed.
     public mutating func inputs(
         of component: Component, in batch: TokenBatch, entering: Activations
     ) -> Activations? {
@@ -54,8 +55,7 @@ extension ForwardPass {
         }
     }
 
-    /// The output of a component's last projection, from the input of this projection; nil if the
-    /// component is removed.
+    /// Applies a component's last projection to its inputs; nil if the component is removed.
     public func output(of component: Component, from inputs: Activations) -> Activations? {
         let layer = model.layers[component.layer]
         let projection =
@@ -67,7 +67,9 @@ extension ForwardPass {
         return result
     }
 
-    /// The residual stream after a component whose last projection has the given output.
+    /// Adds the output of a component to the residual stream, with the norms that follow it.
+    ///
+    /// If `output` is nil, nothing is added.
     public mutating func stream(
         after component: Component, entering: Activations, adding output: Activations?
     ) -> Activations {

@@ -10,7 +10,8 @@ extension ForwardPass {
 
     /// Stores the input of a branch in `normed`.
     ///
-    /// The input is rows of the residual stream, normalised if the recipe says so.
+    /// The input is some rows of the residual stream, after the norm if the architecture has a norm
+    /// before the branch.
     mutating func enter(_ norm: NormWeights?, rows: Range<Int>) {
         guard normalisesInput, let norm else {
             return engine.select(hidden, rows: rows, into: &normed)
@@ -21,13 +22,15 @@ extension ForwardPass {
             isCentred: norm.kind.isCentred, epsilon: model.shape.normEpsilon, into: &normed)
     }
 
-    /// Adds the output of a branch to rows of the residual stream, normalised if there is a norm,
-    /// and multiplied with the factor of branches.
+    /// Adds the output of a branch to rows of the residual stream.
+    ///
+    /// The output is first normalised if `norm` is not nil, and multiplied by the factor of
+    /// branches.
     ///
     /// - Parameters:
     ///   - norm: The norm of the output.
     ///   - rows: The rows of the residual stream.
-    ///   - add: Adds the output of the branch to the rows of its argument from an index on.
+    ///   - add: Adds the output of the branch to its argument, starting at the row `firstRow`.
     mutating func addBranch(
         norm: NormWeights?, rows: Range<Int>,
         _ add: (Engine, inout Activations, _ firstRow: Int) -> Void
@@ -44,8 +47,9 @@ extension ForwardPass {
         engine.add(term, times: factor, to: &hidden, firstRow: rows.lowerBound)
     }
 
-    /// Adds a projection of the inputs of a branch's last projection to rows of the residual
-    /// stream.
+    /// Adds the output of a branch to rows of the residual stream.
+    ///
+    /// The output is the last projection of the branch, applied to `inputs`.
     mutating func addBranch(
         _ inputs: Activations, _ projection: PackedWeights, norm: NormWeights?, rows: Range<Int>
     ) {
@@ -54,13 +58,15 @@ extension ForwardPass {
         }
     }
 
-    /// Normalises rows of the residual stream, or all rows, if the sum after a branch is
-    /// normalised.
+    /// Normalises rows of the residual stream if the architecture has a norm of the sum after a
+    /// branch.
+    ///
+    /// If `rows` is nil, it normalises all rows.
     mutating func leave(_ norm: NormWeights?, rows: Range<Int>? = nil) {
         if place.normalisesSum { normaliseStream(norm, rows: rows) }
     }
 
-    /// Normalises rows of the residual stream, or all rows, if there is a norm.
+    /// Normalises rows of the residual stream if `norm` is not nil; all rows if `rows` is nil.
     mutating func normaliseStream(_ norm: NormWeights?, rows: Range<Int>? = nil) {
         guard let norm else { return }
         engine.normalise(

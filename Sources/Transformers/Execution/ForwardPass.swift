@@ -2,19 +2,19 @@ public import Tensors
 
 /// Observes the intermediate results of a forward pass, for calibration, and may change them.
 public protocol ForwardObserver: AnyObject {
-    /// Called before a component's output projection; may change its inputs,
-    /// `[tokens, units' columns]`.
+    /// Called before a component's last projection; may change the inputs of the projection,
+    /// `[tokens, columns of the projection]`.
     func filter(_ component: Component, inputs: inout Activations)
-    /// Called before a component's output projection with its inputs, `[tokens, units' columns]`.
+    /// Called before a component's last projection with its inputs, `[tokens, columns]`.
     func willProject(_ component: Component, inputs: Activations)
     /// Called before each layer that runs, with the residual stream.
     func willEnterLayer(_ layer: Int, hidden: Activations)
 }
 
 extension ForwardObserver {
-    /// Leaves the inputs of output projections as they are.
+    /// Leaves the inputs of last projections as they are.
     public func filter(_ component: Component, inputs: inout Activations) {}
-    /// Ignores the inputs of output projections.
+    /// Ignores the inputs of last projections.
     public func willProject(_ component: Component, inputs: Activations) {}
     /// Ignores the residual stream.
     public func willEnterLayer(_ layer: Int, hidden: Activations) {}
@@ -30,8 +30,8 @@ public struct ForwardPass {
     public let engine: Engine
     /// Whether only the greatest logit of each row has to be correct.
     ///
-    /// If the model has a contextual plan with a head margin, approximate scores are then used
-    /// first.
+    /// If the model has a contextual plan with a head margin, it then computes coarse logits
+    /// first, and exact logits only for tokens that may have the greatest logit.
     public var isGreedy = false
     /// The observer, which is called during forward passes.
     public weak var observer: (any ForwardObserver)?
@@ -50,12 +50,12 @@ public struct ForwardPass {
     var enteringAttention = BlockInputs()
     var enteringFeedForward = BlockInputs()
 
-    /// The input of a block, and the input of the same block in the previous layer.
+    /// The latest input of a block, and the earlier input of the same block in the previous layer.
     struct BlockInputs {
         private(set) var earlier = Activations()
         private var latest = Activations()
 
-        /// Makes the latest input the earlier one, at the start of the next layer.
+        /// Makes the latest input the earlier input, at the start of the next layer.
         mutating func advance() {
             swap(&earlier, &latest)
             latest = Activations()
@@ -96,7 +96,7 @@ public struct ForwardPass {
         return selected
     }
 
-    /// The residual stream after one layer, `[tokens, hidden]`.
+    /// Runs one layer and returns the residual stream after it, `[tokens, hidden]`.
     ///
     /// - Parameters:
     ///   - layer: The layer's index.
@@ -210,9 +210,9 @@ public struct ForwardPass {
         }
     }
 
-    /// Stores the sum of the embeddings of tokens, positions and segments in `hidden`.
+    /// Stores the sum of the embeddings of tokens, positions and token types in `hidden`.
     ///
-    /// All tokens are in segment 0 if no segments are given or the model has no others.
+    /// All tokens have type 0 if `typeIDs` is empty or the model has no other types.
     mutating func embed(_ ids: [Int32], positions: [Int], typeIDs: [Int32] = []) {
         hidden.reshape(rows: ids.count, columns: model.shape.hiddenSize)
         if let table = model.embeddings.tokens {

@@ -33,7 +33,7 @@ public struct Generator {
         for _ in 0..<min(count, cache.capacity - prompt.count) {
             pass.advance(tokens, cache: &cache, logits: &logits)
             try NonFiniteError.check(
-                logits.row(0), "the logits behind \(cache.count) tokens")
+                logits.row(0), "the logits after \(cache.count) tokens")
             let token = sampler.next(logits.row(0))
             if ends.contains(token) { return }
             try body(token)

@@ -1,6 +1,6 @@
 public import Tensors
 
-/// Compares the next-token distributions of last hidden states with those of a decoder.
+/// Compares the next-token distributions from last hidden states with a decoder's distributions.
 ///
 /// Only a part of the vocabulary is compared: the tokens that are among the decoder's most likely
 /// next tokens at one position or more. The other tokens, which are most of a vocabulary, add little
@@ -20,8 +20,8 @@ public struct HeadComparison {
 
     private static let rowsAtOnce = 128
 
-    /// The number of most likely next tokens of each position; all of them are compared at every
-    /// position.
+    /// The number of tokens that each position adds to the compared tokens: its most likely next
+    /// tokens.
     private static let mostLikelyCount = 16
 
     /// Computes the logits of a decoder's last hidden states.

@@ -3,9 +3,9 @@ public import Tensors
 extension Model {
     /// Applies a contextual plan to this decoder.
     ///
-    /// In decoding, the weights of skipped parts are not read. In passes over complete sequences
-    /// the values of skipped parts are set to 0, so that the results are those of decoding. A
-    /// prompt is processed without skipping.
+    /// In decoding, the weights of skipped parts are not read. In passes over complete sequences,
+    /// the values of skipped parts are set to 0, so that the results equal those of decoding. When
+    /// a prompt is read into a cache, nothing is skipped.
     ///
     /// - Parameters:
     ///   - plan: The plan, which states the parts to skip.
@@ -16,7 +16,7 @@ extension Model {
     public func applying(_ plan: ContextualPlan, of source: some WeightSource) throws -> Model {
         precondition(
             plan.layers.count == layers.count && plan.attention.count == layers.count
-                && head != nil, "a plan of this decoder")
+                && head != nil, "the plan does not fit the decoder")
         var (layers, attention) = ([Contextual.Layer?](), [Contextual.Attention?]())
         for index in plan.layers.indices {
             // A layer is read at most once, and only if its weights are needed.
@@ -30,7 +30,7 @@ extension Model {
                 try plan.layers[index].map { neurons in
                     precondition(
                         neurons.thresholds.count == shape.layers[index].feedForward,
-                        "a size per neuron")
+                        "the plan needs a threshold for each neuron")
                     return try Contextual.Layer(
                         neurons, known: contextual?.layers[index],
                         activation: shape.architecture.layer.epilogue,
@@ -53,7 +53,8 @@ extension Model {
         return result
     }
 
-    /// The output head of a decoder with 4-bit weights, and 8-bit weights for some inputs.
+    /// Packs the output head of a decoder with 4-bit weights, and with 8-bit weights for some
+    /// inputs.
     public static func coarseHead(
         of source: some WeightSource, fineInputs: [Int]
     ) throws -> CoarseWeights {
@@ -67,15 +68,16 @@ extension Model {
     /// It is 0 if there is no plan.
     public var contextualSequences: Int { contextual?.sequences ?? 0 }
 
-    /// For each row, the greatest coarse score minus the coarse score of the word with the greatest
-    /// exact score.
+    /// Returns for each row the greatest coarse logit minus the coarse logit of the top-1 token.
+    ///
+    /// The top-1 token is the token with the greatest exact logit.
     ///
     /// - Parameters:
     ///   - states: The last hidden states after the final norm.
     ///   - coarse: The output head with 4-bit weights.
     ///   - engine: The engine on which to compute.
-    /// - Returns: The smallest values of ``ContextualPlan/headMargin`` with which each row keeps
-    ///   its word.
+    /// - Returns: For each row, the smallest ``ContextualPlan/headMargin`` that does not change the
+    ///   top-1 token.
     public func headMargins(
         of states: Activations, coarse: CoarseWeights, on engine: Engine
     ) -> [Float] {

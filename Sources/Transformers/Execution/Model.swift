@@ -52,8 +52,8 @@ public struct Model: Sendable {
         /// The number of 8-bit terms for each activation, in int8 down projections of decoders and
         /// in the int8 output head.
         ///
-        /// Some activations of a token are far greater than the others there. One 8-bit term over
-        /// the complete range is too coarse for the others.
+        /// In these matrices, some activations of a token are far greater than the others. One
+        /// 8-bit term over the complete range is too coarse for the small activations.
         static let fineActivations = 2
 
         let attention: Attention?

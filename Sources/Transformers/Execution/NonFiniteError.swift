@@ -12,7 +12,7 @@ public struct NonFiniteError: Error, Equatable, Sendable, CustomStringConvertibl
     /// Creates an error.
     public init(
         _ place: String, problem: String = "hold NaN or infinity",
-        remedy: String = "the model's numbers overflow: the checkpoint may be damaged, or use "
+        remedy: String = "check that the files of the model are not damaged, or use "
             + "--precision f32"
     ) {
         self.place = place
@@ -23,14 +23,14 @@ public struct NonFiniteError: Error, Equatable, Sendable, CustomStringConvertibl
     /// The place, the problem and the remedy on one line.
     public var description: String { "\(place) \(problem); \(remedy)" }
 
-    /// Refuses values if any of them is NaN or infinite.
+    /// Throws an error if any value is NaN or infinite.
     public static func check(
         _ values: some Collection<Float>, _ place: @autoclosure () -> String
     ) throws(NonFiniteError) {
         if firstOutside(values) != nil { throw NonFiniteError(place()) }
     }
 
-    /// Refuses a value that is NaN or infinite.
+    /// Throws an error if the value is NaN or infinite.
     public static func check(
         _ value: Double, _ place: @autoclosure () -> String
     ) throws(NonFiniteError) {
@@ -39,19 +39,19 @@ public struct NonFiniteError: Error, Equatable, Sendable, CustomStringConvertibl
 }
 
 extension Precision {
-    /// Refuses weights that are outside the range of this precision.
+    /// Throws an error if a weight is outside the range of this precision.
     func check(_ weight: Matrix<Float>?, _ place: String) throws(NonFiniteError) {
         guard let weight, let maximumWeight,
             let found = firstOutside(weight.elements, limit: maximumWeight)
         else { return }
         throw NonFiniteError(
-            place, problem: "holds \(found.value), beyond ±\(maximumWeight) of \(rawValue)",
+            place, problem: "has \(found.value), but \(rawValue) ends at ±\(maximumWeight)",
             remedy: "use another --precision, such as f32")
     }
 }
 
 extension Formats.Layer {
-    /// Refuses a layer with weights that are outside the range of their format.
+    /// Throws an error if a weight of a layer is outside the range of its format.
     func check(_ layer: LayerWeights, index: Int) throws(NonFiniteError) {
         let parts = [
             (attention, "query", layer.attention?.query), (attention, "key", layer.attention?.key),

@@ -16,7 +16,7 @@ public struct Pooling: Sendable, Hashable {
         case mean
         /// The sum of the hidden states divided by the square root of their number.
         case meanSqrtLength = "mean_sqrt_len_tokens"
-        /// The mean of the hidden states, weighted by position. The first position is 1.
+        /// The mean of the hidden states, weighted by position. Positions start at 1.
         case weightedMean = "weightedmean"
         /// The hidden state of the last token.
         case lastToken = "lasttoken"
@@ -30,7 +30,7 @@ public struct Pooling: Sendable, Hashable {
 
     /// Creates a pooling with at least one mode.
     public init(_ modes: [Mode]) {
-        precondition(!modes.isEmpty, "a mode")
+        precondition(!modes.isEmpty, "a pooling needs a mode")
         self.modes = modes
     }
 

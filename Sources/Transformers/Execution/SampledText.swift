@@ -29,7 +29,7 @@ public enum SampledText {
             pass.advance(texts.map { $0[written - 1] }, cache: &cache, logits: &logits)
             for index in texts.indices where texts[index].count == written {
                 try NonFiniteError.check(
-                    logits.row(index), "the logits behind \(written) sampled tokens")
+                    logits.row(index), "the logits after \(written) sampled tokens")
                 texts[index].append(samplers[index].next(logits.row(index)))
             }
             try progress((written + 1) * texts.count)

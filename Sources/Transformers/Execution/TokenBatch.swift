@@ -5,7 +5,7 @@
 public struct TokenBatch: Sendable, Equatable {
     /// The token ids of all sequences.
     public private(set) var ids: [Int32] = []
-    /// The segment of each token, for models with segments; empty if all are 0.
+    /// The token type id of each token, for models with token types; empty if all are 0.
     public private(set) var typeIDs: [Int32] = []
     /// The range of rows of each sequence.
     public private(set) var sequences: [Range<Int>] = []
@@ -18,23 +18,23 @@ public struct TokenBatch: Sendable, Equatable {
         }
     }
 
-    /// Creates a batch of sequences whose tokens have segments.
+    /// Creates a batch of sequences with token type ids.
     ///
-    /// - Precondition: The numbers of segments and tokens are equal.
+    /// - Precondition: Each token has one token type id.
     public init(_ sequences: [(ids: [Int32], typeIDs: [Int32])]) {
         self.init(sequences.map(\.ids))
         typeIDs = sequences.flatMap(\.typeIDs)
-        precondition(typeIDs.count == ids.count, "a segment for every token")
+        precondition(typeIDs.count == ids.count, "each token needs a token type id")
     }
 
-    /// The rows of the segment embedding for tokens.
+    /// Returns the row of the token type embedding for each token.
     ///
-    /// They are all 0 if no segments are given or the table has no row for one of them.
+    /// All rows are 0 if `typeIDs` is empty or the embedding has no row for one of the ids.
     ///
     /// - Parameters:
-    ///   - typeIDs: The segment of each token; may be empty.
+    ///   - typeIDs: The token type id of each token; may be empty.
     ///   - count: The number of tokens.
-    ///   - rows: The number of rows of the segment embedding.
+    ///   - rows: The number of rows of the token type embedding.
     /// - Returns: The row of each token.
     public static func segmentRows(_ typeIDs: [Int32], of count: Int, in rows: Int) -> [Int32] {
         let isGiven = !typeIDs.isEmpty && typeIDs.allSatisfy { $0 < rows }

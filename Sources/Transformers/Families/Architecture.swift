@@ -11,7 +11,7 @@ public struct Architecture: Sendable {
     public let isCausal: Bool
     /// The way in which the position of a token is represented.
     public let positions: Positions
-    /// The number of rows of the segment type embedding; 0 if there is none.
+    /// The number of rows of the token type embedding; 0 if there is none.
     public let segmentTypes: Int
     /// Whether a norm follows the sum of the embeddings.
     public let normalisesEmbeddings: Bool
@@ -19,7 +19,7 @@ public struct Architecture: Sendable {
     public let hasFinalNorm: Bool
     /// Whether the width of the residual stream can be pruned.
     ///
-    /// The configuration must still be able to state the size of a head.
+    /// This requires that the configuration can still state the size of a head.
     public let canNarrow: Bool
     /// The computation of each layer.
     public let layer: LayerRecipe
@@ -89,7 +89,7 @@ extension Architecture: Codable {
             let names = Self.all.map(\.name).joined(separator: ", ")
             throw DecodingError.dataCorruptedError(
                 in: container,
-                debugDescription: "no architecture is named \"\(name)\"; known are \(names)")
+                debugDescription: "no architecture is named \"\(name)\"; known names are \(names)")
         }
         self = known
     }

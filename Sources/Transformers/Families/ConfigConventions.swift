@@ -11,8 +11,7 @@ struct ConfigConventions: Sendable {
     var usualPositions: Int
     /// The rows of the position embedding before the row of the first position.
     var reservedPositions = ReservedPositions.none
-    /// The default of `type_vocab_size`; 0 for families without segment types, which do not read
-    /// it.
+    /// The default of `type_vocab_size`; 0 for families without token types, which do not read it.
     var usualSegmentTypes = 0
     /// The name of the field with the epsilon of all norms; nil if the epsilon is fixed.
     var normEpsilonField: String?
@@ -62,7 +61,7 @@ struct ConfigConventions: Sendable {
         case none
         /// A number of rows that `max_position_embeddings` does not include.
         case additional(Int)
-        /// The rows up to that of `pad_token_id`, which `max_position_embeddings` includes.
+        /// The rows up to the row of `pad_token_id`, which `max_position_embeddings` includes.
         case throughPadding
     }
 

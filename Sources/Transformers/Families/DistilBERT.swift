@@ -1,5 +1,5 @@
 extension Family {
-    /// DistilBERT: BERT without segment types.
+    /// DistilBERT: BERT without token types.
     ///
     /// Source: Sanh et al., arXiv 1910.01108.
     public static let distilbert = Family(

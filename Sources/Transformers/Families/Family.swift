@@ -56,7 +56,7 @@ extension Family {
     /// Finds the first family with an architecture.
     public init(of architecture: Architecture) {
         guard let first = Self.all.first(where: { $0.architecture == architecture }) else {
-            preconditionFailure("every architecture is some family's")
+            preconditionFailure("no family has the architecture")
         }
         self = first
     }

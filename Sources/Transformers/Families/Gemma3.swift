@@ -33,11 +33,11 @@ extension ConfigConventions {
     /// The conventions that Gemma 2 and 3 share.
     ///
     /// - Parameters:
-    ///   - usualPositions: The number of positions of a file that gives none.
-    ///   - windowPattern: One layer in so many has no attention window, in a file that gives no
-    ///     pattern.
-    ///   - scoreCap: The cap of the scores in a file that gives none.
-    ///   - logitCap: The cap of the logits in a file that gives none.
+    ///   - usualPositions: The default of `max_position_embeddings`.
+    ///   - windowPattern: The default of `sliding_window_pattern`: layers whose number, counted
+    ///     from 1, is a multiple of it have no attention window.
+    ///   - scoreCap: The default soft cap of attention scores; nil for none.
+    ///   - logitCap: The default soft cap of logits; nil for none.
     /// - Returns: The conventions.
     static func gemma(
         usualPositions: Int, windowPattern: Int, scoreCap: Float?, logitCap: Float?

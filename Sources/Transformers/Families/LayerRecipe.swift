@@ -9,7 +9,9 @@ public struct LayerRecipe: Sendable {
     public let norm: Norm
     /// The place of the norm of a branch.
     public let normPlace: NormPlace
-    /// The activation of a feed-forward block: of its gate if it has one.
+    /// The activation function of a feed-forward block.
+    ///
+    /// If there is a gate, the function is applied to the gate.
     public let activation: Activation
     /// Whether feed-forward blocks have a gate projection in addition to the up projection.
     public let isGated: Bool
@@ -64,7 +66,7 @@ public struct LayerRecipe: Sendable {
 
         /// Whether there is a norm of the input of a branch or of the sum.
         ///
-        /// `isThere` states whether the branch is not removed.
+        /// `isThere` is false if the branch is removed.
         public func hasNorm(ofBranch isThere: Bool) -> Bool {
             normalisesSum || normalisesInput && isThere
         }

@@ -14,7 +14,7 @@ extension Family {
     ///
     /// Its position embedding has two rows more than `max_position_embeddings`.
     public static let opt = Family(
-        name: "opt", className: "OPT", examples: "OPT but for 350m", architecture: .opt,
+        name: "opt", className: "OPT", examples: "OPT except 350m", architecture: .opt,
         config: .opt,
         tensors: TensorLayout(prefixes: ["decoder.", "model.decoder."]) { .opt(prefix: $0) })
 }

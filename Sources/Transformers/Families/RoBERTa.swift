@@ -1,5 +1,5 @@
 extension Family {
-    /// RoBERTa: BERT whose first position has the row after that of the padding token's id.
+    /// RoBERTa: BERT, but the first position uses the row after the row of the padding token's id.
     ///
     /// Source: Liu et al., arXiv 1907.11692.
     public static let roberta = Family(

@@ -1,5 +1,5 @@
 extension Family {
-    /// SmolLM3: Llama whose every fourth layer has no positions.
+    /// SmolLM3: Llama, but every fourth layer has no rotary positions.
     ///
     /// Source: Bakouch et al., "SmolLM3" (2025); layers without positions: Yang et al.,
     /// arXiv 2501.18795.

@@ -1,7 +1,6 @@
 import Tensors
 
-/// Random weights for a model shape, for timing on a machine that does not have the model's
-/// weights.
+/// Random weights for a model shape, for timing without the model's own weights.
 public struct RandomWeights: WeightSource {
     /// The sizes of the model.
     public let shape: ModelShape

@@ -47,7 +47,7 @@ public struct NormWeights: Sendable, Equatable {
         self.kind = kind ?? (bias == nil ? .rootMeanSquare : .layer)
     }
 
-    /// One factor per channel: the weight, or 1 more.
+    /// One factor per channel: the weight, or the weight plus 1.
     public var factors: [Float] { kind.addsOne ? weight.map { 1 + $0 } : weight }
 
     /// The norm with its factors as the weight, as the forward pass reads it.
@@ -137,7 +137,7 @@ public struct LayerWeights: Sendable, Equatable {
         self.feedForwardOutputNorm = feedForwardOutputNorm
     }
 
-    /// The output projection of a component, whose input columns belong to the component's units.
+    /// The last projection of a component, whose input columns belong to the component's units.
     public func outputProjection(of kind: ComponentKind) -> Projection? {
         switch kind {
         case .attention: attention?.output
@@ -154,7 +154,7 @@ public struct EmbeddingWeights: Sendable, Equatable {
     ///
     /// Only some families, such as RoBERTa, have reserved rows.
     public var positions: Matrix<Float>?
-    /// Shape `[types, hidden]`; nil without segment types.
+    /// Shape `[types, hidden]`; nil without token types.
     public var types: Matrix<Float>?
     /// The norm of the embeddings; nil if they are not normalised.
     public var norm: NormWeights?

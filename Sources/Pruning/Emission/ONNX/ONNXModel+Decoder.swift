@@ -55,12 +55,12 @@ extension ONNXModel {
         for entry in cache { graph.output(entry.value, as: entry.name, .float, entry.sizes) }
     }
 
-    /// The masks: 0 if a token sees a key, otherwise -1e30, so that the softmax is 0.
+    /// Returns the masks: 0 if a token sees a key, otherwise -1e30, so that the softmax is 0.
     private mutating func decoderMasks(
         _ mask: ONNXGraph.Value, length: ONNXGraph.Value
     ) -> [Int?: ONNXGraph.Value] {
         var masks: [Int?: ONNXGraph.Value] = [:]
-        // The order of the layers, so that equal models have equal graphs.
+        // The loop follows the order of the layers, so that equal models have equal graphs.
         for layer in shape.layers where masks[layer.window] == nil {
             masks[layer.window] = decoderMask(mask, length: length, window: layer.window)
         }
@@ -126,7 +126,7 @@ extension ONNXModel {
             prefix + names.output, inputs: queries * width, outputs: hidden)
     }
 
-    /// Appends keys or values to the cached ones; the result becomes an output.
+    /// Appends keys or values to the cached keys or values; the result becomes an output.
     private mutating func cached(
         _ x: ONNXGraph.Value, _ kind: String, _ index: Int
     ) -> ONNXGraph.Value {

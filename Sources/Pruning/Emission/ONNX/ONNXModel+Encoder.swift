@@ -41,7 +41,7 @@ extension ONNXModel {
         return try normalise(x, norm)
     }
 
-    /// The mask: 0 for a token, and -1e30 for padding, whose softmax is then 0.
+    /// Returns the mask: 0 for a token, and -1e30 for padding, whose softmax is then 0.
     private mutating func encoderMask(_ mask: ONNXGraph.Value) -> ONNXGraph.Value {
         let wide = graph.apply("Unsqueeze", mask, graph.constant([1, 2]))
         let kept = graph.apply("Cast", wide, with: ["to": .integer(1)])
@@ -49,7 +49,7 @@ extension ONNXModel {
         return graph.apply("Mul", hidden, graph.constant(-1e30))
     }
 
-    /// The rotations of positions from 0 on, by the rotations of layers.
+    /// Returns the rotations of positions that start at 0, by the rotations of layers.
     private mutating func encoderRotations(
         length: ONNXGraph.Value
     ) -> [LayerShape.Rotation?: Rotations] {

@@ -83,7 +83,7 @@ extension ONNXModel {
         }
     }
 
-    /// The logits of rows, and the number of logits of a row.
+    /// Returns the logits of rows, and the number of logits of a row.
     private mutating func logits(
         _ output: TaskHead.Output, of rows: ONNXGraph.Value
     ) throws(ModelFileError) -> (ONNXGraph.Value, Int) {

@@ -4,7 +4,7 @@ internal import Transformers
 
 /// A layer in ONNX, following the architecture's ``LayerRecipe``.
 extension ONNXModel {
-    /// The residual stream after a layer, as rows.
+    /// Returns the residual stream after a layer, as rows.
     ///
     /// - Parameters:
     ///   - entering: The residual stream before the layer.
@@ -28,7 +28,7 @@ extension ONNXModel {
         ) { model, x throws(ModelFileError) in try model.feedForward(x, index) }
     }
 
-    /// The residual stream after a branch, with norms where the recipe says.
+    /// Returns the residual stream after a branch, with the norms of the recipe.
     private mutating func branch(
         _ x: ONNXGraph.Value, norm: String?, outputNorm: String?, isThere: Bool,
         _ body: (inout ONNXModel, ONNXGraph.Value) throws(ModelFileError) -> ONNXGraph.Value

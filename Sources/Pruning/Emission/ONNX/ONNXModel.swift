@@ -32,7 +32,7 @@ public struct ONNXModel {
     /// - Parameters:
     ///   - shape: The model's sizes. If they are smaller than the weights' sizes, each weight uses
     ///     the first bytes of its tensor, which is useful for timing only.
-    ///   - directory: Where the weights lie, in f32.
+    ///   - directory: The directory of the weights, which are f32.
     ///   - names: The names of the tensors.
     ///   - head: An encoder's head.
     ///   - outputs: The outputs of the head; empty without a head.
@@ -53,7 +53,7 @@ public struct ONNXModel {
     /// - Parameters:
     ///   - shape: The model's sizes; if they are smaller than the weights' sizes, the graph is
     ///     useful for timing only.
-    ///   - directory: Where the weights lie, in f32.
+    ///   - directory: The directory of the weights, which are f32.
     ///   - names: The names of the tensors.
     ///   - head: An encoder's head.
     ///   - outputs: The outputs of the head; empty without a head.
@@ -75,7 +75,7 @@ public struct ONNXModel {
             to: directory + "/" + fileName)
     }
 
-    /// The weights of a name, or the first part of them if the shape is smaller.
+    /// Returns the weights with a name, or the first part of them if the shape is smaller.
     mutating func weights(_ name: String, _ shape: [Int]) throws(ModelFileError) -> ONNXGraph.Value
     {
         if let known = known[name] { return known }
@@ -84,7 +84,7 @@ public struct ONNXModel {
         guard file.type(of: name) == .f32, length <= place.bytes.count else {
             throw ModelFileError(
                 file: file.path, subject: "tensor \(name)",
-                problem: "it is no f32 tensor of at least the sizes \(shape)",
+                problem: "it is not an f32 tensor with at least the shape \(shape)",
                 remedy: "use the configuration that belongs to these weights")
         }
         let value = graph.weights(
@@ -95,7 +95,7 @@ public struct ONNXModel {
         return value
     }
 
-    /// `x · Wᵀ + b`, or without `b` if there is no bias; `x` has two dimensions.
+    /// Returns `x · Wᵀ + b`, or `x · Wᵀ` if there is no bias; `x` has two dimensions.
     mutating func linear(
         _ x: ONNXGraph.Value, _ name: String, inputs: Int, outputs: Int
     ) throws(ModelFileError) -> ONNXGraph.Value {
@@ -109,7 +109,7 @@ public struct ONNXModel {
             "Gemm", operands, results: 1, with: ["transB": .integer(isTransposed ? 0 : 1)])[0]
     }
 
-    /// The queries, keys and values of rows; `x` has two dimensions.
+    /// Returns the queries, keys and values of rows; `x` has two dimensions.
     mutating func queriesKeysValues(
         _ x: ONNXGraph.Value, _ index: Int
     ) throws(ModelFileError) -> [ONNXGraph.Value] {
@@ -131,7 +131,7 @@ public struct ONNXModel {
         return parts
     }
 
-    /// The normalised rows, with the architecture's kind of norm.
+    /// Returns the normalised rows, with the architecture's kind of norm.
     mutating func normalise(
         _ x: ONNXGraph.Value, _ name: String
     ) throws(ModelFileError) -> ONNXGraph.Value {
@@ -144,7 +144,7 @@ public struct ONNXModel {
             with: ["axis": .integer(-1), "epsilon": .float(shape.normEpsilon)])[0]
     }
 
-    /// The factors of a norm: its weight, or 1 more.
+    /// Returns the factors of a norm: its weight, or its weight plus 1.
     private mutating func factors(
         _ name: String, width: Int
     ) throws(ModelFileError) -> ONNXGraph.Value {
@@ -165,12 +165,12 @@ public struct ONNXModel {
         return graph.apply("Mul", graph.apply("Div", x, root), scale)
     }
 
-    /// A value times a factor.
+    /// Returns a value times a factor.
     mutating func scaled(_ x: ONNXGraph.Value, by factor: Float) -> ONNXGraph.Value {
         factor == 1 ? x : graph.apply("Mul", x, graph.constant(factor))
     }
 
-    /// `cap · tanh(x / cap)`; the value itself without a cap.
+    /// Returns `cap · tanh(x / cap)`, or the value itself if there is no cap.
     mutating func capped(_ x: ONNXGraph.Value, at cap: Float?) -> ONNXGraph.Value {
         guard let cap else { return x }
         let share = graph.apply("Div", x, graph.constant(cap))
