@@ -4,7 +4,7 @@ import Transformers
 
 @testable import Pipeline
 
-/// The tiny models, which belong to the tests of `Transformers`.
+/// The tiny models of the tests of `Transformers`.
 enum Tiny {
     static let folder = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent()
@@ -14,9 +14,9 @@ enum Tiny {
     static let bert = folder + "/tiny-bert"
     static let text = folder + "/text/calibration.txt"
 
-    /// Options of a quick prune of the decoder, with a profile that is made up here.
+    /// Returns the options of a quick prune of the decoder with an invented profile.
     ///
-    /// The plan follows from the profile alone, because one attempt trusts it.
+    /// With one attempt, the plan depends only on the profile.
     static func options(in scratch: Scratch, output: String = "out") throws -> PruneOptions {
         var options = PruneOptions(llama, speedups: [1.3], output: scratch.path(output))
         (options.environment.threads, options.environment.sequence) = (1, 32)
@@ -26,8 +26,9 @@ enum Tiny {
         return options
     }
 
-    /// Writes a profile: components of equal cost in proportion to their units, a tenth of the whole
-    /// for the rest.
+    /// Writes a profile with equal costs of components, proportional to their units.
+    ///
+    /// The base is a tenth of the total time.
     static func profile(for environment: EnvironmentOptions, in scratch: Scratch) throws -> String {
         let shape = try ModelShape(contentsOf: llama)
         let seconds = 1e-4
@@ -54,7 +55,7 @@ enum Tiny {
     }
 }
 
-/// A directory that goes away with the value.
+/// A directory that is removed with the value.
 final class Scratch {
     private let url = FileManager.default.temporaryDirectory
         .appendingPathComponent("espalier-\(UUID().uuidString)")
@@ -65,7 +66,7 @@ final class Scratch {
 
     deinit { try? FileManager.default.removeItem(at: url) }
 
-    /// The path of a name in the directory, which is the empty name's.
+    /// Returns the path of a name in the directory; the empty name gives the directory.
     func path(_ name: String = "") -> String {
         name.isEmpty ? url.path : url.appendingPathComponent(name).path
     }
