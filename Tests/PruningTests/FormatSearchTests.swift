@@ -3,7 +3,7 @@ import Tensors
 import Testing
 import Transformers
 
-/// Costs of components that keep all units: a second for each bit of a weight.
+/// The costs of components that keep all units: one second for each bit of a weight.
 private struct FormatCosts: CostModel {
     let shape: ModelShape
     let base = 1.0
@@ -42,12 +42,14 @@ private struct LeverTestCosts: CostModel {
 
 @Suite("Search over formats")
 struct FormatSearchTests {
-    @Test("the model of the found plan runs each layer in its format", arguments: TinyModel.names)
+    @Test(
+        "the model of the chosen plan computes each layer in its format",
+        arguments: TinyModel.names)
     func layers(name: String) throws {
         let tiny = try TinyModel(name)
         let costs = FormatCosts(shape: tiny.shape)
         let space = SearchSpace(dense: Plan(keepingAllOf: tiny.shape), costs: costs)
-        // Only layer 1 is cheap to round.
+        // Rounding increases the loss least in layer 1.
         let problem = space.problem { component, variant in
             (component.layer == 1 ? 0.1 : 1) * (32 - costs.seconds(of: component, as: variant))
         }
@@ -151,7 +153,7 @@ struct FormatSearchTests {
         #expect(one.hiddenStates(of: batch).matrix == other.hiddenStates(of: batch).matrix)
     }
 
-    @Test("what llama.cpp can load keeps its format")
+    @Test("plans that llama.cpp can load keep the formats")
     func loadable() throws {
         let shape = try TinyModel("tiny-llama").shape
         let costs = LoadableCosts(FormatCosts(shape: shape), for: .gguf)
