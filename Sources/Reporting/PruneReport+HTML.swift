@@ -205,7 +205,9 @@ struct HTMLReport {
     }
 
     private var search: [Markup] {
-        let picture = SearchFigure(steps: report.search ?? [], targets: report.targets).markup
+        let picture = SearchFigure(
+            steps: report.search ?? [], levers: report.levers ?? [], targets: report.targets
+        ).markup
         let trials = TrialTable(report: report)
         return [
             picture.map { plot in

@@ -38,6 +38,8 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var samples: [TextSample]?
     /// The path of the search from the dense model; nil if the method has no steps.
     public var search: [SearchStep]?
+    /// The paths of searches that use only one lever; nil if the search used only one.
+    public var levers: [LeverSteps]?
     /// The time of each kind of component at each level.
     public var latencyCurves: [ComponentLatency]
     /// The time that no plan changes.
@@ -151,6 +153,19 @@ public struct SearchStep: Codable, Sendable, Equatable {
     public init(speedup: Double, loss: Double) {
         self.speedup = speedup
         self.loss = loss
+    }
+}
+
+/// The path of a search that uses only one lever, such as formats.
+public struct LeverSteps: Codable, Sendable, Equatable {
+    /// The name of the lever, for a legend.
+    public var name: String
+    /// The steps from the dense model.
+    public var steps: [SearchStep]
+
+    /// Creates a path.
+    public init(name: String, steps: [SearchStep]) {
+        (self.name, self.steps) = (name, steps)
     }
 }
 

@@ -1,14 +1,18 @@
-/// Plots how the predicted loss grows as the search removes more units.
+/// Plots how the predicted loss grows with the predicted speedup of a search.
 struct SearchFigure {
     let steps: [SearchStep]
+    /// The searches that use only one lever, drawn for comparison.
+    var levers: [LeverSteps] = []
     let targets: [TargetResult]
 
     private let height = 240.0
 
     /// The plot; nil if fewer than two steps have a loss.
     var markup: Markup? {
-        let points = steps.filter { $0.speedup.isFinite && $0.loss > 0 }
+        let points = Self.drawn(steps)
         guard points.count > 1, let first = points.first, let last = points.last else { return nil }
+        let lines = [points] + levers.map { Self.drawn($0.steps) }.filter { $0.count > 1 }
+        let all = lines.flatMap(\.self)
         let x = Axis(
             1, last.speedup, always: [1], from: PlotFrame.left + 6, to: PlotFrame.right - 6)
         let labels = labels(on: x, upTo: last.speedup)
@@ -16,12 +20,15 @@ struct SearchFigure {
         let height = height + 12 * rows
         let top = PlotFrame.top + 12 * rows
         let y = Axis(
-            first.loss, points.map(\.loss).max() ?? 1, isLogarithmic: true,
+            all.map(\.loss).min() ?? 1, all.map(\.loss).max() ?? 1, isLogarithmic: true,
             from: height - PlotFrame.bottom, to: top)
         let frame = PlotFrame(
             height: height, x: x, y: y, xTitle: "times faster, predicted",
             yTitle: "Predicted loss, logarithmic")
-        let line = points.map { "\(x.position($0.speedup)),\(y.position($0.loss))" as Markup }
+        let drawn = lines.enumerated().reversed().map { index, points -> Markup in
+            let line = points.map { "\(x.position($0.speedup)),\(y.position($0.loss))" as Markup }
+            return "<g class=\"series s\(index)\"><polyline points=\"\(line)\"/></g>"
+        }
         let marks = labels.map { label -> Markup in
             let base = PlotFrame.top + 12 * Double(label.row)
             let isLast = label.at > PlotFrame.width - 38
@@ -32,7 +39,7 @@ struct SearchFigure {
                 text-anchor="\(isLast ? "end" : "start")">\(label.text)</text>
                 """
         }
-        return PlotFrame.picture(
+        let picture = PlotFrame.picture(
             title: "Predicted loss against speedup",
             description: "\(steps.count) steps, from \(Figures.ratio(first.speedup)) to "
                 + "\(Figures.ratio(last.speedup)); dashed lines are the chosen plans.",
@@ -40,8 +47,25 @@ struct SearchFigure {
             """
             \(frame.markup)
             \(marks)
-            <g class="series s0"><polyline points="\(line)"/></g>
+            \(drawn)
             """)
+        return levers.isEmpty ? picture : "\(picture)\n\(legend)"
+    }
+
+    /// The steps that can be drawn on a logarithmic axis.
+    private static func drawn(_ steps: [SearchStep]) -> [SearchStep] {
+        steps.filter { $0.speedup.isFinite && $0.loss > 0 }
+    }
+
+    private var legend: Markup {
+        let entries = (["units and formats"] + levers.map(\.name)).enumerated().map {
+            index, name -> Markup in
+            """
+            <li><svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">\
+            <g class="series s\(index)"><polyline points="1,7 13,7"/></g></svg> \(name)</li>
+            """
+        }
+        return "<ul class=\"legend\">\n\(entries)\n</ul>"
     }
 
     /// The names of the targets, at the lines of their plans, under the title of the axis.

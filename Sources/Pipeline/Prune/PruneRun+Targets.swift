@@ -184,10 +184,11 @@ extension PruneRun {
 
     /// Returns the steps of the search, from the dense model to the smallest model.
     func searchSteps(
-        _ table: LatencyTable, _ calibrationResults: PruningMethod.CalibrationResults
+        of method: PruningMethod, _ table: LatencyTable,
+        _ calibrationResults: PruningMethod.CalibrationResults
     ) -> [SearchStep]? {
         let whole = table.predict(Plan(keepingAllOf: reference.shape))
-        return options.method.path(in: space(table), using: calibrationResults)?.map {
+        return method.path(in: space(table), using: calibrationResults)?.map {
             SearchStep(
                 speedup: whole / table.interplay.seconds(ofSum: $0.seconds), loss: $0.loss)
         }

@@ -120,6 +120,7 @@ final class PruneRun {
             channelImportance: facts.channelNorms, damping: options.damping, engine: engine)
         let formats = try measureFormats(table, on: text)
         var steps: [SearchStep]?
+        var levers: [LeverSteps]?
         func results(of method: PruningMethod, isBaseline: Bool) throws -> [TargetResult] {
             surgery.keepsAll = method == .spdy
             let losses = try losses(of: method, surgery)
@@ -128,7 +129,17 @@ final class PruneRun {
                 sensitivity: try sensitivity(of: method, losses, surgery, facts, on: text),
                 formatDamage: try formatDamage(of: method, table, on: text),
                 channelStep: dense.shape.channelStep, headsThatDivide: headsThatDivide)
-            if !isBaseline { steps = searchSteps(table, calibrationResults) }
+            if !isBaseline {
+                steps = searchSteps(of: method, table, calibrationResults)
+                if method == .greedy, formats != nil {
+                    levers = [(PruningMethod.units, "units alone"), (.formats, "formats alone")]
+                        .compactMap { lever, name in
+                            searchSteps(of: lever, table, calibrationResults).map {
+                                LeverSteps(name: name, steps: $0)
+                            }
+                        }
+                }
+            }
             for set in [EvaluationSet.heldOut, .second] { _ = try evaluateDense(on: text, set) }
             return try reach(
                 by: method, isBaseline: isBaseline, table, surgery, calibrationResults, text: text)
@@ -153,7 +164,7 @@ final class PruneRun {
             facts: facts, stages: costs, inputs: inputs)
         report.secondText = try secondText().name
         report.secondDense = try evaluateDense(on: text, .second)
-        report.search = steps
+        (report.search, report.levers) = (steps, levers)
         report.formats = formats
         report.samples = try samples(of: text)
         report.refuse(refusal)
