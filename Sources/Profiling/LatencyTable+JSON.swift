@@ -1,3 +1,4 @@
+internal import Tensors
 internal import Transformers
 
 #if canImport(FoundationEssentials)

@@ -1,3 +1,4 @@
+public import Tensors
 public import Transformers
 
 /// Measures the time of each component at each level, inside the whole model.

@@ -34,7 +34,7 @@ struct ProbeTests {
     private static func table(
         noise: Double = 1, of seconds: (Plan) -> Double
     ) throws -> LatencyTable {
-        let probes = Probe.all(of: shape)
+        let probes = Probe.all(of: shape, in: [.f32])
         var timings = RatioAccumulator(count: probes.count)
         for round in 0..<9 {
             timings.time([.reference] + probes.indices.map(MeasurementStep.item)) { step in

@@ -17,7 +17,7 @@ struct WorkloadTests {
         var shape = smallShape
         shape.layers[1] = LayerShape(queryHeads: 2, keyValueHeads: 1, feedForward: 64)
         shape.layers[2] = LayerShape(queryHeads: 0, keyValueHeads: 0, feedForward: 96)
-        let smaller = workload.standIn(shape)
+        let smaller = workload.standIn(shape, formats: dense.formats)
         #expect(smaller.shape == shape)
         for model in [dense, smaller, dense] {
             let sample = workload.sample(model)

@@ -1,4 +1,4 @@
-public import Tensors
+internal import Tensors
 public import Transformers
 
 /// The weights of a source, each rounded to the format in which the model stores and multiplies it.
@@ -71,8 +71,8 @@ extension Matrix<Float> {
     ///
     /// With so few bits, 127 times the scale is exact. So the rounded matrix has the same scales.
     var byteScales: [Float] {
-        (0..<rows).map { row in
-            let scale = row(row).reduce(0) { max($0, abs($1)) } / 127
+        (0..<rows).map { index in
+            let scale = row(index).reduce(0) { max($0, abs($1)) } / 127
             return Float(bitPattern: (scale.bitPattern + 0xff) & ~0xff)
         }
     }

@@ -1,5 +1,5 @@
-public import Tensors
-public import Transformers
+internal import Tensors
+internal import Transformers
 
 /// The ways to make a component faster that a search may use.
 public enum Lever: Sendable {

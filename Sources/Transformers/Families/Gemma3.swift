@@ -40,7 +40,7 @@ extension ConfigConventions {
     ///   - logitCap: The default soft cap of logits; nil for none.
     /// - Returns: The conventions.
     static func gemma(
-        usualPositions: Int, windowPattern: Int, scoreCap: Float?, logitCap: Float?
+        usualPositions: Int, windowPattern: Int, scoreCap: Double?, logitCap: Double?
     ) -> ConfigConventions {
         var config = llama(usualPositions: usualPositions)
         config.fieldNames = ["hidden_act": "hidden_activation"]
