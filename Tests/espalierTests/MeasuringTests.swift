@@ -17,13 +17,14 @@ struct MeasuringTests {
             ], in: scratch.path())
         #expect(run.status == 0, "\(run.errors)")
         #expect(run.output.contains("Greatest speedup") && run.output.contains("mine.json"))
+        let path = scratch.path("mine.json")
+        let table = try LatencyTable(contentsOf: path)
         // The warning counts the same models as the profiler.
-        let count = Profiler.modelCount(for: try ModelShape(contentsOf: Fixture.llama))
+        let count = Profiler.modelCount(
+            for: try ModelShape(contentsOf: Fixture.llama), in: table.profiledFormats)
         #expect(run.errors.contains("(\(count) models, "), "\(run.errors)")
         #expect(!run.errors.contains("levels"))
         if run.errors.contains("noisy") { #expect(run.errors.contains("of \(count) models are")) }
-        let path = scratch.path("mine.json")
-        let table = try LatencyTable(contentsOf: path)
         #expect(table.shape == (try ModelShape(contentsOf: Fixture.llama)))
         #expect(table.model == URL(fileURLWithPath: scratch.path()).lastPathComponent)
         #expect(table.environment.phase == .decode && table.environment.sequence == 32)
