@@ -17,10 +17,10 @@ public struct IntegerTensors: TensorFile {
     /// The path of the file.
     public var path: String { base.path }
 
-    /// The names of all tensors but those of scales, sorted.
+    /// The names of all tensors except the tensors of scales, sorted.
     public var names: [String] { base.names.filter { !isScale($0) } }
 
-    /// The location of a tensor, with the location of its scales if it has any.
+    /// Returns the location of a tensor, with the location of its scales if it has scales.
     public func tensor(named name: String) -> StoredTensor? {
         guard !isScale(name), var tensor = base.tensor(named: name) else { return nil }
         guard tensor.type.numbers == .i8, tensor.shape.count == 2,

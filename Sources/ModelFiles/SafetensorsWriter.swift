@@ -27,7 +27,7 @@ public enum SafetensorsWriter {
     ///   - path: The file, which is replaced if it exists.
     ///   - metadata: The value of `__metadata__` in the header.
     ///   - floats: Called once for each entry, in the order of the file; returns the entry's
-    ///     elements. Those of `i8` are whole numbers.
+    ///     elements. The elements of `i8` are whole numbers.
     /// - Throws: ``ModelFileError``, or the error of `floats`. No file remains after an error.
     public static func write(
         _ entries: [Entry], to path: String, metadata: [String: String] = ["format": "pt"],

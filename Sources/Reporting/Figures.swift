@@ -71,8 +71,8 @@ public enum Figures {
 
     /// Formats a perplexity.
     ///
-    /// Below 1000 it has two decimals. From 1000 up it is a whole number with commas between
-    /// thousands.
+    /// A number below 1000 has two decimals. A larger number is rounded to a whole number, with
+    /// commas between thousands.
     static func perplexity(_ value: Double) -> String {
         value < 1000 ? decimal(value, 2) : value < 1e15 ? count(Int(value.rounded())) : "> 10¹⁵"
     }

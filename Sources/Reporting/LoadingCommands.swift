@@ -30,7 +30,7 @@ struct LoadingCommands {
 
     /// The directory that `transformers` loads.
     ///
-    /// It does not read formats, so a model with formats is exported first.
+    /// `transformers` cannot read formats, so a model with formats is exported first.
     private var pythonPath: String { result.path + (result.hasFormats ? "-floats" : "") }
 
     /// A Python program for the `transformers` package.

@@ -72,7 +72,8 @@ struct Narrative {
             + formats(of: result)
     }
 
-    /// A sentence on the formats of a model; empty if all its parts have the environment's precision.
+    /// Returns a sentence on the formats of a model; empty if all parts have the environment's
+    /// precision.
     private func formats(of result: TargetResult) -> String {
         guard result.hasFormats else { return "" }
         func counts(_ formats: [String?]) -> String {

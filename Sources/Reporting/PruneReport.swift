@@ -38,7 +38,7 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var samples: [TextSample]?
     /// The path of the search from the dense model; nil if the method has no steps.
     public var search: [SearchStep]?
-    /// The paths of searches that use only one lever; nil if the search used only one.
+    /// The paths of searches that change only units or only formats; nil if the search itself does so.
     public var levers: [LeverSteps]?
     /// The time of each kind of component at each level.
     public var latencyCurves: [ComponentLatency]
@@ -102,9 +102,9 @@ public struct FormatResult: Codable, Sendable, Equatable {
     public var speedup: Double
     /// The number of bytes of the weights.
     public var bytes: Int
-    /// Its quality.
+    /// The quality of the dense model in this format.
     public var quality: QualityFigures
-    /// Its quality on the report's second text.
+    /// The quality on the report's second text.
     public var second: QualityFigures?
 
     /// Creates a result.
@@ -156,9 +156,9 @@ public struct SearchStep: Codable, Sendable, Equatable {
     }
 }
 
-/// The path of a search that uses only one lever, such as formats.
+/// The path of a search that changes only units or only formats.
 public struct LeverSteps: Codable, Sendable, Equatable {
-    /// The name of the lever, for a legend.
+    /// The name of the path in a legend.
     public var name: String
     /// The steps from the dense model.
     public var steps: [SearchStep]

@@ -122,7 +122,7 @@ struct LayerTable {
 }
 
 extension LayerSizes {
-    /// The sizes, and the formats of the blocks if they have formats of their own.
+    /// The sizes of the layer, and the formats of its blocks if the model has several formats.
     fileprivate var text: String {
         let sizes = "\(queryHeads) / \(keyValueHeads) / \(feedForward)"
         guard hasFormats else { return sizes }

@@ -1,7 +1,7 @@
 /// Plots how the predicted loss grows with the predicted speedup of a search.
 struct SearchFigure {
     let steps: [SearchStep]
-    /// The searches that use only one lever, drawn for comparison.
+    /// The searches that change only units or only formats, drawn for comparison.
     var levers: [LeverSteps] = []
     let targets: [TargetResult]
 

@@ -28,7 +28,7 @@ public struct TargetResult: Codable, Sendable, Equatable {
     public var layers: [LayerSizes]
     /// The number of channels of the residual stream, if some were removed.
     public var hiddenSize: Int?
-    /// The format of its output head, if that is not the environment's precision.
+    /// The format of the output head, if that is not the environment's precision.
     public var headFormat: String?
     /// The size of the directory in bytes, if known.
     public var bytes: Int?

@@ -70,7 +70,7 @@ import Testing
                 + "did you mean 'decode'?")
         #expect(
             refusal("n", "third")
-                == "unexpected 'third' after MODEL NAME; quote a value that has spaces")
+                == "unexpected 'third' after MODEL NAME: quote a value that has spaces")
         #expect(refusal("--seed", "-1") == "--seed needs a whole number, 0 or more, not '-1'")
         #expect(refusal("--speedup", "1.5") == "--speedup must ascend")
         #expect(refusal("--speedup", "1") == "--speedup needs a number, above 1, not '1'")

@@ -63,7 +63,7 @@ import Testing
             run("purne").errors.hasPrefix(
                 "espalier: there is no command 'purne'; did you mean 'prune'?\n"))
         #expect(run("help", "inspct").errors.contains("did you mean 'inspect'?"))
-        #expect(run("zzz").errors.contains("there is no command 'zzz', only prune, inspect"))
+        #expect(run("zzz").errors.contains("there is no command 'zzz'; the commands are prune,"))
         #expect(run("zzz").status == .usage)
     }
 

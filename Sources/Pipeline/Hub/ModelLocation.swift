@@ -13,7 +13,7 @@ public struct ModelLocation: Sendable {
     /// - Parameters:
     ///   - given: A Hugging Face directory, a `.gguf` file, or the id of a hub model.
     ///   - environment: The variables that define the hub and its cache, such as `HF_HOME`; by
-    ///     default those of this process.
+    ///     default the variables of this process.
     ///   - progress: Shows the progress of the download.
     /// - Throws: `ModelFileError`, or the error with which `progress` stops the job.
     public init(

@@ -30,7 +30,7 @@ public struct BenchAnswer: Encodable {
     public private(set) var dense: ModelTime?
     /// The precision of the reference model, if it differs from the model's precision.
     public internal(set) var densePrecision: Precision?
-    /// The format of each matrix of the model, if it was stored in formats of its own.
+    /// The format of each matrix of the model; nil if the file of the model names no formats.
     public internal(set) var formats: Formats?
     /// The speedup over the reference model.
     public private(set) var speedup: Double?

@@ -14,7 +14,7 @@ public struct ProfileOptions: Sendable {
     public var environment = EnvironmentOptions()
     /// The maximum time to measure, in seconds; with ``plans`` it is a quarter longer.
     public var seconds = 80.0
-    /// The formats that are profiled besides the environment's precision, where they are faster.
+    /// The formats that are also profiled, if the dense model is faster in them.
     public var formats: [Precision] = []
     /// The seed of the order of measurements and of the random plans.
     public var seed: UInt64 = 1

@@ -17,8 +17,9 @@ extension Profiler {
     ///   - seconds: The maximum time; with verification it is a quarter longer.
     ///   - seed: The seed of the order of measurements and of the random plans.
     ///   - plans: The number of random plans that verify the profile; nil for no verification.
-    ///   - formats: Formats that are profiled besides the environment's, if the dense model is
-    ///     faster in them than in every more precise one. Other runtimes have none.
+    ///   - formats: Formats to profile in addition to the environment's precision. A format is
+    ///     profiled only if the dense model is faster in it than in every more precise format.
+    ///     Other runtimes have no formats.
     ///   - progress: Shows the progress of measuring.
     /// - Returns: The profile.
     /// - Throws: `ModelFileError` if the layers differ, `CancellationError`, or the errors of

@@ -5,7 +5,7 @@ public import Transformers
 
 /// The contents of a file: a model, a profile or tensors.
 public enum Inspection {
-    /// The sizes of a model, and the format of each matrix if it was stored in formats of its own.
+    /// The sizes of a model, and the format of each matrix if the file names formats.
     case model(ModelShape, formats: Formats? = nil)
     /// A profile.
     case profile(LatencyTable)

@@ -56,7 +56,8 @@ struct OpenedModel {
 
     /// Reads the weights and packs them for this processor, and shows the progress.
     ///
-    /// A model that was stored in formats of its own keeps them.
+    /// If the file of the model names the format of each matrix, these formats are used instead of
+    /// `precision`.
     ///
     /// - Parameter precision: The precision in which weights are stored.
     /// - Returns: The model, ready to run.

@@ -17,7 +17,7 @@ public struct ModelSizes: Encodable {
     ///
     /// - Parameters:
     ///   - shape: The sizes.
-    ///   - formats: The format of each matrix; nil if the model has no formats of its own.
+    ///   - formats: The format of each matrix; nil if the file of the model names no formats.
     public init(_ shape: ModelShape, formats: Formats? = nil) {
         self.formats = formats
         architecture = shape.architecture

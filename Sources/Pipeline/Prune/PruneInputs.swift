@@ -18,7 +18,7 @@ struct PruneInputs {
     private let contents: String
     /// The maximum number of bytes of a calibration file.
     ///
-    /// Of a larger file, lines that are spread over the whole file are read.
+    /// If a file is larger, lines spread over all of it are read.
     static let maximumBytes = 32 << 20
 
     /// Reads the inputs.

@@ -15,8 +15,8 @@ public struct PruneOptions: Sendable {
     public var environment = EnvironmentOptions()
     /// The file of an earlier profile; nil to profile this machine first.
     public var profile: String?
-    /// The formats that components and the output head may have besides the environment's precision;
-    /// nil for all formats with fewer bits, where the runtime has several.
+    /// The formats that components and the output head may have in addition to the environment's
+    /// precision; nil for all formats with fewer bits that the runtime supports.
     public var formats: [Precision]?
     /// Files of plain text that is similar to the text that the model will process.
     ///
@@ -110,7 +110,7 @@ public struct PruneOptions: Sendable {
         refitPasses ?? (architecture.isEncoder ? 3 : 0)
     }
 
-    /// The formats that the search may use besides the environment's precision.
+    /// Returns the formats that the search may use in addition to the environment's precision.
     ///
     /// Only the built-in runtime stores each component in its own format.
     func searchedFormats(_ environment: InferenceEnvironment) -> [Precision] {

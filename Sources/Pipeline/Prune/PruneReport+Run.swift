@@ -20,7 +20,7 @@ extension PruneReport {
         let sampled = options.calibration.isEmpty
         let source =
             sampled
-            ? "text sampled from the model itself"
+            ? "text that the model generated"
             : options.calibration.map { URL(fileURLWithPath: $0).lastPathComponent }
                 .joined(separator: ", ")
         var model = ModelDescription(

@@ -109,7 +109,7 @@ extension PruneRun {
         isLarge ? [] : formats.filter { table.otherFormats[$0] != nil }
     }
 
-    /// The divergence of each component in each format; empty for methods without formats.
+    /// Measures the divergence of each component in each format; empty for methods without formats.
     func formatDamage(
         of method: PruningMethod, _ table: LatencyTable, on text: CalibrationText
     ) throws -> FormatDamage {

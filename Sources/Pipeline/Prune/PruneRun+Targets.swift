@@ -50,7 +50,8 @@ extension PruneRun {
         }
     }
 
-    /// The quality of the dense model in each format that the search may use; nil if there is none.
+    /// Measures the quality of the dense model in each format that the search may use; nil if there
+    /// is no such format.
     func measureFormats(
         _ table: LatencyTable, on text: CalibrationText
     ) throws -> [FormatResult]? {
@@ -383,7 +384,7 @@ extension PruneRun {
         return found
     }
 
-    /// The weights of a plan, each rounded to its format.
+    /// Returns the weights of a plan, each rounded to its format.
     private func formatted(_ weights: ShrunkWeights) -> FormattedWeights<ShrunkWeights> {
         FormattedWeights(
             weights, formats: Formats(of: weights.plan, otherwise: environment.precision))
@@ -404,7 +405,7 @@ extension PruneRun {
 }
 
 extension QualityFigures {
-    /// The perplexity or the cosine distance in words, with that of the dense model.
+    /// Describes the perplexity and the dense model's perplexity, or the cosine distance.
     fileprivate func summary(against dense: QualityFigures) -> String {
         if let perplexity, let before = dense.perplexity {
             return "perplexity \(Figures.significant(perplexity, digits: 4)) (dense "

@@ -62,7 +62,7 @@ final class PruneRun {
         return model
     }
 
-    /// The formats that the search may use besides the environment's precision.
+    /// The formats that the search may use in addition to the environment's precision.
     var formats: [Precision] { options.searchedFormats(environment) }
 
     /// Frees the memory of packed models.

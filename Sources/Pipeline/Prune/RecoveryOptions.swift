@@ -12,7 +12,7 @@ public struct RecoveryOptions: Sendable {
 
     /// The method of recovering quality.
     public var method: Method
-    /// Files of text to train on, other than those of the calibration.
+    /// Files of text to train on; use other text than for the calibration.
     public var text: [String] = []
     /// The file of a task that an encoder trains on, instead of text.
     public var task: String?

@@ -108,7 +108,7 @@ public struct TrainingOptions: Sendable {
     ///
     /// - Returns: A sentence about the models, and a sentence about the folder, which is nil if
     ///   there is no folder.
-    /// - Throws: `ModelFileError` if the model is no longer found.
+    /// - Throws: `ModelFileError` if the model cannot be found.
     package func notesOnDisk(
         progress: any JobProgress
     ) throws -> (models: String, work: String?) {

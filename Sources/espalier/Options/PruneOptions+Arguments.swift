@@ -71,7 +71,7 @@ extension PruneOptions {
             help: "The number of calibration tokens on which a final plan is refitted.")
         refitPasses = try arguments.option(
             "--refit-passes", .integer(in: 0...1000), isRare: true,
-            help: "Passes over the refit tokens that also fit all weights of feed-forward blocks, "
+            help: "Passes over the refit tokens that also fit complete feed-forward blocks, "
                 + "for better quality; by default 3 for encoders and 0 for decoders, for which "
                 + "they take longer than all other stages.")
         trials = try arguments.option(

@@ -27,7 +27,7 @@ extension BenchAnswer {
                 "It is the median of paired ratios. The first time is the second divided by it.\n"
         }
         if formats != nil {
-            text += "\nThe model has formats of its own, which 'espalier inspect' shows.\n"
+            text += "\nThe model has several formats, which 'espalier inspect' shows.\n"
         }
         if isDisturbed {
             text += "\nOther programs disturbed the measurement: stop them and measure again.\n"

@@ -2,7 +2,7 @@ import Console
 import Reporting
 import Transformers
 
-/// The sizes of a model as text for people, and its formats if it has formats of its own.
+/// The sizes of a model as text, and the format of each matrix if the file names formats.
 ///
 /// Adjacent layers with equal sizes and formats share a row.
 struct ModelText {
