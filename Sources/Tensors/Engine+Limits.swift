@@ -1,12 +1,12 @@
 import CKernels
 
 extension Engine {
-    /// Repeats the multiply-adds of a precision's products in registers on one thread, to measure
-    /// the arithmetic peak.
+    /// Repeats the multiply-adds of a precision in registers on one thread, to measure the peak
+    /// arithmetic speed.
     ///
     /// - Parameters:
-    ///   - repeats: The number of repetitions of 384 multiply-adds in `f32`, of 768 in 16 bits, or
-    ///     of 1536 in 8 bits.
+    ///   - repeats: The number of repetitions. Each has 384 multiply-adds in `f32`, 768 in 16 bits,
+    ///     or 1536 in 8 bits.
     ///   - precision: The precision.
     ///   - seed: Any number.
     /// - Returns: A value that depends on every operation, so that the compiler cannot remove any.
@@ -19,7 +19,7 @@ extension Engine {
 
     /// Reads memory once with all threads, to measure the memory bandwidth.
     ///
-    /// - Returns: The sum of its values.
+    /// - Returns: The sum of the values of the memory.
     public func readAll(_ probe: MemoryProbe) -> Float {
         let values = probe.memory.floats
         var sums = [Float](repeating: 0, count: pool.threads)
@@ -39,8 +39,8 @@ public struct MemoryProbe: Sendable {
 
     /// Allocates the memory and touches all of it.
     ///
-    /// - Parameter bytes: The size. To measure memory and not caches, use a size far above that of
-    ///   the caches.
+    /// - Parameter bytes: The size. To measure memory and not caches, choose a size far above the
+    ///   size of the caches.
     public init(bytes: Int) {
         memory = Memory(count: bytes / MemoryLayout<Float>.stride)
         memory.floats.initialize(repeating: 0)

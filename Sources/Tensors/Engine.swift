@@ -3,7 +3,7 @@ import CKernels
 /// Runs the operations of forward and backward passes with the kernels of the processor.
 ///
 /// Operations write into matrices that the caller provides, so that a decode loop allocates
-/// nothing. Shapes that do not fit are programming errors and stop the program.
+/// nothing. A wrong shape is a programming error and stops the program.
 public final class Engine: Sendable {
     /// The threads that run every operation.
     public let pool: ThreadPool
@@ -23,7 +23,9 @@ public final class Engine: Sendable {
         kernels = selectedKernels
     }
 
-    /// Calls `body` with contiguous ranges of rows, on all threads if each gets at least two rows.
+    /// Calls `body` with contiguous ranges of rows.
+    ///
+    /// All threads are used if there are at least two rows for each thread.
     func splitRows(_ rows: Int, _ body: (Range<Int>) -> Void) {
         if rows < 2 * pool.threads {
             body(0..<rows)

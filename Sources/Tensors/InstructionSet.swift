@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// The instruction sets of the processor that kernels can use, by names such as `avx512vnni`.
 ///
-/// Each name is that of one table of kernels.
+/// Every instruction set has its own table of kernels.
 public enum InstructionSet {
     /// The instruction sets that this processor runs, the fastest first.
     public static let available: [String] = {
@@ -24,18 +24,20 @@ public enum InstructionSet {
     /// - Parameter name: One of ``available``.
     public static func use(_ name: String) {
         guard let index = available.firstIndex(of: name) else {
-            preconditionFailure("an instruction set of another processor")
+            preconditionFailure("this processor does not have the instruction set \(name)")
         }
         selection.withLock { selection in
-            precondition(!selection.isUsed, "the instruction set is in use")
+            precondition(!selection.isUsed, "select the instruction set before the first use")
             selection.index = index
         }
     }
 
-    /// The table that engines use, and whether any code has asked for it.
+    /// The index of the table that engines use, and whether any code has read the index.
     private static let selection = Mutex((index: 0, isUsed: false))
 
-    /// The index of the table that engines use, which cannot change any more.
+    /// The index of the table that engines use.
+    ///
+    /// The index cannot change after the first read.
     fileprivate static var selected: Int {
         selection.withLock { selection in
             selection.isUsed = true

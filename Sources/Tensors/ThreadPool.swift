@@ -8,16 +8,16 @@ import Synchronization
 ///
 /// A decode step has hundreds of small products, so starting work on another thread must take about
 /// a microsecond. The caller publishes a job by raising a counter that the workers read in a loop.
-/// It takes part itself as thread 0, and returns when every worker has finished.
+/// The caller runs the job as thread 0, and returns when every worker has finished.
 public final class ThreadPool: Sendable {
     /// The number of threads that take part, the caller included.
     public let threads: Int
 
     private let state: PoolState
 
-    /// Creates a pool; `threads` is at least 1 and counts the caller.
+    /// Creates a pool of `threads` threads, at least 1, the caller included.
     public init(threads: Int) {
-        precondition(threads >= 1, "a pool has at least the calling thread")
+        precondition(threads >= 1, "a pool needs at least one thread")
         self.threads = threads
         let state = PoolState(threads: threads)
         self.state = state
@@ -34,8 +34,8 @@ public final class ThreadPool: Sendable {
 
     /// Calls `body` once on every thread, with the thread's index, and returns when all are done.
     ///
-    /// The calls run at the same time, so they must write to different places. They cannot be
-    /// nested, and only one thread may use a pool.
+    /// The calls of `body` run at the same time, so they must write to different places. `body`
+    /// must not use the pool. Only one thread may use a pool.
     public func run(_ body: (_ thread: Int) -> Void) {
         guard threads > 1 else { return body(0) }
         withoutActuallyEscaping(body) { body in
@@ -67,10 +67,10 @@ public final class ThreadPool: Sendable {
         }
     }
 
-    /// Calls `body` with contiguous pieces of `0..<count`.
+    /// Divides `0..<count` into contiguous pieces, and calls `body` for each piece.
     ///
-    /// Each thread takes the pieces of its own share first, and then the remaining pieces of other
-    /// shares.
+    /// Each thread has a share of the pieces. A thread first takes the pieces of its own share, and
+    /// then pieces that are left in the shares of other threads.
     public func share(_ pieces: Int, of count: Int, _ body: (_ piece: Range<Int>) -> Void) {
         let (threads, taken) = (threads, state.taken)
         for counter in taken { counter.value.store(0, ordering: .relaxed) }
@@ -89,9 +89,9 @@ public final class ThreadPool: Sendable {
         }
     }
 
-    /// Calls `body` with a contiguous range of `0..<count` on every thread.
+    /// Divides `0..<count` into one contiguous range per thread, and calls `body` on each thread.
     ///
-    /// Threads whose range is empty do not call it.
+    /// A thread with an empty range does not call `body`.
     public func split(
         _ count: Int, _ body: (_ range: Range<Int>, _ thread: Int) -> Void
     ) {
@@ -110,8 +110,8 @@ private final class Counter: Sendable {
 
 /// The state that the workers of a pool share with its owner.
 ///
-/// `@unchecked`: `job` is written only by the owner before it raises `generation` (release) and
-/// while no worker runs, and read by workers only after they have seen the new generation
+/// `@unchecked`: only the owner writes `job`, while no worker runs and before the owner raises
+/// `generation` (release). Workers read `job` only after they have seen the new generation
 /// (acquire).
 private final class PoolState: @unchecked Sendable {
     typealias Job = (Int) -> Void
@@ -150,7 +150,7 @@ private final class PoolState: @unchecked Sendable {
 
     /// Waits until every worker has finished.
     ///
-    /// The owner yields its CPU regularly, because a worker may be waiting for it.
+    /// The owner yields its CPU regularly, because a worker may be waiting for this CPU.
     func waitForWorkers() {
         var looks = 0
         while remaining.load(ordering: .acquiring) > 0 {

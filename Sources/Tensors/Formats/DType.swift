@@ -36,15 +36,15 @@ public enum DType: String, Sendable, Hashable, CaseIterable {
     case q51 = "q5_1"
     /// 8 bits and a scale.
     case q80 = "q8_0"
-    /// 2 bits, scales and minimums of groups of 16.
+    /// 2 bits, a scale and a minimum for each group of 16.
     case q2K = "q2_k"
-    /// 3 bits, scales of groups of 16.
+    /// 3 bits, a scale for each group of 16.
     case q3K = "q3_k"
-    /// 4 bits, scales and minimums of groups of 32.
+    /// 4 bits, a scale and a minimum for each group of 32.
     case q4K = "q4_k"
-    /// 5 bits, scales and minimums of groups of 32.
+    /// 5 bits, a scale and a minimum for each group of 32.
     case q5K = "q5_k"
-    /// 6 bits, scales of groups of 16.
+    /// 6 bits, a scale for each group of 16.
     case q6K = "q6_k"
 
     /// The number of values in one block; 1 for plain numbers.

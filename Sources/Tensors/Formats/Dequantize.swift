@@ -1,15 +1,15 @@
 import CKernels
 
 extension DType {
-    /// The numbers stored in whole blocks of this type, as floats.
+    /// Converts the bytes of whole blocks of this type to floats.
     ///
-    /// Values of f64 are rounded to nearest. Values of quantised types are bit for bit the values
-    /// that the Python package `gguf` returns.
+    /// Values of f64 are rounded to nearest. For quantised types, every bit of the result agrees
+    /// with the result of the Python package `gguf`.
     ///
     /// - Precondition: `isFloat`, and `bytes` consists of whole blocks.
     public func floats(from bytes: RawSpan) -> [Float] {
         let blocks = bytes.byteCount / bytesPerBlock
-        precondition(blocks * bytesPerBlock == bytes.byteCount, "bytes do not fill blocks")
+        precondition(blocks * bytesPerBlock == bytes.byteCount, "the bytes must fill whole blocks")
         let expand = expansion
         let count = blocks * blockSize
         return bytes.withUnsafeBytes { source in
@@ -22,15 +22,15 @@ extension DType {
         }
     }
 
-    /// Converts floats to this type, and returns its bytes.
+    /// Converts floats to this type, and returns the bytes.
     ///
     /// Values of `f16` and `bf16` are rounded to nearest, with ties to even. Values of `q80` and
     /// `q40` are rounded like in the reference code of llama.cpp.
     ///
-    /// - Precondition: The type is `f32`, `f16`, `bf16`, `i8`, `q80` or `q40`. The floats fill
-    ///   blocks; those of `i8` are whole numbers in its range.
+    /// - Precondition: The type is `f32`, `f16`, `bf16`, `i8`, `q80` or `q40`. The floats fill whole
+    ///   blocks. Floats for `i8` are integers in the range of `i8`.
     public func bytes(from floats: Span<Float>) -> [UInt8] {
-        precondition(floats.count % blockSize == 0, "floats do not fill blocks")
+        precondition(floats.count % blockSize == 0, "the floats must fill whole blocks")
         let blocks = floats.count / blockSize
         let count = blocks * bytesPerBlock
         if self == .i8 {
@@ -45,7 +45,7 @@ extension DType {
                 case .bf16: ck_narrow_bf16(out, from, source.count)
                 case .q80: ck_quantize_q8_0(out, from, blocks)
                 case .q40: ck_quantize_q4_0(out, from, blocks)
-                default: preconditionFailure("floats are not written as \(rawValue)")
+                default: preconditionFailure("floats cannot be converted to \(rawValue)")
                 }
                 initialized = count
             }
@@ -70,7 +70,7 @@ extension DType {
         case .q5K: ck_dequantize_q5_k
         case .q6K: ck_dequantize_q6_k
         case .i8, .i16, .i32, .i64, .u8, .u16, .u32, .u64, .bool:
-            preconditionFailure("\(rawValue) does not convert to floats")
+            preconditionFailure("values of type \(rawValue) cannot be converted to floats")
         }
     }
 }

@@ -35,7 +35,7 @@ public enum Precision: String, Codable, CodingKeyRepresentable, Hashable, Sendab
 }
 
 extension ck_formats {
-    /// The row of the table for a precision.
+    /// The format that belongs to a precision.
     subscript(precision: Precision) -> ck_format {
         switch precision {
         case .f32: f32
@@ -45,15 +45,15 @@ extension ck_formats {
         }
     }
 
-    /// The format whose `multiplyTransposed` has the arithmetic of a precision.
+    /// Returns the format in which `multiplyTransposed` computes at a precision.
     ///
-    /// It is f32 if the processor has no such arithmetic.
+    /// The format is f32 if the processor has no instructions for the precision.
     func transposing(_ precision: Precision) -> ck_format {
         self[precision].transposed_product == nil ? f32 : self[precision]
     }
 }
 
-/// Kernels that some formats lack.
+/// Kernels that only some formats have.
 extension ck_format {
     /// Packs a matrix whose rows are inputs and whose columns are outputs.
     ///
@@ -62,20 +62,22 @@ extension ck_format {
         of source: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int,
         into panels: UnsafeMutableRawPointer
     ) {
-        guard let pack = pack_columns else { preconditionFailure("a transpose in integers") }
+        guard let pack = pack_columns else {
+            preconditionFailure("int8 weights cannot be packed from a transpose")
+        }
         pack(source, stride, rows, columns, panels)
     }
 
     /// Computes `c += aᵀ · b` for some columns of b.
     ///
-    /// - Precondition: The processor has the arithmetic of the format.
+    /// - Precondition: The processor has instructions for this product.
     func multiplyTransposed(
         _ a: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int, _ b: UnsafePointer<Float>,
         width: Int, only range: Range<Int>, addingTo c: UnsafeMutablePointer<Float>,
         scratch: UnsafeMutablePointer<Float>
     ) {
         guard let product = transposed_product else {
-            preconditionFailure("no product of a transpose")
+            preconditionFailure("this processor cannot multiply a transpose in this format")
         }
         product(
             a, stride, rows, columns, b, width, range.lowerBound, range.upperBound, c, scratch)

@@ -5,7 +5,8 @@ import CKernels
 /// - Parameters:
 ///   - values: The floats.
 ///   - limit: The largest magnitude that is accepted.
-/// - Returns: Its position, counted from 0, and its value; nil if there is none.
+/// - Returns: The position of that float, counted from 0, and its value; nil if every float is
+///   finite and within the limit.
 public func firstOutside(
     _ values: some Collection<Float>, limit: Float = .greatestFiniteMagnitude
 ) -> (position: Int, value: Float)? {

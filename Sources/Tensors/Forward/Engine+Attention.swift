@@ -10,14 +10,19 @@ public struct AttentionHeads: Sendable, Equatable {
     public let dimension: Int
     /// The factor of the products of queries and keys.
     public let scale: Float
-    /// The number of keys up to its own that a query of a causal model sees; nil for all.
+    /// The number of keys that a query of a causal model attends to: the query's own key and the
+    /// keys before it.
+    ///
+    /// Nil means all keys up to the query's own.
     public var window: Int?
-    /// The soft cap c of scores s, which become `c · tanh(s / c)`; nil if there is none.
+    /// The soft cap c: each score s becomes `c · tanh(s / c)`.
+    ///
+    /// Nil means no soft cap.
     public var cap: Float?
 
     /// Creates a description of heads.
     ///
-    /// The scale is 1 divided by the square root of the dimension by default.
+    /// By default, the scale is 1 divided by the square root of the dimension.
     public init(query: Int, keyValue: Int, dimension: Int, scale: Float? = nil) {
         self.query = query
         self.keyValue = keyValue
@@ -40,7 +45,7 @@ public struct AttentionScratch: Sendable {
     public init() {}
 }
 
-/// The addresses of one sequence's queries, keys and values during a call.
+/// The addresses of the queries, keys and values of one sequence.
 private struct Segment {
     let firstRow: Int
     let queries: Int
@@ -49,13 +54,15 @@ private struct Segment {
     /// The number of floats from one key to the next, and from one head to the next.
     let stride, headStride: Int
     let keyCount: Int
-    /// Query `i` attends to keys up to `offset + i`; nil if it attends to all.
+    /// Query `i` attends to keys up to `offset + i`.
+    ///
+    /// Nil means that queries attend to all keys.
     let offset: Int?
 }
 
 /// The layout of a head's packed keys and values.
 private struct PackedHead {
-    /// The elements of keys and values.
+    /// The type of the packed keys and values.
     enum Elements {
         case f32
         /// 16-bit integers in pairs, with scales.
@@ -66,13 +73,13 @@ private struct PackedHead {
 
     let elements: Elements
     let width: Int
-    /// The offsets of the parts and of the end, in floats.
+    /// The offsets of the parts after the keys, and of the end, in floats.
     let keyScales, values, valueScales, end: Int
     /// The number of queries of one piece of work.
     ///
-    /// Kernels attend from 12 or 32 queries at a time.
+    /// Kernels process 12 or 32 queries at a time.
     let queryBlock: Int
-    /// The floats of the scores of a piece of work.
+    /// The number of floats for the scores of a piece of work.
     let scoreCount: Int
 
     /// Computes the offsets for a number of keys.
@@ -94,7 +101,7 @@ private struct PackedHead {
             : (48, 12 * blockKeys)
     }
 
-    /// The elements for the precision of a block's products.
+    /// Returns the type of packed keys and values for the precision of a block's products.
     static func elements(
         for precision: Precision, width: Int, with kernels: ck_kernels
     ) -> Elements {
@@ -129,7 +136,7 @@ private struct PackedHead {
         }
     }
 
-    /// Attends from `count` queries of a segment; `first` is the index of the first one.
+    /// Computes the context of `count` queries of a segment, from query `first` on.
     func attend(
         _ queries: UnsafePointer<Float>, stride: Int, first: Int, count: Int, _ segment: Segment,
         scale: Float, rule: UnsafePointer<ck_scores>?, with kernels: ck_kernels,
@@ -155,7 +162,7 @@ private struct PackedHead {
 }
 
 extension Engine {
-    /// Attends within sequences that lie one after another in the rows of a fused projection.
+    /// Computes attention within sequences, whose rows are stored one after another in `fused`.
     ///
     /// - Parameters:
     ///   - fused: Shape `[tokens, heads.fusedWidth]`: queries, keys, values.
@@ -164,8 +171,8 @@ extension Engine {
     ///     needed.
     ///   - causal: Whether a token attends only to itself and to earlier tokens.
     ///   - precision: The precision of the block's products. With `bf16` and `int8`, attention
-    ///     multiplies bfloat16 if the processor has tile registers for them. Otherwise, with `int8`,
-    ///     it multiplies 16-bit integers if the processor has instructions for them.
+    ///     multiplies bfloat16 values in tile registers if the processor has them. Otherwise, with
+    ///     `int8`, attention multiplies 16-bit integers if the processor has instructions for them.
     ///   - context: Shape `[tokens, heads.contextWidth]`, the result.
     ///   - scratch: Working memory.
     public func attend(
@@ -173,7 +180,7 @@ extension Engine {
         precision: Precision = .f32, into context: inout Activations,
         scratch: inout AttentionScratch
     ) {
-        precondition(fused.columns == heads.fusedWidth, "attention input width")
+        precondition(fused.columns == heads.fusedWidth, "the input must have the fused width")
         let width = heads.fusedWidth
         withPointers(reading: fused.storage) { queries in
             let keys = queries + heads.contextWidth
@@ -191,7 +198,7 @@ extension Engine {
         }
     }
 
-    /// Attends from the last tokens of some sequences to all tokens in their caches.
+    /// Computes attention of the last tokens of sequences to all tokens in the caches.
     ///
     /// - Parameters:
     ///   - fused: Shape `[sequences · tokens, heads.fusedWidth]`; only the queries are read.
@@ -201,8 +208,8 @@ extension Engine {
     ///   - sequences: The number of sequences, which all have the same length.
     ///   - count: The number of used rows of each sequence's cache, including the new tokens.
     ///   - precision: The precision of the block's products.
-    ///   - named: The query heads that are computed, or nil for all. The context of others is 0.
-    ///     It must be nil unless there is one token of each sequence.
+    ///   - named: The query heads to compute, or nil for all. The context of other heads is 0. If
+    ///     heads are named, there must be one token of each sequence.
     ///   - context: Shape `[sequences · tokens, heads.contextWidth]`, the result.
     ///   - scratch: Working memory.
     public func attend(
@@ -212,8 +219,9 @@ extension Engine {
     ) {
         let capacity = keys.rows / sequences / heads.keyValue
         let tokens = fused.rows / sequences
-        precondition(fused.columns == heads.fusedWidth, "attention input width")
-        precondition(count <= capacity && tokens <= count, "attention cache rows")
+        precondition(fused.columns == heads.fusedWidth, "the input must have the fused width")
+        precondition(count <= capacity, "the cache is too small")
+        precondition(tokens <= count, "the cache must contain the new tokens")
         let size = heads.keyValue * capacity * heads.dimension
         withPointers(
             reading: fused.storage, keys.elements, values.elements
@@ -236,10 +244,12 @@ extension Engine {
         named: [Int]? = nil, precision: Precision, into context: inout Activations,
         scratch: inout AttentionScratch
     ) {
-        precondition(context.columns == heads.contextWidth, "attention output width")
+        precondition(
+            context.columns == heads.contextWidth, "the output must have the context width")
         precondition(
             named?.allSatisfy { 0..<heads.query ~= $0 } ?? true
-                && (named == nil || segments.allSatisfy { $0.queries == 1 }), "named heads")
+                && (named == nil || segments.allSatisfy { $0.queries == 1 }),
+            "named heads must exist, and there must be one token of each sequence")
         let dimension = heads.dimension
         let group = heads.query / heads.keyValue
         let longest = segments.map(\.keyCount).max() ?? 0

@@ -1,8 +1,8 @@
 import CKernels
 
-/// Distributions whose logits are rows.
+/// Functions of probability distributions. The logits of a distribution are one row.
 extension Engine {
-    /// The logarithm of the sum of exponentials of every row, in f64.
+    /// Returns the logarithm of the sum of exponentials of every row, in f64.
     public func logSumExp(_ x: Activations) -> [Double] {
         let (rows, columns) = (x.rows, x.columns)
         var result = [Double](repeating: 0, count: rows)
@@ -16,7 +16,9 @@ extension Engine {
         return result
     }
 
-    /// The column of the largest value of every row; the first if there are several.
+    /// Returns the column of the largest value of every row.
+    ///
+    /// If several columns have the largest value, the function returns the first.
     public func largestColumn(_ x: Activations) -> [Int] {
         let (rows, columns) = (x.rows, x.columns)
         return withPointers(reading: x.storage) { values in
@@ -30,7 +32,7 @@ extension Engine {
         }
     }
 
-    /// The Kullback–Leibler divergence `KL(softmax(x) ‖ softmax(y))` of each row, in nats.
+    /// Returns the Kullback–Leibler divergence `KL(softmax(x) ‖ softmax(y))` of each row, in nats.
     public func divergence(of y: Activations, from x: Activations) -> [Double] {
         precondition(x.rows == y.rows && x.columns == y.columns)
         let (a, b, columns) = (logSumExp(x), logSumExp(y), x.columns)

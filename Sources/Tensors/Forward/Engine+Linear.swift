@@ -15,9 +15,11 @@ extension Engine {
         _ x: Activations, rows: Range<Int>? = nil, _ weights: PackedWeights,
         into y: inout Activations, firstRow: Int = 0, _ epilogue: Epilogue = .store
     ) {
-        precondition(x.columns == weights.inputs && y.columns == weights.outputs, "linear widths")
+        precondition(x.columns == weights.inputs, "x needs one column for each input")
+        precondition(y.columns == weights.outputs, "y needs one column for each output")
         let taken = rows ?? 0..<x.rows
-        precondition(taken.upperBound <= x.rows && firstRow + taken.count <= y.rows, "linear rows")
+        precondition(taken.upperBound <= x.rows, "the rows must be rows of x")
+        precondition(firstRow + taken.count <= y.rows, "y needs a row for each row of the product")
         guard !taken.isEmpty, weights.panels > 0 else { return }
         let (inputs, outputs) = (weights.inputs, weights.outputs)
         withPointers(writing: &y.storage, reading: x.storage) { y, x in
@@ -48,18 +50,18 @@ extension Engine {
             result, outputs, columns, epilogue.kernel)
     }
 
-    /// Activations in the form that the product of a format reads.
+    /// Activations, converted for the product of a format.
     struct Operand {
         /// The format of the weights.
         let format: ck_format
-        /// All rows: `terms` rows for each row of activations.
+        /// The converted rows: `terms` rows for each row of activations.
         let all: ck_operand
         /// Whether ``Engine/convert(_:rows:_:to:)`` writes the rows.
         ///
         /// Otherwise the rows are the activations themselves.
         let isConverted: Bool
 
-        /// The rows from a given row of activations on.
+        /// The converted rows of a row of activations and all later rows.
         func rows(from row: Int) -> ck_operand {
             let first = row * all.terms
             return ck_operand(
@@ -68,7 +70,9 @@ extension Engine {
         }
     }
 
-    /// Returns memory for the activations of a product, which ``convert(_:rows:_:to:)`` writes.
+    /// Returns the operand of a product.
+    ///
+    /// ``convert(_:rows:_:to:)`` then writes the operand's rows.
     func operand(
         _ x: UnsafePointer<Float>, rows: Int, of weights: PackedWeights
     ) -> Operand {
@@ -113,8 +117,9 @@ extension Engine {
         }
     }
 
-    /// Converts all rows and multiplies them with all panels, on all threads if there is enough
-    /// work.
+    /// Converts all rows and multiplies them with all panels.
+    ///
+    /// All threads are used if there is enough work.
     private func split(
         rows: Int, panels: Int, converts: Bool,
         converting convert: (_ rows: Range<Int>) -> Void,
@@ -142,7 +147,7 @@ extension Engine {
 
     /// The minimum number of rows for each thread at which products are divided by rows only.
     ///
-    /// A thread then multiplies rows that it has converted, which are still in its caches.
+    /// A thread then multiplies the rows that it has converted, which are still in its caches.
     public static let rowsPerThread = Int(ck_block_rows)
 
     /// The number of pieces into which each thread's rows are divided.
@@ -150,11 +155,10 @@ extension Engine {
     /// If other programs slow down one thread, idle threads compute its last pieces.
     private static let piecesPerThread = 3
 
-    /// The numbers of parts into which rows and panels are divided, with which the largest part is
-    /// small.
+    /// Returns the numbers of parts into which rows and panels are divided.
     ///
-    /// A small number of rows is divided by panels first, because each weight is then read by only
-    /// one thread.
+    /// They make the largest part as small as possible. If the numbers are nearly as good, fewer
+    /// parts of rows are chosen, because each weight is then read by fewer threads.
     private func parts(rows: Int, panels: Int) -> (rows: Int, panels: Int) {
         let threads = pool.threads
         var best = (rows: 1, panels: min(threads, panels))

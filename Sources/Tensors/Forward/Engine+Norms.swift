@@ -4,8 +4,9 @@ import CKernels
 extension Engine {
     /// Normalises all or some rows of x, and stores them in the first rows of y.
     ///
-    /// If it is centred this is LayerNorm, `y = (x - mean(x)) / sqrt(variance(x) + epsilon) · w +
-    /// b`. Otherwise this is RMSNorm without a bias, `y = x · w / sqrt(mean(x²) + epsilon)`.
+    /// If `isCentred`, the norm is LayerNorm,
+    /// `y = (x - mean(x)) / sqrt(variance(x) + epsilon) · w + b`. Otherwise the norm is RMSNorm
+    /// without a bias, `y = x · w / sqrt(mean(x²) + epsilon)`.
     public func normalise(
         _ x: Activations, rows: Range<Int>? = nil, weight: [Float], bias: [Float]? = nil,
         isCentred: Bool, epsilon: Float, into y: inout Activations
@@ -45,12 +46,12 @@ extension Engine {
     ///   - x: Rows of heads. The width of a head is the number of weights.
     ///   - heads: The heads that are normalised.
     ///   - weight: One factor per channel of a head.
-    ///   - epsilon: Added to the mean square.
+    ///   - epsilon: A small number that is added to the mean square.
     public func rmsNorm(
         _ x: inout Activations, heads: Range<Int>, weight: [Float], epsilon: Float
     ) {
         let (rows, columns, width) = (x.rows, x.columns, weight.count)
-        precondition(heads.upperBound * width <= columns, "heads to normalise")
+        precondition(heads.upperBound * width <= columns, "every head must exist")
         withPointers(writing: &x.storage, reading: weight) { x, weight in
             splitRows(rows) { rows in
                 for row in rows {
@@ -63,12 +64,14 @@ extension Engine {
         }
     }
 
-    /// Normalises rows of values; source and target may be the same.
+    /// Normalises rows of values.
+    ///
+    /// The source and the target may be the same memory.
     private func normalise(
         _ x: UnsafePointer<Float>, rows: Int, _ weight: [Float], _ bias: [Float]?,
         _ isCentred: Bool, _ epsilon: Float, into y: UnsafeMutablePointer<Float>
     ) {
-        precondition(isCentred || bias == nil, "an RMSNorm has no bias")
+        precondition(isCentred || bias == nil, "an RMSNorm must not have a bias")
         let columns = weight.count
         let shift = bias ?? [Float](repeating: 0, count: isCentred ? columns : 0)
         withPointers(reading: weight, shift) { weight, shift in

@@ -6,7 +6,8 @@ import Foundation
 /// Position `p` rotates the pair `(x[i], x[i + d/2])` of the first `d` channels of a head by the
 /// angle `p · frequencies[i]`.
 ///
-/// Source: Su et al., "RoFormer", arXiv 2104.09864, in the half-split order of Hugging Face.
+/// Source: Su et al., "RoFormer", arXiv 2104.09864. The order of the channels is the half-split
+/// order of Hugging Face.
 public struct RotaryTable: Sendable {
     /// The number of positions in the table.
     public let positions: Int
@@ -33,14 +34,14 @@ public struct RotaryTable: Sendable {
         self.sines = sines
     }
 
-    /// The table of the inverse rotations.
+    /// The table of the rotations in the opposite direction.
     public var reversed: RotaryTable { RotaryTable(self, sines: sines.map { -$0 }) }
 }
 
 extension Engine {
     /// Rotates the first `heads` heads of every row by the angles of the row's position.
     ///
-    /// The channels of a head after the rotated channels of the table do not change.
+    /// If the table rotates fewer channels than a head has, the last channels do not change.
     public func rotate(
         _ x: inout Activations, heads: Int, dimension: Int, positions: ArraySlice<Int>,
         table: RotaryTable
@@ -54,7 +55,7 @@ extension Engine {
             splitRows(rows) { rows in
                 for row in rows {
                     let position = positions[first + row]
-                    precondition(position < table.positions, "position past table")
+                    precondition(position < table.positions, "the table has too few positions")
                     let place = position * half
                     for head in 0..<heads {
                         kernels.rotate_f32(

@@ -1,6 +1,6 @@
 import CKernels
 
-/// Rows of activations.
+/// Copies, sums and products of rows of activations.
 extension Engine {
     /// Copies rows of a table, such as token embeddings, into `y`, or adds them to it.
     public func gather(
@@ -11,7 +11,7 @@ extension Engine {
         let columns = y.columns
         withPointers(writing: &y.storage, reading: table.elements) { y, source in
             for (row, index) in indices.enumerated() {
-                precondition(index >= 0 && Int(index) < table.rows, "row past table")
+                precondition(index >= 0 && Int(index) < table.rows, "a row is past the table")
                 let (to, from) = (y + row * columns, source + Int(index) * columns)
                 if adding {
                     kernels.add_f32(to, from, columns)
@@ -58,7 +58,7 @@ extension Engine {
 
     /// Returns the given columns of every row, in the given order.
     public func selecting(columns: [Int], of x: Activations) -> Activations {
-        precondition(columns.allSatisfy { 0..<x.columns ~= $0 }, "columns to select")
+        precondition(columns.allSatisfy { 0..<x.columns ~= $0 }, "every column must exist")
         var result = Activations()
         result.reshape(rows: x.rows, columns: columns.count)
         let (rows, width, count) = (x.rows, x.columns, columns.count)
@@ -75,13 +75,13 @@ extension Engine {
         return result
     }
 
-    /// Joins the columns of activations.
+    /// Returns activations whose rows are the rows of all parts, one after another.
     ///
     /// - Precondition: All parts have the same number of rows.
     public func joined(_ parts: [Activations]) -> Activations {
         var result = Activations()
         let (rows, columns) = (parts.first?.rows ?? 0, parts.reduce(0) { $0 + $1.columns })
-        precondition(parts.allSatisfy { $0.rows == rows }, "joined rows")
+        precondition(parts.allSatisfy { $0.rows == rows }, "parts need the same number of rows")
         result.reshape(rows: rows, columns: columns)
         var first = 0
         for part in parts {
@@ -101,7 +101,7 @@ extension Engine {
 
     /// Adds `x` to `y`, which has the same shape.
     public func add(_ x: Activations, to y: inout Activations) {
-        precondition(x.rows == y.rows && x.columns == y.columns, "shapes to add")
+        precondition(x.rows == y.rows && x.columns == y.columns, "the shapes must be the same")
         let (rows, columns) = (x.rows, x.columns)
         withPointers(writing: &y.storage, reading: x.storage) { y, x in
             splitRows(rows) { rows in
@@ -111,12 +111,12 @@ extension Engine {
         }
     }
 
-    /// Adds `x`, multiplied by a factor, to rows of `y` from `firstRow` on.
+    /// Adds `x`, multiplied by a factor, to the rows of `y` that begin at `firstRow`.
     public func add(
         _ x: Activations, times factor: Float, to y: inout Activations, firstRow: Int = 0
     ) {
         precondition(
-            firstRow + x.rows <= y.rows && x.columns == y.columns, "shapes to add")
+            firstRow + x.rows <= y.rows && x.columns == y.columns, "x must fit into y")
         let (rows, columns) = (x.rows, x.columns)
         withPointers(writing: &y.storage, reading: x.storage) { y, x in
             splitRows(rows) { rows in
@@ -142,7 +142,7 @@ extension Engine {
 
     /// Replaces `x` by `cap · tanh(x / cap)`.
     ///
-    /// The derivatives are stored in `slopes`.
+    /// The derivatives with respect to `x` are stored in `slopes`.
     public func cap(_ x: inout Activations, at cap: Float, slopes: inout Activations) {
         slopes.reshape(rows: x.rows, columns: x.columns)
         withPointers(writing: &x.storage, &slopes.storage) { [rows = x.rows, columns = x.columns] in
@@ -170,7 +170,7 @@ extension Engine {
         }
     }
 
-    /// Multiplies each element of `x` by that of `y`.
+    /// Multiplies each element of `x` by the element of `y` at the same place.
     public func multiply(_ x: inout Activations, by y: Activations) {
         let (rows, columns) = (x.rows, x.columns)
         withPointers(writing: &x.storage, reading: y.storage) { x, y in

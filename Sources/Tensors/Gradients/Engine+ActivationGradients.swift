@@ -28,7 +28,9 @@ extension Engine {
         into result: inout Activations
     ) {
         let (rows, columns, width) = (x.rows, x.columns, function.width(of: x.columns))
-        precondition(gradient.rows == rows && gradient.columns == width, "shape of the gradient")
+        precondition(
+            gradient.rows == rows && gradient.columns == width,
+            "the gradient must have the shape of y")
         result.reshape(rows: rows, columns: columns)
         withPointers(
             writing: &result.storage, reading: x.storage, gradient.storage
@@ -46,7 +48,7 @@ extension Engine {
 
 extension Epilogue {
     fileprivate func width(of columns: Int) -> Int {
-        precondition(self != .store && self != .add, "no activation function")
+        precondition(self != .store && self != .add, "store and add are not activation functions")
         return isGated ? columns / 2 : columns
     }
 }

@@ -1,30 +1,31 @@
 import CKernels
 
 extension Engine {
-    /// The gradient with respect to the input of
+    /// Computes the gradient with respect to the input of
     /// ``attend(_:heads:sequences:causal:precision:into:scratch:)``.
     ///
     /// With `P = softmax(s Q·Kᵀ)`, `O = P·V` and `dP = dO·Vᵀ`, the gradients are `dV = Pᵀ·dO`,
     /// `dS = s P ∘ (dP - rowsum(P ∘ dP))`, `dQ = dS·K` and `dK = dSᵀ·Q`. They are computed for one
-    /// block of queries at a time, and P is computed again. Source: Dao et al., "FlashAttention",
-    /// arXiv 2205.14135, section B.4.
+    /// block of queries at a time. P was not stored, so it is computed again. Source: Dao et al.,
+    /// "FlashAttention", arXiv 2205.14135, section B.4.
     ///
     /// - Parameters:
     ///   - fused: Shape `[tokens, heads.fusedWidth]`: queries, keys, values.
     ///   - heads: The heads of `fused`.
     ///   - sequences: The rows of each sequence.
     ///   - causal: Whether a token attends only to itself and to earlier tokens.
-    ///   - precision: With `bf16`, pairs of bfloat16 are multiplied if the processor has
-    ///     instructions for them.
+    ///   - precision: With `bf16`, the products use bfloat16 if the processor has instructions for
+    ///     it.
     ///   - gradient: The gradient with respect to the context, `[tokens, heads.contextWidth]`.
     ///   - result: The gradient with respect to `fused`, of the same shape; it is overwritten.
     public func differentiateAttention(
         _ fused: Activations, heads: AttentionHeads, sequences: [Range<Int>], causal: Bool,
         precision: Precision = .f32, gradient: Activations, into result: inout Activations
     ) {
-        precondition(fused.columns == heads.fusedWidth, "attention input width")
-        precondition(gradient.columns == heads.contextWidth, "attention output width")
-        precondition(gradient.rows == fused.rows, "attention rows")
+        precondition(fused.columns == heads.fusedWidth, "the input must have the fused width")
+        precondition(
+            gradient.columns == heads.contextWidth, "the gradient must have the context width")
+        precondition(gradient.rows == fused.rows, "the gradient needs one row for each token")
         result.reshape(rows: fused.rows, columns: fused.columns)
         let memory = GradientMemory(
             keys: sequences.map(\.count).max() ?? 0, width: heads.dimension)
@@ -71,7 +72,7 @@ private struct GradientMemory {
     /// The size of the memory in floats.
     var end: Int { sizes.reduce(0, +) }
 
-    /// The addresses of the parts in memory that begins at an address.
+    /// Returns the addresses of the parts of the working memory that begins at `address`.
     func at(_ address: UnsafeMutablePointer<Float>) -> Parts {
         var next = address
         let parts = sizes.map { size in
@@ -90,13 +91,13 @@ private struct GradientMemory {
         let keyRows, valueRows, keyColumns: UnsafeMutablePointer<Float>
         /// P and dS, with one row for each query of a block.
         let weights, slopes: UnsafeMutablePointer<Float>
-        /// The block's queries and the gradient with respect to their contexts.
+        /// The queries of a block, and the gradient with respect to their context.
         let queries, given: UnsafeMutablePointer<Float>
         /// The gradients with respect to keys and values.
         let keySums, valueSums: UnsafeMutablePointer<Float>
         /// Working memory of products.
         let rounded, scratch: UnsafeMutablePointer<Float>
-        /// The derivatives of a query's scores by its products, if there is a soft cap.
+        /// The derivatives of a query's capped scores with respect to its products with the keys.
         let derivatives: UnsafeMutablePointer<Float>
     }
 }
@@ -140,10 +141,10 @@ private struct GroupGradient {
         }
     }
 
-    /// Replaces the products of a query with `seen` keys by their softmax weights, and the gradient
-    /// with respect to the weights by that with respect to the products.
+    /// Replaces the products of a query and `seen` keys by the softmax weights of the keys.
     ///
-    /// Elements of keys that the query does not see become 0.
+    /// Replaces the gradient with respect to the weights by the gradient with respect to the
+    /// products. The elements of keys that the query does not attend to become 0.
     private func differentiateSoftmax(
         _ weights: UnsafeMutablePointer<Float>, _ slopes: UnsafeMutablePointer<Float>,
         place: Int, seen: Int, stride: Int
@@ -164,7 +165,8 @@ private struct GroupGradient {
         for key in 0..<count { slopes[key] *= parts.derivatives[key] }
     }
 
-    /// Adds the gradient of some queries of a head.
+    /// Computes the gradient of a block of queries of one head, and adds the block's part of the
+    /// gradients of keys and values.
     private func add(_ head: Int, _ block: Range<Int>) {
         let (ld, narrow, rows) = (heads.fusedWidth, heads.contextWidth, block.count)
         let seen = causal ? block.upperBound : count

@@ -12,8 +12,8 @@ extension Engine {
     ///
     /// Let p be the teacher's `softmax(logits / T)`, q the student's, and m the mixture
     /// `β p + (1 - β) q`. For 0 < β < 1 the loss is `T² (β KL(p ‖ m) + (1 - β) KL(q ‖ m))`. This
-    /// formula is 0 at β = 0 and at β = 1. There the loss is the magnitude of its slope with
-    /// respect to β: `T² KL(p ‖ q)` at β = 0 and `T² KL(q ‖ p)` at β = 1.
+    /// formula is 0 at β = 0 and at β = 1. For these two values the loss is the magnitude of the
+    /// formula's derivative with respect to β: `T² KL(p ‖ q)` at β = 0, `T² KL(q ‖ p)` at β = 1.
     ///
     /// Source: Agarwal et al., "On-policy distillation of language models", arXiv 2306.13649,
     /// section 3.
@@ -23,14 +23,16 @@ extension Engine {
     ///   - teacher: The teacher's logits, of the same shape.
     ///   - temperature: T.
     ///   - mixture: β, from 0 to 1.
-    ///   - factor: The factor of the gradient.
-    /// - Returns: The sum of the loss over rows, in nats, without the factor of the gradient.
+    ///   - factor: The gradient is multiplied by this factor.
+    /// - Returns: The sum of the loss over rows, in nats, not multiplied by `factor`.
     public func differentiateDivergence(
         _ logits: inout Activations, from teacher: Activations, temperature: Float,
         mixture: Float = 0, factor: Float
     ) -> Double {
-        precondition(logits.rows == teacher.rows && logits.columns == teacher.columns, "logits")
-        precondition((0...1).contains(mixture), "a share")
+        precondition(
+            logits.rows == teacher.rows && logits.columns == teacher.columns,
+            "the logits of student and teacher must have the same shape")
+        precondition((0...1).contains(mixture), "the mixture must be from 0 to 1")
         let (rows, columns) = (logits.rows, logits.columns)
         let slope = factor * temperature
         var divergences = [Double](repeating: 0, count: rows)
@@ -54,10 +56,10 @@ extension Engine {
         return Double(temperature * temperature) * divergences.reduce(0, +)
     }
 
-    /// Returns the loss of one row, without its factor T².
+    /// Returns the loss of one row, without the factor T².
     ///
-    /// The logits are divided by T before the call. The student's logits are replaced by the
-    /// gradient, and the teacher's logits by p.
+    /// The caller divides both rows of logits by T. This function replaces the student's logits by
+    /// the gradient, and the teacher's logits by p.
     private func differentiate(
         _ own: UnsafeMutablePointer<Float>, from given: UnsafeMutablePointer<Float>, _ count: Int,
         mixture: Float, factor: Float
@@ -78,18 +80,18 @@ extension Engine {
         return divergence
     }
 
-    /// Returns the loss of one row for β > 0, without its factor T².
+    /// Returns the loss of one row for β > 0, without the factor T².
     ///
-    /// The distribution q is replaced by the gradient with respect to the logits,
+    /// Replaces the distribution q by the gradient with respect to the logits,
     /// `factor · (1 - β) q (log(q / m) - KL(q ‖ m))`. At β = 1 the weight 1 - β is replaced by 1,
     /// both in the loss and in the gradient.
     ///
-    /// The terms of the gradient of m cancel.
+    /// The gradient has no derivative of m, because the terms of that derivative cancel.
     private static func differentiateMixture(
         _ own: UnsafeMutablePointer<Float>, _ given: UnsafePointer<Float>, _ count: Int,
         mixture: Float, factor: Float
     ) -> Double {
-        // The logarithm of a probability of 0 is replaced by that of the smallest normal number.
+        // Probabilities are raised to at least the smallest normal number: log 0 is not finite.
         let minimum = Float.leastNormalMagnitude
         var (ours, theirs) = (0.0, 0.0)
         for place in 0..<count {

@@ -1,8 +1,8 @@
 import CKernels
 
-/// Gradients of the weights of linear layers and of tables.
+/// Gradients of the weights of linear layers and of embedding tables.
 extension Engine {
-    /// The gradient of a linear layer's weights: `c = aᵀ · b`, or `c += aᵀ · b`.
+    /// Computes the gradient of a linear layer's weights: `c = aᵀ · b`, or `c += aᵀ · b`.
     ///
     /// The result does not depend on the number of threads.
     ///
@@ -10,18 +10,20 @@ extension Engine {
     ///   - a: Gradients with respect to the layer's outputs, `[tokens, outputs]`.
     ///   - b: The layer's inputs, `[tokens, inputs]`.
     ///   - c: Shape `[outputs, inputs]`.
-    ///   - adding: Whether the product is added to `c`.
-    ///   - precision: With `f16` or `bf16`, pairs of 16-bit floats are multiplied if the processor
-    ///     has instructions for them.
+    ///   - adding: Whether the product is added to `c`. If not, `c` is overwritten.
+    ///   - precision: With `f16` or `bf16`, the product uses 16-bit floats if the processor has
+    ///     instructions for them.
     /// - Complexity: O(tokens · outputs · inputs)
     public func transposedProduct(
         _ a: Activations, _ b: Activations, into c: inout Matrix<Float>, adding: Bool = false,
         precision: Precision = .f32
     ) {
-        precondition(a.rows == b.rows, "rows of a transposed product")
-        precondition(c.rows == a.columns && c.columns == b.columns, "shape of the product")
+        precondition(a.rows == b.rows, "outputs and inputs must have the same number of rows")
+        precondition(
+            c.rows == a.columns && c.columns == b.columns,
+            "the product must have the shape [outputs, inputs]")
         let (rows, outputs, inputs) = (b.rows, a.columns, b.columns)
-        precondition(rows > 0, "a product of no rows")
+        precondition(rows > 0, "a transposed product needs at least one row")
         let format = kernels.formats.transposing(precision)
         withPointers(writing: &c.elements, reading: a.storage, b.storage) { c, a, b in
             if !adding { c.update(repeating: 0, count: outputs * inputs) }
@@ -34,7 +36,7 @@ extension Engine {
         }
     }
 
-    /// The sum of each column.
+    /// Returns the sum of each column.
     ///
     /// The result does not depend on the number of threads.
     public func columnSums(_ x: Activations) -> [Float] {
@@ -54,7 +56,7 @@ extension Engine {
         return Array(sums.prefix(columns))
     }
 
-    /// Adds each row of a gradient to the row of the table's gradient that was looked up.
+    /// Adds row i of a gradient to row `indices[i]` of the gradient of an embedding table.
     public func scatter(
         _ gradient: Activations, rows indices: [Int32], addingTo table: inout Matrix<Float>
     ) {
@@ -64,7 +66,7 @@ extension Engine {
             // Columns are divided among threads, so that every sum has a fixed order.
             pool.split(columns) { range, _ in
                 for (row, index) in indices.enumerated() {
-                    precondition(index >= 0 && Int(index) < rows, "row past table")
+                    precondition(index >= 0 && Int(index) < rows, "a row is past the table")
                     kernels.add_f32(
                         table + Int(index) * columns + range.lowerBound,
                         gradient + row * columns + range.lowerBound, range.count)

@@ -14,12 +14,12 @@ extension Engine {
     ///   - logits: Shape `[rows, classes]`; becomes `factor · (softmax(logits) - target)`.
     ///   - targets: The correct class of each row. The loss and the gradient of a row with a
     ///     negative class are 0.
-    ///   - factor: The factor of the gradient.
+    ///   - factor: The gradient is multiplied by this factor.
     /// - Returns: `Σ -log softmax(logits)[target]` over the rows whose class is not negative.
     public func differentiateCrossEntropy(
         _ logits: inout Activations, targets: [Int32], factor: Float
     ) -> Double {
-        precondition(targets.count == logits.rows, "a target for every row")
+        precondition(targets.count == logits.rows, "every row needs a target")
         let columns = logits.columns
         let normalisers = logSumExp(logits)
         var losses = [Double](repeating: 0, count: targets.count)
@@ -32,7 +32,7 @@ extension Engine {
                         place.update(repeating: 0, count: columns)
                         continue
                     }
-                    precondition(target < columns, "target past classes")
+                    precondition(target < columns, "a target must be below the number of classes")
                     losses[row] = normalisers[row] - Double(place[target])
                     kernels.softmax_f32(place, columns, 1)
                     place[target] -= 1
@@ -49,18 +49,22 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - logits: Shape `[tokens, neurons]`; becomes the gradient.
-    ///   - values: The same shape. An element is positive if the magnitude of its value is above
-    ///     the threshold of its column.
+    ///   - values: The same shape. An element belongs to the positive class if the magnitude of its
+    ///     value is above the threshold of its column.
     ///   - thresholds: The threshold of each column.
-    ///   - negativeWeight: The weight of negative elements; positive elements have weight 1.
+    ///   - negativeWeight: The weight of elements of the negative class. Elements of the positive
+    ///     class have weight 1.
     /// - Returns: The cross-entropy.
     public func differentiateBinaryCrossEntropy(
         _ logits: inout Activations, of values: Activations, above thresholds: [Float],
         negativeWeight: Float
     ) -> Double {
         let (rows, columns) = (logits.rows, logits.columns)
-        precondition(values.rows == rows && values.columns == columns, "values of logits")
-        precondition(thresholds.count == columns && rows > 0, "a threshold for every column")
+        precondition(
+            values.rows == rows && values.columns == columns,
+            "logits and values must have the same shape")
+        precondition(thresholds.count == columns, "every column needs a threshold")
+        precondition(rows > 0, "a cross-entropy needs at least one row")
         var losses = [Double](repeating: 0, count: rows)
         withPointers(
             writing: &logits.storage, &losses, reading: values.storage, thresholds
@@ -92,8 +96,12 @@ extension Engine {
         of x: Activations, from target: Activations, factor: Float,
         addingTo gradient: inout Activations
     ) -> Double {
-        precondition(x.rows == target.rows && x.columns == target.columns, "compared shapes")
-        precondition(x.rows == gradient.rows && x.columns == gradient.columns, "compared shapes")
+        precondition(
+            x.rows == target.rows && x.columns == target.columns,
+            "the target must have the shape of x")
+        precondition(
+            x.rows == gradient.rows && x.columns == gradient.columns,
+            "the gradient must have the shape of x")
         let (rows, columns) = (x.rows, x.columns)
         var difference = Activations()
         difference.reshape(rows: rows, columns: columns)

@@ -2,29 +2,33 @@ import CKernels
 
 /// Gradients of norms.
 extension Engine {
-    /// Adds the gradient of ``normalise(_:rows:weight:bias:isCentred:epsilon:into:)``, from the
-    /// gradient with respect to its result.
+    /// Computes the gradients of ``normalise(_:rows:weight:bias:isCentred:epsilon:into:)``.
     ///
-    /// The sums do not depend on the number of threads.
+    /// The gradients with respect to x, weight and bias are added to `result`, `weightGradient` and
+    /// `biasGradient`. The sums do not depend on the number of threads.
     ///
     /// - Parameters:
     ///   - x: The input of the norm.
-    ///   - gradient: The gradient with respect to the result, of x's shape.
+    ///   - gradient: The gradient with respect to the output of the norm, of x's shape.
     ///   - weight: The weight of the norm.
     ///   - isCentred: Whether the norm subtracts the mean.
     ///   - epsilon: The epsilon of the norm.
-    ///   - result: The gradient with respect to x is added to it.
-    ///   - weightGradient: The gradient with respect to the weight is added to it.
-    ///   - biasGradient: The gradient with respect to the bias is added to it. Its values are
-    ///     unspecified if the norm has no bias.
+    ///   - result: The sum to which the gradient with respect to x is added.
+    ///   - weightGradient: The sum to which the gradient with respect to the weight is added.
+    ///   - biasGradient: The sum to which the gradient with respect to the bias is added. Ignore it
+    ///     if the norm has no bias.
     public func differentiateNorm(
         of x: Activations, gradient: Activations, weight: [Float], isCentred: Bool,
         epsilon: Float, addingTo result: inout Activations, weightGradient: inout [Float],
         biasGradient: inout [Float]
     ) {
-        precondition(x.rows == gradient.rows && x.columns == gradient.columns, "norm gradient")
-        precondition(x.rows == result.rows && x.columns == result.columns, "norm gradient")
-        precondition(weight.count == x.columns, "norm width")
+        precondition(
+            x.rows == gradient.rows && x.columns == gradient.columns,
+            "the gradient must have the shape of x")
+        precondition(
+            x.rows == result.rows && x.columns == result.columns,
+            "the result must have the shape of x")
+        precondition(weight.count == x.columns, "the norm needs one weight for each column of x")
         let (rows, columns) = (x.rows, x.columns)
         withPointers(
             writing: &result.storage, reading: x.storage, gradient.storage
@@ -37,7 +41,7 @@ extension Engine {
         }
     }
 
-    /// Replaces the gradient with respect to the result of ``rmsNorm(_:heads:weight:epsilon:)`` by
+    /// Replaces the gradient with respect to the output of ``rmsNorm(_:heads:weight:epsilon:)`` by
     /// the gradient with respect to x.
     ///
     /// - Parameters:
@@ -45,15 +49,17 @@ extension Engine {
     ///   - heads: The heads that were normalised.
     ///   - weight: One factor per channel of a head.
     ///   - epsilon: The epsilon of the norm.
-    ///   - gradient: The gradient with respect to the result; becomes the gradient with respect to
-    ///     x.
-    ///   - weightGradient: The gradient with respect to the weight is added to it.
+    ///   - gradient: The gradient with respect to the output of the norm; becomes the gradient with
+    ///     respect to x.
+    ///   - weightGradient: The sum to which the gradient with respect to the weight is added.
     public func differentiateNorm(
         of x: Activations, heads: Range<Int>, weight: [Float], epsilon: Float,
         gradient: inout Activations, weightGradient: inout [Float]
     ) {
         let (rows, columns, width, count) = (x.rows, x.columns, weight.count, heads.count)
-        precondition(gradient.rows == rows && gradient.columns == columns, "norm gradient")
+        precondition(
+            gradient.rows == rows && gradient.columns == columns,
+            "the gradient must have the shape of x")
         var given = [Float](repeating: 0, count: rows * count * width)
         var unused = [Float](repeating: 0, count: width)
         withPointers(
@@ -72,10 +78,11 @@ extension Engine {
         }
     }
 
-    /// Differentiates norms of vectors.
+    /// Computes the gradients of `count` norms of one vector each.
     ///
-    /// `vectors` returns the vectors of x, of the gradient and of the result at an index. The
-    /// gradients of weights are added in the order of the pieces, for every number of threads.
+    /// `vectors(i)` returns the addresses of x, the gradient and the result of norm i. The norms
+    /// are divided into pieces of fixed size. The weight and bias gradients of the pieces are added
+    /// in order, so the sums do not depend on the number of threads.
     private func differentiateNorms(
         _ count: Int, _ weight: [Float], _ isCentred: Bool, _ epsilon: Float,
         _ weightGradient: inout [Float], _ biasGradient: inout [Float],

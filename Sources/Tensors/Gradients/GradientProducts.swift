@@ -2,7 +2,7 @@ import CKernels
 
 /// The matrix products of the gradient of attention, in f32 or in bf16.
 ///
-/// Pairs of bfloat16 are stored in the memory of floats.
+/// In bf16, the memory of one float holds two values.
 struct GradientProducts {
     let kernels: ck_kernels
     private let format: ck_format
@@ -14,7 +14,9 @@ struct GradientProducts {
         bits = Int(format.bits)
     }
 
-    /// Packs a matrix whose rows are outputs, or inputs.
+    /// Packs a matrix.
+    ///
+    /// Each row is one output of the product, or one input if `asInputs` is true.
     func pack(
         _ source: UnsafePointer<Float>, _ stride: Int, _ count: Int, _ width: Int,
         asInputs: Bool = false, into panels: UnsafeMutablePointer<Float>
@@ -27,10 +29,10 @@ struct GradientProducts {
         }
     }
 
-    /// The number of floats of memory for `inputs` inputs of an output.
+    /// The number of floats whose memory holds `inputs` values.
     func depth(_ inputs: Int) -> Int { (inputs * bits + 31) / 32 }
 
-    /// Returns rows in the form that ``multiply(_:_:rows:inputs:_:into:_:columns:)`` reads, and
+    /// Returns the rows of `a`, converted for ``multiply(_:_:rows:inputs:_:into:_:columns:)``, and
     /// their stride in floats.
     func operand(
         _ a: UnsafeMutablePointer<Float>, _ stride: Int, rows: Int, inputs: Int,

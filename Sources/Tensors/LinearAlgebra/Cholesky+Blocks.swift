@@ -2,7 +2,7 @@ import CKernels
 
 /// The blocked algorithms, on memory of `size * size` elements.
 extension Cholesky {
-    /// Replaces the lower triangle by its factor and returns the inverses of its diagonal blocks.
+    /// Replaces the lower triangle by the factor, and returns the inverses of the diagonal blocks.
     static func factor(
         _ elements: inout [Double], size: Int, pool: ThreadPool
     ) throws(NotPositiveDefinite) -> [Double] {
@@ -13,10 +13,10 @@ extension Cholesky {
         return inverses
     }
 
-    /// Factors diagonal blocks one after another; solves the panel below each and updates the rest.
+    /// Factors the diagonal blocks one after another, with the right-looking algorithm.
     ///
-    /// This is the right-looking algorithm. It returns the first row whose pivot is not positive,
-    /// or nil.
+    /// After each diagonal block, the panel below the block is solved, and the columns to the right
+    /// are updated. Returns the first row whose pivot is not positive, or nil.
     private static func factor(
         _ a: UnsafeMutablePointer<Double>, inverses: UnsafeMutablePointer<Double>, size: Int,
         pool: ThreadPool
@@ -134,7 +134,7 @@ extension Cholesky {
         }
     }
 
-    /// Replaces a lower triangular `X` by `Xᵀ · X`, downwards: row i reads only the rows from i on.
+    /// Replaces a lower triangular `X` by `Xᵀ · X`, downwards: row i needs only rows i and later.
     private static func multiplyByTranspose(
         _ a: UnsafeMutablePointer<Double>, row: UnsafeMutablePointer<Double>, size: Int,
         pool: ThreadPool

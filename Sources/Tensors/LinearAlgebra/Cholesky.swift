@@ -18,8 +18,8 @@ public struct NotPositiveDefinite: Error, Equatable, CustomStringConvertible {
 
 /// The factor `L` of a symmetric positive definite matrix `A = L · Lᵀ`.
 ///
-/// The algorithm is blocked. Only the diagonal blocks are factored element by element. The rest is
-/// computed with matrix products.
+/// The algorithm is blocked. Only the diagonal blocks are factored element by element. All other
+/// blocks are computed with matrix products.
 ///
 /// - Complexity: O(n³/3) to factor, O(n²) for each right-hand side.
 public struct Cholesky: Sendable {
@@ -59,18 +59,18 @@ public struct Cholesky: Sendable {
         lower[row * size + column]
     }
 
-    /// The rows `x` with `x · A = b`, for each row of `b`.
+    /// Returns the row `x` with `x · A = b` for each row `b` of a matrix.
     ///
     /// - Precondition: `b.columns == size`.
     public func solve(_ b: Matrix<Double>, pool: ThreadPool) -> Matrix<Double> {
-        precondition(b.columns == size, "right-hand sides have another length")
+        precondition(b.columns == size, "each row of b must have the size of the factor")
         var x = b
         Cholesky.solve(
             &x.elements, rows: b.rows, lower: lower, inverses: inverses, size: size, pool: pool)
         return x
     }
 
-    /// The inverse of the factored matrix.
+    /// Returns the inverse of the factored matrix.
     public func inverse(pool: ThreadPool) -> SymmetricMatrix {
         var result = SymmetricMatrix(Matrix(rows: size, columns: size, elements: lower))
         Cholesky.invert(&result.elements, inverses: inverses, size: size, pool: pool)

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Products of f64 operands in memory, divided among the threads of a pool.
 ///
-/// The results are the same to the last bit for every number of threads.
+/// No bit of the results depends on the number of threads.
 enum DoubleProducts {
     /// The kernels of the best instruction set that this processor runs.
     static var kernels: UnsafePointer<ck_f64_kernels> {
@@ -19,9 +19,10 @@ enum DoubleProducts {
     ///   - alpha: The factor of the product.
     ///   - a: Shape `[rows, depth]`.
     ///   - b: Shape `[depth, columns]`.
-    ///   - c: Shape `[rows, columns]`; overlaps neither operand.
+    ///   - c: Shape `[rows, columns]`. It must not overlap `a` or `b`.
     ///   - stride: The number of elements from one row of `c` to the next.
-    ///   - lower: Whether only elements with column ≤ row are needed; others may be written.
+    ///   - lower: Whether only the elements with column ≤ row are needed. Other elements may be
+    ///     written too.
     ///   - pool: The threads among which the rows or columns of `c` are divided.
     static func accumulate(
         rows: Int, columns: Int, depth: Int, alpha: Double, a: ck_f64_operand, b: ck_f64_operand,
@@ -52,7 +53,7 @@ enum DoubleProducts {
     /// A thread that has finished a piece starts the next piece.
     ///
     /// - Parameters:
-    ///   - pieces: The number of pieces. The largest pieces should come first.
+    ///   - pieces: The number of pieces. The first pieces should be the largest.
     ///   - columns: The maximum number of columns of a product in the work.
     ///   - depth: The maximum depth of a product in the work.
     ///   - pool: The threads.
@@ -75,8 +76,9 @@ enum DoubleProducts {
         }
     }
 
-    /// Boundaries that divide rows into at most `pieces` ranges of similar work, each of at least
-    /// 48 rows.
+    /// Returns boundaries that divide rows into at most `pieces` ranges of similar work.
+    ///
+    /// There is at most one range for every 48 rows.
     private static func boundaries(of count: Int, pieces: Int, triangular: Bool) -> [Int] {
         let pieces = max(1, min(pieces, count / 48))
         var result = [0]
@@ -91,7 +93,7 @@ enum DoubleProducts {
 }
 
 extension ck_f64_operand {
-    /// A row-major operand.
+    /// Creates a row-major operand.
     init(_ data: UnsafePointer<Double>, stride: Int) {
         self.init(data: data, row_stride: stride, column_stride: 1)
     }
@@ -101,24 +103,24 @@ extension ck_f64_operand {
         ck_f64_operand(data: data, row_stride: column_stride, column_stride: row_stride)
     }
 
-    /// The operand without its first rows.
+    /// Returns the operand without the first `rows` rows.
     func skipping(rows: Int) -> ck_f64_operand {
         ck_f64_operand(
             data: data + rows * row_stride, row_stride: row_stride, column_stride: column_stride)
     }
 
-    /// The operand without its first columns.
+    /// Returns the operand without the first `columns` columns.
     func skipping(columns: Int) -> ck_f64_operand {
         transposed.skipping(rows: columns).transposed
     }
 }
 
 extension Matrix where Element == Double {
-    /// The product `self · other`.
+    /// Returns the product `self · other`.
     ///
     /// - Precondition: `columns == other.rows`.
     public func multiplied(by other: Matrix, pool: ThreadPool) -> Matrix {
-        precondition(columns == other.rows, "matrix shapes do not chain")
+        precondition(columns == other.rows, "the columns of self must be the rows of other")
         var result = Matrix(rows: rows, columns: other.columns)
         withPointers(writing: &result.elements, reading: elements, other.elements) { c, a, b in
             DoubleProducts.accumulate(

@@ -11,8 +11,9 @@ extension Matrix where Element == Double {
     public mutating func add(
         _ coefficients: [Double], timesRowsOf other: Matrix, from first: Int, toRow row: Int
     ) {
-        precondition(other.columns == columns && row < rows, "rows differ in length")
-        precondition(first + coefficients.count <= other.rows, "more coefficients than rows")
+        precondition(other.columns == columns, "the matrices need the same number of columns")
+        precondition(row < rows, "the row must exist")
+        precondition(first + coefficients.count <= other.rows, "there are too many coefficients")
         let columns = columns
         withPointers(writing: &elements, reading: other.elements) { target, source in
             DoubleProducts.kernels.pointee.combine(
@@ -21,13 +22,14 @@ extension Matrix where Element == Double {
         }
     }
 
-    /// Adds a linear combination of the matrix's own rows to a row that comes after them.
+    /// Adds a linear combination of rows of this matrix to a later row.
     ///
     /// `self[row, :] += Σᵢ coefficients[i] · self[first + i, :]`.
     ///
     /// - Precondition: `first + coefficients.count <= row < rows`.
     public mutating func add(_ coefficients: [Double], timesRowsFrom first: Int, toRow row: Int) {
-        precondition(first + coefficients.count <= row && row < rows, "rows overlap")
+        precondition(first + coefficients.count <= row, "the added rows must come before the row")
+        precondition(row < rows, "the row must exist")
         let columns = columns
         withPointers(writing: &elements) { elements in
             DoubleProducts.kernels.pointee.combine(
@@ -43,7 +45,8 @@ extension Matrix where Element == Double {
 
     /// The columns at the given indices, in that order.
     ///
-    /// The result is that of `selecting(columns:)`. This function is faster on large f64 matrices.
+    /// The result is the result of `selecting(columns:)`. This function is faster on large f64
+    /// matrices.
     public func gathering(columns indices: [Int]) -> Matrix {
         let (rows, columns) = (rows, columns)
         let gathered = [Double](unsafeUninitializedCapacity: rows * indices.count) { out, count in

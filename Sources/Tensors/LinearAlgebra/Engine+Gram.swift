@@ -3,19 +3,21 @@ import CKernels
 extension Engine {
     /// Adds the products of all pairs of columns to `sums`: `sums += xᵀ · x`.
     ///
-    /// The products of a few hundred rows are summed in f32, and these sums in f64. Only the upper
-    /// triangle of `sums` is meaningful until ``Matrix/mirrorUpperTriangle()`` is called.
+    /// The products of a few hundred rows are summed in f32. These partial sums are added in f64.
+    /// Only the upper triangle of `sums` is valid until ``Matrix/mirrorUpperTriangle()`` is called.
     ///
     /// - Parameters:
     ///   - x: Shape `[tokens, columns]`, with at most a few thousand tokens.
     ///   - sums: Shape `[columns, columns]`.
     ///   - first: The first column whose products with itself and all earlier columns are needed.
-    ///     Products of columns before it may be added too.
+    ///     Products of two columns before `first` may be added too.
     /// - Complexity: O(tokens · columns² / 2)
     public func addGram(
         of x: Activations, to sums: inout Matrix<Double>, from first: Int = 0
     ) {
-        precondition(sums.rows == x.columns && sums.columns == x.columns, "gram shape")
+        precondition(
+            sums.rows == x.columns && sums.columns == x.columns,
+            "sums must have the shape [columns, columns]")
         let (rows, columns) = (x.rows, x.columns)
         guard rows > 0 else { return }
         withPointers(writing: &sums.elements, reading: x.storage) { sums, x in
@@ -26,18 +28,17 @@ extension Engine {
         }
     }
 
-    /// Divides the columns from `first` on into ranges, and calls `body` for each, the last range
-    /// first, with working memory.
+    /// Divides the columns from `first` to the end into ranges, and calls `body` for each range.
     ///
-    /// The ranges begin at the panel that contains the first column.
+    /// The last range is computed first. The ranges begin at the panel that contains `first`.
     func shareColumns(
         _ columns: Int, from first: Int = 0,
         _ body: (_ range: Range<Int>, _ scratch: UnsafeMutablePointer<Float>) -> Void
     ) {
         let start = first / PackedWeights.panel
         let panels = (columns + PackedWeights.panel - 1) / PackedWeights.panel - start
-        // There are several pieces for each thread. With longer pieces the rows are gathered less
-        // often.
+        // There are several pieces for each thread. Pieces should be long, because the rows are
+        // gathered again for each piece.
         let pieces = max((panels + 7) / 8, min(panels, 3 * pool.threads))
         let floats =
             Int(ck_slab_rows) * ((panels / pieces + 1) * PackedWeights.panel + Int(ck_tile_columns))
@@ -61,12 +62,12 @@ public struct SecondMoments: Sendable {
     /// Creates the moments of no rows.
     public init() {}
 
-    /// Adds rows, with the same number of columns in each call.
+    /// Adds rows, which need the same number of columns in every call.
     ///
     /// - Parameters:
     ///   - x: Shape `[tokens, columns]`.
-    ///   - first: The first column whose products with all columns are needed. Products between
-    ///     columns before it are unspecified.
+    ///   - first: The first column whose products with all columns are needed. Products of two
+    ///     columns before `first` are unspecified.
     ///   - engine: The engine that computes.
     public mutating func add(_ x: Activations, from first: Int = 0, on engine: Engine) {
         if rows == 0 { sums = Matrix(rows: x.columns, columns: x.columns) }
@@ -74,7 +75,7 @@ public struct SecondMoments: Sendable {
         rows += x.rows
     }
 
-    /// The symmetric matrix of mean products of columns.
+    /// Returns the symmetric matrix of the mean products of columns.
     public consuming func mean() -> Matrix<Double> {
         sums.mirrorUpperTriangle()
         let scale = 1 / Double(max(rows, 1))
@@ -86,7 +87,7 @@ public struct SecondMoments: Sendable {
 extension Matrix {
     /// Copies the upper triangle of a square matrix to the lower triangle.
     public mutating func mirrorUpperTriangle() {
-        precondition(rows == columns, "only a square matrix is symmetric")
+        precondition(rows == columns, "a symmetric matrix must be square")
         let (rows, columns) = (rows, columns)
         withPointers(writing: &elements) { elements in
             for row in 0..<rows {

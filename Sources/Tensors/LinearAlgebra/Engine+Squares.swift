@@ -1,9 +1,9 @@
 extension ThreadPool {
-    /// The sum of the squares of the first `count` values.
+    /// Returns the sum of the squares of the first `count` values.
     ///
     /// The result does not depend on the number of threads.
     public func squareSum(of values: [Float], first count: Int) -> Double {
-        precondition(count <= values.count, "values to square")
+        precondition(count <= values.count, "there are fewer than `count` values")
         let piece = 1 << 15
         let pieces = (count + piece - 1) / piece
         var sums = [Double](repeating: 0, count: pieces)
@@ -18,7 +18,9 @@ extension ThreadPool {
     }
 }
 
-/// The sum of squares, with independent sums for each lane, which can be added at the same time.
+/// Returns the sum of squares.
+///
+/// 16 independent sums are computed at the same time.
 private func laneSquareSum(_ values: UnsafeBufferPointer<Float>) -> Double {
     var lanes = SIMD16<Double>(repeating: 0)
     let whole = values.count / 16 * 16
@@ -32,7 +34,7 @@ private func laneSquareSum(_ values: UnsafeBufferPointer<Float>) -> Double {
 }
 
 extension Engine {
-    /// The sum of the squares of all values.
+    /// Returns the sum of the squares of all values.
     public func squareSum(_ x: Activations) -> Double {
         pool.squareSum(of: x.storage, first: x.rows * x.columns)
     }

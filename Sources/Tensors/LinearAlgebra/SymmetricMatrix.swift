@@ -2,9 +2,9 @@ import CKernels
 
 /// A symmetric f64 matrix.
 ///
-/// Only its lower triangle is valid.
+/// Only the lower triangle is valid.
 ///
-/// It is stored as a full square, so that all rows have the same stride. Elements above the
+/// The matrix is stored as a full square, so that all rows have the same stride. Elements above the
 /// diagonal are working memory.
 public struct SymmetricMatrix: Sendable {
     /// The number of rows and of columns.
@@ -13,7 +13,9 @@ public struct SymmetricMatrix: Sendable {
     /// Row after row, `size * size` elements.
     var elements: [Double]
 
-    /// Creates a matrix from the lower triangle of some rows and the same columns of a matrix.
+    /// Creates a matrix from some rows of a matrix and the same columns.
+    ///
+    /// Only the lower triangle is read.
     ///
     /// - Precondition: `indices` ascend, and lie in both the rows and the columns of `matrix`.
     public init(_ matrix: Matrix<Double>, selecting indices: [Int]) {
@@ -37,14 +39,14 @@ public struct SymmetricMatrix: Sendable {
         }
     }
 
-    /// The matrix of the rows and columns at some indices, which ascend.
+    /// Returns the matrix of the rows and columns at some indices, which ascend.
     public func selecting(_ indices: [Int]) -> SymmetricMatrix {
         SymmetricMatrix(elements, columns: size, selecting: indices)
     }
 
     /// Creates a matrix from the lower triangle of a square matrix.
     public init(_ matrix: Matrix<Double>) {
-        precondition(matrix.rows == matrix.columns, "a symmetric matrix is square")
+        precondition(matrix.rows == matrix.columns, "a symmetric matrix must be square")
         size = matrix.rows
         elements = matrix.elements
     }
@@ -73,7 +75,7 @@ public struct SymmetricMatrix: Sendable {
         (0..<size).map { elements[$0 * size + $0] }
     }
 
-    /// The square block of some rows and the same columns.
+    /// Returns the block of the rows and columns in a range.
     public func block(_ range: Range<Int>) -> SymmetricMatrix {
         var block = Matrix<Double>(rows: range.count, columns: range.count)
         for row in range {
@@ -87,7 +89,8 @@ public struct SymmetricMatrix: Sendable {
 
     /// Copies one row to a row of a matrix with the same number of columns.
     public func copyRow(_ row: Int, to target: inout Matrix<Double>, row targetRow: Int) {
-        precondition(target.columns == size && targetRow < target.rows, "row does not fit")
+        precondition(target.columns == size, "both matrices need the same number of columns")
+        precondition(targetRow < target.rows, "the target row must exist")
         let size = size
         withPointers(writing: &target.elements, reading: elements) { target, source in
             let (line, out) = (row * size, targetRow * size)
@@ -111,7 +114,7 @@ public struct SymmetricMatrix: Sendable {
         add(-1, z, y, rows: rows, pool: pool)
     }
 
-    /// The product `matrix · self`.
+    /// Returns the product `matrix · self`.
     ///
     /// The function is mutating because it fills the upper triangle first.
     ///
@@ -128,8 +131,8 @@ public struct SymmetricMatrix: Sendable {
     private mutating func add(
         _ alpha: Double, _ x: Matrix<Double>, _ y: Matrix<Double>, rows: Int, pool: ThreadPool
     ) {
-        precondition(x.columns == size && y.columns == size, "columns differ from the size")
-        precondition(rows <= x.rows && rows <= y.rows, "more rows than there are")
+        precondition(x.columns == size && y.columns == size, "x and y need `size` columns")
+        precondition(rows <= x.rows && rows <= y.rows, "x and y have too few rows")
         let size = size
         withPointers(writing: &elements, reading: x.elements, y.elements) { c, x, y in
             DoubleProducts.accumulate(

@@ -23,7 +23,7 @@ public struct Activations: Sendable {
 
     /// Appends the rows of other activations, which have the same number of columns.
     public mutating func append(_ other: Activations) {
-        precondition(rows == 0 || columns == other.columns, "appended columns")
+        precondition(rows == 0 || columns == other.columns, "the columns must be the same")
         columns = other.columns
         storage.removeLast(storage.count - rows * columns)
         storage += other.storage.prefix(other.rows * columns)
@@ -39,7 +39,7 @@ public struct Activations: Sendable {
 
     /// Adds other activations of the same shape, multiplied by a factor.
     public mutating func add(_ other: Activations, times factor: Float) {
-        precondition(rows == other.rows && columns == other.columns, "added shapes")
+        precondition(rows == other.rows && columns == other.columns, "the shapes must be the same")
         for index in 0..<rows * columns { storage[index] += factor * other.storage[index] }
     }
 
@@ -49,7 +49,7 @@ public struct Activations: Sendable {
         self.columns = columns
         if storage.count < rows * columns {
             storage = []
-            // The values are not set to 0, which would need a noticeable part of a training step.
+            // Setting the values to 0 would take a noticeable part of a training step.
             storage = [Float](unsafeUninitializedCapacity: rows * columns) { $1 = rows * columns }
         }
     }
@@ -65,14 +65,14 @@ public struct Activations: Sendable {
     /// Sets some values of a row to 0.
     public mutating func clear(row: Int, columns cleared: some Sequence<Int>) {
         for column in cleared {
-            precondition(column >= 0 && column < columns, "cleared column")
+            precondition(column >= 0 && column < columns, "a cleared column must exist")
             storage[row * columns + column] = 0
         }
     }
 
-    /// Multiplies every column with a factor.
+    /// Multiplies each column by its factor.
     public mutating func scale(columns factors: [Float]) {
-        precondition(factors.count == columns, "a factor for every column")
+        precondition(factors.count == columns, "every column needs a factor")
         for row in 0..<rows {
             for column in 0..<columns { storage[row * columns + column] *= factors[column] }
         }
@@ -88,7 +88,7 @@ public struct Activations: Sendable {
     /// - Parameter thresholds: The thresholds, one for each column.
     /// - Returns: The fraction, from 0 to 1.
     public func share(above thresholds: [Float]) -> Double {
-        precondition(thresholds.count == columns, "a threshold for every column")
+        precondition(thresholds.count == columns, "every column needs a threshold")
         var count = 0
         for row in 0..<rows {
             for column in 0..<columns

@@ -1,4 +1,4 @@
-/// The cosine of the angle between two vectors of equal length; 1 if either is zero.
+/// Returns the cosine of the angle between two vectors of equal length; 1 if a vector is zero.
 @inlinable
 public func cosine<Scalar: BinaryFloatingPoint>(
     _ left: some Sequence<Scalar>, _ right: some Sequence<Scalar>

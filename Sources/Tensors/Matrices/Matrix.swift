@@ -26,7 +26,7 @@ public struct Matrix<Element: BinaryFloatingPoint & Sendable>: Sendable, Equatab
     /// - Precondition: `elements.count == rows * columns`.
     @inlinable
     public init(rows: Int, columns: Int, elements: [Element]) {
-        precondition(elements.count == rows * columns, "matrix elements do not fill its shape")
+        precondition(elements.count == rows * columns, "a matrix needs rows * columns elements")
         self.rows = rows
         self.columns = columns
         self.elements = elements
@@ -35,7 +35,9 @@ public struct Matrix<Element: BinaryFloatingPoint & Sendable>: Sendable, Equatab
     /// Stacks matrices of equal width, the rows of the first on top.
     @inlinable
     public init(stacking parts: [Matrix]) {
-        precondition(parts.allSatisfy { $0.columns == parts[0].columns }, "stacked widths differ")
+        precondition(
+            parts.allSatisfy { $0.columns == parts[0].columns },
+            "stacked matrices must have the same number of columns")
         self.init(
             rows: parts.reduce(0) { $0 + $1.rows }, columns: parts.first?.columns ?? 0,
             elements: parts.flatMap(\.elements))

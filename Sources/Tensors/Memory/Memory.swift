@@ -5,13 +5,13 @@ import Foundation
 ///
 /// Large memory is aligned to huge pages. The memory stores floats or other values.
 ///
-/// `@unchecked`: only its owner writes to it, and never while another thread reads it.
+/// `@unchecked`: only the owner writes to the memory, and never while another thread reads it.
 final class Memory: @unchecked Sendable {
     let floats: UnsafeMutableBufferPointer<Float>
 
-    /// Allocates floats without initial values.
+    /// Allocates `count` floats without initial values.
     ///
-    /// Huge pages are requested for 4 MiB or more.
+    /// Memory of 4 MiB or more is requested in huge pages.
     init(count: Int) {
         let bytes = max(count, 1) * MemoryLayout<Float>.stride
         let hugePage = 2 << 20
@@ -69,8 +69,8 @@ public final class Arena {
 
 /// A part of a region, for the weights of one layer.
 ///
-/// `@unchecked`: A piece is written only by a value that has the only reference to it, so no other
-/// thread reads it then.
+/// `@unchecked`: only a value with the sole reference to a piece writes to it, so no other thread
+/// can read the piece at that time.
 final class Piece: @unchecked Sendable {
     let start: UnsafeMutableRawPointer
     /// The number of 32-bit words.

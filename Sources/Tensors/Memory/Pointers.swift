@@ -10,9 +10,10 @@ package func withPointers<each Read, Result>(
     body(repeat each sources)
 }
 
-/// Calls `body` with the address of an array that it writes, then those of arrays that it reads.
+/// Calls `body` with the address of an array that it writes and the addresses of arrays that it
+/// reads.
 ///
-/// The written array is passed with `&`. Nothing else can use it until `body` returns.
+/// The written array is passed with `&`. No other code can use that array until `body` returns.
 @inlinable
 @inline(__always)
 package func withPointers<Written, each Read, Result>(
@@ -23,8 +24,7 @@ package func withPointers<Written, each Read, Result>(
     body(target, repeat each sources)
 }
 
-/// Calls `body` with the addresses of two arrays that it writes, then those of arrays that it
-/// reads.
+/// Calls `body` with the addresses of two arrays that it writes and of arrays that it reads.
 @inlinable
 @inline(__always)
 package func withPointers<Written, Other, each Read, Result>(

@@ -1,7 +1,7 @@
 /// Working memory that is reused by one operation after another.
 ///
-/// `@unchecked`: only the thread that owns the engine's pool gets the memory, for one operation at
-/// a time. During the operation, other threads write to disjoint parts.
+/// `@unchecked`: only the thread that owns the engine's pool requests the memory, for one operation
+/// at a time. During the operation, other threads write to disjoint parts.
 final class Scratch: @unchecked Sendable {
     private var memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
 

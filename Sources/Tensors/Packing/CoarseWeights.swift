@@ -1,8 +1,8 @@
 import CKernels
 
-/// Weights for approximate scores of many outputs.
+/// Weights with which many outputs are computed approximately.
 ///
-/// A weight has 4 bits, an eighth of f32. The weights of a small number of inputs have 8 bits.
+/// A weight has 4 bits, an eighth of an f32 weight. The weights of a few inputs have 8 bits.
 ///
 /// `contextual.h` describes the layout.
 public struct CoarseWeights: Sendable {
@@ -28,9 +28,13 @@ public struct CoarseWeights: Sendable {
     ///   - fineInputs: The inputs whose weights get 8 bits, in ascending order, at most
     ///     ``fineCount``.
     public init(_ weight: Matrix<Float>, fineInputs: [Int] = []) {
-        precondition(fineInputs.count <= Self.fineCount, "too many fine inputs")
-        precondition(zip(fineInputs, fineInputs.dropFirst()).allSatisfy(<), "fine inputs in order")
-        precondition(fineInputs.allSatisfy((0..<weight.columns).contains), "fine inputs")
+        precondition(fineInputs.count <= Self.fineCount, "there are too many fine inputs")
+        precondition(
+            zip(fineInputs, fineInputs.dropFirst()).allSatisfy(<),
+            "the fine inputs must be in ascending order")
+        precondition(
+            fineInputs.allSatisfy((0..<weight.columns).contains),
+            "the fine inputs must be columns of the weight")
         (inputs, outputs) = (weight.columns, weight.rows)
         self.fineInputs = fineInputs
         let panels = PackedWeights.padded(weight.rows) / PackedWeights.panel
@@ -42,7 +46,7 @@ public struct CoarseWeights: Sendable {
             fineInputs.count, address(ofPanel: 0))
     }
 
-    /// The number of bytes that are read to compute the scores of all outputs.
+    /// The number of bytes that are read to compute all outputs.
     public var byteCount: Int { memory.floats.count * MemoryLayout<Float>.stride }
 
     /// The address of a panel, for the kernel.

@@ -16,7 +16,7 @@ public struct PackedWeights: Sendable {
     public let precision: Precision
     /// The number of 8-bit terms per activation: 1 (8 bits) or 2 (16 bits, high and low part).
     ///
-    /// Formats of floats ignore it.
+    /// Float formats ignore this number.
     public private(set) var activationTerms = 1
 
     static let panel = Int(ck_panel)
@@ -24,7 +24,7 @@ public struct PackedWeights: Sendable {
     /// Rounds a number of columns up to whole panels.
     static func padded(_ count: Int) -> Int { (count + panel - 1) / panel * panel }
 
-    /// The number of columns of the product for one panel: 32, or 16 for a gate and an up
+    /// The number of columns of the product that one panel computes: 32, or 16 for a gate and an up
     /// projection.
     let step: Int
     let hasBias: Bool
@@ -43,7 +43,7 @@ public struct PackedWeights: Sendable {
     ///   - weight: The weights.
     ///   - bias: One value per output, or nil.
     ///   - precision: The precision of the stored weights.
-    ///   - activationTerms: 2 if 8 bits are too coarse for the activations.
+    ///   - activationTerms: 1 for 8-bit activations. 2 for 16 bits, if 8 bits are too coarse.
     ///   - arena: The arena that allocates the memory.
     public init(
         _ weight: Matrix<Float>, bias: [Float]? = nil, precision: Precision = .f32,
@@ -58,8 +58,8 @@ public struct PackedWeights: Sendable {
 
     /// Packs the transpose of weights `[inputs, outputs]`, which have one row for each input.
     ///
-    /// The gradient with respect to a layer's input is a product with its transpose. The precision
-    /// is not int8.
+    /// The gradient with respect to a layer's input is a product with the transposed weights. The
+    /// precision must not be int8.
     public init(
         transposing weight: Matrix<Float>, precision: Precision = .f32, in arena: Arena
     ) {
@@ -115,7 +115,9 @@ public struct PackedWeights: Sendable {
     ///
     /// - Precondition: Neither size is larger than before.
     public func resized(inputs: Int, outputs: Int) -> PackedWeights {
-        precondition(inputs <= self.inputs && outputs <= self.outputs, "resizing only shrinks")
+        precondition(
+            inputs <= self.inputs && outputs <= self.outputs,
+            "the new sizes must not be larger than the old sizes")
         var resized = PackedWeights(
             inputs: inputs, outputs: outputs, precision: precision, step: step, hasBias: hasBias,
             piece: piece, capacity: capacity)
@@ -152,7 +154,7 @@ extension PackedWeights {
             + index * depth * Self.panel * MemoryLayout<UInt32>.stride
     }
 
-    /// The address of the biases from a panel on; nil if there are none.
+    /// The address of the biases of a panel and all later panels; nil without biases.
     func biases(fromPanel index: Int) -> UnsafePointer<Float>? {
         biasTerms(fromPanel: index).map { UnsafePointer($0) }
     }
@@ -163,14 +165,14 @@ extension PackedWeights {
             .assumingMemoryBound(to: Float.self)
     }
 
-    /// The panels from a given panel on, with the scales and sums of their outputs, if any.
+    /// A panel and all later panels, with the scales and sums of their outputs, if any.
     func panels(from index: Int) -> ck_weights {
         let terms = terms(fromPanel: index)
         return ck_weights(
             panels: address(ofPanel: index), scales: terms?.scales, sums: terms?.sums)
     }
 
-    /// The scales of outputs from a panel on, and the sums of their integers.
+    /// The scales of the outputs of a panel and all later panels, and the sums of their integers.
     private func terms(
         fromPanel index: Int
     ) -> (scales: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Int32>)? {
@@ -190,11 +192,14 @@ extension PackedWeights {
 extension PackedWeights {
     /// Replaces the weights, in the same memory unless a copy of this value shares it.
     ///
-    /// - Precondition: The shape is the same as before, there is a bias if there was one, and the
-    ///   weights are not a gate and an up projection.
+    /// - Precondition: The shape is the same as before. There is a bias if and only if there was a
+    ///   bias before. The weights are not a gate and an up projection.
     public mutating func refill(_ weight: Matrix<Float>, bias: [Float]? = nil) {
-        precondition(weight.rows == outputs && weight.columns == inputs, "refilled shape")
-        precondition(step == Self.panel && hasBias == (bias != nil), "refilled parts")
+        precondition(
+            weight.rows == outputs && weight.columns == inputs,
+            "the new weights must have the same shape")
+        precondition(step == Self.panel, "a gate and an up projection cannot be refilled")
+        precondition(hasBias == (bias != nil), "a bias is needed if there was a bias before")
         makeUnique()
         pack(weight, bias: bias, lanes: 0..<step)
     }
@@ -204,15 +209,18 @@ extension PackedWeights {
     ///
     /// - Precondition: The shape is the same as before, and there is no bias.
     public mutating func refill(transposing weight: Matrix<Float>) {
-        precondition(weight.rows == inputs && weight.columns == outputs, "refilled shape")
-        precondition(step == Self.panel && !hasBias, "refilled parts")
+        precondition(
+            weight.rows == inputs && weight.columns == outputs,
+            "the new weights must have the transposed shape")
+        precondition(step == Self.panel, "a gate and an up projection cannot be refilled")
+        precondition(!hasBias, "weights with a bias cannot be refilled by a transpose")
         makeUnique()
         precision.format.packColumns(
             of: weight.elements, stride: outputs, rows: inputs, columns: outputs,
             into: address(ofPanel: 0))
     }
 
-    /// Gets other memory if a copy of this value shares the memory.
+    /// Allocates new memory if a copy of this value shares the memory.
     private mutating func makeUnique() {
         if !isKnownUniquelyReferenced(&piece) {
             piece = Arena(regionFloats: 0).allocate(piece.count)
@@ -233,7 +241,7 @@ extension PackedWeights {
             }
         }
         guard let bias, let packed = biasTerms(fromPanel: 0) else { return }
-        precondition(bias.count == outputs, "a bias for every output")
+        precondition(bias.count == outputs, "every output needs a bias")
         for (output, value) in bias.enumerated() {
             packed[output / lanes.count * Self.panel + first + output % lanes.count] = value
         }
@@ -241,9 +249,10 @@ extension PackedWeights {
 
     /// Copies the weights of one output.
     ///
-    /// A tied embedding reads its rows with this function, so it needs no second copy of them.
+    /// A tied embedding reads its rows with this function, so the rows are stored only once.
     func copyRow(_ output: Int, into target: UnsafeMutablePointer<Float>) {
-        precondition(output >= 0 && output < outputs && step == Self.panel, "row past weights")
+        precondition(output >= 0 && output < outputs, "the output must be a row of the weights")
+        precondition(step == Self.panel, "rows of a gate and an up projection cannot be copied")
         let (panel, lane) = (output / Self.panel, output % Self.panel)
         precision.format.unpack_row(
             address(ofPanel: panel), lane, inputs, terms(fromPanel: panel)?.scales[lane] ?? 1,

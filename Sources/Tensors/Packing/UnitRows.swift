@@ -34,7 +34,9 @@ public struct UnitRows: Sendable {
     public init(
         from incoming: [Matrix<Float>] = [], to outgoing: Matrix<Float>, precision: Precision
     ) {
-        precondition(incoming.allSatisfy { $0.rows == outgoing.columns }, "as many units")
+        precondition(
+            incoming.allSatisfy { $0.rows == outgoing.columns },
+            "all weights must have the same number of units")
         let units = outgoing.columns
         self.units = units
         self.precision = precision
@@ -60,7 +62,7 @@ public struct UnitRows: Sendable {
         self.parts = parts
     }
 
-    /// The address of the first unit's row of a part, or of the value of an output in that row.
+    /// The address of the first unit's row in `part`, at the value with index `output`.
     func address(of part: Part, fromOutput output: Int = 0) -> UnsafeRawPointer {
         UnsafeRawPointer(memory.floats.baseAddress!) + part.offset + output * precision.bits / 8
     }

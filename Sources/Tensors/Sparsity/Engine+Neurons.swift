@@ -12,7 +12,7 @@ extension Engine {
         _ x: Activations, _ predictor: NeuronPredictor, into scores: inout Activations
     ) {
         let (neurons, rows) = (predictor.thresholds.count, x.rows)
-        precondition(x.columns == predictor.inputs, "a predictor's inputs")
+        precondition(x.columns == predictor.inputs, "x must have the predictor's inputs")
         scores.reshape(rows: rows, columns: neurons)
         let work = NeuronWork(predictor, sums: 0, threads: pool.threads)
         let memory = neuronScratch.bytes(work.bytes)
@@ -32,7 +32,7 @@ extension Engine {
         }
     }
 
-    /// Returns the neurons of each token whose scores are above their thresholds, ascending.
+    /// Returns the neurons that a predictor selects for each token, in ascending order.
     public func named(by predictor: NeuronPredictor, for x: Activations) -> [[Int]] {
         var scores = Activations()
         predict(x, predictor, into: &scores)
@@ -63,17 +63,17 @@ extension Engine {
 
     /// Adds the output of a feed-forward block for a small number of tokens.
     ///
-    /// Only the neurons that the predictor selects for a token are computed for it.
+    /// For each token, only the neurons that the predictor selects are computed.
     ///
     /// All tokens are multiplied with one small group of neurons before the next group, so that
     /// weights that several tokens need are read from memory once.
     ///
     /// - Parameters:
     ///   - x: The input of the block, `[tokens, inputs]`.
-    ///   - other: The input of the predictor, of the same shape as x; nil for x. It must be x if
-    ///     the predictor computes the gates, because they are not computed again.
+    ///   - other: The input of the predictor, of the same shape as x. Nil means x. If the predictor
+    ///     computes the gates, its input must be x, because the block uses these gates.
     ///   - block: The block.
-    ///   - y: Shape `[tokens, outputs]`; the output is added to it.
+    ///   - y: Shape `[tokens, outputs]`. The output is added to y.
     /// - Returns: The number of computed neurons, summed over tokens.
     @discardableResult
     public func addFeedForward(
@@ -82,9 +82,11 @@ extension Engine {
     ) -> Int {
         let (predictor, other, rows) = (block.predictor, other ?? x, x.rows)
         let width = block.rows.parts[block.rows.parts.count - 1].width
-        precondition(x.columns == predictor.inputs, "a predicted block's inputs")
-        precondition(other.rows == rows && other.columns == x.columns, "what predicts a block")
-        precondition(y.rows == rows && y.columns == width, "a predicted block's outputs")
+        precondition(x.columns == predictor.inputs, "x must have the predictor's inputs")
+        precondition(
+            other.rows == rows && other.columns == x.columns,
+            "the input of the predictor must have the shape of x")
+        precondition(y.rows == rows && y.columns == width, "y must have the shape of the output")
         let work = NeuronWork(predictor, sums: rows * width, threads: pool.threads)
         let memory = neuronScratch.bytes(work.bytes)
         var counts = [Int](repeating: 0, count: work.threads)
@@ -116,9 +118,9 @@ extension Engine {
         return counts.reduce(0, +)
     }
 
-    /// Writes the indices of the neurons whose scores are above their thresholds, ascending.
+    /// Writes the indices of the selected neurons to the places of a part, in ascending order.
     ///
-    /// Returns the number of these neurons.
+    /// Returns the number of selected neurons.
     private func select(
         _ predictor: NeuronPredictor, _ range: Range<Int>, _ part: NeuronWork.Part
     ) -> Int {
@@ -136,7 +138,7 @@ extension Engine {
     /// Adds the output of one token's selected neurons to `sums`.
     ///
     /// The first `count` places of the part are the indices of the selected neurons. `first` is the
-    /// index of the neuron of the part's first score.
+    /// index of the neuron to which the first score of the part belongs.
     private func add(
         _ count: Int, of block: PredictedFeedForward, _ x: UnsafePointer<Float>,
         _ part: NeuronWork.Part, from first: Int, to sums: UnsafeMutablePointer<Float>
@@ -177,7 +179,7 @@ extension Engine {
             rows.address(of: last), rows.stride, part.places, part.scores, kept, sums, last.width)
     }
 
-    /// The activations of tokens in the form that a predictor reads.
+    /// The activations of tokens, converted for the method of a predictor.
     private enum PredictorInput {
         case coarse(CoarseRows)
         case product(Operand)
@@ -208,7 +210,7 @@ extension Engine {
         }
     }
 
-    /// Computes one token's scores of the neurons in some panels, in the scores of a part.
+    /// Computes one token's scores of the neurons in some panels, and stores them in a part.
     private func score(
         _ predictorInput: PredictorInput, row: Int, _ predictor: NeuronPredictor,
         panels: Range<Int>,
@@ -245,7 +247,7 @@ extension Engine {
             multiply(
                 operand, rows: row..<row + 1, up, panels: panels, into: part.scores - before,
                 .store)
-        default: preconditionFailure("a token of another predictor")
+        default: preconditionFailure("the input was prepared for another predictor")
         }
     }
 }
@@ -291,7 +293,7 @@ private struct NeuronWork {
         return panels * thread / threads..<panels * (thread + 1) / threads
     }
 
-    /// The panels of a thread: one group for one token, several groups for several tokens.
+    /// The groups of panels of a thread: one group for one token, several for several tokens.
     func blocks(of thread: Int, rows: Int) -> [Range<Int>] {
         let own = panels(of: thread)
         guard rows > 1 else { return own.isEmpty ? [] : [own] }

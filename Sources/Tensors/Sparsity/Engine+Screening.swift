@@ -1,20 +1,20 @@
 import CKernels
 
-/// Approximate scores of outputs, and exact scores of the largest.
+/// Approximate logits of all tokens of a vocabulary, and exact logits of the best candidates.
 extension Engine {
-    /// Computes the scores of all outputs for each row.
+    /// Computes the logits of all outputs for each row.
     ///
-    /// The scores of outputs that may have the largest score are exact. All others are approximate.
+    /// The logit is exact if it may be the largest of the row. Other logits are approximate.
     ///
-    /// A panel of 32 outputs is computed exactly if one of its approximate scores is at most
-    /// `margin` below the largest approximate score. If the margin is at least twice the error of
-    /// the approximate scores, the largest returned score is the largest exact one.
+    /// A panel of 32 outputs is computed exactly if one of its approximate logits is at most
+    /// `margin` below the largest approximate logit. If the margin is at least twice the error of
+    /// the approximate logits, the largest returned logit is the largest exact logit.
     ///
     /// - Parameters:
     ///   - x: Shape `[tokens, inputs]`.
     ///   - coarse: The weights in 4 bits.
     ///   - exact: The weights, without a bias.
-    ///   - margin: The maximum distance from the largest approximate score.
+    ///   - margin: The maximum distance from the largest approximate logit.
     ///   - y: Shape `[tokens, outputs]`.
     /// - Returns: The fraction of panels that were computed exactly.
     @discardableResult
@@ -22,9 +22,13 @@ extension Engine {
         _ x: Activations, coarse: CoarseWeights, exact: PackedWeights, margin: Float,
         into y: inout Activations
     ) -> Double {
-        precondition(x.columns == exact.inputs && y.columns == exact.outputs, "screened widths")
-        precondition(coarse.inputs == exact.inputs && coarse.outputs == exact.outputs, "weights")
-        precondition(x.rows <= y.rows && !exact.hasBias, "screened rows")
+        precondition(x.columns == exact.inputs, "x must have the inputs of the exact weights")
+        precondition(y.columns == exact.outputs, "y must have the outputs of the exact weights")
+        precondition(
+            coarse.inputs == exact.inputs && coarse.outputs == exact.outputs,
+            "coarse and exact weights must have the same shape")
+        precondition(x.rows <= y.rows, "y needs a row for each row of x")
+        precondition(!exact.hasBias, "the exact weights must not have a bias")
         let (inputs, outputs, panels) = (x.columns, y.columns, exact.panels)
         let threads = min(pool.threads, panels)
         guard threads > 0 else { return 0 }
@@ -42,7 +46,7 @@ extension Engine {
         return Double(count) / Double(max(1, panels * rows))
     }
 
-    /// Computes the approximate scores of one row, and the largest score of each panel.
+    /// Computes the approximate logits of one row, and the largest logit of each panel.
     private func approximateScores(
         _ a: UnsafePointer<Float>, _ coarse: CoarseWeights, into c: UnsafeMutablePointer<Float>,
         _ threads: Int, _ maxima: inout [Float]
@@ -62,7 +66,7 @@ extension Engine {
         }
     }
 
-    /// Converts rows for coarse weights, and stores them in the working memory.
+    /// Converts rows of activations for coarse weights, and stores them in the working memory.
     func coarseRows(
         _ a: UnsafePointer<Float>, rows: Int = 1, of coarse: CoarseWeights
     ) -> CoarseRows {
@@ -85,7 +89,7 @@ extension Engine {
         return result
     }
 
-    /// Computes the approximate scores of a row in some panels, and the largest of each panel.
+    /// Computes approximate outputs of a row in some panels, and the largest output of each panel.
     func approximateScores(
         _ row: ck_int4_row, _ coarse: CoarseWeights, panels: Range<Int>,
         into c: UnsafeMutablePointer<Float>, _ count: Int, maxima: UnsafeMutablePointer<Float>
@@ -94,7 +98,7 @@ extension Engine {
             row, coarse.inputs, coarse.address(ofPanel: panels.lowerBound), c, count, maxima)
     }
 
-    /// Computes the exact scores of one row in panels with `maxima` at least `minimum`.
+    /// Computes the exact logits of one row in each panel whose maximum is at least `minimum`.
     ///
     /// Returns the number of these panels.
     private func multiply(
@@ -107,9 +111,9 @@ extension Engine {
     }
 }
 
-/// Rows of activations in 8 bits, with their fine inputs stored separately.
+/// Rows of activations in 8 bits.
 ///
-/// The fine inputs are 0 in the rows themselves.
+/// The fine inputs of a row are stored separately, and are 0 among the inputs of the row.
 struct CoarseRows {
     /// Each row consists of its two scales, its fine inputs and all its inputs.
     let memory: UnsafeMutableRawPointer

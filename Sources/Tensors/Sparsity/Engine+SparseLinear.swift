@@ -4,7 +4,8 @@ import CKernels
 extension Engine {
     /// Computes some outputs of a linear layer for one row.
     ///
-    /// Other outputs in the same panels of 32 are computed too. All other outputs do not change.
+    /// The function computes every panel of 32 outputs that contains a requested output. Outputs in
+    /// other panels do not change.
     ///
     /// - Parameters:
     ///   - x: Shape `[1, inputs]`.
@@ -15,36 +16,39 @@ extension Engine {
         _ x: Activations, _ weights: PackedWeights, outputs: [Range<Int>],
         into y: inout Activations
     ) {
-        precondition(x.rows == 1 && x.columns == weights.inputs, "inputs of some outputs")
-        precondition(y.rows == 1 && y.columns == weights.outputs, "some outputs")
+        precondition(
+            x.rows == 1 && x.columns == weights.inputs, "x must have the shape [1, inputs]")
+        precondition(
+            y.rows == 1 && y.columns == weights.outputs, "y must have the shape [1, outputs]")
         let panels = Set(
             outputs.filter { !$0.isEmpty }.flatMap {
                 $0.lowerBound / weights.step...($0.upperBound - 1) / weights.step
             }
         ).sorted()
-        precondition(panels.last ?? 0 < weights.panels, "outputs of the layer")
+        precondition(panels.last ?? 0 < weights.panels, "an output is not in the layer")
         withPointers(writing: &y.storage, reading: x.storage) { y, x in
             multiply(x, weights, panels: panels, into: y)
         }
     }
 
-    /// Adds the product of a linear layer with one row.
+    /// Adds the product of one row and a linear layer.
     ///
     /// Inputs whose magnitude is not above their threshold are skipped.
     ///
     /// - Parameters:
     ///   - x: Shape `[1, units]`.
-    ///   - thresholds: The threshold of the magnitude of each unit's input.
+    ///   - thresholds: The threshold of each input's magnitude.
     ///   - rows: The weights, unit by unit.
-    ///   - y: Shape `[1, outputs]`; the product is added to it.
+    ///   - y: Shape `[1, outputs]`. The product is added to y.
     /// - Returns: The number of inputs that were not skipped.
     @discardableResult
     public func addProduct(
         of x: Activations, above thresholds: [Float], _ rows: UnitRows, to y: inout Activations
     ) -> Int {
         let part = rows.parts[rows.parts.count - 1]
-        precondition(x.rows == 1 && y.rows == 1 && x.columns == rows.units, "sparse inputs")
-        precondition(thresholds.count == rows.units && y.columns == part.width, "sparse widths")
+        precondition(x.rows == 1 && x.columns == rows.units, "x must have the shape [1, units]")
+        precondition(y.rows == 1 && y.columns == part.width, "y must have the shape [1, outputs]")
+        precondition(thresholds.count == rows.units, "every unit needs a threshold")
         let memory = scratch.bytes(rows.units * 8)
         let places = memory.assumingMemoryBound(to: UInt32.self)
         let factors = (memory + rows.units * 4).assumingMemoryBound(to: Float.self)
@@ -70,7 +74,7 @@ extension Engine {
         return count
     }
 
-    /// Computes some panels of one row's product.
+    /// Computes the outputs of some panels for one row.
     func multiply(
         _ x: UnsafePointer<Float>, _ weights: PackedWeights, panels: [Int],
         into c: UnsafeMutablePointer<Float>

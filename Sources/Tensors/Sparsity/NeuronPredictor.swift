@@ -1,17 +1,16 @@
 /// A predictor of the neurons that a token needs in a feed-forward block.
 ///
-/// It needs less computation than the block.
-///
-/// A neuron is computed if its score is above its threshold.
+/// The predictor gives every neuron a score, with less computation than the block needs. It
+/// selects a neuron if the score is above the neuron's threshold.
 public struct NeuronPredictor: Sendable {
     /// The method with which scores are computed.
     enum Method: Sendable {
-        /// The score is computed from incoming weights in 4 bits: for ReLU, the input of the ReLU;
-        /// otherwise the magnitude of the neuron's value.
+        /// The score is computed from incoming weights in 4 bits. It is the input of the ReLU, or
+        /// the magnitude of the neuron's value for other activation functions.
         case coarse([CoarseWeights], biases: [[Float]?], Epilogue)
-        /// The magnitude of the activated gate, from the weights of all gates.
+        /// The score is the magnitude of the gate after the activation function.
         case gate(PackedWeights, Epilogue)
-        /// `B · (A · x)`, trained to be positive for neurons that are needed.
+        /// The score is `B · (A · x)`, trained to be positive for neurons that are needed.
         case lowRank(PackedWeights, PackedWeights)
     }
 
@@ -19,7 +18,7 @@ public struct NeuronPredictor: Sendable {
     /// The threshold of each neuron's score.
     public let thresholds: [Float]
 
-    /// Predicts with rounded weights.
+    /// Creates a predictor that computes scores from rounded weights.
     ///
     /// - Parameters:
     ///   - incoming: The incoming weights, each `[neurons, inputs]`. The gate is first if there is
@@ -33,13 +32,13 @@ public struct NeuronPredictor: Sendable {
         fineInputs: [Int] = [], above thresholds: [Float]
     ) {
         precondition(
-            incoming.allSatisfy { $0.rows == thresholds.count }, "a threshold for every neuron")
+            incoming.allSatisfy { $0.rows == thresholds.count }, "every neuron needs a threshold")
         method = .coarse(
             incoming.map { CoarseWeights($0, fineInputs: fineInputs) }, biases: biases, activation)
         self.thresholds = thresholds
     }
 
-    /// Predicts with the gates, which are computed for all neurons.
+    /// Creates a predictor that computes the gates of all neurons.
     ///
     /// - Parameters:
     ///   - gate: Shape `[neurons, inputs]`.
@@ -53,8 +52,8 @@ public struct NeuronPredictor: Sendable {
         gate: Matrix<Float>, bias: [Float]?, activation: Epilogue, precision: Precision,
         above thresholds: [Float]
     ) {
-        precondition(gate.rows == thresholds.count, "a threshold for every neuron")
-        precondition(activation.isGated, "a block without a gate")
+        precondition(gate.rows == thresholds.count, "every neuron needs a threshold")
+        precondition(activation.isGated, "the activation function must be gated")
         method = .gate(
             PackedWeights(
                 gate, bias: bias, precision: precision, in: Arena(regionFloats: 1 << 14)),
@@ -62,7 +61,7 @@ public struct NeuronPredictor: Sendable {
         self.thresholds = thresholds
     }
 
-    /// Predicts with a low-rank product, whose weights are stored in 8 bits.
+    /// Creates a predictor that computes a low-rank product with weights in 8 bits.
     ///
     /// - Parameters:
     ///   - down: Shape `[rank, inputs]`.
@@ -72,7 +71,8 @@ public struct NeuronPredictor: Sendable {
     /// Source: Liu et al., "Deja Vu", arXiv 2310.17157, section 4.
     public init(down: Matrix<Float>, up: Matrix<Float>, above thresholds: [Float]) {
         precondition(
-            up.columns == down.rows && up.rows == thresholds.count, "a product of low rank")
+            up.columns == down.rows && up.rows == thresholds.count,
+            "the factors must have the shapes [rank, inputs] and [neurons, rank]")
         let arena = Arena(regionFloats: 1 << 14)
         method = .lowRank(
             PackedWeights(down, precision: .int8, in: arena),
@@ -84,9 +84,9 @@ public struct NeuronPredictor: Sendable {
         (self.method, self.thresholds) = (method, thresholds)
     }
 
-    /// The same predictor with other thresholds.
+    /// Returns the same predictor with other thresholds.
     public func above(_ thresholds: [Float]) -> NeuronPredictor {
-        precondition(thresholds.count == self.thresholds.count, "a threshold for every neuron")
+        precondition(thresholds.count == self.thresholds.count, "every neuron needs a threshold")
         return NeuronPredictor(method, above: thresholds)
     }
 
@@ -99,7 +99,7 @@ public struct NeuronPredictor: Sendable {
     var panels: Int { (thresholds.count + Self.panel - 1) / Self.panel }
 }
 
-/// A feed-forward block in which only the neurons are computed that a predictor selects.
+/// A feed-forward block that computes only the neurons that a predictor selects.
 public struct PredictedFeedForward: Sendable {
     let rows: UnitRows
     let biases: [[Float]?]
@@ -107,7 +107,8 @@ public struct PredictedFeedForward: Sendable {
     let outputBias: [Float]?
     /// The predictor that selects the neurons.
     public var predictor: NeuronPredictor
-    /// The threshold of each neuron's magnitude: only larger values are added.
+    /// The threshold of each neuron's value: only larger magnitudes are multiplied with the down
+    /// projection.
     public var thresholds: [Float]
 
     /// Packs a block.
@@ -118,10 +119,11 @@ public struct PredictedFeedForward: Sendable {
     ///   - biases: The bias of each incoming weight, or nil.
     ///   - activation: The activation function of the neurons.
     ///   - outgoing: The down projection, `[outputs, neurons]`.
-    ///   - outputBias: Its bias, or nil.
+    ///   - outputBias: The bias of the down projection, or nil.
     ///   - precision: The precision of the stored weights.
     ///   - predictor: The predictor that selects the neurons.
-    ///   - thresholds: The threshold of each neuron's magnitude: only larger values are added.
+    ///   - thresholds: The threshold of each neuron's value: only larger magnitudes are multiplied
+    ///     with the down projection.
     public init(
         from incoming: [Matrix<Float>], biases: [[Float]?], activation: Epilogue,
         to outgoing: Matrix<Float>, outputBias: [Float]?, precision: Precision,
@@ -129,10 +131,10 @@ public struct PredictedFeedForward: Sendable {
     ) {
         precondition(
             incoming.count == (activation.isGated ? 2 : 1) && biases.count == incoming.count,
-            "a block's projections")
+            "there must be one incoming weight, or a gate and an up projection")
         precondition(
             thresholds.count == outgoing.columns && predictor.thresholds.count == thresholds.count,
-            "neurons")
+            "every neuron needs a threshold, in the block and in the predictor")
         let known = predictor.knowsGates ? 1 : 0
         rows = UnitRows(
             from: Array(incoming.dropFirst(known)), to: outgoing, precision: precision)
