@@ -1,19 +1,19 @@
-/* Scaled dot-product attention. Some queries are computed together, with one block of keys at a
+/* Scaled dot-product attention. Several queries are computed together, with one block of keys at a
  * time. The scores of a block fit in the caches. The full score matrix is never stored. */
 
 /* Computes scores[r * padded + j] of rows [top, top + rows) with keys [first, first + count). */
 typedef void (*ck_score)(
     const void *operands, size_t top, size_t rows, size_t first, size_t count, size_t padded,
     float *scores);
-/* Replaces a row of n scores by their softmax weights, given the largest score so far. Returns the
- * sum of the weights. */
+/* Replaces a row of n scores by weights e^(score - largest), where `largest` is the largest score
+ * of this and all earlier blocks. Returns the sum of the weights. */
 typedef float (*ck_weigh)(float *row, size_t n, size_t padded, float scale, float largest);
 /* Computes tile[rows][32]: weighted sums of the values of a block of keys, for 32 columns. */
 typedef void (*ck_mix)(
     const void *operands, const float *weights, size_t padded, size_t rows, size_t first,
     size_t count, size_t column, float *tile);
 
-/* The contract is in CKernels.h. `bias` takes the place of the rule's. */
+/* CKernels.h describes score_f32, which calls this function. `bias` replaces the rule's bias. */
 CK_INLINE void CK_NAME(change_scores)(
     float *x, size_t n, float scale, float cap, const float *bias, float *slopes
 ) {
@@ -39,12 +39,12 @@ static void CK_NAME(score_f32)(
     CK_NAME(change_scores)(x, n, scale, rule->cap, rule->bias, slopes);
 }
 
-/* Whether scores are more than scaled products. */
+/* Whether a rule changes scores with a cap or a bias. */
 CK_INLINE int CK_NAME(changes)(const ck_scores *rule) {
     return rule && (rule->cap > 0 || rule->bias);
 }
 
-/* The first key that the query at a position sees. */
+/* The first key that the query at a position attends to. */
 CK_INLINE size_t CK_NAME(first_seen)(const ck_scores *rule, size_t position) {
     return rule && rule->window && rule->window <= position ? position + 1 - rule->window : 0;
 }
@@ -53,9 +53,9 @@ CK_INLINE size_t CK_NAME(first_seen)(const ck_scores *rule, size_t position) {
  * the earlier blocks are scaled down. Only the scores of one block are stored. Source: Dao et
  * al., "FlashAttention", arXiv 2205.14135, algorithm 1.
  *
- * rule    changes of scores, or null. Its cap and bias need weights of scores in base e.
- * most    the number of queries that are computed together, at most ck_attended_rows.
- * spare   floats between the scores of two queries. */
+ * rule    changes of scores, or null. With a cap or a bias, `weigh` must use base e.
+ * most    the maximum number of queries that are computed together, at most ck_attended_rows.
+ * spare   the number of unused floats between the scores of two queries. */
 CK_INLINE void CK_NAME(attend)(
     const void *operands, ck_score score, ck_weigh weigh, ck_mix mix, size_t most, size_t spare,
     size_t queries, size_t width, size_t key_count, size_t offset, float scale,
@@ -91,7 +91,7 @@ CK_INLINE void CK_NAME(attend)(
                             row, n, scale, rule->cap,
                             rule->bias ? rule->bias + ((ptrdiff_t)first - (ptrdiff_t)(top + r)) : 0,
                             0);
-                    /* All kernels turn this number into the weight 0, but not infinity. */
+                    /* All kernels turn this number, but not infinity, into the weight 0. */
                     for (size_t j = 0; j < unseen && j < n; j++) row[j] = -1e30f;
                 }
                 float block = ck_largest_of(row, n, -__builtin_inff());

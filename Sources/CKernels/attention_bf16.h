@@ -1,5 +1,5 @@
-/* Attention over queries, keys and values in bfloat16, in tile registers. Scores, their softmax and
- * sums are in f32. */
+/* Attention over queries, keys and values in bfloat16, in tile registers. Scores, softmax and sums
+ * are in f32. */
 
 typedef struct {
     const float *q;
@@ -21,7 +21,7 @@ CK_INLINE void CK_NAME(multiply_attended)(
     CK_NAME(store_sums)(sums, ld, pair);
 }
 
-/* Scores in base 2. The factor log2(e) is part of the queries. */
+/* Computes scores in base 2. The queries already contain the factor log2(e). */
 CK_INLINE void CK_NAME(score_bf16)(
     const void *operands, size_t top, size_t rows, size_t first, size_t count, size_t padded,
     float *scores
@@ -42,7 +42,7 @@ CK_INLINE void CK_NAME(score_bf16)(
     }
 }
 
-/* Replaces the scores by the weights. Two weights have the size of one score. */
+/* Replaces scores by weights. Two weights have the size of one score. */
 CK_INLINE float CK_NAME(weigh_bf16)(
     float *x, size_t n, size_t padded, float scale, float largest
 ) {

@@ -1,7 +1,7 @@
 /* Attention over queries, keys and values in f32. */
 
-/* x = e^(scale · (x - largest)). Returns the sum. With `fills`, the rest of the last vector becomes
- * 0. Otherwise nothing after n is written. */
+/* x = e^(scale · (x - largest)). Returns the sum of x. With `fills`, the lanes of the last vector
+ * after n become 0. Otherwise nothing after n is written. */
 CK_INLINE float CK_NAME(exponentiate_f32)(
     float *x, size_t n, float scale, float largest, int fills
 ) {
@@ -29,8 +29,8 @@ static void CK_NAME(softmax_f32)(float *x, size_t n, float scale) {
     for (; i < n; i++) x[i] *= inverse;
 }
 
-/* Replaces scores by weights, given the largest score so far. Returns the sum of the weights. Lanes
- * from n up to `padded` become 0. */
+/* Replaces scores by weights; see ck_weigh. Returns the sum of the weights. Lanes from n up to
+ * `padded` become 0. */
 CK_INLINE float CK_NAME(weigh_f32)(
     float *x, size_t n, size_t padded, float scale, float largest
 ) {
@@ -82,8 +82,8 @@ static void CK_NAME(attend_f32)(
         queries, width, key_count, offset, scale, rule, scores, out, ldo);
 }
 
-/* Returns a vector whose lane r is the sum of all lanes of rows[r]. First the halves of pairs of
- * rows are exchanged and added, then the quarters, down to single lanes. */
+/* Returns a vector whose lane r is the sum of all lanes of rows[r]. In the first step, half vectors
+ * of pairs of rows are exchanged and added, then quarters of vectors, down to single lanes. */
 CK_INLINE ck_vector CK_NAME(row_sums)(ck_vector *rows) {
 #pragma clang loop unroll(full)
     for (size_t step = CK_LANES / 2; step > 0; step /= 2)

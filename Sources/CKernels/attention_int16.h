@@ -1,12 +1,13 @@
 /* Attention over queries, keys and values of 16-bit integers, for models whose products are in 8
- * bits. It is twice as fast as f32. Its steps are 16 times finer than those of the products.
+ * bits. It is twice as fast as attention in f32. The step between two codes is 16 times finer than
+ * in the products.
  *
  *     score[r][j]  =  scale[r] · scale[j] · Σ q[r][i] · k[j][i]      codes within ±2047
  *     out[r][c]    =  scale[c] · Σ w[r][j] · v[j][c]  /  Σ w[r][j]    w = 2¹⁴ · e^(score - largest)
  *
- * Each query, each key and each column of the values has a scale. The panels are those of gemm_f32,
- * with two 16-bit inputs in place of one float. Sums fit in 31 bits: a score adds at most 512
- * products of two codes, and the context adds ck_key_block weights times at most 255. */
+ * Each query, each key and each column of the values has a scale. The panels have the layout of
+ * gemm_f32.h, with two 16-bit inputs in place of one float. Sums fit in 31 bits: a score adds at
+ * most 512 products of two codes, and the context adds ck_key_block weights times at most 255. */
 #if CK_VNNI
 enum { ck_score_codes = 2047, ck_value_codes = 255, ck_weight_bits = 14 };
 
@@ -90,8 +91,8 @@ static void CK_NAME(pack_values_int16)(
     }
 }
 
-/* out[r][0..<32] = scales[r] · columns[0..<32] · Σ over units. A unit is two inputs of a row, and
- * of the 32 outputs of a panel. */
+/* out[r][0..<32] = scales[r] · columns[0..<32] · Σ a[r][i] · panel[i][0..<32]. A unit holds two
+ * inputs i: two of a row, and two for each of the 32 outputs of a panel. */
 CK_INLINE void CK_NAME(multiply_tile_int16)(
     const uint32_t *a, size_t stride, const uint32_t *panel, size_t units, const float *scales,
     const float *columns, size_t rows, float *out, size_t ldo
@@ -151,7 +152,7 @@ typedef struct {
     float scale;
 } ck_attention_int16;
 
-/* Scores in base 2. The factor log2(e) is part of the scales of the queries. */
+/* Computes scores in base 2. The scales of the queries already contain the factor log2(e). */
 CK_INLINE void CK_NAME(score_int16)(
     const void *operands, size_t top, size_t rows, size_t first, size_t count, size_t padded,
     float *scores
@@ -169,7 +170,7 @@ CK_INLINE void CK_NAME(score_int16)(
             o->key_scales + first + j, scores + j, padded);
 }
 
-/* Replaces the scores by the weights. Two weights have the size of one score. */
+/* Replaces scores by weights. Two weights have the size of one score. */
 CK_INLINE float CK_NAME(weigh_int16)(
     float *x, size_t n, size_t padded, float scale, float largest
 ) {

@@ -1,5 +1,5 @@
-/* Kernels of contextual sparsity: approximate scores of many outputs from 4-bit weights, products
- * with the rows of selected neurons, and sums of such rows.
+/* Kernels of contextual sparsity: approximate values of many outputs from 4-bit weights, products
+ * with the rows of selected neurons, and sums of these rows.
  *
  * A 4-bit panel stores all data of its 32 outputs in one piece of memory: first the inputs in 4
  * bits, eight at a time, zero-padded to a multiple of eight; then the fine inputs in 8 bits, four
@@ -51,8 +51,7 @@ static void CK_NAME(pack_rows_int4)(
 }
 
 static float CK_NAME(round_int8)(const float *x, size_t n, int8_t *y) {
-/* A fused multiply-add would change the last bit, so that instruction sets would give different
- * results. */
+/* With a fused multiply-add, the last bit would depend on the instruction set. */
 #pragma clang fp contract(off)
     typedef int8_t bytes __attribute__((vector_size(CK_LANES), aligned(1)));
     const float round = 12582912.0f; /* 1.5 · 2²³: adding it rounds to the nearest integer */
@@ -137,7 +136,7 @@ static size_t CK_NAME(select_f32)(
 }
 
 /* Loads CK_LANES values of a row, from column j on, as floats. The row consists of floats,
- * bfloat16, f16 or 8-bit integers. Values of f16 are returned times 2^-112. */
+ * bfloat16, f16 or 8-bit integers. Values of f16 are multiplied by 2^-112. */
 CK_INLINE ck_vector CK_NAME(row_f32)(const void *row, size_t j) {
     return ck_load((const float *)row + j);
 }
@@ -175,8 +174,8 @@ CK_INLINE float CK_NAME(value_int8)(const void *row, size_t j) {
     return (float)((const int8_t *)row)[j];
 }
 
-/* Adds rows, times their factors, to `block` vectors of c from column j on. These stay in registers
- * for all rows. `size` is the size of a value in bytes. */
+/* Adds rows, times their factors, to `block` vectors of c from column j on. The vectors stay in
+ * registers for all rows. `size` is the size of a value in bytes. */
 #define CK_SUM_BLOCK(type, size, block) \
     for (; j + block * CK_LANES <= n; j += block * CK_LANES) { \
         ck_vector sums[block]; \
@@ -269,8 +268,8 @@ static float CK_NAME(store_row_bf16)(const float *source, size_t n, void *row) {
     return 1;
 }
 
-/* Stores values like the panels of f16: times 64, and those below 2^-20 as 0. row_f16 returns the
- * stored values times 2^-112, so the factor is 2^112 / 64. */
+/* Stores values like the panels of f16: times 64, with 0 for magnitudes below 2^-20. row_f16
+ * returns the stored values times 2^-112, so the factor is 2^112 / 64. */
 static float CK_NAME(store_row_f16)(const float *source, size_t n, void *row) {
     enum { some = 64 };
     float stored[some];

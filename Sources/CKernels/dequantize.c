@@ -1,4 +1,4 @@
-/* Expands stored floats and ggml's quantised blocks; the contract is in ck_dequantize.h.
+/* Expands stored floats and ggml's quantised blocks. ck_dequantize.h describes the functions.
  *
  * The loops have a fixed length and work on bytes, so that the compiler can vectorise them for any
  * processor. */
@@ -14,8 +14,8 @@ static inline float from_bits(uint32_t bits) {
     return value;
 }
 
-/* Returns the float that is equal to an f16. The exponent bias of an f16 is 15, that of a
- * float is 127. */
+/* Returns the float that is equal to an f16. The exponent bias of an f16 is 15, and the exponent
+ * bias of a float is 127. */
 static inline float from_half(uint16_t half) {
     uint32_t magnitude = half & 0x7fffu;
     uint32_t normal = (magnitude << 13) + (112u << 23) + (magnitude >= 0x7c00u ? 112u << 23 : 0);
@@ -60,7 +60,7 @@ void ck_dequantize_bf16(float *out, const void *blocks, size_t block_count) {
     }
 }
 
-/* scale (2), 16 bytes of nibbles: the low ones are elements 0-15, the high ones 16-31. */
+/* scale (2), 16 bytes of nibbles: low nibbles are elements 0-15, high nibbles are 16-31. */
 void ck_dequantize_q4_0(float *out, const void *blocks, size_t block_count) {
     const uint8_t *p = blocks;
     for (size_t block = 0; block < block_count; block++, p += 18, out += 32) {
@@ -174,7 +174,7 @@ static inline void scale_and_minimum(const uint8_t *packed, int group, int *scal
 }
 
 /* scale of the scales (2), scale of the minimums (2), packed scales and minimums (12), four
- * times 32 bytes of nibbles: the low ones are 32 elements, the high ones the next 32. */
+ * times 32 bytes of nibbles: low nibbles are 32 elements, high nibbles are the next 32. */
 void ck_dequantize_q4_k(float *out, const void *blocks, size_t block_count) {
     const uint8_t *p = blocks;
     for (size_t block = 0; block < block_count; block++, p += 144, out += 256) {

@@ -1,7 +1,7 @@
 /* Selects the tables of kernels that this processor runs.
  *
- * A table for another processor is one line in a list: its predicate and its address. Faster tables
- * are before slower tables. */
+ * Each table has one line in a list: a predicate and the address of the table. Faster tables are
+ * before slower tables. */
 #include "CKernels.h"
 #include "matrix_units.h"
 
@@ -29,8 +29,8 @@ static int runs_avx512fp16(void) {
 
 static int runs_amx(void) { return runs_avx512fp16() && ck_has_matrix_units(); }
 
-/* AMD's processors multiply pairs of bfloat16 at twice the rate of floats. An Intel processor
- * that was measured needed twice the time. */
+/* AMD's processors multiply pairs of bfloat16 at twice the rate of floats. On an Intel processor,
+ * pairs of bfloat16 took twice the time of floats. */
 static int runs_avx512bf16(void) {
     return runs_avx512vnni() && __builtin_cpu_supports("avx512bf16")
         && __builtin_cpu_is("amd");
@@ -70,7 +70,7 @@ CK_LIST(ck_f64_kernels) f64_tables[] = {
     {runs_everywhere, &ck_f64_portable},
 };
 
-/* Returns table number `index` of the tables in a list that run; null if there are fewer. */
+/* Returns the table at `index` among the tables of a list that this processor runs, or null. */
 #define CK_FIND(list, index) \
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) \
         if (list[i].runs() && index-- == 0) return list[i].table; \

@@ -64,8 +64,8 @@ CK_INLINE void CK_NAME(multiply_tile)(
     }
 }
 
-/* The product of one row. Several inputs are added at a time to independent sums, so that additions
- * do not wait for each other. Weights are prefetched, because they are read from memory. */
+/* Computes the product of one row. Several inputs are added at a time to independent sums, so that
+ * additions do not wait for each other. Weights come from memory, so they are prefetched. */
 CK_INLINE void CK_NAME(multiply_row)(const float *a, const float *panel, size_t k, float *tile) {
     enum { vectors = ck_panel / CK_LANES, chains = vectors >= 4 ? 1 : 4, ahead = 32 };
     ck_vector sums[chains][vectors];
@@ -93,8 +93,8 @@ CK_INLINE void CK_NAME(multiply_row)(const float *a, const float *panel, size_t 
     }
 }
 
-/* A function for each row count. `rows` reads rows of inputs with stride lda. `columns` reads a
- * transposed operand, in which each row contains one input of all rows. */
+/* Defines two functions for a number n of rows. `rows` reads rows of inputs with stride lda.
+ * `columns` reads a transposed operand, in which each row contains one input of all rows. */
 #define CK_TILE(n) \
     static __attribute__((noinline)) void CK_NAME(rows_##n)( \
         const float *a, size_t lda, const float *panel, const ck_slab *slab, float *tile \
@@ -111,7 +111,7 @@ typedef void (*CK_NAME(tile))(
 static const CK_NAME(tile) CK_NAME(tiles_of_rows)[] = {CK_ROW_COUNTS(CK_TILE_OF_ROWS)};
 static const CK_NAME(tile) CK_NAME(tiles_of_columns)[] = {CK_ROW_COUNTS(CK_TILE_OF_COLUMNS)};
 
-/* The product of `rows` <= CK_ROWS rows with one panel into tile[rows][32]. */
+/* Stores the product of `rows` <= CK_ROWS rows and one panel in tile[rows][32]. */
 CK_INLINE void CK_NAME(multiply_rows)(
     const float *a, size_t lda, const float *panel, size_t k, size_t rows, float *tile
 ) {
@@ -146,8 +146,9 @@ static void CK_NAME(product_f32)(
         &operands, CK_NAME(multiply_f32), 1, w.panels, m, k, CK_ROWS, bias, c, ldc, n, epilogue);
 }
 
-/* Transposes a square of CK_LANES rows. It exchanges the two off-diagonal blocks of half the width,
- * then those of a quarter of the width, down to single lanes. */
+/* Transposes a square of CK_LANES rows. The first step exchanges the two off-diagonal blocks of
+ * half the width. The next step does the same within each quarter of the square, and so on, down to
+ * single lanes. */
 CK_INLINE void CK_NAME(transpose)(ck_vector *rows) {
 #pragma clang loop unroll(full)
     for (size_t step = CK_LANES / 2; step > 0; step /= 2)
@@ -209,13 +210,13 @@ static void CK_NAME(unpack_row_f32)(
     for (size_t i = 0; i < k; i++) row[i] = weights[i * ck_panel];
 }
 
-/* Computes the products of columns of a, from 0 up to n, with columns of b, from `first` up to
- * `last`. With `triangle`, column i of a is not multiplied with the columns of panels of b that end
- * at or before the first column of i's tile. `take` receives each tile of products of some rows.
+/* Computes the products of columns 0 up to n of a and columns `first` up to `last` of b. With
+ * `triangle`, a tile of columns of a skips panels of b that end at or before the first column of
+ * the tile. `take` receives each tile of products.
  *
- * The rows are processed in slabs that fit, packed, in the second-level cache. Columns of a are lda
- * floats apart, so they are gathered once for all columns of b, several tiles at a time so that
- * whole cache lines are read. */
+ * The rows are processed in slabs. A packed slab fits in the second-level cache. The elements of a
+ * column of a are lda floats apart, so the columns are gathered once for all columns of b. Several
+ * tiles are gathered at a time, so that whole cache lines are read. */
 typedef void (*CK_NAME(take))(
     void *c, size_t width, size_t i, size_t j, size_t count, size_t columns, const float *tile);
 

@@ -40,8 +40,8 @@ static void pack(
     }
 }
 
-/* Computes a tile that is partly outside c. It computes a whole tile in a copy and stores only the
- * part that is inside. */
+/* Computes a tile that is partly outside c. The whole tile is computed in a copy. Only the part
+ * inside c is stored. */
 static void edge_tile(
     const ck_f64_kernels *kernels, size_t rows, size_t columns, size_t k, double alpha,
     const double *a, const double *b, double *c, size_t stride, double *copy) {

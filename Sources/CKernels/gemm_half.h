@@ -9,7 +9,7 @@
  * below 2^-20 are stored as 0, so that no stored weight is a subnormal f16.
  *
  * With CK_PAIRS the processor multiplies pairs of 16-bit floats, and activations are rounded to 16
- * bits too. Without CK_PAIRS, each half of a lane is converted to a float, and activations are
+ * bits too. Without CK_PAIRS, both inputs in a lane are converted to floats, and activations are
  * f32. */
 #define CK_PAIRS ((CK_IS_F16 && CK_FP16) || (!CK_IS_F16 && CK_BF16))
 #define CK_OF_(operation, half) CK_NAME(operation##_##half)
@@ -17,8 +17,8 @@
 #define CK_OF(operation) CK_OF__(operation, CK_HALF)
 
 #if CK_IS_F16
-/* The f16 that is nearest to 64 x (ties to even), in the lower half of each lane. Larger values
- * become the largest finite f16. */
+/* Rounds 64 x to the nearest f16 (ties to even), in the lower 16 bits of each lane. Values that are
+ * too large become the largest finite f16. */
 CK_INLINE ck_words CK_OF(nearest)(ck_vector x) {
     ck_words bits = (ck_words)(64.0f * x), size = bits & 0x7fffffff;
     ck_words rounded = (size + 0xfff + (size >> 13 & 1) - (112u << 23)) >> 13;
@@ -28,7 +28,7 @@ CK_INLINE ck_words CK_OF(nearest)(ck_vector x) {
     return (bits >> 16 & 0x8000) | (0x7e00 & nan) | (number & ~nan);
 }
 #else
-/* The nearest bfloat16 (ties to even), in the lower half of each lane. */
+/* Rounds x to the nearest bfloat16 (ties to even), in the lower 16 bits of each lane. */
 CK_INLINE ck_words CK_OF(nearest)(ck_vector x) {
     ck_words bits = (ck_words)x;
     ck_words rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16, quiet = bits >> 16 | 0x40;
@@ -64,7 +64,7 @@ static void CK_NAME(convert_bf16)(
 }
 #endif
 
-/* Rounds n floats. If n is odd, the second half of the last pair becomes 0. */
+/* Rounds n floats. If n is odd, a 0 completes the last pair. */
 CK_INLINE void CK_OF(round_weights)(const float *x, size_t n, uint16_t *y) {
     typedef uint16_t halves __attribute__((vector_size(CK_LANES * 2), aligned(2)));
     size_t i = 0;
@@ -117,18 +117,18 @@ typedef struct {
 } CK_OF(operands);
 
 #if CK_PAIRS && CK_IS_F16
-/* The number of pairs whose products are summed in half precision. The rounding error of such a sum
- * is not larger than that of the operands. */
+/* The number of pairs whose products are summed in f16. The rounding error of such a sum is not
+ * larger than the rounding error of the operands. */
 enum { ck_half_chain = 48 };
 
-/* Adds the two halves of each lane, and converts the sums to floats. */
+/* Adds the two f16 in each lane, and converts the sums to floats. */
 CK_INLINE ck_vector CK_NAME(widened)(__m512h sums) {
     __m512h both = _mm512_add_ph(sums, (__m512h)_mm512_ror_epi32((__m512i)sums, 16));
     return (ck_vector)_mm512_cvtph_ps(_mm512_cvtepi32_epi16((__m512i)both));
 }
 
-/* Adds the products of pairs of f16 in `a` and `panel`, times the scale of each row, to a tile. The
- * first slab overwrites the tile instead. */
+/* Adds the products of pairs of f16 in `a` and `panel`, times the scale of each row, to a tile. For
+ * the first slab, the products overwrite the tile. */
 CK_INLINE void CK_OF(multiply_pairs)(
     const uint32_t *a, size_t row_stride, size_t pair_stride, const float *scales,
     const uint32_t *panel, const ck_slab *slab, size_t rows, float *tile
@@ -174,8 +174,8 @@ CK_INLINE void CK_OF(multiply_pairs)(
     } while (begin < pairs);
 }
 
-/* The power of two that scales the largest of n magnitudes to between 1/16 and 1/8. It is 1 if the
- * largest is below 2^-117, or is 2^119 or more. */
+/* Returns the power of two that scales the largest magnitude to between 1/16 and 1/8. Returns 1 if
+ * the largest magnitude is below 2^-117, or is 2^119 or more. */
 CK_INLINE float CK_NAME(half_scale)(ck_vector most) {
     float largest = ck_largest(most);
     uint32_t bits;
@@ -209,7 +209,7 @@ static void CK_NAME(convert_f16)(
     *scales = 1 / (64 * factor);
 }
 
-/* The power of two that scales the largest magnitude of a block into the range of f16. */
+/* Returns the power of two that scales the largest magnitude of a block into the range of f16. */
 CK_INLINE float CK_OF(block_factor)(
     const float *from, size_t ld, size_t rows, size_t columns
 ) {
@@ -224,8 +224,8 @@ CK_INLINE __m256i CK_OF(rounded)(ck_vector x, float factor) {
     return _mm512_cvtps_ph((__m512)(factor * x), _MM_FROUND_TO_NEAREST_INT);
 }
 #elif CK_PAIRS
-/* Adds the products of pairs in `a` and `panel` to a tile. The first slab overwrites the tile
- * instead. */
+/* Adds the products of pairs in `a` and `panel` to a tile. For the first slab, the products
+ * overwrite the tile. */
 CK_INLINE void CK_OF(multiply_pairs)(
     const uint32_t *a, size_t row_stride, size_t pair_stride, const float *scales,
     const uint32_t *panel, const ck_slab *slab, size_t rows, float *tile
@@ -279,7 +279,7 @@ CK_INLINE float CK_OF(block_factor)(
 #endif
 
 #if !CK_PAIRS
-/* One of the two inputs in each lane, as floats. Weights in f16 are returned times 2^-106. */
+/* Returns one of the two inputs in each lane as a float. f16 weights are multiplied by 2^-106. */
 CK_INLINE ck_vector CK_OF(half)(const uint32_t *weights, size_t half) {
     ck_words both = ck_load_words(weights);
 #if CK_IS_F16
@@ -292,8 +292,8 @@ CK_INLINE ck_vector CK_OF(half)(const uint32_t *weights, size_t half) {
 #endif
 
 #if !(CK_PAIRS && CK_IS_F16)
-/* Adds to `sums` the inputs 2i and 2i + 1 of a row, or only 2i, times `count` vectors of
- * weights. */
+/* Adds to `sums` the products of inputs 2i and 2i + 1 of a row, or only of input 2i, and `count`
+ * vectors of weights. */
 CK_INLINE void CK_OF(add_pair)(
     ck_vector *sums, const uint32_t *a, size_t i, size_t halves, const uint32_t *weights,
     size_t count
@@ -317,7 +317,7 @@ CK_INLINE void CK_OF(add_pair)(
 #endif
 }
 
-/* The product of one row; see multiply_row in gemm_f32.h. */
+/* Computes the product of one row; see multiply_row in gemm_f32.h. */
 CK_INLINE void CK_OF(multiply_row)(const CK_OF(operands) *o, size_t p, float *tile) {
     enum { vectors = ck_panel / CK_LANES, chains = vectors >= 4 ? 1 : 4, ahead = 32 };
     size_t k = o->k;
@@ -470,8 +470,8 @@ static void CK_OF(unpack_row)(
         uint32_t bits = CK_IS_F16 ? (half & 0x7fff) << 13 | (half & 0x8000) << 16 : half << 16;
         float value;
         __builtin_memcpy(&value, &bits, 4);
-        /* An f16 whose bits are moved to their places in a float is multiplied by 2^-112. Weights
-         * are stored times 64. */
+        /* Moving the bits of an f16 to their places in a float multiplies the value by 2^-112.
+         * Weights are stored times 64. */
         row[i] = CK_IS_F16 ? value * 0x1p106f : value;
     }
 }
@@ -500,8 +500,8 @@ CK_INLINE ck_words CK_OF(pair_of)(
     return (ck_words)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 
-/* transposed_product_f32 over pairs of 16-bit floats. In half precision, each block of either
- * operand is scaled by a separate power of two, and the sums of chains are added in f32. */
+/* transposed_product_f32 with pairs of 16-bit floats. In f16, each block of an operand is scaled by
+ * a separate power of two, and the sums of chains of products are added in f32. */
 static __attribute__((unused)) void CK_OF(transposed_product)(
     const float *a, size_t lda, size_t rows, size_t n, const float *b, size_t width, size_t first,
     size_t last, float *c, float *scratch

@@ -1,18 +1,18 @@
-/* Matrix product over weights and activations in 8 bits. The integer sums are exact and are scaled
- * at the end.
+/* Matrix product over weights and activations in 8 bits. The sums of integers are exact. They are
+ * scaled at the end.
  *
  *     c[r][j]  =  scale[r] · scale[j] · (Σ a[r][i] · W[j][i]  −  zero[r] · Σ W[j][i])
  *
- * Activations are unsigned and have a zero point for each row, because the processor's instruction
- * multiplies unsigned bytes by signed bytes, and because a row without negative values then uses
- * all codes. Weights are signed and have a scale for each output. A panel contains 32 outputs, four
- * inputs at a time, zero-padded to a multiple of four:
+ * Activations are unsigned and have a zero point for each row. There are two reasons: the
+ * processor's instruction multiplies unsigned bytes by signed bytes, and a row without negative
+ * values can use all codes. Weights are signed and have a scale for each output. A panel contains
+ * 32 outputs, four inputs at a time, zero-padded to a multiple of four:
  *
  *     panels[p*K*32 + (i/4)*128 + j*4 + i%4]  =  W[32p + j][i]      K = k rounded up to 4
  *
  * If 8 bits are too coarse, a row is stored as two terms. The second term is the rounding error of
- * the first, in steps that are 256 times finer. Both terms are multiplied like rows, and their
- * products are added.
+ * the first term, in steps that are 256 times finer. Both terms are multiplied like rows, and the
+ * two products are added.
  *
  * Sums are exact for k < 65 536, so all instruction sets compute the same integers. */
 
@@ -27,14 +27,13 @@ CK_INLINE void CK_NAME(store_codes)(uint8_t *values, size_t i, size_t n, ck_inte
         for (size_t j = 0; i + j < (n + 3) / 4 * 4; j++) values[i + j] = (uint8_t)codes[j];
 }
 
-/* The range from the row's minimum to its maximum, which includes 0, is divided into 254 steps. If
- * both the zero point and the maximum are rounded up, code 255 is used. */
+/* Divides the range from the row's minimum to the row's maximum, extended to contain 0, into 254
+ * steps. If both the zero point and the maximum are rounded up, code 255 is used. */
 static void CK_NAME(convert_int8)(
     const float *x, size_t n, size_t terms, void *codes, size_t stride, float *scales,
     int32_t *zeros
 ) {
-/* A fused multiply-add would change the last bit, so that instruction sets would give different
- * results. */
+/* With a fused multiply-add, the last bit would depend on the instruction set. */
 #pragma clang fp contract(off)
     uint8_t *values = codes;
     const float round = 12582912.0f; /* 1.5 · 2²³: adding it rounds to the nearest integer */
@@ -76,7 +75,7 @@ static void CK_NAME(convert_int8)(
     }
 }
 
-/* The largest magnitude of n values; NaN is ignored. */
+/* Returns the largest magnitude of n values. NaN is ignored. */
 CK_INLINE float CK_NAME(max_magnitude)(const float *x, size_t n) {
     ck_vector largest = ck_splat(0);
     for (size_t i = 0; i < n; i += CK_LANES) {
@@ -86,7 +85,7 @@ CK_INLINE float CK_NAME(max_magnitude)(const float *x, size_t n) {
     return ck_largest(largest);
 }
 
-/* The nearest integer from -limit to limit; -limit for NaN. */
+/* Returns the nearest integer from -limit to limit, or -limit for NaN. */
 CK_INLINE float CK_NAME(nearest_code)(float x, float limit) {
     float code = __builtin_rintf(x);
     code = code > -limit ? code : -limit;
@@ -115,7 +114,7 @@ static void CK_NAME(pack_rows_int8)(
     }
 }
 
-/* In each lane: sum + the four products of unsigned bytes of x with signed bytes of w. */
+/* Adds to each lane of `sum` the four products of unsigned bytes of x and signed bytes of w. */
 CK_INLINE ck_integers CK_NAME(dot_int8)(ck_integers sum, ck_words x, ck_words w) {
 #if CK_VNNI
     return (ck_integers)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)x, (__m512i)w);
@@ -158,7 +157,7 @@ typedef struct {
     ck_int8_weights w;
 } ck_int8_operands;
 
-/* The initial sums of a row: minus its zero point times the sums of the weights. */
+/* Returns the initial sums of a row: -(zero point · sum of the weights) for each output. */
 CK_INLINE ck_integers CK_NAME(begin_int8)(int32_t zero, const int32_t *sums) {
     return -(ck_integers)((ck_words)ck_load_words(sums) * ck_splat_word((uint32_t)zero));
 }
@@ -222,7 +221,7 @@ CK_INLINE void CK_NAME(multiply_tile_int8)(
     }
 }
 
-/* The product of one row; see multiply_row in gemm_f32.h. */
+/* Computes the product of one row; see multiply_row in gemm_f32.h. */
 CK_INLINE void CK_NAME(multiply_row_int8)(
     const ck_int8_operands *o, size_t row, size_t p, float *tile
 ) {

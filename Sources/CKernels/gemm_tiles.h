@@ -1,15 +1,15 @@
-/* Matrix products in tile registers, for weights in bf16 and in 8 bits. They read the panels of
- * gemm_half.h and gemm_int8.h.
+/* Matrix products in tile registers, for weights in bf16 and in 8 bits. The panels have the layouts
+ * of gemm_half.h and gemm_int8.h.
  *
  * A group of up to 32 rows is multiplied with a panel of 32 outputs: two tiles of rows times two
  * tiles of weights make four tiles of sums. A step multiplies 16 units, which are 64 bytes of each
- * row. While a group is multiplied, the rows of the group before it are completed, because tiles
+ * row. While a group is multiplied, the epilogue of the previous group is computed, because tiles
  * and vectors use different units of the processor.
  *
- * Rows of activations have `terms` lines each; see gemm_int8.h. */
+ * A row of activations consists of `terms` lines; see gemm_int8.h. */
 
-/* The lines of a group and of a block, the units of a slab, and the minimum number of rows that are
- * multiplied in tiles. */
+/* The number of lines of a group and of a block, the number of units of a slab, and the minimum
+ * number of rows that are multiplied in tiles. */
 enum {
     ck_group_lines = 2 * ck_tile_rows,
     ck_tiled_lines = 256,
@@ -23,14 +23,14 @@ typedef struct {
     size_t depth;
 } ck_tiled;
 
-/* A group of lines whose product with a panel is complete, except for `epilogue`. */
+/* A group of lines whose product with a panel is complete, without the epilogue. */
 typedef struct {
     const float *sums;
     size_t line, last, p, top, columns;
     float *c;
 } ck_tiled_group;
 
-/* Copies what follows the last whole step of each line, and adds zeros up to a whole step. */
+/* Copies the bytes after the last whole step of each line, and adds zeros up to a whole step. */
 static void CK_NAME(copy_tails)(
     const char *from, size_t stride, size_t lines, size_t bytes, char *tails
 ) {
@@ -40,7 +40,7 @@ static void CK_NAME(copy_tails)(
     }
 }
 
-/* Multiplies 16 units of two tiles of lines, or of one, with a panel. */
+/* Multiplies 16 units of two tiles of lines, or of one tile, with a panel. */
 CK_INLINE void CK_NAME(multiply_step)(
     const char *lines, size_t stride, const char *units, int integers, int pair
 ) {
@@ -55,7 +55,7 @@ CK_INLINE void CK_NAME(multiply_step)(
     if (integers) ck_tile_multiply_int8(3, 5, 7); else ck_tile_multiply_bf16(3, 5, 7);
 }
 
-/* Completes the next row of a group. */
+/* Computes the epilogue of the next row of a group. */
 CK_INLINE void CK_NAME(finish_line)(
     const ck_tiled *o, ck_tiled_group *g, int integers, const float *bias, size_t ldc,
     ck_epilogue epilogue
@@ -76,7 +76,7 @@ CK_INLINE void CK_NAME(finish_line)(
             }
             ck_store(row + j, sum);
         }
-        /* The sums are rounded before a bias is added, as in all tables. */
+        /* As in all tables, the sums are rounded before a bias is added. */
         __asm__("" : : "r"(row) : "memory");
         sums = row;
     }
@@ -100,7 +100,7 @@ CK_INLINE void CK_NAME(configure_tiles)(size_t lines) {
     ck_tile_configure(&sizes);
 }
 
-/* Loads the sums of a group, whose lines are ld floats apart. */
+/* Loads the sums of a group. The lines are ld floats apart. */
 CK_INLINE void CK_NAME(load_sums)(const float *sums, size_t ld, int pair) {
     size_t stride = ld * sizeof *sums;
     ck_tile_load(0, sums, stride);
@@ -127,11 +127,11 @@ CK_INLINE void CK_NAME(clear_sums)(int pair) {
     ck_tile_zero(3);
 }
 
-/* Multiplies a group with a slab, and completes the group before it.
+/* Multiplies a group with a slab, and computes the epilogue of the previous group.
  *
  * tails     the last units of the lines, filled up with zeros; null if the slab ends earlier.
  * next      memory of which `share` cache lines are prefetched in each step.
- * resumes   whether `sums` holds the sums of the slabs before this one. */
+ * resumes   whether `sums` holds the sums of the previous slabs. */
 CK_INLINE void CK_NAME(multiply_group)(
     const char *lines, size_t stride, const char *units, size_t steps, const char *tails,
     const char *tail_units, const char *next, size_t share, float *sums, int resumes,
@@ -173,7 +173,7 @@ CK_INLINE void CK_NAME(product_tiles)(
     for (size_t block = 0; block < blocks; block++) {
         size_t begin = m * block / blocks * terms, lines = m * (block + 1) / blocks * terms - begin;
         size_t groups = (lines + ck_group_lines - 1) / ck_group_lines;
-        /* All groups have the same size. The last one begins in the one before it. */
+        /* All groups have the same size. The last group may overlap the previous group. */
         size_t size = (lines / terms + groups - 1) / groups * terms;
         int pair = size > ck_tile_rows;
         CK_NAME(configure_tiles)(size);

@@ -1,5 +1,4 @@
-/* Gradients, and the activation functions of feed-forward blocks without the product before
- * them. */
+/* Gradients, and activation functions that are not part of a product's epilogue. */
 
 /* Returns the activation function of x, and stores its derivative in `slope`. */
 CK_INLINE ck_vector CK_NAME(activation)(ck_vector x, ck_epilogue kind, ck_vector *slope) {
@@ -73,9 +72,9 @@ static void CK_NAME(softmax_gradient_f32)(
     }
 }
 
-/* The contract is in CKernels.h. Let g = gradient * w, let z be the normalised x, and let r be the
- * factor of the norm. The gradient with respect to x is r (g - mean(g) - z mean(g z)). The term
- * mean(g) is 0 if the norm does not subtract the mean. */
+/* CKernels.h describes the function. Let g = gradient * w, let z be the normalised x, and let r be
+ * the factor of the norm. The gradient with respect to x is r (g - mean(g) - z mean(g z)). If the
+ * norm does not subtract the mean, the term mean(g) is omitted. */
 static void CK_NAME(norm_gradient_f32)(
     const float *x, const float *gradient, const float *w, size_t n, float epsilon, int centred,
     float *result, float *weight_sums, float *bias_sums

@@ -1,4 +1,4 @@
-/* All operations for one instruction set, and their table. */
+/* All operations for one instruction set, and the table of these operations. */
 #include "vector.h"
 #include "product.h"
 #include "gemm_f32.h"

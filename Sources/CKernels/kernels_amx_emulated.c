@@ -1,6 +1,6 @@
 #include "CKernels.h"
 
-/* The kernels of matrix units, over an emulation of tile registers that runs everywhere. */
+/* The kernels for matrix units, with an emulation of tile registers that runs on any processor. */
 #define CK_SUFFIX amx_emulated
 #define CK_TILES 1
 #define CK_EMULATED_TILES 1

@@ -1,4 +1,4 @@
-/* Measurements of the machine's limits, with the same vectors that the kernels use. */
+/* Measurements of the machine's limits, with the vectors that the kernels use. */
 
 static float CK_NAME(peak_f32)(size_t repeats, float seed) {
     enum { sums = 384 / CK_LANES < 24 ? 384 / CK_LANES : (CK_ROWS * CK_VECTORS) };
@@ -32,8 +32,8 @@ static float CK_NAME(peak_f16)(size_t repeats, float seed) {
 }
 
 #if CK_TILES
-/* Multiplies tiles in registers: as many multiply-adds as peak_f32 does, times 2 for bf16 and times
- * 4 for integers. */
+/* Multiplies tiles in registers. The number of multiply-adds is twice that of peak_f32 for bf16,
+ * and four times that of peak_f32 for integers. */
 CK_INLINE float CK_NAME(peak_tiles)(size_t repeats, float seed, int integers) {
     enum { products = 4, inputs = ck_tile_rows * ck_tile_units * ck_tile_units };
     float values[ck_tile_rows * ck_tile_units], sum = 0;
@@ -94,8 +94,8 @@ static float CK_NAME(peak_int8)(size_t repeats, float seed) {
     for (size_t v = 0; v < sums; v++)
         values[v] = (ck_integers)ck_splat_word((uint32_t)seed + (uint32_t)v);
     ck_words factor = ck_splat_word(0x01ff02fe);
-    /* Each sum is also a factor of its next product, so that the compiler cannot compute any
-     * product only once. */
+    /* Each sum is a factor of the next product, so the compiler cannot replace repeated products
+     * by one product. */
     for (size_t i = 0; i < repeats; i++)
         for (size_t part = 0; part < 384 / (sums * CK_LANES); part++) {
 #pragma clang loop unroll(full)

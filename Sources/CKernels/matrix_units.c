@@ -31,7 +31,8 @@ static void resume(int number) {
     siglongjmp(resumption, 1);
 }
 
-/* Multiplies a row of ones. Some virtual machines report the instructions and do not run them. */
+/* Returns whether a product of ones is correct. Some virtual machines report the instructions but
+ * do not run them. */
 static int multiplies(void) {
     struct sigaction before, guard = {.sa_handler = resume};
     volatile int result = 0;

@@ -1,3 +1,3 @@
-/* Whether this process may use the processor's matrix units (Intel AMX). The first call asks the
- * operating system for permission, which the process keeps. */
+/* Returns whether this process may use the processor's matrix units (Intel AMX). The first call
+ * requests permission from the operating system. The process keeps the permission. */
 int ck_has_matrix_units(void);

@@ -1,4 +1,4 @@
-/* Rounds floats to stored types; the contract is in ck_dequantize.h. */
+/* Rounds floats to stored types. ck_dequantize.h describes the functions. */
 #include "ck_dequantize.h"
 #include <stdint.h>
 #include <string.h>
@@ -21,7 +21,7 @@ void ck_narrow_f16(void *out, const float *in, size_t count) {
         uint32_t normal = (magnitude + 0xfffu + (magnitude >> 13 & 1) - (112u << 23)) >> 13;
         float shrunk;
         memcpy(&shrunk, &magnitude, 4);
-        /* A float near 0.5 has steps of 2^-24, the step of subnormal halves. */
+        /* Near 0.5, the step between floats is 2^-24, the step between subnormal f16 numbers. */
         uint32_t subnormal = bits_of(shrunk + 0.5f) - bits_of(0.5f);
         uint32_t half = magnitude < 0x38800000u ? subnormal : normal;
         half = magnitude >= 0x47800000u ? 0x7c00u : half;

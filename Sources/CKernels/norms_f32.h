@@ -1,4 +1,4 @@
-/* Norms, rotary positions and sums over rows of the residual stream. */
+/* Norms, rotary position embeddings and sums of rows of the residual stream. */
 
 static void CK_NAME(rms_norm_f32)(
     float *y, const float *x, const float *w, size_t n, float epsilon

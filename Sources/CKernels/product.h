@@ -1,8 +1,8 @@
-/* The loops of the products of all precisions: the division of c into tiles, and the epilogue of a
- * tile. */
+/* The loops that the products of all precisions share: the division of c into tiles, and the
+ * epilogue of a tile. */
 
-/* make(1) ... make(CK_ROWS). A function for each row count allows the compiler to keep the sums in
- * registers. */
+/* Expands to make(1) ... make(CK_ROWS). With a separate function for each number of rows, the
+ * compiler can keep the sums in registers. */
 #if CK_ROWS == 12
 #define CK_ROW_COUNTS(make) make(1) make(2) make(3) make(4) make(5) make(6) \
     make(7) make(8) make(9) make(10) make(11) make(12)
@@ -10,13 +10,13 @@
 #define CK_ROW_COUNTS(make) make(1) make(2) make(3) make(4) make(5) make(6)
 #endif
 
-/* The distance, in rows, of prefetches when some columns of distant rows are read. The hardware
- * prefetcher does not recognise such accesses. */
+/* The number of rows between a row that is read and the row that is prefetched. This is used for
+ * reads of a few columns of each row, which the hardware prefetcher does not recognise. */
 enum { ck_rows_ahead = 8 };
 
 /* Three rows of a tile share a pointer. The asm statement hides the pointers from the compiler.
- * Otherwise it keeps a single pointer and computes every address from it, which needs more
- * instructions than some processors can issue in addition to the arithmetic. */
+ * Otherwise the compiler keeps a single pointer and computes every address from this pointer. That
+ * needs more instructions than some processors can issue in addition to the arithmetic. */
 enum { ck_row_groups = CK_ROWS / 3 };
 #define CK_ADVANCE(pointers, step) \
     _Pragma("clang loop unroll(full)") \
@@ -54,11 +54,11 @@ CK_INLINE void CK_NAME(finish_row)(
 
 /* A panel is read in units of 128 bytes: one input of its 32 outputs in f32, two in 16 bits, four
  * in 8 bits. A slab is a range of units that fits in the first-level cache, where all rows of a
- * block read it. A part is a longer range. Its inputs of all rows of a block fit in the
+ * block read it. A part is a longer range: its inputs for all rows of a block fit in the
  * second-level cache. */
 enum { ck_unit_bytes = 128, ck_slab_units = 384, ck_part_units = 1024 };
 
-/* A range of units [first, last) of a panel, and the memory that is prefetched while they are
+/* A range of units [first, last) of a panel, and the memory that is prefetched while the units are
  * multiplied: `step` bytes for each unit, from `next` on. */
 typedef struct {
     size_t first, last;
@@ -66,12 +66,12 @@ typedef struct {
     size_t step;
 } ck_slab;
 
-/* Adds the product of rows [top, bottom) with a slab of panel p to tile[bottom - top][32]. The
- * first slab of a panel overwrites the tile; the last slab completes the sums. */
+/* Adds the product of rows [top, bottom) and a slab of panel p to tile[bottom - top][32]. For the
+ * first slab of a panel, the product overwrites the tile. The last slab completes the sums. */
 typedef void (*ck_multiply)(
     const void *operands, size_t top, size_t bottom, size_t p, const ck_slab *slab, float *tile);
 
-/* Prefetches the part of c that is written next. */
+/* Prefetches the tile of c that is written next. */
 CK_INLINE void CK_NAME(ask_for_tile)(const float *c, size_t ldc, size_t rows) {
     for (size_t r = 0; r < rows; r++) {
         __builtin_prefetch(c + r * ldc, 1);
@@ -92,7 +92,7 @@ CK_INLINE void CK_NAME(load_partial_tile)(
  * at most tile_rows <= CK_ROWS rows at a time.
  *
  * While the rows of a block are multiplied with one slab, the next slab is prefetched, because the
- * hardware prefetcher does not recognise the jump to it. Long dot products are divided into parts.
+ * hardware prefetcher does not recognise the jump. Long dot products are divided into parts.
  * Each part adds its partial sums to `c`. This needs float tiles and a linear epilogue.
  *
  * Source: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008). */
@@ -103,7 +103,7 @@ CK_INLINE void CK_NAME(product)(
 ) {
     size_t step = ck_is_gated(epilogue) ? ck_panel / 2 : ck_panel;
     size_t most = ck_block_rows / CK_ROWS * tile_rows, blocks = (m + most - 1) / most;
-    /* With a single row every weight is read once, so no slab has to stay in a cache. */
+    /* For a single row, every weight is read once, so no slab has to stay in a cache. */
     int whole = m == 1 || depth == 0;
     int linear = epilogue == ck_epilogue_store || epilogue == ck_epilogue_add;
     size_t parts = 1;

@@ -1,4 +1,4 @@
-/* Finds floats that a type cannot represent; the contract is in ck_dequantize.h. */
+/* Finds floats that a type cannot represent. ck_dequantize.h describes the function. */
 #include "ck_dequantize.h"
 #include <math.h>
 

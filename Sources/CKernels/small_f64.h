@@ -1,4 +1,4 @@
-/* The small f64 kernels. Each including file compiles them for one instruction set.
+/* The small f64 kernels. Each file that includes this header compiles them for one instruction set.
  *
  * Partial sums are separate variables, so that the compiler can vectorise them without changing the
  * order of a sum. */
@@ -20,7 +20,7 @@ CK_INLINE double dot_f64(const double *x, const double *y, size_t n) {
     return sums[0];
 }
 
-/* Adds four rows in each pass over `out`, to reduce the number of passes to a quarter. */
+/* Adds four rows in each pass over `out`, which reduces the number of passes to a quarter. */
 CK_INLINE void combine_f64(
     double *out, size_t n, const double *coefficients, const double *rows, size_t stride,
     size_t count) {
@@ -61,8 +61,7 @@ CK_INLINE void invert_lower_f64(const double *l, size_t n, size_t stride, double
     }
 }
 
-/* Defines the small kernels and their table for one instruction set, with names that end in a
- * suffix. */
+/* Defines the small kernels and their table for one instruction set. All names end in `suffix`. */
 #define CK_F64_TABLE(suffix, attribute, rows, columns)                                           \
     attribute static void combine_##suffix(                                                      \
         double *out, size_t n, const double *coefficients, const double *panel, size_t stride,   \

@@ -7,10 +7,10 @@
  * With CK_EMULATED_TILES the instructions are plain C, so that kernels can be tested on every
  * processor. */
 
-/* A tile of weights consists of 16 units: the inputs of 16 outputs in 32 bits each. */
+/* A tile of weights consists of 16 units. A unit has 32 bits of inputs for each of 16 outputs. */
 enum { ck_tile_rows = 16, ck_tile_units = 16, ck_tile_bytes = 64, ck_tile_count = 8 };
 
-/* The sizes of all tiles, in the form that the processor reads. */
+/* The sizes of all tiles, in the layout that the processor reads. */
 typedef struct {
     uint8_t palette, start_row, reserved[14];
     uint16_t bytes[16];

@@ -1,13 +1,13 @@
-/* Transposed products in tile registers: sums over rows of the products of columns, rounded to
- * bfloat16. Two rows make one unit of a tile.
+/* Transposed products c += aᵀ · b in tile registers, with a and b rounded to bfloat16. Two rows
+ * make one unit of a tile.
  *
  * A block of 32 columns of a, transposed, is multiplied with panels of 32 columns of b. */
 
-/* The rows of a slab. Its block of a stays in the first-level cache. */
+/* The number of rows of a slab. A slab's block of a stays in the first-level cache. */
 enum { ck_transposed_rows = 256 };
 
-/* Rounds two rows of up to CK_LANES columns, and interleaves them as pairs. Whatever lies beyond
- * `rows` or `columns` becomes 0. */
+/* Rounds two rows of up to CK_LANES columns, and interleaves them as pairs. Values outside `rows`
+ * and `columns` become 0. */
 CK_INLINE ck_words CK_NAME(pair_rows)(
     const float *from, size_t ld, size_t rows, size_t columns
 ) {
@@ -52,7 +52,7 @@ static void CK_NAME(pack_lines)(
         }
 }
 
-/* Adds a block of lines times a panel to `rows` rows and `columns` columns of c. */
+/* Adds the product of a block of lines and a panel to `rows` rows and `columns` columns of c. */
 CK_INLINE void CK_NAME(add_block)(
     const uint32_t *lines, const uint32_t *panel, size_t units, float *c, size_t ldc, size_t rows,
     size_t columns

@@ -31,7 +31,7 @@ CK_INLINE ck_vector ck_load(const float *p) { return *(const ck_vector *)p; }
 CK_INLINE void ck_store(float *p, ck_vector v) { *(ck_vector *)p = v; }
 CK_INLINE ck_vector ck_splat(float x) { return x - (ck_vector){0}; }
 
-/* The first n floats at p, and `rest` in all other lanes; n < CK_LANES. It reads only n floats. */
+/* Loads n < CK_LANES floats at p, and `rest` in all other lanes. Reads only n floats. */
 CK_INLINE ck_vector ck_load_part(const float *p, size_t n, float rest) {
     ck_vector v = ck_splat(rest);
     for (size_t i = 0; i < n; i++) v[i] = p[i];
@@ -48,8 +48,8 @@ CK_INLINE void ck_store_part(float *p, ck_vector v, size_t n) {
 CK_INLINE ck_vector ck_select(ck_integers mask, ck_vector a, ck_vector b) {
     return (ck_vector)(((ck_integers)a & mask) | ((ck_integers)b & ~mask));
 }
-/* The larger of a and b in each lane, or b if one of them is NaN. This is one instruction; the
- * builtin that checks for NaN needs three. */
+/* Returns the larger of a and b in each lane, or b if one of them is NaN. This is one instruction.
+ * The builtin function, which checks for NaN, needs three. */
 CK_INLINE ck_vector ck_max(ck_vector a, ck_vector b) { return ck_select(a > b, a, b); }
 CK_INLINE ck_vector ck_min(ck_vector a, ck_vector b) { return ck_select(a < b, a, b); }
 CK_INLINE float ck_sum(ck_vector v) {
@@ -69,8 +69,8 @@ CK_INLINE float ck_largest(ck_vector v) {
     return v[0];
 }
 
-/* The largest of n floats and `least`. Four chains of comparisons are independent, so that their
- * comparisons do not wait for each other. */
+/* Returns the largest of n floats and `least`. Four independent chains of comparisons do not wait
+ * for each other. */
 CK_INLINE float ck_largest_of(const float *x, size_t n, float least) {
     enum { chains = 4 };
     ck_vector largest[chains];
@@ -85,8 +85,9 @@ CK_INLINE float ck_largest_of(const float *x, size_t n, float least) {
     return ck_largest(ck_max(ck_max(largest[0], largest[1]), ck_max(largest[2], largest[3])));
 }
 
-/* eˣ within 2 units in the last place; 0 below -87.3, inf above 88.8. With x = n ln 2 + r and |r|
- * <= ln 2 / 2, e^r is the minimax polynomial 1 + r + … of degree 6, with an error of 3e-9. */
+/* Returns eˣ within 2 units in the last place; 0 below -87.3, infinity above 88.8. With
+ * x = n ln 2 + r and |r| <= ln 2 / 2, e^r is approximated by the minimax polynomial 1 + r + … of
+ * degree 6, with an error of 3e-9. */
 CK_INLINE ck_vector ck_exp(ck_vector x) {
     const ck_vector low = ck_splat(-87.33654f), high = ck_splat(88.8f);
     ck_vector bounded = ck_min(x, high);
@@ -117,7 +118,7 @@ CK_INLINE ck_vector ck_exp(ck_vector x) {
 #endif
 }
 
-/* 2ʳ within 3e-6 for |r| <= 1/2, by the minimax polynomial of degree 4. */
+/* Returns 2ʳ within 3e-6 for |r| <= 1/2, with the minimax polynomial of degree 4. */
 CK_INLINE ck_vector ck_exp2_of_fraction(ck_vector r) {
     ck_vector p = ck_splat(9.57010188e-3f);
     p = p * r + 5.59178618e-2f;
@@ -128,10 +129,10 @@ CK_INLINE ck_vector ck_exp2_of_fraction(ck_vector r) {
 
 CK_INLINE ck_vector ck_silu(ck_vector x) { return x / (1.0f + ck_exp(-x)); }
 
-/* 1/x within 1 unit in the last place, for |x| from 2⁻¹²⁶ to 2¹²⁶. */
+/* Returns 1/x within 1 unit in the last place, for |x| from 2⁻¹²⁶ to 2¹²⁶. */
 CK_INLINE ck_vector ck_reciprocal(ck_vector x) {
 #if CK_X86 && CK_LANES == 16
-    /* A division would take longer than the rest of a GELU. */
+    /* A division would take longer than all other operations of a GELU. */
     ck_vector y = (ck_vector)_mm512_rcp14_ps((__m512)x);
     return y * (2.0f - x * y);
 #else
@@ -139,8 +140,8 @@ CK_INLINE ck_vector ck_reciprocal(ck_vector x) {
 #endif
 }
 
-/* x/2 · (1 + erf(x/√2)), with erf within 4e-7. Beyond ±4√2 erf is ±1. Otherwise it is a rational
- * minimax function, of degree 11 over degree 10. */
+/* Returns x/2 · (1 + erf(x/√2)), with erf within 4e-7. Beyond ±4√2, erf is ±1. Between these
+ * bounds, erf is a rational minimax function, of degree 11 over degree 10. */
 CK_INLINE ck_vector ck_gelu(ck_vector x) {
     const ck_vector bound = ck_splat(5.6568542f);
     ck_vector c = ck_min(ck_max(x, -bound), bound), t = c * c;
@@ -166,12 +167,13 @@ CK_INLINE ck_vector ck_tanh_gelu(ck_vector x) {
     return x / (1.0f + ck_exp(-twice));
 }
 
-/* Whether a panel is 16 gates and 16 ups. */
+/* Whether a panel has 16 outputs of a gate projection and 16 of an up projection. */
 CK_INLINE int ck_is_gated(ck_epilogue epilogue) {
     return epilogue == ck_epilogue_swiglu || epilogue >= ck_epilogue_gated_gelu;
 }
 
-/* The function that a gated epilogue applies to the gate; other epilogues stay as they are. */
+/* Returns the function that a gated epilogue applies to the gate. Returns other epilogues
+ * unchanged. */
 CK_INLINE ck_epilogue ck_of_gate(ck_epilogue epilogue) {
     if (epilogue == ck_epilogue_swiglu) return ck_epilogue_silu;
     if (epilogue == ck_epilogue_gated_gelu) return ck_epilogue_gelu;
@@ -180,7 +182,8 @@ CK_INLINE ck_epilogue ck_of_gate(ck_epilogue epilogue) {
     return epilogue;
 }
 
-/* The activation function of an epilogue without a gate; x if it has none. */
+/* Returns the activation function of x for an epilogue without a gate, or x if the epilogue has no
+ * activation function. */
 CK_INLINE ck_vector ck_activated(ck_vector x, ck_epilogue epilogue) {
     if (epilogue == ck_epilogue_gelu) return ck_gelu(x);
     if (epilogue == ck_epilogue_tanh_gelu) return ck_tanh_gelu(x);

@@ -2,7 +2,7 @@
  *
  * `ck_table(0)` is the fastest table of kernels that this processor runs. Tests compare every table
  * that the processor runs with the scalar table. Pointers need only the alignment of their element
- * type. Lengths may be 0 unless the comment of a kernel excludes it. */
+ * type. Lengths may be 0 unless the comment of a kernel gives a minimum. */
 #ifndef CKERNELS_H
 #define CKERNELS_H
 #include <stddef.h>
@@ -39,17 +39,18 @@ static inline size_t ck_int4_panel(size_t k) {
     return ((k + 7) / 8 + ck_fine_inputs / 4 + 1) * ck_panel * 4;
 }
 
-/* A row of activations in 8 bits for multiply_int4, zero-padded to a multiple of eight, and its
- * fine inputs, which are 0 in the row itself. The value of an input is its integer times its
- * scale. */
+/* A row of activations in 8 bits for multiply_int4, zero-padded to a multiple of eight. The fine
+ * inputs are stored separately, and are 0 in `values`. The value of an input is the product of its
+ * integer and `scale` or `fine_scale`. */
 typedef struct ck_int4_row {
     const int8_t *values, *fine;
     float scale, fine_scale;
 } ck_int4_row;
 
-/* How the scores of a head differ from scaled products of queries and keys.
+/* Changes of the scores of a head, which are scaled products of queries and keys.
  *
- * window   query i of a causal head sees keys only from offset + i + 1 - window on; 0 for all keys.
+ * window   query i of a causal head attends only to keys from offset + i + 1 - window on; 0 for
+ *          all keys.
  * cap      scores s become cap * tanh(s / cap), before the bias and the softmax; 0 for no cap.
  * bias     bias[j - i] is added to the score of query i with key j; null if nothing is added. */
 typedef struct ck_scores {
@@ -67,40 +68,42 @@ typedef struct ck_kernels {
     /* sums[columns, columns] += x[:, 0..<columns]ᵀ · x[:, 0..<columns], for one range of columns.
      *
      * x         rows of `columns` floats.
-     * scratch   ck_slab_rows floats for each column, rounded up to 32, and ck_tile_columns more.
-     * Columns from `first` (a multiple of 32) up to `last` are computed, at least in the rows
-     * before the end of the column's panel: the upper triangle and some elements below it. */
+     * scratch   ck_slab_rows floats for each column, with the number of columns rounded up to 32,
+     *           and for ck_tile_columns more columns.
+     * The columns from `first`, a multiple of 32, up to `last` are computed. A column is computed
+     * at least down to the diagonal. Elements below the diagonal may be computed too. */
     void (*gram_f32)(
         const float *x, size_t rows, size_t columns, size_t first, size_t last,
         double *sums, float *scratch);
 
-    /* Packs n outputs of `width` inputs, rows of ld floats, for multiply_int4. The inputs fine[0]
-     * ... fine[fines - 1] are stored in 8 bits. They ascend, and `fines` is at most ck_fine_inputs.
-     * A panel has ck_int4_panel(width) bytes. */
+    /* Packs n outputs of `width` inputs for multiply_int4. Rows of the source are ld floats apart.
+     * The inputs fine[0] ... fine[fines - 1], in ascending order, are stored in 8 bits. `fines` is
+     * at most ck_fine_inputs. A panel has ck_int4_panel(width) bytes. */
     void (*pack_rows_int4)(
         const float *source, size_t ld, size_t n, size_t width, const uint32_t *_Nullable fine,
         size_t fines, uint8_t *panels);
 
     /* Rounds n activations to integers from -127 to 127, zero-padded to a multiple of eight.
-     * Returns their scale. All tables return the same result. */
+     * Returns the scale of the integers. All tables compute the same result. */
     float (*round_int8)(const float *x, size_t n, int8_t *y);
 
     /* c[n] = a · Wᵀ for a row of k < 65536 inputs. W has 4 bits, and 8 bits for the fine inputs.
      *
-     * largest   the largest c of each panel. */
+     * largest   receives the largest c of each panel. */
     void (*multiply_int4)(
         ck_int4_row a, size_t k, const uint8_t *panels, float *c, size_t n, float *largest);
 
-    /* Writes the indices and values of all x[i] whose magnitude is above thresholds[i], in ascending
-     * order of i. Returns their number. Both arrays have space for n elements. */
+    /* Writes the indices and values of all x[i] whose magnitude is above thresholds[i], in
+     * ascending order of i. Returns the number of these x[i]. Both arrays have space for n
+     * elements. */
     size_t (*select_f32)(
         const float *x, const float *thresholds, size_t n, uint32_t *places, float *values);
 
-    /* One attention head for a run of queries against packed keys and values.
+    /* Computes one attention head for consecutive queries, from packed keys and values.
      *
      * q, ldq      queries rows of `width` floats.
-     * keys        formats.f32.pack_rows of key_count rows of width floats.
-     * values      formats.f32.pack_columns of key_count rows of width floats.
+     * keys        output of formats.f32.pack_rows for key_count rows of width floats.
+     * values      output of formats.f32.pack_columns for key_count rows of width floats.
      * offset      query i attends to keys 0 ... offset + i (causal), or to all keys if SIZE_MAX.
      * rule        changes of scores, or null.
      * scores      scratch of 12 * min(ck_key_block, key_count rounded up to 32) floats.
@@ -110,13 +113,13 @@ typedef struct ck_kernels {
         const float *values, size_t key_count, size_t offset, float scale,
         const ck_scores *_Nullable rule, float *scores, float *out, size_t ldo);
 
-    /* attend_f32 over 16-bit integers, for width <= ck_widest_int16 and rules without cap and bias.
-     * Null if it would not be faster.
+    /* Computes the result of attend_f32 with 16-bit integers, for width <= ck_widest_int16 and
+     * rules without cap and bias. Null if integers are not faster.
      *
-     * keys, key_scales       pack_keys_int16 of key_count rows: (width + 1) / 2 words and a scale
-     *                        for each key, with key_count rounded up to 32.
-     * values, value_scales   pack_values_int16 of key_count rows: (key_count + 1) / 2 words and a
-     *                        scale for each column, with width rounded up to 32. */
+     * keys, key_scales       output of pack_keys_int16: (width + 1) / 2 words and a scale for each
+     *                        key, with key_count rounded up to 32.
+     * values, value_scales   output of pack_values_int16: (key_count + 1) / 2 words and a scale for
+     *                        each column, with width rounded up to 32. */
     void (*_Nullable attend_int16)(
         const float *q, size_t ldq, size_t queries, size_t width, const void *keys,
         const float *key_scales, const void *values, const float *value_scales,
@@ -127,12 +130,13 @@ typedef struct ck_kernels {
     void (*_Nullable pack_values_int16)(
         const float *source, size_t ld, size_t n, size_t width, void *panels, float *scales);
 
-    /* attend_f32 over bfloat16 in tile registers, for a width that is a multiple of 32 and at most
-     * ck_widest_bf16, and rules without cap and bias. Null if the processor has no tile registers.
+    /* Computes the result of attend_f32 with bfloat16 in tile registers, for a width that is a
+     * multiple of 32 and at most ck_widest_bf16, and rules without cap and bias. Null if the
+     * processor has no tile registers.
      *
-     * keys     formats.bf16.pack_rows of key_count rows of width floats.
-     * values   pack_values_bf16 of key_count rows: width * key_count halves, with key_count rounded
-     *          up to 32.
+     * keys     output of formats.bf16.pack_rows for key_count rows of width floats.
+     * values   output of pack_values_bf16 for key_count rows: width * key_count bfloat16 values,
+     *          with key_count rounded up to 32.
      * scores   scratch of ck_attended_rows * (min(ck_key_block, key_count rounded up to 32) + 16)
      *          floats. */
     void (*_Nullable attend_bf16)(
@@ -142,14 +146,16 @@ typedef struct ck_kernels {
     void (*_Nullable pack_values_bf16)(
         const float *source, size_t ld, size_t n, size_t width, void *panels);
 
-    /* One query of one head against key_count unpacked keys and values, ld floats apart. The window
-     * of the rule is not read: all keys are in it. scores is scratch of key_count floats. */
+    /* Computes one query of one head from key_count unpacked keys and values, ld floats apart. The
+     * window of the rule is ignored: the caller passes only keys in the window. `scores` is scratch
+     * of key_count floats. */
     void (*attend_one_f32)(
         const float *q, size_t width, const float *keys, const float *values, size_t ld,
         size_t key_count, float scale, const ck_scores *_Nullable rule, float *scores, float *out);
 
-    /* Replaces n products of a query with keys by scores: x[j] * scale, with the cap of the rule and
-     * then its bias[j]. Stores the derivatives by the products in `slopes`, unless it is null. */
+    /* Replaces n products of a query and keys by scores: x[j] * scale is capped, and then the
+     * rule's bias[j] is added. Stores the derivatives of the scores with respect to the products in
+     * `slopes`, unless `slopes` is null. */
     void (*score_f32)(
         float *x, size_t n, float scale, const ck_scores *rule, float *_Nullable slopes);
 
@@ -170,30 +176,30 @@ typedef struct ck_kernels {
      * is the Kullback-Leibler divergence of softmax(y) from softmax(x). */
     double (*divergence_f32)(const float *x, const float *y, size_t n, double a, double b);
 
-    /* Rotates one head in place: the pair (x[i], x[i + width/2]) by the angle with the given cosine
-     * and sine. There are width/2 cosines and sines. */
+    /* Rotates one head in place. The pair (x[i], x[i + width/2]) is rotated by the angle whose
+     * cosine is cosines[i] and whose sine is sines[i], for i < width/2. */
     void (*rotate_f32)(float *x, size_t width, const float *cosines, const float *sines);
 
     /* y[i] += x[i] */
     void (*add_f32)(float *y, const float *x, size_t n);
 
-    /* y[n] = activation(x[n]). For a gated epilogue, x consists of n gates and then n ups, and y =
-     * activation(gate) * up. */
+    /* y[n] = activation(x[n]). For a gated epilogue, x has n outputs of the gate projection, then n
+     * outputs of the up projection, and y = activation(gate) * up. */
     void (*activate_f32)(const float *x, size_t n, ck_epilogue activation, float *y);
 
-    /* Computes the gradient with respect to x of activate_f32, n or 2n floats, from the gradient
-     * with respect to y. */
+    /* Computes the gradient of activate_f32 with respect to x from the gradient with respect to y.
+     * The result has n floats, or 2n with a gated epilogue. */
     void (*differentiate_f32)(
         const float *x, const float *gradient, size_t n, ck_epilogue activation, float *result);
 
-    /* Computes softmax_f32 of x in place, and replaces the gradient with respect to the result by
-     * the gradient with respect to x. Elements from n up to `padded` become 0 in both arrays. */
+    /* Computes softmax_f32 of x in place. Replaces the gradient with respect to the softmax by the
+     * gradient with respect to x. Elements from n up to `padded` become 0 in both arrays. */
     void (*softmax_gradient_f32)(
         float *x, float *gradient, size_t n, size_t padded, float scale);
 
-    /* Gradient of layer_norm_f32, or of rms_norm_f32 if `centred` is 0. From the gradient with
-     * respect to y, adds the gradients with respect to x, w and b to result[n], weight_sums[n] and
-     * bias_sums[n]. */
+    /* Computes the gradients of layer_norm_f32, or of rms_norm_f32 if `centred` is 0, from the
+     * gradient with respect to y. Adds the gradients with respect to x, w and b to result[n],
+     * weight_sums[n] and bias_sums[n]. */
     void (*norm_gradient_f32)(
         const float *x, const float *gradient, const float *w, size_t n, float epsilon,
         int centred, float *result, float *weight_sums, float *bias_sums);
@@ -202,11 +208,12 @@ typedef struct ck_kernels {
     float (*read_f32)(const float *x, size_t n);
 } ck_kernels;
 
-/* Returns table number `index` of the tables that this processor runs, from the fastest to the
- * scalar table; null if there are fewer tables. */
+/* Returns the table at `index` in the list of tables that this processor runs, or null after the
+ * last table. The list begins with the fastest table and ends with the scalar table. */
 const ck_kernels *_Nullable ck_table(size_t index);
 
-/* The kernels of matrix units over an emulation of them, to test the kernels on any processor. */
+/* Returns the kernels for matrix units, compiled with an emulation of the units in plain C, so that
+ * tests can run the kernels on any processor. */
 const ck_kernels *ck_emulated_table(void);
 
 #pragma clang assume_nonnull end

@@ -1,4 +1,4 @@
-/* Conversions between stored types and floats. All machines return the same bits.
+/* Conversions between stored types and floats. The results have the same bits on all machines.
  *
  * ck_dequantize_X(out, blocks, block_count) expands whole blocks of the stored type X to floats. It
  * writes block_count times the number of floats per block to `out`. Blocks need no alignment, are
@@ -42,8 +42,8 @@ void ck_narrow_bf16(void *out, const float *in, size_t count);
 void ck_quantize_q8_0(void *out, const float *in, size_t block_count);
 void ck_quantize_q4_0(void *out, const float *in, size_t block_count);
 
-/* Returns the index of the first float that is NaN or whose magnitude exceeds `limit`, or `count`
- * if there is none. */
+/* Returns the index of the first float that is NaN or whose magnitude exceeds `limit`. Returns
+ * `count` if there is no such float. */
 size_t ck_first_outside(const float *in, size_t count, float limit);
 
 #pragma clang assume_nonnull end
