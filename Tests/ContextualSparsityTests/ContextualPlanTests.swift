@@ -29,7 +29,7 @@ struct ContextualPlanTests {
             choices: Self.choices, densities: densities, engine: engine)
     }
 
-    /// The logits of every token, decoded one after another behind the first.
+    /// Returns the logits of every token after the first, decoded one token at a time.
     private func decoded(_ model: Model) -> [[Float]] {
         var pass = ForwardPass(model, on: engine)
         var cache = KeyValueCache(shape: model.shape, capacity: tokens.count)
@@ -40,7 +40,9 @@ struct ContextualPlanTests {
         }
     }
 
-    @Test("a plan that leaves nothing out is the dense model, bit by bit", arguments: Self.choices)
+    @Test(
+        "a plan that skips nothing gives exactly the logits of the dense model",
+        arguments: Self.choices)
     func whole(choice: NeuronChoice) throws {
         let checkpoint = try Self.checkpoint("tiny-llama")
         let model = try Model(checkpoint)
@@ -51,10 +53,10 @@ struct ContextualPlanTests {
     }
 
     @Test(
-        "decoding without neurons gives what clearing them does",
+        "decoding that skips neurons equals a forward pass that sets them to 0",
         arguments: ["tiny-llama", "tiny-opt", "tiny-gpt2"], Self.choices)
     func maskedDense(name: String, choice: NeuronChoice) throws {
-        // Only some models have gates.
+        // tiny-opt has no gates.
         guard choice != .gate || name == "tiny-llama" else { return }
         for density in [0.2, 0.5, 0.8] { try maskedDense(name, choice, density) }
     }
@@ -68,7 +70,8 @@ struct ContextualPlanTests {
         try compare(model.applying(plan, of: checkpoint), with: model)
     }
 
-    /// Decoding token by token gives what whole sequences do, and not what the dense model does.
+    /// Checks that decoding token by token agrees with whole sequences, and not with the dense
+    /// model.
     private func compare(_ sparse: Model, with model: Model) throws {
         var masked: [[Float]] = []
         var pass = ForwardPass(sparse, on: engine)
@@ -81,7 +84,7 @@ struct ContextualPlanTests {
     }
 
     @Test(
-        "decoding without inputs of attention, or heads, gives what clearing them does",
+        "decoding that skips attention inputs or heads equals a pass that sets them to 0",
         arguments: ["tiny-llama", "tiny-opt", "tiny-gpt2", "tiny-qwen2", "tiny-qwen3"],
         [NeuronChoice.computed, .lowRank(8), .lookAhead(8)])
     func maskedAttention(name: String, choice: NeuronChoice) throws {
@@ -96,7 +99,7 @@ struct ContextualPlanTests {
     }
 
     @Test(
-        "sequences that are decoded together are each as alone",
+        "sequences that are decoded together have the same logits as sequences decoded alone",
         arguments: ["tiny-llama", "tiny-opt"])
     func together(name: String) throws {
         let checkpoint = try Self.checkpoint(name)
@@ -117,13 +120,15 @@ struct ContextualPlanTests {
             }
         }
         for (a, b) in zip(both(sparse).joined(), alone.joined()) { #expect(abs(a - b) <= 1e-4) }
-        // More sequences than the plan is for are dense.
+        // A batch with more sequences than the plan allows is computed densely.
         plan.sequences = 1
         let (dense, one) = (both(model), both(try model.applying(plan, of: checkpoint)))
         #expect(one == dense && dense != alone)
     }
 
-    @Test("words that are looked at coarsely first stay the same", arguments: Precision.allCases)
+    @Test(
+        "the most likely tokens stay the same if coarse logits are computed first",
+        arguments: Precision.allCases)
     func words(precision: Precision) throws {
         let checkpoint = try Self.checkpoint("tiny-llama")
         let model = try Model(checkpoint, precision: precision)
@@ -134,11 +139,12 @@ struct ContextualPlanTests {
         let same = try ContextualCalibration.sameWords(
             of: sparse, on: [tokens, tokens.reversed()], engine: engine)
         #expect(same.words == 2 * tokens.count && same.share > 0.95)
-        // Where only the greatest matters; else every score is exact.
+        // Coarse logits are used only to find the largest logit. Here all logits are requested, so
+        // they are exact.
         #expect(decoded(sparse) == decoded(model))
     }
 
-    @Test("a plan comes back from its files, and damaged ones are told")
+    @Test("a plan can be written and read, and a damaged file gives an error")
     func files() throws {
         let checkpoint = try Self.checkpoint("tiny-llama")
         let shape = checkpoint.shape

@@ -33,7 +33,7 @@ struct DensitySearchTests {
         return (checkpoint, model, calibration, sensitivity)
     }
 
-    @Test("levels compute what was asked for and lose more the less that is")
+    @Test("levels have the requested densities, and the loss rises as the density falls")
     func levels() throws {
         for name in ["tiny-llama", "tiny-opt"] {
             let (_, _, calibration, sensitivity) = try prepared(name)
@@ -46,13 +46,13 @@ struct DensitySearchTests {
                         let totals = level.total
                         #expect(totals.lost >= 0 && totals.lost < 1)
                         #expect(totals.volume <= 1 + 1e-6)
-                        // Of ReLU fewer may be more than nothing.
+                        // With ReLU, fewer neurons than requested may be above 0.
                         if choice == .coarse, name == "tiny-llama" {
                             #expect(abs(totals.computed - density) < 0.03)
                         }
                         if let before { #expect(totals.lost >= before.lost - 1e-6) }
                         before = totals
-                        // Some of the neurons come to no more than all of them.
+                        // The totals of half of the neurons are at most the totals of all neurons.
                         let half = level.totals(of: Array(0..<level.neurons.count / 2))
                         #expect(
                             half.lost <= totals.lost + 1e-6 && half.volume <= totals.volume + 1e-6)
@@ -68,7 +68,7 @@ struct DensitySearchTests {
         }
     }
 
-    @Test("a choice is as fast as asked for, and what saves nothing stays whole")
+    @Test("the search reaches the target, and components that save no time stay dense")
     func search() throws {
         let (checkpoint, _, calibration, sensitivity) = try prepared("tiny-llama")
         func search(_ saved: [NeuronChoice: [Double]]) -> DensitySearch {
@@ -101,7 +101,7 @@ struct DensitySearchTests {
         #expect(throws: SearchError.self) { try faster.choice(speedup: 50) }
     }
 
-    @Test("recall is of what is needed, and the best choice keeps the most")
+    @Test("recall is the fraction of needed neurons, and the best choice has the highest recall")
     func recall() throws {
         let (checkpoint, model, calibration, _) = try prepared("tiny-opt")
         for choice in choices {

@@ -27,15 +27,15 @@ struct SparsityTests {
     }
 
     @Test(
-        "all units are the dense model, bit by bit", arguments: ["tiny-llama", "tiny-opt"],
-        UnitFilter.Choice.allCases)
+        "a filter that keeps all units gives exactly the results of the dense model",
+        arguments: ["tiny-llama", "tiny-opt"], UnitFilter.Choice.allCases)
     func whole(name: String, choice: UnitFilter.Choice) throws {
         let checkpoint = try Self.checkpoint(name)
         let model = try Model(checkpoint)
         let scores = try UnitScores(checkpoint)
         let dense = try DecoderQuality(of: model, on: windows, engine: engine)
         for kind in ComponentKind.allCases {
-            // Nothing is below a negative threshold.
+            // No magnitude is below a negative threshold.
             let thresholds = model.shape.components.reduce(into: [:]) { $0[$1] = Float(-1) }
             let filter = UnitFilter(
                 scores, of: kind, density: 1, choice: choice, thresholds: thresholds)
@@ -45,7 +45,9 @@ struct SparsityTests {
         }
     }
 
-    @Test("those that contribute most stay, so many of each token", arguments: [0.25, 0.5])
+    @Test(
+        "a filter keeps the units with the largest contributions of each token",
+        arguments: [0.25, 0.5])
     func largest(density: Double) throws {
         let checkpoint = try Self.checkpoint("tiny-llama")
         let scores = try UnitScores(checkpoint)
@@ -61,7 +63,7 @@ struct SparsityTests {
             filter.filter(component, inputs: &filtered)
             let count = max(1, Int((density * Double(columns / size)).rounded()))
             for row in 0..<5 {
-                // What a unit adds, were its columns at right angles.
+                // The squared norm of the unit's output, if the unit's columns are orthogonal.
                 func contribution(_ unit: Int) -> Double {
                     (unit * size..<(unit + 1) * size).reduce(0) { sum, column in
                         let length = (0..<projection.weight.rows).reduce(0.0) {
@@ -84,9 +86,10 @@ struct SparsityTests {
         }
     }
 
-    @Test("a filtered pass is that of a model without those units")
+    @Test("a pass that filters units equals a pass of a model without these units")
     func masked() throws {
-        // With every other neuron silenced for all tokens, columns of zeros say the same.
+        // The filter sets every second neuron to 0. Zero columns in the down projection do the
+        // same.
         final class EveryOther: ForwardObserver {
             func filter(_ component: Component, inputs: inout Activations) {
                 guard component.kind == .feedForward else { return }
@@ -122,7 +125,7 @@ struct SparsityTests {
         }
     }
 
-    @Test("a study: densities as asked for, the best choice the best")
+    @Test("a study has the requested densities, and the best choice has the lowest loss")
     func study() throws {
         let checkpoint = try Self.checkpoint("tiny-llama")
         let model = try Model(checkpoint)

@@ -3,7 +3,7 @@ import Testing
 @testable import ModelFiles
 
 @Suite("AtomicFile") struct AtomicFileTests {
-    @Test("replaces a file when committed, and only then")
+    @Test("the old file is replaced only when the new file is committed")
     func replaces() throws {
         try withTemporaryDirectory { directory in
             let path = directory + "/x"
@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    @Test("removes the temporary file when given up")
+    @Test("a file that is not committed is removed")
     func givenUp() throws {
         try withTemporaryDirectory { directory in
             do {

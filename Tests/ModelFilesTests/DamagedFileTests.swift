@@ -3,9 +3,11 @@ import Testing
 
 @testable import ModelFiles
 
-/// Every reader, fed thousands of damaged files, either reads them or throws; it never traps.
+/// Every reader gets thousands of damaged files.
+///
+/// A reader must return or throw, and never trap.
 @Suite("Damaged files") struct DamagedFileTests {
-    @Test("safetensors")
+    @Test("a damaged safetensors file is read or gives an error")
     func safetensorsFiles() throws {
         let original = try fixtureBytes("floats.safetensors")
         let header = 8 + original[..<8].reversed().reduce(0) { $0 << 8 | Int($1) }
@@ -14,7 +16,7 @@ import Testing
         }
     }
 
-    @Test("index of shards")
+    @Test("a damaged index of shards is read or gives an error")
     func indexes() throws {
         let path = "sharded/model.safetensors.index.json"
         let original = try fixtureBytes(path)
@@ -23,7 +25,7 @@ import Testing
         }
     }
 
-    @Test("GGUF as written by its authors' package")
+    @Test("a damaged GGUF file of the Python package is read or gives an error")
     func ggufFiles() throws {
         let original = try fixtureBytes("quantized.gguf")
         try damage(original, header: 2800) { bytes throws(ModelFileError) in

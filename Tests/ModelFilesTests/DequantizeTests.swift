@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Dequantize") struct DequantizeTests {
     @Test(
-        "agrees to the bit with the Python package gguf",
+        "dequantised values agree in every bit with the Python package gguf",
         arguments: [
             "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "f16",
             "bf16",
@@ -19,14 +19,16 @@ import Testing
         #expect(got.map(\.bitPattern) == want.map(\.bitPattern))
     }
 
-    @Test("agrees to the bit with numpy and torch", arguments: ["f16", "bf16", "f64"])
+    @Test(
+        "converted floats agree in every bit with numpy and torch",
+        arguments: ["f16", "bf16", "f64"])
     func agreesWithTorch(type: String) throws {
         let file = try SafetensorsFile(path: fixture("floats.safetensors"))
         let want = try file.storedFloats("expected.\(type)")
         #expect(try file.storedFloats(type).map(\.bitPattern) == want.map(\.bitPattern))
     }
 
-    @Test("rounds as numpy and torch do", arguments: [DType.f16, .bf16])
+    @Test("narrowed floats are rounded as in numpy and torch", arguments: [DType.f16, .bf16])
     func narrows(type: DType) throws {
         let file = try SafetensorsFile(path: fixture("floats.safetensors"))
         let got = floats(of: bytes(of: try file.storedFloats("f32"), as: type), as: type)
@@ -34,7 +36,7 @@ import Testing
         #expect(got.map(\.bitPattern) == want.map(\.bitPattern))
     }
 
-    @Test("quantises as the Python package gguf does", arguments: [DType.q80, .q40])
+    @Test("quantised blocks agree with the Python package gguf", arguments: [DType.q80, .q40])
     func quantises(type: DType) throws {
         let file = try GGUFFile(path: fixture("rounded.gguf"))
         let source = try file.storedFloats("source")
@@ -42,7 +44,7 @@ import Testing
         #expect(got.map(\.bitPattern) == (try file.storedFloats(type.rawValue)).map(\.bitPattern))
     }
 
-    @Test("reads every half by its definition, and writes it back")
+    @Test("every f16 is read with the value of its definition, and written with the same bits")
     func everyHalf() {
         let stored = (0...UInt16.max).flatMap(littleEndian)
         let floats = floats(of: stored, as: .f16)
@@ -64,7 +66,7 @@ import Testing
         #expect(zip(floats, again).allSatisfy { $0 == $1 || $0.isNaN && $1.isNaN })
     }
 
-    @Test("keeps NaN and infinity when narrowing", arguments: [DType.f32, .f16, .bf16])
+    @Test("narrowing keeps NaN and infinity", arguments: [DType.f32, .f16, .bf16])
     func special(type: DType) {
         let values: [Float] = [.nan, .infinity, -.infinity, Float(bitPattern: 0x7F80_0001), -0.0]
         let got = floats(of: bytes(of: values, as: type), as: type)
@@ -72,7 +74,7 @@ import Testing
         #expect(got[1] == .infinity && got[2] == -.infinity && got[4].sign == .minus)
     }
 
-    @Test("needs no alignment", arguments: [DType.q41, .q80, .q6K, .f16, .f64, .f32])
+    @Test("stored values need no alignment", arguments: [DType.q41, .q80, .q6K, .f16, .f64, .f32])
     func unaligned(type: DType) {
         let blocks = (0..<type.bytesPerBlock).map { UInt8(truncatingIfNeeded: $0 &* 37) }
         let shifted: [UInt8] = [0] + blocks
@@ -82,7 +84,7 @@ import Testing
         #expect(got.count == type.blockSize)
     }
 
-    @Test("counts bytes of whole blocks only")
+    @Test("the number of bytes is known only for whole blocks")
     func byteCounts() {
         #expect(DType.q41.byteCount(of: 64) == 40)
         #expect(DType.q41.byteCount(of: 65) == nil)

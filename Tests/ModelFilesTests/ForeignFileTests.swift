@@ -3,7 +3,7 @@ import Testing
 
 @testable import ModelFiles
 
-@Suite("Files of other kinds in place of weights") struct ForeignFileTests {
+@Suite("Other files instead of weights") struct ForeignFileTests {
     private static let pointer = """
         version https://git-lfs.github.com/spec/v1
         oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393
@@ -12,7 +12,7 @@ import Testing
         """
 
     @Test(
-        "are named for what they are, as safetensors and as GGUF",
+        "the error for a text file names the kind of the file",
         arguments: [
             (pointer, "git-LFS pointer"), ("<!DOCTYPE html>\n<html>", "web page"),
             ("\u{FEFF}{\"error\": \"no such model\"}", "JSON"),
@@ -27,7 +27,7 @@ import Testing
         }
     }
 
-    @Test("binary files are named too")
+    @Test("the error for a binary file names the kind of the file")
     func binary() {
         for (head, kind) in [
             ([0x50, 0x4B, 0x03, 0x04, 0xFF, 0xFF, 0xFF, 0xFF], "PyTorch"),
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test("a pointer is named in place of JSON, and a byte-order mark ahead of JSON is skipped")
+    @Test("the error for a pointer names it, and a byte-order mark before JSON is skipped")
     func json() throws {
         let error = #expect(throws: ModelFileError.self) {
             try JSONValue(parsing: Array(Self.pointer.utf8), file: "config.json")
@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test(
-        "a directory without safetensors says what it holds and how to convert it",
+        "the error for a directory without safetensors says how to convert its files",
         arguments: [
             ("pytorch_model.bin", "t.LlamaModel.from_pretrained("),
             ("pytorch_model.bin.index.json", "save_pretrained("), ("a.Q8_0.gguf", "a.Q8_0.gguf"),
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test("the transformer of a sentence-transformers directory may lie in a folder of it")
+    @Test("the transformer of a sentence-transformers model may be in a folder of its directory")
     func folder() throws {
         try withTemporaryDirectory { directory in
             #expect(transformerDirectory(directory) == directory)

@@ -1,6 +1,6 @@
 @testable import ModelFiles
 
-/// Builds GGUF files, right or wrong, out of their parts.
+/// Builds valid and invalid GGUF files from parts.
 struct GGUFBuilder {
     var version: UInt32 = 3
     var values: [(key: String, type: UInt32, bytes: [UInt8])] = []
@@ -10,12 +10,12 @@ struct GGUFBuilder {
     var alignment = 32
     var data: [UInt8] = []
 
-    /// The format's string: length, then UTF-8.
+    /// Returns a string in the format of GGUF: length, then UTF-8.
     static func string(_ text: String) -> [UInt8] {
         littleEndian(UInt64(text.utf8.count)) + Array(text.utf8)
     }
 
-    /// The format's array: element type, count, elements.
+    /// Returns an array in the format of GGUF: element type, count, elements.
     static func array(_ type: UInt32, count: Int, _ elements: [UInt8]) -> [UInt8] {
         littleEndian(type) + littleEndian(UInt64(count)) + elements
     }

@@ -4,7 +4,7 @@ import Testing
 @testable import ModelFiles
 
 @Suite("GGUFFile") struct GGUFFileTests {
-    @Test("reads metadata of every type as the Python package wrote it")
+    @Test("metadata of every type is read as the Python package wrote it")
     func goldenMetadata() throws {
         let file = try GGUFFile(path: fixture("quantized.gguf"))
         let want: [String: GGUFValue] = [
@@ -31,7 +31,7 @@ import Testing
         #expect(throws: ModelFileError.self) { try file.bool("t.u8") }
     }
 
-    @Test("gives shapes with the slowest-varying size first")
+    @Test("shapes begin with the dimension that varies slowest")
     func shapes() throws {
         let file = try GGUFFile(path: fixture("quantized.gguf"))
         #expect(file.shape(of: "f16") == [2, 3, 4])
@@ -42,7 +42,7 @@ import Testing
         #expect(throws: ModelFileError.self) { try file.floats("none") }
     }
 
-    @Test("reads versions 2 and 3, at any alignment", arguments: [UInt32(2), 3], [8, 32, 128])
+    @Test("versions 2 and 3 are read, with any alignment", arguments: [UInt32(2), 3], [8, 32, 128])
     func built(version: UInt32, alignment: Int) throws {
         var builder = GGUFBuilder()
         builder.version = version
@@ -61,7 +61,7 @@ import Testing
         #expect(throws: ModelFileError.self) { try openTensorFile(builder) }
     }
 
-    @Test("reads a vocabulary's worth of strings")
+    @Test("as many strings as in a vocabulary are read")
     func vocabulary() throws {
         let words = (0..<49152).map { "Ġ\($0)" }
         var builder = GGUFBuilder()
@@ -74,7 +74,7 @@ import Testing
         #expect(try GGUFFile(builder.file).strings("tokens") == words)
     }
 
-    @Test("names the version that it does not read")
+    @Test("the error for an unsupported version names the version")
     func versions() {
         for (version, word): (UInt32, String) in [
             (0, "version 0"), (1, "version 1"), (4, "version 4"),
@@ -87,7 +87,7 @@ import Testing
         }
     }
 
-    @Test("refuses hostile counts before it allocates")
+    @Test("counts that are too large give an error before memory is allocated")
     func counts() {
         let huge = littleEndian(UInt64(1) << 60)
         for value: (String, UInt32, [UInt8]) in [
@@ -114,7 +114,7 @@ import Testing
         }
     }
 
-    @Test("refuses arrays nested without end")
+    @Test("arrays that are nested too deeply give an error")
     func nesting() {
         var builder = GGUFBuilder()
         var bytes = GGUFBuilder.array(0, count: 1, [7])
@@ -123,7 +123,7 @@ import Testing
         #expect(throws: ModelFileError.self) { try GGUFFile(builder.file) }
     }
 
-    @Test("refuses tensors that do not hold")
+    @Test("tensors with invalid names, shapes, types or offsets give an error")
     func tensors() {
         for tensors: [(String, [UInt64], UInt32, UInt64)] in [
             [("a", [4], 0, 0), ("a", [4], 0, 32)],
@@ -140,14 +140,14 @@ import Testing
         }
     }
 
-    @Test("refuses a key that occurs twice")
+    @Test("a key that occurs twice gives an error")
     func duplicateKeys() {
         var builder = GGUFBuilder()
         builder.values = [("k", 0, [1]), ("k", 0, [2])]
         #expect(throws: ModelFileError.self) { try GGUFFile(builder.file) }
     }
 
-    /// Writes a built file to disk and opens it as any tensor file.
+    /// Writes a built file to disk and opens it with the function for all tensor files.
     private func openTensorFile(_ builder: GGUFBuilder) throws -> any TensorFile {
         var file: (any TensorFile)?
         try withTemporaryDirectory { directory in

@@ -17,11 +17,12 @@ struct GGUFWriterTests {
         "a.mixed": .array([.integer(1), .unsigned(.max)]), "a.none": .strings([]),
     ]
 
-    @Test("what is written is read again", arguments: [DType.f32, .f16, .bf16, .q80, .q40])
+    @Test(
+        "written tensors and metadata can be read", arguments: [DType.f32, .f16, .bf16, .q80, .q40])
     func roundTrip(type: DType) throws {
         var random = SplitMix64(seed: 3)
         let shapes = ["b": [3, 64], "a": [2, 1, 32], "none": [0, 32]]
-        // Numbers that the type holds exactly.
+        // Numbers that the type represents exactly.
         let values = shapes.mapValues { shape in
             let source = (0..<shape.reduce(1, *)).map { _ in
                 Float.random(in: -1...1, using: &random)
@@ -44,7 +45,7 @@ struct GGUFWriterTests {
             #expect(file.names == ["a", "b", "none"])
             for (name, shape) in shapes {
                 #expect(file.shape(of: name) == shape && file.type(of: name) == type)
-                // Blocks that are quantised twice keep their numbers but for the last place.
+                // Blocks that are quantised twice change only in the last place.
                 expectClose(try file.floats(name), values[name] ?? [], absolute: 2e-3)
             }
             let names = try contents(of: directory)
@@ -52,7 +53,7 @@ struct GGUFWriterTests {
         }
     }
 
-    @Test("refuses what does not fit, and leaves no file")
+    @Test("wrong sizes and unsupported types give an error and leave no file")
     func refuses() throws {
         try withTemporaryDirectory { directory in
             func write(_ shape: [Int], _ type: DType, count: Int) throws {

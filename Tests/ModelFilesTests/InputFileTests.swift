@@ -5,7 +5,9 @@ import Testing
 
 @Suite("InputFile")
 struct InputFileTests {
-    @Test("of long text whole lines are taken from all of it", arguments: [2, 8, 64])
+    @Test(
+        "the sample of a long text has whole lines from all parts of the text",
+        arguments: [2, 8, 64])
     func spread(runs: Int) throws {
         let lines = (0..<5000).map { "line \($0) é" }
         let file = InputFile(Array(lines.joined(separator: "\n").utf8), path: "text")
@@ -25,14 +27,14 @@ struct InputFileTests {
         #expect(try #require(lengths.max()) - #require(lengths.min()) <= 64)
     }
 
-    @Test("one long line is cut, and what is no text is replaced")
+    @Test("one long line is cut, and invalid bytes are replaced")
     func rough() throws {
         let line = InputFile([UInt8](repeating: 0x61, count: 1000), path: "line")
         #expect(try line.text(atMost: 100, runs: 4) == String(repeating: "a", count: 100))
         #expect(try InputFile([0x61, 0xFF], path: "bytes").text(atMost: 2) == "a\u{FFFD}")
     }
 
-    @Test("a file that is shortened while it is open is an error that names it, never fewer bytes")
+    @Test("reading a file that was shortened while open gives an error that names it")
     func shortened() throws {
         try withTemporaryDirectory { directory in
             let path = directory + "/file"
@@ -50,7 +52,7 @@ struct InputFileTests {
         }
     }
 
-    @Test("tensors of a file that is shortened are errors too", arguments: ["model.gguf", "f"])
+    @Test("reading a tensor of a shortened file gives an error", arguments: ["model.gguf", "f"])
     func tensors(name: String) throws {
         let fixtures = ["model.gguf": "quantized.gguf", "f": "floats.safetensors"]
         try withTemporaryDirectory { directory in

@@ -7,7 +7,7 @@ import Testing
         try JSONValue(parsing: Array(text.utf8), file: "test")
     }
 
-    @Test("reads every kind of value")
+    @Test("every kind of value is read")
     func values() throws {
         let text =
             #" {"a": [1, -0.5, 1e3, true, false, null, "x\u00e9\ud83e\udd8a\n\/"], "b": {}} "#
@@ -23,7 +23,7 @@ import Testing
         #expect(try parse("-9223372036854775808") == .integer(.min))
     }
 
-    @Test("keys that are canonically equivalent stay apart")
+    @Test("keys that are canonically equivalent are different keys")
     func exactKeys() throws {
         let value = try parse("{\"\u{E9}\":1,\"e\u{301}\":2}")
         #expect(value == .object(["\u{E9}": .integer(1), "e\u{301}": .integer(2)]))
@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test(
-        "refuses what is not JSON",
+        "text that is not JSON gives an error",
         arguments: [
             "", " ", "{", "[1,]", "[1 2]", #"{"a" 1}"#, #"{"a":1,}"#, #"{"a":1,"a":2}"#, "01", "1.",
             ".5", "1e", "-", "+1", "nul", "truex", "NaN", "1e999", "\"", #""\x""#, #""\ud800""#,
@@ -41,7 +41,7 @@ import Testing
         #expect(throws: ModelFileError.self) { try parse(text) }
     }
 
-    @Test("refuses bytes that are not UTF-8")
+    @Test("bytes that are not UTF-8 give an error")
     func encoding() {
         for bytes: [UInt8] in [
             [0x22, 0xFF, 0x22], [0x22, 0xC3, 0x22], [0x22, 0xED, 0xA0, 0x80, 0x22],
@@ -50,14 +50,14 @@ import Testing
         }
     }
 
-    @Test("refuses deep nesting, takes reasonable nesting")
+    @Test("deep nesting gives an error, and moderate nesting is read")
     func nesting() throws {
         let deep = String(repeating: "[", count: 100_000)
         #expect(throws: ModelFileError.self) { try parse(deep) }
         _ = try parse(String(repeating: "[", count: 64) + String(repeating: "]", count: 64))
     }
 
-    @Test("writes sorted keys, and text that reads back the same")
+    @Test("keys are written in order, and the written text is read as the same value")
     func writes() throws {
         let value: JSONValue = .object([
             "b": .array([.integer(1), .number(1e-12), .null]), "a": .string("é\"\\\u{1}\n🦊"),

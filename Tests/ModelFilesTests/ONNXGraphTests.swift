@@ -4,14 +4,14 @@ import Testing
 
 @Suite("ONNXGraph")
 struct ONNXGraphTests {
-    /// A field of a message, as the wire format has it.
+    /// A field of a message in the protobuf wire format.
     private enum Field: Equatable {
         case number(UInt64)
         case bits(UInt32)
         case bytes([UInt8])
     }
 
-    /// Reads a message apart: protobuf.dev/programming-guides/encoding.
+    /// Returns the fields of a message; see protobuf.dev/programming-guides/encoding.
     private func fields(_ bytes: [UInt8]) throws -> [Int: [Field]] {
         var (result, place) = ([Int: [Field]](), 0)
         func variable() throws -> UInt64 {
@@ -61,7 +61,7 @@ struct ONNXGraphTests {
         }
     }
 
-    @Test("what is built is what a reader of the format finds")
+    @Test("a reader of the wire format finds the graph that was built")
     func readBack() throws {
         var graph = ONNXGraph()
         let x = graph.input("x", .float, [.named("rows"), .fixed(300)])

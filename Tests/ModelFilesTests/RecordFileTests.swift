@@ -18,7 +18,7 @@ struct RecordFileTests {
         return records
     }
 
-    @Test("quotes hold commas, line ends and quotes; ends of lines may be two characters")
+    @Test("quoted fields may contain commas, line ends and quotes, and lines may end with CRLF")
     func commas() throws {
         let records = try read(
             "\u{feff}text,label\r\nplain,1\r\n\"a, \"\"b\"\"\nc\",0\r\n\n,\nlast,2", "a.csv")
@@ -31,14 +31,14 @@ struct RecordFileTests {
             ])
     }
 
-    @Test("tabs separate, and quotes are text")
+    @Test("in tab-separated files, quotes are ordinary characters")
     func tabs() throws {
         let records = try read("sentence\tlabel\n\"so\" so, and\t1\n", "a.tsv")
         #expect(records == [["sentence": .string("\"so\" so, and"), "label": .string("1")]])
         #expect(try read("", "a.tsv").isEmpty && read("a\tb\n", "a.tsv").isEmpty)
     }
 
-    @Test("JSON lines, empty ones apart, as far as asked for")
+    @Test("JSON lines are read up to a limit, and empty lines are skipped")
     func lines() throws {
         #expect(try read("{\"a\": 1}\n\n {\"b\": []}\n", "a.jsonl").count == 2)
         var seen = 0
@@ -54,7 +54,7 @@ struct RecordFileTests {
     }
 
     @Test(
-        "the ending says the kind in any case, and a byte-order mark is no part of a record",
+        "the file name's ending, in any case, gives the format; a byte-order mark is skipped",
         arguments: [
             ("a.JSONL", "\u{feff}{\"text\": \"x\"}\n{\"text\": \"y\"}\n"),
             ("a.json", "\u{feff}\n [{\"text\": \"x\"},\n {\"text\": \"y\"}]\n"),
@@ -67,7 +67,7 @@ struct RecordFileTests {
     }
 
     @Test(
-        "the line at fault is named",
+        "the error names the wrong line",
         arguments: [
             ("[{}, 3]", "a.json", "a.json, record 2"), ("{}\n[]", "a.jsonl", "a.jsonl, line 2"),
             ("{\n\"text\": 1}", "a.json", "a.json, line 1"), ("[{}", "a.json", "a.json"),
@@ -79,7 +79,7 @@ struct RecordFileTests {
         #expect("\(String(describing: error))".contains(place))
     }
 
-    @Test("any bytes are read or refused", arguments: UInt64(0)..<100)
+    @Test("random bytes are read or give an error", arguments: UInt64(0)..<100)
     func random(seed: UInt64) throws {
         var state = seed &* 0x9e37_79b9_7f4a_7c15 | 1
         let bytes = (0..<200).map { _ in

@@ -4,7 +4,7 @@ import Testing
 @testable import ModelFiles
 
 @Suite("SafetensorsFile") struct SafetensorsFileTests {
-    @Test("reads what the Python package wrote")
+    @Test("a file of the Python package is read")
     func golden() throws {
         let file = try SafetensorsFile(path: fixture("floats.safetensors"))
         #expect(file.names.count == 10)
@@ -18,7 +18,7 @@ import Testing
         #expect(try file.storedFloats("f32").prefix(2) == [1 + 0x1p-11, 1 + 0x3p-11])
     }
 
-    @Test("reads shards through an index, from the index or its directory")
+    @Test("shards are read through an index, given by its path or its directory")
     func sharded() throws {
         for path in ["sharded", "sharded/model.safetensors.index.json"] {
             let file = try openTensorFile(fixture(path))
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test("names file, tensor and remedy of a request that cannot be met")
+    @Test("the error for an impossible request names the file, the tensor and a remedy")
     func requests() throws {
         let file = try SafetensorsFile(path: fixture("floats.safetensors"))
         let absent = #expect(throws: ModelFileError.self) { try file.floats("none") }
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test(
-        "refuses headers that do not hold",
+        "an invalid header gives an error",
         arguments: [
             #"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#,
             #"{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}"#,
@@ -69,7 +69,7 @@ import Testing
         #expect(throws: ModelFileError.self) { try SafetensorsFile(file) }
     }
 
-    @Test("of a type that is not known its name and those that are stand in the error")
+    @Test("the error for an unknown type names the type and the known types")
     func unknownType() {
         let header = #"{"a":{"dtype":"F9_E4M4","shape":[2],"data_offsets":[0,2]}}"#
         let error = #expect(throws: ModelFileError.self) {
@@ -79,7 +79,7 @@ import Testing
         #expect(error?.description.contains("F32, F16 or BF16") == true)
     }
 
-    @Test("takes tensors in any order of names, spaces behind the header, and metadata")
+    @Test("tensors in any order, spaces after the header, and metadata are accepted")
     func accepts() throws {
         let file = safetensors(
             #"{"__metadata__":{"x":"y"},"b":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"#
@@ -88,14 +88,16 @@ import Testing
         #expect(try SafetensorsFile(file).floats("a") == [2.5])
     }
 
-    @Test("refuses header lengths beyond the file", arguments: [UInt64.max, 1 << 63, 1 << 40, 3])
+    @Test(
+        "a header that ends after the file gives an error",
+        arguments: [UInt64.max, 1 << 63, 1 << 40, 3])
     func headerLength(length: UInt64) {
         let file = InputFile(littleEndian(length) + Array("{}".utf8), path: "test")
         #expect(throws: ModelFileError.self) { try SafetensorsFile(file) }
     }
 
     @Test(
-        "refuses an index that leads elsewhere",
+        "an index with invalid paths gives an error",
         arguments: [
             #"{"weight_map":{"a":"../floats.safetensors"}}"#,
             #"{"weight_map":{"a":"/etc/passwd"}}"#,
@@ -109,7 +111,7 @@ import Testing
         #expect(throws: ModelFileError.self) { try SafetensorsFile(file) }
     }
 
-    @Test("says what is wrong with a path")
+    @Test("the error for a wrong path says what is wrong")
     func paths() throws {
         try withTemporaryDirectory { directory in
             let empty = #expect(throws: ModelFileError.self) { try openTensorFile(directory) }

@@ -6,7 +6,7 @@ import Testing
 @Suite("SafetensorsWriter") struct SafetensorsWriterTests {
     private struct Interruption: Error {}
 
-    @Test("gives back what it wrote, in each type")
+    @Test("tensors of each type can be written and read")
     func roundTrip() throws {
         try withTemporaryDirectory { directory in
             var random = SplitMix64(seed: 1)
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test("leaves nothing behind and the old file in place where it fails")
+    @Test("an error while writing leaves the old file and no temporary file")
     func failures() throws {
         try withTemporaryDirectory { directory in
             let path = directory + "/model.safetensors"

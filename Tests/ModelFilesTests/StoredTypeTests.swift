@@ -3,7 +3,7 @@ import Testing
 @testable import ModelFiles
 
 @Suite("StoredType") struct StoredTypeTests {
-    @Test("every GGML type has its name and can be listed, those not read here too")
+    @Test("every GGML type has a name and can be listed, even if its values cannot be read")
     func ggml() throws {
         let names: [UInt32: String] = [
             0: "f32", 1: "f16", 2: "q4_0", 3: "q4_1", 6: "q5_0", 7: "q5_1", 8: "q8_0", 9: "q8_1",
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(
-        "every dtype of safetensors can be listed",
+        "every data type of safetensors can be listed",
         arguments: [
             ("F8_E4M3", 1.0), ("F8_E5M2", 1), ("F8_E8M0", 1), ("F4", 0.5), ("F6_E2M3", 0.75),
             ("F6_E3M2", 0.75), ("C64", 8), ("BOOL", 1), ("U64", 8),

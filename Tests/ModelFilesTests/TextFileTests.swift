@@ -14,7 +14,9 @@ struct TextFileTests {
         return pieces
     }
 
-    @Test("pieces are the text, cut between lines alone", arguments: [1, 16, 64, 1000])
+    @Test(
+        "pieces are cut only between lines, and together are the text",
+        arguments: [1, 16, 64, 1000])
     func lines(length: Int) throws {
         let lines = (0..<200).map { String(repeating: "wörd ", count: 1 + $0 % 7) + "\($0)" }
         let text = lines.enumerated().map { $1 + ($0 % 3 == 0 ? "\n\n" : "\n") }.joined()
@@ -27,7 +29,7 @@ struct TextFileTests {
         }
     }
 
-    @Test("text without such places is cut behind other line ends, or anywhere")
+    @Test("text without blank lines is cut after other line ends, or anywhere")
     func blank() throws {
         let empty = String(repeating: "\n", count: 5000)
         #expect(try pieces(of: empty, length: 10).joined() == empty)
@@ -38,7 +40,7 @@ struct TextFileTests {
         #expect(try pieces(of: "a", length: 10) == ["a"])
     }
 
-    /// The contents of a file of these bytes.
+    /// Returns the contents of a file with the given bytes.
     private func contents(
         _ bytes: some Sequence<UInt8>, _ name: String = "a.txt", atMost limit: Int = .max
     ) throws -> (text: String, isPart: Bool) {
@@ -51,7 +53,7 @@ struct TextFileTests {
         return found
     }
 
-    @Test("the contents of records are their fields text, spread over a long file")
+    @Test("the contents of records are their `text` fields, spread over a long file")
     func records() throws {
         #expect(try contents("\u{feff}a\nb".utf8).text == "a\nb")
         #expect(
@@ -69,7 +71,7 @@ struct TextFileTests {
         }
     }
 
-    /// Beginnings of files that are no text, and what they are called.
+    /// The first bytes of binary files, and the kind that an error must name.
     private static let binaries: [(start: [UInt8], kind: String)] = {
         var found: [(start: [UInt8], kind: String)] = []
         found.append((Array("GGUF\u{3}".utf8), "a GGUF model"))
@@ -85,7 +87,7 @@ struct TextFileTests {
         return found
     }()
 
-    @Test("what is no text is named for what it is", arguments: 0..<8)
+    @Test("the error for a binary file names its kind", arguments: 0..<8)
     func binary(index: Int) {
         let (bytes, kind) = Self.binaries[index]
         for name in ["a.txt", "a.jsonl", "a.csv"] {
@@ -94,7 +96,7 @@ struct TextFileTests {
         }
     }
 
-    @Test("a few bytes of another encoding are replaced")
+    @Test("a few bytes that are not UTF-8 are replaced")
     func broken() throws {
         let text = Array(String(repeating: "wörd � ", count: 1000).utf8) + [0xE9] + Array(" b".utf8)
         #expect(try contents(text).text.hasSuffix("\u{FFFD} b"))

@@ -3,9 +3,9 @@ import Testing
 
 @testable import Profiling
 
-@Suite("What a process may use")
+@Suite("Resources that a process may use")
 struct AvailableResourcesTests {
-    /// The limits that made-up files tell of.
+    /// Returns the limits in invented files.
     private func groups(_ files: [String: String]) throws -> ControlGroups {
         let root = NSTemporaryDirectory() + "groups-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: root) }
@@ -20,7 +20,7 @@ struct AvailableResourcesTests {
 
     private let second = "28 25 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n"
 
-    @Test("the least limit of version 2 from the process's group up to the root counts")
+    @Test("cgroup version 2: the lowest limit between the process's group and the root applies")
     func version2() throws {
         var files = [
             "proc/self/cgroup": "0::/a.slice/b\n",
@@ -39,7 +39,7 @@ struct AvailableResourcesTests {
         #expect(limits.cpus == 0.5 && limits.memoryBytes == 300_000_000)
     }
 
-    @Test("in a container that sees its own group alone the mounted folder counts")
+    @Test("in a container that sees only its own group, the limits of the mounted folder apply")
     func container() throws {
         for path in ["/", "/../elsewhere", "/docker/abc"] {
             let limits = try groups([
@@ -51,7 +51,7 @@ struct AvailableResourcesTests {
         }
     }
 
-    @Test("version 1 has a hierarchy for each controller, perhaps mounted from a group on")
+    @Test("cgroup version 1: each controller has a hierarchy, which may be mounted at a group")
     func version1() throws {
         let limits = try groups([
             "proc/self/cgroup": "5:memory:/docker/abc/x\n4:cpu,cpuacct:/docker/abc\n0::/\n",
@@ -73,7 +73,7 @@ struct AvailableResourcesTests {
         #expect(none.cpus == nil && none.memoryBytes == nil)
     }
 
-    @Test("files that are missing or make no sense limit nothing")
+    @Test("missing or invalid files set no limit")
     func damaged() throws {
         #expect(try groups([:]) == ControlGroups(root: "/no/such"))
         for text in ["", "x", "::", "0::", "-1 0", "1e999 1", "- - -", "\u{0}"] {
@@ -86,7 +86,7 @@ struct AvailableResourcesTests {
     }
 
     @Test(
-        "threads are the whole CPUs of a quota, at least one and no more than there are",
+        "the number of threads is the quota rounded down, from 1 to the number of CPUs",
         arguments: quotas)
     func threads(quota: Double?, threads: Int) throws {
         let text = quota.map { "\($0 * 100_000) 100000" } ?? "max 100000"
@@ -105,7 +105,7 @@ struct AvailableResourcesTests {
         (nil, 4), (1.5, 1), (0.2, 1), (2, 2), (3.9, 3), (64, 4), (1e300, 4),
     ]
 
-    @Test("of this process")
+    @Test("the limits of this process can be read")
     func current() {
         let resources = AvailableResources.current
         #expect((1...Machine.current.cores).contains(resources.threads))

@@ -13,7 +13,7 @@ struct DamagedProfileTests {
 
     private func error(replacing old: String, with new: String) throws -> ProfileError? {
         let text = String(decoding: json, as: UTF8.self)
-        let range = try #require(text.firstRange(of: old), "no \(old)")
+        let range = try #require(text.firstRange(of: old), "\(old) is not in the text")
         let damaged = Array(text.replacingCharacters(in: range, with: new).utf8)
         return #expect(throws: ProfileError.self) {
             try LatencyTable(json: damaged, file: "p.json")
@@ -21,7 +21,7 @@ struct DamagedProfileTests {
     }
 
     @Test(
-        "are refused with the field at fault",
+        "a damaged profile gives an error that names the wrong field",
         arguments: [
             ("\"formatVersion\" : 1", "\"formatVersion\" : 2", "formatVersion"),
             ("\"formatVersion\" : 1", "\"formatVersion\" : \"1\"", "formatVersion"),
@@ -49,7 +49,7 @@ struct DamagedProfileTests {
         #expect(error?.remedy.isEmpty == false)
     }
 
-    @Test("are refused when they are no JSON at all")
+    @Test("bytes that are not JSON give an error")
     func notJSON() {
         let deep = [UInt8](repeating: UInt8(ascii: "["), count: 100_000)
         for bytes in [[], Array("{".utf8), Array("[]".utf8), [0xff, 0xfe, 0], deep] {
@@ -57,7 +57,7 @@ struct DamagedProfileTests {
         }
     }
 
-    @Test("are refused when cut short")
+    @Test("a profile whose end is missing gives an error")
     func truncated() {
         for count in stride(from: 0, to: json.count - 2, by: 5) {
             #expect(throws: ProfileError.self) {
@@ -94,7 +94,9 @@ struct DamagedProfileTests {
         return bytes
     }
 
-    @Test("are refused or sound, never fatal", arguments: UInt64(0)..<8)
+    @Test(
+        "a randomly damaged profile is either valid or gives an error, and never crashes",
+        arguments: UInt64(0)..<8)
     func seeded(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var refused = 0

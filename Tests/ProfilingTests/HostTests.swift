@@ -10,7 +10,7 @@ private func usableCPUs() -> [Int32] {
 
 @Suite("Host")
 struct HostTests {
-    @Test("lists the usable CPUs, ascending, and no more than asked")
+    @Test("the usable CPUs are listed in ascending order, up to the requested number")
     func cpus() {
         let ids = usableCPUs()
         #expect(!ids.isEmpty && ids.allSatisfy { $0 >= 0 } && Set(ids).count == ids.count)
@@ -22,7 +22,7 @@ struct HostTests {
     }
 
     #if os(Linux)
-        @Test("agrees with what the kernel prints")
+        @Test("the list of CPUs agrees with the list of the kernel")
         func kernel() throws {
             let text = try String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)
             let flags = Set(text.split { $0 == " " || $0 == "\n" || $0 == "\t" }.map(String.init))
@@ -48,7 +48,7 @@ struct HostTests {
         }
     #endif
 
-    @Test("cuts texts to the capacity")
+    @Test("texts are cut to the capacity")
     func texts() {
         for write in [host_processor_brand, host_processor_features] {
             var buffer = [CChar](repeating: 77, count: 8)
@@ -58,10 +58,10 @@ struct HostTests {
         }
     }
 
-    @Test("has clocks that advance, the process's with its work")
+    @Test("clocks advance, and the process clock advances with work")
     func clocks() {
         let (wall, cpu) = (host_monotonic_nanoseconds(), host_process_cpu_nanoseconds())
-        // Other threads of the process may take the whole millisecond at once.
+        // Other threads of the process may use the whole millisecond at once.
         var last = cpu
         while last < cpu + 1_000_000 {
             let now = host_process_cpu_nanoseconds()
@@ -71,7 +71,7 @@ struct HostTests {
         #expect(host_monotonic_nanoseconds() > wall)
     }
 
-    @Test("counts memory that is touched")
+    @Test("touched memory is counted")
     func memory() {
         let bytes = [UInt8](repeating: 1, count: 64 << 20)
         #expect(host_peak_resident_bytes() >= 64 << 20)
@@ -80,7 +80,7 @@ struct HostTests {
         #expect(host_cache_bytes(0) == 0 && host_cache_bytes(9) == 0)
     }
 
-    @Test("advises on any range without harm", arguments: [0, 1, 4095, 4096, 8192, 1 << 22])
+    @Test("advice on any range of memory is harmless", arguments: [0, 1, 4095, 4096, 8192, 1 << 22])
     func advice(count: Int) {
         var bytes = [UInt8](repeating: 7, count: count + 1)
         bytes.withUnsafeMutableBytes { buffer in

@@ -3,7 +3,9 @@ import Testing
 
 @Suite("Interleaver")
 struct InterleaverTests {
-    @Test("times every item once a round, with one reference a block", arguments: [0, 1, 8, 9, 50])
+    @Test(
+        "every round times each item once, and every block times the reference once",
+        arguments: [0, 1, 8, 9, 50])
     func complete(count: Int) {
         var interleaver = Interleaver(itemsPerBlock: 8, seed: 1)
         for _ in 0..<5 {
@@ -16,7 +18,7 @@ struct InterleaverTests {
         }
     }
 
-    @Test("repeats its orders for equal seeds, and varies them between rounds")
+    @Test("equal seeds give equal orders, and the order changes between rounds")
     func seeded() {
         var first = Interleaver(seed: 5)
         var second = Interleaver(seed: 5)
@@ -25,7 +27,7 @@ struct InterleaverTests {
         #expect(first.nextRound(of: 0..<30) != round)
     }
 
-    @Test("puts every item, and the reference, early as often as late")
+    @Test("every item and the reference are as often early as late in a round")
     func uniform() {
         var interleaver = Interleaver(itemsPerBlock: 4, seed: 3)
         var places = [Int](repeating: 0, count: 4)

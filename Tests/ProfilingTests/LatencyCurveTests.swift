@@ -4,7 +4,7 @@ import Testing
 
 @Suite("LatencyCurve")
 struct LatencyCurveTests {
-    @Test("is exact where measured and linear between")
+    @Test("a curve has the measured values at measured levels and is linear between them")
     func interpolation() {
         let curve = curve([32: 1, 96: 3, 64: 2.5, 0: 7])
         #expect(curve.entries.map(\.level) == [96, 64, 32])
@@ -32,7 +32,7 @@ struct LatencyCurveTests {
             })
     }
 
-    /// The greatest of the least weighted means: isotonic regression's closed form.
+    /// Returns isotonic regression in closed form: the maximum of the minima of weighted means.
     private func isotonic(_ entries: [LatencyCurve.Entry]) -> [Double] {
         func mean(_ range: ClosedRange<Int>) -> Double {
             let weight = entries[range].reduce(0.0) { $0 + Double($1.samples) }
@@ -43,7 +43,8 @@ struct LatencyCurveTests {
         }
     }
 
-    @Test("is cleaned to the closed form of isotonic regression", arguments: UInt64(0)..<100)
+    @Test(
+        "a cleaned curve equals the closed form of isotonic regression", arguments: UInt64(0)..<100)
     func cleaning(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let curve = randomCurve(&random)
@@ -59,7 +60,9 @@ struct LatencyCurveTests {
         }
     }
 
-    @Test("calls useful exactly the levels faster than all larger ones", arguments: UInt64(0)..<50)
+    @Test(
+        "a level is useful exactly if it is faster than all larger levels",
+        arguments: UInt64(0)..<50)
     func useful(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let curve = randomCurve(&random)
@@ -74,14 +77,16 @@ struct LatencyCurveTests {
         #expect(Set(curve.dominatedLevels).isDisjoint(with: curve.usefulLevels))
     }
 
-    @Test("dominates the lower end of a plateau")
+    @Test("only the upper end of a plateau is useful")
     func plateau() {
         let curve = curve([128: 4, 96: 3, 64: 3, 32: 3.5, 16: 1])
         #expect(curve.usefulLevels == [128, 96, 16, 0])
         #expect(curve.dominatedLevels == [64, 32])
     }
 
-    /// Forty levels of a curve, with noise of a deviation that their intervals tell.
+    /// Returns forty levels of a curve with noise.
+    ///
+    /// The intervals show the deviation of the noise.
     private func noisy(
         _ random: inout SplitMix64, deviation: Double, _ seconds: (Double) -> Double
     ) -> (noisy: LatencyCurve, truth: [Double]) {
@@ -108,7 +113,7 @@ struct LatencyCurveTests {
         }
     }
 
-    @Test("is smoothed towards the truth of a bent curve", arguments: UInt64(0)..<20)
+    @Test("smoothing a noisy convex curve reduces the error", arguments: UInt64(0)..<20)
     func smoothing(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let (curve, truth) = noisy(&random, deviation: 0.05) { 0.1 + 0.6 * $0 + 0.3 * $0 * $0 }
@@ -117,7 +122,9 @@ struct LatencyCurveTests {
         #expect(smooth.entries.map(\.low) == curve.entries.map(\.low))
     }
 
-    @Test("leaves a straight line and a certain curve as they are", arguments: UInt64(0)..<5)
+    @Test(
+        "smoothing does not change a straight line or a curve without noise",
+        arguments: UInt64(0)..<5)
     func unchanged(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let line = LatencyCurve(
@@ -131,7 +138,8 @@ struct LatencyCurveTests {
         #expect(certain.smooth == certain)
     }
 
-    @Test("keeps the steps of hardware that stand out of the noise", arguments: UInt64(0)..<20)
+    @Test(
+        "smoothing keeps hardware steps that are larger than the noise", arguments: UInt64(0)..<20)
     func steps(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let (curve, truth) = noisy(&random, deviation: 0.002) { ($0 * 5).rounded(.up) / 5 }
@@ -141,7 +149,7 @@ struct LatencyCurveTests {
         }
     }
 
-    @Test("corrects three levels as the line and the noise weighed by hand do")
+    @Test("three levels are smoothed to values that were computed by hand")
     func threeLevels() {
         let entries = [(3, 3.0), (2, 1.0), (1, 1.0)].map { level, seconds in
             LatencyCurve.Entry(
@@ -149,7 +157,7 @@ struct LatencyCurveTests {
                 timing: Timing(
                     seconds: seconds, low: seconds - 1.96, high: seconds + 1.96, samples: 9))
         }
-        // The contrast 3 − 2·1 + 1 = 2 has the variance 6, above its square: a line is likeliest.
+        // The contrast 3 − 2·1 + 1 = 2 has the variance 6, above 2² = 4: a line is most likely.
         let smooth = LatencyCurve(entries: entries).smooth.entries.map(\.seconds)
         for (smooth, want) in zip(smooth, [8.0 / 3, 5.0 / 3, 2.0 / 3]) {
             #expect(abs(smooth - want) < 1e-9)

@@ -5,7 +5,7 @@ import Transformers
 
 @Suite("LatencyTable")
 struct LatencyTableTests {
-    @Test("predicts base plus components")
+    @Test("the predicted latency is the base plus the components")
     func prediction() {
         let table = smallTable()
         #expect(table.predict(Plan(keepingAllOf: smallShape)) == 17)
@@ -16,7 +16,7 @@ struct LatencyTableTests {
         #expect(table.budget(forSpeedup: 2) == 8.5)
     }
 
-    @Test("never predicts more for fewer units, however noisy the curves")
+    @Test("fewer units never have a higher predicted latency, even with noisy curves")
     func monotonePrediction() {
         let table = smallTable(curves: [
             .attention: curve([2: 2, 1: 2.4]), .feedForward: curve([96: 3, 64: 3.5, 32: 1]),
@@ -35,7 +35,7 @@ struct LatencyTableTests {
         #expect(table.curves[.feedForward]?.seconds(keeping: 64) == 3.5)
     }
 
-    @Test("survives a round trip byte for byte")
+    @Test("writing and reading a table does not change a byte")
     func roundTrip() throws {
         let table = smallTable()
         let json = try table.json()
@@ -45,7 +45,7 @@ struct LatencyTableTests {
         try copy.check(against: smallShape, named: "mine")
     }
 
-    @Test("needs no curve of a kind that no layer has")
+    @Test("a table needs no curve for a kind of component that no layer has")
     func withoutAttention() throws {
         var shape = smallShape
         for index in shape.layers.indices {
@@ -58,7 +58,7 @@ struct LatencyTableTests {
         #expect(copy.usefulVariants(of: .attention) == [.removed])
     }
 
-    @Test("is refused for another model, with both names and what differs")
+    @Test("a table of another model gives an error with both names and the differences")
     func anotherModel() throws {
         var other = smallShape
         (other.hiddenSize, other.layers[1].feedForward) = (128, 7)
@@ -81,14 +81,14 @@ struct LatencyTableTests {
             #expect(error?.problem.contains(part) == true, "\(part): \(error?.problem ?? "")")
         }
         #expect(error?.problem.contains("norm epsilon") == false)
-        // Older profiles have no name.
+        // Older profiles do not contain the name of the model.
         let unnamed = #expect(throws: ProfileError.self) {
             try smallTable().check(against: other, named: "the pruned")
         }
         #expect(unnamed?.problem.hasPrefix("it is of a model (llama, ") == true)
     }
 
-    @Test("is refused where its parts are impossible")
+    @Test("a table with impossible values gives an error that names the field")
     func impossible() {
         func field(_ table: LatencyTable) -> String? {
             #expect(throws: ProfileError.self) { try table.json() }?.field
@@ -112,7 +112,7 @@ struct LatencyTableTests {
         #expect(field(smallTable(shape: shape)) == "shape.layers[1].queryHeads")
     }
 
-    @Test("names a file that is not there")
+    @Test("a missing file gives an error that names the file")
     func missingFile() {
         let error = #expect(throws: ProfileError.self) {
             try LatencyTable(contentsOf: "/nowhere/profile.json")
@@ -120,7 +120,7 @@ struct LatencyTableTests {
         #expect(error?.description.contains("/nowhere/profile.json: cannot be read") == true)
     }
 
-    @Test("has a digest that follows every size and nothing else")
+    @Test("the digest depends on every field of the shape, and on nothing else")
     func digest() {
         var shape = smallShape
         #expect(ShapeDigest(shape) == ShapeDigest(smallShape))

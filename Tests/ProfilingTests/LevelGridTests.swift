@@ -13,14 +13,14 @@ struct LevelGridTests {
         return shape
     }
 
-    @Test("times every attention level")
+    @Test("the grid contains every attention level")
     func attention() {
         let levels = LevelGrid.levels(of: .attention, in: shape(groups: 4, widths: [64, 64]))
         #expect(levels == [4, 3, 2, 1])
     }
 
-    /// 1536 · 0.9^i to the nearest multiple of 32, at least 32, in exact fractions.
-    @Test("times the widths of SmolLM2")
+    /// The widths are 1536 · 0.9^i, rounded to the nearest multiple of 32, and at least 32.
+    @Test("the grid of SmolLM2 has the widths that were computed by hand")
     func widths() {
         let levels = LevelGrid.levels(of: .feedForward, in: shape(groups: 3, widths: [1536]))
         #expect(
@@ -30,7 +30,9 @@ struct LevelGridTests {
             ])
     }
 
-    @Test("is sound at every width", arguments: [0, 1, 31, 32, 33, 48, 64, 96, 100, 4864, 18944])
+    @Test(
+        "the grid is valid for every width",
+        arguments: [0, 1, 31, 32, 33, 48, 64, 96, 100, 4864, 18944])
     func sound(width: Int) {
         let levels = LevelGrid.levels(of: .feedForward, in: shape(groups: 1, widths: [0, width]))
         #expect(levels.first == (width == 0 ? nil : width))

@@ -4,7 +4,7 @@ import Testing
 @Suite("Machine")
 struct MachineTests {
     @Test(
-        "has a slug without noise",
+        "the slug of a machine has no redundant words",
         arguments: [
             ("AMD EPYC", "zen5", 2, "amd-epyc-zen5-2c"),
             ("AMD EPYC 9B14 96-Core Processor", "zen4", 8, "amd-epyc-9b14-zen4-8c"),
@@ -24,7 +24,7 @@ struct MachineTests {
         #expect(machine.slug == slug)
     }
 
-    @Test("describes the machine of the test")
+    @Test("the description of this machine is complete")
     func current() {
         let machine = Machine.current
         #expect(!machine.brand.isEmpty)

@@ -14,22 +14,23 @@ struct ProbeTests {
         return shape
     }()
 
-    /// The parts of a plan's model on an imagined machine: latency in steps of 64 neurons.
+    /// Returns the sum of a plan's latencies on a simulated machine, in steps of 64 neurons.
     private static func sum(_ plan: Plan) -> Double {
         let attention = plan.attention.map { $0 == 0 ? 0 : 0.1 + 0.2 * Double($0) }
         let feedForward = plan.feedForward.map { $0 == 0 ? 0 : 0.05 + 0.2 * Double(($0 + 63) / 64) }
         return (attention + feedForward).reduce(0.5, +)
     }
 
-    /// The same of a machine without steps.
+    /// Returns the sum of a plan's latencies on a simulated machine without steps.
     private static func straightSum(_ plan: Plan) -> Double {
         let attention = plan.attention.map { $0 == 0 ? 0 : 0.1 + 0.2 * Double($0) }
         let feedForward = plan.feedForward.map { $0 == 0 ? 0 : 0.05 + 0.2 * Double($0) / 64 }
         return (attention + feedForward).reduce(0.5, +)
     }
 
-    /// A table made from the times of an imagined machine, exact but for `noise` on some rounds of
-    /// blends.
+    /// Returns a table of the times of a simulated machine.
+    ///
+    /// The times are exact, except for `noise` on some rounds of blends.
     private static func table(
         noise: Double = 1, of seconds: (Plan) -> Double
     ) throws -> LatencyTable {
@@ -61,7 +62,7 @@ struct ProbeTests {
         }
     }
 
-    @Test("foretell every plan of a machine where times add up")
+    @Test("probes predict every plan on a machine where the times of components add up")
     func additive() throws {
         let table = try Self.table(of: Self.straightSum)
         #expect(Self.worstError(of: table, Self.straightSum) < 1e-9)
@@ -70,13 +71,13 @@ struct ProbeTests {
         #expect(abs(table.predict(Plan(keepingAllOf: Self.shape)) - table.dense.seconds) < 1e-9)
     }
 
-    @Test("take little interplay from blends that noise hides")
+    @Test("noisy blends change the interplay only a little")
     func noisy() throws {
         let table = try Self.table(noise: 1.4, of: Self.sum)
         #expect(Self.worstError(of: table, Self.sum) < 0.15)
     }
 
-    @Test("foretell plans of a machine with a cache that small models fit")
+    @Test("probes predict plans on a machine whose cache holds small models")
     func cached() throws {
         func seconds(_ plan: Plan) -> Double {
             let sum = Self.sum(plan)
@@ -86,11 +87,11 @@ struct ProbeTests {
         #expect(Self.worstError(of: table, seconds) < 0.1)
         var alone = table
         alone.interplay = Interplay()
-        #expect(Self.worstError(of: alone, seconds) > 0.15, "the cache must matter")
+        #expect(Self.worstError(of: alone, seconds) > 0.15, "the cache has no effect in this test")
         #expect(abs(table.predict(Plan(keepingAllOf: Self.shape)) - table.dense.seconds) < 1e-9)
     }
 
-    @Test("do not take for a component's what all models of a size have in common")
+    @Test("an effect of the model's total size is not attributed to a component")
     func shared() throws {
         func seconds(_ plan: Plan) -> Double {
             let sum = Self.straightSum(plan)
@@ -98,7 +99,7 @@ struct ProbeTests {
         }
         let curve = try #require(try Self.table(of: seconds).curves[.feedForward])
         let full = try #require(curve.entries.first).seconds
-        // Alone, blocks of 320 neurons fit the cache, and seem cheaper by a sixth than they are.
+        // A model of blocks of 320 neurons fits in the cache, so a block seems a sixth cheaper.
         for entry in curve.entries where entry.level >= 128 {
             let line = (0.05 + 0.2 * Double(entry.level) / 64) / (0.05 + 0.2 * 10)
             #expect(abs(entry.seconds / full / line - 1) < 0.04, "\(entry.level)")

@@ -10,15 +10,19 @@ private struct KnownModel {
     let formats: Formats
 }
 
-/// A runtime whose times are known: a sum of parts, times the machine's speed at the moment.
+/// A simulated runtime.
+///
+/// A time is a sum of known parts, times the current speed of the machine.
 private struct KnownStopwatch: Stopwatch {
     let environment: InferenceEnvironment
     let dense: KnownModel
-    /// How far single samples scatter, as a fraction.
+    /// The deviation of single samples, as a fraction.
     var noise = 0.0
-    /// By what factor the machine is slower from some sample on.
+    /// The factor by which the machine is slower, and the sample from which it is slower.
     var drift = (sample: Int.max, factor: 1.0)
-    /// How often a sample is disturbed, which triples it.
+    /// The probability that a sample is disturbed.
+    ///
+    /// A disturbed sample takes three times as long.
     var disturbance = 0.0
 
     /// The formats of models.
@@ -71,8 +75,8 @@ struct ProfilerTests {
             version: "0.1.0")
     }
 
-    /// The greatest error of a table's times, relative to that of the dense model, over all plans
-    /// whose layers are alike.
+    /// Returns the largest error of a table's times relative to the time of the dense model, over
+    /// all plans whose layers are equal.
     private func worstError(of table: LatencyTable) -> Double {
         let dense = KnownStopwatch.seconds(of: smallShape)
         var worst = 0.0
@@ -88,7 +92,7 @@ struct ProfilerTests {
         return worst
     }
 
-    @Test("times without noise are found as they are")
+    @Test("times without noise are measured exactly")
     func exact() throws {
         var watch = KnownStopwatch(smallShape)
         let result = try profile(&watch)
@@ -98,7 +102,7 @@ struct ProfilerTests {
         #expect(worstError(of: result.table) < 0.02)
     }
 
-    @Test("the times of all formats are found, and of plans that mix them")
+    @Test("the times of all formats, and of plans that mix formats, are measured")
     func formats() throws {
         var watch = KnownStopwatch(smallShape)
         watch.formats = [.f32, .bf16, .int8]
@@ -122,14 +126,14 @@ struct ProfilerTests {
         }
     }
 
-    @Test("formats that are not faster than a more precise format are left out")
+    @Test("formats that are not faster than a more precise format are omitted")
     func fasterFormats() throws {
         var watch = KnownStopwatch(smallShape)
         watch.formats = [.f32, .f16, .bf16, .int8]
         #expect(try Profiler().fasterFormats(smallShape, with: &watch) == [.f16, .int8])
     }
 
-    @Test("neither noise, a slower machine from the middle on, nor disturbed samples move them")
+    @Test("noise, a machine that becomes slower, and disturbed samples do not change the times")
     func robust() throws {
         var watch = KnownStopwatch(smallShape)
         watch.noise = 0.02
@@ -139,7 +143,7 @@ struct ProfilerTests {
         #expect(worstError(of: result.table) < 0.04)
     }
 
-    @Test("what stays uncertain is counted, and time is not spent on it for ever")
+    @Test("uncertain entries are counted, and the time spent on them is limited")
     func uncertain() throws {
         var watch = KnownStopwatch(smallShape)
         watch.noise = 0.9
@@ -151,7 +155,7 @@ struct ProfilerTests {
         #expect(result.unconverged > 0)
     }
 
-    @Test("a verification finds how far off a table is")
+    @Test("a verification finds the error of a table")
     func verification() throws {
         var watch = KnownStopwatch(smallShape)
         let draft = try profile(&watch).table
@@ -165,7 +169,7 @@ struct ProfilerTests {
         }
     }
 
-    @Test("an error of the progress ends a profile")
+    @Test("an error in the progress callback ends the profile")
     func stopping() {
         struct Stopped: Error {}
         var watch = KnownStopwatch(smallShape)

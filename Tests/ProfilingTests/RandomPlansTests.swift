@@ -10,7 +10,7 @@ struct RandomPlansTests {
         .feedForward: curve([96: 3, 64: 1.5, 32: 0.2]),
     ])
 
-    @Test("spread over the speedups from none to the greatest, slowest first")
+    @Test("random plans cover all speedups from 1 to the maximum, the slowest plan first")
     func spread() {
         let plans = table.randomPlans(40, seed: 5)
         let speedups = plans.map(table.predictedSpeedup)
@@ -23,7 +23,7 @@ struct RandomPlansTests {
         #expect(plans.contains { $0.attention.contains(1) })
     }
 
-    @Test("keep only levels worth choosing, and follow the seed")
+    @Test("random plans contain only useful levels, and depend on the seed")
     func levels() {
         let plans = table.randomPlans(20, seed: 1)
         #expect(plans == table.randomPlans(20, seed: 1))

@@ -2,13 +2,13 @@ import Profiling
 import Tensors
 import Testing
 
-/// A machine whose speed drifts, jitters and collapses in bursts; its clock is simulated.
+/// A simulated machine whose speed drifts, varies randomly, and drops for short times.
 private struct DriftingMachine {
     private var random: SplitMix64
     private var now = 0.0
     private var burstEnd = 0.0
     private var nextBurst = 0.5
-    /// Seconds over which the machine becomes 30 % slower.
+    /// The time in seconds in which the machine becomes 30 % slower.
     let length: Double
 
     init(seed: UInt64, length: Double) {
@@ -36,7 +36,7 @@ struct RatioAccumulatorTests {
     private let dense = 0.012
     private let works = (1...40).map { 0.0002 * Double($0) }
 
-    /// The worst relative error of the items' ratios to the dense model.
+    /// Returns the largest relative error of the ratios to the dense model.
     private func worst(_ ratios: [Double]) -> Double {
         zip(ratios, works).map { abs($0 / ($1 / dense) - 1) }.max() ?? .infinity
     }
@@ -66,7 +66,8 @@ struct RatioAccumulatorTests {
         }
     }
 
-    @Test("recovers ratios on a drifting machine where naive timing fails", arguments: 1...8)
+    @Test(
+        "ratios are correct on a drifting machine where simple timing fails", arguments: 1...8)
     func drift(seed: Int) {
         let accumulator = interleaved(seed: UInt64(seed), rounds: 40)
         let ratios = works.indices.map { accumulator.ratios(of: $0).statistics.median }
@@ -74,7 +75,7 @@ struct RatioAccumulatorTests {
         #expect(worst(naive(seed: UInt64(seed), rounds: 40)) > 0.1)
     }
 
-    @Test("gives timings on the scale of the reference, and says what is settled")
+    @Test("timings have the scale of the reference, and settled items are counted")
     func timings() throws {
         let accumulator = interleaved(seed: 3, rounds: 40)
         let reference = try #require(accumulator.referenceTiming)
@@ -86,7 +87,7 @@ struct RatioAccumulatorTests {
         #expect(accumulator.unconverged(relativeWidth: 0) == Array(works.indices))
     }
 
-    @Test("has no timing of what was never timed")
+    @Test("an item that was never timed has no timing")
     func empty() {
         let accumulator = RatioAccumulator(count: 2)
         #expect(accumulator.timing(of: 1) == nil)
@@ -94,7 +95,7 @@ struct RatioAccumulatorTests {
         #expect(accumulator.unconverged(relativeWidth: 9) == [0, 1])
     }
 
-    @Test("keeps no ratio of a block whose clock failed")
+    @Test("a block whose clock failed adds no ratio")
     func failure() {
         struct Failure: Error {}
         var accumulator = RatioAccumulator(count: 1)

@@ -3,19 +3,19 @@ import Testing
 
 @testable import Profiling
 
-/// Two models on a machine where other programs slow the larger one more.
+/// Two models on a machine where other programs slow down the larger model more.
 private struct BusyMachine {
-    /// The seconds of the two models where nothing else runs.
+    /// The seconds of the two models if no other program runs.
     static let (model, dense) = (0.010, 0.015)
     static let speedup = 1.5
 
-    /// The share of time that other programs run.
+    /// The fraction of the time in which other programs run.
     var busy: Double
-    /// What they make of the seconds of the smaller model.
+    /// The factor by which other programs slow down the smaller model.
     var modelSlowdown = 1.15
-    /// What they make of the seconds of the larger model.
+    /// The factor by which other programs slow down the larger model.
     var denseSlowdown = 1.30
-    /// Whether the clock of the process shows it.
+    /// Whether the process clock shows the time that other programs took.
     var showsLostTime = false
 
     func pairs(_ count: Int, seed: UInt64) -> SamplePairs {
@@ -39,7 +39,9 @@ private struct BusyMachine {
 
 @Suite("SamplePairs")
 struct SamplePairsTests {
-    @Test("finds the speedup of a quiet machine that is busy most of the time", arguments: 1...8)
+    @Test(
+        "the speedup of a quiet machine is found although the machine is busy most of the time",
+        arguments: 1...8)
     func busy(seed: Int) throws {
         let reading = try #require(
             BusyMachine(busy: 0.6).pairs(400, seed: UInt64(seed)).comparison())
@@ -49,7 +51,7 @@ struct SamplePairsTests {
         #expect(abs(reading.dense.seconds / BusyMachine.dense - 1) < 0.01)
     }
 
-    @Test("leaves out what lost processor time, whatever its share", arguments: [0.3, 0.9])
+    @Test("samples that lost processor time are removed, few or many", arguments: [0.3, 0.9])
     func tainted(busy: Double) throws {
         var machine = BusyMachine(busy: busy)
         machine.showsLostTime = true
@@ -59,7 +61,7 @@ struct SamplePairsTests {
         #expect(abs(reading.speedup / BusyMachine.speedup - 1) < 0.01)
     }
 
-    @Test("says so where the machine was never quiet")
+    @Test("the result says if the machine was never quiet")
     func neverQuiet() throws {
         let pairs = BusyMachine(busy: 1).pairs(200, seed: 1)
         let alone = try #require(pairs.comparison())
@@ -74,7 +76,7 @@ struct SamplePairsTests {
         #expect(tainted.isDisturbed)
     }
 
-    @Test("covers what a machine that changes once makes of the speedup")
+    @Test("the interval contains both speedups of a machine that changes once")
     func change() throws {
         var pairs = SamplePairs()
         for round in 0..<400 {
@@ -88,7 +90,7 @@ struct SamplePairsTests {
         #expect(reading.interval.lowerBound <= 1.501 && reading.interval.upperBound >= 1.559)
     }
 
-    @Test("knows nothing without samples, and little of few")
+    @Test("there is no result without samples, and a wide interval with few samples")
     func few() throws {
         #expect(SamplePairs().comparison() == nil)
         var pairs = SamplePairs()
@@ -101,7 +103,7 @@ struct SamplePairsTests {
         #expect(reading.speedup == 2 && reading.interval == 1...3)
     }
 
-    @Test("a quiet measurement replaces a disturbed one, and two quiet ones are joined")
+    @Test("a quiet measurement replaces a disturbed one, and two quiet measurements are joined")
     func joined() {
         func comparison(_ speedup: Double, isDisturbed: Bool = false) -> Comparison {
             let timing = Timing(seconds: 1, low: 1, high: 1, samples: 9)
@@ -116,7 +118,7 @@ struct SamplePairsTests {
         #expect(quiet.speedup == 1.45 && quiet.interval == 1.44...1.46 && !quiet.isDisturbed)
     }
 
-    @Test("a dense model slower than it can be widens the interval by as much")
+    @Test("a disturbed dense model widens the interval by the size of the disturbance")
     func quietDense() {
         let timing = Timing(seconds: 1.122, low: 1.12, high: 1.13, samples: 9)
         let comparison = Comparison(

@@ -18,7 +18,7 @@ func timing(_ seconds: Double) -> Timing {
     Timing(seconds: seconds, low: seconds * 0.9, high: seconds * 1.1, samples: 9)
 }
 
-/// A curve whose levels are certain.
+/// Returns a curve without uncertainty.
 func curve(_ seconds: KeyValuePairs<Int, Double>) -> LatencyCurve {
     LatencyCurve(
         entries: seconds.map { level, seconds in
@@ -27,7 +27,10 @@ func curve(_ seconds: KeyValuePairs<Int, Double>) -> LatencyCurve {
         })
 }
 
-/// Dense 17 s: base 2 s, three attention blocks of 2 s, three feed-forward blocks of 3 s.
+/// Returns a table of a dense model that takes 17 s.
+///
+/// The base takes 2 s, each of three attention blocks 2 s, and each of three feed-forward blocks 3
+/// s.
 func smallTable(
     shape: ModelShape = smallShape, dense: Timing = timing(17), base: Timing = timing(2),
     curves: [ComponentKind: LatencyCurve] = [

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Statistics")
 struct StatisticsTests {
-    @Test("has medians, quantiles and deviations known by hand")
+    @Test("medians, quantiles and deviations agree with values computed by hand")
     func byHand() {
         let odd = Statistics([9, 1, 2, .nan, 4, 3, .infinity])
         #expect(odd.count == 5)
@@ -17,7 +17,7 @@ struct StatisticsTests {
         #expect(Statistics([4, 1]).median == 2.5)
     }
 
-    @Test("does not trap without values")
+    @Test("an empty list of values does not trap")
     func empty() {
         let nothing = Statistics([])
         #expect(nothing.median.isNaN)
@@ -27,16 +27,16 @@ struct StatisticsTests {
         #expect(Timing(nothing) == nil)
     }
 
-    /// Ranks from published tables of distribution-free intervals for the median at 95 %.
+    /// The ranks are from published tables of distribution-free 95 % intervals of the median.
     @Test(
-        "takes the tabulated ranks",
+        "the ranks of the interval agree with published tables",
         arguments: [6: 1, 8: 1, 9: 2, 10: 2, 15: 4, 20: 6, 25: 8, 30: 10, 40: 14, 50: 18, 100: 40])
     func ranks(count: Int, rank: Int) {
         let interval = Statistics((1...count).map(Double.init)).medianInterval()
         #expect(interval == Double(rank)...Double(count + 1 - rank))
     }
 
-    @Test("has no interval under six values, and one for thousands")
+    @Test("fewer than six values have no interval, and thousands of values have one")
     func extremeCounts() throws {
         #expect(Statistics([1, 2, 3, 4, 5]).medianInterval() == nil)
         let many = try #require(Statistics((1...10000).map(Double.init)).medianInterval())
@@ -44,7 +44,7 @@ struct StatisticsTests {
         #expect(abs(many.upperBound - (5000 + 1.96 * 50)) < 3)
     }
 
-    @Test("holds the true median as often as it claims, on a skewed distribution")
+    @Test("on a skewed distribution, the interval contains the true median in 95 % of cases")
     func coverage() {
         var random = SplitMix64(seed: 7)
         var hits = 0
@@ -58,7 +58,7 @@ struct StatisticsTests {
         #expect(hits > 930)
     }
 
-    @Test("settles exactly when the interval is as narrow as asked")
+    @Test("values have converged exactly if the interval has at most the requested width")
     func converged() {
         let values = Statistics([99, 100, 100, 100, 100, 101])
         #expect(values.isConverged(relativeWidth: 0.02))
@@ -66,7 +66,7 @@ struct StatisticsTests {
         #expect(!Statistics([100, 100, 100, 100, 100]).isConverged(relativeWidth: 1))
     }
 
-    @Test("pairs leave out impossible samples, and tainted ones once there are enough others")
+    @Test("impossible pairs are removed, and tainted pairs if enough clean pairs remain")
     func pairs() {
         var pairs = PairedRatios()
         pairs.add(reference: Sample(seconds: 0), candidate: Sample(seconds: 1))

@@ -21,14 +21,14 @@ struct VerificationTests {
         return table
     }
 
-    @Test("sums up sizes of errors")
+    @Test("the mean and the maximum of the errors are computed")
     func errors() {
         #expect(abs(verification.medianError - 0.1) < 1e-12)
         #expect(abs(verification.worstError - 0.1) < 1e-12)
         #expect(abs(verification.entries[2].error + 0.1) < 1e-12)
     }
 
-    @Test("survives a round trip within its profile, with the promised keys")
+    @Test("a verification can be written and read in a profile, with the documented keys")
     func roundTrip() throws {
         let json = try table.json()
         #expect(try LatencyTable(json: json, file: "p.json") == table)
@@ -42,7 +42,7 @@ struct VerificationTests {
         }
     }
 
-    @Test("is absent from profiles without one, as from older ones")
+    @Test("profiles without a verification, such as older profiles, can be read")
     func absent() throws {
         let json = String(decoding: try smallTable().json(), as: UTF8.self)
         #expect(!json.contains("verification") && !json.contains("interplay"))
@@ -51,7 +51,7 @@ struct VerificationTests {
     }
 
     @Test(
-        "damage is refused by field",
+        "a damaged verification gives an error that names the field",
         arguments: [
             (#""branchesRemoved" : ["#, #""branchesRemoved" : [ 4,"#, "verification"),
             (#""sum" : 17"#, #""sum" : 2"#, "interplay[1]"),

@@ -5,9 +5,9 @@ import Transformers
 
 @testable import Profiling
 
-@Suite("Work that is timed")
+@Suite("Timed workloads")
 struct WorkloadTests {
-    @Test("a text is decoded by models that kept fewer heads too")
+    @Test("a model with fewer heads can decode a text")
     func fewerHeads() throws {
         let dense = try Model(RandomWeights(shape: smallShape))
         let environment = InferenceEnvironment(
