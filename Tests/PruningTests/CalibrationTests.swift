@@ -7,7 +7,7 @@ import Transformers
 
 @Suite("Calibration")
 struct CalibrationTests {
-    /// The mean of `x xᵀ`, by its definition.
+    /// Returns the mean of `x xᵀ`, computed from the definition.
     private func moments(of inputs: Matrix<Float>, bias: Bool) -> Matrix<Double> {
         let size = inputs.columns + (bias ? 1 : 0)
         var sums = [Double](repeating: 0, count: size * size)
@@ -21,7 +21,9 @@ struct CalibrationTests {
             rows: size, columns: size, elements: sums.map { $0 / Double(inputs.rows) })
     }
 
-    /// Expects symmetric matrices to agree, each element on the scale of its row and column.
+    /// Expects symmetric matrices to agree.
+    ///
+    /// The tolerance of an element depends on its row and column.
     private func expectAlike(
         _ got: Matrix<Double>, _ want: Matrix<Double>, _ tolerance: Double,
         sourceLocation: SourceLocation = #_sourceLocation
@@ -41,7 +43,7 @@ struct CalibrationTests {
     }
 
     @Test(
-        "second moments and block influence are what their definitions say",
+        "second moments and block influence agree with their definitions",
         arguments: TinyModel.names)
     func definitions(name: String) throws {
         let tiny = try TinyModel(name, tokens: 400)
@@ -78,7 +80,7 @@ struct CalibrationTests {
     }
 
     @Test(
-        "many batches or one give the same, but for f32 sums of one batch",
+        "many batches give the same result as one batch, except for rounding",
         arguments: TinyModel.names)
     func batching(name: String) throws {
         let tiny = try TinyModel(name, tokens: 1500)
@@ -93,7 +95,7 @@ struct CalibrationTests {
         }
     }
 
-    @Test("progress may stop it")
+    @Test("an error in the progress callback stops the calibration")
     func stops() throws {
         struct Stop: Error {}
         let tiny = try TinyModel("tiny-llama")
@@ -110,7 +112,7 @@ struct CalibrationTests {
         #expect(try scratch.names().isEmpty)
     }
 
-    @Test("a file gives back what was collected, rounded to f32", arguments: TinyModel.names)
+    @Test("a written calibration is read with values rounded to f32", arguments: TinyModel.names)
     func file(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name, tokens: 300), try Scratch())
         let (collected, written) = (try tiny.calibration().all(), try tiny.calibration())

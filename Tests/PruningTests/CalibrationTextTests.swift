@@ -7,7 +7,7 @@ import Transformers
 
 @Suite("CalibrationText")
 struct CalibrationTextTests {
-    @Test("windows of a stream: some, in order, apart from those held out, by seed")
+    @Test("windows of a stream are in order, depend on the seed, and are never held-out windows")
     func stream() throws {
         let tokenizer = try Checkpoint(TinyModel.path("tiny-llama")).tokenizer()
         let story = try TinyModel.story()
@@ -29,7 +29,7 @@ struct CalibrationTextTests {
         #expect(most.calibration + most.heldOut == all)
     }
 
-    @Test("paragraphs stand between special tokens, none longer than asked for")
+    @Test("paragraphs are between special tokens, and have at most the requested length")
     func paragraphs() throws {
         let tokenizer = try Checkpoint(TinyModel.path("tiny-bert")).tokenizer()
         let story = try TinyModel.story()
@@ -55,7 +55,7 @@ struct CalibrationTextTests {
     }
 
     @Test(
-        "texts too short, empty or of garbage are cut without a fault",
+        "short, empty or invalid texts are divided without an error",
         arguments: ["", " ", "a", "\n\n\n", "a b c", "\u{0}\u{FFFD}\u{FFFD}\r\n\u{1F333}"])
     func scraps(text: String) throws {
         for name in TinyModel.names {
@@ -72,7 +72,7 @@ struct CalibrationTextTests {
         }
     }
 
-    @Test("too little text is told with how much is needed, for encoders as for decoders")
+    @Test("the error for a short text says how much text encoders and decoders need")
     func shortage() throws {
         let story = try TinyModel.story()
         for name in TinyModel.names {
@@ -94,7 +94,7 @@ struct CalibrationTextTests {
         }
     }
 
-    @Test("batches hold all sequences in order")
+    @Test("batches contain all sequences in order")
     func gathering() {
         let sequences: [[Int32]] = [[1], [2, 3], [4, 5, 6], [7], [8]]
         let got = batches(of: sequences, tokens: 3)
@@ -103,7 +103,7 @@ struct CalibrationTextTests {
         #expect(batches(of: [], tokens: 3).isEmpty)
     }
 
-    @Test("a decoder writes texts of the length asked for, by seed, from its own distribution")
+    @Test("a decoder generates texts of the requested length from its own distribution")
     func sampled() throws {
         let tiny = try TinyModel("tiny-llama")
         func write(_ seed: UInt64) throws -> [[Int32]] {

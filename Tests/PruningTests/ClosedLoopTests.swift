@@ -8,7 +8,9 @@ import Transformers
 
 @Suite("ClosedLoop")
 struct ClosedLoopTests {
-    /// Eight layers whose components cost less in small steps; at most 5× in all.
+    /// A table of eight layers whose levels are in small steps.
+    ///
+    /// The maximum speedup is 5.
     private let table: LatencyTable = {
         let shape = ModelShape(
             architecture: .llama, vocabularySize: 512, hiddenSize: 64, headDimension: 16,
@@ -35,7 +37,7 @@ struct ClosedLoopTests {
             ], created: "2025-01-01T00:00:00Z", espalierVersion: "0")
     }()
 
-    /// Runs the loop on a machine where plans are as fast as `truth` makes of the prediction.
+    /// Runs the loop on a machine where `truth` computes the real speedup from the prediction.
     private func run(
         _ loop: ClosedLoop, noise: Double = 0, seed: UInt64 = 1,
         truth: @escaping (Double) -> Double
@@ -65,7 +67,7 @@ struct ClosedLoopTests {
     }
 
     @Test(
-        "a profile wrong by a tenth either way is corrected", arguments: [0.8, 0.9, 1, 1.1, 1.25],
+        "an error of the profile is corrected", arguments: [0.8, 0.9, 1, 1.1, 1.25],
         [1.25, 1.5, 2, 3])
     func bias(factor: Double, target: Double) throws {
         let loop = ClosedLoop(target: target)
@@ -73,10 +75,10 @@ struct ClosedLoopTests {
         #expect(count == made.count && count <= loop.attempts)
         #expect(best.comparison.interval.lowerBound >= target)
         #expect(best.comparison.speedup <= target * 1.06)
-        #expect(Set(made.map(\.plan)).count == made.count, "no plan is measured twice")
+        #expect(Set(made.map(\.plan)).count == made.count, "a plan was measured twice")
     }
 
-    @Test("how wrong the profile is, once known, need not be found again", arguments: [0.9, 1.1])
+    @Test("a known correction factor needs no further attempts", arguments: [0.9, 1.1])
     func warned(factor: Double) throws {
         var loop = ClosedLoop(target: 2)
         let (_, unwarned, _) = try run(loop) { $0 * factor }
@@ -86,7 +88,7 @@ struct ClosedLoopTests {
         #expect(best.comparison.interval.lowerBound >= 2)
     }
 
-    @Test("noise does not keep it from the target", arguments: 1...20 as ClosedRange<UInt64>)
+    @Test("the loop reaches the target in spite of noise", arguments: 1...20 as ClosedRange<UInt64>)
     func noise(seed: UInt64) throws {
         let (best, made, _) = try run(ClosedLoop(target: 1.5), noise: 0.015, seed: seed) {
             1 + ($0 - 1) * 0.93
@@ -95,10 +97,10 @@ struct ClosedLoopTests {
         let holding = made.filter { $0.comparison.interval.lowerBound >= 1.5 * 1.009 }
         #expect(
             best.comparison.speedup == holding.map(\.comparison.speedup).min(),
-            "the least that surely holds")
+            "the result is not the slowest plan that surely reaches the target")
     }
 
-    @Test("steps of the hardware are stepped over")
+    @Test("the loop reaches the target in spite of hardware steps")
     func plateaus() throws {
         let (best, _, _) = try run(ClosedLoop(target: 1.5)) { ($0 * 4).rounded(.down) / 4 }
         #expect(best.comparison.speedup == 1.75)
@@ -106,30 +108,32 @@ struct ClosedLoopTests {
         #expect(flat.comparison.speedup == 1.3 && count <= 9 && made.count == count)
     }
 
-    @Test("the fewest attempts are one, and the most are kept to", arguments: [1, 2, 3])
+    @Test(
+        "there is at least one attempt, and at most the maximum number of attempts",
+        arguments: [1, 2, 3])
     func attempts(most: Int) throws {
         let (_, made, count) = try run(ClosedLoop(target: 2, attempts: most)) { 1 + ($0 - 1) / 2 }
         #expect(made.count == most && count == most)
         #expect(zip(made, made.dropFirst()).allSatisfy { $0.predicted < $1.predicted })
     }
 
-    @Test("a machine never fast enough ends with the fastest there is")
+    @Test("if the target is never reached, the result is the fastest plan")
     func unreachableInTruth() throws {
         let (best, made, count) = try run(ClosedLoop(target: 4, attempts: 1000)) {
             1 + ($0 - 1) * 0.5
         }
         #expect(count < 1000 && best.comparison.speedup == made.map(\.comparison.speedup).max())
-        #expect(abs(best.predicted - 5) < 1e-9, "the plan that keeps nothing was tried")
+        #expect(abs(best.predicted - 5) < 1e-9, "the plan that removes everything was not tried")
         #expect(best.comparison.speedup == 3)
     }
 
-    @Test("just below the greatest speedup the fastest plan is tried")
+    @Test("for a target just below the maximum speedup, the fastest plan is tried")
     func nearTheLimit() throws {
         let (best, _, count) = try run(ClosedLoop(target: 4.95)) { $0 }
         #expect(abs(best.comparison.speedup - 5) < 1e-9 && count == 1)
     }
 
-    @Test("beyond the greatest speedup it refuses, naming it")
+    @Test("a target above the maximum speedup gives an error with the maximum")
     func unreachable() throws {
         let error = #expect(throws: SearchError.self) {
             _ = try run(ClosedLoop(target: 6)) { $0 }
@@ -138,7 +142,7 @@ struct ClosedLoopTests {
         #expect(target == 6 && abs(maximum - 5) < 1e-9)
     }
 
-    @Test("a speedup is decided where it holds, misses or overshoots for sure")
+    @Test("a speedup is decided if its interval is above, below or far above the target")
     func decided() {
         let loop = ClosedLoop(target: 2)
         #expect(loop.isDecided(2.04, 2.02...2.06))
@@ -148,7 +152,7 @@ struct ClosedLoopTests {
         #expect(!loop.isDecided(2.07, 2.03...2.12))
     }
 
-    /// A comparison of a given speedup.
+    /// Returns a comparison with a given speedup.
     private func comparison(_ speedup: Double, isDisturbed: Bool = false) -> Comparison {
         Comparison(
             model: timing(20 / speedup), dense: timing(20), speedup: speedup,
@@ -157,14 +161,14 @@ struct ClosedLoopTests {
             isDisturbed: isDisturbed)
     }
 
-    /// A plan that keeps that many of the neurons of every layer.
+    /// Returns a plan that keeps the given number of neurons in every layer.
     private func plan(keeping neurons: Int) -> Plan {
         Plan(
             attention: [Int](repeating: 8, count: 8),
             feedForward: [Int](repeating: neurons, count: 8))
     }
 
-    @Test("a speedup far from its prediction is measured again, and the lower one stands")
+    @Test("a speedup far from the prediction is measured again, and the lower value is used")
     func distrust() throws {
         var loop = ClosedLoop(target: 1.25, attempts: 1)
         loop.tolerance = 1
@@ -180,7 +184,7 @@ struct ClosedLoopTests {
         #expect(best.comparison.interval.upperBound > 1.6)
     }
 
-    @Test("a disturbed measurement drives the search to no faster plan")
+    @Test("after a disturbed measurement the search does not choose a faster plan")
     func disturbed() throws {
         var made = 0
         let (best, count) = try ClosedLoop(target: 1.3).run(table) { _ in
@@ -194,7 +198,7 @@ struct ClosedLoopTests {
         #expect(best.comparison.isDisturbed)
     }
 
-    @Test("plans found too slow before are not tried again")
+    @Test("plans that were too slow before are not tried again")
     func excluded() throws {
         let space = SearchSpace(dense: Plan(keepingAllOf: table.shape), costs: TableCosts(table))
         let search = GreedySearch(
@@ -223,7 +227,7 @@ struct ClosedLoopTests {
         }
     }
 
-    @Test("what stops a measurement stops the loop")
+    @Test("an error in a measurement stops the loop")
     func stops() {
         struct Stop: Error {}
         #expect(throws: Stop.self) {

@@ -7,7 +7,7 @@ import Transformers
 
 @Suite("Determinism")
 struct DeterminismTests {
-    /// Everything that a plan comes from, computed by so many threads.
+    /// Returns a plan and all results from which it is made, computed with `threads` threads.
     private func outcome(_ name: String, threads: Int) throws -> (
         influence: [Double], losses: LossTable, sensitivity: Sensitivity, plans: [Plan]
     ) {
@@ -36,7 +36,7 @@ struct DeterminismTests {
         )
     }
 
-    @Test("a plan does not depend on how many threads found it", arguments: TinyModel.names)
+    @Test("a plan does not depend on the number of threads", arguments: TinyModel.names)
     func threads(name: String) throws {
         let one = try outcome(name, threads: 1)
         for threads in [2, 3] {
@@ -49,7 +49,9 @@ struct DeterminismTests {
     }
 }
 
-/// A second for every whole component, and in proportion for less.
+/// A full component costs one second.
+///
+/// Smaller levels cost a proportional time.
 private struct UnitCosts: CostModel {
     let hiddenSize = 96
     let shape: ModelShape

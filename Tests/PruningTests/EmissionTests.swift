@@ -9,7 +9,7 @@ import Transformers
 
 @Suite("HuggingFaceDirectory")
 struct EmissionTests {
-    /// Expects a directory to hold exactly a source's weights.
+    /// Expects a directory to contain exactly the weights of a source.
     private func expectSame(
         _ path: String, _ weights: some WeightSource,
         sourceLocation: SourceLocation = #_sourceLocation
@@ -26,7 +26,7 @@ struct EmissionTests {
     }
 
     @Test(
-        "what is written is read again to the last bit, with branches gone and without",
+        "written models are read with the same bits, with and without removed components",
         arguments: TinyModel.names)
     func roundTrip(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
@@ -54,7 +54,7 @@ struct EmissionTests {
                     with: Data(contentsOf: URL(fileURLWithPath: path + "/config.json")))
                     as? [String: Any])
             #expect((config["espalier_layers"] != nil) == (index < 4))
-            // Stock classes that found this would warn whenever a tokenizer is loaded.
+            // With this member, classes of transformers would warn whenever a tokenizer is loaded.
             #expect(config["per_layer_config"] == nil)
             #expect(Set(names).isSuperset(of: ["config.json", "tokenizer.json", "note"]))
             #expect(names.allSatisfy { !$0.hasSuffix(".tmp") })
@@ -66,7 +66,9 @@ struct EmissionTests {
         #expect(try scratch.names() == ["model", "moments.safetensors"])
     }
 
-    @Test("shards hold what one file would, and an index tells where", arguments: TinyModel.names)
+    @Test(
+        "shards contain the tensors of one file, and an index names the shard of each tensor",
+        arguments: TinyModel.names)
     func shards(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name, tokens: 300), try Scratch())
         let surgery = try tiny.surgery(in: scratch)
@@ -99,7 +101,7 @@ struct EmissionTests {
         try ONNXModel.write(weights.shape, in: path, names: names)
     }
 
-    @Test("tensors outside of layers come along")
+    @Test("tensors outside the layers are written too")
     func otherTensors() throws {
         let (tiny, scratch) = (try TinyModel("tiny-bert"), try Scratch())
         let path = scratch.path("model")
@@ -112,7 +114,7 @@ struct EmissionTests {
     }
 
     @Test(
-        "stopped anywhere it leaves nothing behind, and what was there before",
+        "an interrupted write leaves no new files and does not change old files",
         arguments: [1, 3, 20])
     func stopped(call: Int) throws {
         struct Stop: Error {}
@@ -134,7 +136,7 @@ struct EmissionTests {
         try expectSame(scratch.path("model"), tiny.checkpoint)
     }
 
-    @Test("a GGUF model becomes a directory that computes the same")
+    @Test("a directory written from a GGUF model computes the same results")
     func fromGGUF() throws {
         let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
         let gguf = try Checkpoint(TinyModel.path("tiny-llama.gguf"))
@@ -152,7 +154,7 @@ struct EmissionTests {
         #expect(got.endOfText == known.endOfText && got.beginningOfText == known.beginningOfText)
     }
 
-    @Test("a place that cannot be written to is named")
+    @Test("the error for a directory that cannot be written names the directory")
     func unwritable() throws {
         let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
         try Data().write(to: URL(fileURLWithPath: scratch.path("file")))

@@ -3,7 +3,7 @@ import Tensors
 import Testing
 import Transformers
 
-/// Costs of components that keep all units: a second for each bit of a weight.
+/// The costs of components that keep all units: one second for each bit of a weight.
 private struct FormatCosts: CostModel {
     let shape: ModelShape
     let base = 1.0
@@ -18,7 +18,7 @@ private struct FormatCosts: CostModel {
     }
 }
 
-/// Costs in proportion to units and bits; half of the base is the output head.
+/// Costs that are proportional to units and bits. Half of the base is the output head.
 private struct LeverTestCosts: CostModel {
     let shape: ModelShape
     let base = 2.0
@@ -42,12 +42,14 @@ private struct LeverTestCosts: CostModel {
 
 @Suite("Search over formats")
 struct FormatSearchTests {
-    @Test("the model of the found plan runs each layer in its format", arguments: TinyModel.names)
+    @Test(
+        "the model of the chosen plan computes each layer in its format",
+        arguments: TinyModel.names)
     func layers(name: String) throws {
         let tiny = try TinyModel(name)
         let costs = FormatCosts(shape: tiny.shape)
         let space = SearchSpace(dense: Plan(keepingAllOf: tiny.shape), costs: costs)
-        // Only layer 1 is cheap to round.
+        // Rounding increases the loss least in layer 1.
         let problem = space.problem { component, variant in
             (component.layer == 1 ? 0.1 : 1) * (32 - costs.seconds(of: component, as: variant))
         }
@@ -79,7 +81,7 @@ struct FormatSearchTests {
         func plan(_ space: SearchSpace) throws -> Plan {
             let problem = space.problem(
                 loss: { component, variant in
-                    // Half of the units costs as much as 8 bits.
+                    // Removing half of the units has the same loss as 8 bits.
                     Double(shape.units(of: component) - variant.units)
                         + (variant.format == nil ? 0 : Double(shape.units(of: component)) / 2)
                 }, headLoss: { _ in 0.1 })
@@ -98,7 +100,7 @@ struct FormatSearchTests {
         #expect(both.headFormat == .int8)
     }
 
-    @Test("the damage of a component's format is the divergence of the model with that format")
+    @Test("the loss of a component's format is the divergence of the model with that format")
     func damage() throws {
         let tiny = try TinyModel("tiny-llama")
         let batch = TokenBatch(Array(tiny.text.calibration.prefix(4)))
@@ -131,7 +133,7 @@ struct FormatSearchTests {
         #expect(headed > 0)
     }
 
-    @Test("a model chosen from two formats computes as one that is packed so")
+    @Test("a model made from models of two formats equals a model that is packed in these formats")
     func choosing() throws {
         let tiny = try TinyModel("tiny-llama")
         var plan = Plan(keepingAllOf: tiny.shape)
@@ -151,7 +153,7 @@ struct FormatSearchTests {
         #expect(one.hiddenStates(of: batch).matrix == other.hiddenStates(of: batch).matrix)
     }
 
-    @Test("what llama.cpp can load keeps its format")
+    @Test("plans that llama.cpp can load keep the formats")
     func loadable() throws {
         let shape = try TinyModel("tiny-llama").shape
         let costs = LoadableCosts(FormatCosts(shape: shape), for: .gguf)

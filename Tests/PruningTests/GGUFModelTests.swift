@@ -18,7 +18,7 @@ struct GGUFModelTests {
             order: .optimalBrainSurgeon)
     }
 
-    @Test("what is written is read again to the last bit, layers alike or not")
+    @Test("written models are read with the same bits, with equal or different layers")
     func roundTrip() throws {
         let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
         var uneven = Plan(keepingAllOf: tiny.shape)
@@ -43,14 +43,16 @@ struct GGUFModelTests {
             #expect(
                 try read.tokenizer().encode(text, addingSpecialTokens: true)
                     == tiny.checkpoint.tokenizer().encode(text, addingSpecialTokens: true))
-            // From GGUF to GGUF nothing changes either.
+            // Writing a GGUF model as GGUF changes nothing.
             let again = scratch.path("again.gguf")
             try GGUFModel.write(read, like: read, to: again, storage: .f32)
             #expect(try InputFile(path: again).bytes == InputFile(path: path).bytes)
         }
     }
 
-    @Test("what the loader wants stands in, and adds nothing", arguments: 0..<4 as Range<UInt64>)
+    @Test(
+        "placeholders that llama.cpp needs are written and do not change the results",
+        arguments: 0..<4 as Range<UInt64>)
     func standIns(seed: UInt64) throws {
         let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
         var plan = tiny.randomPlan(seed: seed)
@@ -70,7 +72,7 @@ struct GGUFModelTests {
     }
 
     @Test(
-        "small types keep vectors whole, and what they cannot hold as halves",
+        "with small types, vectors are f32, and matrices that do not fit blocks are f16",
         arguments: GGUFModel.Storage.allCases)
     func storage(storage: GGUFModel.Storage) throws {
         let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
@@ -99,7 +101,7 @@ struct GGUFModelTests {
         expectClose(found, up, absolute: maximum * (storage == .q40 ? 0.15 : 0.01))
     }
 
-    @Test("a file whose rotary positions are scaled is refused, in whatever words")
+    @Test("a file with unsupported scaling of rotary positions gives an error")
     func scaledPositions() throws {
         let scratch = try Scratch()
         let plain = try GGUFFile(path: TinyModel.path("tiny-llama.gguf"))
@@ -136,7 +138,7 @@ struct GGUFModelTests {
         refused({ try open(factor: 8) }, "rope_freqs.weight")
     }
 
-    @Test("positions scaled as in Llama 3 are written so, and read again")
+    @Test("the position scaling of Llama 3 is written and read")
     func llama3() throws {
         let scratch = try Scratch()
         let model = scratch.path("tiny")
@@ -166,7 +168,7 @@ struct GGUFModelTests {
     }
 
     @Test(
-        "positions scaled from others than Llama 3's are read again, and back in a directory",
+        "position scaling from other lengths than Llama 3's is written and read",
         arguments: [64, 1000, 4096])
     func originalPositions(count: Int) throws {
         let scratch = try Scratch()
@@ -185,7 +187,7 @@ struct GGUFModelTests {
         #expect(try Checkpoint(copy).shape == checkpoint.shape)
     }
 
-    @Test("tokens that the model's files alone name are in the file")
+    @Test("special tokens that only the model's files name are written")
     func specialTokens() throws {
         let scratch = try Scratch()
         let model = try edited(in: scratch) {
@@ -205,7 +207,7 @@ struct GGUFModelTests {
         #expect(
             try read.endTokens(with: read.tokenizer())
                 == checkpoint.endTokens(with: checkpoint.tokenizer()))
-        // What the tokenizer names comes first.
+        // Names in the tokenizer have priority.
         let words = try checkpoint.tokenizer()
         let (begin, end) = (words.decode([20]), words.decode([21]))
         try JSONSerialization.data(withJSONObject: ["bos_token": begin, "eos_token": end])
@@ -220,7 +222,7 @@ struct GGUFModelTests {
     }
 
     @Test(
-        "a Llama with biases stays one, and its directory says which",
+        "a Llama model with biases is written with them, and the directory names the biases",
         arguments: [(true, false), (false, true), (true, true)])
     func biases(attention: Bool, feedForward: Bool) throws {
         let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
@@ -238,7 +240,7 @@ struct GGUFModelTests {
         let want = tiny.output(of: try Model(biased))
         #expect(tiny.output(of: try Model(Checkpoint(copy))) == want)
         #expect(tiny.output(of: tiny.model) != want)
-        // Classes of transformers have all biases of a block or none.
+        // Classes of transformers have either all biases of a block or no bias.
         let names = try SafetensorsFile(path: copy).names.filter { $0.hasSuffix(".bias") }
         #expect(
             names.count == tiny.shape.layers.count * ((attention ? 4 : 0) + (feedForward ? 3 : 0)))
@@ -257,7 +259,7 @@ struct GGUFModelTests {
         return model
     }
 
-    @Test("a chat template in a file of its own goes with the model")
+    @Test("a chat template in a separate file is written with the model")
     func chatTemplate() throws {
         let (scratch, out) = (try Scratch(), try Scratch())
         let model = scratch.path("tiny")
@@ -276,7 +278,7 @@ struct GGUFModelTests {
             try GGUFFile(path: out.path("m.gguf")).string("tokenizer.chat_template") == template)
     }
 
-    @Test("texts of Llama 3's tokenizer begin with its token unless the file says otherwise")
+    @Test("with Llama 3's tokenizer, texts begin with its token unless the file disables this")
     func beginning() throws {
         let scratch = try Scratch()
         let plain = try GGUFFile(path: TinyModel.path("tiny-llama.gguf"))
@@ -301,7 +303,7 @@ struct GGUFModelTests {
         #expect(try firstTokens("smollm", adds: true) == [first])
     }
 
-    @Test("refuses an encoder and leaves no file")
+    @Test("an encoder gives an error and leaves no file")
     func encoder() throws {
         let (tiny, scratch) = (try TinyModel("tiny-bert"), try Scratch())
         #expect(throws: ModelFileError.self) {
@@ -312,7 +314,7 @@ struct GGUFModelTests {
     }
 }
 
-/// A decoder with biases in its attention, but for one projection, and in its feed-forward blocks.
+/// A decoder with biases in its feed-forward blocks and in all but one projection of attention.
 private struct BiasedWeights: WeightSource {
     let dense: Checkpoint
     let attention: Bool

@@ -6,10 +6,11 @@ import Transformers
 
 @testable import Pruning
 
-@Suite("Heads in what is written")
+@Suite("Heads of written models")
 struct HeadTests {
-    /// Copies the tiny BERT as a model of some class, with its names behind `bert.` and further
-    /// tensors by their sizes.
+    /// Writes a copy of the tiny BERT as a model of a class.
+    ///
+    /// Tensor names begin with `bert.`, and further tensors are added with the given shapes.
     private func model(
         _ name: String, _ tensors: [String: [Int]], in scratch: Scratch
     ) throws -> String {
@@ -56,7 +57,7 @@ struct HeadTests {
     private static let next = [
         "cls.seq_relationship.weight": [2, 48], "cls.seq_relationship.bias": [2],
     ]
-    // As many labels as channels are labels still.
+    // There are as many labels as channels. They must not be treated as channels.
     private static let labels = ["classifier.weight": [48, 48], "classifier.bias": [48]]
     private static let one = ["classifier.weight": [1, 48], "classifier.bias": [1]]
 
@@ -77,7 +78,7 @@ struct HeadTests {
     ]
 
     @Test(
-        "a head's class, tensors and results go with the model, narrowed or not", arguments: 0..<7)
+        "a written model keeps the class, tensors and results of the head", arguments: 0..<7)
     func carried(index: Int) throws {
         let (name, tensors, results) = Self.classes[index]
         let scratch = try Scratch()
@@ -105,7 +106,7 @@ struct HeadTests {
         }
     }
 
-    @Test("a class whose head the file does not have is written as the model without one")
+    @Test("if the file lacks the head of its class, the model is written without a head")
     func stale() throws {
         let scratch = try Scratch()
         let checkpoint = try Checkpoint(try model("BertForMaskedLM", Self.pooler, in: scratch))
@@ -115,7 +116,7 @@ struct HeadTests {
             try config(of: scratch.path("copy"))["architectures"] as? [String] == ["BertModel"])
     }
 
-    @Test("a head that is not known, or not whole, is refused by name")
+    @Test("the error for an unknown or incomplete head names the head")
     func refused() throws {
         let scratch = try Scratch()
         func expectRefused(_ name: String, _ tensors: [String: [Int]], _ part: String) throws {
@@ -158,7 +159,7 @@ struct HeadTests {
         }
     }
 
-    @Test("layers beyond those of the configuration are left out, and second types of weights")
+    @Test("layers that the configuration does not count and duplicate types are not written")
     func stalePieces() throws {
         let scratch = try Scratch()
         for name in ["tiny-bert", "tiny-llama"] {
@@ -184,7 +185,7 @@ struct HeadTests {
         }
     }
 
-    @Test("modules of sentence-transformers come along, and know how wide the model is")
+    @Test("modules of sentence-transformers are written with the width of the model")
     func companions() throws {
         let scratch = try Scratch()
         let modules: [[String: Any]] = [
@@ -227,7 +228,7 @@ struct HeadTests {
         let pooling = try read("copy/1_Pooling/config.json")
         #expect(pooling["word_embedding_dimension"] as? Int == 36)
         #expect(pooling["pooling_mode_cls_token"] as? Bool == true)
-        // What a written model has is written again.
+        // Modules of a written model are written again.
         let again = try Checkpoint(copy)
         try HuggingFaceDirectory.write(again, like: again, to: scratch.path("again"))
         #expect(
@@ -235,7 +236,7 @@ struct HeadTests {
     }
 }
 
-/// A model of some channels, its first layer with fewer neurons.
+/// A model with some of the channels, and fewer neurons in the first layer.
 private struct Outlined: WeightSource {
     let dense: Checkpoint
     let channels: [Int]?

@@ -5,9 +5,9 @@ import Transformers
 
 @testable import Pruning
 
-@Suite("Sub-networks of fewer layers")
+@Suite("Selection of layers")
 struct LayerSelectionTests {
-    @Test("every other layer, or at equal distances, the last among them")
+    @Test("selected layers are at equal distances and include the last layer")
     func everyOther() {
         #expect(LayerSelection.everyOther(4, of: 8) == [1, 3, 5, 7])
         #expect(LayerSelection.everyOther(8, of: 8) == Array(0..<8))
@@ -18,10 +18,10 @@ struct LayerSelectionTests {
         }
     }
 
-    @Test("search drops the layers that are missed least, and asks as often as it says")
+    @Test("the search removes the layers with the lowest loss, in the predicted number of trials")
     func search() throws {
         let tiny = try TinyModel("tiny-llama")
-        // A loss that knows how many neurons should be left: the sizes tell layers apart.
+        // The loss depends on the numbers of neurons, which identify the layers.
         var plan = Plan(keepingAllOf: tiny.shape)
         for layer in tiny.shape.layers.indices { plan.feedForward[layer] = 32 * (layer % 3 + 1) }
         let scratch = try Scratch()
@@ -35,7 +35,7 @@ struct LayerSelectionTests {
             calls += 1
             return -Double(model.shape.layers.reduce(0) { $0 + $1.feedForward })
         }
-        // Sizes are 32, 64, 96, 32.
+        // The layers have 32, 64, 96 and 32 neurons.
         #expect(kept == [1, 2] && calls == LayerSelection.trials(2, of: 4) && calls == 7)
         let learned = try (UInt64(0)..<5).map { seed in
             try LayerSelection.learned(2, of: model, draws: 40, seed: seed) { model in
@@ -49,7 +49,9 @@ struct LayerSelectionTests {
         #expect(lost.count == 2)
     }
 
-    @Test("what is kept computes as the model that skips the others", arguments: TinyModel.names)
+    @Test(
+        "a model of the kept layers equals the model that skips the removed layers",
+        arguments: TinyModel.names)
     func kept(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
         let layers = [0, 2]

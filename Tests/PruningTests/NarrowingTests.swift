@@ -7,15 +7,16 @@ import Transformers
 
 @testable import Pruning
 
-/// A model in whose residual stream a copy of each channel stands behind all channels, read by
-/// nothing: it computes what the model does, since its norms see the same.
+/// A model with a copy of each channel after all channels of the residual stream.
+///
+/// No matrix reads the copies. The norms are the same, so the model computes the same results.
 private struct DoubledWeights: WeightSource {
     let source: Checkpoint
 
     var shape: ModelShape {
         var shape = source.shape
         shape.hiddenSize *= 2
-        // The head reads no copies either.
+        // The output head must not read the copies, so it cannot be tied.
         shape.tiedHead = false
         return shape
     }
@@ -78,7 +79,9 @@ private struct DoubledWeights: WeightSource {
 
 @Suite("Narrowing")
 struct NarrowingTests {
-    @Test("a model narrowed to the channels that it uses is the same", arguments: TinyModel.names)
+    @Test(
+        "a model that is narrowed to the channels it uses computes the same results",
+        arguments: TinyModel.names)
     func narrowing(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
         let doubled = DoubledWeights(source: tiny.checkpoint)
@@ -106,7 +109,7 @@ struct NarrowingTests {
         expectClose(wide, want, absolute: 1e-4)
     }
 
-    @Test("a narrowed model is written, and read as it was", arguments: TinyModel.names)
+    @Test("a narrowed model can be written and read", arguments: TinyModel.names)
     func emission(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
         let path = scratch.path("moments.safetensors")
@@ -128,13 +131,15 @@ struct NarrowingTests {
         #expect(read.shape == narrow.shape)
         #expect(tiny.output(of: try Model(read)) == tiny.output(of: try Model(narrow)))
         let files = try FileManager.default.contentsOfDirectory(atPath: scratch.path("out"))
-        #expect(!files.contains("modeling_espalier.py"), "stock code loads layers that are alike")
+        #expect(!files.contains("modeling_espalier.py"), "equal layers need no Python file")
         for tensor in try read.otherTensors() {
             #expect(!tensor.shape.contains(tiny.shape.hiddenSize), "\(tensor.name)")
         }
     }
 
-    @Test("channels count by what layers take in", arguments: TinyModel.names)
+    @Test(
+        "the importance of a channel is computed from the inputs of the layers",
+        arguments: TinyModel.names)
     func importance(name: String) throws {
         let tiny = try TinyModel(name)
         let calibration = try tiny.calibration()

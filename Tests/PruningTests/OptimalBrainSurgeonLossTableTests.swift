@@ -9,7 +9,7 @@ struct OptimalBrainSurgeonLossTableTests {
     private let losses = ComponentLosses(
         removal: RemovalOrder(order: [2, 0, 1], increases: [1, 2, 3]), norm: 12)
 
-    @Test("levels, errors and priors")
+    @Test("levels, errors and priors agree with the removal order")
     func levels() {
         #expect(losses.removal.errors == [6, 3, 1, 0])
         #expect(losses.kept(2) == [0, 1] && losses.kept(0) == [] && losses.kept(3) == [0, 1, 2])
@@ -18,7 +18,7 @@ struct OptimalBrainSurgeonLossTableTests {
         #expect(silent.prior(0) == 0)
     }
 
-    @Test("survives JSON, in the order of the forward pass")
+    @Test("a table can be written and read as JSON, in the order of the forward pass")
     func codable() throws {
         var table = LossTable()
         for layer in (0..<5).reversed() {
@@ -36,7 +36,7 @@ struct OptimalBrainSurgeonLossTableTests {
     }
 
     @Test(
-        "orders that do not hold together are refused",
+        "an inconsistent order gives an error",
         arguments: [
             #"{"order":[0,0],"errors":[2,1,0]}"#, #"{"order":[0,2],"errors":[2,1,0]}"#,
             #"{"order":[0,1],"errors":[1,0]}"#, #"{"order":[0,1],"errors":[2,1,1]}"#,
@@ -47,7 +47,7 @@ struct OptimalBrainSurgeonLossTableTests {
         }
     }
 
-    @Test("a component that is there twice is refused")
+    @Test("a component that occurs twice gives an error")
     func refusesTwice() throws {
         let entry =
             #"{"component":{"layer":0,"kind":"attention"},"losses":{"norm":1,"removal":{"order":[0],"errors":[1,0]}}}"#

@@ -2,7 +2,9 @@ import Tensors
 
 @testable import Pruning
 
-/// A seeded layer with its inputs, and its errors from the definition, by plain elimination.
+/// A seeded layer with inputs.
+///
+/// Errors are computed from the definition by Gaussian elimination.
 struct ReferenceLayer {
     var weight: Matrix<Float>
     /// The mean of `x · xᵀ`.
@@ -11,7 +13,9 @@ struct ReferenceLayer {
     var hasBias = false
     var damping = 0.01
 
-    /// Creates a layer whose inputs are random walks along the columns, so that they correlate.
+    /// Creates a layer.
+    ///
+    /// Its inputs are random walks along the columns, so that columns correlate.
     init(
         outputs: Int, units: Int, unitSize: Int, samples: Int, bias: Bool = false,
         correlation: Double = 0.8, seed: UInt64
@@ -56,13 +60,13 @@ struct ReferenceLayer {
         return result
     }
 
-    /// The columns of units, and the bias.
+    /// Returns the columns of units and of the bias.
     func columns(_ units: [Int]) -> [Int] {
         units.flatMap { Array($0 * unitSize..<($0 + 1) * unitSize) }
             + (hasBias ? [weight.columns - 1] : [])
     }
 
-    /// The least-squares weights on some units, spread over all columns.
+    /// Returns the least-squares weights of some units, with 0 in all other columns.
     func fit(_ units: [Int]) -> Matrix<Double> {
         let (kept, h) = (columns(units), damped)
         var result = Matrix<Double>(rows: weight.rows, columns: weight.columns)
@@ -78,7 +82,7 @@ struct ReferenceLayer {
         return result
     }
 
-    /// `tr((W - Ŵ) · H · (W - Ŵ)ᵀ)`.
+    /// Returns the error `tr((W - Ŵ) · H · (W - Ŵ)ᵀ)`.
     func error(_ fitted: Matrix<Double>) -> Double {
         let h = damped
         var sum = 0.0

@@ -7,7 +7,7 @@ import Testing
 @Suite("OptimalBrainSurgeon")
 struct OptimalBrainSurgeonTests {
     @Test(
-        "every step removes what least squares over all candidates says", arguments: [1, 2, 3],
+        "every step removes the unit with the lowest least-squares error", arguments: [1, 2, 3],
         [false, true])
     func bruteForce(unitSize: Int, bias: Bool) throws {
         for seed in 0..<8 as Range<UInt64> {
@@ -33,7 +33,7 @@ struct OptimalBrainSurgeonTests {
     }
 
     @Test(
-        "accumulated scores are the error, and refit weights the fit, at every level checked",
+        "accumulated scores equal the error, and corrected weights equal the least-squares fit",
         arguments: [(200, 1, 2.0, 0.5), (40, 5, 0.4, 0.99), (97, 2, 1.0, 0.0)])
     func identities(units: Int, unitSize: Int, samples: Double, correlation: Double) throws {
         let columns = units * unitSize
@@ -57,7 +57,7 @@ struct OptimalBrainSurgeonTests {
         #expect(abs(surgeon.norm - layer.error(zero)) <= 1e-9 * surgeon.norm)
     }
 
-    @Test("gathered in blocks and made afresh equals one at a time")
+    @Test("removal in blocks with restarts equals removal of one unit at a time")
     func lazyEqualsNaive() throws {
         let surgeon = try ReferenceLayer(
             outputs: 20, units: 150, unitSize: 1, samples: 300, seed: 3
@@ -70,7 +70,7 @@ struct OptimalBrainSurgeonTests {
         }
     }
 
-    @Test("groups of columns do not depend on being made afresh")
+    @Test("restarts do not change the removal of groups of columns")
     func groupsRestart() throws {
         let surgeon = try ReferenceLayer(
             outputs: 9, units: 40, unitSize: 3, samples: 200, seed: 4
@@ -83,7 +83,7 @@ struct OptimalBrainSurgeonTests {
         expectClose(once.errors, often.errors, relative: 1e-9)
     }
 
-    @Test("equal to the last bit for any number of threads, and when repeated")
+    @Test("no bit of the result depends on the number of threads or changes in a repetition")
     func deterministic() throws {
         let layer = ReferenceLayer(outputs: 30, units: 180, unitSize: 1, samples: 100, seed: 5)
         let one = try layer.surgeon()
@@ -95,10 +95,10 @@ struct OptimalBrainSurgeonTests {
         #expect(try one.refit(keeping: kept) == two.refit(keeping: kept))
     }
 
-    @Test("dead inputs go first, cost nothing, and keep their weights when kept")
+    @Test("inputs that are always 0 are removed first without error, and keep their weights")
     func deadColumns() throws {
         var layer = ReferenceLayer(outputs: 5, units: 12, unitSize: 1, samples: 50, seed: 6)
-        // As small as inputs may be, so that a 1 in the place of a dead one would be great.
+        // The inputs are small, so that a 1 in place of a dead input would be conspicuous.
         for place in layer.hessian.elements.indices { layer.hessian.elements[place] *= 1e-3 }
         for dead in [3, 7] {
             for other in 0..<12 {
@@ -118,7 +118,7 @@ struct OptimalBrainSurgeonTests {
         #expect(all[2, 7] == layer.weight[2, 7])
     }
 
-    @Test("a layer that never saw an input loses nothing")
+    @Test("a layer whose inputs are all 0 has no error")
     func allDead() throws {
         var layer = ReferenceLayer(outputs: 3, units: 4, unitSize: 2, samples: 5, seed: 7)
         layer.hessian = Matrix(rows: 8, columns: 8)
@@ -128,7 +128,7 @@ struct OptimalBrainSurgeonTests {
         #expect(try surgeon.refit(keeping: [0, 1, 2, 3]) == layer.weight)
     }
 
-    @Test("fewer samples than columns are held up by the damping", arguments: [1, 4])
+    @Test("damping makes the problem solvable with fewer samples than columns", arguments: [1, 4])
     func rankDeficient(unitSize: Int) throws {
         let layer = ReferenceLayer(
             outputs: 6, units: 60 / unitSize, unitSize: unitSize, samples: 7, seed: 8)
@@ -142,7 +142,7 @@ struct OptimalBrainSurgeonTests {
         #expect(throws: SurgeonError.self) { try undamped.surgeon().removalOrder() }
     }
 
-    @Test("the bias takes over the mean of removed inputs")
+    @Test("the bias is corrected by the mean of removed inputs")
     func bias() throws {
         var layer = ReferenceLayer(
             outputs: 2, units: 3, unitSize: 1, samples: 9, bias: true, seed: 1)
@@ -172,7 +172,7 @@ struct OptimalBrainSurgeonTests {
         #expect(abs(try surgeon.removalOrder().errors[0] - squares) < 1e-6)
     }
 
-    @Test("fitting towards the layer's own outputs is the plain fit, towards others is theirs")
+    @Test("a fit to the layer's own outputs is the ordinary fit, and other outputs can be fitted")
     func towards() throws {
         let layer = ReferenceLayer(
             outputs: 3, units: 10, unitSize: 1, samples: 40, bias: true, seed: 2)
@@ -189,7 +189,7 @@ struct OptimalBrainSurgeonTests {
             try surgeon.refit(keeping: kept, towards: doubled) != surgeon.refit(keeping: kept))
     }
 
-    @Test("masking orders have the errors of their definition")
+    @Test("the errors of masking orders agree with their definition")
     func masking() throws {
         let layer = ReferenceLayer(outputs: 4, units: 9, unitSize: 2, samples: 60, seed: 11)
         let surgeon = try layer.surgeon()
@@ -219,7 +219,7 @@ struct OptimalBrainSurgeonTests {
         #expect(surgeon.randomOrder(seed: 3) != surgeon.randomOrder(seed: 4))
     }
 
-    @Test("bad input is refused with a reason")
+    @Test("invalid input gives an error with the reason")
     func refuses() throws {
         let layer = ReferenceLayer(outputs: 2, units: 4, unitSize: 2, samples: 20, seed: 12)
         var damaged = layer

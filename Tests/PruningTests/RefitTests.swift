@@ -5,9 +5,9 @@ import Transformers
 
 @testable import Pruning
 
-@Suite("Refitting on a shrunk model's own inputs")
+@Suite("Refit on the inputs of the shrunk model")
 struct RefitTests {
-    /// A model's walk through its branches on the calibration text.
+    /// A forward pass over the calibration text, one residual branch at a time.
     private struct Walk {
         var inputs: [Component: Activations] = [:]
         var outputs: [Component: Activations] = [:]
@@ -40,7 +40,7 @@ struct RefitTests {
             order: .optimalBrainSurgeon)
     }
 
-    @Test("branch by branch, a pass is the same as in one go", arguments: TinyModel.names)
+    @Test("a pass branch by branch equals a full forward pass", arguments: TinyModel.names)
     func branches(name: String) throws {
         let tiny = try TinyModel(name)
         let walk = Walk(tiny.model, tiny, TokenBatch(tiny.text.calibration))
@@ -52,7 +52,7 @@ struct RefitTests {
             walk.last.matrix.elements, try #require(seen.streams.last).elements, absolute: 1e-5)
     }
 
-    @Test("where nothing is removed, nothing changes", arguments: TinyModel.names)
+    @Test("a refit without removed units changes nothing", arguments: TinyModel.names)
     func whole(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
         let weights = try [shrunk(tiny, Plan(keepingAllOf: tiny.shape), in: scratch)].refitted(
@@ -61,7 +61,7 @@ struct RefitTests {
             tiny.output(of: try Model(weights)), tiny.output(of: tiny.model), absolute: 1e-3)
     }
 
-    @Test("every projection is the least squares fit", arguments: TinyModel.names)
+    @Test("every refitted projection is the least-squares fit", arguments: TinyModel.names)
     func stationary(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name, tokens: 512), try Scratch())
         let plan = tiny.randomPlan(seed: 4)
@@ -101,7 +101,7 @@ struct RefitTests {
             }
             let share = Surgery.denseShare
             let ridge = damping * (power(uncut) + share * power(seen))
-            // The gradient of each output's error with respect to each weight is 0.
+            // The gradient of an output's error with respect to each weight is 0.
             for row in stride(from: 0, to: fit.weight.rows, by: 31) {
                 var total = 0.0
                 var gradient = (0..<inputs.columns).map {
@@ -128,7 +128,7 @@ struct RefitTests {
         }
     }
 
-    /// The inputs of all units of a component, in a model that keeps only some of them.
+    /// Returns the inputs of all units of a component in a model that keeps some of the units.
     private func ownUncut(
         _ weights: ShrunkWeights, _ component: Component, _ tiny: TinyModel, _ batch: TokenBatch,
         entering: Activations?
@@ -150,7 +150,7 @@ struct RefitTests {
         return entering.flatMap { pass.inputs(of: component, in: batch, entering: $0)?.matrix }
     }
 
-    @Test("a plan is refitted the same alone and in a family", arguments: TinyModel.names)
+    @Test("a plan is refitted equally alone and in a family", arguments: TinyModel.names)
     func family(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
         let batch = TokenBatch(tiny.text.calibration)
@@ -171,7 +171,7 @@ struct RefitTests {
         }
     }
 
-    @Test("a refitted model does less damage", arguments: TinyModel.names)
+    @Test("a refit reduces the divergence from the dense model", arguments: TinyModel.names)
     func divergence(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
         let batch = TokenBatch(tiny.text.calibration)
@@ -188,7 +188,7 @@ struct RefitTests {
         #expect(ratios.sorted()[1] < 0.95, "\(ratios)")
     }
 
-    @Test("a branch that the dense model has lost before is passed, with its norm")
+    @Test("a branch that the dense model lacks is skipped together with its norm")
     func lost() throws {
         let (tiny, scratch) = (try TinyModel("tiny-bert"), try Scratch())
         var plan = Plan(keepingAllOf: tiny.shape)
@@ -210,7 +210,7 @@ struct RefitTests {
             Plan(keepingAllOf: lost.shape), losses: losses, surgery: surgery,
             order: .optimalBrainSurgeon)
         let weights = try [whole].refitted(on: [batch], engine: tiny.engine)[0]
-        // Nothing is removed, so what stays is fitted to what it does already.
+        // Nothing is removed, so the weights are fitted to their own outputs.
         expectClose(
             tiny.output(of: try Model(weights)), tiny.output(of: try Model(lost)), absolute: 1e-3)
         var shorter = Plan(keepingAllOf: lost.shape)

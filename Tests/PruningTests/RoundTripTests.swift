@@ -7,7 +7,7 @@ import Transformers
 
 @testable import Pruning
 
-/// A model that keeps the first units of each component, its vocabulary filled up.
+/// A model that keeps the first units of each component, with a padded vocabulary.
 private struct CutModel: WeightSource {
     let dense: Checkpoint
     let plan: Plan
@@ -87,7 +87,7 @@ struct RoundTripTests {
         "tiny-llama.gguf",
     ]
 
-    /// A model whose layers stay alike, and one whose layers differ and lack branches.
+    /// Returns a plan with equal layers, and a plan with different layers and removed branches.
     private func plans(of shape: ModelShape) -> [Plan] {
         var (even, uneven) = (Plan(keepingAllOf: shape), Plan(keepingAllOf: shape))
         for layer in shape.layers.indices {
@@ -105,7 +105,7 @@ struct RoundTripTests {
         let read = try Checkpoint(path)
         var shape = weights.shape
         if path.hasSuffix(".gguf") {
-            // llama.cpp computes no windows, so sequences are not longer.
+            // llama.cpp does not compute windows, so sequences must not be longer than the window.
             shape.maximumPositions =
                 shape.layers.compactMap(\.window).min() ?? shape.maximumPositions
             for layer in shape.layers.indices { shape.layers[layer].window = nil }
@@ -118,12 +118,14 @@ struct RoundTripTests {
         }
     }
 
-    @Test("a directory holds what was written, and writes the same again", arguments: names)
+    @Test(
+        "a written directory has the written model, and writing it again changes nothing",
+        arguments: names)
     func directories(name: String) throws {
         let (dense, scratch) = (try Checkpoint(TinyModel.path(name)), try Scratch())
         for plan in plans(of: dense.shape) {
             let weights = CutModel(dense: dense, plan: plan)
-            // The fixtures are of halves, so those lose nothing.
+            // The weights of the fixtures are f16 numbers, so f16 loses nothing.
             for type in [DType.f32, .f16] {
                 let path = scratch.path("\(type)")
                 try HuggingFaceDirectory.write(
@@ -147,7 +149,7 @@ struct RoundTripTests {
     }
 
     @Test(
-        "a directory with formats holds the rounded weights, and refuses damaged formats",
+        "a directory with formats has the rounded weights, and damaged formats give an error",
         arguments: names.filter { !$0.hasSuffix(".gguf") })
     func formats(name: String) throws {
         let (dense, scratch) = (try Checkpoint(TinyModel.path(name)), try Scratch())
@@ -181,7 +183,7 @@ struct RoundTripTests {
     }
 
     @Test(
-        "a GGUF file holds what was written, and writes the same again in every type",
+        "a written GGUF file has the written model, and writing it again changes nothing",
         arguments: ["tiny-llama", "tiny-mistral", "tiny-qwen2", "tiny-llama.gguf"])
     func gguf(name: String) throws {
         let scratch = try Scratch()
@@ -194,7 +196,7 @@ struct RoundTripTests {
                 let read = try Checkpoint(once)
                 if storage == .f32 || storage == .f16, !needsStandIns(plan) {
                     try expectSame(once, weights)
-                    // And from there to a directory.
+                    // The GGUF file is then written as a directory.
                     let path = scratch.path("directory")
                     try HuggingFaceDirectory.write(read, like: read, to: path, writesONNX: false)
                     try expectSame(path, read)
@@ -209,7 +211,9 @@ struct RoundTripTests {
         plan.attention[0] == 0 || plan.feedForward.contains(0)
     }
 
-    /// A model of the fixtures; one that has no tokenizer gets the tiny Llama's, and its vocabulary.
+    /// Returns a model of the fixtures.
+    ///
+    /// Models without a tokenizer get the tokenizer and vocabulary of tiny-llama.
     private func withTokenizer(_ name: String, in scratch: Scratch) throws -> Checkpoint {
         let dense = try Checkpoint(TinyModel.path(name))
         guard ["tiny-mistral", "tiny-qwen2"].contains(name) else { return dense }

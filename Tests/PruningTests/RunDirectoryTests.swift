@@ -22,13 +22,13 @@ struct RunDirectoryTests {
         }
     }
 
-    /// The text of the failure to open it.
+    /// Returns the text of the error of opening the directory.
     private func failure(_ inputs: [String: String]) throws -> String {
         try #require(#expect(throws: RunDirectory.Failure.self) { _ = try open(inputs) })
             .description
     }
 
-    @Test("products are read back; what is missing or damaged must be made again")
+    @Test("stored products are read, and missing or damaged products are nil")
     func products() throws {
         do {
             let run = try open(["model": "a"])
@@ -43,7 +43,7 @@ struct RunDirectoryTests {
         #expect(run.read([String].self, "plan.json") == nil && run.has("plan.json"))
     }
 
-    @Test("other inputs are refused, and those that differ are named")
+    @Test("the error for different inputs names the inputs that differ")
     func otherInputs() throws {
         _ = try open(["model": "a"])
         _ = try open(["model": "a", "text": "b", "--seed": "1"])
@@ -53,7 +53,7 @@ struct RunDirectoryTests {
         #expect(throws: Never.self) { _ = try open(["model": "a", "text": "b", "--seed": "1"]) }
     }
 
-    @Test("products whose inputs are unknown are refused, but for a profile alone")
+    @Test("products without known inputs give an error, except a single profile")
     func unknownInputs() throws {
         try put("profile.json")
         _ = try open(["model": "a"])
@@ -64,7 +64,7 @@ struct RunDirectoryTests {
         #expect(!run.has("losses.json") && run.has("profile.json"))
     }
 
-    @Test("what is read may lie beside a run's products, not among them")
+    @Test("a source may be next to the products of a run, but not among them")
     func sources() throws {
         for (name, isProduct) in [
             ("2x", true), ("work/2x-pruned/2x", true), ("work/../2x/a", true), ("text.txt", false),
@@ -82,7 +82,7 @@ struct RunDirectoryTests {
         }
     }
 
-    @Test("a restart discards a prune's own products alone")
+    @Test("a restart removes only the products of the prune command")
     func restart() throws {
         _ = try open(["model": "a"])
         let own = [
@@ -111,7 +111,7 @@ struct RunDirectoryTests {
         #expect(run.read([String: String].self, "work/inputs.json") == ["model": "b"])
     }
 
-    @Test("what a killed run left half written goes")
+    @Test("half-written files of a killed run are removed")
     func leftovers() throws {
         _ = try open(["model": "a"])
         try put(
@@ -122,7 +122,7 @@ struct RunDirectoryTests {
         #expect(try scratch.names("run/work") == ["inputs.json", "lock"])
     }
 
-    @Test("a second run is refused while the first lasts, and after it is not")
+    @Test("a second run gives an error during the first run, and none afterwards")
     func lock() throws {
         do {
             let first = try open(["model": "a"])
@@ -133,10 +133,10 @@ struct RunDirectoryTests {
         #expect(throws: Never.self) { _ = try open(["model": "a"]) }
         try put("losses.json")
         #expect(try failure(["model": "b"]).contains("other inputs"))
-        #expect(throws: Never.self, "a refusal frees the lock") { _ = try open(["model": "a"]) }
+        #expect(throws: Never.self, "an error releases the lock") { _ = try open(["model": "a"]) }
     }
 
-    @Test("a place where no directory can be says so")
+    @Test("the error for a directory that cannot be created names it and a remedy")
     func unwritable() throws {
         try Data().write(to: URL(fileURLWithPath: scratch.path("run")))
         let text = try failure([:])
@@ -144,7 +144,7 @@ struct RunDirectoryTests {
         #expect(text.contains("choose another -o"))
     }
 
-    @Test("a lock that cannot be opened is not taken for another run")
+    @Test("the error for a lock that cannot be opened does not report another run")
     func lockless() throws {
         try put("work/lock/file")
         let text = try failure([:])

@@ -4,9 +4,9 @@ import Testing
 
 @Suite("SearchProblem")
 struct SearchProblemTests {
-    /// A seeded problem whose seconds and losses are whole numbers, so that every sum is exact.
+    /// Returns a seeded problem whose seconds and losses are integers, so that every sum is exact.
     ///
-    /// Seconds fall from option to option. Losses are 0 at first and then rise, or are in any order.
+    /// Seconds fall from option to option. Losses are in any order, or begin at 0 and rise.
     private static func problem(
         components: Int, seed: UInt64, risingLosses: Bool, pairs: [SearchProblem.Pair] = []
     ) -> SearchProblem {
@@ -25,7 +25,7 @@ struct SearchProblemTests {
         return SearchProblem(base: 100, options: options, pairs: pairs)
     }
 
-    /// Every choice.
+    /// Returns every choice.
     private static func choices(of problem: SearchProblem) -> [[Int]] {
         problem.options.reduce([[]]) { choices, options in
             choices.flatMap { choice in options.indices.map { choice + [$0] } }
@@ -45,7 +45,7 @@ struct SearchProblemTests {
                 $0 + coefficients[$1] * problem.options[$1][choice[$1]].loss
             }
         }
-        // Buckets of one second: rounding up changes no time.
+        // A bucket is one second, so rounding up changes no time.
         let budget = problem.base + 10_000
         let possible = Self.choices(of: problem).filter { problem.seconds(of: $0) <= budget }
         let search = SPDYSearch(problem)
@@ -60,7 +60,7 @@ struct SearchProblemTests {
         #expect(loss(found) == best)
     }
 
-    @Test("greedy's path gets faster and worse at every step, from the dense to the fastest choice")
+    @Test("each step of the greedy path is faster and has a higher loss")
     func path() throws {
         for seed in 1...20 as ClosedRange<UInt64> {
             let problem = Self.problem(components: 6, seed: seed, risingLosses: true)
@@ -79,7 +79,7 @@ struct SearchProblemTests {
         }
     }
 
-    @Test("greedy never chooses an option if a faster option has a lower loss")
+    @Test("greedy search never chooses an option if a faster option has a lower loss")
     func dominated() throws {
         for seed in 1...30 as ClosedRange<UInt64> {
             let problem = Self.problem(components: 5, seed: seed, risingLosses: false)
@@ -96,7 +96,7 @@ struct SearchProblemTests {
         }
     }
 
-    @Test("greedy is near the minimum of all choices, also where pairs cost less or more")
+    @Test("greedy search is close to the minimum of all choices, also if pairs change the cost")
     func nearMinimum() throws {
         var ratios: [Double] = []
         for seed in 1...30 as ClosedRange<UInt64> {
@@ -128,7 +128,7 @@ struct SearchProblemTests {
         #expect(ratios.reduce(0, +) / Double(ratios.count) < 1.1)
     }
 
-    @Test("a candidate no faster than a preferred one is dominated; the first never is")
+    @Test("a candidate that is not faster than a preferred one is dominated, except the first")
     func undominated() {
         let seconds = [3.0, 3, 4, 2, 2.5, 2, 1, .nan]
         let kept = SearchProblem.undominated(Array(seconds.indices)) { seconds[$0] }

@@ -5,7 +5,7 @@ import Transformers
 
 @testable import Pruning
 
-/// Seconds by component and level.
+/// The seconds of each component at each level.
 private struct TableCosts: CostModel {
     let hiddenSize = 96
     var base = 0.5
@@ -38,7 +38,7 @@ private struct PlanSearch {
         space.plan(try search.choice(within: budget))
     }
 
-    /// The predicted loss of a plan; infinite for a plan outside the space.
+    /// Returns the predicted loss of a plan; infinity for a plan outside the space.
     func loss(of plan: Plan) -> Double {
         let choice = zip(space.components, space.variants).compactMap { component, variants in
             variants.firstIndex(of: plan[component])
@@ -47,7 +47,9 @@ private struct PlanSearch {
     }
 }
 
-/// A seeded small problem: losses fall and times rise with the level.
+/// A small seeded problem.
+///
+/// Losses fall and times rise with the level.
 private struct Problem {
     var costs: TableCosts
     var losses: [Component: [Int: Double]] = [:]
@@ -77,14 +79,14 @@ private struct Problem {
 
     var space: SearchSpace { SearchSpace(dense: dense, costs: costs) }
 
-    /// The sum of weighted losses, as a dynamic programme sees it.
+    /// Returns the sum of weighted losses that dynamic programming minimises.
     func loss(of plan: Plan, weighing coefficients: [Double]) -> Double {
         zip(space.components, coefficients).reduce(0) {
             $0 + $1.1 * (losses[$1.0]?[plan[$1.0].units] ?? 0)
         }
     }
 
-    /// The same problem with every component's losses times its coefficient.
+    /// Returns the problem with the losses of each component multiplied by its coefficient.
     func weighed(by coefficients: [Double]) -> Problem {
         var problem = self
         for (component, factor) in zip(space.components, coefficients) {
@@ -97,7 +99,7 @@ private struct Problem {
         SPDYSearch(space.problem { losses[$0]?[$1.units] ?? .nan })
     }
 
-    /// The plan that dynamic programming finds.
+    /// Returns the plan that dynamic programming finds.
     func plan(within budget: Double, weighing coefficients: [Double]) throws -> Plan {
         space.plan(try spdy.choice(within: budget, weighing: coefficients))
     }
@@ -106,7 +108,7 @@ private struct Problem {
         PlanSearch(space) { losses[$0]?[$1] ?? .nan }
     }
 
-    /// The least loss of any plan within a budget, by trying all.
+    /// Returns the minimum loss of all plans within a budget.
     func minimumLoss(within budget: Double) -> Double {
         var best = Double.infinity
         func visit(_ index: Int, _ seconds: Double, _ loss: Double) {
@@ -130,7 +132,7 @@ private struct Problem {
 @Suite("Search")
 struct SearchTests {
     @Test(
-        "removal goes from the dense plan to the fastest, ever faster and worse", arguments: 1...5)
+        "removal reaches the fastest plan, and every step is faster with a higher loss", arguments: 1...5)
     func path(seed: Int) throws {
         let problem = Problem(layers: 3, units: 4, seed: UInt64(seed))
         let path = problem.greedy.search.path()
@@ -138,14 +140,14 @@ struct SearchTests {
         #expect(abs((path.first?.seconds ?? 0) - problem.space.denseSeconds) < 1e-12)
         for (before, after) in zip(path, path.dropFirst()) {
             #expect(after.seconds < before.seconds && after.loss > before.loss)
-            // The search is at least as good, which may still give back and exchange.
+            // The search is at least as good, because it can also restore and exchange units.
             let plan = try problem.greedy.plan(within: after.seconds)
             #expect(problem.greedy.loss(of: plan) <= after.loss + 1e-12)
         }
         #expect(abs((path.last?.seconds ?? 0) - problem.costs.base) < 1e-12)
     }
 
-    @Test("dynamic programming finds the best plan for its coefficients, but for rounding")
+    @Test("dynamic programming finds the best plan for given coefficients, except for rounding")
     func dynamicProgramming() throws {
         for seed in 0..<30 as Range<UInt64> {
             let problem = Problem(layers: 2, units: 4, seed: seed)
@@ -160,7 +162,7 @@ struct SearchTests {
                 let plan = try problem.plan(within: budget, weighing: coefficients)
                 #expect(problem.space.seconds(of: plan) <= budget)
                 let loss = problem.loss(of: plan, weighing: coefficients)
-                // Rounding up costs each component less than a bucket.
+                // Rounding up adds less than a bucket to the time of each component.
                 let rounded =
                     budget - (budget - problem.costs.base)
                     * Double(coefficients.count) / Double(SPDYSearch.buckets)
@@ -170,10 +172,10 @@ struct SearchTests {
         }
     }
 
-    @Test("trials find coefficients whose plan has less of a loss that they do not know")
+    @Test("random trials find coefficients whose plan has a lower measured loss")
     func trials() throws {
         let problem = Problem(layers: 4, units: 4, seed: 7)
-        // Of two plans of equal priors, the model is more sensitive in later layers.
+        // Among plans of equal priors, the loss is higher if units of later layers are removed.
         func loss(_ choice: [Int]) -> Double {
             problem.loss(
                 of: problem.space.plan(choice),
@@ -194,7 +196,7 @@ struct SearchTests {
         }
     }
 
-    @Test("greedy keeps the budget and is near the best of all plans")
+    @Test("greedy search stays within the budget and is close to the best plan")
     func nearOptimal() throws {
         var gaps: [Double] = []
         for seed in 0..<30 as Range<UInt64> {
@@ -213,7 +215,7 @@ struct SearchTests {
         #expect((gaps.max() ?? 9) < 1.2)
     }
 
-    @Test("greedy is optimal where components are alike and convex", arguments: 1...20)
+    @Test("greedy search is optimal for equal components with convex losses", arguments: 1...20)
     func optimalWhenConvex(steps: Int) throws {
         let dense = Plan(attention: [6, 6], feedForward: [6, 6])
         let times = Dictionary(uniqueKeysWithValues: (0...6).map { ($0, Double($0)) })
@@ -233,7 +235,7 @@ struct SearchTests {
         #expect(problem.space.seconds(of: plan) == budget)
     }
 
-    @Test("a target beyond reach is refused with the greatest speedup")
+    @Test("a target that is too high gives an error with the maximum speedup")
     func unreachable() throws {
         var problem = Problem(layers: 1, units: 2, seed: 1)
         for component in problem.dense.components {
@@ -251,7 +253,7 @@ struct SearchTests {
         #expect(try problem.greedy.plan(within: 5) == problem.dense)
     }
 
-    @Test("what the last step saved too much is given back")
+    @Test("units are restored if the last step saved more time than needed")
     func givesBack() throws {
         var problem = Problem(layers: 1, units: 4, seed: 2)
         let (attention, feedForward) = (problem.space.components[0], problem.space.components[1])
@@ -262,7 +264,7 @@ struct SearchTests {
         #expect(plan == Plan(attention: [0], feedForward: [4]))
     }
 
-    @Test("levels no faster than a larger one are never chosen")
+    @Test("levels that are not faster than a larger level are never chosen")
     func dominated() throws {
         var problem = Problem(layers: 1, units: 3, seed: 3)
         let component = problem.space.components[0]
@@ -284,7 +286,7 @@ struct SearchTests {
         #expect(try weighted.plan(within: budget)[protected].units == 4)
     }
 
-    @Test("a layer goes as a whole where that is the best ratio, and only there")
+    @Test("a full layer is removed only if this has the best ratio of loss and time")
     func layers() throws {
         var problem = Problem(layers: 3, units: 1, seed: 4)
         for component in problem.dense.components {
@@ -306,12 +308,12 @@ struct SearchTests {
         #expect(cheap == Plan(attention: [1, 0, 1], feedForward: [1, 0, 1]))
         let dear = try plan([0: 3, 1: 3, 2: 2.5], removing: 3)
         #expect((0..<3).allSatisfy { dear.attention[$0] + dear.feedForward[$0] == 1 })
-        // A layer is no less than its branches.
+        // Removing a layer costs at least as much as removing its branches.
         let minimum = try plan([0: 0.1, 1: 3, 2: 3], removing: 2)
         #expect(minimum.attention[0] + minimum.feedForward[0] == 0)
     }
 
-    @Test("a search that knows of layers comes near the best plan", arguments: 1...10)
+    @Test("a search with losses of layers is close to the best plan", arguments: 1...10)
     func layersAgainstBruteForce(seed: Int) throws {
         let problem = Problem(layers: 2, units: 3, seed: UInt64(seed))
         let space = problem.space
@@ -341,7 +343,7 @@ struct SearchTests {
         }
     }
 
-    @Test("searching again gives the same plan, also where all choices are equal")
+    @Test("repeated searches give the same plan, also if all choices are equal")
     func deterministic() throws {
         let problem = Problem(layers: 4, units: 5, seed: 5)
         let budget = problem.space.denseSeconds / 1.7
@@ -356,7 +358,7 @@ struct SearchTests {
         #expect(plan == Plan(attention: [0, 5, 5, 5], feedForward: [0, 5, 5, 5]))
     }
 
-    @Test("plans for llama.cpp are such as it loads", arguments: 0..<10 as Range<UInt64>)
+    @Test("llama.cpp can load plans that are made for it", arguments: 0..<10 as Range<UInt64>)
     func loadable(seed: UInt64) throws {
         let problem = Problem(layers: 3, units: 100, seed: seed)
         let space = SearchSpace(
@@ -370,7 +372,8 @@ struct SearchTests {
     }
 
     @Test(
-        "baselines keep the budget, and uniform is as large as can be", arguments: [1.1, 1.5, 2.5])
+        "baselines stay within the budget, and the uniform plan is as large as possible",
+        arguments: [1.1, 1.5, 2.5])
     func baselines(speedup: Double) throws {
         let problem = Problem(layers: 5, units: 6, seed: 6)
         let space = problem.space
@@ -381,7 +384,7 @@ struct SearchTests {
         for plan in [uniform, depth, random] { #expect(space.seconds(of: plan) <= budget) }
         let levels = uniform.attention + uniform.feedForward
         let (minimum, most) = (levels.min() ?? 0, levels.max() ?? 0)
-        #expect(most - minimum <= 1, "all within one level")
+        #expect(most - minimum <= 1, "levels differ by more than one")
         for component in space.components where uniform[component].units == minimum && minimum < 6 {
             var larger = uniform
             larger[component].units += 1
@@ -392,7 +395,7 @@ struct SearchTests {
     }
 
     @Test(
-        "a width plan keeps the same share of everything, the widest stream that allows it",
+        "a width plan keeps equal fractions of units with the largest possible hidden size",
         arguments: [1, 1.2, 2, 4, 9])
     func width(speedup: Double) throws {
         var problem = Problem(layers: 3, units: 6, seed: 6)
@@ -409,7 +412,7 @@ struct SearchTests {
         #expect(size % 8 == 0)
         func nearest(_ share: Double) -> Int { max(1, Int((6 * share).rounded())) }
         #expect(abs(plan.attention[0] - nearest(Double(size) / 96)) <= 1)
-        // By trying all: of streams as wide and wider only this one leaves neurons their share.
+        // All larger hidden sizes are tried. They leave too small a fraction of neurons.
         for wider in stride(from: 96, through: size, by: -8) {
             let share = Double(wider) / 96
             let heads = [Int](repeating: nearest(share), count: 3)
@@ -426,13 +429,14 @@ struct SearchTests {
             }
         }
         #expect(throws: SearchError.self) { try space.widthPlan(within: 1e-3, step: 8) }
-        // Where other programs want so: 2 heads a unit.
+        // Other programs need a hidden size that the number of heads divides. Here a unit has 2
+        // heads.
         let even = try space.widthPlan(within: budget, step: 8, headsThatDivide: 2)
         #expect(space.seconds(of: even) <= budget)
         #expect((even.hiddenSize ?? 96) % (2 * even.attention[0]) == 0)
     }
 
-    @Test("depth drops the least important layers and keeps of the last what fits")
+    @Test("a depth plan removes the least important layers, and may keep a block of the last")
     func depth() throws {
         var problem = Problem(layers: 3, units: 2, seed: 8)
         problem.costs.base = 0

@@ -8,7 +8,7 @@ import Transformers
 @Suite("Sensitivity")
 struct SensitivityTests {
     @Test(
-        "a point is the damage of a model with that level of one component",
+        "a point is the divergence of a model in which one component has the given level",
         arguments: TinyModel.names)
     func measured(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
@@ -60,7 +60,7 @@ struct SensitivityTests {
         #expect(try JSONDecoder().decode(Sensitivity.self, from: data) == sensitivity)
     }
 
-    @Test("between points damage is a power of the prior, outside them proportional to it")
+    @Test("divergence is a power of the prior between points, and proportional outside them")
     func interpolation() {
         let component = Component(layer: 0, kind: .feedForward)
         let sensitivity = Sensitivity([

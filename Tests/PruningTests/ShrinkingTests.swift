@@ -9,7 +9,7 @@ import Transformers
 @Suite("Shrinking")
 struct ShrinkingTests {
     @Test(
-        "without correction, a shrunk model is the dense one with units silenced",
+        "an uncorrected shrunk model equals the dense model with removed units set to 0",
         arguments: TinyModel.names)
     func masking(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
@@ -35,7 +35,7 @@ struct ShrinkingTests {
     }
 
     @Test(
-        "the error of a component's output is the one in the loss table", arguments: TinyModel.names
+        "the error of a component's output agrees with the loss table", arguments: TinyModel.names
     )
     func outputError(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
@@ -87,7 +87,7 @@ struct ShrinkingTests {
         }
     }
 
-    @Test("real layers obey the identities of the method", arguments: TinyModel.names)
+    @Test("layers of models fulfil the identities of the method", arguments: TinyModel.names)
     func identities(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
         let surgery = try tiny.surgery(in: scratch)
@@ -128,7 +128,9 @@ struct ShrinkingTests {
         }
     }
 
-    @Test("correcting what stays does less damage than silencing alone", arguments: TinyModel.names)
+    @Test(
+        "corrected weights have a lower divergence than uncorrected weights",
+        arguments: TinyModel.names)
     func correctionHelps(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name, tokens: 2048), try Scratch())
         let surgery = try tiny.surgery(in: scratch)
@@ -146,10 +148,12 @@ struct ShrinkingTests {
         }
         let (silenced, corrected) = (try done(.magnitude), try done(.optimalBrainSurgeon))
         #expect(corrected > 0 && corrected < 0.8 * silenced, "\(corrected) \(silenced)")
-        #expect(try done(.magnitude) == silenced, "a surgery tells its orders apart")
+        #expect(try done(.magnitude) == silenced, "the same order gave another result")
     }
 
-    @Test("a bias makes up for the means of what fluctuates least", arguments: TinyModel.names)
+    @Test(
+        "the bias replaces the mean of the units with the lowest variance",
+        arguments: TinyModel.names)
     func fluctuation(name: String) throws {
         let (tiny, scratch) = (try TinyModel(name), try Scratch())
         let surgery = try tiny.surgery(in: scratch, damping: 1e-6)
@@ -166,7 +170,8 @@ struct ShrinkingTests {
             let size = dense.weight.columns / known.units
             let columns = kept.flatMap { $0 * size..<($0 + 1) * size }
             #expect(cut.weight == dense.weight.selecting(columns: columns))
-            // Output by output: the mean is the dense one's, and the rest is the table's error.
+            // The mean of each output is the dense mean. The squared deviation is the table's
+            // error.
             let bias = try #require(cut.bias)
             var error = 0.0
             for output in 0..<dense.weight.rows {
@@ -189,7 +194,7 @@ struct ShrinkingTests {
         }
     }
 
-    @Test("orders by magnitude and at random are of all units, and random by its seed")
+    @Test("magnitude and random orders contain all units, and the seed sets the random order")
     func otherOrders() throws {
         let (tiny, scratch) = (try TinyModel("tiny-llama", tokens: 200), try Scratch())
         let surgery = try tiny.surgery(in: scratch)

@@ -5,7 +5,7 @@ import Transformers
 
 @testable import Pruning
 
-/// A tiny model of the fixtures, calibrated on their text.
+/// A tiny model of the fixtures, calibrated on the text of the fixtures.
 struct TinyModel {
     let checkpoint: Checkpoint
     let model: Model
@@ -46,13 +46,15 @@ struct TinyModel {
 
     var components: [Component] { Plan(keepingAllOf: shape).components }
 
-    /// A calibration on the whole text, before the first layer.
+    /// Returns a calibration on the full text, before the first layer.
     func calibration(batchTokens: Int = 512) throws -> Calibration {
         try Calibration(
             checkpoint, on: batches(of: text.calibration, tokens: batchTokens), engine: engine)
     }
 
-    /// What prunes the model, its second moments stored in a folder.
+    /// Returns the surgery of the model.
+    ///
+    /// The second moments are stored in a folder.
     func surgery(in scratch: Scratch, damping: Double = 0.01) throws -> Surgery {
         let path = scratch.path("moments.safetensors")
         try CalibrationFile.write(try calibration(), to: path)
@@ -61,7 +63,7 @@ struct TinyModel {
             engine: engine)
     }
 
-    /// Logits of a decoder, hidden states of an encoder, of the first held-out sequences.
+    /// Returns the logits of a decoder or the hidden states of an encoder for held-out sequences.
     func output(of model: Model) -> [Float] {
         let batch = TokenBatch(Array(text.heldOut.prefix(2)))
         var pass = ForwardPass(model, on: engine)
@@ -73,7 +75,7 @@ struct TinyModel {
         return all
     }
 
-    /// What each component's output projection and each layer saw of the calibration text.
+    /// Returns the inputs of each component's last projection and of each layer.
     func observed() -> Recorder {
         var pass = ForwardPass(model, on: engine)
         let recorder = Recorder()
@@ -88,7 +90,7 @@ struct TinyModel {
         return recorder
     }
 
-    /// A random plan, in which some branches are gone.
+    /// Returns a random plan without some of the branches.
     func randomPlan(seed: UInt64) -> Plan {
         var random = SplitMix64(seed: seed)
         var plan = Plan(keepingAllOf: shape)
@@ -102,7 +104,7 @@ struct TinyModel {
 }
 
 extension Calibration {
-    /// The moments of all components.
+    /// Returns the second moments of all components.
     func all() throws -> [Component: Matrix<Double>] {
         var moments: [Component: Matrix<Double>] = [:]
         while let more = try next() { moments.merge(more) { first, _ in first } }
@@ -110,7 +112,7 @@ extension Calibration {
     }
 }
 
-/// Keeps everything that an observer is told, and the stream behind the last layer.
+/// Records everything that an observer receives, and the residual stream after the last layer.
 final class Recorder: ForwardObserver {
     var inputs: [Component: Matrix<Float>] = [:]
     var streams: [Matrix<Float>] = []
@@ -124,7 +126,7 @@ final class Recorder: ForwardObserver {
     }
 }
 
-/// The dense weights, units that are not kept silenced behind their branch.
+/// The dense weights, with 0 in the last projections for units that are not kept.
 struct MaskedWeights: WeightSource {
     let dense: Checkpoint
     let kept: [Component: [Int]]
@@ -156,7 +158,7 @@ struct MaskedWeights: WeightSource {
     }
 }
 
-/// A directory that goes away with the value.
+/// A directory that is removed with the value.
 final class Scratch {
     private let url = FileManager.default.temporaryDirectory
         .appendingPathComponent("espalier-\(UUID().uuidString)")
@@ -169,10 +171,10 @@ final class Scratch {
         try? FileManager.default.removeItem(at: url)
     }
 
-    /// The path of a name in the directory.
+    /// Returns the path of a name in the directory.
     func path(_ name: String) -> String { url.appendingPathComponent(name).path }
 
-    /// The names in one of its folders, or in itself.
+    /// Returns the names in the directory or in one of its folders.
     func names(_ folder: String = "") throws -> [String] {
         try FileManager.default.contentsOfDirectory(
             atPath: folder.isEmpty ? url.path : path(folder)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Tensors
 
-@Suite("Gradients of attention and norms against f64")
+@Suite("Gradients of attention and norms compared with f64")
 struct AttentionGradientTests {
     private func random(_ rows: Int, _ columns: Int, seed: UInt64) -> Matrix<Float> {
         var matrix = Matrix<Float>(randomRows: rows, columns: columns, seed: seed)
@@ -13,7 +13,7 @@ struct AttentionGradientTests {
     }
 
     @Test(
-        "sequences longer than a block of queries, groups of heads, odd widths",
+        "attention gradients agree for long sequences, groups of heads and odd widths",
         arguments: [(4, 2, 40, true), (3, 3, 8, false), (2, 1, 64, true), (6, 2, 33, false)],
         [(1, Precision.f32), (2, .f32), (2, .bf16)])
     func attention(_ shape: (Int, Int, Int, Bool), _ way: (threads: Int, precision: Precision)) {
@@ -69,14 +69,14 @@ struct AttentionGradientTests {
                 }
             }
         }
-        // Eight bits of each factor: scores, and so the logarithms of weights, are off by that.
+        // Each factor has 8 bits, so scores, the logarithms of weights, have this relative error.
         expectClose(
             result.matrix.elements, wanted.map(Float.init),
             absolute: way.precision == .bf16 ? 0.15 : 2e-4)
     }
 
     @Test(
-        "norms with and without a mean, of any width, the same for any number of threads",
+        "norm gradients agree for any width, and do not depend on the number of threads",
         arguments: [1, 15, 16, 50], [false, true])
     func norms(width: Int, isCentred: Bool) {
         let rows = 300

@@ -3,7 +3,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A product's sizes; `k` is odd, or leaves any rest of 4.
+/// The sizes of a product.
+///
+/// Among all sizes, `k` has every remainder modulo 4.
 struct ProductSizes: CustomTestStringConvertible {
     let m: Int
     let k: Int
@@ -16,7 +18,9 @@ struct ProductSizes: CustomTestStringConvertible {
     ].map { ProductSizes(m: $0.0, k: $0.1, n: $0.2) }
 }
 
-/// What an epilogue makes of sums `[m, outputs]`, in f64; gated outputs are pairs of 16.
+/// Applies an epilogue to sums `[m, outputs]` in f64.
+///
+/// For a gated epilogue, 16 gates come before their 16 ups.
 func finished(
     _ sums: [Double], bias: [Float], before: [Float], n: Int, _ epilogue: ck_epilogue
 ) -> [Float] {
@@ -34,10 +38,10 @@ func finished(
     }
 }
 
-/// Whether a panel is 16 gates and 16 ups.
+/// Whether a panel has 16 outputs of a gate projection and 16 of an up projection.
 func isGated(_ epilogue: ck_epilogue) -> Bool { gatedEpilogues.contains(epilogue) }
 
-/// What an epilogue makes of an output, or of a gate.
+/// Applies the function of an epilogue to an output, or to a gate.
 func activated(_ y: Double, _ epilogue: ck_epilogue) -> Double {
     switch epilogue {
     case ck_epilogue_gelu, ck_epilogue_gated_gelu: 0.5 * y * (1 + erf(y / 2.0.squareRoot()))
@@ -59,12 +63,12 @@ let epilogues =
         ck_epilogue_relu, ck_epilogue_silu,
     ] + gatedEpilogues
 
-/// GELU as GPT-2 approximates it.
+/// The tanh approximation of GELU.
 func tanhGELU(_ y: Double) -> Double {
     0.5 * y * (1 + tanh((2 / Double.pi).squareRoot() * (y + 0.044715 * y * y * y)))
 }
 
-/// The nearest bfloat16, chosen among the two around a finite value.
+/// Returns the nearer of the two bfloat16 values around a finite value.
 private func nearestBFloat16(_ value: Float) -> Float {
     let below = Float(bitPattern: value.bitPattern & 0xffff_0000)
     let above = Float(bitPattern: (value.bitPattern & 0xffff_0000) &+ 0x1_0000)
@@ -73,10 +77,10 @@ private func nearestBFloat16(_ value: Float) -> Float {
     return down < up ? below : above
 }
 
-@Suite("Kernels of bfloat16, of every instruction set")
+@Suite("bfloat16 kernels of every instruction set")
 struct BFloat16KernelTests {
     @Test(
-        "bfloat16 products agree with f64 sums of rounded weights", arguments: floatTables,
+        "bfloat16 products agree with f64 sums over rounded weights", arguments: floatTables,
         ProductSizes.all)
     func bfloat16(table: FloatTable, sizes: ProductSizes) {
         let (m, k, n) = (sizes.m, sizes.k, sizes.n)
@@ -131,7 +135,7 @@ struct BFloat16KernelTests {
             let half = columns[index / 2 * 64 + index % 2]
             #expect(Float(bitPattern: UInt32(half) << 16) == nearestBFloat16(value))
         }
-        // Half a step beyond the greatest bfloat16 there is nothing but infinity.
+        // A value half a step above the largest bfloat16 is rounded to infinity.
         let ends = packed([3.4e38, .infinity, -.infinity])
         #expect(ends == [.infinity, .infinity, -.infinity])
         let nans = packed([.nan, Float(bitPattern: 0x7fff_ffff)])
@@ -139,7 +143,7 @@ struct BFloat16KernelTests {
     }
 
     @Test(
-        "gradients of weights from rounded operands agree with f64", arguments: floatTables,
+        "weight gradients of rounded operands agree with f64", arguments: floatTables,
         [(1, 1, 1), (5, 13, 40), (385, 60, 70), (900, 50, 33)])
     func gradients(table: FloatTable, sizes: (rows: Int, outputs: Int, inputs: Int)) {
         guard let product = table.kernels.formats.bf16.transposed_product else { return }
@@ -152,8 +156,10 @@ struct BFloat16KernelTests {
     }
 }
 
-/// Calls `check` with the operands of each sum of a table's product `aᵀ · b`, of very different
-/// sizes, and what was added to 1 for it, panel by panel.
+/// Computes `1 + aᵀ · b` with a table, and calls `check` for each element.
+///
+/// `check` receives the operands of the sum, which have very different sizes, and the sum without
+/// the 1. The panels are computed one after another.
 func checkTransposedProduct(
     _ product: (
         UnsafePointer<Float>, Int, Int, Int, UnsafePointer<Float>, Int, Int, Int,

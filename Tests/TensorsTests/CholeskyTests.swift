@@ -9,7 +9,7 @@ private func random(_ rows: Int, _ columns: Int, seed: UInt64) -> Matrix<Double>
         elements: (0..<rows * columns).map { _ in Double.random(in: -1...1, using: &generator) })
 }
 
-/// A well-conditioned positive definite matrix.
+/// Returns a well-conditioned positive definite matrix.
 private func positive(_ size: Int, pool: ThreadPool) -> Matrix<Double> {
     var matrix = SymmetricMatrix(gramOf: random(size, size, seed: 1), pool: pool).full
     for index in 0..<size { matrix[index, index] += 1 }
@@ -24,7 +24,9 @@ private func identity(_ size: Int) -> Matrix<Double> {
 
 @Suite("Cholesky")
 struct CholeskyTests {
-    @Test("solve and inverse undo the matrix", arguments: [1, 2, 95, 96, 97, 193, 310], [1, 2])
+    @Test(
+        "solving and inverting agree with the matrix",
+        arguments: [1, 2, 95, 96, 97, 193, 310], [1, 2])
     func inverts(size: Int, threads: Int) throws {
         let pool = ThreadPool(threads: threads)
         let matrix = positive(size, pool: pool)
@@ -64,7 +66,9 @@ struct CholeskyTests {
         #expect(got == want)
     }
 
-    @Test("what is not positive definite is refused at its row", arguments: [0, 5, 150])
+    @Test(
+        "a matrix that is not positive definite gives an error with the row",
+        arguments: [0, 5, 150])
     func refuses(row: Int) {
         let pool = ThreadPool(threads: 2)
         for value in [0, -1, Double.nan, .infinity] {
@@ -76,7 +80,7 @@ struct CholeskyTests {
         }
     }
 
-    @Test("equal to the last bit for any number of threads")
+    @Test("no bit of the factor depends on the number of threads")
     func threads() throws {
         let (one, three) = (ThreadPool(threads: 1), ThreadPool(threads: 3))
         let matrix = positive(400, pool: one)
@@ -92,7 +96,7 @@ struct CholeskyTests {
 struct SymmetricMatrixTests {
     private let pool = ThreadPool(threads: 2)
 
-    @Test("rows, blocks and selections are those of the whole matrix")
+    @Test("rows, blocks and selections have the elements of the full matrix")
     func parts() {
         let symmetric = SymmetricMatrix(gramOf: random(9, 50, seed: 4), pool: pool)
         let full = symmetric.full
@@ -109,7 +113,7 @@ struct SymmetricMatrixTests {
         #expect(symmetric[3, 20] == full[20, 3])
     }
 
-    @Test("gram and downdates follow their definitions")
+    @Test("Gram matrices and downdates agree with their definitions")
     func updates() {
         let (a, y, z) = (random(60, 70, seed: 5), random(9, 70, seed: 6), random(9, 70, seed: 7))
         var got = SymmetricMatrix(gramOf: a, pool: pool)
@@ -132,7 +136,7 @@ struct SymmetricMatrixTests {
             right.multiplied(by: want, pool: pool).elements, absolute: 1e-10)
     }
 
-    @Test("rows combine, of the same and of another matrix")
+    @Test("rows of the same or another matrix are combined")
     func rows() {
         let other = random(4, 19, seed: 9)
         var matrix = random(5, 19, seed: 10)

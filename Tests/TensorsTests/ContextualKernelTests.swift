@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Contextual kernels")
 struct ContextualKernelTests {
-    @Test("a look in 4 bits is as near as 4 bits are", arguments: floatTables)
+    @Test("products in 4 bits have at most the rounding error of 4 bits", arguments: floatTables)
     func look(table: FloatTable) {
         let kernels = table.kernels
         for (outputs, k, fine) in [
@@ -50,7 +50,7 @@ struct ContextualKernelTests {
                     maximum((0..<k).filter { !fine.contains($0) }) / 7,
                     maximum(fine) * 16 / 127)
                 let inverse = step > 0 ? 1 / step : 0
-                // Exactly what the rounded weights and activations give.
+                // The exact product of the rounded weights and activations.
                 var want = 0.0
                 for input in 0..<k {
                     let place = fine.firstIndex(of: input)
@@ -69,7 +69,9 @@ struct ContextualKernelTests {
         }
     }
 
-    @Test("rows of few inputs add up to the product", arguments: Precision.allCases, [1, 2, 3])
+    @Test(
+        "the sum of the rows of a few inputs is the product",
+        arguments: Precision.allCases, [1, 2, 3])
     func sums(precision: Precision, threads: Int) {
         let engine = Engine(threads: threads)
         for (outputs, inputs) in [(1, 5), (16, 40), (100, 33), (576, 70)] {
@@ -93,7 +95,7 @@ struct ContextualKernelTests {
     }
 
     @Test(
-        "a screened product has the greatest score, exactly", arguments: Precision.allCases, [1, 2])
+        "a screened product has the exact largest logit", arguments: Precision.allCases, [1, 2])
     func screened(precision: Precision, threads: Int) {
         let engine = Engine(threads: threads)
         let weight = Matrix(rows: 1000, columns: 48, elements: randomFloats(48_000, seed: 7))
@@ -119,7 +121,7 @@ struct ContextualKernelTests {
         }
     }
 
-    @Test("inputs in 8 bits are nearer than in 4", arguments: [1, 2])
+    @Test("inputs in 8 bits have a smaller error than inputs in 4 bits", arguments: [1, 2])
     func fine(threads: Int) {
         let engine = Engine(threads: threads)
         let weight = Matrix(rows: 500, columns: 40, elements: randomFloats(20_000, seed: 9))

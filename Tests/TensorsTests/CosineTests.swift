@@ -1,9 +1,9 @@
 import Tensors
 import Testing
 
-@Suite("Cosine and means of rows")
+@Suite("Cosine")
 struct CosineTests {
-    @Test("cosines of known angles, whatever the lengths")
+    @Test("the cosine of a known angle does not depend on the lengths of the vectors")
     func angles() {
         #expect(abs(cosine([1.0, 2], [2, 4]) - 1) < 1e-12)
         #expect(abs(cosine([Float(1), 0], [0, 3])) < 1e-12)

@@ -2,15 +2,15 @@ import CKernels
 import TestSupport
 import Testing
 
-/// Products that are made part by part, over which a block's rows stay in the second-level cache.
-@Suite("Products of great depth")
+/// Long dot products, which are divided into parts.
+@Suite("Long dot products")
 struct DeepProductTests {
-    /// Of -1, 0 and 1 all sums are exact, in whatever order.
+    /// Returns values -1, 0 and 1, whose sums are exact in any order.
     private func signs(_ count: Int, seed: UInt64) -> [Float] {
         randomFloats(count, seed: seed).map { $0.rounded() }
     }
 
-    @Test("sums of integers are exact in floats of every size", arguments: floatTables)
+    @Test("sums of small integers are exact in every float format", arguments: floatTables)
     func exact(table: FloatTable) {
         let (m, k, n) = (29, 4500, 70)
         let panels = (n + 31) / 32

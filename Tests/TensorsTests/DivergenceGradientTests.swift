@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tensors
 
-@Suite("Gradients of divergences against f64")
+@Suite("Divergence gradients compared with f64")
 struct DivergenceGradientTests {
     private func softmax(_ logits: [Double], _ temperature: Double) -> [Double] {
         let maximum = logits.max() ?? 0
@@ -31,7 +31,7 @@ struct DivergenceGradientTests {
     }
 
     @Test(
-        "losses and slopes, also where a choice is all but certain",
+        "losses and gradients agree, also for probabilities that are nearly 1",
         arguments: [0, 0.25, 0.5, 0.9, 1], [(1.0, 3.0), (2.5, 3.0), (1.0, 40.0)])
     func slopes(mixture: Double, _ shape: (temperature: Double, spread: Double)) {
         let (temperature, spread) = shape

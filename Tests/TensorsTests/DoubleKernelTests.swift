@@ -3,7 +3,9 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The tables that this processor runs; constants, so safe to share.
+/// The tables that this processor runs.
+///
+/// They are constants, so threads may share them.
 private nonisolated(unsafe) let tables = (0..<8).compactMap { ck_f64_table($0) }
 
 private func random(_ count: Int, seed: Int) -> [Double] {
@@ -13,14 +15,14 @@ private func random(_ count: Int, seed: Int) -> [Double] {
 
 @Suite("f64 kernels of every instruction set")
 struct DoubleKernelTests {
-    @Test("the portable table is always there, and the list ends")
+    @Test("the list of tables contains the portable table and ends")
     func tablesEnd() {
         #expect(tables.contains { String(cString: $0.pointee.name) == "portable" })
         #expect(ck_f64_table(100) == nil)
     }
 
     @Test(
-        "product agrees with the definition at every tail and both strides",
+        "products agree with the definition for every remainder and both strides",
         arguments: tables.indices,
         [(1, 1, 1), (7, 23, 5), (8, 24, 256), (9, 25, 257), (193, 49, 3), (50, 1540, 2)])
     func product(table: Int, size: (rows: Int, columns: Int, depth: Int)) {
@@ -57,7 +59,7 @@ struct DoubleKernelTests {
         }
     }
 
-    @Test("a product below a diagonal has all it promises", arguments: tables.indices, [-3, 0, 40])
+    @Test("a triangular product has all requested elements", arguments: tables.indices, [-3, 0, 40])
     func triangularProduct(table: Int, diagonal: Int) {
         let (m, n, k) = (230, 210, 11)
         let (a, b) = (random(m * k, seed: 1), random(k * n, seed: 2))
@@ -80,10 +82,10 @@ struct DoubleKernelTests {
             }
         }
         #expect(wrong == 0)
-        #expect(got[n - 1] == 0, "the far corner is skipped")
+        #expect(got[n - 1] == 0, "the last column of the first row was computed")
     }
 
-    @Test("rows combine", arguments: [1, 7, 8, 33], [0, 1, 4, 7])
+    @Test("combined rows agree with the definition", arguments: [1, 7, 8, 33], [0, 1, 4, 7])
     func combine(n: Int, count: Int) {
         let (coefficients, rows) = (random(count, seed: 4), random(count * (n + 3), seed: 5))
         let start = random(n, seed: 6)
@@ -99,7 +101,9 @@ struct DoubleKernelTests {
         }
     }
 
-    @Test("small factors and their inverses", arguments: tables.indices, [1, 2, 15, 16, 40])
+    @Test(
+        "small factors and inverses agree with the matrix", arguments: tables.indices,
+        [1, 2, 15, 16, 40])
     func smallFactor(table: Int, n: Int) {
         let source = Matrix(rows: n + 3, columns: n, elements: random((n + 3) * n, seed: 7))
         let full = SymmetricMatrix(gramOf: source, pool: ThreadPool(threads: 1)).full

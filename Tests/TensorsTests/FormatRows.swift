@@ -1,12 +1,12 @@
 import CKernels
 
-/// Activations as the product of a float format reads them.
+/// Activations that are converted for the product of a float format.
 struct FormatRows {
-    /// One for each row, where the format converts.
+    /// The scale of each row, if the format converts activations.
     private(set) var scales: [Float]
-    /// The words behind the rows, which no conversion may write.
+    /// The converted rows, and one more word that the conversion must not change.
     private(set) var words: [UInt32]
-    /// Whether the format converts.
+    /// Whether the format converts activations.
     let isConverted: Bool
 
     private let format: ck_format
@@ -35,7 +35,7 @@ struct FormatRows {
         }
     }
 
-    /// The product with packed weights; c is `[rows, columns]`.
+    /// Computes the product `c [rows, columns]` with packed weights.
     func multiply(
         _ panels: UnsafeRawPointer, bias: [Float]?, into c: inout [Float], columns: Int,
         _ epilogue: ck_epilogue

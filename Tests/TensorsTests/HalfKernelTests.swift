@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The value of a half's bits.
+/// Returns the value of the bits of an f16.
 private func value(of half: UInt16) -> Double {
     let (exponent, mantissa) = (Int(half >> 10 & 31), Double(half & 1023))
     let size =
@@ -11,9 +11,11 @@ private func value(of half: UInt16) -> Double {
     return half >> 15 == 0 ? size : -size
 }
 
-@Suite("Kernels of half precision, of every instruction set")
+@Suite("f16 kernels of every instruction set")
 struct HalfKernelTests {
-    /// A weight as it is stored: 64 times what it is in the nearest half, chosen among all.
+    /// Returns the f16 nearest to 64 times a weight, divided by 64.
+    ///
+    /// All f16 are compared.
     private func nearest(_ weight: Float) -> Double {
         let wanted = 64 * abs(Double(weight))
         if wanted < 0x1p-14 { return 0 }
@@ -24,14 +26,14 @@ struct HalfKernelTests {
     }
 
     @Test(
-        "products in half precision agree with f64 sums of rounded weights",
+        "f16 products agree with f64 sums over rounded weights",
         arguments: floatTables, ProductSizes.all)
     func product(table: FloatTable, sizes: ProductSizes) {
         let (m, k, n) = (sizes.m, sizes.k, sizes.n)
         let format = table.kernels.formats.f16
         let (panels, pairs) = ((n + 31) / 32, (k + 1) / 2)
         let outputs = panels * 32
-        // Rows of very different sizes.
+        // Rows of very different magnitudes.
         let a = randomFloats(m * k, seed: 1).enumerated().map {
             $0.element * Float(exp2(Double($0.offset / max(k, 1) % 5 * 9 - 18)))
         }
@@ -58,7 +60,8 @@ struct HalfKernelTests {
             let want = finished(sums, bias: bias, before: before, n: columns, epilogue)
             guard epilogue == ck_epilogue_store || epilogue == ck_epilogue_add else {
                 guard !rows.isConverted else { continue }
-                // Of rows that are not large, whose sums f32 holds well enough for any function.
+                // Only rows of small magnitude: for these, f32 is precise enough for every
+                // function.
                 let small = (0..<m).filter { $0 % 5 < 3 }.flatMap {
                     $0 * columns..<($0 + 1) * columns
                 }
@@ -66,7 +69,7 @@ struct HalfKernelTests {
                     small.map { c[$0] }, small.map { want[$0] }, absolute: 5e-5, relative: 2e-5)
                 continue
             }
-            // Half the last place of 11 bits, for each term and each of its partial sums, at worst.
+            // The worst case: half of the last of 11 bits, for each term and each partial sum.
             let rounding: Double = rows.isConverted ? 8e-3 : 2e-6
             for (index, (got, want)) in zip(c, want).enumerated() {
                 let size = sizes[index / columns * outputs + index % columns]
@@ -76,7 +79,7 @@ struct HalfKernelTests {
         }
     }
 
-    @Test("weights round to the nearest half of 64 times, ties to even", arguments: floatTables)
+    @Test("weights times 64 are rounded to the nearest f16, ties to even", arguments: floatTables)
     func rounding(table: FloatTable) {
         let ties: [Float] = [
             0x1.004p0, 0x1.00cp0, 0x1.ffep-1, 0x1p-20, 0x1.ffp-21, 1023.5, 1e4, 0, -0.3,
@@ -101,7 +104,7 @@ struct HalfKernelTests {
     }
 
     @Test(
-        "gradients of weights in half precision are near those in f64", arguments: floatTables,
+        "weight gradients in f16 are close to f64", arguments: floatTables,
         [(1, 1, 1), (5, 13, 40), (385, 60, 70), (900, 50, 33)])
     func gradients(table: FloatTable, sizes: (rows: Int, outputs: Int, inputs: Int)) {
         guard let product = table.kernels.formats.f16.transposed_product else { return }

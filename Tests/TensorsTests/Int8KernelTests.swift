@@ -3,9 +3,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Random weights `[outputs, k]` and activations `[m, k]` as the kernels of a table quantise them.
+/// Random weights `[outputs, k]` and activations `[m, k]`, quantised by the kernels of a table.
 ///
-/// `@unchecked`: its buffers are written while it is made, and only read afterwards.
+/// `@unchecked`: the buffers are written only by the initializer.
 private final class Quantised: @unchecked Sendable {
     let outputs: Int
     let terms: Int
@@ -56,7 +56,7 @@ private final class Quantised: @unchecked Sendable {
         sums.deallocate()
     }
 
-    /// The product of one term of a row with one output: the integers' sum, rounded and scaled.
+    /// Returns the product of one term of a row and one output: the scaled sum of integers.
     func product(_ row: Int, _ term: Int, _ output: Int) -> Float {
         let row = row * terms + term
         let sum = (0..<sizes.k).reduce(0) { sum, i in
@@ -66,7 +66,7 @@ private final class Quantised: @unchecked Sendable {
         return Float(sum) * (scales[row] * weightScales[output])
     }
 
-    /// What the kernel makes of it.
+    /// Returns the product that the kernel computes.
     func product(
         _ epilogue: ck_epilogue, bias: [Float]?, columns: Int, before: [Float]
     ) -> [Float] {
@@ -85,9 +85,9 @@ private final class Quantised: @unchecked Sendable {
     }
 }
 
-@Suite("Kernels of 8-bit integers, of every instruction set")
+@Suite("8-bit integer kernels of every instruction set")
 struct Int8KernelTests {
-    @Test("sums are exact integers, scaled once", arguments: floatTables, ProductSizes.all)
+    @Test("sums are exact integers that are scaled once", arguments: floatTables, ProductSizes.all)
     func sums(table: FloatTable, sizes: ProductSizes) {
         for terms in 1...2 {
             let quantised = Quantised(sizes, terms: terms, table.kernels)
@@ -129,7 +129,7 @@ struct Int8KernelTests {
     }
 
     @Test(
-        "activations are within half a step, with 0 exact, and the same everywhere",
+        "activations are rounded by at most half a step, 0 is exact, and all tables agree",
         arguments: floatTables,
         [
             randomFloats(1, seed: 1), randomFloats(37, seed: 2),
@@ -161,8 +161,8 @@ struct Int8KernelTests {
                     let code = Int(got.codes[$1 * stride + i]) - Int(got.zeros[$1])
                     return $0 + Double(got.scales[$1]) * Double(code)
                 }
-                // What f32 loses of the quotient shows beside the finer steps; half of one of
-                // them is out of reach at one end of their range.
+                // With two terms, the rounding error of the f32 quotient is visible. At one end of
+                // the range, half a fine step cannot be represented.
                 #expect(abs(Double(value) - decoded) <= (terms == 1 ? 0.501 : 1.1) * finest)
                 if value == 0 { #expect(decoded == 0) }
             }
@@ -178,7 +178,7 @@ struct Int8KernelTests {
         }
     }
 
-    @Test("weights reach 127 for each output, whatever its size", arguments: floatTables)
+    @Test("the largest code of each output's weights is 127", arguments: floatTables)
     func weights(table: FloatTable) {
         let (outputs, k) = (33, 10)
         var w = randomFloats(outputs * k, seed: 1)

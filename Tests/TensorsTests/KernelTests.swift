@@ -4,12 +4,12 @@ import Tensors
 import TestSupport
 import Testing
 
-/// Every table of kernels that this processor runs, and the kernels of matrix units over their
-/// emulation.
+/// Every table of kernels that this processor runs, and the kernels for matrix units with
+/// emulated units.
 let floatTables = ((0..<8).compactMap { ck_table($0) } + [ck_emulated_table()])
     .map { FloatTable(kernels: $0.pointee) }
 
-/// A table of kernels under its name.
+/// A table of kernels with its name.
 struct FloatTable: CustomTestStringConvertible, @unchecked Sendable {
     let kernels: ck_kernels
     var testDescription: String { String(cString: kernels.name) }
@@ -23,7 +23,7 @@ func randomFloats(_ count: Int, seed: UInt64, in range: ClosedRange<Float> = -1.
 @Suite("Kernels of every instruction set")
 struct KernelTests {
     @Test(
-        "products agree with f64 sums at every row count and tail", arguments: floatTables,
+        "products agree with f64 for every number of rows and every remainder", arguments: floatTables,
         [
             (1, 1, 1), (1, 576, 100), (2, 7, 31), (5, 64, 32), (11, 33, 33), (12, 16, 64),
             (13, 50, 96), (29, 129, 65), (3, 0, 40),
@@ -91,7 +91,7 @@ struct KernelTests {
         }
     }
 
-    @Test("sums of outer products fill the upper triangle", arguments: floatTables, [5, 32, 70])
+    @Test("Gram sums fill the upper triangle", arguments: floatTables, [5, 32, 70])
     func gram(table: FloatTable, columns: Int) {
         let rows = Int(ck_slab_rows) + 19
         let x = randomFloats(rows * columns, seed: 5)
@@ -114,7 +114,9 @@ struct KernelTests {
             repeating: 0, count: Int(ck_slab_rows) * (padded + Int(ck_tile_columns)))
     }
 
-    @Test("products of columns", arguments: floatTables, [(5, 29), (32, 64), (70, 101)])
+    @Test(
+        "transposed products agree with the definition", arguments: floatTables,
+        [(5, 29), (32, 64), (70, 101)])
     func transposedProduct(table: FloatTable, _ shape: (width: Int, n: Int)) {
         let (width, n) = shape
         let (rows, lda) = (Int(ck_slab_rows) + 19, n + 3)
@@ -134,7 +136,7 @@ struct KernelTests {
     }
 
     @Test(
-        "activations and their derivatives", arguments: floatTables,
+        "activation functions and derivatives agree with f64", arguments: floatTables,
         epilogues.filter { $0 != ck_epilogue_store && $0 != ck_epilogue_add })
     func activations(table: FloatTable, function: ck_epilogue) {
         let n = 1003
@@ -167,7 +169,7 @@ struct KernelTests {
     }
 
     @Test(
-        "row operations agree with f64 at every tail", arguments: floatTables,
+        "row operations agree with f64 for every remainder", arguments: floatTables,
         [1, 3, 4, 15, 16, 17, 100])
     func rows(table: FloatTable, n: Int) {
         let (x, w, b) = (
@@ -194,7 +196,7 @@ struct KernelTests {
     }
 
     @Test(
-        "attention agrees with its definition", arguments: floatTables,
+        "attention agrees with the definition", arguments: floatTables,
         [(5, 5, 16), (60, 60, 24), (3, 40, 64), (14, 1030, 33), (600, 600, 8)])
     func attention(table: FloatTable, sizes: (queries: Int, keys: Int, width: Int)) {
         let (queries, keys, width) = sizes

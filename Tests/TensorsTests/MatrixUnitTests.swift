@@ -4,9 +4,9 @@ import Tensors
 import TestSupport
 import Testing
 
-@Suite("Kernels of matrix units")
+@Suite("Kernels for matrix units")
 struct MatrixUnitTests {
-    @Test("a processor that reports matrix units runs their kernels")
+    @Test("a processor that reports matrix units runs the kernels for matrix units")
     func tableOfMatrixUnits() throws {
         let report = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)
         let reported = ["amx_tile", "amx_int8", "amx_bf16", "avx512_fp16", "avx512_bf16"]
@@ -17,7 +17,7 @@ struct MatrixUnitTests {
     }
 
     @Test(
-        "attention in bfloat16 agrees with f32 within its rounding",
+        "bfloat16 attention agrees with f32 within the rounding error",
         arguments: floatTables.filter { $0.kernels.attend_bf16 != nil },
         [(7, 7, 32), (48, 48, 64), (33, 600, 32), (1, 40, 96), (60, 1100, 64)])
     func attention(table: FloatTable, sizes: (queries: Int, keys: Int, width: Int)) {
@@ -33,7 +33,7 @@ struct MatrixUnitTests {
         floatValues = [Float](repeating: 0, count: keys * padded32(width))
         kernels.formats.f32.pack_rows(k, width, keys, width, &floatKeys, nil, nil)
         kernels.formats.f32.pack_columns!(v, width, keys, width, &floatValues)
-        // Halves that are no numbers show what is read and not written.
+        // The memory is filled with NaN, which shows values that are read but were not written.
         var halfKeys = [UInt16](repeating: 0x7fc0, count: padded * width)
         var halfValues = [UInt16](repeating: 0x7fc0, count: padded * width)
         kernels.formats.bf16.pack_rows(k, width, keys, width, &halfKeys, nil, nil)

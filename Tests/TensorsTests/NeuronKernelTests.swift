@@ -5,7 +5,7 @@ import Testing
 
 @testable import Tensors
 
-@Suite("Neurons that a predictor names")
+@Suite("Neurons that a predictor selects")
 struct NeuronKernelTests {
     private let inputs = 52
     private let outputs = 37
@@ -44,7 +44,7 @@ struct NeuronKernelTests {
             Matrix(rows: rows, columns: inputs, elements: randomFloats(rows * inputs, seed: 9)))
     }
 
-    @Test("rows of few units times a vector", arguments: floatTables)
+    @Test("products of a few rows and a vector agree with the definition", arguments: floatTables)
     func products(table: FloatTable) {
         for (width, count) in [(1, 1), (16, 4), (33, 7), (100, 5), (576, 9)] {
             let rows = randomFloats(20 * width, seed: 1)
@@ -62,7 +62,7 @@ struct NeuronKernelTests {
         }
     }
 
-    @Test("scores are those of the rounded or the trained weights", arguments: [1, 3])
+    @Test("scores agree with the rounded or trained weights", arguments: [1, 3])
     func scores(threads: Int) {
         let engine = Engine(threads: threads)
         let neurons = 70
@@ -84,7 +84,7 @@ struct NeuronKernelTests {
                 #expect(abs(found[row, neuron] - want) <= 0.02 * size)
             }
         }
-        // Weights in 4 bits are off by a fourteenth of the greatest at most.
+        // The error of a 4-bit weight is at most a fourteenth of the largest weight.
         engine.predict(x, predictor(.relu, neurons, .coarse, above: thresholds), into: &found)
         let weights = incoming(.relu, neurons)[0]
         for row in 0..<4 {
@@ -99,7 +99,7 @@ struct NeuronKernelTests {
     }
 
     @Test(
-        "a block of named neurons is the sum over them", arguments: Precision.allCases,
+        "the output of a block is the sum over the selected neurons", arguments: Precision.allCases,
         [Epilogue.swiglu, .relu, .tanhGELU, .gatedTanhGELU])
     func block(precision: Precision, activation: Epilogue) {
         for (neurons, threads, way) in [
@@ -144,7 +144,7 @@ struct NeuronKernelTests {
             let room = precision == .f32 ? 1e-4 : precision == .f16 ? 0.02 : 0.1
             expectClose(y.row(0).map(Double.init), want, absolute: room)
 
-            // Several tokens together are each of them alone.
+            // Several tokens together give the same results as each token alone.
             let several = self.x(rows: 3)
             var together = Activations(rows: 3, columns: outputs, repeating: 0.5)
             engine.addFeedForward(of: several, block, to: &together)
@@ -157,7 +157,7 @@ struct NeuronKernelTests {
         }
     }
 
-    @Test("clearing leaves the neurons that are named")
+    @Test("clearing keeps only the selected neurons")
     func clearing() {
         let (engine, neurons) = (Engine(threads: 2), 70)
         let thresholds = randomFloats(neurons, seed: 60)

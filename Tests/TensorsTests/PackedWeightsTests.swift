@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Packed weights in every precision")
 struct PackedWeightsTests {
-    /// How far a product of `k` values between -1 and 1 may be from exact.
+    /// The maximum error of a product of `k` values between -1 and 1.
     private func tolerance(_ precision: Precision, _ k: Int) -> Float {
         let roots = Float(k).squareRoot()
         return switch precision {
@@ -27,7 +27,7 @@ struct PackedWeightsTests {
     }
 
     @Test(
-        "linear layers agree with their definition, on any number of threads",
+        "linear layers agree with the definition for any number of threads",
         arguments: Precision.allCases, [(1, 70, 45), (40, 33, 100)])
     func linear(precision: Precision, sizes: (tokens: Int, inputs: Int, outputs: Int)) {
         let x = Matrix<Float>(randomRows: sizes.tokens, columns: sizes.inputs, seed: 1)
@@ -46,7 +46,8 @@ struct PackedWeightsTests {
         for threads in 2...3 { #expect(product(x, weights, threads: threads) == y) }
     }
 
-    @Test("a row comes out as it went in, but for its rounding", arguments: Precision.allCases)
+    @Test(
+        "an unpacked row equals the packed row, except for rounding", arguments: Precision.allCases)
     func rows(precision: Precision) {
         let w = Matrix<Float>(randomRows: 70, columns: 37, seed: 1)
         let weights = PackedWeights(w, precision: precision, in: Arena())
@@ -68,7 +69,7 @@ struct PackedWeightsTests {
         }
     }
 
-    @Test("bytes are those of the weights and of what each output adds")
+    @Test("the number of bytes counts the weights and the terms of each output")
     func bytes() {
         let w = Matrix<Float>(randomRows: 64, columns: 40, seed: 1)
         func bytes(_ precision: Precision, bias: Bool) -> Int {
@@ -84,7 +85,9 @@ struct PackedWeightsTests {
         #expect(bytes(.int8, bias: true) == 64 * (40 + 12))
     }
 
-    @Test("resized weights read less, and give numbers", arguments: Precision.allCases)
+    @Test(
+        "resized weights read fewer bytes, and their products are finite",
+        arguments: Precision.allCases)
     func resized(precision: Precision) {
         let w = Matrix<Float>(randomRows: 100, columns: 90, seed: 1)
         let bias = [Float](repeating: 1, count: 100)
@@ -106,7 +109,7 @@ struct PackedWeightsTests {
         }
     }
 
-    @Test("refilled weights keep their memory, and their copies keep their values")
+    @Test("refilled weights keep the memory, and copies keep the old values")
     func refilled() {
         let (old, new) = (
             Matrix<Float>(randomRows: 40, columns: 33, seed: 1),

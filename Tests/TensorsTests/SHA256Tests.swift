@@ -1,7 +1,7 @@
 import Tensors
 import Testing
 
-/// Digests of byte `i` = `7i + ⌊i/251⌋` modulo 256, made with Python's `hashlib.sha256`.
+/// Digests of messages with byte `i` = `7i + ⌊i/251⌋` modulo 256, from Python's `hashlib.sha256`.
 private let digests = [
     0: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     1: "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
@@ -24,12 +24,12 @@ private func message(_ count: Int) -> [UInt8] {
 
 @Suite("SHA256")
 struct SHA256Tests {
-    @Test("agrees with another implementation around every block edge", arguments: digests)
+    @Test("digests agree with Python for lengths around the block size", arguments: digests)
     func knownDigest(count: Int, digest: String) {
         #expect(SHA256.hexDigest(of: message(count)) == digest)
     }
 
-    @Test("agrees with the vectors of FIPS 180")
+    @Test("digests agree with the test vectors of FIPS 180")
     func standardVectors() {
         #expect(
             SHA256.hexDigest(of: Array("abc".utf8))
@@ -39,7 +39,7 @@ struct SHA256Tests {
                 == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
     }
 
-    @Test("does not depend on how the message is cut", arguments: UInt64(0)..<40)
+    @Test("the digest does not depend on how the message is divided", arguments: UInt64(0)..<40)
     func pieces(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         let bytes = message(4097)

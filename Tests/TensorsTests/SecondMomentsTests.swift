@@ -5,7 +5,7 @@ import Testing
 @Suite("Second moments")
 struct SecondMomentsTests {
     @Test(
-        "all products of columns from a first one on, of rows that come in parts",
+        "second moments from a first column on agree with the definition for batches of rows",
         arguments: [0, 1, 33, 70], [1, 2])
     func moments(first: Int, threads: Int) {
         let engine = Engine(threads: threads)

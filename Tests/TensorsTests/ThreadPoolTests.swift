@@ -4,9 +4,9 @@ import Testing
 
 @testable import Tensors
 
-@Suite("Threads that share short pieces of work")
+@Suite("Thread pool")
 struct ThreadPoolTests {
-    /// Counts how often each index was visited.
+    /// Counts the visits of each index.
     private final class Visits: Sendable {
         private let counts: Mutex<[Int]>
 
@@ -27,7 +27,7 @@ struct ThreadPoolTests {
         #expect(visits.all == [Int](repeating: 2000, count: threads))
     }
 
-    @Test("every index is visited once, however work is cut", arguments: [1, 2, 3, 8])
+    @Test("every index is visited once, for every division of the work", arguments: [1, 2, 3, 8])
     func indices(threads: Int) {
         let pool = ThreadPool(threads: threads)
         var random = SplitMix64(seed: UInt64(threads))
@@ -42,12 +42,12 @@ struct ThreadPoolTests {
         }
     }
 
-    @Test("what threads write is seen when a job returns, also by threads that slept")
+    @Test("the writes of all threads are visible after a job, also if threads slept before")
     func memory() {
         let pool = ThreadPool(threads: 4)
         var values = [Int](repeating: 0, count: 4096)
         for round in 1...60 {
-            // Some rounds find the workers asleep, others spinning.
+            // In some rounds the workers sleep, in other rounds they spin.
             if round % 6 == 0 { usleep(3000) }
             values.withUnsafeMutableBufferPointer { values in
                 let values = values
@@ -59,7 +59,7 @@ struct ThreadPoolTests {
         }
     }
 
-    @Test("pools end their threads, asleep or not")
+    @Test("the end of a pool ends its threads, sleeping or not")
     func ending() throws {
         func threads() throws -> Int {
             try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count
@@ -71,7 +71,7 @@ struct ThreadPoolTests {
             pool.run { _ in }
             if round % 10 == 0 { usleep(3000) }
         }
-        // Ended threads leave in their own time; other tests start and end some too.
+        // Threads end with a delay, and other tests start and end threads too.
         for _ in 0..<500 where try threads() > before + 50 { usleep(10_000) }
         #expect(try threads() <= before + 50, "200 threads were started")
     }
