@@ -1,9 +1,9 @@
-/* Conversions promise the same bits on every machine. */
+/* Conversions must give the same bits on every machine. */
 #include "harness.h"
 #include <math.h>
 #include <string.h>
 
-/* Random blocks: every scale there is, NaN and infinity among them. */
+/* Random blocks with all f16 scales, including NaN and infinity. */
 static void dequantize(void) {
     static const struct {
         const char *name;
@@ -36,7 +36,7 @@ static void every_half(void) {
     bytes_are("back again", halves, 65536 * 2);
 }
 
-/* Random bits, and numbers around 1 that are halfway between two stored ones. */
+/* Random bits, and numbers near 1 that are halfway between two stored numbers. */
 static void narrow(void) {
     size_t count = 20001;
     float *in = floats(count, 2), *same = zeroed(count * 4);

@@ -1,13 +1,14 @@
-/* Every kernel of a ck_kernels table in f32. A new kernel: write a function, add it to kernel_cases. */
+/* Cases for every f32 kernel of a ck_kernels table. For a new kernel, write a function and add it to
+ * kernel_cases. */
 #include "harness.h"
 #include <math.h>
 
-/* Products are sums of k terms below 1, in any order and with or without fusing. */
+/* Tolerances of sums of k terms below 1, in any order, with or without fused multiply-adds. */
 static const double absolute = 2e-5, relative = 1e-5;
 
 static size_t rounded_up(size_t n, size_t step) { return (n + step - 1) / step * step; }
 
-/* Columns of stride that no kernel may touch. */
+/* The number of additional columns of a row, which no kernel may change. */
 enum { gap = 3 };
 
 static void gemm(const ck_kernels *k) {
@@ -21,7 +22,7 @@ static void gemm(const ck_kernels *k) {
                 size_t step = is_gated(epilogue) ? ck_panel / 2 : ck_panel;
                 size_t outputs = (n + step - 1) / step * ck_panel;
                 size_t lda = depth + gap, ldc = n + gap;
-                /* The last rows end where n does: what follows them is not the kernel's. */
+                /* The last row ends at column n. A kernel must not access memory after it. */
                 float *a = floats((m - 1) * lda + depth, 1), *w = floats(outputs * depth, 0.1f);
                 float *c = floats((m - 1) * ldc + n, 1), *panels = zeroed(outputs * depth * 4);
                 float *bias = biased ? floats(outputs, 1) : 0;
@@ -187,7 +188,7 @@ static void limits(const ck_kernels *k) {
         float sum = k->read_f32(floats(lengths[s], 1), lengths[s]);
         floats_are("read", &sum, 1, 1e-4, 0);
     }
-    /* How many sums the peak keeps depends on the table: it must only stay finite. */
+    /* The number of sums depends on the table, so only a finite result is required. */
     float finite = isfinite(k->formats.f32.peak(100, 0.5f));
     floats_are("peak is finite", &finite, 1, 0, 0);
 }

@@ -1,4 +1,4 @@
-/* Every kernel of a ck_f64_kernels table, and the blocked product around them. */
+/* Cases for every kernel of a ck_f64_kernels table, and for the blocked product. */
 #include "harness.h"
 
 static void product(const ck_f64_kernels *kernels) {
@@ -15,7 +15,7 @@ static void product(const ck_f64_kernels *kernels) {
         }
 }
 
-/* Only what the diagonal promises is compared: tiles differ in what else they write. */
+/* Only the requested elements are compared, because tables may write different other elements. */
 static void triangle(const ck_f64_kernels *kernels) {
     size_t m = 230, n = 210, k = 11;
     for (ptrdiff_t diagonal = -3; diagonal <= 40; diagonal += 43) {

@@ -1,25 +1,26 @@
-/* What the cases need: guarded memory, seeded numbers, and results to record or to compare. */
+/* Functions for the cases: guarded memory, seeded numbers, and recording or comparing results. */
 #ifndef HARNESS_H
 #define HARNESS_H
 #include "CKernels.h"
 
-/* Memory whose end is the end of mapped memory: a read or write past it crashes. It is freed when
- * the case ends. The floats and doubles are uniform in [-range, range). */
+/* Return memory that ends at the end of a mapping, so that access past the end crashes. The memory is
+ * freed at the end of the case. The floats and doubles are uniform in [-range, range). */
 void *zeroed(size_t bytes);
 float *floats(size_t count, float range);
 double *doubles(size_t count);
 uint8_t *bytes(size_t count);
 
-/* Whether a panel is 16 gates and 16 ups. */
+/* Whether a panel has 16 outputs of a gate projection and 16 of an up projection. */
 static inline int is_gated(int epilogue) {
     return epilogue == ck_epilogue_swiglu || epilogue >= ck_epilogue_gated_gelu;
 }
 
-/* A number in [0, below). */
+/* Returns a random number in [0, limit). */
 size_t below(size_t limit);
 
-/* Hands over a result, to be within absolute + relative * |reference| of the reference's. Both
- * tolerances 0 mean equal to the bit, with any NaN equal to any other. */
+/* Records a result, or compares it with the recorded result. The difference must be at most
+ * absolute + relative * |recorded|. If both tolerances are 0, the bits must be equal, but all NaN
+ * values are equal. */
 void floats_are(const char *name, const float *values, size_t count, double absolute, double relative);
 void doubles_are(
     const char *name, const double *values, size_t count, double absolute, double relative);
@@ -31,19 +32,19 @@ typedef struct kernel_case {
     void (*run)(const ck_kernels *kernels);
 } kernel_case;
 
-/* The f64 kernels have tables of their own. */
+/* A case for one table of f64 kernels. */
 typedef struct f64_case {
     const char *name;
     void (*run)(const ck_f64_kernels *kernels);
 } f64_case;
 
-/* Conversions have no tables: one source is compiled for every processor. */
+/* A case for conversions, which have no tables: one source is compiled for every processor. */
 typedef struct conversion_case {
     const char *name;
     void (*run)(void);
 } conversion_case;
 
-/* Ended by a null name. */
+/* A null name ends each list. */
 extern const kernel_case kernel_cases[], precision_cases[];
 extern const f64_case f64_cases[];
 extern const conversion_case conversion_cases[];

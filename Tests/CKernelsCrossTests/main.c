@@ -1,8 +1,8 @@
-/* Compares the kernels of this processor with those of another.
+/* Compares the results of kernels on different processors.
  *
  *     kernel-cases record FILE   writes the results of the scalar kernels
  *     kernel-cases check FILE    compares the results of every kernel of every table with FILE;
- *                                exit status 1 if one differs
+ *                                exit status 1 if a result differs
  *
  * Input is seeded, so two processors compute the same cases. Both must be little-endian.
  * KernelTests checks that the scalar kernels compute the right results. This program checks that no
@@ -37,7 +37,7 @@ static void fail(const char *problem) {
     exit(1);
 }
 
-/* A kernel left its memory: the end of every block is the end of what is mapped. */
+/* Called if a kernel accesses memory after the end of a block, where the mapping ends. */
 static void crashed(int signal) {
     (void)signal;
     fail("touches memory past its arguments");
@@ -86,7 +86,8 @@ uint8_t *bytes(size_t count) {
 
 size_t below(size_t limit) { return (size_t)(next() % limit); }
 
-/* Records `size` bytes, or reads the recorded ones; returns them, freed with the case. */
+/* Records `size` bytes, or reads the recorded bytes. Returns the bytes, which are freed at the end of
+ * the case. */
 static const void *reference(const void *values, size_t size) {
     uint64_t length = size;
     if (recording) {
@@ -140,7 +141,7 @@ static void use(const char *name, long offset) {
     if (fseek(file, offset, SEEK_SET)) fail("cannot seek in the results");
 }
 
-/* Starts a case with the same numbers on every table and processor. */
+/* Starts a case with the same random numbers for every table and processor. */
 static void start(const char *name) {
     case_name = name;
     state = 0;
@@ -169,7 +170,7 @@ int main(int count, char **words) {
     }
 
     signal(SIGSEGV, crashed);
-    /* The scalar table is the last one; every table is held to the same results. */
+    /* All tables are compared with the results of the scalar table, which is the last. */
     long kernels_begin = ftell(file);
     const ck_kernels *kernels = 0;
     for (size_t index = 0; (kernels = ck_table(index)); index++) {

@@ -1,4 +1,4 @@
-/* The kernels of formats of 16 and 8 bits. */
+/* Cases for the kernels of formats of 16 and 8 bits. */
 #include "harness.h"
 #include <math.h>
 #include <string.h>
@@ -7,7 +7,7 @@ static const struct { size_t m, k, n; } sizes[] = {
     {1, 1, 1}, {1, 577, 101}, {2, 7, 31}, {3, 0, 40}, {5, 64, 32}, {6, 5, 33}, {7, 50, 96},
     {11, 34, 15}, {13, 131, 65}, {41, 3000, 17}};
 
-/* Columns of c's rows that no kernel may touch. */
+/* The number of additional columns of each row of c, which no kernel may change. */
 enum { gap = 3 };
 
 static size_t packed_outputs(size_t n, int epilogue) {
@@ -15,7 +15,7 @@ static size_t packed_outputs(size_t n, int epilogue) {
     return (n + step - 1) / step * ck_panel;
 }
 
-/* Rows of k floats as a format's product reads them; converted ones go to `rounded`. */
+/* Returns rows of k floats for the product of a format. Converted rows are stored in `rounded`. */
 static ck_operand converted(
     const ck_format *format, const float *a, size_t m, size_t k, void *rounded, float *scales
 ) {
@@ -34,7 +34,7 @@ static void bf16(const ck_kernels *k) {
             size_t outputs = packed_outputs(n, epilogue), ldc = n + gap;
             float *a = floats(m * depth, 1), *w = floats(outputs * depth, 0.1f);
             float *c = floats((m - 1) * ldc + n, 1), *bias = floats(outputs, 1);
-            /* Some tables round activations: these are round already. */
+            /* Some tables round activations, so these activations are rounded already. */
             for (size_t i = 0; i < m * depth; i++) {
                 uint32_t bits;
                 memcpy(&bits, a + i, 4);
@@ -59,7 +59,7 @@ static void f16(const ck_kernels *k) {
         for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_gated_relu; epilogue++) {
             size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n, pairs = (depth + 1) / 2;
             size_t outputs = packed_outputs(n, epilogue), ldc = n + gap;
-            /* Both factors of a gated output are rounded, and each multiplies the other's error. */
+            /* Both factors of a gated output have a rounding error, so small values are used. */
             float range = epilogue >= ck_epilogue_gated_gelu ? 0.5f : 1;
             float *a = floats(m * depth, range), *w = floats(outputs * depth, 0.1f);
             float *c = floats((m - 1) * ldc + n, 1), *bias = floats(outputs, 1);
@@ -111,7 +111,7 @@ static void int8(const ck_kernels *k) {
             }
 }
 
-/* Every format, by its place in the table. */
+/* Returns the format at an index of the table. */
 static const ck_format *format_at(const ck_kernels *k, size_t index) {
     const ck_format *all[] = {&k->formats.f32, &k->formats.f16, &k->formats.bf16, &k->formats.int8};
     return all[index];
@@ -166,7 +166,7 @@ static void contextual(const ck_kernels *k) {
         size_t count = k->select_f32(x, least, n, places, chosen);
         bytes_are("places", places, count * 4);
         floats_are("chosen", chosen, count, 0, 0);
-        /* Rows of 100 values, of any type, that no multiplication takes out of range. */
+        /* Rows of 100 values of any type. No product is out of range. */
         enum { width = 100 };
         float *sum = floats(width + gap, 1), *rows = floats(n * width, 1);
         k->formats.f32.sum_rows(rows, width * 4, places, chosen, count, sum, width);
@@ -201,7 +201,7 @@ static void contextual(const ck_kernels *k) {
 }
 
 static void limits(const ck_kernels *k) {
-    /* How many sums they keep depends on the table: they must only stay finite. */
+    /* The number of sums depends on the table, so only finite results are required. */
     float finite = isfinite(k->formats.bf16.peak(100, 0.5f)) && isfinite(k->formats.f16.peak(100, 0.5f))
         && isfinite(k->formats.int8.peak(100, 0.5f));
     floats_are("peaks are finite", &finite, 1, 0, 0);

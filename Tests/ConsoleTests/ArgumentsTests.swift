@@ -3,7 +3,7 @@ import Testing
 @testable import Console
 
 @Suite struct ArgumentsTests {
-    @Test("reads every kind of value in any order and spelling")
+    @Test("every kind of value is read in any order and spelling")
     func readsValues() throws {
         let command = try SampleCommand.parse([
             "--speedup", "1.5", "-o", "out", "model dir", "--speedup=2", "--batch=4", "--json",
@@ -22,7 +22,7 @@ import Testing
         #expect(command.json)
     }
 
-    @Test("defaults stand where nothing is given")
+    @Test("options that are not given have their defaults")
     func defaults() throws {
         let command = try SampleCommand.parse(["m", "--speedup", "2", "-o=o"])
         #expect(command.extra == nil)
@@ -33,7 +33,7 @@ import Testing
         #expect(!command.json)
     }
 
-    @Test("texts that start with a dash and empty texts are values")
+    @Test("empty texts and texts that start with a dash are values")
     func oddTexts() throws {
         let words = ["m", "--speedup", "2", "-o", "o", "--prompt"]
         #expect(try SampleCommand.parse(words + ["- a list"]).prompt == "- a list")
@@ -76,7 +76,7 @@ import Testing
         #expect(refusal("--speedup", "1") == "--speedup needs a number, above 1, not '1'")
     }
 
-    @Test("what is required is asked for by name")
+    @Test("the error for a missing argument names the argument")
     func required() {
         #expect(
             refusal("--speedup", "2", "-o", "o")
@@ -87,13 +87,13 @@ import Testing
         #expect(refusal("m", "--speedup", "2") == "--output OUT is missing: Where the results go.")
     }
 
-    @Test("declaring records every read although a check fails on stand-ins")
+    @Test("all arguments are declared, even if a check fails on placeholder values")
     func declaring() {
         #expect(StrictCommand.declarations.map(\.name) == ["FILE", "--json"])
         #expect(SampleCommand.declarations.count == 10)
     }
 
-    @Test("seeded hostile words are refused or read, never a trap", arguments: 0..<20)
+    @Test("random words are read or give an error, and never trap", arguments: 0..<20)
     func hostile(seed: UInt64) {
         let pieces = [
             "-", "--", "=", "--batch", "--batch=", "-o", "--speedup", "2", "m", "", "\u{0}", "é🏔️",
@@ -110,7 +110,7 @@ import Testing
     }
 }
 
-/// Knuth's linear congruential generator, enough to vary words.
+/// Knuth's linear congruential generator, for random words.
 private struct Seeded: RandomNumberGenerator {
     var state: UInt64
 

@@ -4,7 +4,7 @@ import Testing
 @testable import Console
 
 @Suite struct CommandSetTests {
-    @Test("the exit status tells done, failed, usage and interrupted apart")
+    @Test("the exit status distinguishes success, failure, wrong usage and interruption")
     func statuses() {
         #expect(run("prune", "m", "--speedup", "2", "-o", "o").status == .done)
         let failed = run("prune", "missing", "--speedup", "2", "-o", "o")
@@ -27,7 +27,7 @@ import Testing
         #expect(ExitStatus.usage.rawValue == 2)
     }
 
-    @Test("answers help and version on standard output")
+    @Test("help and version are printed to standard output")
     func answers() {
         #expect(run("--version").output == "espalier 1.2.3\n")
         for words in [["--help"], ["-h"], ["help"]] {
@@ -45,7 +45,7 @@ import Testing
         #expect(none.output.isEmpty && none.errors.contains("Commands:"))
     }
 
-    @Test("the reference has every option, rare ones too, and escapes what Markdown would format")
+    @Test("the option reference has every option and escapes Markdown")
     func reference() {
         let page = run("help", "--markdown").output
         #expect(page.contains("## espalier prune\n\nPrune a model to a speedup"))
@@ -57,7 +57,7 @@ import Testing
         #expect(run("help", "--markdown", "prune").status == .usage)
     }
 
-    @Test("an unknown command is answered with the nearest")
+    @Test("the error for an unknown command suggests the most similar command")
     func unknown() {
         #expect(
             run("purne").errors.hasPrefix(
@@ -67,7 +67,7 @@ import Testing
         #expect(run("zzz").status == .usage)
     }
 
-    @Test("help shows every argument with its limits and default within 80 columns")
+    @Test("help shows every argument with its limits and default in 80 columns")
     func helpPage() {
         let page = run("prune", "--help").output
         for line in page.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
@@ -82,27 +82,27 @@ import Testing
         }
     }
 
-    @Test("help lists options by group, rare ones only where all are asked for")
+    @Test("help lists options by group, and rare options only with --help-all")
     func groups() throws {
         let page = run("prune", "--help").output
         let headings = page.split(separator: "\n").filter { $0.hasSuffix(":") }
         #expect(headings == ["Arguments:", "Required:", "Options:", "Sampling:"])
         let parts = page.components(separatedBy: "Sampling:\n")
         #expect(parts[1].contains("--temperature") && !parts[1].contains("--batch"))
-        // What is read behind a group returns to the options of all commands.
+        // Options that are declared after a group belong to the options of all commands.
         #expect(parts[0].contains("--prompt") && parts[0].contains("--json"))
         #expect(!page.contains("--seed"))
         #expect(page.contains("Show 1 more option, rarely needed."))
         let all = run("prune", "--help-all").output
         #expect(all.contains("--seed SEED") && !all.contains("more option"))
         #expect(run("help", "prune", "--help-all").output == all)
-        // Where nothing is rare, both are one.
+        // For a command without rare options, both pages are the same.
         let plain = run("inspect", "--help").output
         #expect(run("inspect", "--help-all").output == plain && !plain.contains("--help-all"))
         #expect(run("prune", "m", "--speedup", "2", "-o", "o", "--seed", "3").status == .done)
     }
 
-    @Test("an example breaks ahead of an option, and can be pasted")
+    @Test("an example is wrapped before an option and can be pasted into a shell")
     func examples() {
         #expect(
             run("prune", "--help").output.contains(

@@ -4,7 +4,7 @@ import Testing
 @testable import Console
 
 @Suite struct InterruptionTests {
-    @Test("the first signal asks", arguments: [SIGINT, SIGTERM])
+    @Test("the first signal requests a stop", arguments: [SIGINT, SIGTERM])
     func first(signal: Int32) async {
         await #expect(processExitsWith: .exitCode(7)) { [signal] in
             Interruption.install()
@@ -15,7 +15,7 @@ import Testing
         }
     }
 
-    @Test("the second signal ends the process with 130")
+    @Test("the second signal ends the process with status 130")
     func second() async {
         await #expect(processExitsWith: .exitCode(130)) {
             Interruption.install()
@@ -26,7 +26,7 @@ import Testing
         }
     }
 
-    @Test("signals that ask for nothing, and none at all, stop nothing")
+    @Test("other signals and no signal do not request a stop")
     func quiet() async {
         await #expect(processExitsWith: .exitCode(0)) {
             Interruption.install()
@@ -40,7 +40,9 @@ import Testing
     }
 }
 
-/// Whether the flag rises within ten seconds: another thread may take the signal.
+/// Whether a stop is requested within ten seconds.
+///
+/// Another thread may receive the signal.
 private func isRequestedSoon() -> Bool {
     for _ in 0..<1000 where !Interruption.isRequested { usleep(10_000) }
     return Interruption.isRequested

@@ -4,13 +4,13 @@ import Testing
 @testable import Console
 
 @Suite struct ProgressBarTests {
-    /// The states of the redrawn line, in order.
+    /// Returns the states of the redrawn line in order.
     private func frames(_ fake: FakeTerminal) -> [String] {
         fake.text.split(separator: "\r\u{1B}[K", omittingEmptySubsequences: false).dropFirst()
             .map(String.init)
     }
 
-    @Test("a terminal shows one line, redrawn at most ten times a second")
+    @Test("a terminal shows one line that is redrawn at most ten times a second")
     func interactive() {
         let fake = FakeTerminal(isInteractive: true)
         let bar = ProgressBar("Calibrating", total: 1000, unit: "tokens", on: fake.terminal)
@@ -30,7 +30,7 @@ import Testing
             fake.text.hasSuffix("Calibrating … done in 10 s (1000 tokens, 100 tokens/s)\n"))
     }
 
-    @Test("work that ends before its last step is not done", arguments: [0, 3])
+    @Test("work that ends before the last step is reported as stopped", arguments: [0, 3])
     func failed(count: Int) {
         let fake = FakeTerminal(isInteractive: false)
         let bar = ProgressBar("Writing", total: 4, unit: "layers", on: fake.terminal)
@@ -41,7 +41,7 @@ import Testing
         #expect(!fake.text.contains("done"))
     }
 
-    @Test("fits any width", arguments: [0, 1, 10, 20, 30, 40, 60, 80])
+    @Test("the bar fits any width", arguments: [0, 1, 10, 20, 30, 40, 60, 80])
     func width(width: Int) {
         let fake = FakeTerminal(isInteractive: true, width: width)
         let bar = ProgressBar("Searching plans", total: 7, unit: "plans", on: fake.terminal)
@@ -52,7 +52,7 @@ import Testing
         for frame in frames(fake) { #expect(TextLayout.width(of: frame) <= max(0, width - 1)) }
     }
 
-    @Test("a plain stream gets a line every five seconds")
+    @Test("a stream that is not a terminal gets a line every five seconds")
     func plain() {
         let fake = FakeTerminal(isInteractive: false)
         let bar = ProgressBar("Profiling", total: 100, unit: "levels", on: fake.terminal)
@@ -72,7 +72,7 @@ import Testing
                 """)
     }
 
-    @Test("counts exactly from many threads")
+    @Test("steps from many threads are counted exactly")
     func threads() {
         let fake = FakeTerminal(isInteractive: false)
         let bar = ProgressBar("Counting", total: 4000, unit: "steps", on: fake.terminal)
@@ -84,14 +84,14 @@ import Testing
         #expect(fake.text.contains("(4000 steps, 4000 steps/s)"))
     }
 
-    @Test("a bar dropped unfinished ends its line")
+    @Test("an unfinished bar ends its line when it is deallocated")
     func dropped() {
         let fake = FakeTerminal(isInteractive: true)
         ProgressBar("Packing", total: 4, unit: "layers", on: fake.terminal).advance(to: 1)
         #expect(fake.text.hasSuffix("Packing … stopped at 25%\n"))
     }
 
-    @Test("the bar fills by eighths and never leaves its width")
+    @Test("the bar fills in eighths of a character and keeps its width")
     func bar() {
         #expect(ProgressBar.bar(0, of: 8, width: 4) == "░░░░")
         #expect(ProgressBar.bar(3, of: 8, width: 4) == "█▌░░")
@@ -100,7 +100,7 @@ import Testing
         for count in 0...997 { #expect(ProgressBar.bar(count, of: 997, width: 9).count == 9) }
     }
 
-    @Test("a stage tells how long it took, and passes results and errors on")
+    @Test("a stage prints its duration, and returns results and throws errors")
     func stage() throws {
         let fake = FakeTerminal(isInteractive: false)
         let result = fake.terminal.stage("Packing") {

@@ -70,7 +70,7 @@ struct SampleError: Error, CustomStringConvertible {
     let description = "missing/config.json does not exist"
 }
 
-/// A command whose check fails on every stand-in, before nothing and after everything is read.
+/// A command whose check, after all arguments are read, fails on every placeholder value.
 struct StrictCommand: Command {
     static let name = "inspect"
     static let summary = "Show what a file holds."
@@ -93,14 +93,14 @@ var sampleSet: CommandSet {
         commands: [SampleCommand.self, StrictCommand.self])
 }
 
-/// What one command line wrote and returned.
+/// Returns the status and the texts of one command line.
 func run(_ words: String...) -> (status: ExitStatus, output: String, errors: String) {
     var (output, errors) = ("", "")
     let status = sampleSet.run(words, output: { output += $0 }, errors: { errors += $0 })
     return (status, output, errors)
 }
 
-/// Why a sample command refuses its words, or nothing.
+/// Returns the error of a sample command, or nil.
 func refusal(_ words: String...) -> String? {
     do throws(UsageError) {
         _ = try SampleCommand.parse(words)
@@ -110,7 +110,9 @@ func refusal(_ words: String...) -> String? {
     }
 }
 
-/// A terminal that remembers what was written and whose clock the test sets.
+/// A terminal that records written text.
+///
+/// The test sets its clock.
 final class FakeTerminal: Sendable {
     let written = Mutex("")
     let time = Mutex(0.0)

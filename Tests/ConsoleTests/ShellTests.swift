@@ -4,7 +4,7 @@ import Testing
 @testable import Console
 
 @Suite struct ShellTests {
-    @Test("scripts name every command, option and choice", arguments: Shell.allCases)
+    @Test("completion scripts contain every command, option and choice", arguments: Shell.allCases)
     func complete(shell: Shell) {
         let script = run("completion", shell.rawValue).output
         for word in [
@@ -15,7 +15,7 @@ import Testing
         }
     }
 
-    @Test("bash offers what fits the word under the cursor")
+    @Test("bash completes the word under the cursor")
     func bash() throws {
         #expect(try offers("espalier", "pr") == ["prune"])
         #expect(try offers("espalier", "prune", "--b") == ["--batch"])
@@ -25,13 +25,13 @@ import Testing
         #expect(try offers("espalier", "help", "i") == ["inspect"])
     }
 
-    @Test("an unknown shell is a usage error")
+    @Test("an unknown shell gives a usage error")
     func unknown() {
         #expect(run("completion", "csh").status == .usage)
         #expect(run("completion").errors.contains("bash, zsh, fish"))
     }
 
-    /// What bash would offer for the last word.
+    /// Returns the completions of bash for the last word.
     private func offers(_ words: String...) throws -> [String] {
         let line = words.map(Shell.quoted).joined(separator: " ")
         let process = Process()

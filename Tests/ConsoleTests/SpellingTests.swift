@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct SpellingTests {
     @Test(
-        "counts edits, swaps as one",
+        "the distance is the number of edits, and a swap is one edit",
         arguments: [
             ("", "", 0), ("abc", "", 3), ("", "abc", 3), ("kitten", "sitting", 3),
             ("batch", "bacth", 1), ("ca", "abc", 3), ("flaw", "lawn", 2), ("é", "e", 1),
@@ -14,7 +14,7 @@ import Testing
         #expect(Spelling.distance(right, left) == expected)
     }
 
-    @Test("suggests only what is near")
+    @Test("only similar words are suggested")
     func nearest() {
         let names = ["--batch", "--sequence", "--threads", "--json"]
         #expect(Spelling.nearest(to: "--batches", among: names) == "--batch")

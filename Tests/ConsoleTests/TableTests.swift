@@ -3,7 +3,7 @@ import Testing
 @testable import Console
 
 @Suite struct TableTests {
-    @Test("numbers align right, texts left")
+    @Test("numbers are aligned right and texts left")
     func alignment() {
         var table = Table("level", "median", "note")
         table.add("9", "3.2 ms", "dense")
@@ -18,7 +18,7 @@ import Testing
                 """)
     }
 
-    @Test("wide cells give way to the width", arguments: [20, 40, 80])
+    @Test("wide cells are shortened to fit the width", arguments: [20, 40, 80])
     func width(limit: Int) {
         var table = Table("name", "size", "path")
         table.add(
@@ -29,7 +29,7 @@ import Testing
         #expect(lines.last?.contains("…") == true)
     }
 
-    @Test("a table without columns or rows is still a table")
+    @Test("a table without columns or rows is rendered")
     func empty() {
         #expect(Table().rendered().isEmpty)
         #expect(Table("a").rendered() == "a\n─\n")

@@ -3,7 +3,7 @@ import Testing
 @testable import Console
 
 @Suite struct TerminalPlotTests {
-    @Test("a rising line goes from the lower left to the upper right")
+    @Test("a rising line is drawn from the lower left to the upper right")
     func rising() {
         let plot = TerminalPlot(
             (0...10).map { (x: Double($0), y: Double($0)) }, xLabel: "neurons", yLabel: "ms")
@@ -17,7 +17,7 @@ import Testing
         for line in lines { #expect(line.count <= 40) }
     }
 
-    @Test("odd data draw without a trap")
+    @Test("unusual data are drawn without a trap")
     func odd() {
         let cases: [[(x: Double, y: Double)]] = [
             [], [(1, 1)], [(1, 0), (1, 0)], [(0, -5), (1, -5)], [(.nan, 1), (2, .infinity)],
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test("dots stand where the braille block has them")
+    @Test("dots have the order of the braille block")
     func canvas() {
         var canvas = BrailleCanvas(columns: 2, lines: 1)
         canvas.set(0, 0)

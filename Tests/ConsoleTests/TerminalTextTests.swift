@@ -5,7 +5,7 @@ import Testing
 @Suite("Text that is safe to show")
 struct TerminalTextTests {
     @Test(
-        "what acts on a terminal becomes an escape, everything else stays",
+        "control characters are escaped, and other characters do not change",
         arguments: [
             ("a\u{1B}[2Jb", "a\\u{1B}[2Jb"), ("\u{7F}\u{9B}\u{0}", "\\u{7F}\\u{9B}\\u{0}"),
             ("a\r\n\tb", "a\\r\\n\\tb"), ("gpj\u{202E}exe", "gpj\\u{202E}exe"),
@@ -16,7 +16,7 @@ struct TerminalTextTests {
         #expect(TerminalText.printable(text) == shown)
     }
 
-    @Test("lines may stay, and long texts end in an ellipsis")
+    @Test("line ends may be kept, and long texts end with an ellipsis")
     func lines() {
         #expect(TerminalText.printable("a\r\nb\n", keepingLines: true) == "a\\r\nb\n")
         #expect(TerminalText.printable("abcdef", limit: 3) == "abc…")

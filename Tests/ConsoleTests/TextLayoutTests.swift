@@ -3,7 +3,7 @@ import Testing
 @testable import Console
 
 @Suite struct TextLayoutTests {
-    @Test("wraps at spaces and keeps every word")
+    @Test("text is wrapped at spaces, and no word is lost")
     func wraps() {
         let text = "one two  three\nfour extraordinarily five"
         #expect(

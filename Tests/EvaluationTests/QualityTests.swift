@@ -25,7 +25,7 @@ struct QualityTests {
 
     private let engine = Engine(threads: 2)
 
-    @Test("perplexity in windows equals transformers'")
+    @Test("perplexity in windows agrees with transformers")
     func perplexity() throws {
         let data = try Data(
             contentsOf: URL(fileURLWithPath: Self.fixture("tiny-llama/expected.json")))
@@ -41,7 +41,7 @@ struct QualityTests {
         #expect(quality.top1 == 1)
     }
 
-    @Test("divergence and agreement equal their definitions on another model")
+    @Test("divergence and agreement with another model equal their definitions")
     func divergence() throws {
         let dense = try Model(Checkpoint(Self.fixture("tiny-llama")))
         var shape = dense.shape
@@ -78,7 +78,7 @@ struct QualityTests {
         #expect(quality.agreements == agreements)
     }
 
-    @Test("an encoder is at no distance from itself, and at some from another")
+    @Test("an encoder has distance 0 from itself and a positive distance from another encoder")
     func encoder() throws {
         let model = try Model(Checkpoint(Self.fixture("tiny-bert")))
         let sentences: [[Int32]] = [[2, 5, 9, 3], [2, 7, 3], [2, 30, 31, 32, 33, 3]]

@@ -29,7 +29,7 @@ struct TaskTests {
         )
     }
 
-    @Test("lines are read by their members, prompts filled, examples put ahead")
+    @Test("lines are read by their members, prompts are filled in, and examples come first")
     func reads() throws {
         let lines = [
             #"{"name": "t", "prompt": "{support}\nQ: {query}\nA:"}"#,
@@ -49,14 +49,14 @@ struct TaskTests {
         #expect(some.items == [all.items[1]] && some.examples == "s\nQ: one\nA: b\n\n")
     }
 
-    @Test("a first item with a heading's member is an item")
+    @Test("a first item that has a member of a heading is an item")
     func firstItem() throws {
         let all = try task((0..<2).map { #"{"name": "Ada", "text": "a", "label": \#($0)}"# })
         #expect(all.items.count == 2 && all.name != "Ada")
     }
 
     @Test(
-        "a line that cannot be is refused with its number",
+        "the error for an invalid line gives its number",
         arguments: [
             (#"{"query": "x", "choices": ["a", "b"], "gold": 2}"#, "gold"),
             (#"{"query": "x", "choices": [], "gold": 0}"#, "choices"),
@@ -78,7 +78,7 @@ struct TaskTests {
         #expect(error?.description.contains(reason) == true)
     }
 
-    @Test("likelihoods are those of the whole text, token by token")
+    @Test("likelihoods agree with the log probabilities of the tokens of the full text")
     func likelihoods() throws {
         let checkpoint = try Checkpoint(folder + "/tiny-llama")
         let (model, tokenizer) = (try Model(checkpoint), try checkpoint.tokenizer())
@@ -107,7 +107,7 @@ struct TaskTests {
         }
     }
 
-    @Test("a model that knows the text answers from it")
+    @Test("a model that was trained on the text answers correctly")
     func answers() throws {
         let choice = try run(
             task([
@@ -135,7 +135,7 @@ struct TaskTests {
         #expect(abs(alike.value - 1) < 1e-9)
     }
 
-    @Test("a space goes before what follows a prompt where none is there, or what the task says")
+    @Test("a space or the task's delimiter separates the prompt from the continuation")
     func delimiters() throws {
         let perplexities = try [
             (#""Anna found a""#, #""white drum""#), (#""Anna found a""#, #"" white drum""#),
@@ -173,7 +173,7 @@ struct TaskTests {
         #expect(!ScoredAnswer("19720", answers: ["1972"]).contains)
     }
 
-    @Test("results differ by their items, and by chance when few do")
+    @Test("results are compared by items, and few different items are not significant")
     func differences() {
         func result(_ scores: [Double]) -> TaskResult {
             TaskResult(name: "t", metric: "acc", scores: scores)
@@ -192,7 +192,7 @@ struct TaskTests {
         #expect(abs(spearman([1, 1, 2, 3], [1, 2, 2, 3]).correlation - 5.0 / 6) < 1e-12)
     }
 
-    @Test("a decoder tells labels by their words, one of several answers is scored as such")
+    @Test("a decoder predicts labels by the likelihood of their words")
     func labels() throws {
         let head = #"{"labels": ["zq", "white drum"], "prompt": "{text}"}"#
         let lines = [1, 0, 1].map { #"{"text": "Anna found a", "label": \#($0)}"# }
@@ -205,7 +205,7 @@ struct TaskTests {
         #expect(throws: ModelFileError.self) { try task([#"{"text": "x", "label": -1}"#]) }
     }
 
-    @Test("an encoder tells labels by its head, of texts and of pairs longer than its positions")
+    @Test("an encoder predicts labels of long texts and pairs with its head")
     func heads() throws {
         let checkpoint = try Checkpoint(folder + "/classifiers/bert")
         let model = try Model(checkpoint)
@@ -235,7 +235,7 @@ struct TaskTests {
         }
     }
 
-    @Test("an encoder finds the likeliest span of a passage, however many windows that takes")
+    @Test("an encoder finds the most likely span of a passage in any number of windows")
     func spans() throws {
         let checkpoint = try Checkpoint(folder + "/tiny-bert")
         let model = try Model(checkpoint)
@@ -267,7 +267,7 @@ struct TaskTests {
                     }
                 }
             }
-            // Every word is in some window, and short passages read as the tokenizer has them.
+            // Every word is in some window. A short passage has the tokens of the tokenizer.
             let starts = passage.indices.filter {
                 passage[$0].isLetter
                     && ($0 == passage.startIndex || !passage[passage.index(before: $0)].isLetter)
@@ -286,7 +286,7 @@ struct TaskTests {
         }
     }
 
-    @Test("a span to learn is where the answer stands first, and else the first token")
+    @Test("the span of an example is the first place of the answer, or else the first token")
     func spanExamples() throws {
         let tokenizer = try Checkpoint(folder + "/tiny-bert").tokenizer()
         let story = String(repeating: "Tom saw a cat in the park. ", count: 4)
@@ -306,7 +306,7 @@ struct TaskTests {
         #expect(reading.examples(["a blue hat"], by: tokenizer, most: 24).isEmpty)
     }
 
-    @Test("predictions are counted as scikit-learn counts them")
+    @Test("measures of predictions agree with scikit-learn")
     func predictions() {
         func figures(_ given: [Int], _ right: [Int]) -> [Double] {
             var predictions = LabelPredictions()
@@ -317,13 +317,13 @@ struct TaskTests {
         // sklearn.metrics: accuracy_score, f1_score, matthews_corrcoef.
         let two = figures([1, 1, 0, 0, 1, 0, 1], [1, 0, 0, 1, 1, 0, 1])
         expectClose(two.map(Float.init), [0.714286, 0.75, 0.416667], absolute: 1e-5)
-        // The same with average="macro".
+        // The same functions with average="macro".
         let three = figures([0, 2, 1, 2, 0, 1, 1], [0, 1, 1, 2, 2, 1, 0])
         expectClose(three.map(Float.init), [0.571429, 0.555556, 0.34375], absolute: 1e-5)
         #expect(figures([1, 1], [1, 1])[2] == 0)
     }
 
-    @Test("summaries are compared as ROUGE compares them")
+    @Test("measures of summaries agree with ROUGE")
     func overlaps() {
         let (written, wanted) = (
             ROUGEText("The cat sat, on the mat!"), ROUGEText("the cat was on THE mat")
@@ -339,14 +339,14 @@ struct TaskTests {
         #expect(ROUGEText("a b c").repetition == 0)
     }
 
-    @Test("what is written is known, and another model can judge it")
+    @Test("generated texts are returned, and another model can compute their perplexity")
     func writes() throws {
         let line = #"{"document": "Anna found a white drum. She took it to", "summary": "Anna"}"#
         let result = try run(task([#"{"prompt": "{document}"}"#, line]))
         #expect(result.metric == "rougeL" && result.written.count == 1)
         let model = try Model(Checkpoint(folder + "/tiny-llama"))
         let perplexity = try #require(try result.perplexity(to: model, on: Engine(threads: 2)))
-        // It wrote what it finds likeliest.
+        // The model generated the tokens that are most likely for itself.
         #expect(perplexity >= 1 && perplexity < 3)
         #expect(try run(task([line])).written.count == 1)
     }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct TextBeginningTests {
     @Test(
-        "a prompt begins at the first sentence that another one, or a line, ends before",
+        "a prompt begins after the first end of a sentence or line",
         arguments: [
             ("the boat. In the evening Ben wrote", "In the evening Ben wrote"),
             ("he said, “no!” Then it rained. Then", "Then it rained. Then"),
@@ -19,7 +19,9 @@ import Testing
         #expect(String(characters[place...]) == beginning)
     }
 
-    @Test("a piece without an end has none", arguments: ["", "no end here", "it ends. here not"])
+    @Test(
+        "a text without the end of a sentence has no beginning",
+        arguments: ["", "no end here", "it ends. here not"])
     func none(text: String) {
         #expect(TextBeginning.sentence(in: Array(text)[...]) == nil)
     }

@@ -1,11 +1,11 @@
 import Foundation
 import Tensors
 
-/// Feeds damaged files to every reader, and says which made the process trap, hang or take too much
-/// memory: `fuzz [--inputs N] [--first N] [--seed S] [FOLDER …]`, in the repository.
+/// Tests every reader with damaged files: `fuzz [--inputs N] [--first N] [--seed S] [FOLDER …]`.
 ///
-/// Folders hold further sound files, such as what a prune wrote. Input N of a seed is always the
-/// same.
+/// Run it in the repository. It prints the inputs for which a reader traps, hangs or uses too much
+/// memory. Folders contain further valid files, such as the output of a prune. Input N of a seed is
+/// always the same.
 @main
 struct Fuzz {
     private let inputs: Int
@@ -38,7 +38,9 @@ struct Fuzz {
         folders = Array(words.dropFirst(isChild ? 2 : 0))
     }
 
-    /// Feeds the inputs, the number of each written down first.
+    /// Reads the inputs.
+    ///
+    /// The number of an input is recorded before the input is read.
     private func feed() throws {
         let seeds = try Seed.all(
             in: FileManager.default.currentDirectoryPath, scratch: scratch, further: folders)
@@ -75,7 +77,7 @@ struct Fuzz {
         }
     }
 
-    /// An input, and which file it is a damaged copy of.
+    /// Returns an input, and the index of the file of which it is a damaged copy.
     private func damaged(_ input: Int, from seeds: [Seed]) -> (seed: Int, bytes: [UInt8]) {
         var mutation = Mutation(random: SplitMix64(seed: seed &+ UInt64(input) &* 0x9e37_79b9))
         let chosen = Int.random(in: 0..<seeds.count, using: &mutation.random)
@@ -83,7 +85,8 @@ struct Fuzz {
         return (chosen, mutation.damaged(sound.bytes, head: sound.head, other: other.bytes))
     }
 
-    /// The input that is being read, which file it is made from, and how many were refused before.
+    /// Returns the current input, the file from which it was made, and the number of earlier
+    /// errors.
     private func progress(usual: Int) -> (input: Int, seed: Int, refused: Int) {
         let data = FileManager.default.contents(atPath: scratch + "/progress") ?? Data()
         guard data.count >= 24 else { return (usual, 0, 0) }
@@ -95,7 +98,9 @@ struct Fuzz {
         }
     }
 
-    /// Watches processes that feed the inputs; starts another behind an input that ended one.
+    /// Watches the process that reads the inputs.
+    ///
+    /// If an input ends it, starts another process after that input.
     private func watch() throws {
         let files = FileManager.default
         defer { try? files.removeItem(atPath: scratch) }
@@ -105,7 +110,7 @@ struct Fuzz {
             try? files.removeItem(atPath: scratch)
             try files.createDirectory(atPath: scratch, withIntermediateDirectories: true)
             let child = Process()
-            // Memory beyond all need is a fault too.
+            // Using far too much memory is a fault too.
             child.executableURL = URL(fileURLWithPath: "/bin/sh")
             child.arguments =
                 ["-c", "ulimit -v 6000000; exec \"$0\" \"$@\"", CommandLine.arguments[0]]

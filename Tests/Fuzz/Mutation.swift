@@ -1,7 +1,7 @@
 import ModelFiles
 import Tensors
 
-/// Damages the bytes of a file in a way that its random numbers decide.
+/// Damages the bytes of a file at random.
 struct Mutation {
     var random: SplitMix64
 
@@ -17,12 +17,12 @@ struct Mutation {
         "\"\\ud800\"", "\"\\u0000\"", "\"\\u001b[31m\"", "[[[[", "]", "}", ",", ":", "\"",
     ]
 
-    /// The bytes, damaged once to four times.
+    /// Returns the bytes after one to four changes.
     ///
     /// - Parameters:
     ///   - bytes: The file.
-    ///   - head: How many bytes in front say what the rest is; most damage is done there.
-    ///   - other: Another file, to take bytes from.
+    ///   - head: The number of bytes of the header, in which most changes are made.
+    ///   - other: Another file, from which bytes are copied.
     /// - Returns: The damaged file.
     mutating func damaged(_ bytes: [UInt8], head: Int, other: [UInt8]) -> [UInt8] {
         if let json = structured(bytes) { return json }
@@ -68,7 +68,7 @@ struct Mutation {
                 bytes[place + byte] = UInt8(truncatingIfNeeded: value >> UInt64(8 * byte))
             }
         default:
-            // A number in text, replaced whole: what is around it stays well-formed.
+            // Replaces a full number, so that the text around it stays well-formed.
             let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
             guard let start = bytes[at...].firstIndex(where: digits.contains) else { return }
             let stop = bytes[start...].firstIndex { !digits.contains($0) } ?? bytes.count
@@ -77,9 +77,9 @@ struct Mutation {
         }
     }
 
-    /// The same JSON, or header of a safetensors file, but for some of its parts.
+    /// Returns a JSON or safetensors file with some changed values.
     ///
-    /// Nil for other files, and half of the time.
+    /// Returns nil for other files, and in half of all calls.
     private mutating func structured(_ bytes: [UInt8]) -> [UInt8]? {
         guard below(2) == 0, let first = bytes.first else { return nil }
         if first == UInt8(ascii: "{"), let json = try? JSONValue(parsing: bytes, file: "") {
@@ -113,7 +113,7 @@ struct Mutation {
         }
     }
 
-    /// The value with one part of it, in the order of the keys, replaced or taken out.
+    /// Returns the value after replacing or removing one part, counted in the order of the keys.
     private mutating func replaced(_ value: JSONValue, _ countdown: inout Int) -> JSONValue {
         countdown -= 1
         if countdown == -1 { return substitute(for: value) }

@@ -10,7 +10,7 @@ import Tokenizers
 import Training
 import Transformers
 
-/// What reads a file of some kind and uses what it has read, as the commands do.
+/// Reads files of all kinds and uses the contents, like the commands.
 enum Reader {
     private static let engine = Engine(threads: 1)
 
@@ -18,8 +18,8 @@ enum Reader {
     ///
     /// - Parameters:
     ///   - name: The file.
-    ///   - directory: Where it lies, with what belongs to it.
-    /// - Throws: What a damaged file throws; anything else is a fault of the reader.
+    ///   - directory: The directory of the file, with the files that belong to it.
+    /// - Throws: The error of a damaged file. Any other effect is a fault of the reader.
     static func read(_ name: String, in directory: String) throws {
         let path = directory + "/" + name
         if name == "model.gguf" { return try model(path) }
@@ -42,7 +42,7 @@ enum Reader {
             guard let shape = file.shape(of: name), let floats = try? file.floats(name) else {
                 continue
             }
-            precondition(floats.count == shape.reduce(1, *), "a tensor of another size")
+            precondition(floats.count == shape.reduce(1, *), "a tensor does not fill its shape")
             _ = try? file.matrix(name)
         }
         _ = try? CalibrationFile(path: path)
@@ -71,8 +71,8 @@ enum Reader {
                 TokenizerFile.load(contentsOf: URL(fileURLWithPath: path), limit: 100_000))
         } else {
             if let table = try? LatencyTable(contentsOf: path) {
-                precondition(table.predict(Plan(keepingAllOf: table.shape)) > 0, "a time")
-                precondition(table.maximumSpeedup >= 1, "a speedup")
+                precondition(table.predict(Plan(keepingAllOf: table.shape)) > 0, "a time is not positive")
+                precondition(table.maximumSpeedup >= 1, "a speedup is below 1")
                 _ = try LatencyTable(json: table.json(), file: name)
             }
             _ = try JSONValue(parsing: try InputFile(path: path).bytes, file: path)
@@ -83,7 +83,7 @@ enum Reader {
         }
     }
 
-    /// Opens a model, and runs it where that works.
+    /// Opens a model, and runs it if opening succeeds.
     private static func model(_ path: String) throws {
         _ = try? ModelShape(contentsOf: path)
         let checkpoint = try Checkpoint(path)
@@ -117,7 +117,7 @@ enum Reader {
         let text = "ab1 <s> [CLS]  Anna foundé\u{301}'s\n\n  中🌳\u{0}"
         let ids = tokenizer.encode(text, addingSpecialTokens: true)
         let pair = tokenizer.encode(text, pair: "b")
-        precondition(pair.ids.count == pair.typeIDs.count, "a type for every token")
+        precondition(pair.ids.count == pair.typeIDs.count, "a token has no type id")
         precondition(ids.allSatisfy { 0..<tokenizer.vocabularySize ~= Int($0) }, "tokens")
         _ = tokenizer.decode(ids + [-1, 0, 7, .max, .min])
         if let bytePair = tokenizer as? BytePairTokenizer {

@@ -1,15 +1,16 @@
 import Foundation
 
-/// A sound file that is damaged, with what lies beside it.
+/// A valid file, of which damaged copies are made, and the files next to it.
 struct Seed {
-    /// The folder it is copied from.
+    /// The folder from which the file is copied.
     let folder: String
     let name: String
     let bytes: [UInt8]
-    /// How many bytes in front say what the rest is.
+    /// The number of bytes of the header.
     let head: Int
 
-    /// All files of the repository's fixtures, of some texts, and of further folders.
+    /// Returns the files of the repository's fixtures, some texts, and the files of further
+    /// folders.
     static func all(in repository: String, scratch: String, further: [String]) throws -> [Seed] {
         let tests = repository + "/Tests/"
         let models = tests + "TransformersTests/Fixtures/"
@@ -61,7 +62,9 @@ struct Seed {
         return folder
     }
 
-    /// Records and tasks of every kind.
+    /// Writes records and tasks of every kind.
+    ///
+    /// Returns their folder.
     private static func texts(in folder: String) throws -> String {
         let files: [String: String] = [
             "choice.jsonl": """

@@ -42,7 +42,7 @@ import Testing
         #expect(throws: ModelFileError.self) { try file.floats("none") }
     }
 
-    @Test("versions 2 and 3 are read, with any alignment", arguments: [UInt32(2), 3], [8, 32, 128])
+    @Test("versions 2 and 3 are read at any alignment", arguments: [UInt32(2), 3], [8, 32, 128])
     func built(version: UInt32, alignment: Int) throws {
         var builder = GGUFBuilder()
         builder.version = version

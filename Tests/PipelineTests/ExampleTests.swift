@@ -8,7 +8,7 @@ import Transformers
 struct ExampleTests {
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
 
-    @Test("prunes a model")
+    @Test("the example prunes a model")
     func runs() throws {
         let scratch = try Scratch()
         try prune(
@@ -22,7 +22,7 @@ struct ExampleTests {
         #expect(pruned.parameters < whole.parameters)
     }
 
-    @Test("is the file that the tests compile")
+    @Test("the README shows the file that the tests compile")
     func isShown() throws {
         let example = try String(
             contentsOf: Self.folder.appendingPathComponent("Example.swift"), encoding: .utf8)

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Finding models")
 struct ModelLocationTests {
-    @Test("a hub id is found in the local cache, through refs/main where there are several")
+    @Test("a hub id is found in the local cache; refs/main chooses among several snapshots")
     func cached() throws {
         let scratch = try Scratch()
         let home = scratch.path("hub/models--someone--tiny")
@@ -21,7 +21,7 @@ struct ModelLocationTests {
         #expect(location.path == home + "/snapshots/bbb" && location.name == "tiny")
     }
 
-    @Test("a path is named after its last part, without .gguf")
+    @Test("the name of a model is the last part of its path without .gguf")
     func path() throws {
         #expect(try ModelLocation(Tiny.gguf).name == "tiny-llama")
         #expect(try ModelLocation(Tiny.llama + "/../tiny-llama").name == "tiny-llama")

@@ -2,9 +2,9 @@ import Testing
 
 @testable import Pipeline
 
-@Suite("Options that are refused")
+@Suite("Invalid options")
 struct OptionsTests {
-    @Test("a prune without a target, or with numbers out of range")
+    @Test("a prune without a target or with numbers out of range gives an error")
     func prune() throws {
         func refuses(_ change: (inout PruneOptions) -> Void) -> String? {
             var options = PruneOptions(Tiny.llama, speedups: [1.5], output: "out")
@@ -28,7 +28,7 @@ struct OptionsTests {
                 == "--baseline is not trained: compare with a prune without --recover")
     }
 
-    @Test("an encoder without text to calibrate on")
+    @Test("an encoder without calibration text gives an error")
     func encoder() throws {
         let scratch = try Scratch()
         var options = PruneOptions(Tiny.bert, speedups: [1.5], output: scratch.path("out"))
@@ -40,7 +40,7 @@ struct OptionsTests {
         }
     }
 
-    @Test("other jobs' options that contradict each other")
+    @Test("contradictory options of other jobs give an error")
     func others() {
         #expect(throws: InvalidOptions.self) { try EvaluateOptions(Tiny.llama).check() }
         #expect(throws: InvalidOptions("--system needs --chat")) {

@@ -12,7 +12,7 @@ struct PruneJobTests {
         try Data(contentsOf: URL(fileURLWithPath: output + "/1.3x/model.safetensors"))
     }
 
-    @Test("stopped at a stage, it resumes there and comes to the same model")
+    @Test("a stopped prune resumes at the same stage and writes the same model")
     func resumed() throws {
         let scratch = try Scratch()
         var options = try Tiny.options(in: scratch, output: "straight")
@@ -38,7 +38,7 @@ struct PruneJobTests {
         #expect(!done.began("Writing") && !done.began("Measuring"))
     }
 
-    @Test("a search over formats writes a model whose parts have other formats")
+    @Test("a search over formats writes a model of mixed formats")
     func formats() throws {
         let scratch = try Scratch()
         var options = try Tiny.options(in: scratch)
@@ -77,7 +77,7 @@ struct PruneJobTests {
         #expect(try Checkpoint(try #require(same.targets.first).path).formats == nil)
     }
 
-    @Test("stages begin and end in order, and count upwards")
+    @Test("stages begin and end in order, and their counts rise")
     func order() throws {
         let scratch = try Scratch()
         let progress = RecordedProgress()
@@ -106,7 +106,7 @@ struct PruneJobTests {
             }
         }
         #expect(open.isEmpty)
-        // No program was named that could measure in a process of its own.
+        // Without a program for a separate process, times are measured in this process.
         #expect(
             progress.events.contains { event in
                 if case .remarked(let text) = event {
@@ -118,7 +118,7 @@ struct PruneJobTests {
         #expect(report.notes.contains { $0.contains("in the process that made them") })
     }
 
-    @Test("a job of a cancelled task stops")
+    @Test("cancelling the task stops the job")
     func cancelled() async throws {
         let scratch = try Scratch()
         let options = try Tiny.options(in: scratch)
@@ -129,7 +129,7 @@ struct PruneJobTests {
         await #expect(throws: CancellationError.self) { try await task.value }
     }
 
-    @Test("a target out of reach leaves nothing behind")
+    @Test("a target that cannot be reached leaves no files")
     func unreachable() throws {
         let scratch = try Scratch()
         var options = try Tiny.options(in: scratch)

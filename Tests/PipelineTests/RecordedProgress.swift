@@ -1,9 +1,9 @@
 import Pipeline
 import Synchronization
 
-/// Progress that keeps what it is told, and can stop a job when a stage begins.
+/// Progress that records events, and can stop a job when a stage begins.
 final class RecordedProgress: JobProgress {
-    /// What a job told.
+    /// An event that a job reported.
     enum Event: Equatable {
         case began(String)
         case advanced(Int)
@@ -14,7 +14,7 @@ final class RecordedProgress: JobProgress {
     private let stopping: String?
     private let state = Mutex<(events: [Event], isStopped: Bool)>(([], false))
 
-    /// Records; at the first stage whose title begins with `stopping` the job is to stop.
+    /// Creates progress that stops the job at the first stage whose title begins with `stopping`.
     init(stopping: String? = nil) { self.stopping = stopping }
 
     var events: [Event] { state.withLock { $0.events } }
@@ -24,7 +24,7 @@ final class RecordedProgress: JobProgress {
         events.compactMap { if case .began(let title) = $0 { title } else { nil } }
     }
 
-    /// Whether a stage began whose title begins so.
+    /// Whether a stage began whose title begins with `title`.
     func began(_ title: String) -> Bool { titles.contains { $0.hasPrefix(title) } }
 
     fileprivate func add(_ event: Event) { state.withLock { $0.events.append(event) } }

@@ -4,14 +4,14 @@ import Transformers
 
 @testable import Pipeline
 
-@Suite("Text as it is generated")
+@Suite("Streamed text")
 struct TextStreamTests {
-    @Test("streamed pieces are whole characters that make up the text")
+    @Test("streamed pieces are complete characters, and together are the text")
     func stream() throws {
         let tokenizer = try Checkpoint(Tiny.llama).tokenizer()
         let text = "née 🌳🌳 日本, \u{10FFFF}e\u{301}!"
         let ids = tokenizer.encode(text, addingSpecialTokens: false)
-        #expect(ids.count > text.count, "the text must need several tokens for a character")
+        #expect(ids.count > text.count, "no character of the text needs several tokens")
         var stream = TextStream(tokenizer)
         var pieces = ids.map { stream.add($0) }
         pieces.append(stream.finish())
@@ -19,7 +19,7 @@ struct TextStreamTests {
         #expect(pieces.allSatisfy { !$0.unicodeScalars.contains("\u{FFFD}") })
     }
 
-    @Test("broken characters come out as decoding all at once gives them")
+    @Test("invalid characters are streamed like in decoding of the full text")
     func brokenStream() throws {
         let tokenizer = try Checkpoint(Tiny.llama).tokenizer()
         let ids = tokenizer.encode("a🌳🌳b", addingSpecialTokens: false)

@@ -6,7 +6,7 @@ import Transformers
 
 @testable import Pipeline
 
-/// The tiny models, which belong to the tests of `Transformers`.
+/// The tiny models of the tests of `Transformers`.
 enum Tiny {
     static let folder = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent()
@@ -16,9 +16,9 @@ enum Tiny {
     static let bert = folder + "/tiny-bert"
     static let text = folder + "/text/calibration.txt"
 
-    /// Options of a quick prune of the decoder, with a profile that is made up here.
+    /// Returns the options of a quick prune of the decoder with an invented profile.
     ///
-    /// The plan follows from the profile alone, because one attempt trusts it.
+    /// With one attempt, the plan depends only on the profile.
     static func options(in scratch: Scratch, output: String = "out") throws -> PruneOptions {
         var options = PruneOptions(llama, speedups: [1.3], output: scratch.path(output))
         (options.environment.threads, options.environment.sequence) = (1, 32)
@@ -28,10 +28,10 @@ enum Tiny {
         return options
     }
 
-    /// Writes a profile: components of equal cost in proportion to their units, a tenth of the whole
-    /// for the rest.
+    /// Writes a profile with equal costs of components, proportional to their units.
     ///
-    /// In each of the given formats everything takes a share of the time.
+    /// The base is a tenth of the total time. In each of the given formats, every time is multiplied by
+    /// the format's factor.
     static func profile(
         for environment: EnvironmentOptions, formats: [Precision: Double] = [:],
         in scratch: Scratch
@@ -70,7 +70,7 @@ enum Tiny {
         return path
     }
 
-    /// A part of a profile with all its seconds multiplied by a share.
+    /// Returns a part of a profile after multiplying all seconds by a factor.
     private static func scaled(_ part: Any, by share: Double) -> Any {
         if let list = part as? [Any] { return list.map { scaled($0, by: share) } }
         guard let members = part as? [String: Any] else { return part }
@@ -83,7 +83,7 @@ enum Tiny {
     }
 }
 
-/// A directory that goes away with the value.
+/// A directory that is removed with the value.
 final class Scratch {
     private let url = FileManager.default.temporaryDirectory
         .appendingPathComponent("espalier-\(UUID().uuidString)")
@@ -94,7 +94,7 @@ final class Scratch {
 
     deinit { try? FileManager.default.removeItem(at: url) }
 
-    /// The path of a name in the directory, which is the empty name's.
+    /// Returns the path of a name in the directory; the empty name gives the directory.
     func path(_ name: String = "") -> String {
         name.isEmpty ? url.path : url.appendingPathComponent(name).path
     }

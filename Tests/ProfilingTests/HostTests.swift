@@ -80,7 +80,7 @@ struct HostTests {
         #expect(host_cache_bytes(0) == 0 && host_cache_bytes(9) == 0)
     }
 
-    @Test("advice on any range of memory is harmless", arguments: [0, 1, 4095, 4096, 8192, 1 << 22])
+    @Test("advice on any memory is harmless", arguments: [0, 1, 4095, 4096, 8192, 1 << 22])
     func advice(count: Int) {
         var bytes = [UInt8](repeating: 7, count: count + 1)
         bytes.withUnsafeMutableBytes { buffer in

@@ -132,7 +132,7 @@ private struct Problem {
 @Suite("Search")
 struct SearchTests {
     @Test(
-        "removal reaches the fastest plan, and every step is faster with a higher loss", arguments: 1...5)
+        "every step of a removal is faster and has a higher loss", arguments: 1...5)
     func path(seed: Int) throws {
         let problem = Problem(layers: 3, units: 4, seed: UInt64(seed))
         let path = problem.greedy.search.path()

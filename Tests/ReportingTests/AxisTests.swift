@@ -11,7 +11,8 @@ private let logarithmicRanges: [(Double, Double)] = [
 ]
 
 @Suite struct AxisTests {
-    @Test("ticks are few, ascending, distinct and in range", arguments: linearRanges)
+    @Test(
+        "there are few ticks, which are distinct, ascending and in range", arguments: linearRanges)
     func linear(low: Double, high: Double) {
         let axis = Axis(low, high, from: 0, to: 100)
         #expect((2...11).contains(axis.ticks.count))
@@ -21,7 +22,7 @@ private let logarithmicRanges: [(Double, Double)] = [
     }
 
     @Test(
-        "a value that always has a tick stands for round ones near it",
+        "a required tick replaces round ticks near it",
         arguments: [(1.0, 18.2), (1, 8.6), (1, 1.31), (0.94, 2.1), (1, 2)])
     func always(low: Double, high: Double) {
         let axis = Axis(low, high, always: [1], from: 0, to: 300)
@@ -32,7 +33,7 @@ private let logarithmicRanges: [(Double, Double)] = [
         #expect(axis.ticks.count > 2)
     }
 
-    @Test("units that cannot be halved have whole ticks, and the dense model's size one")
+    @Test("ticks of indivisible units are integers and include the size of the dense model")
     func whole() {
         #expect(Axis(0, 2, always: [2], isWhole: true, from: 46, to: 388).ticks == [0, 1, 2])
         #expect(Axis(0, 96, always: [96], isWhole: true, from: 46, to: 388).ticks == [0, 50, 96])
@@ -41,7 +42,7 @@ private let logarithmicRanges: [(Double, Double)] = [
                 == [0, 500, 1000, 1536])
     }
 
-    @Test("logarithmic ticks stand in range", arguments: logarithmicRanges)
+    @Test("logarithmic ticks are in range", arguments: logarithmicRanges)
     func logarithmic(low: Double, high: Double) {
         let axis = Axis(low, high, isLogarithmic: true, from: 0, to: 100)
         #expect(!axis.ticks.isEmpty)

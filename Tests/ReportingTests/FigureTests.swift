@@ -3,7 +3,7 @@ import Testing
 
 @testable import Reporting
 
-/// Texts of a picture with their places.
+/// Returns the texts of a figure with their positions.
 private func texts(in markup: Markup) -> [(text: String, x: Double, y: Double)] {
     markup.text.matches(
         of: /<text class="[^"]*" x="([-0-9.]+)" y="([-0-9.]+)"[^>]*>([^<]*)<\/text>/
@@ -11,7 +11,7 @@ private func texts(in markup: Markup) -> [(text: String, x: Double, y: Double)] 
 }
 
 @Suite struct FigureTests {
-    @Test("the figure of a speedup shows the dense model's 1", arguments: [1.25, 2, 8.24])
+    @Test("the figure of a speedup shows the dense model at 1", arguments: [1.25, 2, 8.24])
     func speed(target: Double) {
         var result = Samples.decoder.targets[0]
         (result.target, result.measured, result.predicted) = (target, target * 1.02, target)
@@ -20,7 +20,7 @@ private func texts(in markup: Markup) -> [(text: String, x: Double, y: Double)] 
         #expect(shown.contains { ["1×", "1.0×", "1.00×"].contains($0.text) && $0.x == 20 })
     }
 
-    @Test("names of targets in the search's figure meet neither its title nor each other")
+    @Test("in the figure of the search, names of targets do not overlap each other or the title")
     func search() throws {
         var report = Samples.decoder
         for (index, predicted) in [1.01, 1.05, 1.08].enumerated() {
@@ -43,7 +43,7 @@ private func texts(in markup: Markup) -> [(text: String, x: Double, y: Double)] 
         }
     }
 
-    @Test("the dense size has a tick that stays in the picture")
+    @Test("the dense size has a tick inside the figure")
     func latency() throws {
         let curve = Samples.decoder.latencyCurves[1]
         let shown = texts(in: LatencyFigure(curve: curve, units: "neurons").markup)
@@ -51,7 +51,7 @@ private func texts(in markup: Markup) -> [(text: String, x: Double, y: Double)] 
         #expect(full.x + 13 <= PlotFrame.width)
     }
 
-    @Test("names of models in a comparison do not meet")
+    @Test("names of models in a comparison do not overlap")
     func labels() throws {
         let figure = TradeoffFigure(
             measure: .perplexity,

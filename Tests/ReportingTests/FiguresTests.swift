@@ -3,7 +3,7 @@ import Testing
 @testable import Reporting
 
 @Suite struct FiguresTests {
-    @Test("numbers as a report shows them")
+    @Test("numbers have the format of a report")
     func numbers() {
         #expect(Figures.ratio(1.2749) == "1.27×")
         #expect(Figures.target(1.5) == "1.5×")

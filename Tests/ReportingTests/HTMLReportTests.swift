@@ -7,7 +7,7 @@ import Testing
     import FoundationXML
 #endif
 
-/// Collects what a parser of XML sees of a page.
+/// Collects the elements and texts that an XML parser finds in a page.
 private final class PageReader: NSObject, XMLParserDelegate {
     var elements: [String: Int] = [:]
     var text = ""
@@ -47,7 +47,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
         return reader
     }
 
-    @Test("tasks are reported with significant changes, on the page and in Markdown")
+    @Test("HTML and Markdown show tasks with significant changes")
     func tasks() throws {
         var report = Samples.decoder
         #expect(!report.html.contains("Tasks:"))
@@ -74,7 +74,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
         #expect(try PruneReport(json: report.json()) == report)
     }
 
-    @Test("runs side by side, with what keeps them from being compared")
+    @Test("a comparison shows runs side by side, and differences that prevent a comparison")
     func compared() throws {
         var other = Samples.decoder
         let same = ComparisonPage([("one", Samples.decoder), ("two & three", other)])
@@ -91,7 +91,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
         #expect(!reader.text.contains("FORBIDDEN"))
     }
 
-    @Test("runs in two precisions have one reference, the slowest dense model")
+    @Test("runs in two precisions are compared with the slowest dense model")
     func comparedPrecisions() throws {
         var (float, byte) = (Samples.decoder, Samples.decoder)
         byte.environment.precision = "int8"
@@ -105,7 +105,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
         for part in [
             "slowest dense model (dense, f32, 12.35 ms)", "dense, int8", "bytes, int8",
             "f32 and int8", "ms, measured",
-            // The time, over the slowest, over its own.
+            // The time, the speedup over the slowest dense model, and the speedup over the own one.
             [
                 "bytes, 1.5×, int8", Figures.time(fast.seconds),
                 Figures.ratio(float.denseSeconds / fast.seconds), Figures.ratio(fast.measured),
@@ -120,7 +120,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
         #expect(reader.unlabelledPictures == 0)
     }
 
-    @Test("what models write stands beside what the dense one does, with the plans tried")
+    @Test("the report shows texts of pruned and dense models, and the tried plans")
     func writings() throws {
         let report = Samples.decoder
         let reader = try read(report)
@@ -137,7 +137,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
         #expect(!page.contains("What they write") && !page.contains("How the search went"))
     }
 
-    @Test("ordinary pages are well-formed, labelled and self-contained")
+    @Test("pages are well-formed, labelled and self-contained")
     func wellFormed() throws {
         for report in [Samples.decoder, Samples.encoder] {
             let reader = try read(report)
@@ -151,7 +151,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
         }
     }
 
-    @Test("hostile texts stay texts")
+    @Test("markup in texts is escaped")
     func hostile() throws {
         let reader = try read(Samples.hostile)
         #expect(reader.elements["script"] == nil)
@@ -160,7 +160,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
         #expect(reader.text.contains("<script>alert('x')</script> \"q\" & `a` ``` | \\ "))
     }
 
-    @Test("extreme data make a well-formed page", arguments: [0, 1, 2])
+    @Test("a page of extreme data is well-formed", arguments: [0, 1, 2])
     func extremes(index: Int) throws {
         let (name, report) = Samples.extremes[index]
         let reader = try read(report)
@@ -170,7 +170,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
         }
     }
 
-    @Test("every number of the report is on the page and in the Markdown")
+    @Test("HTML and Markdown contain every number of the report")
     func everyNumber() throws {
         for report in [Samples.decoder, Samples.encoder] {
             let page = try read(report).text
@@ -182,7 +182,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
         }
     }
 
-    /// The numbers as a reader should find them, formatted independently of the report.
+    /// Returns the expected numbers, formatted independently of the report.
     private func numbers(of report: PruneReport) -> [String] {
         func fixed(_ value: Double, _ places: Int) -> String {
             value.formatted(
@@ -231,7 +231,7 @@ private final class PageReader: NSObject, XMLParserDelegate {
         return texts + report.inputs.map(\.digest)
     }
 
-    @Test("the page of what is left out token by token shows every trial and layer")
+    @Test("the page of contextual sparsity shows every trial and layer")
     func sparsity() throws {
         func trial(_ name: String, _ speedup: Double?) -> SparsityReport.Trial {
             SparsityReport.Trial(

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct LoadingCommandsTests {
     @Test(
-        "a shell reads back the quoted word",
+        "a shell reads a quoted word unchanged",
         arguments: ["out/1.5x", "a b", "it's", "$(x) `y` \"z\" \\", "", "*?", "é", "a\nb", "~x"])
     func shell(word: String) throws {
         let process = Process()
@@ -19,17 +19,17 @@ import Testing
         #expect(String(decoding: data, as: UTF8.self) == word)
     }
 
-    @Test("a path that looks like an option becomes a path")
+    @Test("a path that begins with a dash is not read as an option")
     func dash() {
         #expect(LoadingCommands.shellQuoted("-rf") == "'./-rf'")
     }
 
-    @Test("Python literals cannot be left")
+    @Test("texts in Python literals are escaped")
     func python() {
         #expect(LoadingCommands.pythonQuoted("a\"b\\c\nd") == #""a\"b\\c\nd""#)
     }
 
-    @Test("decoders generate, encoders embed, both are timed where they were pruned")
+    @Test("commands generate with decoders, embed with encoders, and time both")
     func commands() {
         let decoder = LoadingCommands(
             report: Samples.decoder, result: Samples.decoder.targets[1])

@@ -3,7 +3,7 @@ import Testing
 @testable import Reporting
 
 @Suite struct MarkdownReportTests {
-    /// The cells of a table's line: bars that no backslash precedes.
+    /// Returns the number of bars in a table's line that are not escaped.
     private func cells(_ line: Substring) -> Int {
         var count = 0
         var isEscaped = false
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test("hostile texts stay inside their cell, line and block")
+    @Test("texts cannot end a cell, line or code block")
     func hostile() {
         #expect(
             MarkdownReport.escaped("a|b\n# <b> `c` \\") == "a\\|b \\# &lt;b> \\`c\\` \\\\")

@@ -4,7 +4,7 @@ import Testing
 @testable import Reporting
 
 @Suite struct NarrativeTests {
-    @Test("a verified profile's errors stand in page and Markdown, of no other")
+    @Test("HTML and Markdown show the errors of a verified profile only")
     func verification() {
         var report = Samples.decoder
         #expect(!report.html.contains("random plans") && !report.markdown.contains("random plans"))
@@ -15,7 +15,7 @@ import Testing
         }
     }
 
-    @Test("a disturbed measurement is a reason for caution that names its target")
+    @Test("a disturbed measurement gives a caution that names the target")
     func disturbance() {
         var report = Samples.decoder
         let before = Narrative(report: report).caveats.count
@@ -26,10 +26,10 @@ import Testing
         #expect(caveats.contains { $0.contains("Other programs") && $0.contains(name) })
     }
 
-    @Test("one dense time, and pairs of times whose ratios are the speedups, in all forms")
+    @Test("all reports show one dense time, and times whose ratios are the speedups")
     func times() throws {
         var report = Samples.decoder
-        // Medians as they are measured: of other moments, and not each other's ratio.
+        // Measured medians are from different moments, so their ratio is not the speedup.
         for (index, dense) in [0.02254, 0.01811, 0.01793].enumerated() {
             report.targets[index].denseSeconds = dense
             report.targets[index].seconds = dense / report.targets[index].measured * 0.96
@@ -60,7 +60,7 @@ import Testing
         #expect(report.denseSeconds == 0.01811)
     }
 
-    @Test("a profile of another machine is warned of in page, Markdown and JSON")
+    @Test("HTML, Markdown and JSON warn of a profile of another machine")
     func otherMachine() throws {
         var report = Samples.decoder
         for text in [report.html, report.markdown] { #expect(!text.contains("another machine")) }
@@ -70,11 +70,11 @@ import Testing
         #expect(report.markdown.contains("The profile is of another machine (A64FX &lt;8>)"))
         let json = String(decoding: try report.json(), as: UTF8.self)
         #expect(json.contains("\"profiledMachine\" : \"A64FX <8>\""))
-        // Where it is, a wrong prediction says nothing about this machine.
+        // With another machine's profile, a wrong prediction says nothing about this machine.
         #expect(!report.html.contains("present state"))
     }
 
-    @Test("what models take on disk stands in page and Markdown where it is known")
+    @Test("HTML and Markdown show sizes on disk if they are known")
     func disk() {
         var report = Samples.decoder
         for text in [report.html, report.markdown] { #expect(!text.contains(" → 401 MiB")) }
@@ -82,14 +82,14 @@ import Testing
         for text in [report.html, report.markdown] { #expect(text.contains("98 MiB → 401 MiB")) }
     }
 
-    @Test("only a target that surely holds has the colour of success")
+    @Test("only a target that is surely reached has the colour of success")
     func colours() {
         var report = Samples.decoder
         report.targets = [report.targets[0]]
         #expect(!report.html.contains("figure missed") && !report.html.contains("verdict missed"))
         report.targets[0].interval[0] = 1.249
         #expect(report.html.contains("figure missed") && report.html.contains("verdict missed"))
-        // The family's rows, whose changes are losses, are only heavier.
+        // Rows of the family, whose changes are losses, are only bold.
         #expect(report.html.contains("tr.own th, tr.own td { font-weight: 600; }"))
     }
 }

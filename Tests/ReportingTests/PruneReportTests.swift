@@ -4,7 +4,7 @@ import Testing
 @testable import Reporting
 
 @Suite struct PruneReportTests {
-    @Test("JSON gives back the same report")
+    @Test("a report can be written and read as JSON")
     func roundTrip() throws {
         for report in [Samples.decoder, Samples.encoder, Samples.hostile]
             + Samples.extremes.map(\.report)
@@ -13,7 +13,7 @@ import Testing
         }
     }
 
-    @Test("JSON has the keys that programs read")
+    @Test("JSON has the documented keys")
     func keys() throws {
         let object = try #require(
             JSONSerialization.jsonObject(with: Samples.decoder.json()) as? [String: Any])
@@ -38,7 +38,7 @@ import Testing
         #expect(!encoder.contains("perplexity"))
     }
 
-    @Test("a number that is not finite is an error, not a broken file")
+    @Test("a number that is not finite gives an error")
     func notFinite() {
         var report = Samples.decoder
         report.targets[0].measured = .nan

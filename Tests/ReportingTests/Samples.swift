@@ -3,7 +3,7 @@ import Foundation
 @testable import Reporting
 
 enum Samples {
-    /// A decoder of 30 layers with a family of three and two baselines.
+    /// A report of a decoder of 30 layers, with a family of three models and with baselines.
     static var decoder: PruneReport {
         let dense = (0..<30).map { _ in
             LayerSizes(queryHeads: 9, keyValueHeads: 3, feedForward: 1536)
@@ -93,7 +93,7 @@ enum Samples {
         return report
     }
 
-    /// An encoder with one target and no baselines.
+    /// A report of an encoder with one target and no baselines.
     static var encoder: PruneReport {
         var report = decoder
         report.model = ModelDescription(
@@ -125,7 +125,7 @@ enum Samples {
         return report
     }
 
-    /// Every text hostile to HTML, Markdown, shells and Python at once.
+    /// A report whose texts have special characters of HTML, Markdown, shells and Python.
     static var hostile: PruneReport {
         let text = "<script>alert('x')</script> \"q\" & `a` ``` | \\ \u{0}\u{1B}\u{FFFE}\n# é🌳 ]]>"
         var report = decoder
@@ -154,7 +154,7 @@ enum Samples {
         return report
     }
 
-    /// Reports at the edges of what can be represented.
+    /// Reports with extreme values.
     static var extremes: [(name: String, report: PruneReport)] {
         var none = decoder
         none.targets = []
@@ -182,7 +182,9 @@ enum Samples {
         return [("none", none), ("gone", gone), ("huge", huge)]
     }
 
-    /// A curve in steps of three levels, all but the last of each dominated.
+    /// Returns a curve in steps of three levels.
+    ///
+    /// In each step, all levels but the last are dominated.
     static func curve(_ kind: String, levels: [Int]) -> ComponentLatency {
         ComponentLatency(
             kind: kind,

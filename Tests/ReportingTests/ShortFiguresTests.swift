@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ShortFiguresTests {
     @Test(
-        "durations",
+        "durations have short units",
         arguments: [
             (0, "0 s"), (3.21e-9, "3.2 ns"), (45e-6, "45 µs"), (0.0032, "3.2 ms"),
             (0.032, "32 ms"), (0.32, "320 ms"), (0.9996, "1.0 s"), (3.21, "3.2 s"), (32, "32 s"),
@@ -15,7 +15,7 @@ import Testing
         #expect(Figures.duration(seconds) == expected)
     }
 
-    @Test("sizes, counts, ratios and fractions")
+    @Test("sizes, counts, ratios and fractions are short")
     func others() {
         #expect(Figures.shortBytes(1023) == "1023 B")
         #expect(Figures.shortBytes(1024) == "1.0 KiB")
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test(
-        "significant digits",
+        "numbers have the requested significant digits",
         arguments: [
             (1234.5, 2, "1200"), (9.96, 2, "10"), (0.0996, 2, "0.10"), (0.00123, 2, "0.0012"),
             (99.96, 3, "100"), (-2.345, 3, "-2.35"), (.nan, 2, "unknown"),

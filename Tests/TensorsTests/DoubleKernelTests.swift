@@ -59,7 +59,7 @@ struct DoubleKernelTests {
         }
     }
 
-    @Test("a triangular product has all requested elements", arguments: tables.indices, [-3, 0, 40])
+    @Test("a triangular product is complete", arguments: tables.indices, [-3, 0, 40])
     func triangularProduct(table: Int, diagonal: Int) {
         let (m, n, k) = (230, 210, 11)
         let (a, b) = (random(m * k, seed: 1), random(k * n, seed: 2))

@@ -1,16 +1,16 @@
-// A static build of the package has no Testing module, and needs none of this.
+// A static build of the package has no Testing module and does not use this file.
 #if canImport(Testing)
     public import ModelFiles
     internal import Tensors
     internal import Testing
 
-    /// Damages a file in 4000 ways, at and before the end of its header, and has each one read.
+    /// Damages the header of a file in 4000 ways, and reads each damaged file.
     ///
     /// - Parameters:
-    ///   - original: The file's bytes, which can be read.
-    ///   - header: How many bytes at the beginning are damaged.
-    ///   - read: Reads a file, or throws.
-    /// - Throws: What reading the original throws.
+    ///   - original: The bytes of a valid file.
+    ///   - header: The number of bytes at the beginning that may be damaged.
+    ///   - read: A function that reads a file or throws an error.
+    /// - Throws: The error of reading the original.
     public func damage(
         _ original: [UInt8], header: Int, _ read: ([UInt8]) throws(ModelFileError) -> Void
     ) throws {
@@ -27,10 +27,10 @@
                 #expect(!error.problem.isEmpty && !error.remedy.isEmpty)
             }
         }
-        #expect(refused > 4000 / 3, "the damage is too mild to test anything")
+        #expect(refused > 4000 / 3, "too few damaged files give an error")
     }
 
-    /// One change within the first `header` bytes.
+    /// Makes one change within the first `header` bytes.
     private func damageOnce(
         _ bytes: inout [UInt8], header: Int, using random: inout SplitMix64
     ) {
@@ -51,7 +51,7 @@
         case 4: bytes.removeSubrange(at...end)
         case 5: bytes.insert(contentsOf: bytes[at...end], at: at)
         default:
-            // A number in text, replaced whole: text around it stays well-formed.
+            // Replaces a full number, so that the text around it stays well-formed.
             let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
             guard let start = bytes[at..<header].firstIndex(where: digits.contains) else { return }
             let stop = bytes[start..<header].firstIndex { !digits.contains($0) } ?? header

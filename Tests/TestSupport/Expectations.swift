@@ -1,4 +1,4 @@
-// A static build of the package has no Testing module, and needs none of this.
+// A static build of the package has no Testing module and does not use this file.
 #if canImport(Testing)
     public import Testing
 

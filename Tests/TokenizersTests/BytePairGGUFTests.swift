@@ -17,7 +17,7 @@ struct BytePairGGUFTests {
             beginningOfText: beginning, endOfText: 1, addsBeginning: addsBeginning)
     }
 
-    @Test("smollm gives the reference's ids on all strings")
+    @Test("smollm gives the ids of the reference for all strings")
     func smollm() throws {
         let golden = try #require(try Golden.load()["smollm"])
         let json = try #require(
@@ -34,7 +34,7 @@ struct BytePairGGUFTests {
             tokenizer, hard: golden.strings.map(\.digest), random: golden.random, "smollm")
     }
 
-    @Test("control and user-defined tokens are found in text, others are not")
+    @Test("only control and user-defined tokens are found in text")
     func addedTokens() throws {
         let text = "<s>ab<user>"
         let found = try make(types: types).encode(text, addingSpecialTokens: false)
@@ -42,7 +42,7 @@ struct BytePairGGUFTests {
         #expect(try make(types: nil).encode(text, addingSpecialTokens: false) == [5])
     }
 
-    @Test("the beginning is added where the file says so")
+    @Test("the beginning-of-text token is added if the file requests it")
     func beginning() throws {
         let tokenizer = try make(types: types, addsBeginning: true)
         #expect(tokenizer.encode("ab", addingSpecialTokens: true) == [0, 5])
@@ -57,14 +57,14 @@ struct BytePairGGUFTests {
         #expect(written.vocabularySize == 7)
     }
 
-    @Test("an unknown pre-tokenizer is named with the known ones")
+    @Test("the error for an unknown pre-tokenizer names it and the known ones")
     func unknown() {
         let error = #expect(throws: TokenizerError.self) { try make(types: types, pre: "tekken") }
         #expect(error?.description.contains("\"tekken\"") == true)
         #expect(error?.description.contains("default, gpt-2, llama-bpe, qwen2, smollm") == true)
     }
 
-    @Test("values that contradict each other are refused")
+    @Test("contradictory values give an error")
     func contradictions() {
         #expect(throws: TokenizerError.self) { try make(types: [3]) }
         #expect(throws: TokenizerError.self) { try make(types: types, beginning: 7) }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Chat templates")
 struct ChatTemplateTests {
-    /// Templates with what jinja2 renders of them; no text where it refuses.
+    /// Templates and the texts that jinja2 renders; nil if jinja2 gives an error.
     private struct Golden: Decodable {
         struct Message: Decodable {
             let role: String
@@ -40,7 +40,7 @@ struct ChatTemplateTests {
             date: Date(timeIntervalSince1970: golden.now))
     }
 
-    @Test("give what jinja2 gives, and refuse what it refuses")
+    @Test("a template gives the text or the error of jinja2")
     func reference() throws {
         #expect(golden.cases.count > 70)
         for one in golden.cases {
@@ -60,7 +60,7 @@ struct ChatTemplateTests {
     }
 
     @Test(
-        "name the construct that is not supported, and its line",
+        "the error for an unsupported construct names it and its line",
         arguments: [
             ("\n{% include 'x' %}", "line 2: the tag {% include %}"),
             ("{% call f() %}{% endcall %}", "the tag {% call %}"),
@@ -78,13 +78,13 @@ struct ChatTemplateTests {
         #expect(text.hasPrefix("chat_template, line ") && text.contains("--chat"))
     }
 
-    @Test("what is not reached is not refused")
+    @Test("an unsupported construct that is not reached gives no error")
     func unreached() throws {
         #expect(try render("{% if tools %}{{ tools | nosuch }}{% endif %}a", "user") == "a")
     }
 
     @Test(
-        "do not work without end",
+        "endless or huge templates give an error",
         arguments: [
             "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
             "{{ range(99999999) }}", "{{ 'a' * 99999999 }}",
@@ -103,7 +103,7 @@ struct ChatTemplateTests {
         #expect(throws: ChatTemplateError.self) { try render(template, "user") }
     }
 
-    @Test("any cut of a template renders or is refused")
+    @Test("every prefix of a template renders or gives an error")
     func cut() throws {
         let template = try #require(golden.cases.first { $0.name == "as qwen 3" }).template
         for length in stride(from: 0, to: template.count, by: 7) {

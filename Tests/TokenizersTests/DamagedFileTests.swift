@@ -28,7 +28,7 @@ struct DamagedFileTests {
         "vocab":{"a":0,"b":1,"\u0120":2,"ab":3,"\u0120ab":4},"merges":["a b",["\u0120","ab"]]}}
         """#
 
-    @Test("the undamaged files load")
+    @Test("the undamaged files can be loaded")
     func undamaged() throws {
         let wordPiece = try TokenizerFile.load(contentsOf: Data(Self.wordPiece.utf8))
         #expect(wordPiece.encode("ab \u{E9}", addingSpecialTokens: true) == [1, 3, 4, 0])
@@ -37,7 +37,7 @@ struct DamagedFileTests {
     }
 
     @Test(
-        "bytes changed, cut or copied: an error or a tokenizer that works",
+        "a file with changed, removed or copied bytes gives an error or a working tokenizer",
         arguments: [wordPiece, bytePair])
     func bytes(file: String) {
         let original = Array(file.utf8)
@@ -68,7 +68,7 @@ struct DamagedFileTests {
     }
 
     @Test(
-        "values replaced by others: an error or a tokenizer that works",
+        "a file with replaced values gives an error or a working tokenizer",
         arguments: [wordPiece, bytePair])
     func values(file: String) throws {
         let root = try JSONField.root(of: Data(file.utf8), file: "file").value
@@ -86,7 +86,7 @@ struct DamagedFileTests {
         }
     }
 
-    /// The value with its `countdown`-th part, in the order of the keys, replaced.
+    /// Returns the value after replacing part number `countdown`, in the order of the keys.
     private func replaced(
         _ value: JSONValue, by other: JSONValue, after countdown: inout Int
     ) -> JSONValue {
@@ -104,7 +104,9 @@ struct DamagedFileTests {
         }
     }
 
-    /// Loads a file and, where that works, uses every function of the tokenizer.
+    /// Loads a file.
+    ///
+    /// If this succeeds, calls every function of the tokenizer.
     private func exercise(_ data: Data) {
         guard let tokenizer = try? TokenizerFile.load(contentsOf: data, configuration: data) else {
             return

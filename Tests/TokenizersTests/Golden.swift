@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tokenizers
 
-/// FNV-1a, 64 bits, over 32-bit little-endian integers.
+/// The 64-bit FNV-1a digest of 32-bit little-endian integers.
 struct Digest {
     private var state: UInt64 = 0xCBF2_9CE4_8422_2325
 
@@ -22,7 +22,9 @@ struct Digest {
     }
 }
 
-/// The ids of a text, its ids with special tokens and the text of the former, as one digest.
+/// Returns the ids of a text, and a digest.
+///
+/// The digest is of these ids, of the ids with special tokens, and of the decoded text.
 func answers(_ tokenizer: any Tokenizer, _ text: String) -> (ids: [Int32], digest: String) {
     let ids = tokenizer.encode(text, addingSpecialTokens: false)
     var digest = Digest()
@@ -34,7 +36,7 @@ func answers(_ tokenizer: any Tokenizer, _ text: String) -> (ids: [Int32], diges
     return (ids, digest.text)
 }
 
-/// The strings that tokenizers are tried on.
+/// The strings with which tokenizers are tested.
 struct Strings: Decodable {
     struct Hard: Decodable {
         let text: String
@@ -51,7 +53,7 @@ struct Strings: Decodable {
     }
 }
 
-/// What the reference answers with one small vocabulary.
+/// The results of the reference for one small vocabulary.
 struct Golden: Decodable {
     struct Entry: Decodable {
         /// The first 16 ids.
@@ -71,7 +73,7 @@ struct Golden: Decodable {
     }
 }
 
-/// What the reference answers with one real vocabulary.
+/// The results of the reference for one real vocabulary.
 struct RealGolden: Decodable {
     struct Text: Decodable {
         let count: Int
@@ -87,13 +89,13 @@ struct RealGolden: Decodable {
     }
 }
 
-/// The contents of a fixture.
+/// Returns the contents of a fixture.
 func fixture(_ name: String) throws -> Data {
     let folder = try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil))
     return try Data(contentsOf: folder.appendingPathComponent(name))
 }
 
-/// Compares the answers on all strings with the digests of the reference.
+/// Compares the results for all strings with the digests of the reference.
 func expectAnswers(
     _ tokenizer: any Tokenizer, hard: [String], random: [String], _ name: String
 ) throws {

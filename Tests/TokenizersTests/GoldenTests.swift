@@ -3,13 +3,13 @@ import Testing
 
 @testable import Tokenizers
 
-@Suite("Small vocabularies against the reference")
+@Suite("Small vocabularies compared with the reference")
 struct GoldenTests {
     static let names = [
         "word-piece", "word-piece-cased", "gpt2", "prefix-space", "smollm", "llama3", "qwen2",
     ]
 
-    @Test("ids, templates and decoded text of every string", arguments: names)
+    @Test("ids, templates and decoded text agree for every string", arguments: names)
     func strings(name: String) throws {
         let golden = try #require(try Golden.load()[name])
         let tokenizer = try TokenizerFile.load(contentsOf: try fixture("\(name).json"))
@@ -23,7 +23,7 @@ struct GoldenTests {
             tokenizer, hard: golden.strings.map(\.digest), random: golden.random, name)
     }
 
-    @Test("pairs with their segments", arguments: names)
+    @Test("pairs agree with their token type ids", arguments: names)
     func pairs(name: String) throws {
         let golden = try #require(try Golden.load()[name])
         let tokenizer = try TokenizerFile.load(contentsOf: try fixture("\(name).json"))
@@ -38,7 +38,7 @@ struct GoldenTests {
         }
     }
 
-    @Test("the text of random ids, UTF-8 or not", arguments: names)
+    @Test("the decoded text of random ids agrees, also if it is not UTF-8", arguments: names)
     func decoding(name: String) throws {
         let golden = try #require(try Golden.load()[name])
         let tokenizer = try TokenizerFile.load(contentsOf: try fixture("\(name).json"))
@@ -56,7 +56,7 @@ struct GoldenTests {
     }
 
     @Test(
-        "the written tokenizer.json has the same answers",
+        "the written tokenizer.json gives the same results",
         arguments: ["gpt2", "prefix-space", "smollm", "llama3", "qwen2"])
     func written(name: String) throws {
         let golden = try #require(try Golden.load()[name])

@@ -8,14 +8,14 @@ import Testing
         try JSONField.root(of: Data(text.utf8), file: "file.json")
     }
 
-    @Test("keys that are canonically equivalent stay apart")
+    @Test("keys that are canonically equivalent are different keys")
     func exactKeys() throws {
         let vocabulary = try Vocabulary(try parse("{\"\u{E9}\":1,\"e\\u0301\":2}"), limit: .max)
         #expect(vocabulary.id(of: "\u{E9}") == 1)
         #expect(vocabulary.id(of: "e\u{301}") == 2)
     }
 
-    @Test("escapes, numbers and nesting")
+    @Test("escapes, numbers and nested values are read")
     func values() throws {
         let field = try parse(
             #" { "a" : [ "\"\\\/\b\f\n\r\t\u00e9\ud83c\udf33" , 12 , -0.5e1, true,null ] } "#)
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(
-        "what is no JSON is refused",
+        "text that is not JSON gives an error",
         arguments: [
             "", "{", "[1,", "[1 2]", "{\"a\"}", "{\"a\":1,}", "{a:1}", "\"a", "\"\\x\"",
             "\"\\ud800\"",
@@ -40,14 +40,14 @@ import Testing
         #expect(throws: TokenizerError.self) { try parse(text) }
     }
 
-    @Test("bytes that are no UTF-8 are refused")
+    @Test("bytes that are not UTF-8 give an error")
     func invalidUTF8() {
         #expect(throws: TokenizerError.self) {
             try JSONField.root(of: Data([0x22, 0xFF, 0x22]), file: "file.json")
         }
     }
 
-    @Test("what is written is read again")
+    @Test("written values can be read")
     func written() throws {
         let text = #"{"a\u0001\"\\":[1,-2.5,true,false,null,"é🌳"],"b":{}}"#
         #expect(String(decoding: try parse(text).value.encoded(), as: UTF8.self) == text)

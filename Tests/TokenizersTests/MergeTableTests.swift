@@ -4,7 +4,7 @@ import Testing
 @testable import Tokenizers
 
 @Suite struct MergeTableTests {
-    /// Joins the leftmost pair of least rank again and again, as the definition says.
+    /// Repeatedly merges the leftmost pair of the lowest rank, according to the definition.
     private func bruteForce(_ word: [Int32], _ merges: [MergeTable.Merge]) -> [Int32] {
         var word = word
         while true {
@@ -22,7 +22,8 @@ import Testing
         }
     }
 
-    @Test("agrees with the definition on random merges", arguments: 0..<40 as Range<UInt64>)
+    @Test(
+        "merging agrees with the definition for random merges", arguments: 0..<40 as Range<UInt64>)
     func definition(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var merges: [MergeTable.Merge] = []

@@ -6,24 +6,25 @@ import Testing
 
 private let environment = ProcessInfo.processInfo.environment
 
-/// The models that `scripts/fetch-models` puts into its cache.
+/// The models that `scripts/fetch-models` downloads.
 private let models =
     (environment["ESPALIER_CACHE"] ?? NSHomeDirectory() + "/.cache/espalier") + "/models"
 
-/// Whether to test on them: where they are, and always in CI, so that their absence fails.
+/// Whether to run tests on these models: if they exist, and always in CI, where missing models are
+/// a failure.
 private let areExpected =
     environment["CI"] != nil || FileManager.default.fileExists(atPath: models)
 
-@Suite("Real vocabularies against the reference", .enabled(if: areExpected))
+@Suite("Real vocabularies compared with the reference", .enabled(if: areExpected))
 struct RealVocabularyTests {
-    @Test("the hard strings, id for id", arguments: ["minilm", "smollm2"])
+    @Test("all ids of difficult strings agree", arguments: ["minilm", "smollm2"])
     func strings(name: String) throws {
         let golden = try #require(try RealGolden.load()[name])
         try expectAnswers(try load(name), hard: golden.hard, random: golden.random, name)
     }
 
     @Test(
-        "all of WikiText-2, id for id",
+        "all ids of WikiText-2 agree",
         .enabled(
             if: environment["ESPALIER_DATA"] != nil,
             "set ESPALIER_DATA to a folder with wikitext2/test.txt, valid.txt, wiki.test.raw"),
@@ -43,7 +44,7 @@ struct RealVocabularyTests {
         }
     }
 
-    @Test("the tokenizer.json written for a GGUF vocabulary has the same answers")
+    @Test("the tokenizer.json written for a GGUF vocabulary gives the same results")
     func written() throws {
         let golden = try #require(try RealGolden.load()["smollm2"])
         let tokenizer = try #require(try load("smollm2") as? BytePairTokenizer)

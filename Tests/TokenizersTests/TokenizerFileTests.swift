@@ -4,7 +4,7 @@ import Testing
 @testable import Tokenizers
 
 @Suite struct TokenizerFileTests {
-    @Test("a directory is read with the tokens that its configuration names")
+    @Test("a tokenizer has the special tokens that the directory's configuration names")
     func directory() throws {
         let folder = FileManager.default.temporaryDirectory
             .appendingPathComponent("espalier-\(UUID().uuidString)")
@@ -23,7 +23,7 @@ import Testing
         #expect(tokenizer.padding == nil)
     }
 
-    @Test("BERT's tokens need no configuration")
+    @Test("BERT's special tokens need no configuration")
     func bert() throws {
         let tokenizer = try TokenizerFile.load(contentsOf: try fixture("word-piece.json"))
         #expect(tokenizer is WordPieceTokenizer)
@@ -33,7 +33,7 @@ import Testing
         #expect(tokenizer.encode("", addingSpecialTokens: true) == [2, 3])
     }
 
-    @Test("a missing file is named")
+    @Test("the error for a missing file names the file")
     func missing() {
         let error = #expect(throws: TokenizerError.self) {
             try TokenizerFile.load(contentsOf: URL(fileURLWithPath: "/nowhere/tokenizer.json"))
@@ -68,7 +68,7 @@ import Testing
         #expect(error?.description.contains("tokenizer.json: \(expected)") == true, "\(error!)")
     }
 
-    @Test("a pattern is quoted without control characters, and shortened")
+    @Test("an error quotes a pattern without control characters, and shortens it")
     func pattern() throws {
         let file = String(decoding: try fixture("llama3.json"), as: UTF8.self)
         let start = try #require(file.range(of: #""Regex":""#)).upperBound
@@ -83,7 +83,9 @@ import Testing
         #expect(text.count < 500 && !text.contains("\u{1B}") && !text.contains("\n"))
     }
 
-    @Test("decoding undoes encoding where every byte has a token", arguments: ["gpt2", "llama3"])
+    @Test(
+        "decoding restores the encoded text if every byte has a token",
+        arguments: ["gpt2", "llama3"])
     func roundTrip(name: String) throws {
         let tokenizer = try TokenizerFile.load(contentsOf: try fixture("\(name).json"))
         let strings = try Strings.load()

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Tokenizers
 
-@Suite("Settings of tokenizer_config.json above tokenizer.json") struct TokenizerSettingsTests {
+@Suite("Settings of tokenizer_config.json") struct TokenizerSettingsTests {
     private func load(_ tokenizer: String, _ settings: String) throws {
         _ = try TokenizerFile.load(
             contentsOf: Data(tokenizer.utf8), configuration: Data(settings.utf8))
@@ -20,7 +20,7 @@ import Testing
         """
     }
 
-    @Test("that contradict it are refused by name, others and those of no class taken")
+    @Test("settings that contradict tokenizer.json give an error that names them")
     func contradictions() throws {
         for lowercase in [false, true] {
             let tokenizer = wordPiece(lowercase: lowercase)
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test("a directory without tokenizer.json says what it holds and how to make one")
+    @Test("the error for a directory without tokenizer.json says how to create the file")
     func absent() throws {
         let directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("espalier-\(UUID().uuidString)")

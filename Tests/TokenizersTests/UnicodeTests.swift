@@ -3,14 +3,14 @@ import Testing
 
 @testable import Tokenizers
 
-@Suite("Unicode tables against the reference, every scalar")
+@Suite("Unicode tables compared with the reference")
 struct UnicodeTests {
     private struct Expected: Decodable {
         let normalized: [String]
         let classes: [String]
     }
 
-    @Test("BERT's normaliser, BERT's punctuation, and the classes of the patterns")
+    @Test("normalisation, punctuation and pattern classes agree for every scalar")
     func everyScalar() throws {
         let expected = try JSONDecoder().decode(Expected.self, from: try fixture("unicode.json"))
         let normalizer = BertNormalizer()

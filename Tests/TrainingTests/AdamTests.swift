@@ -6,7 +6,7 @@ import Testing
 @Suite("Adam")
 struct AdamTests {
     @Test(
-        "steps are those of the paper's algorithm, also of weights that nothing draws on for long",
+        "steps agree with the paper's algorithm, also for weights whose gradient is long 0",
         arguments: [1, 3])
     func algorithm(threads: Int) {
         let pool = ThreadPool(threads: threads)

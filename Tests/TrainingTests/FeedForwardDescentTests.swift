@@ -32,7 +32,7 @@ struct FeedForwardDescentTests {
         return Activations(values)
     }
 
-    /// What a block makes of one row, in f64.
+    /// Computes the output of a block for one row, in f64.
     private func output(
         _ block: FeedForwardWeights, _ function: Epilogue, _ input: [Double]
     ) -> [Double] {
@@ -67,7 +67,7 @@ struct FeedForwardDescentTests {
         }
     }
 
-    @Test("gradients are finite differences", arguments: functions, [false, true])
+    @Test("gradients agree with finite differences", arguments: functions, [false, true])
     func gradients(function: Epilogue, biased: Bool) {
         let block = block(function, biased: biased, seed: 7)
         let examples = Examples(inputs: rows(9, seed: 1), targets: rows(9, seed: 2))
@@ -88,7 +88,7 @@ struct FeedForwardDescentTests {
             let difference =
                 (error(above, function, on: examples) - error(below, function, on: examples))
                 / width / 2
-            // A kink of ReLU within the step makes the difference as far off as the step is wide.
+            // If the step crosses 0 of a ReLU, the error of the difference is as large as the step.
             #expect(abs(Double(gradient) - difference) < 2e-2 + 2e-2 * abs(difference))
         }
         let (first, down) = (descent.first.weight.gradient, descent.down.weight.gradient)
@@ -108,7 +108,9 @@ struct FeedForwardDescentTests {
         for index in 0..<hidden { check(byDown[index], \.down.bias![index]) }
     }
 
-    @Test("a block learns what another does, whatever the threads", arguments: functions)
+    @Test(
+        "a trained block approximates another block, with any number of threads",
+        arguments: functions)
     func learns(function: Epilogue) throws {
         let teacher = block(function, biased: true, seed: 1)
         let inputs = rows(2000, seed: 5)
@@ -134,7 +136,7 @@ struct FeedForwardDescentTests {
         #expect(fits[1] == fits[0] && fits[2] == fits[0])
     }
 
-    @Test("a block that does what it should stays as it is", arguments: functions)
+    @Test("training does not change a block whose loss is 0", arguments: functions)
     func stays(function: Epilogue) throws {
         let block = block(function, biased: false, seed: 1)
         let engine = Engine(threads: 1)

@@ -6,12 +6,12 @@ import Transformers
 
 @testable import Training
 
-/// What torch makes of the tiny models.
+/// The results of torch for the tiny models.
 struct TorchGradients: Decodable {
     struct Model: Decodable {
         let sequences: [[Int32]]
         let loss: Double
-        /// Norm, and products with cos(0.7 i) over the norm.
+        /// The norm of each gradient, and its dot product with cos(0.7 i) divided by the norm.
         let gradients: [String: [Double]]
     }
     let models: [String: Model]
@@ -24,7 +24,7 @@ struct TorchGradients: Decodable {
 
     static func checkpoint(_ name: String) throws -> Checkpoint { try fixture("tiny-" + name) }
 
-    /// A model of the fixtures by its folder.
+    /// Returns the model in a folder of the fixtures.
     static func fixture(_ name: String) throws -> Checkpoint {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent()
@@ -33,7 +33,8 @@ struct TorchGradients: Decodable {
     }
 }
 
-/// The loss of the golden data: next tokens of decoders, products with cosines of encoders.
+/// Returns the loss of the reference data: cross entropy of decoders, products with cosines of
+/// encoders.
 func goldenLoss(
     _ pass: inout TrainingPass, _ model: inout TrainableModel, _ batch: TokenBatch
 ) -> Double {
@@ -55,7 +56,9 @@ func goldenLoss(
     return loss
 }
 
-/// Expects the loss to rise along its gradient as that says, the gradient of `factor` times it.
+/// Expects the loss to rise along its gradient by the predicted amount.
+///
+/// The gradient is that of `factor` times the loss.
 func expectSlope(
     _ start: TrainableModel, factor: Double = 1, step size: Double = 0.004,
     sourceLocation: SourceLocation = #_sourceLocation,
@@ -77,7 +80,7 @@ func expectSlope(
                     Float(distance) * parameter.gradient.elements[index]
             }
         }
-        // Packed weights are shared by copies, so the moved model is made anew.
+        // Copies share packed weights, so the moved model is created again.
         var fresh = try TrainableModel(other, classifier: other.classifier)
         return loss(&fresh)
     }
@@ -87,7 +90,7 @@ func expectSlope(
         sourceLocation: sourceLocation)
 }
 
-/// The products of last hidden states with sines, and their gradient, added to the model's.
+/// Returns the products of the last hidden states and sines, and adds their gradient to the model.
 func sineLoss(
     _ pass: inout TrainingPass, _ model: inout TrainableModel, _ batch: TokenBatch,
     skipping skipped: Set<Int> = []
@@ -110,7 +113,7 @@ struct GradientTests {
         "roberta", "distilbert",
     ]
 
-    @Test("every weight's gradient is torch's", arguments: names, [false, true])
+    @Test("the gradient of every weight agrees with torch", arguments: names, [false, true])
     func torch(name: String, recomputes: Bool) throws {
         let golden = try #require(try TorchGradients.read().models[name])
         let checkpoint = try TorchGradients.checkpoint(name)
@@ -137,7 +140,8 @@ struct GradientTests {
                 product += Double(value) * cos(0.7 * Double(index))
             }
             let norm = squares.squareRoot()
-            // Keys' biases move all scores alike, so their gradient is noise.
+            // The biases of keys add the same value to all scores, so their gradient is rounding
+            // noise.
             if wanted[0] < 1e-5, norm < 1e-5 { continue }
             #expect(abs(norm - wanted[0]) < 1e-3 * wanted[0] + 1e-6, "\(tensor.name)")
             #expect(abs(product / norm - wanted[1]) < 2e-3, "\(tensor.name)")
@@ -145,7 +149,7 @@ struct GradientTests {
         #expect(seen == golden.gradients.count)
     }
 
-    @Test("twenty steps of AdamW have torch's losses")
+    @Test("the losses of twenty steps of AdamW agree with torch")
     func training() throws {
         let golden = try TorchGradients.read().losses
         var model = try TrainableModel(TorchGradients.checkpoint("llama"))
@@ -164,7 +168,9 @@ struct GradientTests {
         }
     }
 
-    @Test("what is trained runs as the model that its weights make", arguments: names)
+    @Test(
+        "the training pass computes the same results as a model of the same weights",
+        arguments: names)
     func emission(name: String) throws {
         var model = try TrainableModel(TorchGradients.checkpoint(name))
         let engine = Engine(threads: 2)
@@ -178,7 +184,9 @@ struct GradientTests {
             hidden.matrix.elements, other.hiddenStates(of: batch).matrix.elements, absolute: 1e-4)
     }
 
-    @Test("along a gradient the loss rises as it says, layers skipped", arguments: names)
+    @Test(
+        "along a gradient the loss rises by the predicted amount, also with skipped layers",
+        arguments: names)
     func direction(name: String) throws {
         let model = try TrainableModel(TorchGradients.checkpoint(name))
         let batch = TokenBatch([(0..<23).map { Int32(3 + 11 * $0 % 90) }, [4, 50, 8]])
@@ -187,7 +195,7 @@ struct GradientTests {
     }
 
     @Test(
-        "labels: the loss is the head's, and rises along its gradient as that says",
+        "the loss of labels agrees with the head, and rises along its gradient as predicted",
         arguments: [
             "classifiers/bert", "classifiers/roberta", "classifiers/distilbert", "spans/bert",
             "spans/distilbert",
@@ -233,7 +241,7 @@ struct GradientTests {
         try expectSlope(start, factor: 0.5, step: 0.003, loss: loss)
     }
 
-    /// A model whose matrices are a little off.
+    /// Returns a model with slightly changed matrices.
     private func disturbed(_ model: TrainableModel) throws -> TrainableModel {
         var model = model
         var random = SplitMix64(seed: 8)
@@ -247,7 +255,7 @@ struct GradientTests {
     }
 
     @Test(
-        "a student that is the teacher has nothing to learn, another goes down its losses",
+        "a student equal to the teacher has no loss, and training lowers the loss of another",
         arguments: ["llama", "gpt2", "qwen3"], [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0.5, 0.3)])
     func distillation(name: String, shares: (Float, Float, Float)) throws {
         let checkpoint = try TorchGradients.checkpoint(name)
@@ -266,7 +274,7 @@ struct GradientTests {
     }
 
     @Test(
-        "a student learns by a mixture too, on a text of its own",
+        "training lowers the loss with a mixture and with the student's own text",
         arguments: [Float(0.1), 0.5, 0.9, 1])
     func mixture(mixture: Float) throws {
         let checkpoint = try TorchGradients.checkpoint("llama")
@@ -294,7 +302,9 @@ struct GradientTests {
         #expect(try losses() == found)
     }
 
-    @Test("frozen embeddings stay, all else learns", arguments: ["llama", "qwen2", "gpt2", "opt"])
+    @Test(
+        "training changes everything but frozen embeddings",
+        arguments: ["llama", "qwen2", "gpt2", "opt"])
     func frozen(name: String) throws {
         let data = TrainingData.text(
             [0, 40].map { first in TextSequence((0..<24).map { Int32(first + $0) }) })
@@ -302,7 +312,7 @@ struct GradientTests {
     }
 
     @Test(
-        "frozen embeddings of encoders stay, all else learns",
+        "training of encoders changes everything but frozen embeddings",
         arguments: ["classifiers/bert", "classifiers/roberta", "classifiers/distilbert"])
     func frozenEncoder(name: String) throws {
         let checkpoint = try TorchGradients.fixture(name)
@@ -319,7 +329,7 @@ struct GradientTests {
         try expectFrozen(TrainableModel(checkpoint, classifier: classifier), on: data)
     }
 
-    /// Expects a few steps with frozen embeddings to lower the loss, and to change all but those.
+    /// Expects a few steps to lower the loss and to change all weights except frozen embeddings.
     private func expectFrozen(_ start: TrainableModel, on data: TrainingData) throws {
         var settings = Trainer.Settings(steps: 6, rate: 0.003)
         (settings.batch, settings.freezesEmbeddings) = (2, true)
@@ -338,7 +348,9 @@ struct GradientTests {
         }
     }
 
-    @Test("an encoder learns a teacher's states", arguments: ["bert", "roberta", "distilbert"])
+    @Test(
+        "training lowers the distance of an encoder's hidden states from the teacher's",
+        arguments: ["bert", "roberta", "distilbert"])
     func states(name: String) throws {
         let checkpoint = try TorchGradients.checkpoint(name)
         let distillation = Distillation(from: try Model(checkpoint))
@@ -352,7 +364,7 @@ struct GradientTests {
     }
 
     @Test(
-        "labels are learnt from a teacher",
+        "a student learns labels from a teacher",
         arguments: [
             "classifiers/bert", "classifiers/roberta", "classifiers/distilbert", "spans/roberta",
         ])

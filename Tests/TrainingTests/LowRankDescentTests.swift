@@ -4,7 +4,7 @@ import Testing
 
 @testable import Training
 
-@Suite("Predictors of low rank")
+@Suite("Low-rank predictors")
 struct LowRankDescentTests {
     private let engine = Engine(threads: 2)
 
@@ -26,7 +26,7 @@ struct LowRankDescentTests {
         return sum / Double(x.rows)
     }
 
-    @Test("gradients are finite differences")
+    @Test("gradients agree with finite differences")
     func gradients() {
         let x = Activations(Matrix(randomRows: 9, columns: 11, seed: 1))
         let values = Activations(Matrix(randomRows: 9, columns: 14, seed: 2))
@@ -55,9 +55,9 @@ struct LowRankDescentTests {
         }
     }
 
-    @Test("a rule of low rank is learnt, and holds for other tokens")
+    @Test("a low-rank rule is learned and is correct for other tokens")
     func learnt() throws {
-        // Of 40 neurons each token needs those that a hidden product of rank 4 makes positive.
+        // A token needs the neurons for which a product of rank 4 is positive.
         let (down, up) = (
             Matrix<Float>(randomRows: 4, columns: 24, seed: 1),
             Matrix<Float>(randomRows: 40, columns: 4, seed: 2)

@@ -5,7 +5,9 @@ import Testing
 @testable import Training
 @testable import Transformers
 
-/// Mixes of what architectures may say, which no family needs to have.
+/// Combinations of properties of architectures.
+///
+/// No family needs to have a combination.
 struct Mix: Sendable, CustomTestStringConvertible {
     let isCausal: Bool
     let positions: Architecture.Positions
@@ -28,7 +30,9 @@ struct Mix: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { "\(isCausal) \(positions) \(norm) \(place)" }
 
-    /// One of the activations, so that every one is in some mix.
+    /// An activation function.
+    ///
+    /// Every activation function is in some combination.
     private var activation: LayerRecipe.Activation {
         switch norm {
         case .layer: .tanhGELU
@@ -55,11 +59,11 @@ struct Mix: Sendable, CustomTestStringConvertible {
         return shape
     }
 
-    /// Random weights, also of norms.
+    /// Random weights, with random norms.
     var weights: some WeightSource { RandomNorms(base: RandomWeights(shape: shape)) }
 }
 
-/// A model whose norms are random too.
+/// A model with random norms.
 private struct RandomNorms: WeightSource {
     let base: RandomWeights
     var shape: ModelShape { base.shape }
@@ -101,11 +105,11 @@ private struct RandomNorms: WeightSource {
     }
 }
 
-@Suite("Recipes of layers") struct RecipeTests {
+@Suite("Layer recipes") struct RecipeTests {
     private let sequences: [[Int32]] = [[3, 1, 4, 1, 5, 9], [2, 6, 5]]
 
     @Test(
-        "every mix of recipes computes in training what it computes elsewhere", arguments: Mix.all)
+        "the training pass and the forward pass agree for every combination", arguments: Mix.all)
     func training(mix: Mix) throws {
         let source = mix.weights
         let engine = Engine(threads: 2)
@@ -114,7 +118,7 @@ private struct RandomNorms: WeightSource {
         var training = TrainingPass(mix.shape, on: engine)
         let got = training.forward(try TrainableModel(source), TokenBatch(sequences)).matrix
         expectClose(got.elements, want.elements, absolute: 1e-4)
-        // The branches one after another.
+        // The residual branches are computed one after another.
         var stream = pass.embedded(TokenBatch(sequences))
         for component in Plan(keepingAllOf: mix.shape).components {
             let inputs = pass.inputs(of: component, in: TokenBatch(sequences), entering: stream)
@@ -127,7 +131,7 @@ private struct RandomNorms: WeightSource {
     }
 
     @Test(
-        "a cache gives what whole sequences give, in every mix",
+        "decoding with a cache equals full sequences for every combination",
         arguments: Mix.all.filter(\.isCausal))
     func cache(mix: Mix) throws {
         var pass = ForwardPass(try Model(mix.weights), on: Engine(threads: 1))
@@ -144,7 +148,7 @@ private struct RandomNorms: WeightSource {
         }
     }
 
-    @Test("along a gradient the loss rises as it says, in every mix", arguments: Mix.all)
+    @Test("along a gradient the loss rises as predicted for every combination", arguments: Mix.all)
     func gradients(mix: Mix) throws {
         var pass = TrainingPass(mix.shape, on: Engine(threads: 2))
         let batch = TokenBatch(sequences)

@@ -4,7 +4,7 @@ import Transformers
 
 @testable import Training
 
-@Suite("Sequences on disk")
+@Suite("Sequence files")
 struct SequenceFileTests {
     private func withFile(_ body: (String) throws -> Void) throws {
         let path = NSTemporaryDirectory() + "sequences-\(UUID().uuidString)"
@@ -12,7 +12,9 @@ struct SequenceFileTests {
         try body(path)
     }
 
-    @Test("what was written is read, the last ones left out where asked", arguments: [1, 40, 3000])
+    @Test(
+        "written sequences are read, without the last sequences on request",
+        arguments: [1, 40, 3000])
     func roundTrip(count: Int) throws {
         let sequences = (0..<count).map { index in
             TextSequence(
@@ -31,7 +33,7 @@ struct SequenceFileTests {
         }
     }
 
-    @Test("training goes the same way from disk")
+    @Test("training with sequences from disk gives the same results")
     func training() throws {
         let sequences = (0..<9).map { start in
             let ids = (0..<12).map { place in 3 + (start * 5 + place * 7) % 80 }
@@ -55,7 +57,7 @@ struct SequenceFileTests {
         }
     }
 
-    @Test("damaged files are refused")
+    @Test("damaged files give an error")
     func damaged() throws {
         try withFile { path in
             var writer = try SequenceFile.Writer(path)

@@ -9,7 +9,7 @@ import Testing
         maximumPositions: 64, normEpsilon: 1e-5, ropeTheta: 10_000, tiedHead: true,
         layers: [LayerShape(queryHeads: 4, keyValueHeads: 4, feedForward: 192)])
 
-    @Test("a shape names its architecture, and is read back")
+    @Test("a shape is coded with the name of the architecture, and can be read")
     func coding() throws {
         let json = try JSONEncoder().encode(shape)
         #expect(String(decoding: json, as: UTF8.self).contains(#""architecture":"gpt2""#))
@@ -17,7 +17,7 @@ import Testing
         #expect(again == shape && again.architecture.layer.activation == .tanhGELU)
     }
 
-    @Test("an architecture of another name is refused with the names that are known")
+    @Test("the error for an unknown architecture lists the known names")
     func unknown() {
         let error = #expect(throws: DecodingError.self) {
             try JSONDecoder().decode([Architecture].self, from: Data(#"["mamba"]"#.utf8))
@@ -35,7 +35,7 @@ import Testing
         #expect(Array(architectures.prefix(4)) == ["bert", "llama", "gpt2", "opt"])
     }
 
-    @Test("what a family says agrees with its architecture", arguments: Family.all)
+    @Test("the fields of a family agree with its architecture", arguments: Family.all)
     func consistent(family: Family) {
         let (architecture, names) = (family.architecture, family.tensorNames)
         #expect((names.positions != nil) == (architecture.positions == .learned))

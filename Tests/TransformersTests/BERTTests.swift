@@ -4,9 +4,9 @@ import Testing
 
 @testable import Transformers
 
-@Suite("BERT against transformers")
+@Suite("BERT compared with transformers")
 struct BERTTests {
-    @Test("hidden states of a padded batch", arguments: [1, 2])
+    @Test("hidden states of a padded batch agree", arguments: [1, 2])
     func tiny(threads: Int) throws {
         struct Expected: Decodable {
             let ids: [[Int32]]
@@ -22,7 +22,7 @@ struct BERTTests {
         expectClose(hidden.matrix.elements, want.flatMap(\.self), absolute: 1e-4)
     }
 
-    @Test("hidden states of the real MiniLM", .enabled(if: RealModels.areExpected))
+    @Test("hidden states of the real MiniLM agree", .enabled(if: RealModels.areExpected))
     func miniLM() throws {
         struct Expected: Decodable {
             let ids: [[Int32]]

@@ -27,7 +27,8 @@ struct CheckpointTests {
         }
     }
 
-    @Test("a head that is missing is refused, unless the configuration ties it", arguments: untied)
+    @Test(
+        "a missing output head gives an error, unless the configuration ties it", arguments: untied)
     func missingHead(name: String) throws {
         let copy = try ModelCopy(name, fields: ["tie_word_embeddings": .bool(false)]) {
             $0["lm_head.weight"] = nil
@@ -41,7 +42,9 @@ struct CheckpointTests {
         #expect(try checkpoint.head().output == nil)
     }
 
-    @Test("a head that differs from the embedding is used, whatever the flag", arguments: untied)
+    @Test(
+        "an output head that differs from the embedding is used, even if the flag ties it",
+        arguments: untied)
     func distinctHead(name: String) throws {
         let copy = try ModelCopy(name, fields: ["tie_word_embeddings": .bool(true)])
         let checkpoint = try Checkpoint(copy.path)
@@ -53,7 +56,7 @@ struct CheckpointTests {
             logits.elements, expected.logits.flatMap { $0.flatMap(\.self) }, absolute: 2e-4)
     }
 
-    @Test("a head that is the embedding's copy is tied", arguments: tied)
+    @Test("an output head that equals the embedding is tied", arguments: tied)
     func equalHead(name: String) throws {
         let copy = try ModelCopy(name, fields: ["tie_word_embeddings": .bool(true)]) {
             $0["lm_head.weight"] =
@@ -64,7 +67,7 @@ struct CheckpointTests {
     }
 
     @Test(
-        "a tensor that no part reads is refused and named",
+        "an unknown tensor gives an error that names it",
         arguments: [
             ("tiny-llama3", "model.layers.0.self_attn.o_proj.bias", [48]),
             ("tiny-mistral", "model.layers.1.mlp.down_proj.bias", [48]),
@@ -81,7 +84,7 @@ struct CheckpointTests {
     }
 
     @Test(
-        "buffers of old versions and heads of encoders are no fault",
+        "buffers of old versions and heads of encoders are accepted",
         arguments: [
             ("tiny-llama3", "model.layers.0.self_attn.rotary_emb.inv_freq", [6]),
             ("tiny-gpt2", "transformer.h.0.attn.bias", [1, 1, 64, 64]),
@@ -96,7 +99,7 @@ struct CheckpointTests {
         #expect(isCarried == tensor.hasPrefix("cls."))
     }
 
-    @Test("biases are read where the configuration has them")
+    @Test("biases are read if the configuration has them")
     func biases() throws {
         func add(_ tensors: inout [String: NamedTensor]) {
             for layer in 0..<3 {
@@ -116,7 +119,7 @@ struct CheckpointTests {
     }
 
     @Test(
-        "weights of other kinds are named for what they are",
+        "the error for an unsupported kind of weights names the kind",
         arguments: [
             ("model.layers.0.mlp.up_proj.qweight", "GPTQ"),
             ("model.layers.0.mlp.up_proj.SCB", "bitsandbytes"),
@@ -127,7 +130,7 @@ struct CheckpointTests {
         expectRefusal(try ModelCopy("tiny-llama3") { $0.add(tensor, [2, 2]) }, tensor, kind)
     }
 
-    @Test("sizes are checked before anything is read")
+    @Test("shapes of tensors are checked before any values are read")
     func sizes() throws {
         let short = try ModelCopy("tiny-llama3") {
             $0.add("model.layers.2.mlp.down_proj.weight", [48, 63])
@@ -139,7 +142,7 @@ struct CheckpointTests {
         expectRefusal(lacking, "encoder.layer.2.output.LayerNorm.bias")
     }
 
-    @Test("layers beyond the configuration's are ignored with a remark, and not carried over")
+    @Test("layers that the configuration does not count give a remark and are not written")
     func surplus() throws {
         let copy = try ModelCopy("tiny-llama3", fields: ["num_hidden_layers": .integer(2)])
         let checkpoint = try Checkpoint(copy.path)
@@ -147,7 +150,7 @@ struct CheckpointTests {
         #expect(try checkpoint.otherTensors().isEmpty)
     }
 
-    @Test("fields that are not known are remarked on")
+    @Test("unknown fields give a remark")
     func remarks() throws {
         let copy = try ModelCopy("tiny-llama3", fields: ["mystery\u{1B}": .integer(2)])
         let remarks = try Checkpoint(copy.path).remarks
@@ -157,7 +160,8 @@ struct CheckpointTests {
         #expect(try Checkpoint(Fixture.path("tiny-llama3")).remarks.isEmpty)
     }
 
-    @Test("norms may be called gamma and beta", arguments: ["tiny-bert", "tiny-roberta"])
+    @Test(
+        "the old names gamma and beta of norms are read", arguments: ["tiny-bert", "tiny-roberta"])
     func oldNames(name: String) throws {
         let copy = try ModelCopy(name) {
             $0.rename {
@@ -172,7 +176,7 @@ struct CheckpointTests {
     }
 
     @Test(
-        "names without a prefix, as base classes write them, are read",
+        "tensor names without a prefix, as in base classes, are read",
         arguments: untied + tied + ["tiny-roberta"])
     func basePrefix(name: String) throws {
         let copy = try ModelCopy(name, fields: ["tie_word_embeddings": .bool(true)]) {
@@ -190,10 +194,10 @@ struct CheckpointTests {
     }
 
     @Test(
-        "random weights have the tensors of a checkpoint of every family",
+        "for every family, random weights have the tensors of a checkpoint",
         arguments: Family.all.map(\.name) + ["llama3"])
     func random(name: String) throws {
-        // The files of XLM-RoBERTa differ from RoBERTa's only by the name of the family.
+        // XLM-RoBERTa's files differ from RoBERTa's files only in the name of the family.
         let isXLM = name == Family.xlmRoberta.name
         let copy = try ModelCopy(
             "tiny-" + (isXLM ? Family.roberta.name : name),
@@ -210,7 +214,7 @@ struct CheckpointTests {
         let others = Set(try checkpoint.otherTensors().map(\.name))
         #expect(
             Set(tensors.map(\.name)).symmetricDifference(checkpoint.file.names) == others)
-        // The file may have rows of positions that no token uses, and lack rows of segment types.
+        // The file may have unused rows of positions, and may lack rows of token types.
         let (positions, types) = (
             names.positions.map { $0 + ".weight" }, names.types.map { $0 + ".weight" }
         )
@@ -223,13 +227,13 @@ struct CheckpointTests {
         }
     }
 
-    @Test("the count of parameters is that of the file", arguments: untied + tied)
+    @Test("the number of parameters agrees with the file", arguments: untied + tied)
     func parameters(name: String) throws {
         let checkpoint = try Checkpoint(Fixture.path(name))
         let count = checkpoint.file.names.reduce(0) {
             $0 + (checkpoint.file.shape(of: $1) ?? []).reduce(1, *)
         }
-        // OPT's table has two rows that no position has.
+        // OPT's table has two rows that belong to no position.
         #expect(checkpoint.shape.parameters == count - (name == "tiny-opt" ? 2 * 48 : 0))
     }
 }

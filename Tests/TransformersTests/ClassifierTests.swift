@@ -4,7 +4,7 @@ import Testing
 
 @testable import Transformers
 
-@Suite("Heads of encoders against transformers")
+@Suite("Heads of encoders compared with transformers")
 struct ClassifierTests {
     private struct Expected: Decodable {
         let ids: [Int32]
@@ -14,8 +14,8 @@ struct ClassifierTests {
         let ends: [Float]?
     }
 
-    /// Calls a function with the head of a model, and for each of its rows what is expected and the
-    /// hidden states.
+    /// Calls `body` for each row of a model's reference data, with the head, the expected values
+    /// and the hidden states.
     private func visitRows(
         of folder: String, _ body: (Classifier, Expected, [ArraySlice<Float>]) throws -> Void
     ) throws {
@@ -33,7 +33,9 @@ struct ClassifierTests {
         }
     }
 
-    @Test("logits of a batch, segments told apart", arguments: ["bert", "roberta", "distilbert"])
+    @Test(
+        "logits of a batch with two token types agree",
+        arguments: ["bert", "roberta", "distilbert"])
     func logits(name: String) throws {
         try visitRows(of: "classifiers/\(name)") { classifier, row, hidden in
             let wanted = try #require(row.logits)
@@ -43,7 +45,9 @@ struct ClassifierTests {
         }
     }
 
-    @Test("where spans begin and end", arguments: ["bert", "roberta", "distilbert"])
+    @Test(
+        "the logits of the starts and ends of spans agree",
+        arguments: ["bert", "roberta", "distilbert"])
     func spans(name: String) throws {
         try visitRows(of: "spans/\(name)") { classifier, row, hidden in
             #expect(classifier.kind == .spans)
@@ -54,7 +58,9 @@ struct ClassifierTests {
         }
     }
 
-    @Test("models without a head have none", arguments: ["tiny-bert", "tiny-llama", "tiny-opt"])
+    @Test(
+        "a model without a head has no classifier",
+        arguments: ["tiny-bert", "tiny-llama", "tiny-opt"])
     func none(name: String) throws {
         #expect(try Checkpoint(Fixture.path(name)).classifier() == nil)
     }

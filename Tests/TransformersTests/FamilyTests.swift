@@ -4,7 +4,7 @@ import Testing
 
 @testable import Transformers
 
-@Suite("Other families against transformers")
+@Suite("Other families compared with transformers")
 struct FamilyTests {
     struct Expected: Decodable {
         let ids: [[Int32]]
@@ -17,7 +17,7 @@ struct FamilyTests {
         "tiny-gemma2",
     ]
 
-    @Test("logits of every position", arguments: names)
+    @Test("logits of every position agree", arguments: names)
     func logits(name: String) throws {
         let expected = try Fixture.decode(Expected.self, "\(name)/expected.json")
         var pass = try Fixture.pass(name)
@@ -26,7 +26,7 @@ struct FamilyTests {
             logits.elements, expected.logits.flatMap { $0.flatMap(\.self) }, absolute: 2e-4)
     }
 
-    @Test("a cache gives the logits of the whole sequence", arguments: names)
+    @Test("decoding with a cache gives the logits of the full sequence", arguments: names)
     func cache(name: String) throws {
         let expected = try Fixture.decode(Expected.self, "\(name)/expected.json")
         var pass = try Fixture.pass(name)
@@ -40,7 +40,7 @@ struct FamilyTests {
     }
 
     @Test(
-        "hidden states of encoders, up to the last position",
+        "hidden states of encoders agree, up to the last position",
         arguments: ["tiny-roberta", "tiny-distilbert"])
     func encoders(name: String) throws {
         struct Expected: Decodable {
@@ -56,7 +56,8 @@ struct FamilyTests {
             absolute: 1e-4)
     }
 
-    @Test("weights are written as they were read", arguments: names + ["tiny-distilbert"])
+    @Test(
+        "written weights equal the weights that were read", arguments: names + ["tiny-distilbert"])
     func writing(name: String) throws {
         let checkpoint = try Checkpoint(Fixture.path(name))
         let names = checkpoint.huggingFaceNames
@@ -72,7 +73,7 @@ struct FamilyTests {
         }
     }
 
-    @Test("windows of attention are those of layers, and do not limit sequences")
+    @Test("each layer has its attention window, and windows do not limit sequences")
     func window() throws {
         func windows(_ name: String) throws -> [Int?] {
             let shape = try ModelShape(contentsOf: Fixture.path(name))
@@ -85,7 +86,7 @@ struct FamilyTests {
         #expect(try windows("tiny-qwen2") == [nil, nil, nil])
     }
 
-    @Test("of stacked projections those without a bias have one of zeros, unless all lack it")
+    @Test("stacked projections without a bias get zeros if another projection has a bias")
     func stacking() {
         let plain = Projection(weight: Matrix(rows: 2, columns: 3, repeating: 1))
         let biased = Projection(weight: Matrix(rows: 1, columns: 3, repeating: 2), bias: [5])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Transformers
 
-/// The golden data of these tests.
+/// The reference data of these tests.
 enum Fixture {
     static func path(_ name: String) -> String {
         Bundle.module.bundleURL.appendingPathComponent("Fixtures/\(name)").path
@@ -19,7 +19,7 @@ enum Fixture {
     }
 }
 
-/// The real models that `scripts/fetch-models` puts into its cache.
+/// The real models that `scripts/fetch-models` downloads.
 enum RealModels {
     static let cache =
         ProcessInfo.processInfo.environment["ESPALIER_CACHE"]
@@ -27,7 +27,8 @@ enum RealModels {
     static let smolLM2 = cache + "/models/SmolLM2-135M-Instruct.Q4_1.gguf"
     static let miniLM = cache + "/models/all-MiniLM-L6-v2"
 
-    /// Whether to test on them: where they are, and always in CI, so that their absence fails.
+    /// Whether to run tests on these models: if they exist, and always in CI, where missing models
+    /// are a failure.
     static let areExpected =
         ProcessInfo.processInfo.environment["CI"] != nil
         || FileManager.default.fileExists(atPath: smolLM2)
@@ -35,7 +36,7 @@ enum RealModels {
 }
 
 extension ForwardPass {
-    /// All logits of a batch, `[tokens, vocabulary]`.
+    /// Returns all logits of a batch, `[tokens, vocabulary]`.
     mutating func allLogits(of batch: TokenBatch, rowsAtOnce: Int = 5) -> Matrix<Float> {
         var all: [Float] = []
         logits(of: batch, rowsAtOnce: rowsAtOnce) { _, logits in all += logits.matrix.elements }

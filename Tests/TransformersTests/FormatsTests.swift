@@ -10,7 +10,7 @@ struct FormatsTests {
     private let engine = Engine(threads: 2)
     private let ids: [Int32] = (0..<40).map { Int32($0 * 7 % 250) }
 
-    /// Logits of a decoder, hidden states of an encoder.
+    /// Returns the logits of a decoder or the hidden states of an encoder.
     private func output(of model: Model) -> [Float] {
         var pass = ForwardPass(model, on: engine)
         return model.shape.architecture.isEncoder
@@ -18,7 +18,7 @@ struct FormatsTests {
             : pass.allLogits(of: TokenBatch([ids])).elements
     }
 
-    /// The same output from uniform models, each component in the model of its format.
+    /// Returns the same output, with each component computed by a model whose format is uniform.
     private func composed(_ formats: Formats, of checkpoint: Checkpoint) throws -> [Float] {
         var passes: [Precision: ForwardPass] = [:]
         for format in Precision.allCases {
@@ -42,7 +42,9 @@ struct FormatsTests {
         return logits
     }
 
-    @Test("a uniform format gives the bytes of a precision", arguments: names, Precision.allCases)
+    @Test(
+        "a model of uniform formats equals a model of that precision", arguments: names,
+        Precision.allCases)
     func uniform(name: String, format: Precision) throws {
         let checkpoint = try Checkpoint(Fixture.path(name))
         let formats = Formats(uniform: format, layers: checkpoint.shape.layers.count)
@@ -52,7 +54,7 @@ struct FormatsTests {
     }
 
     @Test(
-        "each component computes in its format",
+        "each component is computed in its format",
         arguments: names, [[.f32, .int8], [.int8, .f32], Precision.allCases])
     func components(name: String, mixed: [Precision]) throws {
         let checkpoint = try Checkpoint(Fixture.path(name))
@@ -68,7 +70,7 @@ struct FormatsTests {
         for format in mixed {
             #expect(output(of: model) != output(of: try Model(checkpoint, precision: format)))
         }
-        // Changed models keep the formats of their layers.
+        // Changed models keep the formats of the layers.
         let same = model.replacing(
             layer: 1, with: try checkpoint.layer(1), sizes: checkpoint.shape.layers[1])
         #expect(output(of: same) == output(of: model))
@@ -78,7 +80,7 @@ struct FormatsTests {
     }
 
     @Test(
-        "decoding is near the whole sequence, and every output is near f32",
+        "decoding is close to the full sequence, and every output is close to f32",
         arguments: Precision.allCases, Precision.allCases)
     func pairs(attention: Precision, feedForward: Precision) throws {
         let allowed = max(PrecisionTests.allowed(attention), PrecisionTests.allowed(feedForward))
@@ -103,7 +105,7 @@ struct FormatsTests {
         }
     }
 
-    @Test("a weight is refused only if its own format is too small for it")
+    @Test("a weight gives an error only if its own format cannot represent it")
     func range() throws {
         let copy = try ModelCopy("tiny-llama") {
             $0.add("model.layers.1.mlp.down_proj.weight", [64, 96], value: 5000)

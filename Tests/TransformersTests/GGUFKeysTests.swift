@@ -5,7 +5,7 @@ import Testing
 
 @testable import Transformers
 
-@Suite("Metadata of GGUF files that changes what is computed")
+@Suite("GGUF metadata that changes the computation")
 struct GGUFKeysTests {
     /// Opens a copy of the tiny GGUF model with other metadata and further tensors.
     private func open(
@@ -30,7 +30,7 @@ struct GGUFKeysTests {
     }
 
     @Test(
-        "what is not computed is refused",
+        "unsupported metadata gives an error",
         arguments: [
             ("llama.attention.causal", .bool(false)), ("llama.expert_count", .integer(8)),
             ("llama.attention.scale", .number(0.5)), ("llama.logit_scale", .number(2)),
@@ -48,7 +48,7 @@ struct GGUFKeysTests {
         #expect(error?.description.contains(key) == true, "\(String(describing: error))")
     }
 
-    @Test("what changes nothing is taken")
+    @Test("metadata that changes nothing is accepted")
     func neutral() throws {
         let checkpoint = try open([
             "llama.attention.causal": .bool(true), "llama.expert_count": .integer(0),
@@ -57,7 +57,7 @@ struct GGUFKeysTests {
         #expect(checkpoint.remarks.isEmpty)
     }
 
-    @Test("a window of attention limits positions, and a key that is not known is remarked on")
+    @Test("an attention window limits positions, and an unknown key gives a remark")
     func window() throws {
         let checkpoint = try open([
             "llama.attention.sliding_window": .integer(16), "llama.mystery": .integer(1),
@@ -68,7 +68,7 @@ struct GGUFKeysTests {
     }
 
     @Test(
-        "tensors that nobody reads are refused, biases are read",
+        "unknown tensors give an error, and biases are read",
         arguments: [
             ("rope_factors_long.weight", [8], false), ("blk.0.attn_q_norm.weight", [16], false),
             ("blk.0.ffn_gate_exps.weight", [2, 96, 64], false), ("output.bias", [512], false),
@@ -84,7 +84,7 @@ struct GGUFKeysTests {
         }
     }
 
-    @Test("a tensor that is missing is found when the file is opened")
+    @Test("a missing tensor gives an error when the file is opened")
     func missing() {
         let error = #expect(throws: ModelFileError.self) {
             try open(without: "blk.3.ffn_norm.weight")

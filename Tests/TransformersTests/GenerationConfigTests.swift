@@ -17,7 +17,7 @@ struct GenerationConfigTests {
         return try GenerationConfig(inDirectory: directory.path).endTokens
     }
 
-    @Test("end tokens are one, several or none")
+    @Test("a configuration may have one, several or no end tokens")
     func counts() throws {
         #expect(try ends(#"{"eos_token_id": 7}"#) == [7])
         #expect(try ends(#"{"eos_token_id": [7, 9], "top_p": 0.9}"#) == [7, 9])
@@ -26,7 +26,8 @@ struct GenerationConfigTests {
     }
 
     @Test(
-        "damage is an error that names the file", arguments: ["[]", "{", #"{"eos_token_id": "a"}"#])
+        "a damaged file gives an error that names it",
+        arguments: ["[]", "{", #"{"eos_token_id": "a"}"#])
     func damage(text: String) throws {
         let error = #expect(throws: ModelFileError.self) { try ends(text) }
         #expect(error?.description.contains("generation_config.json") == true)

@@ -22,7 +22,7 @@ import Testing
         try HuggingFaceConfig(members: base.merging(changes) { $1 }, path: "m/config.json")
     }
 
-    @Test("reads a Llama configuration")
+    @Test("a Llama configuration is read")
     func readsLlama() throws {
         let config = try read(llama)
         #expect(config.family == .llama)
@@ -40,7 +40,7 @@ import Testing
         #expect(config.layers.allSatisfy { $0 == layer })
     }
 
-    @Test("ids that are none of any table are refused", arguments: ["pad", "bos", "eos"])
+    @Test("token ids outside the vocabulary give an error", arguments: ["pad", "bos", "eos"])
     func tokenIDs(name: String) throws {
         let error = #expect(throws: ModelFileError.self) {
             let text = """
@@ -53,7 +53,7 @@ import Testing
         #expect(error?.description.contains("\(name)_token_id") == true)
     }
 
-    @Test("reads a BERT configuration with the defaults of its family")
+    @Test("a BERT configuration is read with the defaults of its family")
     func readsBERT() throws {
         let text = """
             {"model_type": "bert", "hidden_size": 384, "num_hidden_layers": 6, "pad_token_id": 0,
@@ -74,7 +74,7 @@ import Testing
         #expect(again == config)
     }
 
-    @Test("resolves per-layer sizes")
+    @Test("per-layer sizes are read")
     func perLayer() throws {
         let config = try read(
             llama,
@@ -95,7 +95,7 @@ import Testing
         #expect(config.layers[0] == config.defaultLayer)
     }
 
-    @Test("writes what differs, keeps what it does not know, and reads it back")
+    @Test("a written configuration has the changes and keeps unknown fields")
     func writes() throws {
         let config = try read(llama)
         var layers = config.layers
@@ -126,7 +126,7 @@ import Testing
         #expect(dense.layers == config.layers)
     }
 
-    @Test("takes unscaled rotary positions in every notation")
+    @Test("unscaled rotary positions are read in every notation")
     func rope() throws {
         let parameters: JSONValue = .object([
             "rope_type": .string("default"), "rope_theta": .number(5000),
@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    @Test("a damaged file is read or refused")
+    @Test("a damaged file is read or gives an error")
     func damaged() throws {
         let text = """
             {"model_type": "llama", "hidden_size": 576, "num_hidden_layers": 30, "head_dim": 64,
@@ -162,19 +162,19 @@ import Testing
         }
     }
 
-    @Test("scales slow pairs by the factor, fast ones not, and those between without a step")
+    @Test("slow pairs are scaled by the factor, fast pairs are not, with a smooth transition")
     func ropeScaling() {
         let scaling = RopeScaling(factor: 8)
         let divisors = (0..<6000).map { scaling.divisor(of: pow(0.998, Double($0))) }
         #expect(divisors.first == 1 && divisors.last == 8 && divisors == divisors.sorted())
         #expect(zip(divisors, divisors.dropFirst()).allSatisfy { $1 - $0 < 0.05 })
-        // One turn and a half in the original positions: a sixth of the way.
+        // 1.5 rotations within the original positions: a sixth of the transition.
         let between = scaling.divisor(of: 1.5 * 2 * .pi / 8192)
         #expect(abs(between - 1 / (5.0 / 6 / 8 + 1.0 / 6)) < 1e-9)
     }
 
     @Test(
-        "refuses what it cannot compute or believe, and names the field",
+        "an unsupported or impossible value gives an error that names the field",
         arguments: [
             ("model_type", .string("t5")), ("model_type", .null), ("hidden_size", .integer(0)),
             ("hidden_size", .integer(-576)), ("hidden_size", .integer(.max)),

@@ -4,8 +4,8 @@ import Testing
 
 @testable import Transformers
 
-@Suite("Fields of config.json that change what is computed") struct KnownFieldsTests {
-    /// What transformers writes for every supported type.
+@Suite("Fields of config.json that change the computation") struct KnownFieldsTests {
+    /// Returns the configuration that transformers writes for every supported type.
     private func fresh() throws -> [String: [JSONKey: JSONValue]] {
         let value = try JSONValue(
             parsing: InputFile(path: Fixture.path("configurations.json")).bytes,
@@ -24,12 +24,12 @@ import Testing
 
     private static let families = Family.all.map(\.name)
 
-    @Test("every field that transformers writes by itself is known", arguments: families)
+    @Test("every field that transformers writes by default is known", arguments: families)
     func fresh(family: String) throws {
         #expect(try read(family).unknownFields == [])
     }
 
-    @Test("a field that is absent has the value of the class in transformers", arguments: families)
+    @Test("an absent field has the default value of the class in transformers", arguments: families)
     func defaults(family: String) throws {
         let whole = try read(family)
         for name in try #require(try fresh()[family]).keys
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test(
-        "a value that is not computed is refused, whatever the family",
+        "an unsupported value gives an error for every family",
         arguments: [
             ("llama", "embedding_multiplier", .number(12)),
             ("llama", "final_logit_softcapping", .number(30)),
@@ -83,7 +83,7 @@ import Testing
         #expect(error?.description.contains("field \(field): ") == true)
     }
 
-    @Test("a part of a model that is not computed is named")
+    @Test("the error for an unsupported part of a model names the part")
     func meaning() {
         let error = #expect(throws: ModelFileError.self) {
             try read("mistral", ["attn_logit_softcapping": .number(50)])
@@ -92,7 +92,7 @@ import Testing
             error?.description.contains("soft caps of attention scores are not supported") == true)
     }
 
-    @Test("factors are those of the configuration, and none that change nothing")
+    @Test("factors are read from the configuration, and factors that change nothing are omitted")
     func factors() throws {
         let given: [JSONKey: JSONValue?] = [
             "embedding_multiplier": .integer(12), "residual_multiplier": .number(0.22),
@@ -119,7 +119,7 @@ import Testing
         #expect(try read("gemma2", fields).factors == capped)
     }
 
-    @Test("layers have the positions of the configuration, and keep them when others are dropped")
+    @Test("layers keep the rotary positions of the configuration when other layers are removed")
     func rotations() throws {
         for family in ["smollm3", "gemma3_text"] {
             let config = try read(family)
@@ -137,14 +137,14 @@ import Testing
         }
     }
 
-    @Test("the size of a head is read where the class reads it")
+    @Test("the size of a head is read only if the class in transformers reads it")
     func headDimension() throws {
         #expect(try read("stablelm", ["head_dim": .integer(8)]).headDimension == 80)
         #expect(try read("bert", ["head_dim": .integer(8)]).headDimension == 64)
         #expect(try read("llama", ["head_dim": .integer(8)]).headDimension == 8)
     }
 
-    @Test("a value that changes nothing is taken in every notation")
+    @Test("a value that changes nothing is accepted in every notation")
     func neutral() throws {
         for value in [.null, .integer(1), .number(1)] as [JSONValue] {
             #expect(try read("llama", ["logits_scaling": value]).unknownFields == [])
@@ -153,7 +153,7 @@ import Testing
             try read("mistral", ["sliding_window": .null]).layers.allSatisfy { $0.window == nil })
     }
 
-    @Test("the layers with windows are those of the configuration, also when others are dropped")
+    @Test("layers keep the windows of the configuration when other layers are removed")
     func windows() throws {
         let window: [JSONKey: JSONValue?] = [
             "use_sliding_window": .bool(true), "sliding_window": .integer(64),
@@ -184,7 +184,7 @@ import Testing
         }
     }
 
-    @Test("a field that is not known is named, an empty one and the program's own code are not")
+    @Test("unknown fields are listed, except empty fields and the program's own code")
     func unknown() throws {
         let config = try read(
             "llama",
@@ -198,13 +198,15 @@ import Testing
         #expect(try read("llama", ["auto_map": own]).unknownFields == [])
     }
 
-    @Test("families whose norms have a fixed epsilon read none", arguments: ["distilbert", "opt"])
+    @Test(
+        "families whose norms have a fixed epsilon ignore the field",
+        arguments: ["distilbert", "opt"])
     func epsilon(family: String) throws {
         let usual = try read(family).normEpsilon
         #expect(try read(family, ["layer_norm_eps": .number(0.5)]).normEpsilon == usual)
     }
 
-    @Test("a type that is not supported is answered with those that are, and models of them")
+    @Test("the error for an unsupported type lists the supported types and models")
     func types() throws {
         let error = #expect(throws: ModelFileError.self) {
             try read("llama", ["model_type": .string("t5")])
@@ -214,7 +216,7 @@ import Testing
         #expect(text.contains("\"t5\"") && text.contains("SmolLM2"))
     }
 
-    @Test("a share of each head is turned where the family says so")
+    @Test("a fraction of each head is rotated if the family has this option")
     func partialRotary() throws {
         let usual = try read("stablelm", ["rope_parameters": .null])
         #expect(usual.headDimension == 80 && usual.rotaryDimension == 20)
@@ -236,7 +238,7 @@ import Testing
         #expect(inner.rotaryDimension == 40)
     }
 
-    @Test("biases and head norms follow from the configuration")
+    @Test("the configuration sets which biases and head norms exist")
     func optional() throws {
         #expect(try read("qwen2").optionalWeights == .attentionInputBiases)
         #expect(try read("qwen3").optionalWeights == .headNorms)

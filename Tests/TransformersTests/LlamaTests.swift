@@ -4,7 +4,7 @@ import Testing
 
 @testable import Transformers
 
-@Suite("Llama against transformers")
+@Suite("Llama compared with transformers")
 struct LlamaTests {
     struct Expected: Decodable {
         struct Sequence: Decodable {
@@ -36,14 +36,14 @@ struct LlamaTests {
         expected = try Fixture.decode(Expected.self, "tiny-llama/expected.json")
     }
 
-    @Test("logits of every position", arguments: ["tiny-llama", "tiny-llama.gguf"])
+    @Test("logits of every position agree", arguments: ["tiny-llama", "tiny-llama.gguf"])
     func fullLogits(model: String) throws {
         var pass = try Fixture.pass(model)
         let logits = pass.allLogits(of: TokenBatch([expected.full.ids]))
         expectClose(logits.elements, expected.full.logits.flatMap(\.self), absolute: 2e-4)
     }
 
-    @Test("last logits of sequences of many lengths", arguments: [1, 2, 3])
+    @Test("the last logits agree for sequences of many lengths", arguments: [1, 2, 3])
     func lastLogits(threads: Int) throws {
         var pass = try Fixture.pass("tiny-llama", threads: threads)
         for sequence in expected.sequences {
@@ -53,7 +53,7 @@ struct LlamaTests {
         }
     }
 
-    @Test("a batch of unequal sequences equals the padded batch")
+    @Test("a batch of sequences of different lengths equals the padded batch")
     func batch() throws {
         var pass = try Fixture.pass("tiny-llama")
         let rows = zip(expected.batch.ids, expected.batch.mask).map { ids, mask in
@@ -67,7 +67,8 @@ struct LlamaTests {
     }
 
     @Test(
-        "a cache gives the logits of the whole sequence, however it is cut", arguments: [1, 3, 7])
+        "decoding pieces of any length with a cache gives the logits of the full sequence",
+        arguments: [1, 3, 7])
     func cache(step: Int) throws {
         var pass = try Fixture.pass("tiny-llama")
         let ids = Array(expected.sequences.map(\.ids).max { $0.count < $1.count }!)
@@ -86,7 +87,7 @@ struct LlamaTests {
         }
     }
 
-    @Test("greedy generation repeats the reference's 24 tokens")
+    @Test("greedy generation gives the 24 tokens of the reference")
     func greedy() throws {
         let pass = try Fixture.pass("tiny-llama")
         var generator = Generator(pass, sampler: Sampler(temperature: 0), capacity: 64)
@@ -96,7 +97,7 @@ struct LlamaTests {
     }
 
     @Test(
-        "logits of the real SmolLM2 on 512 tokens", .enabled(if: RealModels.areExpected))
+        "logits of the real SmolLM2 agree for 512 tokens", .enabled(if: RealModels.areExpected))
     func smolLM2() throws {
         struct Reference: Decodable {
             let ids: [Int32]

@@ -6,7 +6,7 @@ import Tensors
 
 /// A copy of a Hugging Face directory whose configuration and tensors are changed.
 final class ModelCopy {
-    /// The copy's directory, which goes with the value.
+    /// The directory of the copy, which is removed with the value.
     let path = FileManager.default.temporaryDirectory
         .appendingPathComponent("espalier-\(UUID().uuidString)").path
 
@@ -15,7 +15,7 @@ final class ModelCopy {
     /// - Parameters:
     ///   - name: The fixture.
     ///   - fields: Members of `config.json` to replace; null removes one.
-    ///   - change: Called with all tensors by name.
+    ///   - change: A function that changes the tensors, given by name.
     /// - Throws: `ModelFileError`.
     init(
         _ name: String, fields: [JSONKey: JSONValue] = [:],
@@ -51,7 +51,7 @@ extension [String: NamedTensor] {
             elements: [Float](repeating: value, count: shape.reduce(1, *)))
     }
 
-    /// Gives tensors other names.
+    /// Renames the tensors.
     mutating func rename(_ name: (String) -> String) {
         self = Dictionary(uniqueKeysWithValues: map { (name($0.key), $0.value) })
     }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Transformers
 
-@Suite("Rotary positions of a part of each head") struct PartialRotaryTests {
+@Suite("Partial rotary positions") struct PartialRotaryTests {
     private var shape: ModelShape {
         var shape = ModelShape(
             architecture: .llama, vocabularySize: 40, hiddenSize: 32, headDimension: 16,
@@ -16,7 +16,7 @@ import Testing
         return shape
     }
 
-    @Test("only the first channels of each head are turned")
+    @Test("only the first channels of each head are rotated")
     func channels() throws {
         let table = try #require(RotaryTable(shape))
         let rows = Matrix<Float>(randomRows: 3, columns: 48, seed: 7)
@@ -31,7 +31,7 @@ import Testing
                     #expect(turned[row, column] == rows[row, column])
                     continue
                 }
-                // Pairs (0, 2) and (1, 3), the second of which turns 10 times slower.
+                // The pairs are (0, 2) and (1, 3). The second pair rotates 10 times slower.
                 let pair = channel % 2
                 let angle = Double(position) * (pair == 0 ? 1 : 0.1)
                 let (sine, cosine) = (sin(angle), cos(angle))
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test("a cache gives the logits of the whole sequence")
+    @Test("decoding with a cache gives the logits of the full sequence")
     func cache() throws {
         let model = try Model(RandomWeights(shape: shape))
         var pass = ForwardPass(model, on: Engine(threads: 1))
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test("a shape that turns whole heads is coded without the number of channels")
+    @Test("a shape that rotates full heads is coded without the number of channels")
     func coding() throws {
         var whole = shape
         whole.rotaryDimension = nil

@@ -7,11 +7,11 @@ import Testing
 
 @Suite("Pooling")
 struct PoolingTests {
-    /// Rows of a sequence of 3 tokens, behind a row of another.
+    /// A row of one sequence, then the three rows of a second sequence.
     private let hidden = Activations(
         Matrix(rows: 4, columns: 2, elements: [9, 9, 1, 2, 3, -6, 5, 1]))
 
-    /// What each mode makes of the last three rows.
+    /// The expected result of each mode for the last three rows.
     private static let wanted: [Pooling.Mode: [Double]] = [
         .cls: [1, 2], .max: [5, 2], .mean: [3, -1],
         .meanSqrtLength: [5.196152422706632, -1.7320508075688772],
@@ -19,7 +19,7 @@ struct PoolingTests {
     ]
 
     @Test(
-        "every mode makes the vector that Sentence Transformers does, and leaves out other rows",
+        "every mode gives the vector of Sentence Transformers and ignores other sequences",
         arguments: Pooling.Mode.allCases)
     func modes(mode: Pooling.Mode) throws {
         let wanted = try #require(Self.wanted[mode])
@@ -28,14 +28,16 @@ struct PoolingTests {
         #expect(Pooling([mode]).vector(of: 2..<3, in: hidden, channels: [1])[0] < 0)
     }
 
-    @Test("several modes are put one behind the other, each of the channels that count")
+    @Test("the vectors of several modes are concatenated")
     func several() {
         let both = Pooling([.cls, .max])
         #expect(both.vector(of: 1..<4, in: hidden) == [1, 2, 5, 2])
         #expect(both.vector(of: 1..<4, in: hidden, channels: [1]) == [2, 2])
     }
 
-    /// A Sentence Transformers directory with an encoder, or its folder of weights.
+    /// Returns the pooling of a Sentence Transformers directory.
+    ///
+    /// The encoder is in the directory itself or in its folder `weights`.
     private func pooling(
         modules: String?, config: String? = nil, folder: String = "1_Pooling", weights: String = ""
     ) throws -> Pooling {
@@ -57,7 +59,7 @@ struct PoolingTests {
         #"{"path": "\#(path)", "type": "sentence_transformers.models.\#(name)"}"#
     }
 
-    @Test("the mode is read as old and new versions write it, the mean where there is none")
+    @Test("the mode is read from old and new versions, and is the mean if absent")
     func reads() throws {
         let modules = "[\(module("Transformer", "")), \(module("Pooling", "1_Pooling"))]"
         for (config, modes) in [
@@ -83,11 +85,11 @@ struct PoolingTests {
         let found = try pooling(
             modules: apart, config: cls, folder: "2_P", weights: "0_Transformer")
         #expect(found.modes == [.cls])
-        // The list of a directory above that is of another model.
+        // The list of modules in the parent directory belongs to another model.
         #expect(try pooling(modules: apart, config: cls, weights: "other") == .mean)
     }
 
-    @Test("what is not supported is named, in its file")
+    @Test("the error for an unsupported module names it and its file")
     func refuses() throws {
         let transformer = module("Transformer", "")
         let pool = module("Pooling", "1_Pooling")
@@ -112,7 +114,7 @@ struct PoolingTests {
         }
     }
 
-    @Test("a model, cut or changed, pools as its directory says")
+    @Test("a pruned or changed model pools as its directory says")
     func models() throws {
         let directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("espalier-\(UUID().uuidString)").path

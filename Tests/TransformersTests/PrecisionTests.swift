@@ -14,19 +14,19 @@ struct PrecisionTests {
             try Model(Checkpoint(Fixture.path(name)), precision: precision), on: Engine(threads: 2))
     }
 
-    /// The error's length as a fraction of that of the values wanted.
+    /// Returns the norm of the error divided by the norm of the expected values.
     static func relativeError(_ got: [Float], _ want: [Float]) -> Float {
         let error = zip(got, want).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
         return (error / want.reduce(0) { $0 + $1 * $1 }).squareRoot()
     }
 
-    /// What rounding may cost: 11 or 8 bits of mantissa, or 8 bits of a row's range.
+    /// The maximum error of rounding to 11 or 8 bits of mantissa, or to 8 bits of a row's range.
     static func allowed(_ precision: Precision) -> Float {
         precision == .int8 ? 0.05 : precision == .bf16 ? 0.01 : 0.003
     }
 
     @Test(
-        "logits and hidden states are near those in f32, but not the same", arguments: small,
+        "logits and hidden states are close to f32, but not equal", arguments: small,
         ["tiny-llama", "tiny-llama.gguf", "tiny-bert"])
     func nearness(precision: Precision, name: String) throws {
         func output(_ precision: Precision) throws -> [Float] {
@@ -39,7 +39,7 @@ struct PrecisionTests {
         #expect(error > 0 && error < Self.allowed(precision), "\(error)")
     }
 
-    @Test("decoding from a cache is near the whole sequence", arguments: small)
+    @Test("decoding with a cache is close to the full sequence", arguments: small)
     func cache(precision: Precision) throws {
         var pass = try pass("tiny-llama", precision)
         let want = pass.allLogits(of: TokenBatch([ids]))
@@ -52,7 +52,7 @@ struct PrecisionTests {
         }
     }
 
-    @Test("changed and resized models stay in their precision", arguments: small)
+    @Test("changed and resized models keep the precision", arguments: small)
     func changes(precision: Precision) throws {
         let checkpoint = try Checkpoint(Fixture.path("tiny-llama"))
         let model = try Model(checkpoint, precision: precision)

@@ -10,7 +10,7 @@ struct RopeScalingTests {
     }
 
     @Test(
-        "divisors give the scaling that has them, of whatever original positions",
+        "the scaling is found from its divisors, for any original length",
         arguments: [64, 1024, 2048, 4096, 8192, 10_000, 131_072], [4, 8, 32])
     func usual(positions: Int, pairs: Int) throws {
         for (theta, factor) in [(500.0, 8.0), (10_000, 2.5), (500_000, 32)] {
@@ -29,7 +29,7 @@ struct RopeScalingTests {
         }
     }
 
-    @Test("other turns of slow and fast pairs too")
+    @Test("the scaling is found for unusual limits of slow and fast pairs")
     func unusual() throws {
         let frequencies = ModelShape.unscaledFrequencies(ofPairs: 32, theta: 500_000)
         for (slow, fast, positions) in [(2.0, 8.0, 4096), (0.5, 1.5, 8192), (1, 32, 2048)] {
@@ -47,7 +47,7 @@ struct RopeScalingTests {
         }
     }
 
-    @Test("divisors that no such scaling has are none")
+    @Test("divisors of no known scaling give nil")
     func foreign() {
         for divisors: [Float] in [
             [1, 1, 1, 1], [8, 4, 2, 1], [1, 3, 2, 8], [1, .infinity, 1, 1], [1, .nan, 2, 8],

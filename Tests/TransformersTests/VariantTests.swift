@@ -5,7 +5,7 @@ import Transformers
 
 @Suite("Variant")
 struct VariantTests {
-    @Test("is coded as its units, in plans too, and refuses anything else")
+    @Test("a variant is coded as its number of units, and other values give an error")
     func coding() throws {
         let plan = Plan(attention: [3, 0], feedForward: [64, 32], hiddenSize: 48)
         let encoder = JSONEncoder()
@@ -25,7 +25,7 @@ struct VariantTests {
         }
     }
 
-    @Test("with a format is coded as an object, and keeps the format when units change")
+    @Test("a variant with a format is coded as an object, and keeps the format when units change")
     func formats() throws {
         var plan = Plan(attention: [3, 1], feedForward: [64, 32])
         plan[Component(layer: 1, kind: .attention)].format = .int8
@@ -40,7 +40,7 @@ struct VariantTests {
         #expect(Formats(of: plan, otherwise: .bf16) == formats)
     }
 
-    @Test("of a plan are read and set by component and by kind")
+    @Test("the variants of a plan are read and set by component and by kind")
     func plan() {
         var plan = Plan(attention: [3, 1], feedForward: [64, 32])
         let component = Component(layer: 1, kind: .feedForward)

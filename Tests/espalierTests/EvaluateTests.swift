@@ -3,7 +3,7 @@ import Tensors
 import Testing
 import Transformers
 
-@Suite("evaluate through the command")
+@Suite("The command evaluate")
 struct EvaluateTests {
     private let scratch: Scratch
 
@@ -15,7 +15,7 @@ struct EvaluateTests {
         return path
     }
 
-    @Test("a decoder labels, summarises and writes beside another model")
+    @Test("two decoders are compared by labels, summaries and generated texts")
     func decoder() throws {
         let labels = try file(
             "labels",
@@ -45,7 +45,7 @@ struct EvaluateTests {
         }
     }
 
-    @Test("an encoder that pools by its first token is scored by that")
+    @Test("an encoder that pools its first token is evaluated with this pooling")
     func pooled() throws {
         let model = scratch.path("cls")
         try FileManager.default.copyItem(atPath: Fixture.bert, toPath: model)
@@ -88,7 +88,7 @@ struct EvaluateTests {
         #expect(try spearman() > 0.999_999)
     }
 
-    @Test("records are evaluated by their text, and a model or too little text is refused")
+    @Test("the text of records is evaluated, and a model or too little text gives an error")
     func texts() throws {
         let text = Fixture.folder + "/text/held-out.txt"
         let lines = try String(contentsOfFile: text, encoding: .utf8).split(separator: "\n")
@@ -114,7 +114,7 @@ struct EvaluateTests {
     }
 
     @Test(
-        "a task that is nothing for the model is refused with what helps",
+        "a task that the model cannot run gives an error with a remedy",
         arguments: [
             (Fixture.llama, #"{"text": "x", "label": 0}"#, "labels"),
             (Fixture.llama, #"{"first": "x", "second": "y", "score": 1}"#, "encoder"),

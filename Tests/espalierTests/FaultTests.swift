@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-@Suite("Faults of files and environments")
+@Suite("Errors of files and environments")
 struct FaultTests {
-    /// One line that names the file and the remedy, exit 1, and nothing on standard output.
+    /// Expects one error line with the given parts, status 1, and nothing on standard output.
     private func expectFault(_ run: Program.Outcome, _ parts: String...) {
         #expect(run.status == 1 && run.output.isEmpty)
         let lines = run.errors.split(separator: "\n").filter { $0.hasPrefix("espalier") }
@@ -12,7 +12,7 @@ struct FaultTests {
     }
 
     @Test(
-        "a file that is not there",
+        "a missing file gives an error",
         arguments: [
             ["profile", "/no/such.gguf"], ["bench", "/no/such.gguf"], ["inspect", "/no/such.gguf"],
             ["generate", "/no/such.gguf", "--prompt", "a"],
@@ -22,7 +22,7 @@ struct FaultTests {
         expectFault(try Program.run(words), "/no/such.gguf", "check the path")
     }
 
-    @Test("a GGUF file cut anywhere", arguments: [3, 100, 5_000, 100_000])
+    @Test("a GGUF file whose end is missing gives an error", arguments: [3, 100, 5_000, 100_000])
     func truncated(length: Int) throws {
         let scratch = try Scratch()
         let whole = try Data(contentsOf: URL(fileURLWithPath: Fixture.gguf))
@@ -36,7 +36,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a profile that is damaged, and JSON of no known kind")
+    @Test("a damaged profile and other JSON give an error")
     func damagedJSON() throws {
         let scratch = try Scratch()
         let path = scratch.path("a.json")
@@ -49,7 +49,7 @@ struct FaultTests {
         }
     }
 
-    @Test("environments that a model cannot have")
+    @Test("environments that do not fit the model give an error")
     func environments() throws {
         expectFault(
             try Program.run("profile", Fixture.bert, "--sequence", "65"), "sequence", "64")
@@ -59,7 +59,7 @@ struct FaultTests {
         expectFault(try Program.run("bench", Fixture.llama, "--runtime", "onnx"), "runtime")
     }
 
-    /// A directory with the sizes of the tiny Llama and some of them changed.
+    /// Returns a directory with the configuration of the tiny Llama after some changes.
     private func configuration(_ changes: [String: Any]) throws -> Scratch {
         let scratch = try Scratch()
         var config = try #require(
@@ -72,7 +72,7 @@ struct FaultTests {
         return scratch
     }
 
-    @Test("models that do not fit the command")
+    @Test("models that do not fit the command give an error")
     func misfits() throws {
         expectFault(
             try Program.run("generate", Fixture.bert, "--prompt", "a"), "encoder", "name a decoder")
@@ -85,7 +85,7 @@ struct FaultTests {
         expectFault(try Program.run("profile", huge.path()), "memory", "smaller")
     }
 
-    @Test("a tokenizer of more tokens than the model has is refused by every command")
+    @Test("a tokenizer with more tokens than the model gives an error in every command")
     func foreignTokenizer() throws {
         let scratch = try Scratch()
         let text = Fixture.folder + "/text/calibration.txt"
@@ -112,7 +112,7 @@ struct FaultTests {
         }
     }
 
-    @Test("added tokens that the model lacks are text, and positions that the other lacks told")
+    @Test("added tokens that the model lacks are read as text, and missing positions are reported")
     func beyond() throws {
         let scratch = try Scratch()
         let text = scratch.path("text.txt")
@@ -148,14 +148,14 @@ struct FaultTests {
             "short", "32 positions", "--window")
     }
 
-    @Test("a directory that cannot be written to")
+    @Test("an output directory that cannot be written gives an error")
     func unwritable() throws {
         let run = try Program.run(
             "profile", Fixture.bert, "--seconds", "0.1", "--threads", "1", "-o", "/no/where.json")
         expectFault(run, "/no/where.json", "directory")
     }
 
-    @Test("an output whose place is a file, whose name is too long, or that is a directory")
+    @Test("an output path that is a file, a directory or too long gives an error")
     func outputs() throws {
         let scratch = try Scratch()
         let (file, long) = (scratch.path("file"), scratch.path(String(repeating: "a", count: 300)))
@@ -183,7 +183,7 @@ struct FaultTests {
         #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == Data("mine".utf8))
     }
 
-    @Test("more threads than there are CPUs")
+    @Test("more threads than CPUs give an error")
     func threads() throws {
         for command in [["generate", Fixture.llama, "--prompt", "a"], ["profile", Fixture.bert]] {
             let run = try Program.run(command + ["--threads", "1024"])
@@ -192,7 +192,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a model that the shell's limit on memory does not hold is refused, not killed")
+    @Test("a model that does not fit the shell's memory limit gives an error")
     func memory() throws {
         let scratch = try configuration(["vocab_size": 1 << 20, "hidden_size": 1 << 9])
         for words in [["profile", scratch.path(), "-o", scratch.path("p.json")]] {
@@ -201,7 +201,7 @@ struct FaultTests {
         }
     }
 
-    @Test("standard output that is full")
+    @Test("a full standard output gives an error")
     func full() throws {
         #if os(Linux)
             let run = try Program.run(

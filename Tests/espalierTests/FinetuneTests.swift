@@ -7,11 +7,11 @@ import Testing
     import Glibc
 #endif
 
-@Suite("finetune through the command")
+@Suite("The command finetune")
 struct FinetuneTests {
     private let scratch: Scratch
 
-    /// Of words that the model has not seen in this order.
+    /// A text whose sequence of words is new to the model.
     private let text: String
 
     init() throws {
@@ -29,7 +29,7 @@ struct FinetuneTests {
         ] + more
     }
 
-    @Test("text is learnt, and the model runs")
+    @Test("training on text lowers the loss, and the model runs")
     func learns() throws {
         let answer = try Program.run(words("run", "--accumulate", "2")).object()
         let (before, after) = (
@@ -41,7 +41,7 @@ struct FinetuneTests {
         let path = try #require(answer["path"] as? String)
         let written = try Program.run("generate", path, "--prompt", "Anna found a", "-n", "8")
         #expect(written.status == 0 && !written.output.isEmpty)
-        // Done already, so nothing is done again.
+        // The run is complete, so nothing is repeated.
         let again = try Program.run(words("run", "--accumulate", "2"))
         #expect(again.status == 0 && !again.errors.contains("Training"))
         try FileManager.default.moveItem(
@@ -50,7 +50,7 @@ struct FinetuneTests {
         #expect(moved["path"] as? String == scratch.path("moved/model"))
         try FileManager.default.moveItem(
             atPath: scratch.path("moved"), toPath: scratch.path("run"))
-        // A run does not take its own model's place.
+        // The output of a run must not be the run's own model.
         for more in [[], ["--restart"]] {
             let onto = try Program.run(
                 ["finetune", path, "--text", text, "--steps", "1", "-o", scratch.path("run")]
@@ -62,7 +62,7 @@ struct FinetuneTests {
         #expect(other.status == 1 && other.errors.contains("training with other inputs"))
     }
 
-    @Test("answers to prompts are learnt, from records or from a teacher that is a command")
+    @Test("a model learns answers to prompts from records or from a command")
     func answers() throws {
         let records = scratch.path("pairs.csv")
         let pairs = (0..<40).map { "Anna found a \($0 % 4),\" ball, red\"" }
@@ -82,7 +82,7 @@ struct FinetuneTests {
         let tuned = try Program.run(words("finetune", "records"))
         #expect(tuned.status == 0, "\(tuned.errors)")
         try check("records")
-        // Of a prompt that fills the window its end is kept, and the answer.
+        // If a prompt fills the window, the end of the prompt and the answer are kept.
         let long = scratch.path("long.jsonl")
         let prompt = String(repeating: "Anna found a ", count: 60)
         let lines = (0..<40).map { "{\"prompt\": \"\(prompt)\($0)\", \"completion\": \" ball\"}" }
@@ -113,7 +113,7 @@ struct FinetuneTests {
         #expect(vain.status == 2 && vain.errors.contains("leave out"))
     }
 
-    @Test("a layer's chance to be left out goes into the configuration, and comes from there")
+    @Test("the probability of skipping a layer is written to and read from the configuration")
     func layerDrop() throws {
         #expect(try Program.run(words("dropped")).status == 0)
         let path = scratch.path("dropped/model")
@@ -139,7 +139,7 @@ struct FinetuneTests {
             "layerdrop", path, "--keep", "2", "--strategy", "learned", "--text", text, "--threads",
             "1", "-o", scratch.path("kept"))
         #expect(kept.status == 0 && kept.output.contains("Layers kept"), "\(kept.errors)")
-        // A slash that the shell adds is no other place, and what is there stays.
+        // A trailing slash does not change the place, and existing files are not overwritten.
         func halve(_ out: String) throws -> Program.Outcome {
             try Program.run("layerdrop", path, "--keep", "1", "-o", scratch.path(out))
         }
@@ -149,7 +149,7 @@ struct FinetuneTests {
         #expect(onto.status == 1 && onto.errors.contains("it exists"))
     }
 
-    @Test("other text is trained on anew, behind a failure or a restart")
+    @Test("after an error or a restart, a run can use another text")
     func otherText() throws {
         let short = scratch.path("short.txt")
         let other = Fixture.folder + "/text/calibration.txt"
@@ -168,7 +168,7 @@ struct FinetuneTests {
         #expect(fresh.status == 0, "\(fresh.errors)")
         let refused = try train(short, "again")
         #expect(refused.status == 1 && refused.errors.contains("too short"))
-        // Nothing was made of the short text, so that another one is no other training.
+        // Nothing was stored for the short text, so another text does not conflict.
         #expect(try train(text, "again").status == 0)
         #expect(try losses("again") != losses("fresh"))
         #expect(try train(other, "again").status == 1)
@@ -176,7 +176,7 @@ struct FinetuneTests {
         #expect(try losses("again") == losses("fresh"))
     }
 
-    @Test("killed at any moment it goes on, to the same weights; so with less memory")
+    @Test("a killed run resumes and gives the same weights, and so does a run with less memory")
     func killed() throws {
         #expect(try Program.run(words("whole")).status == 0)
         #expect(try Program.run(words("less", "--recompute")).status == 0)
@@ -202,7 +202,9 @@ struct FinetuneTests {
         }
     }
 
-    @Test("an encoder learns labels and scores, and emits a classifier", arguments: [false, true])
+    @Test(
+        "an encoder learns labels and scores, and a classifier is written",
+        arguments: [false, true])
     func labels(isScored: Bool) throws {
         let task = scratch.path("task.jsonl")
         let colours = ["red", "blue"]
@@ -222,14 +224,14 @@ struct FinetuneTests {
         #expect(answer["measure"] as? String == (isScored ? "spearman" : "acc"))
         let after = try #require(answer["after"] as? Double)
         #expect(after > (isScored ? 0.7 : 0.97), "\(answer)")
-        // The written model says the same, by itself and once pruned.
+        // The written model gives the same answers, also after pruning.
         let path = try #require(answer["path"] as? String)
         let config = try String(contentsOfFile: path + "/config.json", encoding: .utf8)
         #expect(config.contains("BertForSequenceClassification"))
         let again = try Program.run("evaluate", path, "--task", task, "--json").object()
         let tasks = try #require(again["tasks"] as? [String: [String: Any]])
         #expect(abs((tasks["task"]?["value"] as? Double ?? 0) - after) < 1e-6)
-        // Each of two models answers by its own head.
+        // Each of the two models answers with its own head.
         let fresh = try Program.run(
             "finetune", Fixture.bert, "--task", task, "--steps", "1", "-o", scratch.path("fresh"))
         #expect(fresh.status == 0, "\(fresh.errors)")
@@ -241,14 +243,14 @@ struct FinetuneTests {
         let headless = try Program.run(
             "evaluate", path, "--against", Fixture.bert, "--task", task)
         #expect(isScored || headless.errors.contains("no head that gives labels"))
-        // Its vectors can be learnt from text alone.
+        // Vectors can be trained on text without labels.
         let vectors = try Program.run(
             "distill", path, "--teacher", path, "--text", text, "--steps", "2", "-o",
             scratch.path("vectors"))
         #expect(vectors.status == 0, "\(vectors.errors)")
     }
 
-    @Test("a head has the labels that a file names, and keeps those that it has")
+    @Test("a head gets the names of labels from a file, and keeps existing names")
     func namedLabels() throws {
         let (three, two) = (scratch.path("three.jsonl"), scratch.path("two.jsonl"))
         let items = (0..<40).map { #"{"text": "Anna \#($0)", "label": \#($0 % 2)}"# }
@@ -277,7 +279,7 @@ struct FinetuneTests {
         #expect(refused.status == 1 && refused.errors.contains("line 41"), "\(refused.errors)")
     }
 
-    @Test("an encoder learns to find answers, also once pruned, and emits a model that does")
+    @Test("an encoder learns to find answers, also after pruning, and is written with its head")
     func spans() throws {
         let task = scratch.path("questions.jsonl")
         let (colours, things) = (["red", "blue", "green"], ["ball", "kite", "hat", "drum"])
@@ -313,7 +315,7 @@ struct FinetuneTests {
         #expect(none.status == 1 && none.errors.contains("no head that finds answers"))
     }
 
-    @Test("a pruned model learns from the dense one, by less than it lost")
+    @Test("distillation recovers part of the loss of a pruned model")
     func distils() throws {
         let prune = try PruneFixture()
         #expect(try Program.run(prune.words("--attempts", "1", "--refit-tokens", "0")).status == 0)
@@ -328,14 +330,15 @@ struct FinetuneTests {
             try #require(answer["before"] as? Double), try #require(answer["after"] as? Double)
         )
         #expect(after < before)
-        // A coarser teacher teaches too, and what is frozen stays.
+        // The teacher may have a lower precision. Frozen weights do not change.
         let frozen = try Program.run(
             words.dropLast(2) + [
                 "--teacher-precision", "int8", "--freeze-embeddings", "-o", scratch.path("frozen"),
             ]
         ).object()
         #expect(try #require(frozen["after"] as? Double) < before)
-        // The teacher learns first, the student by text of its own; done, nothing is done again.
+        // The teacher is trained first. The student uses its own text. A complete run is not
+        // repeated.
         let policy =
             words.dropLast(2) + [
                 "--on-policy", "0.5", "--mixture", "0.5", "--teacher-steps", "5", "-o",
@@ -353,7 +356,7 @@ struct FinetuneTests {
         #expect(other.status == 1 && other.errors.contains("is not the student's"))
     }
 
-    @Test("what cannot be trained is refused, a damaged checkpoint named")
+    @Test("wrong inputs give an error, and the error for a damaged checkpoint names it")
     func refused() throws {
         let encoder = try Program.run(
             "finetune", Fixture.bert, "--text", text, "--steps", "1", "-o", scratch.path("a"))
@@ -369,7 +372,7 @@ struct FinetuneTests {
         #expect(damaged.status == 1 && damaged.errors.contains("state.safetensors"))
     }
 
-    @Test("a loss that is no number before any step is laid to the model, not to the rate")
+    @Test("if the loss is NaN before the first step, the error blames the model, not the rate")
     func notFinite() throws {
         var words = words("run")
         words[1] = try DamagedLlama.overflowing(in: scratch)

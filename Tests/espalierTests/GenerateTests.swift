@@ -7,8 +7,8 @@ import Transformers
 
 @Suite("Generating text")
 struct GenerateTests {
-    /// The library's own greedy continuation, which the tests of `Transformers` hold to the
-    /// reference.
+    /// Returns the greedy continuation of the library, which the tests of `Transformers` compare
+    /// with the reference.
     private func continuation(of prompt: String, count: Int) throws -> (ids: [Int32], text: String)
     {
         let checkpoint = try Checkpoint(Fixture.llama)
@@ -25,7 +25,8 @@ struct GenerateTests {
     }
 
     @Test(
-        "greedy text is the library's, from either file", arguments: [Fixture.llama, Fixture.gguf])
+        "greedy text equals the text of the library, from safetensors and GGUF",
+        arguments: [Fixture.llama, Fixture.gguf])
     func greedy(model: String) throws {
         let want = try continuation(of: "Once upon a time", count: 20)
         #expect(want.ids.count > 5)
@@ -38,7 +39,7 @@ struct GenerateTests {
         #expect(answer["tokens"] as? [Int] == want.ids.map(Int.init))
     }
 
-    @Test("equal seeds draw equal texts, others do not")
+    @Test("equal seeds give equal texts, and different seeds different texts")
     func seeds() throws {
         func text(_ seed: String) throws -> String {
             let run = try Program.run(
@@ -52,14 +53,15 @@ struct GenerateTests {
         #expect(try text("2") != first)
     }
 
-    @Test("a prompt as long as the model's positions is refused")
+    @Test("a prompt that fills all positions of the model gives an error")
     func longPrompt() throws {
         let run = try Program.run(
             "generate", Fixture.llama, "--prompt", String(repeating: "a b ", count: 300))
         #expect(run.status == 1 && run.errors.contains("shorter prompt"))
     }
 
-    /// A copy of the tiny Llama with a chat template and an end of turn that it writes at once.
+    /// Returns a copy of the tiny Llama with a chat template and an end token that it generates at
+    /// once.
     private func chatModel(_ scratch: Scratch, template: String) throws -> String {
         let path = scratch.path("chat")
         try FileManager.default.copyItem(atPath: Fixture.llama, toPath: path)
@@ -69,7 +71,7 @@ struct GenerateTests {
         return path
     }
 
-    @Test("--chat puts the template's markup around the prompt, without it all is as it was")
+    @Test("--chat renders the prompt with the template, and without --chat nothing changes")
     func chat() throws {
         let scratch = try Scratch()
         let model = try chatModel(
@@ -87,7 +89,7 @@ struct GenerateTests {
         #expect(plain["rendered"] == nil)
     }
 
-    @Test("a template that refuses, is not there, or needs what is unknown is one error")
+    @Test("a template that is missing, unsupported or raises an exception gives an error")
     func chatRefused() throws {
         let scratch = try Scratch()
         func run(_ template: String) throws -> Program.Outcome {
@@ -107,11 +109,11 @@ struct GenerateTests {
         }
     }
 
-    @Test("a chat model that writes nothing is told to be asked with --chat")
+    @Test("if a chat model generates nothing, the output suggests --chat")
     func silent() throws {
         let scratch = try Scratch()
         let model = try chatModel(scratch, template: "x")
-        // Every token ends the text.
+        // Every token is an end token.
         let count = try ModelShape(contentsOf: model).vocabularySize
         try #"{"eos_token_id": \#(Array(0..<count))}"#.write(
             toFile: model + "/generation_config.json", atomically: true, encoding: .utf8)
@@ -123,7 +125,7 @@ struct GenerateTests {
         #expect(!chat.errors.contains("--chat"))
     }
 
-    @Test("a model computes only what each token needs, and shows it")
+    @Test("a sparsified model skips neurons and reports the densities")
     func sparsified() throws {
         let scratch = try Scratch()
         let text = (0..<400).map { "Anna found a red ball, then \($0) more, and ran home. " }
@@ -137,7 +139,8 @@ struct GenerateTests {
         let trials = try #require(run["trials"] as? [[String: Any]])
         let dense = try #require(run["densePerplexity"] as? Double)
         #expect(!trials.isEmpty)
-        // Coarse looks serve where only the greatest score matters, so they cost no perplexity.
+        // Coarse logits are used only to find the largest logit, so they do not change the
+        // perplexity.
         #expect(trials[0]["perplexity"] as? Double == dense)
 
         let written = try Program.run(
@@ -158,7 +161,7 @@ struct GenerateTests {
         #expect(asReference.status == 1 && asReference.errors.contains("contextual.json"))
         #expect(try Program.run(bench + ["--text", scratch.path("text.txt")]).status == 0)
 
-        // All neurons in every layer, exact scores: nothing is left out.
+        // All neurons and exact logits are computed, so nothing is skipped.
         let whole = scratch.path("whole")
         let all = try Program.run(words + ["--density", "1", "--json", "-o", whole]).object()
         let first = try #require((all["trials"] as? [[String: Any]])?.first)
@@ -173,7 +176,7 @@ struct GenerateTests {
         #expect(!FileManager.default.fileExists(atPath: scratch.path("impossible")))
     }
 
-    @Test("units go for good too where a prune is named, and one that is not whole is told")
+    @Test("units of a named prune are removed too, and an incomplete prune gives an error")
     func pruned() throws {
         let prune = try PruneFixture()
         let pruned = try Program.run(prune.words())

@@ -8,9 +8,9 @@ import Transformers
     import Glibc
 #endif
 
-@Suite("Gradual pruning through the command", .serialized)
+@Suite("Gradual pruning with the command prune", .serialized)
 struct GradualTests {
-    /// A prune to two targets with so many steps after each.
+    /// Returns the words of a prune to two targets, with training steps after each target.
     private func words(
         _ prune: PruneFixture, to out: String? = nil, rate: String = "0.003", _ recovery: [String]
     ) -> [String] {
@@ -25,7 +25,7 @@ struct GradualTests {
         try #require(report["targets"] as? [[String: Any]])
     }
 
-    @Test("a decoder whose residual stream is narrowed step by step learns from the wide one")
+    @Test("a decoder whose hidden size is reduced in steps is distilled from the dense model")
     func narrowed() throws {
         let prune = try PruneFixture()
         let run = try Program.run(
@@ -47,7 +47,7 @@ struct GradualTests {
     }
 
     @Test(
-        "a decoder wins quality back at every target, and is pruned on from there",
+        "training recovers quality at every target, and pruning continues from there",
         arguments: ["distill", "finetune"])
     func decoder(method: String) throws {
         let prune = try PruneFixture()
@@ -74,7 +74,7 @@ struct GradualTests {
         #expect(notes.contains { $0.contains("trained on the text") })
         let page = try String(contentsOfFile: prune.out + "/report.html", encoding: .utf8)
         #expect(page.contains("What training recovered"))
-        // What the second round keeps it keeps of the first.
+        // The second round can keep only units that the first round kept.
         let shapes = try ["1.3x", "2x"].map { try ModelShape(contentsOf: prune.out + "/" + $0) }
         for (first, second) in zip(shapes[0].layers, shapes[1].layers) {
             #expect(second.feedForward <= first.feedForward)
@@ -83,13 +83,13 @@ struct GradualTests {
         let again = try Program.run(asked)
         #expect(again.status == 0 && !again.errors.contains("Training"))
         #expect(try targets(again.object()).count == 2)
-        // Behind another target it is another model.
+        // After an additional target, the model is different.
         let between = try Program.run(asked + ["--speedup", "1.6"])
         #expect(between.status == 0 && between.errors.contains("Training"), "\(between.errors)")
         #expect(try targets(between.object()).count == 3)
     }
 
-    @Test("an encoder without labels learns the dense one's vectors")
+    @Test("an encoder without labels learns the vectors of the dense model")
     func sentences() throws {
         let prune = try PruneFixture(Fixture.bert)
         let asked = words(
@@ -110,7 +110,7 @@ struct GradualTests {
         #expect(alone.status == 1 && alone.errors.contains("leave out --on-policy"))
     }
 
-    @Test("an encoder learns its labels again, and stays a classifier")
+    @Test("an encoder is trained on its labels again, and stays a classifier")
     func encoder() throws {
         let prune = try PruneFixture(Fixture.bert)
         let task = prune.scratch.path("task.jsonl")
@@ -148,7 +148,7 @@ struct GradualTests {
         #expect(config.contains("SequenceClassification"))
     }
 
-    @Test("killed at any moment it goes on, to the same models")
+    @Test("a killed prune resumes and writes the same models")
     func killed() throws {
         let prune = try PruneFixture()
         let recovery = ["--recover", "distill", "--steps", "12"] + text
@@ -175,7 +175,7 @@ struct GradualTests {
         #expect(try prune.files().allSatisfy { !$0.hasSuffix(".tmp") })
     }
 
-    @Test("a model that gives no numbers is refused before anything is pruned")
+    @Test("a model whose outputs are NaN gives an error before pruning")
     func notFinite() throws {
         let prune = try PruneFixture()
         var words = words(prune, ["--recover", "distill", "--steps", "3"] + text)
@@ -185,7 +185,7 @@ struct GradualTests {
         #expect(!run.errors.contains("Calibrating"), "\(run.errors)")
     }
 
-    @Test("what does not go together is refused")
+    @Test("contradictory options give an error")
     func refused() throws {
         let prune = try PruneFixture()
         let alone = try Program.run(prune.words() + ["--steps", "3"])

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Help and usage")
 struct HelpTests {
-    @Test("every command explains itself in 80 columns", arguments: HelpTests.commands)
+    @Test("every command has a help page of at most 80 columns", arguments: HelpTests.commands)
     func pages(command: String) throws {
         for words in [[command, "--help"], ["help", command], [command, "--help-all"]] {
             let help = try Program.run(words)
@@ -12,13 +12,13 @@ struct HelpTests {
             #expect(help.output.contains("Example: espalier \(command)"))
             for line in help.output.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
         }
-        // What everybody reads fits two screens.
+        // The short help page fits on two screens.
         let lines = try Program.run(command, "--help").output.split(
             separator: "\n", omittingEmptySubsequences: false)
         #expect(lines.count <= 80, "\(lines.count)")
     }
 
-    @Test("prune's options stand in groups, rare ones with --help-all, all in completions")
+    @Test("prune's help has groups, --help-all adds rare options, and completions have all options")
     func groups() throws {
         let (page, all) = (
             try Program.run("prune", "--help").output, try Program.run("prune", "--help-all").output
@@ -36,7 +36,7 @@ struct HelpTests {
         }
     }
 
-    @Test("the option reference is what the program prints")
+    @Test("the option reference equals the output of the program")
     func reference() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
@@ -56,7 +56,7 @@ struct HelpTests {
         #expect(try Program.run([]).status == 2)
     }
 
-    @Test("mistakes in the command line exit with 2 and name the remedy")
+    @Test("a wrong command line gives status 2 and an error with a remedy")
     func usage() throws {
         let mistakes: [([String], String)] = [
             (["prophile", Fixture.llama], "did you mean 'profile'?"),
@@ -76,7 +76,7 @@ struct HelpTests {
         }
     }
 
-    @Test("options that ask for nothing together are refused")
+    @Test("combinations of options that have no effect give an error")
     func combinations() throws {
         let sparsify = ["sparsify", Fixture.llama, "--text", "a.txt", "-o", "out"]
         let ranks = ["--rank", "8", "--rank", "16"]

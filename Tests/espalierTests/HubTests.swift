@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The model hub, played by `hub-server`.
+/// The model hub, simulated by `hub-server`.
 private final class Hub {
     private let process = Process()
     private let input = Pipe()
@@ -45,7 +45,7 @@ struct HubTests {
 
     private var model: String { scratch.path("home/hub/models--someone--tiny") }
 
-    @Test("a model is fetched once, into the hub's own layout")
+    @Test("a model is downloaded once, into the layout of the hub's cache")
     func fetches() throws {
         let first = try inspect(Hub(Fixture.llama, []))
         #expect(first.status == 0, "\(first.errors)")
@@ -67,7 +67,7 @@ struct HubTests {
         #expect(again.status == 0 && again.output == first.output)
     }
 
-    @Test("what another tool has fetched in part is made whole, and stays")
+    @Test("a partial download of another tool is completed, and its files are kept")
     func completes() throws {
         let snapshot = model + "/snapshots/c0ffee"
         try FileManager.default.createDirectory(
@@ -83,7 +83,7 @@ struct HubTests {
         }
     }
 
-    @Test("what breaks off goes on at the next try, where the server can and where not")
+    @Test("an interrupted download resumes at the next attempt, with and without server support")
     func resumes() throws {
         let hub = try Hub(Fixture.llama, ["slow"])
         var tries = 0
@@ -101,7 +101,7 @@ struct HubTests {
         #expect(whole.status == 0, "\(whole.errors)")
     }
 
-    @Test("a token is asked for and sent, and never shown")
+    @Test("a token is requested and sent, and never printed")
     func token() throws {
         let hub = try Hub(Fixture.llama, ["token"])
         let refused = try inspect(hub)
@@ -113,7 +113,7 @@ struct HubTests {
         #expect(try inspect(hub).status == 0)
     }
 
-    @Test("what is not what the hub describes is refused, and nothing kept")
+    @Test("a file that differs from the hub's description gives an error and is not kept")
     func spoiled() throws {
         let run = try inspect(Hub(Fixture.llama, ["spoiled"]))
         #expect(run.status == 1 && run.errors.contains("not what the hub describes"))
@@ -122,7 +122,7 @@ struct HubTests {
         #expect(!FileManager.default.fileExists(atPath: model + "/snapshots/c0ffee"))
     }
 
-    @Test("a repository without safetensors says what it has, and how to get on with that")
+    @Test("the error for a repository without safetensors lists its files and a remedy")
     func unsuitable() throws {
         for (name, part) in [
             ("tiny.Q8_0.gguf", "hf download someone/tiny tiny.Q8_0.gguf"),
@@ -137,7 +137,7 @@ struct HubTests {
         }
     }
 
-    @Test("errors say what to do")
+    @Test("errors give a remedy")
     func errors() throws {
         let hub = try Hub(Fixture.llama, [])
         #expect(try inspect(hub, id: "someone/else").errors.contains("the hub has no such model"))

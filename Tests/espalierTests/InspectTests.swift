@@ -5,7 +5,7 @@ import Testing
 @Suite("Inspecting and finding models")
 struct InspectTests {
     @Test(
-        "a model's sizes",
+        "inspect prints the sizes of a model",
         arguments: [(Fixture.llama, "llama"), (Fixture.gguf, "llama"), (Fixture.bert, "bert")])
     func model(path: String, architecture: String) throws {
         let answer = try Program.run("inspect", path, "--json").object()
@@ -22,7 +22,8 @@ struct InspectTests {
         #expect(text.contains(architecture == "bert" ? "0–2" : "0–3"))
     }
 
-    /// The elements of a model's file, without the pooler that no shape tells of.
+    /// Returns the number of elements of a model's file without the pooler, which is not in the
+    /// shape.
     private func weights(in path: String) throws -> Int {
         let file = try openTensorFile(path)
         return file.names.filter { !$0.hasPrefix("pooler") }.reduce(0) { sum, name in
@@ -30,7 +31,7 @@ struct InspectTests {
         }
     }
 
-    @Test("the tensors of a file")
+    @Test("inspect lists the tensors of a file")
     func tensors() throws {
         let path = Fixture.bert + "/model.safetensors"
         let answer = try Program.run("inspect", path, "--json").object()
@@ -43,7 +44,7 @@ struct InspectTests {
         #expect(try Program.run("inspect", path).output.contains("48 × 48"))
     }
 
-    @Test("a hub id is found in the local cache, through refs/main where there are several")
+    @Test("a hub id is found in the local cache; refs/main chooses among several snapshots")
     func hub() throws {
         let scratch = try Scratch()
         let home = scratch.path("hub/models--someone--tiny")

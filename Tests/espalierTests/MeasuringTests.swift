@@ -4,9 +4,9 @@ import Tensors
 import Testing
 import Transformers
 
-@Suite("Measuring commands", .serialized)
+@Suite("The commands profile and bench", .serialized)
 struct MeasuringTests {
-    @Test("a profile of sizes alone is written, and inspect shows it")
+    @Test("a profile can be made from a configuration without weights, and inspect shows it")
     func profile() throws {
         let scratch = try Scratch()
         try FileManager.default.copyItem(
@@ -17,7 +17,7 @@ struct MeasuringTests {
             ], in: scratch.path())
         #expect(run.status == 0, "\(run.errors)")
         #expect(run.output.contains("Greatest speedup") && run.output.contains("mine.json"))
-        // What is timed, and what of it is uncertain, is counted alike.
+        // The warning counts the same models as the profiler.
         let count = Profiler.modelCount(for: try ModelShape(contentsOf: Fixture.llama))
         #expect(run.errors.contains("(\(count) models, "), "\(run.errors)")
         #expect(!run.errors.contains("levels"))
@@ -67,11 +67,11 @@ struct MeasuringTests {
         let printed = try Program.measure(words + ["--json"], in: scratch.path())
         let table = try LatencyTable(json: Array(printed.output.utf8), file: "output")
         #expect(table.environment.precision == .int8)
-        #expect(table.environment.sequence == 64, "the usual 128 are cut to the positions")
+        #expect(table.environment.sequence == 64, "the length was not cut")
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path()) == names)
     }
 
-    @Test("bench answers with the promised keys")
+    @Test("the JSON of bench has the documented keys")
     func benchAlone() throws {
         let answer = try Program.measure(
             ["bench", Fixture.gguf, "--threads", "1", "--batch", "3", "--json"]
@@ -89,7 +89,7 @@ struct MeasuringTests {
         try checkFigures(answer["model"])
     }
 
-    @Test("a chosen instruction set computes, is named, and has to be one of the processor")
+    @Test("a chosen instruction set is used and reported, and must exist on this processor")
     func instructionSets() throws {
         let words = ["bench", Fixture.llama, "--threads", "1", "--precision", "bf16", "--json"]
         for name in [try #require(InstructionSet.available.first), "scalar"] {
@@ -122,7 +122,7 @@ struct MeasuringTests {
         }
     }
 
-    @Test("bench times a block for every line that another program writes")
+    @Test("with --serve, bench times a block for every line on standard input")
     func benchServes() throws {
         let words = ["bench", Fixture.llama, "--threads", "1", "--sequence", "32", "--serve"]
         let run = try Program.run(words, input: "2\n1\n")
@@ -144,7 +144,7 @@ struct MeasuringTests {
         #expect(try Program.run(words + ["--limits"], input: "").status == 2)
     }
 
-    @Test("bench against another model gives the speedup in its interval")
+    @Test("bench with --against gives the speedup and its interval")
     func benchAgainst() throws {
         let words = [
             "bench", Fixture.llama, "--against", Fixture.gguf, "--threads", "1", "--phase",
@@ -162,7 +162,7 @@ struct MeasuringTests {
         #expect(interval.count == 2 && interval[0] <= speedup && speedup <= interval[1])
         let text = try Program.measure(words).output
         #expect(text.contains("tiny-llama") && text.contains("Speedup"))
-        // One pair of times, whose ratio is the speedup.
+        // The ratio of the two times is the speedup.
         func seconds(_ key: String) throws -> Double {
             try #require((answer[key] as? [String: Any])?["seconds"] as? Double)
         }
@@ -187,7 +187,7 @@ struct MeasuringTests {
     }
 
     @Test(
-        "limits hold products to the peak, and decoding to the bandwidth",
+        "--limits compares products with the peak and decoding with the bandwidth",
         arguments: ["f32", "bf16", "int8"])
     func limits(precision: String) throws {
         let words = [
@@ -218,7 +218,7 @@ struct MeasuringTests {
     }
 
     @Test(
-        "a model in another precision is compared with itself in f32",
+        "evaluate compares a model in another precision with the same model in f32",
         arguments: ["bf16", "int8"], [Fixture.llama, Fixture.bert])
     func evaluatePrecision(precision: String, model: String) throws {
         func answer(_ more: String...) throws -> [String: Any] {

@@ -3,9 +3,9 @@ import ModelFiles
 import Tensors
 import Testing
 
-/// Copies of the tiny Llama with some numbers changed.
+/// Copies of the tiny Llama with changed weights.
 enum DamagedLlama {
-    /// A copy of which a tensor has one element changed, or all of them.
+    /// Returns a copy in which one element or all elements of a tensor are changed.
     static func model(
         _ tensor: String, _ value: Float, everywhere: Bool = false, in scratch: Scratch
     ) throws -> String {
@@ -32,7 +32,7 @@ enum DamagedLlama {
         return path
     }
 
-    /// A copy of finite weights whose logits overflow.
+    /// Returns a copy with finite weights whose logits overflow.
     static func overflowing(in scratch: Scratch) throws -> String {
         try model("model.norm.weight", 3e38, everywhere: true, in: scratch)
     }
@@ -47,7 +47,9 @@ struct NonFiniteTests {
         scratch = try Scratch()
     }
 
-    /// Commands that compute with a model's weights, by their words behind the model.
+    /// Commands that compute with a model's weights.
+    ///
+    /// The model is inserted after the name of the command.
     private static let commands = [
         ["evaluate", "--text", text, "--json"], ["generate", "--prompt", "Anna"], ["bench"],
         ["sparsity", "study", "--text", text],
@@ -71,7 +73,7 @@ struct NonFiniteTests {
                 + (writes ? ["-o", scratch.path("out")] : []))
     }
 
-    @Test("in a weight is refused by the name of its tensor", arguments: commands)
+    @Test("NaN in a weight gives an error that names the tensor", arguments: commands)
     func weight(command: [String]) throws {
         let tensor = "model.layers.1.mlp.up_proj.weight"
         for value in [Float.nan, -.infinity] {
@@ -83,7 +85,7 @@ struct NonFiniteTests {
         }
     }
 
-    @Test("in what a model computes is refused", arguments: commands.dropLast())
+    @Test("NaN in the output of a model gives an error", arguments: commands.dropLast())
     func overflow(command: [String]) throws {
         let run = try run(command, try DamagedLlama.overflowing(in: scratch))
         #expect(run.status == 1 && run.output.isEmpty, "\(run.errors)")
@@ -91,7 +93,7 @@ struct NonFiniteTests {
         #expect(!run.errors.contains("EncodingError"))
     }
 
-    @Test("in GGUF is refused by the name of its tensor")
+    @Test("NaN in a GGUF file gives an error that names the tensor")
     func gguf() throws {
         var bytes = try Data(contentsOf: URL(fileURLWithPath: Fixture.gguf))
         let file = try GGUFFile(path: Fixture.gguf)
@@ -106,7 +108,7 @@ struct NonFiniteTests {
         #expect(run.status == 1 && run.errors.contains("\"output_norm.weight\": element 0 is nan"))
     }
 
-    @Test("a weight beyond half precision is refused where halves are asked for")
+    @Test("a weight that f16 cannot represent gives an error with f16")
     func precision() throws {
         let model = try DamagedLlama.model(
             "model.layers.0.self_attn.v_proj.weight", 2000, in: scratch)
@@ -121,7 +123,7 @@ struct NonFiniteTests {
         #expect(try run("f32").status == 0)
     }
 
-    @Test("a profile with numbers whose ratios overflow is refused by its field")
+    @Test("a profile with numbers whose ratios overflow gives an error that names the field")
     func profile() throws {
         let path = scratch.path("profile.json")
         let made = try Program.measure(

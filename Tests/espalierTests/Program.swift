@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The built program, run as its users run it.
+/// The built program, run like users run it.
 enum Program {
     struct Outcome {
         let status: Int32
@@ -15,7 +15,7 @@ enum Program {
         }
     }
 
-    /// Runs the program to its end, with variables besides those of this process.
+    /// Runs the program to its end, with additional environment variables.
     static func run(
         _ words: String..., environment: [String: String] = [:], in directory: String? = nil
     ) throws -> Outcome {
@@ -38,17 +38,17 @@ enum Program {
         try Running(executable, words, environment: [:], in: nil)
     }
 
-    /// Runs the program where no file may grow beyond a number of the shell's blocks.
+    /// Runs the program with a limit on the size of files, in blocks of the shell.
     static func run(_ words: [String], fileBlocks: Int) throws -> Outcome {
         try run(words, shell: "ulimit -f \(fileBlocks) && exec \"$@\"")
     }
 
-    /// Runs the program where no more memory may be allocated.
+    /// Runs the program with a limit on its memory.
     static func run(_ words: [String], memoryKilobytes: Int) throws -> Outcome {
         try run(words, shell: "ulimit -v \(memoryKilobytes) && exec \"$@\"")
     }
 
-    /// Runs the program by a line of the shell.
+    /// Runs the program through a line of shell code.
     static func run(_ words: [String], shell line: String) throws -> Outcome {
         try Running(
             URL(fileURLWithPath: "/bin/sh"), ["-c", line, "sh", executable.path] + words,
@@ -56,7 +56,7 @@ enum Program {
         ).finish()
     }
 
-    /// Runs a measuring command, longer and longer where a busy machine spoils every sample.
+    /// Runs a measuring command, again with more time if a busy machine disturbs every sample.
     static func measure(_ words: [String], in directory: String? = nil) throws -> Outcome {
         var outcome = try run(words + ["--seconds", "0.5"], in: directory)
         for seconds in ["3", "20", "60"] where outcome.status != 0 {
@@ -65,7 +65,7 @@ enum Program {
         return outcome
     }
 
-    /// The program lies beside the tests' bundle.
+    /// The program is next to the bundle of the tests.
     private static let executable: URL = {
         let bundles = Bundle.allBundles.filter { $0.bundlePath.hasSuffix(".xctest") }
         let places =
@@ -79,7 +79,7 @@ enum Program {
     }()
 }
 
-/// A program at work, its output going to files.
+/// A running program whose output is written to files.
 final class Running {
     private let scratch: Scratch
     private let process = Process()
@@ -110,7 +110,7 @@ final class Running {
         return try FileHandle(forWritingTo: url)
     }
 
-    /// What it has said on standard error so far.
+    /// The text on standard error so far.
     var errors: String {
         get throws { try String(contentsOfFile: scratch.path("errors"), encoding: .utf8) }
     }
@@ -121,7 +121,9 @@ final class Running {
         kill(process.processIdentifier, signal)
     }
 
-    /// Waits for its end; the status of a program that a signal ended is the signal's number.
+    /// Waits for the end of the program.
+    ///
+    /// If a signal ended it, the status is the signal's number.
     func finish() throws -> Program.Outcome {
         process.waitUntilExit()
         return Program.Outcome(
@@ -131,7 +133,7 @@ final class Running {
     }
 }
 
-/// The tiny models, which belong to the tests of `Transformers`.
+/// The tiny models of the tests of `Transformers`.
 enum Fixture {
     static let folder = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent()
@@ -141,7 +143,7 @@ enum Fixture {
     static let bert = folder + "/tiny-bert"
 }
 
-/// A directory that goes away with the value.
+/// A directory that is removed with the value.
 final class Scratch {
     private let url = FileManager.default.temporaryDirectory
         .appendingPathComponent("espalier-\(UUID().uuidString)")
@@ -154,7 +156,7 @@ final class Scratch {
         try? FileManager.default.removeItem(at: url)
     }
 
-    /// The path of a name in the directory, which is the empty name's.
+    /// Returns the path of a name in the directory; the empty name gives the directory.
     func path(_ name: String = "") -> String {
         name.isEmpty ? url.path : url.appendingPathComponent(name).path
     }

@@ -2,9 +2,9 @@ import Foundation
 import Profiling
 import Testing
 
-@Suite("What a prune says and leaves", .serialized)
+@Suite("Output and files of a prune", .serialized)
 struct PruneAnswerTests {
-    @Test("sizes on disk are told, and --tidy drops what only a rerun needs, which says so")
+    @Test("sizes on disk are printed, and --tidy removes files that only a rerun needs")
     func tidy() throws {
         let prune = try PruneFixture()
         let run = try Program.run(prune.words())
@@ -19,7 +19,7 @@ struct PruneAnswerTests {
             try FileManager.default.attributesOfItem(atPath: prune.out + "/" + $0)[.size] as? Int
         }
         #expect(target["bytes"] as? Int == files.reduce(0) { $0 + ($1 ?? 0) })
-        // Another's file in it stays.
+        // Files of other programs in the directory are kept.
         let note = prune.out + "/work/note.txt"
         try "mine".write(toFile: note, atomically: true, encoding: .utf8)
         let tidied = try Program.run(prune.words("--tidy"))
@@ -48,7 +48,7 @@ struct PruneAnswerTests {
         #expect(sparse.status == 1 && sparse.errors.contains("without --tidy"))
     }
 
-    @Test("one dense time in summary and report, and a family's times are that over its speedups")
+    @Test("there is one dense time, and the times of a family are it divided by the speedups")
     func times() throws {
         let prune = try PruneFixture()
         let run = try Program.run(prune.words("--speedup", "2"))
@@ -71,7 +71,7 @@ struct PruneAnswerTests {
         }
     }
 
-    @Test("a profile of another machine is warned of on the screen and in the report")
+    @Test("the output and the report warn of a profile of another machine")
     func otherMachine() throws {
         let prune = try PruneFixture()
         let path = prune.scratch.path("made.profile.json")
@@ -101,7 +101,7 @@ struct PruneAnswerTests {
         }
     }
 
-    @Test("an export that fails is not done, and one that is says what it takes on disk")
+    @Test("a failed export does not print done, and a complete export prints its size")
     func export() throws {
         let scratch = try Scratch()
         let out = scratch.path("out.gguf")

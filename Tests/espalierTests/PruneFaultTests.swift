@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 import Testing
 
-@Suite("Faults of a prune", .serialized)
+@Suite("Errors of a prune", .serialized)
 struct PruneFaultTests {
     private func expectFault(_ run: Program.Outcome, _ parts: String...) {
         #expect(run.status == 1 && run.output.isEmpty)
@@ -11,7 +11,7 @@ struct PruneFaultTests {
         for part in parts { #expect(run.errors.contains(part), "\(run.errors) lacks \(part)") }
     }
 
-    @Test("texts that are missing, empty or too short")
+    @Test("missing, empty and short texts give an error")
     func poorText() throws {
         for model in [Fixture.llama, Fixture.bert] {
             let prune = try PruneFixture(model)
@@ -31,7 +31,7 @@ struct PruneFaultTests {
     }
 
     @Test(
-        "a file of garbage is refused as calibration text",
+        "a calibration file that is not text gives an error",
         arguments: [Fixture.llama, Fixture.bert])
     func garbage(model: String) throws {
         let prune = try PruneFixture(model)
@@ -44,7 +44,9 @@ struct PruneFaultTests {
         #expect(!FileManager.default.fileExists(atPath: prune.out))
     }
 
-    @Test("a damaged model", arguments: ["model.safetensors", "config.json", "tokenizer.json"])
+    @Test(
+        "a damaged model gives an error",
+        arguments: ["model.safetensors", "config.json", "tokenizer.json"])
     func damagedModel(name: String) throws {
         let scratch = try Scratch()
         let model = scratch.path("tiny")
@@ -61,7 +63,7 @@ struct PruneFaultTests {
         #expect(!FileManager.default.fileExists(atPath: prune.out))
     }
 
-    @Test("a model whose weights are not numbers")
+    @Test("a model with NaN in its weights gives an error")
     func notFinite() throws {
         let scratch = try Scratch()
         let model = scratch.path("tiny")
@@ -78,7 +80,7 @@ struct PruneFaultTests {
     }
 
     @Test(
-        "a target that loses more than is allowed is refused, and told what lower ones lose",
+        "a target above --max-loss gives an error with the losses of lower targets",
         arguments: [Fixture.llama, Fixture.bert])
     func maxLoss(model: String) throws {
         let prune = try PruneFixture(model)
@@ -86,7 +88,7 @@ struct PruneFaultTests {
         expectFault(one, "3.00×", "--max-loss 0", "at lower speedups: about 1.50×")
         #expect(!FileManager.default.fileExists(atPath: prune.out + "/3x"))
         #expect(!FileManager.default.fileExists(atPath: prune.out + "/report.json"))
-        // One attempt, since a clock must not choose another plan.
+        // With one attempt, measured times cannot change the plan.
         func words(_ prune: PruneFixture, _ limit: Double = 1000) -> [String] {
             prune.words("--speedup", "3", "--attempts", "1", "--max-loss", "\(limit)")
         }
@@ -110,7 +112,7 @@ struct PruneFaultTests {
         #expect(try both.report()["refused"] != nil)
     }
 
-    @Test("a profile of another model or environment, and one that is damaged")
+    @Test("a damaged profile or a profile of another model or environment gives an error")
     func otherProfile() throws {
         let (prune, other) = (try PruneFixture(), try PruneFixture(Fixture.bert))
         let theirs = other.scratch.path("made.profile.json")
@@ -125,7 +127,7 @@ struct PruneFaultTests {
         expectFault(try Program.run(prune.words()), "made.profile.json")
     }
 
-    @Test("a profile that lies in the directory must fit, too")
+    @Test("a profile in the output directory must be of the same model")
     func foreignProfile() throws {
         let (prune, other) = (try PruneFixture(), try PruneFixture(Fixture.bert))
         try FileManager.default.createDirectory(
@@ -135,7 +137,7 @@ struct PruneFaultTests {
         expectFault(try Program.run(prune.words()), "profile.json")
     }
 
-    @Test("a model that is pruned already")
+    @Test("a model that was pruned before gives an error")
     func prunedBefore() throws {
         let prune = try PruneFixture()
         #expect(try Program.run(prune.words()).status == 0)
@@ -145,7 +147,7 @@ struct PruneFaultTests {
         expectFault(try Program.run(words), "1.3x", "pruned already", "dense model")
     }
 
-    @Test("a head that is not known is refused before anything is made")
+    @Test("an unknown head gives an error before any files are written")
     func unknownHead() throws {
         let prune = try PruneFixture(Fixture.bert)
         let model = prune.scratch.path("tiny")
@@ -156,7 +158,7 @@ struct PruneFaultTests {
             .write(toFile: config, atomically: true, encoding: .utf8)
         var words = prune.words()
         words[1] = model
-        // The pooler alone belongs to no head.
+        // A pooler without a classifier belongs to no head.
         #expect(try Program.run(words).status == 0)
         try FileManager.default.removeItem(atPath: prune.out)
         let weights = URL(fileURLWithPath: model + "/model.safetensors")
@@ -174,7 +176,7 @@ struct PruneFaultTests {
         }
     }
 
-    @Test("a target out of reach leaves no more than the profile")
+    @Test("a target that cannot be reached leaves only the profile")
     func unreachable() throws {
         let prune = try PruneFixture()
         expectFault(try Program.run(prune.words(speedup: "50")))
@@ -182,7 +184,7 @@ struct PruneFaultTests {
         #expect(try Program.run(prune.words()).status == 0)
     }
 
-    @Test("an export takes the place of nothing", arguments: ["gguf", "huggingface", "onnx"])
+    @Test("an export overwrites no files", arguments: ["gguf", "huggingface", "onnx"])
     func existing(format: String) throws {
         let scratch = try Scratch()
         let model = scratch.path("tiny")
@@ -197,7 +199,7 @@ struct PruneFaultTests {
         #expect(try Data(contentsOf: URL(fileURLWithPath: weights)) == whole)
     }
 
-    @Test("a place where nothing can be written")
+    @Test("an output path that cannot be written gives an error")
     func unwritable() throws {
         let prune = try PruneFixture()
         try "".write(toFile: prune.scratch.path("file"), atomically: true, encoding: .utf8)
@@ -206,7 +208,7 @@ struct PruneFaultTests {
     }
 
     @Test(
-        "a disk that fills up leaves nothing half written, and room makes a rerun end well",
+        "a full disk leaves no half-written files, and a rerun with space succeeds",
         arguments: [0, 1, 8, 100, 600])
     func full(blocks: Int) throws {
         let prune = try PruneFixture()

@@ -3,13 +3,13 @@ import Profiling
 import Testing
 import Transformers
 
-/// Prunes of a tiny model that need not wait for a quiet machine: with a profile made up here.
+/// Prunes of a tiny model with an invented profile, which do not depend on a quiet machine.
 final class PruneFixture {
     let scratch: Scratch
     private let model: String
     private let options: [String]
 
-    /// A decoder, or an encoder, with the fixtures' text.
+    /// Creates a fixture for a decoder or an encoder, with the text of the fixtures.
     init(_ model: String = Fixture.llama) throws {
         self.model = model
         scratch = try Scratch()
@@ -24,7 +24,9 @@ final class PruneFixture {
 
     var out: String { scratch.path("out") }
 
-    /// The words of a prune into `out`; options among `more` stand in for those of the fixture.
+    /// Returns the words of a prune into `out`.
+    ///
+    /// Options in `more` replace options of the fixture.
     func words(
         speedup: String = "1.3", calibration: String? = Fixture.folder + "/text/calibration.txt",
         to out: String? = nil, _ more: String...
@@ -37,18 +39,20 @@ final class PruneFixture {
         return words + (calibration.map { ["--calibration", $0] } ?? []) + more
     }
 
-    /// The report of a prune.
+    /// Returns the report of a prune.
     func report(in out: String? = nil) throws -> [String: Any] {
         let data = try Data(contentsOf: URL(fileURLWithPath: (out ?? self.out) + "/report.json"))
         return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
     }
 
-    /// Every file of a prune.
+    /// Returns the names of all files of a prune.
     func files(in out: String? = nil) throws -> [String] {
         try FileManager.default.subpathsOfDirectory(atPath: out ?? self.out).sorted()
     }
 
-    /// Components of equal cost in proportion to their units, a tenth of the whole for the rest.
+    /// Returns a table with equal costs of components, proportional to their units.
+    ///
+    /// The base is a tenth of the total time.
     private static func table(_ shape: ModelShape) throws -> LatencyTable {
         let layers = Double(shape.layers.count)
         let seconds = 1e-4

@@ -5,7 +5,7 @@ import Transformers
 
 @Suite("Pruning end to end", .serialized)
 struct PruneTests {
-    /// The keys that programs rely on.
+    /// Checks the documented keys of a report.
     private func checkReport(_ report: [String: Any], decoder: Bool) throws {
         #expect(report["method"] as? String == "greedy" && report["seed"] as? Int == 1)
         let targets = try #require(report["targets"] as? [[String: Any]])
@@ -41,7 +41,7 @@ struct PruneTests {
     }
 
     @Test(
-        "a decoder, profiled too: a report, and a model that every command takes",
+        "a decoder is profiled and pruned, and every command reads the model",
         arguments: ["f32", "bf16", "int8"])
     func decoder(precision: String) throws {
         let scratch = try Scratch()
@@ -82,7 +82,7 @@ struct PruneTests {
     }
 
     @Test(
-        "quality is measured on a second text too: the user's, or one that is too short is refused")
+        "quality is measured on a second text, and a second text that is too short gives an error")
     func secondText() throws {
         let prune = try PruneFixture()
         let text = Fixture.folder + "/text/held-out.txt"
@@ -91,7 +91,8 @@ struct PruneTests {
         #expect(run.output.contains("second") && run.output.contains("held-out.txt, "))
         let report = try prune.report()
         let dense = try #require(report["secondDense"] as? [String: Double])
-        // The fixture's held-out text is like its calibration text, and prose of 1861 is not.
+        // The held-out text of the fixture is similar to its calibration text. Prose of 1861 is
+        // not.
         let shipped = try PruneFixture()
         #expect(try Program.run(shipped.words()).status == 0)
         let other = try #require(try shipped.report()["secondDense"] as? [String: Double])
@@ -107,7 +108,7 @@ struct PruneTests {
     }
 
     @Test(
-        "an encoder, and a rerun that has nothing left to do",
+        "an encoder is pruned, and a rerun repeats nothing",
         arguments: [Fixture.bert, Fixture.llama])
     func rerun(model: String) throws {
         let prune = try PruneFixture(model)
@@ -145,7 +146,7 @@ struct PruneTests {
         }
     }
 
-    @Test("a report is made anew with tasks, exported for llama.cpp, compared with another")
+    @Test("a report is written again with tasks, and models are exported and compared")
     func reports() throws {
         let prune = try PruneFixture()
         #expect(try Program.run(prune.words("--for", "gguf")).status == 0)
@@ -191,7 +192,7 @@ struct PruneTests {
                 .contains("it exists"))
     }
 
-    @Test("every method leaves a model, alone or to compare with")
+    @Test("every method writes a model, alone or as a baseline")
     func methods() throws {
         let prune = try PruneFixture()
         let methods = PruningMethod.allCases.map(\.rawValue)
@@ -218,7 +219,7 @@ struct PruneTests {
     }
 
     @Test(
-        "a model with a narrower residual stream is smaller, and every command takes it",
+        "a model with a reduced hidden size is smaller, and every command reads it",
         arguments: [Fixture.llama, Fixture.bert])
     func narrowed(model: String) throws {
         let prune = try PruneFixture(model)
@@ -244,7 +245,7 @@ struct PruneTests {
         #expect(try ModelShape(contentsOf: copy) == shape)
     }
 
-    @Test("a family whose heads are as wide as its stream allows is not narrowed")
+    @Test("the hidden size is not reduced in a family that fixes it to the width of the heads")
     func notNarrowed() throws {
         let prune = try PruneFixture(Fixture.folder + "/tiny-gpt2")
         let run = try Program.run(prune.words() + ["--baseline", "minitron-width"])
@@ -252,7 +253,7 @@ struct PruneTests {
         #expect(!FileManager.default.fileExists(atPath: prune.out))
     }
 
-    @Test("without text a decoder writes its own, and an encoder asks for it")
+    @Test("without text a decoder generates its own, and an encoder gives an error")
     func withoutText() throws {
         let prune = try PruneFixture()
         let run = try Program.run(prune.words(calibration: nil))
@@ -266,7 +267,7 @@ struct PruneTests {
     }
 
     @Test(
-        "a target out of reach is refused with the greatest that is not",
+        "a target that cannot be reached gives an error with the maximum speedup",
         arguments: ["1e6", "1e300", "10.1"])
     func unreachable(speedup: String) throws {
         let prune = try PruneFixture()
@@ -275,21 +276,21 @@ struct PruneTests {
         #expect(!run.errors.contains("Calibrating"))
     }
 
-    @Test("so is one beyond what llama.cpp loads, which others would reach")
+    @Test("with --for gguf, the maximum speedup is that of plans that llama.cpp can load")
     func unreachableElsewhere() throws {
         let prune = try PruneFixture()
         let run = try Program.run(prune.words(speedup: "5", "--for", "gguf"))
-        // Stay: a tenth, half of an attention block and 32 of 96 neurons in each block.
+        // The fastest plan keeps the base, half of each attention block, and 32 of 96 neurons.
         let maximum = 1 / (0.1 + 0.45 / 8 + 0.45 / 3)
         let shown = (maximum * 100).rounded(.down) / 100
         #expect(run.status == 1 && run.errors.contains("\(shown); ask for less"), "\(run.errors)")
         #expect(!run.errors.contains("Calibrating"))
     }
 
-    @Test("killed at any moment it goes on, to the same bytes, and leaves no scraps")
+    @Test("a killed prune resumes, writes the same bytes, and leaves no temporary files")
     func killed() throws {
         let prune = try PruneFixture()
-        // One attempt, since what a clock says is never the same twice.
+        // With one attempt, measured times cannot change the plan.
         func words(to out: String? = nil) -> [String] {
             prune.words(to: out, "--attempts", "1", "--speedup", "2", "--baseline", "flap")
         }
@@ -310,7 +311,7 @@ struct PruneTests {
         let files = try prune.files()
         #expect(try prune.files(in: whole) == files)
         #expect(files.allSatisfy { !$0.hasSuffix(".tmp") })
-        // Only these tell of times, or of the directory.
+        // Only these files contain times or the path of the directory.
         let timed = [
             "work", "report.json", "report.md", "report.html", "work/stages.json",
             "work/quiet.json",
@@ -327,7 +328,7 @@ struct PruneTests {
         try checkReport(try prune.report(), decoder: true)
     }
 
-    @Test("Ctrl-C stops it cleanly, and another run goes on")
+    @Test("Ctrl-C stops a prune, and another run resumes it")
     func interrupted() throws {
         let prune = try PruneFixture()
         let run = try Program.start(
@@ -346,7 +347,7 @@ struct PruneTests {
         #expect(again.status == 0, "\(again.errors)")
     }
 
-    @Test("a second run in the directory is refused")
+    @Test("a second run in the directory gives an error")
     func locked() throws {
         let prune = try PruneFixture()
         let holder = try RunDirectory(prune.out, inputs: [:])
@@ -355,7 +356,7 @@ struct PruneTests {
         #expect(run.status == 1 && run.errors.contains("another run is at work"))
     }
 
-    @Test("other inputs are refused, and taken with --restart, the user's files apart")
+    @Test("other inputs give an error, and --restart accepts them and keeps the user's files")
     func otherInputs() throws {
         let prune = try PruneFixture()
         #expect(try Program.run(prune.words()).status == 0)

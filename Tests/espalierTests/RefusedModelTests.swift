@@ -3,8 +3,8 @@ import ModelFiles
 import Testing
 import Transformers
 
-/// What is wrong with a model is said by `inspect` as by the other commands, before they work.
-@Suite("Models that are refused when they are opened")
+/// `inspect` and the other commands give the same error for a wrong model, before any work.
+@Suite("Models that cannot be opened")
 struct RefusedModelTests {
     private let scratch: Scratch
     private let text = Fixture.folder + "/text/calibration.txt"
@@ -26,7 +26,7 @@ struct RefusedModelTests {
         return path
     }
 
-    /// Runs the commands that open a model, and expects one and the same error of all, at once.
+    /// Runs the commands that open a model, and expects the same immediate error from all of them.
     private func expectRefusal(of model: String, _ parts: String...) throws {
         let inspected = try Program.run("inspect", model)
         let reason = inspected.errors.replacing("espalier inspect: ", with: "")
@@ -48,7 +48,7 @@ struct RefusedModelTests {
         #expect(!FileManager.default.fileExists(atPath: scratch.path("out")))
     }
 
-    @Test("sizes that the weights do not have, and a value that is not computed")
+    @Test("wrong sizes and unsupported values give an error")
     func misfits() throws {
         try expectRefusal(
             of: try copy(Fixture.llama, ["intermediate_size": 80]), "shape", "configuration")
@@ -60,14 +60,14 @@ struct RefusedModelTests {
         try expectRefusal(of: try copy(Fixture.llama, ["model_type": "gemma"]), "gemma", "SmolLM2")
     }
 
-    @Test("a head that is missing")
+    @Test("a missing output head gives an error")
     func head() throws {
         try expectRefusal(
             of: try copy(Fixture.llama, ["tie_word_embeddings": false]), "lm_head.weight",
             "tie_word_embeddings")
     }
 
-    @Test("a file in place of weights")
+    @Test("a git-LFS pointer instead of weights gives an error")
     func pointer() throws {
         let model = try copy(Fixture.llama)
         try "version https://git-lfs.github.com/spec/v1\nsize 5\n".write(
@@ -75,7 +75,7 @@ struct RefusedModelTests {
         try expectRefusal(of: model, "git-LFS pointer", "git lfs pull")
     }
 
-    @Test("PyTorch weights alone: inspect shows the sizes, and says how to convert")
+    @Test("for PyTorch weights, inspect shows the sizes and says how to convert the weights")
     func pickle() throws {
         let model = try copy(Fixture.llama, without: "model.safetensors")
         try "x".write(toFile: model + "/pytorch_model.bin", atomically: true, encoding: .utf8)
@@ -88,7 +88,7 @@ struct RefusedModelTests {
         }
     }
 
-    @Test("a vocabulary without tokenizer.json: inspect says it, and how to make one")
+    @Test("without tokenizer.json, inspect says how to create the file")
     func vocabulary() throws {
         let model = try copy(Fixture.bert, without: "tokenizer.json")
         try "a\n".write(toFile: model + "/vocab.txt", atomically: true, encoding: .utf8)
@@ -101,7 +101,7 @@ struct RefusedModelTests {
         }
     }
 
-    @Test("a field that is not known gives one warning in every command")
+    @Test("an unknown field gives one warning in every command")
     func unknown() throws {
         let model = try copy(Fixture.llama, ["mystery_scale": 2])
         for words in [
@@ -113,7 +113,7 @@ struct RefusedModelTests {
         }
     }
 
-    @Test("a GGUF file of another kind is shown, with what other commands say of it")
+    @Test("inspect shows an unsupported GGUF file with the error of other commands")
     func gguf() throws {
         let path = scratch.path("other.gguf")
         for (metadata, part) in [
@@ -151,7 +151,7 @@ struct RefusedModelTests {
             FileManager.default.fileExists(atPath: scratch.path("exported/tokenizer.json")))
     }
 
-    @Test("a hub model with one GGUF file alone is found, of several one has to be named")
+    @Test("a hub model with a single GGUF file is found, and one of several must be named")
     func hub() throws {
         let snapshot = scratch.path("hub/models--someone--tiny/snapshots/aaa")
         try FileManager.default.createDirectory(
@@ -167,7 +167,7 @@ struct RefusedModelTests {
         #expect(several.status == 1 && several.errors.contains(snapshot + "/b.gguf"))
     }
 
-    @Test("a distinct head under tie_word_embeddings: true is exported, and the flag corrected")
+    @Test("a distinct output head is exported, and tie_word_embeddings: true is corrected")
     func distinctHead() throws {
         let model = try copy(Fixture.folder + "/tiny-llama3", ["tie_word_embeddings": true])
         let exported = scratch.path("exported")

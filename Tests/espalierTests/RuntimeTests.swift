@@ -5,7 +5,7 @@ import Transformers
 
 @Suite("Other runtimes", .serialized)
 struct RuntimeTests {
-    /// A command for which a model takes a nanosecond for each byte of its weights.
+    /// Returns a command that reports one nanosecond for each byte of a model's weights.
     private func weighing(in scratch: Scratch) throws -> String {
         let path = scratch.path("weigh")
         let script = """
@@ -20,7 +20,7 @@ struct RuntimeTests {
 
     private let environment = ["--phase", "prefill", "--sequence", "16", "--threads", "1"]
 
-    @Test("a command's seconds make the profile, and the prune that it verifies")
+    @Test("the profile and the prune use the times of a command")
     func command() throws {
         let scratch = try Scratch()
         let runtime = ["--runtime", try weighing(in: scratch)]
@@ -51,7 +51,7 @@ struct RuntimeTests {
     }
 
     @Test(
-        "a command is given random weights with the biases and head norms of the family",
+        "a command gets random weights with the biases and head norms of the family",
         arguments: ["tiny-qwen2", "tiny-qwen3"])
     func family(name: String) throws {
         let scratch = try Scratch()
@@ -65,7 +65,7 @@ struct RuntimeTests {
         #expect(shape.optionalWeights != nil)
     }
 
-    @Test("a runtime that fails is named with what to do")
+    @Test("the error for a runtime that fails names it and a remedy")
     func faults() throws {
         func fault(_ runtime: String, python: String = "python3") throws -> String {
             let run = try Program.run(

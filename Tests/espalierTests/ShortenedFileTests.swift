@@ -1,11 +1,11 @@
 import Foundation
 import Testing
 
-@Suite("Files that are shortened while a command reads them")
+@Suite("Files that are shortened while they are read")
 struct ShortenedFileTests {
     private static let text = Fixture.folder + "/text/calibration.txt"
 
-    /// A command, the files that it reads, and whether those are in its model's directory.
+    /// Commands and the files that they read.
     private static let commands: [(words: [String], files: [String])] = [
         (["inspect", "MODEL"], ["config.json", "model.safetensors"]),
         (["generate", "MODEL", "--prompt", "Anna", "-n", "100"], ["model.safetensors"]),
@@ -27,7 +27,7 @@ struct ShortenedFileTests {
     ]
 
     @Test(
-        "are one error that names the file, and never a signal", arguments: commands.indices,
+        "a shortened file gives one error that names it", arguments: commands.indices,
         [0, 9000])
     func shortened(command: Int, length: Int) throws {
         let (words, files) = Self.commands[command]
