@@ -7,7 +7,7 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-/// Kernels are compiled optimised in debug builds too: tests run them on real models.
+/// Kernels are optimised in debug builds too, because tests run them on real models.
 ///
 /// SwiftPM accepts unsafe flags in dependencies whose tools version is at least 6.2.
 let optimised: [CSetting] = [
@@ -15,12 +15,12 @@ let optimised: [CSetting] = [
     .unsafeFlags(["-O2"], .when(configuration: .debug)),
 ]
 
-/// A library target of the pipeline, written in Swift.
+/// Returns a library target in Swift.
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-/// The tests of one target, with golden data in `Fixtures` where it has any.
+/// Returns the tests of one target. If `fixtures` is true, the folder `Fixtures` is copied.
 func tests(
     of name: String, using others: [Target.Dependency] = [], fixtures: Bool = false
 ) -> Target {
