@@ -20,7 +20,7 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-/// Returns the tests of one target. If `fixtures` is true, the folder `Fixtures` is copied.
+/// Returns the tests of one target, with the folder `Fixtures` if `fixtures` is true.
 func tests(
     of name: String, using others: [Target.Dependency] = [], fixtures: Bool = false
 ) -> Target {

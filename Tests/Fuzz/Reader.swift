@@ -71,7 +71,8 @@ enum Reader {
                 TokenizerFile.load(contentsOf: URL(fileURLWithPath: path), limit: 100_000))
         } else {
             if let table = try? LatencyTable(contentsOf: path) {
-                precondition(table.predict(Plan(keepingAllOf: table.shape)) > 0, "a time is not positive")
+                precondition(
+                    table.predict(Plan(keepingAllOf: table.shape)) > 0, "a time is not positive")
                 precondition(table.maximumSpeedup >= 1, "a speedup is below 1")
                 _ = try LatencyTable(json: table.json(), file: name)
             }
