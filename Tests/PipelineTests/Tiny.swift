@@ -30,8 +30,8 @@ enum Tiny {
 
     /// Writes a profile with equal costs of components, proportional to their units.
     ///
-    /// The base is a tenth of the total time. In each of the given formats, every time is multiplied by
-    /// the format's factor.
+    /// The base is a tenth of the total time. In each of the given formats, every time is multiplied
+    /// by the format's factor.
     static func profile(
         for environment: EnvironmentOptions, formats: [Precision: Double] = [:],
         in scratch: Scratch

@@ -38,10 +38,11 @@ private struct KnownStopwatch: Stopwatch {
             phase: .decode, batch: 1, sequence: 128, threads: 2, precision: .f32)
     }
 
-    /// In f32 the base takes 2 ms, half of it the output head; a key-value head takes 0.5 ms; a
-    /// feed-forward block takes 1 ms for each 32 neurons that it begins.
+    /// Returns the seconds of a model.
     ///
-    /// Other formats take time in proportion to their bits.
+    /// In f32, the base takes 2 ms, half of it in the output head. A key-value head takes 0.5 ms. A
+    /// feed-forward block takes 1 ms for every 32 neurons, rounded up. The time of other formats is
+    /// proportional to their bits.
     static func seconds(of shape: ModelShape, formats: Formats? = nil) -> Double {
         let formats = formats ?? Formats(uniform: .f32, layers: shape.layers.count)
         func share(_ format: Precision) -> Double { Double(format.bits) / 32 }

@@ -18,7 +18,9 @@ private struct FormatCosts: CostModel {
     }
 }
 
-/// Costs that are proportional to units and bits. Half of the base is the output head.
+/// Costs that are proportional to units and bits.
+///
+/// Half of the base is the output head.
 private struct LeverTestCosts: CostModel {
     let shape: ModelShape
     let base = 2.0
