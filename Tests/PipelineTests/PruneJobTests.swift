@@ -38,7 +38,7 @@ struct PruneJobTests {
         #expect(!done.began("Writing") && !done.began("Measuring"))
     }
 
-    @Test("a search over formats writes a model whose parts have other formats")
+    @Test("a search over formats writes a model of mixed formats")
     func formats() throws {
         let scratch = try Scratch()
         var options = try Tiny.options(in: scratch)

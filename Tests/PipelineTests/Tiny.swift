@@ -28,10 +28,10 @@ enum Tiny {
         return options
     }
 
-    /// Writes a profile: components of equal cost in proportion to their units, a tenth of the whole
-    /// for the rest.
+    /// Writes a profile with equal costs of components, proportional to their units.
     ///
-    /// In each of the given formats everything takes a share of the time.
+    /// The base is a tenth of the total time. In each of the given formats, every time is multiplied
+    /// by the format's factor.
     static func profile(
         for environment: EnvironmentOptions, formats: [Precision: Double] = [:],
         in scratch: Scratch
@@ -70,7 +70,7 @@ enum Tiny {
         return path
     }
 
-    /// A part of a profile with all its seconds multiplied by a share.
+    /// Returns a part of a profile after multiplying all seconds by a factor.
     private static func scaled(_ part: Any, by share: Double) -> Any {
         if let list = part as? [Any] { return list.map { scaled($0, by: share) } }
         guard let members = part as? [String: Any] else { return part }

@@ -10,11 +10,13 @@ private struct KnownModel {
     let formats: Formats
 }
 
-/// A runtime whose times are known: a sum of parts, times the machine's speed at the moment.
+/// A simulated runtime.
+///
+/// A time is a sum of known parts, times the current speed of the machine.
 private struct KnownStopwatch: Stopwatch {
     let environment: InferenceEnvironment
     let dense: KnownModel
-    /// How far single samples scatter, as a fraction.
+    /// The deviation of single samples, as a fraction.
     var noise = 0.0
     /// The factor by which the machine is slower, and the sample from which it is slower.
     var drift = (sample: Int.max, factor: 1.0)
@@ -36,10 +38,11 @@ private struct KnownStopwatch: Stopwatch {
             phase: .decode, batch: 1, sequence: 128, threads: 2, precision: .f32)
     }
 
-    /// In f32 the base takes 2 ms, half of it the output head; a key-value head takes 0.5 ms; a
-    /// feed-forward block takes 1 ms for each 32 neurons that it begins.
+    /// Returns the seconds of a model.
     ///
-    /// Other formats take time in proportion to their bits.
+    /// In f32, the base takes 2 ms, half of it in the output head. A key-value head takes 0.5 ms. A
+    /// feed-forward block takes 1 ms for every 32 neurons, rounded up. The time of other formats is
+    /// proportional to their bits.
     static func seconds(of shape: ModelShape, formats: Formats? = nil) -> Double {
         let formats = formats ?? Formats(uniform: .f32, layers: shape.layers.count)
         func share(_ format: Precision) -> Double { Double(format.bits) / 32 }
@@ -100,7 +103,7 @@ struct ProfilerTests {
         #expect(worstError(of: result.table) < 0.02)
     }
 
-    @Test("the times of all formats are found, and of plans that mix them")
+    @Test("the times of all formats, and of plans that mix formats, are measured")
     func formats() throws {
         var watch = KnownStopwatch(smallShape)
         watch.formats = [.f32, .bf16, .int8]
@@ -124,7 +127,7 @@ struct ProfilerTests {
         }
     }
 
-    @Test("formats that are not faster than a more precise format are left out")
+    @Test("formats that are not faster than a more precise format are omitted")
     func fasterFormats() throws {
         var watch = KnownStopwatch(smallShape)
         watch.formats = [.f32, .f16, .bf16, .int8]

@@ -18,7 +18,9 @@ private struct FormatCosts: CostModel {
     }
 }
 
-/// Costs in proportion to units and bits; half of the base is the output head.
+/// Costs that are proportional to units and bits.
+///
+/// Half of the base is the output head.
 private struct LeverTestCosts: CostModel {
     let shape: ModelShape
     let base = 2.0
@@ -81,7 +83,7 @@ struct FormatSearchTests {
         func plan(_ space: SearchSpace) throws -> Plan {
             let problem = space.problem(
                 loss: { component, variant in
-                    // Half of the units costs as much as 8 bits.
+                    // Removing half of the units has the same loss as 8 bits.
                     Double(shape.units(of: component) - variant.units)
                         + (variant.format == nil ? 0 : Double(shape.units(of: component)) / 2)
                 }, headLoss: { _ in 0.1 })
@@ -100,7 +102,7 @@ struct FormatSearchTests {
         #expect(both.headFormat == .int8)
     }
 
-    @Test("the damage of a component's format is the divergence of the model with that format")
+    @Test("the loss of a component's format is the divergence of the model with that format")
     func damage() throws {
         let tiny = try TinyModel("tiny-llama")
         let batch = TokenBatch(Array(tiny.text.calibration.prefix(4)))
@@ -133,7 +135,7 @@ struct FormatSearchTests {
         #expect(headed > 0)
     }
 
-    @Test("a model chosen from two formats computes as one that is packed so")
+    @Test("a model made from models of two formats equals a model that is packed in these formats")
     func choosing() throws {
         let tiny = try TinyModel("tiny-llama")
         var plan = Plan(keepingAllOf: tiny.shape)

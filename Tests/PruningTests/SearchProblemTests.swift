@@ -79,7 +79,7 @@ struct SearchProblemTests {
         }
     }
 
-    @Test("greedy never chooses an option if a faster option has a lower loss")
+    @Test("greedy search never chooses an option if a faster option has a lower loss")
     func dominated() throws {
         for seed in 1...30 as ClosedRange<UInt64> {
             let problem = Self.problem(components: 5, seed: seed, risingLosses: false)
