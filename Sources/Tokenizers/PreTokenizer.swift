@@ -133,7 +133,7 @@ extension PreTokenizer {
         guard let pattern = WordPattern(rawValue: try regex.string()) else {
             throw .unsupported(
                 field: regex.path, value: regex.shown,
-                supported: ["the pattern of GPT-2", "of Llama 3", "of Qwen 2"])
+                supported: ["the pattern of GPT-2", "of Llama 3", "of Qwen 2", "of BLOOM"])
         }
         let behavior = try field["behavior"].string()
         let inverted = try field["invert"].boolean(default: false)

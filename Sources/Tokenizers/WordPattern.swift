@@ -9,16 +9,17 @@ enum WordPattern: String, Sendable {
     /// Qwen 2's pattern.
     case qwen2 =
         #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+    /// BLOOM's pattern, which does not match white space and some punctuation.
+    case bloom = #" ?[^(\s|[.,!?…。，、।۔،])]+"#
 
-    /// Returns the end of the match that starts at `start`.
-    ///
-    /// Every pattern matches at every place.
+    /// Returns the end of the match that starts at `start`, or of the text before the next match.
     func endOfWord(in text: ClassifiedText, from start: Int, to limit: Int) -> Int {
         let scanner = WordScanner(text: text, start: start, limit: limit)
         switch self {
         case .gpt2: return scanner.gpt2()
         case .llama3: return scanner.llama3(longestNumber: 3)
         case .qwen2: return scanner.llama3(longestNumber: 1)
+        case .bloom: return scanner.bloom()
         }
     }
 }
@@ -58,6 +59,29 @@ private struct WordScanner {
         let end = endOfRun(of: .space, from: start)
         if let last = (start..<end).last(where: isLineEnd) { return last + 1 }
         return endOfSpace
+    }
+
+    func bloom() -> Int {
+        if let end = endOfBloomWord(from: start) { return end }
+        var end = endOfScalar(at: start)
+        while end < limit, endOfBloomWord(from: end) == nil { end = endOfScalar(at: end) }
+        return end
+    }
+
+    /// The end of the match of BLOOM's pattern; nil if there is none.
+    private func endOfBloomWord(from start: Int) -> Int? {
+        let word = text.bytes[start] == 0x20 ? start + 1 : start
+        var end = word
+        while end < limit, isBloomWord(end) { end = endOfScalar(at: end) }
+        return end > word ? end : nil
+    }
+
+    private func isBloomWord(_ index: Int) -> Bool {
+        guard text.classes[index] == .other else { return text.classes[index] != .space }
+        switch text.bytes.scalar(at: index) {
+        case "(", "|", ")", ".", ",", "!", "?", "…", "。", "，", "、", "।", "۔", "،": return false
+        default: return true
+        }
     }
 
     /// The start of the word after an optional space: ` ?` before a character that is not a space.

@@ -39,6 +39,8 @@ struct LayerPass {
     let positions: [Int]
     /// The rotary tables of the forward and the backward pass.
     let rotaries: (forward: RotaryTables, backward: RotaryTables)
+    /// The terms of attention scores; nil if nothing is added.
+    let biases: ScoreBiases?
 
     private var factor: Float { shape.usedFactors.branches }
     private var place: LayerRecipe.NormPlace { shape.architecture.layer.normPlace }
@@ -69,7 +71,7 @@ struct LayerPass {
             record.context.reshape(rows: entering.rows, columns: block.heads.contextWidth)
             engine.attend(
                 record.fused, heads: block.heads, sequences: sequences, causal: isCausal,
-                into: &record.context, scratch: &scratch)
+                biases: biases, into: &record.context, scratch: &scratch)
             add(
                 block.output, of: record.context, layer.attentionOutputNorm, to: &record.middle,
                 keeping: &record.attended)
@@ -95,9 +97,11 @@ struct LayerPass {
     ///
     /// Before the call, `gradient` is the gradient with respect to the output of the layer. After
     /// the call, it is the gradient with respect to the input of the layer. The gradients with
-    /// respect to the layer's weights are added to the layer.
+    /// respect to the layer's weights are added to the layer, and that of the table of terms of
+    /// attention scores to `table`.
     func backward(
-        _ layer: inout TrainableLayer, _ record: LayerRecord, _ gradient: inout Activations
+        _ layer: inout TrainableLayer, _ record: LayerRecord, _ gradient: inout Activations,
+        addingTo table: inout Parameter?
     ) {
         let middle = stream(layer.attentionNorm, record.middle)
         unnorm(&layer.feedForwardNorm, record.sum, &gradient)
@@ -120,9 +124,10 @@ struct LayerPass {
             let given = ofOutput(gradient, &layer.attentionOutputNorm, record.attended)
             layer.attention?.output.gather(given, inputs: record.context, on: engine)
             layer.attention?.output.gradientByInputs(given, into: &context, on: engine)
-            engine.differentiateAttention(
+            let byBiases = engine.differentiateAttention(
                 record.fused, heads: heads, sequences: sequences, causal: isCausal,
-                precision: precision, gradient: context, into: &fused)
+                biases: biases, precision: precision, gradient: context, into: &fused)
+            if let byBiases { add(byBiases, of: heads, to: &table) }
             if let table = rotaries.backward[layer.rotation] {
                 engine.rotate(
                     &fused, heads: heads.query + heads.keyValue, dimension: heads.dimension,
@@ -138,6 +143,19 @@ struct LayerPass {
             layer.attention?.fused.gather(fused, inputs: inputs, on: engine)
             layer.attention?.fused.gradientByInputs(fused, into: &context, on: engine)
             enter(&layer.attentionNorm, record.entering, context, addingTo: &gradient)
+        }
+    }
+
+    /// Adds the gradient with respect to the terms of a layer's scores to that of the table of terms.
+    private func add(
+        _ gradient: ScoreBiasGradient, of heads: AttentionHeads, to table: inout Parameter?
+    ) {
+        guard table?.isFrozen == false else { return }
+        for distance in gradient.distances {
+            let bucket = PositionBiases.bucket(of: distance)
+            for head in 0..<heads.query {
+                table?.gradient[bucket, heads.biasRows?[head] ?? head] += gradient[head, distance]
+            }
         }
     }
 

@@ -15,6 +15,8 @@ public struct TrainableModel: WeightSource {
     var positions: Parameter?
     var types: Parameter?
     var embeddingNorm: TrainableNorm?
+    /// The table of terms of attention scores; nil if there is none.
+    var biases: Parameter?
     var layers: [TrainableLayer] = []
     var finalNorm: TrainableNorm?
     /// The output head; nil for encoders.
@@ -43,6 +45,7 @@ public struct TrainableModel: WeightSource {
         positions = embeddings.positions.map { Parameter($0) }
         types = embeddings.types.map { Parameter($0) }
         embeddingNorm = embeddings.norm.map(TrainableNorm.init)
+        biases = embeddings.biases.map { Parameter($0) }
         for index in shape.layers.indices {
             layers.append(
                 TrainableLayer(
@@ -60,7 +63,7 @@ public struct TrainableModel: WeightSource {
     public func embeddings() -> EmbeddingWeights {
         EmbeddingWeights(
             tokens: table, positions: positions?.values, types: types?.values,
-            norm: embeddingNorm?.weights)
+            norm: embeddingNorm?.weights, biases: biases?.values)
     }
 
     /// The current weights of a layer.
@@ -83,6 +86,7 @@ public struct TrainableModel: WeightSource {
         if positions != nil { try body("embeddings.positions", &positions!) }
         if types != nil { try body("embeddings.types", &types!) }
         try embeddingNorm?.visit("embeddings.norm", body)
+        if biases != nil { try body("biases", &biases!) }
         for index in layers.indices { try layers[index].visit("layers.\(index).", body) }
         try finalNorm?.visit("final_norm", body)
         try output?.visit("head", body)

@@ -88,7 +88,7 @@ public struct TrainingPass {
             records[index] = nil
             adding(index, &gradient)
             if recomputes { record = pass.forward(model.layers[index], record.entering).1 }
-            pass.backward(&model.layers[index], record, &gradient)
+            pass.backward(&model.layers[index], record, &gradient, addingTo: &model.biases)
         }
         gradient =
             model.embeddingNorm?.gradientByInputs(
@@ -99,7 +99,8 @@ public struct TrainingPass {
     private func layerPass(_ model: TrainableModel) -> LayerPass {
         LayerPass(
             shape: model.shape, engine: engine, sequences: batch.sequences,
-            positions: batch.positions, rotaries: rotaries)
+            positions: batch.positions, rotaries: rotaries,
+            biases: ScoreBiases(model.shape, table: model.biases?.values))
     }
 
     /// The rows of the position embedding and of the token type embedding for the tokens of a

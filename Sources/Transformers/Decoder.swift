@@ -65,6 +65,7 @@ extension ForwardPass {
         decoderContext(index, positions: positions, skipMode: skipMode) { pass, heads, _ in
             pass.engine.attend(
                 pass.fused, heads: heads, sequences: sequences, causal: true,
+                biases: pass.model.biases,
                 precision: pass.model.formats.layers[index].attention, into: &pass.context,
                 scratch: &pass.scratch)
         }
@@ -104,7 +105,7 @@ extension ForwardPass {
             }
             pass.engine.attend(
                 pass.fused, heads: heads, keys: cache.keys[index], values: cache.values[index],
-                sequences: cache.sequences, count: cache.count + tokens,
+                sequences: cache.sequences, count: cache.count + tokens, biases: pass.model.biases,
                 precision: pass.model.formats.layers[index].attention, named: named,
                 into: &pass.context, scratch: &pass.scratch)
         }

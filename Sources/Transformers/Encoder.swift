@@ -53,8 +53,8 @@ extension ForwardPass {
             fused, heads: block.heads,
             sequences: sequences.map {
                 $0.lowerBound - rows.lowerBound..<$0.upperBound - rows.lowerBound
-            }, causal: false, precision: model.formats.layers[index].attention, into: &context,
-            scratch: &scratch)
+            }, causal: false, biases: model.biases,
+            precision: model.formats.layers[index].attention, into: &context, scratch: &scratch)
         return block
     }
 

@@ -34,6 +34,7 @@ extension ModelShape {
             query: layer.queryHeads, keyValue: layer.keyValueHeads, dimension: headDimension,
             scale: factors?.scores)
         (heads.window, heads.cap) = (layer.window, factors?.scoreCap)
+        heads.biasRows = layer.keptHeads
         return heads
     }
 }

@@ -14,6 +14,10 @@ public struct LayerShape: Codable, Hashable, Sendable {
     /// The number of keys that a query sees, including the key of its own token; nil if there is no
     /// attention window.
     public var window: Int?
+    /// The indices of the query heads before pruning, if the model has ``ModelShape/biases``.
+    ///
+    /// They ascend. It is nil if they are the first heads, and in models without such biases.
+    public var keptHeads: [Int]?
 
     /// Rotary positions that differ from the model's.
     public enum Rotation: Codable, Hashable, Sendable {
@@ -35,10 +39,19 @@ public struct LayerShape: Codable, Hashable, Sendable {
         self.window = window
     }
 
+    /// Keeps some of the query heads.
+    ///
+    /// - Parameter heads: Indices of query heads of this layer, ascending.
+    public mutating func keep(heads: [Int]) {
+        let original = heads.map { keptHeads?[$0] ?? $0 }
+        keptHeads = original == Array(original.indices) ? nil : original
+    }
+
     /// Whether two layers have the same sizes.
     public func hasSizes(of other: LayerShape) -> Bool {
         var same = self
         (same.rotation, same.window) = (other.rotation, other.window)
+        same.keptHeads = other.keptHeads
         return same == other
     }
 }

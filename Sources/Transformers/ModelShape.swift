@@ -26,6 +26,8 @@ public struct ModelShape: Codable, Hashable, Sendable {
     public var optionalWeights: OptionalWeights?
     /// The constant factors of the forward pass; nil if there are none.
     public var factors: Factors?
+    /// The terms of attention scores that depend on the distance; nil if there are none.
+    public var biases: PositionBiases?
     /// Whether the output head is the token embedding; false for encoders, which have no output
     /// head.
     public var tiedHead: Bool

@@ -126,13 +126,15 @@ extension ModelShape {
         Plan(keepingAllOf: self).components.filter { units(of: $0) > 0 }
     }
 
-    /// The shape of this model after pruning with a plan.
+    /// The shape of this model after pruning with a plan that keeps the first units.
     public func applying(_ plan: Plan) -> ModelShape {
         var result = self
         result.hiddenSize = plan.hiddenSize ?? hiddenSize
         for (index, layer) in layers.enumerated() {
             let groupSize = layer.keyValueHeads == 0 ? 0 : layer.queryHeads / layer.keyValueHeads
-            result.layers[index].queryHeads = plan.attention[index] * groupSize
+            let queryHeads = plan.attention[index] * groupSize
+            result.layers[index].queryHeads = queryHeads
+            if layer.keptHeads != nil { result.layers[index].keep(heads: Array(0..<queryHeads)) }
             result.layers[index].keyValueHeads = plan.attention[index]
             result.layers[index].feedForward = plan.feedForward[index]
         }

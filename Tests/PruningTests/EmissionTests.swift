@@ -91,7 +91,9 @@ struct EmissionTests {
         let sharded = try SafetensorsFile(path: path)
         var count = 0
         for index in weights.shape.layers.indices {
-            for tensor in names.tensors(of: try weights.layer(index), at: index) {
+            let layer = try weights.layer(index)
+            let width = weights.shape.headDimension
+            for tensor in names.tensors(of: layer, at: index, headDimension: width) {
                 #expect(try sharded.floats(tensor.name, shape: tensor.shape) == tensor.elements)
                 #expect(files.contains(try sharded.place(of: tensor.name).file))
                 count += 1

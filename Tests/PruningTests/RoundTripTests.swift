@@ -82,8 +82,8 @@ struct RoundTripTests {
     private static let names = [
         "tiny-llama", "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-gpt2",
         "tiny-opt", "tiny-stablelm", "tiny-granite", "tiny-phi3", "tiny-smollm3",
-        "tiny-gemma3_text", "tiny-gemma2", "tiny-bert", "tiny-roberta",
-        "tiny-distilbert",
+        "tiny-gemma3_text", "tiny-gemma2", "tiny-bloom", "tiny-bert", "tiny-roberta",
+        "tiny-distilbert", "tiny-mpnet",
         "tiny-llama.gguf",
     ]
 

@@ -14,18 +14,32 @@ struct AttentionGradientTests {
 
     @Test(
         "attention gradients agree for long sequences, groups of heads and odd widths",
-        arguments: [(4, 2, 40, true), (3, 3, 8, false), (2, 1, 64, true), (6, 2, 33, false)],
+        arguments: [
+            (4, 2, 40, true, false), (3, 3, 8, false, false), (2, 1, 64, true, false),
+            (6, 2, 33, false, false), (3, 3, 24, true, true), (4, 2, 8, false, true),
+        ],
         [(1, Precision.f32), (2, .f32), (2, .bf16)])
-    func attention(_ shape: (Int, Int, Int, Bool), _ way: (threads: Int, precision: Precision)) {
-        let (query, keyValue, width, causal) = shape
-        let heads = AttentionHeads(query: query, keyValue: keyValue, dimension: width)
+    func attention(
+        _ shape: (Int, Int, Int, Bool, Bool), _ way: (threads: Int, precision: Precision)
+    ) {
+        let (query, keyValue, width, causal, isBiased) = shape
+        var heads = AttentionHeads(query: query, keyValue: keyValue, dimension: width)
+        let kept = (0..<query).map { 2 * $0 + 1 }
+        if isBiased { heads.biasRows = kept }
+        func term(_ row: Int, _ distance: Int) -> Float {
+            isBiased ? Float(sin(1.3 * Double(row) + 0.7 * Double(distance))) : 0
+        }
         let sequences = [0..<103, 103..<104, 104..<131]
         let fused = random(131, heads.fusedWidth, seed: 1)
         let gradient = random(131, heads.contextWidth, seed: 2)
         var result = Activations()
-        Engine(threads: way.threads).differentiateAttention(
+        let byTerms = Engine(threads: way.threads).differentiateAttention(
             Activations(fused), heads: heads, sequences: sequences, causal: causal,
+            biases: isBiased
+                ? ScoreBiases(heads: 2 * query, distances: -102...(causal ? 0 : 102), term: term)
+                : nil,
             precision: way.precision, gradient: Activations(gradient), into: &result)
+        var wantedByTerms = [Double](repeating: 0, count: query * 205)
 
         var wanted = [Double](repeating: 0, count: fused.elements.count)
         let scale = 1 / Double(width).squareRoot()
@@ -41,7 +55,7 @@ struct AttentionGradientTests {
                     }
                     let scores = seen.map { other in
                         exp(
-                            scale
+                            Double(term(kept[head], other - row)) + scale
                                 * dot(
                                     { fused.elements[place(row, head) + $0] },
                                     { fused.elements[place(other, key) + $0] }))
@@ -55,7 +69,9 @@ struct AttentionGradientTests {
                     }
                     let mean = zip(weights, slopes).reduce(0) { $0 + $1.0 * $1.1 }
                     for (index, other) in seen.enumerated() {
-                        let slope = scale * weights[index] * (slopes[index] - mean)
+                        let byScore = weights[index] * (slopes[index] - mean)
+                        wantedByTerms[head * 205 + other - row + 102] += byScore
+                        let slope = scale * byScore
                         for i in 0..<width {
                             let given = Double(
                                 gradient.elements[row * heads.contextWidth + head * width + i])
@@ -73,6 +89,10 @@ struct AttentionGradientTests {
         expectClose(
             result.matrix.elements, wanted.map(Float.init),
             absolute: way.precision == .bf16 ? 0.15 : 2e-4)
+        #expect((byTerms != nil) == isBiased)
+        guard let byTerms, way.precision == .f32 else { return }
+        let got = (0..<query).flatMap { head in (-102...102).map { byTerms[head, $0] } }
+        expectClose(got, wantedByTerms.map(Float.init), absolute: 5e-4)
     }
 
     @Test(

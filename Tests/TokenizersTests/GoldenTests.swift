@@ -7,6 +7,7 @@ import Testing
 struct GoldenTests {
     static let names = [
         "word-piece", "word-piece-cased", "gpt2", "prefix-space", "smollm", "llama3", "qwen2",
+        "bloom",
     ]
 
     @Test("ids, templates and decoded text agree for every string", arguments: names)
@@ -57,7 +58,7 @@ struct GoldenTests {
 
     @Test(
         "the written tokenizer.json gives the same results",
-        arguments: ["gpt2", "prefix-space", "smollm", "llama3", "qwen2"])
+        arguments: ["gpt2", "prefix-space", "smollm", "llama3", "qwen2", "bloom"])
     func written(name: String) throws {
         let golden = try #require(try Golden.load()[name])
         let read = try TokenizerFile.load(contentsOf: try fixture("\(name).json"))

@@ -109,8 +109,8 @@ func sineLoss(
 struct GradientTests {
     static let names = [
         "llama", "mistral", "qwen2", "qwen3", "gpt2", "opt", "stablelm", "granite", "phi3",
-        "smollm3", "gemma3_text", "gemma2", "bert",
-        "roberta", "distilbert",
+        "smollm3", "gemma3_text", "gemma2", "bloom", "bert",
+        "roberta", "distilbert", "mpnet",
     ]
 
     @Test("the gradient of every weight agrees with torch", arguments: names, [false, true])
@@ -128,7 +128,8 @@ struct GradientTests {
         var tensors =
             names.tensors(of: gradients.embeddings()) + names.tensors(of: gradients.head())
         for index in model.shape.layers.indices {
-            tensors += names.tensors(of: gradients.layer(index), at: index)
+            tensors += names.tensors(
+                of: gradients.layer(index), at: index, headDimension: model.shape.headDimension)
         }
         var seen = 0
         for tensor in tensors {

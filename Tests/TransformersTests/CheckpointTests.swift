@@ -12,7 +12,7 @@ struct CheckpointTests {
         "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-stablelm", "tiny-granite",
         "tiny-phi3", "tiny-smollm3", "tiny-gemma3_text", "tiny-gemma2",
     ]
-    static let tied = ["tiny-gpt2", "tiny-opt", "tiny-llama"]
+    static let tied = ["tiny-gpt2", "tiny-opt", "tiny-llama", "tiny-bloom"]
 
     private func expectRefusal(
         _ copy: ModelCopy, _ parts: String..., sourceLocation: SourceLocation = #_sourceLocation
@@ -62,6 +62,7 @@ struct CheckpointTests {
             $0["lm_head.weight"] =
                 $0["model.embed_tokens.weight"] ?? $0["transformer.wte.weight"]
                 ?? $0["model.decoder.embed_tokens.weight"]
+                ?? $0["transformer.word_embeddings.weight"]
         }
         #expect(try Checkpoint(copy.path).shape.tiedHead)
     }
@@ -209,7 +210,8 @@ struct CheckpointTests {
         let (names, random) = (checkpoint.huggingFaceNames, RandomWeights(shape: shape))
         var tensors = names.tensors(of: random.embeddings()) + names.tensors(of: random.head())
         for index in shape.layers.indices {
-            tensors += names.tensors(of: random.layer(index), at: index)
+            tensors += names.tensors(
+                of: random.layer(index), at: index, headDimension: shape.headDimension)
         }
         let others = Set(try checkpoint.otherTensors().map(\.name))
         #expect(

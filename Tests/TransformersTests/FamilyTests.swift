@@ -14,7 +14,7 @@ struct FamilyTests {
     static let names = [
         "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-gpt2", "tiny-opt",
         "tiny-stablelm", "tiny-granite", "tiny-phi3", "tiny-smollm3", "tiny-gemma3_text",
-        "tiny-gemma2",
+        "tiny-gemma2", "tiny-bloom",
     ]
 
     @Test("logits of every position agree", arguments: names)
@@ -41,7 +41,7 @@ struct FamilyTests {
 
     @Test(
         "hidden states of encoders agree, up to the last position",
-        arguments: ["tiny-roberta", "tiny-distilbert"])
+        arguments: ["tiny-roberta", "tiny-distilbert", "tiny-mpnet"])
     func encoders(name: String) throws {
         struct Expected: Decodable {
             let ids: [[Int32]]
@@ -64,7 +64,9 @@ struct FamilyTests {
         var tensors = names.tensors(of: try checkpoint.embeddings())
         tensors += names.tensors(of: try checkpoint.head())
         for index in checkpoint.shape.layers.indices {
-            tensors += names.tensors(of: try checkpoint.layer(index), at: index)
+            tensors += names.tensors(
+                of: try checkpoint.layer(index), at: index,
+                headDimension: checkpoint.shape.headDimension)
         }
         #expect(Set(tensors.map(\.name)) == Set(checkpoint.file.names))
         for tensor in tensors {

@@ -59,6 +59,8 @@ import Testing
             ("gemma3_text", "use_bidirectional_attention", .bool(true)),
             ("phi3", "embedding_multiplier", .number(2)),
             ("bert", "relative_attention_num_buckets", .integer(32)),
+            ("mpnet", "relative_attention_num_buckets", .integer(64)),
+            ("bloom", "apply_residual_connection_post_layernorm", .bool(true)),
             ("llama", "num_local_experts", .integer(8)), ("llama", "rope_interleaved", .bool(true)),
             ("llama", "quantization_config", .object(["quant_method": .string("gptq")])),
             ("llama", "add_cross_attention", .bool(true)), ("mistral", "mlp_bias", .bool(true)),
@@ -117,6 +119,47 @@ import Testing
             "attn_logit_softcapping": JSONValue?.none, "final_logit_softcapping": .none,
         ]
         #expect(try read("gemma2", fields).factors == capped)
+    }
+
+    @Test("fields with several names are read under all of them, and written under the usual one")
+    func names() throws {
+        let old: [JSONKey: JSONValue?] = [
+            "n_embed": .integer(96), "num_attention_heads": .integer(6), "n_inner": .null,
+            "num_hidden_layers": .integer(3), "seq_length": .integer(128),
+        ]
+        let config = try read("bloom", old)
+        #expect(config.unknownFields == [])
+        #expect(config.hiddenSize == 96 && config.headDimension == 16)
+        #expect(config.layers.count == 3 && config.maximumPositions == 128)
+        #expect(config.defaultLayer.feedForward == 384 && config.biases == .slopes(heads: 6))
+        let again = try HuggingFaceConfig(
+            parsing: config.encoded(layers: Array(config.layers.dropLast())), path: "m/config.json")
+        #expect(again.layers.count == 2 && again.members["num_hidden_layers"] == nil)
+        #expect(again.hiddenSize == 96 && again.members["n_embed"] == nil)
+    }
+
+    @Test("the heads that a layer keeps are those of its list, which must fit")
+    func keptHeads() throws {
+        func read(_ heads: [Int], _ family: String = "mpnet") throws -> HuggingFaceConfig {
+            let layer: JSONValue = .object([
+                "num_attention_heads": .integer(3),
+                "attention_heads": .array(heads.map { .integer($0) }),
+            ])
+            return try self.read(family, ["espalier_layers": .object(["1": layer])])
+        }
+        let config = try read([0, 2, 11])
+        #expect(config.layers[1].keptHeads == [0, 2, 11] && config.layers[0].keptHeads == nil)
+        #expect(config.layers[1].queryHeads == 3 && config.layers[1].keyValueHeads == 3)
+        let again = try HuggingFaceConfig(
+            parsing: config.encoded(layers: config.layers), path: "m/config.json")
+        #expect(again.layers == config.layers && again.defaultLayer == config.defaultLayer)
+        for (heads, family) in [
+            ([0, 2], "mpnet"), ([0, 2, 2], "mpnet"), ([2, 0, 1], "mpnet"), ([0, 2, 12], "mpnet"),
+            ([-1, 0, 2], "mpnet"), ([0, 1, 2], "bert"),
+        ] {
+            let error = #expect(throws: ModelFileError.self) { try read(heads, family) }
+            #expect(error?.description.contains("attention_heads") == true, "\(heads)")
+        }
     }
 
     @Test("layers keep the rotary positions of the configuration when other layers are removed")

@@ -82,7 +82,7 @@ public enum GGUFModel {
     ) throws {
         try check(checkpoint)
         let form = GGUFForm(weights.shape)
-        let names = TensorNames.gguf
+        let (names, width) = (TensorNames.gguf, weights.shape.headDimension)
         var outer =
             names.tensors(of: try weights.embeddings()) + names.tensors(of: try weights.head())
         if weights.shape.ropeScaling != nil {
@@ -101,7 +101,7 @@ public enum GGUFModel {
         for tensor in outer { add(tensor, isTable: true) }
         for (place, index) in form.kept.enumerated() {
             let layer = form.padded(try weights.outline(index), at: place)
-            for tensor in names.tensors(of: layer, at: place) {
+            for tensor in names.tensors(of: layer, at: place, headDimension: width) {
                 add(tensor, isTable: false)
                 places[tensor.name] = place
             }
@@ -116,7 +116,10 @@ public enum GGUFModel {
             }
             if loaded?.place != place {
                 let layer = form.padded(try weights.layer(form.kept[place]), at: place)
-                loaded = (place, names.tensors(of: form.interleaved(layer), at: place))
+                loaded = (
+                    place,
+                    names.tensors(of: form.interleaved(layer), at: place, headDimension: width)
+                )
             }
             return loaded?.tensors.first { $0.name == entry.name }?.elements ?? []
         }

@@ -62,8 +62,10 @@ public enum ModelingEspalier {
              "11": {"num_attention_heads": 6, "num_key_value_heads": 2},
              "23": {"skip": ["mlp"]}, "7": {"skip": ["attention"]}}
 
-        A skipped branch has no weights and adds nothing to the residual stream. `espalier_modules` has the
-        names of modules: of the list of layers in the body, and of the projections in a layer.
+        A skipped branch has no weights and adds nothing to the residual stream. If the scores of heads
+        have terms of their own, `attention_heads` lists the kept heads; without it they are the first.
+        `espalier_modules` has the names of modules: of the list of layers in the body, and of the
+        projections in a layer.
         """
 
         import collections
@@ -90,15 +92,20 @@ public enum ModelingEspalier {
 
 
         class NoAttention(nn.Module):
-            """Replaces a removed attention block: returns zeros, and does not change the cache."""
+            """Replaces a removed attention block: returns zeros, and does not change the cache.
 
-            def __init__(self, results):
+            If the attention adds the residual stream to its output, that is given instead of zeros.
+            """
+
+            def __init__(self, attention, results):
                 super().__init__()
                 self.results = results
+                self.adds_residual = "residual" in inspect.signature(attention.forward).parameters
 
             def forward(self, hidden_states=None, *args, query=None, past_key_value=None, **kwargs):
                 x = query if hidden_states is None else hidden_states
-                return (torch.zeros_like(x), None, past_key_value)[: self.results]
+                output = args[0] if self.adds_residual else torch.zeros_like(x)
+                return (output, None, past_key_value)[: self.results]
 
 
         def owner(module, path):
@@ -168,10 +175,34 @@ public enum ModelingEspalier {
                 attention.config.num_attention_heads = heads
 
 
+        def keep_terms(attention, kept, heads):
+            """Selects the kept heads in the terms of scores, if an attention is given terms of all heads."""
+            parameters = list(inspect.signature(attention.forward).parameters)
+            name = next((n for n in ("alibi", "position_bias") if n in parameters), None)
+
+            def select(terms):
+                # The terms of ALiBi have one dimension for sequences and heads.
+                index = torch.tensor(kept, device=terms.device)
+                if terms.ndim == 3:
+                    return terms.unflatten(0, (-1, heads))[:, index].flatten(0, 1)
+                return terms[:, index]
+
+            def hook(module, arguments, keywords):
+                arguments = list(arguments)
+                holder, key = arguments, parameters.index(name)
+                if name in keywords:
+                    holder, key = keywords, name
+                holder[key] = select(holder[key])
+                return tuple(arguments), keywords
+
+            if name:
+                attention.register_forward_pre_hook(hook, with_kwargs=True)
+
+
         def remove_attention(layer, names):
             """Removes an attention block, and its norms if `names` has them."""
             path = names["query"].rpartition(".")[0]
-            replace(layer, path, NoAttention(count_results(*owner(layer, path))))
+            replace(layer, path, NoAttention(part(layer, path), count_results(*owner(layer, path))))
             if not names["output"].startswith(path + "."):
                 replace(layer, names["output"], Zero(part(layer, names["output"])))
             for norm in "attention_norm", "attention_output_norm":
@@ -211,6 +242,9 @@ public enum ModelingEspalier {
                         usual = getattr(config, "num_key_value_heads", heads)
                         groups = sizes.get("num_key_value_heads", usual)
                         shape_attention(layer, names, heads, groups, config.head_dim)
+                        kept = sizes.get("attention_heads", range(heads))
+                        keep_terms(
+                            owner(layer, names["query"])[0], list(kept), config.num_attention_heads)
                 if "mlp" in skip:
                     for path in incoming:
                         replace(layer, path, nn.Identity())

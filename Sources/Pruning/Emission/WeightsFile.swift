@@ -41,7 +41,10 @@ enum WeightsFile {
         var entries = outer.map { $0.entry(type) }
         var layerOf: [String: Int] = [:]
         func tensors(of layer: LayerWeights, at index: Int) -> [NamedTensor] {
-            names.tensors(of: layer, at: index, formats: formats?.layers[index]).flatMap(\.parts)
+            names.tensors(
+                of: layer, at: index, headDimension: weights.shape.headDimension,
+                formats: formats?.layers[index]
+            ).flatMap(\.parts)
         }
         for index in weights.shape.layers.indices {
             for tensor in tensors(of: try weights.outline(index), at: index) {

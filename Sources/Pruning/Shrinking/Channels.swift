@@ -8,7 +8,8 @@ extension EmbeddingWeights {
         return EmbeddingWeights(
             tokens: tokens.selecting(columns: channels),
             positions: positions?.selecting(columns: channels),
-            types: types?.selecting(columns: channels), norm: norm?.selecting(channels))
+            types: types?.selecting(columns: channels), norm: norm?.selecting(channels),
+            biases: biases)
     }
 }
 

@@ -11,7 +11,9 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
     /// The sizes of the shrunk model.
     public internal(set) var shape: ModelShape
     /// The units that each component keeps, ascending.
-    public internal(set) var kept: [Component: [Int]]
+    public internal(set) var kept: [Component: [Int]] {
+        didSet { keepHeads() }
+    }
     /// The kept channels of the residual stream, ascending; nil if all are kept.
     public let channels: [Int]?
 
@@ -39,6 +41,19 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
             ? surgery.channels(shape.hiddenSize) : nil
         kept = losses.components.reduce(into: [:]) {
             $0[$1.key] = $1.value.kept(plan[$1.key].units)
+        }
+        keepHeads()
+    }
+
+    /// Writes the kept heads into the shape if heads have their own biases.
+    private mutating func keepHeads() {
+        guard shape.biases != nil else { return }
+        let dense = surgery.dense.shape.layers
+        for (component, units) in kept where component.kind == .attention {
+            var layer = dense[component.layer]
+            guard layer.keyValueHeads > 0, !units.isEmpty else { continue }
+            layer.keep(heads: units.rows(of: layer.queryHeads / layer.keyValueHeads))
+            shape.layers[component.layer].keptHeads = layer.keptHeads
         }
     }
 

@@ -1,20 +1,28 @@
 internal import CKernels
 
 extension AttentionHeads {
-    /// The window and the soft cap of the scores; nil without both.
-    var rule: ck_scores? {
-        guard window != nil || cap != nil else { return nil }
-        return ck_scores(window: window ?? 0, cap: cap ?? 0, bias: nil)
+    /// Calls a closure with the changes of a head's scores.
+    ///
+    /// It is called with nil if scores are scaled products with all keys up to a query's own.
+    ///
+    /// - Parameters:
+    ///   - head: The query head.
+    ///   - distance: The distance from the first query to the first key.
+    ///   - biases: The terms of scores, or nil.
+    ///   - terms: The address of the terms.
+    ///   - body: The closure.
+    /// - Returns: The result of the closure.
+    func withRule<Result>(
+        of head: Int, distance: Int, _ biases: ScoreBiases?, at terms: UnsafePointer<Float>,
+        _ body: (UnsafePointer<ck_scores>?) -> Result
+    ) -> Result {
+        guard window != nil || cap != nil || biases != nil else { return body(nil) }
+        let row = biasRows?[head] ?? head
+        let bias = biases.map { terms + $0.place(row: row, distance: distance) }
+        let rule = ck_scores(window: window ?? 0, cap: cap ?? 0, bias: bias)
+        return withUnsafePointer(to: rule) { body($0) }
     }
 
     /// Returns the first key that the query at a position attends to.
     func firstKey(of position: Int) -> Int { window.map { max(0, position + 1 - $0) } ?? 0 }
-}
-
-extension ck_scores? {
-    /// Calls `body` with the address of the rule, or with nil if there is no rule.
-    func withAddress<Result>(_ body: (UnsafePointer<ck_scores>?) -> Result) -> Result {
-        guard let rule = self else { return body(nil) }
-        return withUnsafePointer(to: rule) { body($0) }
-    }
 }

@@ -19,6 +19,8 @@ public struct AttentionHeads: Sendable, Equatable {
     ///
     /// Nil means no soft cap.
     public var cap: Float?
+    /// The row of ``ScoreBiases`` of each query head; nil if they are the first rows.
+    public var biasRows: [Int]?
 
     /// Creates a description of heads.
     ///
@@ -170,6 +172,7 @@ extension Engine {
     ///   - sequences: The rows of each sequence. No sequence attends to another, so padding is not
     ///     needed.
     ///   - causal: Whether a token attends only to itself and to earlier tokens.
+    ///   - biases: The terms of scores; nil if nothing is added.
     ///   - precision: The precision of the block's products. With `bf16` and `int8`, attention
     ///     multiplies bfloat16 values in tile registers if the processor has them. Otherwise, with
     ///     `int8`, attention multiplies 16-bit integers if the processor has instructions for them.
@@ -177,7 +180,7 @@ extension Engine {
     ///   - scratch: Working memory.
     public func attend(
         _ fused: Activations, heads: AttentionHeads, sequences: [Range<Int>], causal: Bool,
-        precision: Precision = .f32, into context: inout Activations,
+        biases: ScoreBiases? = nil, precision: Precision = .f32, into context: inout Activations,
         scratch: inout AttentionScratch
     ) {
         precondition(fused.columns == heads.fusedWidth, "the input must have the fused width")
@@ -193,8 +196,8 @@ extension Engine {
                     offset: causal ? 0 : nil)
             }
             attend(
-                queries: queries, width: width, segments, heads: heads, precision: precision,
-                into: &context, scratch: &scratch)
+                queries: queries, width: width, segments, heads: heads, biases: biases,
+                precision: precision, into: &context, scratch: &scratch)
         }
     }
 
@@ -207,6 +210,7 @@ extension Engine {
     ///   - values: The same shape.
     ///   - sequences: The number of sequences, which all have the same length.
     ///   - count: The number of used rows of each sequence's cache, including the new tokens.
+    ///   - biases: The terms of scores; nil if nothing is added.
     ///   - precision: The precision of the block's products.
     ///   - named: The query heads to compute, or nil for all. The context of other heads is 0. If
     ///     heads are named, there must be one token of each sequence.
@@ -214,8 +218,8 @@ extension Engine {
     ///   - scratch: Working memory.
     public func attend(
         _ fused: Activations, heads: AttentionHeads, keys: Matrix<Float>, values: Matrix<Float>,
-        sequences: Int, count: Int, precision: Precision = .f32, named: [Int]? = nil,
-        into context: inout Activations, scratch: inout AttentionScratch
+        sequences: Int, count: Int, biases: ScoreBiases? = nil, precision: Precision = .f32,
+        named: [Int]? = nil, into context: inout Activations, scratch: inout AttentionScratch
     ) {
         let capacity = keys.rows / sequences / heads.keyValue
         let tokens = fused.rows / sequences
@@ -234,15 +238,15 @@ extension Engine {
                     offset: count - tokens)
             }
             attend(
-                queries: queries, width: heads.fusedWidth, segments, heads: heads, named: named,
-                precision: precision, into: &context, scratch: &scratch)
+                queries: queries, width: heads.fusedWidth, segments, heads: heads, biases: biases,
+                named: named, precision: precision, into: &context, scratch: &scratch)
         }
     }
 
     private func attend(
         queries: UnsafePointer<Float>, width: Int, _ segments: [Segment], heads: AttentionHeads,
-        named: [Int]? = nil, precision: Precision, into context: inout Activations,
-        scratch: inout AttentionScratch
+        biases: ScoreBiases?, named: [Int]? = nil, precision: Precision,
+        into context: inout Activations, scratch: inout AttentionScratch
     ) {
         precondition(
             context.columns == heads.contextWidth, "the output must have the context width")
@@ -253,10 +257,13 @@ extension Engine {
         let dimension = heads.dimension
         let group = heads.query / heads.keyValue
         let longest = segments.map(\.keyCount).max() ?? 0
+        precondition(
+            biases?.reach(longest, causal: segments.allSatisfy { $0.offset != nil }) ?? true,
+            "distances past the terms of scores")
         let single = segments.allSatisfy { $0.queries == 1 }
         let packing = PackedHead(
             keyCount: longest, width: dimension,
-            elements: heads.cap == nil
+            elements: heads.cap == nil && biases == nil
                 ? PackedHead.elements(for: precision, width: dimension, with: kernels) : .f32)
         let queryBlock = packing.queryBlock
         let scoreCount = single ? PackedWeights.padded(longest) : packing.scoreCount
@@ -264,7 +271,10 @@ extension Engine {
         scratch.memory.grow(to: packedCount + scoreCount * pool.threads)
         let (rows, outWidth) = (context.rows, heads.contextWidth)
 
-        withPointers(writing: &context.storage, &scratch.memory) { out, packed in
+        let terms = biases?.terms.elements ?? []
+        withPointers(
+            writing: &context.storage, &scratch.memory, reading: terms
+        ) { out, packed, terms in
             let scores = packed + packedCount
             if single {
                 let count = named?.count ?? heads.query
@@ -272,9 +282,11 @@ extension Engine {
                 pool.forEach(segments.count * count) { index, thread in
                     let (segment, place) = (segments[index / count], index % count)
                     let head = named?[place] ?? place
-                    let firstKey = heads.firstKey(of: segment.offset ?? 0)
+                    let position = segment.offset ?? 0
+                    let firstKey = heads.firstKey(of: position)
                     let shared = head / group * segment.headStride + firstKey * segment.stride
-                    heads.rule.withAddress { rule in
+                    heads.withRule(of: head, distance: firstKey - position, biases, at: terms) {
+                        rule in
                         kernels.attend_one_f32(
                             queries + segment.firstRow * width + head * dimension, dimension,
                             segment.keys + shared, segment.values + shared, segment.stride,
@@ -299,7 +311,8 @@ extension Engine {
                 let first = block * queryBlock
                 guard first < segment.queries else { return }
                 let row = segment.firstRow + first
-                heads.rule.withAddress { rule in
+                let position = (segment.offset ?? 0) + first
+                heads.withRule(of: head, distance: -position, biases, at: terms) { rule in
                     packing.attend(
                         queries + row * width + head * dimension, stride: width, first: first,
                         count: min(queryBlock, segment.queries - first), segment,

@@ -2,7 +2,7 @@ import CKernels
 
 extension Engine {
     /// Computes the gradient with respect to the input of
-    /// ``attend(_:heads:sequences:causal:precision:into:scratch:)``.
+    /// ``attend(_:heads:sequences:causal:biases:precision:into:scratch:)``.
     ///
     /// With `P = softmax(s Q·Kᵀ)`, `O = P·V` and `dP = dO·Vᵀ`, the gradients are `dV = Pᵀ·dO`,
     /// `dS = s P ∘ (dP - rowsum(P ∘ dP))`, `dQ = dS·K` and `dK = dSᵀ·Q`. They are computed for one
@@ -14,27 +14,39 @@ extension Engine {
     ///   - heads: The heads of `fused`.
     ///   - sequences: The rows of each sequence.
     ///   - causal: Whether a token attends only to itself and to earlier tokens.
+    ///   - biases: The terms of scores; nil if nothing is added.
     ///   - precision: With `bf16`, the products use bfloat16 if the processor has instructions for
     ///     it.
     ///   - gradient: The gradient with respect to the context, `[tokens, heads.contextWidth]`.
     ///   - result: The gradient with respect to `fused`, of the same shape; it is overwritten.
+    /// - Returns: The gradient with respect to the terms of scores: the sums of dS over pairs of
+    ///   tokens with the same distance, before dS is multiplied by s. It is nil without terms.
+    @discardableResult
     public func differentiateAttention(
         _ fused: Activations, heads: AttentionHeads, sequences: [Range<Int>], causal: Bool,
-        precision: Precision = .f32, gradient: Activations, into result: inout Activations
-    ) {
+        biases: ScoreBiases? = nil, precision: Precision = .f32, gradient: Activations,
+        into result: inout Activations
+    ) -> ScoreBiasGradient? {
         precondition(fused.columns == heads.fusedWidth, "the input must have the fused width")
         precondition(
             gradient.columns == heads.contextWidth, "the gradient must have the context width")
         precondition(gradient.rows == fused.rows, "the gradient needs one row for each token")
         result.reshape(rows: fused.rows, columns: fused.columns)
-        let memory = GradientMemory(
-            keys: sequences.map(\.count).max() ?? 0, width: heads.dimension)
+        let longest = sequences.map(\.count).max() ?? 0
+        precondition(
+            biases?.reach(longest, causal: causal) ?? true, "distances past the terms of scores")
+        let memory = GradientMemory(keys: longest, width: heads.dimension)
         let bytes = memory.end * MemoryLayout<Float>.stride
         let scratch = scratch.bytes(pool.threads * bytes).assumingMemoryBound(to: Float.self)
         let products = GradientProducts(kernels, precision)
+        let terms = biases?.terms.elements ?? []
+        // Threads add to different sums, so that the result does not depend on their number.
+        let reach = max(longest, 1)
+        let sumCount = biases == nil ? 0 : heads.query * (2 * reach - 1)
+        var sums = [Float](repeating: 0, count: sequences.count * sumCount)
         withPointers(
-            writing: &result.storage, reading: fused.storage, gradient.storage
-        ) { result, fused, gradient in
+            writing: &result.storage, &sums, reading: fused.storage, gradient.storage, terms
+        ) { result, sums, fused, gradient, terms in
             // All query heads of a group add to the gradient of the same keys, so one thread
             // computes them.
             pool.forEach(sequences.count * heads.keyValue) { index, thread in
@@ -45,11 +57,38 @@ extension Engine {
                 )
                 GroupGradient(
                     products: products, heads: heads, group: group, count: rows.count,
-                    causal: causal, fused: fused + wide, gradient: gradient + narrow,
-                    result: result + wide, parts: memory.at(scratch + thread * memory.end)
+                    causal: causal, biases: biases, terms: terms,
+                    sums: sums + place * sumCount, reach: reach, fused: fused + wide,
+                    gradient: gradient + narrow, result: result + wide,
+                    parts: memory.at(scratch + thread * memory.end)
                 ).compute()
             }
         }
+        return biases.map { _ in
+            ScoreBiasGradient(
+                reach: reach,
+                sums: (0..<sumCount).map { place in
+                    sequences.indices.reduce(0) { $0 + sums[$1 * sumCount + place] }
+                })
+        }
+    }
+}
+
+/// The gradient with respect to the terms of the scores of some heads.
+public struct ScoreBiasGradient: Sendable {
+    /// The distances are from `1 - reach` to `reach - 1`.
+    private let reach: Int
+    /// One sum for each head and distance.
+    private let sums: [Float]
+
+    fileprivate init(reach: Int, sums: [Float]) { (self.reach, self.sums) = (reach, sums) }
+
+    /// The distances that occur in the sequences.
+    public var distances: ClosedRange<Int> { 1 - reach...reach - 1 }
+
+    /// The gradient with respect to the term of a query head at a distance.
+    public subscript(head: Int, distance: Int) -> Float {
+        sums[head * distances.count + distance + reach - 1]
     }
 }
 
@@ -108,6 +147,11 @@ private struct GroupGradient {
     let heads: AttentionHeads
     let group, count: Int
     let causal: Bool
+    let biases: ScoreBiases?
+    let terms: UnsafePointer<Float>
+    /// The sums of the sequence by head and distance, if there are terms of scores.
+    let sums: UnsafeMutablePointer<Float>
+    let reach: Int
     /// The sequence's rows.
     let fused, gradient: UnsafePointer<Float>
     let result: UnsafeMutablePointer<Float>
@@ -147,21 +191,26 @@ private struct GroupGradient {
     /// products. The elements of keys that the query does not attend to become 0.
     private func differentiateSoftmax(
         _ weights: UnsafeMutablePointer<Float>, _ slopes: UnsafeMutablePointer<Float>,
-        place: Int, seen: Int, stride: Int
+        head: Int, place: Int, seen: Int, stride: Int
     ) {
         let first = heads.firstKey(of: place)
         for row in [weights, slopes] { row.update(repeating: 0, count: first) }
         let (weights, slopes, count) = (weights + first, slopes + first, seen - first)
+        let changes = heads.cap != nil || biases != nil
         var scale = scale
-        if heads.cap != nil {
-            heads.rule.withAddress { rule in
+        if changes {
+            heads.withRule(of: head, distance: first - place, biases, at: terms) { rule in
                 guard let rule else { return }
                 products.kernels.score_f32(weights, count, scale, rule, parts.derivatives)
             }
             scale = 1
         }
         products.kernels.softmax_gradient_f32(weights, slopes, count, stride - first, scale)
-        guard heads.cap != nil else { return }
+        guard changes else { return }
+        if biases != nil {
+            let sums = sums + head * (2 * reach - 1) + first - place + reach - 1
+            for key in 0..<count { sums[key] += slopes[key] }
+        }
         for key in 0..<count { slopes[key] *= parts.derivatives[key] }
     }
 
@@ -190,7 +239,7 @@ private struct GroupGradient {
         }
         for (row, place) in block.enumerated() {
             differentiateSoftmax(
-                weights + row * stride, slopes + row * stride, place: place,
+                weights + row * stride, slopes + row * stride, head: head, place: place,
                 seen: causal ? place + 1 : count, stride: stride)
         }
         products.addTransposed(

@@ -39,6 +39,9 @@ struct ExpectedTensors {
         }
         if let name = names.types { table(name, config.typeVocabularySize) }
         if let name = names.embeddingNorm { norm(name, hidden) }
+        if let name = names.biases, let biases = shape.biases, let rows = biases.tableRows {
+            required[name + ".weight"] = [rows, biases.heads]
+        }
         if let name = names.finalNorm { norm(name, hidden) }
         if let name = names.head, shape.architecture.isCausal {
             let sizes = [shape.vocabularySize, hidden]

@@ -147,6 +147,10 @@ public struct Checkpoint: WeightSource {
             embeddings.types = try table(name, config.typeVocabularySize)
         }
         if let name = names.embeddingNorm { embeddings.norm = try norm(name) }
+        if let name = names.biases, let biases = shape.biases, let rows = biases.tableRows {
+            embeddings.biases = try file.matrix(
+                name + ".weight", rows: rows, columns: biases.heads)
+        }
         return embeddings
     }
 
@@ -165,9 +169,14 @@ public struct Checkpoint: WeightSource {
         var layer = LayerWeights(
             attention: nil, attentionNorm: nil, feedForward: nil, feedForwardNorm: nil)
         if sizes.queryHeads > 0 {
-            let fused =
+            var fused =
                 names.query == names.key
                 ? try projection(prefix + names.query, queries + 2 * keys, hidden, attention) : nil
+            if names.interleavesHeads {
+                fused = fused?.selecting(
+                    rows: names.interleavedRows(
+                        queries + 2 * keys, headDimension: shape.headDimension))
+            }
             func part(_ name: String, _ rows: Range<Int>) throws(ModelFileError) -> Projection {
                 if let fused { return fused.selecting(rows: Array(rows)) }
                 return try projection(prefix + name, rows.count, hidden, attention)

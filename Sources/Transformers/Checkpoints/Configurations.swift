@@ -15,7 +15,7 @@ extension ModelShape {
         if config.rotaryDimension < config.headDimension {
             rotaryDimension = config.rotaryDimension
         }
-        factors = config.factors
+        (factors, biases) = (config.factors, config.biases)
         // Biases of the architecture are not listed again.
         let own = optional.subtracting(architecture.layer.biases)
         if !own.isEmpty { optionalWeights = own }

@@ -10,6 +10,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     /// The path of the file, for error messages.
     public let path: String
     /// All members of the file, including unknown ones.
+    ///
+    /// If a family has several names for a field, the member has the usual one.
     public let members: [JSONKey: JSONValue]
     /// The family, which `model_type` names.
     public let family: Family
@@ -28,7 +30,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let vocabularySize: Int
     /// The maximum sequence length.
     ///
-    /// It is `max_position_embeddings` minus the positions that RoBERTa reserves.
+    /// It is `max_position_embeddings` minus the positions that RoBERTa and MPNet reserve.
     public let maximumPositions: Int
     /// The number of rows of the position embedding before the row of the first position.
     public let reservedPositions: Int
@@ -42,6 +44,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
     public let ropeScaling: RopeScaling?
     /// The constant factors of the forward pass; nil if there are none.
     public let factors: Factors?
+    /// The terms of attention scores that depend on the distance; nil if there are none.
+    public let biases: PositionBiases?
     /// `hidden_act`, such as `gelu` or `silu`.
     public let activation: String
     /// `tie_word_embeddings`: whether the output head is the token embedding.
@@ -106,11 +110,12 @@ public struct HuggingFaceConfig: Sendable, Equatable {
                     + "with transformers")
         }
         let (conventions, isRotary) = (family.config, family.architecture.positions == .rotary)
-        fields.name = conventions.fieldName
+        let renamed = conventions.renamed(members)
+        fields = ConfigFields(file: path, members: renamed, name: conventions.fieldName)
         try Self.refuseUnsupported(fields, family)
 
         self.path = path
-        self.members = members
+        self.members = renamed
         self.family = family
         hiddenSize = try fields.size("hidden_size", upTo: Limit.width)
         vocabularySize = try fields.size("vocab_size", upTo: Limit.table)
@@ -123,14 +128,15 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         switch conventions.reservedPositions {
         case .none: reservedPositions = 0
         case .additional(let rows): reservedPositions = rows
+        case .included(let rows): (lost, reservedPositions) = (rows, rows)
         case .throughPadding:
             lost = (padding ?? 1) + 1
             reservedPositions = lost
         }
         guard lost < positions else {
             throw fields.fault(
-                "max_position_embeddings", "\(positions) leaves no positions after pad_token_id",
-                remedy: "correct one of the two fields")
+                "max_position_embeddings", "\(positions) leaves no positions after \(lost) reserved ones",
+                remedy: "correct it, or pad_token_id")
         }
         maximumPositions = positions - lost
         let usualTypes = conventions.usualSegmentTypes
@@ -151,6 +157,7 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         endTokens = try fields.tokens("eos_token_id", default: conventions.usualEnd)
 
         let heads = try fields.size("num_attention_heads", upTo: Limit.heads)
+        biases = conventions.biases?(heads)
         let stated =
             conventions.readsHeadDimension
             ? try fields.optionalSize("head_dim", upTo: Limit.width) : nil

@@ -48,13 +48,15 @@ enum KnownFields {
         "use_cache", "pretraining_tp", "reorder_and_upcast_attn", "chunk_size_feed_forward",
         "output_attentions", "output_hidden_states", "output_past", "output_scores",
         "return_dict", "return_dict_in_generate", "torchscript", "tf_legacy_loss",
+        "attention_softmax_in_fp32", "bias_dropout_fusion", "masked_softmax_fusion",
+        "skip_bias_add", "skip_bias_add_qkv", "slow_but_exact",
         "use_bfloat16", "xla_device", "_from_model_config", "_flash_attn_2_enabled",
         "keys_to_ignore_at_inference", "_attn_implementation", "attn_implementation",
         "_attn_implementation_autoset", "tie_encoder_decoder",
         // Duplicates of other fields, special tokens, and position tables that are stored as
         // weights.
         "n_ctx", "max_sequence_length", "sinusoidal_pos_embds", "sep_token_id", "cls_token_id",
-        "unk_token_id",
+        "unk_token_id", "offset_alibi",
         // Generation.
         "task_specific_params", "max_length", "min_length", "do_sample", "early_stopping",
         "num_beams", "num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p",
@@ -125,7 +127,9 @@ enum KnownFields {
                 !values.contains(where: { $0.equals(value) })
             else { continue }
             let known = values.map { String(decoding: $0.encoded(), as: UTF8.self) }
-            let meaning = meanings[name].map { "\($0) are not supported yet; " } ?? ""
+            let isOwn = family.config.neutralFields[name] != nil
+            let meaning =
+                isOwn ? "" : meanings[name].map { "\($0) are not supported yet; " } ?? ""
             throw fields.fault(
                 name,
                 meaning

@@ -22,6 +22,9 @@ struct LayerFields {
     /// because the classes of `transformers` then warn whenever a tokenizer is loaded.
     static let member = "espalier_layers"
 
+    /// The member of a layer with the indices of its heads before pruning.
+    private static let heads: JSONKey = "attention_heads"
+
     /// The sizes of each layer: its own if the file has them, or else the default.
     func layers(
         _ fields: ConfigFields, defaults: LayerShape
@@ -52,13 +55,15 @@ struct LayerFields {
     /// If all layers have the same sizes and the classes of `transformers` can read these, they are
     /// written. Otherwise the usual sizes are written.
     ///
-    /// Only families that read `head_dim` may have another number of heads there. In families such
+    /// Only families that read `head_dim` may have another number of heads there, and only families
+    /// that read `intermediate_size` another number of neurons. In families such
     /// as Llama the number of heads must also divide the hidden size.
     func top(of layers: [LayerShape], usual: LayerShape, hiddenSize: Int) -> LayerShape {
         guard let first = layers.first, layers.allSatisfy({ $0.hasSizes(of: first) }),
             first.feedForward > 0,
             first.queryHeads > 0,
             conventions.readsHeadDimension || first.queryHeads == usual.queryHeads,
+            conventions.readsFeedForward || first.feedForward == usual.feedForward,
             !conventions.dividesWidthByHeads || hiddenSize % first.queryHeads == 0
         else { return usual }
         return first
@@ -80,6 +85,9 @@ struct LayerFields {
                     members["num_key_value_heads"] = .integer(layer.keyValueHeads)
                 }
             }
+            if let heads = layer.keptHeads, layer.queryHeads > 0 {
+                members[Self.heads] = .array(heads.map(JSONValue.integer))
+            }
             if layer.feedForward == 0 {
                 skipped.append(.string("mlp"))
             } else if layer.feedForward != defaults.feedForward {
@@ -98,7 +106,9 @@ struct LayerFields {
     private func sizes(
         _ fields: ConfigFields, defaults: LayerShape, groupsQueries: Bool
     ) throws(ModelFileError) -> LayerShape {
-        let known = ["num_attention_heads", "num_key_value_heads", "intermediate_size", "skip"]
+        let known =
+            ["num_attention_heads", "num_key_value_heads", "intermediate_size", "skip"]
+            + (conventions.biases == nil ? [] : [Self.heads.text])
         if let other = fields.members.keys.map(\.text).sorted().first(where: { !known.contains($0) }
         ) {
             throw fields.fault(
@@ -114,11 +124,15 @@ struct LayerFields {
         sizes.feedForward =
             try fields.optionalSize("intermediate_size", upTo: Limit.width) ?? sizes.feedForward
         try check(sizes, fields)
+        if let heads = try keptHeads(fields, defaults: defaults, sizes) {
+            sizes.keep(heads: heads)
+        }
         guard let skip = fields.value("skip") else { return sizes }
         guard let skipped = skip.array else { throw fields.fault("skip", "it is not a list") }
         for branch in skipped {
             switch branch {
-            case .string("attention"): (sizes.queryHeads, sizes.keyValueHeads) = (0, 0)
+            case .string("attention"):
+                (sizes.queryHeads, sizes.keyValueHeads, sizes.keptHeads) = (0, 0, nil)
             case .string("mlp"): sizes.feedForward = 0
             default: throw fields.fault("skip", "only \"attention\" and \"mlp\" can be skipped")
             }
@@ -126,9 +140,28 @@ struct LayerFields {
         return sizes
     }
 
+    /// The indices of a layer's heads before pruning; nil if they are absent.
+    private func keptHeads(
+        _ fields: ConfigFields, defaults: LayerShape, _ sizes: LayerShape
+    ) throws(ModelFileError) -> [Int]? {
+        let name = Self.heads.text
+        guard let value = fields.value(name) else { return nil }
+        let heads = (value.array ?? []).compactMap(\.integer)
+        guard heads.count == value.array?.count, heads.count == sizes.queryHeads,
+            heads == Set(heads).sorted(), heads.allSatisfy({ 0..<defaults.queryHeads ~= $0 })
+        else {
+            throw fields.fault(
+                name,
+                "it is no ascending list of \(sizes.queryHeads) heads below \(defaults.queryHeads)")
+        }
+        return heads
+    }
+
     /// `intermediate_size`, or if it is absent the usual multiple of `hidden_size`.
     private func feedForward(_ fields: ConfigFields) throws(ModelFileError) -> Int {
-        let given = try fields.optionalSize("intermediate_size", upTo: Limit.width)
+        let given =
+            conventions.readsFeedForward
+            ? try fields.optionalSize("intermediate_size", upTo: Limit.width) : nil
         guard let ratio = conventions.usualFeedForwardRatio, given == nil else {
             return try fields.size("intermediate_size", upTo: Limit.width)
         }

@@ -53,6 +53,7 @@ extension ModelShape {
         if architecture.positions == .learned { rows += maximumPositions }
         if architecture.isCausal, !tiedHead { rows += vocabularySize }
         var total = rows * hiddenSize
+        if let biases { total += (biases.tableRows ?? 0) * biases.heads }
         total += architecture.normalisesEmbeddings ? norm : 0
         total += architecture.hasFinalNorm ? norm : 0
         for layer in layers {

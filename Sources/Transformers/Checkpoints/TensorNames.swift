@@ -13,6 +13,11 @@ public struct TensorNames: Sendable {
     /// If ``query``, ``key`` and ``value`` are equal, one tensor has these projections one after
     /// another.
     public internal(set) var query: String
+    /// Whether a fused tensor has the query, key and value rows of the first head, then those of
+    /// the next head, rather than all queries first.
+    ///
+    /// Layers then have as many key-value heads as query heads.
+    public internal(set) var interleavesHeads = false
     /// The key projection.
     public internal(set) var key: String
     /// The value projection.
@@ -42,12 +47,14 @@ public struct TensorNames: Sendable {
     public internal(set) var feedForwardOutputNorm: String?
     /// The token embedding.
     public internal(set) var tokens: String
-    /// The position embedding; nil with rotary positions.
+    /// The position embedding; nil if there is none.
     public internal(set) var positions: String?
     /// The token type embedding; nil if there is none.
     public internal(set) var types: String?
     /// The norm of the embeddings; nil if there is none.
     public internal(set) var embeddingNorm: String?
+    /// The table of terms of attention scores; nil if there is none.
+    public internal(set) var biases: String?
     /// The norm after the last layer; nil if there is none.
     public internal(set) var finalNorm: String?
     /// The output head; nil if there is none.
@@ -82,15 +89,29 @@ public struct NamedTensor: Sendable {
 }
 
 extension TensorNames {
+    /// The stored row of each row of stacked queries, keys and values in a fused tensor.
+    ///
+    /// - Parameters:
+    ///   - rows: The number of rows, which is a multiple of three heads.
+    ///   - headDimension: The number of rows of a head.
+    /// - Returns: The rows of all queries, then those of keys and of values.
+    func interleavedRows(_ rows: Int, headDimension: Int) -> [Int] {
+        (0..<3).flatMap { part in
+            stride(from: part * headDimension, to: rows, by: 3 * headDimension)
+                .flatMap { $0..<$0 + headDimension }
+        }
+    }
+
     /// The tensors of a layer, without those of removed branches.
     ///
     /// - Parameters:
     ///   - layer: The weights.
     ///   - index: The layer's index in the file.
+    ///   - headDimension: The number of channels of a head.
     ///   - formats: The formats of the matrices; nil if they have none of their own.
     /// - Returns: The tensors.
     public func tensors(
-        of layer: LayerWeights, at index: Int, formats: Formats.Layer? = nil
+        of layer: LayerWeights, at index: Int, headDimension: Int, formats: Formats.Layer? = nil
     ) -> [NamedTensor] {
         let prefix = layerPrefix(index)
         var tensors: [NamedTensor] = []
@@ -103,8 +124,14 @@ extension TensorNames {
         if let block = layer.attention {
             let format = formats?.attention
             if query == key {
-                let parts = [block.query, block.key, block.value]
-                add(query, Projection(stacking: parts), format)
+                var fused = Projection(stacking: [block.query, block.key, block.value])
+                if interleavesHeads {
+                    let places = interleavedRows(
+                        fused.weight.rows, headDimension: headDimension)
+                    let order = places.indices.sorted { places[$0] < places[$1] }
+                    fused = fused.selecting(rows: order)
+                }
+                add(query, fused, format)
             } else {
                 add(query, block.query, format)
                 add(key, block.key, format)
@@ -150,6 +177,9 @@ extension TensorNames {
             tensors += named(types, Projection(weight: table))
         }
         if let embeddingNorm { tensors += named(embeddingNorm, embeddings.norm) }
+        if let biases, let table = embeddings.biases {
+            tensors += named(biases, Projection(weight: table))
+        }
         return tensors
     }
 

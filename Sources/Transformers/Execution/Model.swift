@@ -15,6 +15,8 @@ public struct Model: Sendable {
     /// The output head; nil for encoders.
     let head: PackedWeights?
     let rotaries: RotaryTables
+    /// The terms of attention scores; nil if nothing is added.
+    let biases: ScoreBiases?
     /// The parts that are skipped for individual tokens; nil if there are none.
     var contextual: Contextual?
 
@@ -120,6 +122,7 @@ public struct Model: Sendable {
         }
         self.embeddings = Embeddings(embeddings, isHead: shape.tiedHead)
         rotaries = RotaryTables(shape)
+        biases = ScoreBiases(shape, table: embeddings.biases)
     }
 
     /// Creates a model with the embeddings of a source, without output head and with empty layers.
@@ -138,7 +141,8 @@ public struct Model: Sendable {
             shape: shape, formats: Formats(uniform: .f32, layers: shape.layers.count),
             pooling: source.pooling, embeddings: Embeddings(embeddings),
             layers: [Layer](repeating: nothing, count: shape.layers.count), finalNorm: nil,
-            head: nil, rotaries: RotaryTables(shape))
+            head: nil, rotaries: RotaryTables(shape),
+            biases: ScoreBiases(shape, table: embeddings.biases))
     }
 
     /// The number of bytes of weights that one decoding step reads, in all layers and the output
@@ -158,7 +162,7 @@ public struct Model: Sendable {
         Model(
             shape: target, formats: formats, pooling: pooling, embeddings: embeddings,
             layers: zip(layers, target.layers).map { $0.resized(to: $1, shape: target) },
-            finalNorm: finalNorm, head: head, rotaries: rotaries)
+            finalNorm: finalNorm, head: head, rotaries: rotaries, biases: biases)
     }
 
     /// Creates a model whose matrices are those of several models, in the same memory.
@@ -191,7 +195,8 @@ public struct Model: Sendable {
         formats.layers = kept.map { formats.layers[$0] }
         return Model(
             shape: shape, formats: formats, pooling: pooling, embeddings: embeddings,
-            layers: kept.map { layers[$0] }, finalNorm: finalNorm, head: head, rotaries: rotaries)
+            layers: kept.map { layers[$0] }, finalNorm: finalNorm, head: head, rotaries: rotaries,
+            biases: biases)
     }
 
     /// Creates a model with other weights in one layer, which shares the other layers.
@@ -211,12 +216,13 @@ public struct Model: Sendable {
             weights, shape: shape, index: index, formats: formats.layers[index], in: arena)
         return Model(
             shape: shape, formats: formats, pooling: pooling, embeddings: embeddings,
-            layers: layers, finalNorm: finalNorm, head: head, rotaries: rotaries)
+            layers: layers, finalNorm: finalNorm, head: head, rotaries: rotaries, biases: biases)
     }
 
     private init(
         shape: ModelShape, formats: Formats, pooling: Pooling, embeddings: Embeddings,
-        layers: [Layer], finalNorm: NormWeights?, head: PackedWeights?, rotaries: RotaryTables
+        layers: [Layer], finalNorm: NormWeights?, head: PackedWeights?, rotaries: RotaryTables,
+        biases: ScoreBiases?
     ) {
         self.shape = shape
         self.formats = formats
@@ -226,6 +232,7 @@ public struct Model: Sendable {
         self.finalNorm = finalNorm
         self.head = head
         self.rotaries = rotaries
+        self.biases = biases
     }
 }
 

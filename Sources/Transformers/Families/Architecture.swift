@@ -31,6 +31,8 @@ public struct Architecture: Sendable {
         /// Pairs of channels of queries and keys are rotated by angles that depend on the position
         /// (arXiv 2104.09864).
         case rotary
+        /// Only ``ModelShape/biases`` of attention scores depend on positions.
+        case biasesOnly
     }
 
     /// Whether each token attends to all tokens of its sequence, and the result is hidden states.

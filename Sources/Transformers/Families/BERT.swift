@@ -41,7 +41,7 @@ extension ConfigConventions {
 extension TensorLayout {
     /// Creates the layout of an encoder, whose names have a prefix in a model with a task head.
     init(encoderNames: @escaping @Sendable (String) -> TensorNames) {
-        self.init(prefixes: ["bert.", "roberta.", "distilbert.", ""], encoderNames)
+        self.init(prefixes: ["bert.", "roberta.", "distilbert.", "mpnet.", ""], encoderNames)
     }
 }
 

@@ -7,6 +7,10 @@ internal import ModelFiles
 struct ConfigConventions: Sendable {
     /// The family's names for fields, keyed by the names that most families use.
     var fieldNames: [String: String] = [:]
+    /// Further names of fields that `transformers` reads, keyed to the family's names.
+    ///
+    /// A field with such a name takes precedence.
+    var otherNames: [String: String] = [:]
     /// The default of `max_position_embeddings`.
     var usualPositions: Int
     /// The rows of the position embedding before the row of the first position.
@@ -36,6 +40,10 @@ struct ConfigConventions: Sendable {
     /// The default of `intermediate_size`, as a multiple of `hidden_size`; nil if it has no
     /// default.
     var usualFeedForwardRatio: Int?
+    /// Whether the family has the field `intermediate_size`.
+    ///
+    /// Without it, blocks have the default size, unless a pruned model states the sizes of layers.
+    var readsFeedForward = true
     /// The layers with attention windows.
     var window = LayerWindows.none
     /// The default of `bos_token_id`.
@@ -48,6 +56,9 @@ struct ConfigConventions: Sendable {
     var fixedWeights: OptionalWeights = []
     /// Boolean fields that state whether a model has optional weights.
     var weightSwitches: [WeightSwitch] = []
+    /// The terms of attention scores that depend on the distance, by the number of heads; nil if
+    /// there are none.
+    var biases: (@Sendable (_ heads: Int) -> PositionBiases)?
     /// The fields with constant factors of the forward pass.
     var factors = FactorFields()
     /// Fields that are not supported, with the values at which they have no effect.
@@ -61,6 +72,8 @@ struct ConfigConventions: Sendable {
         case none
         /// A number of rows that `max_position_embeddings` does not include.
         case additional(Int)
+        /// A number of rows that `max_position_embeddings` includes.
+        case included(Int)
         /// The rows up to the row of `pad_token_id`, which `max_position_embeddings` includes.
         case throughPadding
     }
@@ -97,6 +110,17 @@ struct ConfigConventions: Sendable {
 extension ConfigConventions {
     /// The family's name for a field.
     func fieldName(_ name: String) -> String { fieldNames[name] ?? name }
+
+    /// The members of a configuration, under the names that ``fieldNames`` has.
+    func renamed(_ members: [JSONKey: JSONValue]) -> [JSONKey: JSONValue] {
+        var renamed = members
+        for (other, name) in otherNames {
+            guard let value = renamed.removeValue(forKey: JSONKey(other)), value != .null
+            else { continue }
+            renamed[JSONKey(name)] = value
+        }
+        return renamed
+    }
 
     /// Whether layers may have fewer key-value heads than query heads.
     var groupsQueries: Bool {

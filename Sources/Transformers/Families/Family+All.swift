@@ -7,5 +7,6 @@ extension Family {
         .llama, .mistral, .qwen2, .qwen3,
         .gpt2, .opt,
         .stableLM, .granite, .phi3, .smolLM3, .gemma3, .gemma2,
+        .bloom, .mpnet,
     ]
 }

@@ -22,7 +22,10 @@ public struct RandomWeights: WeightSource {
                 ? matrix(shape.maximumPositions, hidden, seed + 1) : nil,
             types: architecture.segmentTypes > 0
                 ? matrix(architecture.segmentTypes, hidden, seed + 2) : nil,
-            norm: architecture.normalisesEmbeddings ? norm() : nil)
+            norm: architecture.normalisesEmbeddings ? norm() : nil,
+            biases: shape.biases.flatMap { biases in
+                biases.tableRows.map { matrix($0, biases.heads, seed + 4) }
+            })
     }
 
     /// Random weights of a layer, by its index from the input.

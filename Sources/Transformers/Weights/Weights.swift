@@ -146,7 +146,7 @@ public struct LayerWeights: Sendable, Equatable {
     }
 }
 
-/// The weights that compute the first hidden states from token ids.
+/// The weights that compute the first hidden states from token ids, and those that all layers share.
 public struct EmbeddingWeights: Sendable, Equatable {
     /// Shape `[vocabulary, hidden]`.
     public var tokens: Matrix<Float>
@@ -158,16 +158,22 @@ public struct EmbeddingWeights: Sendable, Equatable {
     public var types: Matrix<Float>?
     /// The norm of the embeddings; nil if they are not normalised.
     public var norm: NormWeights?
+    /// The table of terms of attention scores, which all layers share: one row for each bucket of
+    /// distances and one column for each head before pruning.
+    ///
+    /// It is nil without ``PositionBiases/buckets(heads:)``.
+    public var biases: Matrix<Float>?
 
     /// Creates embeddings.
     public init(
         tokens: Matrix<Float>, positions: Matrix<Float>? = nil, types: Matrix<Float>? = nil,
-        norm: NormWeights? = nil
+        norm: NormWeights? = nil, biases: Matrix<Float>? = nil
     ) {
         self.tokens = tokens
         self.positions = positions
         self.types = types
         self.norm = norm
+        self.biases = biases
     }
 }
 

@@ -11,6 +11,9 @@ extension ONNXModel {
         let rotations: [LayerShape.Rotation?: Rotations]
         /// The masks by the windows of layers, `[batch, 1, 1, tokens, keys]`.
         let masks: [Int?: ONNXGraph.Value]
+        /// The terms of the scores of each layer, `[groups, heads, tokens, keys]`; empty if there are
+        /// none.
+        let biases: [Int: ONNXGraph.Value]
         let batch: ONNXGraph.Value
         let length: ONNXGraph.Value
     }
@@ -25,7 +28,10 @@ extension ONNXModel {
         let shared = Shared(
             split: joined(batch, length, graph.constant([-1, shape.headDimension])),
             rotations: rotations(positions),
-            masks: decoderMasks(mask, length: length), batch: batch, length: length)
+            masks: decoderMasks(mask, length: length),
+            biases: try biases(ofLast: length, of: mask) {
+                [$0.keyValueHeads, $0.queryHeads / $0.keyValueHeads]
+            }, batch: batch, length: length)
 
         let table = try weights(names.tokens + ".weight", [shape.vocabularySize, hidden])
         let factors = shape.usedFactors
@@ -36,6 +42,7 @@ extension ONNXModel {
             let used = graph.apply("Gather", places, graph.apply("Add", positions, reserved))
             embedded = graph.apply("Add", embedded, used)
         }
+        if let norm = names.embeddingNorm { embedded = try normalise(embedded, norm) }
         var x = graph.apply("Reshape", embedded, graph.constant([-1, hidden]))
         for index in shape.layers.indices {
             x = try layer(x, index) { model, x throws(ModelFileError) in
@@ -118,7 +125,8 @@ extension ONNXModel {
         let context = attend(
             graph.apply("Reshape", rotated, inGroups),
             graph.apply("Unsqueeze", transposedKeys, alone),
-            graph.apply("Unsqueeze", values, alone), mask: shared.masks[layer.window])
+            graph.apply("Unsqueeze", values, alone), biases: shared.biases[index],
+            mask: shared.masks[layer.window])
         let asHeads = joined(
             shared.batch, graph.constant([queries]), shared.length, graph.constant([width]))
         return try linear(

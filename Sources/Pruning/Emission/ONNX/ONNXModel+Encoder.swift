@@ -10,10 +10,11 @@ extension ONNXModel {
         let split = joined(texts.batch, texts.length, graph.constant([-1, shape.headDimension]))
         let penalty = encoderMask(texts.mask)
         let rotations = encoderRotations(length: texts.length)
+        let biases = try biases(ofLast: texts.length, of: texts.mask) { [$0.queryHeads] }
         for index in shape.layers.indices {
             x = try layer(x, index) { model, x throws(ModelFileError) in
                 try model.encoderAttention(
-                    x, index, split: split, mask: penalty,
+                    x, index, split: split, biases: biases[index], mask: penalty,
                     rotations: rotations[model.shape.layers[index].rotation])
             }
         }
@@ -62,8 +63,8 @@ extension ONNXModel {
     }
 
     private mutating func encoderAttention(
-        _ x: ONNXGraph.Value, _ index: Int, split: ONNXGraph.Value, mask: ONNXGraph.Value,
-        rotations: Rotations?
+        _ x: ONNXGraph.Value, _ index: Int, split: ONNXGraph.Value, biases: ONNXGraph.Value?,
+        mask: ONNXGraph.Value, rotations: Rotations?
     ) throws(ModelFileError) -> ONNXGraph.Value {
         let (width, prefix) = (
             shape.layers[index].queryHeads * shape.headDimension, names.layerPrefix(index)
@@ -81,7 +82,8 @@ extension ONNXModel {
             transposedKeys = graph.apply(
                 "Transpose", keys, with: ["perm": .integers([0, 1, 3, 2])])
         }
-        let context = attend(queries, transposedKeys, heads(parts[2], split: split), mask: mask)
+        let context = attend(
+            queries, transposedKeys, heads(parts[2], split: split), biases: biases, mask: mask)
         return try linear(
             rows(context, width: width), prefix + names.output, inputs: width,
             outputs: shape.hiddenSize)

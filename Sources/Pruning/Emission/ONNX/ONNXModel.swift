@@ -120,6 +120,7 @@ public struct ONNXModel {
         guard names.query != names.key else {
             let all = try linear(
                 x, prefix + names.query, inputs: shape.hiddenSize, outputs: widths.reduce(0, +))
+            guard !names.interleavesHeads else { return apart(all, heads: layer.queryHeads) }
             return graph.apply(
                 "Split", [all, graph.constant(widths)], results: 3, with: ["axis": .integer(-1)])
         }
@@ -129,6 +130,14 @@ public struct ONNXModel {
                 try linear(x, prefix + name, inputs: shape.hiddenSize, outputs: width))
         }
         return parts
+    }
+
+    /// The queries, keys and values of rows that have those of one head after another.
+    private mutating func apart(_ x: ONNXGraph.Value, heads: Int) -> [ONNXGraph.Value] {
+        let width = shape.headDimension
+        let inHeads = graph.apply("Reshape", x, graph.constant([-1, heads, 3, width]))
+        let parts = graph.apply("Split", [inHeads], results: 3, with: ["axis": .integer(2)])
+        return parts.map { graph.apply("Reshape", $0, graph.constant([-1, heads * width])) }
     }
 
     /// Returns the normalised rows, with the architecture's kind of norm.
@@ -204,17 +213,19 @@ public struct ONNXModel {
         return graph.apply("Reshape", transposed, graph.constant([-1, width]))
     }
 
-    /// `softmax(q · k + mask) · v`, without the mask if it is nil; the keys are already transposed.
+    /// `softmax(q · k + biases + mask) · v`; terms that are nil are left out.
+    ///
+    /// The keys are already transposed.
     mutating func attend(
         _ queries: ONNXGraph.Value, _ transposedKeys: ONNXGraph.Value, _ values: ONNXGraph.Value,
-        mask: ONNXGraph.Value?
+        biases: ONNXGraph.Value?, mask: ONNXGraph.Value?
     ) -> ONNXGraph.Value {
         let scale = graph.constant(
             shape.usedFactors.scores ?? 1 / Float(shape.headDimension).squareRoot())
         let products = graph.apply("MatMul", queries, transposedKeys)
-        let scores = capped(graph.apply("Mul", products, scale), at: shape.factors?.scoreCap)
-        let masked = mask.map { graph.apply("Add", scores, $0) } ?? scores
-        let shares = graph.apply("Softmax", masked, with: ["axis": .integer(-1)])
+        var scores = capped(graph.apply("Mul", products, scale), at: shape.factors?.scoreCap)
+        for term in [biases, mask].compactMap(\.self) { scores = graph.apply("Add", scores, term) }
+        let shares = graph.apply("Softmax", scores, with: ["axis": .integer(-1)])
         return graph.apply("MatMul", shares, values)
     }
 }
