@@ -21,6 +21,14 @@ public enum GGUFWriter {
         }
     }
 
+    /// The elements of a tensor.
+    public enum Elements: Sendable {
+        /// Numbers, which are converted to the stored type.
+        case floats([Float])
+        /// The bytes of the stored type.
+        case stored([UInt8])
+    }
+
     /// Tensors start at multiples of this number of bytes.
     private static let alignment = 32
 
@@ -31,11 +39,11 @@ public enum GGUFWriter {
     ///   - metadata: Values by key. `general.architecture` is written first, then all other values
     ///     in the order of their keys.
     ///   - path: The file, which is replaced if it exists.
-    ///   - floats: Called once for each entry, in order; returns the entry's elements.
-    /// - Throws: ``ModelFileError``, or the error of `floats`. No file remains after an error.
+    ///   - elements: Called once for each entry, in order; returns the entry's elements.
+    /// - Throws: ``ModelFileError``, or the error of `elements`. No file remains after an error.
     public static func write(
         _ entries: [Entry], metadata: [String: GGUFValue], to path: String,
-        floats: (Entry) throws -> [Float]
+        elements: (Entry) throws -> Elements
     ) throws {
         var header = ByteWriter()
         header.append(Array("GGUF".utf8))
@@ -63,17 +71,41 @@ public enum GGUFWriter {
         let file = try AtomicFile(path)
         try file.append(header.bytes)
         for entry in entries {
-            let elements = try floats(entry)
-            let count = entry.shape.reduce(1, *)
-            guard elements.count == count else {
-                throw fault(
-                    path, entry, "it has \(elements.count) elements, but its shape has \(count)")
-            }
-            try file.append(elements, as: entry.type, tensor: entry.name)
             let size = try size(of: entry, path: path)
+            switch try elements(entry) {
+            case .floats(let elements):
+                let count = entry.shape.reduce(1, *)
+                guard elements.count == count else {
+                    throw fault(
+                        path, entry,
+                        "it has \(elements.count) elements, but its shape has \(count)")
+                }
+                try file.append(elements, as: entry.type, tensor: entry.name)
+            case .stored(let bytes):
+                guard bytes.count == size else {
+                    throw fault(
+                        path, entry, "it has \(bytes.count) bytes, but its shape has \(size)")
+                }
+                try file.append(bytes)
+            }
             try file.append([UInt8](repeating: 0, count: padded(size) - size))
         }
         try file.commit()
+    }
+
+    /// Writes a file of numbers, which are converted to the stored types.
+    ///
+    /// - Parameters:
+    ///   - entries: The tensors, in the order of the file.
+    ///   - metadata: Values by key.
+    ///   - path: The file, which is replaced if it exists.
+    ///   - floats: Called once for each entry, in order; returns the entry's elements.
+    /// - Throws: ``ModelFileError``, or the error of `floats`. No file remains after an error.
+    public static func write(
+        _ entries: [Entry], metadata: [String: GGUFValue], to path: String,
+        floats: (Entry) throws -> [Float]
+    ) throws {
+        try write(entries, metadata: metadata, to: path, elements: { .floats(try floats($0)) })
     }
 
     private static func padded(_ size: Int) -> Int {

@@ -24,12 +24,29 @@ public struct ExportOptions: JobOptions {
         }
     }
 
+    /// The methods of rounding weights to the values of a type.
+    public enum Rounding: String, CaseIterable, Sendable {
+        /// Every weight is rounded to the nearest value.
+        case nearest
+        /// The weights of layers are rounded by ``Pruning/GPTQ``, which needs calibration text.
+        case gptq
+    }
+
     /// The model: a path or a hub id.
     public var model: String
     /// The format of the output.
     public var format: Format
     /// The type in which weights are stored.
     public var type = GGUFModel.Storage.f32
+    /// The method of rounding; nil for ``Rounding/gptq`` if there is calibration text, or else for
+    /// ``Rounding/nearest``.
+    public var rounding: Rounding?
+    /// Files of plain text that is similar to the text that the model will process.
+    public var calibration: [String] = []
+    /// The number of calibration tokens.
+    public var calibrationTokens = 32_768
+    /// The number of threads.
+    public var threads = EnvironmentOptions.defaultThreads
     /// The file, or directory, to write.
     public var output: String
 
@@ -46,6 +63,21 @@ public struct ExportOptions: JobOptions {
             let known = format.types.map(\.rawValue).joined(separator: ", ")
             throw InvalidOptions(
                 "--format \(format.rawValue) supports only these values of --type: \(known)")
+        }
+        if rounding == .gptq, calibration.isEmpty {
+            throw InvalidOptions("--rounding gptq needs text: give --calibration FILE")
+        }
+        guard !calibration.isEmpty else { return }
+        guard rounding != .nearest else {
+            throw InvalidOptions("--rounding nearest uses no --calibration: leave out one of them")
+        }
+        guard WeightGrid(storedAs: type.matrixType) != nil else {
+            throw InvalidOptions(
+                "--calibration is for --type q4_0 and q8_0: weights of type \(type.rawValue) are "
+                    + "rounded to nearest")
+        }
+        guard 256...(1 << 24) ~= calibrationTokens else {
+            throw InvalidOptions("--calibration-tokens is from 256 to 16777216")
         }
     }
 }
@@ -67,12 +99,13 @@ extension ExportJob {
         case .huggingface, .onnx: try HuggingFaceDirectory.check(checkpoint)
         }
         let layers = checkpoint.shape.layers.count
+        let rounding = try rounding(opened)
         try progress.counting("Writing \(output)", total: layers, unit: "layers") { advance in
             switch format {
             case .gguf:
                 try GGUFModel.write(
                     checkpoint, like: checkpoint, to: output, storage: options.type,
-                    progress: advance)
+                    rounding: rounding, progress: advance)
             case .huggingface, .onnx:
                 try HuggingFaceDirectory.write(
                     checkpoint, like: checkpoint, to: output, type: options.type.matrixType,
@@ -82,5 +115,29 @@ extension ExportJob {
             try advance(layers)
         }
         progress.remark(DiskUse.sentence(on: opened.location, to: output))
+    }
+
+    /// Prepares to round the layers of a decoder on the calibration text; nil without a text.
+    private func rounding(_ opened: OpenedModel) throws -> LayerRounding? {
+        guard !options.calibration.isEmpty,
+            let grid = WeightGrid(storedAs: options.type.matrixType)
+        else { return nil }
+        let contents = try options.calibration.map { path in
+            try TextFile.contents(of: path, atMost: PruneInputs.maximumBytes).text
+        }
+        let text = CalibrationText(
+            stream: contents.joined(separator: "\n"), tokenizer: try opened.checkpoint.tokenizer(),
+            tokens: options.calibrationTokens, length: min(512, opened.shape.maximumPositions),
+            seed: 1)
+        if let shortage = text.shortage(of: options.calibrationTokens) {
+            throw ModelFileError(
+                file: options.calibration.joined(separator: ", "), problem: shortage,
+                remedy: "give at least a few thousand words of plain text")
+        }
+        return try progress.stage("Reading the embeddings") {
+            try LayerRounding(
+                opened.checkpoint, to: grid, on: batches(of: text.calibration, tokens: 2048),
+                engine: Engine(threads: options.threads))
+        }
     }
 }

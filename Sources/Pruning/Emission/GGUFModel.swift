@@ -72,13 +72,16 @@ public enum GGUFModel {
     ///   - checkpoint: The model that they were made from, with its metadata and tokenizer.
     ///   - path: The file; an existing file is replaced.
     ///   - storage: The format in which weights are stored.
+    ///   - rounding: Rounds the layers of these weights to the values of the format; if it is nil,
+    ///     every weight is rounded to nearest.
     ///   - progress: Called before each tensor is written, with the number of finished layers; may
     ///     throw to stop.
-    /// - Throws: `ModelFileError` for a family that llama.cpp does not load, errors of reading the
-    ///   weights, and errors of writing. No file is left behind then.
+    /// - Throws: `ModelFileError` for a family that llama.cpp does not load, errors of reading or
+    ///   rounding the weights, and errors of writing. No file is left behind then.
     public static func write(
         _ weights: some WeightSource, like checkpoint: Checkpoint, to path: String,
-        storage: Storage, progress: (_ layers: Int) throws -> Void = { _ in }
+        storage: Storage, rounding: LayerRounding? = nil,
+        progress: (_ layers: Int) throws -> Void = { _ in }
     ) throws {
         try check(checkpoint)
         let form = GGUFForm(weights.shape)
@@ -107,21 +110,28 @@ public enum GGUFModel {
             }
         }
         var loaded: (place: Int, tensors: [NamedTensor])?
+        func tensors(of place: Int) throws -> [NamedTensor] {
+            if let loaded, loaded.place == place { return loaded.tensors }
+            let index = form.kept[place]
+            func check() throws { try progress(place) }
+            let layer = try rounding?.layer(index, check: check) ?? weights.layer(index)
+            let whole = form.interleaved(form.padded(layer, at: place))
+            let tensors = names.tensors(of: whole, at: place, headDimension: width)
+            loaded = (place, tensors)
+            return tensors
+        }
         try GGUFWriter.write(
             entries, metadata: try metadata(form, like: checkpoint, storage: storage), to: path
-        ) { entry in
+        ) { entry -> GGUFWriter.Elements in
             try progress(loaded?.place ?? 0)
-            guard let place = places[entry.name] else {
-                return outer.first { $0.name == entry.name }?.elements ?? []
+            let tensors = try places[entry.name].map(tensors(of:)) ?? outer
+            guard let tensor = tensors.first(where: { $0.name == entry.name }) else {
+                return .floats([])
             }
-            if loaded?.place != place {
-                let layer = form.padded(try weights.layer(form.kept[place]), at: place)
-                loaded = (
-                    place,
-                    names.tensors(of: form.interleaved(layer), at: place, headDimension: width)
-                )
+            guard let codes = tensor.codes, codes.grid == WeightGrid(storedAs: entry.type) else {
+                return .floats(tensor.elements)
             }
-            return loaded?.tensors.first { $0.name == entry.name }?.elements ?? []
+            return .stored(codes.blocks(of: entry.type))
         }
     }
 

@@ -86,7 +86,7 @@ public struct OptimalBrainSurgeon: Sendable {
     }
 
     /// Adds a fraction of the mean diagonal to the diagonal elements that are not zero.
-    private static func damp(
+    static func damp(
         _ hessian: inout Matrix<Double>, inputs: Int, by fraction: Double
     ) throws(SurgeonError) -> Double {
         var sum = 0.0

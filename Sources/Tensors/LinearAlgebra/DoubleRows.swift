@@ -38,6 +38,26 @@ extension Matrix where Element == Double {
         }
     }
 
+    /// Adds linear combinations of all rows before some rows to these rows.
+    ///
+    /// `self[rows, :] += coefficients[rows, ..<rows.lowerBound] · self[..<rows.lowerBound, :]`.
+    ///
+    /// - Precondition: `coefficients` has a row for each row, and at least `rows.lowerBound` columns.
+    public mutating func add(
+        _ coefficients: Matrix, timesRowsBefore rows: Range<Int>, pool: ThreadPool
+    ) {
+        precondition(rows.upperBound <= min(self.rows, coefficients.rows), "rows past the end")
+        precondition(rows.lowerBound <= coefficients.columns, "too few coefficients")
+        let (columns, first, width) = (columns, rows.lowerBound, coefficients.columns)
+        withPointers(writing: &elements, reading: coefficients.elements) { elements, factors in
+            DoubleProducts.accumulate(
+                rows: rows.count, columns: columns, depth: first, alpha: 1,
+                a: ck_f64_operand(factors + first * width, stride: width),
+                b: ck_f64_operand(elements, stride: columns),
+                into: elements + first * columns, stride: columns, pool: pool)
+        }
+    }
+
     /// Multiplies one row by a number.
     public mutating func scale(row: Int, by factor: Double) {
         for index in row * columns..<(row + 1) * columns { elements[index] *= factor }

@@ -135,7 +135,8 @@ public struct HuggingFaceConfig: Sendable, Equatable {
         }
         guard lost < positions else {
             throw fields.fault(
-                "max_position_embeddings", "\(positions) leaves no positions after \(lost) reserved ones",
+                "max_position_embeddings",
+                "\(positions) leaves no positions after \(lost) reserved ones",
                 remedy: "correct it, or pad_token_id")
         }
         maximumPositions = positions - lost

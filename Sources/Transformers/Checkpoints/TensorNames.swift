@@ -79,12 +79,15 @@ public struct NamedTensor: Sendable {
     public let elements: [Float]
     /// The format of a matrix of a linear layer; nil if it is stored as floats of the model's type.
     public var format: Precision?
+    /// The codes of the elements if they are rounded to a grid, or nil.
+    public let codes: CodedMatrix?
 
     /// Creates a tensor.
-    public init(name: String, shape: [Int], elements: [Float]) {
+    public init(name: String, shape: [Int], elements: [Float], codes: CodedMatrix? = nil) {
         self.name = name
         self.shape = shape
         self.elements = elements
+        self.codes = codes
     }
 }
 
@@ -219,7 +222,7 @@ extension TensorNames {
         let weight = projection.weight
         var tensor = NamedTensor(
             name: name + ".weight", shape: [weight.rows, weight.columns],
-            elements: weight.elements)
+            elements: weight.elements, codes: projection.codes)
         tensor.format = format
         return [tensor] + named(name + ".bias", projection.bias)
     }

@@ -3,7 +3,9 @@ public import Tensors
 /// A linear layer: a weight `[outputs, inputs]` and an optional bias of `outputs` values.
 public struct Projection: Sendable, Equatable {
     /// Shape `[outputs, inputs]`.
-    public var weight: Matrix<Float>
+    public var weight: Matrix<Float> { didSet { codes = nil } }
+    /// The codes of ``weight`` if it is rounded to a grid, or nil.
+    public private(set) var codes: CodedMatrix?
     /// One value per output, or nil.
     public var bias: [Float]?
 
@@ -11,6 +13,12 @@ public struct Projection: Sendable, Equatable {
     public init(weight: Matrix<Float>, bias: [Float]? = nil) {
         self.weight = weight
         self.bias = bias
+    }
+
+    /// Creates a linear layer whose weight is rounded to a grid.
+    public init(codes: CodedMatrix, bias: [Float]? = nil) {
+        self.init(weight: codes.values, bias: bias)
+        self.codes = codes
     }
 
     /// Creates a projection that computes the outputs of several projections of the same inputs.
@@ -24,8 +32,9 @@ public struct Projection: Sendable, Equatable {
 
     /// Creates a projection that computes only some outputs, in the given order.
     public func selecting(rows: [Int]) -> Projection {
-        Projection(
-            weight: weight.selecting(rows: rows), bias: bias.map { bias in rows.map { bias[$0] } })
+        let bias = bias.map { bias in rows.map { bias[$0] } }
+        return codes.map { Projection(codes: $0.selecting(rows: rows), bias: bias) }
+            ?? Projection(weight: weight.selecting(rows: rows), bias: bias)
     }
 }
 

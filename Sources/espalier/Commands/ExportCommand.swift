@@ -12,7 +12,13 @@ struct ExportCommand: Command {
         if layers differ in size. onnx is such a directory with the graph model.onnx, for ONNX \
         Runtime and OpenVINO.
 
+        With --calibration, the weights of layers are rounded to q4_0 or q8_0 by GPTQ, which keeps \
+        more quality than rounding to nearest: each error is corrected with the weights that are \
+        not yet rounded, for inputs like those of the text.
+
         Example: espalier export out/1.5x --format gguf --type q8_0 -o model.gguf
+
+        Example: espalier export smollm2 --format gguf --type q4_0 --calibration text.txt -o model.gguf
 
         Example: espalier export SmolLM2.gguf --format huggingface --type bf16 -o smollm2
         """
@@ -31,6 +37,19 @@ struct ExportCommand: Command {
             "--output", short: "o", .file, help: "The file, or directory, to write.")
         var options = ExportOptions(model, format: format, output: output)
         options.type = type
+        options.calibration = try arguments.options(
+            "--calibration", .file,
+            help: "Plain text like the model's later input, for --rounding gptq; several files "
+                + "are joined.")
+        options.rounding = try arguments.option(
+            "--rounding", .choice(),
+            help: "How weights are rounded to q4_0 or q8_0; by default gptq with --calibration, "
+                + "otherwise nearest.")
+        options.calibrationTokens = try arguments.option(
+            "--calibration-tokens", .integer(in: 256...(1 << 24)).named("TOKENS"),
+            default: options.calibrationTokens, isRare: true,
+            help: "The number of tokens to calibrate on.")
+        options.threads = try EnvironmentOptions.threads(&arguments)
         self.options = options
         try checkUsage(options.check)
     }
