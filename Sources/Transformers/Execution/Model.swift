@@ -183,7 +183,7 @@ public struct Model: Sendable {
         self.init(
             shape: head.shape, formats: formats, pooling: head.pooling,
             embeddings: head.embeddings, layers: layers, finalNorm: head.finalNorm,
-            head: head.head, rotaries: head.rotaries)
+            head: head.head, rotaries: head.rotaries, biases: head.biases)
     }
 
     /// Creates a model of some of the layers in the same memory.
