@@ -42,7 +42,7 @@ struct LayerRoundingTests {
             engine: Engine(threads: threads))
     }
 
-    private func layers(_ tiny: TinyModel, _ rounding: LayerRounding) throws -> [LayerWeights] {
+    private func allLayers(_ tiny: TinyModel, _ rounding: LayerRounding) throws -> [LayerWeights] {
         try tiny.shape.layers.indices.map { try rounding.layer($0) }
     }
 
@@ -53,7 +53,7 @@ struct LayerRoundingTests {
         arguments: TinyModel.names)
     func sequential(name: String) throws {
         let tiny = try TinyModel(name)
-        let layers = try layers(tiny, rounding(tiny, to: grid(name)))
+        let layers = try allLayers(tiny, rounding(tiny, to: grid(name)))
         let model = try Model(RoundedWeights(dense: tiny.checkpoint, layers: layers))
         var pass = ForwardPass(model, on: tiny.engine)
         let recorder = MomentsRecorder(on: tiny.engine)
@@ -101,7 +101,7 @@ struct LayerRoundingTests {
         arguments: TinyModel.names)
     func divergence(name: String) throws {
         let (tiny, grid) = (try TinyModel(name), grid(name))
-        let layers = try layers(tiny, rounding(tiny, to: grid))
+        let layers = try allLayers(tiny, rounding(tiny, to: grid))
         let nearest = try tiny.shape.layers.indices.map { index in
             var layer = try tiny.checkpoint.layer(index)
             func round(_ projection: inout Projection?) {
@@ -137,7 +137,7 @@ struct LayerRoundingTests {
     func threads(name: String) throws {
         let (tiny, grid) = (try TinyModel(name), grid(name))
         let layers = try (1...2).map {
-            try layers(tiny, rounding(tiny, to: grid, threads: $0))
+            try allLayers(tiny, rounding(tiny, to: grid, threads: $0))
         }
         #expect(layers[0] == layers[1])
     }
@@ -179,7 +179,7 @@ struct LayerRoundingTests {
                 tiny.checkpoint, like: tiny.checkpoint, to: path, storage: storage,
                 rounding: rounding(tiny, to: grid))
             let read = try Checkpoint(path)
-            let layers = try layers(tiny, rounding(tiny, to: grid))
+            let layers = try allLayers(tiny, rounding(tiny, to: grid))
             for index in tiny.shape.layers.indices {
                 let (found, want) = (try read.layer(index), layers[index])
                 #expect(found.attention?.query.weight == want.attention?.query.codes?.values)
