@@ -60,7 +60,7 @@ struct KeptHeadsTests {
         #expect(try output(of: read) == output(of: once))
 
         let (twice, silenced) = try prune(read, to: 2, seed: 5, in: scratch)
-        expectClose(try output(of: twice), output(of: silenced), absolute: 1e-4)
+        try expectClose(output(of: twice), output(of: silenced), absolute: 1e-4)
         for (layer, earlier) in zip(twice.shape.layers, read.shape.layers)
         where layer.queryHeads < earlier.queryHeads {
             let heads = layer.keptHeads ?? Array(0..<layer.queryHeads)
