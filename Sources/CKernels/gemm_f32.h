@@ -1,14 +1,16 @@
 /* Matrix product over packed weights: c[m,n] = a[m,k] · Wᵀ.
  *
- * A panel contains 32 outputs of the weight, input by input, zero-padded after the last output:
+ * A panel has the weights of 32 outputs. For each input in turn, it has 32 weights, one for each
+ * output. Weights after the last output are zero:
  *
  *     panels[p*k*32 + i*32 + j]  =  W[32p + j][i]      i in [0,k), j in [0,32)
  *
- * Products of matrices and of a matrix and a vector both read a panel from front to back. A tile of
- * CK_ROWS rows and CK_VECTORS vectors of sums stays in registers while a slab is read. */
+ * Matrix-matrix and matrix-vector products read a panel from front to back. A slab is a range of a
+ * panel's inputs. While it is read, a tile of sums stays in registers: CK_ROWS rows of CK_VECTORS
+ * vectors each. */
 
-/* Adds to `sums` the product of one input of each row with the weights of that input. Three rows
- * share a pointer. */
+/* Adds to `sums` the product of one input of each row with the weights of that input. `a` has
+ * one pointer for each three rows. The second and third row follow it at multiples of row_stride. */
 CK_INLINE void CK_NAME(add_input)(
     ck_vector sums[][CK_VECTORS], const float *const *a, size_t row_stride, size_t input,
     const float *weights, size_t rows
@@ -94,7 +96,7 @@ CK_INLINE void CK_NAME(multiply_row)(const float *a, const float *panel, size_t 
 }
 
 /* Defines two functions for a number n of rows. `rows` reads rows of inputs with stride lda.
- * `columns` reads a transposed operand, in which each row contains one input of all rows. */
+ * `columns` reads a transposed operand: line i in memory has input i of every row. */
 #define CK_TILE(n) \
     static __attribute__((noinline)) void CK_NAME(rows_##n)( \
         const float *a, size_t lda, const float *panel, const ck_slab *slab, float *tile \
@@ -210,13 +212,14 @@ static void CK_NAME(unpack_row_f32)(
     for (size_t i = 0; i < k; i++) row[i] = weights[i * ck_panel];
 }
 
-/* Computes the products of columns 0 up to n of a and columns `first` up to `last` of b. With
- * `triangle`, a tile of columns of a skips panels of b that end at or before the first column of
- * the tile. `take` receives each tile of products.
+/* Computes the products of columns 0 up to n of `a` and columns `first` up to `last` of `b`. `take`
+ * receives each tile of products. If `triangle` is set, only the upper triangle is computed: panels
+ * of `b` that end at or before the first column of a tile are skipped for this tile.
  *
- * The rows are processed in slabs. A packed slab fits in the second-level cache. The elements of a
- * column of a are lda floats apart, so the columns are gathered once for all columns of b. Several
- * tiles are gathered at a time, so that whole cache lines are read. */
+ * The rows are processed in ranges, whose packed columns fit in the second-level cache. Neighbouring
+ * elements of a column of `a` are lda floats apart, so each range of `a` is gathered once, and then
+ * used for all columns of `b`. Several tiles are gathered at a time, so that whole cache lines are
+ * read. */
 typedef void (*CK_NAME(take))(
     void *c, size_t width, size_t i, size_t j, size_t count, size_t columns, const float *tile);
 

@@ -6,9 +6,10 @@ public import Transformers
 /// They are the errors of coarse logits (see ``headMargin``), and the effect of each density in
 /// each block. The density of a block is the share of its units that is computed for a token.
 public struct ContextualCalibration: Sendable {
-    /// The share of the text's tokens for which the margin is large enough.
+    /// The share of the text's tokens whose most likely next token stays the same with
+    /// ``headMargin``.
     ///
-    /// A larger share would need a larger margin, with which more exact logits are computed.
+    /// A larger share would need a larger margin. Then exact logits of more tokens would be computed.
     public static let marginQuantile = 0.9999
 
     /// The margin of coarse logits, which are computed with 4-bit weights.
@@ -162,7 +163,8 @@ public struct ContextualCalibration: Sendable {
             })
     }
 
-    /// Returns the calibrated density level that computes nearly a given share of neurons.
+    /// Returns the calibrated density level whose measured share of computed neurons is nearest to a
+    /// given share.
     ///
     /// - Parameters:
     ///   - level: The density level whose method is used.

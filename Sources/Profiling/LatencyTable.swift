@@ -69,16 +69,16 @@ public struct LatencyTable: Hashable, Sendable {
         return cleanedCurves(in: variant.format)[kind]?.seconds(keeping: variant.units) ?? 0
     }
 
-    /// The variants of a kind of component in the environment's format that are faster than every
-    /// larger one.
+    /// Returns the variants in the environment's format that a search needs: each is faster than
+    /// every variant with more units.
     ///
     /// Their units are descending, and the removed branch is the last.
     public func usefulVariants(of kind: ComponentKind) -> [Variant] {
         cleaned[kind]?.fallingLevels.map { Variant(units: $0) } ?? [.removed]
     }
 
-    /// The variants of a kind of component in another profiled format that are faster than every
-    /// larger one of that format.
+    /// Returns the variants in another profiled format that a search needs: each is faster than
+    /// every variant of that format with more units.
     ///
     /// Their units are descending, without the removed branch.
     public func usefulVariants(of kind: ComponentKind, in format: Precision) -> [Variant] {
@@ -107,17 +107,22 @@ public struct LatencyTable: Hashable, Sendable {
     /// - Precondition: The format is profiled.
     public func seconds(ofHeadIn format: Precision?) -> Double {
         guard let format, format != environment.precision else { return 0 }
-        guard let other = otherFormats[format] else { preconditionFailure("a profiled format") }
+        guard let other = otherFormats[format] else {
+            preconditionFailure("the format must be profiled")
+        }
         return other.base.seconds - base.seconds
     }
 
     private func cleanedCurves(in format: Precision?) -> [ComponentKind: LatencyCurve] {
         guard let format, format != environment.precision else { return cleaned }
-        guard let other = otherFormats[format] else { preconditionFailure("a profiled format") }
+        guard let other = otherFormats[format] else {
+            preconditionFailure("the format must be profiled")
+        }
         return other.cleaned
     }
 
-    /// The sum of the seconds of the parts of a plan's model, as a search computes it.
+    /// The time of a plan's model without the correction by ``interplay``: the base and the seconds
+    /// of every component.
     ///
     /// If the plan reduces the hidden size, the sum is proportional to the hidden size.
     public func sum(of plan: Plan) -> Double {
@@ -141,12 +146,13 @@ public struct LatencyTable: Hashable, Sendable {
         dense.seconds / predict(plan)
     }
 
-    /// The predicted seconds of the fastest plan of full width, which keeps no component.
+    /// The seconds of the model without any component, in its fastest format, at the dense model's
+    /// hidden size.
     public var minimumSeconds: Double {
         otherFormats.values.reduce(base.seconds) { min($0, $1.base.seconds) }
     }
 
-    /// The speedup of the fastest plan of full width, which keeps no component.
+    /// The speedup of the model without any component, at the dense model's hidden size.
     public var maximumSpeedup: Double { dense.seconds / minimumSeconds }
 
     /// The maximum seconds of a model with this speedup over the dense model.

@@ -1,4 +1,4 @@
-/// The table of speed and quality of the dense model, the family and the baselines.
+/// The table of speed and quality of the dense model, the pruned models and the baselines.
 struct QualityTable {
     let report: PruneReport
     let measures: [QualityMeasure]
@@ -23,14 +23,14 @@ struct QualityTable {
         return [dense] + formats + own + others
     }
 
-    /// The dense model in one format.
+    /// The rows of the dense model in other formats, one row for each format.
     private var formats: [(heading: String, cells: [String])] {
         (report.formats ?? []).map {
             row("dense in \($0.format)", $0.speedup, $0.quality, $0.second)
         }
     }
 
-    /// The rows of the family.
+    /// The indices of the rows of the pruned models.
     var ownRows: Set<Int> {
         Set(report.targets.indices.map { $0 + 1 + (report.formats?.count ?? 0) })
     }
@@ -81,7 +81,7 @@ struct RecoveryTable {
     }
 }
 
-/// The table of the plans that were built and measured for each target, in this order.
+/// The table of the plans that were built and measured for each target, in the order of measurement.
 struct TrialTable {
     let report: PruneReport
 

@@ -39,7 +39,7 @@ struct StructureFigure {
         let top = 20 + rowHeight * Double(index)
         let widest = Double(max(1, dense.map(\.feedForward).max() ?? 1))
         let scale = (barEnd - barStart) / widest
-        // In a cell below six units a gap would be too large.
+        // A cell that is narrower than 6 SVG units has no gap, which would take too much of its width.
         let gap = cell >= 6 ? 1.5 : 0
         let heads = (0..<full.queryHeads).map { head -> Markup in
             """

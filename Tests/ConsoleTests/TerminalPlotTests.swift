@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test("dots have the order of the braille block")
+    @Test("each dot sets the right bit of its Unicode braille character")
     func canvas() {
         var canvas = BrailleCanvas(columns: 2, lines: 1)
         canvas.set(0, 0)

@@ -24,7 +24,7 @@ final class RecordedProgress: JobProgress {
         events.compactMap { if case .began(let title) = $0 { title } else { nil } }
     }
 
-    /// Whether a stage began whose title begins with `title`.
+    /// Whether a stage has begun that has the prefix `title` in its title.
     func began(_ title: String) -> Bool { titles.contains { $0.hasPrefix(title) } }
 
     fileprivate func add(_ event: Event) { state.withLock { $0.events.append(event) } }

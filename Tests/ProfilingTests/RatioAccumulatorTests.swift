@@ -36,7 +36,7 @@ struct RatioAccumulatorTests {
     private let dense = 0.012
     private let works = (1...40).map { 0.0002 * Double($0) }
 
-    /// Returns the largest relative error of the ratios to the dense model.
+    /// Returns the largest relative error of the ratios of an item's time to the dense model's time.
     private func worst(_ ratios: [Double]) -> Double {
         zip(ratios, works).map { abs($0 / ($1 / dense) - 1) }.max() ?? .infinity
     }
@@ -75,7 +75,9 @@ struct RatioAccumulatorTests {
         #expect(worst(naive(seed: UInt64(seed), rounds: 40)) > 0.1)
     }
 
-    @Test("timings have the scale of the reference, and settled items are counted")
+    @Test(
+        "a timing is the ratio times the reference's time, and items with wide intervals are listed"
+    )
     func timings() throws {
         let accumulator = interleaved(seed: 3, rounds: 40)
         let reference = try #require(accumulator.referenceTiming)
@@ -95,7 +97,7 @@ struct RatioAccumulatorTests {
         #expect(accumulator.unconverged(relativeWidth: 9) == [0, 1])
     }
 
-    @Test("a block whose clock failed adds no ratio")
+    @Test("if a timing throws an error, the timings of its group are discarded")
     func failure() {
         struct Failure: Error {}
         var accumulator = RatioAccumulator(count: 1)

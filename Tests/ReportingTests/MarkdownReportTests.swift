@@ -3,7 +3,7 @@ import Testing
 @testable import Reporting
 
 @Suite struct MarkdownReportTests {
-    /// Returns the number of bars in a table's line that are not escaped.
+    /// Returns the number of cells in a line of a table: the number of unescaped bars, minus one.
     private func cells(_ line: Substring) -> Int {
         var count = 0
         var isEscaped = false
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    @Test("texts cannot end a cell, line or code block")
+    @Test("special characters in a text do not close the cell, line or code block that has it")
     func hostile() {
         #expect(
             MarkdownReport.escaped("a|b\n# <b> `c` \\") == "a\\|b \\# &lt;b> \\`c\\` \\\\")

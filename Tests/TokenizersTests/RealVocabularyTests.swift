@@ -27,7 +27,7 @@ struct RealVocabularyTests {
         "all ids of WikiText-2 agree",
         .enabled(
             if: environment["ESPALIER_DATA"] != nil,
-            "set ESPALIER_DATA to a folder with wikitext2/test.txt, valid.txt, wiki.test.raw"),
+            "set ESPALIER_DATA to a folder with test.txt, valid.txt and wiki.test.raw in wikitext2"),
         arguments: ["minilm", "smollm2"])
     func texts(name: String) throws {
         let golden = try #require(try RealGolden.load()[name])

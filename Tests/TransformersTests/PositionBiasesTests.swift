@@ -3,7 +3,7 @@ import Testing
 
 @testable import Transformers
 
-@Suite("Terms of attention scores by distance") struct PositionBiasesTests {
+@Suite("Biases of attention scores that depend on the distance") struct PositionBiasesTests {
     @Test("slopes are those of ALiBi, also for numbers of heads that are no power of two")
     func slopes() {
         // Press et al., arXiv 2108.12409, section 3: 8 heads have 1/2, 1/4 ... 1/256, and 16 heads

@@ -20,7 +20,8 @@ struct PrecisionTests {
         return (error / want.reduce(0) { $0 + $1 * $1 }).squareRoot()
     }
 
-    /// The maximum error of rounding to 11 or 8 bits of mantissa, or to 8 bits of a row's range.
+    /// The relative error that the tests allow: f16 has 11 bits of mantissa, bf16 has 8, and int8 has
+    /// 255 steps for a row.
     static func allowed(_ precision: Precision) -> Float {
         precision == .int8 ? 0.05 : precision == .bf16 ? 0.01 : 0.003
     }

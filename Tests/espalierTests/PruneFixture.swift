@@ -3,13 +3,15 @@ import Profiling
 import Testing
 import Transformers
 
-/// Prunes of a tiny model with an invented profile, which do not depend on a quiet machine.
+/// Runs `prune` on a tiny model.
+///
+/// The profile is synthetic, so the result does not depend on how busy the machine is.
 final class PruneFixture {
     let scratch: Scratch
     private let model: String
     private let options: [String]
 
-    /// Creates a fixture for a decoder or an encoder, with the text of the fixtures.
+    /// Creates a fixture for a decoder or an encoder.
     init(_ model: String = Fixture.llama) throws {
         self.model = model
         scratch = try Scratch()
@@ -24,7 +26,7 @@ final class PruneFixture {
 
     var out: String { scratch.path("out") }
 
-    /// Returns the words of a prune into `out`.
+    /// Returns the arguments of a `prune` command that writes to `out`.
     ///
     /// Options in `more` replace options of the fixture.
     func words(
@@ -50,8 +52,9 @@ final class PruneFixture {
         try FileManager.default.subpathsOfDirectory(atPath: out ?? self.out).sorted()
     }
 
-    /// Returns a table with equal costs of components, proportional to their units.
+    /// Returns a table in which all complete components take the same time.
     ///
+    /// A component with fewer units takes proportionally less time.
     /// The base is a tenth of the total time.
     private static func table(_ shape: ModelShape) throws -> LatencyTable {
         let layers = Double(shape.layers.count)

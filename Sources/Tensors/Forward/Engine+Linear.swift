@@ -50,18 +50,21 @@ extension Engine {
             result, outputs, columns, epilogue.kernel)
     }
 
-    /// Activations, converted for the product of a format.
+    /// Activations in the form that the kernels of one weight format read.
     struct Operand {
         /// The format of the weights.
         let format: ck_format
-        /// The converted rows: `terms` rows for each row of activations.
+        /// The converted rows.
+        ///
+        /// A row of activations becomes `terms` rows whose sum it is: one row, or a high and a low
+        /// 8-bit part.
         let all: ck_operand
         /// Whether ``Engine/convert(_:rows:_:to:)`` writes the rows.
         ///
         /// Otherwise the rows are the activations themselves.
         let isConverted: Bool
 
-        /// The converted rows of a row of activations and all later rows.
+        /// The converted rows, beginning with those of a row of activations.
         func rows(from row: Int) -> ck_operand {
             let first = row * all.terms
             return ck_operand(
@@ -145,7 +148,7 @@ extension Engine {
         }
     }
 
-    /// The minimum number of rows for each thread at which products are divided by rows only.
+    /// With at least this many rows for each thread, threads divide a product by rows only.
     ///
     /// A thread then multiplies the rows that it has converted, which are still in its caches.
     public static let rowsPerThread = Int(ck_block_rows)
@@ -157,8 +160,8 @@ extension Engine {
 
     /// Returns the numbers of parts into which rows and panels are divided.
     ///
-    /// They make the largest part as small as possible. If the numbers are nearly as good, fewer
-    /// parts of rows are chosen, because each weight is then read by fewer threads.
+    /// They make the largest part as small as possible. More parts of rows are chosen only if the
+    /// largest part becomes clearly smaller, because more threads then read each weight.
     private func parts(rows: Int, panels: Int) -> (rows: Int, panels: Int) {
         let threads = pool.threads
         var best = (rows: 1, panels: min(threads, panels))
