@@ -77,9 +77,9 @@ const ck_kernels CK_NAME(ck_kernels) = {
             0, CK_NAME(peak_int8)},
     },
     .gram_f32 = CK_NAME(gram_f32),
-    .pack_rows_int4 = CK_NAME(pack_rows_int4),
+    .pack_rows_coarse = CK_NAME(pack_rows_coarse),
     .round_int8 = CK_NAME(round_int8),
-    .multiply_int4 = CK_NAME(multiply_int4),
+    .multiply_coarse = CK_NAME(multiply_coarse),
     .select_f32 = CK_NAME(select_f32),
     .attend_f32 = CK_NAME(attend_f32),
 #if CK_VNNI

@@ -144,20 +144,20 @@ static void contextual(const ck_kernels *k) {
         size_t depth = sizes[s].k, n = sizes[s].n;
         size_t outputs = packed_outputs(n, ck_epilogue_store), eights = (depth + 7) / 8;
         float *a = floats(depth, 1), *w = floats(n * depth, 0.1f), *c = floats(n + gap, 1);
-        uint8_t *panels = zeroed(outputs / ck_panel * ck_int4_panel(depth));
+        uint8_t *panels = zeroed(outputs / ck_panel * ck_coarse_panel(depth));
         int8_t *values = zeroed(eights * 8), fine[ck_fine_inputs];
         float *greatest = zeroed(outputs / ck_panel * 4);
         uint32_t places_of_fine[] = {0, (uint32_t)depth / 2};
         size_t fines = depth == 0 ? 0 : depth == 1 ? 1 : 2;
-        k->pack_rows_int4(w, depth, n, depth, places_of_fine, fines, panels);
-        bytes_are("panels", panels, outputs / ck_panel * ck_int4_panel(depth));
+        k->pack_rows_coarse(w, depth, n, depth, places_of_fine, fines, panels);
+        bytes_are("panels", panels, outputs / ck_panel * ck_coarse_panel(depth));
         float scale = k->round_int8(a, depth, values);
         bytes_are("values", values, eights * 8);
         float fine_scale = k->round_int8(floats(ck_fine_inputs, 1), ck_fine_inputs, fine);
         bytes_are("fine", fine, ck_fine_inputs);
         float scales[] = {scale, fine_scale};
         floats_are("scales", scales, 2, 0, 0);
-        k->multiply_int4((ck_int4_row){values, fine, scale, fine_scale}, depth, panels, c, n, greatest);
+        k->multiply_coarse((ck_coarse_row){values, fine, scale, fine_scale}, depth, panels, c, n, greatest);
         floats_are("c", c, n + gap, 1e-5, 1e-5);
         floats_are("greatest", greatest, outputs / ck_panel, 1e-5, 1e-5);
 
@@ -212,7 +212,7 @@ const kernel_case precision_cases[] = {
     {"formats.f16", f16},
     {"formats.int8", int8},
     {"rows of formats", rows},
-    {"pack_rows_int4, multiply_int4, select_f32, sum_rows_*, dot_rows_*", contextual},
+    {"pack_rows_coarse, multiply_coarse, select_f32, sum_rows_*, dot_rows_*", contextual},
     {"peaks of formats", limits},
     {0, 0},
 };
