@@ -12,8 +12,8 @@
 #include "ck_format.h"
 #pragma clang assume_nonnull begin
 
-/* The number of outputs in a panel of packed weights. gemm_f32.h, gemm_half.h and gemm_int8.h
- * describe the layouts. */
+/* The number of outputs in a panel of packed weights. gemm_f32.h, gemm_half.h, gemm_int8.h and
+ * gemm_int4.h describe the layouts. */
 enum { ck_panel = 32 };
 
 /* The maximum number of rows in a block. A product multiplies all rows of a block with a slab while
