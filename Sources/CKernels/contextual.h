@@ -11,14 +11,14 @@
  * K is k rounded up to a multiple of 8. The processor's instruction multiplies unsigned bytes by
  * signed bytes. Here the weights are unsigned and the activations are signed. */
 
-static void CK_NAME(pack_rows_int4)(
+static void CK_NAME(pack_rows_coarse)(
     const float *source, size_t ld, size_t n, size_t width, const uint32_t *fine, size_t fines,
     uint8_t *panels
 ) {
     size_t eights = (width + 7) / 8;
     for (size_t j = 0; j < n; j++) {
         const float *row = source + j * ld;
-        uint8_t *panel = panels + j / ck_panel * ck_int4_panel(width);
+        uint8_t *panel = panels + j / ck_panel * ck_coarse_panel(width);
         uint8_t *own = panel + j % ck_panel * 4;
         float coarsest = 0, finest = 0;
         for (size_t i = 0, f = 0; i < width; i++) {
@@ -70,8 +70,8 @@ static float CK_NAME(round_int8)(const float *x, size_t n, int8_t *y) {
     return largest / 127;
 }
 
-static void CK_NAME(multiply_int4)(
-    ck_int4_row a, size_t k, const uint8_t *panels, float *c, size_t n, float *largest
+static void CK_NAME(multiply_coarse)(
+    ck_coarse_row a, size_t k, const uint8_t *panels, float *c, size_t n, float *largest
 ) {
     enum { vectors = ck_panel / CK_LANES, ahead = 32 };
     size_t eights = (k + 7) / 8;
@@ -79,7 +79,7 @@ static void CK_NAME(multiply_int4)(
     for (size_t i = 0; i < eights * 8; i++) total += a.values[i];
     for (size_t f = 0; f < ck_fine_inputs; f++) fine_total += a.fine[f];
     for (size_t p = 0; p * ck_panel < n; p++) {
-        const uint8_t *codes = panels + p * ck_int4_panel(k);
+        const uint8_t *codes = panels + p * ck_coarse_panel(k);
         ck_integers sums[2][vectors], fines[vectors];
         for (size_t v = 0; v < vectors; v++) {
             sums[0][v] = (ck_integers){0} - 8 * total;

@@ -4,12 +4,16 @@
  * before slower tables. */
 #include "CKernels.h"
 #include "matrix_units.h"
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 static int runs_everywhere(void) { return 1; }
 
 #if defined(__x86_64__)
 static int runs_avx2(void) {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+        && __builtin_cpu_supports("f16c");
 }
 
 static int runs_avx512f(void) { return __builtin_cpu_supports("avx512f"); }
@@ -37,6 +41,17 @@ static int runs_avx512bf16(void) {
 }
 #endif
 
+#if defined(__aarch64__)
+static int runs_neon_dot(void) {
+#if defined(__linux__)
+    enum { dot_products = 1 << 20 }; /* HWCAP_ASIMDDP */
+    return (getauxval(AT_HWCAP) & dot_products) != 0;
+#else
+    return 1; /* Every arm64 processor of Apple has them. */
+#endif
+}
+#endif
+
 #define CK_LIST(type) \
     static const struct { \
         int (*runs)(void); \
@@ -49,7 +64,7 @@ extern const ck_kernels ck_kernels__amx, ck_kernels__avx512fp16, ck_kernels__avx
     ck_kernels__avx512vnni, ck_kernels__avx512, ck_kernels__avx2;
 extern const ck_f64_kernels ck_f64_avx512, ck_f64_avx2;
 #elif defined(__aarch64__)
-extern const ck_kernels ck_kernels__neon;
+extern const ck_kernels ck_kernels__neon_dot, ck_kernels__neon;
 #endif
 
 CK_LIST(ck_kernels) tables[] = {
@@ -58,7 +73,7 @@ CK_LIST(ck_kernels) tables[] = {
     {runs_avx512bf16, &ck_kernels__avx512bf16}, {runs_avx512vnni, &ck_kernels__avx512vnni},
     {runs_avx512, &ck_kernels__avx512}, {runs_avx2, &ck_kernels__avx2},
 #elif defined(__aarch64__)
-    {runs_everywhere, &ck_kernels__neon},
+    {runs_neon_dot, &ck_kernels__neon_dot}, {runs_everywhere, &ck_kernels__neon},
 #endif
     {runs_everywhere, &ck_kernels__scalar},
 };

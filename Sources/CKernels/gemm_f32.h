@@ -145,7 +145,8 @@ static void CK_NAME(product_f32)(
 ) {
     ck_f32_operands operands = {a.values, a.stride / sizeof(float), m, k, w.panels};
     CK_NAME(product)(
-        &operands, CK_NAME(multiply_f32), 1, w.panels, m, k, CK_ROWS, bias, c, ldc, n, epilogue);
+        &operands, CK_NAME(multiply_f32), 1, w.panels, m, k, ck_unit_bytes, ck_slab_units, CK_ROWS,
+        bias, c, ldc, n, epilogue);
 }
 
 /* Transposes a square of CK_LANES rows. The first step exchanges the two off-diagonal blocks of

@@ -440,8 +440,8 @@ static __attribute__((unused)) void CK_OF(product)(
 ) {
     CK_OF(operands) operands = {a.values, a.scales, a.stride / 4, m, k, w.panels};
     CK_NAME(product)(
-        &operands, CK_OF(multiply), 1, w.panels, m, (k + 1) / 2, CK_ROWS, bias, c, ldc, n,
-        epilogue);
+        &operands, CK_OF(multiply), 1, w.panels, m, (k + 1) / 2, ck_unit_bytes, ck_slab_units,
+        CK_ROWS, bias, c, ldc, n, epilogue);
 }
 
 static void CK_OF(pack_columns)(

@@ -301,8 +301,8 @@ static void CK_NAME(product_int8)(
         {a.values, a.stride, a.scales, a.zeros}, m, a.terms, (k + 3) / 4,
         {w.panels, w.scales, w.sums}};
     CK_NAME(product)(
-        &operands, CK_NAME(multiply_int8), 0, w.panels, m, (k + 3) / 4, CK_ROWS / a.terms, bias,
-        c, ldc, n, epilogue);
+        &operands, CK_NAME(multiply_int8), 0, w.panels, m, (k + 3) / 4, ck_unit_bytes,
+        ck_slab_units, CK_ROWS / a.terms, bias, c, ldc, n, epilogue);
 }
 
 static void CK_NAME(unpack_row_int8)(

@@ -11,6 +11,7 @@
 #define CK_IS_F16 1
 #include "gemm_half.h"
 #include "gemm_int8.h"
+#include "gemm_int4.h"
 #if CK_TILES
 #include "tiles.h"
 #include "gemm_tiles.h"
@@ -63,23 +64,29 @@
 const ck_kernels CK_NAME(ck_kernels) = {
     .name = CK_STRING(CK_SUFFIX),
     .formats = {
-        .f32 = {32, 0, __builtin_inff(), CK_NAME(product_f32), 0,
-            CK_NAME(pack_rows_f32), CK_NAME(pack_columns_f32), CK_FORMAT_ROWS(f32),
+        .f32 = {1, ck_unit_bytes, 4, 0, __builtin_inff(), CK_NAME(product_f32), 0,
+            CK_NAME(pack_rows_f32), CK_NAME(pack_columns_f32), 0, CK_FORMAT_ROWS(f32),
             CK_NAME(transposed_product_f32), CK_NAME(peak_f32)},
-        .f16 = {16, 0, 65504.0f / 64, CK_NAME(product_f16), CK_IF_FP16(convert_f16),
-            CK_NAME(pack_rows_f16), CK_NAME(pack_columns_f16), CK_FORMAT_ROWS(f16),
+        .f16 = {2, ck_unit_bytes, 4, 0, 65504.0f / 64, CK_NAME(product_f16),
+            CK_IF_FP16(convert_f16),
+            CK_NAME(pack_rows_f16), CK_NAME(pack_columns_f16), 0, CK_FORMAT_ROWS(f16),
             CK_IF_FP16(transposed_product_f16), CK_NAME(peak_f16)},
-        .bf16 = {16, 0, 0x1.fep127f, CK_PRODUCT(bf16), CK_CONVERT_BF16,
-            CK_NAME(pack_rows_bf16), CK_NAME(pack_columns_bf16), CK_FORMAT_ROWS(bf16),
+        .bf16 = {2, ck_unit_bytes, 4, 0, 0x1.fep127f, CK_PRODUCT(bf16), CK_CONVERT_BF16,
+            CK_NAME(pack_rows_bf16), CK_NAME(pack_columns_bf16), 0, CK_FORMAT_ROWS(bf16),
             CK_TRANSPOSED_BF16, CK_NAME(peak_bf16)},
-        .int8 = {8, 2, __builtin_inff(), CK_PRODUCT(int8), CK_NAME(convert_int8),
-            CK_NAME(pack_rows_int8), 0, CK_FORMAT_ROWS(int8),
+        .int8 = {4, ck_unit_bytes, 4, 2, __builtin_inff(), CK_PRODUCT(int8), CK_NAME(convert_int8),
+            CK_NAME(pack_rows_int8), 0, 0, CK_FORMAT_ROWS(int8),
             0, CK_NAME(peak_int8)},
+        .int4 = {ck_group, ck_group_bytes, ck_group_row_bytes, 0, 8 * 65504.0f,
+            CK_NAME(product_int4), CK_NAME(convert_int4),
+            0, 0, CK_NAME(pack_blocks_int4), CK_NAME(unpack_row_int4), CK_NAME(store_row_int8),
+            CK_NAME(sum_rows_int8), CK_NAME(dot_rows_int8),
+            0, CK_NAME(peak_int4)},
     },
     .gram_f32 = CK_NAME(gram_f32),
-    .pack_rows_int4 = CK_NAME(pack_rows_int4),
+    .pack_rows_coarse = CK_NAME(pack_rows_coarse),
     .round_int8 = CK_NAME(round_int8),
-    .multiply_int4 = CK_NAME(multiply_int4),
+    .multiply_coarse = CK_NAME(multiply_coarse),
     .select_f32 = CK_NAME(select_f32),
     .attend_f32 = CK_NAME(attend_f32),
 #if CK_VNNI

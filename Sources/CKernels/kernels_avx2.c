@@ -7,7 +7,7 @@
 #define CK_LANES 8
 #define CK_ROWS 6
 #define CK_VECTORS 2
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "kernels.h"
 #pragma clang attribute pop
 #endif

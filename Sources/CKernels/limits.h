@@ -108,6 +108,29 @@ static float CK_NAME(peak_int8)(size_t repeats, float seed) {
 }
 #endif
 
+/* The multiply-adds of a group, without the sums of groups in f32. */
+static float CK_NAME(peak_int4)(size_t repeats, float seed) {
+    enum {
+        words = 384 * ck_group / 4,
+        sums = 384 / CK_LANES < 24 ? 384 / CK_LANES : (CK_ROWS * CK_VECTORS),
+    };
+    CK_NAME(partial_sums) values[sums];
+    for (size_t v = 0; v < sums; v++)
+        values[v] = (CK_NAME(partial_sums))ck_splat_word((uint32_t)seed + (uint32_t)v);
+    ck_words factor = ck_splat_word(0x01ff02fe);
+    /* Each sum is also a factor of its next product, so that the compiler cannot compute any
+     * product only once. */
+    for (size_t i = 0; i < repeats; i++)
+        for (size_t part = 0; part < words / (sums * CK_LANES); part++) {
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < sums; v++)
+                values[v] = CK_NAME(add_int4)(values[v], (ck_words)values[v], factor);
+        }
+    ck_words total = (ck_words)values[0];
+    for (size_t v = 1; v < sums; v++) total += (ck_words)values[v];
+    return (float)total[0];
+}
+
 static float CK_NAME(read_f32)(const float *x, size_t n) {
     enum { chains = 8 };
     ck_vector sums[chains];

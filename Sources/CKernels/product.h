@@ -52,10 +52,10 @@ CK_INLINE void CK_NAME(finish_row)(
     }
 }
 
-/* A panel is read in units of 128 bytes: one input of its 32 outputs in f32, two in 16 bits, four
- * in 8 bits. A slab is a range of units that fits in the first-level cache, where all rows of a
- * block read it. A part is a longer range: its inputs for all rows of a block fit in the
- * second-level cache. */
+/* A panel is read in units. A unit has 128 bytes: one input of its 32 outputs in f32, two in 16
+ * bits, four in 8 bits. In 4 bits a unit is a group of 32 inputs; see gemm_int4.h. A slab is a
+ * range of units that fits in the first-level cache, where all rows of a block read it. A part is a
+ * longer range. Its inputs of all rows of a block fit in the second-level cache. */
 enum { ck_unit_bytes = 128, ck_slab_units = 384, ck_part_units = 1024 };
 
 /* A range of units [first, last) of a panel, and the memory that is prefetched while the units are
@@ -88,8 +88,8 @@ CK_INLINE void CK_NAME(load_partial_tile)(
             ck_store(tile + j, ck_load_up_to(c + j, n - j, 0));
 }
 
-/* c[m, n] = epilogue(product + bias). `multiply` computes the product from panels of `depth` units,
- * at most tile_rows <= CK_ROWS rows at a time.
+/* c[m, n] = epilogue(product + bias). `multiply` computes the product from panels of `depth` units
+ * of unit_bytes, at most tile_rows <= CK_ROWS rows and slab_units units at a time.
  *
  * While the rows of a block are multiplied with one slab, the next slab is prefetched, because the
  * hardware prefetcher does not recognise the jump. Long dot products are divided into parts.
@@ -98,8 +98,8 @@ CK_INLINE void CK_NAME(load_partial_tile)(
  * Source: Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008). */
 CK_INLINE void CK_NAME(product)(
     const void *operands, ck_multiply multiply, int tiles_are_floats, const void *panels, size_t m,
-    size_t depth, size_t tile_rows, const float *bias, float *c, size_t ldc, size_t n,
-    ck_epilogue epilogue
+    size_t depth, size_t unit_bytes, size_t slab_units, size_t tile_rows, const float *bias,
+    float *c, size_t ldc, size_t n, ck_epilogue epilogue
 ) {
     size_t step = ck_is_gated(epilogue) ? ck_panel / 2 : ck_panel;
     size_t most = ck_block_rows / CK_ROWS * tile_rows, blocks = (m + most - 1) / most;
@@ -114,15 +114,15 @@ CK_INLINE void CK_NAME(product)(
         size_t begin = m * block / blocks, rows = m * (block + 1) / blocks - begin;
         size_t tiles = (rows + tile_rows - 1) / tile_rows;
         size_t from = depth * part / parts, units = depth * (part + 1) / parts - from;
-        size_t slabs = whole ? 1 : (units + ck_slab_units - 1) / ck_slab_units;
+        size_t slabs = whole ? 1 : (units + slab_units - 1) / slab_units;
         for (size_t j = 0, p = 0; j < n; j += step, p++) {
             const float *panel_bias = bias && part == 0 ? bias + p * ck_panel : 0;
             for (size_t s = 0; s < slabs; s++) {
                 ck_slab slab = {from + units * s / slabs, from + units * (s + 1) / slabs, 0, 0};
-                size_t share = (slab.last - slab.first) * ck_unit_bytes / tiles;
-                slab.step = ck_unit_bytes / tiles;
+                size_t share = (slab.last - slab.first) * unit_bytes / tiles;
+                slab.step = unit_bytes / tiles;
                 size_t next = s + 1 < slabs ? p * depth + slab.last : (p + 1) * depth + from;
-                slab.next = (const char *)panels + next * ck_unit_bytes;
+                slab.next = (const char *)panels + next * unit_bytes;
                 for (size_t t = 0; t < tiles; t++, slab.next += share) {
                     size_t top = begin + rows * t / tiles, bottom = begin + rows * (t + 1) / tiles;
                     float *tile = sums + t * CK_ROWS * ck_panel, *to = c + top * ldc + j;

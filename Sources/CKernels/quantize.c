@@ -35,3 +35,34 @@ void ck_quantize_q4_0(void *out, const float *in, size_t block_count) {
         }
     }
 }
+
+void ck_quantize_q4_0_least_squares(void *out, const float *in, size_t block_count) {
+    enum { candidates = 16 };
+    uint8_t *p = out;
+    for (size_t b = 0; b < block_count; b++, in += block, p += 2 + block / 2) {
+        float widest = 0, least = INFINITY;
+        for (int i = 0; i < block; i++)
+            if (fabsf(in[i]) > fabsf(widest)) widest = in[i];
+        for (int c = 0; c < candidates; c++) {
+            /* 8 negative codes or 7 positive codes reach the value with the largest magnitude,
+             * times 1, 0.95 ... 0.65. */
+            float scale = widest / (c % 2 ? 7 : -8) * (1 - 0.05f * (float)(c / 2));
+            uint8_t stored[2], codes[block];
+            ck_narrow_f16(stored, &scale, 1);
+            ck_dequantize_f16(&scale, stored, 1);
+            float inverse = scale ? 1 / scale : 0, error = 0;
+            for (int i = 0; i < block; i++) {
+                float code = floorf(in[i] * inverse + 8.5f);
+                code = code > 0 ? code < 15 ? code : 15 : 0;
+                float rest = in[i] - scale * (code - 8);
+                error += rest * rest;
+                codes[i] = (uint8_t)code;
+            }
+            if (error >= least) continue;
+            least = error;
+            memcpy(p, stored, sizeof stored);
+            for (int i = 0; i < block / 2; i++)
+                p[2 + i] = (uint8_t)(codes[i] | codes[i + block / 2] << 4);
+        }
+    }
+}

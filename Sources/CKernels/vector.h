@@ -4,8 +4,8 @@
  * Each kernels_*.c defines CK_SUFFIX, CK_LANES (floats per vector), and the tile of CK_ROWS rows ×
  * CK_VECTORS vectors, and then includes kernels.h. All instruction sets share the source of each
  * operation. Processors differ in the width of a vector, in the number of registers, and in whether
- * they have instructions for small integers (CK_VNNI), bfloat16 (CK_BF16) and half precision
- * (CK_FP16). */
+ * they have instructions for small integers (CK_VNNI, CK_DOT), bfloat16 (CK_BF16) and half
+ * precision (CK_FP16). */
 #define CK_JOIN_(a, b) a##__##b
 #define CK_JOIN(a, b) CK_JOIN_(a, b)
 #define CK_NAME(operation) CK_JOIN(operation, CK_SUFFIX)

@@ -5,8 +5,7 @@ extension Engine {
     /// arithmetic speed.
     ///
     /// - Parameters:
-    ///   - repeats: The number of repetitions. Each has 384 multiply-adds in `f32`, 768 in 16 bits,
-    ///     or 1536 in 8 bits.
+    ///   - repeats: The number of repetitions of 384 times ``Precision/unitInputs`` multiply-adds.
     ///   - precision: The precision.
     ///   - seed: Any number.
     /// - Returns: A value that depends on every operation, so that the compiler cannot remove any.

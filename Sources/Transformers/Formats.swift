@@ -23,11 +23,13 @@ public struct Formats: Codable, Hashable, Sendable {
     /// The format of the output head.
     public var head: Precision
 
-    /// Creates the formats of a model in which all matrices have the same format.
+    /// Creates the formats of a model in which all components have the same format.
+    ///
+    /// The output head has this format too, or the format that ``Precision/head`` replaces it by.
     public init(uniform format: Precision, layers: Int) {
         self.layers = Array(
             repeating: Layer(attention: format, feedForward: format), count: layers)
-        head = format
+        head = format.head
     }
 
     /// Creates the formats of a plan's model.
@@ -39,7 +41,7 @@ public struct Formats: Codable, Hashable, Sendable {
         layers = zip(plan.variants(of: .attention), plan.variants(of: .feedForward)).map {
             Layer(attention: $0.format ?? format, feedForward: $1.format ?? format)
         }
-        head = plan.headFormat ?? format
+        head = plan.headFormat ?? format.head
     }
 
     /// The format of a component's matrices.
@@ -48,8 +50,26 @@ public struct Formats: Codable, Hashable, Sendable {
         return component.kind == .attention ? layer.attention : layer.feedForward
     }
 
-    /// The format of all matrices; nil if some differ.
+    /// The precision whose model has these formats; nil if there is none.
     public var uniform: Precision? {
-        self == Formats(uniform: head, layers: layers.count) ? head : nil
+        let precision = layers.first?.attention ?? head
+        return self == Formats(uniform: precision, layers: layers.count) ? precision : nil
+    }
+}
+
+extension Precision {
+    /// The format of the output head, and of a token embedding that is tied to it, in a model of
+    /// this precision.
+    ///
+    /// It is `int8` for `int4`. In 4 bits these matrices cost more quality than any other.
+    public var head: Precision { self == .int4 ? .int8 : self }
+
+    /// The number of bytes of the weights of a model in this precision.
+    ///
+    /// All parameters are counted as weights of components, except for the output head.
+    public func weightBytes(of shape: ModelShape) -> Int {
+        let inHead = shape.vocabularySize * shape.hiddenSize
+        let bits = Double(shape.parameters - inHead) * bits + Double(inHead) * head.bits
+        return Int(bits / 8)
     }
 }

@@ -57,9 +57,24 @@ static void narrow(void) {
     bytes_are("f32", same, count * 4);
 }
 
+/* Numbers of both signs, and a block of zeros. */
+static void quantize(void) {
+    size_t count = 100;
+    float *in = floats(count * 32, 2);
+    memset(in, 0, 32 * sizeof *in);
+    uint8_t *out = zeroed(count * 34);
+    ck_quantize_q8_0(out, in, count);
+    bytes_are("q8_0", out, count * 34);
+    ck_quantize_q4_0(out, in, count);
+    bytes_are("q4_0", out, count * 18);
+    ck_quantize_q4_0_least_squares(out, in, count);
+    bytes_are("q4_0 by least squares", out, count * 18);
+}
+
 const conversion_case conversion_cases[] = {
     {"ck_dequantize", dequantize},
     {"ck_dequantize_f16, ck_narrow_f16", every_half},
     {"ck_narrow", narrow},
+    {"ck_quantize", quantize},
     {0, 0},
 };

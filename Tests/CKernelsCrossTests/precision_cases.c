@@ -1,4 +1,4 @@
-/* Cases for the kernels of formats of 16 and 8 bits. */
+/* The kernels of formats of 16, 8 and 4 bits. */
 #include "harness.h"
 #include <math.h>
 #include <string.h>
@@ -15,12 +15,17 @@ static size_t packed_outputs(size_t n, int epilogue) {
     return (n + step - 1) / step * ck_panel;
 }
 
-/* Returns rows of k floats for the product of a format. Converted rows are stored in `rounded`. */
+/* The units of a panel of k inputs. */
+static size_t units(const ck_format *format, size_t k) {
+    return (k + format->unit_inputs - 1) / format->unit_inputs;
+}
+
+/* Rows of k floats as a format's product reads them; converted ones go to `rounded`. */
 static ck_operand converted(
     const ck_format *format, const float *a, size_t m, size_t k, void *rounded, float *scales
 ) {
     if (!format->convert) return (ck_operand){a, k * sizeof *a, 1, 0, 0};
-    size_t stride = (k * format->bits + 31) / 32 * 4;
+    size_t stride = units(format, k) * format->row_bytes;
     int32_t zero;
     for (size_t r = 0; r < m; r++)
         format->convert(a + r * k, k, 1, (char *)rounded + r * stride, stride, scales + r, &zero);
@@ -111,7 +116,40 @@ static void int8(const ck_kernels *k) {
             }
 }
 
-/* Returns the format at an index of the table. */
+static void int4(const ck_kernels *k) {
+    const ck_format *format = &k->formats.int4;
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_gated_relu; epilogue++) {
+            size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n;
+            size_t groups = units(format, depth);
+            size_t outputs = packed_outputs(n, epilogue), ldc = n + gap, half = ck_panel / 2;
+            size_t panel_bytes = groups * format->unit_bytes, block_bytes = 18;
+            float *a = floats(m * depth, 1), *c = floats((m - 1) * ldc + n, 1);
+            float *bias = epilogue == ck_epilogue_store ? 0 : floats(outputs, 1);
+            float *w = floats(outputs * groups * 32, 0.1f), *rows = zeroed(outputs * depth * 4);
+            uint8_t *blocks = zeroed(outputs * groups * block_bytes);
+            ck_quantize_q4_0(blocks, w, outputs * groups);
+            bytes_are("blocks", blocks, outputs * groups * block_bytes);
+            char *panels = zeroed(outputs / ck_panel * panel_bytes);
+            char *values = zeroed(m * groups * 40);
+            for (size_t j = 0; j < outputs; j += half)
+                format->pack_blocks(
+                    blocks + j * groups * block_bytes, half, depth, j % ck_panel,
+                    panels + j / ck_panel * panel_bytes);
+            bytes_are("panels", panels, outputs / ck_panel * panel_bytes);
+            for (size_t j = 0; j < outputs; j++)
+                format->unpack_row(
+                    panels + j / ck_panel * panel_bytes, j % ck_panel, depth, 1, rows + j * depth);
+            floats_are("rows", rows, outputs * depth, 0, 0);
+            ck_operand x = converted(format, a, m, depth, values, zeroed(m * 4));
+            bytes_are("values", values, m * groups * 40);
+            format->product(
+                x, m, depth, (ck_weights){panels, 0, 0}, bias, c, ldc, n, (ck_epilogue)epilogue);
+            floats_are("c", c, (m - 1) * ldc + n, 2e-5, 1e-5);
+        }
+}
+
+/* Every format that packs floats, by its place in the table. */
 static const ck_format *format_at(const ck_kernels *k, size_t index) {
     const ck_format *all[] = {&k->formats.f32, &k->formats.f16, &k->formats.bf16, &k->formats.int8};
     return all[index];
@@ -122,9 +160,9 @@ static void rows(const ck_kernels *k) {
         for (size_t f = 0; f < 4; f++) {
             const ck_format *format = format_at(k, f);
             size_t depth = sizes[s].k, n = sizes[s].n, outputs = packed_outputs(n, 0);
-            size_t words = (depth * format->bits + 31) / 32;
+            size_t words = units(format, depth), value_bytes = 4 / format->unit_inputs;
             float *w = floats(n * depth, 0.1f), *row = floats(depth, 1);
-            void *panels = zeroed(outputs * words * 4), *stored = zeroed(depth * format->bits / 8);
+            void *panels = zeroed(outputs * words * 4), *stored = zeroed(depth * value_bytes);
             float *scales = zeroed(outputs * 4);
             int32_t *sums = zeroed(outputs * 4);
             format->pack_rows(w, depth, n, depth, panels, scales, sums);
@@ -135,7 +173,7 @@ static void rows(const ck_kernels *k) {
             }
             float factor = format->store_row(w, depth, stored);
             floats_are("factor", &factor, 1, 0, 0);
-            bytes_are("stored", stored, depth * format->bits / 8);
+            bytes_are("stored", stored, depth * value_bytes);
         }
 }
 
@@ -144,20 +182,20 @@ static void contextual(const ck_kernels *k) {
         size_t depth = sizes[s].k, n = sizes[s].n;
         size_t outputs = packed_outputs(n, ck_epilogue_store), eights = (depth + 7) / 8;
         float *a = floats(depth, 1), *w = floats(n * depth, 0.1f), *c = floats(n + gap, 1);
-        uint8_t *panels = zeroed(outputs / ck_panel * ck_int4_panel(depth));
+        uint8_t *panels = zeroed(outputs / ck_panel * ck_coarse_panel(depth));
         int8_t *values = zeroed(eights * 8), fine[ck_fine_inputs];
         float *greatest = zeroed(outputs / ck_panel * 4);
         uint32_t places_of_fine[] = {0, (uint32_t)depth / 2};
         size_t fines = depth == 0 ? 0 : depth == 1 ? 1 : 2;
-        k->pack_rows_int4(w, depth, n, depth, places_of_fine, fines, panels);
-        bytes_are("panels", panels, outputs / ck_panel * ck_int4_panel(depth));
+        k->pack_rows_coarse(w, depth, n, depth, places_of_fine, fines, panels);
+        bytes_are("panels", panels, outputs / ck_panel * ck_coarse_panel(depth));
         float scale = k->round_int8(a, depth, values);
         bytes_are("values", values, eights * 8);
         float fine_scale = k->round_int8(floats(ck_fine_inputs, 1), ck_fine_inputs, fine);
         bytes_are("fine", fine, ck_fine_inputs);
         float scales[] = {scale, fine_scale};
         floats_are("scales", scales, 2, 0, 0);
-        k->multiply_int4((ck_int4_row){values, fine, scale, fine_scale}, depth, panels, c, n, greatest);
+        k->multiply_coarse((ck_coarse_row){values, fine, scale, fine_scale}, depth, panels, c, n, greatest);
         floats_are("c", c, n + gap, 1e-5, 1e-5);
         floats_are("greatest", greatest, outputs / ck_panel, 1e-5, 1e-5);
 
@@ -203,7 +241,7 @@ static void contextual(const ck_kernels *k) {
 static void limits(const ck_kernels *k) {
     /* The number of sums depends on the table, so only finite results are required. */
     float finite = isfinite(k->formats.bf16.peak(100, 0.5f)) && isfinite(k->formats.f16.peak(100, 0.5f))
-        && isfinite(k->formats.int8.peak(100, 0.5f));
+        && isfinite(k->formats.int8.peak(100, 0.5f)) && isfinite(k->formats.int4.peak(100, 0.5f));
     floats_are("peaks are finite", &finite, 1, 0, 0);
 }
 
@@ -211,8 +249,9 @@ const kernel_case precision_cases[] = {
     {"formats.bf16", bf16},
     {"formats.f16", f16},
     {"formats.int8", int8},
+    {"formats.int4", int4},
     {"rows of formats", rows},
-    {"pack_rows_int4, multiply_int4, select_f32, sum_rows_*, dot_rows_*", contextual},
+    {"pack_rows_coarse, multiply_coarse, select_f32, sum_rows_*, dot_rows_*", contextual},
     {"peaks of formats", limits},
     {0, 0},
 };

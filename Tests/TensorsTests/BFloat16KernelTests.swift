@@ -91,7 +91,7 @@ struct BFloat16KernelTests {
         let w = randomFloats(outputs * k, seed: 2)
         let bias = randomFloats(outputs, seed: 3)
         var packed = [UInt16](repeating: 0, count: max(panels * 64 * pairs, 1))
-        format.pack_rows(w, k, outputs, k, &packed, nil, nil)
+        format.pack_rows!(w, k, outputs, k, &packed, nil, nil)
         let rows = FormatRows(a, rows: m, inputs: k, for: format)
         #expect(rows.words.last == 42, "wrote past the rows")
         let inputs = rows.isConverted ? a.map(nearestBFloat16) : a
@@ -122,7 +122,7 @@ struct BFloat16KernelTests {
         let values = ties + randomFloats(51, seed: 1, in: -1e6...1e6) + [-0.0, 3.38e38]
         func packed(_ values: [Float]) -> [Float] {
             var halves = [UInt16](repeating: 0, count: (values.count + 1) / 2 * 64)
-            table.kernels.formats.bf16.pack_rows(
+            table.kernels.formats.bf16.pack_rows!(
                 values, values.count, 1, values.count, &halves, nil, nil)
             return values.indices.map {
                 Float(bitPattern: UInt32(halves[$0 / 2 * 64 + $0 % 2]) << 16)

@@ -16,8 +16,8 @@ struct ContextualKernelTests {
         ] {
             let (w, a) = (randomFloats(outputs * k, seed: 1), randomFloats(k, seed: 2))
             let (eights, padded) = ((k + 7) / 8, (outputs + 31) / 32 * 32)
-            var panels = [UInt8](repeating: 0, count: padded / 32 * ck_int4_panel(k))
-            kernels.pack_rows_int4(w, k, outputs, k, fine.map(UInt32.init), fine.count, &panels)
+            var panels = [UInt8](repeating: 0, count: padded / 32 * ck_coarse_panel(k))
+            kernels.pack_rows_coarse(w, k, outputs, k, fine.map(UInt32.init), fine.count, &panels)
             var rest = a
             for input in fine { rest[input] = 0 }
             let few = fine.map { a[$0] } + [Float](repeating: 0, count: 8 - fine.count)
@@ -34,10 +34,10 @@ struct ContextualKernelTests {
             var maximum = [Float](repeating: 0, count: padded / 32)
             codes.withUnsafeBufferPointer { codes in
                 fineCodes.withUnsafeBufferPointer { fineCodes in
-                    let row = ck_int4_row(
+                    let row = ck_coarse_row(
                         values: codes.baseAddress!, fine: fineCodes.baseAddress!, scale: scale,
                         fine_scale: fineScale)
-                    kernels.multiply_int4(row, k, panels, &c, outputs, &maximum)
+                    kernels.multiply_coarse(row, k, panels, &c, outputs, &maximum)
                 }
             }
             #expect(c[outputs] == 42, "wrote past the outputs")

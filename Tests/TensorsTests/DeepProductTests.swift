@@ -2,6 +2,8 @@ import CKernels
 import TestSupport
 import Testing
 
+@testable import Tensors
+
 /// Long dot products, which are divided into parts.
 @Suite("Long dot products")
 struct DeepProductTests {
@@ -18,8 +20,8 @@ struct DeepProductTests {
         let (bias, before) = (signs(panels * 32, seed: 3), signs(m * n, seed: 4))
         let formats = table.kernels.formats
         let operands = [formats.f32, formats.bf16, formats.f16].map { format in
-            var packed = [UInt32](repeating: 0, count: panels * 32 * k * Int(format.bits) / 32)
-            format.pack_rows(w, k, n, k, &packed, nil, nil)
+            var packed = [UInt32](repeating: 0, count: panels * format.panelBytes(k) / 4)
+            format.pack_rows!(w, k, n, k, &packed, nil, nil)
             return (FormatRows(a, rows: m, inputs: k, for: format), packed)
         }
         for epilogue in [ck_epilogue_store, ck_epilogue_add, ck_epilogue_relu] {

@@ -1,5 +1,7 @@
 import CKernels
 
+@testable import Tensors
+
 /// Activations that are converted for the product of a float format.
 struct FormatRows {
     /// The scale of each row, if the format converts activations.
@@ -18,7 +20,7 @@ struct FormatRows {
     init(_ a: [Float], rows: Int, inputs: Int, for format: ck_format) {
         (self.format, self.rows, self.inputs) = (format, rows, inputs)
         isConverted = format.convert != nil
-        stride = isConverted ? (inputs * Int(format.bits) + 31) / 32 * 4 : inputs * 4
+        stride = isConverted ? format.rowBytes(inputs) : inputs * 4
         scales = [Float](repeating: 0, count: rows)
         words = [UInt32](repeating: 42, count: rows * stride / 4 + 1)
         guard let convert = format.convert else {

@@ -39,7 +39,7 @@ struct HalfKernelTests {
         }
         let w = randomFloats(outputs * k, seed: 2)
         var packed = [UInt16](repeating: 0, count: max(panels * 64 * pairs, 1))
-        format.pack_rows(w, k, outputs, k, &packed, nil, nil)
+        format.pack_rows!(w, k, outputs, k, &packed, nil, nil)
         let rows = FormatRows(a, rows: m, inputs: k, for: format)
         #expect(rows.words.last == 42, "wrote past the rows")
         for epilogue in epilogues {
@@ -88,7 +88,7 @@ struct HalfKernelTests {
         values += randomFloats(9, seed: 2, in: -1e-5...1e-5)
         var halves = [UInt16](repeating: 0, count: (values.count + 1) / 2 * 64)
         let format = table.kernels.formats.f16
-        format.pack_rows(values, values.count, 1, values.count, &halves, nil, nil)
+        format.pack_rows!(values, values.count, 1, values.count, &halves, nil, nil)
         for (index, weight) in values.enumerated() {
             #expect(
                 value(of: halves[index / 2 * 64 + index % 2]) / 64 == nearest(weight), "\(weight)")
@@ -99,7 +99,7 @@ struct HalfKernelTests {
             let place = index / 2 * 64 + index % 2
             #expect(columns[place] == halves[place])
         }
-        format.pack_rows([.nan], 1, 1, 1, &halves, nil, nil)
+        format.pack_rows!([.nan], 1, 1, 1, &halves, nil, nil)
         #expect(halves[0] & 0x7c00 == 0x7c00 && halves[0] & 0x3ff != 0)
     }
 

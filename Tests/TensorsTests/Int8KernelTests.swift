@@ -35,7 +35,7 @@ private final class Quantised: @unchecked Sendable {
         (outputs, stride) = ((sizes.n + 31) / 32 * 32, (k + 3) / 4 * 4)
         (values, scales, zeros) = (zeroes(m * terms * stride), floats(m * terms), zeroes(m * terms))
         (packed, weightScales, sums) = (zeroes(outputs * stride), floats(outputs), zeroes(outputs))
-        format.pack_rows(
+        format.pack_rows!(
             randomFloats(outputs * k, seed: 2), k, outputs, k, packed.baseAddress!,
             weightScales.baseAddress!, sums.baseAddress!)
         let x = randomFloats(m * k, seed: 1, in: -1...3)
@@ -188,7 +188,7 @@ struct Int8KernelTests {
         for i in 0..<k { w[5 * k + i] = 0 }
         var packed = [Int8](repeating: 0, count: 2 * 32 * 12)
         var (scales, sums) = ([Float](repeating: -1, count: 64), [Int32](repeating: -1, count: 64))
-        table.kernels.formats.int8.pack_rows(w, k, outputs, k, &packed, &scales, &sums)
+        table.kernels.formats.int8.pack_rows!(w, k, outputs, k, &packed, &scales, &sums)
         for output in 0..<outputs {
             let codes = (0..<k).map {
                 Int(packed[(output / 32 * 12 + $0 / 4 * 4) * 32 + output % 32 * 4 + $0 % 4])

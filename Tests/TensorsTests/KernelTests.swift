@@ -36,7 +36,7 @@ struct KernelTests {
         var bias = randomFloats(n, seed: 3)
         bias += [Float](repeating: 0, count: panels * 32 - n)
         var packed = [Float](repeating: 0, count: max(panels * 32 * k, 1))
-        table.kernels.formats.f32.pack_rows(w, k, n, k, &packed, nil, nil)
+        table.kernels.formats.f32.pack_rows!(w, k, n, k, &packed, nil, nil)
         let rows = FormatRows(a, rows: m, inputs: k, for: table.kernels.formats.f32)
         let before = randomFloats(m * n, seed: 4)
         for epilogue in epilogues where !isGated(epilogue) {
@@ -68,7 +68,7 @@ struct KernelTests {
         for panel in 0..<panels {
             packed.withUnsafeMutableBufferPointer { packed in
                 for (weights, lane) in [(gate, 0), (up, 16)] {
-                    table.kernels.formats.f32.pack_rows(
+                    table.kernels.formats.f32.pack_rows!(
                         Array(weights[(panel * 16 * k)...]), k, min(16, n - panel * 16), k,
                         packed.baseAddress! + panel * 32 * k + lane, nil, nil)
                 }
@@ -207,7 +207,7 @@ struct KernelTests {
         var packedKeys = [Float](repeating: 0, count: padded * width)
         var packedValues = [Float](repeating: 0, count: keys * columns)
         let format = table.kernels.formats.f32
-        format.pack_rows(k, width, keys, width, &packedKeys, nil, nil)
+        format.pack_rows!(k, width, keys, width, &packedKeys, nil, nil)
         format.pack_columns!(v, width, keys, width, &packedValues)
         let terms = randomFloats(queries + keys, seed: 4)
         for (causal, changed) in [(true, false), (false, false), (true, true), (false, true)] {

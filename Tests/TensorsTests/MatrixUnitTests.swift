@@ -31,12 +31,12 @@ struct MatrixUnitTests {
         var (floatKeys, floatValues) = (scores, scores)
         floatKeys = [Float](repeating: 0, count: padded * width)
         floatValues = [Float](repeating: 0, count: keys * padded32(width))
-        kernels.formats.f32.pack_rows(k, width, keys, width, &floatKeys, nil, nil)
+        kernels.formats.f32.pack_rows!(k, width, keys, width, &floatKeys, nil, nil)
         kernels.formats.f32.pack_columns!(v, width, keys, width, &floatValues)
         // The memory is filled with NaN, which shows values that are read but were not written.
         var halfKeys = [UInt16](repeating: 0x7fc0, count: padded * width)
         var halfValues = [UInt16](repeating: 0x7fc0, count: padded * width)
-        kernels.formats.bf16.pack_rows(k, width, keys, width, &halfKeys, nil, nil)
+        kernels.formats.bf16.pack_rows!(k, width, keys, width, &halfKeys, nil, nil)
         kernels.pack_values_bf16!(v, width, keys, width, &halfValues)
         let scale = 1 / Float(width).squareRoot()
         for offset in [Int.max, keys - queries] {

@@ -14,6 +14,7 @@ struct PackedWeightsTests {
         case .f16: 0.002 * roots
         case .bf16: 0.01 * roots
         case .int8: 0.03 * roots
+        case .int4: 0.1 * roots
         }
     }
 
@@ -64,6 +65,7 @@ struct PackedWeightsTests {
                 case .f16: #expect(abs(got - want) <= abs(want) / 2048)
                 case .bf16: #expect(abs(got - want) <= abs(want) / 256)
                 case .int8: #expect(abs(got - want) <= maximum / 253)
+                case .int4: #expect(abs(got - want) <= maximum / 7.9)
                 }
             }
         }
@@ -83,6 +85,9 @@ struct PackedWeightsTests {
         #expect(bytes(.bf16, bias: false) == 64 * 80)
         #expect(bytes(.int8, bias: false) == 64 * (40 + 8))
         #expect(bytes(.int8, bias: true) == 64 * (40 + 12))
+        // Two groups, each with 32 weights in 4 bits and a scale in 16.
+        #expect(bytes(.int4, bias: false) == 64 * 2 * 18)
+        #expect(bytes(.int4, bias: true) == 64 * (2 * 18 + 4))
     }
 
     @Test(

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Models in small precisions")
 struct PrecisionTests {
-    private static let small: [Precision] = [.f16, .bf16, .int8]
+    private static let small: [Precision] = [.f16, .bf16, .int8, .int4]
     private let ids: [Int32] = (0..<40).map { Int32($0 * 7 % 250) }
 
     private func pass(_ name: String, _ precision: Precision) throws -> ForwardPass {
@@ -20,10 +20,15 @@ struct PrecisionTests {
         return (error / want.reduce(0) { $0 + $1 * $1 }).squareRoot()
     }
 
-    /// The relative error that the tests allow: f16 has 11 bits of mantissa, bf16 has 8, and int8 has
-    /// 255 steps for a row.
+    /// The relative error that the tests allow: f16 has 11 bits of mantissa, bf16 has 8, int8 has 255
+    /// steps for a row, and int4 has 15 steps for a group.
     static func allowed(_ precision: Precision) -> Float {
-        precision == .int8 ? 0.05 : precision == .bf16 ? 0.01 : 0.003
+        switch precision {
+        case .f32, .f16: 0.003
+        case .bf16: 0.01
+        case .int8: 0.05
+        case .int4: 0.3
+        }
     }
 
     @Test(
@@ -74,6 +79,73 @@ struct PrecisionTests {
         #expect(resized.streamedBytes == fresh.streamedBytes)
         #expect(logits(resized).elements.allSatisfy { $0.isFinite })
         let floats = try Model(checkpoint).streamedBytes
-        #expect(model.streamedBytes < floats * (precision.bits + 4) / 32)
+        #expect(Double(model.streamedBytes) < Double(floats) * (precision.bits + 4) / 32)
+    }
+
+    /// A source whose layers have weights that are rounded to 4 bits, as floats.
+    private struct Rounded: WeightSource {
+        let checkpoint: Checkpoint
+        var shape: ModelShape { checkpoint.shape }
+        func embeddings() throws -> EmbeddingWeights { try checkpoint.embeddings() }
+        func head() throws -> HeadWeights { try checkpoint.head() }
+        func layer(_ index: Int) throws -> LayerWeights {
+            func round(_ projection: inout Projection) {
+                projection.weight = Int4Matrix(rounding: projection.weight).floats
+            }
+            var layer = try checkpoint.layer(index)
+            if var block = layer.attention {
+                round(&block.query)
+                round(&block.key)
+                round(&block.value)
+                round(&block.output)
+                layer.attention = block
+            }
+            if var block = layer.feedForward {
+                if var gate = block.gate {
+                    round(&gate)
+                    block.gate = gate
+                }
+                round(&block.up)
+                round(&block.down)
+                layer.feedForward = block
+            }
+            return layer
+        }
+    }
+
+    @Test(
+        "int4 computes with the rounded weights", arguments: ["tiny-llama", "tiny-bert"])
+    func rounded(name: String) throws {
+        let checkpoint = try Checkpoint(Fixture.path(name))
+        func output(_ model: Model) -> [Float] {
+            var pass = ForwardPass(model, on: Engine(threads: 2))
+            return model.shape.architecture.isEncoder
+                ? pass.hiddenStates(of: TokenBatch([ids])).matrix.elements
+                : pass.allLogits(of: TokenBatch([ids])).elements
+        }
+        let model = try Model(checkpoint, precision: .int4)
+        #expect(model.formats.head == .int8)
+        var formats = Formats(uniform: .f32, layers: checkpoint.shape.layers.count)
+        formats.head = .int8
+        let want = output(try Model(Rounded(checkpoint: checkpoint), formats: formats))
+        // Only activations are rounded, to 8 bits of the range of a group.
+        let error = Self.relativeError(output(model), want)
+        #expect(error > 0 && error < 0.02, "\(error)")
+        #expect(Self.relativeError(output(model), output(try Model(checkpoint))) > 2 * error)
+    }
+
+    @Test(
+        "int4 names weights that are no numbers or beyond its range",
+        arguments: [.nan, 600_000, .infinity] as [Float])
+    func range(value: Float) throws {
+        var weights = try Rounded(checkpoint: Checkpoint(Fixture.path("tiny-llama"))).layer(0)
+        let formats = Formats.Layer(attention: .int4, feedForward: .int4)
+        try formats.check(weights, index: 0)
+        weights.feedForward?.down.weight.elements[5] = value
+        #expect {
+            try formats.check(weights, index: 0)
+        } throws: { error in
+            "\(error)".contains("the down projection of layer 0") && "\(error)".contains("int4")
+        }
     }
 }

@@ -12,8 +12,8 @@
 #include "ck_format.h"
 #pragma clang assume_nonnull begin
 
-/* The number of outputs in a panel of packed weights. gemm_f32.h, gemm_half.h and gemm_int8.h
- * describe the layouts. */
+/* The number of outputs in a panel of packed weights. gemm_f32.h, gemm_half.h, gemm_int8.h and
+ * gemm_int4.h describe the layouts. */
 enum { ck_panel = 32 };
 
 /* The maximum number of rows in a block. A product multiplies all rows of a block with a slab while
@@ -28,24 +28,24 @@ enum { ck_slab_rows = 384, ck_tile_columns = 96 };
  * together. */
 enum { ck_key_block = 512, ck_attended_rows = 32 };
 
-/* The maximum number of inputs whose weights multiply_int4 reads in 8 bits. */
+/* The maximum number of inputs whose weights multiply_coarse reads in 8 bits. */
 enum { ck_fine_inputs = 8 };
 
 /* The maximum width of a head in attend_int16 and in attend_bf16. */
 enum { ck_widest_int16 = 512, ck_widest_bf16 = 256 };
 
 /* The number of bytes of a panel of k inputs in 4 bits; see contextual.h. */
-static inline size_t ck_int4_panel(size_t k) {
+static inline size_t ck_coarse_panel(size_t k) {
     return ((k + 7) / 8 + ck_fine_inputs / 4 + 1) * ck_panel * 4;
 }
 
-/* A row of activations in 8 bits for multiply_int4, zero-padded to a multiple of eight. The fine
- * inputs are stored separately, and are 0 in `values`. The value of an input is the product of its
- * integer and `scale` or `fine_scale`. */
-typedef struct ck_int4_row {
+/* A row of activations in 8 bits for multiply_coarse, zero-padded to a multiple of eight, and its
+ * fine inputs, which are 0 in the row itself. The value of an input is its integer times its
+ * scale. */
+typedef struct ck_coarse_row {
     const int8_t *values, *fine;
     float scale, fine_scale;
-} ck_int4_row;
+} ck_coarse_row;
 
 /* Changes of the scores of a head, which are scaled products of queries and keys.
  *
@@ -76,10 +76,10 @@ typedef struct ck_kernels {
         const float *x, size_t rows, size_t columns, size_t first, size_t last,
         double *sums, float *scratch);
 
-    /* Packs n outputs of `width` inputs for multiply_int4. Rows of the source are ld floats apart.
-     * The inputs fine[0] ... fine[fines - 1], in ascending order, are stored in 8 bits. `fines` is
-     * at most ck_fine_inputs. A panel has ck_int4_panel(width) bytes. */
-    void (*pack_rows_int4)(
+    /* Packs n outputs of `width` inputs, rows of ld floats, for multiply_coarse. The inputs fine[0]
+     * ... fine[fines - 1] are stored in 8 bits. They ascend, and `fines` is at most ck_fine_inputs.
+     * A panel has ck_coarse_panel(width) bytes. */
+    void (*pack_rows_coarse)(
         const float *source, size_t ld, size_t n, size_t width, const uint32_t *_Nullable fine,
         size_t fines, uint8_t *panels);
 
@@ -89,9 +89,9 @@ typedef struct ck_kernels {
 
     /* c[n] = a · Wᵀ for a row of k < 65536 inputs. W has 4 bits, and 8 bits for the fine inputs.
      *
-     * largest   receives the largest c of each panel. */
-    void (*multiply_int4)(
-        ck_int4_row a, size_t k, const uint8_t *panels, float *c, size_t n, float *largest);
+     * largest   the largest c of each panel. */
+    void (*multiply_coarse)(
+        ck_coarse_row a, size_t k, const uint8_t *panels, float *c, size_t n, float *largest);
 
     /* Writes the indices and values of all x[i] whose magnitude is above thresholds[i], in
      * ascending order of i. Returns the number of these x[i]. Both arrays have space for n

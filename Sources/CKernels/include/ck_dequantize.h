@@ -42,6 +42,11 @@ void ck_narrow_bf16(void *out, const float *in, size_t count);
 void ck_quantize_q8_0(void *out, const float *in, size_t block_count);
 void ck_quantize_q4_0(void *out, const float *in, size_t block_count);
 
+/* Like ck_quantize_q4_0, with the scale of each block that has the smallest sum of squared errors
+ * among some scales. The largest scale is that of ck_quantize_q4_0. Smaller scales clip the largest
+ * values of a block. Each scale is tried with both signs. */
+void ck_quantize_q4_0_least_squares(void *out, const float *in, size_t block_count);
+
 /* Returns the index of the first float that is NaN or whose magnitude exceeds `limit`. Returns
  * `count` if there is no such float. */
 size_t ck_first_outside(const float *in, size_t count, float limit);

@@ -61,8 +61,10 @@ typedef void ck_transposed_product(
     size_t first, size_t last, float *c, float *scratch);
 
 typedef struct ck_format {
-    uint32_t bits;         /* Bits of a weight. Inputs are padded to whole 32-bit words. */
-    uint32_t output_terms; /* The number of 32-bit terms of each output: 2 or 0. */
+    uint32_t unit_inputs;  /* The inputs of a unit of a panel. Inputs are padded to whole units. */
+    uint32_t unit_bytes;   /* The bytes of a unit of a panel, for 32 outputs. */
+    uint32_t row_bytes;    /* The bytes of a unit of a row of activations, as `product` reads it. */
+    uint32_t output_terms; /* The number of terms (32-bit words) of each output: 2 or 0. */
     float max_weight; /* The maximum magnitude of a weight; infinity if unlimited. */
 
     /* c[m, n] = epilogue(a[m, k] · Wᵀ + bias).
@@ -75,16 +77,17 @@ typedef struct ck_format {
         ck_operand a, size_t m, size_t k, ck_weights w, const float *_Nullable bias, float *c,
         size_t ldc, size_t n, ck_epilogue epilogue);
 
-    /* Converts one row of n activations for `product`, and pads the last word of each term. Terms
-     * are written `stride` bytes apart. Each term gets a scale and a zero point. Null if `product`
-     * reads floats. All tables round to the same integers. */
+    /* Converts one row of n activations for `product`, and fills the last unit of each term. Terms
+     * are written `stride` bytes apart, each with its scale and zero point. Null if `product` reads
+     * floats. All tables round to the same integers. */
     void (*_Nullable convert)(
         const float *x, size_t n, size_t terms, void *values, size_t stride, float *scales,
         int32_t *zeros);
 
-    /* Packs n outputs of `width` inputs into panels. Rows of the source are ld floats apart. Lanes
-     * after the last output do not change. Scales and sums do not change if output_terms is 0. */
-    void (*pack_rows)(
+    /* Packs n outputs of `width` inputs, rows of ld floats, into panels. Lanes after the last
+     * output do not change. Scales and sums do not change if output_terms is 0. Null in formats of
+     * blocks. */
+    void (*_Nullable pack_rows)(
         const float *source, size_t ld, size_t n, size_t width, void *panels,
         float *_Nullable scales, int32_t *_Nullable sums);
 
@@ -92,6 +95,12 @@ typedef struct ck_format {
      * that must read all inputs of an output at once. */
     void (*_Nullable pack_columns)(
         const float *source, size_t ld, size_t n, size_t width, void *panels);
+
+    /* Packs blocks of ggml's Q4_0 as n outputs of `width` inputs into lanes of one panel, from
+     * `lane` on. An output has a block for each 32 inputs; codes after its last input are 8. The
+     * other lanes do not change. Null in formats that pack floats. */
+    void (*_Nullable pack_blocks)(
+        const void *blocks, size_t n, size_t width, size_t lane, void *panel);
 
     /* Reads the k weights of one output of a panel. `scale` is the scale of the output, if any. */
     void (*unpack_row)(const void *panel, size_t lane, size_t k, float scale, float *row);
@@ -106,14 +115,14 @@ typedef struct ck_format {
      * it. */
     ck_transposed_product *_Nullable transposed_product;
 
-    /* Repeats the multiply-adds of `product` in registers: `repeats` times for 384 words of inputs.
-     * Returns a value that depends on all results, so that the compiler removes none of them. */
+    /* Repeats the multiply-adds of `product` in registers: `repeats` times for 384 units of inputs.
+     * Returns a value that depends on all results. */
     float (*peak)(size_t repeats, float seed);
 } ck_format;
 
 /* The kernels of all formats. */
 typedef struct ck_formats {
-    ck_format f32, f16, bf16, int8;
+    ck_format f32, f16, bf16, int8, int4;
 } ck_formats;
 
 #pragma clang assume_nonnull end

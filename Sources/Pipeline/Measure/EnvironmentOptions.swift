@@ -68,7 +68,7 @@ extension InferenceEnvironment {
         let tokens = Double(batch) * Double(phase == .decode ? 1 : sequence)
         let cached = phase == .encode ? 0 : Double(batch) * Double(sequence + 1)
         let width = Double(shape.headDimension)
-        var floats = Double(shape.parameters) * Double(precision.bits) / 32
+        var floats = Double(precision.weightBytes(of: shape)) / 4
         floats += tokens * 4 * Double(shape.hiddenSize)
         for layer in shape.layers { floats += cached * 2 * Double(layer.keyValueHeads) * width }
         floats += tokens * Double(shape.layers.map(\.feedForward).max() ?? 0)

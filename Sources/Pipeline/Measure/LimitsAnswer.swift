@@ -158,13 +158,13 @@ public struct LimitsAnswer: Encodable {
         var y = Activations()
         y.reshape(rows: m, columns: n)
         let operations = 2 * Double(m * k * n)
-        let repeats = 200_000
+        let repeats = 200_000 / max(1, precision.unitInputs / 4)
         func burst(_ seed: Int) -> Double {
             let seconds = time {
                 _ = engine.spinArithmetic(
                     repeats: repeats, precision: precision, seed: Float(seed))
             }
-            return Double(2 * 384 * repeats * 32 / precision.bits) / seconds
+            return Double(2 * 384 * repeats * precision.unitInputs) / seconds
         }
         for _ in 0..<10 { engine.linear(x, weights, into: &y) }
         var before = burst(0)

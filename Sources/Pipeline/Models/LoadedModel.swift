@@ -64,7 +64,7 @@ struct OpenedModel {
     /// - Throws: `ModelFileError`, or `CancellationError`.
     func packed(in precision: Precision) throws -> Model {
         try requireMemory(
-            shape.parameters * precision.bits / 8, beside: shape.vocabularySize * shape.hiddenSize)
+            precision.weightBytes(of: shape), beside: shape.vocabularySize * shape.hiddenSize)
         let suffix = precision == .f32 ? "" : " in \(precision.rawValue)"
         return try progress.counting(
             "Packing \(location.name)\(suffix)", total: shape.layers.count, unit: "layers"

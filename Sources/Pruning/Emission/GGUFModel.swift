@@ -39,6 +39,7 @@ public enum GGUFModel {
             case .f16: self = .f16
             case .bf16: self = .bf16
             case .int8: self = .q80
+            case .int4: self = .q40
             }
         }
 

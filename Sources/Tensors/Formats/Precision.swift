@@ -3,7 +3,7 @@ import CKernels
 /// The precision of the weights and of their products.
 ///
 /// Norms, embeddings that are not tied to the output head, and the residual stream are in 32-bit
-/// floats in every precision. So is attention, except with `int8`.
+/// floats in every precision. So is attention, except with `int8` and `int4`.
 public enum Precision: String, Codable, CodingKeyRepresentable, Hashable, Sendable, CaseIterable {
     /// Weights, activations and sums in 32-bit floats.
     case f32
@@ -18,9 +18,19 @@ public enum Precision: String, Codable, CodingKeyRepresentable, Hashable, Sendab
     /// a zero point for each token. Sums are in 32-bit integers. Attention of several tokens
     /// computes with 16-bit integers if the processor has instructions for them.
     case int8
+    /// Weights in 4 bits with a 16-bit scale for each group of 32 inputs of an output: the numbers
+    /// of ggml's Q4_0. Activations are in 8 bits, with a scale for each group of 32. Sums of a
+    /// group are in integers, and sums of groups are in 32-bit floats. Attention is that of `int8`.
+    case int4
 
-    /// The number of bits of one weight.
-    public var bits: Int { Int(format.bits) }
+    /// The number of bits of one weight, with its share of a group's scale.
+    public var bits: Double {
+        Double(8 * format.unit_bytes) / Double(ck_panel * Int(format.unit_inputs))
+    }
+
+    /// The number of inputs that one operation of ``Engine/spinArithmetic(repeats:precision:seed:)``
+    /// multiplies.
+    public var unitInputs: Int { Int(format.unit_inputs) }
 
     /// Whether weights are stored as integers with scales.
     public var isInteger: Bool { self == .int8 }
@@ -42,6 +52,7 @@ extension ck_formats {
         case .f16: f16
         case .bf16: bf16
         case .int8: int8
+        case .int4: int4
         }
     }
 
@@ -53,11 +64,36 @@ extension ck_formats {
     }
 }
 
+extension ck_format {
+    /// The number of units of an output with this number of inputs.
+    private func units(_ inputs: Int) -> Int {
+        (inputs + Int(unit_inputs) - 1) / Int(unit_inputs)
+    }
+
+    /// The number of bytes of a panel of outputs with this number of inputs.
+    func panelBytes(_ inputs: Int) -> Int { units(inputs) * Int(unit_bytes) }
+
+    /// The number of bytes of a row of converted activations.
+    func rowBytes(_ inputs: Int) -> Int { units(inputs) * Int(row_bytes) }
+}
+
 /// Kernels that only some formats have.
 extension ck_format {
+    /// Packs rows of floats, as `pack_rows` does.
+    ///
+    /// - Precondition: The format packs floats, not blocks.
+    func packRows(
+        _ source: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int,
+        into panels: UnsafeMutableRawPointer, scales: UnsafeMutablePointer<Float>? = nil,
+        sums: UnsafeMutablePointer<Int32>? = nil
+    ) {
+        guard let pack = pack_rows else { preconditionFailure("a format of blocks") }
+        pack(source, stride, rows, columns, panels, scales, sums)
+    }
+
     /// Packs a matrix whose rows are inputs and whose columns are outputs.
     ///
-    /// - Precondition: The format is not int8.
+    /// - Precondition: The format is neither int8 nor int4.
     func packColumns(
         of source: UnsafePointer<Float>, stride: Int, rows: Int, columns: Int,
         into panels: UnsafeMutableRawPointer

@@ -107,12 +107,14 @@ private struct PackedHead {
     static func elements(
         for precision: Precision, width: Int, with kernels: ck_kernels
     ) -> Elements {
-        let narrow = precision == .bf16 || precision == .int8
-        if narrow, kernels.attend_bf16 != nil, width % 32 == 0, width <= Int(ck_widest_bf16) {
+        let isInteger = precision == .int8 || precision == .int4
+        if isInteger || precision == .bf16, kernels.attend_bf16 != nil, width % 32 == 0,
+            width <= Int(ck_widest_bf16)
+        {
             return .bf16
         }
         let hasIntegers = kernels.attend_int16 != nil && width <= Int(ck_widest_int16)
-        return precision == .int8 && hasIntegers ? .int16 : .f32
+        return isInteger && hasIntegers ? .int16 : .f32
     }
 
     /// Packs a key and value head of a segment.
@@ -129,10 +131,12 @@ private struct PackedHead {
             kernels.pack_values_int16!(
                 values, ld, count, width, head + self.values, head + valueScales)
         case .bf16:
-            kernels.formats.bf16.pack_rows(keys, ld, count, width, head, nil, nil)
+            kernels.formats.bf16.packRows(
+                keys, stride: ld, rows: count, columns: width, into: head)
             kernels.pack_values_bf16!(values, ld, count, width, head + self.values)
         case .f32:
-            kernels.formats.f32.pack_rows(keys, ld, count, width, head, nil, nil)
+            kernels.formats.f32.packRows(
+                keys, stride: ld, rows: count, columns: width, into: head)
             kernels.formats.f32.packColumns(
                 of: values, stride: ld, rows: count, columns: width, into: head + self.values)
         }
@@ -173,9 +177,10 @@ extension Engine {
     ///     needed.
     ///   - causal: Whether a token attends only to itself and to earlier tokens.
     ///   - biases: The terms of scores; nil if nothing is added.
-    ///   - precision: The precision of the block's products. With `bf16` and `int8`, attention
-    ///     multiplies bfloat16 values in tile registers if the processor has them. Otherwise, with
-    ///     `int8`, attention multiplies 16-bit integers if the processor has instructions for them.
+    ///   - precision: The precision of the block's products. Except with `f32` and `f16`,
+    ///     attention multiplies bfloat16 if the processor has tile registers for them. Otherwise,
+    ///     with `int8` and `int4`, it multiplies 16-bit integers if the processor has instructions
+    ///     for them.
     ///   - context: Shape `[tokens, heads.contextWidth]`, the result.
     ///   - scratch: Working memory.
     public func attend(

@@ -88,9 +88,7 @@ extension Engine {
                     scales: nil, zeros: nil),
                 isConverted: false)
         }
-        let (terms, stride) = (
-            weights.activationTerms, weights.depth * MemoryLayout<UInt32>.stride
-        )
+        let (terms, stride) = (weights.activationTerms, format.rowBytes(weights.inputs))
         let count = rows * terms
         let memory = scratch.bytes(
             count * (stride + MemoryLayout<Float>.stride + MemoryLayout<Int32>.stride))

@@ -6,12 +6,10 @@ import CKernels
 struct GradientProducts {
     let kernels: ck_kernels
     private let format: ck_format
-    private let bits: Int
 
     init(_ kernels: ck_kernels, _ precision: Precision) {
         self.kernels = kernels
         format = kernels.formats.transposing(precision == .bf16 ? .bf16 : .f32)
-        bits = Int(format.bits)
     }
 
     /// Packs a matrix.
@@ -25,12 +23,15 @@ struct GradientProducts {
             format.packColumns(
                 of: source, stride: stride, rows: count, columns: width, into: panels)
         } else {
-            format.pack_rows(source, stride, count, width, panels, nil, nil)
+            format.packRows(
+                source, stride: stride, rows: count, columns: width, into: panels)
         }
     }
 
-    /// The number of floats whose memory holds `inputs` values.
-    func depth(_ inputs: Int) -> Int { (inputs * bits + 31) / 32 }
+    /// The number of floats of memory for `inputs` inputs of an output.
+    func depth(_ inputs: Int) -> Int {
+        format.rowBytes(inputs) / MemoryLayout<Float>.stride
+    }
 
     /// Returns the rows of `a`, converted for ``multiply(_:_:rows:inputs:_:into:_:columns:)``, and
     /// their stride in floats.

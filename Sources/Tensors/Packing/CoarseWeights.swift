@@ -38,10 +38,10 @@ public struct CoarseWeights: Sendable {
         (inputs, outputs) = (weight.columns, weight.rows)
         self.fineInputs = fineInputs
         let panels = PackedWeights.padded(weight.rows) / PackedWeights.panel
-        memory = Memory(count: panels * ck_int4_panel(inputs) / MemoryLayout<Float>.stride)
+        memory = Memory(count: panels * ck_coarse_panel(inputs) / MemoryLayout<Float>.stride)
         memory.floats.initialize(repeating: 0)
         guard outputs > 0 else { return }
-        selectedKernels.pack_rows_int4(
+        selectedKernels.pack_rows_coarse(
             weight.elements, inputs, outputs, inputs, fineInputs.map(UInt32.init),
             fineInputs.count, address(ofPanel: 0))
     }
@@ -51,7 +51,7 @@ public struct CoarseWeights: Sendable {
 
     /// The address of a panel, for the kernel.
     func address(ofPanel panel: Int) -> UnsafeMutablePointer<UInt8> {
-        (UnsafeMutableRawPointer(memory.floats.baseAddress!) + panel * ck_int4_panel(inputs))
+        (UnsafeMutableRawPointer(memory.floats.baseAddress!) + panel * ck_coarse_panel(inputs))
             .assumingMemoryBound(to: UInt8.self)
     }
 }

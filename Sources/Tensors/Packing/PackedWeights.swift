@@ -3,8 +3,8 @@ import CKernels
 /// The weights of a linear layer in the order in which the kernels read them.
 ///
 /// A panel contains 32 outputs, input by input. Both matrix×matrix and matrix×vector products read
-/// the same panels. `gemm_f32.h`, `gemm_half.h` and `gemm_int8.h` describe the layouts.
-/// `ck_format.h` defines formats.
+/// the same panels. `gemm_f32.h`, `gemm_half.h`, `gemm_int8.h` and `gemm_int4.h` describe
+/// the layouts. `ck_format.h` defines formats.
 ///
 /// Copies share memory until one of them is refilled.
 public struct PackedWeights: Sendable {
@@ -56,10 +56,23 @@ public struct PackedWeights: Sendable {
         pack(weight, bias: bias, lanes: 0..<Self.panel)
     }
 
+    /// Packs weights in 4 bits without changing them.
+    ///
+    /// - Parameters:
+    ///   - weight: The weights, `[outputs, inputs]`.
+    ///   - bias: One value per output, or nil.
+    ///   - arena: The arena that allocates the memory.
+    public init(_ weight: Int4Matrix, bias: [Float]? = nil, in arena: Arena) {
+        self.init(
+            inputs: weight.columns, outputs: weight.rows, precision: .int4, step: Self.panel,
+            hasBias: bias != nil, in: arena)
+        pack(weight, bias: bias, lanes: 0..<Self.panel)
+    }
+
     /// Packs the transpose of weights `[inputs, outputs]`, which have one row for each input.
     ///
-    /// The gradient with respect to a layer's input is a product with the transposed weights. The
-    /// precision must not be int8.
+    /// The gradient with respect to a layer's input is a product with its transpose. The precision
+    /// is neither int8 nor int4.
     public init(
         transposing weight: Matrix<Float>, precision: Precision = .f32, in arena: Arena
     ) {
@@ -85,14 +98,29 @@ public struct PackedWeights: Sendable {
         pack(up, bias: upBias, lanes: half..<Self.panel)
     }
 
+    /// Packs a gate and an up projection in 4 bits, both `[neurons, inputs]`, without changing
+    /// them.
+    public init(
+        gate: Int4Matrix, up: Int4Matrix, gateBias: [Float]? = nil, upBias: [Float]? = nil,
+        in arena: Arena
+    ) {
+        let half = Self.panel / 2
+        self.init(
+            inputs: gate.columns, outputs: gate.rows, precision: .int4, step: half,
+            hasBias: gateBias != nil, in: arena)
+        pack(gate, bias: gateBias, lanes: 0..<half)
+        pack(up, bias: upBias, lanes: half..<Self.panel)
+    }
+
     private init(
         inputs: Int, outputs: Int, precision: Precision, step: Int, hasBias: Bool, in arena: Arena
     ) {
         let panels = (outputs + step - 1) / step
-        let words = Self.depth(inputs, precision) + Self.terms(precision, hasBias: hasBias)
+        let bytes =
+            precision.format.panelBytes(inputs) + Self.termBytes(precision, hasBias: hasBias)
         self.init(
             inputs: inputs, outputs: outputs, precision: precision, step: step, hasBias: hasBias,
-            piece: arena.allocate(words * panels * Self.panel), capacity: panels)
+            piece: arena.allocate(bytes * panels / MemoryLayout<UInt32>.stride), capacity: panels)
     }
 
     private init(
@@ -127,22 +155,19 @@ public struct PackedWeights: Sendable {
 
     /// The number of bytes that a product reads.
     public var byteCount: Int {
-        (depth + Self.terms(precision, hasBias: hasBias)) * panels * Self.panel
-            * MemoryLayout<UInt32>.stride
+        (precision.format.panelBytes(inputs) + Self.termBytes(precision, hasBias: hasBias)) * panels
     }
 
     var panels: Int { (outputs + step - 1) / step }
 
-    /// The number of 32-bit words of one output in its panel.
-    var depth: Int { Self.depth(inputs, precision) }
-
-    private static func depth(_ inputs: Int, _ precision: Precision) -> Int {
-        (inputs * precision.bits + 31) / 32
-    }
-
     /// The number of 32-bit words of every output in addition to its weights.
     private static func terms(_ precision: Precision, hasBias: Bool) -> Int {
         Int(precision.format.output_terms) + (hasBias ? 1 : 0)
+    }
+
+    /// The number of bytes of these words for the outputs of a panel.
+    private static func termBytes(_ precision: Precision, hasBias: Bool) -> Int {
+        terms(precision, hasBias: hasBias) * panel * MemoryLayout<UInt32>.stride
     }
 }
 
@@ -151,7 +176,7 @@ extension PackedWeights {
     /// The address of a panel.
     private func address(ofPanel index: Int) -> UnsafeMutableRawPointer {
         address(ofTerm: Self.terms(precision, hasBias: hasBias), panel: 0)
-            + index * depth * Self.panel * MemoryLayout<UInt32>.stride
+            + index * precision.format.panelBytes(inputs)
     }
 
     /// The address of the biases of a panel and all later panels; nil without biases.
@@ -230,20 +255,44 @@ extension PackedWeights {
     /// Packs rows into some lanes of every panel.
     private mutating func pack(_ weight: Matrix<Float>, bias: [Float]?, lanes: Range<Int>) {
         let (format, first) = (precision.format, lanes.lowerBound)
+        guard format.pack_blocks == nil else {
+            return pack(Int4Matrix(rounding: weight), bias: bias, lanes: lanes)
+        }
         withPointers(reading: weight.elements) { source in
             for panel in 0..<panels {
                 let output = panel * lanes.count
                 let terms = terms(fromPanel: panel)
-                format.pack_rows(
-                    source + output * inputs, inputs, min(lanes.count, outputs - output), inputs,
-                    address(ofPanel: panel) + first * MemoryLayout<UInt32>.stride,
-                    terms.map { $0.scales + first }, terms.map { $0.sums + first })
+                format.packRows(
+                    source + output * inputs, stride: inputs,
+                    rows: min(lanes.count, outputs - output), columns: inputs,
+                    into: address(ofPanel: panel) + first * MemoryLayout<UInt32>.stride,
+                    scales: terms.map { $0.scales + first }, sums: terms.map { $0.sums + first })
             }
         }
+        pack(bias: bias, lanes: lanes)
+    }
+
+    /// Packs rows of blocks into some lanes of every panel.
+    private mutating func pack(_ weight: Int4Matrix, bias: [Float]?, lanes: Range<Int>) {
+        precondition(weight.rows == outputs && weight.columns == inputs, "packed shape")
+        let rowBytes = weight.rowBytes
+        withPointers(reading: weight.blocks) { blocks in
+            for panel in 0..<panels {
+                let output = panel * lanes.count
+                precision.format.pack_blocks?(
+                    blocks + output * rowBytes, min(lanes.count, outputs - output), inputs,
+                    lanes.lowerBound, address(ofPanel: panel))
+            }
+        }
+        pack(bias: bias, lanes: lanes)
+    }
+
+    private mutating func pack(bias: [Float]?, lanes: Range<Int>) {
         guard let bias, let packed = biasTerms(fromPanel: 0) else { return }
         precondition(bias.count == outputs, "every output needs a bias")
         for (output, value) in bias.enumerated() {
-            packed[output / lanes.count * Self.panel + first + output % lanes.count] = value
+            packed[
+                output / lanes.count * Self.panel + lanes.lowerBound + output % lanes.count] = value
         }
     }
 

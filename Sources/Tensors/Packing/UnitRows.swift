@@ -6,7 +6,7 @@ import CKernels
 public struct UnitRows: Sendable {
     /// The number of units.
     public let units: Int
-    /// The precision of the stored weights.
+    /// The precision of the stored weights: `f32`, `f16`, `bf16` or `int8`.
     public let precision: Precision
     /// The incoming rows of a unit, then its outgoing row.
     let parts: [Part]
@@ -14,6 +14,7 @@ public struct UnitRows: Sendable {
     let stride: Int
 
     private let memory: Memory
+    private let valueBytes: Int
 
     /// One row of every unit.
     struct Part: Sendable {
@@ -30,7 +31,8 @@ public struct UnitRows: Sendable {
     /// - Parameters:
     ///   - incoming: The incoming weights, each `[units, inputs]`.
     ///   - outgoing: The outgoing weights, `[outputs, units]`.
-    ///   - precision: The precision of the stored weights.
+    ///   - precision: The precision of the weights. Rows of `int4` are stored in `int8`, because
+    ///     groups of 32 inputs would not fit rows of units.
     public init(
         from incoming: [Matrix<Float>] = [], to outgoing: Matrix<Float>, precision: Precision
     ) {
@@ -39,11 +41,13 @@ public struct UnitRows: Sendable {
             "all weights must have the same number of units")
         let units = outgoing.columns
         self.units = units
+        let precision = precision == .int4 ? .int8 : precision
         self.precision = precision
+        valueBytes = Int(precision.bits) / 8
         var (parts, offset): ([Part], Int) = ([], 0)
         for width in incoming.map(\.columns) + [outgoing.rows] {
             parts.append(Part(width: width, offset: offset))
-            offset += (width * precision.bits / 8 + 63) / 64 * 64
+            offset += (width * valueBytes + 63) / 64 * 64
         }
         stride = offset
         memory = Memory(count: (offset * units + 3) / 4)
@@ -64,6 +68,6 @@ public struct UnitRows: Sendable {
 
     /// The address of the first unit's row in `part`, at the value with index `output`.
     func address(of part: Part, fromOutput output: Int = 0) -> UnsafeRawPointer {
-        UnsafeRawPointer(memory.floats.baseAddress!) + part.offset + output * precision.bits / 8
+        UnsafeRawPointer(memory.floats.baseAddress!) + part.offset + output * valueBytes
     }
 }

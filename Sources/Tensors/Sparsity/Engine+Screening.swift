@@ -91,10 +91,10 @@ extension Engine {
 
     /// Computes approximate outputs of a row in some panels, and the largest output of each panel.
     func approximateScores(
-        _ row: ck_int4_row, _ coarse: CoarseWeights, panels: Range<Int>,
+        _ row: ck_coarse_row, _ coarse: CoarseWeights, panels: Range<Int>,
         into c: UnsafeMutablePointer<Float>, _ count: Int, maxima: UnsafeMutablePointer<Float>
     ) {
-        kernels.multiply_int4(
+        kernels.multiply_coarse(
             row, coarse.inputs, coarse.address(ofPanel: panels.lowerBound), c, count, maxima)
     }
 
@@ -130,9 +130,9 @@ struct CoarseRows {
         return (scales, UnsafeMutableRawPointer(scales + 2).assumingMemoryBound(to: Int8.self))
     }
 
-    subscript(row: Int) -> ck_int4_row {
+    subscript(row: Int) -> ck_coarse_row {
         let (scales, codes) = parts(of: row)
-        return ck_int4_row(
+        return ck_coarse_row(
             values: codes + CoarseWeights.fineCount, fine: codes, scale: scales[0],
             fine_scale: scales[1])
     }

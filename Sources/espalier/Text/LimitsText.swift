@@ -12,7 +12,7 @@ extension LimitsAnswer {
                 name, "\(Figures.significant(rate.median / 1e9, digits: 4)) \(unit)",
                 Figures.percent(rate.spread / 2), limit.map { Figures.percent($0.median) } ?? "–")
         }
-        let unit = precision == .int8 ? "GOP/s" : "GFLOP/s"
+        let unit = precision == .int8 || precision == .int4 ? "GOP/s" : "GFLOP/s"
         add(
             "\(precision.rawValue) multiply-adds, 1 thread, \(instructionSet)", arithmeticPeak, unit
         )
