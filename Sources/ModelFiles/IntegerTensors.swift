@@ -3,7 +3,8 @@ internal import Tensors
 /// A file whose matrices may be stored as integers with scales.
 ///
 /// A matrix of signed bytes has a second tensor, whose name ends in `_scale`, with one float for
-/// each row. An element is its integer times the scale of its row. Other files of the same type of
+/// each row. An element is its integer times the scale of its row. A matrix of unsigned bytes has
+/// the blocks of the stored type `q40`. Other files of the same type of
 /// tensor are not recognised, so this is used only if a configuration says so.
 public struct IntegerTensors: TensorFile {
     private let base: any TensorFile
@@ -23,9 +24,18 @@ public struct IntegerTensors: TensorFile {
     /// Returns the location of a tensor, with the location of its scales if it has scales.
     public func tensor(named name: String) -> StoredTensor? {
         guard !isScale(name), var tensor = base.tensor(named: name) else { return nil }
-        guard tensor.type.numbers == .i8, tensor.shape.count == 2,
+        guard tensor.shape.count == 2 else { return tensor }
+        let (rows, width) = (tensor.shape[0], tensor.shape[1])
+        let blocks = DType.q40
+        if tensor.type.numbers == .u8, width % blocks.bytesPerBlock == 0 {
+            return StoredTensor(
+                file: tensor.file, type: StoredType(blocks),
+                shape: [rows, width / blocks.bytesPerBlock * blocks.blockSize],
+                bytes: tensor.bytes)
+        }
+        guard tensor.type.numbers == .i8,
             let scales = base.tensor(named: name + Self.scaleSuffix),
-            scales.type.numbers == .f32, scales.shape == [tensor.shape[0]]
+            scales.type.numbers == .f32, scales.shape == [rows]
         else { return tensor }
         tensor.rowScales = [scales]
         return tensor

@@ -8,7 +8,7 @@ public enum SafetensorsWriter {
         public let name: String
         /// The sizes, the slowest-varying first.
         public let shape: [Int]
-        /// The stored type: `f32`, `f16`, `bf16` or `i8`.
+        /// The stored type: `f32`, `f16`, `bf16`, `i8` or `u8`.
         public let type: DType
 
         /// Describes a tensor.
@@ -60,7 +60,7 @@ public enum SafetensorsWriter {
         ]
         var end = 0
         for entry in entries {
-            guard [.f32, .f16, .bf16, .i8].contains(entry.type),
+            guard [.f32, .f16, .bf16, .i8, .u8].contains(entry.type),
                 let code = entry.type.safetensorsName
             else { throw fault(path, entry, "tensors cannot be written as \(entry.type.rawValue)") }
             guard let size = StoredTensor.size(of: entry.shape, as: StoredType(entry.type)),

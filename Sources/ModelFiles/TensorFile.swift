@@ -37,6 +37,12 @@ extension TensorFile {
         return try tensor.floats(named: name)
     }
 
+    /// Reads the bytes of a tensor.
+    public func storedBytes(_ name: String) throws(ModelFileError) -> [UInt8] {
+        guard let tensor = tensor(named: name) else { throw missing(name) }
+        return try tensor.file.bytes(in: tensor.bytes)
+    }
+
     /// Reads the elements of a tensor in row-major order as floats, which must be finite.
     public func floats(_ name: String) throws(ModelFileError) -> [Float] {
         let floats = try storedFloats(name)

@@ -106,8 +106,8 @@ public struct LatencyTable: Hashable, Sendable {
     ///
     /// - Precondition: The format is profiled.
     public func seconds(ofHeadIn format: Precision?) -> Double {
-        guard let format, format != environment.precision else { return 0 }
-        guard let other = otherFormats[format] else {
+        guard let format, format != environment.precision.head else { return 0 }
+        guard let other = otherFormats.first(where: { $0.key.head == format })?.value else {
             preconditionFailure("the format must be profiled")
         }
         return other.base.seconds - base.seconds

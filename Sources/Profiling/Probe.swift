@@ -41,7 +41,7 @@ struct Probe {
         let layers = shape.layers.count
         let nothing = [Int](repeating: 0, count: layers)
         var empty = Plan(attention: nothing, feedForward: nothing)
-        if !isEnvironment { empty.headFormat = format }
+        if !isEnvironment { empty.headFormat = format.head }
         func variant(_ units: Int) -> Variant {
             Variant(units: units, format: isEnvironment ? nil : format)
         }
@@ -87,7 +87,7 @@ struct Probe {
             for component in plan.components where !plan[component].isRemoved {
                 plan[component].format = format()
             }
-            plan.headFormat = format()
+            plan.headFormat = format()?.head
             return plan
         }
     }

@@ -60,7 +60,7 @@ extension LatencyTable {
             let minimum = interplay.sum(ofSeconds: dense.seconds / pow(maximumSpeedup, part))
             // Without a choice, no random number is drawn.
             let head =
-                otherFormats.isEmpty ? nil : profiledFormats.randomElement(using: &random)
+                otherFormats.isEmpty ? nil : profiledFormats.randomElement(using: &random)?.head
             let base = base.seconds + seconds(ofHeadIn: head)
             var plan = sampler.plan(costing: max(0, minimum - base), using: &random)
             plan.headFormat = head == environment.precision ? nil : head

@@ -43,13 +43,13 @@ struct PruneJobTests {
         let scratch = try Scratch()
         var options = try Tiny.options(in: scratch)
         options.profile = try Tiny.profile(
-            for: options.environment, formats: [.f16: 0.6, .int8: 0.3], in: scratch)
-        (options.speedups, options.baselines) = ([2], [.units, .formats])
+            for: options.environment, formats: [.f16: 0.6, .int8: 0.3, .int4: 0.2], in: scratch)
+        (options.speedups, options.baselines) = ([3], [.units, .formats])
         let report = try PruneJob(options).run()
-        #expect(report.formats?.map(\.format) == ["f16", "int8"])
-        #expect(report.formats?.map { ($0.speedup * 10).rounded() / 10 } == [1.7, 3.3])
+        #expect(report.formats?.map(\.format) == ["f16", "int8", "int4"])
+        #expect(report.formats?.map { ($0.speedup * 10).rounded() / 10 } == [1.7, 3.3, 5])
         let result = try #require(report.targets.first)
-        #expect(result.predicted >= 2)
+        #expect(result.predicted >= 3)
         #expect(result.layers.contains { $0.attentionFormat != nil || $0.feedForwardFormat != nil })
         let best = try #require(result.perplexity)
         for baseline in report.baselines {
@@ -67,7 +67,7 @@ struct PruneJobTests {
         let plans = try JSONDecoder().decode(
             [String: Plan].self,
             from: Data(contentsOf: URL(fileURLWithPath: options.output + "/plan.json")))
-        #expect(Formats(of: try #require(plans["2x"]), otherwise: .f32) == formats)
+        #expect(Formats(of: try #require(plans["3x"]), otherwise: .f32) == formats)
 
         options.output = scratch.path("same")
         options.formats = []

@@ -45,7 +45,7 @@ private struct KnownStopwatch: Stopwatch {
     /// proportional to their bits.
     static func seconds(of shape: ModelShape, formats: Formats? = nil) -> Double {
         let formats = formats ?? Formats(uniform: .f32, layers: shape.layers.count)
-        func share(_ format: Precision) -> Double { Double(format.bits) / 32 }
+        func share(_ format: Precision) -> Double { format.bits / 32 }
         return zip(shape.layers, formats.layers).reduce(1e-3 * (1 + share(formats.head))) {
             $0 + 0.5e-3 * Double($1.0.keyValueHeads) * share($1.1.attention)
                 + 1e-3 * Double(($1.0.feedForward + 31) / 32) * share($1.1.feedForward)

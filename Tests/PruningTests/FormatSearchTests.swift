@@ -10,7 +10,7 @@ private struct FormatCosts: CostModel {
     var hiddenSize: Int { shape.hiddenSize }
 
     func seconds(of component: Component, as variant: Variant) -> Double {
-        Double((variant.format ?? .f32).bits)
+        (variant.format ?? .f32).bits
     }
 
     func variants(of component: Component) -> [Variant] {
@@ -30,7 +30,7 @@ private struct LeverTestCosts: CostModel {
     func seconds(ofHeadIn format: Precision?) -> Double { format == nil ? 0 : -0.75 }
 
     func seconds(of component: Component, as variant: Variant) -> Double {
-        Double(variant.units * (variant.format ?? .f32).bits)
+        Double(variant.units) * (variant.format ?? .f32).bits
             / Double(32 * shape.units(of: component))
     }
 
@@ -55,7 +55,7 @@ struct FormatSearchTests {
         let problem = space.problem { component, variant in
             (component.layer == 1 ? 0.1 : 1) * (32 - costs.seconds(of: component, as: variant))
         }
-        let budget = space.denseSeconds - 2 * Double(Precision.f32.bits - Precision.int8.bits)
+        let budget = space.denseSeconds - 2 * (Precision.f32.bits - Precision.int8.bits)
         let plan = space.plan(try GreedySearch(problem).choice(within: budget))
         let formats = Formats(of: plan, otherwise: .f32)
         var expected = Formats(uniform: .f32, layers: tiny.shape.layers.count)

@@ -157,7 +157,8 @@ struct RoundTripTests {
             var plan = plan
             plan[Component(layer: 0, kind: .attention)].format = .int8
             plan[Component(layer: 0, kind: .feedForward)].format = .f16
-            plan[Component(layer: 1, kind: .feedForward)].format = .int8
+            plan[Component(layer: 1, kind: .feedForward)].format =
+                dense.shape.hiddenSize % 32 == 0 && plan.feedForward[1] % 32 == 0 ? .int4 : .int8
             if dense.shape.architecture.isCausal { plan.headFormat = .int8 }
             let formats = Formats(of: plan, otherwise: .f32)
             let weights = FormattedWeights(CutModel(dense: dense, plan: plan), formats: formats)

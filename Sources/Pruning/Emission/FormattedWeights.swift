@@ -39,17 +39,29 @@ public struct FormattedWeights<Base: WeightSource>: WeightSource {
         var layer = try base.layer(index)
         let formats = formats.layers[index]
         for path in [\AttentionWeights.query, \.key, \.value, \.output] {
-            layer.attention?[keyPath: path].weight.round(to: formats.attention)
+            layer.attention?[keyPath: path].round(to: formats.attention)
         }
         for path in [\FeedForwardWeights.up, \.down] {
-            layer.feedForward?[keyPath: path].weight.round(to: formats.feedForward)
+            layer.feedForward?[keyPath: path].round(to: formats.feedForward)
         }
-        layer.feedForward?.gate?.weight.round(to: formats.feedForward)
+        layer.feedForward?.gate?.round(to: formats.feedForward)
         return layer
     }
 
     /// The sizes of a layer.
     public func outline(_ index: Int) throws -> LayerWeights { try base.outline(index) }
+}
+
+extension Projection {
+    /// Rounds the weight to a format.
+    ///
+    /// Inputs of `int4` fill its groups.
+    fileprivate mutating func round(to format: Precision) {
+        guard format == .int4 else { return weight.round(to: format) }
+        guard codes?.grid != .q40 else { return }
+        let rounded = Int4Matrix(rounding: weight, by: .leastSquares)
+        self = Projection(codes: CodedMatrix(rounded), bias: bias)
+    }
 }
 
 extension Matrix<Float> {

@@ -116,19 +116,30 @@ enum WeightsFile {
 }
 
 extension NamedTensor {
-    /// The tensors that store this one: itself, or its integers and the scales of its rows.
+    /// The tensors that store this one: the tensor itself, its blocks, or its integers and the
+    /// scales of its rows.
     fileprivate var parts: [NamedTensor] {
-        guard format == .int8 else { return [self] }
-        let matrix = Matrix(rows: shape[0], columns: shape[1], elements: elements)
-        let scales = matrix.byteScales
-        var codes = NamedTensor(
-            name: name, shape: shape, elements: matrix.byteCodes(scales: scales))
-        codes.format = format
-        return [
-            codes,
-            NamedTensor(
-                name: name + IntegerTensors.scaleSuffix, shape: [shape[0]], elements: scales),
-        ]
+        switch format {
+        case .int4:
+            let blocks = codes?.blocks(of: .q40) ?? []
+            let width = shape[1] / DType.q40.blockSize * DType.q40.bytesPerBlock
+            var stored = NamedTensor(
+                name: name, shape: [shape[0], width], elements: blocks.map(Float.init))
+            stored.format = format
+            return [stored]
+        case .int8:
+            let matrix = Matrix(rows: shape[0], columns: shape[1], elements: elements)
+            let scales = matrix.byteScales
+            var codes = NamedTensor(
+                name: name, shape: shape, elements: matrix.byteCodes(scales: scales))
+            codes.format = format
+            return [
+                codes,
+                NamedTensor(
+                    name: name + IntegerTensors.scaleSuffix, shape: [shape[0]], elements: scales),
+            ]
+        case .f32, .f16, .bf16, nil: return [self]
+        }
     }
 
     /// The tensor in a file whose weights have a type.
@@ -138,6 +149,7 @@ extension NamedTensor {
             case .f16: .f16
             case .bf16: .bf16
             case .int8: .i8
+            case .int4: .u8
             case .f32: .f32
             case nil: name.hasSuffix(IntegerTensors.scaleSuffix) ? .f32 : type
             }

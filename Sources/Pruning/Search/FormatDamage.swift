@@ -80,7 +80,7 @@ public struct FormatDamage: Codable, Sendable, Equatable {
             let sum = (damage.attention + damage.feedForward).reduce(0, +)
             let excess = try measured(whole, layer: nil) / max(sum, 1e-12)
             damage.excess = min(max(excess, Self.excesses.lowerBound), Self.excesses.upperBound)
-            if !dense.shape.architecture.isEncoder {
+            if !dense.shape.architecture.isEncoder, format.head == format {
                 var changed = plan
                 changed.headFormat = format
                 damage.head = try measured(changed, layer: nil)

@@ -31,12 +31,24 @@ public struct TableCosts: CostModel {
     /// Returns the measured variants that are faster than every larger variant.
     public func variants(of component: Component) -> [Variant] {
         table.usefulVariants(of: component.kind)
-            + formats.flatMap { table.usefulVariants(of: component.kind, in: $0) }
+            + formats.flatMap { format in
+                table.usefulVariants(of: component.kind, in: format)
+                    .filter { fillsGroups(component, $0) }
+            }
+    }
+
+    /// Whether the inputs of a component's matrices fill the groups of the variant's format.
+    private func fillsGroups(_ component: Component, _ variant: Variant) -> Bool {
+        guard variant.format == .int4 else { return true }
+        let inputs = [
+            table.shape.hiddenSize, variant.units * table.shape.unitSize(of: component),
+        ]
+        return inputs.allSatisfy { $0 % Int4Matrix.group == 0 }
     }
 
     /// The formats that the output head may have; none for encoders, which have no output head.
     public var headFormats: [Precision] {
-        table.shape.architecture.isEncoder ? [] : formats
+        table.shape.architecture.isEncoder ? [] : formats.filter { $0.head == $0 }
     }
 
     /// The seconds that the output head's format adds to the base.

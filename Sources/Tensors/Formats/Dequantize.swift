@@ -27,12 +27,13 @@ extension DType {
     /// Values of `f16` and `bf16` are rounded to nearest, with ties to even. Values of `q80` and
     /// `q40` are rounded like in the reference code of llama.cpp.
     ///
-    /// - Precondition: The type is `f32`, `f16`, `bf16`, `i8`, `q80` or `q40`. The floats fill
+    /// - Precondition: The type is `f32`, `f16`, `bf16`, `i8`, `u8`, `q80` or `q40`. The floats fill
     ///   whole blocks. Floats for `i8` are integers in the range of `i8`.
     public func bytes(from floats: Span<Float>) -> [UInt8] {
         precondition(floats.count % blockSize == 0, "the floats must fill whole blocks")
         let blocks = floats.count / blockSize
         let count = blocks * bytesPerBlock
+        if self == .u8 { return floats.indices.map { UInt8(floats[$0]) } }
         if self == .i8 {
             return floats.indices.map { UInt8(bitPattern: Int8(floats[$0])) }
         }

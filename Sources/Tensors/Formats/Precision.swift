@@ -33,7 +33,7 @@ public enum Precision: String, Codable, CodingKeyRepresentable, Hashable, Sendab
     public var unitInputs: Int { Int(format.unit_inputs) }
 
     /// Whether weights are stored as integers with scales.
-    public var isInteger: Bool { self == .int8 }
+    public var isInteger: Bool { self == .int8 || self == .int4 }
 
     /// The maximum magnitude of a weight; nil if there is no limit.
     public var maximumWeight: Float? {

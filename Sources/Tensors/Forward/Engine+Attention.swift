@@ -107,7 +107,7 @@ private struct PackedHead {
     static func elements(
         for precision: Precision, width: Int, with kernels: ck_kernels
     ) -> Elements {
-        let isInteger = precision == .int8 || precision == .int4
+        let isInteger = precision.isInteger
         if isInteger || precision == .bf16, kernels.attend_bf16 != nil, width % 32 == 0,
             width <= Int(ck_widest_bf16)
         {

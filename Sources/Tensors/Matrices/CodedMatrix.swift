@@ -62,6 +62,27 @@ public struct CodedMatrix: Sendable, Equatable {
         }
     }
 
+    /// Creates a matrix in 4 bits from blocks of the stored type `q40`.
+    ///
+    /// - Precondition: The columns fill blocks.
+    public init(_ matrix: Int4Matrix) {
+        let (type, size) = (DType.q40, Int4Matrix.group)
+        precondition(matrix.columns % size == 0, "columns must fill blocks")
+        self.init(rows: matrix.rows, columns: matrix.columns, grid: .q40)
+        var halves: [UInt8] = []
+        halves.reserveCapacity(2 * scales.count)
+        for block in scales.indices {
+            let start = block * type.bytesPerBlock
+            halves += matrix.blocks[start..<start + 2]
+            for place in 0..<size / 2 {
+                let pair = matrix.blocks[start + 2 + place]
+                codes[block * size + place] = pair & 15
+                codes[block * size + size / 2 + place] = pair >> 4
+            }
+        }
+        scales = DType.f16.floats(from: halves.span.bytes)
+    }
+
     /// The number of groups of a row.
     public var groups: Int { grid.groups(ofColumns: columns) }
 

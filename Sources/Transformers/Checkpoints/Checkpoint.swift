@@ -257,13 +257,20 @@ public struct Checkpoint: WeightSource {
     func projection(
         _ name: String, _ outputs: Int, _ inputs: Int, _ format: Precision? = nil
     ) throws(ModelFileError) -> Projection {
+        let bias =
+            file.has(name + ".bias") ? try file.floats(name + ".bias", shape: [outputs]) : nil
+        if format == .int4, file.type(of: name + ".weight") == .q40 {
+            // This also checks the numbers and the shape.
+            _ = try file.matrix(name + ".weight", rows: outputs, columns: inputs)
+            let blocks = Int4Matrix(
+                rows: outputs, columns: inputs, blocks: try file.storedBytes(name + ".weight"))
+            return Projection(codes: CodedMatrix(blocks), bias: bias)
+        }
         let weight =
             try names.storesInputsFirst(in: format)
             ? file.matrix(name + ".weight", rows: inputs, columns: outputs).transposed
             : file.matrix(name + ".weight", rows: outputs, columns: inputs)
-        guard file.has(name + ".bias") else { return Projection(weight: weight) }
-        return Projection(
-            weight: weight, bias: try file.floats(name + ".bias", shape: [outputs]))
+        return Projection(weight: weight, bias: bias)
     }
 
     private func norm(_ name: String) throws(ModelFileError) -> NormWeights {

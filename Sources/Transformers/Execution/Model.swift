@@ -245,7 +245,10 @@ extension Model.Layer {
         func pack(
             _ projection: Projection, _ format: Precision, activationTerms: Int = 1
         ) -> PackedWeights {
-            PackedWeights(
+            if format == .int4, let codes = projection.int4 {
+                return PackedWeights(codes, bias: projection.bias, in: arena)
+            }
+            return PackedWeights(
                 projection.weight, bias: projection.bias, precision: format,
                 activationTerms: activationTerms, in: arena)
         }
@@ -262,9 +265,16 @@ extension Model.Layer {
         attentionOutputNorm = weights.attentionOutputNorm?.folded
         feedForward = weights.feedForward.map { block in
             FeedForward(
-                up: block.gate.map {
-                    PackedWeights(
-                        gate: $0.weight, up: block.up.weight, gateBias: $0.bias,
+                up: block.gate.map { gate in
+                    if formats.feedForward == .int4, let first = gate.int4,
+                        let second = block.up.int4
+                    {
+                        return PackedWeights(
+                            gate: first, up: second, gateBias: gate.bias, upBias: block.up.bias,
+                            in: arena)
+                    }
+                    return PackedWeights(
+                        gate: gate.weight, up: block.up.weight, gateBias: gate.bias,
                         upBias: block.up.bias, precision: formats.feedForward, in: arena)
                 } ?? pack(block.up, formats.feedForward),
                 down: pack(
@@ -309,5 +319,16 @@ extension Model.Layer {
                         isGated: $0.isGated)
                 },
             feedForwardNorm: feedForwardNorm, feedForwardOutputNorm: feedForwardOutputNorm)
+    }
+}
+
+extension Projection {
+    /// The weight in 4 bits if it is rounded to the values of ``Precision/int4``; otherwise nil.
+    fileprivate var int4: Int4Matrix? {
+        guard let codes, codes.grid == .q40, codes.columns % Int4Matrix.group == 0 else {
+            return nil
+        }
+        return Int4Matrix(
+            rows: codes.rows, columns: codes.columns, blocks: codes.blocks(of: .q40))
     }
 }

@@ -26,6 +26,12 @@ public struct Projection: Sendable, Equatable {
     /// The outputs are in the order of the projections.
     public init(stacking parts: [Projection]) {
         weight = Matrix(stacking: parts.map(\.weight))
+        let coded = parts.compactMap(\.codes)
+        if let grid = coded.first?.grid, coded.count == parts.count,
+            coded.allSatisfy({ $0.grid == grid })
+        {
+            codes = CodedMatrix(stacking: coded)
+        }
         guard parts.contains(where: { $0.bias != nil }) else { return }
         bias = parts.flatMap { $0.bias ?? [Float](repeating: 0, count: $0.weight.rows) }
     }
