@@ -15,6 +15,7 @@
 #include "tiles.h"
 #include "gemm_tiles.h"
 #include "transposed_tiles.h"
+#include "gemm_bf16x2.h"
 #define CK_PRODUCT(format) CK_NAME(product_tiled_##format)
 #else
 #define CK_PRODUCT(format) CK_NAME(product_##format)
@@ -51,8 +52,12 @@
 #endif
 #if CK_TILES
 #define CK_TRANSPOSED_BF16 CK_NAME(transposed_product_tiled_bf16)
+#define CK_GRAM CK_NAME(gram_tiled)
+#define CK_TILE_INPUTS(count) (count)
 #else
 #define CK_TRANSPOSED_BF16 CK_IF_BF16(transposed_product_bf16)
+#define CK_GRAM CK_NAME(gram_f32)
+#define CK_TILE_INPUTS(count) 0
 #endif
 #if CK_BF16 || CK_TILES
 #define CK_CONVERT_BF16 CK_NAME(convert_bf16)
@@ -65,18 +70,29 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .formats = {
         .f32 = {32, 0, __builtin_inff(), CK_NAME(product_f32), 0,
             CK_NAME(pack_rows_f32), CK_NAME(pack_columns_f32), CK_FORMAT_ROWS(f32),
-            CK_NAME(transposed_product_f32), CK_NAME(peak_f32)},
+            CK_NAME(transposed_product_f32), CK_NAME(peak_f32), 0, 0},
         .f16 = {16, 0, 65504.0f / 64, CK_NAME(product_f16), CK_IF_FP16(convert_f16),
             CK_NAME(pack_rows_f16), CK_NAME(pack_columns_f16), CK_FORMAT_ROWS(f16),
-            CK_IF_FP16(transposed_product_f16), CK_NAME(peak_f16)},
+            CK_IF_FP16(transposed_product_f16), CK_NAME(peak_f16), 0, 0},
         .bf16 = {16, 0, 0x1.fep127f, CK_PRODUCT(bf16), CK_CONVERT_BF16,
             CK_NAME(pack_rows_bf16), CK_NAME(pack_columns_bf16), CK_FORMAT_ROWS(bf16),
-            CK_TRANSPOSED_BF16, CK_NAME(peak_bf16)},
+            CK_TRANSPOSED_BF16, CK_NAME(peak_bf16), CK_TILE_INPUTS(32), 0},
         .int8 = {8, 2, __builtin_inff(), CK_PRODUCT(int8), CK_NAME(convert_int8),
             CK_NAME(pack_rows_int8), 0, CK_FORMAT_ROWS(int8),
-            0, CK_NAME(peak_int8)},
+            0, CK_NAME(peak_int8), CK_TILE_INPUTS(64), 0},
+#if CK_TILES
+        .bf16x2 = {32, 0, 0x1.fep127f, CK_NAME(product_bf16x2), CK_NAME(convert_bf16x2),
+            CK_NAME(pack_rows_bf16x2), CK_NAME(pack_columns_bf16x2), CK_NAME(unpack_row_bf16x2),
+            CK_NAME(store_row_f32), CK_NAME(sum_rows_f32), CK_NAME(dot_rows_f32),
+            CK_NAME(transposed_product_tiled_bf16x2), CK_NAME(peak_bf16x2), 32, 32},
+#else
+        /* Without tile registers, two terms would not be faster than f32. */
+        .bf16x2 = {32, 0, 0x1.fep127f, CK_NAME(product_f32), 0,
+            CK_NAME(pack_rows_f32), CK_NAME(pack_columns_f32), CK_FORMAT_ROWS(f32),
+            CK_NAME(transposed_product_f32), CK_NAME(peak_f32), 0, 0},
+#endif
     },
-    .gram_f32 = CK_NAME(gram_f32),
+    .gram_f32 = CK_GRAM,
     .pack_rows_int4 = CK_NAME(pack_rows_int4),
     .round_int8 = CK_NAME(round_int8),
     .multiply_int4 = CK_NAME(multiply_int4),

@@ -1,5 +1,13 @@
 import CKernels
 
+extension ck_format {
+    /// The 32-bit words of an output with some inputs, as `ck_format.h` defines them.
+    func paddedWords(of inputs: Int) -> Int {
+        let step = max(1, Int(padding))
+        return ((inputs + step - 1) / step * step * Int(bits) + 31) / 32
+    }
+}
+
 /// Activations that are converted for the product of a float format.
 struct FormatRows {
     /// The scale of each row, if the format converts activations.
@@ -18,7 +26,7 @@ struct FormatRows {
     init(_ a: [Float], rows: Int, inputs: Int, for format: ck_format) {
         (self.format, self.rows, self.inputs) = (format, rows, inputs)
         isConverted = format.convert != nil
-        stride = isConverted ? (inputs * Int(format.bits) + 31) / 32 * 4 : inputs * 4
+        stride = isConverted ? format.paddedWords(of: inputs) * 4 : inputs * 4
         scales = [Float](repeating: 0, count: rows)
         words = [UInt32](repeating: 42, count: rows * stride / 4 + 1)
         guard let convert = format.convert else {

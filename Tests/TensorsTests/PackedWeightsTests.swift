@@ -14,6 +14,7 @@ struct PackedWeightsTests {
         case .f16: 0.002 * roots
         case .bf16: 0.01 * roots
         case .int8: 0.03 * roots
+        case .bf16x2: 3e-5 * roots
         }
     }
 
@@ -64,6 +65,7 @@ struct PackedWeightsTests {
                 case .f16: #expect(abs(got - want) <= abs(want) / 2048)
                 case .bf16: #expect(abs(got - want) <= abs(want) / 256)
                 case .int8: #expect(abs(got - want) <= maximum / 253)
+                case .bf16x2: #expect(abs(got - want) <= abs(want) / 131_072)
                 }
             }
         }

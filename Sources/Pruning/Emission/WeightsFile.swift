@@ -138,7 +138,7 @@ extension NamedTensor {
             case .f16: .f16
             case .bf16: .bf16
             case .int8: .i8
-            case .f32: .f32
+            case .f32, .bf16x2: .f32
             case nil: name.hasSuffix(IntegerTensors.scaleSuffix) ? .f32 : type
             }
         return SafetensorsWriter.Entry(name: name, shape: shape, type: stored)

@@ -18,6 +18,12 @@ public enum Precision: String, Codable, CodingKeyRepresentable, Hashable, Sendab
     /// a zero point for each token. Sums are in 32-bit integers. Attention of several tokens
     /// computes with 16-bit integers if the processor has instructions for them.
     case int8
+    /// Weights and activations that are the sum of two terms in bfloat16, if the processor
+    /// multiplies tiles of bfloat16. They differ from f32 by at most 2⁻¹⁷ of their magnitude. Sums
+    /// are in 32-bit floats. On other processors this is the same as `f32`.
+    ///
+    /// The name is that of oneMKL's mode of computation.
+    case bf16x2
 
     /// The number of bits of one weight.
     public var bits: Int { Int(format.bits) }
@@ -29,6 +35,10 @@ public enum Precision: String, Codable, CodingKeyRepresentable, Hashable, Sendab
     public var maximumWeight: Float? {
         format.max_weight.isFinite ? format.max_weight : nil
     }
+
+    /// The number of inputs that fill a step of the processor's tile registers; nil if products of
+    /// this precision do not use them.
+    public var tileInputs: Int? { format.tile_inputs > 0 ? Int(format.tile_inputs) : nil }
 
     /// The fastest kernels of this processor for weights of this precision.
     var format: ck_format { selectedKernels.formats[self] }
@@ -42,6 +52,7 @@ extension ck_formats {
         case .f16: f16
         case .bf16: bf16
         case .int8: int8
+        case .bf16x2: bf16x2
         }
     }
 
@@ -55,6 +66,12 @@ extension ck_formats {
 
 /// Kernels that only some formats have.
 extension ck_format {
+    /// The number of 32-bit words that store the inputs of an output.
+    func words(inputs: Int) -> Int {
+        let step = max(1, Int(padding))
+        return ((inputs + step - 1) / step * step * Int(bits) + 31) / 32
+    }
+
     /// Packs a matrix whose rows are inputs and whose columns are outputs.
     ///
     /// - Precondition: The format is not int8.

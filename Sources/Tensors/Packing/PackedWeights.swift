@@ -3,8 +3,8 @@ import CKernels
 /// The weights of a linear layer in the order in which the kernels read them.
 ///
 /// A panel contains 32 outputs, input by input. Both matrix×matrix and matrix×vector products read
-/// the same panels. `gemm_f32.h`, `gemm_half.h` and `gemm_int8.h` describe the layouts.
-/// `ck_format.h` defines formats.
+/// the same panels. `gemm_f32.h`, `gemm_half.h`, `gemm_int8.h` and `gemm_bf16x2.h` describe
+/// the layouts. `ck_format.h` defines formats.
 ///
 /// Copies share memory until one of them is refilled.
 public struct PackedWeights: Sendable {
@@ -137,7 +137,7 @@ public struct PackedWeights: Sendable {
     var depth: Int { Self.depth(inputs, precision) }
 
     private static func depth(_ inputs: Int, _ precision: Precision) -> Int {
-        (inputs * precision.bits + 31) / 32
+        precision.format.words(inputs: inputs)
     }
 
     /// The number of 32-bit words of every output in addition to its weights.
