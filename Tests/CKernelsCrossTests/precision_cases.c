@@ -15,12 +15,18 @@ static size_t packed_outputs(size_t n, int epilogue) {
     return (n + step - 1) / step * ck_panel;
 }
 
+/* The 32-bit words that store k inputs of an output. */
+static size_t words_of(const ck_format *format, size_t k) {
+    size_t step = format->padding ? format->padding : 1;
+    return ((k + step - 1) / step * step * format->bits + 31) / 32;
+}
+
 /* Returns rows of k floats for the product of a format. Converted rows are stored in `rounded`. */
 static ck_operand converted(
     const ck_format *format, const float *a, size_t m, size_t k, void *rounded, float *scales
 ) {
     if (!format->convert) return (ck_operand){a, k * sizeof *a, 1, 0, 0};
-    size_t stride = (k * format->bits + 31) / 32 * 4;
+    size_t stride = words_of(format, k) * 4;
     int32_t zero;
     for (size_t r = 0; r < m; r++)
         format->convert(a + r * k, k, 1, (char *)rounded + r * stride, stride, scales + r, &zero);
@@ -75,6 +81,26 @@ static void f16(const ck_kernels *k) {
             /* Some tables round activations and sums too. */
             float most = k->formats.f16.convert ? 1e-2f : 1e-5f;
             floats_are("c", c, (m - 1) * ldc + n, 2 * most, most);
+        }
+}
+
+/* Some tables round to two terms, so their panels differ from those of f32. */
+static void bf16x2(const ck_kernels *k) {
+    const ck_format *format = &k->formats.bf16x2;
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_gated_relu; epilogue++) {
+            size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n;
+            size_t outputs = packed_outputs(n, epilogue), ldc = n + gap;
+            size_t words = words_of(format, depth);
+            float *a = floats(m * depth, 1), *w = floats(outputs * depth, 0.1f);
+            float *c = floats((m - 1) * ldc + n, 1), *bias = floats(outputs, 1);
+            uint32_t *panels = zeroed(outputs * words * 4), *rounded = zeroed(m * words * 4);
+            float *scales = zeroed(m * 4);
+            format->pack_rows(w, depth, outputs, depth, panels, 0, 0);
+            format->product(
+                converted(format, a, m, depth, rounded, scales), m, depth,
+                (ck_weights){panels, 0, 0}, bias, c, ldc, n, (ck_epilogue)epilogue);
+            floats_are("c", c, (m - 1) * ldc + n, 2e-4, 5e-5);
         }
 }
 
@@ -203,7 +229,7 @@ static void contextual(const ck_kernels *k) {
 static void limits(const ck_kernels *k) {
     /* The number of sums depends on the table, so only finite results are required. */
     float finite = isfinite(k->formats.bf16.peak(100, 0.5f)) && isfinite(k->formats.f16.peak(100, 0.5f))
-        && isfinite(k->formats.int8.peak(100, 0.5f));
+        && isfinite(k->formats.int8.peak(100, 0.5f)) && isfinite(k->formats.bf16x2.peak(100, 0.5f));
     floats_are("peaks are finite", &finite, 1, 0, 0);
 }
 
@@ -211,6 +237,7 @@ const kernel_case precision_cases[] = {
     {"formats.bf16", bf16},
     {"formats.f16", f16},
     {"formats.int8", int8},
+    {"formats.bf16x2", bf16x2},
     {"rows of formats", rows},
     {"pack_rows_int4, multiply_int4, select_f32, sum_rows_*, dot_rows_*", contextual},
     {"peaks of formats", limits},
