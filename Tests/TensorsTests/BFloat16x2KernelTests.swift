@@ -46,7 +46,7 @@ struct BFloat16x2KernelTests {
         "the error of a deep product is 5e-6 of its size on matrix units, and that of f32 without",
         arguments: floatTables, [384, 768, 1536])
     func accuracy(table: FloatTable, k: Int) {
-        let (m, n) = (33, 64)
+        let (m, n) = (9, 32)
         let (a, w) = (randomFloats(m * k, seed: 5), randomFloats(n * k, seed: 6))
         func error(_ format: ck_format) -> Double {
             var packed = [UInt32](repeating: 0, count: n * format.paddedWords(of: k))
