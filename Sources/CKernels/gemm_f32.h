@@ -276,7 +276,7 @@ CK_INLINE void CK_NAME(multiply_columns)(
 CK_ADD_TILE(add_tile_f64, double)
 CK_ADD_TILE(add_tile_f32, float)
 
-static void CK_NAME(gram_f32)(
+static __attribute__((unused)) void CK_NAME(gram_f32)(
     const float *x, size_t rows, size_t columns, size_t first, size_t last, double *sums,
     float *scratch
 ) {

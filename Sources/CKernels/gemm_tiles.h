@@ -1,5 +1,5 @@
-/* Matrix products in tile registers, for weights in bf16 and in 8 bits. The panels have the layouts
- * of gemm_half.h and gemm_int8.h.
+/* Matrix products in tile registers, for weights in bf16, in two terms of bf16, and in 8 bits. The
+ * panels have the layouts of gemm_half.h, gemm_bf16x2.h and gemm_int8.h.
  *
  * A group of up to 32 rows is multiplied with a panel of 32 outputs: two tiles of rows times two
  * tiles of weights make four tiles of sums. A step multiplies 16 units, which are 64 bytes of each
@@ -16,6 +16,10 @@ enum {
     ck_tiled_slab_units = 192,
     ck_min_tiled_rows = 2,
 };
+
+/* What lines and panels contain. With two terms in bfloat16, steps of high terms and of low terms
+ * alternate; see gemm_bf16x2.h. */
+typedef enum { ck_tiled_bf16, ck_tiled_int8, ck_tiled_bf16x2 } ck_tiled_kind;
 
 typedef struct {
     ck_operand a;
@@ -53,6 +57,25 @@ CK_INLINE void CK_NAME(multiply_step)(
     ck_tile_load(5, lines + ck_tile_rows * stride, stride);
     if (integers) ck_tile_multiply_int8(2, 5, 6); else ck_tile_multiply_bf16(2, 5, 6);
     if (integers) ck_tile_multiply_int8(3, 5, 7); else ck_tile_multiply_bf16(3, 5, 7);
+}
+
+/* Multiplies step i of lines with step j of a panel. */
+CK_INLINE void CK_NAME(multiply_steps)(
+    const char *lines, size_t stride, size_t i, const char *units, size_t j, int integers, int pair
+) {
+    CK_NAME(multiply_step)(
+        lines + i * ck_tile_bytes, stride, units + j * ck_tile_units * ck_unit_bytes, integers,
+        pair);
+}
+
+/* Multiplies step i of a panel. Of two terms, high terms are multiplied with both terms of the
+ * lines, low terms only with high terms. */
+CK_INLINE void CK_NAME(multiply_terms)(
+    const char *lines, size_t stride, const char *units, size_t i, ck_tiled_kind kind, int pair
+) {
+    int two = kind == ck_tiled_bf16x2, integers = kind == ck_tiled_int8;
+    if (two) CK_NAME(multiply_steps)(lines, stride, i ^ 1, units, i, 0, pair);
+    if (!two || i % 2 == 0) CK_NAME(multiply_steps)(lines, stride, i, units, i, integers, pair);
 }
 
 /* Computes the epilogue of the next row of a group. */
@@ -136,16 +159,15 @@ CK_INLINE void CK_NAME(multiply_group)(
     const char *lines, size_t stride, const char *units, size_t steps, const char *tails,
     const char *tail_units, const char *next, size_t share, float *sums, int resumes,
     const ck_tiled *o, ck_tiled_group *before, const float *bias, size_t ldc,
-    ck_epilogue epilogue, int integers, int pair
+    ck_epilogue epilogue, ck_tiled_kind kind, int pair
 ) {
+    int integers = kind == ck_tiled_int8;
     if (resumes) CK_NAME(load_sums)(sums, ck_panel, pair);
     else CK_NAME(clear_sums)(pair);
     size_t all = steps + (tails ? 1 : 0), left = (before->last - before->line) / o->a.terms;
     size_t each = all ? (left + all - 1) / all : 0;
     for (size_t i = 0; i < steps; i++) {
-        CK_NAME(multiply_step)(
-            lines + i * ck_tile_bytes, stride, units + i * ck_tile_units * ck_unit_bytes, integers,
-            pair);
+        CK_NAME(multiply_terms)(lines, stride, units, i, kind, pair);
         for (size_t f = 0; f < share; f++, next += 64) __builtin_prefetch(next, 0, 2);
         for (size_t r = 0; r < each && before->line < before->last; r++)
             CK_NAME(finish_line)(o, before, integers, bias, ldc, epilogue);
@@ -159,7 +181,7 @@ CK_INLINE void CK_NAME(multiply_group)(
 /* c[m, n] = epilogue(product + bias) for m rows of o->a.terms lines. */
 CK_INLINE void CK_NAME(product_tiles)(
     const ck_tiled *o, size_t m, const float *bias, float *c, size_t ldc, size_t n,
-    ck_epilogue epilogue, int integers
+    ck_epilogue epilogue, ck_tiled_kind kind
 ) {
     size_t step = ck_is_gated(epilogue) ? ck_panel / 2 : ck_panel;
     size_t terms = o->a.terms, depth = o->depth, stride = o->a.stride;
@@ -184,6 +206,8 @@ CK_INLINE void CK_NAME(product_tiles)(
         size_t slabs = depth <= 2 * ck_tiled_slab_units ? 1
             : (depth + ck_tiled_slab_units - 1) / ck_tiled_slab_units;
         size_t whole = depth / ck_tile_units;
+        /* The steps that belong together, which a slab does not separate. */
+        size_t together = kind == ck_tiled_bf16x2 ? 2 : 1;
         size_t turn = 0;
         for (size_t j = 0, p = 0; j < n; j += step, p++) {
             const char *panel = (const char *)o->w.panels + p * depth * ck_unit_bytes;
@@ -192,7 +216,8 @@ CK_INLINE void CK_NAME(product_tiles)(
                     tail_units, panel + whole * ck_tile_units * ck_unit_bytes,
                     tail * ck_unit_bytes);
             for (size_t s = 0; s < slabs; s++) {
-                size_t from = whole * s / slabs, steps = whole * (s + 1) / slabs - from;
+                size_t from = whole * s / slabs / together * together;
+                size_t steps = whole * (s + 1) / slabs / together * together - from;
                 const char *units = panel + from * ck_tile_units * ck_unit_bytes;
                 const char *next = units + steps * ck_tile_units * ck_unit_bytes;
                 size_t share = (ck_tile_units * ck_unit_bytes / 64 + groups - 1) / groups;
@@ -206,7 +231,7 @@ CK_INLINE void CK_NAME(product_tiles)(
                     CK_NAME(multiply_group)(
                         a, stride, units, steps, tail_lines, tail_units,
                         next + g * share * steps * 64, share, tile, s > 0, o, &before, bias, ldc,
-                        epilogue, integers, pair);
+                        epilogue, kind, pair);
                     if (ends)
                         before = (ck_tiled_group){
                             tile, begin + g * size, begin + top + size, p, begin + top, n - j,
@@ -215,7 +240,7 @@ CK_INLINE void CK_NAME(product_tiles)(
             }
         }
         while (before.line < before.last)
-            CK_NAME(finish_line)(o, &before, integers, bias, ldc, epilogue);
+            CK_NAME(finish_line)(o, &before, kind == ck_tiled_int8, bias, ldc, epilogue);
         ck_tile_release();
     }
 }
@@ -228,7 +253,7 @@ static void CK_NAME(product_tiled_bf16)(
 #if CK_BF16
     if (m < ck_min_tiled_rows) return CK_NAME(product_bf16)(a, m, k, w, bias, c, ldc, n, epilogue);
 #endif
-    CK_NAME(product_tiles)(&o, m, bias, c, ldc, n, epilogue, 0);
+    CK_NAME(product_tiles)(&o, m, bias, c, ldc, n, epilogue, ck_tiled_bf16);
 }
 
 static void CK_NAME(product_tiled_int8)(
@@ -237,5 +262,5 @@ static void CK_NAME(product_tiled_int8)(
 ) {
     ck_tiled o = {a, w, (k + 3) / 4};
     if (m < ck_min_tiled_rows) CK_NAME(product_int8)(a, m, k, w, bias, c, ldc, n, epilogue);
-    else CK_NAME(product_tiles)(&o, m, bias, c, ldc, n, epilogue, 1);
+    else CK_NAME(product_tiles)(&o, m, bias, c, ldc, n, epilogue, ck_tiled_int8);
 }

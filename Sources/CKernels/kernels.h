@@ -16,6 +16,7 @@
 #include "tiles.h"
 #include "gemm_tiles.h"
 #include "transposed_tiles.h"
+#include "gemm_bf16x2.h"
 #define CK_PRODUCT(format) CK_NAME(product_tiled_##format)
 #else
 #define CK_PRODUCT(format) CK_NAME(product_##format)
@@ -52,8 +53,12 @@
 #endif
 #if CK_TILES
 #define CK_TRANSPOSED_BF16 CK_NAME(transposed_product_tiled_bf16)
+#define CK_GRAM CK_NAME(gram_tiled)
+#define CK_TILE_INPUTS(count) (count)
 #else
 #define CK_TRANSPOSED_BF16 CK_IF_BF16(transposed_product_bf16)
+#define CK_GRAM CK_NAME(gram_f32)
+#define CK_TILE_INPUTS(count) 0
 #endif
 #if CK_BF16 || CK_TILES
 #define CK_CONVERT_BF16 CK_NAME(convert_bf16)
@@ -66,24 +71,36 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .formats = {
         .f32 = {1, ck_unit_bytes, 4, 0, __builtin_inff(), CK_NAME(product_f32), 0,
             CK_NAME(pack_rows_f32), CK_NAME(pack_columns_f32), 0, CK_FORMAT_ROWS(f32),
-            CK_NAME(transposed_product_f32), CK_NAME(peak_f32)},
+            CK_NAME(transposed_product_f32), CK_NAME(peak_f32), 0, 0},
         .f16 = {2, ck_unit_bytes, 4, 0, 65504.0f / 64, CK_NAME(product_f16),
             CK_IF_FP16(convert_f16),
             CK_NAME(pack_rows_f16), CK_NAME(pack_columns_f16), 0, CK_FORMAT_ROWS(f16),
-            CK_IF_FP16(transposed_product_f16), CK_NAME(peak_f16)},
+            CK_IF_FP16(transposed_product_f16), CK_NAME(peak_f16), 0, 0},
         .bf16 = {2, ck_unit_bytes, 4, 0, 0x1.fep127f, CK_PRODUCT(bf16), CK_CONVERT_BF16,
             CK_NAME(pack_rows_bf16), CK_NAME(pack_columns_bf16), 0, CK_FORMAT_ROWS(bf16),
-            CK_TRANSPOSED_BF16, CK_NAME(peak_bf16)},
+            CK_TRANSPOSED_BF16, CK_NAME(peak_bf16), CK_TILE_INPUTS(32), 0},
         .int8 = {4, ck_unit_bytes, 4, 2, __builtin_inff(), CK_PRODUCT(int8), CK_NAME(convert_int8),
             CK_NAME(pack_rows_int8), 0, 0, CK_FORMAT_ROWS(int8),
-            0, CK_NAME(peak_int8)},
+            0, CK_NAME(peak_int8), CK_TILE_INPUTS(64), 0},
         .int4 = {ck_group, ck_group_bytes, ck_group_row_bytes, 0, 8 * 65504.0f,
             CK_NAME(product_int4), CK_NAME(convert_int4),
             0, 0, CK_NAME(pack_blocks_int4), CK_NAME(unpack_row_int4), CK_NAME(store_row_int8),
             CK_NAME(sum_rows_int8), CK_NAME(dot_rows_int8),
-            0, CK_NAME(peak_int4)},
+            0, CK_NAME(peak_int4), 0, 0},
+#if CK_TILES
+        .bf16x2 = {1, ck_unit_bytes, 4, 0, 0x1.fep127f, CK_NAME(product_bf16x2),
+            CK_NAME(convert_bf16x2),
+            CK_NAME(pack_rows_bf16x2), CK_NAME(pack_columns_bf16x2), 0, CK_NAME(unpack_row_bf16x2),
+            CK_NAME(store_row_f32), CK_NAME(sum_rows_f32), CK_NAME(dot_rows_f32),
+            CK_NAME(transposed_product_tiled_bf16x2), CK_NAME(peak_bf16x2), 32, 32},
+#else
+        /* Without tile registers, two terms would not be faster than f32. */
+        .bf16x2 = {1, ck_unit_bytes, 4, 0, 0x1.fep127f, CK_NAME(product_f32), 0,
+            CK_NAME(pack_rows_f32), CK_NAME(pack_columns_f32), 0, CK_FORMAT_ROWS(f32),
+            CK_NAME(transposed_product_f32), CK_NAME(peak_f32), 0, 0},
+#endif
     },
-    .gram_f32 = CK_NAME(gram_f32),
+    .gram_f32 = CK_GRAM,
     .pack_rows_coarse = CK_NAME(pack_rows_coarse),
     .round_int8 = CK_NAME(round_int8),
     .multiply_coarse = CK_NAME(multiply_coarse),

@@ -71,6 +71,11 @@ static float CK_NAME(peak_bf16)(size_t repeats, float seed) {
 static float CK_NAME(peak_int8)(size_t repeats, float seed) {
     return CK_NAME(peak_tiles)(repeats, seed, 1);
 }
+
+/* Two terms need three products of bfloat16, which have half the size of floats. */
+static float CK_NAME(peak_bf16x2)(size_t repeats, float seed) {
+    return CK_NAME(peak_tiles)(3 * repeats / 2, seed, 0);
+}
 #else
 static float CK_NAME(peak_bf16)(size_t repeats, float seed) {
 #if CK_BF16

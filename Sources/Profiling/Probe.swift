@@ -29,14 +29,16 @@ struct Probe {
     ///
     /// The environment's format is the first of `formats`.
     static func all(of shape: ModelShape, in formats: [Precision]) -> [Probe] {
+        let granularity = LevelGrid.granularity(in: formats)
         let uniform = formats.enumerated().flatMap { index, format in
-            all(of: shape, in: format, isEnvironment: index == 0)
+            all(of: shape, in: format, isEnvironment: index == 0, granularity)
         }
-        return uniform + mixtures(of: shape, in: formats).map { Probe(role: .blend, plan: $0) }
+        return uniform
+            + mixtures(of: shape, in: formats, granularity).map { Probe(role: .blend, plan: $0) }
     }
 
     private static func all(
-        of shape: ModelShape, in format: Precision, isEnvironment: Bool
+        of shape: ModelShape, in format: Precision, isEnvironment: Bool, _ granularity: Int
     ) -> [Probe] {
         let layers = shape.layers.count
         let nothing = [Int](repeating: 0, count: layers)
@@ -47,7 +49,7 @@ struct Probe {
         }
         var probes = [Probe(role: .base(format), plan: empty)]
         for kind in ComponentKind.allCases {
-            for level in LevelGrid.levels(of: kind, in: shape) {
+            for level in LevelGrid.levels(of: kind, in: shape, granularity: granularity) {
                 var plan = empty
                 for layer in 0..<layers {
                     plan[Component(layer: layer, kind: kind)] = variant(level)
@@ -65,11 +67,14 @@ struct Probe {
     ///
     /// The cost of a feed-forward block is twice that of an attention block. If there are several
     /// formats, each kept component of every other plan has a random format.
-    private static func mixtures(of shape: ModelShape, in formats: [Precision]) -> [Plan] {
+    private static func mixtures(
+        of shape: ModelShape, in formats: [Precision], _ granularity: Int
+    ) -> [Plan] {
         let sampler = PlanSampler(
             shape: shape,
             variants: { kind in
-                LevelGrid.levels(of: kind, in: shape).map { Variant(units: $0) } + [.removed]
+                LevelGrid.levels(of: kind, in: shape, granularity: granularity)
+                    .map { Variant(units: $0) } + [.removed]
             },
             cost: { kind, variant in
                 Double(variant.units) / Double(max(1, shape.maximumLevel(of: kind)))

@@ -18,9 +18,14 @@ public final class Engine: Sendable {
     let neuronScratch = Scratch()
 
     /// Creates an engine with a number of threads and the kernels of ``InstructionSet/current``.
-    public init(threads: Int) {
+    public convenience init(threads: Int) {
+        self.init(threads: threads, kernels: selectedKernels)
+    }
+
+    /// Creates an engine with other kernels than those that pack weights.
+    init(threads: Int, kernels: ck_kernels) {
         pool = ThreadPool(threads: threads)
-        kernels = selectedKernels
+        self.kernels = kernels
     }
 
     /// Calls `body` with contiguous ranges of rows.

@@ -14,6 +14,12 @@ public enum InstructionSet {
         return names
     }()
 
+    /// The instruction set of matrix units over an emulation of them.
+    ///
+    /// Every processor runs it, slowly. It shows what a processor with matrix units computes, except
+    /// for the order of sums outside their products.
+    public static let emulated = String(cString: ck_emulated_table().pointee.name)
+
     /// The instruction set that all engines of this process use.
     public static var current: String { String(cString: selectedKernels.name) }
 
@@ -21,9 +27,9 @@ public enum InstructionSet {
     ///
     /// Call it before the process packs weights or creates an engine.
     ///
-    /// - Parameter name: One of ``available``.
+    /// - Parameter name: One of ``available``, or ``emulated``.
     public static func use(_ name: String) {
-        guard let index = available.firstIndex(of: name) else {
+        guard let index = (available + [emulated]).firstIndex(of: name) else {
             preconditionFailure("this processor does not have the instruction set \(name)")
         }
         selection.withLock { selection in
@@ -48,4 +54,5 @@ public enum InstructionSet {
 
 /// The kernels of the selected instruction set: a constant table of plain C functions, which any
 /// thread may call.
-nonisolated(unsafe) let selectedKernels = ck_table(InstructionSet.selected)!.pointee
+nonisolated(unsafe) let selectedKernels =
+    (ck_table(InstructionSet.selected) ?? ck_emulated_table()).pointee

@@ -75,7 +75,7 @@ struct TrainableLinear: Sendable {
     private var packed: PackedWeights
     private var transposed: PackedWeights
 
-    /// Creates a trainable layer with products in `f32`, `f16` or `bf16`.
+    /// Creates a trainable layer with products in any precision but `int8`.
     init(_ projection: Projection, precision: Precision = .f32, in arena: Arena) {
         weight = Parameter(projection.weight)
         bias = projection.bias.map { Parameter($0) }

@@ -17,10 +17,16 @@ static size_t packed_outputs(size_t n, int epilogue) {
 
 /* The units of a panel of k inputs. */
 static size_t units(const ck_format *format, size_t k) {
-    return (k + format->unit_inputs - 1) / format->unit_inputs;
+    size_t step = format->padding ? format->padding : 1;
+    return ((k + step - 1) / step * step + format->unit_inputs - 1) / format->unit_inputs;
 }
 
-/* Rows of k floats as a format's product reads them; converted ones go to `rounded`. */
+/* The 32-bit words of a converted row of k inputs. */
+static size_t words_of(const ck_format *format, size_t k) {
+    return units(format, k) * format->row_bytes / 4;
+}
+
+/* Returns rows of k floats for the product of a format. Converted rows are stored in `rounded`. */
 static ck_operand converted(
     const ck_format *format, const float *a, size_t m, size_t k, void *rounded, float *scales
 ) {
@@ -80,6 +86,26 @@ static void f16(const ck_kernels *k) {
             /* Some tables round activations and sums too. */
             float most = k->formats.f16.convert ? 1e-2f : 1e-5f;
             floats_are("c", c, (m - 1) * ldc + n, 2 * most, most);
+        }
+}
+
+/* Some tables round to two terms, so their panels differ from those of f32. */
+static void bf16x2(const ck_kernels *k) {
+    const ck_format *format = &k->formats.bf16x2;
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int epilogue = ck_epilogue_store; epilogue <= ck_epilogue_gated_relu; epilogue++) {
+            size_t m = sizes[s].m, depth = sizes[s].k, n = sizes[s].n;
+            size_t outputs = packed_outputs(n, epilogue), ldc = n + gap;
+            size_t words = words_of(format, depth);
+            float *a = floats(m * depth, 1), *w = floats(outputs * depth, 0.1f);
+            float *c = floats((m - 1) * ldc + n, 1), *bias = floats(outputs, 1);
+            uint32_t *panels = zeroed(outputs * words * 4), *rounded = zeroed(m * words * 4);
+            float *scales = zeroed(m * 4);
+            format->pack_rows(w, depth, outputs, depth, panels, 0, 0);
+            format->product(
+                converted(format, a, m, depth, rounded, scales), m, depth,
+                (ck_weights){panels, 0, 0}, bias, c, ldc, n, (ck_epilogue)epilogue);
+            floats_are("c", c, (m - 1) * ldc + n, 2e-4, 5e-5);
         }
 }
 
@@ -241,7 +267,8 @@ static void contextual(const ck_kernels *k) {
 static void limits(const ck_kernels *k) {
     /* The number of sums depends on the table, so only finite results are required. */
     float finite = isfinite(k->formats.bf16.peak(100, 0.5f)) && isfinite(k->formats.f16.peak(100, 0.5f))
-        && isfinite(k->formats.int8.peak(100, 0.5f)) && isfinite(k->formats.int4.peak(100, 0.5f));
+        && isfinite(k->formats.int8.peak(100, 0.5f)) && isfinite(k->formats.int4.peak(100, 0.5f))
+        && isfinite(k->formats.bf16x2.peak(100, 0.5f));
     floats_are("peaks are finite", &finite, 1, 0, 0);
 }
 
@@ -250,6 +277,7 @@ const kernel_case precision_cases[] = {
     {"formats.f16", f16},
     {"formats.int8", int8},
     {"formats.int4", int4},
+    {"formats.bf16x2", bf16x2},
     {"rows of formats", rows},
     {"pack_rows_coarse, multiply_coarse, select_f32, sum_rows_*, dot_rows_*", contextual},
     {"peaks of formats", limits},

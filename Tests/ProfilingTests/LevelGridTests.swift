@@ -1,5 +1,6 @@
 import ModelFiles
 import Profiling
+import Tensors
 import Testing
 import Transformers
 
@@ -28,6 +29,22 @@ struct LevelGridTests {
                 1536, 1376, 1248, 1120, 992, 896, 832, 736, 672, 608, 544, 480, 448, 384, 352, 320,
                 288, 256, 224, 192, 160, 128, 96, 64, 32,
             ])
+    }
+
+    @Test("widths fit the steps of tile registers")
+    func tiles() {
+        let levels = LevelGrid.levels(
+            of: .feedForward, in: shape(groups: 3, widths: [1536]), granularity: 64)
+        #expect(
+            levels == [
+                1536, 1408, 1216, 1088, 1024, 896, 832, 704, 640, 576, 512, 448, 384, 320, 256, 192,
+                128, 64,
+            ])
+        for precision in Precision.allCases {
+            let granularity = LevelGrid.granularity(in: [.f32, precision])
+            #expect(granularity % 32 == 0 && granularity % (precision.tileInputs ?? 1) == 0)
+            #expect(precision.tileInputs != nil || granularity == 32)
+        }
     }
 
     @Test(

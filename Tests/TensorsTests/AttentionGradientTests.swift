@@ -18,9 +18,13 @@ struct AttentionGradientTests {
             (4, 2, 40, true, false), (3, 3, 8, false, false), (2, 1, 64, true, false),
             (6, 2, 33, false, false), (3, 3, 24, true, true), (4, 2, 8, false, true),
         ],
-        [(1, Precision.f32), (2, .f32), (2, .bf16)])
+        [
+            (1, Precision.f32, false), (2, .f32, false), (2, .bf16, false), (2, .bf16, true),
+            (2, .bf16x2, true),
+        ])
     func attention(
-        _ shape: (Int, Int, Int, Bool, Bool), _ way: (threads: Int, precision: Precision)
+        _ shape: (Int, Int, Int, Bool, Bool),
+        _ way: (threads: Int, precision: Precision, emulates: Bool)
     ) {
         let (query, keyValue, width, causal, isBiased) = shape
         var heads = AttentionHeads(query: query, keyValue: keyValue, dimension: width)
@@ -33,7 +37,8 @@ struct AttentionGradientTests {
         let fused = random(131, heads.fusedWidth, seed: 1)
         let gradient = random(131, heads.contextWidth, seed: 2)
         var result = Activations()
-        let byTerms = Engine(threads: way.threads).differentiateAttention(
+        let engine = way.emulates ? .emulated(threads: way.threads) : Engine(threads: way.threads)
+        let byTerms = engine.differentiateAttention(
             Activations(fused), heads: heads, sequences: sequences, causal: causal,
             biases: isBiased
                 ? ScoreBiases(heads: 2 * query, distances: -102...(causal ? 0 : 102), term: term)
@@ -88,11 +93,20 @@ struct AttentionGradientTests {
         // Each factor has 8 bits, so scores, the logarithms of weights, have this relative error.
         expectClose(
             result.matrix.elements, wanted.map(Float.init),
-            absolute: way.precision == .bf16 ? 0.15 : 2e-4)
+            absolute: way.precision == .bf16 ? 0.15 : way.precision == .bf16x2 ? 1e-3 : 2e-4)
         #expect((byTerms != nil) == isBiased)
         guard let byTerms, way.precision == .f32 else { return }
         let got = (0..<query).flatMap { head in (-102...102).map { byTerms[head, $0] } }
         expectClose(got, wantedByTerms.map(Float.init), absolute: 5e-4)
+    }
+
+    @Test("blocks of queries fill the rows of tile registers", arguments: floatTables)
+    func queryBlocks(table: FloatTable) {
+        for precision in [Precision.f32, .bf16, .bf16x2] {
+            let products = GradientProducts(table.kernels, precision)
+            let usesTiles = table.kernels.formats[precision].tile_inputs > 0
+            #expect(usesTiles ? products.queryBlock % 32 == 0 : products.queryBlock == 72)
+        }
     }
 
     @Test(

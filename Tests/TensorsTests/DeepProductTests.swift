@@ -19,7 +19,7 @@ struct DeepProductTests {
         let (a, w) = (signs(m * k, seed: 1), signs(panels * 32 * k, seed: 2))
         let (bias, before) = (signs(panels * 32, seed: 3), signs(m * n, seed: 4))
         let formats = table.kernels.formats
-        let operands = [formats.f32, formats.bf16, formats.f16].map { format in
+        let operands = [formats.f32, formats.bf16, formats.f16, formats.bf16x2].map { format in
             var packed = [UInt32](repeating: 0, count: panels * format.panelBytes(k) / 4)
             format.pack_rows!(w, k, n, k, &packed, nil, nil)
             return (FormatRows(a, rows: m, inputs: k, for: format), packed)

@@ -2,6 +2,11 @@ import CKernels
 
 @testable import Tensors
 
+extension ck_format {
+    /// The 32-bit words of a converted row of some inputs.
+    func paddedWords(of inputs: Int) -> Int { rowBytes(inputs) / 4 }
+}
+
 /// Activations that are converted for the product of a float format.
 struct FormatRows {
     /// The scale of each row, if the format converts activations.

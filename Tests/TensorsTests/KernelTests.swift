@@ -98,12 +98,14 @@ struct KernelTests {
         var sums = [Double](repeating: 1, count: columns * columns)
         var scratch = productScratch(columns)
         table.kernels.gram_f32(x, rows, columns, 0, columns, &sums, &scratch)
+        // With tile registers, x is rounded to two terms of 8 bits.
+        let room = table.kernels.attend_bf16 == nil ? 1e-4 : 3e-4
         for i in 0..<columns {
             for j in i..<columns {
                 let want = (0..<rows).reduce(1.0) {
                     $0 + Double(x[$1 * columns + i]) * Double(x[$1 * columns + j])
                 }
-                #expect(abs(sums[i * columns + j] - want) < 1e-4)
+                #expect(abs(sums[i * columns + j] - want) < room)
             }
         }
     }

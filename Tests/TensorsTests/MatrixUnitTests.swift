@@ -54,5 +54,55 @@ struct MatrixUnitTests {
         }
     }
 
+    /// `E[x xᵀ]` of normally distributed columns with different means, relative to
+    /// `√(E[xᵢ²] E[xⱼ²])`: the largest error, and the mean error on the diagonal.
+    private func gramErrors(_ table: FloatTable, rows: Int) -> (largest: Double, diagonal: Double) {
+        let columns = 40
+        var random = SplitMix64(seed: 4)
+        let x = (0..<rows * columns).map { index -> Float in
+            let uniform = (0..<12).reduce(Float(-6)) { sum, _ in
+                sum + Float.random(in: 0..<1, using: &random)
+            }
+            return uniform + Float(index % columns % 3)
+        }
+        var sums = [Double](repeating: 0, count: columns * columns)
+        var scratch = [Float](
+            repeating: 0, count: Int(ck_slab_rows) * (96 + Int(ck_tile_columns)))
+        table.kernels.gram_f32(x, rows, columns, 0, columns, &sums, &scratch)
+        func product(_ i: Int, _ j: Int) -> Double {
+            (0..<rows).reduce(0) {
+                $0 + Double(x[$1 * columns + i]) * Double(x[$1 * columns + j])
+            }
+        }
+        let squares = (0..<columns).map { product($0, $0) }
+        var (largest, diagonal) = (0.0, 0.0)
+        for i in 0..<columns {
+            for j in i..<columns {
+                let error =
+                    (sums[i * columns + j] - product(i, j)) / (squares[i] * squares[j]).squareRoot()
+                largest = max(largest, abs(error))
+                if i == j { diagonal += error / Double(columns) }
+            }
+        }
+        return (largest, diagonal)
+    }
+
+    @Test("second moments are within 2e-6 of f64", arguments: floatTables, [500, 1000])
+    func secondMoments(table: FloatTable, rows: Int) {
+        let errors = gramErrors(table, rows: rows)
+        #expect(errors.largest <= 2e-6)
+        // Without the squares of low terms, this would be about -8e-7.
+        #expect(abs(errors.diagonal) <= 4e-7)
+    }
+
+    @Test("only tables with tile registers have steps of them", arguments: floatTables)
+    func steps(table: FloatTable) {
+        let (formats, usesTiles) = (table.kernels.formats, table.kernels.attend_bf16 != nil)
+        #expect(formats.bf16.tile_inputs == (usesTiles ? 32 : 0))
+        #expect(formats.int8.tile_inputs == (usesTiles ? 64 : 0))
+        #expect(formats.bf16x2.tile_inputs == (usesTiles ? 32 : 0))
+        #expect(formats.f32.tile_inputs == 0 && formats.f16.tile_inputs == 0)
+    }
+
     private func padded32(_ count: Int) -> Int { (count + 31) / 32 * 32 }
 }

@@ -15,6 +15,7 @@ struct PackedWeightsTests {
         case .bf16: 0.01 * roots
         case .int8: 0.03 * roots
         case .int4: 0.1 * roots
+        case .bf16x2: 3e-5 * roots
         }
     }
 
@@ -66,6 +67,7 @@ struct PackedWeightsTests {
                 case .bf16: #expect(abs(got - want) <= abs(want) / 256)
                 case .int8: #expect(abs(got - want) <= maximum / 253)
                 case .int4: #expect(abs(got - want) <= maximum / 7.9)
+                case .bf16x2: #expect(abs(got - want) <= abs(want) / 131_072)
                 }
             }
         }

@@ -1,14 +1,22 @@
+import CKernels
 import Testing
 
 @testable import Tensors
+
+extension Engine {
+    /// An engine with the kernels of matrix units over an emulation of them.
+    static func emulated(threads: Int) -> Engine {
+        Engine(threads: threads, kernels: ck_emulated_table().pointee)
+    }
+}
 
 @Suite("Second moments")
 struct SecondMomentsTests {
     @Test(
         "second moments from a first column on agree with the definition for batches of rows",
-        arguments: [0, 1, 33, 70], [1, 2])
-    func moments(first: Int, threads: Int) {
-        let engine = Engine(threads: threads)
+        arguments: [0, 1, 33, 70], [(1, false), (2, false), (2, true)])
+    func moments(first: Int, way: (threads: Int, emulates: Bool)) {
+        let engine = way.emulates ? .emulated(threads: way.threads) : Engine(threads: way.threads)
         let columns = 71
         var random = SplitMix64(seed: 3)
         var moments = SecondMoments()

@@ -189,7 +189,7 @@ struct MeasuringTests {
 
     @Test(
         "--limits compares products with the peak and decoding with the bandwidth",
-        arguments: ["f32", "bf16", "int8"])
+        arguments: ["f32", "bf16", "int8", "bf16x2"])
     func limits(precision: String) throws {
         let words = [
             "bench", Fixture.llama, "--threads", "1", "--limits", "--precision", precision,
@@ -212,7 +212,8 @@ struct MeasuringTests {
                 })
         for product in products {
             let fraction = try #require(product["fractionOfPeak"] as? [String: Double])
-            #expect(try #require(fraction["median"]) > 0)
+            let median = try #require(fraction["median"])
+            #expect(median > 0 && median <= 1)
         }
         let text = try Program.measure(words).output
         for line in text.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
@@ -236,6 +237,25 @@ struct MeasuringTests {
         let distance = try #require(alone[key] as? Double)
         #expect(distance > 0 && distance < 0.01)
         #expect(against[key] as? Double == distance)
+    }
+
+    @Test(
+        "two terms in bfloat16 are nearer to f32 than one on matrix units, and f32 without them",
+        arguments: [Fixture.llama, Fixture.bert])
+    func evaluateTwoTerms(model: String) throws {
+        func distance(_ precision: String, _ instructionSet: String) throws -> Double {
+            let answer = try Program.run(
+                "evaluate", model, "--text", Fixture.folder + "/text/held-out.txt", "--windows",
+                "2", "--threads", "1", "--precision", precision, "--instruction-set",
+                instructionSet, "--json"
+            ).object()
+            return try #require(
+                answer[model == Fixture.bert ? "meanCosineDistance" : "kl"] as? Double)
+        }
+        let one = try distance("bf16", InstructionSet.emulated)
+        let two = try distance("bf16x2", InstructionSet.emulated)
+        #expect(one > 0 && abs(two) < 1e-3 * one, "\(two), \(one)")
+        #expect(abs(try distance("bf16x2", "scalar")) <= abs(try distance("f32", "scalar")))
     }
 
     private func checkFigures(_ value: Any?) throws {

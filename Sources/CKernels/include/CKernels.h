@@ -71,7 +71,8 @@ typedef struct ck_kernels {
      * scratch   ck_slab_rows floats for each column, with the number of columns rounded up to 32,
      *           and for ck_tile_columns more columns.
      * The columns from `first`, a multiple of 32, up to `last` are computed. A column is computed
-     * at least down to the diagonal. Elements below the diagonal may be computed too. */
+     * at least down to the diagonal. Elements below the diagonal may be computed too.
+     * Tables with tile registers round x to two terms in bfloat16. */
     void (*gram_f32)(
         const float *x, size_t rows, size_t columns, size_t first, size_t last,
         double *sums, float *scratch);

@@ -118,11 +118,18 @@ typedef struct ck_format {
     /* Repeats the multiply-adds of `product` in registers: `repeats` times for 384 units of inputs.
      * Returns a value that depends on all results. */
     float (*peak)(size_t repeats, float seed);
+
+    /* The number of inputs that a step of tile registers multiplies; 0 if `product` uses vectors. */
+    uint32_t tile_inputs;
+
+    /* The inputs of panels and of converted rows are padded with zeros to a multiple of this number,
+     * or only to whole words if it is 0. */
+    uint32_t padding;
 } ck_format;
 
 /* The kernels of all formats. */
 typedef struct ck_formats {
-    ck_format f32, f16, bf16, int8, int4;
+    ck_format f32, f16, bf16, int8, int4, bf16x2;
 } ck_formats;
 
 #pragma clang assume_nonnull end

@@ -173,12 +173,20 @@ public struct LimitsAnswer: Encodable {
             let rate = operations / time { engine.linear(x, weights, into: &y) }
             let after = burst(round)
             rates.append(rate)
-            fractions.append(2 * rate / (before + after))
+            fractions.append(Self.fraction(rate, ofPeak: (before + after) / 2))
             peaks.append(after)
             before = after
             try tick()
         }
         return Product(m: m, k: k, n: n, rate: Figure(rates), fractionOfPeak: Figure(fractions))
+    }
+
+    /// The fraction of the peak that a rate reaches, at most 1.
+    ///
+    /// No product is faster than the peak. If a product was faster than the bursts beside it, other
+    /// programs slowed down the bursts, and the rate is nearer to the peak than they are.
+    static func fraction(_ rate: Double, ofPeak measured: Double) -> Double {
+        rate / max(rate, measured)
     }
 
     private static func time(_ body: () -> Void) -> Double {

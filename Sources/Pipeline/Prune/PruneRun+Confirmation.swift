@@ -128,6 +128,9 @@ extension PruneRun {
             String(environment.threads), "--precision", environment.precision.rawValue,
             "--runtime", environment.runtime,
         ]
+        if let name = environment.instructionSet {
+            process.arguments? += ["--instruction-set", name]
+        }
         let output = Pipe()
         process.standardOutput = output
         process.standardInput = FileHandle.nullDevice

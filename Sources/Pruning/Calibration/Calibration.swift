@@ -6,7 +6,8 @@ public import Transformers
 /// The text goes through one layer after another, so only one layer's weights and moments are in
 /// memory. The statistics are:
 /// - for every component the second moments `E[x xᵀ]` of the inputs of its last projection.
-///   Products of one batch are f32, sums over batches f64. `x` ends in the constant 1, for the bias
+///   Products of one batch are f32, or two terms in bfloat16; see ``Engine/addGram(of:to:from:)``.
+///   Sums over batches are f64. `x` ends in the constant 1, for the bias
 ///   and the means.
 /// - for every layer the block influence, `1 − E[cos(h, h′)]` of the residual stream before and
 ///   after it (Men et al., "ShortGPT", arXiv 2403.03853).

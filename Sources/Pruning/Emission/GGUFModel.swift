@@ -35,7 +35,7 @@ public enum GGUFModel {
         /// The storage that corresponds to a precision of computation.
         public init(_ precision: Precision) {
             switch precision {
-            case .f32: self = .f32
+            case .f32, .bf16x2: self = .f32
             case .f16: self = .f16
             case .bf16: self = .bf16
             case .int8: self = .q80

@@ -138,7 +138,7 @@ extension NamedTensor {
                 NamedTensor(
                     name: name + IntegerTensors.scaleSuffix, shape: [shape[0]], elements: scales),
             ]
-        case .f32, .f16, .bf16, nil: return [self]
+        case .f32, .bf16x2, .f16, .bf16, nil: return [self]
         }
     }
 
@@ -150,7 +150,7 @@ extension NamedTensor {
             case .bf16: .bf16
             case .int8: .i8
             case .int4: .u8
-            case .f32: .f32
+            case .f32, .bf16x2: .f32
             case nil: name.hasSuffix(IntegerTensors.scaleSuffix) ? .f32 : type
             }
         return SafetensorsWriter.Entry(name: name, shape: shape, type: stored)

@@ -7,6 +7,12 @@ import CKernels
 public enum Precision: String, Codable, CodingKeyRepresentable, Hashable, Sendable, CaseIterable {
     /// Weights, activations and sums in 32-bit floats.
     case f32
+    /// Weights and activations that are the sum of two terms in bfloat16, if the processor
+    /// multiplies tiles of bfloat16. They differ from f32 by at most 2⁻¹⁷ of their magnitude. Sums
+    /// are in 32-bit floats. On other processors this is the same as `f32`.
+    ///
+    /// The name is that of oneMKL's mode of computation.
+    case bf16x2
     /// Weights in half precision, with magnitudes up to 1023. Sums are in 32-bit floats. If the
     /// processor has half-precision arithmetic, activations are in half precision too, scaled by a
     /// power of two for each token, and 96 products are summed in half precision.
@@ -40,6 +46,10 @@ public enum Precision: String, Codable, CodingKeyRepresentable, Hashable, Sendab
         format.max_weight.isFinite ? format.max_weight : nil
     }
 
+    /// The number of inputs that fill a step of the processor's tile registers; nil if products of
+    /// this precision do not use them.
+    public var tileInputs: Int? { format.tile_inputs > 0 ? Int(format.tile_inputs) : nil }
+
     /// The fastest kernels of this processor for weights of this precision.
     var format: ck_format { selectedKernels.formats[self] }
 }
@@ -53,6 +63,7 @@ extension ck_formats {
         case .bf16: bf16
         case .int8: int8
         case .int4: int4
+        case .bf16x2: bf16x2
         }
     }
 
@@ -67,7 +78,9 @@ extension ck_formats {
 extension ck_format {
     /// The number of units of an output with this number of inputs.
     private func units(_ inputs: Int) -> Int {
-        (inputs + Int(unit_inputs) - 1) / Int(unit_inputs)
+        let step = max(1, Int(padding))
+        let padded = (inputs + step - 1) / step * step
+        return (padded + Int(unit_inputs) - 1) / Int(unit_inputs)
     }
 
     /// The number of bytes of a panel of outputs with this number of inputs.

@@ -15,8 +15,8 @@ extension Engine {
     ///   - sequences: The rows of each sequence.
     ///   - causal: Whether a token attends only to itself and to earlier tokens.
     ///   - biases: The terms of scores; nil if nothing is added.
-    ///   - precision: With `bf16`, the products use bfloat16 if the processor has instructions for
-    ///     it.
+    ///   - precision: With `bf16` and `bf16x2`, the products use bfloat16 if the processor has
+    ///     instructions for it.
     ///   - gradient: The gradient with respect to the context, `[tokens, heads.contextWidth]`.
     ///   - result: The gradient with respect to `fused`, of the same shape; it is overwritten.
     /// - Returns: The gradient with respect to the terms of scores: the sums of dS over pairs of
@@ -35,10 +35,11 @@ extension Engine {
         let longest = sequences.map(\.count).max() ?? 0
         precondition(
             biases?.reach(longest, causal: causal) ?? true, "distances past the terms of scores")
-        let memory = GradientMemory(keys: longest, width: heads.dimension)
+        let products = GradientProducts(kernels, precision)
+        let memory = GradientMemory(
+            keys: longest, width: heads.dimension, block: products.queryBlock)
         let bytes = memory.end * MemoryLayout<Float>.stride
         let scratch = scratch.bytes(pool.threads * bytes).assumingMemoryBound(to: Float.self)
-        let products = GradientProducts(kernels, precision)
         let terms = biases?.terms.elements ?? []
         // Threads add to different sums, so that the result does not depend on their number.
         let reach = max(longest, 1)
@@ -94,16 +95,13 @@ public struct ScoreBiasGradient: Sendable {
 
 /// The working memory for the gradient of a group of heads.
 private struct GradientMemory {
-    static let queryBlock = 72
-
     private let sizes: [Int]
 
-    init(keys: Int, width: Int) {
+    init(keys: Int, width: Int, block: Int) {
         let (keys, columns) = (PackedWeights.padded(keys), PackedWeights.padded(width))
-        let block = Self.queryBlock
         sizes = [
             keys * columns, keys * columns, keys * columns, block * keys, block * keys,
-            block * width, block * width, keys * width, keys * width, block * max(keys, width),
+            block * width, block * width, keys * width, keys * width, block * max(keys, columns),
             Int(ck_slab_rows) * (columns + Int(ck_tile_columns)), keys,
         ].map(PackedWeights.padded)  // so that every part begins a cache line
     }
@@ -174,8 +172,8 @@ private struct GroupGradient {
         }
         let share = heads.query / heads.keyValue
         for head in group * share..<(group + 1) * share {
-            for first in stride(from: 0, to: count, by: GradientMemory.queryBlock) {
-                add(head, first..<min(first + GradientMemory.queryBlock, count))
+            for first in stride(from: 0, to: count, by: products.queryBlock) {
+                add(head, first..<min(first + products.queryBlock, count))
             }
         }
         for row in 0..<count {

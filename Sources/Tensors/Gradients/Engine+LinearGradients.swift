@@ -11,8 +11,8 @@ extension Engine {
     ///   - b: The layer's inputs, `[tokens, inputs]`.
     ///   - c: Shape `[outputs, inputs]`.
     ///   - adding: Whether the product is added to `c`. If not, `c` is overwritten.
-    ///   - precision: With `f16` or `bf16`, the product uses 16-bit floats if the processor has
-    ///     instructions for them.
+    ///   - precision: With `f16`, `bf16` or `bf16x2`, the product uses 16-bit floats if the processor
+    ///     has instructions for them.
     /// - Complexity: O(tokens · outputs · inputs)
     public func transposedProduct(
         _ a: Activations, _ b: Activations, into c: inout Matrix<Float>, adding: Bool = false,

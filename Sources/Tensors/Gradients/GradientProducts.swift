@@ -1,15 +1,21 @@
 import CKernels
 
-/// The matrix products of the gradient of attention, in f32 or in bf16.
+/// The matrix products of the gradient of attention, in f32, in bf16, or in two terms of bf16.
 ///
 /// In bf16, the memory of one float holds two values.
 struct GradientProducts {
     let kernels: ck_kernels
+    /// The number of queries that are multiplied together.
+    ///
+    /// It fills groups of 32 rows of tile registers.
+    let queryBlock: Int
     private let format: ck_format
 
     init(_ kernels: ck_kernels, _ precision: Precision) {
         self.kernels = kernels
-        format = kernels.formats.transposing(precision == .bf16 ? .bf16 : .f32)
+        let hasOwn = precision == .bf16 || precision == .bf16x2
+        format = kernels.formats.transposing(hasOwn ? precision : .f32)
+        queryBlock = format.tile_inputs > 0 ? 96 : 72
     }
 
     /// Packs a matrix.

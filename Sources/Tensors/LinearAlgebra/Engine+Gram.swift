@@ -3,8 +3,10 @@ import CKernels
 extension Engine {
     /// Adds the products of all pairs of columns to `sums`: `sums += xᵀ · x`.
     ///
-    /// The products of a few hundred rows are summed in f32. These partial sums are added in f64.
-    /// Only the upper triangle of `sums` is valid until ``Matrix/mirrorUpperTriangle()`` is called.
+    /// The products of a few hundred rows are summed in f32. These partial sums are added in f64. If
+    /// the processor multiplies tiles of bfloat16, x is rounded to two terms in bfloat16, which
+    /// differ from it by at most 2⁻¹⁷ of its magnitude. Only the upper triangle of `sums` is valid
+    /// until ``Matrix/mirrorUpperTriangle()`` is called.
     ///
     /// - Parameters:
     ///   - x: Shape `[tokens, columns]`, with at most a few thousand tokens.

@@ -3,7 +3,7 @@ import CKernels
 /// The weights of a linear layer in the order in which the kernels read them.
 ///
 /// A panel contains 32 outputs, input by input. Both matrix×matrix and matrix×vector products read
-/// the same panels. `gemm_f32.h`, `gemm_half.h`, `gemm_int8.h` and `gemm_int4.h` describe
+/// the same panels. `gemm_f32.h`, `gemm_half.h`, `gemm_int8.h`, `gemm_int4.h` and `gemm_bf16x2.h` describe
 /// the layouts. `ck_format.h` defines formats.
 ///
 /// Copies share memory until one of them is refilled.

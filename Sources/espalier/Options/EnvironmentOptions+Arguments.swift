@@ -62,12 +62,14 @@ extension EnvironmentOptions {
         let name = try arguments.option(
             "--instruction-set", .text.named("NAME"), isRare: true,
             help: "The instruction set of the kernels, such as avx512vnni, to compare it with "
-                + "others; by default the fastest that the processor supports.")
+                + "others; by default the fastest that the processor supports. "
+                + "\(InstructionSet.emulated) emulates matrix units, slowly.")
         guard let name else { return }
-        guard InstructionSet.available.contains(name) else {
+        let known = InstructionSet.available + [InstructionSet.emulated]
+        guard known.contains(name) else {
             throw UsageError(
                 "--instruction-set \(name): this processor supports "
-                    + InstructionSet.available.joined(separator: ", "))
+                    + known.joined(separator: ", "))
         }
         InstructionSet.use(name)
     }

@@ -99,13 +99,14 @@ extension TrainingOptions {
 
     /// The precisions that gradients can be computed in.
     private enum Products: String, CaseIterable {
-        case f32, f16, bf16
+        case f32, f16, bf16, bf16x2
 
         var precision: Precision {
             switch self {
             case .f32: .f32
             case .f16: .f16
             case .bf16: .bf16
+            case .bf16x2: .bf16x2
             }
         }
     }
@@ -116,8 +117,8 @@ extension TrainingOptions {
     ) throws(UsageError) -> Precision? {
         let products: Products? = try arguments.option(
             name, .choice(), isRare: true,
-            help: "The precision of products in training, by default f32. f16 and bf16 are faster "
-                + "on processors with instructions for them. Weights are kept in f32.")
+            help: "The precision of products in training, by default f32. f16, bf16 and bf16x2 are "
+                + "faster on processors with instructions for them. Weights are kept in f32.")
         return products?.precision
     }
 }
