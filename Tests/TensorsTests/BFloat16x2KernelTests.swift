@@ -18,7 +18,7 @@ struct BFloat16x2KernelTests {
         let (a, w) = (randomFloats(m * k, seed: 1), randomFloats(outputs * k, seed: 2))
         let bias = randomFloats(outputs, seed: 3)
         var packed = [UInt32](repeating: 0, count: outputs * format.paddedWords(of: k)) + [42]
-        format.pack_rows(w, k, outputs, k, &packed, nil, nil)
+        format.pack_rows!(w, k, outputs, k, &packed, nil, nil)
         #expect(packed.last == 42, "wrote past the panels")
         let rows = FormatRows(a, rows: m, inputs: k, for: format)
         #expect(rows.words.last == 42, "wrote past the rows")
@@ -50,7 +50,7 @@ struct BFloat16x2KernelTests {
         let (a, w) = (randomFloats(m * k, seed: 5), randomFloats(n * k, seed: 6))
         func error(_ format: ck_format) -> Double {
             var packed = [UInt32](repeating: 0, count: n * format.paddedWords(of: k))
-            format.pack_rows(w, k, n, k, &packed, nil, nil)
+            format.pack_rows!(w, k, n, k, &packed, nil, nil)
             var c = [Float](repeating: 0, count: m * n)
             FormatRows(a, rows: m, inputs: k, for: format).multiply(
                 packed, bias: nil, into: &c, columns: n, ck_epilogue_store)
@@ -81,7 +81,7 @@ struct BFloat16x2KernelTests {
             let words = format.paddedWords(of: k)
             var rows = [UInt32](repeating: 0, count: (n + 31) / 32 * 32 * words) + [42]
             var columns = rows
-            format.pack_rows(w, k, n, k, &rows, nil, nil)
+            format.pack_rows!(w, k, n, k, &rows, nil, nil)
             let transpose = (0..<n * k).map { w[$0 % n * k + $0 / n] }
             format.pack_columns!(transpose, n, k, n, &columns)
             #expect(rows == columns && rows.last == 42)

@@ -17,15 +17,17 @@ private struct Quantised {
 
     init(_ sizes: ProductSizes, _ kernels: ck_kernels) {
         let (m, k) = (sizes.m, sizes.k)
-        (self.sizes, format) = (sizes, kernels.formats.int4)
+        let format = kernels.formats.int4
+        (self.sizes, self.format) = (sizes, format)
         outputs = (sizes.n + 31) / 32 * 32
         var elements = randomFloats(outputs * k, seed: 2)
         // Scales of both signs, some of them subnormal halves.
         for index in elements.indices {
             elements[index] *= powf(10, Float(index / max(k, 1) % 5) - 4)
         }
-        weight = Int4Matrix(rounding: Matrix(rows: outputs, columns: k, elements: elements))
-        panels = [UInt8](repeating: 0, count: outputs / 32 * format.panelBytes(k) + 1)
+        let weight = Int4Matrix(rounding: Matrix(rows: outputs, columns: k, elements: elements))
+        self.weight = weight
+        var panels = [UInt8](repeating: 0, count: outputs / 32 * format.panelBytes(k) + 1)
         for first in stride(from: 0, to: outputs, by: 16) {
             weight.blocks.withUnsafeBytes { blocks in
                 panels.withUnsafeMutableBytes { panels in
@@ -35,7 +37,8 @@ private struct Quantised {
                 }
             }
         }
-        rows = [UInt8](repeating: 42, count: m * format.rowBytes(k) + 1)
+        self.panels = panels
+        var rows = [UInt8](repeating: 42, count: m * format.rowBytes(k) + 1)
         let x = randomFloats(m * k, seed: 1, in: -1...3)
         for row in 0..<m {
             rows.withUnsafeMutableBytes {
@@ -43,6 +46,7 @@ private struct Quantised {
                 convert(Array(x[(row * k)..<(row * k + k)]), by: format, into: start)
             }
         }
+        self.rows = rows
         #expect(rows.last == 42, "wrote past the rows")
     }
 

@@ -24,7 +24,7 @@ struct PrecisionTests {
     /// steps for a row, and int4 has 15 steps for a group.
     static func allowed(_ precision: Precision) -> Float {
         switch precision {
-        case .f32, .f16: 0.003
+        case .f32, .bf16x2, .f16: 0.003
         case .bf16: 0.01
         case .int8: 0.05
         case .int4: 0.3
