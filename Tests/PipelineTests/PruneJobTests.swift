@@ -45,6 +45,7 @@ struct PruneJobTests {
         options.profile = try Tiny.profile(
             for: options.environment, formats: [.f16: 0.6, .int8: 0.3, .int4: 0.2], in: scratch)
         (options.speedups, options.baselines) = ([3], [.units, .formats])
+        options.formats = Precision.allCases
         let report = try PruneJob(options).run()
         #expect(report.formats?.map(\.format) == ["f16", "int8", "int4"])
         #expect(report.formats?.map { ($0.speedup * 10).rounded() / 10 } == [1.7, 3.3, 5])

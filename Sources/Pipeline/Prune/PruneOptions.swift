@@ -15,9 +15,11 @@ public struct PruneOptions: Sendable {
     public var environment = EnvironmentOptions()
     /// The file of an earlier profile; nil to profile this machine first.
     public var profile: String?
-    /// The formats that components and the output head may have in addition to the environment's
-    /// precision; nil for all formats with fewer bits that the runtime supports.
-    public var formats: [Precision]?
+    /// The formats that the blocks and the output head may have in addition to the precision of
+    /// ``environment``.
+    ///
+    /// Only the built-in runtime loads models with several formats.
+    public var formats: [Precision] = []
     /// Files of plain text that is similar to the text that the model will process.
     ///
     /// For encoders each line is a paragraph. A tenth of the text, at most 8192 tokens, is held out
@@ -119,7 +121,7 @@ public struct PruneOptions: Sendable {
             && ([method] + baselines).contains { $0.usesFormats }
         guard hasFormats else { return [] }
         return Precision.allCases.filter {
-            $0.bits < environment.precision.bits && formats?.contains($0) ?? true
+            $0.bits < environment.precision.bits && formats.contains($0)
         }
     }
 

@@ -30,7 +30,7 @@ struct ProfileCommand: Command {
             help: "The file to write; by default NAME-PHASE.profile.json, and none with --json.")
         asJSON = arguments.flag("--json", help: "Print the profile instead of a summary.")
         options.environment = try EnvironmentOptions(&arguments)
-        options.formats = (try FormatChoice.option(&arguments) ?? Precision.allCases).filter {
+        options.formats = try FormatChoice.option(&arguments).filter {
             $0.bits < options.environment.precision.bits
         }
         options.seconds = try arguments.option(

@@ -5,14 +5,17 @@ import Tensors
 enum FormatChoice: RawRepresentable, CaseIterable {
     /// Only the format of `--precision`.
     case same
-    /// A format in addition to that of `--precision`.
+    /// Every format.
+    case all
+    /// One format.
     case format(Precision)
 
-    static let allCases = [FormatChoice.same] + Precision.allCases.map { .format($0) }
+    static let allCases = [FormatChoice.same, .all] + Precision.allCases.map { .format($0) }
 
     var rawValue: String {
         switch self {
         case .same: "same"
+        case .all: "all"
         case .format(let precision): precision.rawValue
         }
     }
@@ -27,17 +30,20 @@ enum FormatChoice: RawRepresentable, CaseIterable {
     /// Reads `--formats`.
     ///
     /// - Parameter arguments: The command-line arguments.
-    /// - Returns: The formats in addition to that of `--precision`; nil if the option is not given.
+    /// - Returns: The formats in addition to that of `--precision`.
     /// - Throws: `UsageError`.
-    static func option(_ arguments: inout Arguments) throws(UsageError) -> [Precision]? {
-        let choices = try arguments.options(
+    static func option(_ arguments: inout Arguments) throws(UsageError) -> [Precision] {
+        try arguments.options(
             "--formats", ValueKind<FormatChoice>.choice(),
             help: "A format that parts of the model may have in addition to that of --precision, "
-                + "or same for no other format; by default all formats with fewer bits that are "
-                + "faster on this CPU.")
-        guard !choices.isEmpty else { return nil }
-        return choices.compactMap { choice in
-            if case .format(let precision) = choice { precision } else { nil }
+                + "where it has fewer bits and is faster on this CPU; all for every format. By "
+                + "default same, for no other format."
+        ).flatMap { choice -> [Precision] in
+            switch choice {
+            case .same: []
+            case .all: Precision.allCases
+            case .format(let precision): [precision]
+            }
         }
     }
 }
