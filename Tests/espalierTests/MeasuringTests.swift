@@ -245,9 +245,9 @@ struct MeasuringTests {
     func evaluateTwoTerms(model: String) throws {
         func distance(_ precision: String, _ instructionSet: String) throws -> Double {
             let answer = try Program.run(
-                "evaluate", model, "--text", Fixture.folder + "/text/held-out.txt", "--windows",
-                "2", "--threads", "1", "--precision", precision, "--instruction-set",
-                instructionSet, "--json"
+                "evaluate", model, "--against", model, "--text",
+                Fixture.folder + "/text/held-out.txt", "--windows", "2", "--threads", "1",
+                "--precision", precision, "--instruction-set", instructionSet, "--json"
             ).object()
             return try #require(
                 answer[model == Fixture.bert ? "meanCosineDistance" : "kl"] as? Double)
