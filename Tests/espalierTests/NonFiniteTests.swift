@@ -118,7 +118,7 @@ struct NonFiniteTests {
         }
         let halves = try run("f16")
         #expect(halves.status == 1)
-        #expect(halves.errors.contains("the value projection of layer 0 holds 2000.0"))
+        #expect(halves.errors.contains("the value projection of layer 0 has 2000.0"))
         #expect(try run("bf16").status == 0)
         #expect(try run("f32").status == 0)
     }

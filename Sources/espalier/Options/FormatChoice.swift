@@ -35,9 +35,8 @@ enum FormatChoice: RawRepresentable, CaseIterable {
     static func option(_ arguments: inout Arguments) throws(UsageError) -> [Precision] {
         try arguments.options(
             "--formats", ValueKind<FormatChoice>.choice(),
-            help: "A format that parts of the model may have in addition to that of --precision, "
-                + "where it has fewer bits and is faster on this CPU; all for every format. By "
-                + "default same, for no other format."
+            help: "A format that parts of the model may have, if it is faster than --precision "
+                + "on this CPU; by default same, for none."
         ).flatMap { choice -> [Precision] in
             switch choice {
             case .same: []

@@ -20,15 +20,15 @@ extension PruneOptions {
         self.init(model, speedups: speedups, output: output)
         calibration = try arguments.options(
             "--calibration", .file,
-            help: "Plain text like the future inputs of the model; for encoders one paragraph on "
-                + "each line. A tenth, at most 8192 tokens, is held out as the evaluation set. "
-                + "An encoder needs a text; a decoder without one generates a text itself.")
+            help: "Plain text like the model's future inputs; for encoders one paragraph on each "
+                + "line. A tenth, at most 8192 tokens, is the evaluation set. Encoders need it; "
+                + "decoders otherwise generate it.")
         evaluation = try arguments.option(
             "--evaluation", .file, isRare: true,
             help: "A second evaluation set, of another kind of plain text; by default a story "
                 + "that is part of the program.")
         profile = try arguments.option(
-            "--profile", .file, help: "The profile to use; by default this CPU is profiled first.")
+            "--profile", .file, help: "The profile to use; by default one is made.")
         formats = try FormatChoice.option(&arguments)
         runtime = try arguments.option(
             "--for", .choice(), default: .any,
@@ -36,7 +36,7 @@ extension PruneOptions {
         restarts = arguments.flag(
             "--restart", help: "Discard another prune in the output directory.")
         tidies = arguments.flag(
-            "--tidy",
+            "--tidy", isRare: true,
             help: "Remove OUTPUT/work at the end; it is needed to resume, to add targets, and for "
                 + "sparsify --prune.")
         printsJSON = arguments.flag("--json", help: "Print the report as JSON.")
@@ -50,9 +50,9 @@ extension PruneOptions {
                 + "80 and 20.")
         maxLoss = try arguments.option(
             "--max-loss", .number(in: 0...1000).named("LOSS"),
-            help: "Write no model with a larger loss on held-out text. For decoders the loss is "
-                + "the fraction by which the perplexity rises, such as 0.1 for 10%; for encoders "
-                + "the mean cosine distance from the dense model's vectors. By default any loss.")
+            help: "Write no model with a larger loss on held-out text: for decoders the fraction "
+                + "by which the perplexity rises, such as 0.1 for 10%; for encoders the mean cosine "
+                + "distance of vectors. By default any loss.")
         arguments.group("Search")
         method = try arguments.option(
             "--method", .choice(), default: .greedy, help: "The method that chooses the plan.")
