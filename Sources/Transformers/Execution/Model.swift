@@ -176,9 +176,11 @@ public struct Model: Sendable {
             return model
         }
         // The head of a format can have another format, which no other model needs to have.
-        let withHead = models[formats.head] ?? models.values.first {
-            $0.formats.head == formats.head
-        }
+        let withHead =
+            models[formats.head]
+            ?? models.values.first {
+                $0.formats.head == formats.head
+            }
         guard let head = withHead else { preconditionFailure("a head in \(formats.head)") }
         let layers = formats.layers.enumerated().map { index, formats in
             model(formats.attention).layers[index].taking(

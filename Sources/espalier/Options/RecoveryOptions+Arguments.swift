@@ -14,7 +14,7 @@ extension RecoveryOptions {
             help: "The number of training steps after each target.")
         let text = try arguments.options(
             "--text", .file,
-            help: "The training set, as for finetune; use another text than for calibration.")
+            help: "A training text, as for finetune.")
         let task = try arguments.option(
             "--task", .file, help: "The training set of an encoder, as for finetune.")
         let validation = try arguments.option(
