@@ -192,10 +192,17 @@ struct PruneTests {
                 .contains("it already exists"))
     }
 
+    @Test("formats alone do not reach a speedup if no other format is allowed")
+    func formatsAlone() throws {
+        let prune = try PruneFixture()
+        let run = try Program.run(prune.words() + ["--method", "formats"])
+        #expect(run.status == 1 && run.errors.contains("choose a lower speedup"), "\(run.errors)")
+    }
+
     @Test("every method writes a model, alone or as a baseline")
     func methods() throws {
         let prune = try PruneFixture()
-        let methods = PruningMethod.allCases.map(\.rawValue)
+        let methods = PruningMethod.allCases.filter { $0 != .formats }.map(\.rawValue)
         let compared = try Program.run(
             prune.words() + ["--trials", "20"] + methods.flatMap { ["--baseline", $0] })
         #expect(compared.status == 0, "\(compared.errors)")
