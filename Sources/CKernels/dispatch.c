@@ -31,7 +31,9 @@ static int runs_avx512fp16(void) {
     return runs_avx512vnni() && __builtin_cpu_supports("avx512fp16");
 }
 
-static int runs_amx(void) { return runs_avx512fp16() && ck_has_matrix_units(); }
+static int runs_amx(void) {
+    return runs_avx512fp16() && __builtin_cpu_supports("avx512vbmi") && ck_has_matrix_units();
+}
 
 /* AMD's processors multiply pairs of bfloat16 at twice the rate of floats. On an Intel processor,
  * pairs of bfloat16 took twice the time of floats. */

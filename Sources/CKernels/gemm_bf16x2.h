@@ -97,6 +97,8 @@ static void CK_NAME(product_bf16x2)(
     ck_operand a, size_t m, size_t k, ck_weights w, const float *bias, float *c, size_t ldc,
     size_t n, ck_epilogue epilogue
 ) {
-    ck_tiled o = {a, w, (k + ck_block_inputs - 1) / ck_block_inputs * ck_block_inputs};
-    CK_NAME(product_tiles)(&o, m, bias, c, ldc, n, epilogue, ck_tiled_bf16x2);
+    ck_tiled o = {a, w, (k + ck_block_inputs - 1) / ck_block_inputs * ck_block_inputs,
+        bias, ldc};
+    CK_NAME(product_tiles)(
+        &o, m, c, n, epilogue, ck_tiled_bf16x2, CK_NAME(multiply_group_bf16x2)(epilogue));
 }

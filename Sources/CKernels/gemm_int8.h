@@ -27,6 +27,19 @@ CK_INLINE void CK_NAME(store_codes)(uint8_t *values, size_t i, size_t n, ck_inte
         for (size_t j = 0; i + j < (n + 3) / 4 * 4; j++) values[i + j] = (uint8_t)codes[j];
 }
 
+#if CK_X86 && CK_LANES == 16
+/* Stores four vectors of codes, clamped to 0 ... 255. Two instructions narrow the codes with
+ * saturation. They interleave groups of four codes, which are then put in order. */
+CK_INLINE void CK_NAME(store_four_codes)(uint8_t *values, const ck_integers *codes) {
+    const __m512i order =
+        _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    __m512i low = _mm512_packs_epi32((__m512i)codes[0], (__m512i)codes[1]);
+    __m512i high = _mm512_packs_epi32((__m512i)codes[2], (__m512i)codes[3]);
+    _mm512_storeu_si512(
+        values, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(low, high)));
+}
+#endif
+
 /* Divides the range from the row's minimum to the row's maximum, extended to contain 0, into 254
  * steps. If both the zero point and the maximum are rounded up, code 255 is used. */
 static void CK_NAME(convert_int8)(
@@ -37,8 +50,9 @@ static void CK_NAME(convert_int8)(
 #pragma clang fp contract(off)
     uint8_t *values = codes;
     const float round = 12582912.0f; /* 1.5 · 2²³: adding it rounds to the nearest integer */
-    enum { chains = 2 };
-    ck_vector lowest[chains] = {ck_splat(0), ck_splat(0)}, highest[chains] = {lowest[0], lowest[0]};
+    enum { chains = 4 };
+    ck_vector lowest[chains], highest[chains];
+    for (size_t c = 0; c < chains; c++) lowest[c] = highest[c] = ck_splat(0);
     size_t i = 0;
     for (; i + chains * CK_LANES <= n; i += chains * CK_LANES)
 #pragma clang loop unroll(full)
@@ -52,8 +66,11 @@ static void CK_NAME(convert_int8)(
         lowest[0] = ck_min(lowest[0], v);
         highest[0] = ck_max(highest[0], v);
     }
-    float low = -ck_largest(-ck_min(lowest[0], lowest[1]));
-    float step = (ck_largest(ck_max(highest[0], highest[1])) - low) / 254;
+    for (size_t c = 1; c < chains; c++) {
+        lowest[0] = ck_min(lowest[0], lowest[c]);
+        highest[0] = ck_max(highest[0], highest[c]);
+    }
+    float low = -ck_largest(-lowest[0]), step = (ck_largest(highest[0]) - low) / 254;
     float inverse = step > 0 ? 1 / step : 0;
     float origin = (-low * inverse + round) - round;
     scales[0] = step;
@@ -64,7 +81,18 @@ static void CK_NAME(convert_int8)(
     }
     /* After the addition of `round`, the low bits of the float are the integer. */
     const int32_t bits = 0x4b400000;
-    for (i = 0; i < n; i += CK_LANES) {
+    i = 0;
+#if CK_X86 && CK_LANES == 16
+    for (; terms == 1 && i + 4 * CK_LANES <= n; i += 4 * CK_LANES) {
+        ck_integers all[4];
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < 4; v++)
+            all[v] = (ck_integers)(ck_load(x + i + v * CK_LANES) * inverse + round)
+                - (bits - zeros[0]);
+        CK_NAME(store_four_codes)(values + i, all);
+    }
+#endif
+    for (; i < n; i += CK_LANES) {
         ck_vector in = ck_load_up_to(x + i, n - i, 0);
         ck_vector steps = in * inverse, shifted = steps + round;
         CK_NAME(store_codes)(values, i, n, (ck_integers)shifted - (bits - zeros[0]));

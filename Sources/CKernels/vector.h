@@ -69,6 +69,18 @@ CK_INLINE float ck_largest(ck_vector v) {
     return v[0];
 }
 
+/* Returns the sum of all lanes, which are added in pairs. */
+CK_INLINE float ck_tree_sum(ck_vector v) {
+#pragma clang loop unroll(full)
+    for (size_t step = CK_LANES / 2; step > 0; step /= 2) {
+        ck_vector upper = v;
+#pragma clang loop unroll(full)
+        for (size_t i = 0; i < step; i++) upper[i] = v[i + step];
+        v += upper;
+    }
+    return v[0];
+}
+
 /* Returns the largest of n floats and `least`. Four independent chains of comparisons do not wait
  * for each other. */
 CK_INLINE float ck_largest_of(const float *x, size_t n, float least) {
@@ -190,4 +202,43 @@ CK_INLINE ck_vector ck_activated(ck_vector x, ck_epilogue epilogue) {
     if (epilogue == ck_epilogue_relu) return ck_max(x, ck_splat(0));
     if (epilogue == ck_epilogue_silu) return ck_silu(x);
     return x;
+}
+
+/* The following functions are coarser: their errors are at most 2e-4, or 2e-4 |x|. They are used for
+ * inputs that are products of numbers with 8 or 16 bits. */
+
+/* Returns x Φ(x). Between ±3.95, Φ - 1/2 is an odd minimax polynomial of degree 13, which is ±1/2 at
+ * these bounds. */
+CK_INLINE ck_vector ck_coarse_gelu(ck_vector x) {
+    const ck_vector bound = ck_splat(3.95f);
+    ck_vector c = ck_min(ck_max(x, -bound), bound), t = c * c;
+    ck_vector p = ck_splat(2.443577607e-08f);
+    p = p * t - 1.681152298e-06f;
+    p = p * t + 4.955193799e-05f;
+    p = p * t - 8.290393162e-04f;
+    p = p * t + 8.842918091e-03f;
+    p = p * t - 6.472274661e-02f;
+    p = p * t + 3.979866803e-01f;
+    return x * (c * p + 0.5f);
+}
+
+/* Returns x / (1 + exp(-z)). */
+CK_INLINE ck_vector ck_coarsely_gated(ck_vector x, ck_vector z) {
+#if CK_X86 && CK_LANES == 16
+    ck_vector y = z * -1.44269504f;
+    ck_vector whole = (ck_vector)_mm512_roundscale_ps((__m512)y, 0);
+    ck_vector power = (ck_vector)_mm512_scalef_ps(
+        (__m512)ck_exp2_of_fraction(y - whole), (__m512)whole);
+    return x * (ck_vector)_mm512_rcp14_ps((__m512)(1.0f + power));
+#else
+    return x / (1.0f + ck_exp(-z));
+#endif
+}
+
+CK_INLINE ck_vector ck_coarsely_activated(ck_vector x, ck_epilogue epilogue) {
+    if (epilogue == ck_epilogue_gelu) return ck_coarse_gelu(x);
+    if (epilogue == ck_epilogue_silu) return ck_coarsely_gated(x, x);
+    if (epilogue == ck_epilogue_tanh_gelu)
+        return ck_coarsely_gated(x, x * (1.5957691216f + 0.0713548162726f * (x * x)));
+    return ck_activated(x, epilogue);
 }

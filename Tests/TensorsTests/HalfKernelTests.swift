@@ -42,18 +42,18 @@ struct HalfKernelTests {
         format.pack_rows!(w, k, outputs, k, &packed, nil, nil)
         let rows = FormatRows(a, rows: m, inputs: k, for: format)
         #expect(rows.words.last == 42, "wrote past the rows")
+        var (sums, sizes) = ([Double](), [Double]())
+        for index in 0..<m * outputs {
+            let terms = (0..<k).map {
+                Double(a[index / outputs * k + $0]) * nearest(w[index % outputs * k + $0])
+            }
+            sums.append(terms.reduce(0, +))
+            sizes.append(terms.reduce(0) { $0 + $1 * $1 }.squareRoot())
+        }
         for epilogue in epilogues {
             let columns = isGated(epilogue) ? (n + 1) / 2 : n
             let bias = randomFloats(outputs, seed: 3)
             let before = randomFloats(m * columns, seed: 4)
-            var (sums, sizes) = ([Double](), [Double]())
-            for index in 0..<m * outputs {
-                let terms = (0..<k).map {
-                    Double(a[index / outputs * k + $0]) * nearest(w[index % outputs * k + $0])
-                }
-                sums.append(terms.reduce(0, +))
-                sizes.append(terms.reduce(0) { $0 + $1 * $1 }.squareRoot())
-            }
             var c = before + [42]
             rows.multiply(packed, bias: bias, into: &c, columns: columns, epilogue)
             #expect(c.removeLast() == 42, "wrote past the product")
