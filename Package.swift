@@ -15,9 +15,18 @@ let optimised: [CSetting] = [
     .unsafeFlags(["-O2"], .when(configuration: .debug)),
 ]
 
+/// Modules that compute, and the tests that compute what they expect, are optimised for the same
+/// reason. Assertions stay.
+let computing: [SwiftSetting] =
+    strict + [
+        .unsafeFlags(
+            ["-O", "-Xfrontend", "-assert-config", "-Xfrontend", "Debug"],
+            .when(configuration: .debug))
+    ]
+
 /// Returns a library target in Swift.
 func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+    .target(name: name, dependencies: dependencies, swiftSettings: computing)
 }
 
 /// Returns the tests of one target.
@@ -30,7 +39,7 @@ func tests(
         name: "\(name)Tests",
         dependencies: [.byName(name: name), "TestSupport"] + others,
         resources: fixtures ? [.copy("Fixtures")] : [],
-        swiftSettings: strict)
+        swiftSettings: computing)
 }
 
 let package = Package(

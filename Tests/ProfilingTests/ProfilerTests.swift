@@ -111,7 +111,7 @@ struct ProfilerTests {
         #expect(table.profiledFormats == [.f32, .bf16, .int8])
         #expect(abs((table.denseSeconds(in: .int8) ?? 0) - (1e-3 + 13e-3 / 4)) < 1e-6)
         #expect(abs(table.seconds(ofHeadIn: .int8) + 0.75e-3) < 1e-6)
-        var plan = Plan(attention: [2, 1, 0], feedForward: [96, 32, 64])
+        var plan = Plan(attention: [2, 1, 0], feedForward: [96, 64, 64])
         plan[Component(layer: 0, kind: .attention)].format = .int8
         plan[Component(layer: 2, kind: .feedForward)].format = .bf16
         plan.headFormat = .int8

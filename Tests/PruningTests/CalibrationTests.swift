@@ -74,7 +74,9 @@ struct CalibrationTests {
         for component in [tiny.components[0], tiny.components[3]] {
             let want = moments(
                 of: try #require(seen.inputs[component]), bias: true)
-            expectAlike(try #require(collected[component]), want, 2e-6)
+            // Two terms in bfloat16 differ from a float by up to 4e-6.
+            let usesTerms = InstructionSet.current.hasPrefix("amx")
+            expectAlike(try #require(collected[component]), want, usesTerms ? 6e-6 : 2e-6)
         }
         #expect(try calibration.next() == nil)
     }
