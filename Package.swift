@@ -15,8 +15,7 @@ let optimised: [CSetting] = [
     .unsafeFlags(["-O2"], .when(configuration: .debug)),
 ]
 
-/// Modules that compute, and the tests that compute what they expect, are optimised for the same
-/// reason. Assertions stay.
+/// Modules, and tests of kernels, are optimised for the same reason. Assertions stay.
 let computing: [SwiftSetting] =
     strict + [
         .unsafeFlags(
@@ -33,13 +32,14 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 ///
 /// If `fixtures` is true, the folder `Fixtures` is copied.
 func tests(
-    of name: String, using others: [Target.Dependency] = [], fixtures: Bool = false
+    of name: String, using others: [Target.Dependency] = [], fixtures: Bool = false,
+    settings: [SwiftSetting] = strict
 ) -> Target {
     .testTarget(
         name: "\(name)Tests",
         dependencies: [.byName(name: name), "TestSupport"] + others,
         resources: fixtures ? [.copy("Fixtures")] : [],
-        swiftSettings: computing)
+        swiftSettings: settings)
 }
 
 let package = Package(
@@ -101,7 +101,7 @@ let package = Package(
                 "Training", "Evaluation", "ContextualSparsity", "Reporting",
             ],
             path: "Tests/Fuzz", swiftSettings: strict),
-        tests(of: "Tensors", using: ["CKernels"]),
+        tests(of: "Tensors", using: ["CKernels"], settings: computing),
         tests(of: "ModelFiles", fixtures: true),
         tests(of: "Tokenizers", using: ["ModelFiles", "Tensors"], fixtures: true),
         tests(of: "Transformers", using: ["ModelFiles", "Tensors"], fixtures: true),
