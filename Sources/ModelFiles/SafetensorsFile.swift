@@ -9,17 +9,30 @@ public struct SafetensorsFile: TensorFile {
 
     /// Opens a safetensors file, an index of shards (`*.json`), or a directory.
     ///
-    /// The directory must have `model.safetensors` or `model.safetensors.index.json`.
+    /// The directory must have one of ``names``.
     public init(path: String) throws(ModelFileError) {
-        var file = path
-        if FileKind(of: path) == .directory {
-            file = path + "/model.safetensors"
-            if FileKind(of: file) != .regular { file += ".index.json" }
-            guard FileKind(of: file) == .regular else {
-                throw MissingWeights.error(in: path)
-            }
+        guard FileKind(of: path) == .directory else {
+            try self.init(InputFile(path: path))
+            return
+        }
+        let files = Self.names.map { path + "/" + $0 }
+        guard let file = files.first(where: { FileKind(of: $0) == .regular }) else {
+            throw MissingWeights.error(in: path)
         }
         try self.init(InputFile(path: file))
+    }
+
+    /// The name of the file with the weights of a model.
+    ///
+    /// Weights in integers have another name: `transformers` does not know their scales, and ignores
+    /// these files.
+    public static func name(ofIntegers: Bool) -> String {
+        ofIntegers ? "espalier.safetensors" : "model.safetensors"
+    }
+
+    /// The names of the file, or of the index of shards, of a model in a directory.
+    public static let names = [false, true].flatMap {
+        [name(ofIntegers: $0), name(ofIntegers: $0) + ".index.json"]
     }
 
     /// Reads the header of an open file, or of each shard of an index.

@@ -109,7 +109,6 @@ struct HubCache {
         func has(_ name: String) -> Bool {
             FileManager.default.fileExists(atPath: snapshot + "/" + name)
         }
-        return has("config.json")
-            && (has("model.safetensors") || has("model.safetensors.index.json"))
+        return has("config.json") && SafetensorsFile.names.contains(where: has)
     }
 }

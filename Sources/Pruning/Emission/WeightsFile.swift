@@ -7,7 +7,7 @@ enum WeightsFile {
     /// The maximum size in bytes of the tensors of one file, unless one tensor is larger.
     static let maximumBytes = 4 << 30
 
-    /// Writes all weights of a model as `model.safetensors`, or as shards with an index.
+    /// Writes all weights of a model as one safetensors file, or as shards with an index.
     ///
     /// Shards are written if the tensors exceed the maximum size of one file.
     ///
@@ -59,7 +59,8 @@ enum WeightsFile {
         let filled = Set(zeros.map(\.name))
         var loaded: (index: Int, tensors: [NamedTensor])?
         var done: Set<Int> = []
-        let shards = shards(of: entries, maximumBytes: maximumBytes)
+        let file = SafetensorsFile.name(ofIntegers: formats != nil)
+        let shards = shards(of: entries, maximumBytes: maximumBytes, file: file)
         for (name, entries) in shards {
             try SafetensorsWriter.write(entries, to: "\(directory)/\(name)") { entry in
                 try progress(done.count)
@@ -76,13 +77,13 @@ enum WeightsFile {
                 return loaded?.tensors.first { $0.name == entry.name }?.elements ?? []
             }
         }
-        if shards.count > 1 { try writeIndex(of: shards, to: directory) }
+        if shards.count > 1 { try writeIndex(of: shards, to: "\(directory)/\(file).index.json") }
         return biases
     }
 
     /// Returns the files and the entries of each file, in the order of the entries.
     private static func shards(
-        of entries: [SafetensorsWriter.Entry], maximumBytes: Int
+        of entries: [SafetensorsWriter.Entry], maximumBytes: Int, file: String
     ) -> [(name: String, entries: [SafetensorsWriter.Entry])] {
         var groups: [[SafetensorsWriter.Entry]] = [[]]
         var bytes = 0
@@ -94,15 +95,16 @@ enum WeightsFile {
             groups[groups.count - 1].append(entry)
             bytes += entry.byteCount
         }
-        guard groups.count > 1 else { return [("model.safetensors", entries)] }
+        guard groups.count > 1 else { return [(file, entries)] }
+        let stem = file.prefix { $0 != "." }
         let count = groups.count.padded(to: 5)
         return groups.enumerated().map { index, entries in
-            ("model-\((index + 1).padded(to: 5))-of-\(count).safetensors", entries)
+            ("\(stem)-\((index + 1).padded(to: 5))-of-\(count).safetensors", entries)
         }
     }
 
     private static func writeIndex(
-        of shards: [(name: String, entries: [SafetensorsWriter.Entry])], to directory: String
+        of shards: [(name: String, entries: [SafetensorsWriter.Entry])], to path: String
     ) throws(ModelFileError) {
         let places = shards.flatMap { shard in shard.entries.map { ($0.name, shard.name) } }
         let bytes = shards.reduce(0) { $0 + $1.entries.reduce(0) { $0 + $1.byteCount } }
@@ -110,8 +112,7 @@ enum WeightsFile {
             "metadata": .object(["total_size": .integer(bytes)]),
             "weight_map": .object(ofStrings: Dictionary(uniqueKeysWithValues: places)),
         ])
-        try AtomicFile.write(
-            index.encoded(indented: true), to: directory + "/model.safetensors.index.json")
+        try AtomicFile.write(index.encoded(indented: true), to: path)
     }
 }
 

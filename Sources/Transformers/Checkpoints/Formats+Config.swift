@@ -3,8 +3,9 @@ internal import Tensors
 
 /// The formats of a model's matrices in `config.json`.
 ///
-/// They are in the field by which `transformers` recognises quantised weights, so that it refuses
-/// the model instead of reading integers as weights.
+/// They are in the field by which `transformers` and other programs recognise quantised weights. As
+/// `transformers` only warns of an unknown method, the weights are in a file that it does not read;
+/// see `SafetensorsFile.name(ofIntegers:)`.
 extension Formats {
     /// The member of `config.json`.
     public static let member = "quantization_config"

@@ -20,7 +20,7 @@ extension ModelShape {
         _ path: String
     ) throws(ModelFileError) -> (shape: ModelShape, remarks: [String]) {
         let path = transformerDirectory(path)
-        let weights = ["", "/model.safetensors", "/model.safetensors.index.json"]
+        let weights = [""] + SafetensorsFile.names.map { "/" + $0 }
         let hasWeights = weights.contains { name in
             var isDirectory: ObjCBool = false
             let exists = FileManager.default.fileExists(
