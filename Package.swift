@@ -15,7 +15,9 @@ let optimised: [CSetting] = [
     .unsafeFlags(["-O2"], .when(configuration: .debug)),
 ]
 
-/// Modules, and tests of kernels, are optimised for the same reason. Assertions stay.
+/// Modules, and tests of kernels, are optimised for the same reason.
+///
+/// Assertions stay.
 let computing: [SwiftSetting] =
     strict + [
         .unsafeFlags(
