@@ -170,6 +170,7 @@ struct RoundTripTests {
             #expect(!FileManager.default.fileExists(atPath: path + "/model.safetensors"))
             let read = try Checkpoint(path)
             #expect(read.formats == formats)
+            #expect(!read.remarks.contains { $0.contains(Formats.member) })
             let exact = try dense.layer(0).attention?.query.weight.row(0) ?? []
             let rounded = try read.layer(0).attention?.query.weight.row(0) ?? []
             let scale = (exact.map(abs).max() ?? 0) / 127

@@ -157,7 +157,9 @@ enum KnownFields {
             let isKnown =
                 own.contains(name) || used.contains(name) || harmless.contains(name)
                 || neutral[name] != nil || isRotary && usedWithRotaryPositions.contains(name)
-            return !isKnown && !value.isEmpty && !(name == "auto_map" && value.isOwnCode)
+            // Other programs' formats were refused before.
+            let isOwn = name == Formats.member || name == "auto_map" && value.isOwnCode
+            return !isKnown && !value.isEmpty && !isOwn
         }.keys.map(\.text)
         if isRotary {
             for scope in ["rope_parameters", "rope_scaling"] {
