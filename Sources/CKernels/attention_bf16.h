@@ -35,7 +35,6 @@ CK_INLINE void CK_NAME(multiply_held)(const char *units, int pair) {
 /* A score is 128 times the exponent of its power of 2. The queries contain this factor. */
 enum { ck_score_units = 128 };
 
-
 CK_INLINE void CK_NAME(score_bf16)(
     const void *operands, size_t top, size_t rows, size_t first, size_t count, size_t padded,
     float *scores

@@ -186,12 +186,12 @@ typedef struct {
 } ck_int8_operands;
 
 /* Returns the initial sums of a row: -(zero point · sum of the weights) for each output. */
-CK_INLINE ck_integers CK_NAME(begin_int8)(int32_t zero, const int32_t *sums) {
-    return -(ck_integers)((ck_words)ck_load_words(sums) * ck_splat_word((uint32_t)zero));
+CK_INLINE ck_integers CK_NAME(begin_int8)(int32_t zero, ck_words sums) {
+    return -(ck_integers)(sums * ck_splat_word((uint32_t)zero));
 }
 
-CK_INLINE ck_vector CK_NAME(scale_int8)(ck_integers sum, float scale, const float *scales) {
-    return __builtin_convertvector(sum, ck_vector) * (scale * ck_load(scales));
+CK_INLINE ck_vector CK_NAME(scale_int8)(ck_integers sum, float scale, ck_vector scales) {
+    return __builtin_convertvector(sum, ck_vector) * (scale * scales);
 }
 
 CK_INLINE void CK_NAME(multiply_tile_int8)(
@@ -210,7 +210,8 @@ CK_INLINE void CK_NAME(multiply_tile_int8)(
                 size_t j = column + v * CK_LANES;
                 sums[r][v] = slab->first
                     ? (ck_integers)ck_load(tile + r * ck_panel + j)
-                    : CK_NAME(begin_int8)(o->a.zeros[top + r], o->w.sums + p * ck_panel + j);
+                    : CK_NAME(begin_int8)(
+                          o->a.zeros[top + r], ck_load_words(o->w.sums + p * ck_panel + j));
             }
         const int8_t *weights =
             o->w.panels + ((p * quads + slab->first) * ck_panel + column) * 4;
@@ -244,7 +245,8 @@ CK_INLINE void CK_NAME(multiply_tile_int8)(
                     slab->last < quads
                         ? (ck_vector)sums[r][v]
                         : CK_NAME(scale_int8)(
-                              sums[r][v], o->a.scales[top + r], o->w.scales + p * ck_panel + j));
+                              sums[r][v], o->a.scales[top + r],
+                              ck_load(o->w.scales + p * ck_panel + j)));
             }
     }
 }
@@ -260,7 +262,7 @@ CK_INLINE void CK_NAME(multiply_row_int8)(
     ck_integers sums[chains][vectors];
     for (size_t v = 0; v < vectors; v++) {
         sums[0][v] = CK_NAME(begin_int8)(
-            o->a.zeros[row], o->w.sums + p * ck_panel + v * CK_LANES);
+            o->a.zeros[row], ck_load_words(o->w.sums + p * ck_panel + v * CK_LANES));
         for (size_t c = 1; c < chains; c++) sums[c][v] = (ck_integers){0};
     }
     size_t i = 0;
@@ -288,7 +290,7 @@ CK_INLINE void CK_NAME(multiply_row_int8)(
         ck_store(
             tile + v * CK_LANES,
             CK_NAME(scale_int8)(
-                sum, o->a.scales[row], o->w.scales + p * ck_panel + v * CK_LANES));
+                sum, o->a.scales[row], ck_load(o->w.scales + p * ck_panel + v * CK_LANES)));
     }
 }
 

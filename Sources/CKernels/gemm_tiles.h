@@ -146,7 +146,7 @@ CK_INLINE void CK_NAME(clear_sums)(int pair) {
 /* The bias of a panel's outputs and, for integers, their scales and sums. */
 typedef struct {
     ck_vector biases[ck_panel / CK_LANES], scales[ck_panel / CK_LANES];
-    ck_integers sums[ck_panel / CK_LANES];
+    ck_words sums[ck_panel / CK_LANES];
 } CK_NAME(panel_terms);
 
 CK_INLINE CK_NAME(panel_terms) CK_NAME(terms_of_panel)(
@@ -158,7 +158,7 @@ CK_INLINE CK_NAME(panel_terms) CK_NAME(terms_of_panel)(
         size_t j = p * ck_panel + v * CK_LANES;
         t.biases[v] = o->bias ? ck_load(o->bias + j) : ck_splat(0);
         t.scales[v] = integers ? ck_load(o->w.scales + j) : ck_splat(0);
-        t.sums[v] = integers ? (ck_integers)ck_load_words(o->w.sums + j) : (ck_integers){0};
+        t.sums[v] = integers ? ck_load_words(o->w.sums + j) : ck_splat_word(0);
     }
     return t;
 }
@@ -173,10 +173,10 @@ CK_INLINE ck_vector CK_NAME(tiled_sum)(
     if (!integers) return ck_load(sums);
     ck_vector y = ck_splat(0);
     for (size_t i = 0; i < o->a.terms; i++, sums += ck_panel) {
-        ck_words zero = ck_splat_word((uint32_t)o->a.zeros[rows->line + i]);
-        ck_words whole = ck_load_words(sums) - (ck_words)t->sums[v] * zero;
-        ck_vector term = __builtin_convertvector((ck_integers)whole, ck_vector)
-            * (o->a.scales[rows->line + i] * t->scales[v]);
+        ck_integers whole = (ck_integers)ck_load_words(sums)
+            + CK_NAME(begin_int8)(o->a.zeros[rows->line + i], t->sums[v]);
+        ck_vector term =
+            CK_NAME(scale_int8)(whole, o->a.scales[rows->line + i], t->scales[v]);
         y = i ? y + term : term;
     }
     return y;
@@ -257,11 +257,8 @@ CK_INLINE void CK_NAME(multiply_group)(
             __builtin_prefetch(c, 1);
             if (!gated) __builtin_prefetch(c + ck_panel / 2, 1);
         }
-        /* Of two terms, high terms are multiplied with both terms of the lines, low terms only with
-         * high terms. */
         if (kind == ck_tiled_bf16x2) {
-            CK_NAME(multiply_steps)(g->lines, stride, i ^ 1, g->units, i, 0, pair);
-            if (i % 2 == 0) CK_NAME(multiply_steps)(g->lines, stride, i, g->units, i, 0, pair);
+            CK_NAME(multiply_terms)(g->lines, stride, g->units, i, kind, pair);
             CK_FINISH(0, 1);
             continue;
         }

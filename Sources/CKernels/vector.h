@@ -69,18 +69,6 @@ CK_INLINE float ck_largest(ck_vector v) {
     return v[0];
 }
 
-/* Returns the sum of all lanes, which are added in pairs. */
-CK_INLINE float ck_tree_sum(ck_vector v) {
-#pragma clang loop unroll(full)
-    for (size_t step = CK_LANES / 2; step > 0; step /= 2) {
-        ck_vector upper = v;
-#pragma clang loop unroll(full)
-        for (size_t i = 0; i < step; i++) upper[i] = v[i + step];
-        v += upper;
-    }
-    return v[0];
-}
-
 /* Returns the largest of n floats and `least`. Four independent chains of comparisons do not wait
  * for each other. */
 CK_INLINE float ck_largest_of(const float *x, size_t n, float least) {

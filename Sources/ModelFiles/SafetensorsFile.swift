@@ -24,15 +24,15 @@ public struct SafetensorsFile: TensorFile {
 
     /// The name of the file with the weights of a model.
     ///
-    /// Weights in integers have another name: `transformers` does not know their scales, and ignores
-    /// these files.
-    public static func name(ofIntegers: Bool) -> String {
-        ofIntegers ? "espalier.safetensors" : "model.safetensors"
+    /// If matrices have formats of their own, the name is another: `transformers` does not know the
+    /// scales of integers, and ignores these files.
+    public static func name(withFormats: Bool) -> String {
+        withFormats ? "espalier.safetensors" : "model.safetensors"
     }
 
     /// The names of the file, or of the index of shards, of a model in a directory.
     public static let names = [false, true].flatMap {
-        [name(ofIntegers: $0), name(ofIntegers: $0) + ".index.json"]
+        [name(withFormats: $0), name(withFormats: $0) + ".index.json"]
     }
 
     /// Reads the header of an open file, or of each shard of an index.

@@ -59,7 +59,7 @@ enum WeightsFile {
         let filled = Set(zeros.map(\.name))
         var loaded: (index: Int, tensors: [NamedTensor])?
         var done: Set<Int> = []
-        let file = SafetensorsFile.name(ofIntegers: formats != nil)
+        let file = SafetensorsFile.name(withFormats: formats != nil)
         let shards = shards(of: entries, maximumBytes: maximumBytes, file: file)
         for (name, entries) in shards {
             try SafetensorsWriter.write(entries, to: "\(directory)/\(name)") { entry in

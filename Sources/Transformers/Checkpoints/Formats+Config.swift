@@ -5,7 +5,7 @@ internal import Tensors
 ///
 /// They are in the field by which `transformers` and other programs recognise quantised weights. As
 /// `transformers` only warns of an unknown method, the weights are in a file that it does not read;
-/// see `SafetensorsFile.name(ofIntegers:)`.
+/// see `SafetensorsFile.name(withFormats:)`.
 extension Formats {
     /// The member of `config.json`.
     public static let member = "quantization_config"
