@@ -18,6 +18,9 @@
  *
  *     codes[g*1024 + (i/4)*128 + 4j + i%4]   =  code[j][i] of group g
  *
+ * For many rows, the caller widens panels to 8 bits with a scale for each output, and multiplies
+ * them with the kernels of gemm_int8.h.
+ *
  * Source of the rounding: ggml's quantize_row_q4_0_ref. */
 
 enum {
@@ -310,6 +313,67 @@ static void CK_NAME(product_int4)(
     CK_NAME(product)(
         &operands, CK_NAME(multiply_int4), 0, w.panels, m, groups, ck_group_bytes, ck_slab_groups,
         CK_ROWS, bias, c, ldc, n, epilogue);
+}
+
+/* a·b / 2¹⁵, rounded to nearest. */
+typedef int16_t CK_NAME(short_pairs) __attribute__((vector_size(CK_LANES * 4)));
+CK_INLINE CK_NAME(short_pairs) CK_NAME(multiply_high)(CK_NAME(short_pairs) a, CK_NAME(short_pairs) b) {
+#if CK_X86 && CK_LANES == 16
+    return (CK_NAME(short_pairs))_mm512_mulhrs_epi16((__m512i)a, (__m512i)b);
+#elif CK_X86
+    return (CK_NAME(short_pairs))_mm256_mulhrs_epi16((__m256i)a, (__m256i)b);
+#else
+    typedef int32_t wide __attribute__((vector_size(CK_LANES * 8)));
+    wide product = __builtin_convertvector(a, wide) * __builtin_convertvector(b, wide);
+    return __builtin_convertvector((product + 0x4000) >> 15, CK_NAME(short_pairs));
+#endif
+}
+
+/* Rounds a panel to 8 bits; see gemm_int8.h for the panel that is written.
+ *
+ * The scale of an output is 8/127 of its largest group scale D. A code becomes the nearest integer
+ * to (code − 8) · r/128, where r is the nearest integer to 127/8 · 128 · d/D. */
+static void CK_NAME(widen_int4)(
+    const void *source, size_t k, size_t bytes, void *panel, float *scales, int32_t *totals
+) {
+    enum { vectors = ck_panel / CK_LANES };
+    typedef CK_NAME(short_pairs) shorts;
+    const float round = 12582912.0f; /* 1.5 · 2²³: adding it rounds to the nearest integer */
+    const char *first = source;
+    size_t groups = (k + ck_group - 1) / ck_group;
+    for (size_t v = 0; v < vectors; v++) {
+        ck_vector largest = ck_splat(0);
+        for (size_t g = 0; g < groups; g++) {
+            ck_vector d = CK_NAME(load_halves)(first + g * ck_group_bytes + v * CK_LANES * 2);
+            largest = ck_max(ck_max(d, -d), largest);
+        }
+        ck_store(scales + v * CK_LANES, largest * (8.0f / 127));
+        ck_vector factor = 2032.0f / ck_max(largest, ck_splat(0x1p-24f));
+        ck_integers sums = {0};
+        char *out = (char *)panel + v * CK_LANES * 4;
+        for (size_t g = 0; g < groups; g++) {
+            const char *group = first + g * ck_group_bytes;
+            ck_vector d = CK_NAME(load_halves)(group + v * CK_LANES * 2);
+            ck_words ratio = (ck_words)((ck_integers)(d * factor + round) - 0x4b400000) & 0xffff;
+            shorts r = (shorts)(ratio | ratio << 16), sum = {0};
+            const char *codes = group + 2 * ck_panel + v * CK_LANES * 4;
+            for (size_t i = 0; i < ck_group / 8; i++, codes += 4 * ck_panel) {
+                ck_words both = ck_load_words(codes);
+#pragma clang loop unroll(full)
+                for (size_t half = 0; half < 2; half++, out += 4 * ck_panel) {
+                    shorts pair = (shorts)(both >> 4 * half & 0x0f0f0f0fu);
+                    shorts even = CK_NAME(multiply_high)((pair << 8) - 0x0800, r);
+                    shorts odd = CK_NAME(multiply_high)((pair & 0x0f00) - 0x0800, r);
+                    sum += even + odd;
+                    *(ck_words *)out = (ck_words)((even & 0x00ff) | odd << 8);
+                }
+            }
+            sums += ((ck_integers)((ck_words)sum << 16) >> 16) + ((ck_integers)sum >> 16);
+        }
+        *(ck_words *)(totals + v * CK_LANES) = (ck_words)sums;
+    }
+    size_t written = groups * ck_group * ck_panel;
+    __builtin_memset((char *)panel + written, 0, bytes - written);
 }
 
 /* The offset of the byte of an input's code in a group of a panel. The code is in the upper half of

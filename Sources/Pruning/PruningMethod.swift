@@ -92,7 +92,7 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     }
 
     /// Whether the method searches with measured sensitivities.
-    private var isSensitive: Bool { [.greedy, .units, .formats].contains(self) }
+    public var isSensitive: Bool { [.greedy, .units, .formats].contains(self) }
 
     /// Whether the method needs measured sensitivities.
     public var needsSensitivity: Bool { isSensitive || self == .minitronDepth }

@@ -17,6 +17,9 @@ public final class Engine: Sendable {
     /// The working memory of predictors and predicted feed-forward blocks.
     let neuronScratch = Scratch()
 
+    /// The working memory of weights that are widened for one product.
+    let widenedWeights = ScratchPiece()
+
     /// Creates an engine with a number of threads and the kernels of ``InstructionSet/current``.
     public convenience init(threads: Int) {
         self.init(threads: threads, kernels: selectedKernels)

@@ -185,6 +185,17 @@ static void int4(const ck_kernels *k) {
             format->product(
                 x, m, depth, (ck_weights){panels, 0, 0}, bias, c, ldc, n, (ck_epilogue)epilogue);
             floats_are("c", c, (m - 1) * ldc + n, 2e-5, 1e-5);
+            size_t wide_bytes = groups * 32 * ck_panel + 64;
+            char *wide = zeroed(outputs / ck_panel * wide_bytes);
+            float *scales = zeroed(outputs * 4);
+            int32_t *sums = zeroed(outputs * 4);
+            for (size_t j = 0; j < outputs; j += ck_panel)
+                format->widen(
+                    panels + j / ck_panel * panel_bytes, depth, wide_bytes,
+                    wide + j / ck_panel * wide_bytes, scales + j, sums + j);
+            bytes_are("widened", wide, outputs / ck_panel * wide_bytes);
+            floats_are("scales", scales, outputs, 0, 0);
+            bytes_are("sums", sums, outputs * 4);
         }
 }
 

@@ -177,6 +177,37 @@ struct Int4KernelTests {
         #expect(row == converted(by: floatTables.last!.kernels.formats.int4))
     }
 
+    @Test(
+        "widened panels have the nearest integers, with a scale for each output",
+        arguments: floatTables, [32, 64, 352])
+    func widened(table: FloatTable, k: Int) {
+        let formats = table.kernels.formats
+        var elements = randomFloats(32 * k, seed: 5)
+        // Groups of very different sizes, and an output of zeros.
+        for index in elements.indices {
+            elements[index] *= index / k == 7 ? 0 : powf(3, Float(index / 32 % 5))
+        }
+        let weight = Int4Matrix(rounding: Matrix(rows: 32, columns: k, elements: elements))
+        var panel = [UInt8](repeating: 0, count: formats.int4.panelBytes(k))
+        formats.int4.pack_blocks!(weight.blocks, 32, k, 0, &panel)
+        let bytes = formats.int8.panelBytes(k)
+        var wide = [UInt8](repeating: 42, count: bytes + 1)
+        var (scales, sums) = ([Float](repeating: -1, count: 32), [Int32](repeating: -1, count: 32))
+        formats.int4.widen!(panel, k, bytes, &wide, &scales, &sums)
+        #expect(wide.removeLast() == 42, "wrote past the panel")
+        for lane in 0..<32 {
+            let want = weight.floats.row(lane)
+            var row = [Float](repeating: 0, count: k)
+            formats.int8.unpack_row(wide, lane, k, scales[lane], &row)
+            // Half an integer, and the error of the ratio of scales for codes up to 8.
+            for (got, want) in zip(row, want) { #expect(abs(got - want) <= 0.54 * scales[lane]) }
+            let codes = row.map { scales[lane] == 0 ? 0 : ($0 / scales[lane]).rounded() }
+            #expect(codes.allSatisfy { abs($0) <= 127 })
+            #expect(sums[lane] == Int32(codes.reduce(0, +)))
+        }
+        #expect(wide[(32 * k)...].allSatisfy { $0 == 0 })
+    }
+
     @Test("lanes are packed one by one, and read back", arguments: floatTables, [1, 32, 45, 96])
     func lanes(table: FloatTable, k: Int) {
         let format = table.kernels.formats.int4

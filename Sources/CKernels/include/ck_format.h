@@ -119,6 +119,12 @@ typedef struct ck_format {
      * Returns a value that depends on all results. */
     float (*peak)(size_t repeats, float seed);
 
+    /* Rounds a panel of k inputs to a panel of `bytes` bytes of int8, and fills the rest with 0.
+     * Writes the scale of each output and the sum of its integers. All tables round to the same
+     * integers. Null in other formats than int4. */
+    void (*_Nullable widen)(
+        const void *source, size_t k, size_t bytes, void *panel, float *scales, int32_t *sums);
+
     /* The number of inputs that a step of tile registers multiplies; 0 if `product` uses vectors. */
     uint32_t tile_inputs;
 

@@ -24,20 +24,13 @@ public struct ExportOptions: JobOptions {
         }
     }
 
-    /// The methods of rounding weights to the values of a type.
-    public enum Rounding: String, CaseIterable, Sendable {
-        /// Every weight is rounded to the nearest value.
-        case nearest
-        /// The weights of layers are rounded by ``Pruning/GPTQ``, which needs calibration text.
-        case gptq
-    }
-
     /// The model: a path or a hub id.
     public var model: String
     /// The format of the output.
     public var format: Format
-    /// The type in which weights are stored.
-    public var type = GGUFModel.Storage.f32
+    /// The type in which weights are stored; nil for the formats of a model that has formats, if
+    /// the output can have them, and for `f32` otherwise.
+    public var type: GGUFModel.Storage?
     /// The method of rounding; nil for ``Rounding/gptq`` if there is calibration text, or else for
     /// ``Rounding/nearest``.
     public var rounding: Rounding?
@@ -59,6 +52,7 @@ public struct ExportOptions: JobOptions {
     ///
     /// - Throws: ``InvalidOptions``.
     public func check() throws(InvalidOptions) {
+        let type = type ?? .f32
         guard format.types.contains(type) else {
             let known = format.types.map(\.rawValue).joined(separator: ", ")
             throw InvalidOptions(
@@ -104,11 +98,13 @@ extension ExportJob {
             switch format {
             case .gguf:
                 try GGUFModel.write(
-                    checkpoint, like: checkpoint, to: output, storage: options.type,
-                    rounding: rounding, progress: advance)
+                    checkpoint, like: checkpoint, to: output, storage: options.type ?? .f32,
+                    formats: options.type == nil ? checkpoint.formats : nil, rounding: rounding,
+                    progress: advance)
             case .huggingface, .onnx:
                 try HuggingFaceDirectory.write(
-                    checkpoint, like: checkpoint, to: output, type: options.type.matrixType,
+                    checkpoint, like: checkpoint, to: output,
+                    type: (options.type ?? .f32).matrixType,
                     writesONNX: format == .onnx, progress: advance)
             }
             // The writer reports each layer when it begins to write the layer. Now all are written.
@@ -120,7 +116,7 @@ extension ExportJob {
     /// Prepares to round the layers of a decoder on the calibration text; nil without a text.
     private func rounding(_ opened: OpenedModel) throws -> LayerRounding? {
         guard !options.calibration.isEmpty,
-            let grid = WeightGrid(storedAs: options.type.matrixType)
+            let grid = options.type.flatMap({ WeightGrid(storedAs: $0.matrixType) })
         else { return nil }
         let contents = try options.calibration.map { path in
             try TextFile.contents(of: path, atMost: PruneInputs.maximumBytes).text

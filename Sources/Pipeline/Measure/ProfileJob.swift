@@ -15,7 +15,7 @@ public struct ProfileOptions: Sendable {
     /// The maximum time to measure, in seconds; with ``plans`` it is a quarter longer.
     public var seconds = 80.0
     /// The formats that are also profiled, if the dense model is faster in them.
-    public var formats: [Precision] = []
+    public var formats = Precision.allCases
     /// The seed of the order of measurements and of the random plans.
     public var seed: UInt64 = 1
     /// The number of random plans that are measured and compared with the predictions; nil for

@@ -94,6 +94,7 @@ struct PruneInputs {
                     "--formats",
                     options.searchedFormats(environment).map(\.rawValue).joined(separator: " ")
                 ),
+                ("--rounding", options.rounding.rawValue),
                 ("--calibration-tokens", String(options.calibrationTokens)),
                 ("--refit-tokens", String(options.refitTokens)),
                 ("--refit-passes", String(options.refitPasses(for: dense.shape.architecture))),

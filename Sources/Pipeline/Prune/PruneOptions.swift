@@ -18,8 +18,10 @@ public struct PruneOptions: Sendable {
     /// The formats that the blocks and the output head may have in addition to the precision of
     /// ``environment``.
     ///
-    /// Only the built-in runtime loads models with several formats.
-    public var formats: [Precision] = []
+    /// They are used if models are timed in the built-in runtime, without training.
+    public var formats = Precision.allCases
+    /// The method of rounding weights to 4 bits.
+    public var rounding = Rounding.gptq
     /// Files of plain text that is similar to the text that the model will process.
     ///
     /// For encoders each line is a paragraph. A tenth of the text, at most 8192 tokens, is held out
@@ -32,7 +34,9 @@ public struct PruneOptions: Sendable {
     public var calibrationTokens = 32_768
     /// The pruning method.
     public var method = PruningMethod.greedy
-    /// Further methods to compare with, which reach the same targets without a refit.
+    /// Further methods to compare with, which reach the same targets.
+    ///
+    /// Only models of the methods that use levers of ``Pruning/PruningMethod/greedy`` are refitted.
     public var baselines: [PruningMethod] = []
     /// The fraction of the Hessian's mean diagonal that is added to it.
     public var damping = 0.01
@@ -117,7 +121,7 @@ public struct PruneOptions: Sendable {
     /// Only the built-in runtime stores each component in its own format.
     func searchedFormats(_ environment: InferenceEnvironment) -> [Precision] {
         let hasFormats =
-            environment.runtime == Runtime.builtIn.name && runtime == .any && recovery == nil
+            environment.runtime == Runtime.builtIn.name && recovery == nil
             && ([method] + baselines).contains { $0.usesFormats }
         guard hasFormats else { return [] }
         return Precision.allCases.filter {

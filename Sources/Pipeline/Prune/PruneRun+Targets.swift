@@ -95,7 +95,7 @@ extension PruneRun {
 
     /// Reaches every target with one method.
     ///
-    /// The models of a baseline are only for comparison, and are not refitted.
+    /// The models of a baseline are only for comparison.
     func reach(
         by method: PruningMethod, isBaseline: Bool, _ table: LatencyTable, _ surgery: Surgery,
         _ calibrationResults: PruningMethod.CalibrationResults, text: CalibrationText
@@ -120,7 +120,7 @@ extension PruneRun {
                 choice.attempt.plan, losses: calibrationResults.losses, surgery: surgery,
                 order: method.order(seed: options.seed))
         }
-        if !isBaseline, refits { family = try refit(family, on: text) }
+        if refits(method) { family = try refit(family, on: text) }
         for (choice, index) in zip(choices, missing) {
             results[index] = try finish(
                 choice, options.targets[index], names[index], family.removeFirst(), on: text,
@@ -141,7 +141,7 @@ extension PruneRun {
                         again.attempt.plan, losses: calibrationResults.losses, surgery: surgery,
                         order: method.order(seed: options.seed))
                 ]
-                if refits { weights = try refit(weights, on: text) }
+                if refits(method) { weights = try refit(weights, on: text) }
                 return try finish(
                     again, result.target, name, weights[0], on: text, limit: options.maxLoss
                 ).map { ($0, again) }
@@ -271,21 +271,25 @@ extension PruneRun {
             if isLarge { releaseModels() }
             try progress.stage("Writing \(options.output)/\(name)") {
                 let formatted = formatted(weights)
-                let hasFormats = formatted.formats.uniform != environment.precision
-                if hasFormats {
+                let (path, file) = (directory.product(name), directory.product(name) + "/model.gguf")
+                if formatted.formats.uniform == environment.precision {
                     try HuggingFaceDirectory.write(
-                        formatted, like: dense.checkpoint, channels: weights.channels,
-                        to: directory.product(name), formats: formatted.formats,
-                        writesONNX: false, progress: progress.check)
+                        weights, like: dense.checkpoint, channels: weights.channels, to: path,
+                        progress: progress.check)
+                    guard options.runtime == .gguf else { return }
+                    try GGUFModel.write(
+                        weights, like: dense.checkpoint, to: file,
+                        storage: GGUFModel.Storage(environment.precision),
+                        progress: progress.check)
                 } else {
                     try HuggingFaceDirectory.write(
-                        weights, like: dense.checkpoint, channels: weights.channels,
-                        to: directory.product(name), progress: progress.check)
+                        formatted, like: dense.checkpoint, channels: weights.channels, to: path,
+                        formats: formatted.formats, writesONNX: false, progress: progress.check)
+                    guard options.runtime == .gguf else { return }
+                    try GGUFModel.write(
+                        formatted, like: dense.checkpoint, to: file, formats: formatted.formats,
+                        progress: progress.check)
                 }
-                guard options.runtime == .gguf else { return }
-                try GGUFModel.write(
-                    weights, like: dense.checkpoint, to: directory.product(name) + "/model.gguf",
-                    storage: GGUFModel.Storage(environment.precision), progress: progress.check)
             }
         }
         var result = TargetResult(
@@ -301,10 +305,11 @@ extension PruneRun {
         return result
     }
 
-    /// Whether the remaining weights are refitted when the plan is final.
-    private var refits: Bool {
+    /// Whether the remaining weights are refitted when a method's plan is final.
+    private func refits(_ method: PruningMethod) -> Bool {
         options.refitTokens > 0 && !isLarge
-            && options.method.order(seed: options.seed).correction == .leastSquares
+            && (method == options.method || method.isSensitive)
+            && method.order(seed: options.seed).correction == .leastSquares
     }
 
     /// Returns the same plans, with weights that are refitted on the activations of the pruned
@@ -321,7 +326,9 @@ extension PruneRun {
             ) { advance in
                 try family.refitted(
                     on: batches(of: sequences, tokens: 2048),
-                    passes: options.refitPasses(for: dense.shape.architecture), engine: engine,
+                    passes: options.refitPasses(for: dense.shape.architecture),
+                    format: options.rounding == .gptq ? environment.precision : nil,
+                    engine: engine,
                     progress: advance)
             }
         }

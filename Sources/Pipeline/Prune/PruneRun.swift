@@ -57,9 +57,28 @@ final class PruneRun {
     /// Returns the dense model, which is packed at the first call.
     func denseModel(in precision: Precision = .f32) throws -> Model {
         if let known = packed[precision] { return known }
-        let model = try dense.packed(in: precision)
+        let model = try rounded(to: precision) ?? dense.packed(in: precision)
         packed[precision] = model
         return model
+    }
+
+    /// Returns the dense model with weights that are rounded on calibration text; nil for formats
+    /// to which weights are rounded to nearest, and for the format that the user runs today.
+    private func rounded(to format: Precision) throws -> Model? {
+        guard format != environment.precision, options.rounding == .gptq,
+            let grid = WeightGrid(roundingTo: format)
+        else { return nil }
+        let text = try calibrationText()
+        let rounding = try LayerRounding(
+            dense.checkpoint, to: grid,
+            on: batches(of: text.spread(tokens: options.refitTokens), tokens: 2048),
+            damping: options.damping, engine: engine)
+        let layers = dense.shape.layers.count
+        return try progress.counting(
+            "Rounding to \(format.rawValue)", total: layers, unit: "layers"
+        ) { advance in
+            try Model(rounding, precision: format, progress: advance)
+        }
     }
 
     /// The formats that the search may use in addition to the environment's precision.

@@ -79,14 +79,41 @@ extension Matrix<Float> {
     }
 
     /// The scale of each row in `int8`: the greatest magnitude of the row, divided by 127 and rounded
-    /// up to 16 significant bits.
+    /// up to an f16, or to 16 significant bits if it is too large for an f16.
     ///
     /// With so few bits, 127 times the scale is exact. So the rounded matrix has the same scales.
     var byteScales: [Float] {
         (0..<rows).map { index in
             let scale = row(index).reduce(0) { max($0, abs($1)) } / 127
-            return Float(bitPattern: (scale.bitPattern + 0xff) & ~0xff)
+            guard scale <= Self.largestHalf else {
+                return Float(bitPattern: (scale.bitPattern + 0xff) & ~0xff)
+            }
+            // Multiples of 2⁻²⁴ that have 11 significant bits are f16 numbers.
+            let step = max(scale.ulp * 0x1p13, 0x1p-24)
+            return (scale / step).rounded(.up) * step
         }
+    }
+
+    /// The largest finite f16.
+    private static var largestHalf: Float { 65504 }
+
+    /// Whether all scales in `int8` are f16 numbers.
+    var hasHalfScales: Bool { byteScales.allSatisfy { $0 <= Self.largestHalf } }
+
+    /// The blocks of the stored type `q80` that have the integers and scales of `int8`.
+    ///
+    /// - Precondition: All scales are f16 numbers, and the columns fill blocks.
+    var byteBlocks: [UInt8] {
+        let (size, scales) = (DType.q80.blockSize, byteScales)
+        let (codes, halves) = (byteCodes(scales: scales), DType.f16.bytes(from: scales.span))
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(elements.count / size * DType.q80.bytesPerBlock)
+        for first in stride(from: 0, to: elements.count, by: size) {
+            let row = first / columns
+            bytes += halves[2 * row..<2 * row + 2]
+            for code in codes[first..<first + size] { bytes.append(UInt8(bitPattern: Int8(code))) }
+        }
+        return bytes
     }
 
     /// The integers of the elements in `int8`, as floats.

@@ -73,6 +73,8 @@ public enum GGUFModel {
     ///   - checkpoint: The model that they were made from, with its metadata and tokenizer.
     ///   - path: The file; an existing file is replaced.
     ///   - storage: The format in which weights are stored.
+    ///   - formats: The format of each matrix of linear layers, for which `weights` is rounded; nil
+    ///     if all have the storage's. Integers are stored unchanged.
     ///   - rounding: Rounds the layers of these weights to the values of the format; if it is nil,
     ///     every weight is rounded to nearest.
     ///   - progress: Called before each tensor is written, with the number of finished layers; may
@@ -81,14 +83,16 @@ public enum GGUFModel {
     ///   rounding the weights, and errors of writing. No file is left behind then.
     public static func write(
         _ weights: some WeightSource, like checkpoint: Checkpoint, to path: String,
-        storage: Storage, rounding: LayerRounding? = nil,
+        storage: Storage = .f32, formats: Formats? = nil, rounding: LayerRounding? = nil,
         progress: (_ layers: Int) throws -> Void = { _ in }
     ) throws {
         try check(checkpoint)
         let form = GGUFForm(weights.shape)
         let (names, width) = (TensorNames.gguf, weights.shape.headDimension)
+        let tableFormat = weights.shape.tiedHead ? formats?.head : nil
         var outer =
-            names.tensors(of: try weights.embeddings()) + names.tensors(of: try weights.head())
+            names.tensors(of: try weights.embeddings(), headFormat: tableFormat)
+            + names.tensors(of: try weights.head(), format: formats?.head)
         if weights.shape.ropeScaling != nil {
             let divisors = weights.shape.rotaryDivisors.map(Float.init)
             outer.append(
@@ -100,12 +104,15 @@ public enum GGUFModel {
             entries.append(
                 GGUFWriter.Entry(
                     name: tensor.name, shape: tensor.shape,
-                    type: storage.type(of: tensor.shape, isTable: isTable)))
+                    type: tensor.format?.typeInGGUF(of: tensor)
+                        ?? storage.type(of: tensor.shape, isTable: isTable)))
         }
         for tensor in outer { add(tensor, isTable: true) }
         for (place, index) in form.kept.enumerated() {
             let layer = form.padded(try weights.outline(index), at: place)
-            for tensor in names.tensors(of: layer, at: place, headDimension: width) {
+            for tensor in names.tensors(
+                of: layer, at: place, headDimension: width, formats: formats?.layers[index])
+            {
                 add(tensor, isTable: false)
                 places[tensor.name] = place
             }
@@ -117,23 +124,36 @@ public enum GGUFModel {
             func check() throws { try progress(place) }
             let layer = try rounding?.layer(index, check: check) ?? weights.layer(index)
             let whole = form.interleaved(form.padded(layer, at: place))
-            let tensors = names.tensors(of: whole, at: place, headDimension: width)
+            let tensors = names.tensors(
+                of: whole, at: place, headDimension: width, formats: formats?.layers[index])
             loaded = (place, tensors)
             return tensors
         }
         try GGUFWriter.write(
-            entries, metadata: try metadata(form, like: checkpoint, storage: storage), to: path
+            entries, metadata: try metadata(form, like: checkpoint, fileType: fileType(entries, storage)), to: path
         ) { entry -> GGUFWriter.Elements in
             try progress(loaded?.place ?? 0)
             let tensors = try places[entry.name].map(tensors(of:)) ?? outer
             guard let tensor = tensors.first(where: { $0.name == entry.name }) else {
                 return .floats([])
             }
-            guard let codes = tensor.codes, codes.grid == WeightGrid(storedAs: entry.type) else {
-                return .floats(tensor.elements)
+            if let codes = tensor.codes, codes.grid == WeightGrid(storedAs: entry.type) {
+                return .stored(codes.blocks(of: entry.type))
             }
-            return .stored(codes.blocks(of: entry.type))
+            if tensor.format == .int8, entry.type == .q80 {
+                return .stored(try tensor.byteBlocks)
+            }
+            return .floats(tensor.elements)
         }
+    }
+
+    /// llama.cpp's number for the type of most parameters of a file.
+    private static func fileType(_ entries: [GGUFWriter.Entry], _ storage: Storage) -> Int {
+        var counts: [DType: Int] = [:]
+        for entry in entries { counts[entry.type, default: 0] += entry.shape.reduce(1, *) }
+        return Storage.allCases.max {
+            counts[$0.matrixType, default: 0] < counts[$1.matrixType, default: 0]
+        }?.fileType ?? storage.fileType
     }
 
     /// Throws an error if a model cannot be written as GGUF.
@@ -153,7 +173,7 @@ public enum GGUFModel {
     ///
     /// If the source is a GGUF file, its metadata is copied and changed.
     private static func metadata(
-        _ form: GGUFForm, like checkpoint: Checkpoint, storage: Storage
+        _ form: GGUFForm, like checkpoint: Checkpoint, fileType: Int
     ) throws -> [String: GGUFValue] {
         let (shape, name) = (form.shape, form.architecture)
         var metadata = checkpoint.gguf?.metadata ?? [:]
@@ -173,7 +193,7 @@ public enum GGUFModel {
         }
         metadata["general.architecture"] = .string(name)
         metadata["general.alignment"] = nil
-        metadata["general.file_type"] = .integer(storage.fileType)
+        metadata["general.file_type"] = .integer(fileType)
         metadata["general.quantization_version"] = .integer(2)
         let sizes: [String: GGUFValue] = [
             "block_count": .integer(shape.layers.count),
@@ -192,6 +212,29 @@ public enum GGUFModel {
         ]
         for (key, value) in sizes { metadata["\(name).\(key)"] = value }
         return metadata
+    }
+}
+
+extension Precision {
+    /// The type in which llama.cpp stores a matrix of this format without changing its values.
+    fileprivate func typeInGGUF(of tensor: NamedTensor) -> DType {
+        let type = GGUFModel.Storage(self).matrixType
+        return tensor.shape[1] % type.blockSize == 0 ? type : .f32
+    }
+}
+
+extension NamedTensor {
+    /// The blocks of the stored type `q80` that have the integers of `int8`.
+    fileprivate var byteBlocks: [UInt8] {
+        get throws {
+            let matrix = Matrix(rows: shape[0], columns: shape[1], elements: elements)
+            guard matrix.hasHalfScales else {
+                throw NonFiniteError(
+                    "a weight of \(name)", problem: "is too large for the scales of q8_0",
+                    remedy: "prune with --formats other than int8")
+            }
+            return matrix.byteBlocks
+        }
     }
 }
 

@@ -9,16 +9,16 @@ public import Transformers
 /// block's output projection; of the gate and up projections; of the down projection.
 ///
 /// In memory are the residual stream of the text, the inputs of one output projection, and one layer.
-public final class LayerRounding {
+///
+/// As a source of weights, it gives the rounded layers in ascending order, each at most once.
+///
+/// `@unchecked`: only one thread reads a source.
+public final class LayerRounding: WeightSource, @unchecked Sendable {
     /// The grid of the rounded weights.
     public let grid: WeightGrid
 
     private let weights: any WeightSource
-    private let batches: [TokenBatch]
-    private let damping: Double
-    private let engine: Engine
-    /// The model without layers.
-    private let blank: Model
+    private let branches: BranchRounding
     /// A forward pass through the layer that is being rounded.
     private var pass: ForwardPass
     /// The residual streams of the batches before the next component.
@@ -30,7 +30,7 @@ public final class LayerRounding {
     ///
     /// - Parameters:
     ///   - weights: The weights, read one layer at a time.
-    ///   - grid: The grid. Projections whose inputs do not fill its groups are not rounded.
+    ///   - grid: The grid.
     ///   - batches: Batches of calibration sequences.
     ///   - damping: The fraction of the mean diagonal that is added to the diagonal of the second
     ///     moments.
@@ -42,14 +42,31 @@ public final class LayerRounding {
     ) throws {
         self.weights = weights
         self.grid = grid
-        self.batches = batches
-        self.damping = damping
-        self.engine = engine
-        blank = try Model(embeddingsOf: weights)
+        let blank = try Model(embeddingsOf: weights)
+        branches = BranchRounding(
+            grid: grid, batches: batches, damping: damping, blank: blank, engine: engine)
         pass = ForwardPass(blank, on: engine)
         streams = []
         for batch in batches { streams.append(pass.embedded(batch)) }
     }
+
+    /// The sizes of the model.
+    public var shape: ModelShape { weights.shape }
+
+    /// The pooling of an encoder.
+    public var pooling: Pooling { weights.pooling }
+
+    /// The embeddings, which are not rounded.
+    public func embeddings() throws -> EmbeddingWeights { try weights.embeddings() }
+
+    /// The final norm and the output head, which are not rounded.
+    public func head() throws -> HeadWeights { try weights.head() }
+
+    /// A layer that is not rounded.
+    public func outline(_ index: Int) throws -> LayerWeights { try weights.outline(index) }
+
+    /// A layer with rounded projections.
+    public func layer(_ index: Int) throws -> LayerWeights { try layer(index, check: {}) }
 
     /// A layer with rounded projections.
     ///
@@ -60,7 +77,7 @@ public final class LayerRounding {
     /// - Returns: The layer. Its rounded projections have codes.
     /// - Throws: ``SurgeonError``, `NonFiniteError` if a weight is outside the range of the grid,
     ///   and what reading the weights and `check` throw. After that, the rounding cannot be used.
-    public func layer(_ index: Int, check: () throws -> Void = {}) throws -> LayerWeights {
+    public func layer(_ index: Int, check: () throws -> Void) throws -> LayerWeights {
         precondition(index >= next, "a layer before the last one")
         var layer = try rounded(check)
         while next <= index { layer = try rounded(check) }
@@ -81,114 +98,14 @@ public final class LayerRounding {
     private func round(
         _ component: Component, of layer: inout LayerWeights, _ check: () throws -> Void
     ) throws {
-        insert(layer)
-        guard let output = layer[outputOf: component.kind] else {
-            for index in batches.indices {
-                streams[index] = pass.stream(
-                    after: component, entering: streams[index], adding: nil)
-            }
-            return
-        }
-        var moments = SecondMoments()
-        for stream in streams {
-            try check()
-            moments.add(pass.entry(of: component, entering: stream), on: engine)
-        }
-        layer[inputsOf: component.kind] = try rounded(
-            layer[inputsOf: component.kind], of: component, moments: (consume moments).mean())
-        insert(layer)
-        moments = SecondMoments()
-        var inputs: [Activations] = []
-        for index in batches.indices {
-            try check()
-            guard
-                let activations = pass.inputs(
-                    of: component, in: batches[index], entering: streams[index])
-            else { return }
-            moments.add(activations, on: engine)
-            inputs.append(activations)
-        }
-        layer[outputOf: component.kind] = try rounded(
-            [output], of: component, moments: (consume moments).mean())[0]
-        insert(layer)
-        for index in batches.indices {
+        let inputs = try branches.round(
+            component, of: &layer, sizes: weights.shape.layers[component.layer],
+            entering: streams, with: &pass, check: check)
+        for index in streams.indices {
             try check()
             streams[index] = pass.stream(
                 after: component, entering: streams[index],
-                adding: pass.output(of: component, from: inputs[index]))
-        }
-    }
-
-    /// Makes the forward pass run these weights of the next layer.
-    private func insert(_ layer: LayerWeights) {
-        pass.model = blank.replacing(
-            layer: next, with: layer, sizes: weights.shape.layers[next])
-    }
-
-    /// Rounds projections of the same inputs, whose second moments are given.
-    private func rounded(
-        _ projections: [Projection], of component: Component, moments: consuming Matrix<Double>
-    ) throws -> [Projection] {
-        let columns = moments.columns
-        guard columns % (grid.group ?? 1) == 0 else { return projections }
-        guard (0..<columns).allSatisfy({ [moments] in moments[$0, $0].isFinite }) else {
-            throw SurgeonError.momentsNotFinite(component)
-        }
-        for projection in projections {
-            guard
-                let found = firstOutside(
-                    projection.weight.elements, limit: grid.maximumMagnitude)
-            else { continue }
-            throw NonFiniteError(
-                "a weight of \(component.kind.rawValue) of layer \(component.layer)",
-                problem: "is \(found.value), beyond ±\(grid.maximumMagnitude)",
-                remedy: "store the weights as f32")
-        }
-        let gptq = try GPTQ(
-            hessian: moments, grid: grid, damping: damping, pool: engine.pool)
-        let codes = gptq.rounded(Matrix(stacking: projections.map(\.weight)))
-        var first = 0
-        return projections.map { projection in
-            let rows = first..<first + projection.weight.rows
-            first = rows.upperBound
-            return Projection(
-                codes: codes.selecting(rows: Array(rows)), bias: projection.bias)
-        }
-    }
-}
-
-extension LayerWeights {
-    /// The projections of the input of a component.
-    fileprivate subscript(inputsOf kind: ComponentKind) -> [Projection] {
-        get {
-            switch kind {
-            case .attention: attention.map { [$0.query, $0.key, $0.value] } ?? []
-            case .feedForward:
-                feedForward.map { block in (block.gate.map { [$0] } ?? []) + [block.up] } ?? []
-            }
-        }
-        set {
-            switch kind {
-            case .attention:
-                attention?.query = newValue[0]
-                attention?.key = newValue[1]
-                attention?.value = newValue[2]
-            case .feedForward:
-                if newValue.count > 1 { feedForward?.gate = newValue[0] }
-                feedForward?.up = newValue[newValue.count - 1]
-            }
-        }
-    }
-
-    /// The projection of the output of a component.
-    fileprivate subscript(outputOf kind: ComponentKind) -> Projection? {
-        get { outputProjection(of: kind) }
-        set {
-            guard let newValue else { return }
-            switch kind {
-            case .attention: attention?.output = newValue
-            case .feedForward: feedForward?.down = newValue
-            }
+                adding: inputs.flatMap { pass.output(of: component, from: $0[index]) })
         }
     }
 }

@@ -31,6 +31,8 @@ struct Refit {
     private(set) var family: [ShrunkWeights]
     private let surgery: Surgery
     private let passes: Int
+    /// The format of components for which a plan has none; nil if nothing is rounded.
+    private let format: Precision?
     private let batches: [TokenBatch]
     private let engine: Engine
     /// The model without layers.
@@ -55,12 +57,13 @@ struct Refit {
     /// - Precondition: All plans of the family belong to one surgery.
     init(
         _ family: [ShrunkWeights], of surgery: Surgery, on batches: [TokenBatch], passes: Int,
-        engine: Engine
+        format: Precision?, engine: Engine
     ) throws {
         self.family = family
         self.surgery = surgery
         self.batches = batches
         self.passes = passes
+        self.format = format
         self.engine = engine
         surgery.clearCache()
         blank = try Model(embeddingsOf: surgery.dense)
@@ -159,8 +162,14 @@ struct Refit {
                 of: component, in: batches[index], entering: shrunkStreams[member][index])
         }
         try choose(member, for: branch, with: all, towards: targets)
-        if component.kind == .feedForward, passes > 0 {
+        let descends = component.kind == .feedForward && passes > 0
+        if descends {
             try descend(member, branch, of: layer, towards: targets, check: check)
+        }
+        if let grid = grid(of: component, in: member) {
+            return try round(member, component, of: layer, to: grid, check: check)
+        }
+        if descends {
             shrunk.model = blank.replacing(
                 layer: component.layer, with: try family[member].branch(component, of: layer),
                 sizes: family[member].shape.layers[component.layer])
@@ -174,6 +183,27 @@ struct Refit {
         let columns = (family[member].kept[component] ?? []).rows(
             of: surgery.dense.shape.unitSize(of: component))
         return all.map { engine.selecting(columns: columns, of: $0) }
+    }
+
+    /// The grid to whose values a plan's part of a branch is rounded with ``GPTQ``; nil for none.
+    private func grid(of component: Component, in member: Int) -> WeightGrid? {
+        guard let format else { return nil }
+        return WeightGrid(roundingTo: family[member].plan[component].format ?? format)
+    }
+
+    /// Rounds a plan's part of a branch, and returns the inputs of its last projection after that.
+    private mutating func round(
+        _ member: Int, _ component: Component, of layer: LayerWeights, to grid: WeightGrid,
+        check: () throws -> Void
+    ) throws -> [Activations] {
+        var branch = try family[member].branch(component, of: layer)
+        let rounding = BranchRounding(
+            grid: grid, batches: batches, damping: surgery.damping, blank: blank, engine: engine)
+        let inputs = try rounding.round(
+            component, of: &branch, sizes: family[member].shape.layers[component.layer],
+            entering: shrunkStreams[member], with: &shrunk, check: check)
+        family[member].rounded[component] = CodedBranch(branch, component.kind)
+        return inputs ?? []
     }
 
     /// Chooses units and fits the last projection to the inputs of all units.
@@ -242,6 +272,8 @@ extension [ShrunkWeights] {
     ///     for the dense model.
     ///   - passes: The number of passes over the tokens in the gradient descent of a feed-forward
     ///     block; 0 for no descent.
+    ///   - format: The format of components for which a plan has none. Components in 4 bits are
+    ///     rounded with ``GPTQ``; nil if no component is rounded.
     ///   - engine: The engine to compute on.
     ///   - progress: Called repeatedly with the number of finished components; may throw an error to stop.
     /// - Returns: The refitted weights.
@@ -250,12 +282,12 @@ extension [ShrunkWeights] {
     ///   for each component the second moments of its inputs and outputs; and for each of the
     ///   `passes` 7/3 of the work of the feed-forward blocks.
     public func refitted(
-        on batches: [TokenBatch], passes: Int = 0, engine: Engine,
+        on batches: [TokenBatch], passes: Int = 0, format: Precision? = nil, engine: Engine,
         progress: (Int) throws -> Void = { _ in }
     ) throws -> [ShrunkWeights] {
         guard let surgery = first?.surgery else { return self }
         precondition(allSatisfy { $0.surgery === surgery }, "the plans belong to several surgeries")
-        var refit = try Refit(self, of: surgery, on: batches, passes: passes, engine: engine)
+        var refit = try Refit(self, of: surgery, on: batches, passes: passes, format: format, engine: engine)
         var done = 0
         for component in Plan(keepingAllOf: surgery.dense.shape).components {
             try refit.refit(component) { try progress(done) }

@@ -23,6 +23,8 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
     var refitted: [Component: Projection] = [:]
     /// Fitted feed-forward blocks by layer, which replace the shrunk blocks.
     var fitted: [Int: FeedForwardWeights] = [:]
+    /// Rounded branches, which replace all others.
+    var rounded: [Component: CodedBranch] = [:]
 
     /// Prepares the weights of a plan; they are computed when they are read.
     ///
@@ -109,6 +111,7 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
         guard let units = kept[component], let whole = layer.outputProjection(of: component.kind)
         else { return }
         guard !units.isEmpty else { return layer.remove(component.kind, from: dense.architecture) }
+        if let rounded = rounded[component] { return rounded.replace(component.kind, of: &layer) }
         if component.kind == .feedForward, let block = fitted[component.layer] {
             layer.feedForward = block
             return

@@ -23,7 +23,8 @@ public final class Surgery {
     private let channelImportance: [Double]
 
     private let calibration: CalibrationFile
-    private let damping: Double
+    /// The fraction of the mean diagonal that is added to the diagonal of every Hessian.
+    let damping: Double
     private let engine: Engine
     private var shrunk: [Component: [Cut: Projection]] = [:]
     private var shrunkBytes = 0

@@ -21,6 +21,7 @@ extension Engine {
         precondition(taken.upperBound <= x.rows, "the rows must be rows of x")
         precondition(firstRow + taken.count <= y.rows, "y needs a row for each row of the product")
         guard !taken.isEmpty, weights.panels > 0 else { return }
+        let weights = widened(weights, rows: taken.count) ?? weights
         let (inputs, outputs) = (weights.inputs, weights.outputs)
         withPointers(writing: &y.storage, reading: x.storage) { y, x in
             let (c, x) = (y + firstRow * outputs, x + taken.lowerBound * inputs)
@@ -33,6 +34,20 @@ extension Engine {
                 multiply(operand, rows: rows, weights, panels: panels, into: c, epilogue)
             }
         }
+    }
+
+    /// The minimum number of rows for which weights in 4 bits are widened to 8 bits.
+    ///
+    /// Widening takes about as long as multiplying by 10 rows.
+    static let widenedRows = 32
+
+    /// Returns weights in int8 for a product of many rows with weights in 4 bits; nil for other
+    /// products.
+    private func widened(_ weights: PackedWeights, rows: Int) -> PackedWeights? {
+        guard rows >= Self.widenedRows, weights.canWiden else { return nil }
+        let widened = weights.widened(in: widenedWeights.piece(weights.widenedWords))
+        pool.split(weights.panels) { panels, _ in weights.widen(panels, into: widened) }
+        return widened
     }
 
     /// Multiplies converted rows with some panels.
@@ -88,7 +103,8 @@ extension Engine {
                     scales: nil, zeros: nil),
                 isConverted: false)
         }
-        let (terms, stride) = (weights.activationTerms, format.rowBytes(weights.inputs))
+        let terms = format.output_terms > 0 ? weights.activationTerms : 1
+        let stride = format.rowBytes(weights.inputs)
         let count = rows * terms
         let memory = scratch.bytes(
             count * (stride + MemoryLayout<Float>.stride + MemoryLayout<Int32>.stride))

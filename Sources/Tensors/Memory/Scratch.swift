@@ -17,3 +17,19 @@ final class Scratch: @unchecked Sendable {
         memory.deallocate()
     }
 }
+
+/// Working memory for packed weights, which is reused by one operation after another.
+///
+/// `@unchecked`: only the thread that owns the engine's pool requests the memory, for one operation
+/// at a time. During the operation, other threads write to disjoint parts.
+final class ScratchPiece: @unchecked Sendable {
+    private var known: Piece?
+
+    /// Returns at least `count` 32-bit words with unspecified values.
+    func piece(_ count: Int) -> Piece {
+        if let known, known.count >= count { return known }
+        let piece = Arena(regionFloats: 0).allocate(count)
+        known = piece
+        return piece
+    }
+}

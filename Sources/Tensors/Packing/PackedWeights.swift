@@ -16,7 +16,8 @@ public struct PackedWeights: Sendable {
     public let precision: Precision
     /// The number of 8-bit terms per activation: 1 (8 bits) or 2 (16 bits, high and low part).
     ///
-    /// Float formats ignore this number.
+    /// Float formats ignore this number. With weights in 4 bits, it is for products of many rows;
+    /// other products have a scale for each 32 activations.
     public private(set) var activationTerms = 1
 
     static let panel = Int(ck_panel)
@@ -52,7 +53,7 @@ public struct PackedWeights: Sendable {
         self.init(
             inputs: weight.columns, outputs: weight.rows, precision: precision, step: Self.panel,
             hasBias: bias != nil, in: arena)
-        if precision.format.output_terms > 0 { self.activationTerms = activationTerms }
+        if precision.isInteger { self.activationTerms = activationTerms }
         pack(weight, bias: bias, lanes: 0..<Self.panel)
     }
 
@@ -61,11 +62,15 @@ public struct PackedWeights: Sendable {
     /// - Parameters:
     ///   - weight: The weights, `[outputs, inputs]`.
     ///   - bias: One value per output, or nil.
+    ///   - activationTerms: 1 for 8-bit activations. 2 for 16 bits, if 8 bits are too coarse.
     ///   - arena: The arena that allocates the memory.
-    public init(_ weight: Int4Matrix, bias: [Float]? = nil, in arena: Arena) {
+    public init(
+        _ weight: Int4Matrix, bias: [Float]? = nil, activationTerms: Int = 1, in arena: Arena
+    ) {
         self.init(
             inputs: weight.columns, outputs: weight.rows, precision: .int4, step: Self.panel,
             hasBias: bias != nil, in: arena)
+        self.activationTerms = activationTerms
         pack(weight, bias: bias, lanes: 0..<Self.panel)
     }
 
@@ -210,6 +215,43 @@ extension PackedWeights {
 
     private func address(ofTerm term: Int, panel: Int) -> UnsafeMutableRawPointer {
         piece.start + (term * capacity + panel) * Self.panel * MemoryLayout<UInt32>.stride
+    }
+}
+
+/// Weights in 8 bits with nearly the values of weights in 4 bits.
+extension PackedWeights {
+    /// Whether these weights can be widened.
+    var canWiden: Bool { precision.format.widen != nil && inputs % Int4Matrix.group == 0 }
+
+    /// The number of 32-bit words of the widened weights.
+    var widenedWords: Int {
+        let bytes =
+            Precision.int8.format.panelBytes(inputs) + Self.termBytes(.int8, hasBias: hasBias)
+        return bytes * panels / MemoryLayout<UInt32>.stride
+    }
+
+    /// Weights in int8 with the sizes and biases of these, whose panels ``widen(_:into:)`` fills.
+    func widened(in piece: Piece) -> PackedWeights {
+        var widened = PackedWeights(
+            inputs: inputs, outputs: outputs, precision: .int8, step: step, hasBias: hasBias,
+            piece: piece, capacity: panels)
+        widened.activationTerms = activationTerms
+        return widened
+    }
+
+    /// Writes some panels of widened weights.
+    func widen(_ panels: Range<Int>, into widened: PackedWeights) {
+        let bytes = Precision.int8.format.panelBytes(inputs)
+        for panel in panels {
+            guard let terms = widened.terms(fromPanel: panel) else { return }
+            precision.format.widen?(
+                address(ofPanel: panel), inputs, bytes, widened.address(ofPanel: panel),
+                terms.scales, terms.sums)
+            if let from = biasTerms(fromPanel: panel), let to = widened.biasTerms(fromPanel: panel)
+            {
+                to.update(from: from, count: Self.panel)
+            }
+        }
     }
 }
 

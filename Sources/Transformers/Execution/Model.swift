@@ -252,7 +252,8 @@ extension Model.Layer {
             _ projection: Projection, _ format: Precision, activationTerms: Int = 1
         ) -> PackedWeights {
             if format == .int4, let codes = projection.int4 {
-                return PackedWeights(codes, bias: projection.bias, in: arena)
+                return PackedWeights(
+                    codes, bias: projection.bias, activationTerms: activationTerms, in: arena)
             }
             return PackedWeights(
                 projection.weight, bias: projection.bias, precision: format,

@@ -29,10 +29,11 @@ struct ExportCommand: Command {
         let model = try arguments.positional("MODEL", .model, help: Help.model)
         let format: ExportOptions.Format = try arguments.requiredOption(
             "--format", .choice(), help: "The format to write.")
-        let type: GGUFModel.Storage = try arguments.option(
-            "--type", .choice(), default: .f32,
+        let type: GGUFModel.Storage? = try arguments.option(
+            "--type", .choice(),
             help: "The type of stored weights: any for gguf; f32, f16 or bf16 for huggingface; "
-                + "f32 for onnx.")
+                + "f32 for onnx. By default the types of MODEL for gguf if it has several formats; "
+                + "otherwise f32.")
         let output = try arguments.requiredOption(
             "--output", short: "o", .file, help: "The file, or directory, to write.")
         var options = ExportOptions(model, format: format, output: output)

@@ -27,17 +27,17 @@ enum FormatChoice: RawRepresentable, CaseIterable {
         self = choice
     }
 
-    /// Reads `--formats`.
+    /// Reads `--formats`; by default every format.
     ///
     /// - Parameter arguments: The command-line arguments.
     /// - Returns: The formats in addition to that of `--precision`.
     /// - Throws: `UsageError`.
     static func option(_ arguments: inout Arguments) throws(UsageError) -> [Precision] {
-        try arguments.options(
+        let choices = try arguments.options(
             "--formats", ValueKind<FormatChoice>.choice(),
             help: "A format that parts of the model may have, if it is faster than --precision "
-                + "on this CPU; by default same, for none."
-        ).flatMap { choice -> [Precision] in
+                + "on this CPU; same for none; by default all.")
+        return (choices.isEmpty ? [.all] : choices).flatMap { choice -> [Precision] in
             switch choice {
             case .same: []
             case .all: Precision.allCases

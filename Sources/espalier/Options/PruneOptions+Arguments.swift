@@ -30,6 +30,9 @@ extension PruneOptions {
         profile = try arguments.option(
             "--profile", .file, help: "The profile to use; by default one is made.")
         formats = try FormatChoice.option(&arguments)
+        rounding = try arguments.option(
+            "--rounding", .choice(), default: .gptq, isRare: true,
+            help: "The method of rounding weights to int4: gptq on the refit tokens, or nearest.")
         runtime = try arguments.option(
             "--for", .choice(), default: .any,
             help: "gguf: search only plans that llama.cpp can load, and also write model.gguf.")
@@ -58,7 +61,8 @@ extension PruneOptions {
             "--method", .choice(), default: .greedy, help: "The method that chooses the plan.")
         baselines = try arguments.options(
             "--baseline", .choice(), isRare: true,
-            help: "Also reach the targets by this method, without refit, to compare.")
+            help: "Also reach the targets by this method, to compare; only units and formats are "
+                + "refitted.")
         calibrationTokens = try arguments.option(
             "--calibration-tokens", .integer(in: 256...(1 << 24)).named("TOKENS"),
             default: 32_768, isRare: true, help: "The number of tokens to calibrate on.")
