@@ -12,6 +12,9 @@ public struct ExportOptions: JobOptions {
         /// A directory for transformers.
         case huggingface
         /// A directory for transformers with a graph for ONNX Runtime and OpenVINO.
+        ///
+        /// A model whose matrices have formats keeps them. Only Espalier and ONNX Runtime load such
+        /// a directory.
         case onnx
 
         /// The types in which weights can be stored.
@@ -109,6 +112,7 @@ extension ExportJob {
             case .huggingface, .onnx:
                 try HuggingFaceDirectory.write(
                     checkpoint, like: checkpoint, to: output, type: options.type.matrixType,
+                    formats: format == .onnx ? checkpoint.formats : nil,
                     writesONNX: format == .onnx, progress: advance)
             }
             // The writer reports each layer when it begins to write the layer. Now all are written.

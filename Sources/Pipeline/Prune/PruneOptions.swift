@@ -18,7 +18,7 @@ public struct PruneOptions: Sendable {
     /// The formats that the blocks and the output head may have in addition to the precision of
     /// ``environment``.
     ///
-    /// Only the built-in runtime loads models with several formats.
+    /// Only profiles of the built-in runtime have times of several formats.
     public var formats: [Precision] = []
     /// Files of plain text that is similar to the text that the model will process.
     ///
@@ -114,7 +114,7 @@ public struct PruneOptions: Sendable {
 
     /// Returns the formats that the search may use in addition to the environment's precision.
     ///
-    /// Only the built-in runtime stores each component in its own format.
+    /// Only profiles of the built-in runtime have times of several formats.
     func searchedFormats(_ environment: InferenceEnvironment) -> [Precision] {
         let hasFormats =
             environment.runtime == Runtime.builtIn.name && runtime == .any && recovery == nil

@@ -276,7 +276,7 @@ extension PruneRun {
                     try HuggingFaceDirectory.write(
                         formatted, like: dense.checkpoint, channels: weights.channels,
                         to: directory.product(name), formats: formatted.formats,
-                        writesONNX: false, progress: progress.check)
+                        progress: progress.check)
                 } else {
                     try HuggingFaceDirectory.write(
                         weights, like: dense.checkpoint, channels: weights.channels,
