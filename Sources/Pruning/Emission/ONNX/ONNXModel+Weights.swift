@@ -4,8 +4,9 @@ internal import Transformers
 
 /// Weights in the formats in which they are stored, and the products with them.
 ///
-/// Integers are multiplied as integers. Floats of 16 bits are converted to f32, which ONNX Runtime
-/// does once, when it loads the graph.
+/// Matrices in 8 bits are multiplied by activations in 8 bits. Matrices in 4 bits are multiplied by f32
+/// activations, in an operator of ONNX Runtime. Floats of 16 bits are converted to f32, which ONNX
+/// Runtime does once, when it loads the graph.
 extension ONNXModel {
     /// Activations in 8 bits: `x ≈ scale · (codes − zero)`, with one scale for all rows.
     struct RoundedActivations {
