@@ -6,20 +6,42 @@ public struct ONNXGraph: Sendable {
     /// The version of the standard operator set that the graph uses.
     public static let operatorSet = 17
 
+    /// A set of operators.
+    public enum Domain: String, Sendable {
+        /// The operators of the standard.
+        case standard = ""
+        /// The operators that ONNX Runtime adds to the standard.
+        case onnxRuntime = "com.microsoft"
+
+        /// The version of the set that the graph uses.
+        fileprivate var version: Int { self == .standard ? ONNXGraph.operatorSet : 1 }
+    }
+
     /// A tensor in the graph, which is identified by its name.
     public struct Value: Sendable, Hashable {
         /// The name, unique in the graph.
         public let name: String
+
+        /// An optional input that an operator does not get.
+        public static let absent = Value(name: "")
     }
 
     /// The element type of a tensor.
     public enum ElementType: Int, Sendable {
         /// f32.
         case float = 1
+        /// Unsigned bytes.
+        case uint8 = 2
+        /// Signed bytes.
+        case int8 = 3
         /// 64-bit integers.
         case int64 = 7
         /// Booleans.
         case bool = 9
+        /// f16.
+        case float16 = 10
+        /// bf16.
+        case bfloat16 = 16
     }
 
     /// A dimension of an input or output.
@@ -62,6 +84,7 @@ public struct ONNXGraph: Sendable {
     private var body = ProtobufMessage()
     private var count = 0
     private var integers: [[Int]: Value] = [:]
+    private var domains = [Domain.standard]
 
     /// Creates an empty graph.
     public init() {}
@@ -82,9 +105,11 @@ public struct ONNXGraph: Sendable {
         body.add(12, Self.information(name, type, dimensions))
     }
 
-    /// Adds f32 weights whose elements are in another file, in row-major order.
-    public mutating func weights(_ name: String, shape: [Int], at place: Place) -> Value {
-        var tensor = Self.tensor(name, .float, shape)
+    /// Adds weights whose elements are in another file, in row-major order.
+    public mutating func weights(
+        _ name: String, _ type: ElementType = .float, shape: [Int], at place: Place
+    ) -> Value {
+        var tensor = Self.tensor(name, type, shape)
         for (key, value) in [
             ("location", place.file), ("offset", String(place.offset)),
             ("length", String(place.length)),
@@ -133,10 +158,10 @@ public struct ONNXGraph: Sendable {
     /// Adds an operator with several results, or with a list of inputs.
     public mutating func apply(
         _ operation: String, _ inputs: [Value], results: Int,
-        with attributes: [String: Attribute] = [:]
+        with attributes: [String: Attribute] = [:], in domain: Domain = .standard
     ) -> [Value] {
         let names = (0..<results).map { _ in unique(operation) }
-        add(operation, inputs, to: names, attributes)
+        add(operation, inputs, to: names, attributes, in: domain)
         return names.map(Value.init)
     }
 
@@ -144,13 +169,16 @@ public struct ONNXGraph: Sendable {
     public func encoded(name: String) -> [UInt8] {
         var graph = body
         graph.add(2, name)
-        var operators = ProtobufMessage()
-        operators.add(2, Self.operatorSet)
         var model = ProtobufMessage()
         model.add(1, 8)
         model.add(2, "espalier")
         model.add(7, graph)
-        model.add(8, operators)
+        for domain in domains {
+            var operators = ProtobufMessage()
+            if domain != .standard { operators.add(1, domain.rawValue) }
+            operators.add(2, domain.version)
+            model.add(8, operators)
+        }
         return model.bytes
     }
 
@@ -161,7 +189,7 @@ public struct ONNXGraph: Sendable {
 
     private mutating func add(
         _ operation: String, _ inputs: [Value], to outputs: [String],
-        _ attributes: [String: Attribute]
+        _ attributes: [String: Attribute], in domain: Domain = .standard
     ) {
         var node = ProtobufMessage()
         for input in inputs { node.add(1, input.name) }
@@ -170,6 +198,10 @@ public struct ONNXGraph: Sendable {
         node.add(4, operation)
         for (name, attribute) in attributes.sorted(by: { $0.key < $1.key }) {
             node.add(5, attribute.message(named: name))
+        }
+        if domain != .standard {
+            node.add(7, domain.rawValue)
+            if !domains.contains(domain) { domains.append(domain) }
         }
         body.add(1, node)
     }

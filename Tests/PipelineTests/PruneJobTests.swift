@@ -65,6 +65,13 @@ struct PruneJobTests {
             #expect(layer.feedForward.rawValue == sizes.feedForwardFormat ?? "f32")
         }
         #expect(try opened.packed(in: .f32).formats == formats)
+        let export = scratch.path("export")
+        try ExportJob(ExportOptions(result.path, format: .onnx, output: export)).run()
+        for name in ["espalier.safetensors", "model.onnx"] {
+            let written = try Data(contentsOf: URL(fileURLWithPath: result.path + "/" + name))
+            let exported = try Data(contentsOf: URL(fileURLWithPath: export + "/" + name))
+            #expect(written == exported, "\(name)")
+        }
         let plans = try JSONDecoder().decode(
             [String: Plan].self,
             from: Data(contentsOf: URL(fileURLWithPath: options.output + "/plan.json")))

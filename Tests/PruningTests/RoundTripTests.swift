@@ -164,12 +164,20 @@ struct RoundTripTests {
             let weights = FormattedWeights(CutModel(dense: dense, plan: plan), formats: formats)
             let path = scratch.path("formats")
             try HuggingFaceDirectory.write(
-                weights, like: dense, to: path, formats: formats, writesONNX: false)
+                weights, like: dense, to: path, formats: formats)
             try expectSame(path, weights)
             // transformers reads this file, and would take integers for weights.
             #expect(!FileManager.default.fileExists(atPath: path + "/model.safetensors"))
             let read = try Checkpoint(path)
             #expect(read.formats == formats)
+            let again = scratch.path("again")
+            try HuggingFaceDirectory.write(read, like: read, to: again, formats: formats)
+            #expect(try scratch.names("again") == scratch.names("formats"))
+            for file in try scratch.names("again") {
+                #expect(
+                    try InputFile(path: "\(path)/\(file)").bytes
+                        == InputFile(path: "\(again)/\(file)").bytes, "\(file)")
+            }
             #expect(!read.remarks.contains { $0.contains(Formats.member) })
             let exact = try dense.layer(0).attention?.query.weight.row(0) ?? []
             let rounded = try read.layer(0).attention?.query.weight.row(0) ?? []

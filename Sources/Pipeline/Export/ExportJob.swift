@@ -12,6 +12,9 @@ public struct ExportOptions: JobOptions {
         /// A directory for transformers.
         case huggingface
         /// A directory for transformers with a graph for ONNX Runtime and OpenVINO.
+        ///
+        /// A model whose matrices have formats keeps them. Only Espalier and ONNX Runtime load such
+        /// a directory.
         case onnx
 
         /// The types in which weights can be stored.
@@ -94,18 +97,18 @@ extension ExportJob {
         }
         let layers = checkpoint.shape.layers.count
         let rounding = try rounding(opened)
+        let type = options.type ?? .f32
+        let formats = options.type == nil ? checkpoint.formats : nil
         try progress.counting("Writing \(output)", total: layers, unit: "layers") { advance in
             switch format {
             case .gguf:
                 try GGUFModel.write(
-                    checkpoint, like: checkpoint, to: output, storage: options.type ?? .f32,
-                    formats: options.type == nil ? checkpoint.formats : nil, rounding: rounding,
-                    progress: advance)
+                    checkpoint, like: checkpoint, to: output, storage: type, formats: formats,
+                    rounding: rounding, progress: advance)
             case .huggingface, .onnx:
                 try HuggingFaceDirectory.write(
-                    checkpoint, like: checkpoint, to: output,
-                    type: (options.type ?? .f32).matrixType,
-                    writesONNX: format == .onnx, progress: advance)
+                    checkpoint, like: checkpoint, to: output, type: type.matrixType,
+                    formats: format == .onnx ? formats : nil, writesONNX: format == .onnx, progress: advance)
             }
             // The writer reports each layer when it begins to write the layer. Now all are written.
             try advance(layers)

@@ -71,27 +71,35 @@ final class OtherRuntime {
     /// Returns the files of a model for the runtime.
     ///
     /// If the model's directory has an ONNX graph, its files are used. Otherwise new files are
-    /// written.
+    /// written. ONNX Runtime gets the formats of the model. A command gets floats, because it may
+    /// run `transformers`, which reads no other weights.
     func emit(_ model: OpenedModel) throws -> EmittedModel {
         let path = model.location.path
         if let files = known[path] { return files }
-        let isMade = FileManager.default.fileExists(atPath: path + "/" + ONNXModel.fileName)
+        let formats = model.checkpoint.formats
+        let keepsFormats = formats == nil || runtime == .onnxRuntime
+        let isMade =
+            keepsFormats
+            && FileManager.default.fileExists(atPath: path + "/" + ONNXModel.fileName)
         let files =
             isMade
             ? emitted(path, model.shape)
-            : try emit(model.checkpoint, like: model.checkpoint)
+            : try emit(
+                model.checkpoint, like: model.checkpoint, formats: keepsFormats ? formats : nil)
         known[path] = files
         return files
     }
 
     /// Writes the files of weights, which may have only some channels of a checkpoint.
     func emit(
-        _ weights: some WeightSource, like checkpoint: Checkpoint, channels: [Int]? = nil
+        _ weights: some WeightSource, like checkpoint: Checkpoint, channels: [Int]? = nil,
+        formats: Formats? = nil
     ) throws -> EmittedModel {
         count += 1
         let directory = "\(folder)/\(count)"
         try HuggingFaceDirectory.write(
-            weights, like: checkpoint, channels: channels, to: directory, progress: progress.check)
+            weights, like: checkpoint, channels: channels, to: directory, formats: formats,
+            progress: progress.check)
         return emitted(directory, weights.shape)
     }
 

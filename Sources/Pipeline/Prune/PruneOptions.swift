@@ -18,7 +18,7 @@ public struct PruneOptions: Sendable {
     /// The formats that the blocks and the output head may have in addition to the precision of
     /// ``environment``.
     ///
-    /// They are used if models are timed in the built-in runtime, without training.
+    /// Only profiles of the built-in runtime have times of several formats.
     public var formats = Precision.allCases
     /// The method of rounding weights to 4 bits.
     public var rounding = Rounding.gptq
@@ -118,7 +118,7 @@ public struct PruneOptions: Sendable {
 
     /// Returns the formats that the search may use in addition to the environment's precision.
     ///
-    /// Only the built-in runtime stores each component in its own format.
+    /// Only profiles of the built-in runtime have times of several formats.
     func searchedFormats(_ environment: InferenceEnvironment) -> [Precision] {
         let hasFormats =
             environment.runtime == Runtime.builtIn.name && recovery == nil

@@ -284,7 +284,7 @@ extension PruneRun {
                 } else {
                     try HuggingFaceDirectory.write(
                         formatted, like: dense.checkpoint, channels: weights.channels, to: path,
-                        formats: formatted.formats, writesONNX: false, progress: progress.check)
+                        formats: formatted.formats, progress: progress.check)
                     guard options.runtime == .gguf else { return }
                     try GGUFModel.write(
                         formatted, like: dense.checkpoint, to: file, formats: formatted.formats,

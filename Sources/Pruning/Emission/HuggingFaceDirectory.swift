@@ -25,7 +25,8 @@ public enum HuggingFaceDirectory {
     ///   - type: The stored type of weights: `f32`, `f16` or `bf16`.
     ///   - formats: The format of each matrix of linear layers, for which `weights` is rounded; nil
     ///     if all have the stored type.
-    ///   - writesONNX: Whether the ONNX graph is also written, which requires `f32`.
+    ///   - writesONNX: Whether the ONNX graph is also written, which requires the type `f32`. The
+    ///     graph has the formats too.
     ///   - progress: Called before each tensor is written, with the number of finished layers; may
     ///     throw to stop.
     /// - Throws: Errors of reading the weights or writing files. Nothing is left behind then.
@@ -36,9 +37,7 @@ public enum HuggingFaceDirectory {
         writesONNX: Bool = true,
         progress: (_ layers: Int) throws -> Void = { _ in }
     ) throws {
-        precondition(
-            !writesONNX || type == .f32 && formats == nil,
-            "an ONNX graph of other weights than floats")
+        precondition(!writesONNX || type == .f32, "an ONNX graph with 16-bit norms")
         let files = FileManager.default
         let head = try classifier?.taskHead ?? checkpoint.taskHead()
         let names =

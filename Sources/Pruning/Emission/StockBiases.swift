@@ -1,4 +1,5 @@
 internal import ModelFiles
+internal import Tensors
 internal import Transformers
 
 /// The biases of a model's projections in `config.json`: `transformers` has them in all layers or
@@ -72,7 +73,14 @@ struct StockBiases {
     }
 
     /// Returns the biases that are missing among tensors, to be filled with zeros.
-    func missing(among entries: [SafetensorsWriter.Entry]) -> [SafetensorsWriter.Entry] {
+    ///
+    /// - Parameters:
+    ///   - entries: The tensors.
+    ///   - type: The stored type of the biases. Weights may have another type.
+    /// - Returns: The missing biases.
+    func missing(
+        among entries: [SafetensorsWriter.Entry], type: DType
+    ) -> [SafetensorsWriter.Entry] {
         let known = Set(entries.map(\.name))
         return entries.compactMap { entry in
             guard entry.name.hasSuffix(".weight"), let rows = entry.shape.first else { return nil }
@@ -81,7 +89,7 @@ struct StockBiases {
             guard projections.contains(where: { projection.hasSuffix("." + $0) }),
                 !known.contains(String(bias))
             else { return nil }
-            return SafetensorsWriter.Entry(name: String(bias), shape: [rows], type: entry.type)
+            return SafetensorsWriter.Entry(name: String(bias), shape: [rows], type: type)
         }
     }
 }

@@ -54,7 +54,7 @@ enum WeightsFile {
         }
         let biases = try StockBiases(
             family, names: names, tensors: entries.map(\.name), path: directory)
-        let zeros = biases.missing(among: entries)
+        let zeros = biases.missing(among: entries, type: type)
         entries += zeros
         let filled = Set(zeros.map(\.name))
         var loaded: (index: Int, tensors: [NamedTensor])?

@@ -10,7 +10,7 @@ struct ExportCommand: Command {
         gguf is one file for llama.cpp. Its architecture is llama if all layers have the same \
         sizes, otherwise deci. huggingface is a directory for transformers, with a Python module \
         if layers differ in size. onnx is such a directory with the graph model.onnx, for ONNX \
-        Runtime and OpenVINO.
+        Runtime and OpenVINO; a model from prune --formats keeps its formats.
 
         With --calibration, the weights of layers are rounded to q4_0 or q8_0 by GPTQ, which keeps \
         more quality than rounding to nearest: each error is corrected with the weights that are \
@@ -32,7 +32,7 @@ struct ExportCommand: Command {
         let type: GGUFModel.Storage? = try arguments.option(
             "--type", .choice(),
             help: "The type of stored weights: any for gguf; f32, f16 or bf16 for huggingface; "
-                + "f32 for onnx. By default the types of MODEL for gguf if it has several formats; "
+                + "f32 for onnx. By default the formats of MODEL for gguf and onnx if it has its own; "
                 + "otherwise f32.")
         let output = try arguments.requiredOption(
             "--output", short: "o", .file, help: "The file, or directory, to write.")

@@ -33,9 +33,8 @@ extension ONNXModel {
                 [$0.keyValueHeads, $0.queryHeads / $0.keyValueHeads]
             }, batch: batch, length: length)
 
-        let table = try weights(names.tokens + ".weight", [shape.vocabularySize, hidden])
         let factors = shape.usedFactors
-        var embedded = scaled(graph.apply("Gather", table, ids), by: factors.embeddings)
+        var embedded = scaled(try tokenEmbeddings(ids), by: factors.embeddings)
         if let name = names.positions, let rows = file.shape(of: name + ".weight")?.first {
             let places = try weights(name + ".weight", [rows, hidden])
             let reserved = graph.constant([max(0, rows - shape.maximumPositions)])
@@ -50,10 +49,9 @@ extension ONNXModel {
             }
         }
         if let name = names.finalNorm { x = try normalise(x, name) }
-        let head =
-            shape.tiedHead
-            ? table : try weights((names.head ?? "") + ".weight", [shape.vocabularySize, hidden])
-        let products = graph.apply("Gemm", x, head, with: ["transB": .integer(1)])
+        let products = try product(
+            x, (shape.tiedHead ? names.tokens : names.head ?? "") + ".weight", inputs: hidden,
+            outputs: shape.vocabularySize)
         let logits = capped(scaled(products, by: factors.logits), at: factors.logitCap)
         let sizes = joined(batch, length, graph.constant([shape.vocabularySize]))
         graph.output(

@@ -25,8 +25,7 @@ extension ONNXModel {
         _ ids: ONNXGraph.Value, types: ONNXGraph.Value, length: ONNXGraph.Value
     ) throws(ModelFileError) -> ONNXGraph.Value {
         let hidden = shape.hiddenSize
-        let table = try weights(names.tokens + ".weight", [shape.vocabularySize, hidden])
-        var x = scaled(graph.apply("Gather", table, ids), by: shape.usedFactors.embeddings)
+        var x = scaled(try tokenEmbeddings(ids), by: shape.usedFactors.embeddings)
         if let name = names.types, let rows = file.shape(of: name + ".weight")?.first {
             let table = try weights(name + ".weight", [rows, hidden])
             x = graph.apply("Add", x, graph.apply("Gather", table, types))

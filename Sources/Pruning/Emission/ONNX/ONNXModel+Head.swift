@@ -101,10 +101,7 @@ extension ONNXModel {
         let own = output.output + ".weight"
         let name = file.shape(of: own) == nil ? names.tokens + ".weight" : own
         let count = file.shape(of: name)?.first ?? 0
-        var operands = [x, try weights(name, [count, hidden])]
-        if let bias = output.biases.first(where: { file.shape(of: $0) != nil }) {
-            operands.append(try weights(bias, [count]))
-        }
-        return (graph.apply("Gemm", operands, results: 1, with: ["transB": .integer(1)])[0], count)
+        let bias = output.biases.first { file.shape(of: $0) != nil }
+        return (try product(x, name, bias: bias, inputs: hidden, outputs: count), count)
     }
 }

@@ -10,6 +10,9 @@ public import Transformers
 /// `input_ids`, `attention_mask`, `position_ids` and `past_key_values.N.key` and `.value`. Their
 /// outputs are `logits` and `present.N.key` and `.value`. Layers without attention have no keys and
 /// values. These are the names in Hugging Face's own exports.
+///
+/// Matrices keep the formats in which they are stored. Those in 8 bits are multiplied as integers, and
+/// those in 4 bits by ONNX Runtime's own operator `MatMulNBits`.
 public struct ONNXModel {
     /// The name of the graph's file in a model's directory.
     public static let fileName = "model.onnx"
@@ -18,10 +21,19 @@ public struct ONNXModel {
     /// A decoder's keys and values, which become outputs after the logits.
     var cache: [(name: String, value: ONNXGraph.Value, sizes: [ONNXGraph.Dimension])] = []
     /// The weights that are already in the graph, by name.
-    private var known: [String: ONNXGraph.Value] = [:]
+    var known: [String: ONNXGraph.Value] = [:]
+    /// The floats of weights that are stored in 16 bits, by name.
+    var widened: [String: ONNXGraph.Value] = [:]
+    /// The activations that are already rounded to 8 bits.
+    var rounded: [ONNXGraph.Value: RoundedActivations] = [:]
+    /// The matrices in 4 bits, which have a file of their own.
+    var blocks: ONNXBlocks
     let shape: ModelShape
     let names: TensorNames
-    let file: SafetensorsFile
+    /// The tensors as Espalier reads them.
+    let file: IntegerTensors
+    /// The places of the tensors.
+    let places: SafetensorsFile
     /// An encoder's head.
     let head: TaskHead
     /// The outputs of the head; empty without a head.
@@ -32,81 +44,56 @@ public struct ONNXModel {
     /// - Parameters:
     ///   - shape: The model's sizes. If they are smaller than the weights' sizes, each weight uses
     ///     the first bytes of its tensor, which is useful for timing only.
-    ///   - directory: The directory of the weights, which are f32.
+    ///   - directory: The directory of the weights.
     ///   - names: The names of the tensors.
     ///   - head: An encoder's head.
     ///   - outputs: The outputs of the head; empty without a head.
+    ///   - blocksName: The name of the file for matrices in 4 bits.
     /// - Throws: `ModelFileError` if the file cannot be read.
     init(
         _ shape: ModelShape, in directory: String, names: TensorNames, head: TaskHead,
-        outputs: [TaskHead.Output]
+        outputs: [TaskHead.Output], blocksName: String
     ) throws(ModelFileError) {
         self.shape = shape
         self.names = names
         self.head = head
         self.outputs = outputs
-        file = try SafetensorsFile(path: directory)
+        places = try SafetensorsFile(path: directory)
+        file = IntegerTensors(places)
+        blocks = ONNXBlocks(fileName: blocksName)
     }
 
     /// Writes a graph into the directory of its weights.
     ///
+    /// Matrices in 4 bits are also written, in the order in which ONNX Runtime reads them. Their
+    /// file has the name of the graph with the ending `.data`. All other weights are read from the
+    /// safetensors files.
+    ///
     /// - Parameters:
     ///   - shape: The model's sizes; if they are smaller than the weights' sizes, the graph is
     ///     useful for timing only.
-    ///   - directory: The directory of the weights, which are f32.
+    ///   - directory: The directory of the weights.
     ///   - names: The names of the tensors.
     ///   - head: An encoder's head.
     ///   - outputs: The outputs of the head; empty without a head.
     ///   - fileName: The name of the graph's file.
-    /// - Throws: `ModelFileError` if weights are missing or the file cannot be written.
+    /// - Throws: `ModelFileError` if weights are missing or a file cannot be written.
     public static func write(
         _ shape: ModelShape, in directory: String, names: TensorNames, head: TaskHead = .base,
         outputs: [TaskHead.Output] = [], as fileName: String = Self.fileName
     ) throws(ModelFileError) {
         var model = try ONNXModel(
-            shape, in: directory, names: names, head: head, outputs: outputs)
+            shape, in: directory, names: names, head: head, outputs: outputs,
+            blocksName: fileName + ".data")
         if shape.architecture.isEncoder {
             try model.addEncoder()
         } else {
             try model.addDecoder()
         }
+        try model.blocks.write(from: model.file, to: directory)
         try AtomicFile.write(
             model.graph.encoded(name: shape.architecture.name),
             to: directory + "/" + fileName)
-    }
-
-    /// Returns the weights with a name, or the first part of them if the shape is smaller.
-    mutating func weights(_ name: String, _ shape: [Int]) throws(ModelFileError) -> ONNXGraph.Value
-    {
-        if let known = known[name] { return known }
-        let place = try file.place(of: name)
-        let length = shape.reduce(MemoryLayout<Float>.size, *)
-        guard file.type(of: name) == .f32, length <= place.bytes.count else {
-            throw ModelFileError(
-                file: file.path, subject: "tensor \(name)",
-                problem: "it is not an f32 tensor with at least the shape \(shape)",
-                remedy: "use the configuration that belongs to these weights")
-        }
-        let value = graph.weights(
-            name, shape: shape,
-            at: ONNXGraph.Place(
-                file: place.file, offset: place.bytes.lowerBound, length: length))
-        known[name] = value
-        return value
-    }
-
-    /// Returns `x · Wᵀ + b`, or `x · Wᵀ` if there is no bias; `x` has two dimensions.
-    mutating func linear(
-        _ x: ONNXGraph.Value, _ name: String, inputs: Int, outputs: Int
-    ) throws(ModelFileError) -> ONNXGraph.Value {
-        let isTransposed = names.storesInputsFirst
-        let sizes = isTransposed ? [inputs, outputs] : [outputs, inputs]
-        var operands = [x, try weights(name + ".weight", sizes)]
-        if file.shape(of: name + ".bias") != nil {
-            operands.append(try weights(name + ".bias", [outputs]))
-        }
-        return graph.apply(
-            "Gemm", operands, results: 1, with: ["transB": .integer(isTransposed ? 0 : 1)])[0]
     }
 
     /// Returns the queries, keys and values of rows; `x` has two dimensions.
