@@ -55,8 +55,16 @@ struct Narrative {
         }
     }
 
-    /// Returns a sentence with the numbers of heads and neurons that a model keeps.
+    /// Returns a sentence with the numbers of heads and neurons that a model keeps, and one on its
+    /// formats.
     func remainder(of result: TargetResult) -> String {
+        guard result.removesNothing(of: report.model) else {
+            return kept(of: result) + formats(of: result)
+        }
+        return "Removes nothing: formats alone reach this target." + formats(of: result)
+    }
+
+    private func kept(of result: TargetResult) -> String {
         func sum(_ layers: [LayerSizes], _ size: KeyPath<LayerSizes, Int>) -> Int {
             layers.reduce(0) { $0 + $1[keyPath: size] }
         }
@@ -69,7 +77,6 @@ struct Narrative {
             + (result.hiddenSize.map { ", and \(Figures.count($0)) channels" } ?? "")
             + (gone == 0
                 ? "." : gone == 1 ? "; one layer is removed." : "; \(gone) layers are removed.")
-            + formats(of: result)
     }
 
     /// Returns a sentence on the formats of a model; empty if all parts have the environment's
@@ -155,5 +162,15 @@ struct Narrative {
     var stages: [(name: String, cost: StageCost)] {
         report.stages.map { (name: $0.key, cost: $0.value) }
             .sorted { ($1.cost.seconds, $0.name) < ($0.cost.seconds, $1.name) }
+    }
+}
+
+extension PruneReport {
+    /// For each model with formats of its own a sentence on what was removed and which formats were
+    /// chosen.
+    public var choices: [String] {
+        targets.filter(\.hasFormats).map {
+            "\(Figures.target($0.target)): " + Narrative(report: self).remainder(of: $0)
+        }
     }
 }

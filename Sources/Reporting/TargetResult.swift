@@ -125,6 +125,14 @@ public struct TargetResult: Codable, Sendable, Equatable {
 extension TargetResult {
     /// Whether a part of the model has another format than the environment's precision.
     var hasFormats: Bool { headFormat != nil || layers.contains(where: \.hasFormats) }
+
+    /// Whether the model keeps all heads, neurons and channels of the dense model.
+    func removesNothing(of model: ModelDescription) -> Bool {
+        hiddenSize == nil
+            && zip(layers, model.layers).allSatisfy {
+                $0.queryHeads == $1.queryHeads && $0.feedForward == $1.feedForward
+            }
+    }
 }
 
 extension LayerSizes {

@@ -303,6 +303,69 @@ struct GGUFModelTests {
         #expect(try firstTokens("smollm", adds: true) == [first])
     }
 
+    @Test("a model with formats has the type of each component, and its codes unchanged")
+    func formats() throws {
+        let (tiny, scratch) = (try TinyModel("tiny-llama"), try Scratch())
+        var plan = Plan(keepingAllOf: tiny.shape)
+        plan[Component(layer: 0, kind: .attention)].format = .int4
+        plan[Component(layer: 0, kind: .feedForward)].format = .int8
+        plan[Component(layer: 1, kind: .attention)].format = .bf16
+        plan[Component(layer: 1, kind: .feedForward)] = Variant(units: 64, format: .int4)
+        plan.headFormat = .int8
+        let formats = Formats(of: plan, otherwise: .f32)
+        let weights = FormattedWeights(try shrunk(tiny, plan, in: scratch), formats: formats)
+        let path = scratch.path("model.gguf")
+        try GGUFModel.write(weights, like: tiny.checkpoint, to: path, formats: formats)
+        let file = try GGUFFile(path: path)
+        let types: [String: DType] = [
+            "blk.0.attn_q.weight": .q40, "blk.0.attn_output.weight": .q40,
+            "blk.0.ffn_gate.weight": .q80, "blk.0.ffn_down.weight": .q80,
+            "blk.1.attn_k.weight": .bf16, "blk.1.ffn_up.weight": .q40,
+            "blk.2.ffn_up.weight": .f32, "token_embd.weight": .q80, "output_norm.weight": .f32,
+        ]
+        for (name, type) in types { #expect(file.type(of: name) == type, "\(name)") }
+        // The values are those of the formats, bit by bit.
+        let read = try Checkpoint(path)
+        #expect(try read.embeddings() == weights.embeddings())
+        for layer in weights.shape.layers.indices {
+            let (got, want) = (try read.layer(layer), try weights.layer(layer))
+            for kind in ComponentKind.allCases {
+                func values(_ layer: LayerWeights) -> [Matrix<Float>] {
+                    (layer[inputsOf: kind] + [layer[outputOf: kind]].compactMap(\.self))
+                        .map(\.weight)
+                }
+                let isRounded = formats[Component(layer: layer, kind: kind)] == .bf16
+                guard !isRounded else { continue }
+                #expect(values(got) == values(want), "layer \(layer)")
+            }
+        }
+    }
+
+    @Test(
+        "scales of 8 bits are f16 numbers, also of rows of tiny and of large weights",
+        arguments: [1e-7, 1e-4, 0.3, 70, 1e5, 3e7] as [Float])
+    func scales(size: Float) throws {
+        var random = SplitMix64(seed: 1)
+        let elements = (0..<256).map { _ in Float.random(in: -size...size, using: &random) }
+        let matrix = Matrix(rows: 4, columns: 64, elements: elements)
+        let halves = DType.f16.floats(
+            from: DType.f16.bytes(from: matrix.byteScales.span).span.bytes)
+        for (row, scale) in matrix.byteScales.enumerated() {
+            let largest = matrix.row(row).map(abs).max()!
+            #expect(scale * 127 >= largest)
+            #expect(scale * 127 <= largest * 1.001 + 0x1p-24 * 127)
+            #expect(matrix.hasHalfScales ? halves[row] == scale : scale > 65504)
+        }
+        let scales = matrix.byteScales
+        var rounded = matrix
+        for (index, code) in matrix.byteCodes(scales: scales).enumerated() {
+            rounded.elements[index] = code * scales[index / 64]
+        }
+        if size >= 1e-4 { #expect(rounded.byteScales == scales) }
+        guard matrix.hasHalfScales else { return }
+        #expect(DType.q80.floats(from: matrix.byteBlocks.span.bytes) == rounded.elements)
+    }
+
     @Test("an encoder gives an error and leaves no file")
     func encoder() throws {
         let (tiny, scratch) = (try TinyModel("tiny-bert"), try Scratch())

@@ -108,7 +108,8 @@ extension ExportJob {
             case .huggingface, .onnx:
                 try HuggingFaceDirectory.write(
                     checkpoint, like: checkpoint, to: output, type: type.matrixType,
-                    formats: format == .onnx ? formats : nil, writesONNX: format == .onnx, progress: advance)
+                    formats: format == .onnx ? formats : nil, writesONNX: format == .onnx,
+                    progress: advance)
             }
             // The writer reports each layer when it begins to write the layer. Now all are written.
             try advance(layers)

@@ -117,7 +117,7 @@ extension PruneRun {
         guard method.usesFormats, !formats.isEmpty else { return FormatDamage() }
         if let known = directory.read(FormatDamage.self, Product.formatDamage) { return known }
         let damage = try stage("formats") {
-            let total = FormatDamage.count(of: dense.shape, formats: formats.count)
+            let total = FormatDamage.count(of: dense.shape, formats: formats)
             var models: [Precision: Model] = [:]
             for format in [environment.precision] + formats {
                 models[format] = try denseModel(in: format)

@@ -68,7 +68,8 @@ extension PruneRun {
                         / (table.denseSeconds(in: format) ?? table.dense.seconds),
                     bytes: model.streamedBytes,
                     quality: try evaluate(model, against: try baseline(), on: text, .heldOut),
-                    second: try evaluate(model, against: try baseline(), on: text, .second))
+                    second: format.isInteger
+                        ? try evaluate(model, against: try baseline(), on: text, .second) : nil)
             }
         }
         for result in results {
@@ -271,7 +272,8 @@ extension PruneRun {
             if isLarge { releaseModels() }
             try progress.stage("Writing \(options.output)/\(name)") {
                 let formatted = formatted(weights)
-                let (path, file) = (directory.product(name), directory.product(name) + "/model.gguf")
+                let path = directory.product(name)
+                let file = path + "/model.gguf"
                 if formatted.formats.uniform == environment.precision {
                     try HuggingFaceDirectory.write(
                         weights, like: dense.checkpoint, channels: weights.channels, to: path,

@@ -130,7 +130,9 @@ public enum GGUFModel {
             return tensors
         }
         try GGUFWriter.write(
-            entries, metadata: try metadata(form, like: checkpoint, fileType: fileType(entries, storage)), to: path
+            entries,
+            metadata: try metadata(form, like: checkpoint, fileType: fileType(entries, storage)),
+            to: path
         ) { entry -> GGUFWriter.Elements in
             try progress(loaded?.place ?? 0)
             let tensors = try places[entry.name].map(tensors(of:)) ?? outer

@@ -15,12 +15,10 @@ struct BranchRounding {
     let damping: Double
     /// The model without layers.
     let blank: Model
-    /// The engine to compute on. The result does not depend on its number of threads.
+    /// The engine to compute on; the result does not depend on its number of threads.
     let engine: Engine
 
     /// Rounds the projections of a branch.
-    ///
-    /// Projections whose inputs do not fill the groups of the grid are not rounded.
     ///
     /// - Parameters:
     ///   - component: The branch.
@@ -37,21 +35,9 @@ struct BranchRounding {
         _ component: Component, of layer: inout LayerWeights, sizes: LayerShape,
         entering streams: [Activations], with pass: inout ForwardPass, check: () throws -> Void
     ) throws -> [Activations]? {
-        func insert(_ layer: LayerWeights) {
-            pass.model = blank.replacing(layer: component.layer, with: layer, sizes: sizes)
-        }
-        insert(layer)
-        guard let output = layer[outputOf: component.kind] else { return nil }
-        var moments = SecondMoments()
-        for stream in streams {
-            try check()
-            moments.add(pass.entry(of: component, entering: stream), on: engine)
-        }
-        layer[inputsOf: component.kind] = try rounded(
-            layer[inputsOf: component.kind], of: component, moments: (consume moments).mean())
-        insert(layer)
-        moments = SecondMoments()
-        var inputs: [Activations] = []
+        try roundInputs(
+            component, of: &layer, sizes: sizes, entering: streams, with: &pass, check: check)
+        var (moments, inputs) = (SecondMoments(), [Activations]())
         for (batch, stream) in zip(batches, streams) {
             try check()
             guard let activations = pass.inputs(of: component, in: batch, entering: stream)
@@ -59,13 +45,43 @@ struct BranchRounding {
             moments.add(activations, on: engine)
             inputs.append(activations)
         }
-        layer[outputOf: component.kind] = try rounded(
-            [output], of: component, moments: (consume moments).mean())[0]
-        insert(layer)
+        try roundOutput(component, of: &layer, moments: (consume moments).mean())
+        pass.model = blank.replacing(layer: component.layer, with: layer, sizes: sizes)
         return inputs
     }
 
+    /// Rounds the projections of the input of a branch.
+    ///
+    /// The parameters and errors are those of
+    /// ``round(_:of:sizes:entering:with:check:)``.
+    func roundInputs(
+        _ component: Component, of layer: inout LayerWeights, sizes: LayerShape,
+        entering streams: [Activations], with pass: inout ForwardPass, check: () throws -> Void
+    ) throws {
+        pass.model = blank.replacing(layer: component.layer, with: layer, sizes: sizes)
+        guard layer[outputOf: component.kind] != nil else { return }
+        var moments = SecondMoments()
+        for stream in streams {
+            try check()
+            moments.add(pass.entry(of: component, entering: stream), on: engine)
+        }
+        layer[inputsOf: component.kind] = try rounded(
+            layer[inputsOf: component.kind], of: component, moments: (consume moments).mean())
+        pass.model = blank.replacing(layer: component.layer, with: layer, sizes: sizes)
+    }
+
+    /// Rounds the last projection of a branch, whose inputs have the given second moments.
+    func roundOutput(
+        _ component: Component, of layer: inout LayerWeights, moments: consuming Matrix<Double>
+    ) throws {
+        guard let output = layer[outputOf: component.kind] else { return }
+        layer[outputOf: component.kind] = try rounded(
+            [output], of: component, moments: moments)[0]
+    }
+
     /// Rounds projections of the same inputs, whose second moments are given.
+    ///
+    /// Projections whose inputs do not fill the groups of the grid are not rounded.
     private func rounded(
         _ projections: [Projection], of component: Component, moments: consuming Matrix<Double>
     ) throws -> [Projection] {

@@ -4,12 +4,16 @@ public import Transformers
 /// The divergence of the whole model from the dense one when a part of it is stored in another
 /// format, measured on the model.
 ///
-/// Each component of the dense model is stored in each format while all others keep theirs, and so
-/// is the output head. The divergences of the components of one format are multiplied by one factor,
-/// so that they add up to the divergence of the model whose components all have the format.
+/// Each component of the dense model is stored in each format of integers while all others keep
+/// theirs, and so is the output head. The divergences of the components of one format are multiplied
+/// by one factor, so that they add up to the divergence of the model whose components all have the
+/// format.
+///
+/// The divergence of one component in a format of floats is too small to be measured. So only the
+/// whole model is measured, and each component has a share in proportion to its parameters.
 public struct FormatDamage: Codable, Sendable, Equatable {
     /// The divergences of one format.
-    private struct Damage: Codable, Sendable, Equatable {
+    fileprivate struct Damage: Codable, Sendable, Equatable {
         /// The divergence for each attention block, and for each feed-forward block, by layer.
         var attention: [Double]
         var feedForward: [Double]
@@ -38,7 +42,8 @@ public struct FormatDamage: Codable, Sendable, Equatable {
     ///   - divergence: Measures the divergence of a changed model.
     ///   - progress: Called with the number of divergences measured; may throw to stop.
     /// - Throws: ``SurgeonError`` if a divergence is not finite, and what `progress` throws.
-    /// - Complexity: For each format, as many forward passes as the model has layers.
+    /// - Complexity: For each format of integers, as many forward passes as the model has layers;
+    ///   for each other format two.
     public init(
         of models: [Precision: Model], divergence: ModelDivergence,
         progress: (Int) throws -> Void = { _ in }
@@ -72,14 +77,21 @@ public struct FormatDamage: Codable, Sendable, Equatable {
                     return try measured(changed, layer: layer)
                 }
             }
-            var damage = Damage(
-                attention: try measured(.attention), feedForward: try measured(.feedForward),
-                head: 0, excess: 1)
-            var whole = plan
-            for component in dense.shape.components { whole[component].format = format }
-            let sum = (damage.attention + damage.feedForward).reduce(0, +)
-            let excess = try measured(whole, layer: nil) / max(sum, 1e-12)
-            damage.excess = min(max(excess, Self.excesses.lowerBound), Self.excesses.upperBound)
+            var allChanged = plan
+            for component in dense.shape.components { allChanged[component].format = format }
+            let whole = try measured(allChanged, layer: nil)
+            var damage: Damage
+            if format.isInteger {
+                damage = Damage(
+                    attention: try measured(.attention), feedForward: try measured(.feedForward),
+                    head: 0, excess: 1)
+                let sum = (damage.attention + damage.feedForward).reduce(0, +)
+                damage.excess = min(
+                    max(whole / max(sum, 1e-12), Self.excesses.lowerBound),
+                    Self.excesses.upperBound)
+            } else {
+                damage = Damage(sharing: whole, by: dense.shape)
+            }
             if !dense.shape.architecture.isEncoder, format.head == format {
                 var changed = plan
                 changed.headFormat = format
@@ -90,8 +102,11 @@ public struct FormatDamage: Codable, Sendable, Equatable {
     }
 
     /// The number of divergences that are measured for a shape in some formats.
-    public static func count(of shape: ModelShape, formats: Int) -> Int {
-        formats * (shape.components.count + (shape.architecture.isEncoder ? 1 : 2))
+    public static func count(of shape: ModelShape, formats: [Precision]) -> Int {
+        formats.reduce(0) { sum, format in
+            sum + (format.isInteger ? shape.components.count : 0)
+                + (shape.architecture.isEncoder || format.head != format ? 1 : 2)
+        }
     }
 
     /// The divergence of a model in which one component becomes a variant, without the effect of
@@ -114,4 +129,22 @@ public struct FormatDamage: Codable, Sendable, Equatable {
 
     /// The divergence of a model whose output head has a format.
     public func divergence(ofHeadIn format: Precision) -> Double { formats[format]?.head ?? 0 }
+}
+
+extension FormatDamage.Damage {
+    /// Divides the divergence of a whole model among its components by their parameters.
+    fileprivate init(sharing whole: Double, by shape: ModelShape) {
+        func parameters(_ kind: ComponentKind) -> [Double] {
+            shape.layers.indices.map { layer in
+                var without = Plan(keepingAllOf: shape)
+                without[Component(layer: layer, kind: kind)] = .removed
+                return Double(shape.parameters - shape.applying(without).parameters)
+            }
+        }
+        let (attention, feedForward) = (parameters(.attention), parameters(.feedForward))
+        let share = whole / max((attention + feedForward).reduce(0, +), 1)
+        self.init(
+            attention: attention.map { $0 * share }, feedForward: feedForward.map { $0 * share },
+            head: 0, excess: 1)
+    }
 }

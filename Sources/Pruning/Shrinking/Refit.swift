@@ -157,19 +157,28 @@ struct Refit {
             return target
         }
         let component = branch.component
+        let descends = component.kind == .feedForward && passes > 0
+        let rounding = rounding(of: component, in: member)
+        var layer = layer
+        if let rounding, !descends {
+            // The rows of these projections are rounded independently, so the units that will be
+            // removed have no effect on the others.
+            try rounding.roundInputs(
+                component, of: &layer, sizes: surgery.dense.shape.layers[component.layer],
+                entering: shrunkStreams[member], with: &shrunk, check: check)
+        } else {
+            shrunk.model = whole.model
+        }
         let all = batches.indices.compactMap { index in
-            whole.inputs(
+            shrunk.inputs(
                 of: component, in: batches[index], entering: shrunkStreams[member][index])
         }
-        try choose(member, for: branch, with: all, towards: targets)
-        let descends = component.kind == .feedForward && passes > 0
+        let moments = try choose(member, for: branch, with: all, towards: targets)
         if descends {
             try descend(member, branch, of: layer, towards: targets, check: check)
-        }
-        if let grid = grid(of: component, in: member) {
-            return try round(member, component, of: layer, to: grid, check: check)
-        }
-        if descends {
+            if let rounding {
+                return try round(member, component, of: layer, with: rounding, check: check)
+            }
             shrunk.model = blank.replacing(
                 layer: component.layer, with: try family[member].branch(component, of: layer),
                 sizes: family[member].shape.layers[component.layer])
@@ -178,27 +187,32 @@ struct Refit {
                     of: component, in: batches[index], entering: shrunkStreams[member][index])
             }
         }
-        // The other projections are those of the dense branch, so the inputs of kept units are
-        // known.
+        // The other projections do not change any more, so the inputs of kept units are known.
         let columns = (family[member].kept[component] ?? []).rows(
             of: surgery.dense.shape.unitSize(of: component))
+        if let rounding {
+            var part = try family[member].branch(component, of: layer)
+            try rounding.roundOutput(component, of: &part, moments: moments.block(columns))
+            family[member].rounded[component] = CodedBranch(part, component.kind)
+        }
         return all.map { engine.selecting(columns: columns, of: $0) }
     }
 
-    /// The grid to whose values a plan's part of a branch is rounded with ``GPTQ``; nil for none.
-    private func grid(of component: Component, in member: Int) -> WeightGrid? {
-        guard let format else { return nil }
-        return WeightGrid(roundingTo: family[member].plan[component].format ?? format)
+    /// The rounding of a plan's part of a branch; nil if it is not rounded with ``GPTQ``.
+    private func rounding(of component: Component, in member: Int) -> BranchRounding? {
+        guard let format,
+            let grid = WeightGrid(roundingTo: family[member].plan[component].format ?? format)
+        else { return nil }
+        return BranchRounding(
+            grid: grid, batches: batches, damping: surgery.damping, blank: blank, engine: engine)
     }
 
     /// Rounds a plan's part of a branch, and returns the inputs of its last projection after that.
     private mutating func round(
-        _ member: Int, _ component: Component, of layer: LayerWeights, to grid: WeightGrid,
-        check: () throws -> Void
+        _ member: Int, _ component: Component, of layer: LayerWeights,
+        with rounding: BranchRounding, check: () throws -> Void
     ) throws -> [Activations] {
         var branch = try family[member].branch(component, of: layer)
-        let rounding = BranchRounding(
-            grid: grid, batches: batches, damping: surgery.damping, blank: blank, engine: engine)
         let inputs = try rounding.round(
             component, of: &branch, sizes: family[member].shape.layers[component.layer],
             entering: shrunkStreams[member], with: &shrunk, check: check)
@@ -207,10 +221,12 @@ struct Refit {
     }
 
     /// Chooses units and fits the last projection to the inputs of all units.
+    ///
+    /// - Returns: The second moments of these inputs.
     private mutating func choose(
         _ member: Int, for branch: DenseBranch, with inputs: [Activations],
         towards targets: [Activations]
-    ) throws {
+    ) throws -> Matrix<Double> {
         let component = branch.component
         var moments = SecondMoments()
         for index in batches.indices {
@@ -219,11 +235,13 @@ struct Refit {
                 engine.joined([target, withOnes(inputs[index], for: branch.projection)]),
                 from: target.columns, on: engine)
         }
+        let (all, outputs) = ((consume moments).mean(), branch.projection.weight.rows)
         let fit = try surgery.refit(
             component, of: branch.projection, to: family[member].plan[component].units,
-            moments: (consume moments).mean(), dense: branch.moments)
+            moments: all, dense: branch.moments)
         family[member].kept[component] = fit.units
         family[member].refitted[component] = fit.projection
+        return all.block(Array(outputs..<outputs + branch.projection.weight.columns))
     }
 
     /// Returns the inputs of a projection, with a last column of ones if it has a bias.
@@ -287,7 +305,8 @@ extension [ShrunkWeights] {
     ) throws -> [ShrunkWeights] {
         guard let surgery = first?.surgery else { return self }
         precondition(allSatisfy { $0.surgery === surgery }, "the plans belong to several surgeries")
-        var refit = try Refit(self, of: surgery, on: batches, passes: passes, format: format, engine: engine)
+        var refit = try Refit(
+            self, of: surgery, on: batches, passes: passes, format: format, engine: engine)
         var done = 0
         for component in Plan(keepingAllOf: surgery.dense.shape).components {
             try refit.refit(component) { try progress(done) }
@@ -295,5 +314,14 @@ extension [ShrunkWeights] {
             try progress(done)
         }
         return refit.family
+    }
+}
+
+extension Matrix<Double> {
+    /// The rows and columns at the given indices.
+    fileprivate func block(_ indices: [Int]) -> Matrix<Double> {
+        Matrix(
+            rows: indices.count, columns: indices.count,
+            elements: indices.flatMap { row in indices.map { self[row, $0] } })
     }
 }

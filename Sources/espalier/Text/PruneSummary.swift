@@ -78,7 +78,7 @@ struct PruneSummary {
                         "Remove it, or use --tidy, if you will not resume the run or add targets."
                 ),
                 profiled,
-            ].compactMap(\.self) + missed + disturbed
+            ].compactMap(\.self) + report.choices + missed + disturbed
         text =
             ([table.rendered()] + notes.map(TerminalText.wrapped) + [
                 "Report: \(output)/report.html"
