@@ -104,69 +104,130 @@ CK_INLINE ck_vector CK_NAME(row_sums)(ck_vector *rows) {
     return rows[0];
 }
 
-/* Computes weighted sums of `vectors` vectors of columns of the values. Two keys are added at a
- * time to independent sums, so that additions do not wait for each other. */
-CK_INLINE void CK_NAME(mix_one)(
-    const float *values, size_t ld, size_t key_count, const float *weights, size_t vectors,
-    float *out
+/* The number of rows between keys or values that are read and those that are prefetched. */
+enum { ck_keys_ahead = 64 };
+
+/* The products of a query with `count` <= CK_LANES keys. If there are CK_LANES keys, as many floats
+ * from `next` on are prefetched, unless it is null. */
+CK_INLINE ck_vector CK_NAME(multiply_keys)(
+    const float *q, size_t width, const float *keys, size_t ld, size_t count, const float *next
 ) {
-    ck_vector sums[2][4];
+    size_t whole = width / CK_LANES * CK_LANES;
+    ck_vector products[CK_LANES];
+    for (size_t r = 0; r < CK_LANES; r++) products[r] = ck_splat(0);
+    if (count == CK_LANES)
+        for (size_t i = 0; i < whole; i += CK_LANES) {
+            ck_vector query = ck_load(q + i);
 #pragma clang loop unroll(full)
-    for (size_t v = 0; v < vectors; v++) sums[0][v] = sums[1][v] = ck_splat(0);
+            for (size_t r = 0; r < CK_LANES; r++) {
+                if (next) __builtin_prefetch(next + (i + r) * CK_LANES, 0, 2);
+                products[r] += query * ck_load(keys + r * ld + i);
+            }
+        }
+    else
+        for (size_t r = 0; r < count; r++)
+            for (size_t i = 0; i < whole; i += CK_LANES)
+                products[r] += ck_load(q + i) * ck_load(keys + r * ld + i);
+    ck_vector sums = CK_NAME(row_sums)(products);
+    for (size_t r = 0; r < count; r++)
+        for (size_t i = whole; i < width; i++) sums[r] += q[i] * keys[r * ld + i];
+    return sums;
+}
+
+/* Adds `count` weighted rows of values to sums of `vectors` vectors: even rows to the first sums,
+ * odd rows to the second ones, so that additions do not wait for each other. The floats that are
+ * `ahead` rows further are prefetched, unless it is 0. */
+CK_INLINE void CK_NAME(mix_rows)(
+    const float *values, size_t ld, size_t count, const float *weights, size_t vectors,
+    size_t ahead, float *sums
+) {
+    ck_vector even[4], odd[4];
+#pragma clang loop unroll(full)
+    for (size_t v = 0; v < vectors; v++) {
+        even[v] = ck_load(sums + v * CK_LANES);
+        odd[v] = ck_load(sums + (vectors + v) * CK_LANES);
+    }
     size_t j = 0;
-    for (; j + 2 <= key_count; j += 2, values += 2 * ld)
+    for (; j + 2 <= count; j += 2, values += 2 * ld)
 #pragma clang loop unroll(full)
         for (size_t v = 0; v < vectors; v++) {
-            sums[0][v] += weights[j] * ck_load(values + v * CK_LANES);
-            sums[1][v] += weights[j + 1] * ck_load(values + ld + v * CK_LANES);
+            if (ahead) {
+                const float *next = values + ahead * ld + 2 * v * CK_LANES;
+                __builtin_prefetch(next, 0, 2);
+                __builtin_prefetch(next + CK_LANES, 0, 2);
+            }
+            even[v] += weights[j] * ck_load(values + v * CK_LANES);
+            odd[v] += weights[j + 1] * ck_load(values + ld + v * CK_LANES);
         }
 #pragma clang loop unroll(full)
     for (size_t v = 0; v < vectors; v++) {
-        if (j < key_count) sums[0][v] += weights[j] * ck_load(values + v * CK_LANES);
-        ck_store(out + v * CK_LANES, sums[0][v] + sums[1][v]);
+        if (j < count) even[v] += weights[j] * ck_load(values + v * CK_LANES);
+        ck_store(sums + v * CK_LANES, even[v]);
+        ck_store(sums + (vectors + v) * CK_LANES, odd[v]);
     }
 }
 
+/* Computes `vectors` vectors of columns of the contexts of all heads. */
+CK_INLINE void CK_NAME(mix_heads)(
+    const float *values, size_t ld, size_t key_count, const float *weights, size_t heads,
+    size_t width, size_t vectors, float *sums, float *out
+) {
+    enum { block = 32 };
+    size_t size = 2 * vectors * CK_LANES;
+    __builtin_memset(sums, 0, heads * size * sizeof *sums);
+    for (size_t j = 0; j < key_count; j += block) {
+        size_t count = key_count - j < block ? key_count - j : block;
+        CK_NAME(mix_rows)(values + j * ld, ld, count, weights + j, vectors, ck_keys_ahead, sums);
+        for (size_t h = 1; h < heads; h++)
+            CK_NAME(mix_rows)(
+                values + j * ld, ld, count, weights + h * key_count + j, vectors, 0,
+                sums + h * size);
+    }
+    for (size_t h = 0; h < heads; h++)
+        for (size_t v = 0; v < vectors * CK_LANES; v += CK_LANES)
+            ck_store(
+                out + h * width + v,
+                ck_load(sums + h * size + v)
+                    + ck_load(sums + h * size + vectors * CK_LANES + v));
+}
+
+/* The heads read each block of keys and of values one after another, so that it is read from memory
+ * once. Prefetches are in the order of addresses, because the hardware then prefetches too. */
 static void CK_NAME(attend_one_f32)(
-    const float *q, size_t width, const float *keys, const float *values, size_t ld,
+    const float *q, size_t width, size_t heads, const float *keys, const float *values, size_t ld,
     size_t key_count, float scale, const ck_scores *rule, float *scores, float *out
 ) {
-    size_t whole = width / CK_LANES * CK_LANES;
     for (size_t j = 0; j < key_count; j += CK_LANES) {
         size_t count = key_count - j < CK_LANES ? key_count - j : CK_LANES;
-        ck_vector products[CK_LANES];
-        for (size_t r = 0; r < CK_LANES; r++) products[r] = ck_splat(0);
-        if (count == CK_LANES)
-            for (size_t i = 0; i < whole; i += CK_LANES) {
-                ck_vector query = ck_load(q + i);
-#pragma clang loop unroll(full)
-                for (size_t r = 0; r < CK_LANES; r++)
-                    products[r] += query * ck_load(keys + (j + r) * ld + i);
-            }
-        else
-            for (size_t r = 0; r < count; r++)
-                for (size_t i = 0; i < whole; i += CK_LANES)
-                    products[r] += ck_load(q + i) * ck_load(keys + (j + r) * ld + i);
-        ck_vector sums = CK_NAME(row_sums)(products);
-        for (size_t r = 0; r < count; r++)
-            for (size_t i = whole; i < width; i++) sums[r] += q[i] * keys[(j + r) * ld + i];
-        if (count == CK_LANES) ck_store(scores + j, sums);
-        else ck_store_part(scores + j, sums, count);
+        const float *block = keys + j * ld;
+        size_t ahead = j + ck_keys_ahead;
+        const float *next =
+            ahead < key_count ? keys + ahead * ld : values + (ahead - key_count) * ld;
+        for (size_t h = 0; h < heads; h++) {
+            ck_vector sums = h == 0
+                ? CK_NAME(multiply_keys)(q, width, block, ld, count, next)
+                : CK_NAME(multiply_keys)(q + h * width, width, block, ld, count, 0);
+            float *to = scores + h * key_count + j;
+            if (count == CK_LANES) ck_store(to, sums);
+            else ck_store_part(to, sums, count);
+        }
     }
-    if (CK_NAME(changes)(rule)) {
-        CK_NAME(score_f32)(scores, key_count, scale, rule, 0);
-        scale = 1;
+    int changes = CK_NAME(changes)(rule);
+    for (size_t h = 0; h < heads; h++) {
+        float *row = scores + h * key_count;
+        if (changes) CK_NAME(score_f32)(row, key_count, scale, rule, 0);
+        CK_NAME(softmax_f32)(row, key_count, changes ? 1 : scale);
     }
-    CK_NAME(softmax_f32)(scores, key_count, scale);
+    float *sums = scores + heads * key_count;
     size_t i = 0;
     for (; i + 4 * CK_LANES <= width; i += 4 * CK_LANES)
-        CK_NAME(mix_one)(values + i, ld, key_count, scores, 4, out + i);
+        CK_NAME(mix_heads)(values + i, ld, key_count, scores, heads, width, 4, sums, out + i);
     for (; i + CK_LANES <= width; i += CK_LANES)
-        CK_NAME(mix_one)(values + i, ld, key_count, scores, 1, out + i);
-    if (i < width) {
+        CK_NAME(mix_heads)(values + i, ld, key_count, scores, heads, width, 1, sums, out + i);
+    for (size_t h = 0; i < width && h < heads; h++) {
         ck_vector sum = ck_splat(0);
         for (size_t j = 0; j < key_count; j++)
-            sum += scores[j] * ck_load_part(values + j * ld + i, width - i, 0);
-        ck_store_part(out + i, sum, width - i);
+            sum += scores[h * key_count + j] * ck_load_part(values + j * ld + i, width - i, 0);
+        ck_store_part(out + h * width + i, sum, width - i);
     }
 }

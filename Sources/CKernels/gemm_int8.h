@@ -251,20 +251,24 @@ CK_INLINE void CK_NAME(multiply_tile_int8)(
     }
 }
 
-/* Computes the product of one row; see multiply_row in gemm_f32.h. */
+/* Computes the product of the terms, 1 or 2, of one row; see multiply_row in gemm_f32.h. */
 CK_INLINE void CK_NAME(multiply_row_int8)(
-    const ck_int8_operands *o, size_t row, size_t p, float *tile
+    const ck_int8_operands *o, size_t terms, size_t p, float *tile
 ) {
-    enum { vectors = ck_panel / CK_LANES, chains = vectors >= 4 ? 1 : 4, ahead = 32 };
-    size_t quads = o->quads;
-    const uint8_t *a = o->a.values + row * o->a.stride;
+    enum { vectors = ck_panel / CK_LANES, most = vectors >= 4 ? 2 : 4, ahead = 32 };
+    size_t quads = o->quads, stride = o->a.stride, chains = most / terms;
+    const uint8_t *a = o->a.values;
     const int8_t *panel = o->w.panels + p * quads * ck_panel * 4;
-    ck_integers sums[chains][vectors];
-    for (size_t v = 0; v < vectors; v++) {
-        sums[0][v] = CK_NAME(begin_int8)(
-            o->a.zeros[row], ck_load_words(o->w.sums + p * ck_panel + v * CK_LANES));
-        for (size_t c = 1; c < chains; c++) sums[c][v] = (ck_integers){0};
-    }
+    ck_integers sums[2][most][vectors];
+#pragma clang loop unroll(full)
+    for (size_t t = 0; t < terms; t++)
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < vectors; v++) {
+            sums[t][0][v] = CK_NAME(begin_int8)(
+                o->a.zeros[t], ck_load_words(o->w.sums + p * ck_panel + v * CK_LANES));
+#pragma clang loop unroll(full)
+            for (size_t c = 1; c < chains; c++) sums[t][c][v] = (ck_integers){0};
+        }
     size_t i = 0;
     for (; i + chains <= quads; i += chains) {
 #pragma clang loop unroll(full)
@@ -272,26 +276,36 @@ CK_INLINE void CK_NAME(multiply_row_int8)(
             const int8_t *weights = panel + (i + c) * ck_panel * 4;
             __builtin_prefetch(weights + ahead * ck_panel * 4);
             __builtin_prefetch(weights + ahead * ck_panel * 4 + 64);
-            ck_words x = ck_splat_word(ck_word_at(a + (i + c) * 4));
 #pragma clang loop unroll(full)
-            for (size_t v = 0; v < vectors; v++)
-                sums[c][v] = CK_NAME(dot_int8)(
-                    sums[c][v], x, ck_load_words(weights + v * CK_LANES * 4));
+            for (size_t t = 0; t < terms; t++) {
+                ck_words x = ck_splat_word(ck_word_at(a + t * stride + (i + c) * 4));
+#pragma clang loop unroll(full)
+                for (size_t v = 0; v < vectors; v++)
+                    sums[t][c][v] = CK_NAME(dot_int8)(
+                        sums[t][c][v], x, ck_load_words(weights + v * CK_LANES * 4));
+            }
         }
     }
     for (; i < quads; i++)
-        for (size_t v = 0; v < vectors; v++)
-            sums[0][v] = CK_NAME(dot_int8)(
-                sums[0][v], ck_splat_word(ck_word_at(a + i * 4)),
-                ck_load_words(panel + (i * ck_panel + v * CK_LANES) * 4));
-    for (size_t v = 0; v < vectors; v++) {
-        ck_integers sum = sums[0][v];
-        for (size_t c = 1; c < chains; c++) sum += sums[c][v];
-        ck_store(
-            tile + v * CK_LANES,
-            CK_NAME(scale_int8)(
-                sum, o->a.scales[row], ck_load(o->w.scales + p * ck_panel + v * CK_LANES)));
-    }
+#pragma clang loop unroll(full)
+        for (size_t t = 0; t < terms; t++)
+#pragma clang loop unroll(full)
+            for (size_t v = 0; v < vectors; v++)
+                sums[t][0][v] = CK_NAME(dot_int8)(
+                    sums[t][0][v], ck_splat_word(ck_word_at(a + t * stride + i * 4)),
+                    ck_load_words(panel + (i * ck_panel + v * CK_LANES) * 4));
+#pragma clang loop unroll(full)
+    for (size_t t = 0; t < terms; t++)
+#pragma clang loop unroll(full)
+        for (size_t v = 0; v < vectors; v++) {
+            ck_integers sum = sums[t][0][v];
+#pragma clang loop unroll(full)
+            for (size_t c = 1; c < chains; c++) sum += sums[t][c][v];
+            ck_store(
+                tile + t * ck_panel + v * CK_LANES,
+                CK_NAME(scale_int8)(
+                    sum, o->a.scales[t], ck_load(o->w.scales + p * ck_panel + v * CK_LANES)));
+        }
 }
 
 #define CK_TILE_INT8(n) \
@@ -310,9 +324,10 @@ CK_INLINE void CK_NAME(multiply_int8)(
 ) {
     const ck_int8_operands *o = operands;
     size_t terms = o->terms, rows = bottom - top;
-    if (o->m == 1)
-        for (size_t t = 0; t < terms; t++)
-            CK_NAME(multiply_row_int8)(o, t, p, tile + t * ck_panel);
+    if (o->m == 1 && terms == 1)
+        CK_NAME(multiply_row_int8)(o, 1, p, tile);
+    else if (o->m == 1)
+        CK_NAME(multiply_row_int8)(o, 2, p, tile);
     else
         CK_NAME(tiles_of_int8)[rows * terms - 1](o, top * terms, p, slab, tile);
     if (terms == 1 || slab->last < o->quads) return;

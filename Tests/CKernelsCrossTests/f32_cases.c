@@ -88,17 +88,21 @@ static void attend(const ck_kernels *k) {
                 q, ld, queries, width, packed_keys, packed_values, count,
                 causal ? count - queries : SIZE_MAX, 0.25f, 0, scores, out, ld);
             floats_are("out", out, (queries - 1) * ld + width, absolute, relative);
-            float *weights = zeroed(count * 4), *one = zeroed(width * 4);
-            k->attend_one_f32(q, width, keys, values, ld, count, 0.25f, 0, weights, one);
-            floats_are("one", one, width, absolute, relative);
+            enum { heads = 3 };
+            float *group = floats(heads * width, 1), *one = zeroed(heads * width * 4);
+            float *weights = zeroed(heads * (count + ck_mixed_floats) * 4);
+            k->attend_one_f32(
+                group, width, heads, keys, values, ld, count, 0.25f, 0, weights, one);
+            floats_are("one", one, heads * width, absolute, relative);
             float *terms = floats(queries + count, 1);
             const ck_scores rule = {causal ? count / 3 + 1 : 0, 0.5f, terms + queries};
             k->attend_f32(
                 q, ld, queries, width, packed_keys, packed_values, count,
                 causal ? count - queries : SIZE_MAX, 0.25f, &rule, scores, out, ld);
             floats_are("changed", out, (queries - 1) * ld + width, absolute, relative);
-            k->attend_one_f32(q, width, keys, values, ld, count, 0.25f, &rule, weights, one);
-            floats_are("one changed", one, width, absolute, relative);
+            k->attend_one_f32(
+                group, width, heads, keys, values, ld, count, 0.25f, &rule, weights, one);
+            floats_are("one changed", one, heads * width, absolute, relative);
             k->score_f32(weights, count, 0.25f, &rule, scores);
             floats_are("scores", weights, count, absolute, relative);
             floats_are("derivatives", scores, count, absolute, relative);

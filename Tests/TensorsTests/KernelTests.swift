@@ -260,11 +260,16 @@ struct KernelTests {
                     causal ? offset : Int.max, 0.25, nil, &scores, &out, width)
                 expectClose(out, want, absolute: 5e-3)
             }
-            var one = [Float](repeating: 0, count: width)
+            // Two heads with the same query have the same result.
+            let last = Array(q[((queries - 1) * width)...])
+            var both = [Float](repeating: 0, count: 2 * width + 1)
+            var weights = [Float](repeating: 0, count: 2 * (keys + Int(ck_mixed_floats)))
             table.kernels.attend_one_f32(
-                Array(q[((queries - 1) * width)...]), width, k, v, width, keys, 0.25, nil, &scores,
-                &one)
-            expectClose(one, Array(want[((queries - 1) * width)...]), absolute: 1e-5)
+                last + last, width, 2, k, v, width, keys, 0.25, nil, &weights, &both)
+            #expect(both.removeLast() == 0, "wrote past the results")
+            #expect(both.prefix(width) == both.suffix(width))
+            expectClose(
+                Array(both.prefix(width)), Array(want[((queries - 1) * width)...]), absolute: 1e-5)
         }
     }
 }

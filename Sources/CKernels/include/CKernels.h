@@ -59,6 +59,9 @@ typedef struct ck_scores {
     const float *_Nullable bias;
 } ck_scores;
 
+/* The floats that attend_one_f32 needs for the sums of one head. */
+enum { ck_mixed_floats = 128 };
+
 typedef struct ck_kernels {
     const char *name;
 
@@ -147,12 +150,14 @@ typedef struct ck_kernels {
     void (*_Nullable pack_values_bf16)(
         const float *source, size_t ld, size_t n, size_t width, void *panels);
 
-    /* Computes one query of one head from key_count unpacked keys and values, ld floats apart. The
-     * window of the rule is ignored: the caller passes only keys in the window. `scores` is scratch
-     * of key_count floats. */
+    /* Computes one query of each of several heads from the same key_count unpacked keys and values,
+     * ld floats apart. Queries and results are `width` floats apart. The window of the rule is
+     * ignored: the caller passes only keys in the window. `scores` is scratch of
+     * key_count + ck_mixed_floats floats for each head. */
     void (*attend_one_f32)(
-        const float *q, size_t width, const float *keys, const float *values, size_t ld,
-        size_t key_count, float scale, const ck_scores *_Nullable rule, float *scores, float *out);
+        const float *q, size_t width, size_t heads, const float *keys, const float *values,
+        size_t ld, size_t key_count, float scale, const ck_scores *_Nullable rule, float *scores,
+        float *out);
 
     /* Replaces n products of a query and keys by scores: x[j] * scale is capped, and then the
      * rule's bias[j] is added. Stores the derivatives of the scores with respect to the products in

@@ -23,6 +23,25 @@ extension AttentionHeads {
         return withUnsafePointer(to: rule) { body($0) }
     }
 
+    /// Divides query heads into ranges of heads that have the same keys and values.
+    ///
+    /// - Parameters:
+    ///   - named: The heads, each a range of its own; nil for all heads.
+    ///   - tasks: The minimum number of ranges if there are enough heads. If all threads have more
+    ///     than one range, their work is nearly equal.
+    /// - Returns: The ranges, in the order of the heads.
+    func parts(_ named: [Int]?, tasks: Int) -> [Range<Int>] {
+        if let named { return named.map { $0..<$0 + 1 } }
+        let group = query / keyValue
+        let pieces = min(group, max(1, (tasks + keyValue - 1) / keyValue))
+        return (0..<keyValue).flatMap { index in
+            (0..<pieces).map { piece in
+                let first = index * group
+                return first + group * piece / pieces..<first + group * (piece + 1) / pieces
+            }
+        }
+    }
+
     /// Returns the first key that the query at a position attends to.
     func firstKey(of position: Int) -> Int { window.map { max(0, position + 1 - $0) } ?? 0 }
 }

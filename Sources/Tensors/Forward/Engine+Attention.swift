@@ -271,7 +271,9 @@ extension Engine {
             elements: heads.cap == nil && biases == nil
                 ? PackedHead.elements(for: precision, width: dimension, with: kernels) : .f32)
         let queryBlock = packing.queryBlock
-        let scoreCount = single ? PackedWeights.padded(longest) : packing.scoreCount
+        let scoreCount =
+            single
+            ? group * (PackedWeights.padded(longest) + Int(ck_mixed_floats)) : packing.scoreCount
         let packedCount = single ? 0 : packing.end * segments.count * heads.keyValue
         scratch.memory.grow(to: packedCount + scoreCount * pool.threads)
         let (rows, outWidth) = (context.rows, heads.contextWidth)
@@ -282,11 +284,17 @@ extension Engine {
         ) { out, packed, terms in
             let scores = packed + packedCount
             if single {
-                let count = named?.count ?? heads.query
+                // Heads with the same rule, keys and values are computed together.
+                let parts =
+                    biases == nil
+                    ? heads.parts(named, tasks: (2 * pool.threads) / segments.count)
+                    : (named ?? Array(0..<heads.query)).map { $0..<$0 + 1 }
                 if named != nil { out.update(repeating: 0, count: rows * outWidth) }
-                pool.forEach(segments.count * count) { index, thread in
-                    let (segment, place) = (segments[index / count], index % count)
-                    let head = named?[place] ?? place
+                pool.forEach(segments.count * parts.count) { index, thread in
+                    let (segment, part) = (
+                        segments[index / parts.count], parts[index % parts.count]
+                    )
+                    let head = part.lowerBound
                     let position = segment.offset ?? 0
                     let firstKey = heads.firstKey(of: position)
                     let shared = head / group * segment.headStride + firstKey * segment.stride
@@ -294,7 +302,8 @@ extension Engine {
                         rule in
                         kernels.attend_one_f32(
                             queries + segment.firstRow * width + head * dimension, dimension,
-                            segment.keys + shared, segment.values + shared, segment.stride,
+                            part.count, segment.keys + shared, segment.values + shared,
+                            segment.stride,
                             segment.keyCount - firstKey, heads.scale, rule,
                             scores + thread * scoreCount,
                             out + segment.firstRow * outWidth + head * dimension)
