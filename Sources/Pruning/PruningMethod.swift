@@ -91,6 +91,26 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
         }
     }
 
+    /// Draws random plans with their predicted losses; none for other methods than those of
+    /// ``isSensitive``.
+    ///
+    /// - Parameters:
+    ///   - count: The number of plans.
+    ///   - space: The plans to choose from.
+    ///   - calibrationResults: The results of calibration.
+    ///   - seed: Equal seeds give equal plans.
+    /// - Returns: The plans, whose losses are at most ``LossCheck/maximumLoss``.
+    public func randomPlans(
+        _ count: Int, in space: SearchSpace, using calibrationResults: CalibrationResults,
+        seed: UInt64
+    ) -> [(plan: Plan, loss: Double)] {
+        guard isSensitive else { return [] }
+        let space = limited(space)
+        return problem(in: space, using: calibrationResults)
+            .randomChoices(count, losing: LossCheck.maximumLoss, seed: seed)
+            .map { (space.plan($0.choice), $0.loss) }
+    }
+
     /// Whether the method searches with measured sensitivities.
     public var isSensitive: Bool { [.greedy, .units, .formats].contains(self) }
 
@@ -113,10 +133,17 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
     private func removal(in space: SearchSpace, using calibrationResults: CalibrationResults)
         -> GreedySearch
     {
+        GreedySearch(problem(in: space, using: calibrationResults))
+    }
+
+    /// The problem with the losses that the method adds up.
+    private func problem(
+        in space: SearchSpace, using calibrationResults: CalibrationResults
+    ) -> SearchProblem {
         let (losses, sensitivity) = (calibrationResults.losses, calibrationResults.sensitivity)
-        guard isSensitive else { return GreedySearch(space.problem(priors: losses)) }
+        guard isSensitive else { return space.problem(priors: losses) }
         let damage = calibrationResults.formatDamage
-        let problem = space.problem(
+        return space.problem(
             loss: { component, variant in
                 let prior = losses.prior(of: component, keeping: variant.units)
                 return sensitivity.divergence(of: component, prior: prior)
@@ -124,7 +151,6 @@ public enum PruningMethod: String, Codable, Sendable, CaseIterable {
                         of: component, as: variant, units: space.dense[component].units)
             }, headLoss: { damage.divergence(ofHeadIn: $0) },
             layerLoss: { sensitivity.layers[$0] })
-        return GreedySearch(problem)
     }
 
     /// The results of calibrating a model.

@@ -104,19 +104,13 @@ public struct FormatResult: Codable, Sendable, Equatable {
     public var bytes: Int
     /// The quality of the dense model in this format.
     public var quality: QualityFigures
-    /// The quality on the report's second text.
-    public var second: QualityFigures?
 
     /// Creates a result.
-    public init(
-        format: String, speedup: Double, bytes: Int, quality: QualityFigures,
-        second: QualityFigures? = nil
-    ) {
+    public init(format: String, speedup: Double, bytes: Int, quality: QualityFigures) {
         self.format = format
         self.speedup = speedup
         self.bytes = bytes
         self.quality = quality
-        self.second = second
     }
 }
 

@@ -26,7 +26,7 @@ struct QualityTable {
     /// The rows of the dense model in other formats, one row for each format.
     private var formats: [(heading: String, cells: [String])] {
         (report.formats ?? []).map {
-            row("dense in \($0.format)", $0.speedup, $0.quality, $0.second)
+            row("dense in \($0.format)", $0.speedup, $0.quality)
         }
     }
 

@@ -128,6 +128,33 @@ struct SearchProblemTests {
         #expect(ratios.reduce(0, +) / Double(ratios.count) < 1.1)
     }
 
+    @Test("random choices lose at most the maximum, and equal seeds give equal choices")
+    func random() {
+        let pair = SearchProblem.Pair(first: 0, second: 3, loss: 40)
+        let problem = Self.problem(components: 8, seed: 3, risingLosses: true, pairs: [pair])
+        let drawn = problem.randomChoices(50, losing: 100, seed: 1)
+        let again = problem.randomChoices(50, losing: 100, seed: 1)
+        #expect(drawn.map(\.choice) == again.map(\.choice))
+        #expect(
+            drawn.map(\.choice) != problem.randomChoices(50, losing: 100, seed: 2).map(\.choice))
+        #expect(Set(drawn.map(\.choice)).count > 25)
+        for (choice, loss) in drawn {
+            #expect(loss == GreedySearch(problem).loss(of: choice))
+            #expect(loss <= 100)
+        }
+        #expect(drawn.contains { $0.loss > 60 } && drawn.contains { $0.loss < 30 })
+    }
+
+    @Test("a check of losses has the median ratio and the largest factor in either direction")
+    func check() {
+        let check = LossCheck(
+            entries: [(0.1, 0.2), (0.2, 0.2), (0.4, 0.1), (0.3, 0.36)].map {
+                LossCheck.Entry(predicted: $0.0, measured: $0.1)
+            })
+        #expect(abs(check.medianRatio - 1.1) < 1e-9)
+        #expect(abs(check.worstFactor - 4) < 1e-9)
+    }
+
     @Test("a candidate that is not faster than a preferred one is dominated, except the first")
     func undominated() {
         let seconds = [3.0, 3, 4, 2, 2.5, 2, 1, .nan]

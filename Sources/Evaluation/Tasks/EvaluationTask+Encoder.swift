@@ -41,9 +41,11 @@ extension EvaluationTask {
         let (correlation, terms) = spearman(found, expected)
         // The standard error of a correlation, for large samples.
         let error = (1 - correlation * correlation) / Double(max(terms.count - 1, 1)).squareRoot()
-        return TaskResult(
+        var result = TaskResult(
             name: name, metric: "spearman", value: correlation, standardError: error,
             scores: terms, others: ["pearson": pearson(found, expected)])
+        result.similarities = found
+        return result
     }
 
     /// The maximum number of tokens of an answer that is a span.

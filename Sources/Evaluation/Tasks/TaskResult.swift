@@ -14,6 +14,8 @@ public struct TaskResult: Sendable {
     public let others: [String: Double]
     /// The main metric of each item; for similarities, the products of the standardised ranks.
     public let scores: [Double]
+    /// The similarity that the model finds for each pair; nil for other tasks.
+    public var similarities: [Double]?
     /// The generated texts, if there are any.
     let written: [Continuation]
 

@@ -48,6 +48,10 @@ public struct TaskAnswer: Encodable {
     public let others: [String: Double]
     /// The metric of each item.
     public let scores: [Double]
+    /// The similarity of each pair of sentences; nil for other tasks.
+    public let similarities: [Double]?
+    /// The similarity of each pair of sentences by the reference model.
+    public private(set) var denseSimilarities: [Double]?
     /// The score of the reference model.
     public private(set) var dense: Double?
     /// The other metrics of the reference model.
@@ -69,10 +73,12 @@ public struct TaskAnswer: Encodable {
         items = result.scores.count
         others = result.others
         scores = result.scores
+        similarities = result.similarities
         guard let other else { return }
         let difference = result.difference(from: other)
         dense = other.value
         denseOthers = other.others
+        denseSimilarities = other.similarities
         relative = difference.relative
         flips = difference.flips
         pValue = difference.pValue

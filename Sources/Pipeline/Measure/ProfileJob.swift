@@ -14,7 +14,8 @@ public struct ProfileOptions: Sendable {
     public var environment = EnvironmentOptions()
     /// The maximum time to measure, in seconds; with ``plans`` it is a quarter longer.
     public var seconds = 80.0
-    /// The formats that are also profiled, if the dense model is faster in them.
+    /// The formats of fewer bits than the environment's that are also profiled, if the dense model
+    /// is faster in them.
     public var formats = Precision.allCases
     /// The seed of the order of measurements and of the random plans.
     public var seed: UInt64 = 1
@@ -61,6 +62,8 @@ public struct ProfileJob {
     public func run() throws -> LatencyTable {
         try Profiler.profile(
             shape, of: location, in: environment, seconds: options.seconds, seed: options.seed,
-            plans: options.plans, formats: options.formats, progress: progress)
+            plans: options.plans,
+            formats: options.formats.filter { $0.bits < environment.precision.bits },
+            progress: progress)
     }
 }

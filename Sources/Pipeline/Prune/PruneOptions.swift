@@ -47,6 +47,8 @@ public struct PruneOptions: Sendable {
     public var refitPasses: Int?
     /// The number of plans for each target whose loss ``Pruning/PruningMethod/spdy`` measures.
     public var trials = 1100
+    /// The number of random plans whose divergence is compared with the predicted loss; 0 for none.
+    public var checkedPlans = 0
     /// The maximum number of plans that are measured for a target.
     ///
     /// If it is 1, the plan is not corrected.

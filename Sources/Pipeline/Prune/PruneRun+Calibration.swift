@@ -1,6 +1,7 @@
 internal import ModelFiles
 internal import Profiling
 internal import Pruning
+internal import Reporting
 internal import Tensors
 internal import Transformers
 
@@ -163,6 +164,41 @@ extension PruneRun {
         }
         try directory.write(sensitivity, Product.sensitivity)
         return sensitivity
+    }
+
+    /// Compares the predicted losses of random plans with the divergences of their models; nil if no
+    /// plans are to be checked.
+    func checkLosses(
+        of method: PruningMethod, _ table: LatencyTable, _ surgery: Surgery,
+        _ calibrationResults: PruningMethod.CalibrationResults, on text: CalibrationText
+    ) throws -> LossCheck? {
+        if let known = directory.read(LossCheck.self, Product.lossCheck) { return known }
+        let plans = method.randomPlans(
+            options.checkedPlans, in: space(table), using: calibrationResults, seed: options.seed)
+        guard !plans.isEmpty, !isLarge else { return nil }
+        let check = try stage("check plans") {
+            let divergence = ModelDivergence(
+                from: try denseModel(in: environment.precision),
+                on: text.probe(for: dense.shape.architecture), engine: engine)
+            let entries = try plans.enumerated().map { index, random in
+                let weights = ShrunkWeights(
+                    random.plan, losses: calibrationResults.losses, surgery: surgery,
+                    order: method.order(seed: options.seed))
+                return LossCheck.Entry(
+                    predicted: random.loss,
+                    measured: divergence.of(try pack(weights, name: "plan \(index + 1)")))
+            }
+            return LossCheck(entries: entries)
+        }
+        progress.remark(
+            "\(plans.count) random plans: the measured divergence is "
+                + "\(Figures.significant(check.medianRatio, digits: 3)) times the predicted loss "
+                + "in the median, and differs from it by a factor of at most "
+                + "\(Figures.significant(check.worstFactor, digits: 3)), or of at most "
+                + "\(Figures.significant(check.corrected.worstFactor, digits: 3)) after a correction."
+        )
+        try directory.write(check, Product.lossCheck)
+        return check
     }
 }
 

@@ -67,9 +67,7 @@ extension PruneRun {
                     speedup: table.dense.seconds
                         / (table.denseSeconds(in: format) ?? table.dense.seconds),
                     bytes: model.streamedBytes,
-                    quality: try evaluate(model, against: try baseline(), on: text, .heldOut),
-                    second: format.isInteger
-                        ? try evaluate(model, against: try baseline(), on: text, .second) : nil)
+                    quality: try evaluate(model, against: try baseline(), on: text, .heldOut))
             }
         }
         for result in results {
@@ -184,15 +182,17 @@ extension PruneRun {
         }
     }
 
-    /// Returns the steps of the search, from the dense model to the smallest model.
+    /// Returns the steps of the search, from the dense model to the smallest model, with their losses
+    /// corrected by a check.
     func searchSteps(
         of method: PruningMethod, _ table: LatencyTable,
-        _ calibrationResults: PruningMethod.CalibrationResults
+        _ calibrationResults: PruningMethod.CalibrationResults, _ check: LossCheck?
     ) -> [SearchStep]? {
         let whole = table.predict(Plan(keepingAllOf: reference.shape))
         return method.path(in: space(table), using: calibrationResults)?.map {
             SearchStep(
-                speedup: whole / table.interplay.seconds(ofSum: $0.seconds), loss: $0.loss)
+                speedup: whole / table.interplay.seconds(ofSum: $0.seconds),
+                loss: check?.corrected($0.loss) ?? $0.loss)
         }
     }
 

@@ -149,11 +149,13 @@ final class PruneRun {
                 formatDamage: try formatDamage(of: method, table, on: text),
                 channelStep: dense.shape.channelStep, headsThatDivide: headsThatDivide)
             if !isBaseline {
-                steps = searchSteps(of: method, table, calibrationResults)
+                let check = try checkLosses(
+                    of: method, table, surgery, calibrationResults, on: text)
+                steps = searchSteps(of: method, table, calibrationResults, check)
                 if method == .greedy, formats != nil {
                     levers = [(PruningMethod.units, "units alone"), (.formats, "formats alone")]
                         .compactMap { lever, name in
-                            searchSteps(of: lever, table, calibrationResults).map {
+                            searchSteps(of: lever, table, calibrationResults, check).map {
                                 LeverSteps(name: name, steps: $0)
                             }
                         }
@@ -222,6 +224,7 @@ enum Product {
     static let formats = "work/dense-formats.json"
     static let denseQuality = "work/dense.json"
     static let denseSecondQuality = "work/dense-second.json"
+    static let lossCheck = "work/loss-check.json"
     static let samples = "work/samples.json"
     static let denseScore = "work/lesson.json"
     static let plans = "plan.json"

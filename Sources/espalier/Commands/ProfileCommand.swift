@@ -30,9 +30,7 @@ struct ProfileCommand: Command {
             help: "The file to write; by default NAME-PHASE.profile.json, and none with --json.")
         asJSON = arguments.flag("--json", help: "Print the profile instead of a summary.")
         options.environment = try EnvironmentOptions(&arguments)
-        options.formats = try FormatChoice.option(&arguments).filter {
-            $0.bits < options.environment.precision.bits
-        }
+        options.formats = try FormatChoice.option(&arguments)
         options.seconds = try arguments.option(
             "--seconds", .number(in: 0.1...86_400), default: 80,
             help: "The maximum time of the measurement in seconds; a quarter more with --verify.")

@@ -82,6 +82,10 @@ extension PruneOptions {
             "--trials", .integer(in: 1...1_000_000), default: 1100, isRare: true,
             help: "The number of plans whose loss spdy measures for a target; the first eleventh "
                 + "of them are random.")
+        checkedPlans = try arguments.option(
+            "--check-plans", .integer(in: 0...10_000), default: 0, isRare: true,
+            help: "Number of random plans whose divergence from the dense model is measured and "
+                + "compared with the loss that the search predicts.")
         seed = try arguments.option(
             "--seed", .seed, default: 1, isRare: true, help: "Seed of random choices.")
         arguments.group("Training")
