@@ -135,6 +135,17 @@ struct FormatSearchTests {
         #expect(headed > 0)
     }
 
+    @Test(
+        "a model in 4 bits is packed from rounded weights, also if its inputs do not fill groups",
+        arguments: TinyModel.names)
+    func fourBits(name: String) throws {
+        let tiny = try TinyModel(name)
+        let formats = Formats(uniform: .int4, layers: tiny.shape.layers.count)
+        let rounded = FormattedWeights(tiny.checkpoint, formats: formats)
+        let output = tiny.output(of: try Model(rounded, formats: formats))
+        #expect(output.allSatisfy(\.isFinite) && output != tiny.output(of: tiny.model))
+    }
+
     @Test("a model made from models of two formats equals a model that is packed in these formats")
     func choosing() throws {
         let tiny = try TinyModel("tiny-llama")

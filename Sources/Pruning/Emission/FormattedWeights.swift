@@ -55,10 +55,10 @@ public struct FormattedWeights<Base: WeightSource>: WeightSource {
 extension Projection {
     /// Rounds the weight to a format.
     ///
-    /// Inputs of `int4` fill its groups.
+    /// A weight whose inputs do not fill the groups of `int4` is rounded when it is packed.
     fileprivate mutating func round(to format: Precision) {
         guard format == .int4 else { return weight.round(to: format) }
-        guard codes?.grid != .q40 else { return }
+        guard codes?.grid != .q40, weight.columns % Int4Matrix.group == 0 else { return }
         let rounded = Int4Matrix(rounding: weight, by: .leastSquares)
         self = Projection(codes: CodedMatrix(rounded), bias: bias)
     }
