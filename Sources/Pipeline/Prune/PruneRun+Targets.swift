@@ -272,26 +272,17 @@ extension PruneRun {
             if isLarge { releaseModels() }
             try progress.stage("Writing \(options.output)/\(name)") {
                 let formatted = formatted(weights)
-                let path = directory.product(name)
-                let file = path + "/model.gguf"
-                if formatted.formats.uniform == environment.precision {
-                    try HuggingFaceDirectory.write(
-                        weights, like: dense.checkpoint, channels: weights.channels, to: path,
-                        progress: progress.check)
-                    guard options.runtime == .gguf else { return }
-                    try GGUFModel.write(
-                        weights, like: dense.checkpoint, to: file,
-                        storage: GGUFModel.Storage(environment.precision),
-                        progress: progress.check)
-                } else {
-                    try HuggingFaceDirectory.write(
-                        formatted, like: dense.checkpoint, channels: weights.channels, to: path,
-                        formats: formatted.formats, progress: progress.check)
-                    guard options.runtime == .gguf else { return }
-                    try GGUFModel.write(
-                        formatted, like: dense.checkpoint, to: file, formats: formatted.formats,
-                        progress: progress.check)
-                }
+                let hasFormats = formatted.formats.uniform != environment.precision
+                let source: any WeightSource = hasFormats ? formatted : weights
+                let formats = hasFormats ? formatted.formats : nil
+                try HuggingFaceDirectory.write(
+                    source, like: dense.checkpoint, channels: weights.channels,
+                    to: directory.product(name), formats: formats, progress: progress.check)
+                guard options.runtime == .gguf else { return }
+                try GGUFModel.write(
+                    source, like: dense.checkpoint, to: directory.product(name) + "/model.gguf",
+                    storage: hasFormats ? .f32 : GGUFModel.Storage(environment.precision),
+                    formats: formats, progress: progress.check)
             }
         }
         var result = TargetResult(

@@ -192,8 +192,10 @@ struct Refit {
             of: surgery.dense.shape.unitSize(of: component))
         if let rounding {
             var part = try family[member].branch(component, of: layer)
-            try rounding.roundOutput(component, of: &part, moments: moments.block(columns))
-            family[member].rounded[component] = CodedBranch(part, component.kind)
+            try rounding.roundOutput(
+                component, of: &part,
+                moments: moments.selecting(rows: columns).selecting(columns: columns))
+            family[member].keep(CodedBranch(part, component.kind), of: component)
         }
         return all.map { engine.selecting(columns: columns, of: $0) }
     }
@@ -216,7 +218,7 @@ struct Refit {
         let inputs = try rounding.round(
             component, of: &branch, sizes: family[member].shape.layers[component.layer],
             entering: shrunkStreams[member], with: &shrunk, check: check)
-        family[member].rounded[component] = CodedBranch(branch, component.kind)
+        family[member].keep(CodedBranch(branch, component.kind), of: component)
         return inputs ?? []
     }
 
@@ -241,7 +243,8 @@ struct Refit {
             moments: all, dense: branch.moments)
         family[member].kept[component] = fit.units
         family[member].refitted[component] = fit.projection
-        return all.block(Array(outputs..<outputs + branch.projection.weight.columns))
+        let columns = Array(outputs..<outputs + branch.projection.weight.columns)
+        return all.selecting(rows: columns).selecting(columns: columns)
     }
 
     /// Returns the inputs of a projection, with a last column of ones if it has a bias.
@@ -314,14 +317,5 @@ extension [ShrunkWeights] {
             try progress(done)
         }
         return refit.family
-    }
-}
-
-extension Matrix<Double> {
-    /// The rows and columns at the given indices.
-    fileprivate func block(_ indices: [Int]) -> Matrix<Double> {
-        Matrix(
-            rows: indices.count, columns: indices.count,
-            elements: indices.flatMap { row in indices.map { self[row, $0] } })
     }
 }

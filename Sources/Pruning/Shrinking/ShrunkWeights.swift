@@ -23,8 +23,8 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
     var refitted: [Component: Projection] = [:]
     /// Fitted feed-forward blocks by layer, which replace the shrunk blocks.
     var fitted: [Int: FeedForwardWeights] = [:]
-    /// Rounded branches, which replace all others.
-    var rounded: [Component: CodedBranch] = [:]
+    /// Rounded branches, which replace the surgery's.
+    private var rounded: [Component: CodedBranch] = [:]
 
     /// Prepares the weights of a plan; they are computed when they are read.
     ///
@@ -57,6 +57,13 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
             layer.keep(heads: units.rows(of: layer.queryHeads / layer.keyValueHeads))
             shape.layers[component.layer].keptHeads = layer.keptHeads
         }
+    }
+
+    /// Keeps a rounded branch in place of its weights before rounding, which are freed.
+    mutating func keep(_ branch: CodedBranch, of component: Component) {
+        rounded[component] = branch
+        refitted[component] = nil
+        if component.kind == .feedForward { fitted[component.layer] = nil }
     }
 
     /// The pooling of the dense model.

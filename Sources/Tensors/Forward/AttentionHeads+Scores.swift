@@ -26,12 +26,12 @@ extension AttentionHeads {
     /// Divides query heads into ranges of heads that have the same keys and values.
     ///
     /// - Parameters:
-    ///   - named: The heads, each a range of its own; nil for all heads.
+    ///   - apart: Heads that each get a range of their own; nil to divide all heads.
     ///   - tasks: The minimum number of ranges if there are enough heads. If all threads have more
     ///     than one range, their work is nearly equal.
     /// - Returns: The ranges, in the order of the heads.
-    func parts(_ named: [Int]?, tasks: Int) -> [Range<Int>] {
-        if let named { return named.map { $0..<$0 + 1 } }
+    func parts(_ apart: [Int]?, tasks: Int) -> [Range<Int>] {
+        if let apart { return apart.map { $0..<$0 + 1 } }
         let group = query / keyValue
         let pieces = min(group, max(1, (tasks + keyValue - 1) / keyValue))
         return (0..<keyValue).flatMap { index in

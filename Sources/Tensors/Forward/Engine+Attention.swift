@@ -285,10 +285,8 @@ extension Engine {
             let scores = packed + packedCount
             if single {
                 // Heads with the same rule, keys and values are computed together.
-                let parts =
-                    biases == nil
-                    ? heads.parts(named, tasks: (2 * pool.threads) / segments.count)
-                    : (named ?? Array(0..<heads.query)).map { $0..<$0 + 1 }
+                let apart = named ?? (biases == nil ? nil : Array(0..<heads.query))
+                let parts = heads.parts(apart, tasks: 2 * pool.threads / max(segments.count, 1))
                 if named != nil { out.update(repeating: 0, count: rows * outWidth) }
                 pool.forEach(segments.count * parts.count) { index, thread in
                     let (segment, part) = (

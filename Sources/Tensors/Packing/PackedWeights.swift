@@ -121,8 +121,7 @@ public struct PackedWeights: Sendable {
         inputs: Int, outputs: Int, precision: Precision, step: Int, hasBias: Bool, in arena: Arena
     ) {
         let panels = (outputs + step - 1) / step
-        let bytes =
-            precision.format.panelBytes(inputs) + Self.termBytes(precision, hasBias: hasBias)
+        let bytes = Self.bytesPerPanel(precision, inputs: inputs, hasBias: hasBias)
         self.init(
             inputs: inputs, outputs: outputs, precision: precision, step: step, hasBias: hasBias,
             piece: arena.allocate(bytes * panels / MemoryLayout<UInt32>.stride), capacity: panels)
@@ -160,7 +159,7 @@ public struct PackedWeights: Sendable {
 
     /// The number of bytes that a product reads.
     public var byteCount: Int {
-        (precision.format.panelBytes(inputs) + Self.termBytes(precision, hasBias: hasBias)) * panels
+        Self.bytesPerPanel(precision, inputs: inputs, hasBias: hasBias) * panels
     }
 
     var panels: Int { (outputs + step - 1) / step }
@@ -170,9 +169,12 @@ public struct PackedWeights: Sendable {
         Int(precision.format.output_terms) + (hasBias ? 1 : 0)
     }
 
-    /// The number of bytes of these words for the outputs of a panel.
-    private static func termBytes(_ precision: Precision, hasBias: Bool) -> Int {
-        terms(precision, hasBias: hasBias) * panel * MemoryLayout<UInt32>.stride
+    /// The number of bytes of a panel, and of these words for its outputs.
+    private static func bytesPerPanel(
+        _ precision: Precision, inputs: Int, hasBias: Bool
+    ) -> Int {
+        precision.format.panelBytes(inputs)
+            + terms(precision, hasBias: hasBias) * panel * MemoryLayout<UInt32>.stride
     }
 }
 
@@ -225,9 +227,8 @@ extension PackedWeights {
 
     /// The number of 32-bit words of the widened weights.
     var widenedWords: Int {
-        let bytes =
-            Precision.int8.format.panelBytes(inputs) + Self.termBytes(.int8, hasBias: hasBias)
-        return bytes * panels / MemoryLayout<UInt32>.stride
+        Self.bytesPerPanel(.int8, inputs: inputs, hasBias: hasBias) * panels
+            / MemoryLayout<UInt32>.stride
     }
 
     /// Weights in int8 with the sizes and biases of these, whose panels ``widen(_:into:)`` fills.
