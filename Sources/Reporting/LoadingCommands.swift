@@ -3,15 +3,20 @@ struct LoadingCommands {
     let report: PruneReport
     let result: TargetResult
 
+    /// The shortest command that runs the model.
+    var first: String {
+        let path = Self.shellQuoted(result.path)
+        return report.model.generatesText
+            ? "espalier generate \(path) --prompt 'Once upon a time'" : "espalier inspect \(path)"
+    }
+
     /// Commands of a POSIX shell.
     var shell: String {
         let path = Self.shellQuoted(result.path)
         let dense = Self.shellQuoted(report.model.path)
         let environment = report.environment
         var lines: [String] = []
-        if report.model.generatesText {
-            lines.append("espalier generate \(path) --prompt 'Once upon a time'")
-        }
+        if report.model.generatesText { lines.append(first) }
         lines.append(
             "espalier bench \(path) --against \(dense) --phase \(environment.phase)"
                 + " --batch \(environment.batch) --sequence \(environment.sequence)"

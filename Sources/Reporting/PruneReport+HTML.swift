@@ -16,12 +16,12 @@ struct HTMLReport {
             title: "\(report.model.name), pruned: Espalier report", kind: "prune report",
             heading: report.model.name, environment: report.environment, version: report.version,
             sections: [
-                section("speed", "How much faster", [speed]),
+                DecisionSection(report: report)?.markup ?? "",
+                section("speed", "How the speed was measured", [speed]),
                 section("quality", "How much quality is lost", [quality]),
                 section(
                     "structure", "What was removed", report.targets.isEmpty ? [] : [structure]),
                 section("latency", "How long each size takes here", [latency]),
-                section("tradeoff", "Speed against quality", [tradeoff].compactMap(\.self)),
                 section("search", "How the search went", search),
                 section("load", "How to load it", loading),
                 section("reproduce", "How to reproduce it", [reproduction]),
@@ -93,8 +93,15 @@ struct HTMLReport {
             </ul>
             \(recovery ?? "")
             \(tasks ?? "")
+            \(expectations)
             \(samples ?? "")
             """
+    }
+
+    private var expectations: Markup {
+        guard !report.expectations.isEmpty else { return "" }
+        return
+            "<ul class=\"soft\">\n\(report.expectations.map { "<li>\($0)</li>" as Markup })\n</ul>"
     }
 
     private var recovery: Markup? {
@@ -109,21 +116,21 @@ struct HTMLReport {
         guard let samples = report.samples, !samples.isEmpty else { return nil }
         let texts = samples.indices.map { index -> Markup in
             let continuations = report.continuations(of: index).map { model, text in
-                "<dt>\(model)</dt><dd>\(text)</dd>" as Markup
+                "<div><dt>\(model)</dt><dd>\(MarkedText(text: text, other: samples[index].dense).markup)</dd></div>"
+                    as Markup
             }
             return """
-                <p class="soft">\(samples[index].prompt) …</p>
-                <dl class="wide">
+                <p><strong>\(samples[index].prompt)</strong></p>
+                <dl class="sides">
                 \(continuations)
                 </dl>
                 """
         }
         return """
-            <details><summary>What the models write</summary>
-            <p>Continuations of the beginning of a held-out text. The most likely token is always \
-            chosen.</p>
+            <h3>What the models write</h3>
+            <p class="soft">The most likely token is always chosen. Marked: words that the dense \
+            model does not write.</p>
             \(texts)
-            </details>
             """
     }
 
@@ -195,13 +202,6 @@ struct HTMLReport {
             \(pictures)
             </div>
             """
-    }
-
-    private var tradeoff: Markup? {
-        guard let measure = QualityMeasure.present(in: report).first,
-            let plot = TradeoffFigure(report: report, measure: measure)?.markup
-        else { return nil }
-        return "<figure>\n\(plot)\n</figure>"
     }
 
     private var search: [Markup] {

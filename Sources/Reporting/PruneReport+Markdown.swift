@@ -11,7 +11,8 @@ struct MarkdownReport {
 
     var text: String {
         let sections: [(title: String, paragraphs: [String])] = [
-            ("How much faster", speed), ("How much quality is lost", quality),
+            ("Is it worth it?", decision), ("How the speed was measured", speed),
+            ("How much quality is lost", quality),
             ("What was removed", structure), ("How long each size takes here", latency),
             ("How the search went", search), ("How to load it", loading),
             ("How to reproduce it", reproduction),
@@ -28,6 +29,18 @@ struct MarkdownReport {
                 "Made by Espalier \(Self.escaped(report.version)), \(Self.escaped(report.createdAt))."
             ]
         return all.joined(separator: "\n\n") + "\n"
+    }
+
+    private var decision: [String] {
+        guard let decision = Decision.best(in: report) else { return [] }
+        let table = AlternativesTable(report: report)
+        return [
+            Self.escaped(decision.sentence),
+            "**\(decision.title).** \(Self.escaped(decision.reason))",
+            Self.list(decision.answers.map { "\($0.question) \($0.answer)" }),
+            Self.table(table.columns, table.rows),
+            "The rules of the advice:", Self.list(AdviceRules.sentences),
+        ]
     }
 
     private var speed: [String] {
@@ -61,7 +74,8 @@ struct MarkdownReport {
         return [
             "Measured on \(Self.escaped(report.evaluationTexts)).",
             Self.table(table.columns, table.rows), Self.list(measures.map(\.explanation)),
-        ] + recovery + tasks + samples
+        ] + recovery + tasks
+            + (report.expectations.isEmpty ? [] : [Self.list(report.expectations)]) + samples
     }
 
     private var recovery: [String] {
@@ -75,7 +89,7 @@ struct MarkdownReport {
         guard let samples = report.samples, !samples.isEmpty else { return [] }
         return ["### What the models write"]
             + samples.indices.flatMap { index in
-                ["> " + Self.escaped(samples[index].prompt) + " …"]
+                ["> " + Self.escaped(samples[index].prompt)]
                     + [
                         Self.list(
                             report.continuations(of: index).map { "\($0.model): \($0.text)" })

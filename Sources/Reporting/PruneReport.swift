@@ -100,16 +100,23 @@ public struct FormatResult: Codable, Sendable, Equatable {
     public var format: String
     /// The speedup over the dense model in the environment's precision, as profiled.
     public var speedup: Double
-    /// The number of bytes of the weights.
-    public var bytes: Int
+    /// The size of the weights in memory in bytes.
+    public var weightBytes: Int
     /// The quality of the dense model in this format.
     public var quality: QualityFigures
 
+    private enum CodingKeys: String, CodingKey {
+        case format
+        case speedup
+        case weightBytes = "bytes"
+        case quality
+    }
+
     /// Creates a result.
-    public init(format: String, speedup: Double, bytes: Int, quality: QualityFigures) {
+    public init(format: String, speedup: Double, weightBytes: Int, quality: QualityFigures) {
         self.format = format
         self.speedup = speedup
-        self.bytes = bytes
+        self.weightBytes = weightBytes
         self.quality = quality
     }
 }
@@ -210,6 +217,8 @@ public struct ModelDescription: Codable, Sendable, Equatable {
     public var layers: [LayerSizes]
     /// The size of the files in bytes, if known.
     public var bytes: Int?
+    /// The size of the weights in memory in bytes, if known.
+    public var weightBytes: Int?
     /// The pooling modes of an encoder, with the names of Sentence Transformers; nil for the mean.
     public var pooling: [String]?
 

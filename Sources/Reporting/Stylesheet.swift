@@ -22,9 +22,9 @@ enum Stylesheet {
           font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
           font-variant-numeric: tabular-nums; overflow-wrap: break-word;
         }
-        main { max-width: 62rem; margin: 0 auto; padding: 3rem 1.25rem 5rem; }
+        main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1.25rem 5rem; }
         h1, h2, .figure { font-family: ui-serif, Charter, Georgia, "Times New Roman", serif; }
-        h1 { font-size: 2.4rem; line-height: 1.15; font-weight: 600; margin: 0.2rem 0 0.8rem; }
+        h1 { font-size: 1.6rem; line-height: 1.15; font-weight: 600; margin: 0.1rem 0 0.4rem; }
         h2 {
           font-size: 1.5rem; line-height: 1.25; font-weight: 600; margin: 0 0 1rem;
         }
@@ -45,8 +45,28 @@ enum Stylesheet {
           background: var(--sheet); border: 1px solid var(--rule); border-radius: 10px;
           padding: 1.25rem; margin: 0; min-width: 0; max-width: 34rem;
         }
-        .figure { font-size: 3.4rem; line-height: 1.05; color: var(--leaf); font-weight: 600; }
-        .figure small { font-size: 1.1rem; color: var(--ink); font-weight: 400; }
+        section.decision { margin-top: 0; padding-top: 0; border-top: 0; }
+        .claim {
+          font: 600 1.6rem/1.25 ui-serif, Charter, Georgia, "Times New Roman", serif;
+          margin: 1rem 0; max-width: none;
+        }
+        .advice {
+          border-left: 4px solid var(--warn); padding: 0.1rem 0 0.1rem 0.75rem; max-width: none;
+        }
+        .advice.caution strong { color: var(--warn); }
+        .advice.good { border-color: var(--leaf); }
+        .advice.good strong { color: var(--leaf); }
+        .answers { display: grid; gap: 1.25rem; margin: 1rem 0 1.5rem; }
+        .answers dl { grid-template-columns: 1fr; gap: 0; margin: 0; align-content: start; }
+        .answers dt { font-size: 0.8125rem; font-weight: 600; }
+        .answers dd { text-align: left; margin-bottom: 0.55rem; line-height: 1.4; }
+        .answers figure { order: 1; }
+        @media (min-width: 50rem) {
+          .answers { grid-template-columns: 1fr 1.15fr; }
+        }
+        a { color: var(--leaf); }
+        .figure { font-size: 2rem; line-height: 1.05; font-weight: 600; }
+        .figure small { font-size: 1rem; font-weight: 400; }
         .verdict { font-weight: 600; color: var(--leaf); margin: 0.4rem 0 0.6rem; }
         .verdict.missed, .figure.missed, .warning { color: var(--warn); }
         dl {
@@ -107,10 +127,19 @@ enum Stylesheet {
         .s0 { --c: var(--leaf); } .s1 { --c: var(--s1); } .s2 { --c: var(--s2); }
         .s3 { --c: var(--s3); } .s4 { --c: var(--s4); } .s5 { --c: var(--s5); }
         .s0 polyline { stroke-width: 2.2; stroke-opacity: 1; }
+        .p0 { --c: var(--s2); } .p1 { --c: var(--s1); }
+        .p0 polyline, .p1 polyline { stroke-dasharray: 5 4; stroke-opacity: 0.9; }
+        dl.sides {
+          grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr));
+          margin-bottom: 1.5rem;
+        }
+        dl.sides dd { text-align: left; }
+        mark { background: none; color: inherit; text-decoration: underline dotted; }
         footer { margin-top: 3rem; color: var(--soft); font-size: 0.875rem; }
         @media (max-width: 34rem) {
-          main { padding: 1.75rem 1rem 3rem; }
-          h1 { font-size: 1.9rem; }
+          main { padding: 1rem 1rem 3rem; }
+          h1 { font-size: 1.3rem; }
+          .claim { font-size: 1.25rem; }
           .card, figure { padding: 1rem; }
           th, td { padding-left: 1rem; }
           dl.wide { grid-template-columns: 1fr; gap: 0; }

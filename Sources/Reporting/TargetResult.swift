@@ -32,6 +32,8 @@ public struct TargetResult: Codable, Sendable, Equatable {
     public var headFormat: String?
     /// The size of the directory in bytes, if known.
     public var bytes: Int?
+    /// The size of the weights in memory in bytes, if known.
+    public var weightBytes: Int?
     /// The dense model's time: the median of its times measured alternately with this model.
     ///
     /// After ``PruneReport/normaliseTimes()`` it is the same time for all targets.

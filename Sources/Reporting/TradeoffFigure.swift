@@ -14,8 +14,15 @@ struct TradeoffFigure {
         let points: [Point]
     }
 
+    /// A line of predicted values, drawn dashed.
+    struct Prediction {
+        let name: String
+        let points: [Point]
+    }
+
     let measure: QualityMeasure
     let series: [Series]
+    var predictions: [Prediction] = []
     /// The title of the horizontal axis, such as `times faster, measured`.
     let xTitle: String
     /// Values of the horizontal axis that have a tick.
@@ -25,10 +32,10 @@ struct TradeoffFigure {
 
     private let height = 290.0
 
-    /// The plot with its legend; nil if there are fewer than two results to compare.
+    /// The plot with its legend; nil if there is no result.
     var markup: Markup? {
         let all = series.flatMap(\.points)
-        guard all.count > 1 else { return nil }
+        guard !all.isEmpty else { return nil }
         let shown = all + series.map(\.dense)
         let (minimum, maximum) = (
             shown.map(\.quality).min() ?? 0, shown.map(\.quality).max() ?? 1
@@ -79,11 +86,30 @@ struct TradeoffFigure {
             height: height,
             """
             \(frame.markup)
+            \(dashed(x, y))
             \(drawn)
             \(rings)
             \(labels(x, y))
             """)
         return "\(picture)\n\(legend)"
+    }
+
+    /// The predicted lines, as far as they are beside the marks; without those that are too short.
+    private var lines: [(style: Markup, name: String, points: [Point])] {
+        let all = series.flatMap(\.points) + series.map(\.dense)
+        let (most, fastest) = (all.map(\.quality).max() ?? 0, all.map(\.x).max() ?? 0)
+        return predictions.enumerated().compactMap { index, one in
+            let points = one.points.filter { $0.quality <= most && $0.x <= fastest }
+            return points.count > 1 ? (index == 0 ? "p0" : "p1", one.name, points) : nil
+        }
+    }
+
+    /// Draws the predicted lines.
+    private func dashed(_ x: Axis, _ y: Axis) -> [Markup] {
+        lines.map { style, _, points in
+            let line = points.map { "\(x.position($0.x)),\(y.position($0.quality))" as Markup }
+            return "<g class=\"series \(style)\"><polyline points=\"\(line)\"/></g>"
+        }
     }
 
     /// Returns the labels of the marks.
@@ -150,9 +176,16 @@ struct TradeoffFigure {
             <g class="series s\(index % 6)">\(marker(index, x: 7, y: 7))</g></svg> \(one.name)</li>
             """
         }
+        let predicted = lines.map { style, name, _ -> Markup in
+            """
+            <li><svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">\
+            <g class="series \(style)"><polyline points="0,7 14,7"/></g></svg> \(name)</li>
+            """
+        }
         return """
             <ul class="legend">
             \(entries)
+            \(predicted)
             <li><svg viewBox="0 0 14 14" width="14" height="14" aria-hidden="true">\
             <circle class="dense" cx="7" cy="7" r="4.5"/></svg> dense</li>
             </ul>
@@ -187,6 +220,25 @@ extension TradeoffFigure {
                     measure.value(of: result.figures).map { Point(x: result.speedup, quality: $0) }
                 }.sorted { $0.x < $1.x })
         }
+        let family = Series(
+            name: report.method == "greedy" ? "this run" : report.method,
+            dense: Point(x: 1, quality: quality),
+            points: report.targets.compactMap { result in
+                measure.value(of: result.quality).map {
+                    Point(
+                        x: result.measured, quality: $0, label: Figures.target(result.target))
+                }
+            }.sorted { $0.x < $1.x })
+        let prediction = QualityPrediction(report: report, measure: measure)
+        let levers = prediction.map { prediction in
+            (report.levers ?? []).map { lever in
+                Prediction(
+                    name: "\(lever.name), predicted",
+                    points: lever.steps.map {
+                        Point(x: $0.speedup, quality: prediction.quality(of: $0.loss))
+                    })
+            }
+        }
         let methods = report.baselines.map(report.label)
         let unique = methods.indices.filter { methods.firstIndex(of: methods[$0]) == $0 }
         let others = unique.map { index in
@@ -204,8 +256,8 @@ extension TradeoffFigure {
             })
         self.init(
             measure: measure,
-            series: [series(report.method, report.targets.map { ($0.measured, $0.quality) })]
-                + ([formats] + others).filter { !$0.points.isEmpty },
-            xTitle: "times faster, measured", ticks: [1], describe: Figures.ratio)
+            series: [family] + ([formats] + others).filter { !$0.points.isEmpty },
+            predictions: levers ?? [], xTitle: "times faster, measured", ticks: [1],
+            describe: Figures.ratio)
     }
 }

@@ -153,7 +153,7 @@ final class GradualRun {
         ).finish()
 
         let trained = try OpenedModel(training.path, progress: progress)
-        let (quality, second, continuations) = try round.measureQuality(
+        let (quality, second, continuations, weightBytes) = try round.measureQuality(
             try trained.packed(in: round.environment.precision), on: text)
         guard try isWithinLimit(quality, at: target) else { return nil }
         result.recovery = Recovery(
@@ -162,6 +162,7 @@ final class GradualRun {
             after: training.after, unrecovered: result.quality,
             cost: StageCost(seconds: training.seconds, peakBytes: training.peakBytes))
         (result.quality, result.continuations) = (quality, continuations)
+        result.weightBytes = weightBytes
         result.second = second
         result.path = directory.product(name)
         try emit(trained, to: result.path, storage: GGUFModel.Storage(round.environment.precision))

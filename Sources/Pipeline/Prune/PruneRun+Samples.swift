@@ -7,18 +7,51 @@ internal import Transformers
 
 /// Texts that the dense model and the pruned models generate, for people to compare.
 extension PruneRun {
-    /// The beginnings of some held-out sequences.
-    private func prompts(
-        of text: CalibrationText, _ tokenizer: some Tokenizer
-    ) -> [(tokens: [Int32], isSentence: Bool)] {
-        let (sampleCount, length) = (3, 48)
+    /// A prompt as the reader sees it, and its tokens.
+    private struct Prompt {
+        let shown: String
+        let tokens: [Int32]
+    }
+
+    /// Questions to a model that was trained to chat.
+    private static let questions = [
+        "What is the capital of France, and what is it known for?",
+        "I have three apples and eat one. How many are left?",
+        "Write two sentences about the sea.",
+    ]
+
+    /// Returns questions in the model's chat template, if it has one, and the beginnings of some
+    /// held-out sequences.
+    private func prompts(of text: CalibrationText, _ tokenizer: some Tokenizer) -> [Prompt] {
+        let chat = chatPrompts(tokenizer)
+        let (sampleCount, length) = (chat.isEmpty ? 3 : 1, 48)
         let count = min(sampleCount, text.heldOut.count)
-        return (0..<count).map { index in
-            let sequence = text.heldOut[index * text.heldOut.count / count]
-            let beginning = TextBeginning(of: sequence, tokenizer: tokenizer)
-            let most = min(length, max(1, beginning.tokens.count / 2))
-            return (beginning.prefix(most, tokenizer: tokenizer), beginning.isSentence)
-        }
+        return chat
+            + (0..<count).map { index in
+                let sequence = text.heldOut[index * text.heldOut.count / count]
+                let beginning = TextBeginning(of: sequence, tokenizer: tokenizer)
+                let most = min(length, max(1, beginning.tokens.count / 2))
+                let tokens = beginning.prefix(most, tokenizer: tokenizer)
+                return Prompt(
+                    shown: (beginning.isSentence ? "" : "…") + tokenizer.decode(tokens) + " …",
+                    tokens: tokens)
+            }
+    }
+
+    /// Returns the questions in the model's chat template; none if it has no template that can be
+    /// used.
+    private func chatPrompts(_ tokenizer: some Tokenizer) -> [Prompt] {
+        let checkpoint = dense.checkpoint
+        guard let template = try? checkpoint.chatTemplate() else { return [] }
+        return Self.questions.compactMap { question in
+            let text = try? template.render(
+                [ChatMessage(role: "user", content: question)],
+                specialTokens: checkpoint.specialTokenTexts(with: tokenizer))
+            return text.map {
+                Prompt(
+                    shown: question, tokens: tokenizer.encode($0, addingSpecialTokens: false))
+            }
+        }.filter { $0.tokens.count < dense.shape.maximumPositions / 2 }
     }
 
     /// Returns the continuations of the prompts by a model; nil for encoders.
@@ -36,9 +69,7 @@ extension PruneRun {
         let tokenizer = try dense.checkpoint.tokenizer()
         let samples = try continuations(by: try baseline(), of: text).map {
             zip(prompts(of: text, tokenizer), $0).map { prompt, writing in
-                TextSample(
-                    prompt: (prompt.isSentence ? "" : "…") + tokenizer.decode(prompt.tokens),
-                    dense: writing)
+                TextSample(prompt: prompt.shown, dense: writing)
             }
         }
         if let samples { try directory.write(samples, Product.samples) }

@@ -66,7 +66,7 @@ extension PruneRun {
                     format: format.rawValue,
                     speedup: table.dense.seconds
                         / (table.denseSeconds(in: format) ?? table.dense.seconds),
-                    bytes: model.streamedBytes,
+                    weightBytes: model.weightBytes,
                     quality: try evaluate(model, against: try baseline(), on: text, .heldOut))
             }
         }
@@ -79,16 +79,20 @@ extension PruneRun {
         return results
     }
 
-    /// Measures the quality of a model against the reference, and lets it continue the prompts.
+    /// Measures the quality and the memory of a model, and lets it continue the prompts.
+    ///
+    /// The quality is measured against the reference.
     ///
     /// `channels` are the reference's channels that the model keeps; nil for all.
     func measureQuality(
         _ model: Model, of channels: [Int]? = nil, on text: CalibrationText
-    ) throws -> (quality: QualityFigures, second: QualityFigures, continuations: [String]?) {
+    ) throws -> (
+        quality: QualityFigures, second: QualityFigures, continuations: [String]?, weightBytes: Int
+    ) {
         (
             try evaluate(model, of: channels, against: try baseline(), on: text, .heldOut),
             try evaluate(model, of: channels, against: try baseline(), on: text, .second),
-            try continuations(by: model, of: text)
+            try continuations(by: model, of: text), model.weightBytes
         )
     }
 
@@ -259,7 +263,7 @@ extension PruneRun {
         _ choice: Choice, _ target: Double, _ name: String, _ weights: ShrunkWeights,
         on text: CalibrationText, limit: Double?
     ) throws -> TargetResult? {
-        let (quality, second, texts) = try stage("evaluate") {
+        let (quality, second, texts, weightBytes) = try stage("evaluate") {
             try measureQuality(try pack(weights, name: name), of: weights.channels, on: text)
         }
         if let found = QualityLimitError(
@@ -289,6 +293,7 @@ extension PruneRun {
             target: target, attempt: choice.attempt, attempts: choice.trials.count,
             path: directory.product(name), weights: weights, quality: quality)
         result.second = second
+        result.weightBytes = weightBytes
         result.continuations = texts
         result.trials = choice.trials
         var plans = directory.read([String: Plan].self, Product.plans) ?? [:]

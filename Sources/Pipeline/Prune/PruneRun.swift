@@ -187,6 +187,7 @@ final class PruneRun {
         report.secondDense = try evaluateDense(on: text, .second)
         (report.search, report.levers) = (steps, levers)
         report.formats = formats
+        report.model.weightBytes = try baseline().weightBytes
         report.samples = try samples(of: text)
         report.refuse(refusal)
         if options.program == nil, targets.contains(where: { $0.confirmation != nil }) {

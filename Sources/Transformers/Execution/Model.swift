@@ -154,6 +154,16 @@ public struct Model: Sendable {
         }
     }
 
+    /// The number of bytes of all weights in memory.
+    ///
+    /// They are the weights of the layers and of the output head, and the embeddings.
+    public var weightBytes: Int {
+        let tables = [embeddings.tokens, embeddings.positions, embeddings.types]
+        return tables.reduce(streamedBytes) {
+            $0 + ($1.map { MemoryLayout<Float>.size * $0.rows * $0.columns } ?? 0)
+        }
+    }
+
     /// Creates a model of a smaller shape in the same memory, for timing only.
     ///
     /// It does the same work and reads the same number of bytes as a real model of that shape. Its

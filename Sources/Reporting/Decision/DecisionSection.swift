@@ -1,0 +1,72 @@
+/// The first screen of a report: what the best model gives, what it costs, and what else there is.
+struct DecisionSection {
+    let report: PruneReport
+    let decision: Decision
+
+    /// The section; nil if the report has no model.
+    init?(report: PruneReport) {
+        guard let decision = Decision.best(in: report) else { return nil }
+        (self.report, self.decision) = (report, decision)
+    }
+
+    var markup: Markup {
+        let mood: Markup = decision.isGood ? "good" : "caution"
+        let answers = decision.answers.map {
+            "<dt>\($0.question)</dt><dd>\($0.answer)</dd>" as Markup
+        }
+        let table = AlternativesTable(report: report)
+        let ways = HTMLTable(
+            caption: "Every way, with its speed and its cost", columns: table.columns,
+            rows: table.rows, strong: table.ownRows)
+        return """
+            <section class="decision" aria-label="Is it worth it?">
+            <p class="claim">\(decision.sentence)</p>
+            <p class="advice \(mood)"><strong>\(decision.title).</strong> \(decision.reason)\
+            \(others)</p>
+            <div class="answers">
+            <dl>
+            \(answers)
+            <dt>How do I load it?</dt><dd><code>\(command)</code> \
+            <a href="#load">Other programs</a></dd>
+            </dl>
+            \(picture ?? "")
+            </div>
+            \(ways.markup)
+            <p class="soft">\(explanation)</p>
+            <details><summary>The rules of the advice</summary>
+            <ul class="soft">
+            \(AdviceRules.sentences.map { "<li>\($0)</li>" as Markup })
+            </ul>
+            </details>
+            </section>
+            """
+    }
+
+    /// Which model of the family the first lines are about, if there are several.
+    private var others: Markup {
+        guard report.targets.count > 1 else { return "" }
+        return
+            " This is the \(Figures.target(decision.result.target)) model of \(report.targets.count)."
+    }
+
+    private var command: String {
+        LoadingCommands(report: report, result: decision.result).first
+    }
+
+    private var picture: Markup? {
+        guard let measure = QualityMeasure.present(in: report).first,
+            let plot = TradeoffFigure(report: report, measure: measure)?.markup
+        else { return nil }
+        return "<figure>\n\(plot)\n</figure>"
+    }
+
+    private var explanation: String {
+        let predictions =
+            (report.levers ?? []).isEmpty
+            ? ""
+            : " ≈ and dashed lines: predicted by the search, scaled to the measured models. One "
+                + "lever alone is measured with --baseline units or --baseline formats."
+        return "Quality: \(report.evaluationTexts). Weights: their memory while the model runs."
+            + predictions
+    }
+}
