@@ -70,6 +70,17 @@ struct EvaluateCommand: Command {
         options.shots = try arguments.option(
             "--shots", .integer(in: 0...100), default: 0,
             help: "Number of first items of the task to put before each item, with their answers.")
+        options.suite = try arguments.option(
+            "--suite", .choice(), help: "Run tasks of a folder: the most telling ones, or all.")
+        options.suiteFolder = try arguments.option(
+            "--suite-folder", .directory, help: "The folder that scripts/fetch-tasks made.")
+        options.judge = try arguments.option(
+            "--judge", .text.named("COMMAND"),
+            help: "command:'…', a command that compares summaries and conversations with --against."
+        )
+        options.judgeSeconds = try arguments.option(
+            "--judge-seconds", .number(in: 0.1...86_400), default: 120, isRare: true,
+            help: "The maximum time for one comparison.")
         self.options = options
         try checkUsage(options.check)
     }
