@@ -54,7 +54,7 @@ struct EvaluateTasksTests {
         let answers = try #require(found["talk"]?["answers"] as? [[String]])
         #expect(answers.map(\.count) == [2, 1])
         let shown = try Program.run(words + ["--judge", judge]).output
-        for wanted in ["win rate", "same in both orders", "2 ties", "2 times the first"] {
+        for wanted in ["win rate", "orders agree", "ties 2", "2 times the first"] {
             #expect(shown.contains(wanted), "\(wanted)")
         }
         let alone = try Program.run("evaluate", model, "--task", talk)

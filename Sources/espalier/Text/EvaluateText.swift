@@ -42,7 +42,7 @@ extension EvaluateAnswer {
                 table.add(row: [
                     "", "", "win rate", figure(judged.winRate), figure(judged.stderr, digits: 2),
                 ])
-                table.add(row: ["", "", "same in both orders", figure(judged.agreement)])
+                table.add(row: ["", "", "orders agree", figure(judged.agreement)])
             }
             if let perplexity = answer.perplexityOfAnswers {
                 table.add(row: ["", "", "perplexity of answers", figure(perplexity)])
@@ -89,7 +89,7 @@ extension Judgement {
     /// The verdicts as a sentence.
     fileprivate var sentence: String {
         let once = firstTwice + secondTwice
-        return "\(wins) wins, \(ties) ties, \(losses) losses. In \(once) pairs the judge chose the "
+        return "Wins \(wins), ties \(ties), losses \(losses). In \(once) pairs the judge chose the "
             + "same place in both orders, \(firstTwice) times the first."
     }
 }
