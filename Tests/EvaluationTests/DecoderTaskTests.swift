@@ -38,7 +38,7 @@ struct DecoderTaskTests {
             #"{"question": "q", "answers": ["x"], "subject": "\#($0)"}"#
         }
         let all = try task([head] + lines, shots: 1)
-        var form = AnswerForm(stops: ["\n"], tokens: 9, isExact: true)
+        var form = AnswerForm(preamble: "P ", stops: ["\n"], tokens: 9, isExact: true)
         (form.ignoresArticles, form.isChat) = (true, true)
         #expect(all.form == form && all.needsChat && all.subjects == ["a", "b"])
         #expect(all.examples == "P Question: q\nAnswer: x\n\n")
@@ -94,6 +94,22 @@ struct DecoderTaskTests {
         let error = #expect(throws: ModelFileError.self) { try task([line]) }
         #expect(error?.description.contains("line 1") == true)
         #expect(error?.description.contains("\"\(member)\"") == true, "\(error?.description ?? "")")
+    }
+
+    @Test(
+        "a member of the first line that has no meaning for the items is refused",
+        arguments: [
+            (#""preamble": "a""#, #"{"good": "a", "bad": "b"}"#),
+            (#""stops": ["a"]"#, #"{"turns": ["a"]}"#),
+            (#""tokens": 2"#, #"{"query": "a", "choices": ["a", "b"], "gold": 0}"#),
+            (#""chat": true"#, #"{"context": "a", "continuation": "b"}"#),
+            (#""metric": "exact_match""#, #"{"document": "a", "summary": "b"}"#),
+            (#""ignore": ["articles"]"#, #"{"question": "a", "answers": ["b"]}"#),
+        ])
+    func meaningless(member: String, item: String) {
+        let error = #expect(throws: ModelFileError.self) { try task(["{\(member)}", item]) }
+        let name = member.prefix { $0 != ":" }
+        #expect(error?.problem.hasPrefix("\(name) has no meaning") == true)
     }
 
     @Test("with partial scoring the context decides how likely the same continuation is")

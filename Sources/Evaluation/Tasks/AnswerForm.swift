@@ -2,6 +2,8 @@ public import Tokenizers
 
 /// How the answers of a task are generated and scored: members of the first line of its file.
 struct AnswerForm: Sendable, Equatable {
+    /// The text before every prompt; may be empty.
+    var preamble = ""
     /// The texts at which an answer ends; nil if an answer is the first line with text.
     var stops: [String]?
     /// The maximum number of tokens of an answer; nil for the default of the task's kind.
@@ -12,6 +14,24 @@ struct AnswerForm: Sendable, Equatable {
     var ignoresArticles = false
     /// Whether a prompt is formatted as a user's message with the model's chat template.
     var isChat = false
+
+    /// Returns the first given member that has no meaning for a kind of task; nil if all have one.
+    func unusedMember(for kind: TaskKind) -> String? {
+        let areGenerated: Set<TaskKind> = [
+            .questions, .summaries, .calculations, .instructions, .conversations,
+        ]
+        let havePrompts = areGenerated.subtracting([.conversations]).union([
+            .multipleChoice, .partialChoice, .classification,
+        ])
+        let members = [
+            ("preamble", !preamble.isEmpty && !havePrompts.contains(kind)),
+            ("stops", stops != nil && (!areGenerated.contains(kind) || kind == .conversations)),
+            ("tokens", tokens != nil && !areGenerated.contains(kind)),
+            ("chat", isChat && !areGenerated.contains(kind)),
+            ("metric", isExact && kind != .questions), ("ignore", ignoresArticles && !isExact),
+        ]
+        return members.first(where: \.1)?.0
+    }
 }
 
 /// The chat markup of a model.

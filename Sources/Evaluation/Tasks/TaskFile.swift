@@ -47,7 +47,7 @@ public enum TaskFile {
         var prompt: String?
         var labels: [String] = []
         var delimiter = Delimiter(given: nil)
-        var (form, preamble) = (AnswerForm(), "")
+        var form = AnswerForm()
         var items: [TaskItem] = []
         var (subjects, leftOut) = ([String](), 0)
         let most = limit.map { $0 + shots } ?? .max
@@ -62,7 +62,6 @@ public enum TaskFile {
                 delimiter = Delimiter(given: try fields.optional("delimiter"))
                 if fields.has("labels") { labels = try fields.texts("labels") }
                 form = try fields.form()
-                preamble = try fields.optional("preamble") ?? ""
                 return true
             }
             let item = try fields.item(prompt: prompt, labels: labels.count)
@@ -85,11 +84,17 @@ public enum TaskFile {
                 problem: "it has \(items.count) items, and \(shots) of them are examples",
                 remedy: "give more lines, or fewer --shots")
         }
+        if let member = form.unusedMember(for: first.kind) {
+            throw ModelFileError(
+                file: path,
+                problem: "\"\(member)\" has no meaning for items of the kind "
+                    + "\"\(first.kind.rawValue)\"", remedy: "remove it from the first line")
+        }
         let examples = items.prefix(shots).compactMap { $0.solved(labels, delimiter) }.joined()
         let hasSubjects = subjects.contains { !$0.isEmpty }
         return EvaluationTask(
             name: name, kind: first.kind, items: Array(items.dropFirst(shots)), labels: labels,
-            examples: preamble + examples, delimiter: delimiter, form: form,
+            examples: form.preamble + examples, delimiter: delimiter, form: form,
             subjects: hasSubjects ? Array(subjects.dropFirst(shots)) : [], leftOut: leftOut)
     }
 }
@@ -225,6 +230,7 @@ private struct TaskFields {
     /// Returns how answers are generated and scored, from the first line.
     func form() throws(ModelFileError) -> AnswerForm {
         var form = AnswerForm()
+        form.preamble = try optional("preamble") ?? ""
         if has("stops") { form.stops = try texts("stops") }
         if has("tokens") {
             guard let tokens = integer("tokens"), 1...65_536 ~= tokens else {
