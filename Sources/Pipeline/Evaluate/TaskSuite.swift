@@ -4,7 +4,7 @@ internal import ModelFiles
 
 /// A choice of the tasks in a folder that `scripts/fetch-tasks` made.
 public enum TaskSuite: String, Sendable, CaseIterable {
-    /// The first items of the tasks in which pruned models lose most. It takes some minutes.
+    /// The first items of the tasks in which pruned models lose most.
     case quick
     /// All items of all tasks.
     case full
