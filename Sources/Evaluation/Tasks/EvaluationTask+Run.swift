@@ -11,12 +11,35 @@ extension EvaluationTask {
     ///   - classifier: The encoder's head; nil for decoders, and optional for similarities.
     ///   - tokenizer: The model's tokenizer.
     ///   - engine: The engine to run on.
+    ///   - chat: The model's chat markup, which tasks with ``needsChat`` need.
     ///   - progress: Called with the fraction of items that is done; may throw to stop.
     /// - Returns: The scores.
     /// - Throws: The error of `progress`.
     public func run(
         _ model: Model, classifier: Classifier? = nil, tokenizer: some Tokenizer, engine: Engine,
-        progress: (_ done: Double) throws -> Void = { _ in }
+        chat: ChatMarkup? = nil, progress: (_ done: Double) throws -> Void = { _ in }
+    ) throws -> TaskResult {
+        var result = try result(
+            model, classifier: classifier, tokenizer: tokenizer, engine: engine, chat: chat,
+            progress: progress)
+        let scores = Dictionary(grouping: zip(subjects, result.scores), by: \.0)
+        result.subjects = scores.sorted { $0.key < $1.key }.map { name, items in
+            TaskResult.Subject(name: name, items: items.count, value: items.map(\.1).mean)
+        }
+        if leftOut > 0 {
+            result.notes.append(
+                "\(leftOut == 1 ? "1 item asks" : "\(leftOut) items ask") for a language, which is "
+                    + "not checked, and \(leftOut == 1 ? "is" : "are") left out.")
+        }
+        return result
+    }
+
+    /// Whether the model's chat template forms the prompts.
+    public var needsChat: Bool { form.isChat || kind == .conversations }
+
+    private func result(
+        _ model: Model, classifier: Classifier?, tokenizer: some Tokenizer, engine: Engine,
+        chat: ChatMarkup?, progress: (_ done: Double) throws -> Void
     ) throws -> TaskResult {
         switch (kind, classifier) {
         case (.classification, let classifier?):
@@ -26,7 +49,7 @@ extension EvaluationTask {
         default: break
         }
         switch kind {
-        case .multipleChoice, .lastWords, .minimalPairs, .classification:
+        case .multipleChoice, .partialChoice, .lastWords, .minimalPairs, .classification:
             let texts = items.flatMap { self.texts(of: $0) }
             let continuations = texts.map {
                 Continuation(
@@ -36,8 +59,10 @@ extension EvaluationTask {
                 try progress(Double($0) / Double(texts.count))
             }
             return result(of: found)
-        case .questions: return try answered(model, tokenizer, engine, progress)
-        case .summaries: return try summarised(model, tokenizer, engine, progress)
+        case .questions, .summaries, .calculations, .instructions, .conversations:
+            var writer = Writer(model, tokenizer, engine, chat: chat)
+            return try generated(by: &writer, progress)
+        case .pages: return try predicted(model, tokenizer, engine, progress)
         case .similarity: return try compared(classifier, model, tokenizer, engine, progress)
         }
     }
@@ -45,8 +70,14 @@ extension EvaluationTask {
     /// Returns the result from the likelihoods of the texts of all items.
     private func result(of found: [Likelihood]) -> TaskResult {
         var (scores, normalised) = ([Double](), [Double]())
+        var choices: [Int] = []
         var predictions = LabelPredictions()
         var first = 0
+        func choose(_ logarithms: [Double], _ gold: Int) {
+            choices.append(logarithms.argmax ?? 0)
+            scores.append(logarithms.argmax == gold ? 1 : 0)
+            first += logarithms.count
+        }
         for item in items {
             switch item {
             case .choice(_, let choices, let gold):
@@ -54,24 +85,30 @@ extension EvaluationTask {
                 let perCharacter = zip(logarithms, choices).map {
                     $0 / Double(max($1.unicodeScalars.count, 1))
                 }
-                scores.append(logarithms.argmax == gold ? 1 : 0)
                 normalised.append(perCharacter.argmax == gold ? 1 : 0)
-                first += choices.count
+                choose(logarithms, gold)
+            case .partial(let contexts, _, let gold):
+                choose(found[first..<first + contexts.count].map(\.logarithm), gold)
             case .lastWords:
                 scores.append(found[first].isGreedy ? 1 : 0)
                 normalised.append(found[first].logarithm)
                 first += 1
             case .minimalPair:
-                scores.append(found[first].logarithm > found[first + 1].logarithm ? 1 : 0)
-                first += 2
+                choose(found[first..<first + 2].map(\.logarithm), 0)
             case .labelled(_, _, _, let label):
                 let logarithms = found[first..<first + labels.count].map(\.logarithm)
                 predictions.add(logarithms.argmax ?? 0, of: label)
-                first += labels.count
-            case .question, .similarity, .document: continue
+                choose(logarithms, label)
+            case .question, .similarity, .document, .calculation, .instructed, .page,
+                .conversation:
+                continue
             }
         }
-        if kind == .classification { return predictions.result(of: name) }
+        if kind == .classification {
+            var result = predictions.result(of: name)
+            result.choices = choices
+            return result
+        }
         let mean = normalised.mean
         let others: [String: Double] =
             switch kind {
@@ -79,7 +116,9 @@ extension EvaluationTask {
             case .lastWords: ["perplexity": exp(-mean)]
             default: [:]
             }
-        return TaskResult(name: name, metric: "acc", scores: scores, others: others)
+        var result = TaskResult(name: name, metric: "acc", scores: scores, others: others)
+        if kind != .lastWords { result.choices = choices }
+        return result
     }
 }
 
@@ -93,9 +132,13 @@ extension EvaluationTask {
         return switch item {
         case .choice(let prompt, let choices, _): following(examples + prompt, choices)
         case .lastWords(let context, let continuation): following(context, [continuation])
-        case .minimalPair(let good, let bad): [("", good), ("", bad)]
+        case .partial(let contexts, let text, _):
+            contexts.flatMap { following(examples + $0, [text]) }
+        case .minimalPair(let good, let bad):
+            [good, bad].map { ("", (delimiter.given ?? "") + $0) }
         case .labelled(_, _, let prompt, _): following(examples + prompt, labels)
-        case .question, .similarity, .document: []
+        case .question, .similarity, .document, .calculation, .instructed, .page, .conversation:
+            []
         }
     }
 }

@@ -5,87 +5,216 @@ public import Transformers
 
 /// Tasks with generated answers.
 extension EvaluationTask {
-    /// The maximum number of tokens of an answer, and of a summary.
-    private static let (answerTokens, summaryTokens) = (32, 96)
-
-    func answered(
-        _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
-        _ progress: (Double) throws -> Void
+    /// Generates the answers to all items, and scores them.
+    func generated(
+        by writer: inout Writer<some Tokenizer>, _ progress: (Double) throws -> Void
     ) throws -> TaskResult {
-        var writer = Writer(model, tokenizer, engine, most: Self.answerTokens)
-        var scored: [ScoredAnswer] = []
-        for case .question(let prompt, let answers, _) in items {
-            scored.append(
-                ScoredAnswer(try writer.line(after: examples + prompt), answers: answers))
-            try progress(Double(scored.count) / Double(items.count))
+        var (answers, tokens) = ([[String]](), [[Int32]]())
+        for item in items {
+            let first = writer.written.count
+            answers.append(try writer.answers(to: item, of: self))
+            tokens.append(writer.written[first...].flatMap { $0.tokens.suffix($0.predicted) })
+            try progress(Double(answers.count) / Double(items.count))
         }
-        return ScoredAnswer.result(
-            of: scored, name, metric: "contains", written: writer.written)
+        var result = scored(answers, tokens, writer.written)
+        result.answers = answers
+        if kind == .summaries || kind == .conversations {
+            result.notes.append(
+                "The quality of the texts is not scored. Give --judge and --against to compare "
+                    + "them with the texts of another model.")
+        }
+        return result
     }
 
-    func summarised(
-        _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
-        _ progress: (Double) throws -> Void
-    ) throws -> TaskResult {
-        var writer = Writer(model, tokenizer, engine, most: Self.summaryTokens)
-        var (longest, ones, twos, repetition) = ([Double](), [Double](), [Double](), [Double]())
-        for case .document(let prompt, let summary) in items {
-            let written = ROUGEText(try writer.line(after: examples + prompt))
-            let expected = ROUGEText(summary)
-            longest.append(written.overlapOfSequence(with: expected))
-            ones.append(written.overlap(with: expected, of: 1))
-            twos.append(written.overlap(with: expected, of: 2))
-            repetition.append(written.repetition)
-            try progress(Double(longest.count) / Double(items.count))
+    private func scored(
+        _ answers: [[String]], _ tokens: [[Int32]], _ written: [Continuation]
+    ) -> TaskResult {
+        let texts = answers.map { $0.joined(separator: "\n") }
+        let form = [
+            "length": tokens.map { Double($0.count) }.mean,
+            "unique": tokens.map { Double(Set($0).count) }.mean,
+            "repetition": texts.map { ROUGEText($0).repetition }.mean,
+        ]
+        switch kind {
+        case .questions: return scoredAnswers(texts, written)
+        case .calculations: return scoredNumbers(texts, written)
+        case .instructions: return scoredInstructions(texts, written)
+        case .summaries:
+            let pairs = zip(items, texts).compactMap { item, text -> (ROUGEText, ROUGEText)? in
+                guard case .document(_, let summary) = item else { return nil }
+                return (ROUGEText(text), ROUGEText(summary))
+            }
+            return TaskResult(
+                name: name, metric: "rougeL", scores: pairs.map { $0.overlapOfSequence(with: $1) },
+                others: form.merging([
+                    "rouge1": pairs.map { $0.overlap(with: $1, of: 1) }.mean,
+                    "rouge2": pairs.map { $0.overlap(with: $1, of: 2) }.mean,
+                ]) { $1 }, written: written)
+        default:
+            return TaskResult(
+                name: name, metric: "length", scores: tokens.map { Double($0.count) },
+                others: form.filter { $0.key != "length" }, written: written)
+        }
+    }
+
+    private func scoredAnswers(_ texts: [String], _ written: [Continuation]) -> TaskResult {
+        let scored = zip(items, texts).compactMap { item, text -> ScoredAnswer? in
+            guard case .question(_, let answers, _) = item else { return nil }
+            return ScoredAnswer(text, answers: answers, ignoringArticles: form.ignoresArticles)
+        }
+        return ScoredAnswer.result(
+            of: scored, name, metric: form.isExact ? "exact_match" : "contains", written: written)
+    }
+
+    private func scoredNumbers(_ texts: [String], _ written: [Continuation]) -> TaskResult {
+        let scores = zip(items, texts).compactMap { item, text -> (Bool, Bool)? in
+            guard case .calculation(_, let answer) = item else { return nil }
+            let (found, expected) = (GeneratedNumber(text), GeneratedNumber.bare(answer))
+            return (found.strict == expected, found.flexible == expected)
         }
         return TaskResult(
-            name: name, metric: "rougeL", scores: longest,
-            others: ["rouge1": ones.mean, "rouge2": twos.mean, "repetition": repetition.mean],
-            written: writer.written)
+            name: name, metric: "exact_match", scores: scores.map { $0.0 ? 1 : 0 },
+            others: ["flexible": scores.map { $0.1 ? 1 : 0 }.mean], written: written)
+    }
+
+    private func scoredInstructions(_ texts: [String], _ written: [Continuation]) -> TaskResult {
+        let scores = zip(items, texts).compactMap { item, text -> [(strict: Bool, loose: Bool)]? in
+            guard case .instructed(_, let instructions) = item else { return nil }
+            return instructions.map {
+                ($0.isFollowed(by: text), $0.isLooselyFollowed(by: text))
+            }
+        }
+        let single = scores.flatMap(\.self)
+        return TaskResult(
+            name: name, metric: "prompt_level_strict_acc",
+            scores: scores.map { $0.allSatisfy(\.strict) ? 1 : 0 },
+            others: [
+                "prompt_level_loose_acc": scores.map { $0.allSatisfy(\.loose) ? 1 : 0 }.mean,
+                "inst_level_strict_acc": single.map { $0.strict ? 1 : 0 }.mean,
+                "inst_level_loose_acc": single.map { $0.loose ? 1 : 0 }.mean,
+            ], written: written)
     }
 }
 
-/// Generates a line after each prompt; each next token is the most likely token.
-private struct Writer<Words: Tokenizer> {
+/// Generates answers; each next token is the most likely token.
+struct Writer<Words: Tokenizer> {
     private let tokenizer: Words
-    private let most: Int
     private let positions: Int
+    private let chat: ChatMarkup?
     private var generator: Generator
     /// All generated texts with their prompts.
     private(set) var written: [Continuation] = []
 
-    init(_ model: Model, _ tokenizer: Words, _ engine: Engine, most: Int) {
+    init(_ model: Model, _ tokenizer: Words, _ engine: Engine, chat: ChatMarkup?) {
         self.tokenizer = tokenizer
-        self.most = most
+        self.chat = chat
         positions = model.shape.maximumPositions
         generator = Generator(
             ForwardPass(model, on: engine), sampler: Sampler(temperature: 0),
             capacity: positions)
     }
 
-    /// Generates text after a prompt, and returns the first line that is not empty.
-    mutating func line(after prompt: String) throws -> String {
-        var start = tokenizer.encode(prompt, addingSpecialTokens: false)
-            .suffix(max(1, positions - most))
-        if start.isEmpty { start = [tokenizer.beginningOfText ?? tokenizer.endOfText ?? 0] }
-        let ends = Set([tokenizer.endOfText].compactMap(\.self))
-        var (ids, hasText) = ([Int32](), false)
-        let tokenizer = tokenizer
-        do {
-            try generator.generate(after: Array(start), count: most, ends: ends) { token in
-                ids.append(token)
-                let text = tokenizer.decode([token])
-                if hasText, text.contains(where: \.isNewline) { throw EndOfLine() }
-                hasText = hasText || text.contains { !$0.isWhitespace }
+    /// Generates the answers to the prompts of an item: one, or one for each turn.
+    mutating func answers(to item: TaskItem, of task: EvaluationTask) throws -> [String] {
+        let form = task.form
+        func given(_ prompt: String) throws -> String {
+            let text = task.examples + prompt
+            guard form.isChat, let chat else { return text }
+            return try chat.prompt([ChatMessage(role: "user", content: text)])
+        }
+        switch item {
+        case .question(let prompt, _, _):
+            guard let stops = form.stops else {
+                return [try line(after: given(prompt), most: form.tokens ?? 32)]
             }
-        } catch is EndOfLine {}
-        written.append(Continuation(Array(start), ids))
+            return [try text(after: given(prompt), most: form.tokens ?? 256, stops: stops)]
+        case .document(let prompt, _):
+            guard let stops = form.stops else {
+                return [try line(after: given(prompt), most: form.tokens ?? 96)]
+            }
+            return [try text(after: given(prompt), most: form.tokens ?? 256, stops: stops)]
+        case .calculation(let prompt, _):
+            let stops = form.stops ?? ["Question:", "</s>", "<|im_end|>"]
+            return [try text(after: given(prompt), most: form.tokens ?? 256, stops: stops)]
+        case .instructed(let prompt, _):
+            return [
+                try text(
+                    after: given(prompt), most: form.tokens ?? 1280, stops: form.stops ?? [])
+            ]
+        case .conversation(let turns):
+            return try replies(to: turns, most: form.tokens ?? 512)
+        default: return []
+        }
+    }
+
+    /// Generates an answer to each message of a conversation.
+    private mutating func replies(to turns: [String], most: Int) throws -> [String] {
+        guard let chat else { return [] }
+        var (messages, replies) = ([ChatMessage](), [String]())
+        for turn in turns {
+            messages.append(ChatMessage(role: "user", content: turn))
+            let reply = try text(
+                after: chat.prompt(messages), most: most, stops: [], ends: chat.ends)
+            messages.append(ChatMessage(role: "assistant", content: reply))
+            replies.append(reply)
+        }
+        return replies
+    }
+
+    /// Generates text after a prompt, and returns the text before the first stop.
+    private mutating func text(
+        after prompt: String, most: Int, stops: [String], ends: Set<Int32> = []
+    ) throws -> String {
+        // A stop may begin before the last token. Each token has at least one byte of text.
+        let longest = stops.reduce(0) { max($0, $1.utf8.count) } + 1
+        let ids = try tokens(after: prompt, most: most, ends: ends) { ids, tokenizer in
+            guard !stops.isEmpty else { return false }
+            let tail = tokenizer.decode(Array(ids.suffix(longest)))
+            return stops.contains(where: tail.contains)
+        }
+        var text = tokenizer.decode(ids)
+        for stop in stops {
+            if let range = text.firstRange(of: stop) { text = String(text[..<range.lowerBound]) }
+        }
+        return text
+    }
+
+    /// Generates text after a prompt, and returns the first line that is not empty.
+    private mutating func line(after prompt: String, most: Int) throws -> String {
+        var hasText = false
+        let ids = try tokens(after: prompt, most: most) { ids, tokenizer in
+            let text = tokenizer.decode(Array(ids.suffix(1)))
+            if hasText, text.contains(where: \.isNewline) { return true }
+            hasText = hasText || text.contains { !$0.isWhitespace }
+            return false
+        }
         let lines = tokenizer.decode(ids).split(whereSeparator: \.isNewline)
         return lines.first { $0.contains { !$0.isWhitespace } }.map(String.init) ?? ""
     }
 
-    private struct EndOfLine: Error {}
+    /// Generates tokens until a text ends, or the tokens are enough.
+    private mutating func tokens(
+        after prompt: String, most: Int, ends: Set<Int32> = [],
+        until isEnough: ([Int32], Words) -> Bool
+    ) throws -> [Int32] {
+        var start = tokenizer.encode(prompt, addingSpecialTokens: false)
+            .suffix(max(1, positions - most))
+        if start.isEmpty { start = [tokenizer.beginningOfText ?? tokenizer.endOfText ?? 0] }
+        let ends = ends.union([tokenizer.endOfText].compactMap(\.self))
+        var ids: [Int32] = []
+        let tokenizer = tokenizer
+        do {
+            try generator.generate(after: Array(start), count: most, ends: ends) { token in
+                ids.append(token)
+                if isEnough(ids, tokenizer) { throw EndOfAnswer() }
+            }
+        } catch is EndOfAnswer {}
+        written.append(Continuation(Array(start), ids))
+        return ids
+    }
 }
+
+private struct EndOfAnswer: Error {}
 
 extension TaskResult {
     /// Returns the perplexity that another model gives to the generated answers.

@@ -8,7 +8,10 @@ public import ModelFiles
 /// task: `prompt` forms the text that the model reads, with members of an item in braces; `labels`
 /// are the words of labels; `delimiter` is inserted between a prompt and its continuation. The
 /// default delimiter is a space, or nothing if the prompt ends or the continuation begins with
-/// white space:
+/// white space; `preamble` precedes every prompt; `stops` are texts at which a generated answer
+/// ends, and `tokens` is its maximum length; `metric` may be `exact_match` and `ignore` may be
+/// `["articles"]` for questions; `chat` is true if prompts are a user's messages. Every item may
+/// have a `subject`:
 ///
 ///     {"name": "arc_easy", "prompt": "Question: {query}\nAnswer:"}
 ///     {"query": "What is frozen water?", "choices": ["ice", "steam"], "gold": 0}
@@ -22,6 +25,11 @@ public import ModelFiles
 /// | `first`, `second`, `score` | similarity |
 /// | `text`, `label` | classification; `second` may be given |
 /// | `document`, `summary` | summaries |
+/// | `contexts`, `continuation`, `gold` | partial scoring |
+/// | `question`, `answer` | calculations |
+/// | `prompt`, `instruction_id_list`, `kwargs` | instructions |
+/// | `page` | pages; `original` may be given |
+/// | `turns` | conversations |
 public enum TaskFile {
     /// Reads a task.
     ///
@@ -39,24 +47,35 @@ public enum TaskFile {
         var prompt: String?
         var labels: [String] = []
         var delimiter = Delimiter(given: nil)
+        var form = AnswerForm()
         var items: [TaskItem] = []
+        var (subjects, leftOut) = ([String](), 0)
         let most = limit.map { $0 + shots } ?? .max
         try RecordFile.visit(path) { record throws(ModelFileError) in
             let fields = TaskFields(members: record.members, file: record.place)
             if record.index == 0, !fields.isItem,
-                ["name", "prompt", "labels", "delimiter"].contains(where: fields.has)
+                (["name", "prompt", "labels", "delimiter"] + TaskFields.formMembers)
+                    .contains(where: fields.has)
             {
                 name = try fields.optional("name") ?? name
                 prompt = try fields.optional("prompt")
                 delimiter = Delimiter(given: try fields.optional("delimiter"))
                 if fields.has("labels") { labels = try fields.texts("labels") }
+                form = try fields.form()
                 return true
             }
             let item = try fields.item(prompt: prompt, labels: labels.count)
             guard item.kind == items.first?.kind ?? item.kind else {
                 throw fields.fault("it is of another kind than the lines before")
             }
+            if case .instructed(_, let instructions) = item,
+                !instructions.allSatisfy(\.isCheckable)
+            {
+                leftOut += 1
+                return true
+            }
             items.append(item)
+            subjects.append(try fields.optional("subject") ?? "")
             return items.count < most
         }
         guard items.count > shots, let first = items.first else {
@@ -65,10 +84,18 @@ public enum TaskFile {
                 problem: "it has \(items.count) items, and \(shots) of them are examples",
                 remedy: "give more lines, or fewer --shots")
         }
+        if let member = form.unusedMember(for: first.kind) {
+            throw ModelFileError(
+                file: path,
+                problem: "\"\(member)\" has no meaning for items of the kind "
+                    + "\"\(first.kind.rawValue)\"", remedy: "remove it from the first line")
+        }
+        let examples = items.prefix(shots).compactMap { $0.solved(labels, delimiter) }.joined()
+        let hasSubjects = subjects.contains { !$0.isEmpty }
         return EvaluationTask(
             name: name, kind: first.kind, items: Array(items.dropFirst(shots)), labels: labels,
-            examples: items.prefix(shots).compactMap { $0.solved(labels, delimiter) }.joined(),
-            delimiter: delimiter)
+            examples: form.preamble + examples, delimiter: delimiter, form: form,
+            subjects: hasSubjects ? Array(subjects.dropFirst(shots)) : [], leftOut: leftOut)
     }
 }
 
@@ -81,11 +108,13 @@ extension TaskItem {
         }
         return switch self {
         case .choice(let prompt, let choices, let gold): solved(prompt, choices[gold])
+        case .partial(let contexts, let text, let gold): solved(contexts[gold], text)
+        case .calculation(let prompt, let answer): solved(prompt, answer)
         case .question(let prompt, let answers, _): solved(prompt, answers.first ?? "")
         case .labelled(_, _, let prompt, let label):
             labels.isEmpty ? nil : solved(prompt, labels[label])
         case .document(let prompt, let summary): solved(prompt, summary)
-        case .lastWords, .minimalPair, .similarity: nil
+        case .lastWords, .minimalPair, .similarity, .instructed, .page, .conversation: nil
         }
     }
 }
@@ -103,7 +132,11 @@ private struct TaskFields {
     /// Members that identify items: every item has one of them.
     private static let itemMembers = [
         "choices", "continuation", "good", "question", "score", "label", "document",
+        "instruction_id_list", "page", "turns",
     ]
+
+    /// Members of the first line that say how answers are generated and scored.
+    static let formMembers = ["preamble", "stops", "tokens", "metric", "ignore", "chat"]
 
     /// Whether the line is an item, and not a description of the task.
     var isItem: Bool { Self.itemMembers.contains(where: has) }
@@ -121,11 +154,25 @@ private struct TaskFields {
             return .choice(
                 prompt: try filled(prompt ?? usual), choices: choices, gold: gold)
         }
+        if has("contexts") {
+            let contexts = try texts("contexts")
+            guard contexts.count > 1, let gold = integer("gold"), contexts.indices.contains(gold)
+            else {
+                throw fault("\"gold\" is not the index of one of two or more \"contexts\"")
+            }
+            return .partial(
+                contexts: contexts, continuation: try text("continuation"), gold: gold)
+        }
         if has("continuation") {
             return .lastWords(
                 context: try string("context"), continuation: try text("continuation"))
         }
         if has("good") { return .minimalPair(good: try text("good"), bad: try text("bad")) }
+        if has("question"), has("answer"), !has("answers") {
+            return .calculation(
+                prompt: try filled(prompt ?? "Question: {question}\nAnswer:"),
+                answer: try text("answer"))
+        }
         if has("question") {
             let usual = (has("passage") ? "{passage}\n" : "") + "Question: {question}\nAnswer:"
             let question = try string("question")
@@ -153,21 +200,80 @@ private struct TaskFields {
                 prompt: try filled(prompt ?? "{document}\n\nSummary:"),
                 summary: try text("summary"))
         }
+        if has("page") {
+            let page = try text("page")
+            return .page(text: page, original: try optional("original") ?? page)
+        }
+        if has("turns") { return .conversation(turns: try texts("turns")) }
+        if has("instruction_id_list") {
+            let prompt = try text("prompt")
+            return .instructed(prompt: prompt, instructions: try instructions(prompt))
+        }
         throw fault("it has none of \(Self.itemMembers.joined(separator: ", "))")
+    }
+
+    /// Returns the instructions of an item of IFEval.
+    private func instructions(_ prompt: String) throws(ModelFileError) -> [WrittenInstruction] {
+        let names = try texts("instruction_id_list")
+        let arguments = members["kwargs"]?.array?.compactMap(\.object) ?? []
+        guard arguments.count == names.count else {
+            throw fault("\"kwargs\" is not a list of one object for each instruction")
+        }
+        var instructions: [WrittenInstruction] = []
+        for (name, arguments) in zip(names, arguments) {
+            instructions.append(
+                try WrittenInstruction(name, arguments, prompt: prompt, fault: fault))
+        }
+        return instructions
+    }
+
+    /// Returns how answers are generated and scored, from the first line.
+    func form() throws(ModelFileError) -> AnswerForm {
+        var form = AnswerForm()
+        form.preamble = try optional("preamble") ?? ""
+        if has("stops") { form.stops = try texts("stops") }
+        if has("tokens") {
+            guard let tokens = integer("tokens"), 1...65_536 ~= tokens else {
+                throw fault("\"tokens\" is not a whole number, 1 to 65536")
+            }
+            form.tokens = tokens
+        }
+        if let metric = try optional("metric") {
+            guard metric == "exact_match" else {
+                throw fault("\"metric\" is \"\(metric)\"; only \"exact_match\" can be chosen")
+            }
+            form.isExact = true
+        }
+        if has("ignore") {
+            guard try strings("ignore") == ["articles"] else {
+                throw fault("\"ignore\" can only be [\"articles\"]")
+            }
+            form.ignoresArticles = true
+        }
+        if let value = members["chat"] {
+            guard case .bool(let isChat) = value else {
+                throw fault("\"chat\" is not true or false")
+            }
+            form.isChat = isChat
+        }
+        return form
     }
 
     /// Returns the prompt, with names in braces replaced by members.
     private func filled(_ prompt: String) throws(ModelFileError) -> String {
         var result = ""
         var rest = prompt[...]
+        var isCut = false
         while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
+            let value = try string(String(rest[rest.index(after: open)..<close]))
+            isCut = isCut || open == prompt.startIndex && value.isEmpty
             result += rest[..<open]
-            result += try string(String(rest[rest.index(after: open)..<close]))
+            result += value
             rest = rest[rest.index(after: close)...]
         }
-        // If the passage is empty, the empty line before the rest is removed.
+        // If the passage before everything else is empty, its line is removed.
         let text = result + rest
-        return String(text.drop { $0 == "\n" })
+        return isCut ? String(text.drop { $0 == "\n" }) : text
     }
 
     private func string(_ name: String) throws(ModelFileError) -> String {

@@ -2,6 +2,9 @@
 public enum TaskItem: Sendable, Equatable {
     /// A prompt, possible continuations, and the index of the correct continuation.
     case choice(prompt: String, choices: [String], gold: Int)
+    /// Contexts that differ in one place, the continuation that they share, and the index of the
+    /// correct context.
+    case partial(contexts: [String], continuation: String, gold: Int)
     /// A text and its last words.
     case lastWords(context: String, continuation: String)
     /// A correct sentence, and a wrong sentence with a small difference.
@@ -14,17 +17,30 @@ public enum TaskItem: Sendable, Equatable {
     case labelled(text: String, second: String?, prompt: String, label: Int)
     /// A prompt that contains a document, and a summary of the document.
     case document(prompt: String, summary: String)
+    /// A prompt that asks for a number, and an answer that ends with `#### ` and the number.
+    case calculation(prompt: String, answer: String)
+    /// A prompt, and its instructions that a program can check.
+    case instructed(prompt: String, instructions: [WrittenInstruction])
+    /// A text to predict, and the text whose words and bytes are counted.
+    case page(text: String, original: String)
+    /// The messages of a user, each of which the model answers.
+    case conversation(turns: [String])
 
     /// The kind of the item.
     public var kind: TaskKind {
         switch self {
         case .choice: .multipleChoice
+        case .partial: .partialChoice
         case .lastWords: .lastWords
         case .minimalPair: .minimalPairs
         case .question: .questions
         case .similarity: .similarity
         case .labelled: .classification
         case .document: .summaries
+        case .calculation: .calculations
+        case .instructed: .instructions
+        case .page: .pages
+        case .conversation: .conversations
         }
     }
 }
@@ -34,13 +50,16 @@ public enum TaskKind: String, Sendable, CaseIterable {
     /// The choice with the largest log-likelihood after the prompt: `acc`, or `acc_norm` with
     /// log-likelihoods divided by the number of characters.
     case multipleChoice = "multiple choice"
+    /// The context after which the shared continuation has the largest log-likelihood: `acc`.
+    case partialChoice = "partial scoring"
     /// Whether the most likely tokens are the last words: `acc`.
     case lastWords = "last words"
     /// Whether the correct sentence is more likely than the wrong sentence: `acc`.
     case minimalPairs = "minimal pairs"
     /// Whether the generated answer contains a correct answer: `contains`; also exact match `em`
-    /// and the overlap of words `f1`, both as in SQuAD. For an encoder with a span head the answer
-    /// is a span of the passage: `f1`; also `em` and `contains`.
+    /// and the overlap of words `f1`, both as in SQuAD. If the task says so, the metric is
+    /// `exact_match` of lm-evaluation-harness. For an encoder with a span head the answer is a span
+    /// of the passage: `f1`; also `em` and `contains`.
     case questions
     /// Spearman's correlation of the scores with the outputs of a regression head, or, without a
     /// head, with the cosine of the sentences' vectors: `spearman`.
@@ -51,8 +70,21 @@ public enum TaskKind: String, Sendable, CaseIterable {
     /// otherwise the mean over labels.
     case classification
     /// The similarity of the generated text to the summary: `rougeL`, `rouge1` and `rouge2`; also
-    /// the fraction of repeated 4-grams: `repetition`.
+    /// the fraction of repeated 4-grams `repetition`, and the numbers of tokens `length` and of
+    /// different tokens `unique`.
     case summaries
+    /// Whether the number after `####` in the generated answer is correct: `exact_match`; also
+    /// whether the last number is correct: `flexible`.
+    case calculations
+    /// Whether the generated answer follows all instructions: `prompt_level_strict_acc`; also the
+    /// fraction of instructions, and both after markup around the answer has been removed.
+    case instructions
+    /// The information of a text under the model: `bits_per_byte`, `byte_perplexity` and
+    /// `word_perplexity`.
+    case pages
+    /// The length of the generated answers in tokens: `length`; also `unique` and `repetition`. A
+    /// judge compares the answers with those of another model.
+    case conversations
 }
 
 /// A task: items of one kind.
@@ -69,12 +101,18 @@ public struct EvaluationTask: Sendable {
     public let examples: String
     /// The text between a prompt and its continuation.
     let delimiter: Delimiter
+    /// How answers are generated and scored.
+    var form = AnswerForm()
+    /// The subject of each item; empty if no item has a subject.
+    var subjects: [String] = []
+    /// The number of items of the file that cannot be scored.
+    var leftOut = 0
 
     /// Returns a copy of the task with other items of the same kind.
     public func asking(_ items: [TaskItem]) -> EvaluationTask {
         EvaluationTask(
             name: name, kind: kind, items: items, labels: labels, examples: examples,
-            delimiter: delimiter)
+            delimiter: delimiter, form: form)
     }
 
     /// The largest label of an item; 0 if no item has one.

@@ -16,8 +16,26 @@ public struct TaskResult: Sendable {
     public let scores: [Double]
     /// The similarity that the model finds for each pair; nil for other tasks.
     public var similarities: [Double]?
+    /// The choice or label that the model prefers for each item; nil for other tasks.
+    public internal(set) var choices: [Int]?
+    /// The generated answers of each item, one for each turn; nil for other tasks.
+    public internal(set) var answers: [[String]]?
+    /// The scores of each subject; empty if items have no subjects.
+    public internal(set) var subjects: [Subject] = []
+    /// What the result leaves out.
+    public internal(set) var notes: [String] = []
     /// The generated texts, if there are any.
     let written: [Continuation]
+
+    /// The items of one subject.
+    public struct Subject: Sendable, Equatable {
+        /// The name of the subject.
+        public let name: String
+        /// The number of items.
+        public let items: Int
+        /// The mean of the main metric.
+        public let value: Double
+    }
 
     /// Creates a result whose metric is the mean over items.
     init(

@@ -20,6 +20,10 @@ public struct EvaluateAnswer: Encodable {
     public internal(set) var samples: [Sample]?
     /// The scores of the tasks, by name.
     public internal(set) var tasks: [String: TaskAnswer] = [:]
+    /// The tasks of the suite that the model cannot run; nil if there are none.
+    public private(set) var skipped: [String]?
+
+    mutating func skip(_ task: String) { skipped = (skipped ?? []) + [task] }
 
     /// A prompt and the texts with which the models continue the prompt.
     public struct Sample: Encodable {
@@ -48,6 +52,14 @@ public struct TaskAnswer: Encodable {
     public let others: [String: Double]
     /// The metric of each item.
     public let scores: [Double]
+    /// The choice or label that the model prefers for each item; nil for other tasks.
+    public let choices: [Int]?
+    /// The generated answers of each item, one for each turn; nil for other tasks.
+    public let answers: [[String]]?
+    /// The scores of each subject; nil if items have no subjects.
+    public let subjects: [Subject]?
+    /// What the result leaves out; nil if nothing.
+    public let notes: [String]?
     /// The similarity of each pair of sentences; nil for other tasks.
     public let similarities: [Double]?
     /// The similarity of each pair of sentences by the reference model.
@@ -65,8 +77,27 @@ public struct TaskAnswer: Encodable {
     /// The reference model's perplexity on the text that the model generated.
     public private(set) var perplexityOfAnswers: Double?
 
-    init(_ result: TaskResult, against other: TaskResult?, perplexity: Double?) {
+    /// The score of a model on the items of one subject.
+    public struct Subject: Encodable {
+        /// The name of the subject.
+        public let name: String
+        /// The number of items.
+        public let items: Int
+        /// The score.
+        public let value: Double
+        /// The score of the reference model.
+        public let dense: Double?
+    }
+
+    /// The verdicts of a judge; nil without a judge.
+    public private(set) var judgement: Judgement?
+
+    init(
+        _ result: TaskResult, against other: TaskResult?, perplexity: Double?,
+        judgement: Judgement? = nil
+    ) {
         perplexityOfAnswers = perplexity
+        self.judgement = judgement
         metric = result.metric
         value = result.value
         stderr = result.standardError
@@ -74,6 +105,16 @@ public struct TaskAnswer: Encodable {
         others = result.others
         scores = result.scores
         similarities = result.similarities
+        choices = result.choices
+        answers = result.answers
+        let denseSubjects = other?.subjects ?? []
+        let found = result.subjects.enumerated().map { index, subject in
+            Subject(
+                name: subject.name, items: subject.items, value: subject.value,
+                dense: denseSubjects.indices.contains(index) ? denseSubjects[index].value : nil)
+        }
+        subjects = found.isEmpty ? nil : found
+        notes = judgement != nil || result.notes.isEmpty ? nil : result.notes
         guard let other else { return }
         let difference = result.difference(from: other)
         dense = other.value

@@ -26,6 +26,15 @@ public struct EvaluateOptions: Sendable {
     /// The number of first items of a task that become examples: these items and their answers
     /// precede every other item.
     public var shots = 0
+    /// The judge of summaries and conversations, which compares the answers of the model and of the
+    /// reference model: `command:` and a shell command; nil for none.
+    public var judge: String?
+    /// The maximum number of seconds for one comparison of the judge.
+    public var judgeSeconds = 120.0
+    /// The suite of tasks; nil for none.
+    public var suite: TaskSuite?
+    /// The folder with the task files of the suite.
+    public var suiteFolder: String?
     /// The number of threads.
     public var threads = EnvironmentOptions.defaultThreads
     /// The precision in which the model's weights are stored; the reference model is always in f32.
@@ -41,8 +50,20 @@ public struct EvaluateOptions: Sendable {
     ///
     /// - Throws: ``InvalidOptions``.
     public func check() throws(InvalidOptions) {
-        guard text != nil || !tasks.isEmpty else {
-            throw InvalidOptions("give --text, --task or both")
+        guard text != nil || !tasks.isEmpty || suite != nil else {
+            throw InvalidOptions("give --text, --task or --suite")
+        }
+        guard (suite == nil) == (suiteFolder == nil) else {
+            throw InvalidOptions(
+                "--suite and --suite-folder need each other; scripts/fetch-tasks makes the folder")
+        }
+        if let judge {
+            guard Judge.isCommand(judge) else {
+                throw InvalidOptions("--judge needs command:'…', a command that compares answers")
+            }
+            guard against != nil else {
+                throw InvalidOptions("--judge needs --against, the model to compare with")
+            }
         }
         guard text != nil || dump == nil && samples == 0 else {
             throw InvalidOptions("--dump and --samples need --text")
@@ -76,15 +97,18 @@ public struct EvaluateJob {
     /// - Throws: `ModelFileError`, `NonFiniteError`, ``InvalidOptions`` if an encoder is
     ///   evaluated on a text without a reference model, or `CancellationError`.
     public func run() throws -> EvaluateAnswer {
-        let tasks = try options.tasks.map {
-            try TaskFile.read($0, limit: options.items, shots: options.shots)
+        var tasks: [EvaluationTask] = []
+        for path in options.tasks {
+            let task = try TaskFile.read(path, limit: options.items, shots: options.shots)
+            guard !tasks.contains(where: { $0.name == task.name }) else {
+                throw ModelFileError(
+                    file: path, problem: "another task has the same name, \"\(task.name)\"",
+                    remedy: "give it another \"name\" in its first line, or rename the file")
+            }
+            tasks.append(task)
         }
-        for (index, task) in tasks.enumerated()
-        where tasks[..<index].contains(where: { $0.name == task.name }) {
-            throw ModelFileError(
-                file: options.tasks[index],
-                problem: "another task has the same name, \"\(task.name)\"",
-                remedy: "give it another \"name\" in its first line, or rename the file")
+        let suite = try options.suite.map {
+            try $0.tasks(inFolder: options.suiteFolder ?? "", items: options.items)
         }
         let loaded = try LoadedModel(
             options.model, precision: options.precision, progress: progress)
@@ -96,15 +120,35 @@ public struct EvaluateJob {
             answer = try evaluate(loaded, reference?.model, sequences)
             answer.samples = try generations(loaded, reference?.model, sequences)
         }
+        for task in suite ?? [] where !tasks.contains(where: { $0.name == task.name }) {
+            if try loaded.canRun(task) { tasks.append(task) } else { answer.skip(task.name) }
+        }
         for task in tasks {
             let result = try loaded.ask(task, on: engine)
+            let other = try reference?.ask(task, on: engine)
             answer.tasks[task.name] = TaskAnswer(
-                result, against: try reference?.ask(task, on: engine),
+                result, against: other,
                 perplexity: try reference.flatMap {
                     try result.perplexity(to: $0.model, on: engine)
-                })
+                }, judgement: try judgement(of: task, result, other))
         }
         return answer
+    }
+
+    /// Returns the judge's verdicts on generated texts; nil without a judge.
+    private func judgement(
+        of task: EvaluationTask, _ result: TaskResult, _ other: TaskResult?
+    ) throws -> Judgement? {
+        guard let command = options.judge, [.summaries, .conversations].contains(task.kind),
+            let own = result.answers, let answers = other?.answers
+        else { return nil }
+        let judge = try Judge(command, seconds: options.judgeSeconds)
+        return try progress.counting(
+            "\(task.name), judge", total: task.items.count, unit: "pairs"
+        ) { advance in
+            try Judgement(
+                of: task.items, zip(own, answers).map { ($0, $1) }, by: judge, advance: advance)
+        }
     }
 
     /// Returns the reference model in f32.

@@ -1,6 +1,7 @@
 internal import Evaluation
 internal import ModelFiles
 internal import Tensors
+internal import Tokenizers
 internal import Transformers
 
 extension LoadedModel {
@@ -14,14 +15,38 @@ extension LoadedModel {
                 file: location.path, subject: task.name, problem: fault.problem,
                 remedy: fault.remedy)
         }
+        let tokenizer = try checkpoint.tokenizer()
+        let chat = try task.needsChat ? chatMarkup(tokenizer) : nil
         let total = task.items.count
         return try opened.progress.counting(
             "\(task.name), \(location.name)", total: total, unit: "items"
         ) { advance in
             try task.run(
-                model, classifier: classifier, tokenizer: try checkpoint.tokenizer(),
-                engine: engine
+                model, classifier: classifier, tokenizer: tokenizer, engine: engine, chat: chat
             ) { try advance(Int(($0 * Double(total)).rounded())) }
+        }
+    }
+
+    /// Returns whether the model can run a task.
+    ///
+    /// - Throws: `ModelFileError` if the model's head or tokenizer is damaged.
+    func canRun(_ task: EvaluationTask) throws -> Bool {
+        let classifier = try checkpoint.classifier()
+        return fault(of: task, for: classifier) == nil
+            && (!task.needsChat || checkpoint.hasChatTemplate)
+    }
+
+    /// Returns the chat markup of the model.
+    private func chatMarkup(_ tokenizer: some Tokenizer) throws -> ChatMarkup {
+        guard let template = try checkpoint.chatTemplate() else {
+            throw ModelFileError(
+                file: location.path,
+                problem: "the model has no chat template, which the task needs",
+                remedy: "name a model that was trained to chat")
+        }
+        let tokens = try checkpoint.specialTokenTexts(with: tokenizer)
+        return ChatMarkup(ends: try checkpoint.endTokens(with: tokenizer)) {
+            try template.render($0, specialTokens: tokens)
         }
     }
 

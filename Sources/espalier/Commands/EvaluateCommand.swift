@@ -5,32 +5,36 @@ import Pipeline
 struct EvaluateCommand: Command {
     static let name = "evaluate"
     static let summary =
-        "Measure how well a model predicts text, and how close it is to another model."
+        "Judge a model: predict text, run tasks, and compare it with another model."
     static let discussion = """
-        For a decoder, prints the perplexity. The text is one stream of tokens without special \
-        tokens, divided into windows that do not overlap. Positions begin at 0 in each window, and \
-        all tokens but the first are predicted. With --against, also prints the KL divergence from \
-        the other model in nats, and how often both have the same most likely token. For an \
-        encoder, prints the cosine distance of its sentence vectors, paragraph by paragraph. The \
-        other model is always in f32. Without --against, a model in another --precision is \
-        compared with itself in f32.
+        To judge a pruned model, give the dense model as --against, and look at: the perplexity of \
+        --text that it was not calibrated on; --suite quick, the tasks in which pruned models lose \
+        most; --suite full and your own --task files; and what it writes, with --samples and \
+        --judge. A change with p above 0.05 may be due to chance.
 
-        A task file has one item on each line, as JSON. The members of an item decide its kind: \
-        query, choices and gold for multiple choice; context and continuation for last words; good \
-        and bad for minimal pairs; question and answers, and optionally passage, for questions; \
-        text and label, and optionally second, for classification by the model's head or, with \
-        labels in the first line, by a decoder; document and summary for summaries; first, second \
-        and score for the similarity of sentences. The first line may have the name of the task, a \
-        prompt that forms the model's input, and a delimiter between a prompt and its \
-        continuation. scripts/fetch-tasks makes such files.
+        Text: for a decoder, prints the perplexity. The text is one stream of tokens without \
+        special tokens, in windows that do not overlap; all tokens but the first are predicted. \
+        --against adds the KL divergence in nats, and how often both models have the same most \
+        likely token. For an encoder, prints the cosine distance of the sentence vectors. The \
+        other model is in f32. Without --against, a model in another --precision is compared with \
+        itself in f32.
 
-        Example: espalier evaluate out/1.25x --against SmolLM2.gguf --text wiki.test.raw
+        Tasks: scripts/fetch-tasks makes a folder of task files, worded and scored as in \
+        lm-evaluation-harness. A task file has one item on each line, as JSON. The members decide \
+        its kind: query, choices and gold; contexts, continuation and gold; context and \
+        continuation; good and bad; question and answers or answer; text and label; document and \
+        summary; first, second and score; page; turns; or those of IFEval. TaskFiles.md describes \
+        them.
 
-        Example: espalier evaluate SmolLM2.gguf --precision int8 --text wiki.test.raw
+        Judge: the command reads lines {"question": …, "first": …, "second": …}, or turns instead \
+        of question, and prints {"winner": "first"}, "second" or "tie" for each. It sees each pair \
+        in both orders, and a model wins if it wins in both.
 
-        Example: espalier evaluate out/2x --against my-bert --text sentences.txt
+        Example: espalier evaluate out/2x --against SmolLM2.gguf --text wiki.test.raw
 
-        Example: espalier evaluate out/1.5x --against SmolLM2.gguf --task piqa.jsonl --task sciq.jsonl
+        Example: espalier evaluate out/2x --against SmolLM2.gguf --suite quick --suite-folder tasks
+
+        Example: espalier evaluate my-bert --precision int8 --text sentences.txt --task stsb.jsonl
         """
 
     private let options: EvaluateOptions
@@ -70,6 +74,16 @@ struct EvaluateCommand: Command {
         options.shots = try arguments.option(
             "--shots", .integer(in: 0...100), default: 0,
             help: "Number of first items of the task to put before each item, with their answers.")
+        options.suite = try arguments.option(
+            "--suite", .choice(), help: "Run tasks of --suite-folder: the most telling, or all.")
+        options.suiteFolder = try arguments.option(
+            "--suite-folder", .directory, help: "The folder that scripts/fetch-tasks made.")
+        options.judge = try arguments.option(
+            "--judge", .text.named("COMMAND"),
+            help: "command:'…', which compares summaries and conversations with --against.")
+        options.judgeSeconds = try arguments.option(
+            "--judge-seconds", .number(in: 0.1...86_400), default: 120, isRare: true,
+            help: "The maximum time for one comparison.")
         self.options = options
         try checkUsage(options.check)
     }

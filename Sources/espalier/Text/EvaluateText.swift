@@ -32,11 +32,29 @@ extension EvaluateAnswer {
                     "", "", metric, figure(value), "", figure(answer.denseOthers?[metric]),
                 ])
             }
+            for subject in answer.subjects ?? [] {
+                table.add(row: [
+                    "  " + subject.name, String(subject.items), "", figure(subject.value), "",
+                    figure(subject.dense),
+                ])
+            }
+            if let judged = answer.judgement {
+                table.add(row: [
+                    "", "", "win rate", figure(judged.winRate), figure(judged.stderr, digits: 2),
+                ])
+                table.add(row: ["", "", "orders agree", figure(judged.agreement)])
+            }
             if let perplexity = answer.perplexityOfAnswers {
                 table.add(row: ["", "", "perplexity of answers", figure(perplexity)])
             }
         }
-        return table.rendered()
+        let notes =
+            tasks.sorted { $0.key < $1.key }.flatMap { name, answer in
+                ((answer.notes ?? []) + [answer.judgement?.sentence].compactMap(\.self)).map {
+                    "\(name): \($0)"
+                }
+            } + (skipped ?? []).map { "\($0): The model cannot run this task." }
+        return ([table.rendered()] + notes).joined(separator: "\n")
     }
 
     private var figures: String {
@@ -64,5 +82,14 @@ extension EvaluateAnswer.Sample {
             let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
             return "\(name): \(line)"
         }.joined(separator: "\n")
+    }
+}
+
+extension Judgement {
+    /// The verdicts as a sentence.
+    fileprivate var sentence: String {
+        let once = firstTwice + secondTwice
+        return "Wins \(wins), ties \(ties), losses \(losses). In \(once) pairs the judge chose the "
+            + "same place in both orders, \(firstTwice) times the first."
     }
 }
