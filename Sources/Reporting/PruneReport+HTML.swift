@@ -145,6 +145,25 @@ struct HTMLReport {
             <ul class="soft">
             \(scores.explanations.map { "<li>\($0)</li>" as Markup })
             </ul>
+            \(lostAnswers ?? "")
+            """
+    }
+
+    private var lostAnswers: Markup? {
+        let groups = LostAnswers(report: report).groups
+        guard !groups.isEmpty else { return nil }
+        let lists = groups.map { group -> Markup in
+            let answers = group.answers.map {
+                "<dt>\($0.prompt)</dt><dd>\($0.outcome)</dd>" as Markup
+            }
+            return "<h3>\(group.title)</h3>\n<dl class=\"wide lost\">\n\(answers)\n</dl>"
+        }
+        return """
+            <details><summary>Answers that became wrong</summary>
+            <p class="soft">Items that the dense model answers correctly and the pruned model does \
+            not. The first are those whose correct answer lost most likelihood.</p>
+            \(lists)
+            </details>
             """
     }
 

@@ -100,7 +100,15 @@ struct MarkdownReport {
     private var tasks: [String] {
         guard report.tasks?.isEmpty == false else { return [] }
         let scores = TaskTable(report: report)
+        let lost = LostAnswers(report: report).groups
         return [Self.table(scores.columns, scores.rows), Self.list(scores.explanations)]
+            + (lost.isEmpty ? [] : ["### Answers that became wrong"])
+            + lost.flatMap { group in
+                [
+                    "**\(Self.escaped(group.title))**",
+                    Self.list(group.answers.map { "\($0.prompt) — \($0.outcome)" }),
+                ]
+            }
     }
 
     private var structure: [String] {

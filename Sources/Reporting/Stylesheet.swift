@@ -76,6 +76,9 @@ enum Stylesheet {
         dt { color: var(--soft); }
         dd { margin: 0; text-align: right; min-width: 0; }
         dl.wide dd { text-align: left; }
+        dl.lost { grid-template-columns: 1fr; }
+        dl.lost dt { white-space: pre-line; border-left: 2px solid var(--rule); padding-left: 0.75rem; }
+        dl.lost dd { margin-bottom: 0.75rem; padding-left: 0.9rem; }
         .card dl { font-size: 0.9rem; }
         .card svg.plot { max-width: 22rem; }
         header p { max-width: none; }

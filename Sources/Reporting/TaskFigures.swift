@@ -26,6 +26,9 @@ public struct TaskFigures: Codable, Sendable, Equatable {
         /// The fraction of items that only one of the two models answers correctly; nil if answers
         /// are not simply right or wrong.
         public var flips: Double?
+        /// Some items that the dense model answers correctly and this model does not, the most
+        /// telling first.
+        public var lost: [Lost]?
 
         /// Creates a result.
         public init(target: Double, value: Double, error: Double, pValue: Double, flips: Double?) {
@@ -34,6 +37,21 @@ public struct TaskFigures: Codable, Sendable, Equatable {
             self.error = error
             self.pValue = pValue
             self.flips = flips
+        }
+    }
+
+    /// An item that the dense model answers correctly and another model does not.
+    public struct Lost: Codable, Sendable, Equatable {
+        /// The item as the model reads it.
+        public var prompt: String
+        /// The correct answer.
+        public var expected: String
+        /// The wrong answer; nil if there is none to show.
+        public var answer: String?
+
+        /// Creates an item.
+        public init(prompt: String, expected: String, answer: String?) {
+            (self.prompt, self.expected, self.answer) = (prompt, expected, answer)
         }
     }
 
@@ -48,6 +66,42 @@ public struct TaskFigures: Codable, Sendable, Equatable {
         self.dense = dense
         self.denseError = denseError
         self.results = results
+    }
+}
+
+/// The answers of a family that became wrong, for each task and model.
+struct LostAnswers {
+    let report: PruneReport
+
+    /// The maximum number of characters of a prompt; of a longer one the end is shown.
+    private static let promptLength = 400
+    /// The maximum number of characters of an answer.
+    private static let answerLength = 200
+
+    /// A title with sentences for each task and model that has lost answers.
+    var groups: [(title: String, answers: [(prompt: String, outcome: String)])] {
+        (report.tasks ?? []).flatMap { task in
+            task.results.compactMap { result in
+                guard let lost = result.lost, !lost.isEmpty else { return nil }
+                return (
+                    "\(task.name), \(Figures.target(result.target))",
+                    lost.map { (Self.end(of: $0.prompt), Self.outcome(of: $0)) }
+                )
+            }
+        }
+    }
+
+    private static func end(of text: String) -> String {
+        text.count > promptLength ? "…" + text.suffix(promptLength) : text
+    }
+
+    private static func outcome(of lost: TaskFigures.Lost) -> String {
+        func short(_ text: String) -> String {
+            let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+            return line.count > answerLength ? line.prefix(answerLength) + "…" : line
+        }
+        return "Correct: “\(short(lost.expected))”."
+            + (lost.answer.map { " Pruned model: “\(short($0))”." } ?? "")
     }
 }
 

@@ -72,6 +72,17 @@ private final class PageReader: NSObject, XMLParserDelegate {
                 #expect(text.filter { $0 != "\\" }.contains(part), "\(part)")
             }
         }
+        #expect(!report.html.contains("became wrong"))
+        report.tasks?[1].results[1].lost = [
+            .init(prompt: "What is <frozen> water?", expected: "ice", answer: "steam")
+        ]
+        for text in [try read(report).text, report.markdown.replacing("&lt;", with: "<")] {
+            for part in [
+                "became wrong", "<frozen> water", "Correct: “ice”. Pruned model: “steam”.",
+            ] {
+                #expect(text.contains(part), "\(part)")
+            }
+        }
         #expect(try PruneReport(json: report.json()) == report)
     }
 

@@ -159,6 +159,7 @@ struct PruneTests {
             toFile: tasks, atomically: true, encoding: .utf8)
         let first = try Program.run("report", prune.out, "--task", tasks)
         #expect(first.status == 0, "\(first.errors)")
+        #expect(first.output.contains("as fast on this machine"))
         let found = try #require(try prune.report()["tasks"] as? [[String: Any]])
         #expect(found.map { $0["name"] as? String } == ["story"])
         #expect(try Program.run(prune.words("--for", "gguf")).status == 0)

@@ -70,11 +70,13 @@ extension EvaluationTask {
     /// Returns the result from the likelihoods of the texts of all items.
     private func result(of found: [Likelihood]) -> TaskResult {
         var (scores, normalised) = ([Double](), [Double]())
-        var choices: [Int] = []
+        var (choices, margins) = ([Int](), [Double]())
         var predictions = LabelPredictions()
         var first = 0
         func choose(_ logarithms: [Double], _ gold: Int) {
             choices.append(logarithms.argmax ?? 0)
+            let others = logarithms.indices.filter { $0 != gold }.map { logarithms[$0] }
+            margins.append(logarithms[gold] - (others.max() ?? -.infinity))
             scores.append(logarithms.argmax == gold ? 1 : 0)
             first += logarithms.count
         }
@@ -106,7 +108,7 @@ extension EvaluationTask {
         }
         if kind == .classification {
             var result = predictions.result(of: name)
-            result.choices = choices
+            (result.choices, result.margins) = (choices, margins)
             return result
         }
         let mean = normalised.mean
@@ -117,7 +119,7 @@ extension EvaluationTask {
             default: [:]
             }
         var result = TaskResult(name: name, metric: "acc", scores: scores, others: others)
-        if kind != .lastWords { result.choices = choices }
+        if kind != .lastWords { (result.choices, result.margins) = (choices, margins) }
         return result
     }
 }

@@ -18,6 +18,9 @@ public struct TaskResult: Sendable {
     public var similarities: [Double]?
     /// The choice or label that the model prefers for each item; nil for other tasks.
     public internal(set) var choices: [Int]?
+    /// How much larger the log-likelihood of each item's correct choice is than that of the best
+    /// other choice; nil for other tasks.
+    var margins: [Double]?
     /// The generated answers of each item, one for each turn; nil for other tasks.
     public internal(set) var answers: [[String]]?
     /// The scores of each subject; empty if items have no subjects.

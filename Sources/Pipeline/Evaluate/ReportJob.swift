@@ -53,6 +53,9 @@ public struct ReportJob {
         return report
     }
 
+    /// The maximum number of answers that are shown for a task and a model.
+    private static let shownAnswers = 3
+
     private func ask(_ tasks: [EvaluationTask], _ report: PruneReport) throws -> [TaskFigures] {
         let precision = Precision(rawValue: report.environment.precision) ?? .f32
         let engine = Engine(threads: options.threads)
@@ -72,10 +75,18 @@ public struct ReportJob {
                 options.directory + "/" + URL(fileURLWithPath: target.path).lastPathComponent
             for (index, result) in try results(model).enumerated() {
                 let difference = result.difference(from: dense[index])
-                figures[index].results.append(
-                    TaskFigures.Result(
-                        target: target.target, value: result.value, error: result.standardError,
-                        pValue: difference.pValue, flips: difference.flips))
+                var figure = TaskFigures.Result(
+                    target: target.target, value: result.value, error: result.standardError,
+                    pValue: difference.pValue, flips: difference.flips)
+                let lost = tasks[index].lostAnswers(
+                    of: result, from: dense[index], atMost: Self.shownAnswers)
+                if !lost.isEmpty {
+                    figure.lost = lost.map {
+                        TaskFigures.Lost(
+                            prompt: $0.prompt, expected: $0.expected, answer: $0.answer)
+                    }
+                }
+                figures[index].results.append(figure)
             }
         }
         return figures

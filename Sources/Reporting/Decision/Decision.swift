@@ -76,6 +76,16 @@ struct Decision {
     }
 }
 
+extension PruneReport {
+    /// What the most useful model gives and costs, and what the report advises; nil if there is no
+    /// model.
+    public var advice: String? {
+        Decision.best(in: self).map {
+            "\(Figures.target($0.result.target)): \($0.sentence) \($0.title). \($0.reason)"
+        }
+    }
+}
+
 /// The answers to the questions that decide whether a model is used.
 extension Decision {
     /// Questions with their answers.

@@ -1,5 +1,6 @@
 import Console
 import Pipeline
+import Reporting
 
 /// The command that writes the report of a prune again.
 struct ReportCommand: Command {
@@ -30,7 +31,8 @@ struct ReportCommand: Command {
     }
 
     func run() throws {
-        try ReportJob(options, progress: TerminalProgress()).run()
+        let report = try ReportJob(options, progress: TerminalProgress()).run()
+        if let advice = report.advice { print(TerminalText.wrapped(advice)) }
         print("\(options.directory)/report.html")
     }
 }

@@ -79,6 +79,7 @@ struct PruneSummary {
                 ),
                 profiled,
             ].compactMap(\.self) + report.choices + missed + disturbed
+            + [report.advice].compactMap(\.self)
         text =
             ([table.rendered()] + notes.map(TerminalText.wrapped) + [
                 "Report: \(output)/report.html"
