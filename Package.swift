@@ -110,7 +110,9 @@ let package = Package(
         tests(of: "Profiling", using: ["CHost", "ModelFiles", "Transformers"]),
         tests(of: "Training", using: ["Transformers", "Tensors"], fixtures: true),
         tests(of: "Pruning", using: ["Profiling", "Transformers", "ModelFiles", "Tensors"]),
-        tests(of: "Evaluation", using: ["Transformers", "ModelFiles", "Tensors", "Tokenizers"]),
+        tests(
+            of: "Evaluation", using: ["Transformers", "ModelFiles", "Tensors", "Tokenizers"],
+            fixtures: true),
         tests(
             of: "ContextualSparsity",
             using: ["Pruning", "Transformers", "Tensors", "Evaluation", "ModelFiles"]),

@@ -39,6 +39,9 @@ extension EvaluationTask {
         case .questions: return try answered(model, tokenizer, engine, progress)
         case .summaries: return try summarised(model, tokenizer, engine, progress)
         case .similarity: return try compared(classifier, model, tokenizer, engine, progress)
+        case .retrieval, .reranking, .clustering, .fewShot, .pairs:
+            return try compared(
+                TextEncoder(model, tokenizer, engine), engine: engine, progress: progress)
         }
     }
 
@@ -68,7 +71,7 @@ extension EvaluationTask {
                 let logarithms = found[first..<first + labels.count].map(\.logarithm)
                 predictions.add(logarithms.argmax ?? 0, of: label)
                 first += labels.count
-            case .question, .similarity, .document: continue
+            case .question, .similarity, .document, .search, .ranking, .clustered, .pair: continue
             }
         }
         if kind == .classification { return predictions.result(of: name) }
@@ -95,7 +98,7 @@ extension EvaluationTask {
         case .lastWords(let context, let continuation): following(context, [continuation])
         case .minimalPair(let good, let bad): [("", good), ("", bad)]
         case .labelled(_, _, let prompt, _): following(examples + prompt, labels)
-        case .question, .similarity, .document: []
+        case .question, .similarity, .document, .search, .ranking, .clustered, .pair: []
         }
     }
 }

@@ -22,6 +22,13 @@ public import ModelFiles
 /// | `first`, `second`, `score` | similarity |
 /// | `text`, `label` | classification; `second` may be given |
 /// | `document`, `summary` | summaries |
+/// | `query`, `passage` | retrieval |
+/// | `query`, `positive`, `negative` | reranking |
+/// | `text`, `cluster` | clustering |
+/// | `first`, `second`, `match` | pair classification |
+///
+/// A folder is a retrieval task in the format of BEIR. See ``VectorOptions`` for the members of the
+/// first line of an encoder's task.
 public enum TaskFile {
     /// Reads a task.
     ///
@@ -35,7 +42,11 @@ public enum TaskFile {
     public static func read(
         _ path: String, limit: Int? = nil, shots: Int = 0
     ) throws(ModelFileError) -> EvaluationTask {
+        if RetrievalFolder.isFolder(path) {
+            return try RetrievalFolder(path: path).task(limit: limit)
+        }
         var name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+        var vectors = VectorOptions()
         var prompt: String?
         var labels: [String] = []
         var delimiter = Delimiter(given: nil)
@@ -44,8 +55,10 @@ public enum TaskFile {
         try RecordFile.visit(path) { record throws(ModelFileError) in
             let fields = TaskFields(members: record.members, file: record.place)
             if record.index == 0, !fields.isItem,
-                ["name", "prompt", "labels", "delimiter"].contains(where: fields.has)
+                (["name", "prompt", "labels", "delimiter"] + VectorOptions.members).contains(
+                    where: fields.has)
             {
+                vectors = try VectorOptions(fields, path: path)
                 name = try fields.optional("name") ?? name
                 prompt = try fields.optional("prompt")
                 delimiter = Delimiter(given: try fields.optional("delimiter"))
@@ -57,7 +70,19 @@ public enum TaskFile {
                 throw fields.fault("it is of another kind than the lines before")
             }
             items.append(item)
-            return items.count < most
+            // All passages of a file are searched, also those of later queries.
+            return items.count < most || item.kind == .retrieval
+        }
+        if let folder = vectors.folder {
+            guard items.isEmpty else {
+                throw ModelFileError(
+                    file: path, problem: "it has items, but names a \"folder\"",
+                    remedy: "remove the items, or \"folder\"")
+            }
+            return try RetrievalFolder(path: folder).task(name: name, vectors, limit: limit)
+        }
+        if items.first?.kind == .retrieval {
+            items = vectors.collect(passagesOf: items, limit: most)
         }
         guard items.count > shots, let first = items.first else {
             throw ModelFileError(
@@ -65,10 +90,13 @@ public enum TaskFile {
                 problem: "it has \(items.count) items, and \(shots) of them are examples",
                 remedy: "give more lines, or fewer --shots")
         }
-        return EvaluationTask(
-            name: name, kind: first.kind, items: Array(items.dropFirst(shots)), labels: labels,
+        let task = EvaluationTask(
+            name: name, kind: vectors.training == nil ? first.kind : .fewShot,
+            items: Array(items.dropFirst(shots)), labels: labels,
             examples: items.prefix(shots).compactMap { $0.solved(labels, delimiter) }.joined(),
-            delimiter: delimiter)
+            delimiter: delimiter, vectors: vectors)
+        try task.checkVectors(path)
+        return task
     }
 }
 
@@ -85,13 +113,13 @@ extension TaskItem {
         case .labelled(_, _, let prompt, let label):
             labels.isEmpty ? nil : solved(prompt, labels[label])
         case .document(let prompt, let summary): solved(prompt, summary)
-        case .lastWords, .minimalPair, .similarity: nil
+        case .lastWords, .minimalPair, .similarity, .search, .ranking, .clustered, .pair: nil
         }
     }
 }
 
 /// The members of one line.
-private struct TaskFields {
+struct TaskFields {
     let members: [JSONKey: JSONValue]
     let file: String
 
@@ -102,7 +130,8 @@ private struct TaskFields {
 
     /// Members that identify items: every item has one of them.
     private static let itemMembers = [
-        "choices", "continuation", "good", "question", "score", "label", "document",
+        "choices", "continuation", "good", "question", "score", "label", "document", "passage",
+        "positive", "cluster", "match",
     ]
 
     /// Whether the line is an item, and not a description of the task.
@@ -153,6 +182,7 @@ private struct TaskFields {
                 prompt: try filled(prompt ?? "{document}\n\nSummary:"),
                 summary: try text("summary"))
         }
+        if let item = try vectorItem() { return item }
         throw fault("it has none of \(Self.itemMembers.joined(separator: ", "))")
     }
 
@@ -170,13 +200,13 @@ private struct TaskFields {
         return String(text.drop { $0 == "\n" })
     }
 
-    private func string(_ name: String) throws(ModelFileError) -> String {
+    func string(_ name: String) throws(ModelFileError) -> String {
         guard let text = try optional(name) else { throw fault("\"\(name)\" is missing") }
         return text
     }
 
     /// Returns a string, which must not be empty because it is scored.
-    private func text(_ name: String) throws(ModelFileError) -> String {
+    func text(_ name: String) throws(ModelFileError) -> String {
         let text = try string(name)
         guard !text.isEmpty else { throw fault("\"\(name)\" is empty") }
         return text
@@ -216,7 +246,7 @@ private struct TaskFields {
     }
 
     /// Returns a whole number, which is a string in a table.
-    private func integer(_ name: String) -> Int? {
+    func integer(_ name: String) -> Int? {
         let value = members[JSONKey(name)]
         return value?.integer ?? value?.string.flatMap { Int($0) }
     }

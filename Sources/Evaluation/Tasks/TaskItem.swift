@@ -14,6 +14,14 @@ public enum TaskItem: Sendable, Equatable {
     case labelled(text: String, second: String?, prompt: String, label: Int)
     /// A prompt that contains a document, and a summary of the document.
     case document(prompt: String, summary: String)
+    /// A query, and the grades of its relevant passages by their ids.
+    case search(query: String, id: String, relevant: [String: Int])
+    /// A query, passages that answer it, and passages that do not.
+    case ranking(query: String, positive: [String], negative: [String])
+    /// A text, and the name of its cluster.
+    case clustered(text: String, cluster: String)
+    /// Two texts, and whether they have the same meaning.
+    case pair(first: String, second: String, isMatch: Bool)
 
     /// The kind of the item.
     public var kind: TaskKind {
@@ -25,6 +33,10 @@ public enum TaskItem: Sendable, Equatable {
         case .similarity: .similarity
         case .labelled: .classification
         case .document: .summaries
+        case .search: .retrieval
+        case .ranking: .reranking
+        case .clustered: .clustering
+        case .pair: .pairs
         }
     }
 }
@@ -53,6 +65,27 @@ public enum TaskKind: String, Sendable, CaseIterable {
     /// The similarity of the generated text to the summary: `rougeL`, `rouge1` and `rouge2`; also
     /// the fraction of repeated 4-grams: `repetition`.
     case summaries
+    /// The ranks of the relevant passages among all passages, ordered by the cosine with the
+    /// query's vector: `ndcg_at_10`; also `mrr_at_10`, `recall_at_10`, `recall_at_100` and
+    /// `map_at_10`.
+    case retrieval
+    /// The ranks of positive passages among the passages of the query: `map`, and `mrr`.
+    case reranking
+    /// The agreement of the clusters that k-means finds with the correct clusters: `v_measure`.
+    case clustering
+    /// The labels that a logistic regression predicts, which is fitted to the vectors of a few texts
+    /// of each label: `accuracy`, and `f1`, the mean over labels.
+    case fewShot = "few-shot classification"
+    /// The average precision of the cosine of pairs of texts: `cosine_ap`.
+    case pairs = "pair classification"
+
+    /// Whether the task compares the vectors of an encoder.
+    public var comparesVectors: Bool {
+        switch self {
+        case .retrieval, .reranking, .clustering, .fewShot, .pairs: true
+        default: false
+        }
+    }
 }
 
 /// A task: items of one kind.
@@ -69,12 +102,14 @@ public struct EvaluationTask: Sendable {
     public let examples: String
     /// The text between a prompt and its continuation.
     let delimiter: Delimiter
+    /// What the task adds to the texts of an encoder, and compares them with.
+    var vectors = VectorOptions()
 
     /// Returns a copy of the task with other items of the same kind.
     public func asking(_ items: [TaskItem]) -> EvaluationTask {
         EvaluationTask(
             name: name, kind: kind, items: items, labels: labels, examples: examples,
-            delimiter: delimiter)
+            delimiter: delimiter, vectors: vectors)
     }
 
     /// The largest label of an item; 0 if no item has one.

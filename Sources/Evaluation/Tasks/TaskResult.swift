@@ -16,6 +16,11 @@ public struct TaskResult: Sendable {
     public let scores: [Double]
     /// The similarity that the model finds for each pair; nil for other tasks.
     public var similarities: [Double]?
+    /// The texts that are drawn in each run, by index: the training texts of a few-shot
+    /// classification, or the texts at which k-means begins. Nil for other tasks.
+    public var draws: [[Int]]?
+    /// The label or cluster of each text in each run; nil for other tasks.
+    public var predictions: [[Int]]?
     /// The generated texts, if there are any.
     let written: [Continuation]
 
@@ -43,7 +48,7 @@ public struct TaskResult: Sendable {
     }
 
     /// Returns the standard error of a mean.
-    private static func error(of scores: [Double]) -> Double {
+    static func error(of scores: [Double]) -> Double {
         let count = Double(scores.count)
         guard count > 1 else { return 0 }
         let mean = scores.mean

@@ -20,7 +20,11 @@ struct EvaluateCommand: Command {
         and bad for minimal pairs; question and answers, and optionally passage, for questions; \
         text and label, and optionally second, for classification by the model's head or, with \
         labels in the first line, by a decoder; document and summary for summaries; first, second \
-        and score for the similarity of sentences. The first line may have the name of the task, a \
+        and score for the similarity of sentences. For the vectors of an encoder, with the metrics \
+        of MTEB: query and passage, or a folder of BEIR, for retrieval; query, positive and \
+        negative for reranking; text and cluster for clustering; first, second and match for \
+        pairs; text and label, with a file of training texts in the first line, for few-shot \
+        classification. The first line may have the name of the task, a \
         prompt that forms the model's input, and a delimiter between a prompt and its \
         continuation. scripts/fetch-tasks makes such files.
 
@@ -46,7 +50,7 @@ struct EvaluateCommand: Command {
             help: "Plain text to predict, or .jsonl, .json, .csv or .tsv records with a field text."
         )
         options.tasks = try arguments.options(
-            "--task", .file, help: "A task file, as JSON lines or a table.")
+            "--task", .file, help: "A task file, as JSON lines or a table, or a folder of BEIR.")
         options.threads = try EnvironmentOptions.threads(&arguments)
         options.precision = try EnvironmentOptions.precision(&arguments)
         printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
