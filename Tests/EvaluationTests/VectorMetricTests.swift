@@ -21,12 +21,12 @@ struct VectorMetricTests {
     private struct RankingCase: Decodable {
         var similarities: [Double]
         var grades: [String: Int]
-        var ndcg_at_10, map_at_10, map, recall_at_10, recall_at_100, mrr_at_10: Double
+        var ndcgAt10, mapAt10, map, recallAt10, recallAt100, mrrAt10: Double
     }
 
     private struct ClusterCase: Decodable {
         var correct, found: [Int]
-        var v_measure: Double
+        var vMeasure: Double
     }
 
     private struct PrecisionCase: Decodable {
@@ -72,12 +72,12 @@ struct VectorMetricTests {
             let ranking = Ranking(
                 wanted.similarities[...], grades: Dictionary(uniqueKeysWithValues: grades))
             let pairs = [
-                (ranking.ndcg(at: 10), wanted.ndcg_at_10),
-                (ranking.averagePrecision(at: 10), wanted.map_at_10),
+                (ranking.ndcg(at: 10), wanted.ndcgAt10),
+                (ranking.averagePrecision(at: 10), wanted.mapAt10),
                 (ranking.averagePrecision(), wanted.map),
-                (ranking.recall(at: 10), wanted.recall_at_10),
-                (ranking.recall(at: 100), wanted.recall_at_100),
-                (ranking.reciprocalRank(at: 10), wanted.mrr_at_10),
+                (ranking.recall(at: 10), wanted.recallAt10),
+                (ranking.recall(at: 100), wanted.recallAt100),
+                (ranking.reciprocalRank(at: 10), wanted.mrrAt10),
             ]
             for (found, value) in pairs { #expect(abs(found - value) < 1e-9) }
         }
@@ -103,7 +103,7 @@ struct VectorMetricTests {
     func clusters() {
         for wanted in fixture.clusters {
             let table = ClusterTable(wanted.correct, wanted.found)
-            #expect(abs(table.vMeasure - wanted.v_measure) < 1e-9)
+            #expect(abs(table.vMeasure - wanted.vMeasure) < 1e-9)
             let without = table.vMeasures(omitting: wanted.correct, wanted.found)
             for place in wanted.correct.indices {
                 var (correct, found) = (wanted.correct, wanted.found)

@@ -35,6 +35,7 @@ func averagePrecision(
 /// - Parameters:
 ///   - value: The metric of all items.
 ///   - without: The metric without each item.
+/// - Returns: One value for each item.
 func pseudoValues(of value: Double, without: [Double]) -> [Double] {
     let count = Double(without.count)
     return without.map { count * value - (count - 1) * $0 }

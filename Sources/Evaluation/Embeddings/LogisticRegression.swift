@@ -6,7 +6,9 @@ internal import Tensors
 /// It minimises the sum of the negative log-likelihoods plus half the sum of the squared weights, as
 /// scikit-learn does with `C = 1`. Intercepts have no penalty. Two labels share one row of weights.
 struct LogisticRegression {
-    /// One row of weights for each label; one row for two labels. The last column is the intercept.
+    /// One row of weights for each label; one row for two labels.
+    ///
+    /// The last column is the intercept.
     let weights: Matrix<Double>
     private let labels: [Int]
 

@@ -5,7 +5,9 @@ internal import Foundation
 /// The metrics are those of trec_eval, as MTEB reports them: the gain of a passage is its grade,
 /// and precisions are averaged over all relevant passages.
 struct Ranking: Equatable {
-    /// The rank and the grade of each relevant passage, by rank. Ranks start at 1.
+    /// The rank and the grade of each relevant passage, by rank.
+    ///
+    /// Ranks start at 1.
     let found: [Place]
 
     /// The rank of a relevant passage, and the grade of its relevance, at least 1.

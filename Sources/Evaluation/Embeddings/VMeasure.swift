@@ -60,6 +60,7 @@ struct ClusterTable {
     /// - Parameters:
     ///   - correct: The correct cluster of each item.
     ///   - found: The cluster that was found for each item.
+    /// - Returns: One V-measure for each item.
     func vMeasures(omitting correct: [Int], _ found: [Int]) -> [Double] {
         var known: [Cell: Double] = [:]
         return zip(correct, found).map { one, other in

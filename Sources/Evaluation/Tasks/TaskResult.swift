@@ -16,8 +16,10 @@ public struct TaskResult: Sendable {
     public let scores: [Double]
     /// The similarity that the model finds for each pair; nil for other tasks.
     public var similarities: [Double]?
-    /// The texts that are drawn in each run, by index: the training texts of a few-shot
-    /// classification, or the texts at which k-means begins. Nil for other tasks.
+    /// The texts that are drawn in each run, by index; nil for other tasks.
+    ///
+    /// They are the training texts of a few-shot classification, or the texts at which k-means
+    /// begins.
     public var draws: [[Int]]?
     /// The label or cluster of each text in each run; nil for other tasks.
     public var predictions: [[Int]]?

@@ -45,6 +45,7 @@ struct VectorOptions: Sendable {
     /// - Parameters:
     ///   - fields: The members of the line.
     ///   - path: The path of the task file.
+    /// - Throws: `ModelFileError` that names the line or the file of training texts.
     init(_ fields: TaskFields, path: String) throws(ModelFileError) {
         func located(_ name: String) throws(ModelFileError) -> String? {
             guard let other = try fields.optional(name) else { return nil }
@@ -66,8 +67,9 @@ struct VectorOptions: Sendable {
         guard !RetrievalFolder.isFolder(train) else {
             throw fields.fault("\"train\" is a folder, not a task file")
         }
-        guard URL(fileURLWithPath: train).standardizedFileURL.path
-            != URL(fileURLWithPath: path).standardizedFileURL.path
+        guard
+            URL(fileURLWithPath: train).standardizedFileURL.path
+                != URL(fileURLWithPath: path).standardizedFileURL.path
         else { throw fields.fault("\"train\" is the task file itself") }
         let task = try TaskFile.read(train)
         guard task.kind == .classification else {
@@ -113,7 +115,7 @@ struct VectorOptions: Sendable {
 extension [VectorOptions.Passage] {
     /// The passages in the order of the bytes of their ids.
     func orderedByID() -> [VectorOptions.Passage] {
-        map { (Array<UInt8>($0.id.utf8), $0) }.sorted { $0.0.lexicographicallyPrecedes($1.0) }
+        map { ([UInt8]($0.id.utf8), $0) }.sorted { $0.0.lexicographicallyPrecedes($1.0) }
             .map(\.1)
     }
 }
@@ -151,6 +153,7 @@ extension EvaluationTask {
     /// Throws if the items of a task that compares vectors cannot be scored.
     ///
     /// - Parameter path: The path of the task file.
+    /// - Throws: `ModelFileError`.
     func checkVectors(_ path: String) throws(ModelFileError) {
         func fault(_ problem: String, _ remedy: String) -> ModelFileError {
             ModelFileError(file: path, problem: problem, remedy: remedy)
