@@ -136,7 +136,7 @@ extension EvaluationTask {
 
 extension Activations {
     /// Throws if a last hidden state is NaN or infinite.
-    fileprivate func checkFinite() throws {
+    func checkFinite() throws {
         for row in 0..<rows {
             try NonFiniteError.check(self.row(row), "the hidden states of the task's texts")
         }
@@ -195,7 +195,7 @@ extension [Int32] {
     /// Returns at most `most` tokens.
     ///
     /// The last token is kept, because it ends a sequence. The tokens before it are cut off.
-    fileprivate func cut(to most: Int) -> [Int32] {
+    func cut(to most: Int) -> [Int32] {
         count > most ? prefix(most - 1) + suffix(1) : self
     }
 }

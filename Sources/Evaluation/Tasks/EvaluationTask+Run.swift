@@ -64,6 +64,9 @@ extension EvaluationTask {
             return try generated(by: &writer, progress)
         case .pages: return try predicted(model, tokenizer, engine, progress)
         case .similarity: return try compared(classifier, model, tokenizer, engine, progress)
+        case .retrieval, .reranking, .clustering, .fewShot, .pairs:
+            return try compared(
+                TextEncoder(model, tokenizer, engine), engine: engine, progress: progress)
         }
     }
 
@@ -102,7 +105,7 @@ extension EvaluationTask {
                 predictions.add(logarithms.argmax ?? 0, of: label)
                 choose(logarithms, label)
             case .question, .similarity, .document, .calculation, .instructed, .page,
-                .conversation:
+                .conversation, .search, .ranking, .clustered, .pair:
                 continue
             }
         }
@@ -139,7 +142,8 @@ extension EvaluationTask {
         case .minimalPair(let good, let bad):
             [good, bad].map { ("", (delimiter.given ?? "") + $0) }
         case .labelled(_, _, let prompt, _): following(examples + prompt, labels)
-        case .question, .similarity, .document, .calculation, .instructed, .page, .conversation:
+        case .question, .similarity, .document, .calculation, .instructed, .page, .conversation,
+            .search, .ranking, .clustered, .pair:
             []
         }
     }

@@ -30,6 +30,13 @@ public import ModelFiles
 /// | `prompt`, `instruction_id_list`, `kwargs` | instructions |
 /// | `page` | pages; `original` may be given |
 /// | `turns` | conversations |
+/// | `query`, `passage` | retrieval |
+/// | `query`, `positive`, `negative` | reranking |
+/// | `text`, `cluster` | clustering |
+/// | `first`, `second`, `match` | pair classification |
+///
+/// A folder is a retrieval task in the format of BEIR. See ``VectorOptions`` for the members of the
+/// first line of an encoder's task.
 public enum TaskFile {
     /// Reads a task.
     ///
@@ -43,7 +50,24 @@ public enum TaskFile {
     public static func read(
         _ path: String, limit: Int? = nil, shots: Int = 0
     ) throws(ModelFileError) -> EvaluationTask {
+        if RetrievalFolder.isFolder(path) {
+            return try RetrievalFolder(path: path).task(limit: limit)
+        }
+        return try read(path, limit: limit, shots: shots, isTraining: false)
+    }
+
+    /// Reads the texts that another task is trained on.
+    ///
+    /// Such a file does not name further files. So files cannot name each other in a circle.
+    static func readTrainingTexts(_ path: String) throws(ModelFileError) -> EvaluationTask {
+        try read(path, limit: nil, shots: 0, isTraining: true)
+    }
+
+    private static func read(
+        _ path: String, limit: Int?, shots: Int, isTraining: Bool
+    ) throws(ModelFileError) -> EvaluationTask {
         var name = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+        var vectors = VectorOptions()
         var prompt: String?
         var labels: [String] = []
         var delimiter = Delimiter(given: nil)
@@ -54,9 +78,11 @@ public enum TaskFile {
         try RecordFile.visit(path) { record throws(ModelFileError) in
             let fields = TaskFields(members: record.members, file: record.place)
             if record.index == 0, !fields.isItem,
-                (["name", "prompt", "labels", "delimiter"] + TaskFields.formMembers)
+                (["name", "prompt", "labels", "delimiter"] + TaskFields.formMembers
+                    + VectorOptions.members)
                     .contains(where: fields.has)
             {
+                if !isTraining { vectors = try VectorOptions(fields, path: path) }
                 name = try fields.optional("name") ?? name
                 prompt = try fields.optional("prompt")
                 delimiter = Delimiter(given: try fields.optional("delimiter"))
@@ -76,7 +102,20 @@ public enum TaskFile {
             }
             items.append(item)
             subjects.append(try fields.optional("subject") ?? "")
-            return items.count < most
+            // All passages of a file are searched, also those of later queries.
+            return items.count < most || item.kind == .retrieval
+        }
+        if let folder = vectors.folder {
+            guard items.isEmpty else {
+                throw ModelFileError(
+                    file: path, problem: "it has items, but names a \"folder\"",
+                    remedy: "remove the items, or \"folder\"")
+            }
+            return try RetrievalFolder(path: folder).task(name: name, vectors, limit: limit)
+        }
+        if items.first?.kind == .retrieval {
+            items = vectors.collect(passagesOf: items, limit: most)
+            subjects = []
         }
         guard items.count > shots, let first = items.first else {
             throw ModelFileError(
@@ -92,10 +131,14 @@ public enum TaskFile {
         }
         let examples = items.prefix(shots).compactMap { $0.solved(labels, delimiter) }.joined()
         let hasSubjects = subjects.contains { !$0.isEmpty }
-        return EvaluationTask(
-            name: name, kind: first.kind, items: Array(items.dropFirst(shots)), labels: labels,
+        let task = EvaluationTask(
+            name: name, kind: vectors.training == nil ? first.kind : .fewShot,
+            items: Array(items.dropFirst(shots)), labels: labels,
             examples: form.preamble + examples, delimiter: delimiter, form: form,
-            subjects: hasSubjects ? Array(subjects.dropFirst(shots)) : [], leftOut: leftOut)
+            subjects: hasSubjects ? Array(subjects.dropFirst(shots)) : [], leftOut: leftOut,
+            vectors: vectors)
+        try task.checkVectors(path)
+        return task
     }
 }
 
@@ -114,13 +157,15 @@ extension TaskItem {
         case .labelled(_, _, let prompt, let label):
             labels.isEmpty ? nil : solved(prompt, labels[label])
         case .document(let prompt, let summary): solved(prompt, summary)
-        case .lastWords, .minimalPair, .similarity, .instructed, .page, .conversation: nil
+        case .lastWords, .minimalPair, .similarity, .instructed, .page, .conversation, .search,
+            .ranking, .clustered, .pair:
+            nil
         }
     }
 }
 
 /// The members of one line.
-private struct TaskFields {
+struct TaskFields {
     let members: [JSONKey: JSONValue]
     let file: String
 
@@ -132,7 +177,7 @@ private struct TaskFields {
     /// Members that identify items: every item has one of them.
     private static let itemMembers = [
         "choices", "continuation", "good", "question", "score", "label", "document",
-        "instruction_id_list", "page", "turns",
+        "instruction_id_list", "page", "turns", "passage", "positive", "cluster", "match",
     ]
 
     /// Members of the first line that say how answers are generated and scored.
@@ -209,6 +254,7 @@ private struct TaskFields {
             let prompt = try text("prompt")
             return .instructed(prompt: prompt, instructions: try instructions(prompt))
         }
+        if let item = try vectorItem() { return item }
         throw fault("it has none of \(Self.itemMembers.joined(separator: ", "))")
     }
 
@@ -276,13 +322,13 @@ private struct TaskFields {
         return isCut ? String(text.drop { $0 == "\n" }) : text
     }
 
-    private func string(_ name: String) throws(ModelFileError) -> String {
+    func string(_ name: String) throws(ModelFileError) -> String {
         guard let text = try optional(name) else { throw fault("\"\(name)\" is missing") }
         return text
     }
 
     /// Returns a string, which must not be empty because it is scored.
-    private func text(_ name: String) throws(ModelFileError) -> String {
+    func text(_ name: String) throws(ModelFileError) -> String {
         let text = try string(name)
         guard !text.isEmpty else { throw fault("\"\(name)\" is empty") }
         return text
@@ -322,7 +368,7 @@ private struct TaskFields {
     }
 
     /// Returns a whole number, which is a string in a table.
-    private func integer(_ name: String) -> Int? {
+    func integer(_ name: String) -> Int? {
         let value = members[JSONKey(name)]
         return value?.integer ?? value?.string.flatMap { Int($0) }
     }

@@ -25,6 +25,14 @@ public enum TaskItem: Sendable, Equatable {
     case page(text: String, original: String)
     /// The messages of a user, each of which the model answers.
     case conversation(turns: [String])
+    /// A query, and the grades of its relevant passages by their ids.
+    case search(query: String, id: String, relevant: [String: Int])
+    /// A query, passages that answer it, and passages that do not.
+    case ranking(query: String, positive: [String], negative: [String])
+    /// A text, and the name of its cluster.
+    case clustered(text: String, cluster: String)
+    /// Two texts, and whether they have the same meaning.
+    case pair(first: String, second: String, isMatch: Bool)
 
     /// The kind of the item.
     public var kind: TaskKind {
@@ -41,6 +49,10 @@ public enum TaskItem: Sendable, Equatable {
         case .instructed: .instructions
         case .page: .pages
         case .conversation: .conversations
+        case .search: .retrieval
+        case .ranking: .reranking
+        case .clustered: .clustering
+        case .pair: .pairs
         }
     }
 }
@@ -85,6 +97,27 @@ public enum TaskKind: String, Sendable, CaseIterable {
     /// The length of the generated answers in tokens: `length`; also `unique` and `repetition`. A
     /// judge compares the answers with those of another model.
     case conversations
+    /// The ranks of the relevant passages among all passages, ordered by the cosine with the
+    /// query's vector: `ndcg_at_10`; also `mrr_at_10`, `recall_at_10`, `recall_at_100` and
+    /// `map_at_10`.
+    case retrieval
+    /// The ranks of positive passages among the passages of the query: `map`, and `mrr`.
+    case reranking
+    /// The agreement of the clusters that k-means finds with the correct clusters: `v_measure`.
+    case clustering
+    /// The labels that a logistic regression predicts, which is fitted to the vectors of a few texts
+    /// of each label: `accuracy`, and `f1`, the mean over labels.
+    case fewShot = "few-shot classification"
+    /// The average precision of the cosine of pairs of texts: `cosine_ap`.
+    case pairs = "pair classification"
+
+    /// Whether the task compares the vectors of an encoder.
+    public var comparesVectors: Bool {
+        switch self {
+        case .retrieval, .reranking, .clustering, .fewShot, .pairs: true
+        default: false
+        }
+    }
 }
 
 /// A task: items of one kind.
@@ -107,12 +140,14 @@ public struct EvaluationTask: Sendable {
     var subjects: [String] = []
     /// The number of items of the file that cannot be scored.
     var leftOut = 0
+    /// What the task adds to the texts of an encoder, and compares them with.
+    var vectors = VectorOptions()
 
     /// Returns a copy of the task with other items of the same kind.
     public func asking(_ items: [TaskItem]) -> EvaluationTask {
         EvaluationTask(
             name: name, kind: kind, items: items, labels: labels, examples: examples,
-            delimiter: delimiter, form: form)
+            delimiter: delimiter, form: form, vectors: vectors)
     }
 
     /// The largest label of an item; 0 if no item has one.

@@ -27,6 +27,13 @@ public struct TaskResult: Sendable {
     public internal(set) var subjects: [Subject] = []
     /// What the result leaves out.
     public internal(set) var notes: [String] = []
+    /// The texts that are drawn in each run, by index; nil for other tasks.
+    ///
+    /// They are the training texts of a few-shot classification, or the texts at which k-means
+    /// begins.
+    public var draws: [[Int]]?
+    /// The label or cluster of each text in each run; nil for other tasks.
+    public var predictions: [[Int]]?
     /// The generated texts, if there are any.
     let written: [Continuation]
 
@@ -64,7 +71,7 @@ public struct TaskResult: Sendable {
     }
 
     /// Returns the standard error of a mean.
-    private static func error(of scores: [Double]) -> Double {
+    static func error(of scores: [Double]) -> Double {
         let count = Double(scores.count)
         guard count > 1 else { return 0 }
         let mean = scores.mean

@@ -62,6 +62,11 @@ public struct TaskAnswer: Encodable {
     public let notes: [String]?
     /// The similarity of each pair of sentences; nil for other tasks.
     public let similarities: [Double]?
+    /// The texts that are drawn in each run, by index: the training texts of a few-shot
+    /// classification, or the texts at which k-means begins; nil for other tasks.
+    public let draws: [[Int]]?
+    /// The label or cluster of each text in each run; nil for other tasks.
+    public let predictions: [[Int]]?
     /// The similarity of each pair of sentences by the reference model.
     public private(set) var denseSimilarities: [Double]?
     /// The score of the reference model.
@@ -115,6 +120,8 @@ public struct TaskAnswer: Encodable {
         }
         subjects = found.isEmpty ? nil : found
         notes = judgement != nil || result.notes.isEmpty ? nil : result.notes
+        draws = result.draws
+        predictions = result.predictions
         guard let other else { return }
         let difference = result.difference(from: other)
         dense = other.value

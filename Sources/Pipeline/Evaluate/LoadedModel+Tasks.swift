@@ -57,6 +57,7 @@ extension LoadedModel {
         let isEncoder = model.shape.architecture.isEncoder
         switch task.kind {
         case .similarity where isEncoder: return nil
+        case let kind where kind.comparesVectors && isEncoder: return nil
         case .classification where isEncoder:
             guard case .labels(let count)? = classifier?.kind else {
                 return (
@@ -93,7 +94,7 @@ extension LoadedModel {
                 "it has no label words, which a decoder needs to answer with",
                 "put {\"labels\": [\"…\", \"…\"]} into its first line"
             )
-        case .similarity:
+        case .similarity, .retrieval, .reranking, .clustering, .fewShot, .pairs:
             return ("a decoder cannot run a \(task.kind.rawValue) task", "name an encoder")
         default:
             return isEncoder

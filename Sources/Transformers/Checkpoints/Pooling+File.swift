@@ -81,7 +81,9 @@ extension Pooling {
             pooling = try Pooling(config: "\(folder)/\(module.path)/config.json")
         }
         // Without a pooling module the mean is used, as for a model without `modules.json`.
-        return pooling ?? .mean
+        var result = pooling ?? .mean
+        result.isNormalised = modules.contains { $0.name == "Normalize" }
+        return result
     }
 
     /// Reads the configuration of a pooling module.

@@ -24,6 +24,10 @@ public struct Pooling: Sendable, Hashable {
 
     /// The modes, in the order of their vectors.
     public let modes: [Mode]
+    /// Whether the model's files normalise the vectors to length 1.
+    ///
+    /// ``vector(of:in:channels:)`` does not do this, because it does not change cosines.
+    public internal(set) var isNormalised = false
 
     /// The mean of the hidden states, which is the default.
     public static let mean = Pooling([.mean])

@@ -23,8 +23,9 @@ struct EvaluateCommand: Command {
         lm-evaluation-harness. A task file has one item on each line, as JSON. The members decide \
         its kind: query, choices and gold; contexts, continuation and gold; context and \
         continuation; good and bad; question and answers or answer; text and label; document and \
-        summary; first, second and score; page; turns; or those of IFEval. TaskFiles.md describes \
-        them.
+        summary; first, second and score; page; turns; or those of IFEval. For the vectors of an \
+        encoder, as in MTEB: query and passage; query, positive and negative; text and cluster; \
+        first, second and match. TaskFiles.md describes them.
 
         Judge: the command reads lines {"question": …, "first": …, "second": …}, or turns instead \
         of question, and prints {"winner": "first"}, "second" or "tie" for each. It sees each pair \
@@ -50,7 +51,7 @@ struct EvaluateCommand: Command {
             help: "Plain text to predict, or .jsonl, .json, .csv or .tsv records with a field text."
         )
         options.tasks = try arguments.options(
-            "--task", .file, help: "A task file, as JSON lines or a table.")
+            "--task", .file, help: "A task file, as JSON lines or a table, or a folder of BEIR.")
         options.threads = try EnvironmentOptions.threads(&arguments)
         options.precision = try EnvironmentOptions.precision(&arguments)
         printsJSON = arguments.flag("--json", help: "Print the result as JSON.")
