@@ -137,6 +137,11 @@ public struct ONNXGraph: Sendable {
         constant([value], .float, shape: []) { $0.bitPattern }
     }
 
+    /// Adds a constant unsigned byte.
+    public mutating func constant(byte value: UInt8) -> Value {
+        constant([value], .uint8, shape: []) { $0 }
+    }
+
     /// Adds a constant tensor of floats.
     public mutating func constant(_ values: [Float], shape: [Int]) -> Value {
         constant(values, .float, shape: shape) { $0.bitPattern }

@@ -184,8 +184,13 @@ struct ONNXFormatTests {
             let transposes = graph.readers(of: name).filter { $0.operation == "Transpose" }
             let transpose = try #require(transposes.first)
             #expect(transposes.count == 1 && transpose.integers["perm"] == [1, 0])
-            let product = try #require(graph.readers(of: transpose.outputs[0]).first)
-            #expect(product.operation == "MatMulInteger" && product.inputs.count == 3)
+            // The codes are shifted to unsigned bytes before the product.
+            var product = transpose
+            for operation in ["Cast", "Add", "Cast", "MatMulInteger"] {
+                product = try #require(graph.readers(of: product.outputs[0]).first)
+                #expect(product.operation == operation)
+            }
+            #expect(product.inputs.count == 4)
             let rounded = try #require(graph.nodes.first { $0.outputs.contains(product.inputs[0]) })
             #expect(rounded.operation == "DynamicQuantizeLinear")
             #expect(rounded.outputs[0] == product.inputs[0])

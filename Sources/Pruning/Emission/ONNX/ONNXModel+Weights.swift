@@ -81,20 +81,29 @@ extension ONNXModel {
 
     /// The product with a matrix in 8 bits, whose rows have scales.
     ///
-    /// ONNX Runtime fuses these operators into `DynamicQuantizeMatMul` or `MatMulIntegerToFloat`.
+    /// ONNX Runtime fuses these operators into `DynamicQuantizeMatMul` or `MatMulIntegerToFloat`. The
+    /// codes are shifted to unsigned bytes, once when the graph is loaded: without VNNI, sums of
+    /// products of unsigned and signed bytes saturate in ONNX Runtime, and the result is wrong.
     private mutating func int8Product(
         _ x: ONNXGraph.Value, _ weight: String, bias: String?, inputs: Int, outputs: Int
     ) throws(ModelFileError) -> ONNXGraph.Value {
         let x = rounded(x)
-        let codes = graph.apply(
+        let signed = graph.apply(
             "Transpose", try stored(weight, [outputs, inputs], types: [.i8]),
             with: ["perm": .integers([1, 0])])
-        let sums = floats(graph.apply("MatMulInteger", x.codes, codes, x.zero))
+        let codes = graph.apply(
+            "Cast", graph.apply("Add", floats(signed), graph.constant(Float(Self.zeroCode))),
+            with: ["to": .integer(ONNXGraph.ElementType.uint8.rawValue)])
+        let zero = graph.constant(byte: Self.zeroCode)
+        let sums = floats(graph.apply("MatMulInteger", x.codes, codes, x.zero, zero))
         let scales = graph.apply("Mul", x.scale, try scales(of: weight, rows: outputs))
         let product = graph.apply("Mul", sums, scales)
         guard let bias else { return product }
         return graph.apply("Add", product, try weights(bias, [outputs]))
     }
+
+    /// The unsigned byte that stands for a weight of 0.
+    private static let zeroCode: UInt8 = 128
 
     /// Rounds activations to 8 bits; projections with the same input share the result.
     private mutating func rounded(_ x: ONNXGraph.Value) -> RoundedActivations {
