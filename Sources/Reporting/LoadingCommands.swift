@@ -3,11 +3,9 @@ struct LoadingCommands {
     let report: PruneReport
     let result: TargetResult
 
-    /// The shortest command that runs the model.
-    var first: String {
-        let path = Self.shellQuoted(result.path)
-        return report.model.generatesText
-            ? "espalier generate \(path) --prompt 'Once upon a time'" : "espalier inspect \(path)"
+    /// The shortest command that runs a decoder.
+    var generation: String {
+        "espalier generate \(Self.shellQuoted(result.path)) --prompt 'Once upon a time'"
     }
 
     /// Commands of a POSIX shell.
@@ -16,7 +14,7 @@ struct LoadingCommands {
         let dense = Self.shellQuoted(report.model.path)
         let environment = report.environment
         var lines: [String] = []
-        if report.model.generatesText { lines.append(first) }
+        if report.model.generatesText { lines.append(generation) }
         lines.append(
             "espalier bench \(path) --against \(dense) --phase \(environment.phase)"
                 + " --batch \(environment.batch) --sequence \(environment.sequence)"

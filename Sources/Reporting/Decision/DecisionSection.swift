@@ -26,8 +26,7 @@ struct DecisionSection {
             <div class="answers">
             <dl>
             \(answers)
-            <dt>How do I load it?</dt><dd><code>\(command)</code> \
-            <a href="#load">Other programs</a></dd>
+            <dt>How do I load it?</dt><dd>\(loading) <a href="#load">Other programs</a></dd>
             </dl>
             \(picture ?? "")
             </div>
@@ -49,8 +48,10 @@ struct DecisionSection {
             " This is the \(Figures.target(decision.result.target)) model of \(report.targets.count)."
     }
 
-    private var command: String {
-        LoadingCommands(report: report, result: decision.result).first
+    private var loading: Markup {
+        report.model.generatesText
+            ? "<code>\(LoadingCommands(report: report, result: decision.result).generation)</code>"
+            : "<code>\(decision.result.path)/model.onnx</code> in ONNX Runtime or OpenVINO."
     }
 
     private var picture: Markup? {
