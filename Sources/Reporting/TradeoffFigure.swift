@@ -211,24 +211,23 @@ extension TradeoffFigure {
     /// Plots the family and the baselines of a report; nil if the dense model's quality is unknown.
     init?(report: PruneReport, measure: QualityMeasure) {
         guard let quality = measure.denseValue(in: report) else { return nil }
-        func series(_ name: String, _ results: [(speedup: Double, figures: QualityFigures)])
-            -> Series
-        {
-            Series(
-                name: name, dense: Point(x: 1, quality: quality),
-                points: results.compactMap { result in
-                    measure.value(of: result.figures).map { Point(x: result.speedup, quality: $0) }
-                }.sorted { $0.x < $1.x })
-        }
-        let family = Series(
-            name: report.method == "greedy" ? "this run" : report.method,
-            dense: Point(x: 1, quality: quality),
-            points: report.targets.compactMap { result in
-                measure.value(of: result.quality).map {
-                    Point(
-                        x: result.measured, quality: $0, label: Figures.target(result.target))
+        func points(
+            _ results: [(speedup: Double, figures: QualityFigures, label: String)]
+        ) -> [Point] {
+            results.compactMap { result in
+                measure.value(of: result.figures).map {
+                    Point(x: result.speedup, quality: $0, label: result.label)
                 }
-            }.sorted { $0.x < $1.x })
+            }
+        }
+        func series(_ name: String, _ points: [Point]) -> Series {
+            Series(name: name, dense: Point(x: 1, quality: quality), points: points)
+        }
+        let family = series(
+            report.method == "greedy" ? "this run" : report.method,
+            points(
+                report.targets.map { ($0.measured, $0.quality, Figures.target($0.target)) }
+            ).sorted { $0.x < $1.x })
         let prediction = QualityPrediction(report: report, measure: measure)
         let levers = prediction.map { prediction in
             (report.levers ?? []).map { lever in
@@ -244,16 +243,14 @@ extension TradeoffFigure {
         let others = unique.map { index in
             series(
                 methods[index],
-                report.baselines.filter { report.label(of: $0) == methods[index] }
-                    .map { ($0.measured, $0.quality) })
+                points(
+                    report.baselines.filter { report.label(of: $0) == methods[index] }
+                        .map { ($0.measured, $0.quality, "") }
+                ).sorted { $0.x < $1.x })
         }
-        let formats = Series(
-            name: "dense model in one format", dense: Point(x: 1, quality: quality),
-            points: (report.formats ?? []).compactMap { format in
-                measure.value(of: format.quality).map {
-                    Point(x: format.speedup, quality: $0, label: format.format)
-                }
-            })
+        let formats = series(
+            "dense model in one format",
+            points((report.formats ?? []).map { ($0.speedup, $0.quality, $0.format) }))
         self.init(
             measure: measure,
             series: [family] + ([formats] + others).filter { !$0.points.isEmpty },

@@ -7,12 +7,6 @@ struct EvaluateTasksTests {
 
     init() throws { scratch = try Scratch() }
 
-    private func file(_ name: String, _ lines: String...) throws -> String {
-        let path = scratch.path(name + ".jsonl")
-        try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
-        return path
-    }
-
     /// Returns a copy of the tiny Llama with a chat template.
     private func chattingModel() throws -> String {
         let model = scratch.path("chat")
@@ -31,10 +25,11 @@ struct EvaluateTasksTests {
     @Test("a judge compares summaries and conversations of both models in both orders")
     func judges() throws {
         let model = try chattingModel()
-        let talk = try file(
+        let talk = try scratch.file(
             "talk", #"{"tokens": 4}"#, #"{"turns": ["Anna found a", "Why?"]}"#,
             #"{"turns": ["Who?"]}"#)
-        let sums = try file("sums", #"{"document": "Anna found a drum.", "summary": "A drum"}"#)
+        let sums = try scratch.file(
+            "sums", #"{"document": "Anna found a drum.", "summary": "A drum"}"#)
         let seen = scratch.path("seen")
         let judge =
             "command:while read -r l; do printf '%s\\n' \"$l\" >> '\(seen)'; "
@@ -66,7 +61,7 @@ struct EvaluateTasksTests {
 
     @Test("a conversation needs a chat template, and a judge needs a model to compare with")
     func refused() throws {
-        let talk = try file("talk", #"{"turns": ["Who?"]}"#)
+        let talk = try scratch.file("talk", #"{"turns": ["Who?"]}"#)
         let plain = try Program.run("evaluate", Fixture.llama, "--task", talk)
         #expect(plain.status == 1 && plain.errors.contains("chat template"), "\(plain.errors)")
         let encoder = try Program.run("evaluate", Fixture.bert, "--task", talk)
@@ -80,10 +75,10 @@ struct EvaluateTasksTests {
     @Test("a suite runs the tasks of its folder that suit the model, and names the others")
     func suites() throws {
         let lambada = #"{"context": "Anna found a", "continuation": "drum"}"#
-        _ = try file("lambada", lambada, lambada)
-        _ = try file("other", lambada)
-        _ = try file("stsb", #"{"first": "a", "second": "b", "score": 1}"#)
-        _ = try file("sst2_train", #"{"text": "a", "label": 1}"#)
+        _ = try scratch.file("lambada", lambada, lambada)
+        _ = try scratch.file("other", lambada)
+        _ = try scratch.file("stsb", #"{"first": "a", "second": "b", "score": 1}"#)
+        _ = try scratch.file("sst2_train", #"{"text": "a", "label": 1}"#)
         func names(_ words: String...) throws -> (tasks: [String], skipped: [String]) {
             let answer = try Program.run(
                 ["evaluate", "--suite-folder", scratch.path(""), "--json"] + words
@@ -107,7 +102,7 @@ struct EvaluateTasksTests {
             #"{"query": "Anna found a", "choices": ["zq", "white drum"], "gold": \#(gold), "#
                 + #""subject": "\#(subject)"}"#
         }
-        let path = try file("m", line(1, "law"), line(0, "art"), line(1, "law"))
+        let path = try scratch.file("m", line(1, "law"), line(0, "art"), line(1, "law"))
         let words = ["evaluate", Fixture.llama, "--against", Fixture.llama, "--task", path]
         let task = try #require(try tasks(Program.run(words + ["--json"]))["m"])
         #expect(task["choices"] as? [Int] == [1, 1, 1])

@@ -9,19 +9,13 @@ struct EvaluateTests {
 
     init() throws { scratch = try Scratch() }
 
-    private func file(_ name: String, _ lines: String...) throws -> String {
-        let path = scratch.path(name + ".jsonl")
-        try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
-        return path
-    }
-
     @Test("two decoders are compared by labels, summaries and generated texts")
     func decoder() throws {
-        let labels = try file(
+        let labels = try scratch.file(
             "labels",
             #"{"name": "drums", "labels": ["zq", "white drum"], "prompt": "{text}"}"#,
             #"{"text": "Anna found a", "label": 1}"#)
-        let summaries = try file(
+        let summaries = try scratch.file(
             "summaries",
             #"{"name": "tales", "prompt": "{document}"}"#,
             #"{"document": "Anna found a white drum. She took it to", "summary": "the park"}"#)
@@ -69,7 +63,7 @@ struct EvaluateTests {
                         + #""score": \#(score)}"#)
             }
         }
-        let task = try file("sts", lines.joined(separator: "\n"))
+        let task = try scratch.file("sts", lines.joined(separator: "\n"))
         func spearman() throws -> Double {
             let answer = try Program.run("evaluate", model, "--task", task, "--json").object()
             let tasks = try #require(answer["tasks"] as? [String: [String: Any]])
@@ -123,7 +117,7 @@ struct EvaluateTests {
             (Fixture.bert, #"{"document": "x", "summary": "y"}"#, "texts with labels, pairs"),
         ])
     func refused(model: String, line: String, remedy: String) throws {
-        let result = try Program.run("evaluate", model, "--task", file("task", line))
+        let result = try Program.run("evaluate", model, "--task", scratch.file("task", line))
         #expect(result.status == 1 && result.errors.contains(remedy), "\(result.errors)")
     }
 }

@@ -160,4 +160,11 @@ final class Scratch {
     func path(_ name: String = "") -> String {
         name.isEmpty ? url.path : url.appendingPathComponent(name).path
     }
+
+    /// Writes a file of JSON lines, and returns its path.
+    func file(_ name: String, _ lines: String...) throws -> String {
+        let path = path(name + ".jsonl")
+        try lines.joined(separator: "\n").write(toFile: path, atomically: true, encoding: .utf8)
+        return path
+    }
 }

@@ -51,18 +51,16 @@ extension EvaluationTask {
         case .clustering: return [own]
         case .fewShot:
             guard let training = vectors.training else { return [own, []] }
-            return [own, drawnTexts.map { before + training.texts[$0] }]
+            return [
+                own,
+                training.drawn(in: training.indicesOfDraws).map { before + training.texts[$0] },
+            ]
         case .retrieval: return [own, vectors.passages.map { beforePassages + $0.text }]
         case .reranking:
             // A passage of several queries is encoded once.
             return [own, Set(others).sorted()]
         default: return [own, others]
         }
-    }
-
-    /// The indices of the training texts that are in a draw.
-    private var drawnTexts: [Int] {
-        Set((vectors.training?.indicesOfDraws ?? []).joined()).sorted()
     }
 
     private func retrieved(
@@ -160,8 +158,8 @@ extension EvaluationTask {
         }
         let training = vectors.training
         let draws = training?.indicesOfDraws ?? []
-        let rows = Dictionary(
-            uniqueKeysWithValues: drawnTexts.enumerated().map { ($0.element, $0.offset) })
+        let drawn = training?.drawn(in: draws) ?? []
+        let rows = Dictionary(uniqueKeysWithValues: drawn.enumerated().map { ($1, $0) })
         let predictions = draws.map { draw in
             LogisticRegression(
                 examples.selecting(rows: draw.compactMap { rows[$0] }),
@@ -200,6 +198,9 @@ extension EvaluationTask {
 }
 
 extension VectorOptions.Training {
+    /// Returns the indices of the training texts that are in a draw, in ascending order.
+    func drawn(in draws: [[Int]]) -> [Int] { Set(draws.joined()).sorted() }
+
     /// The indices of the training texts of each draw, the same as MTEB's.
     ///
     /// Each draw shuffles the indices of the last draw with the same seed. It uses the first texts of

@@ -27,7 +27,7 @@ struct TextEncoder<Words: Tokenizer> {
     /// - Returns: One vector in each row.
     /// - Throws: `NonFiniteError`, or the error of `progress`.
     mutating func vectors(
-        of texts: [String], isUnit: Bool = false, progress: (Int) throws -> Void
+        of texts: [String], isUnit: Bool = false, progress: (Int) throws -> Void = { _ in }
     ) throws -> Matrix<Double> {
         var elements: [Double] = []
         for first in stride(from: 0, to: texts.count, by: Self.batch) {

@@ -102,21 +102,13 @@ extension EvaluationTask {
         _ model: Model, _ tokenizer: some Tokenizer, _ engine: Engine,
         _ progress: (Double) throws -> Void
     ) throws -> [Double] {
-        var pass = ForwardPass(model, on: engine)
+        var encoder = TextEncoder(model, tokenizer, engine)
         return try inBatches(progress) { items in
-            var sentences: [[Int32]] = []
-            for case .similarity(let one, let other, _) in items {
-                sentences += [one, other].map {
-                    let ids = tokenizer.encode($0, addingSpecialTokens: true)
-                    return ids.cut(to: model.shape.maximumPositions)
-                }
-            }
-            let batch = TokenBatch(sentences)
-            let hidden = pass.hiddenStates(of: batch)
-            try hidden.checkFinite()
-            let vectors = batch.sequences.map { model.pooling.vector(of: $0, in: hidden) }
-            return stride(from: 0, to: vectors.count, by: 2).map {
-                cosine(vectors[$0], vectors[$0 + 1])
+            var sentences: [String] = []
+            for case .similarity(let one, let other, _) in items { sentences += [one, other] }
+            let vectors = try encoder.vectors(of: sentences)
+            return stride(from: 0, to: vectors.rows, by: 2).map {
+                cosine(Array(vectors.row($0)), Array(vectors.row($0 + 1)))
             }
         }
     }

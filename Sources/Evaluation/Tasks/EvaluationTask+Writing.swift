@@ -122,17 +122,15 @@ struct Writer<Words: Tokenizer> {
             guard form.isChat, let chat else { return text }
             return try chat.prompt([ChatMessage(role: "user", content: text)])
         }
+        func lineOrText(_ prompt: String, lineTokens: Int) throws -> [String] {
+            guard let stops = form.stops else {
+                return [try line(after: given(prompt), most: form.tokens ?? lineTokens)]
+            }
+            return [try text(after: given(prompt), most: form.tokens ?? 256, stops: stops)]
+        }
         switch item {
-        case .question(let prompt, _, _):
-            guard let stops = form.stops else {
-                return [try line(after: given(prompt), most: form.tokens ?? 32)]
-            }
-            return [try text(after: given(prompt), most: form.tokens ?? 256, stops: stops)]
-        case .document(let prompt, _):
-            guard let stops = form.stops else {
-                return [try line(after: given(prompt), most: form.tokens ?? 96)]
-            }
-            return [try text(after: given(prompt), most: form.tokens ?? 256, stops: stops)]
+        case .question(let prompt, _, _): return try lineOrText(prompt, lineTokens: 32)
+        case .document(let prompt, _): return try lineOrText(prompt, lineTokens: 96)
         case .calculation(let prompt, _):
             let stops = form.stops ?? ["Question:", "</s>", "<|im_end|>"]
             return [try text(after: given(prompt), most: form.tokens ?? 256, stops: stops)]

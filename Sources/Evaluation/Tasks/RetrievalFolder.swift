@@ -102,12 +102,7 @@ struct RetrievalFolder {
             guard passages.contains(passage) else {
                 throw fields.fault("\"corpus-id\" \(quoted(passage)) is not in corpus.jsonl")
             }
-            if grade > 0 {
-                relevant[query, default: [:]][passage] = grade
-            } else {
-                _ = relevant[query, default: [:]]
-                relevant[query, default: [:]][passage] = nil
-            }
+            relevant[query, default: [:]][passage] = grade > 0 ? grade : nil
             return true
         }
         guard !relevant.isEmpty else {

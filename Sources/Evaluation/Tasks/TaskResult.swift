@@ -70,8 +70,8 @@ public struct TaskResult: Sendable {
         self.others = others
     }
 
-    /// Returns the standard error of a mean.
-    static func error(of scores: [Double]) -> Double {
+    /// Returns the standard error of the mean of scores.
+    public static func error(of scores: [Double]) -> Double {
         let count = Double(scores.count)
         guard count > 1 else { return 0 }
         let mean = scores.mean

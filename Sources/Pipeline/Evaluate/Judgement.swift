@@ -60,10 +60,8 @@ public struct Judgement: Encodable, Sendable {
             default: 0.5
             }
         }
-        let mean = scores.reduce(0, +) / total
-        winRate = mean
-        let squares = scores.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-        stderr = verdicts.count > 1 ? (squares / (total - 1) / total).squareRoot() : 0
+        winRate = scores.reduce(0, +) / total
+        stderr = TaskResult.error(of: scores)
     }
 }
 

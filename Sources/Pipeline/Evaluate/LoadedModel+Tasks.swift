@@ -38,16 +38,13 @@ extension LoadedModel {
 
     /// Returns the chat markup of the model.
     private func chatMarkup(_ tokenizer: some Tokenizer) throws -> ChatMarkup {
-        guard let template = try checkpoint.chatTemplate() else {
+        guard let format = try checkpoint.chatFormat(with: tokenizer) else {
             throw ModelFileError(
                 file: location.path,
                 problem: "the model has no chat template, which the task needs",
                 remedy: "name a model that was trained to chat")
         }
-        let tokens = try checkpoint.specialTokenTexts(with: tokenizer)
-        return ChatMarkup(ends: try checkpoint.endTokens(with: tokenizer)) {
-            try template.render($0, specialTokens: tokens)
-        }
+        return ChatMarkup(ends: try checkpoint.endTokens(with: tokenizer), prompt: format)
     }
 
     /// Returns why the model cannot run a task, and the remedy; nil if it can run the task.

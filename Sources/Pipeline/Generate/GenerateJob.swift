@@ -149,7 +149,7 @@ public struct GenerateJob {
     /// Returns the prompt as a user's message, formatted with the model's chat template.
     private func chatPrompt(_ tokenizer: some Tokenizer) throws -> String {
         let checkpoint = loaded.checkpoint
-        guard let template = try checkpoint.chatTemplate() else {
+        guard let format = try checkpoint.chatFormat(with: tokenizer) else {
             throw ModelFileError(
                 file: checkpoint.path, subject: "--chat", problem: "the model has no chat template",
                 remedy: "leave --chat out, or name a model that was trained to chat")
@@ -157,8 +157,7 @@ public struct GenerateJob {
         let messages =
             (options.system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
             + [ChatMessage(role: "user", content: options.prompt)]
-        return try template.render(
-            messages, specialTokens: checkpoint.specialTokenTexts(with: tokenizer))
+        return try format(messages)
     }
 
     /// Returns the tokens of the prompt.

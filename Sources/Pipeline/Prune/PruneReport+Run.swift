@@ -28,8 +28,8 @@ extension PruneReport {
             architecture: shape.architecture.name, parameters: shape.parameters,
             generatesText: !shape.architecture.isEncoder,
             layers: shape.layers.map { LayerSizes($0) })
-        let pooling = dense.checkpoint.pooling
-        if pooling != .mean { model.pooling = pooling.modes.map(\.rawValue) }
+        let modes = dense.checkpoint.pooling.modes
+        if modes != Pooling.mean.modes { model.pooling = modes.map(\.rawValue) }
         self.init(
             version: Espalier.version, createdAt: Date().ISO8601Format(),
             command: options.command

@@ -41,12 +41,9 @@ extension PruneRun {
     /// Returns the questions in the model's chat template; none if it has no template that can be
     /// used.
     private func chatPrompts(_ tokenizer: some Tokenizer) -> [Prompt] {
-        let checkpoint = dense.checkpoint
-        guard let template = try? checkpoint.chatTemplate() else { return [] }
+        guard let format = try? dense.checkpoint.chatFormat(with: tokenizer) else { return [] }
         return Self.questions.compactMap { question in
-            let text = try? template.render(
-                [ChatMessage(role: "user", content: question)],
-                specialTokens: checkpoint.specialTokenTexts(with: tokenizer))
+            let text = try? format([ChatMessage(role: "user", content: question)])
             return text.map {
                 Prompt(
                     shown: question, tokens: tokenizer.encode($0, addingSpecialTokens: false))

@@ -41,14 +41,23 @@ enum AdviceRules {
     }
 
     /// The rules as complete sentences.
-    static let sentences = [
-        "Every loss gives an advice, and the worst one counts.",
-        "Perplexity, on each text: keep up to +10%; train first up to 3 times; otherwise ask for a "
-            + "smaller speedup.",
-        "Score of a task, if a paired test finds the fall significant (p < 0.05): keep up to 2 "
-            + "points; train first up to 10 points; otherwise ask for a smaller speedup.",
-        "Cosine distance of vectors, on each text: keep up to 0.02; test on your task up to 0.2, "
-            + "which a measured task replaces; otherwise train first.",
-        "If the dense model in one format is at least as fast (97%) and loses no more, prefer it.",
-    ]
+    static var sentences: [String] {
+        func points(_ index: Int) -> String { Figures.decimal(score[index].limit * 100, 0) }
+        let rise = Figures.decimal((perplexity[0].limit - 1) * 100, 0)
+        let times = Figures.significant(perplexity[1].limit, digits: 1)
+        let distances = distance.map { Figures.significant($0.limit, digits: 1) }
+        let speed = Figures.decimal(sameSpeed * 100, 0)
+        return [
+            "Every loss gives an advice, and the worst one counts.",
+            "Perplexity, on each text: keep up to +\(rise)%; train first up to \(times) times; "
+                + "otherwise ask for a smaller speedup.",
+            "Score of a task, if a paired test finds the fall significant (p < 0.05): keep up to "
+                + "\(points(0)) points; train first up to \(points(1)) points; otherwise ask for a "
+                + "smaller speedup.",
+            "Cosine distance of vectors, on each text: keep up to \(distances[0]); test on your "
+                + "task up to \(distances[1]), which a measured task replaces; otherwise train first.",
+            "If the dense model in one format is at least as fast (\(speed)%) and loses no more, "
+                + "prefer it.",
+        ]
+    }
 }

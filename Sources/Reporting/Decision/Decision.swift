@@ -41,10 +41,9 @@ struct Decision {
             result.measured < result.target
             ? "The target of \(Figures.target(result.target)) was not reached. " : ""
         guard let worst = losses.first else { return missed + "No quality was measured." }
-        let place = "On \(worst.subject): \(worst.change)."
         return missed
             + (advice == .keep ? "No measured loss is large. The largest: " : "The largest loss: ")
-            + place.prefix(1).lowercased() + place.dropFirst()
+            + "on \(worst.subject): \(worst.change)."
     }
 
     /// The speed, the worst loss and the size in one sentence.

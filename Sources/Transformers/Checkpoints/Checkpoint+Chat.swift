@@ -1,5 +1,5 @@
 internal import Foundation
-public import ModelFiles
+internal import ModelFiles
 public import Tokenizers
 
 extension Checkpoint {
@@ -13,6 +13,19 @@ extension Checkpoint {
     ///   supported, `ModelFileError` if a file is damaged.
     public func chatTemplate() throws -> ChatTemplate? {
         try chatTemplateText().map { try ChatTemplate($0) }
+    }
+
+    /// Returns a function that formats messages as a prompt with the model's chat template.
+    ///
+    /// - Parameter tokenizer: The model's tokenizer.
+    /// - Returns: The function, which throws `ChatTemplateError`; nil if the model has no template.
+    /// - Throws: The errors of ``chatTemplate()``.
+    public func chatFormat(
+        with tokenizer: some Tokenizer
+    ) throws -> (([ChatMessage]) throws -> String)? {
+        guard let template = try chatTemplate() else { return nil }
+        let tokens = try specialTokenTexts(with: tokenizer)
+        return { try template.render($0, specialTokens: tokens) }
     }
 
     /// Whether the model has a chat template, even one that cannot be read.
@@ -53,7 +66,7 @@ extension Checkpoint {
     /// - Parameter tokenizer: The model's tokenizer.
     /// - Returns: The texts. A name is absent if the model has no such token.
     /// - Throws: `ModelFileError` if a file is damaged.
-    public func specialTokenTexts(
+    func specialTokenTexts(
         with tokenizer: some Tokenizer
     ) throws(ModelFileError) -> [String: String] {
         var texts: [String: String] = [:]
