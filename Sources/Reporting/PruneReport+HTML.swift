@@ -83,7 +83,7 @@ struct HTMLReport {
         guard !measures.isEmpty else { return "<p>Quality was not measured.</p>" }
         let models = QualityTable(report: report, measures: measures)
         let table = HTMLTable(
-            caption: "Measured on \(report.evaluationTexts)", columns: models.columns,
+            caption: report.evaluationTexts.joined(separator: " "), columns: models.columns,
             rows: models.rows, strong: models.ownRows)
         let explanations = measures.map { "<li>\($0.explanation)</li>" as Markup }
         return """

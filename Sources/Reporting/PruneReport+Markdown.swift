@@ -37,6 +37,7 @@ struct MarkdownReport {
         return [
             Self.escaped(decision.sentence),
             "**\(decision.title).** \(Self.escaped(decision.reason))",
+            Self.escaped(report.evaluationTexts.joined(separator: " ")),
             Self.list(decision.answers.map { "\($0.question) \($0.answer)" }),
             Self.table(table.columns, table.rows),
             "The rules of the advice:", Self.list(AdviceRules.sentences),
@@ -72,7 +73,7 @@ struct MarkdownReport {
         guard !measures.isEmpty else { return ["Quality was not measured."] }
         let table = QualityTable(report: report, measures: measures)
         return [
-            "Measured on \(Self.escaped(report.evaluationTexts)).",
+            Self.escaped(report.evaluationTexts.joined(separator: " ")),
             Self.table(table.columns, table.rows), Self.list(measures.map(\.explanation)),
         ] + recovery + tasks
             + (report.expectations.isEmpty ? [] : [Self.list(report.expectations)]) + samples

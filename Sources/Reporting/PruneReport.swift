@@ -23,8 +23,10 @@ public struct PruneReport: Codable, Sendable, Equatable {
     public var dense: QualityFigures
     /// The evaluation set, such as `WikiText-2 test, 4 096 tokens`.
     public var evaluatedOn: String
-    /// A second evaluation set, of another kind of text.
+    /// A second evaluation set, of another kind of text, such as `novel.txt, 8192 tokens`.
     public var secondText: String?
+    /// The origin of the second text; nil if there is no second text or its origin is unknown.
+    public var secondOrigin: SecondTextOrigin?
     /// The quality of the dense model on the second text.
     public var secondDense: QualityFigures?
     /// The dense model in the formats that the search could use, the most precise first; nil if it

@@ -90,6 +90,29 @@ import Testing
         #expect(Decision.best(in: report) == nil)
     }
 
+    @Test("the first lines name the second text, and say whether it was given or built in")
+    func secondText() throws {
+        var report = report(perplexityTimes: 1, second: 1.2)
+        report.secondText = "a, b.txt, 512 tokens"
+        let decision = try #require(Decision.best(in: report))
+        #expect(decision.losses.first?.subject == "the second text, a, b.txt")
+        #expect(decision.reason.contains("on the second text, a, b.txt: perplexity 30.00 → 36.00"))
+        #expect(report.evaluationTexts[1].hasPrefix("Second text: a, b.txt, 512 tokens. A pruned"))
+        for (origin, words) in [
+            (SecondTextOrigin.given, "512 tokens, given with --evaluation."),
+            (.builtIn, "512 tokens, a story that is part of Espalier."),
+        ] {
+            report.secondOrigin = origin
+            #expect(try PruneReport(json: report.json()) == report)
+            let screen = try #require(DecisionSection(report: report)).markup.text
+            #expect(screen.contains(words))
+            #expect(report.markdown.contains(words))
+        }
+        report.secondText = nil
+        #expect(report.evaluationTexts.count == 1)
+        #expect(!report.html.contains("Second text:"))
+    }
+
     @Test("an encoder's vectors are to be tested on a task, until a task was measured")
     func encoder() throws {
         var report = Samples.encoder

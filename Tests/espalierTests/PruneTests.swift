@@ -103,7 +103,13 @@ struct PruneTests {
         #expect(try #require(other["perplexity"]) > 2 * (try #require(dense["perplexity"])))
         let page = try String(contentsOfFile: prune.out + "/report.html", encoding: .utf8)
         #expect(page.contains("Perplexity, second text"))
-        #expect(page.contains("second text: held-out.txt"))
+        #expect(page.contains("Second text: held-out.txt, "))
+        #expect(page.contains(" tokens, given with --evaluation."))
+        #expect(run.output.contains("given with --evaluation."))
+        for name in ["report.html", "report.md"] {
+            let text = try String(contentsOfFile: shipped.out + "/" + name, encoding: .utf8)
+            #expect(text.contains("a story that is part of Espalier"))
+        }
         let short = prune.scratch.path("short.txt")
         try "Too short.".write(toFile: short, atomically: true, encoding: .utf8)
         let refused = try Program.run(

@@ -20,6 +20,8 @@ enum EvaluationSet {
 struct SecondText {
     /// The name of the text in the report.
     let name: String
+    /// Whether the text was given or is part of the program.
+    let origin: SecondTextOrigin
     /// The sequences to evaluate on.
     let sequences: [[Int32]]
 
@@ -63,6 +65,7 @@ struct SecondText {
         let title =
             path.map { URL(fileURLWithPath: $0).lastPathComponent } ?? BundledText.title
         name = "\(title), \(tokens) tokens"
+        origin = path == nil ? .builtIn : .given
     }
 }
 

@@ -183,7 +183,7 @@ final class PruneRun {
             targets: targets, denseQuality: try evaluateDense(on: text), baselines: baselines,
             text: text,
             facts: facts, stages: costs, inputs: inputs)
-        report.secondText = try secondText().name
+        (report.secondText, report.secondOrigin) = (try secondText().name, try secondText().origin)
         report.secondDense = try evaluateDense(on: text, .second)
         (report.search, report.levers) = (steps, levers)
         report.formats = formats

@@ -23,6 +23,7 @@ struct DecisionSection {
             <p class="claim">\(decision.sentence)</p>
             <p class="advice \(mood)"><strong>\(decision.title).</strong> \(decision.reason)\
             \(others)</p>
+            <p class="soft">\(report.evaluationTexts.joined(separator: " "))</p>
             <div class="answers">
             <dl>
             \(answers)
@@ -67,7 +68,6 @@ struct DecisionSection {
             ? ""
             : " ≈ and dashed lines: predicted by the search, scaled to the measured models. One "
                 + "lever alone is measured with --baseline units or --baseline formats."
-        return "Quality: \(report.evaluationTexts). Weights: their memory while the model runs."
-            + predictions
+        return "Weights: their memory while the model runs." + predictions
     }
 }

@@ -1,6 +1,6 @@
 /// A loss of a pruned model: one measure on one text, or one task.
 struct QualityLoss {
-    /// What was measured, such as `the second text` or `sciq`.
+    /// What was measured, such as `the second text, novel.txt` or `sciq`.
     let subject: String
     /// The loss as a part of a sentence, such as `perplexity 9.6% higher`.
     let phrase: String
@@ -22,8 +22,8 @@ extension QualityLoss {
             QualityLoss(
                 result.quality, of: report.dense, on: "the held-out text", hasTasks: !tasks.isEmpty),
             QualityLoss(
-                result.second, of: report.secondDense ?? QualityFigures(), on: "the second text",
-                hasTasks: !tasks.isEmpty),
+                result.second, of: report.secondDense ?? QualityFigures(),
+                on: report.secondSubject, hasTasks: !tasks.isEmpty),
         ].compactMap(\.self)
         return (tasks + texts).sorted { ($1.advice, $1.size) < ($0.advice, $0.size) }
     }

@@ -68,10 +68,10 @@ struct PruneSummary {
             "The profile is of another machine (\($0)); speedups were measured on this one."
         }
         let notes =
-            [
-                "ms: the dense model's median time, and this time divided by the speedup.",
-                "Evaluation text: \(report.evaluatedOn).",
-                report.secondText.map { "Second text: \($0)." }, Self.disk(report),
+            ["ms: the dense model's median time, and this time divided by the speedup."]
+            + report.evaluationTexts
+            + [
+                Self.disk(report),
                 DiskUse.noteOnWork(
                     in: output,
                     remedy:
