@@ -81,13 +81,10 @@ struct HTMLReport {
     private var quality: Markup {
         let measures = QualityMeasure.present(in: report)
         guard !measures.isEmpty else { return "<p>Quality was not measured.</p>" }
-        let models = QualityTable(report: report, measures: measures)
-        let table = HTMLTable(
-            caption: report.evaluationTexts.joined(separator: " "), columns: models.columns,
-            rows: models.rows, strong: models.ownRows)
         let explanations = measures.map { "<li>\($0.explanation)</li>" as Markup }
         return """
-            \(table.markup)
+            \(alternatives ?? "")
+            \(divergences ?? "")
             <ul class="soft">
             \(explanations)
             </ul>
@@ -96,6 +93,24 @@ struct HTMLReport {
             \(expectations)
             \(samples ?? "")
             """
+    }
+
+    /// The texts and the table of the first screen, which a report without models does not have.
+    private var alternatives: Markup? {
+        guard report.targets.isEmpty else { return nil }
+        return """
+            <p class="soft">\(report.evaluationTexts.joined(separator: " "))</p>
+            \(AlternativesTable(report: report).html.markup)
+            """
+    }
+
+    private var divergences: Markup? {
+        let table = DivergenceTable(report: report)
+        guard !table.rows.isEmpty else { return nil }
+        return HTMLTable(
+            caption: "How far the predictions are from the dense model’s",
+            columns: table.columns, rows: table.rows
+        ).markup
     }
 
     private var expectations: Markup {

@@ -33,15 +33,21 @@ struct MarkdownReport {
 
     private var decision: [String] {
         guard let decision = Decision.best(in: report) else { return [] }
-        let table = AlternativesTable(report: report)
         return [
             Self.escaped(decision.sentence),
             "**\(decision.title).** \(Self.escaped(decision.reason))",
-            Self.escaped(report.evaluationTexts.joined(separator: " ")),
-            Self.list(decision.answers.map { "\($0.question) \($0.answer)" }),
-            Self.table(table.columns, table.rows),
+            texts, Self.list(decision.answers.map { "\($0.question) \($0.answer)" }), alternatives,
             "The rules of the advice:", Self.list(AdviceRules.sentences),
         ]
+    }
+
+    private var texts: String {
+        Self.escaped(report.evaluationTexts.joined(separator: " "))
+    }
+
+    private var alternatives: String {
+        let table = AlternativesTable(report: report)
+        return Self.table(table.columns, table.rows)
     }
 
     private var speed: [String] {
@@ -71,11 +77,12 @@ struct MarkdownReport {
     private var quality: [String] {
         let measures = QualityMeasure.present(in: report)
         guard !measures.isEmpty else { return ["Quality was not measured."] }
-        let table = QualityTable(report: report, measures: measures)
-        return [
-            Self.escaped(report.evaluationTexts.joined(separator: " ")),
-            Self.table(table.columns, table.rows), Self.list(measures.map(\.explanation)),
-        ] + recovery + tasks
+        let table = DivergenceTable(report: report)
+        // The first section, which a report without models does not have, has the texts and the
+        // table of all models.
+        return (report.targets.isEmpty ? [texts, alternatives] : [])
+            + (table.rows.isEmpty ? [] : [Self.table(table.columns, table.rows)])
+            + [Self.list(measures.map(\.explanation))] + recovery + tasks
             + (report.expectations.isEmpty ? [] : [Self.list(report.expectations)]) + samples
     }
 

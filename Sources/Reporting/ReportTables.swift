@@ -1,59 +1,41 @@
-/// The table of speed and quality of the dense model, the pruned models and the baselines.
-struct QualityTable {
+/// The table of the divergence of predictions from the dense model's: its formats, the pruned models
+/// and the baselines.
+struct DivergenceTable {
     let report: PruneReport
-    let measures: [QualityMeasure]
 
-    var columns: [String] {
-        ["Model", "Measured"] + measures.flatMap { [$0.title] + ($0.hasChange ? ["Change"] : []) }
-            + secondColumns
+    private var measures: [QualityMeasure] {
+        QualityMeasure.present(in: report).filter(\.isDivergence)
     }
 
+    var columns: [String] { ["Model"] + measures.map(\.title) }
+
+    /// The rows of the models with a measured divergence.
     var rows: [(heading: String, cells: [String])] {
-        let dense = row("dense", 1, nil, isDense: true)
-        let own = report.targets.map {
-            row(
-                "\(report.method), \(Figures.target($0.target))", $0.measured, $0.quality,
-                $0.second)
+        let formats = (report.formats ?? []).compactMap { row("dense, \($0.format)", $0.quality) }
+        let own = report.targets.compactMap {
+            row("this run, \(Figures.target($0.target))", $0.quality)
         }
-        let others = report.baselines.map {
-            row(
-                "\(report.label(of: $0)), \(Figures.target($0.target))", $0.measured, $0.quality,
-                $0.second)
+        let others = report.baselines.compactMap {
+            row("\(report.label(of: $0)), \(Figures.target($0.target))", $0.quality)
         }
-        return [dense] + formats + own + others
-    }
-
-    /// The rows of the dense model in other formats, one row for each format.
-    private var formats: [(heading: String, cells: [String])] {
-        (report.formats ?? []).map {
-            row("dense in \($0.format)", $0.speedup, $0.quality)
-        }
-    }
-
-    /// The indices of the rows of the pruned models.
-    var ownRows: Set<Int> {
-        Set(report.targets.indices.map { $0 + 1 + (report.formats?.count ?? 0) })
+        return formats + own + others
     }
 
     private func row(
-        _ name: String, _ speedup: Double, _ figures: QualityFigures?,
-        _ second: QualityFigures? = nil, isDense: Bool = false
-    ) -> (heading: String, cells: [String]) {
-        let cells = measures.flatMap { measure -> [String] in
-            let dense = measure.denseValue(in: report)
-            let value = isDense ? dense : figures.flatMap(measure.value)
-            guard measure.hasChange else { return [measure.text(value)] }
-            guard !isDense, let dense, let value else { return [measure.text(value), "–"] }
-            return [measure.text(value), Figures.change(from: dense, to: value)]
-        }
-        let second = secondCells(second, isDense: isDense)
-        return (name, [Figures.ratio(speedup)] + cells + second)
+        _ name: String, _ figures: QualityFigures
+    ) -> (heading: String, cells: [String])? {
+        let values = measures.map { $0.value(of: figures) }
+        guard values.contains(where: { $0 != nil }) else { return nil }
+        return (name, zip(measures, values).map { $0.text($1) })
     }
 }
 
 extension QualityMeasure {
     /// Whether a relative change from the dense value is meaningful.
     var hasChange: Bool { self == .perplexity }
+
+    /// Whether the measure compares each prediction with the dense model's.
+    var isDivergence: Bool { self == .kl || self == .top1 }
 }
 
 /// The table of what training recovered for each target.

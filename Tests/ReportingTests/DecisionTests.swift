@@ -113,6 +113,37 @@ import Testing
         #expect(!report.html.contains("Second text:"))
     }
 
+    @Test("the first table has the change of every perplexity, and the dense model's distance")
+    func changes() {
+        var report = report(perplexityTimes: 1.5, second: 2)
+        report.dense.kl = 0.5
+        func cells(_ row: Int) -> [String] { AlternativesTable(report: report).rows[row].cells }
+        #expect(Array(cells(0).prefix(3)) == ["1.00×", "20.00", "30.00"])
+        #expect(Array(cells(1).dropFirst().prefix(2)) == ["30.00 (+50.0%)", "60.00 (+100.0%)"])
+        #expect(
+            DivergenceTable(report: report).columns == ["Model", "KL divergence", "Same top token"])
+        #expect(DivergenceTable(report: report).rows.map(\.heading) == ["this run, 1.25×"])
+        report = Samples.encoder
+        report.dense = QualityFigures()
+        #expect(cells(0)[1] == "0.0000" && DivergenceTable(report: report).rows.isEmpty)
+    }
+
+    @Test("a report without models has the texts and the formats in the section on quality")
+    func withoutModels() {
+        var report = report(perplexityTimes: 1)
+        (report.targets, report.baselines) = ([], [])
+        report.formats = [
+            FormatResult(
+                format: "int8", speedup: 2, weightBytes: 1 << 20,
+                quality: QualityFigures(perplexity: 21))
+        ]
+        for text in [report.html, report.markdown] {
+            for part in ["dense, int8", "21.00 (+5.0%)", "Second text: novels."] {
+                #expect(text.contains(part), "\(part)")
+            }
+        }
+    }
+
     @Test("an encoder's vectors are to be tested on a task, until a task was measured")
     func encoder() throws {
         var report = Samples.encoder

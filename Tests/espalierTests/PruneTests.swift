@@ -102,7 +102,7 @@ struct PruneTests {
         let other = try #require(try shipped.report()["secondDense"] as? [String: Double])
         #expect(try #require(other["perplexity"]) > 2 * (try #require(dense["perplexity"])))
         let page = try String(contentsOfFile: prune.out + "/report.html", encoding: .utf8)
-        #expect(page.contains("Perplexity, second text"))
+        #expect(page.contains("<th scope=\"col\">Second text</th>"))
         #expect(page.contains("Second text: held-out.txt, "))
         #expect(page.contains(" tokens, given with --evaluation."))
         #expect(run.output.contains("given with --evaluation."))

@@ -1,12 +1,14 @@
 /// The table of every way to a speed: the dense model, its formats, the family, other methods, and
 /// what the search predicts for units alone or formats alone.
+///
+/// A perplexity has its change from the dense model's in brackets.
 struct AlternativesTable {
     let report: PruneReport
     let measures: [QualityMeasure]
 
     init(report: PruneReport) {
         self.report = report
-        measures = QualityMeasure.present(in: report).filter { $0 != .kl && $0 != .top1 }
+        measures = QualityMeasure.present(in: report).filter { !$0.isDivergence }
     }
 
     var columns: [String] {
@@ -18,8 +20,8 @@ struct AlternativesTable {
 
     var rows: [(heading: String, cells: [String])] {
         let dense = row(
-            "dense, \(report.environment.precision)", 1, report.dense, second: report.secondDense,
-            bytes: report.model.weightBytes)
+            "dense, \(report.environment.precision)", 1, Self.whole(report.dense),
+            second: report.secondDense.map(Self.whole), bytes: report.model.weightBytes)
         let formats = (report.formats ?? []).map {
             row("dense, \($0.format)", $0.speedup, $0.quality, bytes: $0.weightBytes)
         }
@@ -35,6 +37,20 @@ struct AlternativesTable {
                 second: $0.second)
         }
         return [dense] + formats + own + others + predicted
+    }
+
+    /// The table of the page.
+    var html: HTMLTable {
+        HTMLTable(
+            caption: "Every way, with its speed and its cost", columns: columns, rows: rows,
+            strong: ownRows)
+    }
+
+    /// Returns the dense model's figures with its distance from itself, which is not measured.
+    private static func whole(_ figures: QualityFigures) -> QualityFigures {
+        var figures = figures
+        figures.meanCosineDistance = figures.meanCosineDistance ?? 0
+        return figures
     }
 
     /// The indices of the rows of the family.
@@ -69,13 +85,25 @@ struct AlternativesTable {
         _ name: String, _ speedup: Double, _ figures: QualityFigures,
         second: QualityFigures? = nil, bytes: Int? = nil, advice: String = ""
     ) -> (heading: String, cells: [String]) {
-        let values = measures.map { $0.text($0.value(of: figures)) }
+        let values = measures.map { cell($0, figures, dense: $0.denseValue(in: report)) }
         let others =
             hasSecond
-            ? [measures[0].text(second.flatMap(measures[0].value))] : []
+            ? [cell(measures[0], second, dense: report.secondDense.flatMap(measures[0].value))]
+            : []
         return (
             name,
             [Figures.ratio(speedup)] + values + others + [bytes.map(Figures.bytes) ?? "–", advice]
         )
+    }
+
+    /// Returns a value with its change from the dense model's value, if it differs.
+    private func cell(
+        _ measure: QualityMeasure, _ figures: QualityFigures?, dense: Double?
+    ) -> String {
+        let value = figures.flatMap(measure.value)
+        guard measure.hasChange, let value, let dense, value != dense else {
+            return measure.text(value)
+        }
+        return "\(measure.text(value)) (\(Figures.change(from: dense, to: value)))"
     }
 }

@@ -14,10 +14,6 @@ struct DecisionSection {
         let answers = decision.answers.map {
             "<dt>\($0.question)</dt><dd>\($0.answer)</dd>" as Markup
         }
-        let table = AlternativesTable(report: report)
-        let ways = HTMLTable(
-            caption: "Every way, with its speed and its cost", columns: table.columns,
-            rows: table.rows, strong: table.ownRows)
         return """
             <section class="decision" aria-label="Is it worth it?">
             <p class="claim">\(decision.sentence)</p>
@@ -31,7 +27,7 @@ struct DecisionSection {
             </dl>
             \(picture ?? "")
             </div>
-            \(ways.markup)
+            \(AlternativesTable(report: report).html.markup)
             <p class="soft">\(explanation)</p>
             <details><summary>The rules of the advice</summary>
             <ul class="soft">
