@@ -73,6 +73,20 @@ public struct ComparisonPage: Sendable {
         }
     }
 
+    /// The advice on each model with its reason, one sentence or more for each model.
+    ///
+    /// A model is compared with the dense model of its own run. Models without a measured quality
+    /// are left out.
+    public var advice: [String] {
+        runs.flatMap { run in
+            run.report.targets.compactMap { result in
+                Decision(known: result, in: run.report).map {
+                    "\(run.name), \(Figures.target(result.target)): \($0.title). \($0.reason)"
+                }
+            }
+        }
+    }
+
     /// Returns the dense model of a run.
     private func dense(of report: PruneReport) -> DenseModel {
         dense.first { $0.isOf(report) } ?? dense[0]
@@ -96,9 +110,10 @@ public struct ComparisonPage: Sendable {
     /// run, and qualities.
     private var table: HTMLTable {
         let slowest = dense[0]
+        let hasAdvice = !advice.isEmpty
         func row(
             _ name: String, _ model: DenseModel, _ speedup: Double,
-            _ value: (QualityMeasure) -> Double?
+            advice: String = "", _ value: (QualityMeasure) -> Double?
         ) -> (heading: String, cells: [String]) {
             let seconds = model.seconds / speedup
             let quality = measures.flatMap { measure -> [String] in
@@ -114,7 +129,7 @@ public struct ComparisonPage: Sendable {
                 [
                     Figures.time(seconds), Figures.ratio(slowest.seconds / seconds),
                     Figures.ratio(speedup),
-                ] + quality
+                ] + quality + (hasAdvice ? [advice] : [])
             )
         }
         let whole = dense.map { model in
@@ -124,14 +139,16 @@ public struct ComparisonPage: Sendable {
             run.report.targets.map { result in
                 row(
                     "\(run.name), \(Figures.target(result.target)), "
-                        + run.report.environment.precision, dense(of: run.report), result.measured
+                        + run.report.environment.precision, dense(of: run.report), result.measured,
+                    advice: Decision(known: result, in: run.report)?.title ?? ""
                 ) { $0.value(of: result.quality) }
             }
         }
         return HTMLTable(
             caption: "Measured on \(runs[0].report.evaluatedOn)",
             columns: ["Model", "Time", "Speed", "Over own dense"]
-                + measures.flatMap { [$0.title] + ($0.hasChange ? ["Change"] : []) },
+                + measures.flatMap { [$0.title] + ($0.hasChange ? ["Change"] : []) }
+                + (hasAdvice ? ["Advice"] : []),
             rows: whole + results)
     }
 
@@ -156,6 +173,25 @@ public struct ComparisonPage: Sendable {
             xTitle: "\(unit), measured: further left is faster", ticks: [],
             describe: { "\(Figures.decimal($0, 2)) \(unit)" }
         ).markup
+    }
+
+    /// The section with the advice on each model; empty if there is none.
+    private var advised: Markup {
+        guard !advice.isEmpty else { return "" }
+        return """
+            <section aria-labelledby="advice">
+            <h2 id="advice">Which to use</h2>
+            <p>Each model is compared with the dense model of its own run.</p>
+            <ul>
+            \(advice.map { "<li>\($0)</li>" as Markup })
+            </ul>
+            <details><summary>The rules of the advice</summary>
+            <ul class="soft">
+            \(AdviceRules.sentences.map { "<li>\($0)</li>" as Markup })
+            </ul>
+            </details>
+            </section>
+            """
     }
 
     /// A self-contained page: no script, no other file.
@@ -183,6 +219,7 @@ public struct ComparisonPage: Sendable {
             \(plots)
             </div>
             </section>
+            \(advised)
             """
         return Page(
             title: "\(first.model.name), runs compared: Espalier", kind: "runs compared",

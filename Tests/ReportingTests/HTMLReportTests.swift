@@ -103,6 +103,33 @@ private final class PageReader: NSObject, XMLParserDelegate {
         #expect(!reader.text.contains("FORBIDDEN"))
     }
 
+    @Test("a comparison gives the advice of each report, and none without a measured quality")
+    func comparedAdvice() throws {
+        var (good, bad) = (Samples.decoder, Samples.decoder)
+        for index in good.targets.indices { good.targets[index].perplexity = 21.1 }
+        bad.targets = [bad.targets[0]]
+        bad.targets[0].perplexity = 50
+        bad.secondText = "novel.txt, 512 tokens"
+        bad.secondDense = QualityFigures(perplexity: 10)
+        bad.targets[0].second = QualityFigures(perplexity: 40)
+        let page = ComparisonPage([("good", good), ("bad", bad)])
+        #expect(page.advice.count == 4)
+        #expect(page.advice[1].hasPrefix("good, 1.5×: Keep it. No measured loss is large."))
+        #expect(
+            page.advice[3]
+                == "bad, 1.25×: Ask for a smaller speedup. The largest loss: on the second text, "
+                + "novel.txt: perplexity 10.00 → 40.00.")
+        let shown = try read(page.html)
+        for advice in page.advice { #expect(shown.text.contains(advice)) }
+        #expect(shown.text.contains("Advice") && shown.text.contains("Which to use"))
+        #expect(Set(shown.references).isSubset(of: shown.identifiers))
+        bad.targets[0].quality = QualityFigures()
+        bad.targets[0].second = nil
+        #expect(ComparisonPage([("bad", bad)]).advice.isEmpty)
+        let silent = try read(ComparisonPage([("bad", bad)]).html).text
+        #expect(!silent.contains("Advice") && !silent.contains("Which to use"))
+    }
+
     @Test("runs in two precisions are compared with the slowest dense model")
     func comparedPrecisions() throws {
         var (float, byte) = (Samples.decoder, Samples.decoder)

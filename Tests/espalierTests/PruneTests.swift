@@ -173,6 +173,8 @@ struct PruneTests {
         let page = prune.scratch.path("page.html")
         let compared = try Program.run("compare", prune.out, prune.out, "-o", page)
         #expect(compared.status == 0 && FileManager.default.fileExists(atPath: page))
+        let lines = compared.output.split(separator: "\n")
+        #expect(lines.count { $0.contains(", 1.3×: ") } == 2 && lines.last == page[...])
         #expect(try Program.run("compare", prune.out, "-o", page).status == 2)
         let missing = try Program.run("report", prune.scratch.path())
         #expect(missing.status == 1 && missing.errors.contains("report.json"))

@@ -22,6 +22,12 @@ struct Decision {
             }
     }
 
+    /// Creates a decision for a model whose quality was measured; otherwise nil.
+    init?(known result: TargetResult, in report: PruneReport) {
+        self.init(result, in: report)
+        if losses.isEmpty { return nil }
+    }
+
     /// The advice for the worst loss.
     var advice: Advice { losses.first?.advice ?? .test }
 

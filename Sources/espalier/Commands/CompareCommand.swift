@@ -10,7 +10,8 @@ struct CompareCommand: Command {
     static let summary = "Put several prunes on one page."
     static let discussion = """
         Reads report.json of each directory. Models are shown by their time, so that runs of one \
-        model in two precisions can be compared. If other conditions differ, the page says so.
+        model in two precisions can be compared. If other conditions differ, the page says so. For \
+        each model with a measured quality, the page and the terminal give the advice of its report.
 
         Example: espalier compare greedy spdy -o compared.html
         """
@@ -34,6 +35,7 @@ struct CompareCommand: Command {
             })
         for caveat in page.caveats { remark(caveat) }
         try AtomicFile.write(Array(page.html.utf8), to: output)
+        for advice in page.advice { print(TerminalText.wrapped(advice)) }
         print(output)
     }
 }
