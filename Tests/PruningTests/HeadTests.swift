@@ -230,6 +230,7 @@ struct HeadTests {
         #expect(pooling["pooling_mode_cls_token"] as? Bool == true)
         // Modules of a written model are written again.
         let again = try Checkpoint(copy)
+        #expect(checkpoint.pooling.maximumTokens == 16 && again.pooling.maximumTokens == 16)
         try HuggingFaceDirectory.write(again, like: again, to: scratch.path("again"))
         #expect(
             try read("again/1_Pooling/config.json")["word_embedding_dimension"] as? Int == 36)

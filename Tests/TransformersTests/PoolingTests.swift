@@ -114,6 +114,46 @@ struct PoolingTests {
         }
     }
 
+    /// Returns the maximum number of tokens of a directory with a file of settings.
+    private func maximumTokens(_ settings: String?, in file: String) throws -> Int? {
+        let directory = FileManager.default.temporaryDirectory
+            .appendingPathComponent("espalier-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try FileManager.default.copyItem(atPath: Fixture.path("tiny-bert"), toPath: directory)
+        try settings?.write(
+            toFile: directory + "/" + file, atomically: true, encoding: .utf8)
+        return try Model(Checkpoint(directory)).keeping(layers: [0]).pooling.maximumTokens
+    }
+
+    @Test("the maximum number of tokens is read if a file states it, and limits a length")
+    func readsMaximumTokens() throws {
+        let file = "sentence_bert_config.json"
+        for (settings, tokens) in [
+            (nil, nil), ("{}", nil), (#"{"max_seq_length": null}"#, nil),
+            (#"{"max_seq_length": 24, "do_lower_case": false}"#, 24),
+        ] as [(String?, Int?)] {
+            #expect(try maximumTokens(settings, in: file) == tokens)
+        }
+        let other = "sentence_xlm-roberta_config.json"
+        #expect(try maximumTokens(#"{"max_seq_length": 1}"#, in: other) == 1)
+        var pooling = Pooling.mean
+        #expect(pooling.length(within: 512) == 512)
+        pooling.maximumTokens = 256
+        #expect(pooling.length(within: 512) == 256 && pooling.length(within: 128) == 128)
+    }
+
+    @Test(
+        "a maximum number of tokens that is not a positive whole number gives an error",
+        arguments: ["0", "-1", "1.5", #""256""#, "true", "[16]"])
+    func refusesMaximumTokens(value: String) throws {
+        let error = #expect(throws: ModelFileError.self) {
+            try maximumTokens("{\"max_seq_length\": \(value)}", in: "sentence_bert_config.json")
+        }
+        for part in ["sentence_bert_config.json", "max_seq_length", value] {
+            #expect(error?.description.contains(part) == true, "\(part)")
+        }
+    }
+
     @Test("a pruned or changed model pools as its directory says")
     func models() throws {
         let directory = FileManager.default.temporaryDirectory

@@ -82,6 +82,39 @@ struct EvaluateTests {
         #expect(try spearman() > 0.999_999)
     }
 
+    @Test("texts of an encoder are cut to max_seq_length, and a wrong number gives an error")
+    func cut() throws {
+        let model = scratch.path("short")
+        try FileManager.default.copyItem(atPath: Fixture.bert, toPath: model)
+        let start = "Anna found a white drum in the park today and took it to"
+        let task = try scratch.file(
+            "sts", #"{"first": "\#(start) Tom.", "second": "\#(start) the sea.", "score": 1}"#,
+            #"{"first": "A dog runs.", "second": "It snowed.", "score": 0}"#)
+        func similarities() throws -> [Double] {
+            let answer = try Program.run("evaluate", model, "--task", task, "--json").object()
+            let tasks = try #require(answer["tasks"] as? [String: [String: Any]])
+            return try #require(tasks["sts"]?["similarities"] as? [Double])
+        }
+        let whole = try similarities()
+        #expect(whole[0] < 0.999_999)
+        func state(_ value: String) throws {
+            try "{\"max_seq_length\": \(value)}".write(
+                toFile: model + "/sentence_bert_config.json", atomically: true, encoding: .utf8)
+        }
+        try state("8")
+        let short = try similarities()
+        #expect(short[0] > 0.999_999_9 && short[1] < 0.999_999)
+        try state("64")
+        #expect(try similarities() == whole)
+        try state("0")
+        for words in [["evaluate", model, "--task", task], ["inspect", model]] {
+            let refused = try Program.run(words)
+            #expect(refused.errors.contains("sentence_bert_config.json"), "\(refused.errors)")
+            #expect(refused.errors.contains("max_seq_length"))
+        }
+        #expect(try Program.run("evaluate", model, "--task", task).status == 1)
+    }
+
     @Test("the text of records is evaluated, and a model or too little text gives an error")
     func texts() throws {
         let text = Fixture.folder + "/text/held-out.txt"

@@ -18,7 +18,8 @@ struct TextEncoder<Words: Tokenizer> {
 
     /// Computes the vectors of texts, pooled and normalised as the model's files say.
     ///
-    /// A text that is longer than the model's positions loses its end.
+    /// A text that is longer than the model's positions, or than the maximum that its files state,
+    /// loses its end.
     ///
     /// - Parameters:
     ///   - texts: The texts, at least one.
@@ -34,7 +35,7 @@ struct TextEncoder<Words: Tokenizer> {
             let batch = TokenBatch(
                 texts[first...].prefix(Self.batch).map { text in
                     tokenizer.encode(text, addingSpecialTokens: true).cut(
-                        to: model.shape.maximumPositions)
+                        to: model.pooling.length(within: model.shape.maximumPositions))
                 })
             let hidden = pass.hiddenStates(of: batch)
             try hidden.checkFinite()

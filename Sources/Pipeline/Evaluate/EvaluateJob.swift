@@ -195,7 +195,8 @@ public struct EvaluateJob {
     private func sequences(of text: String, for loaded: LoadedModel) throws -> [[Int32]] {
         let contents = try TextFile.contents(of: text).text
         let tokenizer = try loaded.checkpoint.tokenizer()
-        let length = min(options.window, loaded.model.shape.maximumPositions)
+        let length = loaded.model.pooling.length(
+            within: min(options.window, loaded.model.shape.maximumPositions))
         let all =
             !loaded.model.shape.architecture.isEncoder
             ? windows(

@@ -166,13 +166,13 @@ struct HubDownload {
     private static func isWanted(_ name: String) -> Bool {
         let names = [
             "config.json", "model.safetensors.index.json", "modules.json",
-            "sentence_bert_config.json", "config_sentence_transformers.json",
-            "1_Pooling/config.json",
+            "config_sentence_transformers.json", "1_Pooling/config.json",
         ]
         // The folder for the model itself in old versions of sentence-transformers.
         let folder = "0_Transformer/"
         let name = name.hasPrefix(folder) ? String(name.dropFirst(folder.count)) : name
         return (names + Checkpoint.tokenizerFileNames).contains(name)
+            || name.hasPrefix("sentence_") && name.hasSuffix("_config.json")
             || name.hasSuffix(".safetensors") && !name.contains("/") && name.hasPrefix("model")
     }
 

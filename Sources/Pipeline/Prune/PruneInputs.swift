@@ -114,7 +114,7 @@ struct PruneInputs {
         let tokenizer = try dense.progress.stage("Reading the tokenizer") {
             try dense.checkpoint.tokenizer()
         }
-        let longest = dense.shape.maximumPositions
+        let longest = dense.checkpoint.pooling.length(within: dense.shape.maximumPositions)
         let text =
             dense.shape.architecture.isEncoder
             ? CalibrationText(

@@ -73,9 +73,11 @@ extension PruneRun {
     /// Returns the second text, which is read and cut at the first call.
     func secondText() throws -> SecondText {
         if let cutSecondText { return cutSecondText }
+        let checkpoint = dense.checkpoint
         let text = try SecondText(
-            options.evaluation, tokenizer: try dense.checkpoint.tokenizer(), shape: dense.shape,
-            sequence: environment.sequence, calibrationTokens: options.calibrationTokens)
+            options.evaluation, tokenizer: try checkpoint.tokenizer(), shape: dense.shape,
+            sequence: checkpoint.pooling.length(within: environment.sequence),
+            calibrationTokens: options.calibrationTokens)
         cutSecondText = text
         return text
     }

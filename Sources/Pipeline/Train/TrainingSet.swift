@@ -71,7 +71,9 @@ struct TrainingSet {
                 known: try model.checkpoint.classifier()?.kind)
         } else {
             let reader = TrainingText(
-                tokenizer: tokenizer, length: min(options.length, model.shape.maximumPositions))
+                tokenizer: tokenizer,
+                length: model.checkpoint.pooling.length(
+                    within: min(options.length, model.shape.maximumPositions)))
             func visit(
                 _ paths: [String], _ body: (TextSequence) throws(ModelFileError) -> Void
             ) throws(ModelFileError) {

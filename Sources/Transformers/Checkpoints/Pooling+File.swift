@@ -13,22 +13,22 @@ extension Pooling {
     /// - Parameter directory: The directory of the weights.
     /// - Throws: ``ModelFileError`` if a file is damaged, or a module or mode is not supported.
     init(inDirectory directory: String) throws(ModelFileError) {
+        self = try Self.stated(inDirectory: directory)
+        maximumTokens = try Self.maximumTokens(inDirectory: directory)
+    }
+
+    private static func stated(inDirectory directory: String) throws(ModelFileError) -> Pooling {
         let weights = URL(fileURLWithPath: directory).standardizedFileURL
         let parent = weights.deletingLastPathComponent()
-        let beside = try Self.modules(in: weights.path)
-        if !beside.isEmpty {
-            self = try Self.reading(beside, in: weights.path, weightsIn: "")
-            return
-        }
+        let beside = try modules(in: weights.path)
+        if !beside.isEmpty { return try reading(beside, in: weights.path, weightsIn: "") }
         let own = weights.lastPathComponent
         // The parent folder may be unrelated to the model, so errors in it are ignored.
-        if let above = try? Self.modules(in: parent.path), above.contains(where: { $0.path == own })
-        {
-            self = try Self.reading(above, in: parent.path, weightsIn: own)
-            return
+        if let above = try? modules(in: parent.path), above.contains(where: { $0.path == own }) {
+            return try reading(above, in: parent.path, weightsIn: own)
         }
         let alone = weights.path + "/1_Pooling/config.json"
-        self = try FileManager.default.fileExists(atPath: alone) ? Pooling(config: alone) : .mean
+        return try FileManager.default.fileExists(atPath: alone) ? Pooling(config: alone) : .mean
     }
 
     private struct Module {

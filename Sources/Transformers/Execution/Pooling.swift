@@ -29,6 +29,10 @@ public struct Pooling: Sendable, Hashable {
     /// ``vector(of:in:channels:)`` does not do this, because it does not change cosines.
     public internal(set) var isNormalised = false
 
+    /// The maximum number of tokens of a text, with its special tokens, that the model's files
+    /// state; nil if they state none.
+    public internal(set) var maximumTokens: Int?
+
     /// The mean of the hidden states, which is the default.
     public static let mean = Pooling([.mean])
 
@@ -37,6 +41,12 @@ public struct Pooling: Sendable, Hashable {
         precondition(!modes.isEmpty, "a pooling needs a mode")
         self.modes = modes
     }
+
+    /// Returns the number of tokens to which a text is cut.
+    ///
+    /// - Parameter positions: The number of tokens that the model or the caller allows.
+    /// - Returns: The same number, or ``maximumTokens`` if that is smaller.
+    public func length(within positions: Int) -> Int { min(positions, maximumTokens ?? positions) }
 
     /// Computes the vector of a sequence.
     ///
