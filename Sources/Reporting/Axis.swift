@@ -67,11 +67,25 @@ struct Axis {
     }
 
     /// Returns the text of a tick, with enough decimals to distinguish the ticks.
+    ///
+    /// On a logarithmic axis, small and large numbers are written with a power of ten.
     func text(_ tick: Double) -> String {
+        if isLogarithmic, round.count > 2, tick < 0.999e-3 || tick > 0.999e5 {
+            return Self.scientific(tick)
+        }
         let finest = isLogarithmic && round.count > 2 ? abs(tick) : step
         let places = max(0, -Int((log10(max(finest, 1e-12)) + 1e-9).rounded(.down)))
         return abs(tick) >= 10_000 && abs(tick) < 1e15 && places == 0
             ? Figures.count(Int(tick.rounded())) : Figures.decimal(tick, min(9, places))
+    }
+
+    /// Returns a positive number of one digit as `10⁻⁵` or `2·10⁻⁵`.
+    private static func scientific(_ value: Double) -> String {
+        let exponent = Int((log10(value) + 1e-9).rounded(.down))
+        let digit = Int((value / pow(10, Double(exponent))).rounded())
+        let digits = Array("⁰¹²³⁴⁵⁶⁷⁸⁹")
+        let raised = "\(exponent.magnitude)".compactMap(\.wholeNumberValue).map { digits[$0] }
+        return (digit == 1 ? "" : "\(digit)·") + "10" + (exponent < 0 ? "⁻" : "") + String(raised)
     }
 
     /// The distance of ticks: 1, 2 or 5 times a power of ten, at least a quarter of the range.

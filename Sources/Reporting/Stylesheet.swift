@@ -150,17 +150,26 @@ enum Stylesheet {
         }
         @media print {
           :root {
+            color-scheme: light;
             --paper: #ffffff; --sheet: #ffffff; --ink: #000000; --soft: #444444; --rule: #cccccc;
             --leaf: #22592f; --leaf-pale: #d5e6d7; --bare: #f4f4f0; --twig: #999999;
-            --warn: #7d4e00;
+            --warn: #7d4e00; --s1: #9a5b10; --s2: #2f64a0; --s3: #87417c; --s4: #5d6670;
+            --s5: #a33b3b;
           }
-          body { font-size: 10.5pt; }
+          html { font-size: 13px; }
+          body { font-size: 1rem; }
           main { max-width: none; padding: 0; }
           section { margin-top: 1.5rem; padding-top: 1rem; }
-          .card, figure, tr, pre { break-inside: avoid; }
-          h2, h3, caption { break-after: avoid; }
+          .answers { grid-template-columns: 1fr 1.15fr; }
+          .card, figure, tr, pre, svg.plot, dl.sides > div { break-inside: avoid; }
+          figure:has(details) { break-inside: auto; }
+          h2, h3, caption, summary, p:has(+ dl.sides) { break-after: avoid; }
+          section:not(.decision) table { break-inside: avoid; }
           .scroll, pre { overflow: visible; }
           pre { white-space: pre-wrap; }
+          th, td { white-space: normal; padding: 0.2rem 0 0.2rem 0.9rem; }
+          details::details-content { content-visibility: visible; block-size: auto; }
+          summary { list-style: none; color: var(--ink); font-weight: 600; }
         }
         """
 }

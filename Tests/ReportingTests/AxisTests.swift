@@ -42,6 +42,21 @@ private let logarithmicRanges: [(Double, Double)] = [
                 == [0, 500, 1000, 1536])
     }
 
+    @Test("the ticks of a logarithmic axis have short texts, which are distinct")
+    func powers() {
+        let small = Axis(2e-7, 8, isLogarithmic: true, from: 0, to: 100)
+        #expect(small.ticks.map(small.text).prefix(4) == ["10⁻⁶", "10⁻⁵", "10⁻⁴", "0.001"])
+        let narrow = Axis(1.5e-5, 1e-4, isLogarithmic: true, from: 0, to: 100)
+        #expect(narrow.ticks.map(narrow.text) == ["2·10⁻⁵", "5·10⁻⁵", "10⁻⁴"])
+        let large = Axis(20, 1e300, isLogarithmic: true, from: 0, to: 100)
+        #expect(large.ticks.map(large.text).first == "100" && large.text(1e12) == "10¹²")
+        for axis in [small, narrow, large] {
+            #expect(Set(axis.ticks.map(axis.text)).count == axis.ticks.count)
+            // The texts have room on the left of a plot.
+            for tick in axis.ticks { #expect(axis.text(tick).count <= 6) }
+        }
+    }
+
     @Test("logarithmic ticks are in range", arguments: logarithmicRanges)
     func logarithmic(low: Double, high: Double) {
         let axis = Axis(low, high, isLogarithmic: true, from: 0, to: 100)

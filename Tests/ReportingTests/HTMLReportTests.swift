@@ -190,6 +190,28 @@ private final class PageReader: NSObject, XMLParserDelegate {
         }
     }
 
+    @Test("on paper every colour is a light one, and folded parts are shown")
+    func print() throws {
+        let style = Stylesheet.text.text
+        func part(_ rule: String) throws -> Substring {
+            let start = try #require(style.range(of: rule)).upperBound
+            return style[start...].prefix(
+                upTo: style[start...].range(of: "\n}")?.lowerBound ?? style.endIndex)
+        }
+        func colours(_ part: Substring) -> [Substring: Substring] {
+            Dictionary(
+                part.matches(of: /--([a-z0-9-]+): (#[0-9a-f]{6});/).map { ($0.1, $0.2) },
+                uniquingKeysWith: { first, _ in first })
+        }
+        let (dark, paper) = (
+            colours(try part("@media (prefers-color-scheme: dark) {")),
+            colours(try part("@media print {"))
+        )
+        #expect(dark.count > 10 && Set(dark.keys) == Set(paper.keys))
+        for (name, colour) in dark { #expect(paper[name] != colour, "\(name)") }
+        #expect(try part("@media print {").contains("details::details-content"))
+    }
+
     @Test("markup in texts is escaped")
     func hostile() throws {
         let reader = try read(Samples.hostile)
