@@ -80,9 +80,26 @@ struct Int4MatrixTests {
         #expect(clipped > 30)
     }
 
+    @Test(
+        "elements that are a scale times integers are not changed",
+        arguments: Int4Matrix.Rounding.allCases, [0...15, 1...15, 3...12, 7...9, 8...8])
+    func kept(rounding: Int4Matrix.Rounding, codes: ClosedRange<UInt8>) {
+        let (rows, groups) = (40, 3)
+        // Scales of both signs, some of them subnormal halves.
+        let scales = randomFloats(rows * groups, seed: 4).enumerated().map {
+            Float16($1 * powf(10, Float($0 % 7) - 6)).bitPattern
+        }
+        let range = Float(codes.lowerBound)...Float(codes.upperBound) + 0.99
+        let matrix = Int4Matrix(
+            rows: rows, columns: groups * 32,
+            codes: randomFloats(rows * groups * 32, seed: 3, in: range).map { UInt8($0) },
+            scales: scales
+        ).floats
+        #expect(Int4Matrix(rounding: matrix, by: rounding).floats == matrix)
+    }
+
     @Test("packed weights are not rounded again", arguments: [1, 7])
     func packing(rows: Int) {
-        // No code 0, so the scales cannot be found from the elements.
         let codes = randomFloats(100 * 70, seed: 3, in: 3...12.99).map { UInt8($0) }
         let scales = randomFloats(100 * 3, seed: 4).map { Float16($0 / 100).bitPattern }
         let weight = Int4Matrix(rows: 100, columns: 70, codes: codes, scales: scales)

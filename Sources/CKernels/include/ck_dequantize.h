@@ -38,7 +38,9 @@ void ck_narrow_f16(void *out, const float *in, size_t count);
 void ck_narrow_bf16(void *out, const float *in, size_t count);
 
 /* ck_quantize_X(out, in, block_count) rounds finite floats to block_count whole blocks of the
- * stored type X, like the reference code of llama.cpp. `out` needs no alignment. */
+ * stored type X, like the reference code of llama.cpp. `out` needs no alignment.
+ *
+ * ck_quantize_q4_0 does not change a block whose values are those of a scale and of codes. */
 void ck_quantize_q8_0(void *out, const float *in, size_t block_count);
 void ck_quantize_q4_0(void *out, const float *in, size_t block_count);
 
