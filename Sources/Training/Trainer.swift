@@ -21,6 +21,29 @@ public enum TrainingData: Sendable {
 }
 
 extension TrainingData {
+    /// Returns the tokens of sequences from random places.
+    ///
+    /// - Parameter tokens: The number of tokens to exceed; fewer if the data has fewer.
+    /// - Returns: The tokens of each sequence.
+    /// - Throws: What reading the sequences throws.
+    public func sequences(tokens: Int) throws -> [[Int32]] {
+        func ids(_ index: Int) throws -> [Int32] {
+            switch self {
+            case .text(let sequences): sequences[index].ids
+            case .stored(let sequences): try sequences[index].ids
+            case .labelled(let sequences): sequences[index].ids
+            }
+        }
+        var (found, sum) = ([[Int32]](), 0)
+        var random = SplitMix64(seed: 1)
+        for place in (0..<count).shuffled(using: &random) {
+            guard sum < tokens else { break }
+            found.append(try ids(place))
+            sum += found[found.count - 1].count
+        }
+        return found
+    }
+
     /// Returns the sequences of tokens at some places; empty if the data has labels.
     fileprivate func texts(at places: [Int]) throws -> [TextSequence] {
         switch self {

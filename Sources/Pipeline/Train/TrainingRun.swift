@@ -134,16 +134,24 @@ final class TrainingRun {
             losses = Array(losses.prefix(trainer.step))
         }
         let (tokens, seconds) = try train(&trainer, &losses)
-        let after = try evaluate(
-            trainer, against: settings.distillation?.teacher, "Evaluating after the training")
         let path = directory.product(Product.model)
-        try progress.stage("Writing \(path)") {
+        let source = try rounded(trainer.model)
+        let formats = opened.checkpoint.formats
+        try progress.counting(
+            "Writing \(path)", total: opened.shape.layers.count, unit: "layers"
+        ) { advance in
             try HuggingFaceDirectory.write(
-                trainer.model, like: opened.checkpoint, to: path,
+                source, like: opened.checkpoint, to: path,
                 classifier: trainer.model.classifier,
                 layerDrop: max(settings.layerDrop, opened.checkpoint.config.layerDrop) > 0
-                    ? settings.layerDrop : nil, progress: progress.check)
+                    ? settings.layerDrop : nil, formats: formats, progress: advance)
+            try advance(opened.shape.layers.count)
         }
+        let model = try formats.map { try Model(Checkpoint(path), formats: $0) }
+        let after = try set.evaluate(
+            model ?? Model(trainer.model), trainer.model.classifier,
+            against: settings.distillation?.teacher, of: opened, after: trainer.step,
+            engine: engine, "Evaluating after the training")
         let answer = TrainingResult(
             steps: trainer.step, trainedTokens: losses.reduce(0) { $0 + $1.tokens },
             measure: after.measure, before: before.value, after: after.value,
@@ -153,6 +161,34 @@ final class TrainingRun {
         try directory.write(answer, Product.answer)
         return answer
     }
+
+    /// Returns the trained weights, rounded to the formats of the model that was trained.
+    ///
+    /// Weights in 4 bits are rounded by ``GPTQ`` on training sequences.
+    private func rounded(_ model: TrainableModel) throws -> any WeightSource {
+        guard let formats = opened.checkpoint.formats else { return model }
+        let examples = batches(
+            of: try set.data.sequences(tokens: Self.roundingTokens), tokens: 2048)
+        var source: any WeightSource = model
+        if let grid = WeightGrid(roundingTo: formats.head) {
+            let weight = model.head().output ?? model.embeddings().tokens
+            let codes = try progress.stage("Rounding the output head") {
+                try HeadRounding.rounded(
+                    weight, to: grid, inputsFrom: Model(model), on: examples, engine: engine)
+            }
+            source = WithRoundedHead(model, codes)
+        }
+        if opened.shape.components.contains(where: { WeightGrid(roundingTo: formats[$0]) != nil }) {
+            source = try LayerRounding(source, to: formats, on: examples, engine: engine)
+        }
+        func formatted(_ source: some WeightSource) -> any WeightSource {
+            FormattedWeights(source, formats: formats)
+        }
+        return formatted(source)
+    }
+
+    /// The number of tokens on which weights in 4 bits are rounded.
+    private static let roundingTokens = 32_768
 
     /// Returns the losses of distillation; nil without a teacher.
     private func distillation(head: Classifier.Kind?) throws -> Distillation? {

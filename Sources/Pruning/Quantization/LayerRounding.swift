@@ -1,7 +1,7 @@
 public import Tensors
 public import Transformers
 
-/// Rounds the projections of a model to a grid, one layer after another, with ``GPTQ``.
+/// Rounds the projections of a model to grids, one layer after another, with ``GPTQ``.
 ///
 /// The second moments of the inputs of a projection are those in the rounded model: calibration text
 /// goes through the rounded layers, and in a layer through the projections that are already rounded.
@@ -14,11 +14,14 @@ public import Transformers
 ///
 /// `@unchecked`: only one thread reads a source.
 public final class LayerRounding: WeightSource, @unchecked Sendable {
-    /// The grid of the rounded weights.
-    public let grid: WeightGrid
-
     private let weights: any WeightSource
-    private let branches: BranchRounding
+    /// The grid of a component; nil if it is not rounded.
+    private let grid: @Sendable (Component) -> WeightGrid?
+    private let batches: [TokenBatch]
+    private let damping: Double
+    /// The model without layers.
+    private let blank: Model
+    private let engine: Engine
     /// A forward pass through the layer that is being rounded.
     private var pass: ForwardPass
     /// The residual streams of the batches before the next component.
@@ -36,15 +39,36 @@ public final class LayerRounding: WeightSource, @unchecked Sendable {
     ///     moments.
     ///   - engine: The engine to compute on. The result does not depend on its number of threads.
     /// - Throws: What reading the weights throws.
-    public init(
+    public convenience init(
         _ weights: any WeightSource, to grid: WeightGrid, on batches: [TokenBatch],
         damping: Double = 0.01, engine: Engine
     ) throws {
+        try self.init(weights, on: batches, damping: damping, engine: engine) { _ in grid }
+    }
+
+    /// Prepares text for the first layer of a model whose components have formats.
+    ///
+    /// The components whose format needs ``GPTQ`` are rounded. The parameters and errors are those of
+    /// the initialiser for one grid.
+    public convenience init(
+        _ weights: any WeightSource, to formats: Formats, on batches: [TokenBatch],
+        damping: Double = 0.01, engine: Engine
+    ) throws {
+        try self.init(weights, on: batches, damping: damping, engine: engine) {
+            WeightGrid(roundingTo: formats[$0])
+        }
+    }
+
+    private init(
+        _ weights: any WeightSource, on batches: [TokenBatch], damping: Double, engine: Engine,
+        grid: @escaping @Sendable (Component) -> WeightGrid?
+    ) throws {
         self.weights = weights
         self.grid = grid
-        let blank = try Model(embeddingsOf: weights)
-        branches = BranchRounding(
-            grid: grid, batches: batches, damping: damping, blank: blank, engine: engine)
+        self.batches = batches
+        self.damping = damping
+        self.engine = engine
+        blank = try Model(embeddingsOf: weights)
         pass = ForwardPass(blank, on: engine)
         streams = []
         for batch in batches { streams.append(pass.embedded(batch)) }
@@ -94,13 +118,36 @@ public final class LayerRounding: WeightSource, @unchecked Sendable {
         return layer
     }
 
+    /// The inputs of a component's last projection, one for each batch; nil if the layer does not
+    /// have the component.
+    private func projected(
+        _ component: Component, _ check: () throws -> Void
+    ) throws -> [Activations]? {
+        var inputs: [Activations] = []
+        for (batch, stream) in zip(batches, streams) {
+            try check()
+            guard let next = pass.inputs(of: component, in: batch, entering: stream)
+            else { return nil }
+            inputs.append(next)
+        }
+        return inputs
+    }
+
     /// Rounds the projections of a component, and advances the streams past it.
     private func round(
         _ component: Component, of layer: inout LayerWeights, _ check: () throws -> Void
     ) throws {
-        let inputs = try branches.round(
-            component, of: &layer, sizes: weights.shape.layers[component.layer],
-            entering: streams, with: &pass, check: check)
+        let sizes = weights.shape.layers[component.layer]
+        var inputs: [Activations]?
+        if let grid = grid(component) {
+            let branches = BranchRounding(
+                grid: grid, batches: batches, damping: damping, blank: blank, engine: engine)
+            inputs = try branches.round(
+                component, of: &layer, sizes: sizes, entering: streams, with: &pass, check: check)
+        } else {
+            pass.model = blank.replacing(layer: component.layer, with: layer, sizes: sizes)
+            inputs = try projected(component, check)
+        }
         for index in streams.indices {
             try check()
             streams[index] = pass.stream(
