@@ -34,6 +34,18 @@ extension Engine {
         }
     }
 
+    /// Copies rows of a table in 8 bits into `y`, as floats.
+    public func gather(
+        _ table: ByteMatrix, rows indices: [Int32], into y: inout Activations
+    ) {
+        precondition(indices.count == y.rows && table.columns == y.columns)
+        withPointers(writing: &y.storage) { y in
+            for (row, index) in indices.enumerated() {
+                table.copyRow(Int(index), into: y + row * table.columns)
+            }
+        }
+    }
+
     /// Copies the given rows of `x` into `y`.
     public func select(
         _ x: Activations, rows: some Collection<Int>, into y: inout Activations

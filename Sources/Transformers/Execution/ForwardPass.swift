@@ -217,6 +217,8 @@ public struct ForwardPass {
         hidden.reshape(rows: ids.count, columns: model.shape.hiddenSize)
         if let table = model.embeddings.tokens {
             engine.gather(table, rows: ids, into: &hidden)
+        } else if let table = model.embeddings.bytes {
+            engine.gather(table, rows: ids, into: &hidden)
         } else if let table = model.head {
             engine.gather(table, rows: ids, into: &hidden)
         }
