@@ -18,6 +18,9 @@ extension LatencyTable {
                 throw error
             }
         }
+        for (format, timing) in heads.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            try check(timing, field: "heads.\(format.rawValue)")
+        }
         try checkInterplay()
         try checkVerification()
     }

@@ -21,6 +21,7 @@ extension LatencyTable: Codable {
         case base
         case curves
         case otherFormats
+        case heads
         case interplay
         case verification
     }
@@ -62,6 +63,7 @@ extension LatencyTable: Codable {
         otherFormats =
             try container.decodeIfPresent(
                 [Precision: FormatLatencies].self, forKey: .otherFormats) ?? [:]
+        heads = try container.decodeIfPresent([Precision: Timing].self, forKey: .heads) ?? [:]
         interplay =
             try container.decodeIfPresent(Interplay.self, forKey: .interplay) ?? Interplay()
         verification = try container.decodeIfPresent(Verification.self, forKey: .verification)
@@ -92,6 +94,7 @@ extension LatencyTable: Codable {
         if !otherFormats.isEmpty {
             try container.encode(otherFormats, forKey: .otherFormats)
         }
+        if !heads.isEmpty { try container.encode(heads, forKey: .heads) }
         if !interplay.knots.isEmpty { try container.encode(interplay, forKey: .interplay) }
         try container.encodeIfPresent(verification, forKey: .verification)
     }

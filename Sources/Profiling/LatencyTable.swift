@@ -33,6 +33,8 @@ public struct LatencyTable: Hashable, Sendable {
     public let curves: [ComponentKind: LatencyCurve]
     /// The times of models in further formats.
     public internal(set) var otherFormats: [Precision: FormatLatencies] = [:]
+    /// The seconds of the model without any component, with its output head in further formats.
+    public internal(set) var heads: [Precision: Timing] = [:]
     /// The relation between the time of a whole model and the sum of its parts.
     public internal(set) var interplay = Interplay()
     /// The errors of predictions for random plans; nil if they were not measured.
@@ -107,10 +109,21 @@ public struct LatencyTable: Hashable, Sendable {
     /// - Precondition: The format is profiled.
     public func seconds(ofHeadIn format: Precision?) -> Double {
         guard let format, format != environment.precision.head else { return 0 }
-        guard let other = otherFormats.first(where: { $0.key.head == format })?.value else {
+        let other = profiledFormats.first { $0.head == format }.flatMap { otherFormats[$0] }
+        guard let timing = heads[format] ?? other?.base else {
             preconditionFailure("the format must be profiled")
         }
-        return other.base.seconds - base.seconds
+        return timing.seconds - base.seconds
+    }
+
+    /// The formats that the output head can have besides the environment's, in the order of
+    /// precision; none for encoders, which have no output head.
+    public var headFormats: [Precision] {
+        guard !shape.architecture.isEncoder else { return [] }
+        return Precision.allCases.filter { format in
+            format != environment.precision.head
+                && (heads[format] != nil || otherFormats.keys.contains { $0.head == format })
+        }
     }
 
     private func cleanedCurves(in format: Precision?) -> [ComponentKind: LatencyCurve] {
@@ -149,7 +162,9 @@ public struct LatencyTable: Hashable, Sendable {
     /// The seconds of the model without any component, in its fastest format, at the dense model's
     /// hidden size.
     public var minimumSeconds: Double {
-        otherFormats.values.reduce(base.seconds) { min($0, $1.base.seconds) }
+        (otherFormats.values.map(\.base) + heads.values).reduce(base.seconds) {
+            min($0, $1.seconds)
+        }
     }
 
     /// The speedup of the model without any component, at the dense model's hidden size.

@@ -9,6 +9,8 @@ struct Probe {
         case whole(Precision)
         /// The model without any component, in a format.
         case base(Precision)
+        /// The model without any component, with its output head in a format.
+        case head(Precision)
         /// One kind of component at one level in every layer, in a format, and no component of the
         /// other kind. So the noise of other components does not hide the time of the component.
         case level(ComponentKind, Int, Precision)
@@ -27,14 +29,24 @@ struct Probe {
 
     /// The models to time for a shape.
     ///
-    /// The environment's format is the first of `formats`.
-    static func all(of shape: ModelShape, in formats: [Precision]) -> [Probe] {
+    /// The environment's format is the first of `formats`. `heads` are further formats of the output
+    /// head.
+    static func all(
+        of shape: ModelShape, in formats: [Precision], heads: [Precision] = []
+    ) -> [Probe] {
         let granularity = LevelGrid.granularity(in: formats)
+        let nothing = [Int](repeating: 0, count: shape.layers.count)
+        let withHeads = heads.map { format in
+            var plan = Plan(attention: nothing, feedForward: nothing)
+            plan.headFormat = format
+            return Probe(role: .head(format), plan: plan)
+        }
         let uniform = formats.enumerated().flatMap { index, format in
             all(of: shape, in: format, isEnvironment: index == 0, granularity)
         }
-        return uniform
-            + mixtures(of: shape, in: formats, granularity).map { Probe(role: .blend, plan: $0) }
+        return uniform + withHeads
+            + mixtures(of: shape, in: formats, heads: heads, granularity)
+            .map { Probe(role: .blend, plan: $0) }
     }
 
     private static func all(
@@ -68,7 +80,7 @@ struct Probe {
     /// The cost of a feed-forward block is twice that of an attention block. If there are several
     /// formats, each kept component of every other plan has a random format.
     private static func mixtures(
-        of shape: ModelShape, in formats: [Precision], _ granularity: Int
+        of shape: ModelShape, in formats: [Precision], heads: [Precision], _ granularity: Int
     ) -> [Plan] {
         let sampler = PlanSampler(
             shape: shape,
@@ -92,7 +104,7 @@ struct Probe {
             for component in plan.components where !plan[component].isRemoved {
                 plan[component].format = format()
             }
-            plan.headFormat = format()?.head
+            plan.headFormat = format().map { heads.contains($0) ? $0 : $0.head }
             return plan
         }
     }
@@ -128,6 +140,7 @@ extension LatencyTable {
     ) throws(ProfileError) -> LatencyTable {
         guard let dense = timings.referenceTiming else { throw .clockStoodStill }
         var measured = [environment.precision: UniformTimings(dense: dense)]
+        var heads: [Precision: Timing] = [:]
         var models: [(plan: Plan, timing: Timing)] = []
         for (index, probe) in probes.enumerated() {
             guard let timing = timings.timing(of: index) else { continue }
@@ -137,10 +150,13 @@ extension LatencyTable {
             case .level(let kind, let level, let format):
                 measured[format, default: UniformTimings()].levels[kind, default: [:]][level] =
                     timing
+            case .head(let format): heads[format] = timing
             case .blend: break
             }
-            if case .base = probe.role { continue }
-            models.append((probe.plan, timing))
+            switch probe.role {
+            case .base, .head: break
+            case .whole, .level, .blend: models.append((probe.plan, timing))
+            }
         }
         func table(_ interplay: Interplay, straight: Bool) throws(ProfileError) -> LatencyTable {
             var latencies: [Precision: FormatLatencies] = [:]
@@ -154,7 +170,7 @@ extension LatencyTable {
             var table = LatencyTable(
                 shape: shape, machine: machine, environment: environment, dense: own.dense,
                 base: own.base, curves: own.curves, created: created, espalierVersion: version)
-            table.otherFormats = latencies
+            (table.otherFormats, table.heads) = (latencies, heads)
             table.interplay = table.interplay(of: models)
             return table
         }

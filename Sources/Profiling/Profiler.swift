@@ -39,8 +39,12 @@ public struct Profiler {
 
     /// The number of models that are timed to profile a shape in some formats, besides the dense
     /// model.
-    public static func modelCount(for shape: ModelShape, in formats: [Precision]) -> Int {
-        Probe.all(of: shape, in: formats).count
+    ///
+    /// `heads` are further formats of the output head.
+    public static func modelCount(
+        for shape: ModelShape, in formats: [Precision], heads: [Precision] = []
+    ) -> Int {
+        Probe.all(of: shape, in: formats, heads: heads).count
     }
 
     /// Creates a profiler with default settings.
@@ -61,7 +65,7 @@ public struct Profiler {
         _ shape: ModelShape, with watch: inout some Stopwatch, on machine: Machine,
         created: String, version: String, progress: (Progress) throws -> Void = { _ in }
     ) throws -> Result {
-        let probes = Probe.all(of: shape, in: watch.formats)
+        let probes = Probe.all(of: shape, in: watch.formats, heads: watch.headFormats)
         let models = try probes.map { try watch.standIn($0.plan, of: shape) }
         let (timings, unconverged) = try watch.time(
             models, stoppingRule: stoppingRule, seed: seed, progress: progress)
@@ -123,7 +127,7 @@ public struct Profiler {
         progress: (Progress) throws -> Void = { _ in }
     ) throws -> Result {
         let shape = draft.shape
-        let probes = Probe.all(of: shape, in: watch.formats)
+        let probes = Probe.all(of: shape, in: watch.formats, heads: watch.headFormats)
         let plans = draft.randomPlans(count, seed: seed)
         let models = try (probes.map(\.plan) + plans).map { try watch.standIn($0, of: shape) }
         let (timings, unconverged) = try watch.time(

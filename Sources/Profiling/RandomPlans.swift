@@ -60,11 +60,17 @@ extension LatencyTable {
             let minimum = interplay.sum(ofSeconds: dense.seconds / pow(maximumSpeedup, part))
             // Without a choice, no random number is drawn.
             let head =
-                otherFormats.isEmpty ? nil : profiledFormats.randomElement(using: &random)?.head
+                otherFormats.isEmpty
+                ? nil : profiledFormats.randomElement(using: &random).map(headFormat)
             let base = base.seconds + seconds(ofHeadIn: head)
             var plan = sampler.plan(costing: max(0, minimum - base), using: &random)
             plan.headFormat = head == environment.precision ? nil : head
             return plan
         }
+    }
+
+    /// The format of the output head of a random plan.
+    private func headFormat(for format: Precision) -> Precision {
+        heads[format] == nil ? format.head : format
     }
 }

@@ -15,10 +15,14 @@ public protocol Stopwatch {
     /// The formats that models can have, the environment's first, then in the order of precision.
     var formats: [Precision] { get }
 
+    /// The formats that output heads can have besides the heads of ``formats``.
+    var headFormats: [Precision] { get }
+
     /// A model of a smaller shape, for timing only.
     ///
     /// It does the same work and reads the same number of bytes as a pruned model of that shape,
-    /// but its outputs are meaningless. `formats` has members of ``formats`` only.
+    /// but its outputs are meaningless. `formats` has members of ``formats`` only, and for the output
+    /// head also of ``headFormats``.
     mutating func standIn(_ shape: ModelShape, formats: Formats) throws -> Subject
 
     /// Does the environment's work with a model, and returns the time of one run.
@@ -28,6 +32,9 @@ public protocol Stopwatch {
 extension Stopwatch {
     /// The environment's format, which is the default.
     public var formats: [Precision] { [environment.precision] }
+
+    /// No further formats, which is the default.
+    public var headFormats: [Precision] { [] }
 
     /// The model of a plan of the dense model's shape, for timing only.
     mutating func standIn(_ plan: Plan, of shape: ModelShape) throws -> Subject {

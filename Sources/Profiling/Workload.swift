@@ -13,6 +13,8 @@ public struct Workload: Stopwatch {
 
     /// The dense model in each of the formats.
     private let models: [Precision: Model]
+    /// The dense model with output heads in further formats.
+    private let heads: [Precision: Model]
     private let batch: TokenBatch
     /// The text that is decoded, token by token; empty to decode random tokens.
     private let text: [Int32]
@@ -57,11 +59,12 @@ public struct Workload: Stopwatch {
     ///     time of a model with contextual sparsity depends on the text. The time of other models
     ///     does not. The sequences of a batch begin at different places.
     ///   - others: The same model in further formats, each format throughout.
+    ///   - heads: The same model with output heads in further formats.
     ///   - engine: The engine; it has the environment's number of threads.
     /// - Throws: ``ProfileError`` if the model cannot do such work.
     public init(
         _ environment: InferenceEnvironment, model: Model, clearsCaches: Bool = true,
-        text: [Int32] = [], others: [Precision: Model] = [:],
+        text: [Int32] = [], others: [Precision: Model] = [:], heads: [Precision: Model] = [:],
         engine: Engine
     ) throws(ProfileError) {
         try environment.check(against: model.shape)
@@ -73,6 +76,7 @@ public struct Workload: Stopwatch {
         self.environment = environment
         dense = model
         models = others.merging([environment.precision: model]) { $1 }
+        self.heads = heads
         formats =
             [environment.precision]
             + Precision.allCases.filter {
@@ -109,10 +113,14 @@ public struct Workload: Stopwatch {
         }
     }
 
+    /// The formats that output heads can have besides the heads of ``formats``.
+    public var headFormats: [Precision] { Precision.allCases.filter { heads[$0] != nil } }
+
     /// A model of a smaller shape, for timing only.
     public func standIn(_ shape: ModelShape, formats: Formats) -> Model {
         let whole =
-            formats.uniform.flatMap { models[$0] } ?? Model(choosingFrom: models, formats: formats)
+            formats.uniform.flatMap { models[$0] }
+            ?? Model(choosingFrom: models, heads: heads, formats: formats)
         return whole.resized(to: shape)
     }
 

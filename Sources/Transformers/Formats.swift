@@ -3,7 +3,8 @@ public import Tensors
 /// The format in which each matrix of a model is stored and multiplied.
 ///
 /// All matrices of a component have the same format. The output head has its own format. A token
-/// embedding that is tied to the head has the format of the head.
+/// embedding that is tied to the head has the format of the head. An encoder has no head: its token
+/// embedding has 8 bits if that is the format of the head, and is stored as floats otherwise.
 public struct Formats: Codable, Hashable, Sendable {
     /// The formats of one layer.
     public struct Layer: Codable, Hashable, Sendable {
@@ -22,6 +23,11 @@ public struct Formats: Codable, Hashable, Sendable {
     public var layers: [Layer]
     /// The format of the output head.
     public var head: Precision
+
+    /// Creates formats from those of each layer and of the output head.
+    public init(layers: [Layer], head: Precision) {
+        (self.layers, self.head) = (layers, head)
+    }
 
     /// Creates the formats of a model in which all components have the same format.
     ///
@@ -50,6 +56,12 @@ public struct Formats: Codable, Hashable, Sendable {
         return component.kind == .attention ? layer.attention : layer.feedForward
     }
 
+    /// The format of the token embedding of a model; nil if it is stored as floats.
+    public func table(of shape: ModelShape) -> Precision? {
+        if shape.tiedHead { return head }
+        return shape.architecture.isEncoder && head == .int8 ? head : nil
+    }
+
     /// The precision whose model has these formats; nil if there is none.
     public var uniform: Precision? {
         let precision = layers.first?.attention ?? head
@@ -61,7 +73,8 @@ extension Precision {
     /// The format of the output head, and of a token embedding that is tied to it, in a model of
     /// this precision.
     ///
-    /// It is `int8` for `int4`. In 4 bits these matrices cost more quality than any other.
+    /// It is `int8` for `int4`. In 4 bits these matrices cost more quality than any other. A plan can
+    /// still choose 4 bits for them: see ``Plan/headFormat``.
     public var head: Precision { self == .int4 ? .int8 : self }
 
     /// The number of bytes of the weights of a model in this precision.

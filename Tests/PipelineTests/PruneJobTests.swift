@@ -85,6 +85,39 @@ struct PruneJobTests {
         #expect(try Checkpoint(try #require(same.targets.first).path).formats == nil)
     }
 
+    @Test("a head in 4 bits is chosen, written, exported and kept by a distillation")
+    func headIn4Bits() throws {
+        let scratch = try Scratch()
+        var options = try Tiny.options(in: scratch)
+        options.profile = try Tiny.profile(
+            for: options.environment, formats: [.int8: 0.3, .int4: 0.2], heads: [.int4: 0.05],
+            in: scratch)
+        options.speedups = [8]
+        options.formats = Precision.allCases
+        let report = try PruneJob(options).run()
+        let result = try #require(report.targets.first)
+        #expect(result.headFormat == "int4")
+        let checkpoint = try Checkpoint(result.path)
+        let formats = try #require(checkpoint.formats)
+        #expect(formats.head == .int4)
+        try ExportJob(
+            ExportOptions(result.path, format: .gguf, output: scratch.path("model.gguf"))
+        ).run()
+        let exported = try Checkpoint(scratch.path("model.gguf"))
+        #expect(try exported.embeddings().tokens == checkpoint.embeddings().tokens)
+
+        var training = TrainingOptions(result.path, steps: 3, output: scratch.path("distilled"))
+        training.teacher = TrainingOptions.Teacher(Tiny.llama)
+        training.text = [Tiny.text]
+        (training.length, training.threads) = (64, 1)
+        let trained = try TrainingJob(training).run()
+        let distilled = try Checkpoint(trained.path)
+        #expect(distilled.formats == formats)
+        #expect(try distilled.embeddings().tokens != checkpoint.embeddings().tokens)
+        // The score is that of the written model.
+        #expect(trained.after.isFinite && trained.after > 1)
+    }
+
     @Test("stages begin and end in order, and their counts rise")
     func order() throws {
         let scratch = try Scratch()

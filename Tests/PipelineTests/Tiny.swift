@@ -31,10 +31,10 @@ enum Tiny {
     /// Writes a profile with equal costs of components, proportional to their units.
     ///
     /// The base is a tenth of the total time. In each of the given formats, every time is multiplied
-    /// by the format's factor.
+    /// by the format's factor, and with a head in one of the formats `heads` so is the base.
     static func profile(
         for environment: EnvironmentOptions, formats: [Precision: Double] = [:],
-        in scratch: Scratch
+        heads: [Precision: Double] = [:], in scratch: Scratch
     ) throws -> String {
         let shape = try ModelShape(contentsOf: llama)
         let seconds = 1e-4
@@ -64,6 +64,10 @@ enum Tiny {
                     ($0, scaled(members[$0] as Any, by: share))
                 }
                 return (format.rawValue, Dictionary(uniqueKeysWithValues: parts))
+            })
+        members["heads"] = Dictionary(
+            uniqueKeysWithValues: heads.map {
+                ($0.rawValue, scaled(members["base"] as Any, by: $1))
             })
         try JSONSerialization.data(withJSONObject: members)
             .write(to: URL(fileURLWithPath: path))

@@ -71,6 +71,40 @@ struct ProbeTests {
         #expect(abs(table.predict(Plan(keepingAllOf: Self.shape)) - table.dense.seconds) < 1e-9)
     }
 
+    @Test("an output head in 4 bits has its own time, which a written profile keeps")
+    func heads() throws {
+        let probes = Probe.all(of: Self.shape, in: [.f32, .int8, .int4], heads: [.int4])
+        func seconds(_ plan: Plan) -> Double {
+            let head = [Precision.int8: 0.2, .int4: 0.1]
+            let parts = plan.components.map { component in
+                let variant = plan[component]
+                let whole = Double(variant.units) / (component.kind == .attention ? 4 : 640)
+                return whole * (variant.format == nil ? 1 : variant.format == .int8 ? 0.4 : 0.3)
+            }
+            return parts.reduce(plan.headFormat.flatMap { head[$0] } ?? 0.5, +)
+        }
+        var timings = RatioAccumulator(count: probes.count)
+        for _ in 0..<9 {
+            timings.time([.reference] + probes.indices.map(MeasurementStep.item)) { step in
+                switch step {
+                case .reference: Sample(seconds: seconds(Plan(keepingAllOf: Self.shape)))
+                case .item(let index): Sample(seconds: seconds(probes[index].plan))
+                }
+            }
+        }
+        let table = try LatencyTable.measured(
+            probes, timings, shape: Self.shape, machine: smallMachine,
+            environment: smallTable().environment, created: "", version: "")
+        #expect(table.headFormats == [.int8, .int4])
+        #expect(abs(table.seconds(ofHeadIn: .int4) + 0.4) < 1e-9)
+        #expect(abs(table.seconds(ofHeadIn: .int8) + 0.3) < 1e-9)
+        #expect(abs(table.minimumSeconds - 0.1) < 1e-9)
+        let plans = table.randomPlans(60, seed: 3)
+        #expect(plans.contains { $0.headFormat == .int4 })
+        for plan in plans { #expect(abs(table.predict(plan) / seconds(plan) - 1) < 0.01) }
+        #expect(try LatencyTable(json: table.json(), file: "") == table)
+    }
+
     @Test("noisy blends change the interplay only a little")
     func noisy() throws {
         let table = try Self.table(noise: 1.4, of: Self.sum)

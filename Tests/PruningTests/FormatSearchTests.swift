@@ -135,6 +135,26 @@ struct FormatSearchTests {
         #expect(headed > 0)
     }
 
+    @Test("the loss of a head in 4 bits is the divergence of the model with that head")
+    func headDamage() throws {
+        let tiny = try TinyModel("tiny-llama")
+        let batch = TokenBatch(Array(tiny.text.calibration.prefix(4)))
+        let divergence = ModelDivergence(from: tiny.model, on: batch, engine: tiny.engine)
+        let weight = try HeadRounding.rounded(
+            tiny.checkpoint.head().output ?? tiny.checkpoint.embeddings().tokens, to: .q40,
+            inputsFrom: tiny.model, on: [batch], engine: tiny.engine)
+        let head = tiny.model.replacingHead(by: weight.values, in: .int4)
+        let damage = try FormatDamage(
+            of: [.f32: tiny.model, .int4: try Model(tiny.checkpoint, precision: .int4)],
+            heads: [.int4: head], divergence: divergence)
+        #expect(damage.divergence(ofHeadIn: .int4) == divergence.of(head))
+        #expect(damage.divergence(ofHeadIn: .int4) > 0)
+        let without = try FormatDamage(
+            of: [.f32: tiny.model, .int4: try Model(tiny.checkpoint, precision: .int4)],
+            divergence: divergence)
+        #expect(without.divergence(ofHeadIn: .int4) == 0)
+    }
+
     @Test(
         "a model in 4 bits is packed from rounded weights, also if its inputs do not fill groups",
         arguments: TinyModel.names)

@@ -161,6 +161,17 @@ struct ONNXFormatTests {
         #expect(end == directory.data.count)
     }
 
+    @Test("a token embedding in 4 bits shares the matrix of the output head")
+    func sharedHead() throws {
+        let scratch = try Scratch()
+        let directory = try FormattedDirectory("tiny-llama", head: .int4, in: scratch)
+        let name = Family(of: directory.shape.architecture).tensorNames.tokens + ".weight"
+        for tensor in [name, name + "_scale"] {
+            let readers = directory.graph.readers(of: tensor).map(\.operation)
+            #expect(readers.sorted() == ["Gather", "MatMulNBits"])
+        }
+    }
+
     /// The elements of a matrix by the definition of `MatMulNBits`.
     private func decoded(
         _ data: [UInt8], _ codes: ReadGraph.Weights, _ scales: ReadGraph.Weights
@@ -176,8 +187,15 @@ struct ONNXFormatTests {
         let scratch = try Scratch()
         let directory = try FormattedDirectory(name, head: .int8, in: scratch)
         let graph = directory.graph
-        let names = directory.names(.i8)
         let table = Family(of: directory.shape.architecture).tensorNames.tokens + ".weight"
+        // The token embedding of an encoder is not multiplied.
+        let hasHead = directory.shape.architecture.isCausal
+        if !hasHead {
+            try expectStored(table, 3, directory)
+            #expect(graph.readers(of: table).map(\.operation) == ["Gather"])
+            #expect(graph.readers(of: table + "_scale").map(\.operation) == ["Gather"])
+        }
+        let names = directory.names(.i8).filter { hasHead || $0 != table }
         for name in names {
             try expectStored(name, 3, directory)
             try expectStored(name + "_scale", 1, directory)
@@ -203,7 +221,6 @@ struct ONNXFormatTests {
         #expect(graph.count("MatMulInteger") == names.count && names.count >= 4)
         // Projections with the same input share the rounded input. Both components in 8 bits have
         // two inputs.
-        let hasHead = directory.shape.architecture.isCausal
         #expect(graph.count("DynamicQuantizeLinear") == (hasHead ? 5 : 4))
         #expect(names.contains(table) == directory.shape.tiedHead)
     }

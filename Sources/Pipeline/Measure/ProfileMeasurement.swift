@@ -59,17 +59,31 @@ extension Profiler {
                 try profiler.fasterFormats(shape, with: &watch)
             }
             let others = models.filter { faster.contains($0.key) }
-            watch = try Workload(environment, model: dense, others: others, engine: engine)
+            watch = try Workload(
+                environment, model: dense, others: others,
+                heads: heads(of: shape, for: faster, in: dense, seed: seed), engine: engine)
         }
         return try profiler.measure(
             shape, named: location.name, with: &watch, plans: plans, progress)
+    }
+
+    /// The dense model with output heads in those formats whose models have heads in another format.
+    private static func heads(
+        of shape: ModelShape, for formats: [Precision], in dense: Model, seed: UInt64
+    ) -> [Precision: Model] {
+        guard !shape.architecture.isEncoder, shape.hiddenSize % Int4Matrix.group == 0
+        else { return [:] }
+        let weight = RandomWeights(shape: shape, seed: seed).headWeight
+        return formats.filter { $0.head != $0 }.reduce(into: [:]) {
+            $0[$1] = dense.replacingHead(by: weight, in: $1)
+        }
     }
 
     private func measure(
         _ shape: ModelShape, named name: String, with watch: inout some Stopwatch, plans: Int?,
         _ shown: any JobProgress
     ) throws -> LatencyTable {
-        let models = Self.modelCount(for: shape, in: watch.formats)
+        let models = Self.modelCount(for: shape, in: watch.formats, heads: watch.headFormats)
         var machine = Machine.current
         machine.memoryReadBandwidth = MachineLimits.readBandwidth(
             on: Engine(threads: watch.environment.threads))

@@ -112,13 +112,23 @@ extension PruneRun {
 
     /// Measures the divergence of each component in each format; empty for methods without formats.
     func formatDamage(
-        of method: PruningMethod, _ table: LatencyTable, on text: CalibrationText
+        of method: PruningMethod, _ table: LatencyTable, _ surgery: Surgery,
+        on text: CalibrationText
     ) throws -> FormatDamage {
         let formats = usableFormats(table)
         guard method.usesFormats, !formats.isEmpty else { return FormatDamage() }
         if let known = directory.read(FormatDamage.self, Product.formatDamage) { return known }
         let damage = try stage("formats") {
-            let total = FormatDamage.count(of: dense.shape, formats: formats)
+            var heads: [Precision: Model] = [:]
+            for format in formats where table.heads[format] != nil {
+                let weight =
+                    try surgery.roundedHeads[format]?.values
+                    ?? Int4Matrix(rounding: denseHead(), by: .leastSquares).floats
+                heads[format] = try denseModel(in: environment.precision)
+                    .replacingHead(by: weight, in: format)
+            }
+            let total = FormatDamage.count(
+                of: dense.shape, formats: formats, heads: Array(heads.keys))
             var models: [Precision: Model] = [:]
             for format in [environment.precision] + formats {
                 models[format] = try denseModel(in: format)
@@ -127,7 +137,7 @@ extension PruneRun {
                 "Measuring formats", total: total, unit: "models"
             ) { advance in
                 try FormatDamage(
-                    of: models,
+                    of: models, heads: heads,
                     divergence: ModelDivergence(
                         from: try denseModel(in: environment.precision),
                         on: text.probe(for: dense.shape.architecture), engine: engine),

@@ -111,7 +111,7 @@ extension PruneRun {
                 try otherRuntime.emit(model), with: &watch, timeLimit: measuringSeconds,
                 tick: progress.check)
         }
-        var watch = try Workload(environment, model: try baseline(), engine: engine)
+        var watch = try Workload(environment, model: try baseline(), engine: timingEngine)
         return try Comparison(
             try model.packed(in: environment.precision), with: &watch,
             timeLimit: measuringSeconds, tick: progress.check)

@@ -18,7 +18,10 @@ final class PruneRun {
     /// It is the model to prune. In a gradual prune it is the model that the first round prunes.
     let reference: OpenedModel
     let environment: InferenceEnvironment
+    /// The engine of all stages that do not measure time, on all CPUs.
     let engine: Engine
+    /// The engine with the environment's number of threads.
+    let timingEngine: Engine
     /// The runtime of the models; nil for the built-in one.
     let otherRuntime: OtherRuntime?
     let inputs: PruneInputs
@@ -41,7 +44,8 @@ final class PruneRun {
             try options.reference.map { try OpenedModel($0, progress: progress) } ?? dense
         environment = try options.environment.environment(
             for: reference.shape, adding: options.profile == nil ? MachineLimits.probeBytes : 0)
-        engine = Engine(threads: environment.threads)
+        timingEngine = Engine(threads: environment.threads)
+        engine = Engine(threads: max(environment.threads, EnvironmentOptions.defaultThreads))
         inputs = try PruneInputs(options, dense: dense, environment: environment)
         givenText = try inputs.text(options, dense: dense, environment: environment)
         directory = try RunDirectory(
@@ -80,6 +84,38 @@ final class PruneRun {
             try Model(rounding, precision: format, progress: advance)
         }
     }
+
+    /// Rounds the output head on calibration text, in those of some formats whose models have heads
+    /// in another format.
+    ///
+    /// - Returns: The heads; empty for encoders, and if weights are rounded to nearest.
+    func roundedHeads(_ formats: [Precision]) throws -> [Precision: CodedMatrix] {
+        var heads: [Precision: CodedMatrix] = [:]
+        guard !dense.shape.architecture.isEncoder, options.rounding == .gptq else { return heads }
+        for format in formats where format.head != format {
+            guard let grid = WeightGrid(roundingTo: format) else { continue }
+            let weight = try denseHead()
+            let sequences = try calibrationText().spread(tokens: Self.headTokens)
+            let batches = batches(of: sequences, tokens: 2048)
+            heads[format] = try progress.counting(
+                "Rounding the output head", total: batches.count, unit: "batches"
+            ) { advance in
+                try HeadRounding.rounded(
+                    weight, to: grid, inputsFrom: try denseModel(in: environment.precision),
+                    on: batches, damping: options.damping, engine: engine, progress: advance)
+            }
+        }
+        return heads
+    }
+
+    /// Reads the weight of the output head, which may be the token embedding.
+    func denseHead() throws -> Matrix<Float> {
+        try dense.checkpoint.head().output ?? dense.checkpoint.embeddings().tokens
+    }
+
+    /// The number of tokens on which the output head is rounded: more than ten times its inputs in
+    /// the usual models.
+    private static let headTokens = 8192
 
     /// The formats that the search may use in addition to the environment's precision.
     var formats: [Precision] { options.searchedFormats(environment) }
@@ -138,6 +174,8 @@ final class PruneRun {
             calibration: try CalibrationFile(path: directory.product(Product.moments)),
             channelImportance: facts.channelNorms, damping: options.damping, engine: engine)
         let formats = try measureFormats(table, on: text)
+        surgery.roundedHeads = try roundedHeads(
+            usableFormats(table).filter { table.heads[$0] != nil })
         var steps: [SearchStep]?
         var levers: [LeverSteps]?
         func results(of method: PruningMethod, isBaseline: Bool) throws -> [TargetResult] {
@@ -146,7 +184,7 @@ final class PruneRun {
             let calibrationResults = PruningMethod.CalibrationResults(
                 losses: losses, blockInfluence: facts.blockInfluence,
                 sensitivity: try sensitivity(of: method, losses, surgery, facts, on: text),
-                formatDamage: try formatDamage(of: method, table, on: text),
+                formatDamage: try formatDamage(of: method, table, surgery, on: text),
                 channelStep: dense.shape.channelStep, headsThatDivide: headsThatDivide)
             if !isBaseline {
                 let check = try checkLosses(

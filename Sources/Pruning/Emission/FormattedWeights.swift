@@ -20,10 +20,10 @@ public struct FormattedWeights<Base: WeightSource>: WeightSource {
     /// The pooling of an encoder.
     public var pooling: Pooling { base.pooling }
 
-    /// The embeddings; the token embedding is rounded if it is also the output head.
+    /// The embeddings; the token embedding is rounded if it has a format.
     public func embeddings() throws -> EmbeddingWeights {
         var embeddings = try base.embeddings()
-        if shape.tiedHead { embeddings.tokens.round(to: formats.head) }
+        if let format = formats.table(of: shape) { embeddings.tokens.round(to: format) }
         return embeddings
     }
 
@@ -69,6 +69,7 @@ extension Matrix<Float> {
     ///
     /// Formats of floats round when they are written and when they are packed, to the same values.
     fileprivate mutating func round(to format: Precision) {
+        if format == .int4 { self = Int4Matrix(rounding: self, by: .leastSquares).floats }
         guard format == .int8 else { return }
         let scales = byteScales
         self = Matrix(

@@ -89,9 +89,9 @@ public enum GGUFModel {
         try check(checkpoint)
         let form = GGUFForm(weights.shape)
         let (names, width) = (TensorNames.gguf, weights.shape.headDimension)
-        let tableFormat = weights.shape.tiedHead ? formats?.head : nil
+        let tableFormat = formats?.table(of: weights.shape)
         var outer =
-            names.tensors(of: try weights.embeddings(), headFormat: tableFormat)
+            names.tensors(of: try weights.embeddings(), tableFormat: tableFormat)
             + names.tensors(of: try weights.head(), format: formats?.head)
         if weights.shape.ropeScaling != nil {
             let divisors = weights.shape.rotaryDivisors.map(Float.init)

@@ -33,9 +33,9 @@ enum WeightsFile {
         type: DType = .f32, formats: Formats? = nil,
         progress: (_ layers: Int) throws -> Void = { _ in }
     ) throws -> StockBiases {
-        let isTied = weights.shape.tiedHead
+        let tableFormat = formats?.table(of: weights.shape)
         let outer =
-            (names.tensors(of: try weights.embeddings(), headFormat: isTied ? formats?.head : nil)
+            (names.tensors(of: try weights.embeddings(), tableFormat: tableFormat)
             + names.tensors(of: try weights.head(), format: formats?.head) + others)
             .flatMap(\.parts)
         var entries = outer.map { $0.entry(type) }

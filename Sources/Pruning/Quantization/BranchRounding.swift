@@ -91,14 +91,8 @@ struct BranchRounding {
             throw SurgeonError.momentsNotFinite(component)
         }
         for projection in projections {
-            guard
-                let found = firstOutside(
-                    projection.weight.elements, limit: grid.maximumMagnitude)
-            else { continue }
-            throw NonFiniteError(
-                "a weight of \(component.kind.rawValue) of layer \(component.layer)",
-                problem: "is \(found.value), beyond ±\(grid.maximumMagnitude)",
-                remedy: "store the weights as f32")
+            try grid.check(
+                projection.weight, "\(component.kind.rawValue) of layer \(component.layer)")
         }
         let gptq = try GPTQ(
             hessian: moments, grid: grid, damping: damping, pool: engine.pool)

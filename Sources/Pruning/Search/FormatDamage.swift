@@ -39,13 +39,15 @@ public struct FormatDamage: Codable, Sendable, Equatable {
     /// - Parameters:
     ///   - models: The dense model in each format, and in the format of the divergence's dense
     ///     model.
+    ///   - heads: The dense model with output heads in further formats.
     ///   - divergence: Measures the divergence of a changed model.
     ///   - progress: Called with the number of divergences measured; may throw to stop.
     /// - Throws: ``SurgeonError`` if a divergence is not finite, and what `progress` throws.
     /// - Complexity: For each format of integers, as many forward passes as the model has layers;
     ///   for each other format two.
     public init(
-        of models: [Precision: Model], divergence: ModelDivergence,
+        of models: [Precision: Model], heads: [Precision: Model] = [:],
+        divergence: ModelDivergence,
         progress: (Int) throws -> Void = { _ in }
     ) throws {
         let dense = divergence.dense
@@ -57,7 +59,8 @@ public struct FormatDamage: Codable, Sendable, Equatable {
         for format in formats {
             func measured(_ plan: Plan, layer: Int?) throws -> Double {
                 let changed = Model(
-                    choosingFrom: models, formats: Formats(of: plan, otherwise: dense.formats.head))
+                    choosingFrom: models, heads: heads,
+                    formats: Formats(of: plan, otherwise: dense.formats.head))
                 let measured =
                     layer.map { divergence.of(changed, from: $0, entering: start.entering[$0]) }
                     ?? divergence.of(changed)
@@ -92,7 +95,7 @@ public struct FormatDamage: Codable, Sendable, Equatable {
             } else {
                 damage = Damage(sharing: whole, by: dense.shape)
             }
-            if !dense.shape.architecture.isEncoder, format.head == format {
+            if Self.hasHead(dense.shape, format, heads: Array(heads.keys)) {
                 var changed = plan
                 changed.headFormat = format
                 damage.head = try measured(changed, layer: nil)
@@ -102,11 +105,22 @@ public struct FormatDamage: Codable, Sendable, Equatable {
     }
 
     /// The number of divergences that are measured for a shape in some formats.
-    public static func count(of shape: ModelShape, formats: [Precision]) -> Int {
+    ///
+    /// `heads` are further formats of the output head.
+    public static func count(
+        of shape: ModelShape, formats: [Precision], heads: [Precision] = []
+    ) -> Int {
         formats.reduce(0) { sum, format in
             sum + (format.isInteger ? shape.components.count : 0)
-                + (shape.architecture.isEncoder || format.head != format ? 1 : 2)
+                + (hasHead(shape, format, heads: heads) ? 2 : 1)
         }
+    }
+
+    /// Whether the output head of a model can have a format.
+    private static func hasHead(
+        _ shape: ModelShape, _ format: Precision, heads: [Precision]
+    ) -> Bool {
+        !shape.architecture.isEncoder && (format.head == format || heads.contains(format))
     }
 
     /// The divergence of a model in which one component becomes a variant, without the effect of

@@ -48,7 +48,10 @@ public struct TableCosts: CostModel {
 
     /// The formats that the output head may have; none for encoders, which have no output head.
     public var headFormats: [Precision] {
-        table.shape.architecture.isEncoder ? [] : formats.filter { $0.head == $0 }
+        table.headFormats.filter { format in
+            formats.contains(format)
+                && (format != .int4 || table.shape.hiddenSize % Int4Matrix.group == 0)
+        }
     }
 
     /// The seconds that the output head's format adds to the base.

@@ -71,7 +71,15 @@ struct Refit {
         shrunk = whole
         var pass = whole
         streams = batches.map { pass.embedded($0) }
-        shrunkStreams = family.map { [streams] _ in streams }
+        shrunkStreams = []
+        for member in family {
+            guard member.changesEmbeddings else {
+                shrunkStreams.append(streams)
+                continue
+            }
+            pass.model = try Model(embeddingsOf: member)
+            shrunkStreams.append(batches.map { pass.embedded($0) })
+        }
     }
 
     /// Refits the next branch of every plan and advances all residual streams past it.

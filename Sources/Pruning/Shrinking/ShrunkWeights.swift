@@ -72,15 +72,29 @@ public struct ShrunkWeights: WeightSource, @unchecked Sendable {
     /// Frees the surgery's cache, which all plans of the surgery share.
     public func releaseWorkingMemory() { surgery.clearCache() }
 
-    /// Returns the dense embeddings with the kept channels only.
+    /// Returns the dense embeddings with the kept channels only; the token embedding is rounded if it
+    /// is also a rounded output head.
     public func embeddings() throws -> EmbeddingWeights {
-        try surgery.dense.embeddings().selecting(channels: channels)
+        try dense.embeddings().selecting(channels: channels)
     }
 
-    /// Returns the dense head with the kept channels only.
+    /// Returns the dense or the rounded head with the kept channels only.
     public func head() throws -> HeadWeights {
-        try surgery.dense.head().selecting(channels: channels)
+        try dense.head().selecting(channels: channels)
     }
+
+    /// The output head if the plan's format has its own rounding, or nil.
+    private var roundedHead: CodedMatrix? {
+        plan.headFormat.flatMap { surgery.roundedHeads[$0] }
+    }
+
+    /// The dense model, with the rounded head if there is one.
+    private var dense: any WeightSource {
+        roundedHead.map { WithRoundedHead(surgery.dense, $0) } ?? surgery.dense
+    }
+
+    /// Whether the token embedding differs from the dense model's.
+    var changesEmbeddings: Bool { shape.tiedHead && roundedHead != nil }
 
     /// Returns the layer at an index with the kept units only.
     public func layer(_ index: Int) throws -> LayerWeights {

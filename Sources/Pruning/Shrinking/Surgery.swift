@@ -16,6 +16,11 @@ public final class Surgery {
         didSet { if !keepsAll { clearCache() } }
     }
 
+    /// The output head on the grid of each format that needs ``GPTQ``.
+    ///
+    /// Plans with such a format have this head.
+    public var roundedHeads: [Precision: CodedMatrix] = [:]
+
     /// The maximum size in bytes of the cache if `keepsAll` is false.
     private static let maximumBytes = 1 << 30
 

@@ -45,11 +45,9 @@ extension Formats {
             return formats
         }
         let (attention, feedForward) = (try list("attention"), try list("feed_forward"))
-        self.init(uniform: try format(scheme.value("head"), "head"), layers: layers)
-        for index in self.layers.indices {
-            self.layers[index] = Layer(
-                attention: attention[index], feedForward: feedForward[index])
-        }
+        self.init(
+            layers: zip(attention, feedForward).map { Layer(attention: $0, feedForward: $1) },
+            head: try format(scheme.value("head"), "head"))
     }
 
     /// The members of `config.json` for a model with these formats.

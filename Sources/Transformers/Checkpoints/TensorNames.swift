@@ -166,13 +166,13 @@ extension TensorNames {
     ///
     /// - Parameters:
     ///   - embeddings: The weights.
-    ///   - headFormat: The format of the token embedding, if it is also the output head; nil if it
-    ///     has none of its own.
+    ///   - tableFormat: The format of the token embedding; nil if it has none of its own.
     /// - Returns: The tensors.
     public func tensors(
-        of embeddings: EmbeddingWeights, headFormat: Precision? = nil
+        of embeddings: EmbeddingWeights, tableFormat: Precision? = nil
     ) -> [NamedTensor] {
-        var tensors = named(tokens, Projection(weight: embeddings.tokens), headFormat)
+        var tensors = named(
+            tokens, Projection(head: embeddings.tokens, in: tableFormat), tableFormat)
         if let positions, let table = embeddings.positions {
             tensors += named(positions, Projection(weight: table))
         }
@@ -196,7 +196,7 @@ extension TensorNames {
         var tensors: [NamedTensor] = []
         if let finalNorm { tensors += named(finalNorm, head.norm) }
         if let name = self.head, let output = head.output {
-            tensors += named(name, Projection(weight: output), format)
+            tensors += named(name, Projection(head: output, in: format), format)
         }
         return tensors
     }
@@ -233,5 +233,18 @@ extension TensorNames {
 
     private func named(_ name: String, _ values: [Float]?) -> [NamedTensor] {
         values.map { [NamedTensor(name: name, shape: [$0.count], elements: $0)] } ?? []
+    }
+}
+
+extension Projection {
+    /// Creates an output head, with its codes if its format has 4 bits.
+    ///
+    /// A weight that was rounded to 4 bits before keeps its values.
+    fileprivate init(head weight: Matrix<Float>, in format: Precision?) {
+        if format == .int4 {
+            self.init(codes: CodedMatrix(Int4Matrix(rounding: weight, by: .leastSquares)))
+        } else {
+            self.init(weight: weight)
+        }
     }
 }

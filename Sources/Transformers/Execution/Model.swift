@@ -21,14 +21,17 @@ public struct Model: Sendable {
     var contextual: Contextual?
 
     struct Embeddings {
-        /// Nil if the output head has the same weights.
+        /// Nil if the output head has the same weights, or if they are in 8 bits.
         let tokens: Matrix<Float>?
+        /// The token embedding in 8 bits, or nil.
+        let bytes: ByteMatrix?
         let positions: Matrix<Float>?
         let types: Matrix<Float>?
         let norm: NormWeights?
 
-        init(_ weights: EmbeddingWeights, isHead: Bool = false) {
-            tokens = isHead ? nil : weights.tokens
+        init(_ weights: EmbeddingWeights, isHead: Bool = false, isInBytes: Bool = false) {
+            tokens = isHead || isInBytes ? nil : weights.tokens
+            bytes = isInBytes ? ByteMatrix(rounding: weights.tokens) : nil
             positions = weights.positions
             types = weights.types
             norm = weights.norm?.folded
@@ -120,7 +123,9 @@ public struct Model: Sendable {
             PackedWeights(
                 $0, precision: formats.head, activationTerms: Layer.fineActivations, in: arena)
         }
-        self.embeddings = Embeddings(embeddings, isHead: shape.tiedHead)
+        self.embeddings = Embeddings(
+            embeddings, isHead: shape.tiedHead,
+            isInBytes: !shape.tiedHead && formats.table(of: shape) == .int8)
         rotaries = RotaryTables(shape)
         biases = ScoreBiases(shape, table: embeddings.biases)
     }
@@ -159,7 +164,7 @@ public struct Model: Sendable {
     /// They are the weights of the layers and of the output head, and the embeddings.
     public var weightBytes: Int {
         let tables = [embeddings.tokens, embeddings.positions, embeddings.types]
-        return tables.reduce(streamedBytes) {
+        return tables.reduce(streamedBytes + (embeddings.bytes?.byteCount ?? 0)) {
             $0 + ($1.map { MemoryLayout<Float>.size * $0.rows * $0.columns } ?? 0)
         }
     }
@@ -179,18 +184,21 @@ public struct Model: Sendable {
     ///
     /// - Parameters:
     ///   - models: The same model in several formats, each format throughout.
-    ///   - formats: The format of each matrix, one of those of `models`.
-    public init(choosingFrom models: [Precision: Model], formats: Formats) {
+    ///   - heads: The same model with output heads in further formats.
+    ///   - formats: The format of each matrix, one of those of `models`; that of the output head may
+    ///     also be one of `heads`.
+    public init(
+        choosingFrom models: [Precision: Model], heads: [Precision: Model] = [:], formats: Formats
+    ) {
         func model(_ format: Precision) -> Model {
             guard let model = models[format] else { preconditionFailure("a model in \(format)") }
             return model
         }
         // The head of a format can have another format, which no other model needs to have.
         let withHead =
-            models[formats.head]
-            ?? models.values.first {
-                $0.formats.head == formats.head
-            }
+            heads[formats.head]
+            ?? ([formats.head] + models.keys).compactMap { models[$0] }
+            .first { $0.formats.head == formats.head }
         guard let head = withHead else { preconditionFailure("a head in \(formats.head)") }
         let layers = formats.layers.enumerated().map { index, formats in
             model(formats.attention).layers[index].taking(
@@ -233,6 +241,23 @@ public struct Model: Sendable {
         return Model(
             shape: shape, formats: formats, pooling: pooling, embeddings: embeddings,
             layers: layers, finalNorm: finalNorm, head: head, rotaries: rotaries, biases: biases)
+    }
+
+    /// Creates a model with another output head, which shares everything else.
+    ///
+    /// - Parameters:
+    ///   - weight: The weight of the head, and of a token embedding that is tied to it.
+    ///   - format: The format of the head.
+    /// - Returns: The new model.
+    public func replacingHead(by weight: Matrix<Float>, in format: Precision) -> Model {
+        var formats = formats
+        formats.head = format
+        return Model(
+            shape: shape, formats: formats, pooling: pooling, embeddings: embeddings,
+            layers: layers, finalNorm: finalNorm,
+            head: PackedWeights(
+                weight, precision: format, activationTerms: Layer.fineActivations, in: Arena()),
+            rotaries: rotaries, biases: biases)
     }
 
     private init(

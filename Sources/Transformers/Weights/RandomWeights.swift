@@ -1,4 +1,4 @@
-import Tensors
+public import Tensors
 
 /// Random weights for a model shape, for timing without the model's own weights.
 public struct RandomWeights: WeightSource {
@@ -64,6 +64,9 @@ public struct RandomWeights: WeightSource {
             output: shape.architecture.isEncoder || shape.tiedHead
                 ? nil : matrix(shape.vocabularySize, shape.hiddenSize, seed + 3))
     }
+
+    /// The random weight of the output head, which may be the token embedding.
+    public var headWeight: Matrix<Float> { head().output ?? embeddings().tokens }
 
     private func norm() -> NormWeights {
         norm(shape.architecture.layer.norm, width: shape.hiddenSize)

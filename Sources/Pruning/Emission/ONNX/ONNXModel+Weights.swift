@@ -69,6 +69,9 @@ extension ONNXModel {
         _ ids: ONNXGraph.Value
     ) throws(ModelFileError) -> ONNXGraph.Value {
         let (name, rows) = (names.tokens + ".weight", shape.vocabularySize)
+        if file.type(of: name) == .q40 {
+            return try int4Rows(ids, of: name, rows: rows, columns: shape.hiddenSize)
+        }
         let table = try stored(name, [rows, shape.hiddenSize], types: [.f32, .f16, .bf16, .i8])
         let found = graph.apply("Gather", table, ids)
         guard file.type(of: name) != .f32 else { return found }
@@ -120,27 +123,64 @@ extension ONNXModel {
     private mutating func int4Product(
         _ x: ONNXGraph.Value, _ weight: String, bias: String?, inputs: Int, outputs: Int
     ) throws(ModelFileError) -> ONNXGraph.Value {
-        let group = Int4Matrix.group
-        guard file.shape(of: weight) == [outputs, inputs] else {
-            throw mismatch(weight, [outputs, inputs], types: [.q40])
-        }
-        let places = blocks.add(weight, rows: outputs, columns: inputs)
-        var operands = [
-            x,
-            graph.weights(
-                weight, .uint8, shape: [outputs, inputs / group, group / 2], at: places.codes),
-            graph.weights(
-                weight + IntegerTensors.scaleSuffix, shape: [outputs, inputs / group],
-                at: places.scales),
-        ]
+        let matrix = try int4Matrix(weight, rows: outputs, columns: inputs)
+        var operands = [x, matrix.codes, matrix.scales]
         // The bias comes after a zero point and an index of groups.
         if let bias { operands += [.absent, .absent, try weights(bias, [outputs])] }
         return graph.apply(
             "MatMulNBits", operands, results: 1,
             with: [
                 "K": .integer(inputs), "N": .integer(outputs), "bits": .integer(4),
-                "block_size": .integer(group),
+                "block_size": .integer(Int4Matrix.group),
             ], in: .onnxRuntime)[0]
+    }
+
+    /// Returns the codes of a matrix in 4 bits, `[rows, groups, bytes]`, and its scales,
+    /// `[rows, groups]`.
+    private mutating func int4Matrix(
+        _ name: String, rows: Int, columns: Int
+    ) throws(ModelFileError) -> (codes: ONNXGraph.Value, scales: ONNXGraph.Value) {
+        let nameOfScales = name + IntegerTensors.scaleSuffix
+        if let codes = known[name], let scales = known[nameOfScales] { return (codes, scales) }
+        guard file.shape(of: name) == [rows, columns] else {
+            throw mismatch(name, [rows, columns], types: [.q40])
+        }
+        let group = Int4Matrix.group
+        let places = blocks.add(name, rows: rows, columns: columns)
+        let codes = graph.weights(
+            name, .uint8, shape: [rows, columns / group, group / 2], at: places.codes)
+        let scales = graph.weights(
+            nameOfScales, shape: [rows, columns / group], at: places.scales)
+        (known[name], known[nameOfScales]) = (codes, scales)
+        return (codes, scales)
+    }
+
+    /// Returns the rows of a matrix in 4 bits with these indices, as floats.
+    ///
+    /// A byte has the code of an even column in its lower half and that of the next column in its
+    /// upper half. The matrix shares its memory with the products that use it.
+    private mutating func int4Rows(
+        _ indices: ONNXGraph.Value, of name: String, rows: Int, columns: Int
+    ) throws(ModelFileError) -> ONNXGraph.Value {
+        let matrix = try int4Matrix(name, rows: rows, columns: columns)
+        let bytes = floats(graph.apply("Gather", matrix.codes, indices))
+        let upper = graph.apply("Floor", graph.apply("Div", bytes, graph.constant(Float(16))))
+        let lower = graph.apply(
+            "Sub", bytes, graph.apply("Mul", upper, graph.constant(Float(16))))
+        let last = graph.constant([-1])
+        let pairs = graph.apply(
+            "Concat",
+            [graph.apply("Unsqueeze", lower, last), graph.apply("Unsqueeze", upper, last)],
+            results: 1, with: ["axis": .integer(-1)])[0]
+        // Two sequence dimensions at most stand before the groups: 0 keeps a dimension.
+        let groups = columns / Int4Matrix.group
+        let codes = graph.apply(
+            "Reshape", pairs, graph.constant([0, 0, groups, Int4Matrix.group]))
+        let scales = graph.apply(
+            "Unsqueeze", graph.apply("Gather", matrix.scales, indices), last)
+        let numbers = graph.apply(
+            "Mul", graph.apply("Sub", codes, graph.constant(Float(8))), scales)
+        return graph.apply("Reshape", numbers, graph.constant([0, 0, columns]))
     }
 
     private mutating func floats(_ x: ONNXGraph.Value) -> ONNXGraph.Value {
