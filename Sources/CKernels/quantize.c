@@ -58,7 +58,6 @@ void ck_quantize_q4_0(void *out, const float *in, size_t block_count) {
     uint8_t *p = out;
     for (size_t b = 0; b < block_count; b++, in += block, p += 2 + block / 2) {
         float widest = widest_of(in);
-        if (keep_q4_0(p, in, widest)) continue;
         /* Of the 16 codes, 8 are negative and 7 are positive. The value with the largest magnitude
          * has the code -8. */
         float scale = widest / -8, inverse = scale ? 1 / scale : 0;

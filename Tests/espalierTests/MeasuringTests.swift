@@ -21,7 +21,8 @@ struct MeasuringTests {
         let table = try LatencyTable(contentsOf: path)
         // The warning counts the same models as the profiler.
         let count = Profiler.modelCount(
-            for: try ModelShape(contentsOf: Fixture.llama), in: table.profiledFormats)
+            for: try ModelShape(contentsOf: Fixture.llama), in: table.profiledFormats,
+            heads: Array(table.heads.keys))
         #expect(run.errors.contains("(\(count) models, "), "\(run.errors)")
         #expect(!run.errors.contains("levels"))
         if run.errors.contains("noisy") { #expect(run.errors.contains("of \(count) models are")) }

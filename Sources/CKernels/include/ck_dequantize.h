@@ -38,15 +38,14 @@ void ck_narrow_f16(void *out, const float *in, size_t count);
 void ck_narrow_bf16(void *out, const float *in, size_t count);
 
 /* ck_quantize_X(out, in, block_count) rounds finite floats to block_count whole blocks of the
- * stored type X, like the reference code of llama.cpp. `out` needs no alignment.
- *
- * ck_quantize_q4_0 does not change a block whose values are those of a scale and of codes. */
+ * stored type X, like the reference code of llama.cpp. `out` needs no alignment. */
 void ck_quantize_q8_0(void *out, const float *in, size_t block_count);
 void ck_quantize_q4_0(void *out, const float *in, size_t block_count);
 
 /* Like ck_quantize_q4_0, with the scale of each block that has the smallest sum of squared errors
  * among some scales. The largest scale is that of ck_quantize_q4_0. Smaller scales clip the largest
- * values of a block. Each scale is tried with both signs. */
+ * values of a block. Each scale is tried with both signs. A block whose values are those of a scale and
+ * of codes is not changed. */
 void ck_quantize_q4_0_least_squares(void *out, const float *in, size_t block_count);
 
 /* Returns the index of the first float that is NaN or whose magnitude exceeds `limit`. Returns

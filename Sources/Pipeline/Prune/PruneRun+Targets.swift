@@ -2,6 +2,7 @@ internal import Evaluation
 internal import Profiling
 internal import Pruning
 internal import Reporting
+internal import Tensors
 internal import Transformers
 
 /// The stages that reach a target, and measure the quality of its model.

@@ -179,7 +179,10 @@ final class TrainingRun {
             source = WithRoundedHead(model, codes)
         }
         if opened.shape.components.contains(where: { WeightGrid(roundingTo: formats[$0]) != nil }) {
-            source = try LayerRounding(source, to: formats, on: examples, engine: engine)
+            let rounding = try LayerRounding(source, to: formats, on: examples, engine: engine)
+            source = try progress.counting(
+                "Rounding", total: opened.shape.layers.count, unit: "layers"
+            ) { try rounding.allLayers(progress: $0) }
         }
         func formatted(_ source: some WeightSource) -> any WeightSource {
             FormattedWeights(source, formats: formats)

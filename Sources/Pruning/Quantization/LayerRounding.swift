@@ -14,7 +14,7 @@ public import Transformers
 ///
 /// `@unchecked`: only one thread reads a source.
 public final class LayerRounding: WeightSource, @unchecked Sendable {
-    private let weights: any WeightSource
+    let weights: any WeightSource
     /// The grid of a component; nil if it is not rounded.
     private let grid: @Sendable (Component) -> WeightGrid?
     private let batches: [TokenBatch]

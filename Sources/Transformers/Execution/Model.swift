@@ -119,10 +119,7 @@ public struct Model: Sendable {
         finalNorm = headWeights.norm?.folded
         let output = headWeights.output ?? (shape.tiedHead ? embeddings.tokens : nil)
         try formats.head.check(output, "the output head")
-        head = output.map {
-            PackedWeights(
-                $0, precision: formats.head, activationTerms: Layer.fineActivations, in: arena)
-        }
+        head = output.map { PackedWeights(head: $0, in: formats.head, arena) }
         self.embeddings = Embeddings(
             embeddings, isHead: shape.tiedHead,
             isInBytes: !shape.tiedHead && formats.table(of: shape) == .int8)
@@ -255,8 +252,7 @@ public struct Model: Sendable {
         return Model(
             shape: shape, formats: formats, pooling: pooling, embeddings: embeddings,
             layers: layers, finalNorm: finalNorm,
-            head: PackedWeights(
-                weight, precision: format, activationTerms: Layer.fineActivations, in: Arena()),
+            head: PackedWeights(head: weight, in: format, Arena()),
             rotaries: rotaries, biases: biases)
     }
 
@@ -274,6 +270,19 @@ public struct Model: Sendable {
         self.head = head
         self.rotaries = rotaries
         self.biases = biases
+    }
+}
+
+extension PackedWeights {
+    /// Packs an output head; a weight that was rounded to 4 bits before keeps its values.
+    fileprivate init(head weight: Matrix<Float>, in format: Precision, _ arena: Arena) {
+        let terms = Model.Layer.fineActivations
+        if format == .int4 {
+            self.init(
+                Int4Matrix(rounding: weight, by: .leastSquares), activationTerms: terms, in: arena)
+        } else {
+            self.init(weight, precision: format, activationTerms: terms, in: arena)
+        }
     }
 }
 
