@@ -185,11 +185,7 @@ public struct ComparisonPage: Sendable {
             <ul>
             \(advice.map { "<li>\($0)</li>" as Markup })
             </ul>
-            <details><summary>The rules of the advice</summary>
-            <ul class="soft">
-            \(AdviceRules.sentences.map { "<li>\($0)</li>" as Markup })
-            </ul>
-            </details>
+            \(AdviceRules.markup)
             </section>
             """
     }

@@ -61,3 +61,16 @@ enum AdviceRules {
         ]
     }
 }
+
+extension AdviceRules {
+    /// The rules, folded on a page.
+    static var markup: Markup {
+        """
+        <details><summary>The rules of the advice</summary>
+        <ul class="soft">
+        \(sentences.map { "<li>\($0)</li>" as Markup })
+        </ul>
+        </details>
+        """
+    }
+}

@@ -29,11 +29,7 @@ struct DecisionSection {
             </div>
             \(AlternativesTable(report: report).html.markup)
             <p class="soft">\(explanation)</p>
-            <details><summary>The rules of the advice</summary>
-            <ul class="soft">
-            \(AdviceRules.sentences.map { "<li>\($0)</li>" as Markup })
-            </ul>
-            </details>
+            \(AdviceRules.markup)
             </section>
             """
     }
