@@ -11,13 +11,8 @@
 #if CK_VNNI
 enum { ck_score_codes = 2047, ck_value_codes = 255, ck_weight_bits = 14 };
 
-typedef int16_t CK_NAME(shorts) __attribute__((vector_size(CK_LANES * 2), aligned(2), may_alias));
-
 CK_INLINE ck_integers CK_NAME(codes_of)(ck_vector x) {
     return (ck_integers)_mm512_cvtps_epi32((__m512)x);
-}
-CK_INLINE void CK_NAME(store_shorts)(void *p, ck_integers codes) {
-    *(CK_NAME(shorts) *)p = __builtin_convertvector(codes, CK_NAME(shorts));
 }
 
 /* Writes n floats as codes, zero-padded to whole vectors. Returns the scale of the codes. */

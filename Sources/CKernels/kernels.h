@@ -23,6 +23,8 @@
 #endif
 #include "attention.h"
 #include "attention_f32.h"
+#include "contextual.h"
+#include "attention_cached.h"
 #include "attention_int16.h"
 #if CK_TILES
 #include "attention_bf16.h"
@@ -31,7 +33,6 @@
 #include "logits_f32.h"
 #include "limits.h"
 #include "gradients_f32.h"
-#include "contextual.h"
 
 #define CK_STRING_(text) #text
 #define CK_STRING(text) CK_STRING_(text)
@@ -118,6 +119,8 @@ const ck_kernels CK_NAME(ck_kernels) = {
     .pack_values_bf16 = CK_NAME(pack_values_bf16),
 #endif
     .attend_one_f32 = CK_NAME(attend_one_f32),
+    .cache_int8 = CK_NAME(cache_int8),
+    .attend_cached = CK_NAME(attend_cached),
     .score_f32 = CK_NAME(score_f32),
     .rms_norm_f32 = CK_NAME(rms_norm_f32),
     .layer_norm_f32 = CK_NAME(layer_norm_f32),

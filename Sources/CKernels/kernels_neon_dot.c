@@ -5,6 +5,7 @@
 
 /* Armv8.2 with dot products of bytes. */
 #define CK_SUFFIX neon_dot
+#define CK_NEON 1
 #define CK_DOT 1
 #define CK_LANES 4
 #define CK_ROWS 6

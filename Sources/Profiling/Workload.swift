@@ -15,13 +15,19 @@ public struct Workload: Stopwatch {
     private let models: [Precision: Model]
     /// The dense model with output heads in further formats.
     private let heads: [Precision: Model]
+    /// The models that can have the same key-value cache.
+    private struct CacheKey: Hashable {
+        let heads: [Int]
+        let haveIntegers: [Bool]
+    }
+
     private let batch: TokenBatch
     /// The text that is decoded, token by token; empty to decode random tokens.
     private let text: [Int32]
     private var step = 0
     private let capacity: Int
     private var pass: ForwardPass
-    private var caches: [[Int]: KeyValueCache] = [:]
+    private var caches: [CacheKey: KeyValueCache] = [:]
     private var logits = Activations()
     /// The memory that is read to evict weights from the caches; nil if that is not needed.
     private let otherMemory: MemoryProbe?
@@ -98,10 +104,9 @@ public struct Workload: Stopwatch {
             })
         capacity = max(
             text.count, environment.sequence + (environment.phase == .decode ? 1 : 0))
-        let width = model.shape.layers.reduce(0) {
-            $0 + $1.keyValueHeads * model.shape.headDimension
-        }
-        let bytes = 2 * MemoryLayout<Float>.size * environment.batch * capacity * max(1, width)
+        let formats = models.values.map(\.formats)
+        let token = formats.map { KeyValueCache.bytesOfToken(model.shape, formats: $0) }.max() ?? 0
+        let bytes = environment.batch * capacity * max(1, token)
         cacheLimit = 1 + Self.cacheBytes / bytes
         for _ in 0..<3 { _ = sample(model) }
         let output = environment.phase == .encode ? pass.hiddenStates(of: batch) : logits
@@ -154,11 +159,12 @@ public struct Workload: Stopwatch {
         _ model: Model, _ body: (inout Workload, inout KeyValueCache?) -> Result
     ) -> Result {
         pass.model = model
-        let attention = model.shape.layers.map(\.keyValueHeads)
-        var cache = caches.removeValue(forKey: attention)
+        let key = CacheKey(
+            heads: model.shape.layers.map(\.keyValueHeads),
+            haveIntegers: model.formats.layers.map(\.attention.isInteger))
+        var cache = caches.removeValue(forKey: key)
         if environment.phase != .encode, cache == nil {
-            cache = KeyValueCache(
-                shape: model.shape, capacity: capacity, sequences: environment.batch)
+            cache = KeyValueCache(for: model, capacity: capacity, sequences: environment.batch)
             if text.isEmpty {
                 cache?.fillRandomly(seed: 2)
             } else {
@@ -170,7 +176,7 @@ public struct Workload: Stopwatch {
         }
         let result = body(&self, &cache)
         if caches.count >= cacheLimit { _ = caches.popFirst() }
-        caches[attention] = cache
+        caches[key] = cache
         return result
     }
 

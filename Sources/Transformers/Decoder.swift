@@ -63,10 +63,11 @@ extension ForwardPass {
         _ index: Int, positions: [Int], sequences: [Range<Int>], skipMode: SkipMode
     ) -> Model.Layer.Attention? {
         decoderContext(index, positions: positions, skipMode: skipMode) { pass, heads, _ in
+            let precision = pass.model.formats.layers[index].attention
+            pass.engine.roundKeysAndValues(of: &pass.fused, heads: heads, precision: precision)
             pass.engine.attend(
                 pass.fused, heads: heads, sequences: sequences, causal: true,
-                biases: pass.model.biases,
-                precision: pass.model.formats.layers[index].attention, into: &pass.context,
+                biases: pass.model.biases, precision: precision, into: &pass.context,
                 scratch: &pass.scratch)
         }
     }
@@ -89,23 +90,12 @@ extension ForwardPass {
         let block = decoderContext(
             index, positions: positions, skipMode: skipMode
         ) { pass, heads, named in
-            let tokens = positions.count / cache.sequences
-            for place in 0..<cache.sequences * heads.keyValue {
-                let (sequence, head) = place.quotientAndRemainder(dividingBy: heads.keyValue)
-                let rows = sequence * tokens..<(sequence + 1) * tokens
-                let firstRow = place * cache.capacity + cache.count
-                let key = heads.contextWidth + head * heads.dimension
-                let value = key + heads.keyValue * heads.dimension
-                pass.engine.copy(
-                    pass.fused, rows: rows, columns: key..<key + heads.dimension,
-                    into: &cache.keys[index], firstRow: firstRow)
-                pass.engine.copy(
-                    pass.fused, rows: rows, columns: value..<value + heads.dimension,
-                    into: &cache.values[index], firstRow: firstRow)
-            }
+            pass.engine.store(
+                &pass.fused, heads: heads, in: &cache.layers[index], after: cache.count)
             pass.engine.attend(
-                pass.fused, heads: heads, keys: cache.keys[index], values: cache.values[index],
-                sequences: cache.sequences, count: cache.count + tokens, biases: pass.model.biases,
+                pass.fused, heads: heads, cache: cache.layers[index],
+                count: cache.count + positions.count / cache.sequences,
+                biases: pass.model.biases,
                 precision: pass.model.formats.layers[index].attention, named: named,
                 into: &pass.context, scratch: &pass.scratch)
         }

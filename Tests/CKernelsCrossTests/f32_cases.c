@@ -103,6 +103,26 @@ static void attend(const ck_kernels *k) {
             k->attend_one_f32(
                 group, width, heads, keys, values, ld, count, 0.25f, &rule, weights, one);
             floats_are("one changed", one, heads * width, absolute, relative);
+            size_t inputs = rounded_up(width, 2), columns = rounded_up(width, 16);
+            int8_t *key_codes = zeroed(padded * inputs), *value_codes = zeroed(padded * columns);
+            float *key_scales = zeroed(padded * 4), *value_scales = zeroed(padded * 4);
+            for (size_t j = 0; j < count; j++) {
+                int8_t *to = key_codes + j / ck_panel * ck_panel * inputs + j % ck_panel * 2;
+                key_scales[j] = k->cache_int8(keys + j * ld, width, to, 2 * ck_panel, 1);
+                to = value_codes + j / 2 * 2 * columns + j % 2;
+                value_scales[j] = k->cache_int8(values + j * ld, width, to, 4, 2);
+            }
+            bytes_are("cached keys", key_codes, padded * inputs);
+            bytes_are("cached values", value_codes, padded * columns);
+            floats_are("rounded keys", keys, (count - 1) * ld + width, 0, 0);
+            const ck_cached_head cached = {key_codes, value_codes, key_scales, value_scales};
+            float *cached_scores = zeroed(heads * (padded + columns / 2 * 3) * 4);
+            k->attend_cached(
+                group, width, heads, cached, 0, count, 0.25f, 0, cached_scores, one);
+            floats_are("cached", one, heads * width, 1e-3, 1e-3);
+            k->attend_cached(
+                group, width, heads, cached, count / 2, count, 0.25f, &rule, cached_scores, one);
+            floats_are("cached changed", one, heads * width, 1e-3, 1e-3);
             k->score_f32(weights, count, 0.25f, &rule, scores);
             floats_are("scores", weights, count, absolute, relative);
             floats_are("derivatives", scores, count, absolute, relative);
@@ -202,7 +222,7 @@ const kernel_case kernel_cases[] = {
     {"formats.f32", gemm},
     {"gram_f32", gram},
     {"packing of formats.f32", pack},
-    {"attend_f32, attend_one_f32, score_f32", attend},
+    {"attend_f32, attend_one_f32, attend_cached, cache_int8, score_f32", attend},
     {"rms_norm_f32, layer_norm_f32", norms},
     {"softmax_f32, softmax_gradient_f32", softmax},
     {"log_sum_exp_f32, divergence_f32", logits},

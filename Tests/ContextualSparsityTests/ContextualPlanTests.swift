@@ -32,7 +32,7 @@ struct ContextualPlanTests {
     /// Returns the logits of every token after the first, decoded one token at a time.
     private func decoded(_ model: Model) -> [[Float]] {
         var pass = ForwardPass(model, on: engine)
-        var cache = KeyValueCache(shape: model.shape, capacity: tokens.count)
+        var cache = KeyValueCache(for: model, capacity: tokens.count)
         var logits = Activations()
         return tokens.map { token in
             pass.advance([token], cache: &cache, logits: &logits)
@@ -111,8 +111,7 @@ struct ContextualPlanTests {
         let alone = decoded(sparse)
         func both(_ model: Model) -> [[Float]] {
             var pass = ForwardPass(model, on: engine)
-            var cache = KeyValueCache(
-                shape: model.shape, capacity: tokens.count, sequences: 2)
+            var cache = KeyValueCache(for: model, capacity: tokens.count, sequences: 2)
             var logits = Activations()
             return zip(tokens, tokens.reversed()).map { pair in
                 pass.advance([pair.0, pair.1], cache: &cache, logits: &logits)

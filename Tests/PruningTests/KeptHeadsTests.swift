@@ -79,7 +79,7 @@ struct KeptHeadsTests {
         let want = try output(of: once)
         for step in [1, 4, 13] {
             var pass = ForwardPass(try Model(once), on: engine)
-            var cache = KeyValueCache(shape: once.shape, capacity: ids.count)
+            var cache = KeyValueCache(for: pass.model, capacity: ids.count)
             var logits = Activations()
             for first in stride(from: 0, to: ids.count, by: step) {
                 let last = min(first + step, ids.count)

@@ -140,7 +140,7 @@ private struct RandomNorms: WeightSource {
         pass.logits(of: TokenBatch([ids])) { rows, logits in
             for row in 0..<rows.count { whole.append(Array(logits.row(row))) }
         }
-        var cache = KeyValueCache(shape: mix.shape, capacity: ids.count)
+        var cache = KeyValueCache(for: pass.model, capacity: ids.count)
         var logits = Activations()
         for (index, id) in ids.enumerated() {
             pass.advance([id], cache: &cache, logits: &logits)

@@ -31,7 +31,7 @@ struct FamilyTests {
         let expected = try Fixture.decode(Expected.self, "\(name)/expected.json")
         var pass = try Fixture.pass(name)
         let (ids, want) = (expected.ids[2], expected.logits[2])
-        var cache = KeyValueCache(shape: pass.model.shape, capacity: ids.count)
+        var cache = KeyValueCache(for: pass.model, capacity: ids.count)
         var logits = Activations()
         for (index, id) in ids.enumerated() {
             pass.advance([id], cache: &cache, logits: &logits)

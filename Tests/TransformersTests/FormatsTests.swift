@@ -94,7 +94,7 @@ struct FormatsTests {
             #expect(error < allowed, "\(name): \(error)")
             guard !model.shape.architecture.isEncoder else { continue }
             var pass = ForwardPass(model, on: engine)
-            var cache = KeyValueCache(shape: model.shape, capacity: ids.count)
+            var cache = KeyValueCache(for: model, capacity: ids.count)
             var logits = Activations()
             for (index, id) in ids.enumerated() {
                 pass.advance([id], cache: &cache, logits: &logits)

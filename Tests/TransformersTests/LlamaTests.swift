@@ -73,7 +73,7 @@ struct LlamaTests {
         var pass = try Fixture.pass("tiny-llama")
         let ids = Array(expected.sequences.map(\.ids).max { $0.count < $1.count }!)
         let want = pass.allLogits(of: TokenBatch([ids, Array(ids.reversed())]))
-        var cache = KeyValueCache(shape: pass.model.shape, capacity: ids.count, sequences: 2)
+        var cache = KeyValueCache(for: pass.model, capacity: ids.count, sequences: 2)
         var logits = Activations()
         for first in stride(from: 0, to: ids.count, by: step) {
             let range = first..<min(first + step, ids.count)

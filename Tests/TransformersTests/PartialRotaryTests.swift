@@ -50,7 +50,7 @@ import Testing
         var pass = ForwardPass(model, on: Engine(threads: 1))
         let ids: [Int32] = [3, 1, 4, 1, 5, 9, 2, 6]
         let whole = pass.allLogits(of: TokenBatch([ids]))
-        var cache = KeyValueCache(shape: shape, capacity: ids.count)
+        var cache = KeyValueCache(for: pass.model, capacity: ids.count)
         var logits = Activations()
         for (index, id) in ids.enumerated() {
             pass.advance([id], cache: &cache, logits: &logits)

@@ -49,7 +49,7 @@ struct PrecisionTests {
     func cache(precision: Precision) throws {
         var pass = try pass("tiny-llama", precision)
         let want = pass.allLogits(of: TokenBatch([ids]))
-        var cache = KeyValueCache(shape: pass.model.shape, capacity: ids.count)
+        var cache = KeyValueCache(for: pass.model, capacity: ids.count)
         var logits = Activations()
         for (index, id) in ids.enumerated() {
             pass.advance([id], cache: &cache, logits: &logits)

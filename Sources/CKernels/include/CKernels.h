@@ -31,8 +31,8 @@ enum { ck_key_block = 512, ck_attended_rows = 32 };
 /* The maximum number of inputs whose weights multiply_coarse reads in 8 bits. */
 enum { ck_fine_inputs = 8 };
 
-/* The maximum width of a head in attend_int16 and in attend_bf16. */
-enum { ck_widest_int16 = 512, ck_widest_bf16 = 256 };
+/* The maximum width of a head in attend_int16, in attend_bf16, and in attend_cached. */
+enum { ck_widest_int16 = 512, ck_widest_bf16 = 256, ck_widest_cached = 512 };
 
 /* The number of bytes of a panel of k inputs in 4 bits; see contextual.h. */
 static inline size_t ck_coarse_panel(size_t k) {
@@ -58,6 +58,13 @@ typedef struct ck_scores {
     float cap;
     const float *_Nullable bias;
 } ck_scores;
+
+/* The cached keys and values of a head in 8 bits; attention_cached.h describes the layout. The number
+ * of scales is a multiple of 32. */
+typedef struct ck_cached_head {
+    const int8_t *keys, *values;
+    const float *key_scales, *value_scales;
+} ck_cached_head;
 
 /* The floats that attend_one_f32 needs for the sums of one head. */
 enum { ck_mixed_floats = 128 };
@@ -158,6 +165,19 @@ typedef struct ck_kernels {
         const float *q, size_t width, size_t heads, const float *keys, const float *values,
         size_t ld, size_t key_count, float scale, const ck_scores *_Nullable rule, float *scores,
         float *out);
+
+    /* Rounds a key or a value, of width <= ck_widest_cached, to 8 bits in place. Writes code i to
+     * to[i / 2 * pair + i % 2 * step], unless `to` is null. Returns the scale of the codes. All
+     * tables compute the same result. */
+    float (*cache_int8)(
+        float *x, size_t width, int8_t *_Nullable to, size_t pair, size_t step);
+
+    /* Computes attend_one_f32 with keys and values in 8 bits, from key `first` up to `count`, for
+     * width <= ck_widest_cached. `scores` is scratch for each head: count rounded up to 32, and 3/2
+     * of the width rounded up to 16. */
+    void (*attend_cached)(
+        const float *q, size_t width, size_t heads, ck_cached_head cached, size_t first,
+        size_t count, float scale, const ck_scores *_Nullable rule, float *scores, float *out);
 
     /* Replaces n products of a query and keys by scores: x[j] * scale is capped, and then the
      * rule's bias[j] is added. Stores the derivatives of the scores with respect to the products in

@@ -62,15 +62,15 @@ extension InferenceEnvironment {
 
     /// Refuses work that needs more memory than this process may use.
     ///
-    /// Memory is needed for the weights, for the largest tensor in f32 while it is read, and for
-    /// caches and activations in f32.
+    /// Memory is needed for the weights, for the largest tensor in f32 while it is read, for caches,
+    /// and for activations in f32.
     func checkMemory(for shape: ModelShape, adding more: Int) throws(ProfileError) {
         let tokens = Double(batch) * Double(phase == .decode ? 1 : sequence)
         let cached = phase == .encode ? 0 : Double(batch) * Double(sequence + 1)
-        let width = Double(shape.headDimension)
         var floats = Double(precision.weightBytes(of: shape)) / 4
         floats += tokens * 4 * Double(shape.hiddenSize)
-        for layer in shape.layers { floats += cached * 2 * Double(layer.keyValueHeads) * width }
+        let formats = Formats(uniform: precision, layers: shape.layers.count)
+        floats += cached / 4 * Double(KeyValueCache.bytesOfToken(shape, formats: formats))
         floats += tokens * Double(shape.layers.map(\.feedForward).max() ?? 0)
         let available = AvailableResources.current.memoryBytes
         let largest = Double(shape.vocabularySize) * Double(shape.hiddenSize)

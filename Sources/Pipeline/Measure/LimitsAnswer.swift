@@ -93,11 +93,9 @@ public struct LimitsAnswer: Encodable {
         var workload =
             environment.phase == .decode
             ? try Workload(environment, model: model, clearsCaches: false, engine: engine) : nil
-        let floats = model.shape.layers.reduce(0) {
-            $0 + 2 * $1.keyValueHeads * model.shape.headDimension
-        }
         let bytes =
-            model.streamedBytes + MemoryLayout<Float>.size * floats * environment.batch
+            model.streamedBytes
+            + KeyValueCache.bytesOfToken(model.shape, formats: model.formats) * environment.batch
             * environment.sequence
         var (reads, steps): ([Double], [Double]) = ([], [])
         for _ in 0..<31 {

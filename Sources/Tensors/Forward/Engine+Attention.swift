@@ -41,14 +41,14 @@ public struct AttentionHeads: Sendable, Equatable {
 /// Working memory of attention, kept between calls.
 public struct AttentionScratch: Sendable {
     /// Packed keys and values, then the scores of each thread.
-    fileprivate var memory: [Float] = []
+    var memory: [Float] = []
 
     /// Creates empty scratch memory, which grows with the first call.
     public init() {}
 }
 
 /// The addresses of the queries, keys and values of one sequence.
-private struct Segment {
+struct Segment {
     let firstRow: Int
     let queries: Int
     let keys: UnsafePointer<Float>
@@ -206,49 +206,10 @@ extension Engine {
         }
     }
 
-    /// Computes attention of the last tokens of sequences to all tokens in the caches.
+    /// Computes attention of the queries of segments.
     ///
-    /// - Parameters:
-    ///   - fused: Shape `[sequences · tokens, heads.fusedWidth]`; only the queries are read.
-    ///   - heads: The heads of `fused`.
-    ///   - keys: Shape `[sequences · keyValue · capacity, dimension]`.
-    ///   - values: The same shape.
-    ///   - sequences: The number of sequences, which all have the same length.
-    ///   - count: The number of used rows of each sequence's cache, including the new tokens.
-    ///   - biases: The terms of scores; nil if nothing is added.
-    ///   - precision: The precision of the block's products.
-    ///   - named: The query heads to compute, or nil for all. The context of other heads is 0. If
-    ///     heads are named, there must be one token of each sequence.
-    ///   - context: Shape `[sequences · tokens, heads.contextWidth]`, the result.
-    ///   - scratch: Working memory.
-    public func attend(
-        _ fused: Activations, heads: AttentionHeads, keys: Matrix<Float>, values: Matrix<Float>,
-        sequences: Int, count: Int, biases: ScoreBiases? = nil, precision: Precision = .f32,
-        named: [Int]? = nil, into context: inout Activations, scratch: inout AttentionScratch
-    ) {
-        let capacity = keys.rows / sequences / heads.keyValue
-        let tokens = fused.rows / sequences
-        precondition(fused.columns == heads.fusedWidth, "the input must have the fused width")
-        precondition(count <= capacity, "the cache is too small")
-        precondition(tokens <= count, "the cache must contain the new tokens")
-        let size = heads.keyValue * capacity * heads.dimension
-        withPointers(
-            reading: fused.storage, keys.elements, values.elements
-        ) { queries, keys, values in
-            let segments = (0..<sequences).map { sequence in
-                Segment(
-                    firstRow: sequence * tokens, queries: tokens, keys: keys + sequence * size,
-                    values: values + sequence * size, stride: heads.dimension,
-                    headStride: capacity * heads.dimension, keyCount: count,
-                    offset: count - tokens)
-            }
-            attend(
-                queries: queries, width: heads.fusedWidth, segments, heads: heads, biases: biases,
-                named: named, precision: precision, into: &context, scratch: &scratch)
-        }
-    }
-
-    private func attend(
+    /// `width` is the number of floats from one query of a head to the next.
+    func attend(
         queries: UnsafePointer<Float>, width: Int, _ segments: [Segment], heads: AttentionHeads,
         biases: ScoreBiases?, named: [Int]? = nil, precision: Precision,
         into context: inout Activations, scratch: inout AttentionScratch
@@ -265,50 +226,26 @@ extension Engine {
         precondition(
             biases?.reach(longest, causal: segments.allSatisfy { $0.offset != nil }) ?? true,
             "distances past the terms of scores")
-        let single = segments.allSatisfy { $0.queries == 1 }
+        if segments.allSatisfy({ $0.queries == 1 }) {
+            return attendOne(
+                queries: queries, width: width, segments, heads: heads, biases: biases,
+                named: named, into: &context, scratch: &scratch)
+        }
         let packing = PackedHead(
             keyCount: longest, width: dimension,
             elements: heads.cap == nil && biases == nil
                 ? PackedHead.elements(for: precision, width: dimension, with: kernels) : .f32)
         let queryBlock = packing.queryBlock
-        let scoreCount =
-            single
-            ? group * (PackedWeights.padded(longest) + Int(ck_mixed_floats)) : packing.scoreCount
-        let packedCount = single ? 0 : packing.end * segments.count * heads.keyValue
+        let scoreCount = packing.scoreCount
+        let packedCount = packing.end * segments.count * heads.keyValue
         scratch.memory.grow(to: packedCount + scoreCount * pool.threads)
-        let (rows, outWidth) = (context.rows, heads.contextWidth)
+        let outWidth = heads.contextWidth
 
         let terms = biases?.terms.elements ?? []
         withPointers(
             writing: &context.storage, &scratch.memory, reading: terms
         ) { out, packed, terms in
             let scores = packed + packedCount
-            if single {
-                // Heads with the same rule, keys and values are computed together.
-                let apart = named ?? (biases == nil ? nil : Array(0..<heads.query))
-                let parts = heads.parts(apart, tasks: 2 * pool.threads / max(segments.count, 1))
-                if named != nil { out.update(repeating: 0, count: rows * outWidth) }
-                pool.forEach(segments.count * parts.count) { index, thread in
-                    let (segment, part) = (
-                        segments[index / parts.count], parts[index % parts.count]
-                    )
-                    let head = part.lowerBound
-                    let position = segment.offset ?? 0
-                    let firstKey = heads.firstKey(of: position)
-                    let shared = head / group * segment.headStride + firstKey * segment.stride
-                    heads.withRule(of: head, distance: firstKey - position, biases, at: terms) {
-                        rule in
-                        kernels.attend_one_f32(
-                            queries + segment.firstRow * width + head * dimension, dimension,
-                            part.count, segment.keys + shared, segment.values + shared,
-                            segment.stride,
-                            segment.keyCount - firstKey, heads.scale, rule,
-                            scores + thread * scoreCount,
-                            out + segment.firstRow * outWidth + head * dimension)
-                    }
-                }
-                return
-            }
             pool.forEach(segments.count * heads.keyValue) { index, _ in
                 packing.pack(
                     segments[index / heads.keyValue], head: index % heads.keyValue, with: kernels,
@@ -339,7 +276,7 @@ extension Engine {
 }
 
 extension [Float] {
-    fileprivate mutating func grow(to count: Int) {
+    mutating func grow(to count: Int) {
         if self.count < count { self = [Float](repeating: 0, count: count) }
     }
 }

@@ -13,7 +13,7 @@ public struct Generator {
         self.pass = pass
         self.pass.isGreedy = sampler.isGreedy
         self.sampler = sampler
-        cache = KeyValueCache(shape: pass.model.shape, capacity: capacity)
+        cache = KeyValueCache(for: pass.model, capacity: capacity)
     }
 
     /// Continues a prompt.

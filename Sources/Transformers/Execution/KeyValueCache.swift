@@ -9,31 +9,30 @@ public struct KeyValueCache: Sendable {
     /// The number of sequences.
     public let sequences: Int
 
-    /// The keys of each layer, `[sequences · keyValueHeads · capacity, headDimension]`.
-    ///
-    /// The rows that one head reads are contiguous.
-    var keys: [Matrix<Float>]
-    var values: [Matrix<Float>]
+    /// The keys and values of each layer.
+    var layers: [AttentionCache]
 
-    /// Creates an empty cache.
-    public init(shape: ModelShape, capacity: Int, sequences: Int = 1) {
+    /// Creates an empty cache for a model.
+    public init(for model: Model, capacity: Int, sequences: Int = 1) {
         self.capacity = capacity
         self.sequences = sequences
-        keys = shape.layers.map {
-            Matrix(
-                rows: sequences * $0.keyValueHeads * capacity, columns: shape.headDimension)
+        layers = zip(model.shape.layers, model.formats.layers).map {
+            AttentionCache(
+                heads: model.shape.heads(of: $0), capacity: capacity, sequences: sequences,
+                precision: $1.attention)
         }
-        values = keys
+    }
+
+    /// Returns the number of bytes that a cache has for each token.
+    public static func bytesOfToken(_ shape: ModelShape, formats: Formats) -> Int {
+        zip(shape.layers, formats.layers).reduce(0) {
+            $0 + AttentionCache.bytes(of: shape.heads(of: $1.0), precision: $1.1.attention)
+        }
     }
 
     /// Fills the cache with random keys and values, for timing.
     public mutating func fillRandomly(seed: UInt64) {
-        for layer in keys.indices {
-            let (rows, columns) = (keys[layer].rows, keys[layer].columns)
-            let place = seed &+ UInt64(2 * layer)
-            keys[layer] = Matrix(randomRows: rows, columns: columns, seed: place)
-            values[layer] = Matrix(randomRows: rows, columns: columns, seed: place &+ 1)
-        }
+        for layer in layers.indices { layers[layer].fillRandomly(seed: seed &+ UInt64(2 * layer)) }
         count = capacity
     }
 }

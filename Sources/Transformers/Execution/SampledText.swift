@@ -19,8 +19,7 @@ public enum SampledText {
         seed: UInt64, progress: (Int) throws -> Void
     ) throws -> [[Int32]] {
         var pass = ForwardPass(model, on: engine)
-        var cache = KeyValueCache(
-            shape: model.shape, capacity: length, sequences: beginnings.count)
+        var cache = KeyValueCache(for: model, capacity: length, sequences: beginnings.count)
         var logits = Activations()
         var seeds = SplitMix64(seed: seed)
         var samplers = beginnings.map { _ in Sampler(temperature: 1, seed: seeds.next()) }
